@@ -1,0 +1,21 @@
+//! What two Muster programs must agree on, and nothing else: no I/O, no runtime, no clock.
+//!
+//! ```text
+//!   terminal ──── frame, close ────▶ node ──── selector, api ────▶ operator
+//!       └────────────── id ───────────┴──────────── id ───────────────┘
+//! ```
+//!
+//! In reading order: [`id`] names things, [`payload`] is what they carry, [`frame`] is what a terminal and its node say,
+//! [`close`] is how they part, [`selector`] says which terminals an operator means, and [`api`] is what operators send and get.
+
+pub mod api;
+pub mod close;
+pub mod frame;
+pub mod id;
+pub mod payload;
+pub mod selector;
+
+pub use close::CloseCode;
+pub use id::{CommandId, NodeId, SessionId, TerminalId};
+pub use payload::Payload;
+pub use selector::Selector;
