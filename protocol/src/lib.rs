@@ -6,7 +6,8 @@
 //! ```
 //!
 //! In reading order: [`id`] names things, [`payload`] is what they carry, [`frame`] is what a terminal and its node say,
-//! [`close`] is how they part, [`selector`] says which terminals an operator means, and [`api`] is what operators send and get.
+//! [`close`] is how they part, [`selector`] says which terminals an operator means, [`api`] is what operators send
+//! and get, and [`token`] is how both show who they are.
 
 pub mod api;
 pub mod close;
@@ -14,6 +15,7 @@ pub mod frame;
 pub mod id;
 pub mod payload;
 pub mod selector;
+pub mod token;
 
 pub use close::CloseCode;
 pub use id::{CommandId, NodeId, SessionId, TerminalId};
