@@ -1,2 +1,144 @@
-//! To be written.
-fn main() {}
+//! `muster-node`: serves, or makes what is needed to be let in. Only the command line is here.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
+use muster_node::{
+    auth,
+    config::{Config, Keys},
+    serve,
+};
+use muster_protocol::{
+    TerminalId,
+    token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims},
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Holds terminals' WebSockets and takes operators' commands, on one port
+#[derive(Parser)]
+#[command(name = "muster-node", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    make: Option<Make>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Make {
+    /// Print a fresh secret for --secret
+    Secret {
+        /// The name that tokens call it by
+        #[arg(long, default_value = "k1")]
+        kid: String,
+    },
+    /// Print a terminal's token
+    Token {
+        /// The terminal that it lets in
+        #[arg(long, value_name = "ID")]
+        terminal: TerminalId,
+
+        /// A label that the terminal can't change; repeat for more
+        #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+        label: Vec<(String, String)>,
+
+        #[command(flatten)]
+        signed: Signed,
+    },
+    /// Print an operator's key
+    Key {
+        /// What it allows: read, command or admin, each including those before
+        #[arg(long)]
+        scope: Scope,
+
+        /// Whose it is
+        #[arg(long, default_value = "operator")]
+        name: String,
+
+        #[command(flatten)]
+        signed: Signed,
+    },
+}
+
+#[derive(Args)]
+struct Signed {
+    /// How long it is valid
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30d")]
+    ttl: Duration,
+
+    #[command(flatten)]
+    keys: Keys,
+}
+
+impl Signed {
+    fn secret(&self) -> anyhow::Result<&Secret> {
+        self.keys
+            .secret
+            .first()
+            .context("no secret to sign with: give --secret or MUSTER_SECRET, as `muster-node secret` prints it")
+    }
+
+    fn exp(&self) -> u64 {
+        Timestamp::now().as_second() as u64 + self.ttl.as_secs()
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a label is written KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.make {
+        Some(make) => print(make),
+        None => run(cli.config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("muster-node: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(make: Make) -> anyhow::Result<()> {
+    let text = match make {
+        Make::Secret { kid } => {
+            let secret: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
+            format!("{kid}={secret}").parse::<Secret>()?.reveal()
+        }
+        Make::Token { terminal, label, signed } => {
+            let claims =
+                TerminalClaims { sub: terminal, exp: signed.exp(), aud: None, labels: label.into_iter().collect() };
+            auth::sign(signed.secret()?, &claims)?
+        }
+        Make::Key { scope, name, signed } => {
+            let claims = OperatorClaims { sub: name, exp: signed.exp(), aud: OPERATOR.into(), scope };
+            auth::sign(signed.secret()?, &claims)?
+        }
+    };
+    println!("{text}");
+    Ok(())
+}
+
+#[tokio::main]
+async fn run(config: Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    config.validate()?;
+    let listener = serve::bind(&config).await?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    serve::run(config, listener, |address| println!("muster-node ready on {address}"), stop).await
+}

@@ -64,7 +64,10 @@ impl TryFrom<Keys> for Selector {
                 }
             }
             Keys { all: None, terminal: Some(id), terminals: None, labels: None } => Ok(Self::Terminal(id)),
-            Keys { all: None, terminal: None, terminals: Some(ids), labels: None } => {
+            Keys { all: None, terminal: None, terminals: Some(mut ids), labels: None } => {
+                // An id that is named twice is meant once.
+                ids.sort();
+                ids.dedup();
                 if ids.is_empty() {
                     Err(InvalidSelector::Empty)
                 } else {

@@ -1,0 +1,152 @@
+//! Every setting of a node, in one struct: flag, environment variable, default, and why. `--help` is the reference.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use ipnet::IpNet;
+use muster_protocol::{NodeId, token::Secret};
+
+/// How a node runs.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Where to serve terminals and operators; port 0 takes a free one and says which
+    #[arg(long, env = "MUSTER_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:9000")]
+    pub listen: SocketAddr,
+
+    /// Where Nginx reaches this node, if not at --listen: needed behind NAT or when listening on 0.0.0.0
+    #[arg(long, env = "MUSTER_ADVERTISE", value_name = "IP:PORT")]
+    pub advertise: Option<SocketAddr>,
+
+    /// The node's name in the cluster; a fresh one at each start unless given
+    #[arg(long, env = "MUSTER_NODE_ID", value_name = "ID")]
+    pub node_id: Option<NodeId>,
+
+    /// The Redis that joins this node to others; without it the node is alone and needs nothing else
+    #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
+    pub redis: Option<String>,
+
+    /// Let anyone in, terminals and operators, without a token: for trying things out
+    #[arg(long, env = "MUSTER_INSECURE")]
+    pub insecure: bool,
+
+    #[command(flatten)]
+    /// What tokens and keys are checked with.
+    pub keys: Keys,
+
+    /// The path of the WebSocket; a fleet in the field can't change its URL
+    #[arg(long, env = "MUSTER_WS_PATH", value_name = "PATH", default_value = "/ws")]
+    pub ws_path: String,
+
+    /// Proxies whose X-Real-IP is believed; from anyone else it is ignored
+    #[arg(
+        long,
+        env = "MUSTER_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        default_value = "127.0.0.0/8"
+    )]
+    pub trusted_proxy: Vec<IpNet>,
+
+    /// How often each session is pinged; under Nginx's read timeout, so that idle sessions are not cut
+    #[arg(long, env = "MUSTER_PING", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "25s")]
+    pub ping: Duration,
+
+    /// How long a terminal of muster.v1 may take to say hello
+    #[arg(long, env = "MUSTER_HELLO_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
+    pub hello_timeout: Duration,
+
+    /// How long a request's headers may take to arrive: slow senders must not hold connections
+    #[arg(long, env = "MUSTER_HEADER_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    pub header_timeout: Duration,
+
+    /// The largest message from a terminal, in bytes; over it the session is closed with 1009
+    #[arg(long, env = "MUSTER_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 * 1024)]
+    pub max_message: usize,
+
+    /// The largest request body, in bytes; over it 413
+    #[arg(long, env = "MUSTER_MAX_BODY", value_name = "BYTES", default_value_t = 256 * 1024)]
+    pub max_body: usize,
+
+    /// What one slow session may be owed, in bytes; over it the session is closed with 4002
+    #[arg(long, env = "MUSTER_QUEUE", value_name = "BYTES", default_value_t = 512 * 1024)]
+    pub queue: usize,
+
+    /// Sessions this node takes; over it 429 with Retry-After
+    #[arg(long, env = "MUSTER_MAX_SESSIONS", value_name = "N", default_value_t = 100_000)]
+    pub max_sessions: usize,
+
+    /// Threads that hold sessions; the cores of the machine unless given
+    #[arg(long, env = "MUSTER_SHARDS", value_name = "N")]
+    pub shards: Option<usize>,
+
+    /// Over how long the sessions are closed when the node is told to stop
+    #[arg(long, env = "MUSTER_DRAIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "20s")]
+    pub drain: Duration,
+
+    /// How long a command can be looked up after it has expired
+    #[arg(long, env = "MUSTER_KEEP", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10m")]
+    pub keep: Duration,
+}
+
+/// Secrets and public keys. The first secret signs what `muster-node token` and `muster-node key` make; all of them are
+/// accepted, so that one can be exchanged for another while both are in use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Keys {
+    /// A secret that tokens (HS256) and operator keys are signed with, as `muster-node secret` prints it; several with commas
+    #[arg(long, env = "MUSTER_SECRET", value_name = "KID=SECRET", value_delimiter = ',', hide_env_values = true)]
+    pub secret: Vec<Secret>,
+
+    /// The public key (EdDSA, PEM) of another issuer of terminal tokens; several with commas
+    #[arg(long, env = "MUSTER_PUBLIC_KEY", value_name = "KID=FILE", value_delimiter = ',', value_parser = named_file)]
+    pub public_key: Vec<(String, PathBuf)>,
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (kid, path) = text.split_once('=').ok_or("a public key is written KID=FILE")?;
+    Ok((kid.to_owned(), path.into()))
+}
+
+/// Why a configuration can't be run.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// Nothing to check tokens with.
+    #[error(
+        "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --insecure to let anyone in"
+    )]
+    NoSecrets,
+    /// Nginx could not reach it.
+    #[error("--listen {0} is no address that Nginx can reach: give --advertise IP:PORT")]
+    NoAddress(SocketAddr),
+    /// Not a path.
+    #[error("--ws-path must begin with / and have no ?, not {0:?}")]
+    WsPath(String),
+    /// A number too small to run with.
+    #[error("{0} must be at least {1}")]
+    TooSmall(&'static str, usize),
+}
+
+impl Config {
+    /// Checks what no single flag can know.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
+            return Err(InvalidConfig::NoSecrets);
+        }
+        if self.redis.is_some() && self.advertise.is_none() && self.listen.ip().is_unspecified() {
+            return Err(InvalidConfig::NoAddress(self.listen));
+        }
+        if !self.ws_path.starts_with('/') || self.ws_path.contains('?') {
+            return Err(InvalidConfig::WsPath(self.ws_path.clone()));
+        }
+        // A queue that could not take one joined write would close healthy sessions.
+        let floors = [
+            ("--queue", self.queue, 128 * 1024),
+            ("--max-message", self.max_message, 128),
+            ("--shards", self.shards.unwrap_or(1), 1),
+            ("--ping (in seconds)", self.ping.as_secs() as usize, 1),
+        ];
+        match floors.into_iter().find(|(_, value, floor)| value < floor) {
+            Some((flag, _, floor)) => Err(InvalidConfig::TooSmall(flag, floor)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How a session ends. There is no other error type for a session: each way to end is one variant here, and this table alone
+//! says what the terminal is told, how loud the log is, and under which label it is counted.
+
+use std::time::Duration;
+
+use muster_protocol::{CloseCode, close::RetryHint};
+use tracing::Level;
+
+use crate::wire::WireError;
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The terminal closed it.
+    Left,
+    /// The connection broke.
+    Lost,
+    /// No pong came in time.
+    NoHeartbeat,
+    /// The queue of what it is owed was full.
+    TooSlow,
+    /// It broke the WebSocket protocol or a limit.
+    Wire(WireError),
+    /// No hello within the deadline.
+    NoHello,
+    /// The first frame was not a hello that can be read.
+    BadHello,
+    /// A second hello, or a kind of message that `muster.v1` does not have.
+    Protocol,
+    /// A newer session of the same terminal took its place.
+    Replaced,
+    /// The node stops; come back after this delay.
+    Draining {
+        /// The terminal's own share of the time over which the returns are spread.
+        retry: Duration,
+    },
+}
+
+impl End {
+    /// The close frame's code and reason, or none where nobody listens any more.
+    pub fn close(self) -> Option<(u16, String)> {
+        let (code, reason) = match self {
+            Self::Left => (1000, String::new()),
+            Self::Lost => return None,
+            Self::NoHeartbeat => (CloseCode::NoHeartbeat.number(), "no pong in time".into()),
+            Self::TooSlow => (CloseCode::TooSlow.number(), "messages were not read in time".into()),
+            Self::Wire(error) => (error.code(), error.to_string()),
+            Self::NoHello => (CloseCode::ProtocolError.number(), "no hello in time".into()),
+            Self::BadHello => (CloseCode::ProtocolError.number(), "the first frame must be a hello".into()),
+            Self::Protocol => (CloseCode::ProtocolError.number(), "not a frame of muster.v1".into()),
+            Self::Replaced => (CloseCode::Replaced.number(), "a newer session took over".into()),
+            Self::Draining { retry } => (CloseCode::Restart.number(), RetryHint::after(retry).to_reason()),
+        };
+        Some((code, reason))
+    }
+
+    /// How loud the log is: what an operator should look into is a warning.
+    pub fn level(self) -> Level {
+        match self {
+            Self::Left | Self::Lost | Self::Draining { .. } => Level::DEBUG,
+            Self::NoHeartbeat | Self::Replaced => Level::INFO,
+            Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::Protocol => Level::WARN,
+        }
+    }
+
+    /// The value of the metric's `end` label, and the reason of an offline event.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Lost => "lost",
+            Self::NoHeartbeat => "no_heartbeat",
+            Self::TooSlow => "too_slow",
+            Self::Wire(_) => "wire",
+            Self::NoHello => "no_hello",
+            Self::BadHello => "bad_hello",
+            Self::Protocol => "protocol",
+            Self::Replaced => "replaced",
+            Self::Draining { .. } => "draining",
+        }
+    }
+}

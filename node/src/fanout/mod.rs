@@ -1,0 +1,135 @@
+//! From a command to the sockets of one shard. An [`Order`] brings a [`Parcel`], the command encoded once; what has piled up
+//! becomes a [`Batch`], one write; a [`Lane`] walks its sockets with it; a [`Socket`] that would block gets a [`queue`].
+
+mod lane;
+mod order;
+mod parcel;
+mod queue;
+mod socket;
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use muster_protocol::{
+    CommandId,
+    api::{Protocol, TargetState},
+};
+use prometheus::IntCounter;
+use slab::Slab;
+use tokio::net::TcpStream;
+
+pub use order::{Arrival, MAILBOX, Order, Place};
+pub use parcel::{Batch, Parcel};
+pub use socket::Socket;
+
+use self::lane::Lane;
+use crate::{card::Card, end::End, reports::Reports};
+
+/// The sockets of one shard. Belongs to its thread: nothing here is locked and nothing awaits.
+#[derive(Debug)]
+pub struct Sockets {
+    seats: RefCell<Slab<Rc<Socket>>>,
+    v1: Rc<Lane>,
+    plain: Rc<Lane>,
+    queue_limit: usize,
+    reports: Arc<Reports>,
+    delivered: IntCounter,
+}
+
+impl Sockets {
+    /// No sockets yet. `queue_limit`: what one socket may be owed, in bytes.
+    pub fn new(queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
+        Self { seats: RefCell::default(), v1: Rc::default(), plain: Rc::default(), queue_limit, reports, delivered }
+    }
+
+    /// Takes a socket in: from now on broadcasts reach it. Its key, for targeted orders.
+    pub fn enter(&self, card: Arc<Card>, stream: TcpStream) -> (usize, Rc<Socket>) {
+        let lane = self.lane(card.protocol).clone();
+        let socket = Rc::new(Socket::new(card, stream, lane, self.queue_limit));
+        socket.lane.push(socket.clone());
+        (self.seats.borrow_mut().insert(socket.clone()), socket)
+    }
+
+    /// Lets a socket go.
+    pub fn leave(&self, key: usize) {
+        let socket = self.seats.borrow_mut().remove(key);
+        socket.lane.remove(&socket);
+    }
+
+    /// How many sockets there are.
+    pub fn len(&self) -> usize {
+        self.seats.borrow().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends these commands to every socket.
+    pub fn broadcast(&self, parcels: &[Arc<Parcel>]) {
+        for (lane, protocol) in [(&self.v1, Protocol::V1), (&self.plain, Protocol::Plain)] {
+            if lane.is_empty() {
+                continue;
+            }
+            for batch in Batch::of(parcels, protocol) {
+                let terminals = lane.send_all(&batch);
+                for command in batch.commands(0, usize::MAX) {
+                    self.delivered.inc_by(terminals.len() as u64);
+                    self.reports.sent_to(command, terminals.clone());
+                }
+            }
+        }
+    }
+
+    /// Sends a command to the session at `place`, if it still sits there.
+    pub fn send(&self, place: Place, parcel: &Arc<Parcel>) {
+        let Some(socket) = self.at(place) else { return };
+        for batch in Batch::of(std::slice::from_ref(parcel), socket.protocol()) {
+            self.sent(&socket, socket.send(&batch));
+        }
+    }
+
+    /// Sends what a socket is owed, as far as it takes it.
+    pub fn flush(&self, socket: &Socket) {
+        self.sent(socket, socket.flush());
+    }
+
+    /// Ends the session at `place`, if it still sits there.
+    pub fn end(&self, place: Place, end: End) {
+        if let Some(socket) = self.at(place) {
+            socket.end(end);
+        }
+    }
+
+    /// Ends `count` sessions that were not told to end yet, each by its own `end`.
+    pub fn end_some(&self, count: usize, mut end: impl FnMut() -> End) {
+        let sockets: Vec<_> = self.seats.borrow().iter().map(|(_, socket)| socket.clone()).collect();
+        sockets.iter().filter(|socket| socket.ended().is_none()).take(count).for_each(|socket| socket.end(end()));
+    }
+
+    /// Pings one part of the sockets, so that over `parts` calls each is pinged once.
+    pub fn ping(&self, part: usize, parts: usize) {
+        let batch = Batch::bare(crate::wire::ping());
+        self.v1.visit(part, parts, |socket| socket.ping(&batch));
+        self.plain.visit(part, parts, |socket| socket.ping(&batch));
+    }
+
+    fn sent(&self, socket: &Socket, commands: Vec<CommandId>) {
+        for command in commands {
+            self.delivered.inc();
+            self.reports.reached(command, TargetState::Sent, [socket.card.terminal.clone()]);
+        }
+    }
+
+    fn at(&self, place: Place) -> Option<Rc<Socket>> {
+        let seats = self.seats.borrow();
+        seats.get(place.key).filter(|socket| socket.card.session == place.session).cloned()
+    }
+
+    fn lane(&self, protocol: Protocol) -> &Rc<Lane> {
+        match protocol {
+            Protocol::V1 => &self.v1,
+            Protocol::Plain => &self.plain,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A command, encoded once for every socket it goes to; and a batch, which is what goes to a socket in one write.
+
+use std::{rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use muster_protocol::{CommandId, api::Protocol, frame};
+
+use crate::wire;
+
+/// Frames that have piled up are joined into one write up to this size: beyond it a write costs by the byte and not by the
+/// call, and a socket's send buffer may not take it whole.
+const BATCH_MAX: usize = 64 * 1024;
+
+/// A command as frames, one for each protocol.
+#[derive(Debug)]
+pub struct Parcel {
+    /// Which command.
+    pub command: CommandId,
+    v1: Bytes,
+    plain: Bytes,
+}
+
+impl Parcel {
+    /// Encodes a command.
+    pub fn new(command: frame::Command) -> Self {
+        let plain = wire::text(&command.payload.plain_text());
+        Self { command: command.id, v1: wire::text(&frame::FromNode::Command(command).to_string()), plain }
+    }
+
+    fn bytes(&self, protocol: Protocol) -> &Bytes {
+        match protocol {
+            Protocol::V1 => &self.v1,
+            Protocol::Plain => &self.plain,
+        }
+    }
+}
+
+/// Where a command's frame ends within a batch.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    end: usize,
+    command: CommandId,
+}
+
+/// One or several frames, back to back.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// As they go on the wire.
+    pub bytes: Bytes,
+    marks: Rc<[Mark]>,
+}
+
+impl Batch {
+    /// A frame that belongs to no command.
+    pub fn bare(bytes: Bytes) -> Self {
+        Self { bytes, marks: Rc::new([]) }
+    }
+
+    /// The frames of these parcels in as few batches as the size limit allows; one parcel alone is not copied.
+    pub fn of(parcels: &[Arc<Parcel>], protocol: Protocol) -> Vec<Self> {
+        let mut batches = Vec::new();
+        let mut rest = parcels;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(fitting(rest, protocol));
+            batches.push(Self::join(now, protocol));
+            rest = later;
+        }
+        batches
+    }
+
+    fn join(parcels: &[Arc<Parcel>], protocol: Protocol) -> Self {
+        if let [parcel] = parcels {
+            let bytes = parcel.bytes(protocol).clone();
+            let mark = Mark { end: bytes.len(), command: parcel.command };
+            return Self { bytes, marks: Rc::new([mark]) };
+        }
+        let mut bytes = Vec::new();
+        let mut marks = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            bytes.extend_from_slice(parcel.bytes(protocol));
+            marks.push(Mark { end: bytes.len(), command: parcel.command });
+        }
+        Self { bytes: bytes.into(), marks: marks.into() }
+    }
+
+    /// The commands whose frames end after `from` bytes and not after `to`.
+    pub fn commands(&self, from: usize, to: usize) -> impl Iterator<Item = CommandId> + '_ {
+        self.marks.iter().filter(move |mark| from < mark.end && mark.end <= to).map(|mark| mark.command)
+    }
+}
+
+/// How many of the first parcels fit into a batch; at least one.
+fn fitting(parcels: &[Arc<Parcel>], protocol: Protocol) -> usize {
+    let mut size = 0;
+    let fits = |parcel: &&Arc<Parcel>| {
+        size += parcel.bytes(protocol).len();
+        size <= BATCH_MAX
+    };
+    parcels.iter().take_while(fits).count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_protocol::Payload;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn parcel(text: &str) -> Arc<Parcel> {
+        Arc::new(Parcel::new(frame::Command {
+            id: CommandId(Uuid::now_v7()),
+            name: "show".into(),
+            payload: Payload::from_text(text),
+            expires_at: Timestamp::now(),
+            cursor: None,
+            stagger_ms: None,
+        }))
+    }
+
+    #[test]
+    fn what_has_piled_up_is_one_write_that_knows_its_commands() {
+        let parcels = [parcel("one"), parcel("three")];
+        let [batch] = &Batch::of(&parcels, Protocol::Plain)[..] else { panic!("not one batch") };
+        assert_eq!(&batch.bytes[..], b"\x81\x03one\x81\x05three");
+        assert_eq!(batch.commands(0, 5).collect::<Vec<_>>(), [parcels[0].command]);
+        assert_eq!(batch.commands(0, 11).count(), 1);
+        assert_eq!(batch.commands(5, 12).collect::<Vec<_>>(), [parcels[1].command]);
+    }
+
+    #[test]
+    fn a_batch_keeps_to_its_size_and_loses_nothing() {
+        let parcels: Vec<_> = (0..5).map(|_| parcel(&"x".repeat(30_000))).collect();
+        let batches = Batch::of(&parcels, Protocol::Plain);
+        assert!(batches.iter().all(|batch| batch.bytes.len() <= BATCH_MAX));
+        let commands: Vec<_> = batches.iter().flat_map(|batch| batch.commands(0, usize::MAX)).collect();
+        assert_eq!(commands, parcels.iter().map(|parcel| parcel.command).collect::<Vec<_>>());
+        assert_eq!(Batch::of(&[parcel(&"x".repeat(100_000))], Protocol::Plain).len(), 1);
+    }
+}

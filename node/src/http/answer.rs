@@ -1,0 +1,70 @@
+//! Answers: JSON, plain text, and refusals as `application/problem+json` (RFC 9457).
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::{Response, StatusCode, header};
+use muster_protocol::api::Problem;
+use serde::Serialize;
+
+use crate::{auth::Denied, backplane::Refusal};
+
+/// The body of any answer.
+pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+/// What a handler gives back; both sides are answers.
+pub type Answer = Result<Response<Body>, Response<Body>>;
+
+/// A whole body.
+pub fn body(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+/// A value as JSON.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let bytes = serde_json::to_vec(value).expect("what the API shows is JSON");
+    typed(status, "application/json", bytes)
+}
+
+/// A text of some type.
+pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(body(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+}
+
+/// A refusal that says what is wrong and what to do.
+pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> {
+    let title = status.canonical_reason().unwrap_or("Refused").to_owned();
+    let problem = Problem { status: status.as_u16(), title, detail: detail.into() };
+    let mut response = json(status, &problem);
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// A refusal that will pass: come back in so many seconds.
+pub fn later(status: StatusCode, seconds: u64, detail: impl Into<String>) -> Response<Body> {
+    let mut response = problem(status, detail);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    response
+}
+
+impl From<Refusal> for Response<Body> {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
+            Refusal::Offline(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
+            Refusal::Unavailable(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
+        }
+    }
+}
+
+impl From<Denied> for Response<Body> {
+    fn from(denied: Denied) -> Self {
+        if let Denied::Forbidden(_) = denied {
+            return problem(StatusCode::FORBIDDEN, denied.to_string());
+        }
+        let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        response
+    }
+}

@@ -1,0 +1,74 @@
+//! `GET /v1/events`: what happens, as server-sent events. A stream begins now, or after the `Last-Event-ID` that the client has.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::{Request, Response, body::Frame, body::Incoming, header};
+use tokio::time;
+
+use super::{
+    Front,
+    answer::{Answer, Body},
+};
+use crate::backplane::EventView;
+
+/// How often a stream looks for new events.
+const POLL: Duration = Duration::from_millis(200);
+/// A quiet stream says so once in this many polls, so that no proxy takes it for dead.
+const QUIET: u32 = 75;
+
+/// Where a stream stands.
+struct Follow {
+    front: Arc<Front>,
+    cursor: String,
+    quiet: u32,
+}
+
+/// `GET /v1/events`
+pub async fn stream(request: &Request<Incoming>, front: Arc<Front>) -> Answer {
+    let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
+    let cursor = match last {
+        Some(cursor) => cursor.to_owned(),
+        None => front.shared.backplane.events(None).await?.1,
+    };
+    // Fails now and not in the middle of the stream, if the cursor is none.
+    front.shared.backplane.events(Some(&cursor)).await?;
+    let follow = Follow { front, cursor, quiet: 0 };
+    let frames = stream::unfold(follow, |follow| async { Some(next(follow).await) });
+    let body: Body = BodyExt::boxed_unsync(StreamBody::new(frames));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+type Chunk = Result<Frame<Bytes>, std::convert::Infallible>;
+
+async fn next(mut follow: Follow) -> (Chunk, Follow) {
+    if follow.quiet == 0 {
+        // So that the client has an answer, and a cursor, before anything happens.
+        follow.quiet = 1;
+        return (Ok(Frame::data(format!("id: {}\n\n", follow.cursor).into())), follow);
+    }
+    loop {
+        // A store that is away is asked again; the cursor stands.
+        if let Ok((events, cursor)) = follow.front.shared.backplane.events(Some(&follow.cursor)).await
+            && !events.is_empty()
+        {
+            follow.cursor = cursor;
+            return (Ok(Frame::data(events.iter().map(text).collect::<String>().into())), follow);
+        }
+        follow.quiet += 1;
+        if follow.quiet.is_multiple_of(QUIET) {
+            return (Ok(Frame::data(Bytes::from_static(b":\n\n"))), follow);
+        }
+        time::sleep(POLL).await;
+    }
+}
+
+fn text(event: &EventView) -> String {
+    format!("id: {}\nevent: {}\ndata: {}\n\n", event.cursor, event.kind, event.data)
+}

@@ -1,0 +1,168 @@
+//! The WebSocket handshake: who is it, may they in, what do they speak. All of it is decided before the upgrade, so that a
+//! refusal is a plain HTTP answer and costs no session.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, upgrade};
+use hyper_util::rt::TokioIo;
+use muster_protocol::{
+    TerminalId,
+    api::Protocol,
+    frame::{BEARER_PREFIX, PLAIN, V1},
+};
+use tokio::net::TcpStream;
+use tungstenite::handshake::derive_accept_key;
+
+use super::{
+    Front,
+    answer::{Answer, Body, body, later, problem},
+    route::bearer,
+};
+use crate::fanout::Arrival;
+
+/// Names under which people put tokens into URLs, where every log keeps them.
+const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
+
+/// Answers a handshake; what is refused is counted.
+pub async fn answer(request: Request<Incoming>, peer: SocketAddr, front: &Front) -> Answer {
+    let answer = upgrade(request, peer, front);
+    if let Err(refusal) = &answer {
+        front.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
+    }
+    answer
+}
+
+fn upgrade(mut request: Request<Incoming>, peer: SocketAddr, front: &Front) -> Answer {
+    let key = websocket_key(&request)?;
+    let terminal = terminal_id(request.uri().query().unwrap_or_default())?;
+    admit(front)?;
+    let offer = Offer::of(&request)?;
+    let labels = front.auth.terminal(bearer(&request).or(offer.bearer.as_deref()), &terminal)?;
+    let address = address(&request, peer, front);
+    let upgraded = upgrade::on(&mut request);
+    let protocol = offer.protocol;
+    let shared = front.shared.clone();
+    // The connection's own task drives the upgrade; this one ends as soon as a shard has the socket.
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgraded.await else { return };
+        let Some((stream, read)) = take_socket(upgraded) else { return };
+        shared.hub.adopt(Arrival { stream, read, terminal, protocol, labels, address }).await;
+    });
+    Ok(switching(&key, offer.answer))
+}
+
+/// What a client asks to speak, and the token that a browser can send nowhere else.
+struct Offer {
+    protocol: Protocol,
+    answer: Option<&'static str>,
+    bearer: Option<String>,
+}
+
+impl Offer {
+    fn of(request: &Request<Incoming>) -> Result<Self, Response<Body>> {
+        let headers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
+        let offered: Vec<_> = headers
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .collect();
+        let bearer = offered.iter().find_map(|name| name.strip_prefix(BEARER_PREFIX)).map(str::to_owned);
+        let (protocol, answer) = if offered.contains(&V1) {
+            (Protocol::V1, Some(V1))
+        } else if offered.contains(&PLAIN) {
+            (Protocol::Plain, Some(PLAIN))
+        } else if offered.is_empty() {
+            (Protocol::Plain, None)
+        } else {
+            // A browser drops a connection whose server picked none of what it offered.
+            let detail = format!("offer the subprotocol {V1} or {PLAIN}, or none at all for plain mode");
+            return Err(problem(StatusCode::BAD_REQUEST, detail));
+        };
+        Ok(Self { protocol, answer, bearer })
+    }
+}
+
+fn websocket_key(request: &Request<Incoming>) -> Result<String, Response<Body>> {
+    let has = |name: header::HeaderName, wanted: &str| {
+        let values = request.headers().get_all(name);
+        values
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(wanted))
+    };
+    if request.method() != Method::GET || !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
+        let mut response =
+            problem(StatusCode::UPGRADE_REQUIRED, "this path takes WebSocket handshakes (GET with Upgrade: websocket)");
+        response.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+        return Err(response);
+    }
+    if !has(header::SEC_WEBSOCKET_VERSION, "13") {
+        let mut response = problem(StatusCode::BAD_REQUEST, "Sec-WebSocket-Version must be 13");
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, 13.into());
+        return Err(response);
+    }
+    let key = request.headers().get(header::SEC_WEBSOCKET_KEY).and_then(|value| value.to_str().ok());
+    match key {
+        Some(key) if data_encoding::BASE64.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16) => {
+            Ok(key.into())
+        }
+        _ => Err(problem(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64")),
+    }
+}
+
+fn terminal_id(query: &str) -> Result<TerminalId, Response<Body>> {
+    let mut terminal = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if TOKEN_NAMES.iter().any(|token| name.eq_ignore_ascii_case(token)) {
+            let advice = "a token in the URL ends up in logs: send it as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
+            return Err(problem(StatusCode::BAD_REQUEST, advice));
+        }
+        if name == "terminal_id" {
+            terminal = Some(value.into_owned());
+        }
+    }
+    let terminal = terminal.ok_or_else(|| problem(StatusCode::BAD_REQUEST, "say which terminal: ?terminal_id=ID"))?;
+    terminal.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("terminal_id: {error}")))
+}
+
+/// 503 means draining and nothing else: only then may a proxy try the next node.
+fn admit(front: &Front) -> Result<(), Response<Body>> {
+    if front.draining.begun() {
+        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
+    }
+    if front.shared.hub.len() >= front.shared.config.max_sessions {
+        let seconds = rand::random_range(5..=30);
+        return Err(later(StatusCode::TOO_MANY_REQUESTS, seconds, "this node holds as many sessions as it takes"));
+    }
+    Ok(())
+}
+
+/// The peer's address, or what a trusted proxy says it is.
+fn address(request: &Request<Incoming>, peer: SocketAddr, front: &Front) -> String {
+    let trusted = front.shared.config.trusted_proxy.iter().any(|net| net.contains(&peer.ip()));
+    let said =
+        request.headers().get("x-real-ip").and_then(|value| value.to_str().ok()?.parse::<std::net::IpAddr>().ok());
+    said.filter(|_| trusted).unwrap_or(peer.ip()).to_string()
+}
+
+fn take_socket(upgraded: upgrade::Upgraded) -> Option<(std::net::TcpStream, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner().into_std().ok()?, parts.read_buf))
+}
+
+fn switching(key: &str, protocol: Option<&'static str>) -> Response<Body> {
+    let mut response = Response::new(body(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
+    let accept = derive_accept_key(key.as_bytes());
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept.parse().expect("base64 is a header value"));
+    if let Some(protocol) = protocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(protocol));
+    }
+    response
+}

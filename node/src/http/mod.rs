@@ -1,0 +1,83 @@
+//! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
+//! answered by [`commands`], [`terminals`], [`events`] or [`health`]; every refusal is a [`problem`].
+
+// A refusal is an answer, made once for a request: its size does not matter.
+#![allow(clippy::result_large_err)]
+
+mod answer;
+mod commands;
+mod events;
+mod handshake;
+mod health;
+mod route;
+mod terminals;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::health::Draining;
+use crate::{auth::Auth, shard::Shared};
+
+/// A request's head fits in this: eight times what a browser sends.
+const HEAD_MAX: usize = 16 * 1024;
+/// After a failed accept, mostly for want of descriptors: time for some to become free.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What requests are answered with.
+pub struct Front {
+    /// Who is let in.
+    pub auth: Auth,
+    /// The node.
+    pub shared: Arc<Shared>,
+    /// Whether it still takes sessions.
+    pub draining: Draining,
+}
+
+/// Accepts until told to stop; then waits for the requests under way. Never waits for a peer in the accept loop.
+pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                connections.spawn(stop.clone().run_until_cancelled_owned(connection(stream, peer, front.clone())));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, front: Arc<Front>) {
+    // A command is small and should leave at once.
+    let _ = stream.set_nodelay(true);
+    let header_timeout = front.shared.config.header_timeout;
+    let service = service_fn(|request| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(route::answer(request, peer, front).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%peer, %error, "a connection ended badly");
+    }
+}

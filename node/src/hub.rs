@@ -1,0 +1,172 @@
+//! The hub: this node's table of sessions, by terminal. Passive: no task, only a lock, never held across an await. The fan-out
+//! to all does not come here; it goes to each shard's mailbox, and the shards know their sockets.
+//!
+//! Leaving compares session ids under the lock: a late goodbye never evicts the terminal that came back.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use muster_protocol::{SessionId, TerminalId};
+use rustc_hash::FxHashMap;
+use tokio::sync::mpsc;
+
+use crate::{
+    card::Card,
+    end::End,
+    fanout::{Arrival, Order, Parcel, Place},
+};
+
+/// The table and the mailboxes of the shards.
+#[derive(Debug)]
+pub struct Hub {
+    seats: Mutex<FxHashMap<TerminalId, Seat>>,
+    shards: Vec<mpsc::Sender<Order>>,
+    turn: AtomicUsize,
+}
+
+#[derive(Debug, Clone)]
+struct Seat {
+    place: Place,
+    card: Arc<Card>,
+}
+
+impl Hub {
+    /// An empty table over these shards.
+    pub fn new(shards: Vec<mpsc::Sender<Order>>) -> Self {
+        Self { seats: Mutex::default(), shards, turn: AtomicUsize::new(0) }
+    }
+
+    /// Hands a connection to the shard whose turn it is. False while the node stops.
+    pub async fn adopt(&self, arrival: Arrival) -> bool {
+        let shard = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        self.shards[shard].send(Order::Adopt(Box::new(arrival))).await.is_ok()
+    }
+
+    /// Seats a session; of two of one terminal the newer stays. The place of the one that must end, which may be this one.
+    pub fn enter(&self, card: Arc<Card>, place: Place) -> Option<Place> {
+        let mut seats = self.seats();
+        match seats.get(&card.terminal) {
+            Some(seat) if seat.place.session > place.session => Some(place),
+            _ => seats.insert(card.terminal.clone(), Seat { place, card }).map(|older| older.place),
+        }
+    }
+
+    /// Frees the seat, if it is still this session's.
+    pub fn leave(&self, terminal: &TerminalId, session: SessionId) {
+        let mut seats = self.seats();
+        if seats.get(terminal).is_some_and(|seat| seat.place.session == session) {
+            seats.remove(terminal);
+        }
+    }
+
+    /// Ends the session at `place`.
+    pub async fn end(&self, place: Place, end: End) {
+        // A shard that has stopped has no sessions to end.
+        let _ = self.shards[place.shard].send(Order::End(place, end)).await;
+    }
+
+    /// Ends the terminal's session if it is older than `newer`, which another node holds.
+    pub async fn replace(&self, terminal: &TerminalId, newer: SessionId) {
+        let place = self.seats().get(terminal).map(|seat| seat.place);
+        if let Some(place) = place.filter(|place| place.session < newer) {
+            self.end(place, End::Replaced).await;
+        }
+    }
+
+    /// Ends this very session: a newer one of its terminal lives on another node.
+    pub async fn outdate(&self, card: &Card) {
+        let place = self.seats().get(&card.terminal).map(|seat| seat.place);
+        if let Some(place) = place.filter(|place| place.session == card.session) {
+            self.end(place, End::Replaced).await;
+        }
+    }
+
+    /// Sends to every session of this node.
+    pub async fn broadcast(&self, parcel: Arc<Parcel>) {
+        for shard in &self.shards {
+            let _ = shard.send(Order::Broadcast(parcel.clone())).await;
+        }
+    }
+
+    /// Sends to those of these terminals whose sessions are here.
+    pub async fn send(&self, terminals: &[TerminalId], parcel: Arc<Parcel>) {
+        let places: Vec<_> = {
+            let seats = self.seats();
+            terminals.iter().filter_map(|terminal| seats.get(terminal)).map(|seat| seat.place).collect()
+        };
+        for place in places {
+            let _ = self.shards[place.shard].send(Order::Send(place, parcel.clone())).await;
+        }
+    }
+
+    /// Ends about `sessions` of the sessions, and tells each when within `spread_ms` to come back.
+    pub async fn drain(&self, sessions: usize, spread_ms: u64) {
+        let share = sessions.div_ceil(self.shards.len());
+        for shard in &self.shards {
+            let _ = shard.send(Order::Drain { sessions: share, spread_ms }).await;
+        }
+    }
+
+    /// Who is here.
+    pub fn cards(&self) -> Vec<Arc<Card>> {
+        self.seats().values().map(|seat| seat.card.clone()).collect()
+    }
+
+    /// How many are here.
+    pub fn len(&self) -> usize {
+        self.seats().len()
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn seats(&self) -> MutexGuard<'_, FxHashMap<TerminalId, Seat>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_protocol::api::Protocol;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn seat(hub: &Hub, session: SessionId) -> Option<Place> {
+        let card = Card {
+            terminal: "t1".parse().unwrap(),
+            session,
+            protocol: Protocol::V1,
+            labels: Default::default(),
+            address: "127.0.0.1".into(),
+            connected_at: Timestamp::now(),
+        };
+        hub.enter(Arc::new(card), Place { shard: 0, key: 0, session })
+    }
+
+    #[test]
+    fn the_newer_session_stays_in_whichever_order_they_come() {
+        let (older, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let hub = Hub::new(Vec::new());
+        assert_eq!(seat(&hub, older), None);
+        assert_eq!(seat(&hub, newer).unwrap().session, older);
+        assert_eq!(seat(&hub, older).unwrap().session, older);
+    }
+
+    #[test]
+    fn a_late_goodbye_does_not_evict_the_one_that_came_back() {
+        let (older, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let hub = Hub::new(Vec::new());
+        seat(&hub, older);
+        seat(&hub, newer);
+        hub.leave(&"t1".parse().unwrap(), older);
+        assert_eq!(hub.len(), 1);
+        hub.leave(&"t1".parse().unwrap(), newer);
+        assert!(hub.is_empty());
+    }
+}

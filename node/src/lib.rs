@@ -1,0 +1,41 @@
+//! A Muster node: terminals and operators on one port, and other nodes behind a backplane.
+//!
+//! ```text
+//!   operator ──▶ http ──▶ backplane ══▶ (every node's) hub ──▶ fanout ──▶ terminal
+//!                              ▲                                              │
+//!                              └── reports ◀── session ◀── wire ◀── shard ◀───┘
+//! ```
+//!
+//! In reading order. A module uses only what stands below it:
+//! [`serve`] starts and stops the node; [`http`] answers requests and handshakes; [`auth`] decides who is let in; [`shard`] is a
+//! thread with its share of the [`session`]s; [`backplane`] stores commands and carries them between nodes; [`hub`] is the table
+//! of sessions; [`fanout`] writes to sockets; [`reports`] gathers what sessions have to say; [`card`] is a session's identity,
+//! [`end`] how it ends, [`wire`] its frames; [`metrics`] counts, and [`config`] holds every setting.
+
+pub mod serve;
+
+pub mod http;
+
+pub mod auth;
+
+pub mod shard;
+
+pub mod session;
+
+pub mod backplane;
+
+pub mod hub;
+
+pub mod fanout;
+
+pub mod reports;
+
+pub mod card;
+
+pub mod end;
+
+pub mod wire;
+
+pub mod metrics;
+
+pub mod config;

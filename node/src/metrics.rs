@@ -1,0 +1,62 @@
+//! What a node counts, for Prometheus.
+
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+
+/// The counters. Incremented per event or per batch, never per delivery.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Sessions now.
+    pub sessions: IntGauge,
+    /// Sessions ended, by `end`.
+    pub ends: IntCounterVec,
+    /// Handshakes refused, by HTTP `status`.
+    pub refused: IntCounterVec,
+    /// Commands accepted by this node.
+    pub commands: IntCounter,
+    /// Frames delivered to sockets of this node.
+    pub delivered: IntCounter,
+    /// Reports that found no room while the store was away.
+    pub reports_dropped: IntCounter,
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str| {
+            let counter = IntCounter::new(name, help).expect("a literal name is valid");
+            registry.register(Box::new(counter.clone())).expect("each name is registered once");
+            counter
+        };
+        let labelled = |name: &str, help: &str, label: &str| {
+            let counter = IntCounterVec::new(Opts::new(name, help), &[label]).expect("a literal name is valid");
+            registry.register(Box::new(counter.clone())).expect("each name is registered once");
+            counter
+        };
+        let sessions = IntGauge::new("muster_sessions", "Sessions now.").expect("a literal name is valid");
+        registry.register(Box::new(sessions.clone())).expect("each name is registered once");
+        Self {
+            sessions,
+            ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", "end"),
+            refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", "status"),
+            commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
+            delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
+            reports_dropped: counter("muster_reports_dropped_total", "Reports dropped while the store was away."),
+            registry,
+        }
+    }
+
+    /// In Prometheus's text format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("a vector takes every write");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,172 @@
+//! A session that has begun: it reads what its terminal sends and reports it. What goes to the terminal does not pass here;
+//! the shard writes it to the socket directly.
+
+use std::{collections::VecDeque, rc::Rc};
+
+use bytes::Bytes;
+use data_encoding::BASE64;
+use muster_protocol::{
+    CommandId, Payload,
+    api::{Protocol, TargetState},
+    frame::{Complaint, Condition, Event, FromNode, FromTerminal},
+};
+
+use crate::{
+    end::End,
+    fanout::{Batch, Place, Socket},
+    shard::Shard,
+    wire::{self, Message, Partial},
+};
+
+/// A session in the lane of its shard. Dropping it frees its place, whatever happened.
+pub struct Member {
+    shard: Rc<Shard>,
+    key: usize,
+    socket: Rc<Socket>,
+    partial: Option<Box<Partial>>,
+    messages: VecDeque<Message>,
+    condition: Condition,
+}
+
+impl Member {
+    pub(super) fn new(
+        shard: Rc<Shard>,
+        key: usize,
+        socket: Rc<Socket>,
+        partial: Option<Box<Partial>>,
+        messages: VecDeque<Message>,
+    ) -> Self {
+        shard.shared.metrics.sessions.inc();
+        Self { shard, key, socket, partial, messages, condition: Condition::default() }
+    }
+
+    /// Tells the hub and the registry; ends whichever session of this terminal is the older.
+    pub async fn register(&self) {
+        let card = &self.socket.card;
+        let place = Place { shard: self.shard.index, key: self.key, session: card.session };
+        if let Some(older) = self.shard.shared.hub.enter(card.clone(), place) {
+            self.shard.shared.hub.end(older, End::Replaced).await;
+        }
+        self.shard.shared.backplane.join(card).await;
+    }
+
+    /// Serves the session until it ends.
+    pub async fn serve(&mut self) -> End {
+        loop {
+            while let Some(message) = self.messages.pop_front() {
+                if let Err(end) = self.take(message) {
+                    return end;
+                }
+            }
+            if let Some(end) = self.socket.ended() {
+                return end;
+            }
+            let Ok(ready) = self.socket.ready().await else { return End::Lost };
+            if ready.is_writable() {
+                self.shard.sockets.flush(&self.socket);
+            }
+            if ready.is_readable()
+                && let Err(end) = self.read()
+            {
+                return end;
+            }
+        }
+    }
+
+    /// Says goodbye and tells the hub and the registry.
+    pub async fn leave(self, end: End) {
+        let card = self.socket.card.clone();
+        if let Some((code, reason)) = end.close() {
+            self.say(&wire::close(code, &reason));
+        }
+        self.shard.shared.hub.leave(&card.terminal, card.session);
+        self.shard.count_end(&card.terminal, end);
+        let shard = self.shard.clone();
+        // Out of the lane, and the connection closed, before the registry is waited for.
+        drop(self);
+        shard.shared.backplane.leave(&card, end.label()).await;
+    }
+
+    /// Sends a frame that belongs to no command.
+    pub fn say(&self, frame: &Bytes) {
+        self.socket.send(&Batch::bare(frame.clone()));
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        let mut messages = Vec::new();
+        let read = self.shard.read(&self.socket.stream, &mut self.partial, &mut messages);
+        // What came whole before an error was said, and counts.
+        for message in messages {
+            self.take(message)?;
+        }
+        read
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), End> {
+        if message != Message::Pong {
+            self.socket.heard();
+        }
+        match (message, self.socket.protocol()) {
+            (Message::Ping(payload), _) => self.say(&wire::pong(payload)),
+            (Message::Pong, _) => self.ponged(),
+            (Message::Close(_), _) => return Err(End::Left),
+            (Message::Text(text), Protocol::Plain) => self.event("message", Payload::from_text(&text)),
+            (Message::Binary(bytes), Protocol::Plain) => {
+                self.event("binary", Payload::from_text(&BASE64.encode(&bytes)))
+            }
+            (Message::Text(text), Protocol::V1) => return self.frame(&text),
+            (Message::Binary(_), Protocol::V1) => return Err(End::Protocol),
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, text: &str) -> Result<(), End> {
+        match FromTerminal::decode(text) {
+            Ok(FromTerminal::Hello(_)) => return Err(End::Protocol),
+            Ok(FromTerminal::Ack(ack)) => self.acked(ack.id),
+            Ok(FromTerminal::Progress(progress)) => {
+                self.acked(progress.id);
+                self.event("progress", progress.payload);
+            }
+            Ok(FromTerminal::Result(outcome)) => {
+                self.acked(outcome.id);
+                self.event(if outcome.ok { "succeeded" } else { "failed" }, outcome.payload);
+            }
+            Ok(FromTerminal::Health(health)) => {
+                let was = std::mem::replace(&mut self.condition, health.condition);
+                self.shard.shared.reports.health(&self.socket.card.terminal, health, was);
+            }
+            Ok(FromTerminal::Event(Event { name, payload })) => self.event(&name, payload),
+            Err(error) => self.complain(error.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Also by a progress or a result, which may overtake the ack.
+    fn acked(&self, command: CommandId) {
+        self.shard.shared.reports.reached(command, TargetState::Acked, [self.socket.card.terminal.clone()]);
+    }
+
+    fn event(&self, name: &str, payload: Payload) {
+        let fields = vec![("name", Payload::from_text(name)), ("payload", payload)];
+        self.shard.shared.reports.happened("terminal.event", &self.socket.card.terminal, fields);
+    }
+
+    fn complain(&self, message: String) {
+        let complaint = Complaint { code: "bad_frame".into(), message };
+        self.say(&wire::text(&FromNode::Error(complaint).to_string()));
+    }
+
+    fn ponged(&self) {
+        if let Some(rtt_ms) = self.socket.ponged() {
+            self.shard.shared.reports.seen(&self.socket.card.terminal, rtt_ms);
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.shard.sockets.leave(self.key);
+        self.shard.shared.metrics.sessions.dec();
+    }
+}

@@ -1,0 +1,148 @@
+//! A connection that has not said hello. It has a deadline and can do nothing else; whatever it sends before or instead is its end.
+
+use std::{collections::VecDeque, io, rc::Rc, sync::Arc};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    SessionId, TerminalId,
+    api::Protocol,
+    frame::{FromNode, FromTerminal, Hello, Welcome},
+    selector::Labels,
+};
+use tokio::{net::TcpStream, time};
+
+use super::member::Member;
+use crate::{
+    card::Card,
+    end::End,
+    fanout::Arrival,
+    shard::Shard,
+    wire::{self, Message, Partial},
+};
+
+/// Labels that a terminal may have, so that one can't fill the registry.
+const LABELS_MAX: usize = 32;
+
+/// A connection before its hello.
+pub struct Visitor {
+    stream: TcpStream,
+    terminal: TerminalId,
+    protocol: Protocol,
+    labels: Labels,
+    address: String,
+    shard: Rc<Shard>,
+    partial: Option<Box<Partial>>,
+    /// Decoded and not yet looked at.
+    messages: VecDeque<Message>,
+    /// What decoding the first bytes already showed.
+    broken: Option<End>,
+}
+
+impl Visitor {
+    /// Takes a connection over; fails if the runtime can't watch it.
+    pub fn new(arrival: Arrival, shard: Rc<Shard>) -> io::Result<Self> {
+        let stream = TcpStream::from_std(arrival.stream)?;
+        let (mut partial, mut messages) = (None, Vec::new());
+        let broken = shard.decoder.decode(&mut arrival.read.to_vec(), &mut partial, &mut messages).err().map(End::Wire);
+        Ok(Self {
+            stream,
+            terminal: arrival.terminal,
+            protocol: arrival.protocol,
+            labels: arrival.labels,
+            address: arrival.address,
+            shard,
+            partial,
+            messages: messages.into(),
+            broken,
+        })
+    }
+
+    /// Waits for the hello and answers it; none if there was no good one in time.
+    pub async fn greet(mut self, session: SessionId) -> Option<Member> {
+        let deadline = self.shard.shared.config.hello_timeout;
+        let hello = match time::timeout(deadline, self.hello()).await {
+            Ok(Ok(hello)) => hello,
+            Ok(Err(end)) => return self.refuse(end),
+            Err(_) => return self.refuse(End::NoHello),
+        };
+        self.adopt_labels(hello.labels);
+        let welcome = self.welcome(session);
+        let member = self.enter(session);
+        member.say(&wire::text(&welcome.to_string()));
+        Some(member)
+    }
+
+    /// Becomes a member, as the registry and the hub will know it.
+    pub fn enter(self, session: SessionId) -> Member {
+        let card = Arc::new(Card {
+            terminal: self.terminal,
+            session,
+            protocol: self.protocol,
+            labels: self.labels,
+            address: self.address,
+            connected_at: Timestamp::now(),
+        });
+        let (key, socket) = self.shard.sockets.enter(card, self.stream);
+        if let Some(end) = self.broken {
+            socket.end(end);
+        }
+        Member::new(self.shard, key, socket, self.partial, self.messages)
+    }
+
+    async fn hello(&mut self) -> Result<Hello, End> {
+        loop {
+            match self.messages.pop_front() {
+                Some(Message::Text(text)) => return read_hello(&text),
+                Some(Message::Binary(_)) => return Err(End::BadHello),
+                Some(Message::Close(_)) => return Err(End::Left),
+                Some(Message::Ping(_) | Message::Pong) => {}
+                None => self.read().await?,
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), End> {
+        if let Some(end) = self.broken {
+            return Err(end);
+        }
+        self.stream.readable().await.map_err(|_| End::Lost)?;
+        let mut messages = Vec::new();
+        self.shard.read(&self.stream, &mut self.partial, &mut messages)?;
+        self.messages.extend(messages);
+        Ok(())
+    }
+
+    /// A token's labels win over what the terminal says of itself.
+    fn adopt_labels(&mut self, said: Labels) {
+        for (key, value) in said.into_iter().take(LABELS_MAX) {
+            self.labels.entry(key).or_insert(value);
+        }
+    }
+
+    fn welcome(&self, session: SessionId) -> FromNode {
+        FromNode::Welcome(Welcome {
+            session,
+            node: self.shard.shared.backplane.node().clone(),
+            time: Timestamp::now(),
+            ping_ms: self.shard.shared.config.ping.as_millis() as u64,
+            resumed: false,
+            cursor: None,
+        })
+    }
+
+    fn refuse(self, end: End) -> Option<Member> {
+        if let Some((code, reason)) = end.close() {
+            // The socket's buffer is empty: it takes a close frame at once, or its peer is gone.
+            let _ = self.stream.try_write(&wire::close(code, &reason));
+        }
+        self.shard.count_end(&self.terminal, end);
+        None
+    }
+}
+
+fn read_hello(text: &str) -> Result<Hello, End> {
+    match FromTerminal::decode(text) {
+        Ok(FromTerminal::Hello(hello)) => Ok(hello),
+        _ => Err(End::BadHello),
+    }
+}

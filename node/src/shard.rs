@@ -1,0 +1,161 @@
+//! A shard: one thread with its own runtime, holding a share of the node's sessions. Its loop carries out orders; what has piled
+//! up meanwhile is taken together, so that a busy shard writes less often and an idle one never waits.
+//!
+//! Always: everything of a session happens on its shard's thread, so that sockets need no locks.
+
+use std::{
+    cell::RefCell,
+    io,
+    rc::Rc,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use muster_protocol::TerminalId;
+use tokio::{
+    net::TcpStream,
+    runtime,
+    sync::mpsc,
+    task::LocalSet,
+    time::{self, MissedTickBehavior},
+};
+use tracing::Level;
+
+use crate::{
+    backplane::Backplane,
+    config::Config,
+    end::End,
+    fanout::{Order, Parcel, Sockets},
+    hub::Hub,
+    metrics::Metrics,
+    reports::Reports,
+    session,
+    wire::{Decoder, Message, Partial},
+};
+
+/// Orders taken together at most.
+const TURN: usize = 256;
+/// A ping interval has this many ticks, and each tick pings its part of the sessions: no second is burdened with all.
+const PING_PARTS: usize = 16;
+/// The buffer that all sockets of a shard are read with: a message at the default limit takes four reads.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// What the sessions of a node share.
+pub struct Shared {
+    /// The settings.
+    pub config: Config,
+    /// The table of sessions.
+    pub hub: Arc<Hub>,
+    /// The other nodes and the store.
+    pub backplane: Arc<Backplane>,
+    /// What sessions have to report.
+    pub reports: Arc<Reports>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// One shard, as its sessions see it.
+pub struct Shard {
+    /// Which one.
+    pub index: usize,
+    /// Its sockets.
+    pub sockets: Sockets,
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+    /// The rules of the wire.
+    pub decoder: Decoder,
+    /// Lent to whichever socket is readable; never borrowed across an await.
+    pub buffer: RefCell<Box<[u8]>>,
+}
+
+/// Starts a shard's thread. It ends when the mailbox has closed and its sessions are gone.
+pub fn start(index: usize, mailbox: mpsc::Receiver<Order>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+        let shard = Rc::new(Shard {
+            index,
+            sockets: Sockets::new(shared.config.queue, shared.reports.clone(), shared.metrics.delivered.clone()),
+            decoder: Decoder { max_message: shared.config.max_message },
+            buffer: RefCell::new(vec![0; READ_BUFFER].into()),
+            shared,
+        });
+        let sessions = LocalSet::new();
+        runtime.block_on(sessions.run_until(run(shard, mailbox)));
+    })
+}
+
+async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<Order>) {
+    let mut orders = Vec::with_capacity(TURN);
+    let mut beat = time::interval(shard.shared.config.ping / PING_PARTS as u32);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut part = 0;
+    loop {
+        tokio::select! {
+            count = mailbox.recv_many(&mut orders, TURN) => {
+                if count == 0 {
+                    return;
+                }
+                carry_out(&shard, &mut orders);
+                // The sessions' own tasks get their turn between two walks, however many orders wait.
+                tokio::task::yield_now().await;
+            }
+            _ = beat.tick() => {
+                shard.sockets.ping(part, PING_PARTS);
+                part = (part + 1) % PING_PARTS;
+            }
+        }
+    }
+}
+
+/// Carries out orders in their order; broadcasts that follow each other go out together.
+fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
+    let mut together: Vec<Arc<Parcel>> = Vec::new();
+    for order in orders.drain(..) {
+        if let Order::Broadcast(parcel) = order {
+            together.push(parcel);
+            continue;
+        }
+        shard.sockets.broadcast(&std::mem::take(&mut together));
+        match order {
+            Order::Adopt(arrival) => {
+                tokio::task::spawn_local(session::run(arrival, shard.clone()));
+            }
+            Order::Send(place, parcel) => shard.sockets.send(place, &parcel),
+            Order::End(place, end) => shard.sockets.end(place, end),
+            Order::Drain { sessions, spread_ms } => shard.sockets.end_some(sessions, || End::Draining {
+                retry: Duration::from_millis(rand::random_range(0..=spread_ms)),
+            }),
+            Order::Broadcast(_) => unreachable!("taken above"),
+        }
+    }
+    shard.sockets.broadcast(&together);
+}
+
+impl Shard {
+    /// Reads what a socket has, with the shard's own buffer, and appends the messages that it completes.
+    pub fn read(
+        &self,
+        stream: &TcpStream,
+        partial: &mut Option<Box<Partial>>,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), End> {
+        let mut buffer = self.buffer.borrow_mut();
+        match stream.try_read(&mut buffer) {
+            Ok(0) => Err(End::Lost),
+            Ok(count) => self.decoder.decode(&mut buffer[..count], partial, messages).map_err(End::Wire),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(End::Lost),
+        }
+    }
+
+    /// Logs and counts how a session ended.
+    pub fn count_end(&self, terminal: &TerminalId, end: End) {
+        self.shared.metrics.ends.with_label_values(&[end.label()]).inc();
+        match end.level() {
+            Level::WARN => tracing::warn!(%terminal, ?end, "session ended"),
+            Level::INFO => tracing::info!(%terminal, ?end, "session ended"),
+            _ => tracing::debug!(%terminal, ?end, "session ended"),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Bytes from a terminal to messages. Between two reads nothing is kept for a connection, unless it was caught in the middle
+//! of a frame or of a fragmented message; only then it owns a [`Partial`].
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
+};
+
+use muster_protocol::CloseCode;
+
+/// What a terminal sent, whole.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// To be answered with the same payload.
+    Ping(Bytes),
+    /// The answer to our ping.
+    Pong,
+    /// The terminal leaves, with its code if it gave one.
+    Close(Option<u16>),
+}
+
+/// What breaks the WebSocket protocol or a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Not a frame that a client may send.
+    #[error("{0}")]
+    Protocol(&'static str),
+    /// A text message that is not UTF-8.
+    #[error("a text message is not UTF-8")]
+    NotUtf8,
+    /// A message over the limit.
+    #[error("a message is larger than this node takes (--max-message)")]
+    TooBig,
+}
+
+impl WireError {
+    /// The close code that tells the terminal.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Protocol(_) => 1002,
+            Self::NotUtf8 => 1007,
+            Self::TooBig => CloseCode::TooBig.number(),
+        }
+    }
+}
+
+/// What a connection keeps between reads: the start of a frame, and the fragments of a message so far.
+#[derive(Debug, Default)]
+pub struct Partial {
+    bytes: Vec<u8>,
+    fragments: Option<(Data, Vec<u8>)>,
+}
+
+/// The rules; one per shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Decoder {
+    /// The largest message, in bytes, fragments together.
+    pub max_message: usize,
+}
+
+impl Decoder {
+    /// Takes what was just read and appends the messages that it completes. `partial` is what an earlier call left.
+    /// After an error the connection can only be closed.
+    pub fn decode(
+        self,
+        read: &mut [u8],
+        partial: &mut Option<Box<Partial>>,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), WireError> {
+        let Partial { bytes: mut held, mut fragments } = partial.take().map(|boxed| *boxed).unwrap_or_default();
+        let rest = if held.is_empty() {
+            let used = self.frames(read, &mut fragments, messages)?;
+            read[used..].to_vec()
+        } else {
+            held.extend_from_slice(read);
+            let used = self.frames(&mut held, &mut fragments, messages)?;
+            held.drain(..used);
+            held
+        };
+        if !rest.is_empty() || fragments.is_some() {
+            *partial = Some(Box::new(Partial { bytes: rest, fragments }));
+        }
+        Ok(())
+    }
+
+    /// Reads every whole frame of `input`; how many bytes they took.
+    fn frames(
+        self,
+        input: &mut [u8],
+        fragments: &mut Option<(Data, Vec<u8>)>,
+        messages: &mut Vec<Message>,
+    ) -> Result<usize, WireError> {
+        let mut used = 0;
+        while let Some(length) = self.frame(&mut input[used..], fragments, messages)? {
+            used += length;
+        }
+        Ok(used)
+    }
+
+    /// Reads one frame from the start of `input`; its length, or none if it is not all there.
+    fn frame(
+        self,
+        input: &mut [u8],
+        fragments: &mut Option<(Data, Vec<u8>)>,
+        messages: &mut Vec<Message>,
+    ) -> Result<Option<usize>, WireError> {
+        let mut cursor = Cursor::new(&*input);
+        let parsed = FrameHeader::parse(&mut cursor).map_err(|_| WireError::Protocol("a frame has a bad header"))?;
+        let Some((header, length)) = parsed else { return Ok(None) };
+        let head = cursor.position() as usize;
+        let held = fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        self.check(&header, length, held)?;
+        let end = head + length as usize;
+        if input.len() < end {
+            return Ok(None);
+        }
+        let payload = &mut input[head..end];
+        unmask(payload, header.mask.unwrap_or_default());
+        match header.opcode {
+            OpCode::Control(control) => messages.push(control_message(control, payload)?),
+            OpCode::Data(data) => messages.extend(assemble(data, header.is_final, payload, fragments)?),
+        }
+        Ok(Some(end))
+    }
+
+    /// Refuses by the header alone, before a byte of the payload is kept.
+    fn check(self, header: &FrameHeader, length: u64, held: usize) -> Result<(), WireError> {
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return Err(WireError::Protocol("a frame has reserved bits set"));
+        }
+        if header.mask.is_none() {
+            return Err(WireError::Protocol("a frame from a client must be masked"));
+        }
+        if let OpCode::Control(_) = header.opcode
+            && (length > 125 || !header.is_final)
+        {
+            return Err(WireError::Protocol("a control frame is at most 125 bytes and never fragmented"));
+        }
+        if length > (self.max_message - held.min(self.max_message)) as u64 {
+            return Err(WireError::TooBig);
+        }
+        Ok(())
+    }
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    for (byte, key) in payload.iter_mut().zip(mask.into_iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+fn control_message(control: Control, payload: &[u8]) -> Result<Message, WireError> {
+    match control {
+        Control::Ping => Ok(Message::Ping(Bytes::copy_from_slice(payload))),
+        Control::Pong => Ok(Message::Pong),
+        Control::Close => close_code(payload).map(Message::Close),
+        Control::Reserved(_) => Err(WireError::Protocol("a control frame of a reserved kind")),
+    }
+}
+
+fn close_code(payload: &[u8]) -> Result<Option<u16>, WireError> {
+    let [high, low, reason @ ..] = payload else {
+        return if payload.is_empty() { Ok(None) } else { Err(WireError::Protocol("a close code is two bytes")) };
+    };
+    let code = u16::from_be_bytes([*high, *low]);
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(WireError::Protocol("a close code that may not be sent"));
+    }
+    str::from_utf8(reason).map(|_| Some(code)).map_err(|_| WireError::NotUtf8)
+}
+
+fn assemble(
+    data: Data,
+    is_final: bool,
+    payload: &[u8],
+    fragments: &mut Option<(Data, Vec<u8>)>,
+) -> Result<Option<Message>, WireError> {
+    let (kind, bytes) = match (data, fragments.take()) {
+        (Data::Continue, None) => return Err(WireError::Protocol("a continuation of nothing")),
+        (Data::Continue, Some((kind, mut bytes))) => {
+            bytes.extend_from_slice(payload);
+            (kind, bytes)
+        }
+        (_, Some(_)) => return Err(WireError::Protocol("a new message inside a fragmented one")),
+        (Data::Reserved(_), None) => return Err(WireError::Protocol("a data frame of a reserved kind")),
+        (kind, None) => (kind, payload.to_vec()),
+    };
+    if !is_final {
+        *fragments = Some((kind, bytes));
+        return Ok(None);
+    }
+    match kind {
+        Data::Text => String::from_utf8(bytes).map(|text| Some(Message::Text(text))).map_err(|_| WireError::NotUtf8),
+        _ => Ok(Some(Message::Binary(bytes))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECODER: Decoder = Decoder { max_message: 64 };
+
+    /// A frame as a client sends it.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
+        let mut bytes = vec![first, 0x80 | payload.len() as u8];
+        bytes.extend(mask);
+        bytes.extend(payload.iter().zip(mask.into_iter().cycle()).map(|(byte, key)| byte ^ key));
+        bytes
+    }
+
+    fn decode_in_steps(bytes: &[u8], step: usize) -> Result<(Vec<Message>, bool), WireError> {
+        let (mut partial, mut messages) = (None, Vec::new());
+        for chunk in bytes.to_vec().chunks_mut(step) {
+            DECODER.decode(chunk, &mut partial, &mut messages)?;
+        }
+        Ok((messages, partial.is_some()))
+    }
+
+    #[test]
+    fn however_the_bytes_arrive_the_messages_are_the_same_and_nothing_is_kept() {
+        let fragmented = [frame(0x01, b"he"), frame(0x89, b"!"), frame(0x80, b"llo")].concat();
+        let bytes = [frame(0x81, b"one"), fragmented, frame(0x82, &[0, 255]), frame(0x8a, b""), frame(0x88, &[3, 232])]
+            .concat();
+        for step in 1..=bytes.len() {
+            let (messages, kept) = decode_in_steps(&bytes, step).unwrap();
+            assert_eq!(
+                messages,
+                [
+                    Message::Text("one".into()),
+                    Message::Ping(Bytes::from_static(b"!")),
+                    Message::Text("hello".into()),
+                    Message::Binary(vec![0, 255]),
+                    Message::Pong,
+                    Message::Close(Some(1000)),
+                ],
+                "in steps of {step}"
+            );
+            assert!(!kept);
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_is_refused_with_its_code() {
+        let mut unmasked = frame(0x81, b"x");
+        unmasked[1] &= 0x7f;
+        let huge = [0x82, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0].to_vec();
+        for (bytes, code) in [
+            (unmasked, 1002),
+            (frame(0xc1, b"x"), 1002),
+            (frame(0x80, b"x"), 1002),
+            (frame(0x09, b"x"), 1002),
+            (frame(0x83, b"x"), 1002),
+            ([frame(0x01, b"a"), frame(0x81, b"b")].concat(), 1002),
+            (frame(0x88, &[3]), 1002),
+            (frame(0x88, &[3, 237]), 1002),
+            (frame(0x81, &[0xff]), 1007),
+            (frame(0x81, &[b'x'; 65]), 1009),
+            ([frame(0x01, &[b'x'; 40]), frame(0x80, &[b'x'; 40])].concat(), 1009),
+            (huge, 1009),
+        ] {
+            assert_eq!(decode_in_steps(&bytes, bytes.len()).unwrap_err().code(), code, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_fragmented_character_is_whole_again() {
+        let euro = "€".as_bytes();
+        let bytes = [frame(0x01, &euro[..1]), frame(0x80, &euro[1..])].concat();
+        assert_eq!(decode_in_steps(&bytes, 3).unwrap().0, [Message::Text("€".into())]);
+    }
+}
