@@ -37,7 +37,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// A node that serves.
 pub struct Node {
     front: Arc<Front>,
-    listening: (JoinHandle<()>, CancellationToken),
+    listening: JoinHandle<()>,
+    closing: CancellationToken,
     backplane: JoinHandle<()>,
     shards: Vec<thread::JoinHandle<()>>,
 }
@@ -78,17 +79,24 @@ impl Node {
         let view = view(&config, address);
         let backplane = Arc::new(Backplane::open(&config, view, hub.clone(), reports.clone()).await?);
         let metrics = Arc::new(Metrics::new());
-        let shared = Arc::new(Shared { config, hub, backplane: backplane.clone(), reports, metrics });
+        let shared = Arc::new(Shared {
+            config,
+            hub,
+            backplane: backplane.clone(),
+            reports,
+            metrics,
+            stop: CancellationToken::new(),
+        });
         let numbered = mailboxes.into_iter().enumerate();
         let shards =
             numbered.map(|(index, mailbox)| shard::start(index, mailbox, shared.clone())).collect::<Result<_, _>>()?;
         let front = Arc::new(Front { auth, shared, draining: Default::default() });
-        let token = CancellationToken::new();
-        let listening = tokio::spawn(http::serve(listener, front.clone(), token.clone()));
-        Ok(Self { front, listening: (listening, token), backplane: tokio::spawn(backplane.run()), shards })
+        let closing = CancellationToken::new();
+        let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
+        Ok(Self { front, listening, closing, backplane: tokio::spawn(backplane.run()), shards })
     }
 
-    /// In this order: no new sessions, the present ones away, no more requests, the lease back.
+    /// In this order: no new sessions, the present ones away, no more requests, the lease back, the shards.
     async fn stop(self) {
         let began = Instant::now();
         let shared = self.front.shared.clone();
@@ -96,20 +104,17 @@ impl Node {
         self.front.draining.begin();
         shared.backplane.set_state(NodeState::Draining).await;
         let cut = drain(&shared).await;
-        self.listening.1.cancel();
-        let _ = self.listening.0.await;
+        self.closing.cancel();
+        let _ = self.listening.await;
         self.backplane.abort();
         let _ = self.backplane.await;
         shared.backplane.close().await;
+        shared.stop.cancel();
+        for shard in self.shards {
+            let _ = tokio::task::spawn_blocking(move || shard.join()).await;
+        }
         let moved = sessions.saturating_sub(cut);
         tracing::info!(moved, cut, seconds = began.elapsed().as_secs_f32(), "stopped");
-        // The shards' mailboxes close with the hub, which the last holders drop here.
-        drop((shared, self.front));
-        if cut == 0 {
-            for shard in self.shards {
-                let _ = tokio::task::spawn_blocking(move || shard.join()).await;
-            }
-        }
     }
 }
 

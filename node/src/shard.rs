@@ -20,6 +20,7 @@ use tokio::{
     task::LocalSet,
     time::{self, MissedTickBehavior},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 use crate::{
@@ -53,6 +54,8 @@ pub struct Shared {
     pub reports: Arc<Reports>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Ends the shards, with whatever sessions they still have.
+    pub stop: CancellationToken,
 }
 
 /// One shard, as its sessions see it.
@@ -69,7 +72,7 @@ pub struct Shard {
     pub buffer: RefCell<Box<[u8]>>,
 }
 
-/// Starts a shard's thread. It ends when the mailbox has closed and its sessions are gone.
+/// Starts a shard's thread. It ends when told to stop.
 pub fn start(index: usize, mailbox: mpsc::Receiver<Order>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
@@ -92,10 +95,8 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<Order>) {
     let mut part = 0;
     loop {
         tokio::select! {
-            count = mailbox.recv_many(&mut orders, TURN) => {
-                if count == 0 {
-                    return;
-                }
+            () = shard.shared.stop.cancelled() => return,
+            _ = mailbox.recv_many(&mut orders, TURN) => {
                 carry_out(&shard, &mut orders);
                 // The sessions' own tasks get their turn between two walks, however many orders wait.
                 tokio::task::yield_now().await;

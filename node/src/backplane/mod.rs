@@ -24,12 +24,13 @@ use crate::{card::Card, config::Config, hub::Hub, reports::Reports};
 /// How often reports are taken: long enough to gather many into one write, short enough that nobody waits for them.
 const REPORT_BEAT: Duration = Duration::from_millis(50);
 
-/// One of the two kinds.
+/// One of the two kinds. There is one in a process, behind an `Arc`: that one kind is larger costs nothing.
+#[allow(clippy::large_enum_variant)]
 pub enum Backplane {
     /// A node alone.
     Local(Local),
     /// A cluster.
-    Redis(Box<Redis>),
+    Redis(Redis),
 }
 
 /// Why a request can't be met.
@@ -110,7 +111,7 @@ impl Backplane {
     pub async fn open(config: &Config, node: NodeView, hub: Arc<Hub>, reports: Arc<Reports>) -> anyhow::Result<Self> {
         match &config.redis {
             None => Ok(Self::Local(Local::new(node, config.keep, hub, reports))),
-            Some(url) => Ok(Self::Redis(Box::new(Redis::open(url, node, config.keep, hub, reports).await?))),
+            Some(url) => Ok(Self::Redis(Redis::open(url, node, config.keep, hub, reports).await?)),
         }
     }
 
