@@ -1,0 +1,79 @@
+//! One of a terminal's URLs, taken apart once at the start. Whoever holds an [`Endpoint`] has a URL that can be dialled.
+
+use muster_protocol::TerminalId;
+use tokio_tungstenite::tungstenite::http::Uri;
+
+use crate::{Config, InvalidConfig};
+
+/// Where to connect to, and what to ask for there.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// `HOST:PORT`, for the resolver.
+    pub(crate) address: String,
+    /// The URL with the terminal's id in its query.
+    pub(crate) uri: Uri,
+}
+
+impl Endpoint {
+    /// All of a configuration's URLs, in their order.
+    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, InvalidConfig> {
+        if config.urls.is_empty() {
+            return Err(InvalidConfig::NoUrl);
+        }
+        let parse = |(index, url): (usize, &String)| {
+            Self::parse(url, &config.terminal).map_err(|problem| InvalidConfig::BadUrl { index, problem })
+        };
+        config.urls.iter().enumerate().map(parse).collect()
+    }
+
+    fn parse(url: &str, terminal: &TerminalId) -> Result<Self, &'static str> {
+        let uri: Uri = url.parse().map_err(|_| "is not a URL; write ws://HOST:PORT/PATH")?;
+        match uri.scheme_str() {
+            Some("ws") => {}
+            Some("wss") => return Err("asks for TLS, which this client does not speak; use ws:// to a local proxy"),
+            _ => return Err("must begin with ws://"),
+        }
+        let authority = uri.authority().ok_or("names no host")?;
+        if authority.as_str().contains('@') {
+            return Err("holds credentials; set the token instead");
+        }
+        let address = format!("{}:{}", authority.host(), uri.port_u16().unwrap_or(80));
+        let uri = with_terminal(&uri, terminal).parse().map_err(|_| "is too long")?;
+        Ok(Self { address, uri })
+    }
+}
+
+/// An id's alphabet needs no escaping in a query.
+fn with_terminal(uri: &Uri, terminal: &TerminalId) -> String {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let kept = uri.query().map(|query| format!("{query}&")).unwrap_or_default();
+    format!("ws://{authority}{}?{kept}terminal_id={terminal}", uri.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str) -> Result<Endpoint, &'static str> {
+        Endpoint::parse(url, &"t:1".parse().unwrap())
+    }
+
+    #[test]
+    fn the_terminal_joins_what_the_query_holds() {
+        let endpoint = parse("ws://h:9000/ws?site=bj").unwrap();
+        assert_eq!(endpoint.uri, "ws://h:9000/ws?site=bj&terminal_id=t:1");
+        assert_eq!(endpoint.address, "h:9000");
+        assert_eq!(parse("ws://[::1]").unwrap().uri, "ws://[::1]/?terminal_id=t:1");
+        assert_eq!(parse("ws://[::1]").unwrap().address, "[::1]:80");
+    }
+
+    #[test]
+    fn what_can_not_be_dialled_is_refused_without_repeating_it() {
+        for (url, problem) in
+            [("wss://h/ws", "TLS"), ("http://h/ws", "ws://"), ("h", "ws://"), ("ws://u:pw@h/", "token"), ("", "URL")]
+        {
+            let told = parse(url).unwrap_err();
+            assert!(told.contains(problem) && !told.contains("pw"), "{url}: {told}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One connection, from its welcome to its end: a select loop that owns the socket. What it learns for the sessions after it
+//! (the cursor, the commands seen) it leaves in the life, which it borrows.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use muster_protocol::{
+    CommandId,
+    api::Protocol,
+    frame::{Ack, Command, FromNode, FromTerminal, Goodbye},
+};
+use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{
+    Error, Message, Utf8Bytes,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+use tracing::debug;
+
+use crate::{
+    End, Incoming, Listener,
+    dial::{Opened, Socket, closed},
+    life::Life,
+};
+
+/// How long a terminal that leaves waits for the node to answer its close.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// One connection of one terminal.
+pub(crate) struct Session<'a, L> {
+    life: &'a mut Life<L>,
+    socket: Socket,
+    /// How long the node may say nothing at all; `None` if it made no promise.
+    patience: Option<Duration>,
+    heard: Instant,
+    /// What a goodbye said about coming back.
+    hint: Option<Duration>,
+}
+
+impl<'a, L: Listener> Session<'a, L> {
+    pub(crate) fn new(life: &'a mut Life<L>, opened: Opened) -> Self {
+        let ping_ms = opened.welcome.map_or(0, |welcome| welcome.ping_ms);
+        let patience = (ping_ms > 0).then(|| Duration::from_millis(ping_ms.saturating_mul(3)));
+        Self { life, socket: opened.socket, patience, heard: Instant::now(), hint: None }
+    }
+
+    /// Runs until the session ends. A wish to leave comes before what is to be said, and that before what is heard.
+    pub(crate) async fn run(mut self) -> End {
+        loop {
+            let deadline = self.patience.and_then(|patience| self.heard.checked_add(patience));
+            let step = tokio::select! {
+                biased;
+                _ = &mut self.life.leave => return self.leave().await,
+                Some(order) = self.life.orders.recv() => self.socket.send(order).await.map_err(End::lost),
+                message = self.socket.next() => self.receive(message, Instant::now()).await,
+                () = reach(deadline) => Err(End::Silent),
+            };
+            if let Err(end) = step {
+                // The node's close deserves its answer; after any other end there is nobody to hear it.
+                let _ = timeout(FAREWELL, self.socket.close(None)).await;
+                return end;
+            }
+        }
+    }
+
+    async fn receive(&mut self, message: Option<Result<Message, Error>>, received_at: Instant) -> Result<(), End> {
+        self.heard = received_at;
+        match message {
+            Some(Ok(Message::Text(text))) => self.text(text, received_at).await,
+            Some(Ok(Message::Close(frame))) => Err(closed(frame, self.hint)),
+            // The WebSocket layer answers pings, and a node sends no binary.
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(End::lost(error)),
+            None => Err(End::lost("the connection ended without a close")),
+        }
+    }
+
+    async fn text(&mut self, text: Utf8Bytes, received_at: Instant) -> Result<(), End> {
+        if self.life.config.protocol == Protocol::Plain {
+            self.life.listener.on(Incoming::Text { text: text.as_str().to_owned(), received_at }).await;
+            return Ok(());
+        }
+        match FromNode::decode(&text) {
+            Ok(frame) => self.frame(frame, received_at).await,
+            Err(error) => {
+                debug!(terminal = %self.life.config.terminal, %error, "a frame was ignored");
+                Ok(())
+            }
+        }
+    }
+
+    async fn frame(&mut self, frame: FromNode, received_at: Instant) -> Result<(), End> {
+        match frame {
+            FromNode::Command(command) => return self.command(command, received_at).await,
+            FromNode::Gap(gap) => {
+                self.life.cursor = Some(gap.to.clone());
+                self.life.listener.on(Incoming::Gap(gap)).await;
+            }
+            FromNode::Goodbye(Goodbye { retry_ms, .. }) => self.hint = retry_ms.map(Duration::from_millis),
+            FromNode::Error(complaint) => self.life.listener.on(Incoming::Complaint(complaint)).await,
+            FromNode::Welcome(_) => debug!(terminal = %self.life.config.terminal, "a second welcome was ignored"),
+        }
+        Ok(())
+    }
+
+    /// The cursor moves only after the listener has the command: what it did not get is asked for again.
+    async fn command(&mut self, command: Command, received_at: Instant) -> Result<(), End> {
+        let (id, cursor) = (command.id, command.cursor.clone());
+        if self.life.seen.insert(id) {
+            self.life.listener.on(Incoming::Command { command, received_at }).await;
+        } else {
+            self.life.listener.on(Incoming::Repeated(id)).await;
+        }
+        self.life.cursor = cursor.or(self.life.cursor.take());
+        if self.life.config.acknowledge { self.acknowledge(id).await } else { Ok(()) }
+    }
+
+    async fn acknowledge(&mut self, id: CommandId) -> Result<(), End> {
+        let ack = FromTerminal::Ack(Ack { id }).to_string();
+        self.socket.send(Message::text(ack)).await.map_err(End::lost)
+    }
+
+    /// Says what was still to be said, then closes, and lets the node answer.
+    async fn leave(mut self) -> End {
+        let farewell = async {
+            while let Ok(order) = self.life.orders.try_recv() {
+                self.socket.send(order).await?;
+            }
+            self.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() })).await?;
+            while let Some(Ok(_)) = self.socket.next().await {}
+            Ok::<(), Error>(())
+        };
+        let _ = timeout(FAREWELL, farewell).await;
+        End::Left
+    }
+}
+
+/// Waits for a deadline; for none, forever.
+async fn reach(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
