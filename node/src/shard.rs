@@ -18,7 +18,7 @@ use tokio::{
     runtime,
     sync::mpsc,
     task::LocalSet,
-    time::{self, MissedTickBehavior},
+    time::{self, Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -90,7 +90,8 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<Order>, shared: Arc<Shared>) 
 
 async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<Order>) {
     let mut orders = Vec::with_capacity(TURN);
-    let mut beat = time::interval(shard.shared.config.ping / PING_PARTS as u32);
+    let tick = shard.shared.config.ping / PING_PARTS as u32;
+    let mut beat = time::interval_at(Instant::now() + tick, tick);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut part = 0;
     loop {

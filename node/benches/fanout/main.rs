@@ -1,0 +1,98 @@
+//! What a delivery costs the node, as a ratio to the least it could cost: one `write` of a ready frame per socket, done by a
+//! server that does nothing else, in the same run and interleaved with it. `scripts/bench fanout` runs this.
+//!
+//! CPU is the server process's own, user and system, from the scheduler's accounts of its threads.
+
+mod crowd;
+mod floor;
+mod server;
+
+use std::{env, process::ExitCode, time::Duration};
+
+use crowd::Crowd;
+use server::{Floor, Node, Server};
+
+/// Plain terminals on each server.
+const TERMINALS: usize = 5_000;
+/// Bytes of payload.
+const PAYLOAD: usize = 128;
+/// Measured in turn, so that a busy moment of the machine hits both.
+const ROUNDS: usize = 5;
+/// Deliveries of one measurement: 10 s of a floor's CPU in all.
+const BROADCASTS: usize = 64;
+
+/// What must hold: CPU per delivery, one in flight and 16, against the floor; memory in KiB.
+const ONE_MAX: f64 = 1.5;
+const SIXTEEN_MAX: f64 = 0.4;
+const MEMORY_MAX: f64 = 6.0;
+
+fn main() -> ExitCode {
+    match env::args().nth(1).as_deref() {
+        Some("floor") => {
+            floor::serve();
+            ExitCode::SUCCESS
+        }
+        _ => run(),
+    }
+}
+
+#[tokio::main]
+async fn run() -> ExitCode {
+    let payload = "x".repeat(PAYLOAD);
+    let mut node = Node::start().await;
+    let empty = node.memory();
+    let mut on_node = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
+    // What a handshake needed is given back by and by.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let per_session = (node.memory() - empty) as f64 / TERMINALS as f64 / 1024.0;
+    let mut floor = Floor::start(PAYLOAD).await;
+    let mut on_floor = Crowd::gather(floor.address(), TERMINALS, crowd::nothing).await;
+
+    let mut ratios = [Vec::new(), Vec::new()];
+    println!("{TERMINALS} terminals, {PAYLOAD} bytes; CPU of the server per delivery, in microseconds");
+    println!("round  in flight   floor    node   ratio");
+    for round in 1..=ROUNDS {
+        for (index, in_flight) in [1, 16].into_iter().enumerate() {
+            let least = measure(&mut floor, &mut on_floor, &payload, in_flight).await;
+            let ours = measure(&mut node, &mut on_node, &payload, in_flight).await;
+            println!("{round:>5}  {in_flight:>9}  {least:>6.2}  {ours:>6.2}  {:>6.2}", ours / least);
+            ratios[index].push(ours / least);
+        }
+    }
+    let [one, sixteen] = ratios.map(median);
+    verdict(&[
+        ("CPU per delivery, one in flight, x floor", one, ONE_MAX),
+        ("CPU per delivery, 16 in flight, x floor", sixteen, SIXTEEN_MAX),
+        ("KiB of memory per idle session", per_session, MEMORY_MAX),
+    ])
+}
+
+/// CPU per delivery in microseconds.
+async fn measure(server: &mut impl Server, crowd: &mut Crowd, payload: &str, in_flight: usize) -> f64 {
+    // One that is not counted, so that both begin with warm caches.
+    server.broadcast(payload, 1).await;
+    crowd.wait_for(1).await;
+    let before = server.cpu();
+    for _ in 0..BROADCASTS / in_flight {
+        server.broadcast(payload, in_flight).await;
+        crowd.wait_for(in_flight).await;
+    }
+    (server.cpu() - before).as_secs_f64() * 1e6 / (BROADCASTS * TERMINALS) as f64
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn verdict(figures: &[(&str, f64, f64)]) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    for (what, value, most) in figures {
+        let held = if value <= most { "ok" } else { "TOO HIGH" };
+        println!("{what:<42} {value:>6.2}  (at most {most:.2})  {held}");
+        if value > most {
+            code = ExitCode::FAILURE;
+        }
+    }
+    code
+}

@@ -1,0 +1,151 @@
+//! The two servers as processes: started, told to broadcast, measured, and ended with the bench.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+/// A server that can be told to broadcast.
+pub trait Server {
+    /// Sends `times` broadcasts without waiting between them.
+    async fn broadcast(&mut self, payload: &str, times: usize);
+
+    /// Its process.
+    fn process(&self) -> &Process;
+
+    /// CPU that it used so far.
+    fn cpu(&self) -> Duration {
+        self.process().cpu()
+    }
+}
+
+/// A child that ends with the bench.
+pub struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    /// Starts it; its first line ends with its address.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it says its address");
+        let address = line.split_whitespace().last().and_then(|word| word.parse().ok());
+        Self { child, address: address.expect("its line ends with its address") }
+    }
+
+    fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the process lives");
+        let on_cpu = |task: fs::DirEntry| -> u64 {
+            let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            schedstat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0)
+        };
+        Duration::from_nanos(tasks.filter_map(Result::ok).map(on_cpu).sum())
+    }
+
+    /// Resident bytes.
+    fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has one");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One node alone.
+pub struct Node(Process);
+
+impl Node {
+    /// Starts the node of this build.
+    pub async fn start() -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
+        // Pings would be counted as deliveries.
+        Self(Process::start(command.args(["--insecure", "--listen", "127.0.0.1:0", "--ping", "1h"])))
+    }
+
+    /// Where terminals connect.
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// Resident bytes.
+    pub fn memory(&self) -> u64 {
+        self.0.memory()
+    }
+}
+
+impl Server for Node {
+    async fn broadcast(&mut self, payload: &str, times: usize) {
+        let body = format!(r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}"}}"#);
+        let request = format!(
+            "POST /v1/commands HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut posts = JoinSet::new();
+        for _ in 0..times {
+            posts.spawn(post(self.address(), request.clone()));
+        }
+        posts.join_all().await;
+    }
+
+    fn process(&self) -> &Process {
+        &self.0
+    }
+}
+
+async fn post(address: SocketAddr, request: String) {
+    let mut stream = TcpStream::connect(address).await.expect("the node accepts");
+    stream.write_all(request.as_bytes()).await.expect("the node reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the node answers");
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+}
+
+/// The floor, which is this program called in another way.
+pub struct Floor {
+    process: Process,
+    orders: TcpStream,
+}
+
+impl Floor {
+    /// Starts it.
+    pub async fn start(payload: usize) -> Self {
+        let own = env::current_exe().expect("a process knows its program");
+        let process = Process::start(Command::new(own).arg("floor"));
+        let mut orders = TcpStream::connect(process.address).await.expect("the floor accepts");
+        orders.write_u16(payload as u16).await.expect("the floor reads");
+        Self { process, orders }
+    }
+
+    /// Where terminals connect.
+    pub fn address(&self) -> SocketAddr {
+        self.process.address
+    }
+}
+
+impl Server for Floor {
+    async fn broadcast(&mut self, _payload: &str, times: usize) {
+        self.orders.write_u8(times as u8).await.expect("the floor reads");
+    }
+
+    fn process(&self) -> &Process {
+        &self.process
+    }
+}
