@@ -1,0 +1,147 @@
+//! What a node refuses, and how it says so: before the upgrade by an HTTP problem, after it by a close code. None of it ends the node.
+
+mod harness;
+
+use futures_util::{SinkExt, StreamExt};
+use harness::{Node, get, post, request};
+use muster_node::auth;
+use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+const SECRET: &str = "k1=0123456789abcdef0123456789abcdef";
+const NEVER: u64 = 4_000_000_000;
+
+fn token(terminal: &str, exp: u64) -> String {
+    let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels: Default::default() };
+    auth::sign(&SECRET.parse::<Secret>().unwrap(), &claims).unwrap()
+}
+
+fn key(scope: Scope) -> String {
+    let claims = OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope };
+    auth::sign(&SECRET.parse::<Secret>().unwrap(), &claims).unwrap()
+}
+
+/// The status of a handshake with this query and these further headers.
+async fn handshake(node: &Node, query: &str, headers: &str) -> (u16, String) {
+    let head = format!(
+        "GET /ws{query} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{headers}"
+    );
+    let (status, _, body) = tokio::time::timeout(harness::PATIENCE, request(node.address, &head)).await.unwrap();
+    (status, body)
+}
+
+#[tokio::test]
+async fn a_handshake_is_refused_before_the_upgrade_with_what_to_do() {
+    let node = Node::start(&["--secret", SECRET]).await;
+    let bearer = |token: String| format!("Authorization: Bearer {token}\r\n");
+    let none = "eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.eyJzdWIiOiJ0MSIsImV4cCI6NDAwMDAwMDAwMH0.".to_owned();
+    let good = bearer(token("t1", NEVER));
+    for (query, headers, status, says) in [
+        ("?terminal_id=t1", String::new(), 401, "Authorization: Bearer"),
+        ("?terminal_id=t1", bearer(token("t1", 1)), 401, "expired"),
+        ("?terminal_id=t1", bearer(token("t2", NEVER)), 403, "another terminal"),
+        ("?terminal_id=t1", bearer(none), 401, "refused"),
+        ("?terminal_id=t1", bearer(key(Scope::Admin)), 401, "refused"),
+        ("?terminal_id=t1&token=x", good.clone(), 400, "a token in the URL"),
+        ("?terminal_id=t%0a1", good.clone(), 400, "terminal_id: a terminal id must be"),
+        ("", good.clone(), 400, "?terminal_id=ID"),
+        ("?terminal_id=t1", format!("{good}Sec-WebSocket-Protocol: mqtt\r\n"), 400, "muster.plain"),
+    ] {
+        let (answered, body) = handshake(&node, query, &headers).await;
+        assert!(answered == status && body.contains(says), "{query} {headers}: {answered} {body}");
+    }
+    let (status, head, _) = request(node.address, "GET /ws?terminal_id=t1 HTTP/1.1\r\n").await;
+    assert!(status == 426 && head.contains("application/problem+json"), "{head}");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn the_api_refuses_with_a_problem() {
+    let node = Node::start(&["--insecure", "--max-body", "1000"]).await;
+    let at = node.address;
+    assert_eq!(get(at, "/nowhere").await.0, 404);
+    assert_eq!(get(at, "/v1/commands").await.0, 405);
+    assert_eq!(request(at, "DELETE /v1/nodes HTTP/1.1\r\n").await.0, 405);
+    assert_eq!(get(at, "/v1/commands/7").await.0, 400);
+    assert_eq!(get(at, "/v1/commands/0190163d-8694-739b-aea5-966c26f8ad91").await.0, 404);
+    assert_eq!(get(at, "/v1/terminals/nobody").await.0, 404);
+    assert_eq!(get(at, "/v1/terminals?limit=many").await.0, 400);
+    for (body, status, says) in [
+        ("{", 400, "the body is no command"),
+        (r#"{"target":{"site":"bj"},"name":"x"}"#, 400, "unknown field `site`"),
+        (r#"{"target":{"all":true},"name":""}"#, 400, "name must have"),
+        (r#"{"target":{"all":true},"name":"x","expires_in":"soon"}"#, 400, "the body is no command"),
+        (&format!(r#"{{"target":{{"all":true}},"name":"x","payload":"{}"}}"#, "x".repeat(1000)), 413, "--max-body"),
+    ] {
+        let (answered, problem) = post(at, "/v1/commands", body).await;
+        assert!(answered == status && problem["detail"].as_str().unwrap().contains(says), "{body}: {problem}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_allows_its_scope_and_no_more() {
+    let node = Node::start(&["--secret", SECRET]).await;
+    let ask = async |method: &str, key: &str| {
+        let head = format!(
+            "{method} /v1/commands/0190163d-8694-739b-aea5-966c26f8ad91 HTTP/1.1\r\nAuthorization: Bearer {key}\r\n"
+        );
+        request(node.address, &head).await.0
+    };
+    assert_eq!(ask("GET", &key(Scope::Read)).await, 404);
+    assert_eq!(ask("GET", "nonsense").await, 401);
+    let head =
+        format!("POST /v1/commands HTTP/1.1\r\nAuthorization: Bearer {}\r\nContent-Length: 0\r\n", key(Scope::Read));
+    assert_eq!(request(node.address, &head).await.0, 403);
+    node.stop().await;
+}
+
+/// What the node closes with, after these messages on a session with this subprotocol.
+async fn closed_after(node: &Node, protocol: Option<&'static str>, messages: Vec<Message>) -> u16 {
+    let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
+    if let Some(protocol) = protocol {
+        request.headers_mut().insert("Sec-WebSocket-Protocol", protocol.parse().unwrap());
+    }
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    for message in messages {
+        socket.send(message).await.unwrap();
+    }
+    let close = async {
+        loop {
+            if let Message::Close(frame) = socket.next().await.unwrap().unwrap() {
+                return frame.unwrap().code.into();
+            }
+        }
+    };
+    tokio::time::timeout(harness::PATIENCE, close).await.expect("the node closes")
+}
+
+#[tokio::test]
+async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
+    let node = Node::start(&["--insecure", "--hello-timeout", "200ms", "--max-message", "1000"]).await;
+    let hello = || Message::text(r#"{"type":"hello"}"#);
+    let v1 = Some("muster.v1");
+    assert_eq!(closed_after(&node, v1, vec![]).await, 4500, "no hello");
+    assert_eq!(closed_after(&node, v1, vec![Message::text("hello")]).await, 4500, "no JSON");
+    assert_eq!(closed_after(&node, v1, vec![Message::text(r#"{"type":"ack"}"#)]).await, 4500, "no hello first");
+    assert_eq!(closed_after(&node, v1, vec![hello(), hello()]).await, 4500, "hello twice");
+    assert_eq!(closed_after(&node, v1, vec![hello(), Message::binary(vec![0])]).await, 4500, "binary");
+    assert_eq!(closed_after(&node, None, vec![Message::text("x".repeat(1001))]).await, 1009, "too big");
+    assert_eq!(get(node.address, "/livez").await.0, 200);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_stopping_node_sends_its_sessions_away_with_a_hint() {
+    let node = Node::start(&["--insecure"]).await;
+    let request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    harness::until("it is seated", async || get(node.address, "/v1/terminals/t1").await.0 == 200).await;
+    let (closed, ()) = tokio::join!(socket.next(), node.stop());
+    let Some(Ok(Message::Close(Some(frame)))) = closed else { panic!("no close but {closed:?}") };
+    assert!(u16::from(frame.code) == 1012 && frame.reason.contains("retry_ms"), "{frame:?}");
+}
