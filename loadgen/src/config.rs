@@ -12,20 +12,12 @@ const PORTS: usize = 28_000;
 /// Descriptors beside the terminals' own.
 const RESERVE: u64 = 64;
 
-/// What to run.
+/// Which terminals, and how they connect.
 #[derive(Debug, Clone, Args)]
-pub struct Config {
+pub struct Line {
     /// Where terminals connect; several are tried in turn
     #[arg(long, value_name = "WS_URL", required = true, value_delimiter = ',')]
     pub url: Vec<String>,
-
-    /// Where broadcasts are posted
-    #[arg(long, value_name = "HTTP_URL")]
-    pub api: hyper::Uri,
-
-    /// An operator key with the scope command, unless the nodes are --insecure
-    #[arg(long, env = "MUSTER_KEY", hide_env_values = true)]
-    pub key: Option<String>,
 
     /// The secret that the terminals' tokens are signed with, unless the nodes are --insecure
     #[arg(long, env = "MUSTER_SECRET", value_name = "KID=SECRET", hide_env_values = true)]
@@ -34,6 +26,30 @@ pub struct Config {
     /// How many terminals
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub terminals: usize,
+
+    /// Source addresses, taken in turn: one has about 28,000 ports
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    pub source: Vec<IpAddr>,
+
+    /// Plain terminals, which confirm nothing
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// What to run.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// The terminals.
+    #[command(flatten)]
+    pub line: Line,
+
+    /// Where broadcasts are posted
+    #[arg(long, value_name = "HTTP_URL")]
+    pub api: hyper::Uri,
+
+    /// An operator key with the scope command, unless the nodes are --insecure
+    #[arg(long, env = "MUSTER_KEY", hide_env_values = true)]
+    pub key: Option<String>,
 
     /// Over how long they connect: all at once is another test
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
@@ -67,14 +83,6 @@ pub struct Config {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "250ms")]
     pub settle: Duration,
 
-    /// Source addresses, taken in turn: one has about 28,000 ports
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
-    pub source: Vec<IpAddr>,
-
-    /// Plain terminals, which confirm nothing
-    #[arg(long)]
-    pub plain: bool,
-
     /// The same seed makes the same schedule; a fresh one is printed
     #[arg(long)]
     pub seed: Option<u64>,
@@ -100,6 +108,19 @@ impl FromStr for Share {
 }
 
 impl Config {
+    /// Checks what no single flag can know.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        if !(self.broadcasts > 0.0 && self.broadcasts <= 10_000.0) {
+            bail!("--broadcasts must be a rate above 0, at most 10000 a second");
+        }
+        if self.api.authority().is_none() {
+            bail!("--api must be http://HOST:PORT, not {}", self.api);
+        }
+        self.line.validate()
+    }
+}
+
+impl Line {
     /// Checks what no single flag can know, and takes as many descriptors as it needs and may have.
     pub fn validate(&self) -> anyhow::Result<()> {
         let sources = self.source.len().max(1);
@@ -108,9 +129,6 @@ impl Config {
                 "--terminals must be 1 to {} with {sources} source address(es); give more by --source",
                 PORTS * sources
             );
-        }
-        if !(self.broadcasts > 0.0 && self.broadcasts <= 10_000.0) {
-            bail!("--broadcasts must be a rate above 0, at most 10000 a second");
         }
         let limit = getrlimit(Resource::Nofile);
         let need = self.terminals as u64 + RESERVE;

@@ -9,13 +9,13 @@ use std::{
 };
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use muster_client::{Config as Client, Incoming, Listener, Policy, Terminal, Token};
+use muster_client::{Config as Client, Incoming, Listener, Terminal, Token};
 use muster_protocol::{TerminalId, api::Protocol, token::TerminalClaims};
 use serde::Deserialize;
 use tokio::{task::JoinSet, time};
 
 use crate::{
-    config::Config,
+    config::{Config, Line},
     log::{Arrival, Log},
     plan::Plan,
 };
@@ -34,27 +34,27 @@ struct Content {
 pub fn start(config: &Config, plan: Arc<Plan>, log: Arc<Log>) -> anyhow::Result<JoinSet<()>> {
     let mut fleet = JoinSet::new();
     let tag: u32 = rand::random();
-    for number in 0..config.terminals {
-        let client = client(config, &plan, tag, number)?;
+    for number in 0..config.line.terminals {
+        let terminal = format!("load-{tag:08x}-{number}").parse()?;
+        let client = client(&config.line, terminal, plan.seed, number)?;
         fleet.spawn(live(number, client, plan.clone(), log.clone()));
     }
     Ok(fleet)
 }
 
-fn client(config: &Config, plan: &Plan, tag: u32, number: usize) -> anyhow::Result<Client> {
-    let terminal: TerminalId = format!("load-{tag:08x}-{number}").parse()?;
-    let mut client = Client::new(config.url.iter().cloned(), terminal.clone());
-    client.token = token(config, terminal)?;
-    client.protocol = if config.plain { Protocol::Plain } else { Protocol::V1 };
+/// One terminal's client, with a token if there is a secret to sign it with.
+pub fn client(line: &Line, terminal: TerminalId, seed: u64, number: usize) -> anyhow::Result<Client> {
+    let mut client = Client::new(line.url.iter().cloned(), terminal.clone());
+    client.token = token(line, terminal)?;
+    client.protocol = if line.plain { Protocol::Plain } else { Protocol::V1 };
     client.sdk = "muster-loadgen".into();
-    client.source = (!config.source.is_empty()).then(|| config.source[number % config.source.len()]);
-    client.policy = Policy::default();
-    client.seed = plan.seed.wrapping_add(number as u64);
+    client.source = (!line.source.is_empty()).then(|| line.source[number % line.source.len()]);
+    client.seed = seed.wrapping_add(number as u64);
     Ok(client)
 }
 
-fn token(config: &Config, sub: TerminalId) -> anyhow::Result<Option<Token>> {
-    let Some(secret) = &config.secret else { return Ok(None) };
+fn token(line: &Line, sub: TerminalId) -> anyhow::Result<Option<Token>> {
+    let Some(secret) = &line.secret else { return Ok(None) };
     let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + DAY).as_secs();
     let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
     let claims = TerminalClaims { sub, exp, aud: None, labels: Default::default() };

@@ -11,6 +11,7 @@
 mod broadcaster;
 mod config;
 mod fleet;
+mod hold;
 mod latency;
 mod ledger;
 mod log;
@@ -23,25 +24,38 @@ use clap::{Parser, Subcommand};
 use tokio::time::{self, Instant};
 use tracing_subscriber::EnvFilter;
 
-use crate::{config::Config, log::Log, plan::Plan, report::Report};
+use crate::{
+    config::{Config, Line},
+    log::Log,
+    plan::Plan,
+    report::Report,
+};
 
 /// Plays terminals that come and go, and measures latency and every loss
 #[derive(Parser)]
-#[command(name = "muster-loadgen", version)]
+#[command(name = "muster-loadgen", version, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Run,
+    verb: Verb,
 }
 
 #[derive(Subcommand)]
-enum Run {
+enum Verb {
     /// Run terminals and broadcasts against a cluster; ends with 0 only if every message arrived, once
     Run(Config),
+    /// Hold terminals on the line and print what they get, a line for each message: TERMINAL PAYLOAD
+    Hold(Line),
 }
 
 fn main() -> ExitCode {
-    let Run::Run(config) = Cli::parse().command;
-    match run(config) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let clean = match Cli::parse().verb {
+        Verb::Run(config) => run(config),
+        Verb::Hold(line) => hold::run(line).map(|()| true),
+    };
+    match clean {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
@@ -53,13 +67,10 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(config: Config) -> anyhow::Result<bool> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     config.validate()?;
     let plan = Arc::new(Plan::new(&config));
     eprintln!("seed {}, schedule {:016x}", plan.seed, plan.hash());
-    let log = Arc::new(Log::new(config.terminals, Instant::now()));
+    let log = Arc::new(Log::new(config.line.terminals, Instant::now()));
     let mut fleet = fleet::start(&config, plan.clone(), log.clone())?;
     let broadcasts = tokio::spawn(broadcaster::run(config.clone(), plan.clone(), log.clone()));
     let cut_short = !watch(&config, &plan, &log).await;

@@ -47,7 +47,7 @@ impl Plan {
             (0..count).map(|number| begin + Duration::from_secs_f64(f64::from(number) / config.broadcasts));
         // Those still there at the end stay until the last late message had its chance.
         let last = end + config.grace;
-        let stays = (0..config.terminals).map(|number| stays(config, seed, number, last)).collect();
+        let stays = (0..config.line.terminals).map(|number| stays(config, seed, number, last)).collect();
         Self { seed, stays, broadcasts: broadcasts.collect(), end }
     }
 
@@ -64,7 +64,7 @@ fn stays(config: &Config, seed: u64, number: usize, last: Duration) -> Vec<Stay>
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number as u64);
     let mut stays = Vec::new();
-    let mut from = config.ramp.mul_f64(number as f64 / config.terminals as f64);
+    let mut from = config.ramp.mul_f64(number as f64 / config.line.terminals as f64);
     while from < last {
         let life = if config.churn.0 > 0.0 { exponential(&mut rng, 1.0 / config.churn.0) } else { last };
         // Nobody leaves during the ramp: the churn is a share of all.

@@ -31,14 +31,14 @@ impl Report {
         let sent = log.sent().clone();
         let mut due: Vec<_> = plan.broadcasts.iter().map(|due| (*due, *due)).collect();
         sent.iter().for_each(|sent| due[sent.number].1 = sent.at);
-        let lines: Vec<_> = (0..config.terminals).map(|number| log.terminal(number).clone()).collect();
+        let lines: Vec<_> = (0..config.line.terminals).map(|number| log.terminal(number).clone()).collect();
         let arrivals = || lines.iter().flat_map(|lines| &lines.arrivals).filter(|arrival| arrival.number < due.len());
         let since = |from: fn(&(Duration, Duration)) -> Duration| {
             Latency::of(arrivals().map(|arrival| arrival.at.saturating_sub(from(&due[arrival.number]))))
         };
         let connects = lines.iter().zip(&plan.stays).flat_map(|(lines, stays)| lines.ready.iter().zip(stays));
         Self {
-            terminals: config.terminals,
+            terminals: config.line.terminals,
             peak: log.peak(),
             seed: plan.seed,
             schedule: plan.hash(),

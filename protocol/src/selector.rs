@@ -68,11 +68,7 @@ impl TryFrom<Keys> for Selector {
                 // An id that is named twice is meant once.
                 ids.sort();
                 ids.dedup();
-                if ids.is_empty() {
-                    Err(InvalidSelector::Empty)
-                } else {
-                    Ok(Self::Terminals(ids))
-                }
+                if ids.is_empty() { Err(InvalidSelector::Empty) } else { Ok(Self::Terminals(ids)) }
             }
             Keys { all: None, terminal: None, terminals: None, labels: Some(labels) } => {
                 if labels.is_empty() {

@@ -36,7 +36,7 @@ impl Hearing {
         match *self.heard() {
             Some(at) if at.elapsed() < DEAF => Ok(()),
             Some(at) => Err(format!("this node has not heard itself through Redis for {} s", at.elapsed().as_secs())),
-            None => Err("this node has not heard itself through Redis yet".into()),
+            None => Err("this node does not hear itself through Redis: its subscription is not up".into()),
         }
     }
 
@@ -52,6 +52,8 @@ impl Redis {
             if let Err(error) = self.subscribe().await {
                 tracing::warn!(%error, "the subscription broke");
             }
+            // Deaf from now on, however lately it heard: what is published meanwhile passes this node by.
+            *self.hearing.heard() = None;
             time::sleep(RETRY).await;
         }
     }
