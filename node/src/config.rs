@@ -83,9 +83,35 @@ pub struct Config {
     #[arg(long, env = "MUSTER_DRAIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "20s")]
     pub drain: Duration,
 
-    /// How long a command can be looked up after it has expired
+    #[command(flatten)]
+    /// How much is kept.
+    pub bounds: Bounds,
+}
+
+/// How much is kept, and for how long. At each bound something is refused, or someone is told; nothing is dropped in silence.
+#[derive(Debug, Clone, Args)]
+pub struct Bounds {
+    /// How long a command can be looked up after it has expired, if there is room
     #[arg(long, env = "MUSTER_KEEP", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10m")]
     pub keep: Duration,
+
+    /// Targets of commands kept in all, about 120 bytes each; over it the oldest commands that have expired can't be looked up
+    /// any more, and if that is not enough a new one is refused with 503
+    #[arg(long, env = "MUSTER_MAX_TARGETS", value_name = "N", default_value_t = 5_000_000)]
+    pub max_targets: u64,
+
+    /// Commands in the log from which terminals get what they missed; over it the oldest make room, and a terminal that missed
+    /// one of them is told of a gap
+    #[arg(long, env = "MUSTER_LOG", value_name = "N", default_value_t = 10_000)]
+    pub log: u64,
+
+    /// Commands that may wait for one terminal; over it a new one for it is refused with 409
+    #[arg(long, env = "MUSTER_BACKLOG", value_name = "N", default_value_t = 1_000)]
+    pub backlog: u64,
+
+    /// A terminal that was away for so long is forgotten
+    #[arg(long, env = "MUSTER_FORGET", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30d")]
+    pub forget: Duration,
 }
 
 /// Secrets and public keys. The first secret signs what `muster-node token` and `muster-node key` make; all of them are
@@ -142,6 +168,8 @@ impl Config {
             ("--queue", self.queue, 128 * 1024),
             ("--max-message", self.max_message, 128),
             ("--shards", self.shards.unwrap_or(1), 1),
+            ("--log", self.bounds.log as usize, 2),
+            ("--backlog", self.bounds.backlog as usize, 1),
             ("--ping (in seconds)", self.ping.as_secs() as usize, 1),
         ];
         match floors.into_iter().find(|(_, value, floor)| value < floor) {

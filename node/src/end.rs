@@ -8,6 +8,9 @@ use tracing::Level;
 
 use crate::wire::WireError;
 
+/// When a terminal whose session an operator ended comes back.
+const DISCONNECTED: Duration = Duration::from_secs(1);
+
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -29,6 +32,10 @@ pub enum End {
     Protocol,
     /// A newer session of the same terminal took its place.
     Replaced,
+    /// An operator ended the session; the terminal may come back.
+    Disconnected,
+    /// An operator removed the terminal.
+    Removed,
     /// The node stops; come back after this delay.
     Draining {
         /// The terminal's own share of the time over which the returns are spread.
@@ -49,6 +56,8 @@ impl End {
             Self::BadHello => (CloseCode::ProtocolError.number(), "the first frame must be a hello".into()),
             Self::Protocol => (CloseCode::ProtocolError.number(), "not a frame of muster.v1".into()),
             Self::Replaced => (CloseCode::Replaced.number(), "a newer session took over".into()),
+            Self::Disconnected => (CloseCode::Restart.number(), RetryHint::after(DISCONNECTED).to_reason()),
+            Self::Removed => (CloseCode::Removed.number(), "an operator removed this terminal".into()),
             Self::Draining { retry } => (CloseCode::Restart.number(), RetryHint::after(retry).to_reason()),
         };
         Some((code, reason))
@@ -58,7 +67,7 @@ impl End {
     pub fn level(self) -> Level {
         match self {
             Self::Left | Self::Lost | Self::Draining { .. } => Level::DEBUG,
-            Self::NoHeartbeat | Self::Replaced => Level::INFO,
+            Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
             Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::Protocol => Level::WARN,
         }
     }
@@ -75,7 +84,14 @@ impl End {
             Self::BadHello => "bad_hello",
             Self::Protocol => "protocol",
             Self::Replaced => "replaced",
+            Self::Disconnected => "disconnected",
+            Self::Removed => "removed",
             Self::Draining { .. } => "draining",
         }
+    }
+
+    /// Whether the terminal went without meaning to, or being told to: then its will is published.
+    pub fn is_loss(self) -> bool {
+        matches!(self, Self::Lost | Self::NoHeartbeat | Self::TooSlow)
     }
 }

@@ -16,11 +16,14 @@ use crate::{
     card::Card,
     end::End,
     fanout::{Arrival, Order, Parcel, Place},
+    fence::Fence,
 };
 
 /// The table and the mailboxes of the shards.
 #[derive(Debug)]
 pub struct Hub {
+    /// Whether this node may act as the owner of its sessions.
+    pub fence: Fence,
     seats: Mutex<FxHashMap<TerminalId, Seat>>,
     shards: Vec<mpsc::Sender<Order>>,
     turn: AtomicUsize,
@@ -35,7 +38,7 @@ struct Seat {
 impl Hub {
     /// An empty table over these shards.
     pub fn new(shards: Vec<mpsc::Sender<Order>>) -> Self {
-        Self { seats: Mutex::default(), shards, turn: AtomicUsize::new(0) }
+        Self { fence: Fence::default(), seats: Mutex::default(), shards, turn: AtomicUsize::new(0) }
     }
 
     /// Hands a connection to the shard whose turn it is. False while the node stops.
@@ -75,11 +78,11 @@ impl Hub {
         }
     }
 
-    /// Ends this very session: a newer one of its terminal lives on another node.
-    pub async fn outdate(&self, card: &Card) {
-        let place = self.seats().get(&card.terminal).map(|seat| seat.place);
-        if let Some(place) = place.filter(|place| place.session == card.session) {
-            self.end(place, End::Replaced).await;
+    /// Ends the terminal's session, if it has one here.
+    pub async fn dismiss(&self, terminal: &TerminalId, end: End) {
+        let place = self.seats().get(terminal).map(|seat| seat.place);
+        if let Some(place) = place {
+            self.end(place, end).await;
         }
     }
 
@@ -98,6 +101,20 @@ impl Hub {
         };
         for place in places {
             let _ = self.shards[place.shard].send(Order::Send(place, parcel.clone())).await;
+        }
+    }
+
+    /// Sends to a terminal whose session is here, whatever its place in the order. False if it is not here.
+    pub async fn direct(&self, terminal: &TerminalId, parcel: Arc<Parcel>) -> bool {
+        let place = self.seats().get(terminal).map(|seat| seat.place);
+        let Some(place) = place else { return false };
+        self.shards[place.shard].send(Order::Direct(place, parcel)).await.is_ok()
+    }
+
+    /// Has every session of this node join again.
+    pub async fn rejoin(&self) {
+        for shard in &self.shards {
+            let _ = shard.send(Order::Rejoin).await;
         }
     }
 

@@ -6,13 +6,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
 use muster_protocol::{
     CommandId, Payload, TerminalId,
-    api::TargetState,
+    api::{Protocol, TargetState},
     frame::{Condition, Health},
 };
 
@@ -22,7 +22,7 @@ const ROOM: usize = 1_000_000;
 /// Something that happened at a terminal, for whoever follows the events.
 #[derive(Debug, Clone)]
 pub struct Happening {
-    /// Its kind, as the API names it: `terminal.online`, `terminal.event`, ...
+    /// Its kind, as the API names it: `terminal.health`, `terminal.event`, ...
     pub kind: &'static str,
     /// Where.
     pub terminal: TerminalId,
@@ -53,13 +53,26 @@ pub struct Vitals {
     pub health: Option<Health>,
 }
 
+/// A state of a command that terminals have reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Step {
+    /// The command.
+    pub command: CommandId,
+    /// The state.
+    pub state: TargetState,
+    /// Whether these terminals will confirm no more than this, as plain ones never do.
+    pub settled: bool,
+}
+
 /// All that was reported since the last drain.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// Terminals that reached a state of a command.
-    pub steps: HashMap<(CommandId, TargetState), Vec<TerminalId>>,
-    /// Commands that went out to all of these at once.
-    pub sent: Vec<(CommandId, Arc<[TerminalId]>)>,
+    /// Terminals that took a step, and when, in milliseconds since 1970.
+    pub steps: HashMap<Step, Vec<(TerminalId, u64)>>,
+    /// A step that all of these took at once, in a list that is shared between commands and so not copied.
+    pub walks: Vec<(Step, u64, Arc<[TerminalId]>)>,
+    /// What terminals said of commands, in the order they said it.
+    pub replies: Vec<(CommandId, TerminalId, Payload)>,
     /// In the order they happened.
     pub happenings: Vec<Happening>,
     /// By terminal.
@@ -74,22 +87,30 @@ pub struct Batch {
 pub struct Reports(Mutex<Batch>);
 
 impl Reports {
-    /// Terminals that reached `state` of `command`.
-    pub fn reached(&self, command: CommandId, state: TargetState, terminals: impl IntoIterator<Item = TerminalId>) {
+    /// A command was written to a terminal's socket.
+    pub fn sent(&self, command: CommandId, terminal: TerminalId, protocol: Protocol) {
+        self.step(sent(command, protocol), terminal);
+    }
+
+    /// A command was written to all of these terminals' sockets.
+    pub fn sent_to_all(&self, command: CommandId, terminals: Arc<[TerminalId]>, protocol: Protocol) {
         self.add(|batch| {
-            let list = batch.steps.entry((command, state)).or_default();
-            let before = list.len();
-            list.extend(terminals);
-            list.len() - before
+            let entries = terminals.len();
+            batch.walks.push((sent(command, protocol), now(), terminals));
+            entries
         });
     }
 
-    /// A command was sent to all of `terminals`: a list that is shared between commands, and so not copied.
-    pub fn sent_to(&self, command: CommandId, terminals: Arc<[TerminalId]>) {
+    /// A terminal says that it has reached `state` of `command`.
+    pub fn reached(&self, command: CommandId, state: TargetState, terminal: TerminalId) {
+        self.step(Step { command, state, settled: false }, terminal);
+    }
+
+    /// A terminal says this of `command`.
+    pub fn replied(&self, command: CommandId, terminal: TerminalId, payload: Payload) {
         self.add(|batch| {
-            let entries = terminals.len();
-            batch.sent.push((command, terminals));
-            entries
+            batch.replies.push((command, terminal, payload));
+            1
         });
     }
 
@@ -121,6 +142,13 @@ impl Reports {
         std::mem::take(&mut *self.lock())
     }
 
+    fn step(&self, step: Step, terminal: TerminalId) {
+        self.add(|batch| {
+            batch.steps.entry(step).or_default().push((terminal, now()));
+            1
+        });
+    }
+
     fn vitals(&self, terminal: &TerminalId, change: impl FnOnce(&mut Vitals)) {
         self.add(|batch| {
             let known = batch.vitals.len();
@@ -138,14 +166,24 @@ impl Reports {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Batch> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Batch {
-    /// Whether there is nothing to write.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.sent.is_empty() && self.happenings.is_empty() && self.vitals.is_empty()
+    /// All steps, one list of terminals after the other.
+    pub fn all_steps(&self) -> impl Iterator<Item = (Step, Vec<(&TerminalId, u64)>)> {
+        let walks = self.walks.iter().map(|(step, at, all)| (*step, all.iter().map(|one| (one, *at)).collect()));
+        let steps = self.steps.iter().map(|(step, all)| (*step, all.iter().map(|(one, at)| (one, *at)).collect()));
+        walks.chain(steps)
     }
+}
+
+fn sent(command: CommandId, protocol: Protocol) -> Step {
+    Step { command, state: TargetState::Sent, settled: protocol == Protocol::Plain }
+}
+
+fn now() -> u64 {
+    Timestamp::now().as_millisecond().unsigned_abs()
 }

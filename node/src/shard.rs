@@ -110,10 +110,14 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<Order>) {
     }
 }
 
-/// Carries out orders in their order; broadcasts that follow each other go out together.
+/// Carries out orders in their order; broadcasts that follow each other go out together. Behind the fence nothing is sent: what
+/// is dropped is made up for when the sessions join again.
 fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
     let mut together: Vec<Arc<Parcel>> = Vec::new();
     for order in orders.drain(..) {
+        if matches!(order, Order::Broadcast(_) | Order::Send(..)) && !shard.shared.hub.fence.holds() {
+            continue;
+        }
         if let Order::Broadcast(parcel) = order {
             together.push(parcel);
             continue;
@@ -124,6 +128,8 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
                 tokio::task::spawn_local(session::run(arrival, shard.clone()));
             }
             Order::Send(place, parcel) => shard.sockets.send(place, &parcel),
+            Order::Direct(place, parcel) => shard.sockets.direct(place, &parcel),
+            Order::Rejoin => shard.sockets.rejoin(),
             Order::End(place, end) => shard.sockets.end(place, end),
             Order::Drain { sessions, spread_ms } => shard.sockets.end_some(sessions, || End::Draining {
                 retry: Duration::from_millis(rand::random_range(0..=spread_ms)),

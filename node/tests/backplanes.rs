@@ -3,7 +3,7 @@
 
 mod harness;
 
-use harness::{Node, Redis, get, until};
+use harness::{Node, Redis, get, post, until};
 use muster_client::{End, Incoming};
 use muster_protocol::api::Protocol::{Plain, V1};
 
@@ -104,7 +104,8 @@ async fn unknown_and_offline_terminals_are_named(cluster: Cluster) {
     far.terminal.close().await;
     until("it is offline", async || get(cluster.here().address, "/v1/terminals/far").await.1["status"] == "offline")
         .await;
-    let (status, problem) = cluster.here().command(r#"{"terminal":"far"}"#, "1").await;
+    let skip = r#"{"target":{"terminal":"far"},"name":"show","offline":"skip"}"#;
+    let (status, problem) = post(cluster.here().address, "/v1/commands", skip).await;
     assert_eq!(status, 409);
     assert!(problem["detail"].as_str().unwrap().ends_with(": far"), "{problem}");
 }

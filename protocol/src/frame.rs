@@ -73,9 +73,22 @@ pub struct Outcome {
     pub id: CommandId,
     /// Whether it succeeded.
     pub ok: bool,
+    /// Why it was not even run, if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<NotRun>,
     /// The reply.
     #[serde(default)]
     pub payload: Payload,
+}
+
+/// Why a terminal did not run a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotRun {
+    /// It does not know the command, or would not do it.
+    Rejected,
+    /// It came, or its turn came, after `expires_at`.
+    Expired,
 }
 
 /// How a terminal fares, by its own judgement.

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use muster_protocol::{SessionId, TerminalId, frame};
+use muster_protocol::{CommandId, SessionId, TerminalId, frame};
 use serde::{Deserialize, Serialize};
 
-use crate::{fanout::Parcel, hub::Hub};
+use super::cursor::Cursor;
+use crate::{end::End, fanout::Parcel, hub::Hub};
 
 /// One message between nodes, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Envelope {
     /// Send a command to terminals of the receiving node.
-    Deliver {
-        /// To whom.
-        to: Audience,
-        /// The frame.
-        command: frame::Command,
+    Deliver(Delivery),
+    /// Send no more of a command.
+    Cancel {
+        /// Which.
+        command: CommandId,
     },
     /// A newer session of a terminal began on another node.
     Replaced {
@@ -25,6 +26,16 @@ pub enum Envelope {
         /// The newer one.
         by: SessionId,
     },
+    /// An operator ends a terminal's session; it may come back.
+    Disconnect {
+        /// Whose.
+        terminal: TerminalId,
+    },
+    /// An operator removed a terminal; it is to stay away.
+    Remove {
+        /// Which.
+        terminal: TerminalId,
+    },
     /// A node listens whether it hears itself.
     Probe {
         /// Which of its probes.
@@ -32,8 +43,26 @@ pub enum Envelope {
     },
 }
 
+/// A command on its way to a node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The store that numbers it.
+    pub epoch: String,
+    /// Its place in the order of all commands.
+    pub number: u64,
+    /// The number of the one before on the same channel.
+    pub prev: u64,
+    /// To whom.
+    pub to: Audience,
+    /// So many terminals a second; all at once if none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// The frame.
+    pub command: frame::Command,
+}
+
 /// The terminals that an envelope is for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
     /// All that the receiving node holds.
@@ -42,11 +71,34 @@ pub enum Audience {
     Terminals(Vec<TerminalId>),
 }
 
-/// Sends a command to those of its audience who are here. It is encoded once, whatever their number.
-pub async fn deliver(hub: &Hub, to: Audience, command: frame::Command) {
-    let parcel = Arc::new(Parcel::new(command));
-    match to {
-        Audience::All => hub.broadcast(parcel).await,
-        Audience::Terminals(terminals) => hub.send(&terminals, parcel).await,
+impl Delivery {
+    /// The command, encoded once, whatever the number of terminals. A broadcast's frame carries the cursor.
+    pub fn parcel(&self) -> Arc<Parcel> {
+        let to_all = matches!(self.to, Audience::All);
+        parcel(self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
+    }
+
+    /// Sends to those of its audience who are here, all at once.
+    pub async fn send(&self, hub: &Hub) {
+        match &self.to {
+            Audience::All => hub.broadcast(self.parcel()).await,
+            Audience::Terminals(terminals) => hub.send(terminals, self.parcel()).await,
+        }
+    }
+}
+
+/// A command as it goes to terminals.
+pub fn parcel(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<Parcel> {
+    command.cursor = to_all.then(|| place.to_string());
+    Arc::new(Parcel::new(place.number, command))
+}
+
+/// Does what an envelope asks that concerns one terminal's session.
+pub async fn end_session(hub: &Hub, envelope: Envelope) {
+    match envelope {
+        Envelope::Replaced { terminal, by } => hub.replace(&terminal, by).await,
+        Envelope::Disconnect { terminal } => hub.dismiss(&terminal, End::Disconnected).await,
+        Envelope::Remove { terminal } => hub.dismiss(&terminal, End::Removed).await,
+        Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Probe { .. } => {}
     }
 }

@@ -1,10 +1,12 @@
 //! A terminal as the registry keeps it, and what the API shows of it.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use muster_protocol::{
     NodeId, SessionId,
-    api::{CommandState, CommandView, Status, TargetState, TerminalView},
-    frame::{self, Health},
+    api::{Status, TerminalView},
+    frame::Health,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,44 +23,42 @@ pub struct Record {
 }
 
 impl Record {
-    /// As the API shows it. `owner`: the session that is on the line now, if any.
-    pub fn view(self, owner: Option<SessionId>, vitals: Vitals) -> TerminalView {
+    /// As the API shows it. `owner`: the session that is on the line now, if any. `ping`: how often it is pinged.
+    pub fn view(self, owner: Option<SessionId>, vitals: Vitals, ping: Duration) -> TerminalView {
         let online = owner == Some(self.card.session);
         let health = vitals.health.unwrap_or_else(healthy);
         let (seen, rtt) = vitals.seen.map_or((None, None), |(at, rtt)| (Some(at), Some(rtt)));
+        let last_seen = seen.unwrap_or(self.card.connected_at).max(self.card.connected_at);
+        let silent = Timestamp::now().duration_since(last_seen);
+        let status = match online {
+            false => Status::Offline,
+            true if silent > SignedDuration::try_from(stale_after(ping)).unwrap_or(SignedDuration::MAX) => {
+                Status::Stale
+            }
+            true => Status::Online,
+        };
         TerminalView {
             id: self.card.terminal,
-            status: if online { Status::Online } else { Status::Offline },
+            status,
             condition: health.condition,
             labels: self.card.labels,
             node: online.then_some(self.node),
             address: Some(self.card.address),
             protocol: self.card.protocol,
             connected_at: self.card.connected_at,
-            last_seen: seen.unwrap_or(self.card.connected_at).max(self.card.connected_at),
+            last_seen,
             rtt_ms: rtt,
             metrics: health.metrics,
         }
     }
 }
 
-fn healthy() -> Health {
-    Health { condition: Default::default(), metrics: Default::default() }
+/// After so long without a sign of life a session is stale: a pong is due with each ping, and has some time to come and to be
+/// written. By the second ping without a pong the session ends, so that a lost terminal is stale, then offline, within two.
+pub fn stale_after(ping: Duration) -> Duration {
+    ping.mul_f64(1.25) + Duration::from_millis(500)
 }
 
-/// A command as the API shows it. It is done when every target has confirmed it, or when it can't be delivered any more.
-pub fn command_view(frame: &frame::Command, created_at: Timestamp, counts: [u64; 3]) -> CommandView {
-    let [queued, sent, acked] = counts;
-    let targets = queued + sent + acked;
-    let done = acked == targets || Timestamp::now() >= frame.expires_at;
-    let states = [(TargetState::Queued, queued), (TargetState::Sent, sent), (TargetState::Acked, acked)];
-    CommandView {
-        id: frame.id,
-        name: frame.name.clone(),
-        state: if done { CommandState::Done } else { CommandState::Open },
-        targets,
-        counts: states.into(),
-        created_at,
-        expires_at: frame.expires_at,
-    }
+fn healthy() -> Health {
+    Health { condition: Default::default(), metrics: Default::default() }
 }

@@ -1,8 +1,8 @@
 //! The dense array that a broadcast walks: one descriptor after the other, and nothing else touched while sockets take what
 //! they are given. A shard has one lane for each protocol, so that one walk has one sequence of bytes.
 //!
-//! Always: `descriptors[i]` belongs to `sockets[i]`, whose index is `i`; it is none while that socket owes something, since
-//! writing past its queue would break a frame.
+//! Always: `descriptors[i]` belongs to `sockets[i]`, whose index is `i`; it is none while that socket can't simply be written to:
+//! while it owes something, since writing past its queue would break a frame, and while it is held or behind (see `Socket`).
 
 use std::{
     cell::RefCell,
@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use muster_protocol::TerminalId;
+use muster_protocol::{CommandId, TerminalId};
 use rustix::{
     io::Errno,
     net::{SendFlags, send},
@@ -25,6 +25,14 @@ use crate::end::End;
 #[derive(Debug, Default)]
 pub struct Lane(RefCell<Rows>);
 
+/// What became of a walk.
+pub struct Walk {
+    /// The terminals whose sockets took the batch whole.
+    pub whole: Arc<[TerminalId]>,
+    /// The commands that went out to sockets which got less than all of the batch.
+    pub single: Vec<(CommandId, TerminalId)>,
+}
+
 #[derive(Debug, Default)]
 struct Rows {
     descriptors: Vec<Option<BorrowedFd<'static>>>,
@@ -35,6 +43,8 @@ struct Rows {
 
 /// A socket that did not take a batch whole.
 enum Trouble {
+    /// It can't simply be written to, and was not.
+    Blocked,
     /// It took this many bytes.
     Took(usize),
     /// It is broken.
@@ -42,12 +52,12 @@ enum Trouble {
 }
 
 impl Lane {
-    /// Adds a socket.
+    /// Adds a socket, blocked.
     pub fn push(&self, socket: Rc<Socket>) {
         let mut rows = self.0.borrow_mut();
         socket.index.set(rows.sockets.len());
         rows.roster = None;
-        rows.descriptors.push(Some(borrow(&socket.stream)));
+        rows.descriptors.push(None);
         rows.sockets.push(socket);
     }
 
@@ -73,38 +83,43 @@ impl Lane {
         self.len() == 0
     }
 
-    /// A socket owes something from now on.
+    /// A socket can't simply be written to from now on.
     pub fn block(&self, index: usize) {
         if let Some(descriptor) = self.0.borrow_mut().descriptors.get_mut(index) {
             *descriptor = None;
         }
     }
 
-    /// A socket owes nothing any more.
+    /// A socket can be written to again.
     pub fn unblock(&self, index: usize, stream: &TcpStream) {
         if let Some(descriptor) = self.0.borrow_mut().descriptors.get_mut(index) {
             *descriptor = Some(borrow(stream));
         }
     }
 
-    /// Sends `batch` to every socket; the terminals whose sockets took it whole.
-    pub fn send_all(&self, batch: &Batch) -> Arc<[TerminalId]> {
+    /// Sends `batch` to every socket.
+    pub fn send_all(&self, batch: &Batch) -> Walk {
         let troubled = self.0.borrow().walk(&batch.bytes);
         let roster = self.0.borrow_mut().roster();
         if troubled.is_empty() {
-            return roster;
+            return Walk { whole: roster, single: Vec::new() };
         }
-        let mut whole = roster.to_vec();
+        let (mut whole, mut single) = (roster.to_vec(), Vec::new());
         for (index, trouble) in troubled.into_iter().rev() {
             let socket = self.0.borrow().sockets[index].clone();
-            match trouble {
+            let sent = match trouble {
+                Trouble::Blocked => socket.send(batch),
                 Trouble::Took(taken) => socket.owe(batch, taken),
-                Trouble::Broken => socket.end(End::Lost),
-            }
+                Trouble::Broken => {
+                    socket.end(End::Lost);
+                    Vec::new()
+                }
+            };
+            single.extend(sent.into_iter().map(|command| (command, socket.card.terminal.clone())));
             // From the end, so that what takes the row is not itself in trouble.
             whole.swap_remove(index);
         }
-        whole.into()
+        Walk { whole: whole.into(), single }
     }
 
     /// Calls `visit` for each socket whose row falls into `part` of `parts`.
@@ -126,7 +141,7 @@ impl Rows {
         let mut troubled = Vec::new();
         for (index, descriptor) in self.descriptors.iter().enumerate() {
             let Some(descriptor) = descriptor else {
-                troubled.push((index, Trouble::Took(0)));
+                troubled.push((index, Trouble::Blocked));
                 continue;
             };
             match send(descriptor, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {

@@ -20,6 +20,10 @@ pub enum Order {
     Broadcast(Arc<Parcel>),
     /// Send to one session.
     Send(Place, Arc<Parcel>),
+    /// Send to one session whatever its place in the order, since the store is away.
+    Direct(Place, Arc<Parcel>),
+    /// Have every session of this shard join again: what the registry knows of them may be lost.
+    Rejoin,
     /// End one session.
     End(Place, End),
     /// End this share of the sessions, each with its own delay to come back within these milliseconds; none are left by the last.

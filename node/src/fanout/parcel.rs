@@ -16,15 +16,17 @@ const BATCH_MAX: usize = 64 * 1024;
 pub struct Parcel {
     /// Which command.
     pub command: CommandId,
+    /// Its place in the order of all commands; by it a session knows what it has had already.
+    pub number: u64,
     v1: Bytes,
     plain: Bytes,
 }
 
 impl Parcel {
     /// Encodes a command.
-    pub fn new(command: frame::Command) -> Self {
+    pub fn new(number: u64, command: frame::Command) -> Self {
         let plain = wire::text(&command.payload.plain_text());
-        Self { command: command.id, v1: wire::text(&frame::FromNode::Command(command).to_string()), plain }
+        Self { command: command.id, number, v1: wire::text(&frame::FromNode::Command(command).to_string()), plain }
     }
 
     fn bytes(&self, protocol: Protocol) -> &Bytes {
@@ -40,6 +42,7 @@ impl Parcel {
 struct Mark {
     end: usize,
     command: CommandId,
+    number: u64,
 }
 
 /// One or several frames, back to back.
@@ -71,16 +74,25 @@ impl Batch {
     fn join(parcels: &[Arc<Parcel>], protocol: Protocol) -> Self {
         if let [parcel] = parcels {
             let bytes = parcel.bytes(protocol).clone();
-            let mark = Mark { end: bytes.len(), command: parcel.command };
+            let mark = Mark { end: bytes.len(), command: parcel.command, number: parcel.number };
             return Self { bytes, marks: Rc::new([mark]) };
         }
         let mut bytes = Vec::new();
         let mut marks = Vec::with_capacity(parcels.len());
         for parcel in parcels {
             bytes.extend_from_slice(parcel.bytes(protocol));
-            marks.push(Mark { end: bytes.len(), command: parcel.command });
+            marks.push(Mark { end: bytes.len(), command: parcel.command, number: parcel.number });
         }
         Self { bytes: bytes.into(), marks: marks.into() }
+    }
+
+    /// What follows the commands up to `number`, if anything; what belongs to no command follows them all.
+    pub fn after(&self, number: u64) -> Option<Self> {
+        let had = self.marks.iter().take_while(|mark| mark.number <= number).count();
+        let Some(last) = had.checked_sub(1) else { return Some(self.clone()) };
+        let start = self.marks[last].end;
+        let rest = self.marks[had..].iter().map(|mark| Mark { end: mark.end - start, ..*mark });
+        (had < self.marks.len()).then(|| Self { bytes: self.bytes.slice(start..), marks: rest.collect() })
     }
 
     /// The commands whose frames end after `from` bytes and not after `to`.
@@ -107,20 +119,21 @@ mod tests {
 
     use super::*;
 
-    fn parcel(text: &str) -> Arc<Parcel> {
-        Arc::new(Parcel::new(frame::Command {
+    fn parcel(number: u64, text: &str) -> Arc<Parcel> {
+        let command = frame::Command {
             id: CommandId(Uuid::now_v7()),
             name: "show".into(),
             payload: Payload::from_text(text),
             expires_at: Timestamp::now(),
             cursor: None,
             stagger_ms: None,
-        }))
+        };
+        Arc::new(Parcel::new(number, command))
     }
 
     #[test]
     fn what_has_piled_up_is_one_write_that_knows_its_commands() {
-        let parcels = [parcel("one"), parcel("three")];
+        let parcels = [parcel(7, "one"), parcel(8, "three")];
         let [batch] = &Batch::of(&parcels, Protocol::Plain)[..] else { panic!("not one batch") };
         assert_eq!(&batch.bytes[..], b"\x81\x03one\x81\x05three");
         assert_eq!(batch.commands(0, 5).collect::<Vec<_>>(), [parcels[0].command]);
@@ -129,12 +142,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_session_has_had_is_cut_off() {
+        let parcels = [parcel(7, "one"), parcel(8, "three")];
+        let batch = &Batch::of(&parcels, Protocol::Plain)[0];
+        assert_eq!(batch.after(6).unwrap().bytes, batch.bytes);
+        let rest = batch.after(7).unwrap();
+        assert_eq!((&rest.bytes[..], rest.commands(0, 7).collect()), (&b"\x81\x05three"[..], vec![parcels[1].command]));
+        assert!(batch.after(8).is_none());
+        assert!(Batch::bare(Bytes::from_static(b"ping")).after(u64::MAX).is_some());
+    }
+
+    #[test]
     fn a_batch_keeps_to_its_size_and_loses_nothing() {
-        let parcels: Vec<_> = (0..5).map(|_| parcel(&"x".repeat(30_000))).collect();
+        let parcels: Vec<_> = (0..5).map(|number| parcel(number, &"x".repeat(30_000))).collect();
         let batches = Batch::of(&parcels, Protocol::Plain);
         assert!(batches.iter().all(|batch| batch.bytes.len() <= BATCH_MAX));
         let commands: Vec<_> = batches.iter().flat_map(|batch| batch.commands(0, usize::MAX)).collect();
         assert_eq!(commands, parcels.iter().map(|parcel| parcel.command).collect::<Vec<_>>());
-        assert_eq!(Batch::of(&[parcel(&"x".repeat(100_000))], Protocol::Plain).len(), 1);
+        assert_eq!(Batch::of(&[parcel(1, &"x".repeat(100_000))], Protocol::Plain).len(), 1);
     }
 }

@@ -1,4 +1,5 @@
-//! What a socket is owed that would not take it: bounded in bytes, kept in order. A socket that takes everything has none.
+//! What a socket is owed that would not take it, and what waits for one that is held: bounded in bytes, kept in order. A socket
+//! that takes everything has neither.
 
 use std::collections::VecDeque;
 
@@ -9,6 +10,31 @@ use super::parcel::Batch;
 /// The queue's bound is reached: the terminal reads too slowly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
+
+/// Batches that came for a socket while it was held, in order.
+#[derive(Debug, Default)]
+pub struct Held {
+    batches: Vec<Batch>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Keeps a batch.
+    pub fn push(&mut self, batch: &Batch, limit: usize) -> Result<(), Full> {
+        self.bytes += batch.bytes.len();
+        self.batches.push(batch.clone());
+        if self.bytes > limit { Err(Full) } else { Ok(()) }
+    }
+}
+
+impl IntoIterator for Held {
+    type Item = Batch;
+    type IntoIter = std::vec::IntoIter<Batch>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.batches.into_iter()
+    }
+}
 
 /// Batches in order, the first of them perhaps partly sent.
 #[derive(Debug, Default)]

@@ -1,5 +1,9 @@
 //! A session's socket and all of its cold state: what a broadcast does not touch as long as the socket takes what it is given.
 //! Lives on its shard's thread. The session's task reads; whoever has something to say writes directly.
+//!
+//! A socket begins *held*: what comes for it waits, while its session finds out what its terminal has missed. Released, it has
+//! had everything up to a number, and takes only what lies beyond; it is *behind* until its shard has come so far too. So a
+//! session gets each command once and in order, wherever the shard stood when the session joined.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,7 +24,11 @@ use tokio::{
     sync::Notify,
 };
 
-use super::{lane::Lane, parcel::Batch, queue::Queue};
+use super::{
+    lane::Lane,
+    parcel::Batch,
+    queue::{Held, Queue},
+};
 use crate::{card::Card, end::End};
 
 /// One session's socket.
@@ -33,56 +41,85 @@ pub struct Socket {
     pub(super) lane: Rc<Lane>,
     /// Where it stands in its lane.
     pub(super) index: Cell<usize>,
+    /// The number of the last command that its shard sent to anyone.
+    reached: Rc<Cell<u64>>,
+    /// The number up to which this session has had everything that is for it.
+    had: Cell<u64>,
+    held: RefCell<Option<Held>>,
     queue: RefCell<Queue>,
     queue_limit: usize,
     end: Cell<Option<End>>,
+    rejoin: Cell<bool>,
     wake: Notify,
     /// When the ping was sent that is not answered yet.
     pinged: Cell<Option<Instant>>,
 }
 
 impl Socket {
-    pub(super) fn new(card: Arc<Card>, stream: TcpStream, lane: Rc<Lane>, queue_limit: usize) -> Self {
+    pub(super) fn new(
+        card: Arc<Card>,
+        stream: TcpStream,
+        lane: Rc<Lane>,
+        reached: Rc<Cell<u64>>,
+        queue_limit: usize,
+    ) -> Self {
         Self {
             card,
             stream,
             lane,
             index: Cell::new(usize::MAX),
+            reached,
+            had: Cell::new(0),
+            held: RefCell::new(Some(Held::default())),
             queue: RefCell::default(),
             queue_limit,
             end: Cell::new(None),
+            rejoin: Cell::new(false),
             wake: Notify::new(),
             pinged: Cell::new(None),
         }
     }
 
-    /// Sends now, or owes what the socket does not take. The commands whose frames went out whole.
+    /// Sends what this session has not had: now, or later while it is held or owes something. The commands that went out whole.
     pub fn send(&self, batch: &Batch) -> Vec<CommandId> {
-        if !self.queue.borrow().is_empty() {
-            self.owe(batch, 0);
+        if let Some(held) = &mut *self.held.borrow_mut() {
+            if held.push(batch, self.queue_limit).is_err() {
+                self.end(End::TooSlow);
+            }
             return Vec::new();
         }
-        let taken = match send(&self.stream, &batch.bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Ok(taken) => taken,
-            Err(Errno::AGAIN) => 0,
-            Err(_) => {
-                self.end(End::Lost);
-                return Vec::new();
-            }
-        };
-        if taken < batch.bytes.len() {
-            self.owe(batch, taken);
-        }
-        batch.commands(0, taken).collect()
+        batch.after(self.had.get()).map(|batch| self.say(&batch)).unwrap_or_default()
     }
 
-    /// Owes what remains of `batch` after `sent` bytes, and has the task wait until the socket takes more.
-    pub(super) fn owe(&self, batch: &Batch, sent: usize) {
+    /// Sends at once, or owes what the socket does not take: also while it is held. The commands that went out whole.
+    pub fn say(&self, batch: &Batch) -> Vec<CommandId> {
+        if !self.queue.borrow().is_empty() {
+            return self.owe(batch, 0);
+        }
+        match send(&self.stream, &batch.bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(taken) if taken < batch.bytes.len() => self.owe(batch, taken),
+            Err(Errno::AGAIN) => self.owe(batch, 0),
+            Ok(_) => {
+                self.settle();
+                batch.commands(0, usize::MAX).collect()
+            }
+            Err(_) => {
+                self.end(End::Lost);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Owes what remains of `batch` after `sent` bytes, and has the task wait until the socket takes more. The commands that
+    /// went out whole.
+    pub(super) fn owe(&self, batch: &Batch, sent: usize) -> Vec<CommandId> {
         if self.queue.borrow_mut().push(batch, sent, self.queue_limit).is_err() {
-            return self.end(End::TooSlow);
+            self.end(End::TooSlow);
+            return Vec::new();
         }
         self.lane.block(self.index.get());
         self.wake.notify_one();
+        batch.commands(0, sent).collect()
     }
 
     /// Sends what is owed, as far as the socket takes it. The commands whose frames went out whole.
@@ -100,18 +137,56 @@ impl Socket {
                 }
             }
         }
-        self.lane.unblock(self.index.get(), &self.stream);
+        drop(queue);
+        self.settle();
         commands
     }
 
-    /// Waits until there is something to read, room for what is owed, or a reason to end.
+    /// Whether nothing is owed.
+    pub fn is_flushed(&self) -> bool {
+        self.queue.borrow().is_empty()
+    }
+
+    /// From now on what comes waits, until [`release`](Self::release).
+    pub fn hold(&self) {
+        self.held.borrow_mut().get_or_insert_default();
+        self.lane.block(self.index.get());
+    }
+
+    /// The session has had everything up to `number`: what lies beyond and was held goes out, and what comes from now on. The
+    /// commands whose frames went out whole.
+    pub fn release(&self, number: u64) -> Vec<CommandId> {
+        self.had.set(number);
+        let held = self.held.borrow_mut().take().unwrap_or_default();
+        let sent = held.into_iter().flat_map(|batch| self.send(&batch)).collect();
+        self.settle();
+        sent
+    }
+
+    /// The broadcast may write to this socket itself, if nothing speaks against it.
+    fn settle(&self) {
+        let behind = self.reached.get() < self.had.get();
+        if !behind && self.held.borrow().is_none() && self.queue.borrow().is_empty() {
+            self.lane.unblock(self.index.get(), &self.stream);
+        }
+    }
+
+    /// Waits until there is something to read, room for what is owed, or something else to look at.
     pub async fn ready(&self) -> io::Result<Ready> {
-        let owes = !self.queue.borrow().is_empty();
-        let interest = if owes { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let interest = if self.is_flushed() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
         tokio::select! {
             biased;
             () = self.wake.notified() => Ok(Ready::EMPTY),
             ready = self.stream.ready(interest) => ready,
+        }
+    }
+
+    /// Waits until the socket may take more of what is owed, or until the session is to end.
+    pub async fn writable(&self) {
+        tokio::select! {
+            biased;
+            () = self.wake.notified() => {}
+            _ = self.stream.writable() => {}
         }
     }
 
@@ -128,12 +203,29 @@ impl Socket {
         self.end.get()
     }
 
+    /// Has the session join again.
+    pub fn ask_to_rejoin(&self) {
+        self.hold();
+        self.rejoin.set(true);
+        self.wake.notify_one();
+    }
+
+    /// Whether the session was asked to join again since the last call.
+    pub fn takes_rejoin(&self) -> bool {
+        self.rejoin.take()
+    }
+
+    /// The number up to which this session has had everything.
+    pub fn had(&self) -> u64 {
+        self.had.get()
+    }
+
     /// Pings, or ends the session whose last ping is still unanswered.
     pub fn ping(&self, batch: &Batch) {
         if self.pinged.replace(Some(Instant::now())).is_some() {
             return self.end(End::NoHeartbeat);
         }
-        self.send(batch);
+        self.say(batch);
     }
 
     /// A pong came: how long it took, in milliseconds, if it answers a ping of ours.

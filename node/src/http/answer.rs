@@ -52,8 +52,11 @@ impl From<Refusal> for Response<Body> {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
-            Refusal::Offline(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
-            Refusal::Unavailable(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
+            Refusal::Offline(_) | Refusal::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
+            Refusal::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
+            Refusal::Crowded(_) | Refusal::Unavailable(_) => {
+                later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string())
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
-//! answered by [`commands`], [`terminals`], [`events`] or [`health`]; every refusal is a [`problem`].
+//! answered by [`commands`], [`targets`], [`terminals`], [`events`] or [`health`]; [`request`] reads what was sent, and every refusal
+//! is a problem ([`answer`]).
 
 // A refusal is an answer, made once for a request: its size does not matter.
 #![allow(clippy::result_large_err)]
@@ -9,7 +10,9 @@ mod commands;
 mod events;
 mod handshake;
 mod health;
+mod request;
 mod route;
+mod targets;
 mod terminals;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};

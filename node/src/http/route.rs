@@ -8,7 +8,7 @@ use muster_protocol::token::Scope;
 use super::{
     Front,
     answer::{Answer, Body, problem},
-    commands, events, handshake, health, terminals,
+    commands, events, handshake, health, targets, terminals,
 };
 
 /// Answers a request, whatever it is.
@@ -23,47 +23,82 @@ async fn dispatch(request: Request<Incoming>, peer: SocketAddr, front: Arc<Front
         return handshake::answer(request, peer, &front).await;
     }
     let segments: Vec<_> = path.split('/').skip(1).collect();
-    let get = request.method() == Method::GET;
-    match segments[..] {
-        ["livez"] if get => Ok(health::live()),
-        ["readyz"] if get => health::ready(&front),
-        ["metrics"] if get => Ok(health::metrics(&front)),
-        ["v1", "commands"] if request.method() == Method::POST => {
-            allow(&front, &request, Scope::Command)?;
+    let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
+    let may = |scope| front.auth.operator(bearer(&request), scope);
+    match (&method, &segments[..]) {
+        (&Method::GET, ["livez"]) => Ok(health::live()),
+        (&Method::GET, ["readyz"]) => health::ready(&front),
+        (&Method::GET, ["metrics"]) => Ok(health::metrics(&front)),
+        (&Method::POST, ["v1", "commands"]) => {
+            may(Scope::Command)?;
             commands::post(request, &front).await
         }
-        ["v1", "commands", id] if get => {
-            allow(&front, &request, Scope::Read)?;
+        (&Method::GET, ["v1", "commands", id]) => {
+            may(Scope::Read)?;
             commands::get(id, &front).await
         }
-        ["v1", "terminals"] if get => {
-            allow(&front, &request, Scope::Read)?;
-            terminals::list(request.uri().query().unwrap_or_default(), &front).await
+        (&Method::GET, ["v1", "commands", id, "targets"]) => {
+            may(Scope::Read)?;
+            targets::list(id, &query, &front).await
         }
-        ["v1", "terminals", id] if get => {
-            allow(&front, &request, Scope::Read)?;
+        (&Method::DELETE, ["v1", "commands", id]) => {
+            may(Scope::Command)?;
+            commands::cancel(id, &front).await
+        }
+        (&Method::POST, ["v1", "commands", id, "retry"]) => {
+            may(Scope::Command)?;
+            commands::retry(id, &front).await
+        }
+        (&Method::GET, ["v1", "terminals"]) => {
+            may(Scope::Read)?;
+            terminals::list(&query, &front).await
+        }
+        (&Method::GET, ["v1", "terminals", id]) => {
+            may(Scope::Read)?;
             terminals::get(id, &front).await
         }
-        ["v1", "nodes"] if get => {
-            allow(&front, &request, Scope::Read)?;
+        (&Method::PUT, ["v1", "terminals", id, "labels"]) => {
+            may(Scope::Admin)?;
+            terminals::label(id, request, &front).await
+        }
+        (&Method::DELETE, ["v1", "terminals", id, "session"]) => {
+            may(Scope::Admin)?;
+            terminals::disconnect(id, &front).await
+        }
+        (&Method::DELETE, ["v1", "terminals", id]) => {
+            may(Scope::Admin)?;
+            terminals::forget(id, &front).await
+        }
+        (&Method::GET, ["v1", "fleet"]) => {
+            may(Scope::Read)?;
+            terminals::fleet(&front).await
+        }
+        (&Method::GET, ["v1", "nodes"]) => {
+            may(Scope::Read)?;
             terminals::nodes(&front).await
         }
-        ["v1", "events"] if get => {
-            allow(&front, &request, Scope::Read)?;
+        (&Method::GET, ["v1", "events"]) => {
+            may(Scope::Read)?;
             events::stream(&request, front).await
         }
-        ["livez" | "readyz" | "metrics"] | ["v1", "terminals" | "nodes" | "events"] => Err(not_allowed("GET")),
-        ["v1", "terminals" | "commands", _] => Err(not_allowed("GET")),
-        ["v1", "commands"] => Err(not_allowed("POST")),
-        _ => Err(problem(
-            StatusCode::NOT_FOUND,
-            format!("no such path; the WebSocket is at {}, the API under /v1/", front.shared.config.ws_path),
-        )),
+        (_, segments) => Err(refuse(segments, &front)),
     }
 }
 
-fn allow(front: &Front, request: &Request<Incoming>, scope: Scope) -> Result<(), Response<Body>> {
-    front.auth.operator(bearer(request), scope).map_err(Into::into)
+/// A path that is there takes other methods; any other path is not there.
+fn refuse(segments: &[&str], front: &Front) -> Response<Body> {
+    match segments {
+        ["livez" | "readyz" | "metrics"] | ["v1", "terminals" | "nodes" | "events" | "fleet"] => not_allowed("GET"),
+        ["v1", "commands", _, "targets"] => not_allowed("GET"),
+        ["v1", "commands"] | ["v1", "commands", _, "retry"] => not_allowed("POST"),
+        ["v1", "terminals" | "commands", _] => not_allowed("GET, DELETE"),
+        ["v1", "terminals", _, "labels"] => not_allowed("PUT"),
+        ["v1", "terminals", _, "session"] => not_allowed("DELETE"),
+        _ => problem(
+            StatusCode::NOT_FOUND,
+            format!("no such path; the WebSocket is at {}, the API under /v1/", front.shared.config.ws_path),
+        ),
+    }
 }
 
 /// The token in `Authorization: Bearer`.

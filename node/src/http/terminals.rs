@@ -1,33 +1,79 @@
-//! The registry: terminals and nodes.
+//! The registry: terminals, the fleet in numbers, and nodes.
 
-use hyper::{Response, StatusCode};
+use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
     api::{NodeList, Status},
+    selector::Labels,
 };
 
 use super::{
     Front,
     answer::{Answer, Body, json, problem},
+    request::{self, Limit, bad, terminal_id},
 };
 use crate::backplane::Query;
 
-const LIMIT: usize = 100;
-const LIMIT_MAX: usize = 1000;
+/// Labels that an operator may give one terminal.
+const LABELS_MAX: usize = 32;
+/// The longest label, key and value each.
+const LABEL_MAX: usize = 64;
 
-/// `GET /v1/terminals?selector=site=bj,kind=kiosk&status=online&limit=100&after=ID`
+/// `GET /v1/terminals?selector=site=bj,kind=kiosk&status=online&prefix=bj-&limit=100&after=ID`
 pub async fn list(query: &str, front: &Front) -> Answer {
-    let query = parse(query).map_err(|detail| problem(StatusCode::BAD_REQUEST, detail))?;
-    Ok(json(StatusCode::OK, &front.shared.backplane.terminals(&query).await?))
+    Ok(json(StatusCode::OK, &front.shared.backplane.terminals(&parse(query)?).await?))
 }
 
 /// `GET /v1/terminals/{id}`
 pub async fn get(id: &str, front: &Front) -> Answer {
-    let id: TerminalId = id.parse().map_err(bad_id)?;
+    let id = terminal_id(id)?;
     match front.shared.backplane.terminal(&id).await? {
         Some(view) => Ok(json(StatusCode::OK, &view)),
-        None => Err(problem(StatusCode::NOT_FOUND, format!("no such terminal: {id}"))),
+        None => Err(unknown(&id)),
     }
+}
+
+/// `PUT /v1/terminals/{id}/labels` with `{"site":"bj"}`: in place of those that were put before.
+pub async fn label(id: &str, request: Request<Incoming>, front: &Front) -> Answer {
+    let id = terminal_id(id)?;
+    let bytes = request::body(request.into_body(), front.shared.config.max_body).await?;
+    let labels: Labels = request::json(&bytes, "object of labels")?;
+    let fits = |text: &String| (1..=LABEL_MAX).contains(&text.len()) && !text.contains(['=', ',']);
+    if labels.len() > LABELS_MAX || !labels.iter().all(|(key, value)| fits(key) && fits(value)) {
+        let detail = format!("at most {LABELS_MAX} labels, keys and values of 1 to {LABEL_MAX} bytes without = and ,");
+        return Err(bad(detail));
+    }
+    if !front.shared.backplane.label(&id, &labels).await? {
+        return Err(unknown(&id));
+    }
+    get(id.as_str(), front).await
+}
+
+/// `DELETE /v1/terminals/{id}/session`: it is sent away, and may come back.
+pub async fn disconnect(id: &str, front: &Front) -> Answer {
+    let id = terminal_id(id)?;
+    if front.shared.backplane.disconnect(&id).await? {
+        return Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "terminal": id })));
+    }
+    match front.shared.backplane.terminal(&id).await? {
+        Some(_) => Err(problem(StatusCode::CONFLICT, format!("{id} is offline: there is no session to end"))),
+        None => Err(unknown(&id)),
+    }
+}
+
+/// `DELETE /v1/terminals/{id}`: it is forgotten, and told to stay away.
+pub async fn forget(id: &str, front: &Front) -> Answer {
+    let id = terminal_id(id)?;
+    if front.shared.backplane.forget(&id).await? {
+        Ok(json(StatusCode::OK, &serde_json::json!({ "terminal": id })))
+    } else {
+        Err(unknown(&id))
+    }
+}
+
+/// `GET /v1/fleet`
+pub async fn fleet(front: &Front) -> Answer {
+    Ok(json(StatusCode::OK, &front.shared.backplane.fleet().await?))
 }
 
 /// `GET /v1/nodes`
@@ -36,28 +82,30 @@ pub async fn nodes(front: &Front) -> Answer {
     Ok(json(StatusCode::OK, &NodeList { nodes }))
 }
 
-fn bad_id(error: muster_protocol::id::InvalidId) -> Response<Body> {
-    problem(StatusCode::BAD_REQUEST, error.to_string())
+fn unknown(id: &TerminalId) -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, format!("no such terminal: {id}"))
 }
 
-fn parse(text: &str) -> Result<Query, String> {
-    let mut query = Query { limit: LIMIT, ..Query::default() };
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        match &*name {
-            "selector" => query.labels = labels(&value)?,
-            "status" => query.status = Some(status(&value)?),
-            "after" => query.after = Some(value.parse().map_err(|error| format!("after: {error}"))?),
-            "limit" => query.limit = limit(&value)?,
-            other => return Err(format!("no parameter {other:?}: there are selector, status, limit and after")),
+fn parse(text: &str) -> Result<Query, Response<Body>> {
+    let mut query = Query { limit: Limit::default().0, ..Query::default() };
+    request::query(text, |name, value| {
+        match name {
+            "selector" => query.labels = labels(value)?,
+            "status" => query.status = Some(status(value)?),
+            "prefix" => query.prefix = prefix(value)?,
+            "after" => query.after = Some(value.parse().map_err(|error| format!("{error}"))?),
+            "limit" => query.limit = value.parse::<Limit>()?.0,
+            _ => return Ok(false),
         }
-    }
+        Ok(true)
+    })?;
     Ok(query)
 }
 
-fn labels(text: &str) -> Result<muster_protocol::selector::Labels, String> {
+fn labels(text: &str) -> Result<Labels, String> {
     let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     let pairs: Option<_> = text.split(',').map(pair).collect();
-    pairs.ok_or_else(|| "selector is labels as key=value, joined by commas".into())
+    pairs.ok_or_else(|| "labels as key=value, joined by commas".into())
 }
 
 fn status(text: &str) -> Result<Status, String> {
@@ -65,13 +113,13 @@ fn status(text: &str) -> Result<Status, String> {
         "online" => Ok(Status::Online),
         "stale" => Ok(Status::Stale),
         "offline" => Ok(Status::Offline),
-        other => Err(format!("status is online, stale or offline, not {other:?}")),
+        other => Err(format!("online, stale or offline, not {other:?}")),
     }
 }
 
-fn limit(text: &str) -> Result<usize, String> {
-    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| format!("limit is a number from 1 to {LIMIT_MAX}"))
+/// The beginning of an id is itself one.
+fn prefix(text: &str) -> Result<String, String> {
+    text.parse::<TerminalId>().map(|id| id.to_string()).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -80,10 +128,10 @@ mod tests {
 
     #[test]
     fn a_query_is_read_whole_or_refused() {
-        let query = parse("selector=site%3Dbj,kind=kiosk&status=online&limit=7&after=t1").unwrap();
+        let query = parse("selector=site%3Dbj,kind=kiosk&status=online&limit=7&after=t1&prefix=t").unwrap();
         assert_eq!((query.limit, query.status, query.labels.len()), (7, Some(Status::Online), 2));
-        assert_eq!(query.after.unwrap().as_str(), "t1");
-        for bad in ["limit=0", "limit=x", "status=up", "selector=site", "after=a%20b", "page=2"] {
+        assert_eq!((query.after.unwrap().as_str(), query.prefix.as_str()), ("t1", "t"));
+        for bad in ["limit=0", "limit=x", "status=up", "selector=site", "after=a%20b", "prefix=%5B", "page=2"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

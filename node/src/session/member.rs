@@ -8,9 +8,10 @@ use data_encoding::BASE64;
 use muster_protocol::{
     CommandId, Payload,
     api::{Protocol, TargetState},
-    frame::{Complaint, Condition, Event, FromNode, FromTerminal},
+    frame::{Complaint, Condition, Event, FromNode, FromTerminal, NotRun, Outcome, Progress},
 };
 
+use super::join::Beginning;
 use crate::{
     end::End,
     fanout::{Batch, Place, Socket},
@@ -20,12 +21,13 @@ use crate::{
 
 /// A session in the lane of its shard. Dropping it frees its place, whatever happened.
 pub struct Member {
-    shard: Rc<Shard>,
+    pub(super) shard: Rc<Shard>,
     key: usize,
-    socket: Rc<Socket>,
+    pub(super) socket: Rc<Socket>,
     partial: Option<Box<Partial>>,
     messages: VecDeque<Message>,
     condition: Condition,
+    pub(super) beginning: Box<Beginning>,
 }
 
 impl Member {
@@ -37,17 +39,16 @@ impl Member {
         messages: VecDeque<Message>,
     ) -> Self {
         shard.shared.metrics.sessions.inc();
-        Self { shard, key, socket, partial, messages, condition: Condition::default() }
+        Self { shard, key, socket, partial, messages, condition: Condition::default(), beginning: Box::default() }
     }
 
-    /// Tells the hub and the registry; ends whichever session of this terminal is the older.
-    pub async fn register(&self) {
+    /// Tells the hub; ends whichever session of this terminal is the older.
+    pub async fn take_seat(&self) {
         let card = &self.socket.card;
         let place = Place { shard: self.shard.index, key: self.key, session: card.session };
         if let Some(older) = self.shard.shared.hub.enter(card.clone(), place) {
             self.shard.shared.hub.end(older, End::Replaced).await;
         }
-        self.shard.shared.backplane.join(card).await;
     }
 
     /// Serves the session until it ends.
@@ -59,6 +60,11 @@ impl Member {
                 }
             }
             if let Some(end) = self.socket.ended() {
+                return end;
+            }
+            if self.socket.takes_rejoin()
+                && let Err(end) = Box::pin(self.rejoin()).await
+            {
                 return end;
             }
             let Ok(ready) = self.socket.ready().await else { return End::Lost };
@@ -84,12 +90,12 @@ impl Member {
         let shard = self.shard.clone();
         // Out of the lane, and the connection closed, before the registry is waited for.
         drop(self);
-        shard.shared.backplane.leave(&card, end.label()).await;
+        shard.shared.backplane.leave(&card, end).await;
     }
 
     /// Sends a frame that belongs to no command.
     pub fn say(&self, frame: &Bytes) {
-        self.socket.send(&Batch::bare(frame.clone()));
+        self.socket.say(&Batch::bare(frame.clone()));
     }
 
     fn read(&mut self) -> Result<(), End> {
@@ -123,14 +129,14 @@ impl Member {
     fn frame(&mut self, text: &str) -> Result<(), End> {
         match FromTerminal::decode(text) {
             Ok(FromTerminal::Hello(_)) => return Err(End::Protocol),
-            Ok(FromTerminal::Ack(ack)) => self.acked(ack.id),
-            Ok(FromTerminal::Progress(progress)) => {
-                self.acked(progress.id);
-                self.event("progress", progress.payload);
+            Ok(FromTerminal::Ack(ack)) => self.reached(ack.id, TargetState::Acked),
+            Ok(FromTerminal::Progress(Progress { id, payload })) => {
+                self.reached(id, TargetState::Running);
+                self.replied(id, payload);
             }
             Ok(FromTerminal::Result(outcome)) => {
-                self.acked(outcome.id);
-                self.event(if outcome.ok { "succeeded" } else { "failed" }, outcome.payload);
+                self.reached(outcome.id, ended(&outcome));
+                self.replied(outcome.id, outcome.payload);
             }
             Ok(FromTerminal::Health(health)) => {
                 let was = std::mem::replace(&mut self.condition, health.condition);
@@ -142,9 +148,12 @@ impl Member {
         Ok(())
     }
 
-    /// Also by a progress or a result, which may overtake the ack.
-    fn acked(&self, command: CommandId) {
-        self.shard.shared.reports.reached(command, TargetState::Acked, [self.socket.card.terminal.clone()]);
+    fn reached(&self, command: CommandId, state: TargetState) {
+        self.shard.shared.reports.reached(command, state, self.socket.card.terminal.clone());
+    }
+
+    fn replied(&self, command: CommandId, payload: Payload) {
+        self.shard.shared.reports.replied(command, self.socket.card.terminal.clone(), payload);
     }
 
     fn event(&self, name: &str, payload: Payload) {
@@ -161,6 +170,15 @@ impl Member {
         if let Some(rtt_ms) = self.socket.ponged() {
             self.shard.shared.reports.seen(&self.socket.card.terminal, rtt_ms);
         }
+    }
+}
+
+fn ended(outcome: &Outcome) -> TargetState {
+    match (outcome.reason, outcome.ok) {
+        (Some(NotRun::Rejected), _) => TargetState::Rejected,
+        (Some(NotRun::Expired), _) => TargetState::Expired,
+        (None, true) => TargetState::Succeeded,
+        (None, false) => TargetState::Failed,
     }
 }
 

@@ -1,9 +1,10 @@
 //! A session, from the upgraded connection to its end. Before the hello it is a [`Visitor`], known to nobody; after it a
 //! [`Member`], in the lane of its shard, the hub and the registry. Plain terminals are members at once.
 //!
-//! Entering the lane and sending the welcome happen without an await between them: no command can overtake the welcome, and
-//! none that is published after the registry knows the session can miss it.
+//! A session enters its lane and the hub first, held, and registers after ([`join`]): a command that is accepted before is found by
+//! registering, one that is accepted after is waiting in the lane, and none is sent before the welcome.
 
+mod join;
 mod member;
 mod visitor;
 
@@ -13,25 +14,34 @@ use muster_protocol::{SessionId, api::Protocol};
 use uuid::Uuid;
 
 use self::{member::Member, visitor::Visitor};
-use crate::{fanout::Arrival, shard::Shard};
+use crate::{end::End, fanout::Arrival, shard::Shard};
 
 /// Runs a session to its end.
 pub async fn run(arrival: Box<Arrival>, shard: Rc<Shard>) {
     // Boxed, so that what only the beginning needs is not kept for as long as the session lasts.
-    if let Some(mut member) = Box::pin(begin(arrival, shard)).await {
-        let end = member.serve().await;
+    if let Some((mut member, begun)) = Box::pin(begin(arrival, shard)).await {
+        let end = match begun {
+            Ok(()) => member.serve().await,
+            Err(end) => end,
+        };
         Box::pin(member.leave(end)).await;
     }
 }
 
-async fn begin(arrival: Box<Arrival>, shard: Rc<Shard>) -> Option<Member> {
+/// A session that has begun, or must end at once; none if the connection never said who it is.
+async fn begin(arrival: Box<Arrival>, shard: Rc<Shard>) -> Option<(Member, Result<(), End>)> {
     let session = SessionId(Uuid::now_v7());
     let protocol = arrival.protocol;
-    let visitor = Visitor::new(*arrival, shard.clone()).ok()?;
-    let member = match protocol {
-        Protocol::Plain => visitor.enter(session),
-        Protocol::V1 => visitor.greet(session).await?,
+    let mut visitor = Visitor::new(*arrival, shard).ok()?;
+    let hello = match protocol {
+        Protocol::Plain => None,
+        Protocol::V1 => match visitor.greet().await {
+            Ok(hello) => Some(hello),
+            Err(end) => return visitor.refuse(end),
+        },
     };
-    member.register().await;
-    Some(member)
+    let mut member = visitor.enter(session);
+    member.take_seat().await;
+    let begun = member.join(hello).await;
+    Some((member, begun))
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_protocol::{
     SessionId, TerminalId,
     api::Protocol,
-    frame::{FromNode, FromTerminal, Hello, Welcome},
+    frame::{FromTerminal, Hello},
     selector::Labels,
 };
 use tokio::{net::TcpStream, time};
@@ -57,19 +57,12 @@ impl Visitor {
         })
     }
 
-    /// Waits for the hello and answers it; none if there was no good one in time.
-    pub async fn greet(mut self, session: SessionId) -> Option<Member> {
+    /// Waits for the hello.
+    pub async fn greet(&mut self) -> Result<Hello, End> {
         let deadline = self.shard.shared.config.hello_timeout;
-        let hello = match time::timeout(deadline, self.hello()).await {
-            Ok(Ok(hello)) => hello,
-            Ok(Err(end)) => return self.refuse(end),
-            Err(_) => return self.refuse(End::NoHello),
-        };
-        self.adopt_labels(hello.labels);
-        let welcome = self.welcome(session);
-        let member = self.enter(session);
-        member.say(&wire::text(&welcome.to_string()));
-        Some(member)
+        let mut hello = time::timeout(deadline, self.hello()).await.unwrap_or(Err(End::NoHello))?;
+        self.adopt_labels(std::mem::take(&mut hello.labels));
+        Ok(hello)
     }
 
     /// Becomes a member, as the registry and the hub will know it.
@@ -119,18 +112,8 @@ impl Visitor {
         }
     }
 
-    fn welcome(&self, session: SessionId) -> FromNode {
-        FromNode::Welcome(Welcome {
-            session,
-            node: self.shard.shared.backplane.node().clone(),
-            time: Timestamp::now(),
-            ping_ms: self.shard.shared.config.ping.as_millis() as u64,
-            resumed: false,
-            cursor: None,
-        })
-    }
-
-    fn refuse(self, end: End) -> Option<Member> {
+    /// Turns the connection away.
+    pub fn refuse<T>(self, end: End) -> Option<T> {
         if let Some((code, reason)) = end.close() {
             // The socket's buffer is empty: it takes a close frame at once, or its peer is gone.
             let _ = self.stream.try_write(&wire::close(code, &reason));

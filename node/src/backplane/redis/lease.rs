@@ -1,7 +1,10 @@
 //! A node's lease: its claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease ran out
-//! takes that node and its sessions out of the registry.
+//! takes that node and its sessions out of the registry, once: in one step that looks again.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -9,49 +12,61 @@ use muster_protocol::{
     api::{NodeState, NodeView},
 };
 use redis::{AsyncCommands, RedisResult};
-use std::sync::atomic::Ordering;
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{Redis, keys, read, unavailable};
-use crate::backplane::Refusal;
+use crate::backplane::{Refusal, cursor::fresh_epoch};
 
-/// Three beats may be missed.
+/// Five beats may be missed.
 const LEASE: Duration = Duration::from_secs(6);
-/// How often it is renewed.
-pub const BEAT: Duration = Duration::from_secs(2);
+/// How often it is renewed, and how long a dead node can go unnoticed beyond its lease.
+pub const BEAT: Duration = Duration::from_secs(1);
 
 impl Redis {
-    /// Renews the lease for ever. One that was lost means that the registry may have forgotten this node's sessions.
+    /// Renews the lease for ever.
     pub(super) async fn keep_lease(&self) {
         let mut beat = time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
-            let kept = match self.beat().await {
-                Ok((true, dead)) => self.bury_all(dead).await,
-                Ok((false, _)) => self.register_all().await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = kept {
+            let renewed = self.renew().await;
+            if let Err(error) = &renewed {
                 tracing::warn!(%error, "the lease was not renewed");
             }
+            self.reachable.store(renewed.is_ok(), Ordering::Relaxed);
             self.probe().await;
         }
     }
 
-    /// Renews the lease: whether it was held, and which nodes' leases ran out.
-    pub(super) async fn beat(&self) -> RedisResult<(bool, Vec<String>)> {
+    /// Renews the lease. If it was lost, or commands ran into the fence, or sessions were let in unregistered, all join again.
+    pub(super) async fn renew(&self) -> RedisResult<()> {
+        let asked = Instant::now();
         let view = serde_json::to_string(&self.view()).expect("a view is JSON");
-        let mut call = self.scripts.beat.prepare_invoke();
-        call.key(keys::NODES).key(keys::lease(&self.node.id));
-        call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64);
-        call.invoke_async(&mut self.connection.clone()).await
+        let mut call = self.scripts.beat();
+        call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
+        call.arg(self.bounds.forget.as_millis() as u64);
+        let (held, _, dead): (bool, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
+        // Strays first: a session that becomes one meanwhile is seen at the next beat.
+        let strays = self.strays.swap(false, Ordering::AcqRel);
+        let tripped = self.hub.fence.takes_tripped();
+        self.hub.fence.extend(asked, LEASE);
+        if !held || strays || tripped {
+            tracing::info!(held, strays, tripped, "all sessions join again");
+            self.rejoin_all().await?;
+        }
+        self.bury_all(dead).await
+    }
+
+    /// Has all sessions join again, after what they have reported is written: what was sent is then not sent again.
+    pub(super) async fn rejoin_all(&self) -> RedisResult<()> {
+        self.write(&self.reports.drain()).await?;
+        self.hub.rejoin().await;
+        Ok(())
     }
 
     /// Takes a node out of the registry; if it is only thought `dead`, its lease must have run out.
     pub(super) async fn bury(&self, node: &NodeId, reason: &str, dead: bool) -> RedisResult<u64> {
-        let mut call = self.scripts.bury.prepare_invoke();
-        call.key(keys::NODES).key(keys::lease(node)).key(keys::held(node)).key(keys::ONLINE).key(keys::EVENTS);
+        let mut call = self.scripts.bury();
         call.arg(node.as_str()).arg(reason).arg(if dead { "dead" } else { "" }).arg(Timestamp::now().to_string());
         call.invoke_async(&mut self.connection.clone()).await
     }
@@ -64,9 +79,16 @@ impl Redis {
         Ok(())
     }
 
+    pub(in crate::backplane) async fn set_state(&self, state: NodeState) {
+        self.draining.store(state == NodeState::Draining, Ordering::Relaxed);
+        if let Err(error) = self.renew().await {
+            tracing::warn!(%error, "the lease could not tell the node's state");
+        }
+    }
+
     /// Gives the lease back, with whatever is still registered under it.
     pub(in crate::backplane) async fn close(&self) {
-        if let Err(error) = self.write(self.reports.drain()).await {
+        if let Err(error) = self.write(&self.reports.drain()).await {
             tracing::warn!(%error, "the last reports were not written");
         }
         if let Err(error) = self.bury(&self.node.id, "node_stopped", false).await {
@@ -76,7 +98,7 @@ impl Redis {
 
     /// The nodes that hold a lease, in the order of their ids.
     pub(in crate::backplane) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
-        let mut connection = self.connection.clone();
+        let mut connection = self.reach()?;
         let ids: Vec<String> = connection.zrange(keys::NODES, 0, -1).await.map_err(unavailable)?;
         let mut nodes = Vec::new();
         for id in ids.iter().filter_map(|id| id.parse().ok()) {

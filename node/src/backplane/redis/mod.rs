@@ -1,12 +1,16 @@
 //! The backplane of a cluster. Redis keeps the registry, the commands and the leases, and its pub/sub carries envelopes: one
 //! inbox channel for each node and one broadcast channel, whatever the number of terminals.
 //!
-//! A step that must not be torn apart is one script (the `.lua` files beside this one). Two connections: [`subscription`] listens,
-//! everything else goes over one multiplexed connection that reconnects by itself.
+//! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up; [`subscription`] hears what other nodes
+//! accepted, and fills the gaps from the log; [`registry`] knows terminals; [`writer`] writes what sessions report; [`lease`]
+//! keeps this node alive in the eyes of others. A step that must not be torn apart is one script ([`scripts`]).
 
+mod commands;
+mod connection;
 mod keys;
 mod lease;
 mod registry;
+mod scripts;
 mod subscription;
 mod writer;
 
@@ -18,83 +22,69 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use jiff::Timestamp;
-use muster_protocol::{
-    CommandId, Selector,
-    api::{CommandView, NodeState, NodeView},
-    frame,
-};
-use redis::{
-    AsyncCommands, Client, RedisError, Script,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
-use tokio::time;
+use muster_protocol::api::NodeView;
+use redis::{Client, RedisError, aio::ConnectionManager};
+use tokio::sync::Semaphore;
 
-use self::subscription::Hearing;
-use super::{Draft, EventView, Refusal, record::command_view};
-use crate::{hub::Hub, reports::Reports};
+use self::{scripts::Scripts, subscription::Hearing};
+use super::{EventView, Refusal, pacer::Pacer};
+use crate::{
+    config::{Bounds, Config},
+    hub::Hub,
+    reports::Reports,
+};
 
-/// An operator gets an answer within this time, also from a Redis that hangs.
-const ANSWER: Duration = Duration::from_secs(2);
-/// A node that starts beside its Redis waits this long for it.
-const START: Duration = Duration::from_secs(10);
+/// Sessions that register at once: more would only wait in Redis, and time out there when a whole node's sessions join again.
+const JOINING: usize = 256;
 
 /// The store and the bus of a cluster.
 pub struct Redis {
     client: Client,
     connection: ConnectionManager,
     node: NodeView,
-    keep: Duration,
+    ping: Duration,
+    bounds: Bounds,
     hub: Arc<Hub>,
     reports: Arc<Reports>,
+    pacer: Pacer,
     draining: AtomicBool,
+    /// Whether the lease was renewed at the last beat, which needs a Redis that takes writes.
+    reachable: AtomicBool,
+    /// Whether some session was let in without being registered.
+    strays: AtomicBool,
+    joining: Semaphore,
     hearing: Hearing,
     scripts: Scripts,
-}
-
-struct Scripts {
-    accept: Script,
-    beat: Script,
-    bury: Script,
-    join: Script,
-    leave: Script,
-    raise: Script,
 }
 
 impl Redis {
     /// Connects, and takes this node's name: sessions that an earlier process of the same name left behind are gone.
     pub async fn open(
         url: &str,
+        config: &Config,
         node: NodeView,
-        keep: Duration,
         hub: Arc<Hub>,
         reports: Arc<Reports>,
     ) -> anyhow::Result<Self> {
-        // The library's error would repeat the URL, and with it the password.
-        let client = Client::open(url).map_err(|error| {
-            anyhow::anyhow!("--redis is no URL of the form redis://HOST:PORT: {}", error.category())
-        })?;
-        let address = client.get_connection_info().addr().to_string();
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(ANSWER))
-            .set_number_of_retries(1);
-        let connection = connect(&client, config).await.with_context(|| {
-            format!("--redis: no Redis answers at {address} (is it running, and does it take this user and password?)")
-        })?;
+        let (client, connection) = connection::open(url).await?;
         let redis = Self {
             client,
             connection,
             node,
-            keep,
+            ping: config.ping,
+            bounds: config.bounds.clone(),
             hub,
             reports,
+            pacer: Pacer::default(),
             draining: AtomicBool::new(false),
+            reachable: AtomicBool::new(true),
+            strays: AtomicBool::new(false),
+            joining: Semaphore::new(JOINING),
             hearing: Hearing::default(),
             scripts: Scripts::new(),
         };
         redis.bury(&redis.node.id, "node_restarted", false).await?;
+        redis.renew().await?;
         Ok(redis)
     }
 
@@ -102,49 +92,15 @@ impl Redis {
         &self.node
     }
 
-    /// Until it is dropped: keeps the lease, listens, and writes what is reported.
+    /// Until it is dropped: keeps the lease, listens, sends what is due, and writes what is reported.
     pub(super) async fn run(&self) {
-        tokio::join!(self.keep_lease(), self.listen(), self.write_reports());
-    }
-
-    pub(super) async fn accept(&self, draft: Draft) -> Result<CommandView, Refusal> {
-        let Draft { target, frame, created_at } = draft;
-        let mut call = self.scripts.accept.prepare_invoke();
-        call.key(keys::ONLINE).key(keys::TERMINALS);
-        call.key(keys::command(frame.id)).key(keys::targets(frame.id)).key(keys::BROADCAST);
-        let (kind, named) = arguments(&target);
-        let text = serde_json::to_string(&frame).map_err(|error| Refusal::Unavailable(error.to_string()))?;
-        call.arg(kind).arg(text).arg(created_at.to_string()).arg(self.lifetime(&frame, created_at)).arg(keys::INBOX);
-        call.arg(named);
-        let (outcome, value): (String, redis::Value) =
-            call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        match outcome.as_str() {
-            "unknown" => Err(Refusal::Unknown(ids(&value))),
-            "offline" => Err(Refusal::Offline(ids(&value))),
-            _ => {
-                let targets =
-                    redis::from_redis_value(value).map_err(|error| Refusal::Unavailable(error.to_string()))?;
-                Ok(command_view(&frame, created_at, [targets, 0, 0]))
-            }
-        }
-    }
-
-    pub(super) async fn command(&self, id: CommandId) -> Result<Option<CommandView>, Refusal> {
-        type Fields = (Option<String>, Option<String>, Option<u64>, Option<u64>, Option<u64>);
-        let fields = ["frame", "created", "queued", "sent", "acked"];
-        let (frame, created, queued, sent, acked): Fields =
-            self.connection.clone().hmget(keys::command(id), &fields).await.map_err(unavailable)?;
-        let (Some(frame), Some(created)) = (frame, created) else { return Ok(None) };
-        let frame: frame::Command = read(&frame)?;
-        let created: Timestamp = created.parse().map_err(|_| Refusal::Unavailable("a stored time is broken".into()))?;
-        let counts = [queued, sent, acked].map(Option::unwrap_or_default);
-        Ok(Some(command_view(&frame, created, counts)))
+        tokio::join!(self.keep_lease(), self.listen(), self.pacer.run(&self.hub), self.write_reports());
     }
 
     pub(super) async fn events(&self, after: Option<&str>) -> Result<(Vec<EventView>, String), Refusal> {
         const PAGE: usize = 500;
         type Entries = Vec<(String, Vec<String>)>;
-        let mut connection = self.connection.clone();
+        let mut connection = self.reach()?;
         let Some(after) = after else {
             let mut newest = redis::cmd("XREVRANGE");
             newest.arg(keys::EVENTS).arg("+").arg("-").arg("COUNT").arg(1);
@@ -159,65 +115,20 @@ impl Redis {
         Ok((events, newest))
     }
 
+    /// Whether this node could write lately, and hears itself.
     pub(super) fn ready(&self) -> Result<(), String> {
+        self.reach().map_err(|refusal| refusal.to_string())?;
         self.hearing.check()
     }
 
-    pub(super) async fn set_state(&self, state: NodeState) {
-        self.draining.store(state == NodeState::Draining, Ordering::Relaxed);
-        if let Err(error) = self.beat().await {
-            tracing::warn!(%error, "the lease could not tell the node's state");
+    /// The connection, unless Redis is known to be away: then nobody is to wait for it.
+    fn reach(&self) -> Result<ConnectionManager, Refusal> {
+        if self.reachable.load(Ordering::Relaxed) {
+            Ok(self.connection.clone())
+        } else {
+            Err(Refusal::Unavailable("Redis does not answer, or takes no writes".into()))
         }
     }
-
-    /// How long Redis keeps a command: to its expiry and as long again as configured.
-    fn lifetime(&self, frame: &frame::Command, created_at: Timestamp) -> u64 {
-        let open = frame.expires_at.duration_since(created_at).unsigned_abs();
-        (open + self.keep).as_millis().try_into().unwrap_or(u64::MAX)
-    }
-}
-
-impl Scripts {
-    fn new() -> Self {
-        Self {
-            accept: Script::new(include_str!("accept.lua")),
-            beat: Script::new(include_str!("beat.lua")),
-            bury: Script::new(include_str!("bury.lua")),
-            join: Script::new(include_str!("join.lua")),
-            leave: Script::new(include_str!("leave.lua")),
-            raise: Script::new(include_str!("raise.lua")),
-        }
-    }
-}
-
-async fn connect(client: &Client, config: ConnectionManagerConfig) -> anyhow::Result<ConnectionManager> {
-    let attempt = async {
-        loop {
-            match client.get_connection_manager_with_config(config.clone()).await {
-                Ok(connection) => return Ok(connection),
-                // A wrong password does not become right.
-                Err(error) if !error.is_io_error() => return Err(error),
-                Err(_) => time::sleep(Duration::from_millis(100)).await,
-            }
-        }
-    };
-    Ok(time::timeout(START, attempt).await.with_context(|| format!("tried for {} s", START.as_secs()))??)
-}
-
-fn arguments(target: &Selector) -> (&'static str, Vec<String>) {
-    match target {
-        Selector::All => ("all", Vec::new()),
-        Selector::Terminal(id) => ("terminals", vec![id.to_string()]),
-        Selector::Terminals(ids) => ("terminals", ids.iter().map(ToString::to_string).collect()),
-        Selector::Labels(labels) => {
-            ("labels", labels.iter().map(|(key, value)| format!("{}{key}={value}", keys::LABEL)).collect())
-        }
-    }
-}
-
-fn ids(value: &redis::Value) -> Vec<muster_protocol::TerminalId> {
-    let texts: Vec<String> = redis::from_redis_value(value.clone()).unwrap_or_default();
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
 fn event(cursor: String, fields: Vec<String>) -> Option<EventView> {

@@ -1,18 +1,23 @@
-//! Terminals in Redis: who is on the line and where, who was, and how they fare.
+//! Terminals in Redis: who is on the line and where, who was, and how they fare. Answered from Redis alone: no other node is asked.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use jiff::Timestamp;
 use muster_protocol::{
-    Payload, SessionId, TerminalId,
-    api::{Status, TerminalPage, TerminalView},
+    CommandId, SessionId, TerminalId,
+    api::{FleetView, Protocol, TerminalPage, TerminalView},
+    selector::Labels,
 };
-use redis::AsyncCommands;
+use redis::{AsyncCommands, RedisResult};
 
 use super::{Redis, keys, read, unavailable};
 use crate::{
-    backplane::{Query, Record, Refusal},
+    backplane::{
+        Arrival, Cursor, Joined, Lost, Missed, Query, Record, Refusal, Standing, arrival::fight_delay,
+        cursor::fresh_epoch, envelope::Envelope, record::stale_after,
+    },
     card::Card,
+    end::End,
     reports::Vitals,
 };
 
@@ -20,48 +25,43 @@ use crate::{
 const STEP: usize = 500;
 
 impl Redis {
-    /// Registers a session. If Redis is away, the next lease that is gained again registers all of them.
-    pub async fn join(&self, card: &Arc<Card>) {
-        match self.register(card).await {
-            Ok(true) => self.reports.happened("terminal.online", &card.terminal, Vec::new()),
-            Ok(false) => self.hub.outdate(card).await,
-            Err(error) => tracing::warn!(terminal = %card.terminal, %error, "not registered yet"),
-        }
+    /// Registers a session (join.lua). If Redis is away it becomes a stray, and joins again at the next lease that is renewed.
+    pub(in crate::backplane) async fn join(&self, arrival: &Arrival) -> Joined {
+        let _permit = self.joining.acquire().await;
+        let joined = match self.reach() {
+            Ok(_) => self.try_join(arrival).await.map_err(unavailable),
+            Err(refusal) => Err(refusal),
+        };
+        joined.unwrap_or_else(|_| {
+            self.strays.store(true, Ordering::Release);
+            Joined::Away
+        })
+    }
+
+    async fn try_join(&self, arrival: &Arrival) -> RedisResult<Joined> {
+        let record = Record { card: Card::clone(&arrival.card), node: self.node.id.clone() };
+        let record = serde_json::to_string(&record).expect("a record is JSON");
+        let will = arrival.will.as_ref().map(|will| will.as_json()).unwrap_or_default();
+        let cursor = arrival.cursor.as_ref();
+        let plain = arrival.card.protocol == Protocol::Plain;
+        let mut call = self.scripts.join();
+        call.arg(record).arg(will);
+        call.arg(cursor.map_or("", |cursor| &cursor.epoch)).arg(cursor.map_or(0, |cursor| cursor.number));
+        call.arg(if plain { "plain" } else { "" }).arg(if arrival.patient { "patient" } else { "" });
+        call.arg(fresh_epoch()).arg(Timestamp::now().to_string());
+        let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
+        Ok(joined(&answer))
     }
 
     /// Unregisters a session, if it is still the terminal's.
-    pub async fn leave(&self, card: &Card, reason: &'static str) {
-        let mut call = self.scripts.leave.prepare_invoke();
-        call.key(keys::ONLINE).key(keys::held(&self.node.id));
-        call.arg(card.terminal.as_str()).arg(card.session.to_string()).arg(self.node.id.as_str());
-        match call.invoke_async(&mut self.connection.clone()).await {
-            Ok(1) => {
-                self.reports.happened("terminal.offline", &card.terminal, vec![("reason", Payload::from_text(reason))]);
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(terminal = %card.terminal, %error, "not unregistered"),
+    pub(in crate::backplane) async fn leave(&self, card: &Card, end: End) {
+        let mut call = self.scripts.leave();
+        call.arg(card.terminal.as_str()).arg(card.session.to_string()).arg(self.node.id.as_str()).arg(end.label());
+        call.arg(if end.is_loss() { "lost" } else { "" }).arg(Timestamp::now().to_string());
+        let left: RedisResult<bool> = call.invoke_async(&mut self.connection.clone()).await;
+        if let Err(error) = left {
+            tracing::warn!(terminal = %card.terminal, %error, "not unregistered");
         }
-    }
-
-    /// Registers all sessions of this node again, after Redis or the lease was lost.
-    pub(super) async fn register_all(&self) -> redis::RedisResult<()> {
-        for card in self.hub.cards() {
-            if !self.register(&card).await? {
-                self.hub.outdate(&card).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// False if the terminal has a newer session elsewhere.
-    async fn register(&self, card: &Card) -> redis::RedisResult<bool> {
-        let record = Record { card: card.clone(), node: self.node.id.clone() };
-        let record = serde_json::to_string(&record).expect("a record is JSON");
-        let mut call = self.scripts.join.prepare_invoke();
-        call.key(keys::ONLINE).key(keys::TERMINALS).key(keys::IDS).key(keys::held(&self.node.id));
-        call.arg(card.terminal.as_str()).arg(card.session.to_string()).arg(self.node.id.as_str()).arg(record);
-        call.arg(keys::INBOX).arg(keys::LABEL).arg(keys::HELD);
-        call.invoke_async(&mut self.connection.clone()).await
     }
 
     pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, Refusal> {
@@ -70,28 +70,44 @@ impl Redis {
 
     pub(in crate::backplane) async fn terminals(&self, query: &Query) -> Result<TerminalPage, Refusal> {
         let mut terminals = Vec::new();
-        let mut after = query.after.clone();
+        let mut from =
+            if query.after.is_some() { format!("({}", query.begin()) } else { format!("[{}", query.begin()) };
+        let labelled = self.labelled(query).await?;
         loop {
-            let ids = self.ids_after(after.as_ref()).await?;
-            after = ids.last().cloned();
+            let ids = match &labelled {
+                Some(ids) => ids_from(ids, &from),
+                None => self.ids_from(&from, &query.prefix).await?,
+            };
+            let Some(last) = ids.last() else { return Ok(TerminalPage { terminals, next: None }) };
+            from = format!("({last}");
             let found = self.views(&ids).await?;
-            terminals.extend(found.into_iter().filter(|view| matches(view, query)));
+            terminals.extend(found.into_iter().filter(|view| query.wants(view)));
             if terminals.len() > query.limit {
                 terminals.truncate(query.limit);
                 let next = terminals.last().map(|last| last.id.clone());
                 return Ok(TerminalPage { terminals, next });
             }
-            if ids.len() < STEP {
-                return Ok(TerminalPage { terminals, next: None });
-            }
         }
     }
 
-    async fn ids_after(&self, after: Option<&TerminalId>) -> Result<Vec<TerminalId>, Refusal> {
-        let from = after.map_or_else(|| "-".to_owned(), |id| format!("({id}"));
-        let mut connection = self.connection.clone();
+    /// With labels asked for: the terminals that have all of them, in order.
+    async fn labelled(&self, query: &Query) -> Result<Option<Vec<TerminalId>>, Refusal> {
+        if query.labels.is_empty() {
+            return Ok(None);
+        }
+        let sets: Vec<_> = query.labels.iter().map(|(key, value)| format!("{}{key}={value}", keys::LABEL)).collect();
+        let ids: Vec<String> = self.reach()?.sinter(sets).await.map_err(unavailable)?;
+        let mut ids: Vec<TerminalId> =
+            ids.iter().filter(|id| id.starts_with(&query.prefix)).filter_map(|id| id.parse().ok()).collect();
+        ids.sort_unstable();
+        Ok(Some(ids))
+    }
+
+    async fn ids_from(&self, from: &str, prefix: &str) -> Result<Vec<TerminalId>, Refusal> {
+        // No character of an id sorts after this one.
+        let to = if prefix.is_empty() { "+".to_owned() } else { format!("[{prefix}\u{7f}") };
         let ids: Vec<String> =
-            connection.zrangebylex_limit(keys::IDS, from, "+", 0, STEP as isize).await.map_err(unavailable)?;
+            self.reach()?.zrangebylex_limit(keys::IDS, from, to, 0, STEP as isize).await.map_err(unavailable)?;
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
@@ -107,21 +123,103 @@ impl Redis {
             pipe.cmd("HMGET").arg(key).arg(&fields);
         }
         let (records, owners, seen, health): Columns =
-            pipe.query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+            pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
         let rows = records.into_iter().zip(owners).zip(seen.into_iter().zip(health));
         rows.filter_map(|((record, owner), (seen, health))| record.map(|record| (record, owner, seen, health)))
             .map(|(record, owner, seen, health)| {
                 let record: Record = read(&record)?;
                 let health = health.as_deref().map(read).transpose()?;
-                Ok(record.view(owner.and_then(session_of), Vitals { seen: seen.and_then(pong), health }))
+                let vitals = Vitals { seen: seen.and_then(pong), health };
+                Ok(record.view(owner.and_then(session_of), vitals, self.ping))
             })
             .collect()
     }
+
+    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
+        let mut call = self.scripts.label();
+        call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
+        let record: Option<String> = call.invoke_async(&mut self.reach()?).await.map_err(unavailable)?;
+        Ok(record.is_some())
+    }
+
+    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, Refusal> {
+        let mut connection = self.reach()?;
+        let owner: Option<String> = connection.hget(keys::ONLINE, id.as_str()).await.map_err(unavailable)?;
+        let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
+        let envelope =
+            serde_json::to_string(&Envelope::Disconnect { terminal: id.clone() }).expect("an envelope is JSON");
+        let _: u64 = connection.publish(keys::inbox(&node), envelope).await.map_err(unavailable)?;
+        Ok(true)
+    }
+
+    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
+        let mut call = self.scripts.forget();
+        call.arg(id.as_str());
+        call.invoke_async(&mut self.reach()?).await.map_err(unavailable)
+    }
+
+    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, Refusal> {
+        let mut connection = self.reach()?;
+        let silent = Timestamp::now().as_millisecond() - stale_after(self.ping).as_millis() as i64;
+        let mut pipe = redis::pipe();
+        pipe.zcard(keys::IDS).hlen(keys::ONLINE).zcount(keys::PULSE, "-inf", silent);
+        pipe.scard(format!("{}degraded", keys::CONDITION)).scard(format!("{}failing", keys::CONDITION));
+        pipe.zrange(keys::NODES, 0, -1).smembers(keys::LABELS);
+        type Numbers = (u64, u64, u64, u64, u64, Vec<String>, Vec<String>);
+        let (known, online, stale, degraded, failing, nodes, labels): Numbers =
+            pipe.query_async(&mut connection).await.map_err(unavailable)?;
+        let sizes = async |prefix: &str, names: Vec<String>| -> Result<BTreeMap<String, u64>, Refusal> {
+            let mut pipe = redis::pipe();
+            names.iter().for_each(|name| _ = pipe.scard(format!("{prefix}{name}")));
+            let sizes: Vec<u64> = if names.is_empty() {
+                Vec::new()
+            } else {
+                pipe.query_async(&mut connection.clone()).await.map_err(unavailable)?
+            };
+            Ok(names.into_iter().zip(sizes).collect())
+        };
+        let ok = known.saturating_sub(degraded + failing);
+        let conditions = [("ok", ok), ("degraded", degraded), ("failing", failing)];
+        Ok(FleetView {
+            online: online.saturating_sub(stale),
+            stale,
+            offline: known.saturating_sub(online),
+            by_node: sizes(keys::HELD, nodes).await?,
+            by_condition: conditions.map(|(name, count)| (name.to_owned(), count)).into(),
+            by_label: sizes(keys::LABEL, labels).await?,
+        })
+    }
 }
 
-fn matches(view: &TerminalView, query: &Query) -> bool {
-    let labels = query.labels.iter().all(|(key, value)| view.labels.get(key) == Some(value));
-    labels && query.status.is_none_or(|status: Status| status == view.status)
+/// What join.lua answered.
+fn joined(answer: &[String]) -> Joined {
+    match answer {
+        [outcome, times] if outcome == "fight" => Joined::Fight(fight_delay(times.parse().unwrap_or(u32::MAX))),
+        [outcome, epoch, number, lost, missed @ ..] if outcome == "ok" => {
+            let lost = match lost.as_str() {
+                "" => None,
+                "store" => Some(Lost::Store),
+                number => number.parse().ok().map(Lost::Trimmed),
+            };
+            let cursor = Cursor { epoch: epoch.clone(), number: number.parse().unwrap_or(0) };
+            Joined::In(Standing { cursor, missed: missed.iter().filter_map(|entry| one_missed(entry)).collect(), lost })
+        }
+        _ => Joined::Outdated,
+    }
+}
+
+/// `number id all|some`.
+fn one_missed(entry: &str) -> Option<Missed> {
+    let mut words = entry.split(' ');
+    let (number, command) = (words.next()?.parse().ok()?, words.next()?.parse::<CommandId>().ok()?);
+    Some(Missed { number, command, to_all: words.next()? == "all" })
+}
+
+/// A page of ids that are all at hand, from a bound as Redis writes it.
+fn ids_from(ids: &[TerminalId], from: &str) -> Vec<TerminalId> {
+    let (kind, bound) = from.split_at(1);
+    let start = ids.partition_point(|id| if kind == "(" { id.as_str() <= bound } else { id.as_str() < bound });
+    ids[start..].iter().take(STEP).cloned().collect()
 }
 
 /// The session in `node session`.

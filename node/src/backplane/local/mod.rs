@@ -1,0 +1,190 @@
+//! The backplane of a node alone: the same behaviour as in a cluster, in this process's memory. Bounded as in a cluster; gone with
+//! the process, and then everyone is told by another epoch.
+//!
+//! The lock is held for a look-up or a change, never across an await. What is accepted leaves through a bounded channel, in the
+//! order of its numbers, since it is put there under the lock.
+
+mod commands;
+mod terminals;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use muster_protocol::api::{NodeState, NodeView};
+use tokio::{sync::mpsc, time};
+
+use self::{commands::Commands, terminals::Terminals};
+use super::{
+    EventView, REPORT_BEAT, Refusal,
+    cursor::fresh_epoch,
+    envelope::{Envelope, end_session},
+    pacer::Pacer,
+};
+use crate::{
+    config::{Bounds, Config},
+    hub::Hub,
+    reports::{Batch, Happening, Reports},
+};
+
+/// Envelopes between acceptance and the shards; beyond it a command is refused.
+const UNDERWAY: usize = 1024;
+/// Events remembered.
+const EVENTS_MAX: usize = 10_000;
+
+/// The store of a node alone.
+pub struct Local {
+    node: NodeView,
+    ping: Duration,
+    bounds: Bounds,
+    epoch: String,
+    hub: Arc<Hub>,
+    reports: Arc<Reports>,
+    pacer: Pacer,
+    draining: AtomicBool,
+    store: Mutex<Store>,
+    underway: mpsc::Sender<Envelope>,
+    /// Taken by [`run`](Self::run).
+    arriving: Mutex<Option<mpsc::Receiver<Envelope>>>,
+}
+
+#[derive(Default)]
+struct Store {
+    /// The number of the last accepted command.
+    number: u64,
+    commands: Commands,
+    terminals: Terminals,
+    events: Events,
+}
+
+/// What happened, oldest first.
+#[derive(Default)]
+struct Events {
+    kept: std::collections::VecDeque<EventView>,
+    number: u64,
+}
+
+impl Local {
+    /// An empty store.
+    pub fn new(config: &Config, node: NodeView, hub: Arc<Hub>, reports: Arc<Reports>) -> Self {
+        let (underway, arriving) = mpsc::channel(UNDERWAY);
+        let number = Timestamp::now().as_millisecond().unsigned_abs();
+        Self {
+            node,
+            ping: config.ping,
+            bounds: config.bounds.clone(),
+            epoch: fresh_epoch(),
+            hub,
+            reports,
+            pacer: Pacer::default(),
+            draining: AtomicBool::new(false),
+            store: Mutex::new(Store { number, ..Store::default() }),
+            underway,
+            arriving: Mutex::new(Some(arriving)),
+        }
+    }
+
+    pub(super) fn node(&self) -> &NodeView {
+        &self.node
+    }
+
+    pub(super) async fn run(&self) {
+        let Some(arriving) = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        tokio::join!(self.deliver(arriving), self.pacer.run(&self.hub), self.take_reports(), self.forget_absent());
+    }
+
+    async fn deliver(&self, mut arriving: mpsc::Receiver<Envelope>) {
+        while let Some(envelope) = arriving.recv().await {
+            match envelope {
+                Envelope::Deliver(delivery) if self.pacer.take(&delivery) => {}
+                Envelope::Deliver(delivery) => delivery.send(&self.hub).await,
+                Envelope::Cancel { command } => self.pacer.cancel(command),
+                other => end_session(&self.hub, other).await,
+            }
+        }
+    }
+
+    async fn take_reports(&self) {
+        let mut beat = time::interval(REPORT_BEAT);
+        loop {
+            beat.tick().await;
+            self.take(self.reports.drain());
+        }
+    }
+
+    fn take(&self, batch: Batch) {
+        let mut store = self.store();
+        let Store { commands, terminals, events, .. } = &mut *store;
+        for (step, reached) in batch.all_steps() {
+            if let Some(event) = commands.raise(step, &reached) {
+                events.push("command.state", event);
+            }
+        }
+        for (command, terminal, payload) in batch.replies {
+            commands.reply(command, terminal, payload);
+        }
+        batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
+        batch.happenings.iter().for_each(|happening| events.happened(happening));
+    }
+
+    async fn forget_absent(&self) {
+        let mut beat = time::interval(Duration::from_secs(60));
+        loop {
+            beat.tick().await;
+            self.store().terminals.forget_absent(self.bounds.forget);
+        }
+    }
+
+    /// Sends an envelope after those before it. Called under the lock of the store.
+    fn send(&self, envelope: Envelope) -> Result<(), Refusal> {
+        let busy = |_| Refusal::Unavailable("this node is busy with the commands before".into());
+        self.underway.try_send(envelope).map_err(busy)
+    }
+
+    pub(super) async fn events(&self, after: Option<&str>) -> Result<(Vec<EventView>, String), Refusal> {
+        let store = self.store();
+        let newest = store.events.number.to_string();
+        let Some(after) = after.map(|cursor| cursor.parse().unwrap_or(0)) else { return Ok((Vec::new(), newest)) };
+        let new = store.events.number.saturating_sub(after) as usize;
+        let skip = store.events.kept.len().saturating_sub(new);
+        Ok((store.events.kept.iter().skip(skip).cloned().collect(), newest))
+    }
+
+    pub(super) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
+        let state = if self.draining.load(Ordering::Relaxed) { NodeState::Draining } else { NodeState::Ready };
+        Ok(vec![NodeView { state, sessions: self.hub.len() as u64, ..self.node.clone() }])
+    }
+
+    pub(super) async fn set_state(&self, state: NodeState) {
+        self.draining.store(state == NodeState::Draining, Ordering::Relaxed);
+    }
+
+    pub(super) fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(super) async fn close(&self) {}
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Events {
+    fn happened(&mut self, happening: &Happening) {
+        self.push(happening.kind, happening.data());
+    }
+
+    fn push(&mut self, kind: &str, data: String) {
+        self.number += 1;
+        self.kept.push_back(EventView { cursor: self.number.to_string(), kind: kind.into(), data });
+        if self.kept.len() > EVENTS_MAX {
+            self.kept.pop_front();
+        }
+    }
+}

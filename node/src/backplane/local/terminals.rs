@@ -1,0 +1,219 @@
+//! The registry in memory: who is on the line, who was, and how they fare (see join.lua and leave.lua).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    Payload, Selector, SessionId, TerminalId,
+    api::{FleetView, Status, TerminalPage, TerminalView},
+    selector::Labels,
+};
+
+use super::{Local, Store};
+use crate::{
+    backplane::{
+        Arrival, Cursor, Joined, Query, Record, Refusal, Standing,
+        arrival::{FIGHT, FIGHT_WINDOW, fight_delay},
+        envelope::Envelope,
+    },
+    card::Card,
+    end::End,
+    reports::{Happening, Vitals},
+};
+
+/// All terminals that ever joined and are not forgotten.
+#[derive(Default)]
+pub(super) struct Terminals(BTreeMap<TerminalId, Known>);
+
+struct Known {
+    record: Record,
+    owner: Option<SessionId>,
+    will: Option<Payload>,
+    given: Labels,
+    vitals: Vitals,
+    /// Since when it is off the line.
+    away: Option<Instant>,
+    /// When its sessions were replaced lately.
+    replaced: VecDeque<Instant>,
+}
+
+impl Local {
+    pub(in crate::backplane) async fn join(&self, arrival: &Arrival) -> Joined {
+        let card = &arrival.card;
+        let mut store = self.store();
+        let store = &mut *store;
+        let older = store.terminals.0.get_mut(&card.terminal);
+        if older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner > card.session) {
+            return Joined::Outdated;
+        }
+        let was_known = older.is_some();
+        if let Some(known) = older
+            && let Some(delay) = known.fight(card, arrival.patient)
+        {
+            return Joined::Fight(delay);
+        }
+        if store.terminals.seat(arrival, Record { card: Card::clone(card), node: self.node.id.clone() }) {
+            let node = Payload::from_text(self.node.id.as_str());
+            store.events.happened(&happening("terminal.online", &card.terminal, vec![("node", node)]));
+        }
+        let cursor = arrival.cursor.as_ref();
+        let (missed, lost) = if was_known || cursor.is_some() {
+            store.commands.missed(&card.terminal, card.protocol, cursor, &self.epoch)
+        } else {
+            Default::default()
+        };
+        Joined::In(Standing { cursor: Cursor { epoch: self.epoch.clone(), number: store.number }, missed, lost })
+    }
+
+    pub(in crate::backplane) async fn leave(&self, card: &Card, end: End) {
+        let mut store = self.store();
+        let Store { terminals, events, .. } = &mut *store;
+        let Some(known) = terminals.0.get_mut(&card.terminal).filter(|known| known.owner == Some(card.session)) else {
+            return;
+        };
+        known.owner = None;
+        known.away = Some(Instant::now());
+        let reason = Payload::from_text(end.label());
+        events.happened(&happening("terminal.offline", &card.terminal, vec![("reason", reason)]));
+        if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
+            let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
+            events.happened(&happening("terminal.event", &card.terminal, fields));
+        }
+    }
+
+    pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, Refusal> {
+        Ok(self.store().terminals.0.get(id).map(|known| known.view(self.ping)))
+    }
+
+    pub(in crate::backplane) async fn terminals(&self, query: &Query) -> Result<TerminalPage, Refusal> {
+        let store = self.store();
+        let labels = Selector::Labels(query.labels.clone());
+        let matching = store
+            .terminals
+            .0
+            .range::<str, _>((Bound::Included(query.begin()), Bound::Unbounded))
+            .skip_while(|(id, _)| query.after.as_ref() == Some(*id))
+            .take_while(|(id, _)| id.as_str().starts_with(&query.prefix))
+            .filter(|(id, known)| labels.matches(id, &known.record.card.labels))
+            .map(|(_, known)| known.view(self.ping))
+            .filter(|view| query.wants(view));
+        let mut terminals: Vec<_> = matching.take(query.limit + 1).collect();
+        let more = terminals.len() > query.limit;
+        terminals.truncate(query.limit);
+        let next = if more { terminals.last().map(|last| last.id.clone()) } else { None };
+        Ok(TerminalPage { terminals, next })
+    }
+
+    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
+        let mut store = self.store();
+        let Some(known) = store.terminals.0.get_mut(id) else { return Ok(false) };
+        for key in known.given.keys() {
+            known.record.card.labels.remove(key);
+        }
+        known.given.clone_from(labels);
+        known.record.card.labels.extend(labels.clone());
+        Ok(true)
+    }
+
+    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, Refusal> {
+        let store = self.store();
+        if !store.terminals.is_online(id) {
+            return Ok(false);
+        }
+        self.send(Envelope::Disconnect { terminal: id.clone() })?;
+        Ok(true)
+    }
+
+    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
+        let mut store = self.store();
+        store.commands.forget_terminal(id);
+        let known = store.terminals.0.remove(id).is_some();
+        if known {
+            self.send(Envelope::Remove { terminal: id.clone() })?;
+        }
+        Ok(known)
+    }
+
+    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, Refusal> {
+        let store = self.store();
+        let mut fleet = FleetView::default();
+        for view in store.terminals.0.values().map(|known| known.view(self.ping)) {
+            match view.status {
+                Status::Online => fleet.online += 1,
+                Status::Stale => fleet.stale += 1,
+                Status::Offline => fleet.offline += 1,
+            }
+            let condition = serde_json::to_value(view.condition).unwrap_or_default();
+            *fleet.by_condition.entry(condition.as_str().unwrap_or_default().to_owned()).or_default() += 1;
+            for (key, value) in view.labels {
+                *fleet.by_label.entry(format!("{key}={value}")).or_default() += 1;
+            }
+        }
+        fleet.by_node.insert(self.node.id.to_string(), fleet.online + fleet.stale);
+        Ok(fleet)
+    }
+}
+
+impl Terminals {
+    pub(super) fn is_known(&self, id: &TerminalId) -> bool {
+        self.0.contains_key(id)
+    }
+
+    pub(super) fn is_online(&self, id: &TerminalId) -> bool {
+        self.0.get(id).is_some_and(|known| known.owner.is_some())
+    }
+
+    /// Those that a selector means.
+    pub(super) fn matching(&self, target: &Selector) -> Vec<TerminalId> {
+        let matching = self.0.iter().filter(|(id, known)| target.matches(id, &known.record.card.labels));
+        matching.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn vitals(&mut self, terminal: &TerminalId, vitals: Vitals) {
+        if let Some(known) = self.0.get_mut(terminal) {
+            known.vitals.seen = vitals.seen.or(known.vitals.seen);
+            known.vitals.health = vitals.health.or(known.vitals.health.take());
+        }
+    }
+
+    pub(super) fn forget_absent(&mut self, after: Duration) {
+        self.0.retain(|_, known| known.away.is_none_or(|since| since.elapsed() < after));
+    }
+
+    /// Makes this session its terminal's; false if it was that already.
+    fn seat(&mut self, arrival: &Arrival, mut record: Record) -> bool {
+        let card = &arrival.card;
+        let old = self.0.remove(&card.terminal);
+        let is_new = old.as_ref().and_then(|known| known.owner) != Some(card.session);
+        let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
+        record.card.labels.extend(given.clone());
+        let (owner, will) = (Some(card.session), arrival.will.clone());
+        self.0.insert(card.terminal.clone(), Known { record, owner, will, given, vitals, away: None, replaced });
+        is_new
+    }
+}
+
+impl Known {
+    fn view(&self, ping: Duration) -> TerminalView {
+        self.record.clone().view(self.owner, self.vitals.clone(), ping)
+    }
+
+    /// How long a newcomer is to wait, if the terminal's sessions replace each other without end.
+    fn fight(&mut self, newcomer: &Card, patient: bool) -> Option<Duration> {
+        if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
+            return None;
+        }
+        self.replaced.retain(|at| at.elapsed() < FIGHT_WINDOW);
+        self.replaced.push_back(Instant::now());
+        let times = self.replaced.len() as u32;
+        (times >= FIGHT).then(|| fight_delay(times))
+    }
+}
+
+fn happening(kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) -> Happening {
+    Happening { kind, terminal: terminal.clone(), fields, at: Timestamp::now() }
+}

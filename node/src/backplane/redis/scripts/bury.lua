@@ -1,0 +1,15 @@
+-- Takes a node that is gone out of the registry, with the sessions that are still its own. Returns how many they were.
+-- ARGV: node, reason, 'dead' if its lease must have run out, time
+local node = ARGV[1]
+if ARGV[3] == 'dead' and redis.call('EXISTS', LEASE .. node) == 1 then return 0 end
+local count = 0
+for _, terminal in ipairs(redis.call('SMEMBERS', HELD .. node)) do
+  if owner(redis.call('HGET', ONLINE, terminal)) == node then
+    part(terminal, node, ARGV[2], ARGV[4], true)
+    count = count + 1
+  end
+end
+redis.call('DEL', HELD .. node, LEASE .. node)
+redis.call('ZREM', NODES, node)
+redis.call('HDEL', INBOXES, node)
+return count

@@ -1,0 +1,102 @@
+-- Registers a session, unless the terminal has a newer one, and tells what it missed. Registered first and read after, in one
+-- step: what is accepted later finds the session, what was accepted before is found here.
+-- ARGV: record (JSON), will or '', cursor's epoch or '', cursor's number, 'plain' or '', 'patient' if it has waited, epoch for a new
+--       store, time
+-- Returns {'outdated'}, {'fight', times} or {'ok', epoch, number, lost, missed...}, with `lost` the number behind which the log no
+-- longer reaches back to the cursor ('' if it does, 'store' if the store is another), and each missed as `number id all|some`.
+local record, will, cursor_epoch, cursor, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[8]
+local card = cjson.decode(record)
+local terminal, session, node = card.terminal, card.session, card.node
+local plain, time = ARGV[5] == 'plain', now()
+
+local old_node, old_session = owner(redis.call('HGET', ONLINE, terminal))
+if old_session and old_session > session then return { 'outdated' } end
+
+-- Two clients that use one id replace each other without end: from the fifth time in a minute on, the newcomer waits.
+if old_session and old_session ~= session then
+  if ARGV[6] ~= 'patient' then
+    local times = redis.call('INCR', FIGHT .. terminal)
+    if times == 1 then redis.call('PEXPIRE', FIGHT .. terminal, 60000) end
+    if times >= 5 then
+      if times == 5 then
+        emit('terminal.contested', '{"terminal":"' .. terminal .. '","at":"' .. at .. '","address":"' .. card.address .. '"}')
+      end
+      return { 'fight', times }
+    end
+  end
+  if old_node ~= node then
+    redis.call('SREM', HELD .. old_node, terminal)
+    redis.call('PUBLISH', INBOX .. old_node, '{"replaced":{"terminal":"' .. terminal .. '","by":"' .. session .. '"}}')
+  end
+end
+
+local old = redis.call('HGET', TERMINALS, terminal)
+local given = redis.call('HGET', GIVEN, terminal)
+if given then
+  local merged = cjson.decode(record)
+  for key, value in pairs(cjson.decode(given)) do merged.labels[key] = value end
+  record = cjson.encode(merged)
+end
+if old ~= record then
+  if old then unlabel(terminal, old) end
+  label(terminal, record)
+  redis.call('HSET', TERMINALS, terminal, record)
+end
+redis.call('HSET', ONLINE, terminal, node .. ' ' .. session)
+redis.call('ZADD', IDS, 0, terminal)
+redis.call('SADD', HELD .. node, terminal)
+redis.call('ZADD', PULSE, time, terminal)
+redis.call('ZREM', AWAY, terminal)
+if will ~= '' then redis.call('HSET', WILLS, terminal, will) else redis.call('HDEL', WILLS, terminal) end
+if old_session ~= session then
+  emit('terminal.online', '{"terminal":"' .. terminal .. '","at":"' .. at .. '","node":"' .. node .. '"}')
+end
+
+redis.call('SET', SEQ, time, 'NX')
+redis.call('SET', EPOCH, ARGV[7], 'NX')
+local number, epoch = tonumber(redis.call('GET', SEQ)), redis.call('GET', EPOCH)
+local missed, lost = {}, ''
+local function live(id)
+  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled'))
+  return expires and tonumber(expires) > time and not cancelled
+end
+
+-- Its own: whatever it has not confirmed.
+local backlog = redis.call('ZRANGE', BACKLOG .. terminal, 0, -1, 'WITHSCORES')
+for i = 1, #backlog, 2 do
+  if live(backlog[i]) then
+    missed[#missed + 1] = { tonumber(backlog[i + 1]), backlog[i], 'some' }
+  else
+    redis.call('ZREM', BACKLOG .. terminal, backlog[i])
+  end
+end
+
+-- Broadcasts: those after the cursor, and a few before it whose acknowledgement may have been lost on its way. A terminal that
+-- was not known before is a target of none.
+if cursor_epoch ~= '' and cursor_epoch ~= epoch then
+  lost, cursor = 'store', 0
+elseif cursor_epoch ~= '' and cursor < tonumber(redis.call('HGET', MARKS, 'lost') or 0) then
+  lost = redis.call('HGET', MARKS, 'lost')
+end
+local LOOK_BACK = 256
+if old then
+  local from = '-'
+  if cursor > 0 then
+    local before = redis.call('XREVRANGE', LOG, cursor .. '-0', '-', 'COUNT', LOOK_BACK)
+    from = #before > 0 and before[#before][1] or cursor .. '-0'
+  end
+  for _, entry in ipairs(redis.call('XRANGE', LOG, from, '+')) do
+    local id, to, expires = entry[2][2], entry[2][4], tonumber(entry[2][6])
+    if to == 'all' and expires > time and live(id) then
+      local state = redis.call('HGET', COMMAND .. id .. TARGETS, terminal)
+      state = state and string.match(state, '^%S+')
+      if state == 'queued' or (state == 'sent' and not plain) then
+        missed[#missed + 1] = { tonumber(string.match(entry[1], '^%d+')), id, 'all' }
+      end
+    end
+  end
+end
+table.sort(missed, function(one, other) return one[1] < other[1] end)
+local answer = { 'ok', epoch, number, lost }
+for _, entry in ipairs(missed) do answer[#answer + 1] = string.format('%.0f %s %s', entry[1], entry[2], entry[3]) end
+return answer

@@ -1,0 +1,101 @@
+-- What every script begins with: the names of things in Redis, each said once (keys.rs has those that Rust uses), and a few words.
+-- All names share one hash tag, so that a Redis Cluster keeps them together and a script may touch any of them.
+local TERMINALS = '{muster}:terminals'   -- hash, terminal to the record of its last session
+local IDS       = '{muster}:ids'         -- sorted set, all terminal ids, for pages in their order
+local ONLINE    = '{muster}:online'      -- hash, terminal to `node session`
+local PULSE     = '{muster}:pulse'       -- sorted set, terminals on the line by when they were last heard, in milliseconds
+local AWAY      = '{muster}:away'        -- sorted set, terminals off the line by since when, in milliseconds
+local WILLS     = '{muster}:wills'       -- hash, terminal to what is published if it is lost
+local GIVEN     = '{muster}:given'       -- hash, terminal to the labels that operators gave it
+local SEEN      = '{muster}:seen'        -- hash, terminal to `milliseconds rtt` of its last pong
+local HEALTH    = '{muster}:health'      -- hash, terminal to what it last said of its health
+local LABEL     = '{muster}:label:'      -- + key=value: set of terminals
+local LABELS    = '{muster}:labels'      -- set, every key=value that is in use
+local CONDITION = '{muster}:condition:'  -- + degraded, failing: set of terminals
+local HELD      = '{muster}:held:'       -- + node: set of the terminals whose sessions it holds
+local NODES     = '{muster}:nodes'       -- sorted set, nodes by the end of their leases, in milliseconds
+local LEASE     = '{muster}:node:'       -- + node: its view as JSON, gone when the lease ran out
+local EVENTS    = '{muster}:events'      -- stream, bounded
+local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss
+local SEQ       = '{muster}:seq'         -- counter, the number of the last accepted command
+local LOG       = '{muster}:log'         -- stream, one entry a command, its number the id; bounded
+local MARKS     = '{muster}:marks'       -- hash, `broadcast`: the last one's number; `lost`, `trimmed`: see accept.lua
+local INBOXES   = '{muster}:inboxes'     -- hash, node to the number of the last command that its inbox got
+local COMMANDS  = '{muster}:commands'    -- sorted set, `id targets` by when it may be forgotten, in milliseconds
+local KEPT      = '{muster}:kept'        -- counter, the targets of all of these
+local COMMAND   = '{muster}:command:'    -- + id: hash: frame, ask, number, to, expires, counts by state
+local TARGETS   = ':targets'             -- COMMAND id +: hash, terminal to `state` and the times of its steps
+local REPLIES   = ':replies'             -- COMMAND id +: hash, terminal to what it last said of the command
+local BACKLOG   = '{muster}:backlog:'    -- + terminal: sorted set, commands meant for it and not confirmed, by number
+local KEY       = '{muster}:key:'        -- + an Idempotency-Key: `id` and the hash of its body
+local FIGHT     = '{muster}:fight:'      -- + terminal: how often its sessions replaced each other lately
+local BROADCAST = '{muster}:broadcast'   -- channel that every node listens to
+local INBOX     = '{muster}:inbox:'      -- + node: its channel
+
+local EVENTS_MAX = 10000
+-- A call takes only so many arguments from a script.
+local PORTION = 1000
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function emit(kind, data)
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_MAX, '*', 'kind', kind, 'data', data)
+end
+
+-- The node and the session that an entry of ONLINE names.
+local function owner(entry)
+  if not entry then return nil, nil end
+  return string.match(entry, '^(%S+) (%S+)$')
+end
+
+local function in_portions(list, visit)
+  for from = 1, #list, PORTION do
+    local portion = {}
+    for i = from, math.min(from + PORTION - 1, #list) do portion[#portion + 1] = list[i] end
+    visit(portion)
+  end
+end
+
+local function unlabel(terminal, record)
+  for key, value in pairs(cjson.decode(record).labels) do
+    local label = key .. '=' .. value
+    redis.call('SREM', LABEL .. label, terminal)
+    if redis.call('EXISTS', LABEL .. label) == 0 then redis.call('SREM', LABELS, label) end
+  end
+end
+
+local function label(terminal, record)
+  for key, value in pairs(cjson.decode(record).labels) do
+    redis.call('SADD', LABEL .. key .. '=' .. value, terminal)
+    redis.call('SADD', LABELS, key .. '=' .. value)
+  end
+end
+
+-- Off the line, for this reason; its will is published if it did not leave by itself. Its node is told nothing.
+local function part(terminal, node, reason, at, lost)
+  redis.call('HDEL', ONLINE, terminal)
+  redis.call('SREM', HELD .. node, terminal)
+  redis.call('ZREM', PULSE, terminal)
+  redis.call('ZADD', AWAY, now(), terminal)
+  local head = '{"terminal":"' .. terminal .. '","at":"' .. at .. '",'
+  emit('terminal.offline', head .. '"reason":"' .. reason .. '"}')
+  local will = redis.call('HGET', WILLS, terminal)
+  redis.call('HDEL', WILLS, terminal)
+  if will and lost then emit('terminal.event', head .. '"name":"will","payload":' .. will .. '}') end
+end
+
+local function forget_terminal(terminal)
+  local record = redis.call('HGET', TERMINALS, terminal)
+  if not record then return 0 end
+  unlabel(terminal, record)
+  local node = owner(redis.call('HGET', ONLINE, terminal))
+  if node then redis.call('SREM', HELD .. node, terminal) end
+  for _, hash in ipairs({ TERMINALS, ONLINE, WILLS, GIVEN, SEEN, HEALTH }) do redis.call('HDEL', hash, terminal) end
+  for _, sorted in ipairs({ IDS, PULSE, AWAY }) do redis.call('ZREM', sorted, terminal) end
+  for _, condition in ipairs({ 'degraded', 'failing' }) do redis.call('SREM', CONDITION .. condition, terminal) end
+  redis.call('DEL', BACKLOG .. terminal)
+  return 1
+end

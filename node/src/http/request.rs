@@ -1,0 +1,77 @@
+//! What is read from a request: its body, its query, the ids in its path.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{Response, StatusCode, body::Incoming};
+use muster_protocol::{CommandId, TerminalId};
+use serde::de::DeserializeOwned;
+
+use super::answer::{Body, problem};
+
+const LIMIT: usize = 100;
+const LIMIT_MAX: usize = 1000;
+
+/// A whole body of at most `limit` bytes.
+pub async fn body(body: Incoming, limit: usize) -> Result<Bytes, Response<Body>> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let detail = format!("the body is larger than the {limit} bytes that this node takes (--max-body)");
+            Err(problem(StatusCode::PAYLOAD_TOO_LARGE, detail))
+        }
+        Err(_) => Err(bad("the body ended early")),
+    }
+}
+
+/// A body as JSON; `what` it should be.
+pub fn json<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Response<Body>> {
+    serde_json::from_slice(bytes).map_err(|error| bad(format!("the body is no {what}: {error}")))
+}
+
+/// The command that a path names.
+pub fn command_id(text: &str) -> Result<CommandId, Response<Body>> {
+    text.parse().map_err(|_| bad("a command id is a UUID, as POST /v1/commands gave it"))
+}
+
+/// The terminal that a path names.
+pub fn terminal_id(text: &str) -> Result<TerminalId, Response<Body>> {
+    text.parse().map_err(|error: muster_protocol::id::InvalidId| bad(error.to_string()))
+}
+
+/// The parameters of a query: those that `take` does not take are refused.
+pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<bool, String>) -> Result<(), Response<Body>> {
+    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+        match take(&name, &value) {
+            Ok(true) => {}
+            Ok(false) => return Err(bad(format!("this path has no parameter {name:?}"))),
+            Err(detail) => return Err(bad(format!("{name}: {detail}"))),
+        }
+    }
+    Ok(())
+}
+
+/// The size of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(pub usize);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(LIMIT)
+    }
+}
+
+impl FromStr for Limit {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+        limit.map(Self).ok_or_else(|| format!("a number from 1 to {LIMIT_MAX}"))
+    }
+}
+
+/// 400
+pub fn bad(detail: impl Into<String>) -> Response<Body> {
+    problem(StatusCode::BAD_REQUEST, detail)
+}

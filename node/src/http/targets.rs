@@ -1,0 +1,78 @@
+//! What became of a command at each of its targets.
+
+use hyper::{Response, StatusCode};
+use jiff::Timestamp;
+use muster_protocol::{
+    CommandId, TerminalId,
+    api::{TargetPage, TargetState, TargetView},
+};
+
+use super::{
+    Front,
+    answer::{Answer, Body, json},
+    commands::unknown,
+    request::{self, Limit},
+};
+use crate::backplane::{Life, Target};
+
+/// Which targets to show.
+#[derive(Debug, Default)]
+struct Wanted {
+    state: Option<TargetState>,
+    after: Option<TerminalId>,
+    limit: Limit,
+}
+
+/// `GET /v1/commands/{id}/targets?state=acked&limit=100&after=ID`
+pub async fn list(id: &str, query: &str, front: &Front) -> Answer {
+    let (id, wanted) = (request::command_id(id)?, wanted(query)?);
+    let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
+    let now = Timestamp::now();
+    let is_wanted = |(terminal, target): &(TerminalId, Target)| {
+        let state = wanted.state.is_none_or(|state| life.shown(target.state, now) == state);
+        state && wanted.after.as_ref().is_none_or(|after| terminal > after)
+    };
+    let all = front.shared.backplane.targets(id).await?;
+    let mut page: Vec<_> = all.into_iter().filter(is_wanted).take(wanted.limit.0 + 1).collect();
+    let more = page.len() > wanted.limit.0;
+    page.truncate(wanted.limit.0);
+    let next = if more { page.last().map(|(terminal, _)| terminal.clone()) } else { None };
+    Ok(json(StatusCode::OK, &TargetPage { targets: views(&life, page, front).await?, next }))
+}
+
+/// Every target, for a command that has few.
+pub async fn all(id: CommandId, front: &Front) -> Result<Vec<TargetView>, Response<Body>> {
+    let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
+    let targets = front.shared.backplane.targets(id).await?;
+    views(&life, targets, front).await
+}
+
+async fn views(
+    life: &Life,
+    targets: Vec<(TerminalId, Target)>,
+    front: &Front,
+) -> Result<Vec<TargetView>, Response<Body>> {
+    let terminals: Vec<_> = targets.iter().map(|(terminal, _)| terminal.clone()).collect();
+    let replies = front.shared.backplane.replies(life.frame.id, &terminals).await?;
+    let (rows, now) = (targets.into_iter().zip(replies), Timestamp::now());
+    Ok(rows.map(|((terminal, target), reply)| life.target_view(terminal, &target, reply, now)).collect())
+}
+
+fn wanted(text: &str) -> Result<Wanted, Response<Body>> {
+    let mut wanted = Wanted::default();
+    request::query(text, |name, value| {
+        match name {
+            "state" => wanted.state = Some(state(value)?),
+            "after" => wanted.after = Some(value.parse().map_err(|error| format!("{error}"))?),
+            "limit" => wanted.limit = value.parse()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok(wanted)
+}
+
+fn state(name: &str) -> Result<TargetState, String> {
+    let names = || TargetState::ALL.map(TargetState::name).join(", ");
+    TargetState::of_name(name).ok_or_else(|| format!("one of {}", names()))
+}

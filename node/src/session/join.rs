@@ -1,0 +1,144 @@
+//! How a session begins, and begins again after the store was lost: it registers, says welcome, makes up for what its terminal has
+//! missed, and is released into the live stream. While it does, its socket is held, so that nothing overtakes.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    Payload,
+    api::Protocol,
+    frame::{FromNode, Gap, Hello, Welcome},
+};
+use tokio::time;
+
+use super::member::Member;
+use crate::{
+    backplane::{Arrival, Cursor, Joined, Lost, Missed, Standing, parcel},
+    end::End,
+    wire,
+};
+
+/// Missed commands fetched together; as many frames at the size limit are 16 MiB, and mostly a few KiB.
+const PORTION: usize = 64;
+/// A store that is away while a session makes up for what it missed is asked again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What a session remembers of its beginning, for the next one.
+#[derive(Debug, Default)]
+pub struct Beginning {
+    will: Option<Payload>,
+    cursor: Option<Cursor>,
+}
+
+impl Member {
+    /// Begins, with the hello of a `muster.v1` terminal.
+    pub async fn join(&mut self, hello: Option<Hello>) -> Result<(), End> {
+        if let Some(hello) = hello {
+            let cursor = hello.resume.as_deref().and_then(|text| text.parse().ok());
+            *self.beginning = Beginning { will: hello.will, cursor };
+        }
+        let standing = self.register().await?;
+        self.welcome(standing.as_ref());
+        self.go_on(standing).await
+    }
+
+    /// Begins again: the registry may have forgotten this session, and commands may have passed it by.
+    pub async fn rejoin(&mut self) -> Result<(), End> {
+        self.socket.hold();
+        let standing = self.register().await?;
+        self.go_on(standing).await
+    }
+
+    /// Registers with the backplane; none if the store is away.
+    async fn register(&mut self) -> Result<Option<Standing>, End> {
+        let mut arrival = Arrival {
+            card: self.socket.card.clone(),
+            will: self.beginning.will.clone(),
+            cursor: self.beginning.cursor.clone(),
+            patient: false,
+        };
+        loop {
+            match self.shard.shared.backplane.join(&arrival).await {
+                Joined::In(standing) => return Ok(Some(standing)),
+                Joined::Outdated => return Err(End::Replaced),
+                Joined::Away => return Ok(None),
+                Joined::Fight(delay) => {
+                    time::sleep(delay).await;
+                    arrival.patient = true;
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, standing: Option<&Standing>) {
+        if self.socket.protocol() == Protocol::Plain {
+            return;
+        }
+        let resumed = self.beginning.cursor.is_some() && standing.is_some_and(|standing| standing.lost.is_none());
+        let welcome = FromNode::Welcome(Welcome {
+            session: self.socket.card.session,
+            node: self.shard.shared.backplane.node().clone(),
+            time: Timestamp::now(),
+            ping_ms: self.shard.shared.config.ping.as_millis() as u64,
+            resumed,
+            cursor: standing.map(|standing| standing.cursor.to_string()),
+        });
+        self.say(&wire::text(&welcome.to_string()));
+    }
+
+    /// Makes up for what was missed, then takes what comes. With the store away there is nothing to come, and nothing is known.
+    async fn go_on(&mut self, standing: Option<Standing>) -> Result<(), End> {
+        let Some(Standing { cursor, missed, lost }) = standing else {
+            self.shard.sockets.release(&self.socket, self.socket.had());
+            return Ok(());
+        };
+        if let Some(lost) = lost {
+            self.tell_gap(&lost, &cursor);
+        }
+        for portion in missed.chunks(PORTION) {
+            self.make_up(portion, &cursor.epoch).await?;
+        }
+        self.shard.sockets.release(&self.socket, cursor.number);
+        self.beginning.cursor = Some(cursor);
+        Ok(())
+    }
+
+    fn tell_gap(&self, lost: &Lost, now: &Cursor) {
+        let Some(from) = self.beginning.cursor.as_ref().filter(|_| self.socket.protocol() == Protocol::V1) else {
+            return;
+        };
+        let to = match lost {
+            Lost::Trimmed(number) => Cursor { epoch: now.epoch.clone(), number: *number },
+            Lost::Store => now.clone(),
+        };
+        let gap = Gap { from: from.to_string(), to: to.to_string(), reason: lost.reason().into() };
+        self.say(&wire::text(&FromNode::Gap(gap).to_string()));
+    }
+
+    /// Sends a portion, and waits until the socket has taken it: what is missed can be more than a socket may owe.
+    async fn make_up(&self, missed: &[Missed], epoch: &str) -> Result<(), End> {
+        let ids: Vec<_> = missed.iter().map(|missed| missed.command).collect();
+        let frames = loop {
+            match self.shard.shared.backplane.frames(&ids).await {
+                Ok(frames) => break frames,
+                Err(_) => time::sleep(AGAIN).await,
+            }
+            self.may_go_on()?;
+        };
+        for (missed, command) in missed.iter().zip(frames) {
+            let Some(command) = command.filter(|command| command.expires_at > Timestamp::now()) else { continue };
+            let place = Cursor { epoch: epoch.to_owned(), number: missed.number };
+            self.shard.sockets.make_up(&self.socket, &[parcel(command, &place, missed.to_all)] as &[Arc<_>]);
+            while !self.socket.is_flushed() {
+                self.may_go_on()?;
+                self.socket.writable().await;
+                self.shard.sockets.flush(&self.socket);
+            }
+        }
+        self.may_go_on()
+    }
+
+    fn may_go_on(&self) -> Result<(), End> {
+        self.socket.ended().map_or(Ok(()), Err)
+    }
+}

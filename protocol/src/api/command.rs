@@ -1,0 +1,242 @@
+//! A command as an operator asks for it, and what can be seen of its life.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{CommandId, Payload, Selector, TerminalId};
+
+/// The body of `POST /v1/commands`. A field that is not listed here is an error, so that a typo is not silently ignored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandRequest {
+    /// Which terminals.
+    pub target: Selector,
+    /// What to do.
+    pub name: String,
+    /// With what.
+    #[serde(default)]
+    pub payload: Payload,
+    /// How long it may wait before it must not be run any more: `"60s"`, `"2h"`.
+    #[serde(default = "default_expiry", with = "humantime_serde")]
+    pub expires_in: Duration,
+    /// What a target must do for the command to be done with it.
+    #[serde(default)]
+    pub confirm: Confirm,
+    /// What becomes of targets that are not on the line.
+    #[serde(default)]
+    pub offline: Offline,
+    /// Each terminal waits a random share of this before it runs the command, so that a fleet does not answer in one instant.
+    #[serde(default, with = "humantime_serde")]
+    pub stagger: Duration,
+    /// So many targets a second are sent to; all at once unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+}
+
+/// An operator looks at a screen: what was not delivered in a minute is no longer what was meant, unless they say so.
+fn default_expiry() -> Duration {
+    Duration::from_secs(60)
+}
+
+/// What a target must do for a command to be done with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirm {
+    /// Nothing: sent is enough.
+    None,
+    /// Acknowledge it.
+    #[default]
+    Ack,
+    /// Tell how it ended.
+    Result,
+}
+
+/// What becomes of a target that is not on the line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offline {
+    /// It gets the command when it comes back before the command expires.
+    #[default]
+    Queue,
+    /// It is no target; one that was named is an error.
+    Skip,
+}
+
+/// Where a target of a command stands. The [rank](Self::rank) only rises, so updates may arrive in any order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetState {
+    /// Accepted, not yet written to the terminal's socket.
+    Queued,
+    /// Written to the socket by the node that holds the session.
+    Sent,
+    /// The terminal says that it has it.
+    Acked,
+    /// The terminal says that it is under way.
+    Running,
+    /// The terminal says that it succeeded.
+    Succeeded,
+    /// The terminal says that it failed.
+    Failed,
+    /// The terminal would not run it.
+    Rejected,
+    /// Not sent in time, or in the terminal's hands too late: it was not run.
+    Expired,
+    /// Taken back before it was sent.
+    Cancelled,
+    /// Acknowledged, but no result came in time. One that comes later is still recorded.
+    TimedOut,
+}
+
+impl TargetState {
+    /// Every state, in the order of a command's life.
+    pub const ALL: [Self; 10] = [
+        Self::Queued,
+        Self::Sent,
+        Self::Acked,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Rejected,
+        Self::Expired,
+        Self::Cancelled,
+        Self::TimedOut,
+    ];
+
+    /// A state gives way only to one of higher rank.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Queued => 0,
+            Self::Sent => 1,
+            Self::Acked => 2,
+            Self::Running => 3,
+            Self::Succeeded | Self::Failed | Self::Rejected | Self::Expired | Self::Cancelled | Self::TimedOut => 4,
+        }
+    }
+
+    /// As it is written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sent => "sent",
+            Self::Acked => "acked",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// The state of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Whether more can still happen to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandState {
+    /// Some targets may still get on.
+    Open,
+    /// Every target has confirmed as was asked, or can't any more.
+    Done,
+    /// Cancelled by an operator.
+    Cancelled,
+}
+
+/// A command as `202 Accepted` and `GET /v1/commands/{id}` show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandView {
+    /// Its id.
+    pub id: CommandId,
+    /// What it asks.
+    pub name: String,
+    /// Whether more can happen.
+    pub state: CommandState,
+    /// How many terminals it is for; fixed at acceptance.
+    pub targets: u64,
+    /// How many of them are in each state; one that nobody is in may be left out.
+    pub counts: BTreeMap<TargetState, u64>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// After when it is not run.
+    pub expires_at: Timestamp,
+    /// Shown only if false: the store was away, the terminal got it directly, and nothing can be looked up later.
+    #[serde(default = "stored", skip_serializing_if = "Clone::clone")]
+    pub stored: bool,
+    /// With `?wait`, for a few targets: what became of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Vec<TargetView>>,
+}
+
+fn stored() -> bool {
+    true
+}
+
+/// One target of a command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetView {
+    /// Which terminal.
+    pub terminal: TerminalId,
+    /// Where it stands.
+    pub state: TargetState,
+    /// When it reached each step that it did; every end is one step, `ended`.
+    pub at: BTreeMap<String, Timestamp>,
+    /// What the terminal last said of it, in a progress or a result.
+    pub payload: Payload,
+}
+
+/// `GET /v1/commands/{id}/targets`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetPage {
+    /// In the order of their ids.
+    pub targets: Vec<TargetView>,
+    /// To be sent as `after` for the next page.
+    pub next: Option<TerminalId>,
+}
+
+/// The answer to `?dry_run=1`: nothing was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRun {
+    /// How many terminals it would be for.
+    pub targets: u64,
+    /// How many of them are on the line.
+    pub online: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_needs_a_target_and_a_name_and_knows_its_fields() {
+        let request: CommandRequest = serde_json::from_str(r#"{"target":{"all":true},"name":"reboot"}"#).unwrap();
+        assert_eq!((request.expires_in, request.payload.as_json()), (Duration::from_secs(60), "null"));
+        assert_eq!((request.confirm, request.offline), (Confirm::Ack, Offline::Queue));
+        let typo = serde_json::from_str::<CommandRequest>(r#"{"target":{"all":true},"name":"x","expire_in":"1s"}"#)
+            .unwrap_err();
+        assert!(typo.to_string().contains("expire_in"), "{typo}");
+    }
+
+    #[test]
+    fn states_rank_in_the_order_of_a_commands_life() {
+        let ranks: Vec<_> = TargetState::ALL.iter().map(|state| state.rank()).collect();
+        assert!(ranks.is_sorted());
+        for state in TargetState::ALL {
+            assert_eq!(TargetState::of_name(state.name()), Some(state));
+            assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{}\"", state.name()));
+        }
+    }
+
+    #[test]
+    fn counts_are_keyed_by_state_name() {
+        let counts = BTreeMap::from([(TargetState::Sent, 3), (TargetState::TimedOut, 17)]);
+        assert_eq!(serde_json::to_string(&counts).unwrap(), r#"{"sent":3,"timed_out":17}"#);
+    }
+}
