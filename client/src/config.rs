@@ -1,8 +1,8 @@
 //! What a program decides about its terminal before it starts. Checked once, by [`crate::Terminal::start`].
 
-use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use muster_protocol::{TerminalId, api::Protocol, selector::Labels};
+use muster_protocol::{Payload, TerminalId, api::Protocol, selector::Labels};
 
 use crate::Policy;
 
@@ -19,6 +19,15 @@ pub struct Config {
     pub protocol: Protocol,
     /// What the terminal says of itself in its hello.
     pub labels: Labels,
+    /// Published by the cluster, once, if the terminal is lost without having left.
+    pub will: Option<Payload>,
+    /// Where an earlier life of this terminal stood, if it is to go on from there.
+    pub cursor: Option<String>,
+    /// How many commands are remembered, so that one which comes again is not run again: more than can be on their way at once. 16
+    /// bytes each.
+    pub remember: usize,
+    /// Keeps the cursor and the remembered commands over a restart of the program.
+    pub memory: Option<PathBuf>,
     /// The program's name and version, for the hello.
     pub sdk: String,
     /// The local address to connect from, for hosts that hold more connections than one address has ports.
@@ -44,6 +53,10 @@ impl Config {
             token: None,
             protocol: Protocol::V1,
             labels: Labels::new(),
+            will: None,
+            cursor: None,
+            remember: 4096,
+            memory: None,
             sdk: concat!("muster-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             source: None,
             acknowledge: true,
@@ -89,7 +102,7 @@ impl fmt::Debug for Token {
 pub struct InvalidToken;
 
 /// Why a terminal could not be started. Names a URL by its place and not by its text, which might hold a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConfig {
     /// There is nowhere to connect to.
     #[error("urls is empty: give at least one, such as ws://127.0.0.1:9000/ws")]
@@ -101,6 +114,14 @@ pub enum InvalidConfig {
         index: usize,
         /// What is wrong, and what to do.
         problem: &'static str,
+    },
+    /// The memory file can't be read or written.
+    #[error("memory {path}: {problem}")]
+    Memory {
+        /// The file.
+        path: String,
+        /// What the system says.
+        problem: String,
     },
 }
 

@@ -108,7 +108,7 @@ fn hello(config: &Config, cursor: Option<String>) -> FromTerminal {
         sdk: config.sdk.clone(),
         labels: config.labels.clone(),
         resume: cursor,
-        ..Hello::default()
+        will: config.will.clone(),
     })
 }
 

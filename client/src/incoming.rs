@@ -23,7 +23,8 @@ pub enum Incoming {
         /// When it was read.
         at: Instant,
     },
-    /// A command, for the first time. It is acknowledged once the listener returns.
+    /// A command, for the first time. It is acknowledged once the listener returns or, if it had to wait its share of a stagger, was
+    /// acknowledged when it came.
     Command {
         /// What to do.
         command: Command,
@@ -39,6 +40,8 @@ pub enum Incoming {
     },
     /// A command that was handed out before came again. It is acknowledged again, and not to be run again.
     Repeated(CommandId),
+    /// A command whose turn came after `expires_at`: it is not to be run, and the node was told so.
+    Expired(CommandId),
     /// Messages are missing, and will not come.
     Gap(Gap),
     /// The node did not understand a frame of ours.

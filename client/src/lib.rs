@@ -12,7 +12,8 @@
 //! a program that falls behind slows its node down and nothing is queued without bound.
 //!
 //! In reading order: [`config`] is what a program decides, `endpoint` takes a URL apart, [`incoming`] is what a program is
-//! told, [`end`] is how a connection ends, [`policy`] says when to come back, `seen` knows the last commands, `dial` opens a
+//! told, [`end`] is how a connection ends, [`policy`] says when to come back, `memory` knows the last commands and the cursor,
+//! `waiting` holds what waits its turn, `order` is what a program says and `said` what may have to be said again, `dial` opens a
 //! session, `session` is one connection, `life` strings sessions together, and [`terminal`] is the handle.
 //!
 //! Not here: TLS. A terminal that needs `wss` runs behind a local proxy, or uses any WebSocket library and plain mode.
@@ -23,10 +24,13 @@ pub mod end;
 mod endpoint;
 pub mod incoming;
 mod life;
+mod memory;
+mod order;
 pub mod policy;
-mod seen;
+mod said;
 mod session;
 pub mod terminal;
+mod waiting;
 
 pub use config::{Config, InvalidConfig, Token};
 pub use end::End;

@@ -1,22 +1,25 @@
 //! A terminal's task: dial, serve, wait, and again, until it leaves or is told to stay away. It owns all that outlives a
-//! session: the commands seen, the cursor, the backoff and which URL is next.
+//! session: what it remembers, what waits its turn, what it may have to say again, the backoff and which URL is next.
 
 use std::time::{Duration, Instant};
 
-use muster_protocol::frame::Welcome;
+use jiff::Timestamp;
+use muster_protocol::frame::{Command, Welcome};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep,
+    time::sleep_until,
 };
-use tokio_tungstenite::tungstenite::Message;
 use tracing::debug;
 
 use crate::{
     Backoff, Config, End, Incoming, Listener,
     dial::{Opened, dial},
     endpoint::Endpoint,
-    seen::Seen,
+    memory::Memory,
+    order::Order,
+    said::Said,
     session::Session,
+    waiting::Waiting,
 };
 
 /// All that a terminal keeps while it is on the line, and while it comes back.
@@ -24,15 +27,17 @@ pub(crate) struct Life<L> {
     pub(crate) config: Config,
     pub(crate) listener: L,
     /// What the program says. While there is no session it waits here, and the program with it once this is full.
-    pub(crate) orders: mpsc::Receiver<Message>,
+    pub(crate) orders: mpsc::Receiver<Order>,
     /// Resolves when the terminal is to leave. Not polled again after that.
     pub(crate) leave: oneshot::Receiver<()>,
     pub(crate) endpoints: Vec<Endpoint>,
     /// The endpoint of the next attempt, in turn.
     pub(crate) turn: usize,
-    pub(crate) seen: Seen,
-    /// Where the last session stood, for the next hello.
-    pub(crate) cursor: Option<String>,
+    pub(crate) memory: Memory,
+    pub(crate) waiting: Waiting,
+    pub(crate) said: Said,
+    /// What the node's clock said, and when: the terminal's own may be wrong.
+    pub(crate) clock: Option<(Timestamp, Instant)>,
     pub(crate) backoff: Backoff,
 }
 
@@ -50,17 +55,52 @@ impl<L: Listener> Life<L> {
             let Some(retry_in) = self.backoff.after(&end, stood) else { return end };
             debug!(terminal = %self.config.terminal, %end, ?retry_in, "offline");
             self.listener.on(Incoming::Offline { end, retry_in }).await;
-            tokio::select! {
-                _ = &mut self.leave => return End::Left,
-                () = sleep(retry_in) => {}
+            if self.rest(Instant::now() + retry_in).await.is_some() {
+                return End::Left;
             }
         }
+    }
+
+    /// Waits for the next attempt, and hands out what is due meanwhile; something, if the terminal is to leave.
+    async fn rest(&mut self, until: Instant) -> Option<()> {
+        loop {
+            let due = self.waiting.next().map_or(until, |due| due.min(until));
+            tokio::select! {
+                _ = &mut self.leave => return Some(()),
+                () = sleep_until(due.into()) => {}
+            }
+            while let Some((command, received_at)) = self.waiting.pop(Instant::now()) {
+                self.hand_out(command, received_at).await;
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+        }
+    }
+
+    /// Gives a command to the program, unless it is too late for it; whether it was in time.
+    pub(crate) async fn hand_out(&mut self, command: Command, received_at: Instant) -> bool {
+        if self.is_late(&command) {
+            let id = command.id;
+            self.said.expired(id);
+            self.listener.on(Incoming::Expired(id)).await;
+            return false;
+        }
+        self.listener.on(Incoming::Command { command, received_at }).await;
+        true
+    }
+
+    /// By the node's clock. A node that never told it is trusted to send nothing that is late.
+    pub(crate) fn is_late(&self, command: &Command) -> bool {
+        let Some((time, at)) = self.clock else { return false };
+        time.checked_add(at.elapsed()).is_ok_and(|now| now >= command.expires_at)
     }
 
     /// One attempt and the session it may lead to: how it ended, and how long it stood.
     async fn connect_and_serve(&mut self) -> (End, Duration) {
         // Boxed, since the many states of a handshake would otherwise be part of every terminal at rest.
-        let dialling = Box::pin(dial(&self.config, &self.endpoints[self.turn], self.cursor.clone()));
+        let dialling =
+            Box::pin(dial(&self.config, &self.endpoints[self.turn], self.memory.cursor().map(str::to_owned)));
         let opened = tokio::select! {
             _ = &mut self.leave => return (End::Left, Duration::ZERO),
             opened = dialling => opened,
@@ -76,16 +116,17 @@ impl<L: Listener> Life<L> {
 
     async fn serve(&mut self, opened: Opened, at: Instant) -> (End, Duration) {
         let welcome = opened.welcome.clone();
-        welcome.iter().for_each(|welcome| self.stand_at(welcome));
+        welcome.iter().for_each(|welcome| self.stand_at(welcome, at));
         self.listener.on(Incoming::Online { welcome, at }).await;
         let end = Session::new(self, opened).run().await;
         (end, at.elapsed())
     }
 
     /// A node that resumes sends what follows our old cursor: until it has, that one stays.
-    fn stand_at(&mut self, welcome: &Welcome) {
-        if !welcome.resumed && welcome.cursor.is_some() {
-            self.cursor.clone_from(&welcome.cursor);
+    fn stand_at(&mut self, welcome: &Welcome, at: Instant) {
+        self.clock = Some((welcome.time, at));
+        if let Some(cursor) = welcome.cursor.clone().filter(|_| !welcome.resumed) {
+            self.memory.stand_at(cursor);
         }
     }
 }

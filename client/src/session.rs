@@ -1,5 +1,5 @@
 //! One connection, from its welcome to its end: a select loop that owns the socket. What it learns for the sessions after it
-//! (the cursor, the commands seen) it leaves in the life, which it borrows.
+//! (what to remember, what waits, what was said) it leaves in the life, which it borrows.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use muster_protocol::{
     api::Protocol,
     frame::{Ack, Command, FromNode, FromTerminal, Goodbye},
 };
+use rand::RngExt;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes,
@@ -20,6 +21,7 @@ use crate::{
     End, Incoming, Listener,
     dial::{Opened, Socket, closed},
     life::Life,
+    order::Order,
 };
 
 /// How long a terminal that leaves waits for the node to answer its close.
@@ -43,14 +45,19 @@ impl<'a, L: Listener> Session<'a, L> {
         Self { life, socket: opened.socket, patience, heard: Instant::now(), hint: None }
     }
 
-    /// Runs until the session ends. A wish to leave comes before what is to be said, and that before what is heard.
+    /// Runs until the session ends. What may have been lost with the last one is said again first. A wish to leave comes before what is to be said, and that before what is heard.
     pub(crate) async fn run(mut self) -> End {
+        self.life.said.say_again();
         loop {
+            if let Err(end) = self.say_rest().await {
+                return end;
+            }
             let deadline = self.patience.and_then(|patience| self.heard.checked_add(patience));
             let step = tokio::select! {
                 biased;
                 _ = &mut self.life.leave => return self.leave().await,
-                Some(order) = self.life.orders.recv() => self.socket.send(order).await.map_err(End::lost),
+                Some(order) = self.life.orders.recv() => self.order(order).await,
+                () = reach(self.life.waiting.next()) => self.hand_out_due().await,
                 message = self.socket.next() => self.receive(message, Instant::now()).await,
                 () = reach(deadline) => Err(End::Silent),
             };
@@ -60,6 +67,26 @@ impl<'a, L: Listener> Session<'a, L> {
                 return end;
             }
         }
+    }
+
+    async fn order(&mut self, order: Order) -> Result<(), End> {
+        self.life.said.note(&order);
+        self.socket.send(Message::text(order.to_string())).await.map_err(End::lost)
+    }
+
+    /// Says what is still unsaid of what nobody ordered.
+    async fn say_rest(&mut self) -> Result<(), End> {
+        while let Some(frame) = self.life.said.next() {
+            self.socket.send(Message::text(frame.to_string())).await.map_err(End::lost)?;
+        }
+        Ok(())
+    }
+
+    async fn hand_out_due(&mut self) -> Result<(), End> {
+        while let Some((command, received_at)) = self.life.waiting.pop(Instant::now()) {
+            self.life.hand_out(command, received_at).await;
+        }
+        Ok(())
     }
 
     async fn receive(&mut self, message: Option<Result<Message, Error>>, received_at: Instant) -> Result<(), End> {
@@ -92,7 +119,7 @@ impl<'a, L: Listener> Session<'a, L> {
         match frame {
             FromNode::Command(command) => return self.command(command, received_at).await,
             FromNode::Gap(gap) => {
-                self.life.cursor = Some(gap.to.clone());
+                self.life.memory.stand_at(gap.to.clone());
                 self.life.listener.on(Incoming::Gap(gap)).await;
             }
             FromNode::Goodbye(Goodbye { retry_ms, .. }) => self.hint = retry_ms.map(Duration::from_millis),
@@ -102,16 +129,24 @@ impl<'a, L: Listener> Session<'a, L> {
         Ok(())
     }
 
-    /// The cursor moves only after the listener has the command: what it did not get is asked for again.
+    /// The cursor moves only after the listener has the command, or the terminal has it waiting: what it did not get is asked for
+    /// again.
     async fn command(&mut self, command: Command, received_at: Instant) -> Result<(), End> {
         let (id, cursor) = (command.id, command.cursor.clone());
-        if self.life.seen.insert(id) {
-            self.life.listener.on(Incoming::Command { command, received_at }).await;
-        } else {
+        let acknowledge = if !self.life.memory.insert(id) {
             self.life.listener.on(Incoming::Repeated(id)).await;
+            true
+        } else if let Some(stagger) = command.stagger_ms.filter(|_| !self.life.is_late(&command)) {
+            let share = Duration::from_millis(rand::rng().random_range(0..=stagger));
+            self.life.waiting.push(received_at + share, command, received_at);
+            true
+        } else {
+            self.life.hand_out(command, received_at).await
+        };
+        if let Some(cursor) = cursor {
+            self.life.memory.stand_at(cursor);
         }
-        self.life.cursor = cursor.or(self.life.cursor.take());
-        if self.life.config.acknowledge { self.acknowledge(id).await } else { Ok(()) }
+        if acknowledge && self.life.config.acknowledge { self.acknowledge(id).await } else { Ok(()) }
     }
 
     async fn acknowledge(&mut self, id: CommandId) -> Result<(), End> {
@@ -123,7 +158,7 @@ impl<'a, L: Listener> Session<'a, L> {
     async fn leave(mut self) -> End {
         let farewell = async {
             while let Ok(order) = self.life.orders.try_recv() {
-                self.socket.send(order).await?;
+                self.socket.send(Message::text(order.to_string())).await?;
             }
             self.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() })).await?;
             while let Some(Ok(_)) = self.socket.next().await {}

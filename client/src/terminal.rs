@@ -1,13 +1,19 @@
 //! The handle of a terminal. It owns the task behind it: a handle that is dropped takes its connection with it.
 
-use muster_protocol::{api::Protocol, frame::FromTerminal};
+use muster_protocol::{
+    CommandId, Payload,
+    api::Protocol,
+    frame::{FromTerminal, Outcome, Progress},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::{Backoff, Config, InvalidConfig, Listener, endpoint::Endpoint, life::Life, seen::Seen};
+use crate::{
+    Backoff, Config, InvalidConfig, Listener, endpoint::Endpoint, life::Life, memory::Memory, order::Order, said::Said,
+    waiting::Waiting,
+};
 
 /// What a program may have said that is not yet on the wire; beyond it, saying waits.
 const UNSAID: usize = 16;
@@ -16,7 +22,7 @@ const UNSAID: usize = 16;
 #[derive(Debug)]
 pub struct Terminal {
     protocol: Protocol,
-    orders: mpsc::Sender<Message>,
+    orders: mpsc::Sender<Order>,
     leave: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -36,6 +42,7 @@ impl Terminal {
     /// Starts to connect, within a Tokio runtime; what becomes of it is told to the listener.
     pub fn start(config: Config, listener: impl Listener) -> Result<Self, InvalidConfig> {
         let endpoints = Endpoint::all(&config)?;
+        let memory = memory(&config)?;
         let (orders, ordered) = mpsc::channel(UNSAID);
         let (leave, left) = oneshot::channel();
         let life = Life {
@@ -44,8 +51,10 @@ impl Terminal {
             orders: ordered,
             leave: left,
             turn: 0,
-            seen: Seen::default(),
-            cursor: None,
+            memory,
+            waiting: Waiting::default(),
+            said: Said::default(),
+            clock: None,
             backoff: Backoff::new(config.policy, config.seed),
             config,
         };
@@ -54,21 +63,32 @@ impl Terminal {
     }
 
     /// Says a frame of `muster.v1`: an ack, progress, a result, health or an event. While offline it waits for the next
-    /// session; a frame that was on its way when a session broke is lost, as the bytes below it are.
+    /// session. A frame that was on its way when a session broke is lost, as the bytes below it are, but for a result: those of
+    /// the last minute are said again.
     pub async fn say(&self, frame: FromTerminal) -> Result<(), Unsent> {
-        self.order(Protocol::V1, frame.to_string()).await
+        self.order(Protocol::V1, Order::Frame(frame)).await
+    }
+
+    /// Says that a command is under way.
+    pub async fn progress(&self, id: CommandId, payload: Payload) -> Result<(), Unsent> {
+        self.say(FromTerminal::Progress(Progress { id, payload })).await
+    }
+
+    /// Says how a command ended.
+    pub async fn result(&self, id: CommandId, ok: bool, payload: Payload) -> Result<(), Unsent> {
+        self.say(FromTerminal::Result(Outcome { id, ok, reason: None, payload })).await
     }
 
     /// Says a bare message in plain mode.
     pub async fn text(&self, text: impl Into<String>) -> Result<(), Unsent> {
-        self.order(Protocol::Plain, text.into()).await
+        self.order(Protocol::Plain, Order::Text(text.into())).await
     }
 
-    async fn order(&self, protocol: Protocol, text: String) -> Result<(), Unsent> {
+    async fn order(&self, protocol: Protocol, order: Order) -> Result<(), Unsent> {
         if protocol != self.protocol {
             return Err(Unsent::OtherProtocol);
         }
-        self.orders.send(Message::text(text)).await.map_err(|_| Unsent::Gone)
+        self.orders.send(order).await.map_err(|_| Unsent::Gone)
     }
 
     /// Says what is still to be said, closes with 1000 and stays away. Returns when the connection is gone and the listener
@@ -96,4 +116,11 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+fn memory(config: &Config) -> Result<Memory, InvalidConfig> {
+    Memory::open(config.remember, config.cursor.clone(), config.memory.as_deref()).map_err(|error| {
+        let path = config.memory.as_deref().unwrap_or(std::path::Path::new("")).display().to_string();
+        InvalidConfig::Memory { path, problem: error.to_string() }
+    })
 }

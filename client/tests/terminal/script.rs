@@ -141,7 +141,7 @@ pub fn command(n: u8, cursor: Option<&str>) -> Command {
         id: id(n),
         name: "show".to_owned(),
         payload: Payload::from_text("hi"),
-        expires_at: "2030-01-01T00:00:00Z".parse().unwrap(),
+        expires_at: "2030-01-01T01:00:00Z".parse().unwrap(),
         cursor: cursor.map(str::to_owned),
         stagger_ms: None,
     }

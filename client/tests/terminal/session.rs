@@ -5,7 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use muster_client::{Config, End, Incoming, Unsent};
 use muster_protocol::{
     api::Protocol,
-    frame::{Ack, Event, FromNode, FromTerminal, Gap, Health, Hello},
+    frame::{Ack, Command, Event, FromNode, FromTerminal, Gap, Health, Hello, NotRun, Outcome},
     selector::Labels,
 };
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
@@ -125,4 +125,47 @@ async fn a_killed_terminal_closes_nothing_and_says_nothing() {
     terminal.kill().await;
     assert!(matches!(soon(peer.socket.next()).await, Some(Err(_)) | None), "no close frame");
     assert_eq!(soon(news.recv()).await, None);
+}
+
+#[tokio::test]
+async fn a_command_that_comes_too_late_is_not_run_and_the_node_is_told() {
+    let node = Node::bind().await;
+    let (_terminal, mut news) = start(config([node.url()]));
+    let mut peer = node.welcome().await;
+    soon(news.recv()).await;
+    // By the node's clock, which is years ahead of this one.
+    let late = Command { expires_at: "2029-12-31T23:59:59Z".parse().unwrap(), ..command(1, None) };
+    peer.say(FromNode::Command(late)).await;
+    assert!(matches!(peer.hear().await, FromTerminal::Result(Outcome { reason: Some(NotRun::Expired), .. })));
+    assert_eq!(soon(news.recv()).await, Some(Incoming::Expired(id(1))));
+}
+
+#[tokio::test]
+async fn a_staggered_command_is_acknowledged_at_once_and_outlives_the_session_until_its_turn() {
+    let node = Node::bind().await;
+    let (_terminal, mut news) = start(config([node.url()]));
+    let mut peer = node.welcome().await;
+    soon(news.recv()).await;
+    peer.say(FromNode::Command(Command { stagger_ms: Some(400), ..command(1, None) })).await;
+    assert_eq!(peer.hear().await, FromTerminal::Ack(Ack { id: id(1) }));
+    peer.close(4003, "").await;
+    let mut peer = node.welcome().await;
+    let mut run = false;
+    while !run {
+        run = matches!(soon(news.recv()).await, Some(Incoming::Command { command, .. }) if command.id == id(1));
+    }
+    peer.say(FromNode::Command(command(2, None))).await;
+    assert_eq!(peer.hear().await, FromTerminal::Ack(Ack { id: id(2) }), "it is not acknowledged twice");
+}
+
+#[tokio::test]
+async fn a_result_that_may_have_been_lost_is_said_again() {
+    let node = Node::bind().await;
+    let (terminal, mut news) = start(config([node.url()]));
+    let mut peer = node.welcome().await;
+    soon(news.recv()).await;
+    terminal.result(id(1), true, Default::default()).await.unwrap();
+    let said = peer.hear().await;
+    peer.close(4003, "").await;
+    assert_eq!(node.welcome().await.hear().await, said);
 }
