@@ -42,7 +42,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run terminals and broadcasts against a cluster; ends with 0 only if every message arrived, once
-    Run(Config),
+    Run(Box<Config>),
     /// Hold terminals on the line and print what they get, a line for each message: TERMINAL PAYLOAD
     Hold(Line),
 }
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
     let clean = match Cli::parse().verb {
-        Verb::Run(config) => run(config),
+        Verb::Run(config) => run(*config),
         Verb::Hold(line) => hold::run(line).map(|()| true),
     };
     match clean {
