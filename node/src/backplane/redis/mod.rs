@@ -26,7 +26,7 @@ use muster_protocol::{
     frame,
 };
 use redis::{
-    AsyncCommands, Client, RedisError, Script,
+    AsyncCommands, Client, RedisError, RedisResult, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time;
@@ -193,7 +193,7 @@ impl Scripts {
 async fn connect(client: &Client, config: ConnectionManagerConfig) -> anyhow::Result<ConnectionManager> {
     let attempt = async {
         loop {
-            match client.get_connection_manager_with_config(config.clone()).await {
+            match open(client, &config).await {
                 Ok(connection) => return Ok(connection),
                 // A wrong password does not become right.
                 Err(error) if !error.is_io_error() => return Err(error),
@@ -202,6 +202,13 @@ async fn connect(client: &Client, config: ConnectionManagerConfig) -> anyhow::Re
         }
     };
     Ok(time::timeout(START, attempt).await.with_context(|| format!("tried for {} s", START.as_secs()))??)
+}
+
+/// A connection that was let in: one that lacks a password shows only when it asks for something.
+async fn open(client: &Client, config: &ConnectionManagerConfig) -> RedisResult<ConnectionManager> {
+    let mut connection = client.get_connection_manager_with_config(config.clone()).await?;
+    let () = connection.ping().await?;
+    Ok(connection)
 }
 
 fn arguments(target: &Selector) -> (&'static str, Vec<String>) {
