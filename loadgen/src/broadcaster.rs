@@ -25,6 +25,15 @@ pub async fn run(config: Config, plan: Arc<Plan>, log: Arc<Log>) {
     posts.join_all().await;
 }
 
+/// Finds out before the run whether the API is there and takes the key: by a command that is none, which it takes no further.
+pub async fn ask(config: &Config) -> anyhow::Result<()> {
+    let (status, answer) = exchange(config, String::new()).await.with_context(|| format!("--api {}", config.api))?;
+    if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
+        anyhow::bail!("--key (or MUSTER_KEY) is refused: {status}: {answer}");
+    }
+    Ok(())
+}
+
 async fn broadcast(number: usize, run: u64, config: Arc<Config>, log: Arc<Log>) {
     let at = log.began.elapsed();
     let refused = post(&config, body(number, run, config.payload)).await.err().map(|error| format!("{error:#}"));
@@ -40,6 +49,11 @@ fn body(number: usize, run: u64, size: usize) -> String {
 }
 
 async fn post(config: &Config, body: String) -> anyhow::Result<()> {
+    let (status, answer) = exchange(config, body).await?;
+    if status == StatusCode::ACCEPTED { Ok(()) } else { anyhow::bail!("{status}: {answer}") }
+}
+
+async fn exchange(config: &Config, body: String) -> anyhow::Result<(StatusCode, String)> {
     let authority = config.api.authority().context("--api has no host")?;
     let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80))).await.context("connect")?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -52,9 +66,5 @@ async fn post(config: &Config, body: String) -> anyhow::Result<()> {
     let status = response.status();
     let answer = response.into_body().collect().await?.to_bytes();
     driver.abort();
-    if status == StatusCode::ACCEPTED {
-        Ok(())
-    } else {
-        anyhow::bail!("{status}: {}", String::from_utf8_lossy(&answer))
-    }
+    Ok((status, String::from_utf8_lossy(&answer).into_owned()))
 }

@@ -113,7 +113,7 @@ impl Config {
         if !(self.broadcasts > 0.0 && self.broadcasts <= 10_000.0) {
             bail!("--broadcasts must be a rate above 0, at most 10000 a second");
         }
-        if self.api.authority().is_none() {
+        if self.api.authority().is_none() || self.api.scheme_str() != Some("http") {
             bail!("--api must be http://HOST:PORT, not {}", self.api);
         }
         self.line.validate()
@@ -123,6 +123,9 @@ impl Config {
 impl Line {
     /// Checks what no single flag can know, and takes as many descriptors as it needs and may have.
     pub fn validate(&self) -> anyhow::Result<()> {
+        if let Some(url) = self.url.iter().find(|url| !url.starts_with("ws://")) {
+            bail!("--url must be ws://HOST:PORT/PATH, not {url}");
+        }
         let sources = self.source.len().max(1);
         if self.terminals == 0 || self.terminals.div_ceil(sources) > PORTS {
             bail!(

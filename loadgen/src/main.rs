@@ -20,7 +20,10 @@ mod report;
 
 use std::{io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use tokio::time::{self, Instant};
 use tracing_subscriber::EnvFilter;
 
@@ -42,7 +45,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run terminals and broadcasts against a cluster; ends with 0 only if every message arrived, once
-    Run(Config),
+    Run(Box<Config>),
     /// Hold terminals on the line and print what they get, a line for each message: TERMINAL PAYLOAD
     Hold(Line),
 }
@@ -51,8 +54,9 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
-    let clean = match Cli::parse().verb {
-        Verb::Run(config) => run(config),
+    let cli = Cli::try_parse().unwrap_or_else(|error| masked(error).exit());
+    let clean = match cli.verb {
+        Verb::Run(config) => run(*config),
         Verb::Hold(line) => hold::run(line).map(|()| true),
     };
     match clean {
@@ -65,9 +69,20 @@ fn main() -> ExitCode {
     }
 }
 
+/// A secret that was mistyped is still a secret: all is told but its text.
+fn masked(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && flag.starts_with("--secret")
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("***".into()));
+    }
+    error
+}
+
 #[tokio::main]
 async fn run(config: Config) -> anyhow::Result<bool> {
     config.validate()?;
+    broadcaster::ask(&config).await?;
     let plan = Arc::new(Plan::new(&config));
     eprintln!("seed {}, schedule {:016x}", plan.seed, plan.hash());
     let log = Arc::new(Log::new(config.line.terminals, Instant::now()));

@@ -73,7 +73,7 @@ async fn connect(client: &Client) -> anyhow::Result<ConnectionManager> {
         .set_number_of_retries(1);
     let attempt = async {
         loop {
-            match client.get_connection_manager_with_config(config.clone()).await {
+            match open(client, &config).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) if !error.is_io_error() => return Err(error),
                 Err(_) => time::sleep(Duration::from_millis(100)).await,
@@ -81,4 +81,11 @@ async fn connect(client: &Client) -> anyhow::Result<ConnectionManager> {
         }
     };
     Ok(time::timeout(START, attempt).await.with_context(|| format!("tried for {} s", START.as_secs()))??)
+}
+
+/// A connection that was let in: one that lacks a password shows only when it asks for something.
+async fn open(client: &Client, config: &ConnectionManagerConfig) -> RedisResult<ConnectionManager> {
+    let mut connection = client.get_connection_manager_with_config(config.clone()).await?;
+    let () = connection.ping().await?;
+    Ok(connection)
 }

@@ -3,7 +3,10 @@
 use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use jiff::Timestamp;
 use muster_node::{
     auth,
@@ -93,7 +96,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| masked(error).exit());
     let done = match cli.make {
         Some(make) => print(make),
         None => run(cli.config),
@@ -105,6 +108,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A secret that was mistyped is still a secret: all is told but its text.
+fn masked(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && flag.starts_with("--secret")
+    {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("***".into()));
+    }
+    error
 }
 
 fn print(make: Make) -> anyhow::Result<()> {

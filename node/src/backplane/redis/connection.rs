@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use redis::{
-    Client,
+    AsyncCommands, Client, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time;
@@ -32,7 +32,7 @@ async fn connect(client: &Client) -> anyhow::Result<ConnectionManager> {
         .set_number_of_retries(1);
     let attempt = async {
         loop {
-            match client.get_connection_manager_with_config(config.clone()).await {
+            match let_in(client, &config).await {
                 Ok(connection) => return Ok(connection),
                 // A wrong password does not become right.
                 Err(error) if !error.is_io_error() => return Err(error),
@@ -41,4 +41,11 @@ async fn connect(client: &Client) -> anyhow::Result<ConnectionManager> {
         }
     };
     Ok(time::timeout(START, attempt).await.with_context(|| format!("tried for {} s", START.as_secs()))??)
+}
+
+/// A connection that was let in: one that lacks a password shows only when it asks for something.
+async fn let_in(client: &Client, config: &ConnectionManagerConfig) -> RedisResult<ConnectionManager> {
+    let mut connection = client.get_connection_manager_with_config(config.clone()).await?;
+    let () = connection.ping().await?;
+    Ok(connection)
 }
