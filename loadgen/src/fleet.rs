@@ -94,7 +94,9 @@ impl Listener for Witness {
                 self.offline(1);
             }
             Incoming::Gone(end) => self.offline(u64::from(end != muster_client::End::Left)),
-            Incoming::Gap(_) | Incoming::Complaint(_) | Incoming::Expired(_) => self.log.terminal(self.number).strange += 1,
+            Incoming::Gap(_) | Incoming::Complaint(_) | Incoming::Expired(_) => {
+                self.log.terminal(self.number).strange += 1
+            }
         }
     }
 }

@@ -4,14 +4,14 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Stdio},
     time::Duration,
 };
 
 use clap::Parser;
 use muster_client::{Incoming, Terminal};
 use muster_node::{config::Config, serve};
-use muster_protocol::{TerminalId, api::Protocol, selector::Labels};
+use muster_protocol::{TerminalId, api::Protocol, frame::Command, selector::Labels};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -64,6 +64,18 @@ impl Node {
         OnLine::start(self.address, id, protocol, labels).await
     }
 
+    /// The same of `muster.v1`, with what a test changes of its configuration.
+    pub async fn terminal_with(&self, id: &str, change: impl FnOnce(&mut muster_client::Config)) -> OnLine {
+        OnLine::start_with(self.address, id, change).await
+    }
+
+    /// A terminal that was on this node and left.
+    pub async fn was_here(&self, id: &str, protocol: Protocol) {
+        self.terminal(id, protocol, &[]).await.terminal.close().await;
+        let path = format!("/v1/terminals/{id}");
+        until("it is offline", async || get(self.address, &path).await.1["status"] == "offline").await;
+    }
+
     /// Posts a command for `target`.
     pub async fn command(&self, target: &str, payload: &str) -> (u16, Value) {
         let body = format!(r#"{{"target":{target},"name":"show","payload":{payload}}}"#);
@@ -83,15 +95,23 @@ impl Node {
 /// A terminal that came online, and what it is told since.
 pub struct OnLine {
     pub terminal: Terminal,
-    told: mpsc::Receiver<Incoming>,
+    pub told: mpsc::Receiver<Incoming>,
 }
 
 impl OnLine {
     pub async fn start(address: SocketAddr, id: &str, protocol: Protocol, labels: &[(&str, &str)]) -> Self {
+        Self::start_with(address, id, |config| {
+            config.protocol = protocol;
+            config.labels = labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect::<Labels>();
+        })
+        .await
+    }
+
+    pub async fn start_with(address: SocketAddr, id: &str, change: impl FnOnce(&mut muster_client::Config)) -> Self {
         let (tell, told) = mpsc::channel(1000);
         let mut config = muster_client::Config::new([format!("ws://{address}/ws")], id.parse::<TerminalId>().unwrap());
-        config.protocol = protocol;
-        config.labels = labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect::<Labels>();
+        config.policy.first = Duration::from_millis(100);
+        change(&mut config);
         let mut on_line = Self { terminal: Terminal::start(config, tell).unwrap(), told };
         assert!(matches!(on_line.next().await, Incoming::Online { .. }));
         let known = format!("/v1/terminals/{id}");
@@ -113,6 +133,17 @@ impl OnLine {
         }
     }
 
+    /// The next command.
+    pub async fn command(&mut self) -> Command {
+        loop {
+            match self.next().await {
+                Incoming::Command { command, .. } => return command,
+                Incoming::Repeated(_) => {}
+                other => panic!("no command but {other:?}"),
+            }
+        }
+    }
+
     /// Whether nothing has come that was not asked for.
     pub fn is_quiet(&mut self) -> bool {
         self.told.try_recv().is_err()
@@ -128,13 +159,22 @@ pub struct Redis {
 impl Redis {
     pub async fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new("redis-server")
+        let child = process::Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is missing: apt-get install redis-server");
         until("Redis listens", async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
         Self { child, url: format!("redis://127.0.0.1:{port}") }
+    }
+}
+
+impl Redis {
+    /// Loses everything it has.
+    pub async fn flush(&self) {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
     }
 }
 
@@ -173,7 +213,7 @@ pub async fn request(address: SocketAddr, head: &str) -> (u16, String, String) {
     exchange(address, head, "").await
 }
 
-async fn exchange(address: SocketAddr, head: &str, body: &str) -> (u16, String, String) {
+pub async fn exchange(address: SocketAddr, head: &str, body: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let close = if head.to_ascii_lowercase().contains("connection:") { "" } else { "Connection: close\r\n" };
     stream.write_all(format!("{head}Host: test\r\n{close}\r\n{body}").as_bytes()).await.unwrap();

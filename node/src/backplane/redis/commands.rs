@@ -107,7 +107,7 @@ impl Redis {
     }
 
     pub(in crate::backplane) async fn command(&self, id: CommandId) -> Result<Option<Life>, Refusal> {
-        let mut fields = vec!["frame", "ask", "created", "cancelled"];
+        let mut fields = vec!["frame", "ask", "created", "cancelled_at"];
         fields.extend(TargetState::ALL.map(TargetState::name));
         let values: Vec<Option<String>> = self.reach()?.hmget(keys::command(id), &fields).await.map_err(unavailable)?;
         let [Some(frame), Some(request), Some(created), cancelled, counts @ ..] = &values[..] else { return Ok(None) };
@@ -150,7 +150,7 @@ impl Redis {
         }
         let mut pipe = redis::pipe();
         for id in ids {
-            pipe.cmd("HMGET").arg(keys::command(*id)).arg("frame").arg("cancelled");
+            pipe.cmd("HMGET").arg(keys::command(*id)).arg("frame").arg("cancelled_at");
         }
         let rows: Vec<(Option<String>, Option<String>)> =
             pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;

@@ -174,7 +174,7 @@ impl Redis {
         let id = entry.get::<String>("id").and_then(|id| id.parse().ok());
         let to = entry.get::<String>("to").and_then(|to| audience(&to));
         let (Some(id), Some(to)) = (id, to) else { return Ok(None) };
-        let fields = ["frame", "cancelled"];
+        let fields = ["frame", "cancelled_at"];
         let (frame, cancelled): (Option<String>, Option<String>) =
             self.connection.clone().hmget(keys::command(id), &fields).await?;
         let frame = frame.filter(|_| cancelled.is_none()).and_then(|frame| serde_json::from_str(&frame).ok());

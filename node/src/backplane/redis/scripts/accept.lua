@@ -68,7 +68,7 @@ if crowded() then return { 'crowded', tonumber(redis.call('GET', KEPT)) } end
 
 local to_all = not named and not ask.labels and not ask.rate
 local function dead(id)
-  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled'))
+  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled_at'))
   return not expires or tonumber(expires) <= time or cancelled
 end
 local function has_room(terminal)

@@ -2,7 +2,7 @@
 -- ARGV: command
 local command = COMMAND .. ARGV[1]
 if redis.call('EXISTS', command) == 0 then return 0 end
-if redis.call('HSETNX', command, 'cancelled', now()) == 1 then
+if redis.call('HSETNX', command, 'cancelled_at', now()) == 1 then
   redis.call('PUBLISH', BROADCAST, '{"cancel":{"command":"' .. ARGV[1] .. '"}}')
   emit('command.state', '{"command":"' .. ARGV[1] .. '","state":"cancelled"}')
 end

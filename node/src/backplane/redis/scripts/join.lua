@@ -57,7 +57,7 @@ redis.call('SET', EPOCH, ARGV[7], 'NX')
 local number, epoch = tonumber(redis.call('GET', SEQ)), redis.call('GET', EPOCH)
 local missed, lost = {}, ''
 local function live(id)
-  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled'))
+  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled_at'))
   return expires and tonumber(expires) > time and not cancelled
 end
 

@@ -1,53 +1,20 @@
-//! One suite for both backplanes: a node alone, and two nodes that share a Redis. In a cluster the second terminal hangs on the
-//! other node than the one that is asked.
+//! Commands reach whom they are for, once and in order, and what terminals say comes back.
 
-mod harness;
-
-use harness::{Node, Redis, get, post, until};
 use muster_client::{End, Incoming};
 use muster_protocol::api::Protocol::{Plain, V1};
 
-/// Where the first terminal and the operator are, and where the second terminal is.
-struct Cluster {
-    nodes: Vec<Node>,
-    _redis: Option<Redis>,
-}
+use crate::{
+    cluster::Cluster,
+    harness::{get, post, until},
+};
 
-impl Cluster {
-    async fn local() -> Self {
-        Self { nodes: vec![Node::start(&["--insecure"]).await], _redis: None }
-    }
-
-    async fn redis() -> Self {
-        let redis = Redis::start().await;
-        let flags = ["--insecure", "--redis", &redis.url];
-        Self { nodes: vec![Node::start(&flags).await, Node::start(&flags).await], _redis: Some(redis) }
-    }
-
-    fn here(&self) -> &Node {
-        &self.nodes[0]
-    }
-
-    fn there(&self) -> &Node {
-        self.nodes.last().unwrap()
-    }
-}
-
-macro_rules! on_both {
-    ($($name:ident),*) => {
-        mod local { $(#[tokio::test] async fn $name() { super::$name(super::Cluster::local().await).await; })* }
-        mod redis { $(#[tokio::test] async fn $name() { super::$name(super::Cluster::redis().await).await; })* }
-    };
-}
-
-on_both!(
+crate::on_both!(
     a_command_for_one_reaches_it_alone_and_is_acked,
     a_broadcast_reaches_all_once_and_in_order,
     labels_and_lists_select,
     unknown_and_offline_terminals_are_named,
     the_newer_session_replaces_the_older,
-    what_a_plain_terminal_sends_is_an_event,
-    the_registry_pages_in_order
+    what_a_plain_terminal_sends_is_an_event
 );
 
 async fn a_command_for_one_reaches_it_alone_and_is_acked(cluster: Cluster) {
@@ -124,44 +91,9 @@ async fn what_a_plain_terminal_sends_is_an_event(cluster: Cluster) {
     far.terminal.text("doo\"r\nopen").await.unwrap();
     let mut events = String::new();
     until("the event is there", async || {
-        events = tail(&cluster).await;
+        events = cluster.events().await;
         events.contains("terminal.event")
     })
     .await;
     assert!(events.contains(r#""name":"message","payload":"doo\"r\nopen""#), "{events}");
-}
-
-/// The beginning of the stream of all events.
-async fn tail(cluster: &Cluster) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(cluster.here().address).await.unwrap();
-    stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: 0-0\r\n\r\n").await.unwrap();
-    let mut text = String::new();
-    let mut buffer = [0; 4096];
-    while let Ok(Ok(count)) =
-        tokio::time::timeout(std::time::Duration::from_millis(500), stream.read(&mut buffer)).await
-    {
-        text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-    }
-    text
-}
-
-async fn the_registry_pages_in_order(cluster: Cluster) {
-    let mut terminals = Vec::new();
-    for id in ["c", "a", "b"] {
-        terminals.push(cluster.there().terminal(id, V1, &[("site", "bj")]).await);
-    }
-    let ids = async |query: &str| {
-        let page = get(cluster.here().address, &format!("/v1/terminals{query}")).await.1;
-        let ids: Vec<_> =
-            page["terminals"].as_array().unwrap().iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect();
-        (ids.join(","), page["next"].as_str().map(str::to_owned))
-    };
-    assert_eq!(ids("?limit=2&selector=site=bj").await, ("a,b".into(), Some("b".into())));
-    assert_eq!(ids("?limit=2&after=b").await, ("c".into(), None));
-    assert_eq!(ids("?status=offline").await, (String::new(), None));
-    assert_eq!(
-        get(cluster.here().address, "/v1/nodes").await.1["nodes"].as_array().unwrap().len(),
-        cluster.nodes.len()
-    );
 }

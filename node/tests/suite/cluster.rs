@@ -1,0 +1,86 @@
+//! What the tests run on: a node alone, or two nodes that share a Redis. In a cluster the second terminal hangs on the other node
+//! than the one that is asked.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+use crate::harness::{Node, Redis, exchange, get};
+
+pub struct Cluster {
+    nodes: Vec<Node>,
+    pub redis: Option<Redis>,
+}
+
+impl Cluster {
+    pub async fn local(flags: &[&str]) -> Self {
+        let flags = [&["--insecure"], flags].concat();
+        Self { nodes: vec![Node::start(&flags).await], redis: None }
+    }
+
+    pub async fn redis(flags: &[&str]) -> Self {
+        let redis = Redis::start().await;
+        let flags = [&["--insecure", "--redis", &redis.url], flags].concat();
+        Self { nodes: vec![Node::start(&flags).await, Node::start(&flags).await], redis: Some(redis) }
+    }
+
+    /// Where the operator and the first terminal are.
+    pub fn here(&self) -> &Node {
+        &self.nodes[0]
+    }
+
+    /// Where the second terminal is.
+    pub fn there(&self) -> &Node {
+        self.nodes.last().unwrap()
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// `GET path` as JSON, which must be there.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = get(self.here().address, path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    /// Any other request: its status and its answer.
+    pub async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        self.ask_with(method, path, "", body).await
+    }
+
+    /// The same with a further header.
+    pub async fn ask_with(&self, method: &str, path: &str, header: &str, body: &str) -> (u16, Value) {
+        let head = format!("{method} {path} HTTP/1.1\r\nContent-Length: {}\r\n{header}", body.len());
+        let (status, _, body) = exchange(self.here().address, &head, body).await;
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// The beginning of the stream of all events.
+    pub async fn events(&self) -> String {
+        let mut stream = TcpStream::connect(self.here().address).await.unwrap();
+        stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: 0-0\r\n\r\n").await.unwrap();
+        let mut text = String::new();
+        let mut buffer = [0; 4096];
+        while let Ok(Ok(count)) = time::timeout(Duration::from_millis(500), stream.read(&mut buffer)).await {
+            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+        text
+    }
+}
+
+/// Each of these tests on a node alone and on a cluster; after a bar, with these flags of the nodes.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident),*) => { $crate::on_both!($($name),* | []); };
+    ($($name:ident),* | $flags:expr) => {
+        mod local { $(#[tokio::test] async fn $name() { super::$name($crate::cluster::Cluster::local(&$flags).await).await; })* }
+        mod redis { $(#[tokio::test] async fn $name() { super::$name($crate::cluster::Cluster::redis(&$flags).await).await; })* }
+    };
+}

@@ -1,0 +1,9 @@
+//! One suite for both backplanes: what holds for a node alone must hold for a cluster.
+
+mod cluster;
+mod delivery;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod life;
+mod registry;
+mod resume;

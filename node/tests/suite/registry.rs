@@ -1,0 +1,104 @@
+//! Who is on the line, where, and how they fare.
+
+use muster_client::{End, Incoming};
+use muster_protocol::{
+    Payload,
+    api::Protocol::{Plain, V1},
+    frame::{Condition, FromTerminal, Health},
+};
+use serde_json::json;
+
+use crate::{
+    cluster::Cluster,
+    harness::{get, until},
+};
+
+crate::on_both!(
+    the_registry_pages_in_order,
+    the_fleet_is_counted,
+    labels_that_operators_put_select_and_stay,
+    an_operator_ends_a_session_and_forgets_a_terminal,
+    a_lost_terminals_will_is_published_once_and_one_that_left_has_none
+);
+
+async fn the_registry_pages_in_order(cluster: Cluster) {
+    let mut terminals = Vec::new();
+    for id in ["c", "a", "b"] {
+        terminals.push(cluster.there().terminal(id, V1, &[("site", "bj")]).await);
+    }
+    let ids = async |query: &str| {
+        let page = cluster.get(&format!("/v1/terminals{query}")).await;
+        let ids: Vec<_> =
+            page["terminals"].as_array().unwrap().iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect();
+        (ids.join(","), page["next"].as_str().map(str::to_owned))
+    };
+    assert_eq!(ids("?limit=2&selector=site=bj").await, ("a,b".into(), Some("b".into())));
+    assert_eq!(ids("?limit=2&after=b").await, ("c".into(), None));
+    assert_eq!(ids("?status=offline").await, (String::new(), None));
+    assert_eq!(ids("?prefix=b").await, ("b".into(), None));
+    assert_eq!(ids("?prefix=b&selector=site=sh").await, (String::new(), None));
+    assert_eq!(cluster.get("/v1/nodes").await["nodes"].as_array().unwrap().len(), cluster.len());
+}
+
+async fn the_fleet_is_counted(cluster: Cluster) {
+    let far = cluster.there().terminal("far", V1, &[("site", "bj")]).await;
+    let gone = cluster.here().terminal("gone", Plain, &[]).await;
+    gone.terminal.close().await;
+    let health = Health { condition: Condition::Degraded, metrics: [("load".to_owned(), 0.5)].into() };
+    far.terminal.say(FromTerminal::Health(health)).await.unwrap();
+    until("it is counted", async || {
+        let fleet = cluster.get("/v1/fleet").await;
+        fleet["online"] == 1
+            && fleet["offline"] == 1
+            && fleet["by_condition"]["degraded"] == 1
+            && fleet["by_label"]["site=bj"] == 1
+            && fleet["by_node"].as_object().unwrap().values().any(|count| count == 1)
+    })
+    .await;
+    let view = cluster.get("/v1/terminals/far").await;
+    assert_eq!((&view["condition"], &view["metrics"]), (&json!("degraded"), &json!({"load": 0.5})));
+}
+
+async fn labels_that_operators_put_select_and_stay(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[("site", "bj"), ("kind", "kiosk")]).await;
+    let (status, view) = cluster.ask("PUT", "/v1/terminals/far/labels", r#"{"site":"sh"}"#).await;
+    assert_eq!((status, &view["labels"]), (200, &json!({"site": "sh", "kind": "kiosk"})));
+    assert_eq!(cluster.here().command(r#"{"labels":{"site":"sh"}}"#, "1").await.1["targets"], 1);
+    assert_eq!(cluster.here().command(r#"{"labels":{"site":"bj"}}"#, "2").await.1["targets"], 0);
+    assert_eq!(far.payload().await, "1");
+    far.terminal.close().await;
+    let _far = cluster.here().terminal("far", V1, &[("site", "bj")]).await;
+    assert_eq!(cluster.get("/v1/terminals/far").await["labels"], json!({"site": "sh"}));
+    assert_eq!(cluster.ask("PUT", "/v1/terminals/nobody/labels", "{}").await.0, 404);
+    assert_eq!(cluster.ask("PUT", "/v1/terminals/far/labels", r#"{"a=b":"c"}"#).await.0, 400);
+}
+
+async fn an_operator_ends_a_session_and_forgets_a_terminal(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    assert_eq!(cluster.ask("DELETE", "/v1/terminals/far/session", "").await.0, 202);
+    let ended = far.next().await;
+    assert!(matches!(&ended, Incoming::Offline { end: End::Closed { code: 1012, .. }, .. }), "{ended:?}");
+    assert!(matches!(far.next().await, Incoming::Online { .. }));
+    until("it is back", async || cluster.get("/v1/terminals/far").await["status"] == "online").await;
+    assert_eq!(cluster.ask("DELETE", "/v1/terminals/far", "").await.0, 200);
+    let ended = far.next().await;
+    assert!(matches!(&ended, Incoming::Gone(End::Closed { code: 4503, .. })), "{ended:?}");
+    assert_eq!(get(cluster.here().address, "/v1/terminals/far").await.0, 404);
+    assert_eq!(cluster.ask("DELETE", "/v1/terminals/far/session", "").await.0, 404);
+    assert_eq!(cluster.here().command(r#"{"terminal":"far"}"#, "1").await.0, 404);
+}
+
+async fn a_lost_terminals_will_is_published_once_and_one_that_left_has_none(cluster: Cluster) {
+    let will = |id: &str| Some(Payload::from_text(&format!("will of {id}")));
+    let lost = cluster.there().terminal_with("lost", |config| config.will = will("lost")).await;
+    let left = cluster.there().terminal_with("left", |config| config.will = will("left")).await;
+    lost.terminal.kill().await;
+    left.terminal.close().await;
+    let mut events = String::new();
+    until("both are off the line", async || {
+        events = cluster.events().await;
+        events.matches("terminal.offline").count() == 2
+    })
+    .await;
+    assert_eq!((events.matches("will of lost").count(), events.matches("will of left").count()), (1, 0), "{events}");
+}

@@ -1,0 +1,182 @@
+//! A terminal that was away gets what it missed, once and in order, wherever it comes back; or is told what is missing.
+
+use muster_client::Incoming;
+use muster_protocol::api::Protocol::{Plain, V1};
+
+use crate::{cluster::Cluster, harness::until};
+
+crate::on_both!(
+    what_was_missed_comes_in_order_and_once,
+    a_plain_terminal_gets_what_it_missed,
+    what_was_not_acknowledged_comes_again_and_what_was_does_not,
+    nothing_is_doubled_while_it_comes_back
+);
+
+mod trimmed {
+    crate::on_both!(what_the_log_no_longer_has_is_a_gap | ["--log", "3"]);
+    use super::what_the_log_no_longer_has_is_a_gap;
+}
+
+mod full {
+    crate::on_both!(a_full_backlog_is_refused | ["--backlog", "3"]);
+    use super::a_full_backlog_is_refused;
+}
+
+mod crowded {
+    crate::on_both!(too_many_targets_are_refused | ["--max-targets", "3"]);
+    use super::too_many_targets_are_refused;
+}
+
+const TO_FAR: &str = r#"{"terminal":"far"}"#;
+const TO_ALL: &str = r#"{"all":true}"#;
+
+async fn what_was_missed_comes_in_order_and_once(cluster: Cluster) {
+    cluster.there().was_here("far", V1).await;
+    for number in 0..150 {
+        let target = if number % 3 == 0 { TO_ALL } else { TO_FAR };
+        assert_eq!(cluster.here().command(target, &number.to_string()).await.0, 202);
+    }
+    let mut far = cluster.here().terminal("far", V1, &[]).await;
+    cluster.here().command(TO_ALL, "150").await;
+    for number in 0..=150 {
+        assert_eq!(far.payload().await, number.to_string());
+    }
+    assert!(far.is_quiet());
+}
+
+async fn a_plain_terminal_gets_what_it_missed(cluster: Cluster) {
+    cluster.there().was_here("far", Plain).await;
+    let (_, command) = cluster.here().command(TO_FAR, "1").await;
+    cluster.here().command(TO_ALL, "2").await;
+    let mut far = cluster.there().terminal("far", Plain, &[]).await;
+    assert_eq!((far.payload().await, far.payload().await), ("1".into(), "2".into()));
+    cluster.here().counts(command["id"].as_str().unwrap(), 0, 1, 0).await;
+    far.terminal.close().await;
+    let mut far = cluster.here().terminal("far", Plain, &[]).await;
+    cluster.here().command(TO_FAR, "3").await;
+    assert_eq!(far.payload().await, "3", "what was sent does not come again");
+}
+
+async fn what_was_not_acknowledged_comes_again_and_what_was_does_not(cluster: Cluster) {
+    let mut far = cluster.there().terminal_with("far", |config| config.acknowledge = false).await;
+    for number in 1..=4 {
+        let target = if number % 2 == 0 { TO_ALL } else { TO_FAR };
+        cluster.here().command(target, &number.to_string()).await;
+    }
+    let mut ids = Vec::new();
+    for _ in 1..=4 {
+        ids.push(far.command().await.id);
+    }
+    for id in &ids[..2] {
+        far.terminal
+            .say(muster_protocol::frame::FromTerminal::Ack(muster_protocol::frame::Ack { id: *id }))
+            .await
+            .unwrap();
+        cluster.here().counts(&id.to_string(), 0, 0, 1).await;
+    }
+    far.terminal.kill().await;
+    // Without a memory: so it tells what came again.
+    let mut far = cluster.here().terminal("far", V1, &[]).await;
+    assert_eq!((far.payload().await, far.payload().await), ("3".into(), "4".into()));
+    for id in &ids {
+        cluster.here().counts(&id.to_string(), 0, 0, 1).await;
+    }
+    assert!(far.is_quiet());
+}
+
+/// Commands go on while one program is started again and again, on one node and on the other: with its memory it runs each once
+/// and in order, whatever was on its way when it ended.
+async fn nothing_is_doubled_while_it_comes_back(cluster: Cluster) {
+    let folder = tempfile::tempdir().unwrap();
+    let remember = |config: &mut muster_client::Config| config.memory = Some(folder.path().join("far"));
+    cluster.there().was_here("far", V1).await;
+    let mut run = Vec::new();
+    for life in 0..10 {
+        let node = if life % 2 == 0 { cluster.here() } else { cluster.there() };
+        let burst = async {
+            for number in life * 20..life * 20 + 20 {
+                let target = if number % 2 == 0 { TO_ALL } else { TO_FAR };
+                cluster.here().command(target, &number.to_string()).await;
+            }
+        };
+        let lived = async {
+            let mut far = node.terminal_with("far", remember).await;
+            run.push(far.command().await);
+            far.terminal.kill().await;
+            // What it was told before it ended, it has run.
+            while let Some(Incoming::Command { command, .. }) = far.told.recv().await {
+                run.push(command);
+            }
+        };
+        tokio::join!(burst, lived);
+    }
+    let mut far = cluster.here().terminal_with("far", remember).await;
+    while run.len() < 200 {
+        run.push(far.command().await);
+    }
+    let numbers: Vec<u32> = run.iter().map(|command| command.payload.as_json().parse().unwrap()).collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+}
+
+async fn what_the_log_no_longer_has_is_a_gap(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    cluster.here().command(TO_ALL, "0").await;
+    let cursor = far.command().await.cursor;
+    far.terminal.close().await;
+    for number in 1..=8 {
+        cluster.here().command(TO_ALL, &number.to_string()).await;
+    }
+    let mut far = cluster.here().terminal_with("far", |config| config.cursor = cursor.clone()).await;
+    let Incoming::Gap(gap) = far.next().await else { panic!("no gap") };
+    assert_eq!(Some(&gap.from), cursor.as_ref());
+    let next: u32 = far.payload().await.parse().unwrap();
+    assert!((5..=7).contains(&next), "{next}");
+    for number in next + 1..=8 {
+        assert_eq!(far.payload().await, number.to_string());
+    }
+}
+
+async fn a_full_backlog_is_refused(cluster: Cluster) {
+    cluster.there().was_here("far", V1).await;
+    for number in 0..3 {
+        assert_eq!(cluster.here().command(TO_FAR, &number.to_string()).await.0, 202);
+    }
+    let (status, problem) = cluster.here().command(TO_FAR, "3").await;
+    assert!(status == 409 && problem["detail"].as_str().unwrap().contains("--backlog"), "{problem}");
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    for number in 0..3 {
+        assert_eq!(far.payload().await, number.to_string());
+    }
+    until("there is room again", async || cluster.here().command(TO_FAR, "4").await.0 == 202).await;
+    assert_eq!(far.payload().await, "4");
+}
+
+async fn too_many_targets_are_refused(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    for number in 0..3 {
+        assert_eq!(cluster.here().command(TO_ALL, &number.to_string()).await.0, 202);
+    }
+    let (status, problem) = cluster.here().command(TO_ALL, "3").await;
+    assert!(status == 503 && problem["detail"].as_str().unwrap().contains("--max-targets"), "{problem}");
+    for number in 0..3 {
+        assert_eq!(far.payload().await, number.to_string());
+    }
+}
+
+/// A store that was lost has another name: everyone is told, and nothing wrong is replayed.
+#[tokio::test]
+async fn after_the_store_was_lost_everyone_is_told() {
+    let cluster = Cluster::redis(&[]).await;
+    let mut near = cluster.here().terminal("near", V1, &[]).await;
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    cluster.here().command(TO_ALL, "1").await;
+    assert_eq!((near.payload().await, far.payload().await), ("1".into(), "1".into()));
+    cluster.redis.as_ref().unwrap().flush().await;
+    for terminal in [&mut near, &mut far] {
+        let told = terminal.next().await;
+        assert!(matches!(&told, Incoming::Gap(gap) if gap.reason.contains("store")), "{told:?}");
+    }
+    until("both are registered again", async || cluster.get("/v1/fleet").await["online"] == 2).await;
+    assert_eq!(cluster.here().command(TO_ALL, "2").await.1["targets"], 2);
+    assert_eq!((near.payload().await, far.payload().await), ("2".into(), "2".into()));
+}
