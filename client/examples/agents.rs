@@ -1,0 +1,168 @@
+//! Terminals that run commands and write down what they ran, as an agent on a kiosk would: for trying a cluster out, and for
+//! scripts that hold what operators were told against what terminals did.
+//!
+//! ```text
+//! cargo run --release -p muster-client --example agents -- --url ws://127.0.0.1:9000/ws --terminals 100 --log ran.jsonl
+//! ```
+//!
+//! Each line of the log is a JSON object: `terminal`, `at` (milliseconds since 1970), `what` (`online`, `offline`, `gone`, `run`,
+//! `repeated`, `expired`, `gap`) and what belongs to it.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use clap::Parser;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use muster_client::{Config, Incoming, Terminal};
+use muster_protocol::{
+    TerminalId,
+    frame::Command,
+    token::{Secret, TerminalClaims},
+};
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, task::JoinSet};
+
+/// Terminals that run commands and write down what they ran
+#[derive(Debug, Clone, Parser)]
+struct Args {
+    /// Where to connect; each terminal begins with the next of several
+    #[arg(long, value_delimiter = ',', required = true)]
+    url: Vec<String>,
+    /// How many terminals: agent-0, agent-1, ...
+    #[arg(long, default_value_t = 10)]
+    terminals: usize,
+    /// What comes before their numbers
+    #[arg(long, default_value = "agent-")]
+    prefix: String,
+    /// Signs their tokens
+    #[arg(long, env = "MUSTER_SECRET", hide_env_values = true)]
+    secret: Option<Secret>,
+    /// What they ran, one JSON object a line
+    #[arg(long)]
+    log: PathBuf,
+    /// So many of them, the first ones, acknowledge nothing
+    #[arg(long, default_value_t = 0)]
+    mute: usize,
+    /// They report a result for each command they run
+    #[arg(long)]
+    results: bool,
+    /// The longest first delay before they come back
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    first: Duration,
+    /// Each keeps its memory in a file here
+    #[arg(long)]
+    memory: Option<PathBuf>,
+    /// A planted bug, to see that it is found: drop, repeat or swap one command in two hundred
+    #[arg(long)]
+    bug: Option<String>,
+}
+
+/// The log, written line by line, so that a kill loses nothing that was done.
+#[derive(Clone)]
+struct Log(Arc<Mutex<File>>);
+
+impl Log {
+    fn write(&self, terminal: &TerminalId, what: &str, detail: Value) {
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let mut line = json!({ "terminal": terminal, "at": at, "what": what });
+        if let (Value::Object(line), Value::Object(detail)) = (&mut line, detail) {
+            line.extend(detail);
+        }
+        let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+            eprintln!("agents: the log can't be written: {error}");
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Args::parse();
+    let file = OpenOptions::new().create(true).append(true).open(&args.log)?;
+    let log = Log(Arc::new(Mutex::new(file)));
+    let mut agents = JoinSet::new();
+    for number in 0..args.terminals {
+        let config = config(&args, number)?;
+        let (tell, told) = mpsc::channel(64);
+        let id = config.terminal.clone();
+        let terminal = Terminal::start(config, tell)?;
+        agents.spawn(work(id, terminal, told, args.clone(), log.clone()));
+    }
+    println!("agents ready");
+    while agents.join_next().await.is_some() {}
+    Ok(())
+}
+
+fn config(args: &Args, number: usize) -> Result<Config, Box<dyn std::error::Error>> {
+    let id: TerminalId = format!("{}{number}", args.prefix).parse()?;
+    let mut urls = args.url.clone();
+    urls.rotate_left(number % args.url.len());
+    let mut config = Config::new(urls, id.clone());
+    config.acknowledge = number >= args.mute;
+    config.policy.first = args.first;
+    config.memory = args.memory.as_ref().map(|folder| folder.join(id.as_str()));
+    if let Some(secret) = &args.secret {
+        let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + Duration::from_secs(24 * 3600);
+        let claims = TerminalClaims { sub: id, exp: day.as_secs(), aud: None, labels: Default::default() };
+        let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
+        config.token = Some(encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))?.parse()?);
+    }
+    Ok(config)
+}
+
+/// One terminal: runs each command it is given, in order, until it is told to stay away.
+async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incoming>, args: Args, log: Log) {
+    let mut swapped: Option<Command> = None;
+    while let Some(incoming) = told.recv().await {
+        match incoming {
+            Incoming::Online { welcome, .. } => {
+                let welcome = welcome.map(|welcome| json!({ "node": welcome.node, "resumed": welcome.resumed }));
+                log.write(&id, "online", welcome.unwrap_or_default());
+            }
+            Incoming::Command { command, .. } if swapped.is_none() && strikes(&args, "swap") => {
+                swapped = Some(command);
+            }
+            Incoming::Command { command, .. } => {
+                run(&id, &terminal, &command, &args, &log).await;
+                // Only commands to all, and only those to one, have an order among themselves.
+                if let Some(command) = swapped.take_if(|held| held.cursor.is_some() == command.cursor.is_some()) {
+                    run(&id, &terminal, &command, &args, &log).await;
+                }
+            }
+            Incoming::Text { text, .. } => log.write(&id, "run", json!({ "payload": text })),
+            Incoming::Repeated(command) => log.write(&id, "repeated", json!({ "command": command })),
+            Incoming::Expired(command) => log.write(&id, "expired", json!({ "command": command })),
+            Incoming::Gap(gap) => log.write(&id, "gap", json!({ "reason": gap.reason })),
+            Incoming::Complaint(complaint) => log.write(&id, "complaint", json!({ "message": complaint.message })),
+            Incoming::Offline { end, .. } => log.write(&id, "offline", json!({ "end": end.to_string() })),
+            Incoming::Gone(end) => log.write(&id, "gone", json!({ "end": end.to_string() })),
+        }
+    }
+}
+
+async fn run(id: &TerminalId, terminal: &Terminal, command: &Command, args: &Args, log: &Log) {
+    let line = || json!({ "command": command.id, "payload": command.payload });
+    if !strikes(args, "drop") {
+        log.write(id, "run", line());
+    }
+    if strikes(args, "repeat") {
+        log.write(id, "run", line());
+    }
+    if args.results {
+        let _ = terminal.result(command.id, true, command.payload.clone()).await;
+    }
+}
+
+/// Whether the planted bug strikes: at every 200th command that any of them runs.
+fn strikes(args: &Args, bug: &str) -> bool {
+    static COMMANDS: AtomicU64 = AtomicU64::new(0);
+    args.bug.as_deref() == Some(bug) && COMMANDS.fetch_add(1, Ordering::Relaxed) % 200 == 199
+}
