@@ -48,7 +48,7 @@ struct Args {
     /// What they ran, one JSON object a line
     #[arg(long)]
     log: PathBuf,
-    /// So many of them, the first ones, acknowledge nothing
+    /// So many of them, the first ones, run what they get and say nothing of it
     #[arg(long, default_value_t = 0)]
     mute: usize,
     /// They report a result for each command they run
@@ -94,7 +94,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (tell, told) = mpsc::channel(64);
         let id = config.terminal.clone();
         let terminal = Terminal::start(config, tell)?;
-        agents.spawn(work(id, terminal, told, args.clone(), log.clone()));
+        let args = Args { results: args.results && number >= args.mute, ..args.clone() };
+        agents.spawn(work(id, terminal, told, args, log.clone()));
     }
     println!("agents ready");
     while agents.join_next().await.is_some() {}

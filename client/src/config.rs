@@ -9,7 +9,7 @@ use crate::Policy;
 /// What a terminal is and where it connects to. [`Config::new`] fills in what most terminals want.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `ws://HOST:PORT/PATH`, tried in turn: a failed attempt goes on to the next. `terminal_id` is added to the query.
+    /// `ws://HOST:PORT/PATH`, tried in turn: a failed attempt or a lost session goes on to the next. `terminal_id` is added to the query.
     pub urls: Vec<String>,
     /// Who connects.
     pub terminal: TerminalId,

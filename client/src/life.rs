@@ -105,13 +105,15 @@ impl<L: Listener> Life<L> {
             _ = &mut self.leave => return (End::Left, Duration::ZERO),
             opened = dialling => opened,
         };
-        match opened {
+        let (end, stood) = match opened {
             Ok(opened) => self.serve(opened, Instant::now()).await,
-            Err(end) => {
-                self.turn = (self.turn + 1) % self.endpoints.len();
-                (end, Duration::ZERO)
-            }
+            Err(end) => (end, Duration::ZERO),
+        };
+        // A node that closed is well, and says when to come back; any other is passed over.
+        if !matches!(end, End::Closed { .. }) {
+            self.turn = (self.turn + 1) % self.endpoints.len();
         }
+        (end, stood)
     }
 
     async fn serve(&mut self, opened: Opened, at: Instant) -> (End, Duration) {

@@ -115,6 +115,15 @@ def redis(*words):
     return subprocess.run(["redis-cli", "-p", read("redis.port"), *words], capture_output=True, text=True).stdout
 
 
+_agents = []
+
+
+@atexit.register
+def end_agents():
+    for agents in _agents:
+        agents.end()
+
+
 class Agents:
     """Terminals that write down what they run (client/examples/agents.rs)."""
 
@@ -122,8 +131,9 @@ class Agents:
         self.log, self.terminals = f"{DIR}/{name}.jsonl", terminals
         url = url or f"ws://{PROXY}/ws"
         command = [f"{BIN}/examples/agents", "--url", url, "--terminals", str(terminals), "--log", self.log, *flags]
+        open(self.log, "a").close()
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        
+        _agents.append(self)
 
     def online(self, count=None):
         until("all agents are online", lambda: get("/v1/fleet")["online"] == (count or self.terminals), 60)
@@ -177,6 +187,7 @@ def check(what, holds, counts=""):
 
 def fail(what):
     print(f"FAIL  {what}", flush=True)
+    end_agents()
     # Also from a thread, where an exception would end that thread alone.
     os._exit(1)
 
