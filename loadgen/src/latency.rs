@@ -19,6 +19,11 @@ impl Latency {
         Self(histogram)
     }
 
+    /// The names of the columns that a latency is shown in.
+    pub fn heading() -> String {
+        columns().map(|name| format!("{name:>9}")).collect()
+    }
+
     /// In milliseconds by name; a share for which there are too few samples is left out.
     pub fn figures(&self) -> Vec<(&'static str, f64)> {
         let shares = SHARES.iter().filter(|(_, _, least)| self.0.len() >= *least);
@@ -31,8 +36,19 @@ impl Latency {
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.figures().iter().try_for_each(|(name, value)| write!(f, "{name} {value:<9.2} "))
+        let figures = self.figures();
+        for name in columns() {
+            match figures.iter().find(|(known, _)| *known == name) {
+                Some((_, value)) => write!(f, "{value:>9.2}")?,
+                None => write!(f, "{:>9}", "-")?,
+            }
+        }
+        Ok(())
     }
+}
+
+fn columns() -> impl Iterator<Item = &'static str> {
+    SHARES.iter().map(|(name, ..)| *name).chain(["max"])
 }
 
 fn milliseconds(microseconds: u64) -> f64 {

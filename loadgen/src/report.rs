@@ -102,35 +102,57 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ledger = &self.ledger;
-        writeln!(f, "\nterminals    {}, at most {} online at once", self.terminals, self.peak)?;
-        writeln!(
+        writeln!(f)?;
+        row(f, "terminals", &[(self.terminals as u64, "in all"), (self.peak as u64, "online at most")])?;
+        row(
             f,
-            "connections  {} made, {} lost unplanned, {} never made",
-            ledger.connects, ledger.unplanned, ledger.never_connected
+            "connections",
+            &[(ledger.connects, "made"), (ledger.unplanned, "lost unplanned"), (ledger.never_connected, "never made")],
         )?;
-        writeln!(
+        row(
             f,
-            "broadcasts   {} planned, {} accepted, {} refused",
-            ledger.planned, ledger.accepted, ledger.refused
+            "broadcasts",
+            &[(ledger.planned, "planned"), (ledger.accepted, "accepted"), (ledger.refused, "refused")],
         )?;
         if let Some(refusal) = &self.refusal {
             writeln!(f, "             the first refusal: {refusal}")?;
         }
-        writeln!(
-            f,
-            "deliveries   {} expected = {} on time + {} late + {} missing",
-            ledger.expected, ledger.on_time, ledger.late, ledger.missing
-        )?;
-        writeln!(
-            f,
-            "             {} duplicates, {} strange; {} extra, {} repeated on the wire",
-            ledger.duplicates, ledger.strange, ledger.extra, ledger.repeated
-        )?;
-        writeln!(f, "milliseconds")?;
-        writeln!(f, "  response   {}  since it was due", self.response)?;
-        writeln!(f, "  service    {}  since it was sent", self.service)?;
-        writeln!(f, "  lag        {}  of the load generator", self.lag)?;
-        writeln!(f, "  connect    {}  until ready", self.connect)?;
-        writeln!(f, "{}", self.verdict())
+        row(f, "deliveries", &[(ledger.expected, "expected"), (ledger.on_time, "on time"), (ledger.late, "late")])?;
+        row(f, "", &[(ledger.missing, "missing"), (ledger.duplicates, "duplicates"), (ledger.strange, "strange")])?;
+        row(f, "no fault", &[(ledger.extra, "extra"), (ledger.repeated, "repeated and recognized")])?;
+        writeln!(f, "\nmilliseconds {}", Latency::heading())?;
+        writeln!(f, "  response   {}  from when it was due to when a terminal had it", self.response)?;
+        writeln!(f, "  service    {}  from when it was sent", self.service)?;
+        writeln!(f, "  lag        {}  of the load generator itself", self.lag)?;
+        writeln!(f, "  connect    {}  from wanting to connect to ready", self.connect)?;
+        writeln!(f, "\n{}", self.verdict())
+    }
+}
+
+/// Counts with their names, in columns.
+fn row(f: &mut fmt::Formatter<'_>, title: &str, cells: &[(u64, &str)]) -> fmt::Result {
+    let cells: String = cells.iter().map(|(count, name)| format!("{:>10} {name:<15}", grouped(*count))).collect();
+    writeln!(f, "{}", format!("{title:<11}{cells}").trim_end())
+}
+
+/// A number as people read it: 185,915.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let (head, tail) = digits.split_at(digits.len() % 3);
+    let mut groups: Vec<_> = if head.is_empty() { vec![] } else { vec![head] };
+    groups.extend(tail.as_bytes().chunks(3).map(|group| std::str::from_utf8(group).expect("digits are ASCII")));
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (185_915, "185,915"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
     }
 }

@@ -88,7 +88,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn verdict(figures: &[(&str, f64, f64)]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for (what, value, most) in figures {
-        let held = if value <= most { "ok" } else { "TOO HIGH" };
+        let held = if value <= most { "ok" } else { "FAIL" };
         println!("{what:<42} {value:>6.2}  (at most {most:.2})  {held}");
         if value > most {
             code = ExitCode::FAILURE;
