@@ -51,6 +51,9 @@ struct Args {
     /// So many of them, the first ones, run what they get and say nothing of it
     #[arg(long, default_value_t = 0)]
     mute: usize,
+    /// What they say of themselves, as site=bj
+    #[arg(long, value_parser = label)]
+    label: Vec<(String, String)>,
     /// They report a result for each command they run
     #[arg(long)]
     results: bool,
@@ -109,6 +112,7 @@ fn config(args: &Args, number: usize) -> Result<Config, Box<dyn std::error::Erro
     let mut config = Config::new(urls, id.clone());
     config.acknowledge = number >= args.mute;
     config.policy.first = args.first;
+    config.labels = args.label.iter().cloned().collect();
     config.memory = args.memory.as_ref().map(|folder| folder.join(id.as_str()));
     if let Some(secret) = &args.secret {
         let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + Duration::from_secs(24 * 3600);
@@ -117,6 +121,11 @@ fn config(args: &Args, number: usize) -> Result<Config, Box<dyn std::error::Erro
         config.token = Some(encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))?.parse()?);
     }
     Ok(config)
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a label is written KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// One terminal: runs each command it is given, in order, until it is told to stay away.

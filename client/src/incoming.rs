@@ -23,8 +23,7 @@ pub enum Incoming {
         /// When it was read.
         at: Instant,
     },
-    /// A command, for the first time. It is acknowledged once the listener returns or, if it had to wait its share of a stagger, was
-    /// acknowledged when it came.
+    /// A command, for the first time. It is acknowledged once the listener returns.
     Command {
         /// What to do.
         command: Command,

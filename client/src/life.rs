@@ -4,7 +4,11 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_protocol::frame::{Command, Welcome};
+use muster_protocol::{
+    CommandId,
+    frame::{Command, Welcome},
+};
+use rand::RngExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep_until,
@@ -35,6 +39,8 @@ pub(crate) struct Life<L> {
     pub(crate) turn: usize,
     pub(crate) memory: Memory,
     pub(crate) waiting: Waiting,
+    /// How far the terminal has come beyond what still waits.
+    pub(crate) ahead: Option<String>,
     pub(crate) said: Said,
     /// What the node's clock said, and when: the terminal's own may be wrong.
     pub(crate) clock: Option<(Timestamp, Instant)>,
@@ -69,17 +75,60 @@ impl<L: Listener> Life<L> {
                 _ = &mut self.leave => return Some(()),
                 () = sleep_until(due.into()) => {}
             }
-            while let Some((command, received_at)) = self.waiting.pop(Instant::now()) {
-                self.hand_out(command, received_at).await;
-            }
+            // What is handed out while there is no session is acknowledged when it comes again.
+            self.hand_out_due().await;
             if Instant::now() >= until {
                 return None;
             }
         }
     }
 
+    /// Takes a command that came: hands it out, or has it wait its share. Whether it is to be acknowledged now.
+    pub(crate) async fn take(&mut self, command: Command, received_at: Instant) -> bool {
+        let id = command.id;
+        if self.memory.knows(id) {
+            self.listener.on(Incoming::Repeated(id)).await;
+            return true;
+        }
+        match command.stagger_ms.filter(|_| !self.is_late(&command)) {
+            Some(stagger) => {
+                let share = Duration::from_millis(rand::rng().random_range(0..=stagger));
+                self.waiting.push(received_at + share, command, received_at);
+                false
+            }
+            None => self.hand_out(command, received_at).await,
+        }
+    }
+
+    /// Hands out what has waited long enough; what of it is to be acknowledged.
+    pub(crate) async fn hand_out_due(&mut self) -> Vec<CommandId> {
+        let mut handed = Vec::new();
+        while let Some((command, received_at)) = self.waiting.pop(Instant::now()) {
+            let id = command.id;
+            if self.hand_out(command, received_at).await {
+                handed.push(id);
+            }
+        }
+        if self.waiting.is_empty()
+            && let Some(cursor) = self.ahead.take()
+        {
+            self.memory.stand_at(cursor);
+        }
+        handed
+    }
+
+    /// The terminal has come further; but no further than what still waits, so that a restart asks for that again.
+    pub(crate) fn advance(&mut self, cursor: String) {
+        if self.waiting.is_empty() {
+            self.memory.stand_at(cursor);
+        } else {
+            self.ahead = Some(cursor);
+        }
+    }
+
     /// Gives a command to the program, unless it is too late for it; whether it was in time.
-    pub(crate) async fn hand_out(&mut self, command: Command, received_at: Instant) -> bool {
+    async fn hand_out(&mut self, command: Command, received_at: Instant) -> bool {
+        self.memory.insert(command.id);
         if self.is_late(&command) {
             let id = command.id;
             self.said.expired(id);
@@ -91,7 +140,7 @@ impl<L: Listener> Life<L> {
     }
 
     /// By the node's clock. A node that never told it is trusted to send nothing that is late.
-    pub(crate) fn is_late(&self, command: &Command) -> bool {
+    fn is_late(&self, command: &Command) -> bool {
         let Some((time, at)) = self.clock else { return false };
         time.checked_add(at.elapsed()).is_ok_and(|now| now >= command.expires_at)
     }

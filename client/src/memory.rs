@@ -48,6 +48,11 @@ impl Memory {
         Ok(memory)
     }
 
+    /// Whether this command was handed out before.
+    pub(crate) fn knows(&self, id: CommandId) -> bool {
+        self.seen.contains(&id)
+    }
+
     /// Whether this command is new; from now on it is not.
     pub(crate) fn insert(&mut self, id: CommandId) -> bool {
         let is_new = self.remember(id);

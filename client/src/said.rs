@@ -1,10 +1,7 @@
 //! How commands ended, as the terminal said it lately. A session that breaks may take such a frame with it, and nobody would ever
 //! ask for it again: so the next session says it again, which changes nothing where it had arrived.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::collections::VecDeque;
 
 use muster_protocol::{
     CommandId, Payload,
@@ -13,15 +10,13 @@ use muster_protocol::{
 
 use crate::order::Order;
 
-/// A frame that was said so long ago has arrived, or its node's death was noticed long since.
-const KEPT: Duration = Duration::from_secs(60);
-/// So many results are kept at most.
-const KEPT_MAX: usize = 256;
+/// So many results are kept. Not by time: a link can be dead for long before anyone notices.
+const KEPT: usize = 256;
 
-/// The results of the last minute, and those that are still to be said.
+/// The last results, and those that are still to be said.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    lately: VecDeque<(Instant, Outcome)>,
+    lately: VecDeque<Outcome>,
     unsaid: VecDeque<Outcome>,
 }
 
@@ -40,12 +35,9 @@ impl Said {
 
     /// All that was said lately is to be said again.
     pub(crate) fn say_again(&mut self) {
-        while self.lately.front().is_some_and(|(at, _)| at.elapsed() > KEPT) {
-            self.lately.pop_front();
-        }
         let lately = std::mem::take(&mut self.lately);
         let unsaid = std::mem::take(&mut self.unsaid);
-        self.unsaid = lately.into_iter().map(|(_, outcome)| outcome).chain(unsaid).collect();
+        self.unsaid = lately.into_iter().chain(unsaid).collect();
     }
 
     /// The next frame to say.
@@ -56,10 +48,10 @@ impl Said {
     }
 
     fn keep(&mut self, outcome: Outcome) {
-        if self.lately.len() == KEPT_MAX {
+        if self.lately.len() == KEPT {
             self.lately.pop_front();
         }
-        self.lately.push_back((Instant::now(), outcome));
+        self.lately.push_back(outcome);
     }
 }
 

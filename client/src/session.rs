@@ -9,7 +9,6 @@ use muster_protocol::{
     api::Protocol,
     frame::{Ack, Command, FromNode, FromTerminal, Goodbye},
 };
-use rand::RngExt;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes,
@@ -83,8 +82,8 @@ impl<'a, L: Listener> Session<'a, L> {
     }
 
     async fn hand_out_due(&mut self) -> Result<(), End> {
-        while let Some((command, received_at)) = self.life.waiting.pop(Instant::now()) {
-            self.life.hand_out(command, received_at).await;
+        for id in self.life.hand_out_due().await {
+            self.acknowledge(id).await?;
         }
         Ok(())
     }
@@ -129,27 +128,21 @@ impl<'a, L: Listener> Session<'a, L> {
         Ok(())
     }
 
-    /// The cursor moves only after the listener has the command, or the terminal has it waiting: what it did not get is asked for
-    /// again.
+    /// A command is acknowledged once the listener has it, and the cursor moves no further than that: what the program did not get
+    /// is asked for again. One that waits its share of a stagger was not had yet.
     async fn command(&mut self, command: Command, received_at: Instant) -> Result<(), End> {
         let (id, cursor) = (command.id, command.cursor.clone());
-        let acknowledge = if !self.life.memory.insert(id) {
-            self.life.listener.on(Incoming::Repeated(id)).await;
-            true
-        } else if let Some(stagger) = command.stagger_ms.filter(|_| !self.life.is_late(&command)) {
-            let share = Duration::from_millis(rand::rng().random_range(0..=stagger));
-            self.life.waiting.push(received_at + share, command, received_at);
-            true
-        } else {
-            self.life.hand_out(command, received_at).await
-        };
+        let answer = self.life.take(command, received_at).await;
         if let Some(cursor) = cursor {
-            self.life.memory.stand_at(cursor);
+            self.life.advance(cursor);
         }
-        if acknowledge && self.life.config.acknowledge { self.acknowledge(id).await } else { Ok(()) }
+        if answer { self.acknowledge(id).await } else { Ok(()) }
     }
 
     async fn acknowledge(&mut self, id: CommandId) -> Result<(), End> {
+        if !self.life.config.acknowledge {
+            return Ok(());
+        }
         let ack = FromTerminal::Ack(Ack { id }).to_string();
         self.socket.send(Message::text(ack)).await.map_err(End::lost)
     }

@@ -53,6 +53,7 @@ impl Terminal {
             turn: 0,
             memory,
             waiting: Waiting::default(),
+            ahead: None,
             said: Said::default(),
             clock: None,
             backoff: Backoff::new(config.policy, config.seed),
@@ -63,8 +64,8 @@ impl Terminal {
     }
 
     /// Says a frame of `muster.v1`: an ack, progress, a result, health or an event. While offline it waits for the next
-    /// session. A frame that was on its way when a session broke is lost, as the bytes below it are, but for a result: those of
-    /// the last minute are said again.
+    /// session. A frame that was on its way when a session broke is lost, as the bytes below it are, but for a result: the last
+    /// 256 of them are said again.
     pub async fn say(&self, frame: FromTerminal) -> Result<(), Unsent> {
         self.order(Protocol::V1, Order::Frame(frame)).await
     }

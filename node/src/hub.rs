@@ -70,10 +70,10 @@ impl Hub {
         let _ = self.shards[place.shard].send(Order::End(place, end)).await;
     }
 
-    /// Ends the terminal's session if it is older than `newer`, which another node holds.
-    pub async fn replace(&self, terminal: &TerminalId, newer: SessionId) {
+    /// Ends this very session, if it is here: its terminal has another on another node.
+    pub async fn replace(&self, terminal: &TerminalId, session: SessionId) {
         let place = self.seats().get(terminal).map(|seat| seat.place);
-        if let Some(place) = place.filter(|place| place.session < newer) {
+        if let Some(place) = place.filter(|place| place.session == session) {
             self.end(place, End::Replaced).await;
         }
     }
@@ -124,6 +124,11 @@ impl Hub {
         for shard in &self.shards {
             let _ = shard.send(Order::Drain { sessions: share, spread_ms }).await;
         }
+    }
+
+    /// Whether a terminal's session is here.
+    pub fn has(&self, terminal: &TerminalId) -> bool {
+        self.seats().contains_key(terminal)
     }
 
     /// Who is here.

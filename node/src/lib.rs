@@ -9,7 +9,7 @@
 //! In reading order. A module uses only what stands below it:
 //! [`serve`] starts and stops the node; [`http`] answers requests and handshakes; [`auth`] decides who is let in; [`shard`] is a
 //! thread with its share of the [`session`]s; [`backplane`] stores commands and carries them between nodes; [`hub`] is the table
-//! of sessions, behind its [`fence`]; [`fanout`] writes to sockets; [`reports`] gathers what sessions have to say; [`card`] is a session's identity,
+//! of sessions; [`fanout`] writes to sockets; [`fence`] says until when it may; [`reports`] gathers what sessions have to say; [`card`] is a session's identity,
 //! [`end`] how it ends, [`wire`] its frames; [`metrics`] counts, and [`config`] holds every setting.
 
 pub mod serve;

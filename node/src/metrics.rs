@@ -16,8 +16,6 @@ pub struct Metrics {
     pub commands: IntCounter,
     /// Frames delivered to sockets of this node.
     pub delivered: IntCounter,
-    /// Reports that found no room while the store was away.
-    pub reports_dropped: IntCounter,
 }
 
 impl Metrics {
@@ -42,7 +40,6 @@ impl Metrics {
             refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", "status"),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
-            reports_dropped: counter("muster_reports_dropped_total", "Reports dropped while the store was away."),
             registry,
         }
     }

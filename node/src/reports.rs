@@ -2,7 +2,7 @@
 //! the backplane drains it on its own beat, so that ten thousand acknowledgements become a few writes.
 //!
 //! The lock is held for an append and never across an await. The table is bounded: beyond [`ROOM`] entries new ones are counted
-//! as dropped, which happens only while the store behind the backplane is away.
+//! as dropped, which happens only while the store behind the backplane is away, and which it then says.
 
 use std::{
     collections::HashMap,

@@ -4,7 +4,7 @@
 //! Always: everything of a session happens on its shard's thread, so that sockets need no locks.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     rc::Rc,
     sync::Arc,
@@ -70,6 +70,8 @@ pub struct Shard {
     pub decoder: Decoder,
     /// Lent to whichever socket is readable; never borrowed across an await.
     pub buffer: RefCell<Box<[u8]>>,
+    /// Something was dropped at the fence, and nothing may overtake it: until all sessions were asked to join again.
+    fenced: Cell<bool>,
 }
 
 /// Starts a shard's thread. It ends when told to stop.
@@ -82,6 +84,7 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<Order>, shared: Arc<Shared>) 
             decoder: Decoder { max_message: shared.config.max_message },
             buffer: RefCell::new(vec![0; READ_BUFFER].into()),
             shared,
+            fenced: Cell::new(false),
         });
         let sessions = LocalSet::new();
         runtime.block_on(sessions.run_until(run(shard, mailbox)));
@@ -115,7 +118,7 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<Order>) {
 fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
     let mut together: Vec<Arc<Parcel>> = Vec::new();
     for order in orders.drain(..) {
-        if matches!(order, Order::Broadcast(_) | Order::Send(..)) && !shard.shared.hub.fence.holds() {
+        if matches!(order, Order::Broadcast(_) | Order::Send(..)) && shard.is_fenced() {
             continue;
         }
         if let Order::Broadcast(parcel) = order {
@@ -129,7 +132,10 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
             }
             Order::Send(place, parcel) => shard.sockets.send(place, &parcel),
             Order::Direct(place, parcel) => shard.sockets.direct(place, &parcel),
-            Order::Rejoin => shard.sockets.rejoin(),
+            Order::Rejoin => {
+                shard.fenced.set(false);
+                shard.sockets.rejoin();
+            }
             Order::End(place, end) => shard.sockets.end(place, end),
             Order::Drain { sessions, spread_ms } => shard.sockets.end_some(sessions, || End::Draining {
                 retry: Duration::from_millis(rand::random_range(0..=spread_ms)),
@@ -141,6 +147,13 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
 }
 
 impl Shard {
+    fn is_fenced(&self) -> bool {
+        if !self.shared.hub.fence.holds() {
+            self.fenced.set(true);
+        }
+        self.fenced.get()
+    }
+
     /// Reads what a socket has, with the shard's own buffer, and appends the messages that it completes.
     pub fn read(
         &self,

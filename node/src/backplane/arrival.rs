@@ -16,6 +16,8 @@ pub struct Arrival {
     pub will: Option<Payload>,
     /// Where it stood; none for a terminal that never had a cursor.
     pub cursor: Option<Cursor>,
+    /// Whether it was registered before, and may have been forgotten or replaced since.
+    pub again: bool,
     /// Whether it has waited its time after too many sessions of one id.
     pub patient: bool,
 }
@@ -42,6 +44,14 @@ pub struct Standing {
     pub missed: Vec<Missed>,
     /// What is for it and will not come.
     pub lost: Option<Lost>,
+}
+
+impl Standing {
+    /// Where a terminal stands before it has got anything of what it missed.
+    pub fn start(&self) -> Cursor {
+        let first = self.missed.iter().find(|missed| missed.to_all).map(|missed| missed.number - 1);
+        Cursor { number: first.unwrap_or(self.cursor.number), ..self.cursor.clone() }
+    }
 }
 
 /// A command that a terminal has missed, or has not confirmed.

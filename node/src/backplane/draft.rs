@@ -1,16 +1,16 @@
 //! A command about to be accepted, and what may become of that.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use muster_protocol::{
     CommandId, TerminalId,
     api::{CommandRequest, CommandView, TargetState},
     frame,
 };
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::life::{Life, accepted_ms};
+use super::life::{Life, accepted_at};
 
 /// A request with a name and a date.
 #[derive(Debug)]
@@ -61,9 +61,17 @@ pub enum Refusal {
     /// The same key with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]
     OtherBody(CommandId),
-    /// The store is away.
-    #[error("the store can't be reached, nothing was accepted: {0}")]
+    /// Not a place in the order of events.
+    #[error("Last-Event-ID is none that a stream of events gave out")]
+    NoCursor,
+    /// The store is away, and nothing was changed.
+    #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),
+    /// The store was asked and did not answer.
+    #[error(
+        "the store did not answer in time: it is not known whether the command was accepted; ask again with the same Idempotency-Key"
+    )]
+    Unsure,
 }
 
 /// The first few ids, and how many more.
@@ -79,7 +87,7 @@ impl Draft {
     pub fn new(request: CommandRequest, key: Option<IdempotencyKey>) -> Self {
         let id = CommandId(Uuid::now_v7());
         // The id's own time, so that whoever has the id can tell how long after that something happened.
-        let created_at = Timestamp::from_millisecond(accepted_ms(id) as i64).unwrap_or_default();
+        let created_at = accepted_at(id);
         let frame = frame::Command {
             id,
             name: request.name.clone(),
@@ -105,8 +113,6 @@ impl IdempotencyKey {
     /// A key, if it is visible ASCII and not too long.
     pub fn new(key: &str, body: &[u8]) -> Option<Self> {
         let good = (1..=Self::MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        let mut hasher = DefaultHasher::new();
-        body.hash(&mut hasher);
-        good.then(|| Self { key: key.to_owned(), body: format!("{:016x}", hasher.finish()) })
+        good.then(|| Self { key: key.to_owned(), body: HEXLOWER.encode(&Sha256::digest(body)) })
     }
 }

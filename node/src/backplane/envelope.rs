@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use muster_protocol::{CommandId, SessionId, TerminalId, frame};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +24,8 @@ pub enum Envelope {
     Replaced {
         /// Whose.
         terminal: TerminalId,
-        /// The newer one.
-        by: SessionId,
+        /// The older one, which is to end.
+        session: SessionId,
     },
     /// An operator ends a terminal's session; it may come back.
     Disconnect {
@@ -78,8 +79,11 @@ impl Delivery {
         parcel(self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
     }
 
-    /// Sends to those of its audience who are here, all at once.
+    /// Sends to those of its audience who are here, all at once, unless it has expired.
     pub async fn send(&self, hub: &Hub) {
+        if self.command.expires_at <= Timestamp::now() {
+            return;
+        }
         match &self.to {
             Audience::All => hub.broadcast(self.parcel()).await,
             Audience::Terminals(terminals) => hub.send(terminals, self.parcel()).await,
@@ -96,7 +100,7 @@ pub fn parcel(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<
 /// Does what an envelope asks that concerns one terminal's session.
 pub async fn end_session(hub: &Hub, envelope: Envelope) {
     match envelope {
-        Envelope::Replaced { terminal, by } => hub.replace(&terminal, by).await,
+        Envelope::Replaced { terminal, session } => hub.replace(&terminal, session).await,
         Envelope::Disconnect { terminal } => hub.dismiss(&terminal, End::Disconnected).await,
         Envelope::Remove { terminal } => hub.dismiss(&terminal, End::Removed).await,
         Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Probe { .. } => {}

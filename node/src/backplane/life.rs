@@ -45,6 +45,11 @@ pub fn accepted_ms(id: CommandId) -> u64 {
     seconds * 1000 + u64::from(nanos) / 1_000_000
 }
 
+/// The same, as a time.
+pub fn accepted_at(id: CommandId) -> Timestamp {
+    Timestamp::from_millisecond(accepted_ms(id) as i64).unwrap_or_default()
+}
+
 impl Life {
     /// The state that is shown for a stored one.
     pub fn shown(&self, stored: TargetState, now: Timestamp) -> TargetState {
@@ -69,10 +74,15 @@ impl Life {
         shown.rank() >= enough.rank()
     }
 
-    /// Whether a target in this state got what was asked for: those that did not can be tried again.
-    pub fn succeeded(&self, shown: TargetState) -> bool {
-        let refused = [TargetState::Failed, TargetState::Rejected, TargetState::Expired, TargetState::Cancelled];
-        self.settled(shown) && !refused.contains(&shown) && shown != TargetState::TimedOut
+    /// Whether a target in this state has ended without what was asked for, so that it can be tried again.
+    pub fn failed(&self, shown: TargetState, now: Timestamp) -> bool {
+        match shown {
+            TargetState::Queued | TargetState::Sent | TargetState::Acked | TargetState::Running => {
+                !self.settled(shown) && now >= self.frame.expires_at
+            }
+            TargetState::Succeeded => false,
+            _ => true,
+        }
     }
 
     /// The command as the API shows it.
@@ -210,7 +220,11 @@ mod tests {
             let is_done = life.view(life.created_at).state == CommandState::Done;
             assert_eq!(is_done, done, "{confirm} {state:?}");
         }
-        assert!(!life("result", &[]).succeeded(Failed) && life("ack", &[]).succeeded(Acked));
+        let life = life("ack", &[]);
+        let (now, over) = (life.created_at, life.frame.expires_at);
+        assert!(
+            life.failed(Failed, now) && !life.failed(Acked, over) && !life.failed(Sent, now) && life.failed(Sent, over)
+        );
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use self::{
     cursor::Cursor,
     draft::{Accepted, Draft, IdempotencyKey, Refusal},
     envelope::parcel,
-    life::{Life, Target},
+    life::{Life, Target, accepted_at},
     local::Local,
     record::Record,
     redis::Redis,
@@ -84,6 +84,17 @@ impl Query {
     }
 }
 
+/// Events after a place in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Events {
+    /// Oldest first.
+    pub kept: Vec<EventView>,
+    /// The place of the last.
+    pub newest: String,
+    /// Whether some before them are not kept any more.
+    pub gap: bool,
+}
+
 /// An event as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventView {
@@ -130,7 +141,7 @@ impl Backplane {
     }
 
     /// Takes a session out of the registry, if it is still the terminal's.
-    pub async fn leave(&self, card: &Card, end: End) {
+    pub async fn leave(&self, card: &Arc<Card>, end: End) {
         on!(self, kind => kind.leave(card, end).await)
     }
 
@@ -207,7 +218,7 @@ impl Backplane {
     }
 
     /// Events after a cursor, oldest first; without one, the cursor of the newest.
-    pub async fn events(&self, after: Option<&str>) -> Result<(Vec<EventView>, String), Refusal> {
+    pub async fn events(&self, after: Option<&str>) -> Result<Events, Refusal> {
         on!(self, kind => kind.events(after).await)
     }
 

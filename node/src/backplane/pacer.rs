@@ -49,6 +49,11 @@ impl Pacer {
         true
     }
 
+    /// The commands of which something waits.
+    pub fn commands(&self) -> Vec<CommandId> {
+        self.waiting().iter().map(|paced| paced.parcel.command).collect()
+    }
+
     /// Sends no more of this command.
     pub fn cancel(&self, command: CommandId) {
         self.waiting().retain(|paced| paced.parcel.command != command);

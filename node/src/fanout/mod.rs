@@ -107,8 +107,8 @@ impl Sockets {
     }
 
     /// Sends to a session what it has missed, past everything that waits for it while it is held.
-    pub fn make_up(&self, socket: &Socket, parcels: &[Arc<Parcel>]) {
-        for batch in Batch::of(parcels, socket.protocol()) {
+    pub fn make_up(&self, socket: &Socket, parcel: &Arc<Parcel>) {
+        for batch in Batch::of(std::slice::from_ref(parcel), socket.protocol()) {
             self.sent(socket, socket.say(&batch));
         }
     }

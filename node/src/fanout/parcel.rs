@@ -3,6 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use muster_protocol::{CommandId, api::Protocol, frame};
 
 use crate::wire;
@@ -18,6 +19,8 @@ pub struct Parcel {
     pub command: CommandId,
     /// Its place in the order of all commands; by it a session knows what it has had already.
     pub number: u64,
+    /// After when it is not sent any more.
+    pub expires_at: Timestamp,
     v1: Bytes,
     plain: Bytes,
 }
@@ -26,7 +29,8 @@ impl Parcel {
     /// Encodes a command.
     pub fn new(number: u64, command: frame::Command) -> Self {
         let plain = wire::text(&command.payload.plain_text());
-        Self { command: command.id, number, v1: wire::text(&frame::FromNode::Command(command).to_string()), plain }
+        let (id, expires_at) = (command.id, command.expires_at);
+        Self { command: id, number, expires_at, v1: wire::text(&frame::FromNode::Command(command).to_string()), plain }
     }
 
     fn bytes(&self, protocol: Protocol) -> &Bytes {
@@ -43,6 +47,13 @@ struct Mark {
     end: usize,
     command: CommandId,
     number: u64,
+    expires_at: Timestamp,
+}
+
+impl Mark {
+    fn new(end: usize, parcel: &Parcel) -> Self {
+        Self { end, command: parcel.command, number: parcel.number, expires_at: parcel.expires_at }
+    }
 }
 
 /// One or several frames, back to back.
@@ -74,14 +85,14 @@ impl Batch {
     fn join(parcels: &[Arc<Parcel>], protocol: Protocol) -> Self {
         if let [parcel] = parcels {
             let bytes = parcel.bytes(protocol).clone();
-            let mark = Mark { end: bytes.len(), command: parcel.command, number: parcel.number };
+            let mark = Mark::new(bytes.len(), parcel);
             return Self { bytes, marks: Rc::new([mark]) };
         }
         let mut bytes = Vec::new();
         let mut marks = Vec::with_capacity(parcels.len());
         for parcel in parcels {
             bytes.extend_from_slice(parcel.bytes(protocol));
-            marks.push(Mark { end: bytes.len(), command: parcel.command, number: parcel.number });
+            marks.push(Mark::new(bytes.len(), parcel));
         }
         Self { bytes: bytes.into(), marks: marks.into() }
     }
@@ -93,6 +104,22 @@ impl Batch {
         let start = self.marks[last].end;
         let rest = self.marks[had..].iter().map(|mark| Mark { end: mark.end - start, ..*mark });
         (had < self.marks.len()).then(|| Self { bytes: self.bytes.slice(start..), marks: rest.collect() })
+    }
+
+    /// What has not expired by now, if anything: asked for what had to wait.
+    pub fn fresh(self, now: Timestamp) -> Option<Self> {
+        if self.marks.iter().all(|mark| mark.expires_at > now) {
+            return Some(self);
+        }
+        let (mut bytes, mut marks, mut start) = (Vec::new(), Vec::new(), 0);
+        for mark in self.marks.iter() {
+            if mark.expires_at > now {
+                bytes.extend_from_slice(&self.bytes[start..mark.end]);
+                marks.push(Mark { end: bytes.len(), ..*mark });
+            }
+            start = mark.end;
+        }
+        (!marks.is_empty()).then(|| Self { bytes: bytes.into(), marks: marks.into() })
     }
 
     /// The commands whose frames end after `from` bytes and not after `to`.
@@ -113,7 +140,8 @@ fn fitting(parcels: &[Arc<Parcel>], protocol: Protocol) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
+    use std::time::Duration;
+
     use muster_protocol::Payload;
     use uuid::Uuid;
 
@@ -124,7 +152,7 @@ mod tests {
             id: CommandId(Uuid::now_v7()),
             name: "show".into(),
             payload: Payload::from_text(text),
-            expires_at: Timestamp::now(),
+            expires_at: Timestamp::now() + Duration::from_secs(60),
             cursor: None,
             stagger_ms: None,
         };
@@ -150,6 +178,22 @@ mod tests {
         assert_eq!((&rest.bytes[..], rest.commands(0, 7).collect()), (&b"\x81\x05three"[..], vec![parcels[1].command]));
         assert!(batch.after(8).is_none());
         assert!(Batch::bare(Bytes::from_static(b"ping")).after(u64::MAX).is_some());
+    }
+
+    #[test]
+    fn what_expired_while_it_waited_is_left_out() {
+        let now = Timestamp::now();
+        let with_expiry = |number, text, seconds| {
+            let mut parcel = Arc::into_inner(parcel(number, text)).unwrap();
+            parcel.expires_at = now + Duration::from_secs(seconds);
+            Arc::new(parcel)
+        };
+        let parcels = [with_expiry(1, "one", 10), with_expiry(2, "two", 1), with_expiry(3, "three", 10)];
+        let batch = Batch::of(&parcels, Protocol::Plain).remove(0);
+        let fresh = batch.clone().fresh(now + Duration::from_secs(5)).unwrap();
+        assert_eq!(&fresh.bytes[..], b"\x81\x03one\x81\x05three");
+        assert_eq!(fresh.commands(0, usize::MAX).collect::<Vec<_>>(), [parcels[0].command, parcels[2].command]);
+        assert!(batch.fresh(now + Duration::from_secs(10)).is_none());
     }
 
     #[test]

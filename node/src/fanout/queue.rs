@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use jiff::Timestamp;
 use muster_protocol::CommandId;
 
 use super::parcel::Batch;
@@ -66,8 +67,19 @@ impl Queue {
         Ok(())
     }
 
-    /// The bytes to send next.
-    pub fn next(&self) -> Option<&[u8]> {
+    /// The bytes to send next. What was not begun and has expired while it waited is left out.
+    pub fn next(&mut self, now: Timestamp) -> Option<&[u8]> {
+        while self.sent == 0
+            && let Some(batch) = self.batches.pop_front()
+        {
+            let size = batch.bytes.len();
+            let fresh = batch.fresh(now);
+            self.owed -= size - fresh.as_ref().map_or(0, |batch| batch.bytes.len());
+            if let Some(batch) = fresh {
+                self.batches.push_front(batch);
+                break;
+            }
+        }
         self.batches.front().map(|batch| &batch.bytes[self.sent..])
     }
 
@@ -101,7 +113,7 @@ mod tests {
         queue.push(&Batch::bare(Bytes::from_static(b"hello")), 2, 100).unwrap();
         queue.push(&Batch::bare(Bytes::from_static(b"world")), 0, 100).unwrap();
         let mut out = Vec::new();
-        while let Some(bytes) = queue.next().map(<[u8]>::to_vec) {
+        while let Some(bytes) = queue.next(Timestamp::now()).map(<[u8]>::to_vec) {
             let taken = bytes.len().min(2);
             out.extend_from_slice(&bytes[..taken]);
             queue.advance(taken);

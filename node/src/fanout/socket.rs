@@ -13,6 +13,7 @@ use std::{
     time::Instant,
 };
 
+use jiff::Timestamp;
 use muster_protocol::{CommandId, api::Protocol};
 use rustix::{
     io::Errno,
@@ -51,8 +52,10 @@ pub struct Socket {
     end: Cell<Option<End>>,
     rejoin: Cell<bool>,
     wake: Notify,
-    /// When the ping was sent that is not answered yet.
+    /// When the ping was sent whose pong has not come yet.
     pinged: Cell<Option<Instant>>,
+    /// Whether anything came since that ping.
+    heard: Cell<bool>,
 }
 
 impl Socket {
@@ -77,6 +80,7 @@ impl Socket {
             rejoin: Cell::new(false),
             wake: Notify::new(),
             pinged: Cell::new(None),
+            heard: Cell::new(false),
         }
     }
 
@@ -88,7 +92,8 @@ impl Socket {
             }
             return Vec::new();
         }
-        batch.after(self.had.get()).map(|batch| self.say(&batch)).unwrap_or_default()
+        let batch = batch.after(self.had.get()).and_then(|batch| batch.fresh(Timestamp::now()));
+        batch.map(|batch| self.say(&batch)).unwrap_or_default()
     }
 
     /// Sends at once, or owes what the socket does not take: also while it is held. The commands that went out whole.
@@ -126,7 +131,8 @@ impl Socket {
     pub fn flush(&self) -> Vec<CommandId> {
         let mut queue = self.queue.borrow_mut();
         let mut commands = Vec::new();
-        while let Some(bytes) = queue.next() {
+        let now = Timestamp::now();
+        while let Some(bytes) = queue.next(now) {
             // Through tokio, unlike every other write: only so does it forget that the socket was writable.
             match self.stream.try_write(bytes) {
                 Ok(taken) => commands.extend(queue.advance(taken)),
@@ -153,10 +159,13 @@ impl Socket {
         self.lane.block(self.index.get());
     }
 
-    /// The session has had everything up to `number`: what lies beyond and was held goes out, and what comes from now on. The
-    /// commands whose frames went out whole.
+    /// The session has had everything up to `number`: what lies beyond and was held goes out, and what comes from now on; unless
+    /// it was asked meanwhile to join again. The commands whose frames went out whole.
     pub fn release(&self, number: u64) -> Vec<CommandId> {
         self.had.set(number);
+        if self.rejoin.get() {
+            return Vec::new();
+        }
         let held = self.held.borrow_mut().take().unwrap_or_default();
         let sent = held.into_iter().flat_map(|batch| self.send(&batch)).collect();
         self.settle();
@@ -181,15 +190,6 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket may take more of what is owed, or until the session is to end.
-    pub async fn writable(&self) {
-        tokio::select! {
-            biased;
-            () = self.wake.notified() => {}
-            _ = self.stream.writable() => {}
-        }
-    }
-
     /// Ends the session; the first reason stands.
     pub fn end(&self, end: End) {
         if self.end.get().is_none() {
@@ -203,8 +203,11 @@ impl Socket {
         self.end.get()
     }
 
-    /// Has the session join again.
+    /// Has the session join again, from where it stands.
     pub fn ask_to_rejoin(&self) {
+        if self.held.borrow().is_none() {
+            self.had.set(self.had.get().max(self.reached.get()));
+        }
         self.hold();
         self.rejoin.set(true);
         self.wake.notify_one();
@@ -220,9 +223,10 @@ impl Socket {
         self.had.get()
     }
 
-    /// Pings, or ends the session whose last ping is still unanswered.
+    /// Pings, or ends the session from which nothing came since the last ping.
     pub fn ping(&self, batch: &Batch) {
-        if self.pinged.replace(Some(Instant::now())).is_some() {
+        let heard = self.heard.replace(false);
+        if self.pinged.replace(Some(Instant::now())).is_some() && !heard {
             return self.end(End::NoHeartbeat);
         }
         self.say(batch);
@@ -235,7 +239,7 @@ impl Socket {
 
     /// Something else came, which is as good a sign of life.
     pub fn heard(&self) {
-        self.pinged.set(None);
+        self.heard.set(true);
     }
 
     /// Which of the two lanes it belongs to.

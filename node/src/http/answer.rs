@@ -54,7 +54,8 @@ impl From<Refusal> for Response<Body> {
             Refusal::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
             Refusal::Offline(_) | Refusal::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
             Refusal::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
-            Refusal::Crowded(_) | Refusal::Unavailable(_) => {
+            Refusal::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
+            Refusal::Crowded(_) | Refusal::Unavailable(_) | Refusal::Unsure => {
                 later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string())
             }
         }

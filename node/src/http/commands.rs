@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Selector,
-    api::{CommandRequest, CommandState, CommandView, Confirm, Offline},
+    CommandId, Selector, TerminalId,
+    api::{CommandRequest, CommandState, CommandView, Confirm, Offline, TargetState},
+    frame,
 };
 use tokio::time;
 
@@ -16,14 +17,15 @@ use super::{
     request::{self, bad},
     targets,
 };
-use crate::backplane::{Accepted, Draft, IdempotencyKey, Refusal, parcel};
+use crate::backplane::{Accepted, Cursor, Draft, IdempotencyKey, Refusal, accepted_at, parcel};
 
 /// Names are for people and for a terminal's switch.
 const NAME_MAX: usize = 128;
 /// The longest that an answer waits for a command to be done.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// How often it is looked whether a command is done.
+/// How soon it is looked whether a command is done, and how seldom in the end.
 const LOOK: Duration = Duration::from_millis(25);
+const LOOK_MAX: Duration = Duration::from_millis(250);
 /// What became of each target is shown in the answer that waited, for so many.
 const SHOWN: u64 = 100;
 
@@ -67,26 +69,60 @@ pub async fn cancel(id: &str, front: &Front) -> Answer {
     Ok(json(StatusCode::OK, &find(id, front).await?))
 }
 
-/// `POST /v1/commands/{id}/retry`: the same again for the targets that did not get, or do, what was asked.
-pub async fn retry(id: &str, front: &Front) -> Answer {
+/// `POST /v1/commands/{id}/retry`: the same again for the targets that ended without what was asked. Those that may still get there
+/// are left alone.
+pub async fn retry(id: &str, headers: &HeaderMap, front: &Front) -> Answer {
+    let key = key(headers, id.as_bytes())?;
     let id = request::command_id(id)?;
     let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
     let (targets, now) = (front.shared.backplane.targets(id).await?, Timestamp::now());
-    let without = targets.into_iter().filter(|(_, target)| !life.succeeded(life.shown(target.state, now)));
-    let terminals: Vec<_> = without.map(|(terminal, _)| terminal).collect();
+    let failed = targets.into_iter().filter(|(_, target)| life.failed(life.shown(target.state, now), now));
+    let terminals: Vec<_> = failed.map(|(terminal, _)| terminal).collect();
     if terminals.is_empty() {
-        return Err(problem(StatusCode::CONFLICT, format!("every target of command {id} got what was asked for")));
+        let detail = format!("no target of command {id} has ended without what was asked for");
+        return Err(problem(StatusCode::CONFLICT, detail));
     }
-    // Some may be offline by now; who asked for all of them did not name them one by one.
-    let target = Selector::Terminals(terminals);
-    let again = CommandRequest { target, offline: Offline::Queue, ..life.request };
-    Ok(json(StatusCode::ACCEPTED, &accept(Draft::new(again, None), front).await?))
+    let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..life.request };
+    Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, front).await?))
+}
+
+/// Accepts for those terminals that were not forgotten meanwhile.
+async fn accept_known(
+    mut request: CommandRequest,
+    key: Option<IdempotencyKey>,
+    front: &Front,
+) -> Result<CommandView, Response<Body>> {
+    if let Err(Refusal::Unknown(gone)) = front.shared.backplane.estimate(&request).await
+        && let Selector::Terminals(terminals) = &mut request.target
+    {
+        terminals.retain(|terminal| !gone.contains(terminal));
+    }
+    accept(Draft::new(request, key), front).await
 }
 
 /// The command as it stands, or 404.
 async fn find(id: CommandId, front: &Front) -> Result<CommandView, Response<Body>> {
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
-    Ok(life.view(Timestamp::now()))
+    found(id, front).await?.ok_or_else(|| unknown(id))
+}
+
+async fn found(id: CommandId, front: &Front) -> Result<Option<CommandView>, Response<Body>> {
+    Ok(front.shared.backplane.command(id).await?.map(|life| life.view(Timestamp::now())))
+}
+
+/// A command of which nothing is kept but that there was one.
+fn forgotten(id: CommandId, name: String) -> CommandView {
+    let created_at = accepted_at(id);
+    CommandView {
+        id,
+        name,
+        state: CommandState::Done,
+        targets: 0,
+        counts: Default::default(),
+        created_at,
+        expires_at: created_at,
+        stored: false,
+        results: None,
+    }
 }
 
 pub(super) fn unknown(id: CommandId) -> Response<Body> {
@@ -94,13 +130,13 @@ pub(super) fn unknown(id: CommandId) -> Response<Body> {
 }
 
 async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Body>> {
-    let direct = direct(&draft);
+    let (direct, name) = (direct(&draft), draft.request.name.clone());
     match front.shared.backplane.accept(draft).await {
         Ok(Accepted::New(view)) => {
             front.shared.metrics.commands.inc();
             Ok(view)
         }
-        Ok(Accepted::Before(id)) => find(id, front).await,
+        Ok(Accepted::Before(id)) => Ok(found(id, front).await?.unwrap_or_else(|| forgotten(id, name))),
         Err(refusal @ Refusal::Unavailable(_)) => match direct {
             Some(direct) => direct.deliver(front).await.ok_or_else(|| refusal.into()),
             None => Err(refusal.into()),
@@ -111,8 +147,8 @@ async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Bod
 
 /// A command that can do without the store: for one terminal, of which nothing is to be confirmed.
 struct Direct {
-    terminal: muster_protocol::TerminalId,
-    command: muster_protocol::frame::Command,
+    terminal: TerminalId,
+    command: frame::Command,
     created_at: Timestamp,
 }
 
@@ -133,30 +169,34 @@ impl Direct {
             name: self.command.name.clone(),
             state: CommandState::Done,
             targets: 1,
-            counts: [(muster_protocol::api::TargetState::Sent, 1)].into(),
+            counts: [(TargetState::Sent, 1)].into(),
             created_at: self.created_at,
             expires_at: self.command.expires_at,
             stored: false,
             results: None,
         };
-        let nowhere = crate::backplane::Cursor { epoch: String::new(), number: 0 };
+        let nowhere = Cursor { epoch: String::new(), number: 0 };
         let parcel = parcel(self.command, &nowhere, false);
         front.shared.hub.direct(&self.terminal, parcel).await.then_some(view)
     }
 }
 
-/// 200 once the command is done, 202 if it is not within `wait`.
+/// 200 once the command is done, 202 if it is not within `wait`, or if the store can't tell.
 async fn answer_when_done(mut view: CommandView, wait: Duration, front: &Front) -> Answer {
-    let deadline = Instant::now() + wait;
+    let (deadline, mut pause) = (Instant::now() + wait, LOOK);
     while view.stored && view.state == CommandState::Open {
         if Instant::now() >= deadline {
             return Ok(json(StatusCode::ACCEPTED, &view));
         }
-        time::sleep(LOOK).await;
-        view = find(view.id, front).await?;
+        time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(LOOK_MAX);
+        match find(view.id, front).await {
+            Ok(now) => view = now,
+            Err(_) => return Ok(json(StatusCode::ACCEPTED, &view)),
+        }
     }
     if view.stored && view.targets <= SHOWN {
-        view.results = Some(targets::all(view.id, front).await?);
+        view.results = targets::all(view.id, front).await.ok();
     }
     Ok(json(StatusCode::OK, &view))
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/events`: what happens, as server-sent events. A stream begins now, or after the `Last-Event-ID` that the client has.
 
-use std::{sync::Arc, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -19,6 +19,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// A quiet stream says so once in this many polls, so that no proxy takes it for dead.
 const QUIET: u32 = 75;
 
+/// Said where events were missed that are not kept any more.
+const GAP: &str = "event: gap\ndata: {\"reason\":\"older events are not kept any more\"}\n\n";
+
 /// Where a stream stands.
 struct Follow {
     front: Arc<Front>,
@@ -31,7 +34,7 @@ pub async fn stream(request: &Request<Incoming>, front: Arc<Front>) -> Answer {
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let cursor = match last {
         Some(cursor) => cursor.to_owned(),
-        None => front.shared.backplane.events(None).await?.1,
+        None => front.shared.backplane.events(None).await?.newest,
     };
     // Fails now and not in the middle of the stream, if the cursor is none.
     front.shared.backplane.events(Some(&cursor)).await?;
@@ -55,11 +58,13 @@ async fn next(mut follow: Follow) -> (Chunk, Follow) {
     }
     loop {
         // A store that is away is asked again; the cursor stands.
-        if let Ok((events, cursor)) = follow.front.shared.backplane.events(Some(&follow.cursor)).await
-            && !events.is_empty()
+        if let Ok(events) = follow.front.shared.backplane.events(Some(&follow.cursor)).await
+            && !events.kept.is_empty()
         {
-            follow.cursor = cursor;
-            return (Ok(Frame::data(events.iter().map(text).collect::<String>().into())), follow);
+            follow.cursor.clone_from(&events.newest);
+            let gap = if events.gap { GAP } else { "" };
+            let text = iter::once(gap.to_owned()).chain(events.kept.iter().map(text)).collect::<String>();
+            return (Ok(Frame::data(text.into())), follow);
         }
         follow.quiet += 1;
         if follow.quiet.is_multiple_of(QUIET) {

@@ -47,7 +47,7 @@ async fn dispatch(request: Request<Incoming>, peer: SocketAddr, front: Arc<Front
         }
         (&Method::POST, ["v1", "commands", id, "retry"]) => {
             may(Scope::Command)?;
-            commands::retry(id, &front).await
+            commands::retry(id, request.headers(), &front).await
         }
         (&Method::GET, ["v1", "terminals"]) => {
             may(Scope::Read)?;

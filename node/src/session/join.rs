@@ -1,7 +1,8 @@
 //! How a session begins, and begins again after the store was lost: it registers, says welcome, makes up for what its terminal has
-//! missed, and is released into the live stream. While it does, its socket is held, so that nothing overtakes.
+//! missed, and is released into the live stream. While it does, its socket is held, so that nothing overtakes; and what the
+//! terminal says is heard.
 
-use std::{sync::Arc, time::Duration};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -27,7 +28,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Beginning {
     will: Option<Payload>,
+    /// Where its terminal stood; once it is registered, where it stood then.
     cursor: Option<Cursor>,
+    registered: bool,
 }
 
 impl Member {
@@ -35,7 +38,7 @@ impl Member {
     pub async fn join(&mut self, hello: Option<Hello>) -> Result<(), End> {
         if let Some(hello) = hello {
             let cursor = hello.resume.as_deref().and_then(|text| text.parse().ok());
-            *self.beginning = Beginning { will: hello.will, cursor };
+            *self.beginning = Beginning { will: hello.will, cursor, registered: false };
         }
         let standing = self.register().await?;
         self.welcome(standing.as_ref());
@@ -44,7 +47,11 @@ impl Member {
 
     /// Begins again: the registry may have forgotten this session, and commands may have passed it by.
     pub async fn rejoin(&mut self) -> Result<(), End> {
-        self.socket.hold();
+        if self.beginning.registered
+            && let Some(cursor) = &mut self.beginning.cursor
+        {
+            cursor.number = self.socket.had();
+        }
         let standing = self.register().await?;
         self.go_on(standing).await
     }
@@ -55,6 +62,7 @@ impl Member {
             card: self.socket.card.clone(),
             will: self.beginning.will.clone(),
             cursor: self.beginning.cursor.clone(),
+            again: self.beginning.registered,
             patient: false,
         };
         loop {
@@ -63,7 +71,7 @@ impl Member {
                 Joined::Outdated => return Err(End::Replaced),
                 Joined::Away => return Ok(None),
                 Joined::Fight(delay) => {
-                    time::sleep(delay).await;
+                    self.attend(delay).await?;
                     arrival.patient = true;
                 }
             }
@@ -81,15 +89,17 @@ impl Member {
             time: Timestamp::now(),
             ping_ms: self.shard.shared.config.ping.as_millis() as u64,
             resumed,
-            cursor: standing.map(|standing| standing.cursor.to_string()),
+            cursor: standing.map(|standing| standing.start().to_string()),
         });
         self.say(&wire::text(&welcome.to_string()));
     }
 
-    /// Makes up for what was missed, then takes what comes. With the store away there is nothing to come, and nothing is known.
+    /// Makes up for what was missed, then takes what comes. With the store away there is nothing to come, and one that was never
+    /// registered is the target of nothing.
     async fn go_on(&mut self, standing: Option<Standing>) -> Result<(), End> {
         let Some(Standing { cursor, missed, lost }) = standing else {
-            self.shard.sockets.release(&self.socket, self.socket.had());
+            let had = if self.beginning.registered { self.socket.had() } else { u64::MAX };
+            self.shard.sockets.release(&self.socket, had);
             return Ok(());
         };
         if let Some(lost) = lost {
@@ -100,6 +110,7 @@ impl Member {
         }
         self.shard.sockets.release(&self.socket, cursor.number);
         self.beginning.cursor = Some(cursor);
+        self.beginning.registered = true;
         Ok(())
     }
 
@@ -116,29 +127,31 @@ impl Member {
     }
 
     /// Sends a portion, and waits until the socket has taken it: what is missed can be more than a socket may owe.
-    async fn make_up(&self, missed: &[Missed], epoch: &str) -> Result<(), End> {
+    async fn make_up(&mut self, missed: &[Missed], epoch: &str) -> Result<(), End> {
         let ids: Vec<_> = missed.iter().map(|missed| missed.command).collect();
         let frames = loop {
             match self.shard.shared.backplane.frames(&ids).await {
                 Ok(frames) => break frames,
-                Err(_) => time::sleep(AGAIN).await,
+                Err(_) => self.attend(AGAIN).await?,
             }
-            self.may_go_on()?;
         };
         for (missed, command) in missed.iter().zip(frames) {
             let Some(command) = command.filter(|command| command.expires_at > Timestamp::now()) else { continue };
             let place = Cursor { epoch: epoch.to_owned(), number: missed.number };
-            self.shard.sockets.make_up(&self.socket, &[parcel(command, &place, missed.to_all)] as &[Arc<_>]);
+            self.shard.sockets.make_up(&self.socket, &parcel(command, &place, missed.to_all));
             while !self.socket.is_flushed() {
-                self.may_go_on()?;
-                self.socket.writable().await;
-                self.shard.sockets.flush(&self.socket);
+                self.step().await?;
             }
         }
-        self.may_go_on()
+        self.socket.ended().map_or(Ok(()), Err)
     }
 
-    fn may_go_on(&self) -> Result<(), End> {
-        self.socket.ended().map_or(Ok(()), Err)
+    /// Hears the terminal for so long.
+    async fn attend(&mut self, lasting: Duration) -> Result<(), End> {
+        let end = Instant::now() + lasting;
+        while let Ok(step) = time::timeout_at(end.into(), self.step()).await {
+            step?;
+        }
+        Ok(())
     }
 }

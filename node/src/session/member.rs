@@ -59,24 +59,27 @@ impl Member {
                     return end;
                 }
             }
-            if let Some(end) = self.socket.ended() {
-                return end;
-            }
             if self.socket.takes_rejoin()
                 && let Err(end) = Box::pin(self.rejoin()).await
             {
                 return end;
             }
-            let Ok(ready) = self.socket.ready().await else { return End::Lost };
-            if ready.is_writable() {
-                self.shard.sockets.flush(&self.socket);
-            }
-            if ready.is_readable()
-                && let Err(end) = self.read()
-            {
+            if let Err(end) = self.step().await {
                 return end;
             }
         }
+    }
+
+    /// Waits for whatever is next at the socket, and does it.
+    pub(super) async fn step(&mut self) -> Result<(), End> {
+        if let Some(end) = self.socket.ended() {
+            return Err(end);
+        }
+        let Ok(ready) = self.socket.ready().await else { return Err(End::Lost) };
+        if ready.is_writable() {
+            self.shard.sockets.flush(&self.socket);
+        }
+        if ready.is_readable() { self.read() } else { Ok(()) }
     }
 
     /// Says goodbye and tells the hub and the registry.

@@ -170,6 +170,21 @@ impl Redis {
 }
 
 impl Redis {
+    /// Takes no more than it has.
+    pub async fn fill(&self) {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let () =
+            redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1mb").query_async(&mut connection).await.unwrap();
+    }
+
+    /// Loses the nodes' leases.
+    pub async fn forget_leases(&self) {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let () = redis::cmd("DEL").arg("{muster}:nodes").query_async(&mut connection).await.unwrap();
+    }
+
     /// Loses everything it has.
     pub async fn flush(&self) {
         let client = redis::Client::open(self.url.as_str()).unwrap();

@@ -180,3 +180,39 @@ async fn after_the_store_was_lost_everyone_is_told() {
     assert_eq!(cluster.here().command(TO_ALL, "2").await.1["targets"], 2);
     assert_eq!((near.payload().await, far.payload().await), ("2".into(), "2".into()));
 }
+
+/// A store that is full takes no command and says so; sessions, states and the registry go on.
+#[tokio::test]
+async fn a_store_without_memory_refuses_commands_and_nothing_else() {
+    let cluster = Cluster::redis(&[]).await;
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    let (_, command) = cluster.here().command(TO_FAR, "1").await;
+    far.payload().await;
+    cluster.redis.as_ref().unwrap().fill().await;
+    let (status, problem) = cluster.here().command(TO_FAR, "2").await;
+    assert!(status == 503 && problem["detail"].as_str().unwrap().contains("maxmemory"), "{problem}");
+    cluster.here().counts(command["id"].as_str().unwrap(), 0, 0, 1).await;
+    cluster.here().was_here("newcomer", V1).await;
+    assert_eq!(cluster.get("/v1/fleet").await["online"], 1);
+    assert!(far.is_quiet());
+}
+
+/// A live session that joins again, since its node could not renew its lease, is told of no gap and gets nothing twice.
+#[tokio::test]
+async fn a_session_that_joins_again_goes_on_where_it_stood() {
+    let cluster = Cluster::redis(&["--log", "5"]).await;
+    let mut v1 = cluster.there().terminal("v1", V1, &[]).await;
+    let mut plain = cluster.there().terminal("plain", Plain, &[]).await;
+    for number in 0..20 {
+        cluster.here().command(TO_ALL, &number.to_string()).await;
+        assert_eq!((v1.payload().await, plain.payload().await), (number.to_string(), number.to_string()));
+    }
+    cluster.redis.as_ref().unwrap().forget_leases().await;
+    until("all have joined again", async || cluster.get("/v1/nodes").await["nodes"].as_array().unwrap().len() == 2)
+        .await;
+    for number in 20..25 {
+        cluster.here().command(TO_ALL, &number.to_string()).await;
+        assert_eq!((v1.payload().await, plain.payload().await), (number.to_string(), number.to_string()));
+    }
+    assert!(v1.is_quiet() && plain.is_quiet());
+}

@@ -4,7 +4,7 @@
 #     ACCEPTED  command, targets (ids), stream (commands of one stream have one order)
 #     RAN       terminal, what (run, ...), command            STATES    command, terminal, state
 #
-# It ends with 0 only if each accepted command was run by each of its targets, once, in the order of its stream, and the states
+# It ends with 0 if, and 10 if not, each accepted command was run by each of its targets, once, in the order of its stream, and the states
 # say so.
 
 import collections, json, sys
@@ -44,4 +44,5 @@ def judge(accepted, ran, states):
 if __name__ == "__main__":
     faults, expected = judge(*(rows(path) for path in sys.argv[1:4]))
     print(f"      {expected} deliveries:", ", ".join(f"{count} {what}" for what, count in faults.items()))
-    sys.exit(0 if expected and not any(faults.values()) else 1)
+    # Neither is a status that Python gives by itself.
+    sys.exit(0 if expected and not any(faults.values()) else 10)

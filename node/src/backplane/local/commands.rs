@@ -122,9 +122,13 @@ impl Local {
     pub(in crate::backplane) async fn cancel(&self, id: CommandId) -> Result<bool, Refusal> {
         let mut store = self.store();
         let Some(kept) = store.commands.kept.get_mut(&id) else { return Ok(false) };
+        let queued = kept.life.counts.get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
+        if !queued || !kept.is_live(Timestamp::now()) {
+            return Ok(true);
+        }
         kept.life.cancelled = true;
         self.send(Envelope::Cancel { command: id })?;
-        store.events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
+        store.happened.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         Ok(true)
     }
 }

@@ -8,6 +8,7 @@ mod commands;
 mod terminals;
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +22,7 @@ use tokio::{sync::mpsc, time};
 
 use self::{commands::Commands, terminals::Terminals};
 use super::{
-    EventView, REPORT_BEAT, Refusal,
+    Cursor, EventView, Events, REPORT_BEAT, Refusal,
     cursor::fresh_epoch,
     envelope::{Envelope, end_session},
     pacer::Pacer,
@@ -59,13 +60,13 @@ struct Store {
     number: u64,
     commands: Commands,
     terminals: Terminals,
-    events: Events,
+    happened: Happened,
 }
 
-/// What happened, oldest first.
+/// What happened, oldest first: its kind and its data.
 #[derive(Default)]
-struct Events {
-    kept: std::collections::VecDeque<EventView>,
+struct Happened {
+    kept: VecDeque<(String, String)>,
     number: u64,
 }
 
@@ -119,24 +120,27 @@ impl Local {
 
     fn take(&self, batch: Batch) {
         let mut store = self.store();
-        let Store { commands, terminals, events, .. } = &mut *store;
+        let Store { commands, terminals, happened, .. } = &mut *store;
         for (step, reached) in batch.all_steps() {
             if let Some(event) = commands.raise(step, &reached) {
-                events.push("command.state", event);
+                happened.push("command.state", event);
             }
         }
         for (command, terminal, payload) in batch.replies {
             commands.reply(command, terminal, payload);
         }
         batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
-        batch.happenings.iter().for_each(|happening| events.happened(happening));
+        batch.happenings.iter().for_each(|happening| happened.happened(happening));
     }
 
     async fn forget_absent(&self) {
         let mut beat = time::interval(Duration::from_secs(60));
         loop {
             beat.tick().await;
-            self.store().terminals.forget_absent(self.bounds.forget);
+            let mut store = self.store();
+            for terminal in store.terminals.forget_absent(self.bounds.forget) {
+                store.commands.forget_terminal(&terminal);
+            }
         }
     }
 
@@ -146,13 +150,27 @@ impl Local {
         self.underway.try_send(envelope).map_err(busy)
     }
 
-    pub(super) async fn events(&self, after: Option<&str>) -> Result<(Vec<EventView>, String), Refusal> {
+    /// Their cursors carry the epoch: after a restart of this process those of before are known to be of before.
+    pub(super) async fn events(&self, after: Option<&str>) -> Result<Events, Refusal> {
         let store = self.store();
-        let newest = store.events.number.to_string();
-        let Some(after) = after.map(|cursor| cursor.parse().unwrap_or(0)) else { return Ok((Vec::new(), newest)) };
-        let new = store.events.number.saturating_sub(after) as usize;
-        let skip = store.events.kept.len().saturating_sub(new);
-        Ok((store.events.kept.iter().skip(skip).cloned().collect(), newest))
+        let newest = self.event_cursor(store.happened.number);
+        let Some(after) = after else { return Ok(Events { newest, ..Events::default() }) };
+        let after = if after == "0-0" { None } else { Some(after.parse::<Cursor>().map_err(|_| Refusal::NoCursor)?) };
+        let known = after.as_ref().filter(|after| after.epoch == self.epoch).map_or(0, |after| after.number);
+        let kept = &store.happened.kept;
+        let first = store.happened.number - kept.len() as u64;
+        let new = kept.iter().zip(first + 1..).filter(|(_, number)| *number > known);
+        let kept = new.map(|((kind, data), number)| EventView {
+            cursor: self.event_cursor(number),
+            kind: kind.clone(),
+            data: data.clone(),
+        });
+        let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
+        Ok(Events { kept: kept.collect(), newest, gap })
+    }
+
+    fn event_cursor(&self, number: u64) -> String {
+        Cursor { epoch: self.epoch.clone(), number }.to_string()
     }
 
     pub(super) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
@@ -175,14 +193,14 @@ impl Local {
     }
 }
 
-impl Events {
+impl Happened {
     fn happened(&mut self, happening: &Happening) {
         self.push(happening.kind, happening.data());
     }
 
     fn push(&mut self, kind: &str, data: String) {
         self.number += 1;
-        self.kept.push_back(EventView { cursor: self.number.to_string(), kind: kind.into(), data });
+        self.kept.push_back((kind.into(), data));
         if self.kept.len() > EVENTS_MAX {
             self.kept.pop_front();
         }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Bound,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -47,7 +48,7 @@ impl Local {
         let mut store = self.store();
         let store = &mut *store;
         let older = store.terminals.0.get_mut(&card.terminal);
-        if older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner > card.session) {
+        if arrival.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != card.session) {
             return Joined::Outdated;
         }
         let was_known = older.is_some();
@@ -58,7 +59,7 @@ impl Local {
         }
         if store.terminals.seat(arrival, Record { card: Card::clone(card), node: self.node.id.clone() }) {
             let node = Payload::from_text(self.node.id.as_str());
-            store.events.happened(&happening("terminal.online", &card.terminal, vec![("node", node)]));
+            store.happened.happened(&happening("terminal.online", &card.terminal, vec![("node", node)]));
         }
         let cursor = arrival.cursor.as_ref();
         let (missed, lost) = if was_known || cursor.is_some() {
@@ -69,19 +70,19 @@ impl Local {
         Joined::In(Standing { cursor: Cursor { epoch: self.epoch.clone(), number: store.number }, missed, lost })
     }
 
-    pub(in crate::backplane) async fn leave(&self, card: &Card, end: End) {
+    pub(in crate::backplane) async fn leave(&self, card: &Arc<Card>, end: End) {
         let mut store = self.store();
-        let Store { terminals, events, .. } = &mut *store;
+        let Store { terminals, happened, .. } = &mut *store;
         let Some(known) = terminals.0.get_mut(&card.terminal).filter(|known| known.owner == Some(card.session)) else {
             return;
         };
         known.owner = None;
         known.away = Some(Instant::now());
         let reason = Payload::from_text(end.label());
-        events.happened(&happening("terminal.offline", &card.terminal, vec![("reason", reason)]));
+        happened.happened(&happening("terminal.offline", &card.terminal, vec![("reason", reason)]));
         if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
-            events.happened(&happening("terminal.event", &card.terminal, fields));
+            happened.happened(&happening("terminal.event", &card.terminal, fields));
         }
     }
 
@@ -180,8 +181,10 @@ impl Terminals {
         }
     }
 
-    pub(super) fn forget_absent(&mut self, after: Duration) {
-        self.0.retain(|_, known| known.away.is_none_or(|since| since.elapsed() < after));
+    /// Those that were away for too long, who are forgotten.
+    pub(super) fn forget_absent(&mut self, after: Duration) -> Vec<TerminalId> {
+        let absent = self.0.extract_if(.., |_, known| known.away.is_some_and(|since| since.elapsed() >= after));
+        absent.map(|(terminal, _)| terminal).collect()
     }
 
     /// Makes this session its terminal's; false if it was that already.

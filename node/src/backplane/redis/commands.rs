@@ -6,7 +6,7 @@ use muster_protocol::{
     api::{CommandRequest, DryRun, Offline, TargetState},
     frame,
 };
-use redis::{AsyncCommands, Value, from_redis_value};
+use redis::{AsyncCommands, RedisError, Value, from_redis_value};
 use serde::Serialize;
 
 use super::{Redis, keys, read, unavailable};
@@ -69,7 +69,7 @@ impl Redis {
         let request = serde_json::to_string(&request).expect("a request is JSON");
         let mut call = self.scripts.accept();
         call.arg(ask).arg(frame).arg(request);
-        let answer: Vec<Value> = call.invoke_async(&mut self.reach()?).await.map_err(unavailable)?;
+        let answer: Vec<Value> = call.invoke_async(&mut self.reach()?).await.map_err(unsure)?;
         let mut answer = answer.into_iter();
         let outcome = answer.next().map(from_redis_value).transpose().map_err(broken)?.unwrap_or_default();
         let value = answer.next().unwrap_or(Value::Nil);
@@ -164,6 +164,11 @@ impl Redis {
         call.arg(id.to_string());
         call.invoke_async(&mut self.reach()?).await.map_err(unavailable)
     }
+}
+
+/// A call that was sent and not answered may have been carried out.
+fn unsure(error: RedisError) -> Refusal {
+    if error.is_timeout() || error.is_connection_dropped() { Refusal::Unsure } else { unavailable(error) }
 }
 
 fn refusal(outcome: &str, value: Value) -> Result<Refusal, Refusal> {

@@ -44,24 +44,18 @@ impl Redis {
         let view = serde_json::to_string(&self.view()).expect("a view is JSON");
         let mut call = self.scripts.beat();
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
-        call.arg(self.bounds.forget.as_millis() as u64);
+        call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place());
         let (held, _, dead): (bool, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
+        self.leave_parted().await?;
         // Strays first: a session that becomes one meanwhile is seen at the next beat.
         let strays = self.strays.swap(false, Ordering::AcqRel);
         let tripped = self.hub.fence.takes_tripped();
         self.hub.fence.extend(asked, LEASE);
         if !held || strays || tripped {
             tracing::info!(held, strays, tripped, "all sessions join again");
-            self.rejoin_all().await?;
+            self.hub.rejoin().await;
         }
         self.bury_all(dead).await
-    }
-
-    /// Has all sessions join again, after what they have reported is written: what was sent is then not sent again.
-    pub(super) async fn rejoin_all(&self) -> RedisResult<()> {
-        self.write(&self.reports.drain()).await?;
-        self.hub.rejoin().await;
-        Ok(())
     }
 
     /// Takes a node out of the registry; if it is only thought `dead`, its lease must have run out.
@@ -88,7 +82,7 @@ impl Redis {
 
     /// Gives the lease back, with whatever is still registered under it.
     pub(in crate::backplane) async fn close(&self) {
-        if let Err(error) = self.write(&self.reports.drain()).await {
+        if let Err(error) = self.flush().await {
             tracing::warn!(%error, "the last reports were not written");
         }
         if let Err(error) = self.bury(&self.node.id, "node_stopped", false).await {

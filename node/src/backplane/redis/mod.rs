@@ -3,10 +3,11 @@
 //!
 //! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up; [`subscription`] hears what other nodes
 //! accepted, and fills the gaps from the log; [`registry`] knows terminals; [`writer`] writes what sessions report; [`lease`]
-//! keeps this node alive in the eyes of others. A step that must not be torn apart is one script ([`scripts`]).
+//! keeps this node alive in the eyes of others; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]).
 
 mod commands;
 mod connection;
+mod events;
 mod keys;
 mod lease;
 mod registry;
@@ -16,7 +17,7 @@ mod writer;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -26,10 +27,12 @@ use muster_protocol::api::NodeView;
 use redis::{Client, RedisError, aio::ConnectionManager};
 use tokio::sync::Semaphore;
 
-use self::{scripts::Scripts, subscription::Hearing};
-use super::{EventView, Refusal, pacer::Pacer};
+use self::{scripts::Scripts, subscription::Hearing, writer::Writer};
+use super::{Refusal, pacer::Pacer};
 use crate::{
+    card::Card,
     config::{Bounds, Config},
+    end::End,
     hub::Hub,
     reports::Reports,
 };
@@ -53,6 +56,9 @@ pub struct Redis {
     /// Whether some session was let in without being registered.
     strays: AtomicBool,
     joining: Semaphore,
+    /// Sessions that ended while Redis was away.
+    parted: Mutex<Vec<(Arc<Card>, End)>>,
+    writer: Writer,
     hearing: Hearing,
     scripts: Scripts,
 }
@@ -80,6 +86,8 @@ impl Redis {
             reachable: AtomicBool::new(true),
             strays: AtomicBool::new(false),
             joining: Semaphore::new(JOINING),
+            parted: Mutex::default(),
+            writer: Writer::default(),
             hearing: Hearing::default(),
             scripts: Scripts::new(),
         };
@@ -95,24 +103,6 @@ impl Redis {
     /// Until it is dropped: keeps the lease, listens, sends what is due, and writes what is reported.
     pub(super) async fn run(&self) {
         tokio::join!(self.keep_lease(), self.listen(), self.pacer.run(&self.hub), self.write_reports());
-    }
-
-    pub(super) async fn events(&self, after: Option<&str>) -> Result<(Vec<EventView>, String), Refusal> {
-        const PAGE: usize = 500;
-        type Entries = Vec<(String, Vec<String>)>;
-        let mut connection = self.reach()?;
-        let Some(after) = after else {
-            let mut newest = redis::cmd("XREVRANGE");
-            newest.arg(keys::EVENTS).arg("+").arg("-").arg("COUNT").arg(1);
-            let newest: Entries = newest.query_async(&mut connection).await.map_err(unavailable)?;
-            return Ok((Vec::new(), newest.into_iter().next().map_or_else(|| "0-0".into(), |(id, _)| id)));
-        };
-        let mut later = redis::cmd("XRANGE");
-        later.arg(keys::EVENTS).arg(format!("({after}")).arg("+").arg("COUNT").arg(PAGE);
-        let found: Entries = later.query_async(&mut connection).await.map_err(unavailable)?;
-        let events: Vec<_> = found.into_iter().filter_map(|(cursor, fields)| event(cursor, fields)).collect();
-        let newest = events.last().map_or_else(|| after.to_owned(), |event| event.cursor.clone());
-        Ok((events, newest))
     }
 
     /// Whether this node could write lately, and hears itself.
@@ -131,17 +121,15 @@ impl Redis {
     }
 }
 
-fn event(cursor: String, fields: Vec<String>) -> Option<EventView> {
-    let [_, kind, _, data] = <[String; 4]>::try_from(fields).ok()?;
-    Some(EventView { cursor, kind, data })
-}
-
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| Refusal::Unavailable(format!("a stored value is broken: {error}")))
 }
 
 fn unavailable(error: RedisError) -> Refusal {
-    let reason = if error.is_timeout() { "Redis did not answer in time".into() } else { error.category().into() };
     tracing::warn!(%error, "Redis failed");
-    Refusal::Unavailable(reason)
+    Refusal::Unavailable(match error.code() {
+        Some("OOM") => "Redis has no memory left (maxmemory)".into(),
+        _ if error.is_timeout() => "Redis did not answer in time".into(),
+        _ => error.category().into(),
+    })
 }

@@ -1,6 +1,9 @@
 //! Terminals in Redis: who is on the line and where, who was, and how they fare. Answered from Redis alone: no other node is asked.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
+};
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -21,6 +24,8 @@ use crate::{
     reports::Vitals,
 };
 
+/// Sessions that may end while Redis is away and still be unregistered one by one.
+const PARTED_MAX: usize = 100_000;
 /// Ids looked at in one step of a page: a query that few terminals match costs several steps.
 const STEP: usize = 500;
 
@@ -44,24 +49,50 @@ impl Redis {
         let will = arrival.will.as_ref().map(|will| will.as_json()).unwrap_or_default();
         let cursor = arrival.cursor.as_ref();
         let plain = arrival.card.protocol == Protocol::Plain;
+        // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes twice.
+        if plain || arrival.again {
+            self.flush().await?;
+        }
         let mut call = self.scripts.join();
         call.arg(record).arg(will);
         call.arg(cursor.map_or("", |cursor| &cursor.epoch)).arg(cursor.map_or(0, |cursor| cursor.number));
         call.arg(if plain { "plain" } else { "" }).arg(if arrival.patient { "patient" } else { "" });
-        call.arg(fresh_epoch()).arg(Timestamp::now().to_string());
+        call.arg(fresh_epoch()).arg(Timestamp::now().to_string()).arg(if arrival.again { "again" } else { "" });
         let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
         Ok(joined(&answer))
     }
 
-    /// Unregisters a session, if it is still the terminal's.
-    pub(in crate::backplane) async fn leave(&self, card: &Card, end: End) {
+    /// Unregisters a session, if it is still the terminal's; with Redis away, as soon as it is back.
+    pub(in crate::backplane) async fn leave(&self, card: &Arc<Card>, end: End) {
+        if let Err(error) = self.try_leave(card, end).await {
+            tracing::warn!(terminal = %card.terminal, %error, "not unregistered yet");
+            let mut parted = self.parted();
+            if parted.len() < PARTED_MAX {
+                parted.push((card.clone(), end));
+            }
+        }
+    }
+
+    /// Unregisters those who left while Redis was away.
+    pub(super) async fn leave_parted(&self) -> RedisResult<()> {
+        let parted = self.parted().clone();
+        for (card, end) in &parted {
+            self.try_leave(card, *end).await?;
+        }
+        self.parted().drain(..parted.len());
+        Ok(())
+    }
+
+    fn parted(&self) -> MutexGuard<'_, Vec<(Arc<Card>, End)>> {
+        self.parted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn try_leave(&self, card: &Card, end: End) -> RedisResult<()> {
         let mut call = self.scripts.leave();
         call.arg(card.terminal.as_str()).arg(card.session.to_string()).arg(self.node.id.as_str()).arg(end.label());
-        call.arg(if end.is_loss() { "lost" } else { "" }).arg(Timestamp::now().to_string());
-        let left: RedisResult<bool> = call.invoke_async(&mut self.connection.clone()).await;
-        if let Err(error) = left {
-            tracing::warn!(terminal = %card.terminal, %error, "not unregistered");
-        }
+        call.arg(if end.is_loss() { "lost" } else { "" }).arg(Timestamp::now().to_string()).arg(self.hearing.place());
+        let _: bool = call.invoke_async(&mut self.connection.clone()).await?;
+        Ok(())
     }
 
     pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, Refusal> {

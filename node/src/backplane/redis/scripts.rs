@@ -12,7 +12,7 @@ macro_rules! scripts {
         impl Scripts {
             /// Reads them in.
             pub fn new() -> Self {
-                Self { $($name: script(include_str!(concat!("scripts/", stringify!($name), ".lua")))),* }
+                Self { $($name: script(stringify!($name), include_str!(concat!("scripts/", stringify!($name), ".lua")))),* }
             }
 
             $(
@@ -27,8 +27,12 @@ macro_rules! scripts {
     };
 }
 
-scripts!(accept, beat, bury, cancel, forget, join, label, leave, raise, reply);
+scripts!(accept, beat, bury, cancel, forget, join, label, leave, raise, reply, vitals);
 
-fn script(body: &str) -> Script {
-    Script::new(&format!("{}\n{body}", include_str!("scripts/names.lua")))
+/// What makes Redis larger is refused by one that is full; what only keeps up with what is (leases, sessions, states) must go on.
+const MAY_BE_REFUSED: [&str; 3] = ["accept", "label", "reply"];
+
+fn script(name: &str, body: &str) -> Script {
+    let flags = if MAY_BE_REFUSED.contains(&name) { "" } else { "flags=allow-oom" };
+    Script::new(&format!("#!lua {flags}\n{}\n{body}", include_str!("scripts/names.lua")))
 }

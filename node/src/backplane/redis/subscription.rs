@@ -11,8 +11,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use jiff::Timestamp;
-use muster_protocol::{SessionId, frame};
+use muster_protocol::{SessionId, TerminalId, frame};
 use redis::{
     AsyncCommands, RedisResult,
     streams::{StreamId, StreamRangeReply},
@@ -36,13 +35,25 @@ const PORTION: usize = 1000;
 pub struct Hearing {
     probes: AtomicU64,
     heard: Mutex<Option<Instant>>,
+    place: AtomicU64,
 }
 
-/// How far the listener has come: everything for this node up to `number` was sent to the shards.
+/// How far the listener has come on each channel: everything for this node up to there was passed on to the shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
     epoch: String,
-    number: u64,
+    broadcast: u64,
+    inbox: u64,
+}
+
+impl Place {
+    /// The number on the channel of this delivery.
+    fn of(&mut self, delivery: &Delivery) -> &mut u64 {
+        match delivery.to {
+            Audience::All if delivery.rate.is_none() => &mut self.broadcast,
+            _ => &mut self.inbox,
+        }
+    }
 }
 
 impl Hearing {
@@ -53,6 +64,11 @@ impl Hearing {
             Some(at) => Err(format!("this node has not heard itself through Redis for {} s", at.elapsed().as_secs())),
             None => Err("this node does not hear itself through Redis: its subscription is not up".into()),
         }
+    }
+
+    /// The number up to which everything was passed on to the shards.
+    pub fn place(&self) -> u64 {
+        self.place.load(Ordering::Relaxed)
     }
 
     fn heard(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -92,6 +108,7 @@ impl Redis {
         self.renew().await?;
         self.give_up_replaced().await?;
         self.catch_up(place).await?;
+        self.stop_cancelled().await?;
         self.probe().await;
         let mut messages = pubsub.into_on_message();
         while let Ok(Some(message)) = time::timeout(DEAF, messages.next()).await {
@@ -114,90 +131,114 @@ impl Redis {
     }
 
     async fn receive_delivery(&self, delivery: Delivery, place: &mut Option<Place>) -> RedisResult<()> {
-        let follows = |place: &Place| place.epoch == delivery.epoch && delivery.prev <= place.number;
-        if !place.as_ref().is_some_and(follows) {
+        let follows = |place: &mut Place| place.epoch == delivery.epoch && delivery.prev <= *place.of(&delivery);
+        if !place.as_mut().is_some_and(follows) {
             self.catch_up(place).await?;
         }
+        let Some(known) = place else { return Ok(()) };
+        let reached = known.of(&delivery);
         // From the log already, or from before a reconnect.
-        if place.as_ref().is_some_and(|place| delivery.number <= place.number) {
-            return Ok(());
+        if delivery.number > *reached {
+            *reached = delivery.number;
+            let number = delivery.number;
+            self.pass_on(delivery).await;
+            self.hearing.place.store(number, Ordering::Relaxed);
         }
-        *place = Some(Place { epoch: delivery.epoch.clone(), number: delivery.number });
-        self.pass_on(delivery).await;
         Ok(())
     }
 
     async fn pass_on(&self, delivery: Delivery) {
-        let live = delivery.command.expires_at > Timestamp::now();
-        if live && !self.pacer.take(&delivery) {
+        if !self.pacer.take(&delivery) {
             delivery.send(&self.hub).await;
         }
     }
 
-    /// Takes from the log what follows `place`. A node that has no place yet, or one that the log does not reach back to, has its
-    /// sessions join again: each then learns what it missed itself.
+    /// Takes from the log what follows `place`. A node that has no place yet, or one that the log does not reach back to, or that
+    /// lies beyond a store that went back, has its sessions join again: each then learns what it missed itself.
     async fn catch_up(&self, place: &mut Option<Place>) -> RedisResult<()> {
         let mut pipe = redis::pipe();
         pipe.get(keys::EPOCH).get(keys::SEQ).hget(keys::MARKS, "trimmed");
         let (epoch, newest, trimmed): (Option<String>, Option<u64>, Option<u64>) =
             pipe.query_async(&mut self.connection.clone()).await?;
-        let epoch = epoch.unwrap_or_default();
-        match place {
-            Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= known.number => self.replay(known).await,
+        let (epoch, newest) = (epoch.unwrap_or_default(), newest.unwrap_or(0));
+        let reached = place.as_ref().map_or(0, |place| place.broadcast.min(place.inbox));
+        let from = match place {
+            Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= reached && reached <= newest => reached,
             _ => {
-                *place = Some(Place { epoch, number: newest.unwrap_or(0) });
-                self.rejoin_all().await
+                self.hub.rejoin().await;
+                newest
             }
-        }
+        };
+        *place = Some(Place { epoch: epoch.clone(), broadcast: from, inbox: from });
+        let reached = self.replay(epoch, from, place).await?;
+        self.hearing.place.store(reached, Ordering::Relaxed);
+        Ok(())
     }
 
-    async fn replay(&self, place: &mut Place) -> RedisResult<()> {
+    /// Passes on what the log has after `number`; how far it came. What has been trimmed meanwhile is noticed by the next delivery.
+    async fn replay(&self, epoch: String, mut number: u64, place: &mut Option<Place>) -> RedisResult<u64> {
         loop {
-            let from = format!("({}-0", place.number);
+            let from = format!("({number}-0");
             let page: StreamRangeReply = self.connection.clone().xrange_count(keys::LOG, from, "+", PAGE).await?;
             for entry in &page.ids {
-                let number = entry.id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(place.number);
-                if let Some((command, to)) = self.logged(entry).await? {
-                    let epoch = place.epoch.clone();
-                    self.pass_on(Delivery { epoch, number, prev: place.number, to, rate: None, command }).await;
+                let prev = number;
+                number = entry.id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(prev);
+                if let Some((command, to, rate)) = self.logged(entry).await? {
+                    self.pass_on(Delivery { epoch: epoch.clone(), number, prev, to, rate, command }).await;
                 }
-                place.number = number;
+                *place = Some(Place { epoch: epoch.clone(), broadcast: number, inbox: number });
             }
             if page.ids.len() < PAGE {
-                return Ok(());
+                return Ok(number);
             }
         }
     }
 
-    /// The command of an entry in the log, and for whom it is; none if it need not be sent any more.
-    async fn logged(&self, entry: &StreamId) -> RedisResult<Option<(frame::Command, Audience)>> {
-        let id = entry.get::<String>("id").and_then(|id| id.parse().ok());
-        let to = entry.get::<String>("to").and_then(|to| audience(&to));
-        let (Some(id), Some(to)) = (id, to) else { return Ok(None) };
-        let fields = ["frame", "cancelled_at"];
-        let (frame, cancelled): (Option<String>, Option<String>) =
-            self.connection.clone().hmget(keys::command(id), &fields).await?;
-        let frame = frame.filter(|_| cancelled.is_none()).and_then(|frame| serde_json::from_str(&frame).ok());
-        Ok(frame.map(|command| (command, to)))
+    /// Stops what was cancelled while this node was deaf.
+    async fn stop_cancelled(&self) -> RedisResult<()> {
+        for command in self.pacer.commands() {
+            let cancelled: Option<u64> = self.connection.clone().hget(keys::command(command), "cancelled_at").await?;
+            if cancelled.is_some() {
+                self.pacer.cancel(command);
+            }
+        }
+        Ok(())
     }
 
-    /// Ends the sessions whose terminals have a newer one elsewhere: nobody told while this node was deaf.
+    /// The command of an entry in the log, for whom it is and at which rate; none if it need not be sent any more.
+    async fn logged(&self, entry: &StreamId) -> RedisResult<Option<(frame::Command, Audience, Option<f64>)>> {
+        let Some(id) = entry.get::<String>("id").and_then(|id| id.parse().ok()) else { return Ok(None) };
+        let fields = ["frame", "cancelled_at", "named", "rate"];
+        type Fields = (Option<String>, Option<u64>, Option<String>, Option<f64>);
+        let (frame, cancelled, named, rate): Fields = self.connection.clone().hmget(keys::command(id), &fields).await?;
+        let frame = frame.filter(|_| cancelled.is_none()).and_then(|frame| serde_json::from_str(&frame).ok());
+        let to = match named {
+            None => Some((Audience::All, 1.0)),
+            Some(named) => serde_json::from_str(&named).ok().map(|all| self.present(all)),
+        };
+        Ok(frame.zip(to).map(|(command, (to, share))| (command, to, rate.map(|rate| rate * share))))
+    }
+
+    /// Those of these terminals that are here, and which share of them all they are.
+    fn present(&self, all: Vec<TerminalId>) -> (Audience, f64) {
+        let count = all.len().max(1);
+        let here: Vec<_> = all.into_iter().filter(|terminal| self.hub.has(terminal)).collect();
+        let share = here.len() as f64 / count as f64;
+        (Audience::Terminals(here), share)
+    }
+
+    /// Ends the sessions whose terminals have another one elsewhere: nobody told while this node was deaf.
     async fn give_up_replaced(&self) -> RedisResult<()> {
         for cards in self.hub.cards().chunks(PORTION) {
             let ids: Vec<_> = cards.iter().map(|card| card.terminal.as_str()).collect();
             let owners: Vec<Option<String>> = self.connection.clone().hmget(keys::ONLINE, &ids).await?;
             for (card, owner) in cards.iter().zip(owners) {
                 let owner = owner.and_then(|owner| owner.split_once(' ')?.1.parse::<SessionId>().ok());
-                if let Some(newer) = owner.filter(|owner| *owner > card.session) {
-                    self.hub.replace(&card.terminal, newer).await;
+                if owner.is_some_and(|owner| owner > card.session) {
+                    self.hub.replace(&card.terminal, card.session).await;
                 }
             }
         }
         Ok(())
     }
-}
-
-/// The audience of an entry in the log.
-fn audience(to: &str) -> Option<Audience> {
-    if to == "all" { Some(Audience::All) } else { serde_json::from_str(to).ok().map(Audience::Terminals) }
 }

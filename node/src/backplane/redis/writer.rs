@@ -1,9 +1,17 @@
 //! The writing half: what sessions have reported becomes a few calls, each beat. Every one of them may be repeated without
 //! harm but events, which a failed write may show twice.
+//!
+//! One writer at a time, and what could not be written comes before what was reported since: a later reply never gives way to an
+//! earlier one, and nothing is lost with a Redis that comes and goes.
 
-use muster_protocol::{TerminalId, frame::Condition};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use muster_protocol::{CommandId, Payload, TerminalId};
 use redis::{Pipeline, RedisResult};
-use tokio::time;
+use tokio::{sync::Semaphore, time};
 
 use super::{Redis, keys};
 use crate::{
@@ -15,8 +23,29 @@ use crate::{
 const PORTION: usize = 1000;
 /// Events kept.
 const EVENTS_MAX: usize = 10_000;
-/// Conditions that terminals are counted by; the others are `ok`.
-const CONDITIONS: [(Condition, &str); 2] = [(Condition::Degraded, "degraded"), (Condition::Failing, "failing")];
+
+/// Whose turn it is to write, and what could not be written yet.
+#[derive(Debug)]
+pub struct Writer {
+    turn: Semaphore,
+    unwritten: Mutex<Arc<Batch>>,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self { turn: Semaphore::new(1), unwritten: Mutex::default() }
+    }
+}
+
+impl Writer {
+    fn unwritten(&self) -> Arc<Batch> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_unwritten(&self, batch: Arc<Batch>) {
+        *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = batch;
+    }
+}
 
 impl Redis {
     /// Takes reports for ever. What can't be written is tried again, while new ones gather in their bounded table.
@@ -24,25 +53,34 @@ impl Redis {
         let mut beat = time::interval(REPORT_BEAT);
         loop {
             beat.tick().await;
-            let batch = self.reports.drain();
-            while let Err(error) = self.write(&batch).await {
+            if let Err(error) = self.flush().await {
                 tracing::debug!(%error, "reports wait");
                 time::sleep(10 * REPORT_BEAT).await;
             }
         }
     }
 
-    pub(super) async fn write(&self, batch: &Batch) -> RedisResult<()> {
+    /// Writes everything that was reported until now.
+    pub(super) async fn flush(&self) -> RedisResult<()> {
+        let _turn = self.writer.turn.acquire().await;
+        self.write(&self.writer.unwritten()).await?;
+        let batch = Arc::new(self.reports.drain());
+        if batch.dropped > 0 {
+            tracing::warn!(dropped = batch.dropped, "reports found no room while Redis was away");
+        }
+        self.writer.set_unwritten(batch.clone());
+        self.write(&batch).await?;
+        self.writer.set_unwritten(Arc::default());
+        Ok(())
+    }
+
+    async fn write(&self, batch: &Batch) -> RedisResult<()> {
         for (step, terminals) in batch.all_steps() {
             self.raise(step, &terminals).await?;
         }
-        for (command, terminal, payload) in &batch.replies {
-            let mut call = self.scripts.reply();
-            call.arg(command.to_string()).arg(terminal.as_str()).arg(payload.as_json());
-            let () = call.invoke_async(&mut self.connection.clone()).await?;
-        }
+        self.reply(&batch.replies).await?;
+        self.keep_vitals(&batch.vitals).await?;
         let mut pipe = redis::pipe();
-        batch.vitals.iter().for_each(|(terminal, vitals)| write_vitals(&mut pipe, terminal, vitals));
         batch.happenings.iter().for_each(|happening| write_event(&mut pipe, happening));
         if pipe.is_empty() { Ok(()) } else { pipe.query_async(&mut self.connection.clone()).await }
     }
@@ -59,26 +97,48 @@ impl Redis {
         }
         Ok(())
     }
-}
 
-fn write_vitals(pipe: &mut Pipeline, terminal: &TerminalId, vitals: &Vitals) {
-    let terminal = terminal.as_str();
-    if let Some((at, rtt)) = vitals.seen {
-        let at = at.as_millisecond();
-        pipe.hset(keys::SEEN, terminal, format!("{at} {rtt}")).ignore();
-        // Only of those who are on the line.
-        pipe.cmd("ZADD").arg(keys::PULSE).arg("XX").arg(at).arg(terminal).ignore();
-    }
-    if let Some(health) = &vitals.health {
-        pipe.hset(keys::HEALTH, terminal, serde_json::to_string(health).expect("health is JSON")).ignore();
-        for (condition, name) in CONDITIONS {
-            let set = format!("{}{name}", keys::CONDITION);
-            if health.condition == condition {
-                pipe.sadd(set, terminal).ignore();
-            } else {
-                pipe.srem(set, terminal).ignore();
+    /// A store that is full keeps no replies; the states, which matter more, it keeps.
+    async fn reply(&self, replies: &[(CommandId, TerminalId, Payload)]) -> RedisResult<()> {
+        let mut by_command: HashMap<CommandId, Vec<(&TerminalId, &Payload)>> = HashMap::new();
+        for (command, terminal, payload) in replies.iter().filter(|(.., payload)| payload.as_json() != "null") {
+            by_command.entry(*command).or_default().push((terminal, payload));
+        }
+        for (command, said) in by_command {
+            for portion in said.chunks(PORTION) {
+                let mut call = self.scripts.reply();
+                call.arg(command.to_string());
+                for (terminal, payload) in portion {
+                    call.arg(terminal.as_str()).arg(payload.as_json());
+                }
+                let kept: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
+                match kept {
+                    Err(error) if error.code() == Some("OOM") => tracing::warn!(%error, "replies were not kept"),
+                    kept => kept?,
+                }
             }
         }
+        Ok(())
+    }
+
+    async fn keep_vitals(&self, vitals: &HashMap<TerminalId, Vitals>) -> RedisResult<()> {
+        let vitals: Vec<_> = vitals.iter().collect();
+        for portion in vitals.chunks(PORTION) {
+            let mut call = self.scripts.vitals();
+            for (terminal, vitals) in portion {
+                let (seen, rtt) =
+                    vitals.seen.map(|(at, rtt)| (at.as_millisecond().to_string(), rtt)).unwrap_or_default();
+                let health = vitals.health.as_ref();
+                let condition = health.and_then(|health| serde_json::to_value(health.condition).ok());
+                call.arg(terminal.as_str()).arg(seen).arg(rtt);
+                call.arg(
+                    health.map(|health| serde_json::to_string(health).expect("health is JSON")).unwrap_or_default(),
+                );
+                call.arg(condition.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default());
+            }
+            let () = call.invoke_async(&mut self.connection.clone()).await?;
+        }
+        Ok(())
     }
 }
 

@@ -87,15 +87,16 @@ if not to_all then
   if #full > 0 then return { 'full', full } end
 end
 
--- Stored. The first number is the time, so that those of a store that was lost are all smaller.
-redis.call('SET', SEQ, time, 'NX')
+-- Stored. A number is never less than the time, so that those of a store that was lost, or went back, are all smaller.
+local number = math.max(tonumber(redis.call('GET', SEQ) or 0) + 1, time)
+redis.call('SET', SEQ, string.format('%.0f', number))
 redis.call('SET', EPOCH, ask.epoch, 'NX')
-local number, epoch = redis.call('INCR', SEQ), redis.call('GET', EPOCH)
+local epoch = redis.call('GET', EPOCH)
 local ttl, command = ask.expires + ask.keep - time, COMMAND .. ask.id
-local to = to_all and 'all' or cjson.encode(targets)
-if #targets == 0 then to = '[]' end
-redis.call('HSET', command, 'frame', frame, 'ask', request, 'number', number, 'to', to_all and 'all' or 'some',
-  'expires', ask.expires, 'created', ask.created, 'queued', #targets)
+local to = to_all and 'all' or 'some'
+redis.call('HSET', command, 'frame', frame, 'ask', request, 'to', to, 'expires', ask.expires, 'created', ask.created, 'queued', #targets)
+if not to_all then redis.call('HSET', command, 'named', #targets > 0 and cjson.encode(targets) or '[]') end
+if ask.rate then redis.call('HSET', command, 'rate', ask.rate) end
 redis.call('PEXPIRE', command, ttl)
 redis.call('ZADD', COMMANDS, ask.expires + ask.keep, ask.id .. ' ' .. #targets)
 redis.call('INCRBY', KEPT, #targets)
@@ -109,7 +110,11 @@ in_portions(targets, function(portion)
 end)
 if #targets > 0 then redis.call('PEXPIRE', command .. TARGETS, ttl) end
 if not to_all then
-  for _, id in ipairs(targets) do redis.call('ZADD', BACKLOG .. id, number, ask.id) end
+  for _, id in ipairs(targets) do
+    local key = BACKLOG .. id
+    redis.call('ZADD', key, number, ask.id)
+    if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end
+  end
 end
 if ask.key then redis.call('SET', KEY .. ask.key, ask.id .. ' ' .. ask.body, 'PX', ask.key_ms) end
 

@@ -2,14 +2,15 @@
 -- ARGV: node, reason, 'dead' if its lease must have run out, time
 local node = ARGV[1]
 if ARGV[3] == 'dead' and redis.call('EXISTS', LEASE .. node) == 1 then return 0 end
-local count = 0
+local count, place = 0, redis.call('HGET', PLACES, node) or 0
 for _, terminal in ipairs(redis.call('SMEMBERS', HELD .. node)) do
   if owner(redis.call('HGET', ONLINE, terminal)) == node then
-    part(terminal, node, ARGV[2], ARGV[4], true)
+    part(terminal, node, ARGV[2], ARGV[4], true, place)
     count = count + 1
   end
 end
 redis.call('DEL', HELD .. node, LEASE .. node)
 redis.call('ZREM', NODES, node)
 redis.call('HDEL', INBOXES, node)
+redis.call('HDEL', PLACES, node)
 return count

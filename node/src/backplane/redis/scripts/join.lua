@@ -1,7 +1,8 @@
--- Registers a session, unless the terminal has a newer one, and tells what it missed. Registered first and read after, in one
+-- Registers a session, unless it was registered before and has been replaced since, and tells what it missed. The last that
+-- registers is the newest, whatever the clocks of nodes say. Registered first and read after, in one
 -- step: what is accepted later finds the session, what was accepted before is found here.
 -- ARGV: record (JSON), will or '', cursor's epoch or '', cursor's number, 'plain' or '', 'patient' if it has waited, epoch for a new
---       store, time
+--       store, time, 'again' if it was registered before
 -- Returns {'outdated'}, {'fight', times} or {'ok', epoch, number, lost, missed...}, with `lost` the number behind which the log no
 -- longer reaches back to the cursor ('' if it does, 'store' if the store is another), and each missed as `number id all|some`.
 local record, will, cursor_epoch, cursor, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[8]
@@ -10,7 +11,7 @@ local terminal, session, node = card.terminal, card.session, card.node
 local plain, time = ARGV[5] == 'plain', now()
 
 local old_node, old_session = owner(redis.call('HGET', ONLINE, terminal))
-if old_session and old_session > session then return { 'outdated' } end
+if ARGV[9] == 'again' and old_session and old_session ~= session then return { 'outdated' } end
 
 -- Two clients that use one id replace each other without end: from the fifth time in a minute on, the newcomer waits.
 if old_session and old_session ~= session then
@@ -26,11 +27,13 @@ if old_session and old_session ~= session then
   end
   if old_node ~= node then
     redis.call('SREM', HELD .. old_node, terminal)
-    redis.call('PUBLISH', INBOX .. old_node, '{"replaced":{"terminal":"' .. terminal .. '","by":"' .. session .. '"}}')
+    redis.call('PUBLISH', INBOX .. old_node, '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}')
   end
 end
 
 local old = redis.call('HGET', TERMINALS, terminal)
+-- Where it stood, if it has no cursor: as far as its last node had come.
+local since = tonumber(old_node and redis.call('HGET', PLACES, old_node) or redis.call('HGET', SINCE, terminal) or 0)
 local given = redis.call('HGET', GIVEN, terminal)
 if given then
   local merged = cjson.decode(record)
@@ -79,20 +82,19 @@ elseif cursor_epoch ~= '' and cursor < tonumber(redis.call('HGET', MARKS, 'lost'
   lost = redis.call('HGET', MARKS, 'lost')
 end
 local LOOK_BACK = 256
+local function wanted(id)
+  local state = redis.call('HGET', COMMAND .. id .. TARGETS, terminal)
+  state = state and string.match(state, '^%S+')
+  return (state == 'queued' or (state == 'sent' and not plain)) and live(id)
+end
 if old then
-  local from = '-'
-  if cursor > 0 then
-    local before = redis.call('XREVRANGE', LOG, cursor .. '-0', '-', 'COUNT', LOOK_BACK)
-    from = #before > 0 and before[#before][1] or cursor .. '-0'
-  end
+  local from = string.format('%.0f-0', cursor_epoch == epoch and cursor or since)
+  local before = redis.call('XREVRANGE', LOG, from, '-', 'COUNT', LOOK_BACK)
+  if #before > 0 then from = before[#before][1] end
   for _, entry in ipairs(redis.call('XRANGE', LOG, from, '+')) do
     local id, to, expires = entry[2][2], entry[2][4], tonumber(entry[2][6])
-    if to == 'all' and expires > time and live(id) then
-      local state = redis.call('HGET', COMMAND .. id .. TARGETS, terminal)
-      state = state and string.match(state, '^%S+')
-      if state == 'queued' or (state == 'sent' and not plain) then
-        missed[#missed + 1] = { tonumber(string.match(entry[1], '^%d+')), id, 'all' }
-      end
+    if to == 'all' and expires > time and wanted(id) then
+      missed[#missed + 1] = { tonumber(string.match(entry[1], '^%d+')), id, 'all' }
     end
   end
 end

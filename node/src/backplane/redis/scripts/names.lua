@@ -5,6 +5,8 @@ local IDS       = '{muster}:ids'         -- sorted set, all terminal ids, for pa
 local ONLINE    = '{muster}:online'      -- hash, terminal to `node session`
 local PULSE     = '{muster}:pulse'       -- sorted set, terminals on the line by when they were last heard, in milliseconds
 local AWAY      = '{muster}:away'        -- sorted set, terminals off the line by since when, in milliseconds
+local SINCE     = '{muster}:since'       -- hash, terminal to the number up to which its last session had everything
+local PLACES    = '{muster}:places'      -- hash, node to the number up to which it has passed everything on
 local WILLS     = '{muster}:wills'       -- hash, terminal to what is published if it is lost
 local GIVEN     = '{muster}:given'       -- hash, terminal to the labels that operators gave it
 local SEEN      = '{muster}:seen'        -- hash, terminal to `milliseconds rtt` of its last pong
@@ -18,12 +20,12 @@ local LEASE     = '{muster}:node:'       -- + node: its view as JSON, gone when 
 local EVENTS    = '{muster}:events'      -- stream, bounded
 local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss
 local SEQ       = '{muster}:seq'         -- counter, the number of the last accepted command
-local LOG       = '{muster}:log'         -- stream, one entry a command, its number the id; bounded
+local LOG       = '{muster}:log'         -- stream, one entry a command (id, to, expires), its number the id; bounded
 local MARKS     = '{muster}:marks'       -- hash, `broadcast`: the last one's number; `lost`, `trimmed`: see accept.lua
 local INBOXES   = '{muster}:inboxes'     -- hash, node to the number of the last command that its inbox got
 local COMMANDS  = '{muster}:commands'    -- sorted set, `id targets` by when it may be forgotten, in milliseconds
 local KEPT      = '{muster}:kept'        -- counter, the targets of all of these
-local COMMAND   = '{muster}:command:'    -- + id: hash: frame, ask, number, to, expires, counts by state
+local COMMAND   = '{muster}:command:'    -- + id: hash: frame, ask, to (all or some), named, rate, created, expires, cancelled_at, counts by state
 local TARGETS   = ':targets'             -- COMMAND id +: hash, terminal to `state` and the times of its steps
 local REPLIES   = ':replies'             -- COMMAND id +: hash, terminal to what it last said of the command
 local BACKLOG   = '{muster}:backlog:'    -- + terminal: sorted set, commands meant for it and not confirmed, by number
@@ -74,8 +76,10 @@ local function label(terminal, record)
   end
 end
 
--- Off the line, for this reason; its will is published if it did not leave by itself. Its node is told nothing.
-local function part(terminal, node, reason, at, lost)
+-- Off the line, for this reason; its will is published if it did not leave by itself. Its node, which is told nothing, had passed
+-- on everything up to this number.
+local function part(terminal, node, reason, at, lost, number)
+  redis.call('HSET', SINCE, terminal, number)
   redis.call('HDEL', ONLINE, terminal)
   redis.call('SREM', HELD .. node, terminal)
   redis.call('ZREM', PULSE, terminal)
@@ -93,7 +97,7 @@ local function forget_terminal(terminal)
   unlabel(terminal, record)
   local node = owner(redis.call('HGET', ONLINE, terminal))
   if node then redis.call('SREM', HELD .. node, terminal) end
-  for _, hash in ipairs({ TERMINALS, ONLINE, WILLS, GIVEN, SEEN, HEALTH }) do redis.call('HDEL', hash, terminal) end
+  for _, hash in ipairs({ TERMINALS, ONLINE, SINCE, WILLS, GIVEN, SEEN, HEALTH }) do redis.call('HDEL', hash, terminal) end
   for _, sorted in ipairs({ IDS, PULSE, AWAY }) do redis.call('ZREM', sorted, terminal) end
   for _, condition in ipairs({ 'degraded', 'failing' }) do redis.call('SREM', CONDITION .. condition, terminal) end
   redis.call('DEL', BACKLOG .. terminal)

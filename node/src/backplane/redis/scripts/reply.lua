@@ -1,6 +1,11 @@
--- Keeps what a target said of a command, in place of what it said before, for as long as the command is kept.
--- ARGV: command, terminal, payload
+-- Keeps what targets said of a command, in place of what they said before, for as long as the command is kept.
+-- ARGV: command, then terminal, payload, ...
 local command = COMMAND .. ARGV[1]
-if redis.call('HEXISTS', command .. TARGETS, ARGV[2]) == 0 then return end
-redis.call('HSET', command .. REPLIES, ARGV[2], ARGV[3])
-redis.call('PEXPIRE', command .. REPLIES, math.max(redis.call('PTTL', command), 1))
+local ttl = redis.call('PTTL', command)
+if ttl <= 0 then return end
+for i = 2, #ARGV, 2 do
+  if redis.call('HEXISTS', command .. TARGETS, ARGV[i]) == 1 then
+    redis.call('HSET', command .. REPLIES, ARGV[i], ARGV[i + 1])
+  end
+end
+redis.call('PEXPIRE', command .. REPLIES, ttl)

@@ -1,0 +1,43 @@
+//! What happened, as a bounded stream in Redis.
+
+use redis::streams::{StreamId, StreamRangeReply};
+
+use super::{Redis, keys, unavailable};
+use crate::backplane::{EventView, Events, Refusal};
+
+/// Events read at once.
+const PAGE: usize = 500;
+
+impl Redis {
+    pub(in crate::backplane) async fn events(&self, after: Option<&str>) -> Result<Events, Refusal> {
+        let Some(after) = after else {
+            return Ok(Events { newest: self.newest().await?, ..Events::default() });
+        };
+        let place = place(after).ok_or(Refusal::NoCursor)?;
+        let mut pipe = redis::pipe();
+        pipe.xrange_count(keys::EVENTS, "-", "+", 1).xrange_count(keys::EVENTS, format!("({after}"), "+", PAGE);
+        let (oldest, found): (StreamRangeReply, StreamRangeReply) =
+            pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
+        let oldest = oldest.ids.first().and_then(|entry| self::place(&entry.id));
+        let kept: Vec<_> = found.ids.iter().filter_map(event).collect();
+        let newest = kept.last().map_or_else(|| after.to_owned(), |event| event.cursor.clone());
+        Ok(Events { kept, newest, gap: place > (0, 0) && oldest.is_some_and(|oldest| place < oldest) })
+    }
+
+    async fn newest(&self) -> Result<String, Refusal> {
+        let mut newest = redis::cmd("XREVRANGE");
+        newest.arg(keys::EVENTS).arg("+").arg("-").arg("COUNT").arg(1);
+        let newest: StreamRangeReply = newest.query_async(&mut self.reach()?).await.map_err(unavailable)?;
+        Ok(newest.ids.first().map_or_else(|| "0-0".into(), |entry| entry.id.clone()))
+    }
+}
+
+/// The two numbers of an entry's id.
+fn place(id: &str) -> Option<(u64, u64)> {
+    let (time, number) = id.split_once('-')?;
+    Some((time.parse().ok()?, number.parse().ok()?))
+}
+
+fn event(entry: &StreamId) -> Option<EventView> {
+    Some(EventView { cursor: entry.id.clone(), kind: entry.get("kind")?, data: entry.get("data")? })
+}
