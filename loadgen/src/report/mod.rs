@@ -1,0 +1,277 @@
+//! What a run came to. [`Report`] is all of it, ready for JSON; every other view is made of it alone: [`text`] for people, [`page`] for
+//! people who were not there, [`junit`] for CI. [`hgrm`] and [`logs`] write out what it is made of.
+
+pub mod chart;
+pub mod confidence;
+pub mod hgrm;
+pub mod junit;
+pub mod logs;
+pub mod page;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::SECOND,
+    health::{Environment, servers::Costs},
+    measure::{
+        Account, Cohort, Fault, Latency, Quantile, Tally,
+        tally::{Connections, Frames, Messages, Reorder, names},
+    },
+    verdict::{Verdict, slo::POINTS},
+};
+
+/// Raised when a field changes its meaning or goes away; new ones may come at any time.
+pub const SCHEMA: u32 = 2;
+
+/// A point of a distribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Point {
+    /// In milliseconds.
+    Milliseconds(f64),
+    /// `"never"`: it lies among those that never came.
+    Never(String),
+}
+
+impl From<Quantile> for Point {
+    fn from(quantile: Quantile) -> Self {
+        match quantile {
+            Quantile::Within(_) => Self::Milliseconds(quantile.milliseconds()),
+            Quantile::Never => Self::Never("never".into()),
+        }
+    }
+}
+
+impl Point {
+    /// In milliseconds; infinite if never.
+    pub fn milliseconds(&self) -> f64 {
+        if let Self::Milliseconds(ms) = self { *ms } else { f64::INFINITY }
+    }
+}
+
+/// A distribution of times.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Samples.
+    pub count: u64,
+    /// Those that should have been, and never came.
+    pub missing: u64,
+    /// By name; one for which there are fewer than ten samples above it is not there.
+    pub points: BTreeMap<String, Point>,
+}
+
+impl From<&Latency> for Figures {
+    fn from(latency: &Latency) -> Self {
+        let point = |(name, share): &(&str, f64)| {
+            let found = if *name == "max" { latency.max() } else { latency.quantile(*share) };
+            Some(((*name).to_owned(), found?.into()))
+        };
+        Self { count: latency.count(), missing: latency.missing, points: POINTS.iter().filter_map(point).collect() }
+    }
+}
+
+/// One second of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Second {
+    /// Terminals on the line.
+    pub online: i64,
+    /// Sessions lost, not by plan.
+    pub dropped: u64,
+    /// Messages due.
+    pub sent: u64,
+    /// Deliveries.
+    pub received: u64,
+    /// Deliveries of the messages due in it that never came.
+    pub lost: u64,
+    /// Their latency, in milliseconds, if there are any.
+    pub p50: Option<f64>,
+    /// Likewise.
+    pub p99: Option<f64>,
+    /// Likewise.
+    pub max: Option<f64>,
+}
+
+/// Something that was done to the servers meanwhile, and what it did to the latency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When, in seconds of the run.
+    pub at: f64,
+    /// What.
+    pub text: String,
+    /// The ten seconds before.
+    pub before: Figures,
+    /// From it until it was steady again, or the next mark.
+    pub during: Figures,
+    /// From then on, until the next mark.
+    pub after: Figures,
+    /// How long until five seconds began without a loss, with a p99 within one and a half times that of before.
+    pub steady_s: Option<f64>,
+}
+
+/// What the generator cost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    /// The share of all its cores.
+    pub cpu_share: f64,
+    /// Its cores.
+    pub cores: usize,
+    /// Microseconds of CPU for each frame that was read, all else that it did included.
+    pub cpu_us_per_frame: f64,
+    /// Frames that were read.
+    pub frames: u64,
+    /// Bytes of memory for each terminal, by what the process grew while they connected.
+    pub bytes_per_terminal: u64,
+    /// Memory at the end.
+    pub rss_bytes: u64,
+    /// How often it was taken off its CPU.
+    pub preempted: u64,
+}
+
+/// What this machine and this program reach against a server that does nothing, in the same run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Floor {
+    /// Response times.
+    pub live: Figures,
+    /// Microseconds of CPU for each frame, by terminals.
+    pub cpu_us_per_frame: f64,
+    /// And by a bare loop that only reads.
+    pub bare_us_per_frame: f64,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What it is called.
+    pub title: String,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// Its command line, without secrets.
+    pub command: String,
+    /// From which its schedule was made.
+    pub seed: u64,
+    /// The schedule's hash.
+    pub schedule: String,
+    /// How many deliveries the schedule alone intends, and the hash of their set.
+    pub intended: (u64, String),
+    /// How many terminals.
+    pub terminals: usize,
+    /// For how long it was measured, in seconds.
+    pub measured_s: f64,
+    /// When messages began, and when the last was due, in seconds of the run.
+    pub span_s: (f64, f64),
+    /// Whether senders waited for answers: no evidence for an SLO.
+    pub closed_loop: bool,
+    /// Whether the server was held to replay what was missed.
+    pub replay: bool,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// What became of what was owed, by cohort.
+    pub ledger: BTreeMap<Cohort, Account>,
+    /// What became of what was read.
+    pub frames: Frames,
+    /// What became of what was sent.
+    pub messages: Messages,
+    /// What became of who connected.
+    pub connections: Connections,
+    /// In which order it came.
+    pub reorder: Reorder,
+    /// How many faults of each kind.
+    pub faults: BTreeMap<String, u64>,
+    /// The first of each kind.
+    pub examples: Vec<Fault>,
+    /// Neither good nor bad.
+    pub other: BTreeMap<String, u64>,
+    /// Why sessions were lost, attempts failed and messages were refused.
+    pub reasons: BTreeMap<String, u64>,
+    /// Times by name, in milliseconds.
+    pub latencies: BTreeMap<String, Figures>,
+    /// The 95 % range of the live p99, in milliseconds, by resampling broadcasts: the deliveries of one are not independent.
+    pub live_p99_range: Option<(f64, f64)>,
+    /// Response times by `API > node`.
+    pub matrix: BTreeMap<String, Figures>,
+    /// The longest that any terminal heard nothing while it meant to be on the line, in milliseconds.
+    pub max_silence_ms: f64,
+    /// Second by second.
+    pub timeline: Vec<Second>,
+    /// What was done meanwhile.
+    pub marks: Vec<Mark>,
+    /// What the servers cost.
+    pub servers: Costs,
+    /// What the generator cost.
+    pub own: Own,
+    /// What it reaches against a server that does nothing.
+    pub floor: Option<Floor>,
+    /// Where it took place.
+    pub environment: Environment,
+    /// How many generators took part.
+    pub generators: usize,
+}
+
+/// Times as figures, with the one that only all generators together know: when the last receiver of each broadcast had it.
+pub fn figures(tally: &Tally) -> BTreeMap<String, Figures> {
+    let mut figures: BTreeMap<String, Figures> =
+        tally.latencies.iter().map(|(name, latency)| (name.clone(), latency.into())).collect();
+    // A server that never shows a result is not late with all of them.
+    figures.retain(|name, figures| figures.count > 0 || name == names::LIVE || name == names::REPLAY);
+    let last = last(tally);
+    if last.count() + last.missing > 0 {
+        figures.insert(names::LAST.into(), (&last).into());
+    }
+    figures
+}
+
+/// The tally with that one among the others, for the SLOs.
+pub fn with_last(tally: &Tally) -> Tally {
+    let mut tally = tally.clone();
+    *tally.latency(names::LAST) = last(&tally);
+    tally
+}
+
+/// When the last steady terminal had each broadcast.
+pub fn last(tally: &Tally) -> Latency {
+    let mut latency = Latency::default();
+    for (last, short) in tally.last.iter().zip(&tally.short) {
+        match (last, short) {
+            (0, 0) => {}
+            (last, 0) => latency.record(*last),
+            _ => latency.missing += 1,
+        }
+    }
+    latency
+}
+
+/// The seconds as rows.
+pub fn seconds(tally: &Tally) -> Vec<Second> {
+    let row = |second: &crate::measure::timeline::Second| {
+        let at = |share| (second.latency.count() > 0).then(|| second.latency.at(share).milliseconds());
+        let crate::measure::timeline::Second { online, dropped, sent, received, lost, .. } = *second;
+        Second { online, dropped, sent, received, lost, p50: at(0.5), p99: at(0.99), max: at(1.0) }
+    };
+    tally.timeline.seconds.iter().map(row).collect()
+}
+
+/// Cuts the time line at each mark.
+pub fn marks(tally: &Tally, marks: &[(u64, String)], end: u64) -> Vec<Mark> {
+    let timeline = &tally.timeline;
+    let second = |at: u64| (at / SECOND) as usize;
+    let cut = |(number, (at, text)): (usize, &(u64, String))| {
+        let from = second(*at);
+        let until = marks.get(number + 1).map_or(second(end), |(next, _)| second(*next)).max(from);
+        let steady = timeline.steady_after(from, until);
+        let calm = steady.unwrap_or(until);
+        Mark {
+            at: *at as f64 / 1e9,
+            text: text.clone(),
+            before: (&timeline.latency(from.saturating_sub(10)..from)).into(),
+            during: (&timeline.latency(from..calm)).into(),
+            after: (&timeline.latency(calm..until)).into(),
+            steady_s: steady.map(|steady| (steady as f64 - *at as f64 / 1e9).max(0.0)),
+        }
+    };
+    marks.iter().enumerate().map(cut).collect()
+}
