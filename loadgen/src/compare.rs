@@ -7,8 +7,10 @@ use anyhow::{Context, ensure};
 
 use crate::report::{Report, SCHEMA};
 
-/// What is compared: a name, its value in a report, and whether less is better.
-type Metric = (String, fn(&Report, &str) -> Option<f64>);
+/// A value in a report, by its name, if the report has it.
+type Value = fn(&Report, &str) -> Option<f64>;
+/// What is compared.
+type Metric = (String, Value);
 
 /// Reads both sides and prints the table.
 pub fn run(left: &[PathBuf], right: &[PathBuf]) -> anyhow::Result<()> {
@@ -54,7 +56,7 @@ fn metrics(left: &[Report], right: &[Report]) -> Vec<Metric> {
             metrics.push((format!("{name}.{point} ms"), time));
         }
     }
-    let sums: [(&str, fn(&Report, &str) -> Option<f64>); 5] = [
+    let sums: [(&str, Value); 5] = [
         ("lost", |report, _| Some(report.ledger.values().map(|account| account.lost() as f64).sum())),
         ("delivered twice", |report, _| Some(report.frames.dup_app as f64)),
         ("out of order", |report, _| Some(report.reorder.app as f64)),

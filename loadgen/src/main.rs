@@ -1,6 +1,6 @@
 //! The command line: which verb, with which settings. Everything else is in the library.
 
-use std::{env, ffi::OsString, io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{env, ffi::OsString, io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{
     Args, Parser, Subcommand,
@@ -82,6 +82,10 @@ struct NullServer {
     /// One mistake: drop:N, repeat:N, swap:N, corrupt:N or misdeliver:N, with N the delivery that it happens to
     #[arg(long, value_name = "WHAT:N")]
     fault: Option<Fault>,
+
+    /// Each message is delivered so much later than the one before, so that what is to be measured is known
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
+    drag: Duration,
 }
 
 fn main() -> ExitCode {
@@ -108,7 +112,9 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<Outcome> {
         Verb::Coordinate(it) => many::coordinate::run(it.agents, it.config, command).await,
         Verb::Hold(line) => hold::run(line).await.map(|()| Outcome::Pass),
         Verb::Compare(files) => compare::run(&files.left, &files.right).map(|()| Outcome::Pass),
-        Verb::NullServer(server) => null::server::serve(server.listen, server.fault).await.map(|()| Outcome::Pass),
+        Verb::NullServer(server) => {
+            null::server::serve(server.listen, server.fault, server.drag).await.map(|()| Outcome::Pass)
+        }
     }
 }
 

@@ -17,8 +17,12 @@ struct Server(Child, String);
 
 impl Server {
     fn start(fault: &[&str]) -> Self {
-        let mut child =
-            Command::new(LOADGEN).arg("null-server").args(fault).stdout(Stdio::piped()).spawn().expect("it can be started");
+        let mut child = Command::new(LOADGEN)
+            .arg("null-server")
+            .args(fault)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it can be started");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("ready on ").expect("it says where").to_owned();
@@ -56,7 +60,8 @@ fn finds(fault: &str, kind: &str, named: bool) {
     let (report, code) = run(kind, &["--fault", fault]);
     assert_eq!(report["faults"][kind], 1, "{}", report["faults"]);
     let example = report["examples"].as_array().unwrap().iter().find(|example| {
-        example["kind"].as_str().unwrap().replace('_', " ") == kind || kind == "delivered twice" && example["kind"] == "dup_app"
+        example["kind"].as_str().unwrap().replace('_', " ") == kind
+            || kind == "delivered twice" && example["kind"] == "dup_app"
     });
     let example = example.unwrap_or_else(|| panic!("{kind} is not named: {}", report["examples"]));
     assert!(example["terminal"].as_str().unwrap().starts_with("load-"));

@@ -49,6 +49,15 @@ pub enum Target {
     Raw,
 }
 
+/// Which messages terminals acknowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Acks {
+    /// All, as the shipped client does.
+    All,
+    /// Only those for them alone.
+    Commands,
+}
+
 /// How the first connects are spread over the ramp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Connects {
@@ -150,6 +159,10 @@ pub struct Config {
     /// The range of the first delay after a lost connection; it doubles up to 30 s
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub backoff: Duration,
+
+    /// What terminals acknowledge: all that comes, as the shipped client does, or only commands for them alone
+    #[arg(long, value_enum, default_value = "all")]
+    pub acks: Acks,
 
     /// The share of the terminals that reads, and never answers
     #[arg(long, value_name = "SHARE", default_value = "0")]

@@ -19,6 +19,7 @@ pub fn environment() -> Environment {
         ("cpu", model.map_or_else(String::new, |(_, model)| model.to_owned())),
         ("cores", cores().to_string()),
         ("load average", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
+        ("priority", nice()),
         ("open files", limit),
         ("host", read("/proc/sys/kernel/hostname")),
         ("git", output("git", &["rev-parse", "--short=12", "HEAD"])),
@@ -31,6 +32,13 @@ pub fn environment() -> Environment {
 /// The cores that this process may run on.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Above the servers' or not: below zero, the generator is woken before them when both could run.
+fn nice() -> String {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let nice = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(16)?.parse::<i32>().ok());
+    nice.map_or_else(String::new, |nice| format!("nice {nice}"))
 }
 
 /// The first line of what a program says; nothing if it is not there.

@@ -132,6 +132,8 @@ impl<'a> Judge<'a> {
         self.owed(tally, &case);
         self.odd(tally, &case);
         self.silence(tally, &case);
+        let came = self.plan.messages.iter().zip(&case.first).filter(|(_, at)| **at != Nanos::MAX);
+        recovery::caught_up(tally, lines, came.map(|(message, at)| (message.due, *at)));
     }
 
     /// Gives each frame its reason, except that the first of each message waits for [`Self::owed`].

@@ -31,6 +31,18 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos)
     lines.failures.iter().for_each(|failure| tally.reason("attempt failed", &failure.why));
 }
 
+/// When each terminal that had lost its connection had the last of the messages that it missed, since the loss. `came` tells of each
+/// message when it was due and when it came.
+pub fn caught_up(tally: &mut Tally, lines: &Lines, came: impl Iterator<Item = (Nanos, Nanos)> + Clone) {
+    for pair in lines.sessions.windows(2).filter(|pair| pair[0].lost.is_some()) {
+        let (lost, back) = (pair[0].ended, pair[1].ready);
+        let missed = came.clone().filter(|(due, at)| (lost..back).contains(due) && *at >= back);
+        if let Some(last) = missed.map(|(_, at)| at).max() {
+            tally.latency(names::CAUGHT_UP).record(last - lost);
+        }
+    }
+}
+
 fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos) {
     for (number, session) in lines.sessions.iter().enumerate() {
         tally.latency(names::ATTEMPT).record(session.ready.saturating_sub(session.dialled));

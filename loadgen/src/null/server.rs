@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use http_body_util::{BodyExt, Full};
@@ -81,10 +82,14 @@ struct Seats {
     fault: Option<Fault>,
     delivered: u64,
     ids: u64,
+    /// Each message is delivered so much later than the one before.
+    drag: Duration,
+    messages: u32,
 }
 
-/// Serves until the process ends, and says where: `ready on IP:PORT`.
-pub async fn serve(listen: SocketAddr, fault: Option<Fault>) -> anyhow::Result<()> {
+/// Serves until the process ends, and says where: `ready on IP:PORT`. Each message takes `drag` longer than the one before it, so that
+/// the latencies to be measured are known.
+pub async fn serve(listen: SocketAddr, fault: Option<Fault>, drag: Duration) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     rustix::process::setrlimit(rustix::process::Resource::Nofile, {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -92,7 +97,7 @@ pub async fn serve(listen: SocketAddr, fault: Option<Fault>) -> anyhow::Result<(
     })?;
     println!("ready on {}", listener.local_addr()?);
     let hall = Arc::new(Hall::default());
-    hall.seats().fault = fault;
+    (hall.seats().fault, hall.seats().drag) = (fault, drag);
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(connection(stream, hall.clone()));
@@ -156,6 +161,10 @@ async fn post(request: Request<Incoming>, hall: Arc<Hall>) -> hyper::Result<Resp
     }
     let command = request.uri().path() == "/v1/commands";
     let body = request.into_body().collect().await?.to_bytes();
+    let delay = hall.seats().delay();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     let status = match command {
         true => match serde_json::from_slice::<CommandRequest>(&body) {
             Ok(command) => hall.command(&command),
@@ -217,6 +226,12 @@ impl Hall {
 }
 
 impl Seats {
+    /// Of the next message.
+    fn delay(&mut self) -> Duration {
+        self.messages += 1;
+        self.drag * self.messages
+    }
+
     /// A text as a bare message, and as a command.
     fn frames(&mut self, text: &str) -> [Vec<u8>; 2] {
         let command = FromNode::Command(Command {

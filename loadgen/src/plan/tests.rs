@@ -38,7 +38,7 @@ fn a_period_and_a_wave_keep_time() {
     let waves = plan("--terminals 100 --churn together:30%:5s --for 20s", 7);
     let mut departures: Vec<_> = waves.lives.iter().flat_map(|l| &l.stays).map(|stay| stay.to).collect();
     departures.retain(|to| *to != waves.last);
-    assert!(departures.iter().all(|to| (to - waves.begin) % (5 * SECOND) == 0));
+    assert!(departures.iter().all(|to| (to - waves.begin).is_multiple_of(5 * SECOND)));
     assert!((60..120).contains(&departures.len()), "{}", departures.len());
 }
 

@@ -39,6 +39,8 @@ pub struct Ear {
     pub run: u32,
     /// Whether frames are `muster.v1`.
     pub v1: bool,
+    /// Whether a message to all is acknowledged.
+    pub acks_all: bool,
     /// How many messages there are in the plan.
     pub messages: usize,
     /// What is written to.
@@ -69,7 +71,7 @@ impl Ear {
                 if let Some(new) = frame.cursor {
                     replace(cursor, &new);
                 }
-                return answers(id, targeted);
+                return if targeted || self.acks_all { answers(id, targeted) } else { Vec::new() };
             }
             ("gap", _) => {
                 self.journal.terminal(self.number).gaps.push(at);

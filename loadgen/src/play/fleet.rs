@@ -18,7 +18,7 @@ use super::{
     socket::{Caller, Door},
 };
 use crate::{
-    config::{Config, Line, Target},
+    config::{Acks, Config, Line, Target},
     journal::Journal,
     plan::{Plan, Temper},
 };
@@ -66,6 +66,7 @@ pub async fn start(
             number,
             run: part.run,
             v1,
+            acks_all: config.acks == Acks::All,
             messages: plan.messages.len(),
             journal: journal.clone(),
             live: live.clone(),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     clock::{Nanos, SECOND, nanos},
-    config::{Config, Target},
+    config::{Acks, Config, Target},
     journal::{Fate, Journal, Sent},
     message::{self, Header, TARGETED},
     plan::Plan,
@@ -176,7 +176,8 @@ impl Operator {
         }
         let (target, confirm) = match self.plan.messages[message].to {
             Some(terminal) => (format!(r#"{{"terminal":"{}"}}"#, self.part.id(terminal as usize)), "result"),
-            None => (r#"{"all":true}"#.to_owned(), "ack"),
+            None if self.config.acks == Acks::All => (r#"{"all":true}"#.to_owned(), "ack"),
+            None => (r#"{"all":true}"#.to_owned(), "none"),
         };
         format!(r#"{{"target":{target},"name":"load","confirm":"{confirm}","payload":"{text}"}}"#)
     }

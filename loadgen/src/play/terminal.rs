@@ -51,7 +51,7 @@ pub struct Terminal {
 /// How a session went.
 enum Ending {
     /// The stay is over; the socket is still good.
-    Planned(Socket),
+    Planned(Box<Socket>),
     /// The connection is gone.
     Lost(End),
 }
@@ -71,7 +71,7 @@ impl Terminal {
             let Ok((end, stood)) = tokio::time::timeout_at(until, self.dial()).await else { return };
             let (end, stood) = match (end, stood) {
                 (Ok(socket), dialled) => match self.session(number, stay, socket, dialled).await {
-                    (Ending::Planned(socket), _) => return self.leave(stay.leave, socket).await,
+                    (Ending::Planned(socket), _) => return self.leave(stay.leave, *socket).await,
                     (Ending::Lost(end), stood) => (end, stood),
                 },
                 (Err(end), _) => (end, Duration::ZERO),
@@ -111,7 +111,7 @@ impl Terminal {
         let lost = end.as_ref().err();
         self.ear.journal.terminal(self.ear.number).ended(session, self.now(), lost);
         match end {
-            Ok(()) => (Ending::Planned(socket), began.elapsed()),
+            Ok(()) => (Ending::Planned(Box::new(socket)), began.elapsed()),
             Err(end) => {
                 self.live_counters().lost.fetch_add(1, Relaxed);
                 (Ending::Lost(end), began.elapsed())

@@ -135,8 +135,9 @@ impl Chart {
             _ if most == 0.0 => (1.0, 10.0),
             Scale::Linear => (0.0, nice(most)),
             Scale::Log => {
-                let low = 10_f64.powf(least.log10().floor());
-                (low, 10_f64.powf(most.log10().ceil()).max(low * 10.0))
+                let steps = decades();
+                let low = steps.iter().rev().find(|step| **step <= least).copied().unwrap_or(least);
+                (low, steps.into_iter().find(|step| *step >= most && *step > low * 3.0).unwrap_or(most))
             }
         }
     }
@@ -145,15 +146,28 @@ impl Chart {
         let (low, high) = self.range();
         match self.scale {
             Scale::Linear => (0..=4).map(|n| high * f64::from(n) / 4.0).collect(),
-            Scale::Log => (0..=12).map(|n| low * 10_f64.powi(n)).take_while(|value| *value <= high * 1.001).collect(),
+            Scale::Log => {
+                let within = decades().into_iter().filter(|step| (low * 0.999..=high * 1.001).contains(step));
+                // Over many decades only their beginnings, which the first digit tells.
+                within.filter(|step| high / low < 500.0 || step.log10().fract().abs() < 1e-9).collect()
+            }
         }
     }
+}
+
+/// 1, 2, 5, 10, 20, 50, ... from a thousandth to ten million.
+fn decades() -> Vec<f64> {
+    (-3..7).flat_map(|n| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(n))).collect()
 }
 
 /// The next round number.
 fn nice(value: f64) -> f64 {
     let magnitude = 10_f64.powf(value.log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 8.0, 10.0].iter().map(|step| step * magnitude).find(|step| *step >= value).unwrap_or(value)
+    [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0]
+        .iter()
+        .map(|step| step * magnitude)
+        .find(|step| *step >= value)
+        .unwrap_or(value)
 }
 
 fn short(value: f64) -> String {

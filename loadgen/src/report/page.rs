@@ -6,6 +6,7 @@ use minijinja::{Environment, Value, context, value::Serde};
 use super::{
     Report, Second,
     chart::{Chart, Line, Scale},
+    text::TIMES,
 };
 use crate::{
     measure::{Account, tally::names},
@@ -26,6 +27,8 @@ pub fn render(report: &Report) -> anyhow::Result<String> {
         sentence => report.verdict.sentence(),
         all => Value::from(Serde(all)),
         lost => all.lost(),
+        times => TIMES,
+        ledger => Value::from(Serde(report.ledger.iter().collect::<Vec<_>>())),
         points => POINTS.map(|(name, _)| name),
         latency => latency(report).svg(),
         online => online(report).svg(),

@@ -5,8 +5,8 @@ use std::fmt;
 use super::{Figures, Point, Report};
 use crate::measure::{Account, tally::names};
 
-/// The rows of times, with what each is.
-const TIMES: [(&str, &str); 13] = [
+/// The times in the order of their weight, with what each is.
+pub const TIMES: [(&str, &str); 14] = [
     (names::LIVE, "due to received: the headline"),
     (names::SERVICE, "sent to received"),
     (names::REPLAY, "due to received by replay"),
@@ -18,6 +18,7 @@ const TIMES: [(&str, &str); 13] = [
     (names::CONNECT, "planned to ready, retries included"),
     (names::ATTEMPT, "one attempt that succeeded"),
     (names::RECONNECT, "lost to ready again"),
+    (names::CAUGHT_UP, "lost to the last message that was missed"),
     (names::LAG, "due to sent: the generator's own"),
     (names::CANARY, "a thread of the generator woken too late"),
 ];

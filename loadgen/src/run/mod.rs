@@ -128,7 +128,7 @@ pub fn assemble(
     Report {
         schema: report::SCHEMA,
         title: config.title.clone(),
-        started_at: facts.started_at.to_string(),
+        started_at: facts.started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         command: facts.command,
         seed: plan.seed,
         schedule: format!("{:016x}", plan.hash()),

@@ -59,7 +59,7 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
     let over = clock.now();
     let canary = canary.stop();
     shown.stop().await;
-    let mut failed = operator.is_finished() && operator.join().is_ok_and(|done| complain(done));
+    let mut failed = operator.is_finished() && operator.join().is_ok_and(complain);
     failed |= shutdown(&mut fleet).await;
     let marks = std::mem::take(&mut *marks.lock().map_err(|_| anyhow!("the listener for marks failed"))?);
     let terminals = (0..plan.lives.len()).filter(|number| part.has(*number)).count();

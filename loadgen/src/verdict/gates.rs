@@ -52,7 +52,7 @@ pub struct Generator {
 
 /// All of them.
 pub fn gates(config: &Config, tally: &Tally, generator: Generator) -> Vec<Gate> {
-    let p99 = |name: &str| tally.latencies.get(name).map_or(0.0, |latency| p99(latency));
+    let p99 = |name: &str| tally.latencies.get(name).map_or(0.0, p99);
     let service = p99(names::SERVICE);
     let lag_limit = if service.is_finite() { LAG_MS.max(service / 10.0) } else { LAG_MS };
     let expected: u64 = tally.ledger.values().map(|account| account.expected).sum();
