@@ -31,12 +31,12 @@ fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Report>> {
 
 fn table(left: &[Report], right: &[Report]) -> String {
     let name = |side: &[Report]| format!("{} ({} runs)", side[0].title, side.len());
-    let mut table = format!("{:<26}{:>28}{:>28}{:>9}\n", "", name(left), name(right), "ratio");
+    let mut table = format!("{:<25} {:>32} {:>32}{:>9}\n", "", name(left), name(right), "ratio");
     for (metric, value) in metrics(left, right) {
         let values = |side: &[Report]| side.iter().filter_map(|report| value(report, &metric)).collect::<Vec<_>>();
         if let (Some(left), Some(right)) = (Range::of(values(left)), Range::of(values(right))) {
             table +=
-                &format!("{metric:<26}{left:>28}{right:>28}{:>9}  {}\n", ratio(&left, &right), left.against(&right));
+                &format!("{metric:<25} {left:>32} {right:>32}{:>9}  {}\n", ratio(&left, &right), left.against(&right));
         }
     }
     for report in left.iter().chain(right).filter(|report| report.verdict.outcome.code() == 12) {

@@ -9,11 +9,13 @@ use clap::{
 use muster_loadgen::{
     Config, compare,
     config::{Line, scenario},
+    health::environment::cores,
     hold, many,
     null::{self, Fault},
     run,
     verdict::Outcome,
 };
+use tokio::runtime::{self, Runtime};
 use tracing_subscriber::EnvFilter;
 
 /// Plays terminals that come and go, and measures latency and every loss
@@ -92,7 +94,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
-    match start(env::args_os().collect()) {
+    match runtime().block_on(start(env::args_os().collect())) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             eprintln!("muster-loadgen: {error:#}");
@@ -101,7 +103,16 @@ fn main() -> ExitCode {
     }
 }
 
-#[tokio::main]
+/// Half of the cores, for the servers need theirs where they share the machine: on all of them a crowd of terminals that read at once
+/// would stand in the way of the generator's own clockwork. TOKIO_WORKER_THREADS says otherwise.
+fn runtime() -> Runtime {
+    let mut builder = runtime::Builder::new_multi_thread();
+    if env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        builder.worker_threads((cores() / 2).max(1));
+    }
+    builder.enable_all().build().expect("threads can be started")
+}
+
 async fn start(args: Vec<OsString>) -> anyhow::Result<Outcome> {
     let args = scenario::expand(args)?;
     let command = spoken(&args);

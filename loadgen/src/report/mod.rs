@@ -114,10 +114,10 @@ pub struct Mark {
 /// What the generator cost.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Own {
-    /// The share of all its cores.
+    /// CPU time over the time of the threads that move terminals.
     pub cpu_share: f64,
-    /// Its cores.
-    pub cores: usize,
+    /// How many these are.
+    pub threads: usize,
     /// Microseconds of CPU for each frame that was read, all else that it did included.
     pub cpu_us_per_frame: f64,
     /// Frames that were read.

@@ -184,9 +184,9 @@ impl Report {
         let own = &self.own;
         writeln!(
             f,
-            "\ngenerator     {:.0} % of {} cores, {:.1} us of CPU per frame read, {:.1} KiB per terminal, {:.0} MiB",
+            "\ngenerator     {:.0} % of {} threads, {:.1} us of CPU per frame read, {:.1} KiB per terminal, {:.0} MiB",
             own.cpu_share * 100.0,
-            own.cores,
+            own.threads,
             own.cpu_us_per_frame,
             own.bytes_per_terminal as f64 / 1024.0,
             own.rss_bytes as f64 / (1 << 20) as f64

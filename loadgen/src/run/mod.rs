@@ -166,7 +166,7 @@ pub fn assemble(
     }
 }
 
-/// What several generators cost together; the share of the cores is that of the busiest.
+/// What several generators cost together; the share of their time is that of the busiest.
 fn sum(own: &[Own], frames: u64) -> Own {
     let cpu_us: f64 = own.iter().map(|own| own.cpu_us_per_frame * own.frames as f64).sum();
     let first = own.first().cloned().unwrap_or_default();

@@ -8,7 +8,7 @@ use super::marks;
 use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
-    health::{Canary, Servers, Usage, environment::cores, servers::Costs},
+    health::{Canary, Servers, Usage, servers::Costs},
     journal::Journal,
     measure::{Latency, Tally},
     plan::Plan,
@@ -34,6 +34,8 @@ pub struct Played {
     /// What they cost.
     pub costs: Costs,
     terminals: usize,
+    /// Those that move terminals.
+    threads: usize,
     looks: [Usage; 3],
     span: Nanos,
 }
@@ -63,6 +65,7 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
     failed |= shutdown(&mut fleet).await;
     let marks = std::mem::take(&mut *marks.lock().map_err(|_| anyhow!("the listener for marks failed"))?);
     let terminals = (0..plan.lives.len()).filter(|number| part.has(*number)).count();
+    let threads = tokio::runtime::Handle::current().metrics().num_workers();
     Ok(Played {
         journal,
         over,
@@ -71,7 +74,7 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
         canary,
         marks,
         costs,
-        terminals,
+        terminals, threads,
         looks: [before, begun, ended],
         span,
     })
@@ -107,11 +110,11 @@ impl Played {
     /// What this process cost.
     pub fn own(&self, tally: &Tally) -> Own {
         let [before, begun, ended] = self.looks;
-        let (cpu_s, cores) = (ended.cpu_s - begun.cpu_s, cores());
+        let (cpu_s, threads) = (ended.cpu_s - begun.cpu_s, self.threads);
         let frames = tally.frames.read;
         Own {
-            cpu_share: cpu_s / (self.span as f64 / 1e9) / cores as f64,
-            cores,
+            cpu_share: cpu_s / (self.span as f64 / 1e9) / threads as f64,
+            threads,
             cpu_us_per_frame: cpu_s * 1e6 / frames.max(1) as f64,
             frames,
             bytes_per_terminal: begun.rss_bytes.saturating_sub(before.rss_bytes) / self.terminals.max(1) as u64,

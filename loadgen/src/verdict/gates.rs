@@ -13,7 +13,7 @@ use crate::{
 const CANARY_MS: f64 = 2.0;
 /// The generator's own delay, unless the server's own time is so much longer that a tenth of it is more.
 const LAG_MS: f64 = 1.0;
-/// The share of its cores that a generator may use.
+/// The share of its threads' time that a generator may use.
 const CPU: f64 = 0.85;
 /// The share of what was due that must have been sent in time.
 const ACHIEVED: f64 = 0.99;
@@ -40,7 +40,7 @@ impl fmt::Display for Gate {
 /// What the gates look at besides the tally.
 #[derive(Debug, Clone, Copy)]
 pub struct Generator {
-    /// The share of all its cores that it used.
+    /// The share of its threads' time that it used.
     pub cpu: f64,
     /// Whether it was interrupted.
     pub cut_short: bool,
