@@ -74,7 +74,8 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
         canary,
         marks,
         costs,
-        terminals, threads,
+        terminals,
+        threads,
         looks: [before, begun, ended],
         span,
     })
