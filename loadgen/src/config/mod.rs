@@ -1,16 +1,20 @@
 //! Every setting of a run: flag, default, and why. `--help` is the reference; a scenario file holds the same names ([`scenario`]).
 
+mod choice;
 pub mod scenario;
 mod share;
 
-use std::{net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use anyhow::{bail, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use hyper::Uri;
 use muster_protocol::token::Secret;
 
-pub use self::share::{Share, Slow};
+pub use self::{
+    choice::{Acks, Connects, Replay, Target, Watched},
+    share::{Share, Slow},
+};
 use crate::{
     plan::{Arrivals, Churn, Leaves},
     verdict::Slos,
@@ -38,51 +42,6 @@ pub struct Line {
     /// Plain terminals, which confirm nothing
     #[arg(long)]
     pub plain: bool,
-}
-
-/// What kind of server is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Target {
-    /// Muster: `muster.v1` frames and its API.
-    Muster,
-    /// Any server that sends to all what it receives, or what is posted to --post.
-    Raw,
-}
-
-/// Which messages terminals acknowledge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Acks {
-    /// All, as the shipped client does.
-    All,
-    /// Only those for them alone.
-    Commands,
-}
-
-/// How the first connects are spread over the ramp.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Connects {
-    /// Evenly.
-    Constant,
-    /// Ever faster.
-    Ramp,
-    /// In four waves.
-    Step,
-    /// At random.
-    Poisson,
-    /// All at its beginning.
-    Once,
-}
-
-/// Whether the server promises to send what a terminal missed while it was away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Replay {
-    /// It does if any welcome said so.
-    Auto,
-    /// It does, whatever it says.
-    On,
-    /// It does not.
-    Off,
 }
 
 /// What to run.
@@ -251,24 +210,6 @@ pub struct Config {
     /// A line a second also on a terminal
     #[arg(long)]
     pub no_tui: bool,
-}
-
-/// A process to watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Watched {
-    /// Under which name it is reported.
-    pub name: String,
-    /// Which it is.
-    pub pid: u32,
-}
-
-impl FromStr for Watched {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let pair = text.split_once('=').and_then(|(name, pid)| Some((name.to_owned(), pid.parse().ok()?)));
-        pair.map(|(name, pid)| Self { name, pid }).ok_or_else(|| "a process is NAME=PID, such as node1=4711".into())
-    }
 }
 
 impl Config {

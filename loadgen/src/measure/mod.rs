@@ -3,17 +3,22 @@
 //! or printed.
 
 pub mod cohort;
+mod fault;
 mod judge;
 pub mod latency;
+pub mod names;
 mod order;
 mod recovery;
+pub mod sums;
 pub mod tally;
 pub mod timeline;
 
 pub use self::{
     cohort::Cohort,
+    fault::{Fault, FaultKind},
     judge::{Judge, promises_replay},
     latency::{Latency, Quantile},
-    tally::{Account, Fault, FaultKind, Tally},
+    sums::Account,
+    tally::Tally,
     timeline::Timeline,
 };

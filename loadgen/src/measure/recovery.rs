@@ -1,6 +1,6 @@
 //! How terminals came back from connections that they lost, not by plan.
 
-use super::tally::{Connections, Tally, names};
+use super::{Tally, names, sums::Connections};
 use crate::{
     clock::{Nanos, SECOND},
     journal::Lines,

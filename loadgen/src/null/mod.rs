@@ -3,6 +3,8 @@
 
 mod bare;
 mod door;
+mod fault;
+mod hall;
 pub mod server;
 
 use std::{process::Stdio, sync::Arc, time::Duration};
@@ -13,11 +15,11 @@ use tokio::{
     process::{Child, Command},
 };
 
-pub use self::server::Fault;
+pub use self::fault::Fault;
 use crate::{
     clock::Clock,
     config::{Config, Target},
-    measure::tally::names,
+    measure::names,
     plan::{Arrivals, Churn, Plan},
     play::fleet::Part,
     report::Floor,

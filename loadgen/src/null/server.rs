@@ -2,12 +2,7 @@
 //! `/v1/commands` goes to whom it is for. It is the floor under every figure. Told to, it makes one mistake on purpose, and the instrument
 //! must find that one among all deliveries.
 
-use std::{
-    net::SocketAddr,
-    str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -18,74 +13,16 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use muster_protocol::{
-    Selector,
     api::CommandRequest,
-    frame::{Command, FromNode, Welcome},
+    frame::{FromNode, Welcome},
 };
-use tokio::net::{TcpListener, TcpStream, tcp::OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 
-use super::door::{self, Guest, Said};
-
-/// One mistake, made with one delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    what: Mistake,
-    /// Which delivery, from 1.
-    at: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mistake {
-    Drop,
-    Repeat,
-    Swap,
-    Corrupt,
-    /// The next command to one terminal goes to another one.
-    Misdeliver,
-}
-
-impl FromStr for Fault {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || "a fault is drop:N, repeat:N, swap:N, corrupt:N or misdeliver:N".to_owned();
-        let (what, at) = text.split_once(':').ok_or_else(bad)?;
-        let what = match what {
-            "drop" => Mistake::Drop,
-            "repeat" => Mistake::Repeat,
-            "swap" => Mistake::Swap,
-            "corrupt" => Mistake::Corrupt,
-            "misdeliver" => Mistake::Misdeliver,
-            _ => return Err(bad()),
-        };
-        Ok(Self { what, at: at.parse().map_err(|_| bad())? })
-    }
-}
-
-/// One terminal.
-struct Seat {
-    guest: Guest,
-    writer: OwnedWriteHalf,
-    /// A frame that is swapped with the next.
-    held: Option<Vec<u8>>,
-}
-
-/// All of them.
-#[derive(Default)]
-struct Hall {
-    seats: Mutex<Seats>,
-}
-
-#[derive(Default)]
-struct Seats {
-    seats: Vec<Seat>,
-    fault: Option<Fault>,
-    delivered: u64,
-    ids: u64,
-    /// Each message is delivered so much later than the one before.
-    drag: Duration,
-    messages: u32,
-}
+use super::{
+    Fault,
+    door::{self, Guest, Said},
+    hall::{Hall, Seat},
+};
 
 /// Serves until the process ends, and says where: `ready on IP:PORT`. Each message takes `drag` longer than the one before it, so that
 /// the latencies to be measured are known.
@@ -177,100 +114,4 @@ async fn post(request: Request<Incoming>, hall: Arc<Hall>) -> hyper::Result<Resp
     };
     let answer = format!(r#"{{"id":"{}","counts":{{}}}}"#, hall.seats().next_id());
     Ok(Response::builder().status(status).body(Full::from(answer)).expect("a status and a body"))
-}
-
-impl Hall {
-    fn seats(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn command(&self, command: &CommandRequest) -> StatusCode {
-        let text: String = serde_json::from_str(command.payload.as_json()).unwrap_or_default();
-        match &command.target {
-            Selector::All => self.deliver(None, &text),
-            Selector::Terminal(id) => self.deliver(Some(id.as_str()), &text),
-            _ => return StatusCode::BAD_REQUEST,
-        }
-        StatusCode::ACCEPTED
-    }
-
-    fn deliver(&self, to: Option<&str>, text: &str) {
-        let mut hall = self.seats();
-        let (frames, again) = (hall.frames(text), hall.frames(text));
-        let Seats { seats, fault, delivered, .. } = &mut *hall;
-        let count = seats.len();
-        for at in 0..count {
-            if to.is_some_and(|to| to != seats[at].guest.id) {
-                continue;
-            }
-            *delivered += 1;
-            let due = fault.filter(|fault| *delivered >= fault.at).map(|fault| fault.what);
-            let mistake = due.filter(|what| *what != Mistake::Misdeliver || to.is_some() && count > 1);
-            if mistake.is_some() {
-                *fault = None;
-            }
-            let other = (at + 1) % count;
-            match mistake {
-                Some(Mistake::Drop) => {}
-                Some(Mistake::Repeat) => {
-                    seats[at].write(&frames);
-                    seats[at].write(&again);
-                }
-                Some(Mistake::Swap) => seats[at].hold(&frames),
-                Some(Mistake::Corrupt) => seats[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
-                Some(Mistake::Misdeliver) => seats[other].write(&frames),
-                None => seats[at].write(&frames),
-            }
-        }
-    }
-}
-
-impl Seats {
-    /// Of the next message.
-    fn delay(&mut self) -> Duration {
-        self.messages += 1;
-        self.drag * self.messages
-    }
-
-    /// A text as a bare message, and as a command.
-    fn frames(&mut self, text: &str) -> [Vec<u8>; 2] {
-        let command = FromNode::Command(Command {
-            id: self.next_id().parse().expect("a uuid"),
-            name: "load".into(),
-            payload: serde_json::from_value(text.into()).expect("a string is JSON"),
-            expires_at: jiff::Timestamp::now(),
-            cursor: None,
-            stagger_ms: None,
-        });
-        [door::encode(1, text.as_bytes()), door::encode(1, command.to_string().as_bytes())]
-    }
-
-    fn next_id(&mut self) -> String {
-        self.ids += 1;
-        format!("00000000-0000-7000-8000-{:012x}", self.ids)
-    }
-}
-
-impl Seat {
-    /// One write, with nothing behind it: who does not read in time misses it, and the instrument says so.
-    fn write(&mut self, frames: &[Vec<u8>; 2]) {
-        let _ = self.writer.try_write(&frames[usize::from(self.guest.v1)]);
-        if let Some(held) = self.held.take() {
-            let _ = self.writer.try_write(&held);
-        }
-    }
-
-    fn hold(&mut self, frames: &[Vec<u8>; 2]) {
-        self.held = Some(frames[usize::from(self.guest.v1)].clone());
-    }
-}
-
-/// One letter of the message's padding, where it hurts nothing but the checksum.
-fn corrupt(frame: &[u8]) -> Vec<u8> {
-    let mut frame = frame.to_vec();
-    let mark = frame.windows(2).position(|pair| pair == b"M1").unwrap_or(0);
-    if let Some(letter) = frame.get_mut(mark + 84) {
-        *letter = if *letter == b'z' { b'a' } else { b'z' };
-    }
-    frame
 }

@@ -6,6 +6,7 @@ mod ear;
 pub mod fleet;
 mod follow;
 mod live;
+mod muzzle;
 pub mod operator;
 mod pacer;
 pub mod socket;

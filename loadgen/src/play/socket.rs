@@ -3,9 +3,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -17,8 +15,7 @@ use muster_protocol::{
     frame::{FromNode, FromTerminal, Hello, V1, Welcome},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpSocket, TcpStream},
+    net::TcpSocket,
     time::{Instant, timeout},
 };
 use tokio_tungstenite::{
@@ -29,6 +26,8 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
+
+use super::muzzle::Muzzled;
 
 /// How long an attempt may take from the first packet to the welcome, as the shipped client has it.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -195,31 +194,4 @@ fn retry_after<B>(response: &tokio_tungstenite::tungstenite::http::Response<B>) 
 fn closed(frame: Option<CloseFrame>) -> End {
     let (code, reason) = frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
     End::Closed { code, hint: RetryHint::in_reason(&reason), reason }
-}
-
-/// A stream whose writes can be swallowed.
-#[derive(Debug)]
-struct Muzzled {
-    stream: TcpStream,
-    mute: bool,
-}
-
-impl AsyncRead for Muzzled {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Muzzled {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.mute { Poll::Ready(Ok(bytes.len())) } else { Pin::new(&mut self.stream).poll_write(cx, bytes) }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

@@ -9,7 +9,7 @@ use super::{
     text::TIMES,
 };
 use crate::{
-    measure::{Account, tally::names},
+    measure::{Account, names},
     verdict::slo::POINTS,
 };
 

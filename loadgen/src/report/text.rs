@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Figures, Point, Report};
-use crate::measure::{Account, tally::names};
+use crate::measure::{Account, names};
 
 /// The times in the order of their weight, with what each is.
 pub const TIMES: [(&str, &str); 14] = [

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::Config,
-    measure::{FaultKind, Latency, Tally, tally::names},
+    measure::{FaultKind, Latency, Tally, names},
 };
 
 /// A canary that is woken later than this, one time in a hundred, tells of a machine without a CPU to spare.

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{Account, FaultKind, Tally, tally::names};
+use crate::measure::{Account, FaultKind, Tally, names};
 
 /// The times that can be asked for.
 const LATENCIES: [&str; 14] = [
