@@ -23,7 +23,7 @@ use crate::{
 /// Which terminals, and how they connect.
 #[derive(Debug, Clone, Args)]
 pub struct Line {
-    /// Where terminals connect; several are tried in turn
+    /// Where terminals connect; several are shared out, and tried in turn
     #[arg(long, value_name = "WS_URL", required = true, value_delimiter = ',')]
     pub url: Vec<String>,
 

@@ -1,4 +1,4 @@
-//! Judges what was written down, when all is over. [`judge`] walks each terminal's lines once, asks the [`cohort`] of each message, and
+//! Judges what was written down, when all is over. `judge` walks each terminal's lines once, asks the [`cohort`] of each message, and
 //! adds to a [`tally`]: sums and histograms, which merge with those of other generators without loss. Nothing here is timed, paced
 //! or printed.
 

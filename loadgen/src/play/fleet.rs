@@ -89,7 +89,8 @@ pub async fn start(
             life,
             ear,
             cursor: None,
-            turn: 0,
+            // Not all at the first one.
+            turn: number,
             black_hole: None,
             replaced: JoinSet::new(),
         };

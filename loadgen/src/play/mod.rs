@@ -1,5 +1,5 @@
-//! Carries out the plan, and writes down what it sees: [`fleet`] moves the terminals, each a [`terminal`] with a [`socket`] and an
-//! [`ear`]; the [`operator`] sends what is due when the [`pacer`] says so, over an [`api`]. Nothing here judges.
+//! Carries out the plan, and writes down what it sees: [`fleet`] moves the terminals, each a `terminal` with a [`socket`] and an
+//! `ear`; the [`operator`] sends what is due when the `pacer` says so, over an [`api`]. Nothing here judges.
 
 pub mod api;
 mod ear;

@@ -40,7 +40,7 @@ pub struct Terminal {
     pub rate: Option<f64>,
     /// Where the last session stood.
     pub cursor: Option<String>,
-    /// Which door is next.
+    /// Which door is next, of those there are.
     pub turn: usize,
     /// The connection that was left open without a word.
     pub black_hole: Option<Socket>,

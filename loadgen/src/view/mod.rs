@@ -1,4 +1,4 @@
-//! How it goes, while it goes: on a terminal a picture ([`screen`]), elsewhere a line a second ([`lines`]).
+//! How it goes, while it goes: on a terminal a picture (`screen`), elsewhere a line a second (`lines`).
 
 mod lines;
 mod screen;
