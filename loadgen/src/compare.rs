@@ -57,7 +57,7 @@ fn metrics(left: &[Report], right: &[Report]) -> Vec<Metric> {
         }
     }
     let sums: [(&str, Value); 5] = [
-        ("lost", |report, _| Some(report.ledger.values().map(|account| account.lost() as f64).sum())),
+        ("lost", |report, _| Some(report.behaved().lost() as f64)),
         ("delivered twice", |report, _| Some(report.frames.dup_app as f64)),
         ("out of order", |report, _| Some(report.reorder.app as f64)),
         ("sessions lost", |report, _| Some(report.connections.lost as f64)),

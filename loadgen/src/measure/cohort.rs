@@ -25,6 +25,13 @@ pub enum Cohort {
     Slow,
 }
 
+impl Cohort {
+    /// Whether it is of terminals that behave: what those miss that are mute or slow by plan is their own doing.
+    pub fn behaves(self) -> bool {
+        !matches!(self, Self::Mute | Self::Slow)
+    }
+}
+
 /// What a run says about all terminals.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {

@@ -83,7 +83,7 @@ impl Tally {
     /// The account of all who behave: whoever is mute or slow by plan has one of its own.
     pub fn behaved(&self) -> Account {
         let mut sum = Account::default();
-        let behaved = self.ledger.iter().filter(|(cohort, _)| !matches!(cohort, Cohort::Mute | Cohort::Slow));
+        let behaved = self.ledger.iter().filter(|(cohort, _)| cohort.behaves());
         behaved.for_each(|(_, account)| sum.add(account));
         sum
     }

@@ -132,6 +132,15 @@ pub struct Report {
     pub generators: usize,
 }
 
+impl Report {
+    /// The account of all terminals that behave.
+    pub fn behaved(&self) -> Account {
+        let mut sum = Account::default();
+        self.ledger.iter().filter(|(cohort, _)| cohort.behaves()).for_each(|(_, account)| sum.add(account));
+        sum
+    }
+}
+
 /// Times as figures, with the one that only all generators together know: when the last receiver of each broadcast had it.
 pub fn figures(tally: &Tally) -> BTreeMap<String, Figures> {
     let mut figures: BTreeMap<String, Figures> =

@@ -26,7 +26,7 @@ pub fn render(report: &Report) -> anyhow::Result<String> {
         outcome => report.verdict.outcome.word(),
         sentence => report.verdict.sentence(),
         all => Value::from(Serde(all)),
-        lost => all.lost(),
+        lost => report.behaved().lost(),
         times => TIMES,
         ledger => Value::from(Serde(report.ledger.iter().collect::<Vec<_>>())),
         points => POINTS.map(|(name, _)| name),

@@ -88,7 +88,11 @@ impl Report {
         let closed =
             if sum.closes() && frames.closes() { "both equations close" } else { "AN EQUATION DOES NOT CLOSE" };
         let replay = if self.replay { "held to replay" } else { "no replay promised: who is away is owed nothing" };
-        writeln!(f, "  {closed}; {replay}")
+        writeln!(f, "  {closed}; {replay}")?;
+        if self.ledger.keys().any(|cohort| !cohort.behaves()) {
+            writeln!(f, "  who is mute or slow is so by plan: what those did not read is in no SLO and no fault")?;
+        }
+        Ok(())
     }
 
     fn faults_list(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
