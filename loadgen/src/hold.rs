@@ -1,25 +1,32 @@
 //! Terminals that hold the line and print what they get, one line each: `TERMINAL PAYLOAD`. For trying things out, and for scripts
-//! that look for every single message.
+//! that look for every single message. Here the shipped client plays.
 
 use std::io::{self, Write};
 
-use muster_client::{Incoming, Listener, Terminal};
-use muster_protocol::TerminalId;
+use muster_client::{Config as Client, Incoming, Listener, Terminal};
+use muster_protocol::{TerminalId, api::Protocol};
 
-use crate::{config::Line, fleet::client};
+use crate::{config::Line, play::fleet::token, preflight};
 
 /// Holds `hold-0`, `hold-1`, ... until interrupted.
-#[tokio::main]
 pub async fn run(line: Line) -> anyhow::Result<()> {
-    line.validate()?;
-    let seed = rand::random();
+    preflight::check(&line)?;
     let mut terminals = Vec::new();
     for number in 0..line.terminals {
         let id: TerminalId = format!("hold-{number}").parse()?;
-        terminals.push(Terminal::start(client(&line, id.clone(), seed, number)?, Printer(id))?);
+        terminals.push(Terminal::start(client(&line, id.clone(), number)?, Printer(id))?);
     }
     tokio::signal::ctrl_c().await?;
     Ok(())
+}
+
+fn client(line: &Line, id: TerminalId, number: usize) -> anyhow::Result<Client> {
+    let mut client = Client::new(line.url.iter().cloned(), id.clone());
+    client.token = token(line, &id)?.map(|token| token.parse()).transpose()?;
+    client.protocol = if line.plain { Protocol::Plain } else { Protocol::V1 };
+    client.sdk = "muster-loadgen".into();
+    client.source = line.source.get(number % line.source.len().max(1)).copied();
+    Ok(client)
 }
 
 struct Printer(TerminalId);

@@ -1,0 +1,124 @@
+//! Sets two sets of runs side by side, and says which differences are beyond the noise of their repeats: two ranges that overlap are no
+//! difference, however far apart their middles are.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::report::{Report, SCHEMA};
+
+/// A value in a report, by its name, if the report has it.
+type Value = fn(&Report, &str) -> Option<f64>;
+/// What is compared.
+type Metric = (String, Value);
+
+/// Reads both sides and prints the table.
+pub fn run(left: &[PathBuf], right: &[PathBuf]) -> anyhow::Result<()> {
+    let (left, right) = (read(left)?, read(right)?);
+    print!("{}", table(&left, &right));
+    Ok(())
+}
+
+fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Report>> {
+    let one = |file: &PathBuf| {
+        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let report: Report = serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))?;
+        ensure!(report.schema == SCHEMA, "{} has schema {}, not {SCHEMA}", file.display(), report.schema);
+        Ok(report)
+    };
+    files.iter().map(one).collect()
+}
+
+fn table(left: &[Report], right: &[Report]) -> String {
+    let name = |side: &[Report]| format!("{} ({} runs)", side[0].title, side.len());
+    let mut table = format!("{:<25} {:>32} {:>32}{:>9}\n", "", name(left), name(right), "ratio");
+    for (metric, value) in metrics(left, right) {
+        let values = |side: &[Report]| side.iter().filter_map(|report| value(report, &metric)).collect::<Vec<_>>();
+        if let (Some(left), Some(right)) = (Range::of(values(left)), Range::of(values(right))) {
+            table +=
+                &format!("{metric:<25} {left:>32} {right:>32}{:>9}  {}\n", ratio(&left, &right), left.against(&right));
+        }
+    }
+    for report in left.iter().chain(right).filter(|report| report.verdict.outcome.code() == 12) {
+        table += &format!("{}, seed {}: the run is invalid, and its numbers mean nothing\n", report.title, report.seed);
+    }
+    table
+}
+
+/// Every time that either side has, and the sums that matter.
+fn metrics(left: &[Report], right: &[Report]) -> Vec<Metric> {
+    let mut metrics: Vec<Metric> = Vec::new();
+    let mut names: Vec<&String> = left.iter().chain(right).flat_map(|report| report.latencies.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        for point in ["p50", "p99", "max"] {
+            metrics.push((format!("{name}.{point} ms"), time));
+        }
+    }
+    let sums: [(&str, Value); 5] = [
+        ("lost", |report, _| Some(report.behaved().lost() as f64)),
+        ("delivered twice", |report, _| Some(report.frames.dup_app as f64)),
+        ("out of order", |report, _| Some(report.reorder.app as f64)),
+        ("sessions lost", |report, _| Some(report.connections.lost as f64)),
+        ("servers' us per delivery", |report, _| {
+            let cpu: f64 = report.servers.processes.values().map(|cost| cost.cpu_s).sum();
+            (cpu > 0.0).then(|| cpu * 1e6 / report.frames.read.max(1) as f64)
+        }),
+    ];
+    metrics.extend(sums.map(|(name, value)| (name.to_owned(), value)));
+    metrics
+}
+
+fn time(report: &Report, metric: &str) -> Option<f64> {
+    let (name, point) = metric.trim_end_matches(" ms").split_once('.')?;
+    Some(report.latencies.get(name)?.points.get(point)?.milliseconds())
+}
+
+/// The values of the repeats: the least, the middle, the greatest.
+struct Range {
+    least: f64,
+    median: f64,
+    most: f64,
+    count: usize,
+}
+
+impl Range {
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let (least, most) = (*values.first()?, *values.last()?);
+        Some(Self { least, median: values[values.len() / 2], most, count: values.len() })
+    }
+
+    fn against(&self, other: &Self) -> &'static str {
+        match self.least <= other.most && other.least <= self.most {
+            _ if self.count < 3 || other.count < 3 => "too few repeats to tell noise: give 3 or more of each",
+            true => "within the noise",
+            false if self.median < other.median => "beyond the noise: more",
+            false => "beyond the noise: less",
+        }
+    }
+}
+
+impl std::fmt::Display for Range {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{:.2} [{:.2} .. {:.2}]", self.median, self.least, self.most))
+    }
+}
+
+fn ratio(left: &Range, right: &Range) -> String {
+    if left.median == 0.0 { "-".into() } else { format!("x {:.2}", right.median / left.median) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_overlap_are_no_difference() {
+        let range = |values: &[f64]| Range::of(values.to_vec()).unwrap();
+        assert_eq!(range(&[1.0, 2.0, 3.0]).against(&range(&[3.0, 4.0, 5.0])), "within the noise");
+        assert_eq!(range(&[1.0, 2.0, 2.5]).against(&range(&[3.0, 4.0, 5.0])), "beyond the noise: more");
+        assert!(range(&[1.0]).against(&range(&[9.0])).starts_with("too few"));
+    }
+}

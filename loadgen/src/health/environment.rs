@@ -1,0 +1,50 @@
+//! Where a run took place: without it a number can't be held against another.
+
+use std::{collections::BTreeMap, fs, process::Command};
+
+use rustix::process::{Resource, getrlimit};
+
+/// Facts by name, in order.
+pub type Environment = BTreeMap<String, String>;
+
+/// Of this machine, now.
+pub fn environment() -> Environment {
+    let read = |file: &str| fs::read_to_string(file).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).and_then(|line| line.split_once(": "));
+    let limit = getrlimit(Resource::Nofile).current.map_or("unlimited".into(), |limit| limit.to_string());
+    let facts = [
+        ("loadgen", env!("CARGO_PKG_VERSION").to_owned()),
+        ("kernel", read("/proc/sys/kernel/osrelease")),
+        ("cpu", model.map_or_else(String::new, |(_, model)| model.to_owned())),
+        ("cores", cores().to_string()),
+        ("load average", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
+        ("priority", nice()),
+        ("open files", limit),
+        ("host", read("/proc/sys/kernel/hostname")),
+        ("git", output("git", &["rev-parse", "--short=12", "HEAD"])),
+        ("nginx", output("nginx", &["-v"])),
+        ("redis", output("redis-server", &["--version"])),
+    ];
+    facts.into_iter().filter(|(_, fact)| !fact.is_empty()).map(|(name, fact)| (name.to_owned(), fact)).collect()
+}
+
+/// The cores that this process may run on.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Above the servers' or not: below zero, the generator is woken before them when both could run.
+fn nice() -> String {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let nice = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(16)?.parse::<i32>().ok());
+    nice.map_or_else(String::new, |nice| format!("nice {nice}"))
+}
+
+/// The first line of what a program says; nothing if it is not there.
+fn output(program: &str, args: &[&str]) -> String {
+    let Ok(output) = Command::new(program).args(args).output() else { return String::new() };
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    let line = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned();
+    if output.status.success() { line } else { String::new() }
+}

@@ -1,0 +1,159 @@
+//! What was seen, written down as it happens and judged later: here nothing is counted, compared or thrown away. Each terminal has
+//! lines of its own, which only its own task writes, so that nobody waits for anybody.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use muster_client::End;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Clock, Nanos};
+
+/// A message that a terminal got: 16 bytes, since there are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrival {
+    /// Its place in the plan.
+    pub message: u32,
+    /// Tells copies apart: the same for the same command id, so that a client that remembers ids would know it.
+    pub copy: u32,
+    /// When its frame was read.
+    pub at: Nanos,
+}
+
+/// One connection that came to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// Which of the terminal's stays.
+    pub stay: usize,
+    /// When this attempt began.
+    pub dialled: Nanos,
+    /// When the welcome was read.
+    pub ready: Nanos,
+    /// When it ended; `Nanos::MAX` while it has not.
+    pub ended: Nanos,
+    /// The node that held it; empty if it did not say.
+    pub node: String,
+    /// Whether the node promised to send what was missed.
+    pub resumed: bool,
+    /// How it ended, if not by plan.
+    pub lost: Option<String>,
+}
+
+/// An attempt that led to no session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// When it began.
+    pub dialled: Nanos,
+    /// When it was over.
+    pub at: Nanos,
+    /// Why.
+    pub why: String,
+}
+
+/// What should not come at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Odd {
+    /// A message that was changed on its way.
+    Corrupt,
+    /// Something that no load generator sent.
+    Phantom,
+    /// A message of another run of a load generator: not ours to judge.
+    OtherRun,
+    /// The node complained about a frame.
+    Complaint,
+}
+
+/// One terminal's lines.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    /// In the order they began.
+    pub sessions: Vec<Session>,
+    /// Attempts that failed.
+    pub failures: Vec<Failure>,
+    /// In the order they were read.
+    pub arrivals: Vec<Arrival>,
+    /// When the node said that messages are missing.
+    pub gaps: Vec<Nanos>,
+    /// What should not have come, and when.
+    pub odd: Vec<(Odd, Nanos)>,
+    /// Messages read from a session after another of the same terminal was ready, and after the grace that a takeover has.
+    pub from_replaced: u64,
+}
+
+/// What the server made of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It took it.
+    Accepted,
+    /// It did not, and said so; or it was not reached.
+    Refused(String),
+    /// It may have: the answer is missing.
+    Unknown(String),
+}
+
+/// A message that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Just before the write.
+    pub at: Nanos,
+    /// When the answer was there.
+    pub answered: Nanos,
+    /// What it said.
+    pub fate: Fate,
+    /// Which of the APIs took it.
+    pub via: usize,
+    /// For a message to one terminal: when the server first showed that the terminal has it.
+    pub acked: Option<Nanos>,
+    /// And when it showed its result.
+    pub done: Option<Nanos>,
+}
+
+/// All lines of a run.
+#[derive(Debug)]
+pub struct Journal {
+    /// The run's time.
+    pub clock: Clock,
+    terminals: Vec<Mutex<Lines>>,
+    sent: Vec<Mutex<Option<Sent>>>,
+}
+
+impl Journal {
+    /// Empty.
+    pub fn new(clock: Clock, terminals: usize, messages: usize) -> Self {
+        Self {
+            clock,
+            terminals: (0..terminals).map(|_| Mutex::default()).collect(),
+            sent: (0..messages).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    /// One terminal's lines.
+    pub fn terminal(&self, number: usize) -> MutexGuard<'_, Lines> {
+        lock(&self.terminals[number])
+    }
+
+    /// What became of a message; `None` if it was never sent.
+    pub fn sent(&self, message: usize) -> MutexGuard<'_, Option<Sent>> {
+        lock(&self.sent[message])
+    }
+
+    /// All messages.
+    pub fn all_sent(&self) -> Vec<Option<Sent>> {
+        self.sent.iter().map(|sent| lock(sent).clone()).collect()
+    }
+}
+
+fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lines {
+    /// A session is over.
+    pub fn ended(&mut self, session: usize, at: Nanos, lost: Option<&End>) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.ended = at;
+            session.lost = lost.map(End::to_string);
+        }
+    }
+}

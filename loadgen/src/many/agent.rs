@@ -1,0 +1,68 @@
+//! An agent: plays its part as often as a coordinator asks it to, one run at a time.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use tokio::net::TcpListener;
+
+use super::{Answer, Order, Peer, boot};
+use crate::{
+    clock::{Clock, monotonic},
+    config::Config,
+    measure::promises_replay,
+    plan::Plan,
+    play::fleet::Part,
+    preflight, run,
+};
+
+#[derive(Parser)]
+#[command(args_override_self = true)]
+struct Flags {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Serves until the process ends, and says where: `agent on IP:PORT`. Secrets it takes from its own environment.
+pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
+    println!("agent on {}", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let mut peer_line = Peer::new(stream);
+        if let Err(error) = obey(&mut peer_line).await {
+            eprintln!("muster-loadgen: the run for {peer} failed: {error:#}");
+            let _ = peer_line.say(&Answer::Failed(format!("{error:#}"))).await;
+        }
+    }
+}
+
+async fn obey(peer: &mut Peer) -> anyhow::Result<()> {
+    loop {
+        match peer.hear().await? {
+            Order::Clock => peer.say(&Answer::Clock { boot: boot(), now: monotonic() }).await?,
+            Order::Start { flags, seed, run, of, rest, zero } => {
+                let config = Flags::try_parse_from(std::iter::once("agent".to_owned()).chain(flags))?.config;
+                return part(peer, config, seed, Part { run, of, rest }, Clock::at(zero)).await;
+            }
+            Order::Judge { .. } => bail!("asked to judge before it played"),
+        }
+    }
+}
+
+async fn part(peer: &mut Peer, config: Config, seed: u64, part: Part, clock: Clock) -> anyhow::Result<()> {
+    config.validate()?;
+    let mut mine = config.line.clone();
+    mine.terminals = config.line.terminals.div_ceil(part.of);
+    preflight::check(&mine)?;
+    let plan = Arc::new(Plan::new(&config, seed));
+    let played = run::play(&config, &plan, part, clock).await?;
+    let replay = promises_replay(&config, &plan, &played.journal);
+    let (sent, over) = (played.journal.all_sent(), played.over);
+    let (cut_short, failed) = (played.cut_short, played.failed);
+    peer.say(&Answer::Played { sent, replay, over, cut_short, failed }).await?;
+    let Order::Judge { sent, replay } = peer.hear().await? else { bail!("not asked to judge") };
+    let tally = run::judge(&config, &plan, part, &played, sent, replay);
+    let own = played.own(&tally);
+    peer.say(&Answer::Judged { tally: Box::new(tally), own }).await
+}

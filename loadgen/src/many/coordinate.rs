@@ -1,0 +1,179 @@
+//! The coordinator: starts the agents at one moment of their clocks, and reports on all of them together. It looks at the servers itself.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use tokio::net::TcpStream;
+
+use super::{Answer, Order, Peer, boot};
+use crate::{
+    clock::{Clock, Nanos, SECOND, monotonic},
+    config::Config,
+    health::Servers,
+    journal::Sent,
+    measure::Tally,
+    plan::Plan,
+    play::operator,
+    run::{self, Course, Facts, marks},
+    verdict::Outcome,
+};
+
+/// Time for all agents to build their fleets.
+const HEAD_START: Duration = Duration::from_secs(1);
+/// How often a clock is asked; the fastest answer counts.
+const ASKED: usize = 20;
+
+/// One agent and its clock.
+struct Agent {
+    name: String,
+    peer: Peer,
+    /// What must be added to our clock to have its.
+    offset: i64,
+    /// How far that may be off.
+    error: Nanos,
+}
+
+/// Runs with these agents.
+pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow::Result<Outcome> {
+    config.validate()?;
+    operator::ask(&config).await?;
+    let mut agents = Vec::new();
+    for name in names {
+        agents.push(Agent::reach(name).await?);
+    }
+    let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
+    eprintln!("seed {}, schedule {:016x}, {} agents", plan.seed, plan.hash(), agents.len());
+    let (before, started_at) = (Servers::look(&config).await, Timestamp::now());
+    let clock = Clock::start_in(HEAD_START + run::head_start(&config));
+    let marks = marks::listen(config.events.as_deref(), clock)?;
+    start(&mut agents, &plan, clock, &command).await?;
+    clock.reach(plan.end + SECOND).await;
+    let costs = Servers::look(&config).await.since(&before);
+    let (sent, replay, course) = gather(&mut agents, plan.messages.len()).await?;
+    let (tally, own) = judge(&mut agents, sent, replay).await?;
+    let marks = marks.lock().map(|marks| marks.clone()).unwrap_or_default();
+    let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
+    let facts = Facts { command, started_at, floor: None, replay, generators: agents.len(), clock_ms, course };
+    let report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
+    run::finish(&config, &report, &tally)?;
+    Ok(report.verdict.outcome)
+}
+
+impl Agent {
+    async fn reach(name: String) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(&name).await.with_context(|| format!("--agents {name}"))?;
+        let mut agent = Self { name, peer: Peer::new(stream), offset: 0, error: Nanos::MAX };
+        for _ in 0..ASKED {
+            agent.ask().await?;
+        }
+        Ok(agent)
+    }
+
+    /// On another kernel its clock is known to half of the way there and back.
+    async fn ask(&mut self) -> anyhow::Result<()> {
+        let asked = monotonic();
+        self.peer.say(&Order::Clock).await?;
+        let Answer::Clock { boot: theirs, now } = self.hear().await? else {
+            bail!("{} did not tell its clock", self.name)
+        };
+        let half = (monotonic() - asked) / 2;
+        if theirs == boot() {
+            (self.offset, self.error) = (0, 0);
+        } else if half < self.error {
+            (self.offset, self.error) = (now as i64 - (asked + half) as i64, half);
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self) -> anyhow::Result<Answer> {
+        match self.peer.hear().await.with_context(|| format!("agent {}", self.name))? {
+            Answer::Failed(why) => bail!("agent {}: {why}", self.name),
+            answer => Ok(answer),
+        }
+    }
+}
+
+async fn start(agents: &mut [Agent], plan: &Plan, clock: Clock, command: &str) -> anyhow::Result<()> {
+    let (run, of) = (rand::random(), agents.len());
+    for (rest, agent) in agents.iter_mut().enumerate() {
+        let zero = clock.zero().saturating_add_signed(agent.offset);
+        let order = Order::Start { flags: flags(command), seed: plan.seed, run, of, rest, zero };
+        agent.peer.say(&order).await?;
+    }
+    Ok(())
+}
+
+/// The run's flags without those that are the coordinator's own. Secrets are not among them: agents have them from their environment.
+fn flags(command: &str) -> Vec<String> {
+    const OURS: [&str; 14] = [
+        "--agents",
+        "--metrics",
+        "--watch",
+        "--redis",
+        "--events",
+        "--json",
+        "--html",
+        "--junit",
+        "--hgrm",
+        "--logs",
+        "--slo",
+        "--key",
+        "--secret",
+        "--title",
+    ];
+    let mut words = command.split(' ').skip(1).peekable();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        let flag = word.split('=').next().unwrap_or(word);
+        if !OURS.contains(&flag) {
+            kept.push(word.to_owned());
+        } else if !word.contains('=') {
+            words.next();
+        }
+    }
+    kept.push("--no-tui".into());
+    kept
+}
+
+/// What all of them sent, and whether any was promised replay.
+async fn gather(agents: &mut [Agent], messages: usize) -> anyhow::Result<(Vec<Option<Sent>>, bool, Course)> {
+    let (mut all, mut any, mut course) = (vec![None; messages], false, Course::default());
+    for agent in agents {
+        let Answer::Played { sent, replay, cut_short, failed, .. } = agent.hear().await? else {
+            bail!("{} did not tell what it sent", agent.name)
+        };
+        all.iter_mut().zip(sent).filter(|(_, sent)| sent.is_some()).for_each(|(all, sent)| *all = sent);
+        any |= replay;
+        course.cut_short |= cut_short;
+        course.failed |= failed;
+    }
+    Ok((all, any, course))
+}
+
+async fn judge(
+    agents: &mut [Agent],
+    sent: Vec<Option<Sent>>,
+    replay: bool,
+) -> anyhow::Result<(Tally, Vec<crate::report::Own>)> {
+    let order = Order::Judge { sent, replay };
+    let (mut sum, mut costs) = (Tally::default(), Vec::new());
+    for agent in agents {
+        agent.peer.say(&order).await?;
+        let Answer::Judged { tally, own } = agent.hear().await? else { bail!("{} did not judge", agent.name) };
+        sum.merge(&tally);
+        costs.push(own);
+    }
+    Ok((sum, costs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_gets_the_flags_of_the_run_and_no_others() {
+        let got = flags("coordinate --agents a:1,b:2 --url ws://h --json x --slo=lost==0 --terminals 7 --key ***");
+        assert_eq!(got, ["--url", "ws://h", "--terminals", "7", "--no-tui"]);
+    }
+}

@@ -1,0 +1,228 @@
+//! Walks each terminal's lines once, and gives every delivery that was owed one fate, and every frame that was read one reason.
+
+mod owed;
+
+use std::collections::HashSet;
+
+use super::{
+    Fault, FaultKind, Tally,
+    cohort::{Intent, Window},
+    names,
+    order::Order,
+    recovery,
+};
+use crate::{
+    clock::{MILLISECOND, Nanos, SECOND, nanos},
+    config::{Config, Replay},
+    journal::{Arrival, Fate, Journal, Lines, Odd, Sent, Session},
+    plan::{Plan, Temper},
+    play::fleet::Part,
+};
+
+/// Whether any server in these lines promised to go on where a terminal stood.
+pub fn promises_replay(config: &Config, plan: &Plan, journal: &Journal) -> bool {
+    let resumed = |number| journal.terminal(number).sessions.iter().any(|session| session.resumed);
+    match config.replay {
+        Replay::On => true,
+        Replay::Off => false,
+        Replay::Auto => (0..plan.lives.len()).any(resumed),
+    }
+}
+
+/// What is the same for all terminals.
+pub struct Judge<'a> {
+    plan: &'a Plan,
+    part: Part,
+    window: Window,
+    /// A client of this protocol remembers the ids of commands.
+    dedupes: bool,
+    closed: bool,
+    /// What became of each message, in all parts of the run.
+    sent: Vec<Option<Sent>>,
+    apis: Vec<String>,
+    /// When the run was over.
+    now: Nanos,
+}
+
+/// One terminal being judged.
+struct Case<'a> {
+    number: usize,
+    lines: &'a Lines,
+    intent: Intent<'a>,
+    temper: Temper,
+    /// By message: when it first came; `Nanos::MAX` if it did not.
+    first: Vec<Nanos>,
+}
+
+impl<'a> Judge<'a> {
+    /// For a run that was over at this time.
+    pub fn new(
+        config: &'a Config,
+        plan: &'a Plan,
+        part: Part,
+        sent: Vec<Option<Sent>>,
+        replay: bool,
+        now: Nanos,
+    ) -> Self {
+        let retention = replay.then(|| nanos(config.retention));
+        let window = Window { settle: nanos(config.settle), grace: nanos(config.grace), retention };
+        let apis = config.api.iter().map(|api| api.authority().map_or_else(String::new, ToString::to_string)).collect();
+        let dedupes = config.target == crate::config::Target::Muster && !config.line.plain;
+        Self { plan, part, window, dedupes, closed: config.closed > 0, sent, apis, now }
+    }
+
+    /// The tally of this part.
+    pub fn tally(&self, journal: &Journal) -> Tally {
+        let count = self.plan.messages.len();
+        let mut tally = Tally { last: vec![0; count], short: vec![0; count], ..Tally::default() };
+        self.messages(&mut tally);
+        for number in (0..self.plan.lives.len()).filter(|number| self.part.has(*number)) {
+            let lines = journal.terminal(number).clone();
+            self.terminal(&mut tally, number, &lines);
+        }
+        tally.connections.peak = tally.timeline.seconds.iter().map(|second| second.online).max().unwrap_or(0) as u64;
+        tally
+    }
+
+    /// When a message counts as due: in a closed loop there is no schedule to hold it to.
+    fn due(&self, message: usize, sent: &Sent) -> Nanos {
+        if self.closed { sent.at } else { self.plan.messages[message].due }
+    }
+
+    fn measured(&self, due: Nanos) -> bool {
+        due >= self.plan.measure
+    }
+
+    fn messages(&self, tally: &mut Tally) {
+        let due = self
+            .plan
+            .messages
+            .iter()
+            .enumerate()
+            .filter(|(number, message)| self.part.has(*number) && message.due < self.now);
+        for (number, message) in due {
+            tally.messages.planned += 1;
+            tally.messages.broadcasts += u64::from(message.to.is_none());
+            tally.timeline.second(message.due).sent += 1;
+            let Some(sent) = &self.sent[number] else { continue };
+            let lag = sent.at.saturating_sub(self.due(number, sent));
+            tally.messages.sent += 1;
+            tally.messages.punctual += u64::from(lag <= SECOND);
+            tally.latency(names::LAG).record(lag);
+            tally.latency(names::ACCEPT).record(sent.answered.saturating_sub(sent.at));
+            match &sent.fate {
+                Fate::Accepted => tally.messages.accepted += 1,
+                Fate::Refused(why) => {
+                    tally.messages.refused += 1;
+                    tally.reason("message refused", why);
+                }
+                Fate::Unknown(why) => {
+                    tally.messages.indeterminate += 1;
+                    tally.reason("message unanswered", why);
+                }
+            }
+        }
+    }
+
+    fn terminal(&self, tally: &mut Tally, number: usize, lines: &Lines) {
+        let life = &self.plan.lives[number];
+        recovery::connections(tally, &life.stays, lines, self.now);
+        let intent = Intent::new(self.window, life.temper, &life.stays, &lines.sessions);
+        let first = vec![Nanos::MAX; self.plan.messages.len()];
+        let mut case = Case { number, lines, intent, temper: life.temper, first };
+        self.arrivals(tally, &mut case);
+        self.owed(tally, &case);
+        self.odd(tally, &case);
+        self.silence(tally, &case);
+        let came = self.plan.messages.iter().zip(&case.first).filter(|(_, at)| **at != Nanos::MAX);
+        recovery::caught_up(tally, lines, came.map(|(message, at)| (message.due, *at)));
+    }
+
+    /// Gives each frame its reason, except that the first of each message waits for [`Self::owed`].
+    fn arrivals(&self, tally: &mut Tally, case: &mut Case) {
+        let mut copies = HashSet::new();
+        let (mut wire, mut app) = ([Order::default(), Order::default()], [Order::default(), Order::default()]);
+        let mut arrivals = case.lines.arrivals.clone();
+        // Those of a replaced connection were written down beside those of the new one.
+        arrivals.sort_by_key(|arrival| arrival.at);
+        for Arrival { message, copy, at } in arrivals {
+            let number = message as usize;
+            tally.frames.read += 1;
+            tally.timeline.second(at).received += 1;
+            let planned = self.plan.messages[number];
+            let Some(sent) = &self.sent[number] else {
+                tally.frames.phantom += 1;
+                self.fault(tally, case, FaultKind::Phantom, Some(number), at);
+                continue;
+            };
+            if planned.to.is_some_and(|to| to as usize != case.number) {
+                tally.frames.misdelivered += 1;
+                self.fault(tally, case, FaultKind::Misdelivered, Some(number), at);
+                continue;
+            }
+            if at < sent.at {
+                self.fault(tally, case, FaultKind::BeforeSent, Some(number), at);
+            }
+            let stream = usize::from(planned.to.is_some());
+            tally.reorder.wire += u64::from(wire[stream].overtaken(sent.at, sent.answered) > 0);
+            let again = !copies.insert((message, copy));
+            if case.first[number] != Nanos::MAX {
+                if again && self.dedupes {
+                    tally.frames.dup_wire += 1;
+                } else {
+                    tally.frames.dup_app += 1;
+                    self.fault(tally, case, FaultKind::DupApp, Some(number), at);
+                }
+                continue;
+            }
+            case.first[number] = at;
+            let overtaken = app[stream].overtaken(sent.at, sent.answered);
+            if overtaken > 0 {
+                tally.reorder.app += 1;
+                tally.reorder.displacement = tally.reorder.displacement.max(overtaken);
+                self.fault(tally, case, FaultKind::Reordered, Some(number), at);
+            }
+        }
+    }
+
+    fn odd(&self, tally: &mut Tally, case: &Case) {
+        for (odd, at) in &case.lines.odd {
+            match odd {
+                Odd::Corrupt => self.fault(tally, case, FaultKind::Corrupt, None, *at),
+                Odd::Phantom => self.fault(tally, case, FaultKind::Phantom, None, *at),
+                Odd::OtherRun => *tally.other.entry("frames of other runs".into()).or_default() += 1,
+                Odd::Complaint => *tally.other.entry("complaints of nodes".into()).or_default() += 1,
+            }
+        }
+        for _ in 0..case.lines.from_replaced {
+            self.fault(tally, case, FaultKind::FromReplaced, None, 0);
+        }
+    }
+
+    /// The longest time without a message while the terminal meant to be on the line and messages were due.
+    fn silence(&self, tally: &mut Tally, case: &Case) {
+        if case.temper != Temper::Good {
+            return;
+        }
+        for (from, to) in case.intent.up() {
+            let (from, to) = ((*from).max(self.plan.begin), (*to).min(self.plan.end).min(self.now));
+            let within = case.lines.arrivals.iter().map(|arrival| arrival.at).filter(|at| (from..to).contains(at));
+            let mut before = from;
+            for at in within.chain([to]) {
+                tally.max_silence = tally.max_silence.max(at.saturating_sub(before));
+                before = before.max(at);
+            }
+        }
+    }
+
+    fn fault(&self, tally: &mut Tally, case: &Case, kind: FaultKind, message: Option<usize>, at: Nanos) {
+        let node = session_at(&case.lines.sessions, at).map_or_else(String::new, |session| session.node.clone());
+        let terminal = self.part.id(case.number).to_string();
+        tally.fault(Fault { kind, message: message.map(|number| number as u64), terminal, at, node });
+    }
+}
+
+/// The session that was ready last at a time. A message may be read within a moment of the welcome.
+fn session_at(sessions: &[Session], at: Nanos) -> Option<&Session> {
+    sessions.iter().rev().find(|session| session.ready <= at + MILLISECOND)
+}

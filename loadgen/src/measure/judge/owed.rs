@@ -1,0 +1,143 @@
+//! Gives each delivery that is owed its fate.
+
+use super::{Case, Judge, session_at};
+use crate::{
+    clock::{Nanos, SECOND},
+    journal::{Fate, Lines, Sent, Session},
+    measure::{Account, Cohort, FaultKind, Tally, names},
+    plan::Temper,
+};
+
+/// A delivery that is owed.
+struct Owed<'a> {
+    cohort: Cohort,
+    number: usize,
+    sent: &'a Sent,
+    due: Nanos,
+}
+
+impl Judge<'_> {
+    /// Gives each message that is owed to this terminal its fate.
+    pub(super) fn owed(&self, tally: &mut Tally, case: &Case) {
+        for (number, message) in self.plan.messages.iter().enumerate() {
+            if message.to.is_some_and(|to| to as usize != case.number) {
+                continue;
+            }
+            let Some(sent) = &self.sent[number] else { continue };
+            let came = Some(case.first[number]).filter(|at| *at != Nanos::MAX);
+            match (&sent.fate, came) {
+                (Fate::Accepted, came) => self.accepted(tally, case, number, sent, came),
+                (Fate::Unknown(_), Some(_)) => tally.frames.indeterminate += 1,
+                (Fate::Refused(_), Some(at)) => {
+                    tally.frames.phantom += 1;
+                    self.fault(tally, case, FaultKind::Phantom, Some(number), at);
+                }
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn accepted(&self, tally: &mut Tally, case: &Case, number: usize, sent: &Sent, came: Option<Nanos>) {
+        let due = self.due(number, sent);
+        // What was cut short before its grace was over has no fate yet.
+        let over = due + self.window.grace <= self.now;
+        let Some(cohort) = case.intent.cohort(due).filter(|_| over) else {
+            tally.frames.extra += u64::from(came.is_some());
+            return;
+        };
+        let account = tally.ledger.entry(cohort).or_default();
+        account.expected += 1;
+        match came {
+            Some(at) => {
+                tally.frames.owed += 1;
+                let replayed = by_replay(&case.lines.sessions, sent, at);
+                fate(account, replayed, at > due + self.window.grace);
+                self.came(tally, case, Owed { cohort, number, sent, due }, at, replayed);
+            }
+            None => self.lost(tally, case, cohort, number, due),
+        }
+        if self.plan.messages[number].to.is_some() {
+            self.command(tally, case, cohort, due, sent, came);
+        }
+    }
+
+    fn came(&self, tally: &mut Tally, case: &Case, owed: Owed, at: Nanos, replayed: bool) {
+        let Owed { cohort, number, sent, due } = owed;
+        let response = at.saturating_sub(due);
+        if cohort == Cohort::Steady && self.plan.messages[number].to.is_none() {
+            tally.last[number] = tally.last[number].max(response);
+        }
+        if !self.measured(due) || matches!(cohort, Cohort::Mute | Cohort::Slow) {
+            return;
+        }
+        if replayed {
+            tally.latency(names::REPLAY).record(response);
+            return;
+        }
+        tally.latency(names::LIVE).record(response);
+        tally.latency(names::SERVICE).record(at.saturating_sub(sent.at));
+        tally.timeline.second(due).latency.record(response);
+        let node = session_at(&case.lines.sessions, at).map_or("", |session| &session.node);
+        if let (Some(api), false) = (self.apis.get(sent.via), node.is_empty()) {
+            tally.matrix.entry(format!("{api} > {node}")).or_default().record(response);
+        }
+    }
+
+    fn lost(&self, tally: &mut Tally, case: &Case, cohort: Cohort, number: usize, due: Nanos) {
+        let account = tally.ledger.entry(cohort).or_default();
+        let signalled = signalled(case.lines, due);
+        if signalled {
+            account.signalled_gap += 1;
+        } else {
+            account.silently_lost += 1;
+        }
+        if case.temper != Temper::Good {
+            return;
+        }
+        if cohort == Cohort::Steady {
+            tally.short[number] += 1;
+        }
+        if self.measured(due) {
+            tally.latency(if cohort == Cohort::Resumable { names::REPLAY } else { names::LIVE }).missing += 1;
+        }
+        tally.timeline.second(due).lost += 1;
+        if !signalled {
+            self.fault(tally, case, FaultKind::SilentlyLost, Some(number), due);
+        }
+    }
+
+    /// A command to one terminal: when that had it, and when the server showed its ack and its result.
+    fn command(&self, tally: &mut Tally, case: &Case, cohort: Cohort, due: Nanos, sent: &Sent, came: Option<Nanos>) {
+        if !self.measured(due) || case.temper != Temper::Good || cohort == Cohort::Resumable {
+            return;
+        }
+        for (name, at) in [(names::COMMAND, came), (names::ACK, sent.acked), (names::RESULT, sent.done)] {
+            match at {
+                Some(at) => tally.latency(name).record(at.saturating_sub(due)),
+                None => tally.latency(name).missing += 1,
+            }
+        }
+    }
+}
+
+fn fate(account: &mut Account, replayed: bool, late: bool) {
+    match (replayed, late) {
+        (true, _) => account.replayed += 1,
+        (false, true) => account.late += 1,
+        (false, false) => account.on_time += 1,
+    }
+}
+
+/// Whether it was sent before the session that it came in was ready, and that session went on where another stood.
+fn by_replay(sessions: &[Session], sent: &Sent, at: Nanos) -> bool {
+    session_at(sessions, at).is_some_and(|session| session.resumed && sent.answered < session.ready)
+}
+
+/// Whether a gap was told after a message was due, with nothing that it could not cover in between: the gap tells of what its
+/// session, and those before it, did not get.
+fn signalled(lines: &Lines, due: Nanos) -> bool {
+    let Some(gap) = lines.gaps.iter().copied().find(|gap| *gap >= due) else { return false };
+    let session = session_at(&lines.sessions, gap);
+    // One that was due long after the session was ready would have come live.
+    session.is_some_and(|session| due <= session.ready + SECOND || gap <= due + SECOND)
+}

@@ -1,0 +1,140 @@
+//! The terminals of the server that does nothing, and how it delivers to them: one write each, with nothing behind it.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use hyper::StatusCode;
+use muster_protocol::{
+    Selector,
+    api::CommandRequest,
+    frame::{Command, FromNode},
+};
+use tokio::net::tcp::OwnedWriteHalf;
+
+use super::{
+    door::{self, Guest},
+    fault::{Fault, Mistake},
+};
+
+/// One terminal.
+pub(super) struct Seat {
+    pub(super) guest: Guest,
+    pub(super) writer: OwnedWriteHalf,
+    /// A frame that is swapped with the next.
+    pub(super) held: Option<Vec<u8>>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Hall {
+    seats: Mutex<Seats>,
+}
+
+#[derive(Default)]
+pub(super) struct Seats {
+    pub(super) seats: Vec<Seat>,
+    pub(super) fault: Option<Fault>,
+    delivered: u64,
+    ids: u64,
+    /// Each message is delivered so much later than the one before.
+    pub(super) drag: Duration,
+    messages: u32,
+}
+
+impl Hall {
+    pub(super) fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn command(&self, command: &CommandRequest) -> StatusCode {
+        let text: String = serde_json::from_str(command.payload.as_json()).unwrap_or_default();
+        match &command.target {
+            Selector::All => self.deliver(None, &text),
+            Selector::Terminal(id) => self.deliver(Some(id.as_str()), &text),
+            _ => return StatusCode::BAD_REQUEST,
+        }
+        StatusCode::ACCEPTED
+    }
+
+    pub(super) fn deliver(&self, to: Option<&str>, text: &str) {
+        let mut hall = self.seats();
+        let (frames, again) = (hall.frames(text), hall.frames(text));
+        let Seats { seats, fault, delivered, .. } = &mut *hall;
+        let count = seats.len();
+        for at in 0..count {
+            if to.is_some_and(|to| to != seats[at].guest.id) {
+                continue;
+            }
+            *delivered += 1;
+            let due = fault.filter(|fault| *delivered >= fault.at).map(|fault| fault.what);
+            let mistake = due.filter(|what| *what != Mistake::Misdeliver || to.is_some() && count > 1);
+            if mistake.is_some() {
+                *fault = None;
+            }
+            let other = (at + 1) % count;
+            match mistake {
+                Some(Mistake::Drop) => {}
+                Some(Mistake::Repeat) => {
+                    seats[at].write(&frames);
+                    seats[at].write(&again);
+                }
+                Some(Mistake::Swap) => seats[at].hold(&frames),
+                Some(Mistake::Corrupt) => seats[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
+                Some(Mistake::Misdeliver) => seats[other].write(&frames),
+                None => seats[at].write(&frames),
+            }
+        }
+    }
+}
+
+impl Seats {
+    /// Of the next message.
+    pub(super) fn delay(&mut self) -> Duration {
+        self.messages += 1;
+        self.drag * self.messages
+    }
+
+    /// A text as a bare message, and as a command.
+    fn frames(&mut self, text: &str) -> [Vec<u8>; 2] {
+        let command = FromNode::Command(Command {
+            id: self.next_id().parse().expect("a uuid"),
+            name: "load".into(),
+            payload: serde_json::from_value(text.into()).expect("a string is JSON"),
+            expires_at: jiff::Timestamp::now(),
+            cursor: None,
+            stagger_ms: None,
+        });
+        [door::encode(1, text.as_bytes()), door::encode(1, command.to_string().as_bytes())]
+    }
+
+    pub(super) fn next_id(&mut self) -> String {
+        self.ids += 1;
+        format!("00000000-0000-7000-8000-{:012x}", self.ids)
+    }
+}
+
+impl Seat {
+    /// One write, with nothing behind it: who does not read in time misses it, and the instrument says so.
+    fn write(&mut self, frames: &[Vec<u8>; 2]) {
+        let _ = self.writer.try_write(&frames[usize::from(self.guest.v1)]);
+        if let Some(held) = self.held.take() {
+            let _ = self.writer.try_write(&held);
+        }
+    }
+
+    fn hold(&mut self, frames: &[Vec<u8>; 2]) {
+        self.held = Some(frames[usize::from(self.guest.v1)].clone());
+    }
+}
+
+/// One letter of the message's padding, where it hurts nothing but the checksum.
+fn corrupt(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    let mark = frame.windows(2).position(|pair| pair == b"M1").unwrap_or(0);
+    if let Some(letter) = frame.get_mut(mark + 84) {
+        *letter = if *letter == b'z' { b'a' } else { b'z' };
+    }
+    frame
+}

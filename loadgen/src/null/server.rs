@@ -1,0 +1,117 @@
+//! A server that does nothing but deliver: what is posted to it, or said by a raw terminal, goes to all; what is posted to
+//! `/v1/commands` goes to whom it is for. It is the floor under every figure. Told to, it makes one mistake on purpose, and the instrument
+//! must find that one among all deliveries.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use muster_protocol::{
+    api::CommandRequest,
+    frame::{FromNode, Welcome},
+};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{
+    Fault,
+    door::{self, Guest, Said},
+    hall::{Hall, Seat},
+};
+
+/// Serves until the process ends, and says where: `ready on IP:PORT`. Each message takes `drag` longer than the one before it, so that
+/// the latencies to be measured are known.
+pub async fn serve(listen: SocketAddr, fault: Option<Fault>, drag: Duration) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(listen).await?;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        rustix::process::Rlimit { current: limit.maximum, ..limit }
+    })?;
+    println!("ready on {}", listener.local_addr()?);
+    let hall = Arc::new(Hall::default());
+    (hall.seats().fault, hall.seats().drag) = (fault, drag);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(connection(stream, hall.clone()));
+    }
+}
+
+async fn connection(mut stream: TcpStream, hall: Arc<Hall>) {
+    let _ = stream.set_nodelay(true);
+    let Ok(head) = door::head(&stream).await else { return };
+    if !door::is_handshake(&head) {
+        let service = service_fn(|request| post(request, hall.clone()));
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        return;
+    }
+    if let Ok(guest) = door::agree(&mut stream, &head).await {
+        let _ = attend(stream, guest, &hall).await;
+    }
+}
+
+/// One terminal, until it leaves.
+async fn attend(stream: TcpStream, guest: Guest, hall: &Hall) -> std::io::Result<()> {
+    let (mut reader, writer) = stream.into_split();
+    let id = guest.id.clone();
+    if guest.v1 {
+        door::frame(&mut reader).await?;
+        writer.try_write(&door::encode(1, welcome(hall).as_bytes()))?;
+    }
+    let address = writer.peer_addr()?;
+    hall.seats().seats.push(Seat { guest, writer, held: None });
+    loop {
+        match door::frame(&mut reader).await {
+            // A raw terminal speaks to all; one of muster.v1 acknowledges.
+            Ok(Said::Text(text)) if id.is_empty() => hall.deliver(None, &text),
+            Ok(Said::Text(_) | Said::Other) => {}
+            Ok(Said::Close) | Err(_) => break,
+        }
+    }
+    let mut seats = hall.seats();
+    if let Some(at) = seats.seats.iter().position(|seat| seat.writer.peer_addr().ok() == Some(address)) {
+        let _ = seats.seats.swap_remove(at).writer.try_write(&door::encode(8, &1000_u16.to_be_bytes()));
+    }
+    Ok(())
+}
+
+fn welcome(hall: &Hall) -> String {
+    FromNode::Welcome(Welcome {
+        session: hall.seats().next_id().parse().expect("a uuid"),
+        node: "null".parse().expect("a node id"),
+        time: jiff::Timestamp::now(),
+        ping_ms: 0,
+        resumed: false,
+        cursor: None,
+    })
+    .to_string()
+}
+
+async fn post(request: Request<Incoming>, hall: Arc<Hall>) -> hyper::Result<Response<Full<Bytes>>> {
+    if request.method() != Method::POST {
+        let nothing = Response::builder().status(StatusCode::NOT_FOUND);
+        return Ok(nothing.body(Full::default()).expect("a status and no body"));
+    }
+    let command = request.uri().path() == "/v1/commands";
+    let body = request.into_body().collect().await?.to_bytes();
+    let delay = hall.seats().delay();
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let status = match command {
+        true => match serde_json::from_slice::<CommandRequest>(&body) {
+            Ok(command) => hall.command(&command),
+            Err(_) => StatusCode::BAD_REQUEST,
+        },
+        false => {
+            hall.deliver(None, &String::from_utf8_lossy(&body));
+            StatusCode::ACCEPTED
+        }
+    };
+    let answer = format!(r#"{{"id":"{}","counts":{{}}}}"#, hall.seats().next_id());
+    Ok(Response::builder().status(status).body(Full::from(answer)).expect("a status and a body"))
+}

@@ -1,0 +1,62 @@
+//! What a plan promises.
+
+use super::*;
+use crate::{clock::SECOND, config::tests::config};
+
+fn plan(flags: &str, seed: u64) -> Plan {
+    Plan::new(&config(flags), seed)
+}
+
+#[test]
+fn the_seed_makes_the_schedule() {
+    let flags = "--terminals 200 --churn 5%/s --leave close,reset --commands poisson:3 --mute 10%";
+    let (once, again, other) = (plan(flags, 1), plan(flags, 1), plan(flags, 2));
+    assert_eq!((once.hash(), once.intended(0, SECOND)), (again.hash(), again.intended(0, SECOND)));
+    assert_ne!(once.hash(), other.hash());
+    assert_ne!(once.intended(0, SECOND).1, other.intended(0, SECOND).1);
+}
+
+#[test]
+fn the_churn_is_what_was_asked_for() {
+    let plan = plan("--terminals 200 --churn 5%/s --for 20s --broadcasts 5", 7);
+    assert_eq!(plan.messages.len(), 100);
+    // 200 terminals, 5 % a second, 20 s: 200 departures, give or take four standard deviations.
+    let departures: usize = plan.lives.iter().map(|life| life.stays.len() - 1).sum();
+    assert!((140..260).contains(&departures), "{departures}");
+    for life in &plan.lives {
+        assert!(life.stays.windows(2).all(|pair| pair[1].from > pair[0].to), "{life:?}");
+        assert_eq!(life.stays.last().unwrap().to, plan.last);
+    }
+}
+
+#[test]
+fn a_period_and_a_wave_keep_time() {
+    let every = plan("--terminals 50 --churn every:3s --away 1s --away-min 1s --for 20s", 7);
+    let lengths = every.lives.iter().flat_map(|life| life.stays[1..life.stays.len() - 1].iter());
+    assert!(lengths.clone().count() > 100 && lengths.into_iter().all(|stay| stay.to - stay.from == 3 * SECOND));
+
+    let waves = plan("--terminals 100 --churn together:30%:5s --for 20s", 7);
+    let mut departures: Vec<_> = waves.lives.iter().flat_map(|l| &l.stays).map(|stay| stay.to).collect();
+    departures.retain(|to| *to != waves.last);
+    assert!(departures.iter().all(|to| (to - waves.begin).is_multiple_of(5 * SECOND)));
+    assert!((60..120).contains(&departures.len()), "{}", departures.len());
+}
+
+#[test]
+fn a_twin_comes_when_the_other_would_leave() {
+    let twins = plan("--terminals 20 --churn 20%/s --leave twin", 7);
+    assert!(twins.lives.iter().all(|life| life.stays.windows(2).all(|pair| pair[1].from == pair[0].to)));
+}
+
+#[test]
+fn tempers_are_exact_shares() {
+    let plan = plan("--terminals 200 --mute 5% --slow 1%:1KB/s", 7);
+    let count = |temper| plan.lives.iter().filter(|life| life.temper == temper).count();
+    assert_eq!((count(Temper::Mute), count(Temper::Slow), count(Temper::Good)), (10, 2, 188));
+}
+
+#[test]
+fn intended_is_who_stays_all_through() {
+    let still = plan("--terminals 10 --broadcasts 1 --for 5s --commands 2", 1);
+    assert_eq!(still.intended(SECOND / 4, 5 * SECOND).0, 5 * 10 + 10);
+}

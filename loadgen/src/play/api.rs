@@ -1,0 +1,118 @@
+//! HTTP to one server, over connections that are kept. A request that is due never waits for another's answer: if no connection is
+//! free, it gets a new one.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::Context;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode, Uri,
+    body::Bytes,
+    client::conn::http1::{self, SendRequest},
+    header,
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Connections that are opened beforehand.
+const WARM: usize = 4;
+
+type Sender = SendRequest<Full<Bytes>>;
+
+/// One server.
+#[derive(Debug)]
+pub struct Api {
+    uri: Uri,
+    key: Option<String>,
+    idle: Mutex<Vec<Sender>>,
+}
+
+/// How a request failed.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It never left.
+    Unsent(anyhow::Error),
+    /// It left, and no answer came.
+    Unanswered(anyhow::Error),
+}
+
+impl Api {
+    /// Nothing is connected yet.
+    pub fn new(uri: Uri, key: Option<String>) -> Self {
+        Self { uri, key, idle: Mutex::default() }
+    }
+
+    /// Its authority, by which it is known in reports.
+    pub fn name(&self) -> &str {
+        self.uri.authority().map_or("", |authority| authority.as_str())
+    }
+
+    /// Posts; the body is made once a connection is there to take it.
+    pub async fn post(&self, path: &str, body: impl FnOnce() -> String) -> Result<(StatusCode, Bytes), Trouble> {
+        let mut sender = self.sender().await.map_err(Trouble::Unsent)?;
+        let request = self.request(Method::POST, path, body()).map_err(Trouble::Unsent)?;
+        let answer = exchange(&mut sender, request).await.map_err(Trouble::Unanswered)?;
+        self.keep(sender);
+        Ok(answer)
+    }
+
+    /// Gets.
+    pub async fn get(&self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+        let mut sender = self.sender().await?;
+        let answer = exchange(&mut sender, self.request(Method::GET, path, String::new())?).await?;
+        self.keep(sender);
+        Ok(answer)
+    }
+
+    fn request(&self, method: Method, path: &str, body: String) -> anyhow::Result<Request<Full<Bytes>>> {
+        let path = if path.is_empty() { self.uri.path_and_query().map_or("/", |path| path.as_str()) } else { path };
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.name());
+        if let Some(key) = &self.key {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        Ok(request.body(Full::new(Bytes::from(body)))?)
+    }
+
+    /// Opens connections before they are needed, so that the first requests are not late. A server that is away is found out later.
+    pub async fn warm_up(&self) {
+        for _ in 0..WARM {
+            if let Ok(sender) = self.connect().await {
+                self.keep(sender);
+            }
+        }
+    }
+
+    async fn sender(&self) -> anyhow::Result<Sender> {
+        while let Some(sender) = self.take() {
+            if !sender.is_closed() && sender.is_ready() {
+                return Ok(sender);
+            }
+        }
+        self.connect().await
+    }
+
+    async fn connect(&self) -> anyhow::Result<Sender> {
+        let host = self.uri.host().context("the URL names no host")?.trim_matches(['[', ']']);
+        let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(80))).await.context("connect")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Ends when the sender is dropped, or the server closes.
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    fn take(&self) -> Option<Sender> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn keep(&self, sender: Sender) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+    }
+}
+
+async fn exchange(sender: &mut Sender, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+    sender.ready().await?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes()))
+}

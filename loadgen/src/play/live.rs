@@ -1,0 +1,83 @@
+//! How it goes, for the eye alone: a few counters that all terminals share. No number in a report comes from here.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use crate::clock::Nanos;
+
+/// Latencies in eighths of an octave: to a tenth, which is enough for a line that passes by.
+const BUCKETS: usize = 8 * 40;
+
+/// The counters.
+#[derive(Debug)]
+pub struct Live {
+    /// Terminals on the line.
+    pub online: AtomicI64,
+    /// Messages sent.
+    pub sent: AtomicU64,
+    /// Messages received.
+    pub received: AtomicU64,
+    /// Sessions lost, not by plan.
+    pub lost: AtomicU64,
+    /// Attempts that failed.
+    pub failed: AtomicU64,
+    latencies: Vec<AtomicU64>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            online: AtomicI64::new(0),
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            latencies: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}
+
+impl Live {
+    /// A message came, so long after it was due.
+    pub fn arrived(&self, latency: Nanos) {
+        self.received.fetch_add(1, Relaxed);
+        self.latencies[bucket(latency)].fetch_add(1, Relaxed);
+    }
+
+    /// Median, 99th percentile and the greatest since this was last asked, in milliseconds; `None` if nothing came.
+    pub fn latencies(&self) -> Option<[f64; 3]> {
+        let counts: Vec<u64> = self.latencies.iter().map(|count| count.swap(0, Relaxed)).collect();
+        let all: u64 = counts.iter().sum();
+        let at = |share: f64| {
+            let mut left = (all as f64 * share).ceil() as u64;
+            let reached = counts.iter().position(|count| {
+                left = left.saturating_sub(*count);
+                left == 0
+            });
+            reached.map_or(0.0, milliseconds)
+        };
+        (all > 0).then(|| [at(0.5), at(0.99), at(1.0)])
+    }
+}
+
+fn bucket(latency: Nanos) -> usize {
+    ((latency.max(1) as f64).log2() * 8.0) as usize % BUCKETS
+}
+
+fn milliseconds(bucket: usize) -> f64 {
+    ((bucket as f64 + 0.5) / 8.0).exp2() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_right_to_a_tenth_and_begins_anew() {
+        let live = Live::default();
+        (1..=1000).for_each(|ms| live.arrived(ms * 1_000_000));
+        let near = |got: f64, ms: f64| (got / ms - 1.0).abs() < 0.1;
+        let [p50, p99, max] = live.latencies().unwrap();
+        assert!(near(p50, 500.0) && near(p99, 990.0) && near(max, 1000.0), "{p50} {p99} {max}");
+        assert_eq!(live.latencies(), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! What was checked, as JUnit XML, which every CI shows: a case for each gate, each kind of fault, and each SLO.
+
+use super::Report;
+use crate::measure::FaultKind;
+
+/// The XML.
+pub fn render(report: &Report) -> String {
+    let mut cases = Vec::new();
+    for gate in &report.verdict.gates {
+        cases.push(case("valid", &gate.name, (!gate.ok).then(|| gate.to_string())));
+    }
+    for kind in [
+        FaultKind::SilentlyLost,
+        FaultKind::DupApp,
+        FaultKind::Reordered,
+        FaultKind::Corrupt,
+        FaultKind::Misdelivered,
+        FaultKind::Phantom,
+        FaultKind::FromReplaced,
+    ] {
+        let count = report.faults.get(kind.name()).filter(|count| **count > 0);
+        cases.push(case("correct", kind.name(), count.map(|count| format!("{count} {}", kind.name()))));
+    }
+    for check in &report.verdict.checks {
+        cases.push(case("slo", &check.slo, (!check.ok).then(|| check.to_string())));
+    }
+    let failures = cases.iter().filter(|case| case.contains("<failure")).count();
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\" time=\"{}\">\n{}</testsuite>\n",
+        escape(&format!("muster-loadgen {}", report.title)),
+        cases.len(),
+        report.measured_s,
+        cases.concat()
+    )
+}
+
+fn case(class: &str, name: &str, failure: Option<String>) -> String {
+    let head = format!("  <testcase classname=\"{class}\" name=\"{}\"", escape(name));
+    match failure {
+        None => format!("{head}/>\n"),
+        Some(why) => format!("{head}><failure message=\"{}\"/></testcase>\n", escape(&why)),
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,274 @@
+//! The report as a table for people: the verdict first, then what it rests on.
+
+use std::fmt;
+
+use super::{Figures, Point, Report};
+use crate::measure::{Account, names};
+
+/// The times in the order of their weight, with what each is.
+pub const TIMES: [(&str, &str); 14] = [
+    (names::LIVE, "due to received: the headline"),
+    (names::SERVICE, "sent to received"),
+    (names::REPLAY, "due to received by replay"),
+    (names::LAST, "due to received by the last terminal"),
+    (names::COMMAND, "to one terminal: due to received"),
+    (names::ACK, "due to its ack shown (asked for every few ms)"),
+    (names::RESULT, "due to its result shown (likewise)"),
+    (names::ACCEPT, "sent to accepted"),
+    (names::CONNECT, "planned to ready, retries included"),
+    (names::ATTEMPT, "one attempt that succeeded"),
+    (names::RECONNECT, "lost to ready again"),
+    (names::CAUGHT_UP, "lost to the last message that was missed"),
+    (names::LAG, "due to sent: the generator's own"),
+    (names::CANARY, "a thread of the generator woken too late"),
+];
+
+const POINTS: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head(f)?;
+        self.ledger_table(f)?;
+        self.faults_list(f)?;
+        self.times(f)?;
+        self.matrix_table(f)?;
+        self.marks_table(f)?;
+        self.people(f)?;
+        self.costs(f)?;
+        self.judgement(f)
+    }
+}
+
+impl Report {
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = if self.title.is_empty() { "a run" } else { &self.title };
+        writeln!(
+            f,
+            "\n{title}: {} terminals, {:.0} s, {} messages",
+            self.terminals, self.measured_s, self.messages.planned
+        )?;
+        writeln!(
+            f,
+            "seed {}, schedule {}, {} deliveries intended (set {})",
+            self.seed, self.schedule, self.intended.0, self.intended.1
+        )?;
+        if self.closed_loop {
+            writeln!(f, "closed loop: senders waited for answers, so these times are no evidence for an SLO")?;
+        }
+        Ok(())
+    }
+
+    fn ledger_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = ["expected", "on time", "late", "replayed", "gap told", "silently lost"];
+        write!(f, "\n{:<14}", "ledger")?;
+        columns.iter().try_for_each(|column| write!(f, "{column:>14}"))?;
+        writeln!(f)?;
+        let mut sum = Account::default();
+        for (cohort, account) in &self.ledger {
+            sum.add(account);
+            row(f, &format!("  {}", format!("{cohort:?}").to_lowercase()), account)?;
+        }
+        if self.ledger.len() > 1 {
+            row(f, "  all", &sum)?;
+        }
+        let frames = &self.frames;
+        writeln!(
+            f,
+            "  {} frames read = {} owed + {} extra + {} repeated on the wire + {} delivered twice + {} misdelivered + {} of messages \
+             without an answer + {} never sent",
+            frames.read,
+            frames.owed,
+            frames.extra,
+            frames.dup_wire,
+            frames.dup_app,
+            frames.misdelivered,
+            frames.indeterminate,
+            frames.phantom
+        )?;
+        let closed =
+            if sum.closes() && frames.closes() { "both equations close" } else { "AN EQUATION DOES NOT CLOSE" };
+        let replay = if self.replay { "held to replay" } else { "no replay promised: who is away is owed nothing" };
+        writeln!(f, "  {closed}; {replay}")?;
+        if self.ledger.keys().any(|cohort| !cohort.behaves()) {
+            writeln!(f, "  who is mute or slow is so by plan: what those did not read is in no SLO and no fault")?;
+        }
+        Ok(())
+    }
+
+    fn faults_list(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.faults.is_empty() {
+            return writeln!(
+                f,
+                "\nfaults        none: nothing lost in silence, doubled, swapped, changed or misdelivered"
+            );
+        }
+        let counts: Vec<_> = self.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        writeln!(f, "\nfaults        {}", counts.join(", "))?;
+        for fault in self.examples.iter().take(12) {
+            let message = fault.message.map_or("a message".into(), |message| format!("message {message}"));
+            let node = if fault.node.is_empty() { String::new() } else { format!(" on {}", fault.node) };
+            let (kind, at) = (fault.kind.name(), fault.at as f64 / 1e9);
+            writeln!(f, "  {kind:<14} {message} at {}{node}, {at:.3} s", fault.terminal)?;
+        }
+        Ok(())
+    }
+
+    fn times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{:<12}", "ms")?;
+        POINTS.iter().try_for_each(|point| write!(f, "{point:>10}"))?;
+        writeln!(f, "{:>12}", "samples")?;
+        for (name, what) in TIMES {
+            let Some(figures) = self.latencies.get(name).filter(|figures| figures.count + figures.missing > 0) else {
+                continue;
+            };
+            write!(f, "  {name:<10}")?;
+            points(f, figures)?;
+            writeln!(f, "{:>12}  {what}", figures.count)?;
+        }
+        if let Some((low, high)) = self.live_p99_range {
+            writeln!(
+                f,
+                "  live p99 is {low:.2} to {high:.2} with 95 % confidence, over {} broadcasts",
+                self.messages.broadcasts
+            )?;
+        }
+        writeln!(f, "  the longest silence that any terminal heard: {:.0} ms", self.max_silence_ms)
+    }
+
+    fn matrix_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.matrix.len() < 2 {
+            return Ok(());
+        }
+        write!(f, "\n{:<42}", "ms, by publisher > node")?;
+        POINTS.iter().try_for_each(|point| write!(f, "{point:>10}"))?;
+        writeln!(f)?;
+        for (key, figures) in &self.matrix {
+            write!(f, "  {key:<40}")?;
+            points(f, figures)?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+
+    fn marks_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let p99 = |figures: &Figures| figures.points.get("p99").or(figures.points.get("max")).map_or("-".into(), show);
+        for (number, mark) in self.marks.iter().enumerate() {
+            if number == 0 {
+                writeln!(f, "\n{:<32}{:>10}{:>12}{:>12}{:>14}", "marks", "before", "during", "after", "steady in")?;
+            }
+            let steady = mark.steady_s.map_or("not".into(), |seconds| format!("{seconds:.1} s"));
+            let text = format!("  {:>6.1} s  {}", mark.at, mark.text);
+            let (before, during, after) = (p99(&mark.before), p99(&mark.during), p99(&mark.after));
+            writeln!(f, "{text:<32}{before:>10}{during:>12}{after:>12}{steady:>14}")?;
+        }
+        Ok(())
+    }
+
+    fn people(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (c, m) = (&self.connections, &self.messages);
+        writeln!(
+            f,
+            "\nconnections   {} stays planned, {} let in, {} never; {} sessions, {} lost unplanned, {} resumed, {} attempts failed; peak {}",
+            c.planned, c.made, c.never, c.sessions, c.lost, c.resumed, c.failed, c.peak
+        )?;
+        writeln!(
+            f,
+            "messages      {} due, {} sent, {} accepted, {} refused, {} without an answer",
+            m.planned, m.sent, m.accepted, m.refused, m.indeterminate
+        )?;
+        let mut reasons: Vec<_> = self.reasons.iter().chain(&self.other).collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        for (why, count) in reasons.into_iter().take(8) {
+            writeln!(f, "  {count:>8} x {why}")?;
+        }
+        Ok(())
+    }
+
+    fn costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = &self.own;
+        writeln!(
+            f,
+            "\ngenerator     {:.0} % of {} threads, {:.1} us of CPU per frame read, {:.1} KiB per terminal, {:.0} MiB",
+            own.cpu_share * 100.0,
+            own.threads,
+            own.cpu_us_per_frame,
+            own.bytes_per_terminal as f64 / 1024.0,
+            own.rss_bytes as f64 / (1 << 20) as f64
+        )?;
+        if let Some(floor) = &self.floor {
+            let p99 = floor.live.points.get("p99").map_or("-".into(), show);
+            writeln!(
+                f,
+                "  floor       p99 {p99} ms against a server that does nothing; {:.2} us of CPU per frame, {:.2} x a bare reader's {:.2} us",
+                floor.cpu_us_per_frame,
+                floor.cpu_us_per_frame / floor.bare_us_per_frame,
+                floor.bare_us_per_frame
+            )?;
+        }
+        self.servers_costs(f)
+    }
+
+    fn servers_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (read, peak) = (self.frames.read.max(1) as f64, self.connections.peak.max(1) as f64);
+        for (number, (name, cost)) in self.servers.processes.iter().enumerate() {
+            let label = if number == 0 { "servers" } else { "" };
+            let grown = cost.rss_after.saturating_sub(cost.rss_before) as f64;
+            writeln!(
+                f,
+                "{label:<14}{name:<10} {:>7.2} s of CPU, {:>6.2} us per delivery; {:>6.1} MiB, {:>6.1} KiB per terminal",
+                cost.cpu_s,
+                cost.cpu_s * 1e6 / read,
+                cost.rss_after as f64 / (1 << 20) as f64,
+                grown / 1024.0 / peak
+            )?;
+        }
+        for (url, families) in &self.servers.metrics {
+            let shown: Vec<_> = families.iter().filter(|(_, value)| **value != 0.0).take(6).collect();
+            let shown: Vec<_> = shown.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
+            writeln!(f, "  {url}: {}", shown.join(", "))?;
+        }
+        if let (Some(user), Some(sys)) =
+            (self.servers.redis.get("used_cpu_user"), self.servers.redis.get("used_cpu_sys"))
+        {
+            let accepted = self.messages.accepted.max(1) as f64;
+            let commands = self.servers.redis.get("total_commands_processed").copied().unwrap_or(0.0);
+            writeln!(
+                f,
+                "  Redis: {:.2} s of CPU, {:.0} us and {:.1} of its commands per message",
+                user + sys,
+                (user + sys) * 1e6 / accepted,
+                commands / accepted
+            )?;
+        }
+        Ok(())
+    }
+
+    fn judgement(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        for check in &self.verdict.checks {
+            writeln!(f, "  {} {check}", if check.ok { "ok  " } else { "MISS" })?;
+        }
+        writeln!(f, "{}: {}", self.verdict.outcome.word(), self.verdict.sentence())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
+    let Account { expected, on_time, late, replayed, signalled_gap, silently_lost } = account;
+    write!(f, "{name:<14}")?;
+    [expected, on_time, late, replayed, signalled_gap, silently_lost].iter().try_for_each(|n| write!(f, "{n:>14}"))?;
+    writeln!(f)
+}
+
+fn points(f: &mut fmt::Formatter<'_>, figures: &Figures) -> fmt::Result {
+    POINTS.iter().try_for_each(|point| write!(f, "{:>10}", figures.points.get(*point).map_or("-".into(), show)))
+}
+
+/// Three digits are what there is.
+fn show(point: &Point) -> String {
+    match point {
+        Point::Never(_) => "never".into(),
+        Point::Milliseconds(ms) if *ms < 10.0 => format!("{ms:.2}"),
+        Point::Milliseconds(ms) if *ms < 100.0 => format!("{ms:.1}"),
+        Point::Milliseconds(ms) => format!("{ms:.0}"),
+    }
+}

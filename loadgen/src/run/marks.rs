@@ -1,0 +1,69 @@
+//! Marks on the time line, from scripts: `echo kill node2 >FILE` while the run lasts. FILE may be a FIFO or a file; what it held before
+//! the run is not of this run.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufRead, BufReader, Seek, SeekFrom},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::Context;
+
+use crate::clock::{Clock, Nanos};
+
+/// What was said so far, and when.
+pub type Marks = Arc<Mutex<Vec<(Nanos, String)>>>;
+
+/// How often a file is looked at; a FIFO wakes us.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Listens on a thread that lives as long as the process.
+pub fn listen(file: Option<&Path>, clock: Clock) -> anyhow::Result<Marks> {
+    let marks = Marks::default();
+    let Some(path) = file else { return Ok(marks) };
+    // Also for writing, so that a FIFO neither blocks here nor ends with its first writer.
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let mut file = opened.with_context(|| format!("--events {}", path.display()))?;
+    // A FIFO has no end to go to.
+    let _ = file.seek(SeekFrom::End(0));
+    let heard = marks.clone();
+    thread::Builder::new().name("marks".into()).spawn(move || hear(BufReader::new(file), clock, &heard))?;
+    Ok(marks)
+}
+
+fn hear(mut file: impl BufRead, clock: Clock, marks: &Marks) {
+    let mut line = String::new();
+    // A line may come in pieces: it is one at its end.
+    while let Ok(read) = file.read_line(&mut line) {
+        if let Some(text) = line.strip_suffix('\n') {
+            marks.lock().unwrap_or_else(PoisonError::into_inner).push((clock.now(), text.to_owned()));
+            line.clear();
+        } else if read == 0 {
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_meanwhile_is_a_mark() {
+        let path = std::env::temp_dir().join(format!("muster-marks-{}", std::process::id()));
+        fs::write(&path, "old\n").unwrap();
+        let marks = listen(Some(&path), Clock::start_in(Duration::ZERO)).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        writeln!(file, "kill node2").unwrap();
+        while marks.lock().unwrap().is_empty() {
+            thread::sleep(LOOK);
+        }
+        fs::remove_file(&path).unwrap();
+        assert_eq!(marks.lock().unwrap()[0].1, "kill node2");
+    }
+}

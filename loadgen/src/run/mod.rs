@@ -1,0 +1,198 @@
+//! Strings all of it together, for one process: plan, play, judge, report. [`crate::many`] does the same with several.
+
+pub mod marks;
+mod play;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+pub use self::play::{Played, play};
+use crate::{
+    clock::{Clock, nanos},
+    config::Config,
+    health::{environment::environment, servers::Costs},
+    measure::{Judge, Tally, names, promises_replay},
+    null,
+    plan::Plan,
+    play::{fleet::Part, operator},
+    preflight,
+    report::{self, Floor, Own, Report},
+    verdict::{Outcome, Verdict, gates},
+};
+
+/// Time to build the fleet before the first is to connect, and a hundredth of a millisecond for each terminal.
+const HEAD_START: Duration = Duration::from_millis(300);
+
+/// One run, from its flags to its reports.
+pub async fn run(config: Config, command: String) -> anyhow::Result<Outcome> {
+    config.validate()?;
+    let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
+    let intended = plan.intended(nanos(config.settle), nanos(config.grace));
+    eprintln!(
+        "seed {}, schedule {:016x}, {} deliveries intended (set {:016x})",
+        plan.seed,
+        plan.hash(),
+        intended.0,
+        intended.1
+    );
+    if config.dry_run {
+        return Ok(Outcome::Pass);
+    }
+    preflight::check(&config.line)?;
+    operator::ask(&config).await?;
+    let part = Part { run: rand::random(), of: 1, rest: 0 };
+    let clock = Clock::start_in(head_start(&config));
+    let started_at = Timestamp::now();
+    let played = play(&config, &plan, part, clock).await?;
+    let sent = played.journal.all_sent();
+    let replay = promises_replay(&config, &plan, &played.journal);
+    let tally = judge(&config, &plan, part, &played, sent, replay);
+    if let Some(dir) = &config.logs {
+        report::logs::write(dir, &config, &plan, part, &played, replay)
+            .with_context(|| format!("--logs {}", dir.display()))?;
+    }
+    // Afterwards, so that what it leaves in memory is not taken for the terminals'.
+    let floor = if config.floor { Some(null::floor(&config).await.context("--floor")?) } else { None };
+    let course = Course { cut_short: played.cut_short, failed: played.failed };
+    let facts = Facts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
+    let report = assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
+    finish(&config, &report, &tally)?;
+    Ok(report.verdict.outcome)
+}
+
+/// So that nobody is late for the first connect.
+pub fn head_start(config: &Config) -> Duration {
+    HEAD_START + Duration::from_micros(10) * config.line.terminals as u32
+}
+
+/// The tally of one part.
+pub fn judge(
+    config: &Config,
+    plan: &Plan,
+    part: Part,
+    played: &Played,
+    sent: Vec<Option<crate::journal::Sent>>,
+    replay: bool,
+) -> Tally {
+    let mut tally = Judge::new(config, plan, part, sent, replay, played.over).tally(&played.journal);
+    tally.latency(names::CANARY).merge(&played.canary);
+    tally
+}
+
+/// What a report says besides what was measured.
+pub struct Facts {
+    /// The command line.
+    pub command: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What a server that does nothing reaches.
+    pub floor: Option<Floor>,
+    /// Whether the server was held to replay.
+    pub replay: bool,
+    /// How many took part.
+    pub generators: usize,
+    /// How far their clocks may be apart.
+    pub clock_ms: f64,
+    /// Whether it took its course.
+    pub course: Course,
+}
+
+/// Whether a run took its course.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Course {
+    /// It was interrupted.
+    pub cut_short: bool,
+    /// A terminal's task or the operator broke off.
+    pub failed: bool,
+}
+
+/// Everything in one report.
+pub fn assemble(
+    config: &Config,
+    plan: &Plan,
+    tally: &Tally,
+    own: &[Own],
+    marks: &[(u64, String)],
+    servers: Costs,
+    facts: Facts,
+) -> Report {
+    let generator = gates::Generator {
+        cpu: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
+        cut_short: facts.course.cut_short,
+        failed: facts.course.failed,
+        clock_ms: facts.clock_ms,
+    };
+    let intended = plan.intended(nanos(config.settle), nanos(config.grace));
+    Report {
+        schema: report::SCHEMA,
+        title: config.title.clone(),
+        started_at: facts.started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        command: facts.command,
+        seed: plan.seed,
+        schedule: format!("{:016x}", plan.hash()),
+        intended: (intended.0, format!("{:016x}", intended.1)),
+        terminals: config.line.terminals,
+        measured_s: config.duration.as_secs_f64(),
+        span_s: (plan.begin as f64 / 1e9, plan.end as f64 / 1e9),
+        closed_loop: config.closed > 0,
+        replay: facts.replay,
+        verdict: Verdict::new(
+            gates::gates(config, tally, generator),
+            tally,
+            config.slo.check(&report::with_last(tally)),
+        ),
+        ledger: tally.ledger.clone(),
+        frames: tally.frames,
+        messages: tally.messages,
+        connections: tally.connections,
+        reorder: tally.reorder,
+        faults: tally.faults.iter().map(|(kind, count)| (kind.name().to_owned(), *count)).collect(),
+        examples: tally.examples.clone(),
+        other: tally.other.clone(),
+        reasons: tally.reasons.clone(),
+        latencies: report::figures(tally),
+        live_p99_range: report::confidence::p99_range(&tally.timeline, plan.seed),
+        matrix: tally.matrix.iter().map(|(key, latency)| (key.clone(), latency.into())).collect(),
+        max_silence_ms: tally.max_silence as f64 / 1e6,
+        timeline: report::course::seconds(tally),
+        marks: report::course::marks(tally, marks, plan.end),
+        servers,
+        own: sum(own, tally.frames.read),
+        floor: facts.floor,
+        environment: environment(),
+        generators: facts.generators,
+    }
+}
+
+/// What several generators cost together; the share of their time is that of the busiest.
+fn sum(own: &[Own], frames: u64) -> Own {
+    let cpu_us: f64 = own.iter().map(|own| own.cpu_us_per_frame * own.frames as f64).sum();
+    let first = own.first().cloned().unwrap_or_default();
+    Own {
+        cpu_share: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
+        cpu_us_per_frame: cpu_us / frames.max(1) as f64,
+        frames,
+        bytes_per_terminal: own.iter().map(|own| own.bytes_per_terminal).max().unwrap_or(0),
+        rss_bytes: own.iter().map(|own| own.rss_bytes).sum(),
+        preempted: own.iter().map(|own| own.preempted).sum(),
+        ..first
+    }
+}
+
+/// Prints the report, and writes those that were asked for.
+pub fn finish(config: &Config, report: &Report, tally: &Tally) -> anyhow::Result<()> {
+    print!("{report}");
+    let write = |flag: &str, file: &Option<std::path::PathBuf>, text: &dyn Fn() -> anyhow::Result<String>| {
+        let Some(file) = file else { return Ok(()) };
+        std::fs::write(file, text()?).with_context(|| format!("{flag} {}", file.display()))
+    };
+    write("--json", &config.json, &|| Ok(serde_json::to_string_pretty(report)? + "\n"))?;
+    write("--html", &config.html, &|| report::page::render(report))?;
+    write("--junit", &config.junit, &|| Ok(report::junit::render(report)))?;
+    if let Some(dir) = &config.hgrm {
+        report::hgrm::write(dir, tally, report).with_context(|| format!("--hgrm {}", dir.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Plays one process's part of the plan, from the first connect to the last grace, and looks at what it costs.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use super::marks;
+use crate::{
+    clock::{Clock, Nanos, SECOND},
+    config::Config,
+    health::{Canary, Servers, Usage, servers::Costs},
+    journal::Journal,
+    measure::{Latency, Tally},
+    plan::Plan,
+    play::{Live, fleet, fleet::Part, operator},
+    report::Own,
+    view,
+};
+
+/// What there is when it is over.
+pub struct Played {
+    /// What was seen.
+    pub journal: Arc<Journal>,
+    /// When it was over.
+    pub over: Nanos,
+    /// Whether it was interrupted.
+    pub cut_short: bool,
+    /// Whether a terminal's task or the operator broke off.
+    pub failed: bool,
+    /// How much too late the canary was woken.
+    pub canary: Latency,
+    /// What was done to the servers meanwhile.
+    pub marks: Vec<(Nanos, String)>,
+    /// What they cost.
+    pub costs: Costs,
+    terminals: usize,
+    /// Those that move terminals.
+    threads: usize,
+    looks: [Usage; 3],
+    span: Nanos,
+}
+
+/// Plays it.
+pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -> anyhow::Result<Played> {
+    let journal = Arc::new(Journal::new(clock, plan.lives.len(), plan.messages.len()));
+    let live = Arc::new(Live::default());
+    let marks = marks::listen(config.events.as_deref(), clock)?;
+    let (before, servers) = (Usage::own(), Servers::look(config).await);
+    let mut fleet = fleet::start(config, plan, part, &journal, &live).await?;
+    let operator = operator::start(config.clone(), plan.clone(), part, journal.clone(), live.clone());
+    let canary = Canary::start();
+    let shown = view::show(config, plan, clock, live, marks.clone());
+
+    let mut cut_short = until(clock, plan.begin).await;
+    let begun = Usage::own();
+    cut_short = cut_short || until(clock, plan.end + SECOND).await;
+    let (ended, costs) = (Usage::own(), Servers::look(config).await.since(&servers));
+    let span = clock.now().saturating_sub(plan.begin).max(1);
+    cut_short = cut_short || until(clock, plan.last).await;
+
+    let over = clock.now();
+    let canary = canary.stop();
+    shown.stop().await;
+    let mut failed = operator.is_finished() && operator.join().is_ok_and(complain);
+    failed |= shutdown(&mut fleet).await;
+    let marks = std::mem::take(&mut *marks.lock().map_err(|_| anyhow!("the listener for marks failed"))?);
+    let terminals = (0..plan.lives.len()).filter(|number| part.has(*number)).count();
+    let threads = tokio::runtime::Handle::current().metrics().num_workers();
+    Ok(Played {
+        journal,
+        over,
+        cut_short,
+        failed,
+        canary,
+        marks,
+        costs,
+        terminals,
+        threads,
+        looks: [before, begun, ended],
+        span,
+    })
+}
+
+/// Whether it was interrupted before this time.
+async fn until(clock: Clock, time: Nanos) -> bool {
+    tokio::select! {
+        () = clock.reach(time) => false,
+        _ = tokio::signal::ctrl_c() => true,
+    }
+}
+
+/// Whether it failed, which it then says.
+fn complain(done: anyhow::Result<()>) -> bool {
+    if let Err(error) = &done {
+        eprintln!("muster-loadgen: messages can't be sent: {error:#}");
+    }
+    done.is_err()
+}
+
+/// Ends all terminals. Whether one of them had panicked.
+async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
+    fleet.abort_all();
+    let mut panicked = false;
+    while let Some(ended) = fleet.join_next().await {
+        panicked |= ended.is_err_and(|error| error.is_panic());
+    }
+    panicked
+}
+
+impl Played {
+    /// What this process cost.
+    pub fn own(&self, tally: &Tally) -> Own {
+        let [before, begun, ended] = self.looks;
+        let (cpu_s, threads) = (ended.cpu_s - begun.cpu_s, self.threads);
+        let frames = tally.frames.read;
+        Own {
+            cpu_share: cpu_s / (self.span as f64 / 1e9) / threads as f64,
+            threads,
+            cpu_us_per_frame: cpu_s * 1e6 / frames.max(1) as f64,
+            frames,
+            bytes_per_terminal: begun.rss_bytes.saturating_sub(before.rss_bytes) / self.terminals.max(1) as u64,
+            rss_bytes: ended.rss_bytes,
+            preempted: ended.preempted - before.preempted,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether the numbers of a run mean something. A generator that was late, starved or idle measured itself.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Config,
+    measure::{FaultKind, Latency, Tally, names},
+};
+
+/// A canary that is woken later than this, one time in a hundred, tells of a machine without a CPU to spare.
+const CANARY_MS: f64 = 2.0;
+/// The generator's own delay, unless the server's own time is so much longer that a tenth of it is more.
+const LAG_MS: f64 = 1.0;
+/// The share of its threads' time that a generator may use.
+const CPU: f64 = 0.85;
+/// The share of what was due that must have been sent in time.
+const ACHIEVED: f64 = 0.99;
+
+/// One condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// What it is about.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// What was found.
+    pub found: String,
+    /// What is needed.
+    pub needed: String,
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} (needed: {})", self.name, self.found, self.needed)
+    }
+}
+
+/// What the gates look at besides the tally.
+#[derive(Debug, Clone, Copy)]
+pub struct Generator {
+    /// The share of its threads' time that it used.
+    pub cpu: f64,
+    /// Whether it was interrupted.
+    pub cut_short: bool,
+    /// Whether a terminal, a message or a report of it broke off.
+    pub failed: bool,
+    /// How far the clocks of several hosts may be apart, in milliseconds.
+    pub clock_ms: f64,
+}
+
+/// All of them.
+pub fn gates(config: &Config, tally: &Tally, generator: Generator) -> Vec<Gate> {
+    let p99 = |name: &str| tally.latencies.get(name).map_or(0.0, p99);
+    let service = p99(names::SERVICE);
+    let lag_limit = if service.is_finite() { LAG_MS.max(service / 10.0) } else { LAG_MS };
+    let expected: u64 = tally.ledger.values().map(|account| account.expected).sum();
+    let achieved = tally.messages.punctual as f64 / tally.messages.planned.max(1) as f64;
+    let never = if config.allow_shortfall { 0 } else { tally.connections.never };
+    let gate = |name: &str, ok, found: String, needed: String| Gate { name: name.into(), ok, found, needed };
+    vec![
+        gate("ledger", tally.closes(), if tally.closes() { "closed" } else { "open" }.into(), "closed".into()),
+        gate("deliveries owed", expected > 0, expected.to_string(), "more than none".into()),
+        at_most("schedule lag p99", p99(names::LAG), lag_limit, "ms"),
+        at_most("canary overshoot p99", p99(names::CANARY), CANARY_MS, "ms"),
+        gate("achieved / offered", achieved >= ACHIEVED, format!("{:.2} %", achieved * 100.0), "99 %".into()),
+        at_most("generator's CPU", generator.cpu * 100.0, CPU * 100.0, "%"),
+        gate("terminals never let in", never == 0, never.to_string(), "none".into()),
+        at_most("came before it was sent", tally.count(FaultKind::BeforeSent) as f64, 0.0, ""),
+        at_most("clocks apart", generator.clock_ms, (service / 10.0).max(LAG_MS), "ms"),
+        gate(
+            "course of the run",
+            !generator.cut_short && !generator.failed,
+            match generator {
+                Generator { cut_short: true, .. } => "interrupted".into(),
+                Generator { failed: true, .. } => "the generator failed".into(),
+                _ => "complete".into(),
+            },
+            "complete".into(),
+        ),
+    ]
+}
+
+fn at_most(name: &str, found: f64, limit: f64, unit: &str) -> Gate {
+    let number = |value: f64| format!("{value:.2} {unit}").trim_end().to_owned();
+    Gate { name: name.into(), ok: found <= limit, found: number(found), needed: format!("at most {}", number(limit)) }
+}
+
+fn p99(latency: &Latency) -> f64 {
+    if latency.count() == 0 { 0.0 } else { latency.at(0.99).milliseconds() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::MILLISECOND, config::tests::config};
+
+    fn failing(prepare: impl FnOnce(&mut Tally, &mut Generator)) -> Vec<String> {
+        let mut tally = Tally::default();
+        let account = tally.ledger.entry(crate::measure::Cohort::Steady).or_default();
+        (account.expected, account.on_time) = (1, 1);
+        (tally.messages.planned, tally.messages.punctual) = (1000, 1000);
+        let mut generator = Generator { cpu: 0.5, cut_short: false, failed: false, clock_ms: 0.0 };
+        prepare(&mut tally, &mut generator);
+        let gates = gates(&config(""), &tally, generator);
+        gates.into_iter().filter(|gate| !gate.ok).map(|gate| gate.name).collect()
+    }
+
+    #[test]
+    fn each_gate_closes_for_its_own_reason() {
+        assert_eq!(failing(|_, _| {}), Vec::<String>::new());
+        assert_eq!(failing(|tally, _| tally.frames.read = 1), ["ledger"]);
+        assert_eq!(failing(|tally, _| tally.ledger.clear()), ["deliveries owed"]);
+        assert_eq!(failing(|tally, _| tally.latency(names::LAG).record(2 * MILLISECOND)), ["schedule lag p99"]);
+        assert_eq!(failing(|tally, _| tally.latency(names::CANARY).record(3 * MILLISECOND)), ["canary overshoot p99"]);
+        assert_eq!(failing(|tally, _| tally.messages.punctual = 989), ["achieved / offered"]);
+        assert_eq!(failing(|_, generator| generator.cpu = 0.9), ["generator's CPU"]);
+        assert_eq!(failing(|tally, _| tally.connections.never = 1), ["terminals never let in"]);
+        assert_eq!(failing(|_, generator| generator.cut_short = true), ["course of the run"]);
+    }
+
+    #[test]
+    fn a_slow_server_excuses_a_lag_of_a_tenth_of_its_time() {
+        let slow = |tally: &mut Tally, _: &mut Generator| {
+            tally.latency(names::SERVICE).record(100 * MILLISECOND);
+            tally.latency(names::LAG).record(9 * MILLISECOND);
+        };
+        assert_eq!(failing(slow), Vec::<String>::new());
+    }
+}

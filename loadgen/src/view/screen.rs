@@ -1,0 +1,110 @@
+//! A picture on the terminal: what is on the line, what comes, how late, and what was done to the servers.
+
+use std::{collections::VecDeque, sync::atomic::Ordering::Relaxed, time::Duration};
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout},
+    style::{Color, Style, Stylize},
+    text::Line,
+    widgets::{Block, Gauge, Paragraph, Sparkline},
+};
+use tokio::{sync::oneshot, time};
+
+use super::Scene;
+
+/// How many seconds fit.
+const SECONDS: usize = 240;
+
+/// The last seconds, the newest first.
+#[derive(Default)]
+struct Past {
+    online: VecDeque<u64>,
+    received: VecDeque<u64>,
+    p99: VecDeque<u64>,
+    times: Option<[f64; 3]>,
+    before: u64,
+}
+
+/// Draws until it is stopped; then the terminal is as it was.
+pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
+    let mut terminal = ratatui::init();
+    let mut past = Past::default();
+    let mut beat = time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            _ = beat.tick() => {
+                past.look(&scene);
+                // What can't be drawn is no reason to stop a run.
+                let _ = terminal.draw(|frame| draw(frame, &scene, &past));
+            }
+        }
+    }
+    ratatui::restore();
+}
+
+impl Past {
+    fn look(&mut self, scene: &Scene) {
+        let received = scene.live.received.load(Relaxed);
+        self.times = scene.live.latencies();
+        push(&mut self.online, scene.live.online.load(Relaxed).max(0) as u64);
+        push(&mut self.received, received - self.before);
+        push(&mut self.p99, self.times.map_or(0, |[_, p99, _]| (p99 * 1000.0) as u64));
+        self.before = received;
+    }
+}
+
+fn push(past: &mut VecDeque<u64>, value: u64) {
+    past.push_front(value);
+    past.truncate(SECONDS);
+}
+
+fn draw(frame: &mut Frame, scene: &Scene, past: &Past) {
+    let heights =
+        [Constraint::Length(3), Constraint::Length(3), Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
+    let [top, course, online, received, latency] = Layout::vertical(heights).areas(frame.area());
+    frame.render_widget(head(scene, past), top);
+    let (now, last) = (scene.clock.now(), scene.plan.last.max(1));
+    let label = format!("{:.0} of {:.0} s", now as f64 / 1e9, last as f64 / 1e9);
+    let gauge = Gauge::default().ratio((now as f64 / last as f64).clamp(0.0, 1.0)).label(label);
+    frame.render_widget(gauge.block(Block::bordered().title(phase(scene))).gauge_style(Color::Blue), course);
+    let newest = |values: &VecDeque<u64>| values.front().copied().unwrap_or(0);
+    spark(frame, online, format!("online {}", newest(&past.online)), &past.online, Color::Green);
+    spark(frame, received, format!("received {} a second", newest(&past.received)), &past.received, Color::Cyan);
+    let times = past
+        .times
+        .map_or_else(|| "latency".into(), |[p50, p99, max]| format!("p50 {p50:.1}  p99 {p99:.1}  max {max:.1} ms"));
+    spark(frame, latency, times, &past.p99, Color::Yellow);
+}
+
+fn head<'a>(scene: &Scene, past: &Past) -> Paragraph<'a> {
+    let (sent, lost) = (scene.live.sent.load(Relaxed), scene.live.lost.load(Relaxed));
+    let failed = scene.live.failed.load(Relaxed);
+    let mark = scene.marks.lock().ok().and_then(|marks| marks.last().map(|(_, text)| format!("   mark: {text}")));
+    let text = format!(
+        "{sent} sent   {} received   {lost} sessions lost   {failed} attempts failed{}",
+        past.before,
+        mark.unwrap_or_default()
+    );
+    let title =
+        if scene.title.is_empty() { "muster-loadgen".into() } else { format!("muster-loadgen: {}", scene.title) };
+    Paragraph::new(Line::from(text).bold()).block(Block::bordered().title(title))
+}
+
+fn phase(scene: &Scene) -> &'static str {
+    let (now, plan) = (scene.clock.now(), &scene.plan);
+    match now {
+        now if now < plan.begin => "connecting",
+        now if now < plan.measure => "warming up",
+        now if now < plan.end => "measuring",
+        _ => "waiting for the last",
+    }
+}
+
+fn spark(frame: &mut Frame, area: ratatui::layout::Rect, title: String, values: &VecDeque<u64>, color: Color) {
+    let width = area.width.saturating_sub(2) as usize;
+    let shown: Vec<u64> = values.iter().take(width).rev().copied().collect();
+    let widget = Sparkline::default().data(&shown).style(Style::new().fg(color)).block(Block::bordered().title(title));
+    frame.render_widget(widget, area);
+}
