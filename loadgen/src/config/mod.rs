@@ -163,6 +163,11 @@ pub struct Config {
     #[arg(long)]
     pub allow_shortfall: bool,
 
+    /// A machine without a CPU to spare does not make the run invalid: what arrived is judged as ever, and the times are not to be
+    /// quoted. For demonstrations
+    #[arg(long)]
+    pub allow_busy: bool,
+
     /// A file or FIFO; each line written to it while the run lasts is a mark on the time line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
