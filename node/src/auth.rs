@@ -9,7 +9,7 @@ use jsonwebtoken::{
 };
 use muster_protocol::{
     TerminalId,
-    selector::Labels,
+    selector::{Labels, check_labels},
     token::{OPERATOR, OperatorClaims, Scope, Secret, TERMINAL, TerminalClaims},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -70,6 +70,8 @@ impl Auth {
         if claims.sub != *terminal {
             return Err(Denied::Forbidden("the token is for another terminal id".into()));
         }
+        check_labels(&claims.labels)
+            .map_err(|_| Denied::Refused("its labels are too many, too long, or hold control characters"))?;
         Ok(claims.labels)
     }
 

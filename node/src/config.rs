@@ -55,13 +55,17 @@ pub struct Config {
     #[arg(long, env = "MUSTER_HELLO_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub hello_timeout: Duration,
 
-    /// How long a request's headers may take to arrive: slow senders must not hold connections
+    /// How long a request's headers may take to arrive, and then its body: slow senders must not hold connections
     #[arg(long, env = "MUSTER_HEADER_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
     pub header_timeout: Duration,
 
     /// The largest message from a terminal, in bytes; over it the session is closed with 1009
     #[arg(long, env = "MUSTER_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 * 1024)]
     pub max_message: usize,
+
+    /// Messages a second that are read from one terminal, each KiB of them counted as one more; what it sends beyond waits in its socket
+    #[arg(long, env = "MUSTER_MAX_RATE", value_name = "N", default_value_t = 500)]
+    pub max_rate: u32,
 
     /// The largest request body, in bytes; over it 413
     #[arg(long, env = "MUSTER_MAX_BODY", value_name = "BYTES", default_value_t = 256 * 1024)]
@@ -168,6 +172,7 @@ impl Config {
             ("--queue", self.queue, 128 * 1024),
             ("--max-message", self.max_message, 128),
             ("--shards", self.shards.unwrap_or(1), 1),
+            ("--max-rate", self.max_rate as usize, 1),
             ("--log", self.bounds.log as usize, 2),
             ("--backlog", self.bounds.backlog as usize, 1),
             ("--ping (in seconds)", self.ping.as_secs() as usize, 1),

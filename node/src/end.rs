@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CloseCode, close::RetryHint};
+use muster_protocol::{CloseCode, close::RetryHint, selector::InvalidLabels};
 use tracing::Level;
 
 use crate::wire::WireError;
@@ -28,6 +28,8 @@ pub enum End {
     NoHello,
     /// The first frame was not a hello that can be read.
     BadHello,
+    /// Labels that can't be kept.
+    BadLabels(InvalidLabels),
     /// A second hello, or a kind of message that `muster.v1` does not have.
     Protocol,
     /// A newer session of the same terminal took its place.
@@ -54,6 +56,7 @@ impl End {
             Self::Wire(error) => (error.code(), error.to_string()),
             Self::NoHello => (CloseCode::ProtocolError.number(), "no hello in time".into()),
             Self::BadHello => (CloseCode::ProtocolError.number(), "the first frame must be a hello".into()),
+            Self::BadLabels(error) => (CloseCode::ProtocolError.number(), error.to_string()),
             Self::Protocol => (CloseCode::ProtocolError.number(), "not a frame of muster.v1".into()),
             Self::Replaced => (CloseCode::Replaced.number(), "a newer session took over".into()),
             Self::Disconnected => (CloseCode::Restart.number(), RetryHint::after(DISCONNECTED).to_reason()),
@@ -68,7 +71,9 @@ impl End {
         match self {
             Self::Left | Self::Lost | Self::Draining { .. } => Level::DEBUG,
             Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
-            Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::Protocol => Level::WARN,
+            Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::BadLabels(_) | Self::Protocol => {
+                Level::WARN
+            }
         }
     }
 
@@ -82,6 +87,7 @@ impl End {
             Self::Wire(_) => "wire",
             Self::NoHello => "no_hello",
             Self::BadHello => "bad_hello",
+            Self::BadLabels(_) => "bad_labels",
             Self::Protocol => "protocol",
             Self::Replaced => "replaced",
             Self::Disconnected => "disconnected",

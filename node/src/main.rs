@@ -15,6 +15,7 @@ use muster_node::{
 };
 use muster_protocol::{
     TerminalId,
+    selector::check_labels,
     token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,7 +93,9 @@ impl Signed {
 
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a label is written KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
+    let label = (key.to_owned(), value.to_owned());
+    check_labels(&[label.clone()].into()).map_err(|error| error.to_string())?;
+    Ok(label)
 }
 
 fn main() -> ExitCode {

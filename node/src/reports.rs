@@ -1,7 +1,7 @@
 //! What this node's sessions have to report, until the backplane takes it. Shards write here after each walk and never wait;
 //! the backplane drains it on its own beat, so that ten thousand acknowledgements become a few writes.
 //!
-//! The lock is held for an append and never across an await. The table is bounded: beyond [`ROOM`] entries new ones are counted
+//! The lock is held for an append and never across an await. The table is bounded: beyond [`ROOM`] bytes new entries are counted
 //! as dropped, which happens only while the store behind the backplane is away, and which it then says.
 
 use std::{
@@ -16,8 +16,12 @@ use muster_protocol::{
     frame::{Condition, Health},
 };
 
-/// Entries kept while the store is away: at about 100 bytes each, 100 MB.
-const ROOM: usize = 1_000_000;
+/// What is kept while the store is away, in bytes as they are weighed here: steps and replies of commands, and what else.
+const ROOM: usize = 128 << 20;
+/// Of it for what terminals tell by themselves, so that these can't push out what became of commands.
+const ROOM_FOR_EVENTS: usize = 32 << 20;
+/// An entry weighs so much beside its payload.
+const ENTRY: usize = 100;
 
 /// Something that happened at a terminal, for whoever follows the events.
 #[derive(Debug, Clone)]
@@ -77,7 +81,8 @@ pub struct Batch {
     pub happenings: Vec<Happening>,
     /// By terminal.
     pub vitals: HashMap<TerminalId, Vitals>,
-    entries: usize,
+    weight: usize,
+    weight_of_events: usize,
     /// How many found no room.
     pub dropped: u64,
 }
@@ -94,11 +99,8 @@ impl Reports {
 
     /// A command was written to all of these terminals' sockets.
     pub fn sent_to_all(&self, command: CommandId, terminals: Arc<[TerminalId]>, protocol: Protocol) {
-        self.add(|batch| {
-            let entries = terminals.len();
-            batch.walks.push((sent(command, protocol), now(), terminals));
-            entries
-        });
+        // The list is shared: it weighs where a terminal is not in the next walk any more.
+        self.add(ENTRY, |batch| batch.walks.push((sent(command, protocol), now(), terminals)));
     }
 
     /// A terminal says that it has reached `state` of `command`.
@@ -108,19 +110,21 @@ impl Reports {
 
     /// A terminal says this of `command`.
     pub fn replied(&self, command: CommandId, terminal: TerminalId, payload: Payload) {
-        self.add(|batch| {
-            batch.replies.push((command, terminal, payload));
-            1
-        });
+        let weight = ENTRY + payload.as_json().len();
+        self.add(weight, |batch| batch.replies.push((command, terminal, payload)));
     }
 
     /// Something happened.
     pub fn happened(&self, kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) {
         let happening = Happening { kind, terminal: terminal.clone(), fields, at: Timestamp::now() };
-        self.add(|batch| {
+        let weight = ENTRY + happening.fields.iter().map(|(_, value)| value.as_json().len()).sum::<usize>();
+        let mut batch = self.lock();
+        if batch.weight_of_events + weight > ROOM_FOR_EVENTS {
+            batch.dropped += 1;
+        } else {
+            batch.weight_of_events += weight;
             batch.happenings.push(happening);
-            1
-        });
+        }
     }
 
     /// A terminal answered a ping after `rtt_ms`.
@@ -143,26 +147,20 @@ impl Reports {
     }
 
     fn step(&self, step: Step, terminal: TerminalId) {
-        self.add(|batch| {
-            batch.steps.entry(step).or_default().push((terminal, now()));
-            1
-        });
+        self.add(ENTRY, |batch| batch.steps.entry(step).or_default().push((terminal, now())));
     }
 
     fn vitals(&self, terminal: &TerminalId, change: impl FnOnce(&mut Vitals)) {
-        self.add(|batch| {
-            let known = batch.vitals.len();
-            change(batch.vitals.entry(terminal.clone()).or_default());
-            batch.vitals.len() - known
-        });
+        self.add(ENTRY, |batch| change(batch.vitals.entry(terminal.clone()).or_default()));
     }
 
-    fn add(&self, write: impl FnOnce(&mut Batch) -> usize) {
+    fn add(&self, weight: usize, write: impl FnOnce(&mut Batch)) {
         let mut batch = self.lock();
-        if batch.entries < ROOM {
-            batch.entries += write(&mut batch);
-        } else {
+        if batch.weight + weight > ROOM {
             batch.dropped += 1;
+        } else {
+            batch.weight += weight;
+            write(&mut batch);
         }
     }
 

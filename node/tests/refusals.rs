@@ -74,6 +74,9 @@ async fn the_api_refuses_with_a_problem() {
         ("{", 400, "the body is no command"),
         (r#"{"target":{"site":"bj"},"name":"x"}"#, 400, "unknown field `site`"),
         (r#"{"target":{"all":true},"name":""}"#, 400, "name must have"),
+        (r#"{"target":{"all":true},"name":"x","rate":1e308}"#, 400, "rate must be"),
+        (r#"{"target":{"all":true},"name":"x","expires_in":"1000y"}"#, 400, "expires_in must be"),
+        (r#"{"target":{"labels":{"a":"b,c"}},"name":"x"}"#, 400, "without commas"),
         (r#"{"target":{"all":true},"name":"x","expires_in":"soon"}"#, 400, "the body is no command"),
         (&format!(r#"{{"target":{{"all":true}},"name":"x","payload":"{}"}}"#, "x".repeat(1000)), 413, "--max-body"),
     ] {
@@ -128,6 +131,8 @@ async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
     assert_eq!(closed_after(&node, v1, vec![]).await, 4500, "no hello");
     assert_eq!(closed_after(&node, v1, vec![Message::text("hello")]).await, 4500, "no JSON");
     assert_eq!(closed_after(&node, v1, vec![Message::text(r#"{"type":"ack"}"#)]).await, 4500, "no hello first");
+    let labels = Message::text(r#"{"type":"hello","labels":{"a=b":"c"}}"#);
+    assert_eq!(closed_after(&node, v1, vec![labels]).await, 4500, "a label that can't be kept");
     assert_eq!(closed_after(&node, v1, vec![hello(), hello()]).await, 4500, "hello twice");
     assert_eq!(closed_after(&node, v1, vec![hello(), Message::binary(vec![0])]).await, 4500, "binary");
     assert_eq!(closed_after(&node, None, vec![Message::text("x".repeat(1001))]).await, 1009, "too big");

@@ -9,6 +9,26 @@ use crate::TerminalId;
 /// A terminal's labels, as `site=bj`.
 pub type Labels = BTreeMap<String, String>;
 
+/// Labels of one terminal, or of one selector.
+const LABELS_MAX: usize = 32;
+/// The longest key, and the longest value, in bytes.
+const LABEL_MAX: usize = 64;
+
+/// Labels that can't be kept, told apart in a list, or shown on a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "labels: at most {LABELS_MAX}, keys and values of 1 to {LABEL_MAX} bytes without commas and control characters, keys without ="
+)]
+pub struct InvalidLabels;
+
+/// Checks labels where they enter a program.
+pub fn check_labels(labels: &Labels) -> Result<(), InvalidLabels> {
+    let fits =
+        |text: &str| (1..=LABEL_MAX).contains(&text.len()) && !text.contains(|c: char| c == ',' || c.is_control());
+    let good = labels.iter().all(|(key, value)| fits(key) && fits(value) && !key.contains('='));
+    if good && labels.len() <= LABELS_MAX { Ok(()) } else { Err(InvalidLabels) }
+}
+
 /// `{"all":true}`, `{"terminal":"t1"}`, `{"terminals":["t1","t2"]}` or `{"labels":{"site":"bj"}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Keys", into = "Keys")]
@@ -49,6 +69,9 @@ pub enum InvalidSelector {
     /// An empty list or map: more likely a mistake than a wish.
     #[error(r#""terminals" and "labels" can't be empty; use {{"all":true}} for every terminal"#)]
     Empty,
+    /// Labels that no terminal can have.
+    #[error(transparent)]
+    Labels(#[from] InvalidLabels),
 }
 
 impl TryFrom<Keys> for Selector {
@@ -71,11 +94,8 @@ impl TryFrom<Keys> for Selector {
                 if ids.is_empty() { Err(InvalidSelector::Empty) } else { Ok(Self::Terminals(ids)) }
             }
             Keys { all: None, terminal: None, terminals: None, labels: Some(labels) } => {
-                if labels.is_empty() {
-                    Err(InvalidSelector::Empty)
-                } else {
-                    Ok(Self::Labels(labels))
-                }
+                check_labels(&labels)?;
+                if labels.is_empty() { Err(InvalidSelector::Empty) } else { Ok(Self::Labels(labels)) }
             }
             _ => Err(InvalidSelector::NotOneKey),
         }
@@ -127,6 +147,8 @@ mod tests {
             r#"{"terminals":[]}"#,
             r#"{"labels":{}}"#,
             r#"{"site":"bj"}"#,
+            r#"{"labels":{"a=b":"c"}}"#,
+            r#"{"labels":{"a":"b\n"}}"#,
             r#"{"all":true,"terminal":"t1"}"#,
         ] {
             assert!(serde_json::from_str::<Selector>(json).is_err(), "{json} was let in");

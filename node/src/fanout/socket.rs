@@ -23,6 +23,7 @@ use tokio::{
     io::{Interest, Ready},
     net::TcpStream,
     sync::Notify,
+    time,
 };
 
 use super::{
@@ -56,6 +57,14 @@ pub struct Socket {
     pinged: Cell<Option<Instant>>,
     /// Whether anything came since that ping.
     heard: Cell<bool>,
+}
+
+/// Waits for a moment; for none, for ever.
+async fn reach(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Socket {
@@ -180,13 +189,20 @@ impl Socket {
         }
     }
 
-    /// Waits until there is something to read, room for what is owed, or something else to look at.
-    pub async fn ready(&self) -> io::Result<Ready> {
-        let interest = if self.is_flushed() { Interest::READABLE } else { Interest::READABLE | Interest::WRITABLE };
+    /// Waits until there is something to read, room for what is owed, or something else to look at. Nothing is read before
+    /// `early`: at that time too it returns.
+    pub async fn ready(&self, early: Option<Instant>) -> io::Result<Ready> {
+        let interest = match (self.is_flushed(), early) {
+            (true, _) => Interest::READABLE,
+            (false, None) => Interest::READABLE | Interest::WRITABLE,
+            (false, Some(_)) => Interest::WRITABLE,
+        };
+        let readable = !(early.is_some() && self.is_flushed());
         tokio::select! {
             biased;
             () = self.wake.notified() => Ok(Ready::EMPTY),
-            ready = self.stream.ready(interest) => ready,
+            () = reach(early) => Ok(Ready::EMPTY),
+            ready = self.stream.ready(interest), if readable => ready,
         }
     }
 

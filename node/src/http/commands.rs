@@ -1,6 +1,9 @@
 //! Commands: asked for, looked up, taken back, tried again.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
@@ -23,6 +26,10 @@ use crate::backplane::{Accepted, Cursor, Draft, IdempotencyKey, Refusal, accepte
 const NAME_MAX: usize = 128;
 /// The longest that an answer waits for a command to be done.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+/// What waits longer than a year was not meant to.
+const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Targets a second, from one in a quarter of an hour.
+const RATES: RangeInclusive<f64> = 0.001..=1e6;
 /// How soon it is looked whether a command is done, and how seldom in the end.
 const LOOK: Duration = Duration::from_millis(25);
 const LOOK_MAX: Duration = Duration::from_millis(250);
@@ -40,7 +47,7 @@ struct Options {
 pub async fn post(request: Request<Incoming>, front: &Front) -> Answer {
     let options = options(request.uri().query().unwrap_or_default())?;
     let (head, body) = request.into_parts();
-    let bytes = request::body(body, front.shared.config.max_body).await?;
+    let bytes = request::body(body, &front.shared.config).await?;
     let command: CommandRequest = request::json(&bytes, "command")?;
     check(&command)?;
     if options.dry_run {
@@ -205,14 +212,14 @@ fn check(command: &CommandRequest) -> Result<(), Response<Body>> {
     if command.name.is_empty() || command.name.len() > NAME_MAX {
         return Err(bad(format!("name must have 1 to {NAME_MAX} bytes")));
     }
-    if command.expires_in.is_zero() {
-        return Err(bad("expires_in must be longer than 0s"));
+    if command.expires_in.is_zero() || command.expires_in > EXPIRY_MAX {
+        return Err(bad("expires_in must be longer than 0s and at most 366 days"));
     }
     if command.stagger >= command.expires_in {
         return Err(bad("stagger must be shorter than expires_in: a terminal that waits longer would not run it"));
     }
-    if command.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
-        return Err(bad("rate must be a number of targets a second, above 0"));
+    if command.rate.is_some_and(|rate| !RATES.contains(&rate)) {
+        return Err(bad(format!("rate must be {} to {} targets a second", RATES.start(), RATES.end())));
     }
     Ok(())
 }
@@ -233,7 +240,11 @@ fn options(text: &str) -> Result<Options, Response<Body>> {
             Ok(true)
         }
         "dry_run" => {
-            options.dry_run = matches!(value, "1" | "true");
+            options.dry_run = match value {
+                "1" | "true" => true,
+                "0" | "false" => false,
+                _ => return Err("1 or 0".into()),
+            };
             Ok(true)
         }
         _ => Ok(false),

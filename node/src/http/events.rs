@@ -75,5 +75,7 @@ async fn next(mut follow: Follow) -> (Chunk, Follow) {
 }
 
 fn text(event: &EventView) -> String {
-    format!("id: {}\nevent: {}\ndata: {}\n\n", event.cursor, event.kind, event.data)
+    // A line break can only stand between two tokens of JSON, where a space means the same.
+    let data = event.data.replace(['\n', '\r'], " ");
+    format!("id: {}\nevent: {}\ndata: {data}\n\n", event.cursor, event.kind)
 }

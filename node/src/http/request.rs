@@ -7,21 +7,25 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Response, StatusCode, body::Incoming};
 use muster_protocol::{CommandId, TerminalId};
 use serde::de::DeserializeOwned;
+use tokio::time;
 
 use super::answer::{Body, problem};
+use crate::config::Config;
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1000;
 
-/// A whole body of at most `limit` bytes.
-pub async fn body(body: Incoming, limit: usize) -> Result<Bytes, Response<Body>> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
+/// A whole body, of the size and within the time that the configuration allows.
+pub async fn body(body: Incoming, config: &Config) -> Result<Bytes, Response<Body>> {
+    let (limit, deadline) = (config.max_body, config.header_timeout);
+    match time::timeout(deadline, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let detail = format!("the body is larger than the {limit} bytes that this node takes (--max-body)");
             Err(problem(StatusCode::PAYLOAD_TOO_LARGE, detail))
         }
-        Err(_) => Err(bad("the body ended early")),
+        Ok(Err(_)) => Err(bad("the body ended early")),
+        Err(_) => Err(problem(StatusCode::REQUEST_TIMEOUT, "the body did not come in time (--header-timeout)")),
     }
 }
 

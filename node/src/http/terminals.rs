@@ -4,7 +4,7 @@ use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
     api::{NodeList, Status},
-    selector::Labels,
+    selector::{Labels, check_labels},
 };
 
 use super::{
@@ -13,11 +13,6 @@ use super::{
     request::{self, Limit, bad, terminal_id},
 };
 use crate::backplane::Query;
-
-/// Labels that an operator may give one terminal.
-const LABELS_MAX: usize = 32;
-/// The longest label, key and value each.
-const LABEL_MAX: usize = 64;
 
 /// `GET /v1/terminals?selector=site=bj,kind=kiosk&status=online&prefix=bj-&limit=100&after=ID`
 pub async fn list(query: &str, front: &Front) -> Answer {
@@ -36,13 +31,9 @@ pub async fn get(id: &str, front: &Front) -> Answer {
 /// `PUT /v1/terminals/{id}/labels` with `{"site":"bj"}`: in place of those that were put before.
 pub async fn label(id: &str, request: Request<Incoming>, front: &Front) -> Answer {
     let id = terminal_id(id)?;
-    let bytes = request::body(request.into_body(), front.shared.config.max_body).await?;
+    let bytes = request::body(request.into_body(), &front.shared.config).await?;
     let labels: Labels = request::json(&bytes, "object of labels")?;
-    let fits = |text: &String| (1..=LABEL_MAX).contains(&text.len()) && !text.contains(['=', ',']);
-    if labels.len() > LABELS_MAX || !labels.iter().all(|(key, value)| fits(key) && fits(value)) {
-        let detail = format!("at most {LABELS_MAX} labels, keys and values of 1 to {LABEL_MAX} bytes without = and ,");
-        return Err(bad(detail));
-    }
+    check_labels(&labels).map_err(|error| bad(error.to_string()))?;
     if !front.shared.backplane.label(&id, &labels).await? {
         return Err(unknown(&id));
     }
@@ -104,8 +95,9 @@ fn parse(text: &str) -> Result<Query, Response<Body>> {
 
 fn labels(text: &str) -> Result<Labels, String> {
     let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let pairs: Option<_> = text.split(',').map(pair).collect();
-    pairs.ok_or_else(|| "labels as key=value, joined by commas".into())
+    let pairs: Option<Labels> = text.split(',').map(pair).collect();
+    let labels = pairs.ok_or("labels as key=value, joined by commas")?;
+    check_labels(&labels).map(|()| labels).map_err(|error| error.to_string())
 }
 
 fn status(text: &str) -> Result<Status, String> {

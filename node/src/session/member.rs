@@ -11,13 +11,19 @@ use muster_protocol::{
     frame::{Complaint, Condition, Event, FromNode, FromTerminal, NotRun, Outcome, Progress},
 };
 
-use super::join::Beginning;
+use super::{join::Beginning, pace::Pace};
 use crate::{
     end::End,
     fanout::{Batch, Place, Socket},
     shard::Shard,
     wire::{self, Message, Partial},
 };
+
+/// The largest event that is kept, in bytes: ten thousand of them are 80 MB.
+const EVENT_MAX: usize = 8 * 1024;
+
+/// Metrics that a terminal may report.
+const METRICS_MAX: usize = 64;
 
 /// A session in the lane of its shard. Dropping it frees its place, whatever happened.
 pub struct Member {
@@ -28,6 +34,7 @@ pub struct Member {
     messages: VecDeque<Message>,
     condition: Condition,
     pub(super) beginning: Box<Beginning>,
+    pace: Pace,
 }
 
 impl Member {
@@ -39,7 +46,8 @@ impl Member {
         messages: VecDeque<Message>,
     ) -> Self {
         shard.shared.metrics.sessions.inc();
-        Self { shard, key, socket, partial, messages, condition: Condition::default(), beginning: Box::default() }
+        let pace = Pace::new(shard.shared.config.max_rate);
+        Self { pace, shard, key, socket, partial, messages, condition: Condition::default(), beginning: Box::default() }
     }
 
     /// Tells the hub; ends whichever session of this terminal is the older.
@@ -75,11 +83,12 @@ impl Member {
         if let Some(end) = self.socket.ended() {
             return Err(end);
         }
-        let Ok(ready) = self.socket.ready().await else { return Err(End::Lost) };
+        let wait = self.pace.wait();
+        let Ok(ready) = self.socket.ready(wait).await else { return Err(End::Lost) };
         if ready.is_writable() {
             self.shard.sockets.flush(&self.socket);
         }
-        if ready.is_readable() { self.read() } else { Ok(()) }
+        if ready.is_readable() && wait.is_none() { self.read() } else { Ok(()) }
     }
 
     /// Says goodbye and tells the hub and the registry.
@@ -115,6 +124,7 @@ impl Member {
         if message != Message::Pong {
             self.socket.heard();
         }
+        self.pace.count(message.size());
         match (message, self.socket.protocol()) {
             (Message::Ping(payload), _) => self.say(&wire::pong(payload)),
             (Message::Pong, _) => self.ponged(),
@@ -141,6 +151,9 @@ impl Member {
                 self.reached(outcome.id, ended(&outcome));
                 self.replied(outcome.id, outcome.payload);
             }
+            Ok(FromTerminal::Health(health)) if health.metrics.len() > METRICS_MAX => {
+                self.complain(format!("health.metrics: at most {METRICS_MAX}"));
+            }
             Ok(FromTerminal::Health(health)) => {
                 let was = std::mem::replace(&mut self.condition, health.condition);
                 self.shard.shared.reports.health(&self.socket.card.terminal, health, was);
@@ -159,8 +172,14 @@ impl Member {
         self.shard.shared.reports.replied(command, self.socket.card.terminal.clone(), payload);
     }
 
+    /// One that is too large to be kept is known to have been there, and how large it was.
     fn event(&self, name: &str, payload: Payload) {
-        let fields = vec![("name", Payload::from_text(name)), ("payload", payload)];
+        let size = name.len() + payload.as_json().len();
+        let fields = if size <= EVENT_MAX {
+            vec![("name", Payload::from_text(name)), ("payload", payload)]
+        } else {
+            vec![("name", Payload::from_text("too_large")), ("bytes", Payload::from_value(&size.into()))]
+        };
         self.shard.shared.reports.happened("terminal.event", &self.socket.card.terminal, fields);
     }
 

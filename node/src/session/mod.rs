@@ -6,6 +6,7 @@
 
 mod join;
 mod member;
+mod pace;
 mod visitor;
 
 use std::rc::Rc;

@@ -7,7 +7,7 @@ use muster_protocol::{
     SessionId, TerminalId,
     api::Protocol,
     frame::{FromTerminal, Hello},
-    selector::Labels,
+    selector::{Labels, check_labels},
 };
 use tokio::{net::TcpStream, time};
 
@@ -19,9 +19,6 @@ use crate::{
     shard::Shard,
     wire::{self, Message, Partial},
 };
-
-/// Labels that a terminal may have, so that one can't fill the registry.
-const LABELS_MAX: usize = 32;
 
 /// A connection before its hello.
 pub struct Visitor {
@@ -61,6 +58,7 @@ impl Visitor {
     pub async fn greet(&mut self) -> Result<Hello, End> {
         let deadline = self.shard.shared.config.hello_timeout;
         let mut hello = time::timeout(deadline, self.hello()).await.unwrap_or(Err(End::NoHello))?;
+        check_labels(&hello.labels).map_err(End::BadLabels)?;
         self.adopt_labels(std::mem::take(&mut hello.labels));
         Ok(hello)
     }
@@ -107,7 +105,7 @@ impl Visitor {
 
     /// A token's labels win over what the terminal says of itself.
     fn adopt_labels(&mut self, said: Labels) {
-        for (key, value) in said.into_iter().take(LABELS_MAX) {
+        for (key, value) in said {
             self.labels.entry(key).or_insert(value);
         }
     }

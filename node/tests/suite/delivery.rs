@@ -89,10 +89,11 @@ async fn the_newer_session_replaces_the_older(cluster: Cluster) {
 async fn what_a_plain_terminal_sends_is_an_event(cluster: Cluster) {
     let far = cluster.there().terminal("far", Plain, &[]).await;
     far.terminal.text("doo\"r\nopen").await.unwrap();
+    far.terminal.text("x".repeat(10_000)).await.unwrap();
     let mut events = String::new();
     until("the event is there", async || {
         events = cluster.events().await;
-        events.contains("terminal.event")
+        events.contains("too_large")
     })
     .await;
     assert!(events.contains(r#""name":"message","payload":"doo\"r\nopen""#), "{events}");

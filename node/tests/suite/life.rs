@@ -127,6 +127,9 @@ async fn an_estimate_accepts_nothing(cluster: Cluster) {
     let (status, estimate) =
         post(cluster.here().address, "/v1/commands?dry_run=1", r#"{"target":{"all":true},"name":"x"}"#).await;
     assert_eq!((status, estimate), (200, json!({"targets": 2, "online": 1})));
+    let unclear =
+        post(cluster.here().address, "/v1/commands?dry_run=yes", r#"{"target":{"all":true},"name":"x"}"#).await;
+    assert_eq!(unclear.0, 400);
     assert!(far.is_quiet());
 }
 

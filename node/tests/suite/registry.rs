@@ -69,6 +69,7 @@ async fn labels_that_operators_put_select_and_stay(cluster: Cluster) {
     far.terminal.close().await;
     let _far = cluster.here().terminal("far", V1, &[("site", "bj")]).await;
     assert_eq!(cluster.get("/v1/terminals/far").await["labels"], json!({"site": "sh"}));
+    assert_eq!(cluster.ask("PUT", "/v1/terminals/far/labels", "{}").await.1["labels"], json!({"site": "bj"}));
     assert_eq!(cluster.ask("PUT", "/v1/terminals/nobody/labels", "{}").await.0, 404);
     assert_eq!(cluster.ask("PUT", "/v1/terminals/far/labels", r#"{"a=b":"c"}"#).await.0, 400);
 }

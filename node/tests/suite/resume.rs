@@ -181,6 +181,30 @@ async fn after_the_store_was_lost_everyone_is_told() {
     assert_eq!((near.payload().await, far.payload().await), ("2".into(), "2".into()));
 }
 
+/// A cursor that lies ahead of everything was not given out by this store: it is told so, and nobody else notices.
+#[tokio::test]
+async fn a_cursor_from_nowhere_is_a_gap() {
+    let cluster = Cluster::redis(&[]).await;
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    cluster.here().command(TO_ALL, "1").await;
+    let first = far.command().await;
+    cluster.here().counts(&first.id.to_string(), 0, 0, 1).await;
+    far.terminal.close().await;
+    let cursor = first.cursor.unwrap();
+    cluster.here().command(TO_FAR, "2").await;
+    let (epoch, _) = cursor.split_once('-').unwrap();
+    for number in ["999999999999999999", "18446744073709551615"] {
+        let from_nowhere = format!("{epoch}-{number}");
+        let mut far = cluster.there().terminal_with("far", |config| config.cursor = Some(from_nowhere)).await;
+        assert!(matches!(far.next().await, Incoming::Gap(_)));
+        if number.len() == 18 {
+            assert_eq!(far.payload().await, "2");
+        }
+        far.terminal.close().await;
+        until("it has left", async || cluster.get("/v1/terminals/far").await["status"] == "offline").await;
+    }
+}
+
 /// A store that is full takes no command and says so; sessions, states and the registry go on.
 #[tokio::test]
 async fn a_store_without_memory_refuses_commands_and_nothing_else() {

@@ -254,11 +254,14 @@ impl Commands {
         protocol: Protocol,
         cursor: Option<&Cursor>,
         epoch: &str,
+        newest: u64,
     ) -> (Vec<Missed>, Option<Lost>) {
         let now = Timestamp::now();
-        let known = cursor.filter(|cursor| cursor.epoch == epoch).map_or(0, |cursor| cursor.number);
+        // One that lies ahead of this store was not given out by it.
+        let ours = |cursor: &&Cursor| cursor.epoch == epoch && cursor.number <= newest;
+        let known = cursor.filter(ours).map_or(0, |cursor| cursor.number);
         let lost = match cursor {
-            Some(cursor) if cursor.epoch != epoch => Some(Lost::Store),
+            Some(cursor) if !ours(&cursor) => Some(Lost::Store),
             Some(cursor) if cursor.number < self.lost => Some(Lost::Trimmed(self.lost)),
             _ => None,
         };

@@ -63,7 +63,7 @@ impl Local {
         }
         let cursor = arrival.cursor.as_ref();
         let (missed, lost) = if was_known || cursor.is_some() {
-            store.commands.missed(&card.terminal, card.protocol, cursor, &self.epoch)
+            store.commands.missed(&card.terminal, card.protocol, cursor, &self.epoch, store.number)
         } else {
             Default::default()
         };
@@ -99,7 +99,7 @@ impl Local {
             .range::<str, _>((Bound::Included(query.begin()), Bound::Unbounded))
             .skip_while(|(id, _)| query.after.as_ref() == Some(*id))
             .take_while(|(id, _)| id.as_str().starts_with(&query.prefix))
-            .filter(|(id, known)| labels.matches(id, &known.record.card.labels))
+            .filter(|(id, known)| labels.matches(id, &known.labels()))
             .map(|(_, known)| known.view(self.ping))
             .filter(|view| query.wants(view));
         let mut terminals: Vec<_> = matching.take(query.limit + 1).collect();
@@ -112,11 +112,7 @@ impl Local {
     pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
         let mut store = self.store();
         let Some(known) = store.terminals.0.get_mut(id) else { return Ok(false) };
-        for key in known.given.keys() {
-            known.record.card.labels.remove(key);
-        }
         known.given.clone_from(labels);
-        known.record.card.labels.extend(labels.clone());
         Ok(true)
     }
 
@@ -170,7 +166,7 @@ impl Terminals {
 
     /// Those that a selector means.
     pub(super) fn matching(&self, target: &Selector) -> Vec<TerminalId> {
-        let matching = self.0.iter().filter(|(id, known)| target.matches(id, &known.record.card.labels));
+        let matching = self.0.iter().filter(|(id, known)| target.matches(id, &known.labels()));
         matching.map(|(id, _)| id.clone()).collect()
     }
 
@@ -188,12 +184,11 @@ impl Terminals {
     }
 
     /// Makes this session its terminal's; false if it was that already.
-    fn seat(&mut self, arrival: &Arrival, mut record: Record) -> bool {
+    fn seat(&mut self, arrival: &Arrival, record: Record) -> bool {
         let card = &arrival.card;
         let old = self.0.remove(&card.terminal);
         let is_new = old.as_ref().and_then(|known| known.owner) != Some(card.session);
         let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
-        record.card.labels.extend(given.clone());
         let (owner, will) = (Some(card.session), arrival.will.clone());
         self.0.insert(card.terminal.clone(), Known { record, owner, will, given, vitals, away: None, replaced });
         is_new
@@ -201,8 +196,15 @@ impl Terminals {
 }
 
 impl Known {
+    /// What it says of itself, overruled by what operators say of it.
+    fn labels(&self) -> Labels {
+        self.record.card.labels.clone().into_iter().chain(self.given.clone()).collect()
+    }
+
     fn view(&self, ping: Duration) -> TerminalView {
-        self.record.clone().view(self.owner, self.vitals.clone(), ping)
+        let mut record = self.record.clone();
+        record.card.labels = self.labels();
+        record.view(self.owner, self.vitals.clone(), ping)
     }
 
     /// How long a newcomer is to wait, if the terminal's sessions replace each other without end.

@@ -6,7 +6,7 @@ use super::{Redis, keys, unavailable};
 use crate::backplane::{EventView, Events, Refusal};
 
 /// Events read at once.
-const PAGE: usize = 500;
+const PAGE: usize = 100;
 
 impl Redis {
     pub(in crate::backplane) async fn events(&self, after: Option<&str>) -> Result<Events, Refusal> {

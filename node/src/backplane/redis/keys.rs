@@ -8,6 +8,7 @@ pub const TERMINALS: &str = "{muster}:terminals";
 pub const IDS: &str = "{muster}:ids";
 pub const ONLINE: &str = "{muster}:online";
 pub const PULSE: &str = "{muster}:pulse";
+pub const GIVEN: &str = "{muster}:given";
 pub const SEEN: &str = "{muster}:seen";
 pub const HEALTH: &str = "{muster}:health";
 pub const LABEL: &str = "{muster}:label:";

@@ -148,29 +148,37 @@ impl Redis {
             return Ok(Vec::new());
         }
         let fields: Vec<_> = ids.iter().map(TerminalId::as_str).collect();
-        type Columns = (Vec<Option<String>>, Vec<Option<String>>, Vec<Option<String>>, Vec<Option<String>>);
         let mut pipe = redis::pipe();
-        for key in [keys::TERMINALS, keys::ONLINE, keys::SEEN, keys::HEALTH] {
+        for key in [keys::TERMINALS, keys::ONLINE, keys::SEEN, keys::HEALTH, keys::GIVEN] {
             pipe.cmd("HMGET").arg(key).arg(&fields);
         }
-        let (records, owners, seen, health): Columns =
-            pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
-        let rows = records.into_iter().zip(owners).zip(seen.into_iter().zip(health));
-        rows.filter_map(|((record, owner), (seen, health))| record.map(|record| (record, owner, seen, health)))
-            .map(|(record, owner, seen, health)| {
-                let record: Record = read(&record)?;
-                let health = health.as_deref().map(read).transpose()?;
-                let vitals = Vitals { seen: seen.and_then(pong), health };
-                Ok(record.view(owner.and_then(session_of), vitals, self.ping))
-            })
-            .collect()
+        let columns: Vec<Vec<Option<String>>> = pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
+        let cell = |column: usize, row: usize| columns.get(column).and_then(|column| column.get(row)?.as_deref());
+        let views = (0..ids.len()).filter_map(|row| {
+            let record = cell(0, row)?;
+            Some(self.view_of(record, cell(1, row), cell(2, row), cell(3, row), cell(4, row)))
+        });
+        views.collect()
+    }
+
+    fn view_of(
+        &self,
+        record: &str,
+        owner: Option<&str>,
+        seen: Option<&str>,
+        health: Option<&str>,
+        given: Option<&str>,
+    ) -> Result<TerminalView, Refusal> {
+        let mut record: Record = read(record)?;
+        record.card.labels.extend(given.map(read::<Labels>).transpose()?.unwrap_or_default());
+        let vitals = Vitals { seen: seen.and_then(pong), health: health.map(read).transpose()? };
+        Ok(record.view(owner.and_then(session_of), vitals, self.ping))
     }
 
     pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
         let mut call = self.scripts.label();
         call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
-        let record: Option<String> = call.invoke_async(&mut self.reach()?).await.map_err(unavailable)?;
-        Ok(record.is_some())
+        call.invoke_async(&mut self.reach()?).await.map_err(unavailable)
     }
 
     pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, Refusal> {
@@ -254,12 +262,12 @@ fn ids_from(ids: &[TerminalId], from: &str) -> Vec<TerminalId> {
 }
 
 /// The session in `node session`.
-fn session_of(owner: String) -> Option<SessionId> {
+fn session_of(owner: &str) -> Option<SessionId> {
     owner.split_once(' ')?.1.parse().ok()
 }
 
 /// `milliseconds rtt`.
-fn pong(text: String) -> Option<(Timestamp, u64)> {
+fn pong(text: &str) -> Option<(Timestamp, u64)> {
     let (at, rtt) = text.split_once(' ')?;
     Some((Timestamp::from_millisecond(at.parse().ok()?).ok()?, rtt.parse().ok()?))
 }

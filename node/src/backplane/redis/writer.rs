@@ -21,6 +21,8 @@ use crate::{
 
 /// Terminals in one call of a script: it holds Redis for about a millisecond.
 const PORTION: usize = 1000;
+/// Events in one call, of 8 KiB at most each.
+const PORTION_OF_EVENTS: usize = 100;
 /// Events kept.
 const EVENTS_MAX: usize = 10_000;
 
@@ -80,9 +82,13 @@ impl Redis {
         }
         self.reply(&batch.replies).await?;
         self.keep_vitals(&batch.vitals).await?;
-        let mut pipe = redis::pipe();
-        batch.happenings.iter().for_each(|happening| write_event(&mut pipe, happening));
-        if pipe.is_empty() { Ok(()) } else { pipe.query_async(&mut self.connection.clone()).await }
+        // An answer is due in time also from a Redis that is busy, so that no call carries much.
+        for portion in batch.happenings.chunks(PORTION_OF_EVENTS) {
+            let mut pipe = redis::pipe();
+            portion.iter().for_each(|happening| write_event(&mut pipe, happening));
+            let () = pipe.query_async(&mut self.connection.clone()).await?;
+        }
+        Ok(())
     }
 
     async fn raise(&self, step: Step, terminals: &[(&TerminalId, u64)]) -> RedisResult<()> {

@@ -34,12 +34,6 @@ end
 local old = redis.call('HGET', TERMINALS, terminal)
 -- Where it stood, if it has no cursor: as far as its last node had come.
 local since = tonumber(old_node and redis.call('HGET', PLACES, old_node) or redis.call('HGET', SINCE, terminal) or 0)
-local given = redis.call('HGET', GIVEN, terminal)
-if given then
-  local merged = cjson.decode(record)
-  for key, value in pairs(cjson.decode(given)) do merged.labels[key] = value end
-  record = cjson.encode(merged)
-end
 if old ~= record then
   if old then unlabel(terminal, old) end
   label(terminal, record)
@@ -76,8 +70,8 @@ end
 
 -- Broadcasts: those after the cursor, and a few before it whose acknowledgement may have been lost on its way. A terminal that
 -- was not known before is a target of none.
-if cursor_epoch ~= '' and cursor_epoch ~= epoch then
-  lost, cursor = 'store', 0
+if cursor_epoch ~= '' and (cursor_epoch ~= epoch or cursor > number) then
+  lost, cursor_epoch = 'store', ''
 elseif cursor_epoch ~= '' and cursor < tonumber(redis.call('HGET', MARKS, 'lost') or 0) then
   lost = redis.call('HGET', MARKS, 'lost')
 end

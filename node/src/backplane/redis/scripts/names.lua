@@ -61,8 +61,16 @@ local function in_portions(list, visit)
   end
 end
 
+-- What a terminal says of itself, overruled by what operators say of it.
+local function labels_of(terminal, record)
+  local labels = cjson.decode(record).labels
+  local given = redis.call('HGET', GIVEN, terminal)
+  for key, value in pairs(given and cjson.decode(given) or {}) do labels[key] = value end
+  return labels
+end
+
 local function unlabel(terminal, record)
-  for key, value in pairs(cjson.decode(record).labels) do
+  for key, value in pairs(labels_of(terminal, record)) do
     local label = key .. '=' .. value
     redis.call('SREM', LABEL .. label, terminal)
     if redis.call('EXISTS', LABEL .. label) == 0 then redis.call('SREM', LABELS, label) end
@@ -70,7 +78,7 @@ local function unlabel(terminal, record)
 end
 
 local function label(terminal, record)
-  for key, value in pairs(cjson.decode(record).labels) do
+  for key, value in pairs(labels_of(terminal, record)) do
     redis.call('SADD', LABEL .. key .. '=' .. value, terminal)
     redis.call('SADD', LABELS, key .. '=' .. value)
   end
