@@ -1,91 +1,132 @@
-//! The nodes' leases in Redis, read on a beat. Nothing is written.
+//! The nodes' leases in Redis, read on a beat. Nothing is written but, now and then, a word to the nodes.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use ipnet::IpNet;
+use muster_protocol::departure::Departure;
 use redis::{
     AsyncCommands, Client, RedisResult,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use tokio::time;
 
-use crate::membership::{Members, member};
+use crate::membership::{Members, Refused, member};
 
 /// Sorted set of node ids.
 const NODES: &str = "{muster}:nodes";
 /// What comes before a node's id in the name of its lease.
 const LEASE: &str = "{muster}:node:";
+/// Channel that every node listens to.
+const BROADCAST: &str = "{muster}:broadcast";
 /// An answer that takes longer is none.
 const ANSWER: Duration = Duration::from_secs(2);
 /// A sidecar that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(200);
+/// Refused leases that are remembered, so that each is logged once.
+const REMEMBERED: usize = 1000;
 
 /// A reader of leases.
 pub struct Leases {
     connection: ConnectionManager,
+    address: String,
     allow: Vec<IpNet>,
-    /// Refused leases that were logged: once is enough.
-    refused: HashSet<String>,
+    known: HashSet<String>,
+    /// Leases that were refused, by the reason; each text counts once.
+    pub refused: BTreeMap<&'static str, u64>,
+}
+
+/// What one look saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Who holds a lease.
+    pub leased: Members,
+    /// Who of them drains.
+    pub draining: Members,
+    /// Which process of Redis answered: another has forgotten, or may have.
+    pub run_id: String,
 }
 
 impl Leases {
-    /// Connects; says which flag is wrong if it can't. The URL is not repeated, since it may hold a password.
-    pub async fn open(url: &str, allow: Vec<IpNet>) -> anyhow::Result<Self> {
+    /// Prepares; connects when first read, and again whenever Redis comes back. The URL is not repeated in errors, since it may
+    /// hold a password.
+    pub fn new(url: &str, allow: Vec<IpNet>) -> anyhow::Result<Self> {
         let client = Client::open(url).map_err(|error| {
             anyhow::anyhow!("--redis is no URL of the form redis://HOST:PORT: {}", error.category())
         })?;
         let address = client.get_connection_info().addr().to_string();
-        let connection = connect(&client).await.with_context(|| {
-            format!("--redis: no Redis answers at {address} (is it running, and does it take this user and password?)")
-        })?;
-        Ok(Self { connection, allow, refused: HashSet::new() })
+        let config = ConnectionManagerConfig::new()
+            .set_response_timeout(Some(ANSWER))
+            .set_connection_timeout(Some(ANSWER))
+            .set_number_of_retries(1)
+            .set_max_delay(Duration::from_millis(500));
+        let connection = client.get_connection_manager_lazy(config).context("--redis")?;
+        Ok(Self { connection, address, allow, known: HashSet::new(), refused: BTreeMap::new() })
     }
 
-    /// The members by their leases; an error while Redis is away.
-    pub async fn read(&mut self) -> RedisResult<Members> {
-        let ids: Vec<String> = self.connection.zrange(NODES, 0, -1).await?;
+    /// The first look. A sidecar that starts beside its Redis waits for it, unless it `inherits` a set that can be served meanwhile.
+    pub async fn first(&mut self, inherits: bool) -> anyhow::Result<Option<Look>> {
+        let deadline = Instant::now() + START;
+        loop {
+            match self.read().await {
+                Ok(look) => return Ok(Some(look)),
+                // A wrong password does not become right.
+                Err(error) if error.is_io_error() && inherits => return Ok(None),
+                Err(error) if error.is_io_error() && Instant::now() < deadline => time::sleep(RETRY).await,
+                Err(error) => {
+                    let address = &self.address;
+                    return Err(error).with_context(|| {
+                        format!("--redis: no Redis answers at {address} (is it running, and does it take this user and password?)")
+                    });
+                }
+            }
+        }
+    }
+
+    /// Looks at all leases; an error while Redis is away.
+    pub async fn read(&mut self) -> RedisResult<Look> {
+        let mut first = redis::pipe();
+        first.cmd("INFO").arg("server").cmd("ZRANGE").arg(NODES).arg(0).arg(-1);
+        let (server, ids): (String, Vec<String>) = first.query_async(&mut self.connection).await?;
+        let run_id = server.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
+        let mut look = Look { run_id, ..Look::default() };
         if ids.is_empty() {
-            return Ok(Members::new());
+            return Ok(look);
         }
         let keys: Vec<_> = ids.iter().map(|id| format!("{LEASE}{id}")).collect();
-        let leases: Vec<Option<String>> = self.connection.mget(keys).await?;
-        Ok(leases.into_iter().flatten().filter_map(|lease| self.believe(lease)).collect())
+        let leases: Vec<Option<Vec<u8>>> = self.connection.mget(keys).await?;
+        for lease in leases.into_iter().flatten() {
+            self.believe(&String::from_utf8_lossy(&lease), &mut look);
+        }
+        Ok(look)
     }
 
-    fn believe(&mut self, lease: String) -> Option<std::net::SocketAddr> {
-        match member(&lease, &self.allow) {
-            Ok(address) => Some(address),
-            Err(refused) => {
-                if self.refused.len() < 1000 && self.refused.insert(lease) {
-                    tracing::warn!(?refused, "a lease is not believed (see --allow)");
+    fn believe(&mut self, lease: &str, look: &mut Look) {
+        match member(lease, &self.allow) {
+            Ok((address, draining)) => {
+                look.leased.insert(address);
+                if draining {
+                    look.draining.insert(address);
                 }
-                None
             }
+            Err(refused) => self.refuse(lease, refused),
         }
     }
-}
 
-async fn connect(client: &Client) -> anyhow::Result<ConnectionManager> {
-    let config = ConnectionManagerConfig::new()
-        .set_response_timeout(Some(ANSWER))
-        .set_connection_timeout(Some(ANSWER))
-        .set_number_of_retries(1);
-    let attempt = async {
-        loop {
-            match open(client, &config).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) if !error.is_io_error() => return Err(error),
-                Err(_) => time::sleep(Duration::from_millis(100)).await,
-            }
+    fn refuse(&mut self, lease: &str, refused: Refused) {
+        if self.known.len() < REMEMBERED && self.known.insert(lease.to_owned()) {
+            *self.refused.entry(refused.label()).or_default() += 1;
+            tracing::warn!(?refused, bytes = lease.len(), "a lease is not believed (see --allow)");
         }
-    };
-    Ok(time::timeout(START, attempt).await.with_context(|| format!("tried for {} s", START.as_secs()))??)
-}
+    }
 
-/// A connection that was let in: one that lacks a password shows only when it asks for something.
-async fn open(client: &Client, config: &ConnectionManagerConfig) -> RedisResult<ConnectionManager> {
-    let mut connection = client.get_connection_manager_with_config(config.clone()).await?;
-    let () = connection.ping().await?;
-    Ok(connection)
+    /// Asks all nodes at once.
+    pub async fn ask(&mut self, departure: &Departure) -> RedisResult<()> {
+        let envelope = serde_json::json!({ "depart": departure }).to_string();
+        self.connection.publish(BROADCAST, envelope).await
+    }
 }

@@ -1,27 +1,78 @@
-//! `muster-sidecar`: keeps a stock Nginx in step with the live nodes.
+//! `muster-sidecar`: keeps a stock Nginx in step with the live nodes, without cutting a connection.
 //!
 //! ```text
-//!   Redis ── leases ──▶ membership ──▶ template ──▶ proxy ──▶ Nginx
-//!                └──────── follow decides, on a beat ────┘
+//!   Redis ── leases ─▶ trust ─▶ membership ─▶ pace ─▶ rollout ─▶ template, generations, Nginx
+//!                        ▲ probe ──┘                      └ confirms, or puts back
+//!                        └────────────── follow decides, on a beat ──────────────┘
 //! ```
 //!
-//! In reading order: [`config`], [`follow`] (the loop), [`leases`], [`membership`], [`proxy`], [`template`].
+//! In reading order: [`config`]; [`follow`] is the loop; [`leases`] reads the registry, [`trust`] doubts it, [`probe`] asks the
+//! nodes themselves, and [`membership`] decides who is in; [`pace`] says when; [`rollout`] applies, with [`template`] for the text,
+//! [`generations`] for the disk and [`nginx`] for the process; [`workers`] and [`retire`] see to what reloads leave behind;
+//! [`status`] and [`metrics`] show it. Not in the path of a session: it may stop, and all goes on.
 
 mod config;
 mod follow;
+mod generations;
 mod leases;
 mod membership;
-mod proxy;
+mod metrics;
+mod nginx;
+mod pace;
+mod ports;
+mod probe;
+mod render;
+mod retire;
+mod rollout;
+mod status;
 mod template;
+mod trust;
+mod workers;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{fs, io::IsTerminal, process::ExitCode, sync::Arc};
 
-use clap::Parser;
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::{config::Config, status::Status};
+
+/// Keeps a stock Nginx in step with the live nodes, without cutting a connection
+#[derive(Parser)]
+#[command(name = "muster-sidecar", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show the configuration that the live nodes make, and change nothing
+    Render {
+        /// And end; otherwise again at each change
+        #[arg(long)]
+        once: bool,
+
+        /// Only what differs from the one that is served
+        #[arg(long)]
+        diff: bool,
+
+        #[command(flatten)]
+        config: Box<Config>,
+    },
+}
+
 fn main() -> ExitCode {
-    match run(config::Config::parse()) {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("muster-sidecar: {error:#}");
@@ -31,10 +82,12 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(config: config::Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Verb::Render { once, diff, config }) = cli.verb {
+        return render::run(config.settle()?, once, diff).await;
+    }
+    let config = cli.config.settle()?;
+    let _lock = lock(&config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = async move {
         tokio::select! {
@@ -42,5 +95,21 @@ async fn run(config: config::Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    follow::run(config, |address| println!("muster-sidecar ready on {address}"), stop).await
+    let shown = Arc::new(Status::default());
+    if let Some(address) = config.status {
+        let listener = status::bind(address).await?;
+        println!("muster-sidecar status on {}", listener.local_addr()?);
+        // Ends with the process: nobody waits for a page of numbers.
+        tokio::spawn(status::serve(listener, shown.clone()));
+    }
+    follow::run(config, shown, |address| println!("muster-sidecar ready on {address}"), stop).await
+}
+
+/// Two sidecars in one folder would undo each other's work. The lock goes with its process, however that ends.
+fn lock(config: &Config) -> anyhow::Result<fs::File> {
+    let path = config.dir.join("lock");
+    let file = fs::File::create(&path).with_context(|| format!("--dir: can't write {}", path.display()))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .with_context(|| format!("--dir {}: another sidecar works there", config.dir.display()))?;
+    Ok(file)
 }

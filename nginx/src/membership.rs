@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use ipnet::IpNet;
-use muster_protocol::api::NodeView;
+use muster_protocol::api::{NodeState, NodeView};
 
 /// Addresses of nodes, without doubles and in one order, so that equal sets make equal files.
 pub type Members = BTreeSet<SocketAddr>;
@@ -23,24 +23,58 @@ pub enum Refused {
     NotAllowed,
 }
 
-/// The address in a lease. Draining nodes are members too: they answer 503, and Nginx goes on to the next without a reload.
-pub fn member(lease: &str, allow: &[IpNet]) -> Result<SocketAddr, Refused> {
+impl Refused {
+    /// The value of the metric's label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NoLease => "no_lease",
+            Self::NoAddress => "no_address",
+            Self::NotAllowed => "not_allowed",
+        }
+    }
+}
+
+/// The address in a lease, and whether that node drains. One that does is a member too: it answers 503, and Nginx goes on to the
+/// next without a reload.
+pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), Refused> {
     if lease.len() > LEASE_MAX {
         return Err(Refused::NoLease);
     }
     let view: NodeView = serde_json::from_str(lease).map_err(|_| Refused::NoLease)?;
     let address: SocketAddr = view.address.parse().map_err(|_| Refused::NoAddress)?;
-    if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
+    // A scope is the name of an interface of that node's, and no part of an address of ours.
+    let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
+    if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() || scoped {
         return Err(Refused::NoAddress);
     }
-    if allow.iter().any(|net| net.contains(&address.ip())) { Ok(address) } else { Err(Refused::NotAllowed) }
+    let allowed = allow.iter().any(|net| net.contains(&address.ip()));
+    allowed.then_some((address, view.state == NodeState::Draining)).ok_or(Refused::NotAllowed)
 }
 
-/// The set that should be served, from the one that is and from what was just seen. A member leaves only if its lease is gone and
-/// it does not answer either; and the last ones never leave, since an empty set serves nobody.
-pub fn next(now: &Members, leased: &Members, answering: &Members) -> Members {
-    let next: Members = leased.union(&now.intersection(answering).copied().collect()).copied().collect();
-    if next.is_empty() { now.clone() } else { next }
+/// What is to be served, and who stays though its lease is gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The set.
+    pub next: Members,
+    /// Without a lease, but alive: the registry lost it, not the node.
+    pub kept: Members,
+    /// Without a lease and silent, but nobody leaves now.
+    pub withheld: Members,
+}
+
+/// A member leaves only if its lease is gone and it is `dead`, that is, does not answer the sidecar's own questions either. While
+/// the registry is not to be trusted (`frozen`) nobody leaves. The last ones never leave: an empty set serves nobody.
+pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) -> Verdict {
+    let gone: Members = served.difference(leased).copied().collect();
+    let kept = gone.difference(dead).copied().collect();
+    let silent: Members = gone.intersection(dead).copied().collect();
+    let withheld = if frozen { silent.clone() } else { Members::new() };
+    let stay = served.iter().filter(|member| !silent.contains(member) || withheld.contains(member));
+    let next: Members = leased.iter().chain(stay).copied().collect();
+    match next.is_empty() {
+        true => Verdict { next: served.clone(), kept, withheld: silent },
+        false => Verdict { next, kept, withheld },
+    }
 }
 
 #[cfg(test)]
@@ -48,9 +82,10 @@ mod tests {
     use rand::RngExt;
 
     use super::*;
+    use crate::template::{nodes, parse_nodes};
 
     fn allow() -> Vec<IpNet> {
-        vec!["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]
+        ["127.0.0.0/8", "10.0.0.0/8", "fe80::/10"].iter().map(|net| net.parse().unwrap()).collect()
     }
 
     fn lease(address: &str) -> String {
@@ -62,12 +97,15 @@ mod tests {
 
     #[test]
     fn only_addresses_in_allowed_networks_are_members() {
-        assert_eq!(member(&lease("127.0.0.1:9000"), &allow()).unwrap().port(), 9000);
+        assert_eq!(member(&lease("127.0.0.1:9000"), &allow()).unwrap().0.port(), 9000);
+        assert_eq!(member(&lease("[fe80::1]:9000"), &allow()).unwrap().0.port(), 9000);
         for (address, refused) in [
             ("127.0.0.1:0", Refused::NoAddress),
             ("localhost:9000", Refused::NoAddress),
             ("127.0.0.1:9000; } server {", Refused::NoAddress),
             ("127.0.0.1:9000\n", Refused::NoAddress),
+            ("[fe80::1%eth0]:9000", Refused::NoAddress),
+            ("[fe80::1%7]:9000", Refused::NoAddress),
             ("8.8.8.8:80", Refused::NotAllowed),
             ("[::1]:9000", Refused::NotAllowed),
         ] {
@@ -77,24 +115,34 @@ mod tests {
     }
 
     #[test]
-    fn no_random_text_becomes_anything_but_a_typed_address() {
-        let alphabet: Vec<char> = "0123456789.:;{} \n\"\\[]ab".chars().collect();
+    fn whatever_leases_say_the_file_re_parses_to_the_typed_set() {
+        let parts =
+            ["127.0.0.1:9", "10.1.2.3:", "[fe80::1]:8", "1", "20", "300", "0", ";", " }", "\nserver {", "\"", "a.b"];
         let mut rng = rand::rng();
+        let (mut believed, mut refused) = (Members::new(), 0);
         for _ in 0..10_000 {
-            let length = rng.random_range(0..24);
-            let text: String = (0..length).map(|_| alphabet[rng.random_range(0..alphabet.len())]).collect();
-            if let Ok(address) = member(&lease(&text), &allow()) {
-                assert_eq!(address.to_string().parse(), Ok(address));
+            let length = rng.random_range(1..5);
+            let text: String = (0..length).map(|_| parts[rng.random_range(0..parts.len())]).collect();
+            match member(&lease(&text), &allow()) {
+                Ok((address, _)) => drop(believed.insert(address)),
+                Err(_) => refused += 1,
             }
         }
+        assert!(refused > 5_000 && believed.len() > 20, "the texts are worth trying: {refused} {believed:?}");
+        assert_eq!(parse_nodes(&nodes(&believed).unwrap()), believed);
     }
 
     #[test]
     fn a_member_leaves_only_when_it_neither_holds_a_lease_nor_answers() {
         let set = |ports: &[u16]| -> Members { ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect() };
-        assert_eq!(next(&set(&[1, 2]), &set(&[1, 3]), &set(&[])), set(&[1, 3]));
-        assert_eq!(next(&set(&[1, 2]), &set(&[1]), &set(&[2])), set(&[1, 2]));
-        assert_eq!(next(&set(&[1, 2]), &set(&[]), &set(&[])), set(&[1, 2]));
-        assert_eq!(next(&set(&[]), &set(&[]), &set(&[])), set(&[]));
+        let after =
+            |served: &[u16], leased: &[u16], dead: &[u16], frozen| next(&set(served), &set(leased), &set(dead), frozen);
+        assert_eq!(after(&[1, 2], &[1, 3], &[2], false).next, set(&[1, 3]));
+        let kept = after(&[1, 2], &[1], &[], false);
+        assert_eq!((kept.next, kept.kept), (set(&[1, 2]), set(&[2])));
+        let frozen = after(&[1, 2], &[1, 3], &[2], true);
+        assert_eq!((frozen.next, frozen.withheld), (set(&[1, 2, 3]), set(&[2])));
+        assert_eq!(after(&[1, 2], &[], &[1, 2], false).next, set(&[1, 2]));
+        assert_eq!(after(&[], &[], &[], false), Verdict::default());
     }
 }

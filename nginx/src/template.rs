@@ -1,31 +1,57 @@
-//! Nginx's configuration as text, from the template and typed values alone.
+//! Nginx's configuration as text, from the templates and typed values alone.
 
 use std::net::SocketAddr;
 
-use minijinja::{Environment, context};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use crate::{config::Config, membership::Members};
+use crate::{config::Config, generations::Files, membership::Members, ports::Ports};
 
-/// The configuration of one generation. `control` is where the sidecar asks Nginx which one it runs.
-pub fn render(config: &Config, control: SocketAddr, generation: u64, members: &Members) -> anyhow::Result<String> {
+/// The files of one generation.
+pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<Files> {
+    let connections = config.connections();
+    let values = context! {
+        generation,
+        workers => config.workers,
+        connections,
+        // Its log, its listeners and a reserve beside the connections.
+        descriptors => connections + 64,
+        dir => config.dir.display().to_string(),
+        snippets => config.snippets.clone(),
+        listen => ports.listen.to_string(),
+        control => ports.control.to_string(),
+        certificate => config.tls_cert.clone(),
+        certificate_key => config.tls_key.clone(),
+        real_ip_from => config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ws_path => config.ws_path.clone(),
+        edge => config.edge.clone(),
+        nodes => addresses(members),
+    };
+    Ok(Files::from([
+        ("nginx.conf", fill(include_str!("../templates/nginx.conf"), &values)?),
+        ("http.conf", fill(include_str!("../templates/http.conf"), &values)?),
+        ("nodes.conf", nodes(members)?),
+    ]))
+}
+
+/// The upstream alone, which depends on nothing but the set.
+pub fn nodes(members: &Members) -> anyhow::Result<String> {
+    fill(include_str!("../templates/nodes.conf"), &context! { nodes => addresses(members) })
+}
+
+/// The set that an upstream was made from. What is no typed address in it is not read.
+pub fn parse_nodes(text: &str) -> Members {
+    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server "));
+    servers.filter_map(|server| server.split(' ').next()?.parse().ok()).collect()
+}
+
+fn addresses(members: &Members) -> Vec<String> {
+    members.iter().map(SocketAddr::to_string).collect()
+}
+
+fn fill(template: &str, values: &Value) -> anyhow::Result<String> {
     let mut environment = Environment::new();
-    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    let text = environment.render_str(
-        include_str!("../templates/nginx.conf"),
-        context! {
-            workers => config.workers,
-            connections => config.connections,
-            // Its log, its listeners and a reserve beside the connections.
-            descriptors => config.connections + 64,
-            dir => config.dir.display().to_string(),
-            listen => config.listen.to_string(),
-            ws_path => config.ws_path.clone(),
-            control => control.to_string(),
-            generation,
-            nodes => members.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
-        },
-    )?;
-    Ok(text)
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    Ok(environment.render_str(template, values.clone())? + "\n")
 }
 
 #[cfg(test)]
@@ -34,22 +60,49 @@ mod tests {
 
     use super::*;
 
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn files(flags: &[&str], members: &Members) -> Files {
+        let dir = tempfile::tempdir().unwrap();
+        let own = ["muster-sidecar", "--dir", dir.path().to_str().unwrap()];
+        let config = Cli::parse_from(own.iter().chain(flags)).config.settle().unwrap();
+        let ports = Ports { listen: ([127, 0, 0, 1], 8080).into(), control: ([127, 0, 0, 1], 8081).into() };
+        render(&config, ports, 7, members).unwrap()
+    }
+
+    fn members() -> Members {
+        [([10, 0, 0, 6], 9001).into(), ([10, 0, 0, 5], 9000).into()].into()
+    }
+
     #[test]
     fn the_file_re_parses_to_the_set_it_was_made_from() {
-        let config = Config::parse_from(["muster-sidecar", "--redis", "redis://h"]);
-        let members: Members = [([10, 0, 0, 5], 9000).into(), ([10, 0, 0, 6], 9001).into()].into();
-        let text = render(&config, ([127, 0, 0, 1], 1).into(), 7, &members).unwrap();
-        let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server 1"));
-        let parsed: Members =
-            servers.map(|rest| format!("1{}", rest.split(' ').next().unwrap()).parse().unwrap()).collect();
-        assert_eq!(parsed, members);
-        assert!(text.contains(r#"return 200 "7\n""#));
+        let files = files(&[], &members());
+        assert_eq!(parse_nodes(&files["nodes.conf"]), members());
+        assert!(files["http.conf"].contains(r#"return 200 "7\n""#));
+        assert!(!files["http.conf"].contains("ssl") && !files["http.conf"].contains("real_ip"));
+    }
+
+    #[test]
+    fn tls_offers_no_http2_and_small_buffers() {
+        let http = files(&["--tls-cert", "/c.pem", "--tls-key", "/k.pem"], &members()).remove("http.conf").unwrap();
+        let listen = http.lines().find(|line| line.trim().starts_with("listen 127.0.0.1:8080")).unwrap();
+        assert!(listen.contains(" ssl ") && !listen.contains("http2"));
+        assert!(http.contains("ssl_protocols TLSv1.2 TLSv1.3;") && http.contains("ssl_buffer_size 4k;"));
+    }
+
+    #[test]
+    fn a_clients_address_is_taken_from_named_proxies_only() {
+        let http = files(&["--real-ip-from", "10.0.0.0/8"], &members()).remove("http.conf").unwrap();
+        assert!(http.contains("set_real_ip_from 10.0.0.0/8;") && http.contains("real_ip_recursive on;"));
     }
 
     #[test]
     fn without_nodes_there_is_no_upstream_and_an_honest_503() {
-        let config = Config::parse_from(["muster-sidecar", "--redis", "redis://h"]);
-        let text = render(&config, ([127, 0, 0, 1], 1).into(), 1, &Members::new()).unwrap();
-        assert!(!text.contains("upstream nodes") && text.contains("return 503"));
+        let http = files(&[], &Members::new()).remove("http.conf").unwrap();
+        assert!(!http.contains("nodes.conf") && http.contains("return 503"));
     }
 }

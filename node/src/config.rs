@@ -6,6 +6,8 @@ use clap::Args;
 use ipnet::IpNet;
 use muster_protocol::{NodeId, token::Secret};
 
+use crate::placement::Placement;
+
 /// How a node runs.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -75,9 +77,17 @@ pub struct Config {
     #[arg(long, env = "MUSTER_QUEUE", value_name = "BYTES", default_value_t = 512 * 1024)]
     pub queue: usize,
 
-    /// Sessions this node takes; over it 429 with Retry-After
+    /// Sessions this node takes; over it, and when it has no open files left, 429 with Retry-After
     #[arg(long, env = "MUSTER_MAX_SESSIONS", value_name = "N", default_value_t = 100_000)]
     pub max_sessions: usize,
+
+    /// Handshakes this node takes in a second; over it 429 with a Retry-After that spreads the returns
+    #[arg(long, env = "MUSTER_HANDSHAKES", value_name = "N", default_value_t = 1000)]
+    pub handshakes: u32,
+
+    /// Which node a handshake goes to: balance (clearly fewer sessions) or sticky (by the terminal's id)
+    #[arg(long, env = "MUSTER_PLACEMENT", value_name = "RULE", default_value = "balance")]
+    pub placement: Placement,
 
     /// Threads that hold sessions; the cores of the machine unless given
     #[arg(long, env = "MUSTER_SHARDS", value_name = "N")]
@@ -171,6 +181,7 @@ impl Config {
         let floors = [
             ("--queue", self.queue, 128 * 1024),
             ("--max-message", self.max_message, 128),
+            ("--handshakes", self.handshakes as usize, 1),
             ("--shards", self.shards.unwrap_or(1), 1),
             ("--max-rate", self.max_rate as usize, 1),
             ("--log", self.bounds.log as usize, 2),

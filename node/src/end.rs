@@ -38,11 +38,13 @@ pub enum End {
     Disconnected,
     /// An operator removed the terminal.
     Removed,
-    /// The node stops; come back after this delay.
+    /// The node, or the proxy's worker that it came through, stops; come back after this delay.
     Draining {
         /// The terminal's own share of the time over which the returns are spread.
         retry: Duration,
     },
+    /// Other nodes hold fewer sessions.
+    Rebalanced,
 }
 
 impl End {
@@ -62,6 +64,7 @@ impl End {
             Self::Disconnected => (CloseCode::Restart.number(), RetryHint::after(DISCONNECTED).to_reason()),
             Self::Removed => (CloseCode::Removed.number(), "an operator removed this terminal".into()),
             Self::Draining { retry } => (CloseCode::Restart.number(), RetryHint::after(retry).to_reason()),
+            Self::Rebalanced => (CloseCode::Rebalance.number(), "another node has room".into()),
         };
         Some((code, reason))
     }
@@ -69,7 +72,7 @@ impl End {
     /// How loud the log is: what an operator should look into is a warning.
     pub fn level(self) -> Level {
         match self {
-            Self::Left | Self::Lost | Self::Draining { .. } => Level::DEBUG,
+            Self::Left | Self::Lost | Self::Draining { .. } | Self::Rebalanced => Level::DEBUG,
             Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
             Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::BadLabels(_) | Self::Protocol => {
                 Level::WARN
@@ -93,6 +96,7 @@ impl End {
             Self::Disconnected => "disconnected",
             Self::Removed => "removed",
             Self::Draining { .. } => "draining",
+            Self::Rebalanced => "rebalanced",
         }
     }
 

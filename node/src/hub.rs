@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use muster_protocol::{SessionId, TerminalId};
+use muster_protocol::{SessionId, TerminalId, departure::Departure};
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 
@@ -27,6 +27,7 @@ pub struct Hub {
     seats: Mutex<FxHashMap<TerminalId, Seat>>,
     shards: Vec<mpsc::Sender<Order>>,
     turn: AtomicUsize,
+    departures: mpsc::Sender<Departure>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,9 +37,9 @@ struct Seat {
 }
 
 impl Hub {
-    /// An empty table over these shards.
-    pub fn new(shards: Vec<mpsc::Sender<Order>>) -> Self {
-        Self { fence: Fence::default(), seats: Mutex::default(), shards, turn: AtomicUsize::new(0) }
+    /// An empty table over these shards. Whoever is asked to send sessions away gets it from `departures`.
+    pub fn new(shards: Vec<mpsc::Sender<Order>>, departures: mpsc::Sender<Departure>) -> Self {
+        Self { fence: Fence::default(), seats: Mutex::default(), shards, turn: AtomicUsize::new(0), departures }
     }
 
     /// Hands a connection to the shard whose turn it is. False while the node stops.
@@ -118,12 +119,16 @@ impl Hub {
         }
     }
 
-    /// Ends about `sessions` of the sessions, and tells each when within `spread_ms` to come back.
-    pub async fn drain(&self, sessions: usize, spread_ms: u64) {
-        let share = sessions.div_ceil(self.shards.len());
-        for shard in &self.shards {
-            let _ = shard.send(Order::Drain { sessions: share, spread_ms }).await;
+    /// Asks the node to send sessions away. Asked for more than it can take up, it forgets: whoever asked will see, and ask again.
+    pub fn ask(&self, departure: Departure) {
+        if self.departures.try_send(departure).is_err() {
+            tracing::warn!("too many departures at once; one was not taken up");
         }
+    }
+
+    /// Where the sessions sit whose cards are of this kind.
+    pub fn places(&self, of_kind: impl Fn(&Card) -> bool) -> Vec<Place> {
+        self.seats().values().filter(|seat| of_kind(&seat.card)).map(|seat| seat.place).collect()
     }
 
     /// Whether a terminal's session is here.
@@ -166,6 +171,7 @@ mod tests {
             protocol: Protocol::V1,
             labels: Default::default(),
             address: "127.0.0.1".into(),
+            edge: None,
             connected_at: Timestamp::now(),
         };
         hub.enter(Arc::new(card), Place { shard: 0, key: 0, session })
@@ -174,7 +180,7 @@ mod tests {
     #[test]
     fn the_newer_session_stays_in_whichever_order_they_come() {
         let (older, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
-        let hub = Hub::new(Vec::new());
+        let hub = Hub::new(Vec::new(), mpsc::channel(1).0);
         assert_eq!(seat(&hub, older), None);
         assert_eq!(seat(&hub, newer).unwrap().session, older);
         assert_eq!(seat(&hub, older).unwrap().session, older);
@@ -183,7 +189,7 @@ mod tests {
     #[test]
     fn a_late_goodbye_does_not_evict_the_one_that_came_back() {
         let (older, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
-        let hub = Hub::new(Vec::new());
+        let hub = Hub::new(Vec::new(), mpsc::channel(1).0);
         seat(&hub, older);
         seat(&hub, newer);
         hub.leave(&"t1".parse().unwrap(), older);

@@ -12,6 +12,8 @@ pub struct Metrics {
     pub ends: IntCounterVec,
     /// Handshakes refused, by HTTP `status`.
     pub refused: IntCounterVec,
+    /// Handshakes that the proxy was told to take to another node.
+    pub placed_elsewhere: IntCounter,
     /// Commands accepted by this node.
     pub commands: IntCounter,
     /// Frames delivered to sockets of this node.
@@ -38,6 +40,7 @@ impl Metrics {
             sessions,
             ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", "end"),
             refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", "status"),
+            placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
             registry,

@@ -1,12 +1,6 @@
 //! A node's life: started from a configuration and a listener, stopped by an ordered list with a deadline.
 
-use std::{
-    future::Future,
-    net::SocketAddr,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{future::Future, net::SocketAddr, sync::Arc, thread, time::Instant};
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -14,32 +8,38 @@ use muster_protocol::{
     NodeId,
     api::{NodeState, NodeView},
 };
-use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::{self, Admission},
     auth::Auth,
     backplane::Backplane,
     config::Config,
+    departure,
     fanout::MAILBOX,
     http::{self, Front},
     hub::Hub,
     metrics::Metrics,
+    peers::Peers,
+    placement::Candidate,
     reports::Reports,
     shard::{self, Shared},
 };
-
-/// Sessions are closed in slices, one each.
-const SLICE: Duration = Duration::from_millis(250);
-/// What the sessions that were closed last may take to go.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// A node that serves.
 pub struct Node {
     front: Arc<Front>,
     listening: JoinHandle<()>,
     closing: CancellationToken,
-    backplane: JoinHandle<()>,
+    /// Cancelled by an operator who wants it to drain.
+    leave: CancellationToken,
+    /// What runs beside the sessions: the backplane, the look at the other nodes, the departures asked for.
+    beside: JoinSet<()>,
     shards: Vec<thread::JoinHandle<()>>,
 }
 
@@ -60,7 +60,10 @@ pub async fn run(
     let address = listener.local_addr()?;
     let node = Node::start(config, listener, address).await?;
     ready(address);
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        () = node.leave.cancelled() => {}
+    }
     node.stop().await;
     Ok(())
 }
@@ -68,15 +71,18 @@ pub async fn run(
 impl Node {
     async fn start(config: Config, listener: TcpListener, address: SocketAddr) -> anyhow::Result<Self> {
         config.validate()?;
+        admission::raise_descriptors();
         let auth = Auth::new(&config)?;
         if config.insecure {
             tracing::warn!("--insecure: anyone is let in, terminals and operators");
         }
         let shards = config.shards.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
         let (senders, mailboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(MAILBOX)).unzip();
-        let hub = Arc::new(Hub::new(senders));
+        let (departures, asked) = mpsc::channel(departure::ASKED);
+        let hub = Arc::new(Hub::new(senders, departures));
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
+        let me = Candidate { address: config.advertise.unwrap_or(address), sessions: 0, started_at: view.started_at };
         let backplane = Arc::new(Backplane::open(&config, view, hub.clone(), reports.clone()).await?);
         let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(Shared {
@@ -90,45 +96,37 @@ impl Node {
         let numbered = mailboxes.into_iter().enumerate();
         let shards =
             numbered.map(|(index, mailbox)| shard::start(index, mailbox, shared.clone())).collect::<Result<_, _>>()?;
-        let front = Arc::new(Front { auth, shared, draining: Default::default() });
-        let closing = CancellationToken::new();
+        let peers = Arc::new(Peers::new(backplane.node().clone()));
+        let admission = Admission::new(&shared.config);
+        let (closing, leave) = (CancellationToken::new(), CancellationToken::new());
+        let mut beside = JoinSet::new();
+        beside.spawn(peers.clone().run(backplane.clone()));
+        beside.spawn(departure::run(shared.hub.clone(), peers.clone(), asked, leave.clone()));
+        beside.spawn(backplane.run());
+        let front = Arc::new(Front { auth, shared, admission, peers, me, draining: Default::default() });
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
-        Ok(Self { front, listening, closing, backplane: tokio::spawn(backplane.run()), shards })
+        Ok(Self { front, listening, closing, leave, beside, shards })
     }
 
     /// In this order: no new sessions, the present ones away, no more requests, the lease back, the shards.
-    async fn stop(self) {
+    async fn stop(mut self) {
         let began = Instant::now();
         let shared = self.front.shared.clone();
         let sessions = shared.hub.len();
         self.front.draining.begin();
         shared.backplane.set_state(NodeState::Draining).await;
-        let cut = drain(&shared).await;
+        let cut = departure::drain(&shared.hub, &self.front.peers, shared.config.drain).await;
         self.closing.cancel();
         let _ = self.listening.await;
-        self.backplane.abort();
-        let _ = self.backplane.await;
+        self.beside.shutdown().await;
         shared.backplane.close().await;
         shared.stop.cancel();
         for shard in self.shards {
             let _ = tokio::task::spawn_blocking(move || shard.join()).await;
         }
         let moved = sessions.saturating_sub(cut);
-        tracing::info!(moved, cut, seconds = began.elapsed().as_secs_f32(), "stopped");
+        tracing::info!("stopped after {:.1} s: {moved} sessions moved, {cut} cut off", began.elapsed().as_secs_f32());
     }
-}
-
-/// Sends the sessions away, slice by slice, each with its own time to come back; how many had not gone at the deadline.
-async fn drain(shared: &Shared) -> usize {
-    let over = shared.config.drain;
-    let slices = (over.as_millis() / SLICE.as_millis()).max(1) as usize;
-    let share = shared.hub.len().div_ceil(slices).max(1);
-    let deadline = Instant::now() + over + GRACE;
-    while !shared.hub.is_empty() && Instant::now() < deadline {
-        shared.hub.drain(share, SLICE.as_millis() as u64).await;
-        time::sleep(SLICE).await;
-    }
-    shared.hub.len()
 }
 
 fn view(config: &Config, address: SocketAddr) -> NodeView {
@@ -137,6 +135,8 @@ fn view(config: &Config, address: SocketAddr) -> NodeView {
         address: config.advertise.unwrap_or(address).to_string(),
         state: NodeState::Ready,
         sessions: 0,
+        accepts: config.handshakes.into(),
+        renewed_at: None,
         version: env!("CARGO_PKG_VERSION").into(),
         started_at: Timestamp::now(),
     }

@@ -9,7 +9,6 @@ use std::{
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use muster_protocol::TerminalId;
@@ -87,7 +86,11 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<Order>, shared: Arc<Shared>) 
             fenced: Cell::new(false),
         });
         let sessions = LocalSet::new();
-        runtime.block_on(sessions.run_until(run(shard, mailbox)));
+        runtime.block_on(async {
+            sessions.run_until(run(shard, mailbox)).await;
+            // Those that were just told to end hear their terminals out; others are cut off by it.
+            let _ = time::timeout(session::FAREWELL, sessions).await;
+        });
     })
 }
 
@@ -137,9 +140,6 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
                 shard.sockets.rejoin();
             }
             Order::End(place, end) => shard.sockets.end(place, end),
-            Order::Drain { sessions, spread_ms } => shard.sockets.end_some(sessions, || End::Draining {
-                retry: Duration::from_millis(rand::random_range(0..=spread_ms)),
-            }),
             Order::Broadcast(_) => unreachable!("taken above"),
         }
     }

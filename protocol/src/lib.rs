@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod close;
+pub mod departure;
 pub mod frame;
 pub mod id;
 pub mod payload;

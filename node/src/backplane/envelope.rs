@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_protocol::{CommandId, SessionId, TerminalId, frame};
+use muster_protocol::{CommandId, SessionId, TerminalId, departure::Departure, frame};
 use serde::{Deserialize, Serialize};
 
 use super::cursor::Cursor;
@@ -37,6 +37,8 @@ pub enum Envelope {
         /// Which.
         terminal: TerminalId,
     },
+    /// Send sessions away.
+    Depart(Departure),
     /// A node listens whether it hears itself.
     Probe {
         /// Which of its probes.
@@ -97,12 +99,13 @@ pub fn parcel(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<
     Arc::new(Parcel::new(place.number, command))
 }
 
-/// Does what an envelope asks that concerns one terminal's session.
-pub async fn end_session(hub: &Hub, envelope: Envelope) {
+/// Does what an envelope asks that concerns sessions' ends.
+pub async fn end_sessions(hub: &Hub, envelope: Envelope) {
     match envelope {
         Envelope::Replaced { terminal, session } => hub.replace(&terminal, session).await,
         Envelope::Disconnect { terminal } => hub.dismiss(&terminal, End::Disconnected).await,
         Envelope::Remove { terminal } => hub.dismiss(&terminal, End::Removed).await,
+        Envelope::Depart(departure) => hub.ask(departure),
         Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Probe { .. } => {}
     }
 }

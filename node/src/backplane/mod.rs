@@ -23,10 +23,12 @@ use std::{sync::Arc, time::Duration};
 use muster_protocol::{
     CommandId, NodeId, Payload, TerminalId,
     api::{CommandRequest, DryRun, FleetView, NodeState, NodeView, Status, TerminalPage, TerminalView},
+    departure::Departure,
     frame,
     selector::Labels,
 };
 
+use self::envelope::Envelope;
 pub use self::{
     arrival::{Arrival, Joined, Lost, Missed, Standing},
     cursor::Cursor,
@@ -225,6 +227,11 @@ impl Backplane {
     /// Whether this node can do its part now, or why not.
     pub fn ready(&self) -> Result<(), String> {
         on!(self, kind => kind.ready())
+    }
+
+    /// Asks a node, which may be this one, to send sessions away. Whether it is there.
+    pub async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
+        on!(self, kind => kind.depart(node, departure).await)
     }
 
     /// Tells the cluster whether this node takes new sessions.

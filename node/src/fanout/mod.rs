@@ -136,12 +136,6 @@ impl Sockets {
         }
     }
 
-    /// Ends `count` sessions that were not told to end yet, each by its own `end`.
-    pub fn end_some(&self, count: usize, mut end: impl FnMut() -> End) {
-        let sockets: Vec<_> = self.seats.borrow().iter().map(|(_, socket)| socket.clone()).collect();
-        sockets.iter().filter(|socket| socket.ended().is_none()).take(count).for_each(|socket| socket.end(end()));
-    }
-
     /// Pings one part of the sockets, so that over `parts` calls each is pinged once.
     pub fn ping(&self, part: usize, parts: usize) {
         let batch = Batch::bare(crate::wire::ping());

@@ -26,13 +26,6 @@ pub enum Order {
     Rejoin,
     /// End one session.
     End(Place, End),
-    /// End this share of the sessions, each with its own delay to come back within these milliseconds; none are left by the last.
-    Drain {
-        /// How many.
-        sessions: usize,
-        /// Over how long their returns are spread.
-        spread_ms: u64,
-    },
 }
 
 /// Where a session sits. The session id makes an order for one that has gone harmless to the next on its key.
@@ -61,4 +54,6 @@ pub struct Arrival {
     pub labels: Labels,
     /// Where it connects from, as far as that can be trusted.
     pub address: String,
+    /// The proxy's worker that it came through.
+    pub edge: Option<Arc<str>>,
 }

@@ -1,8 +1,6 @@
 //! The WebSocket handshake: who is it, may they in, what do they speak. All of it is decided before the upgrade, so that a
 //! refusal is a plain HTTP answer and costs no session.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, upgrade};
 use hyper_util::rt::TokioIo;
@@ -10,14 +8,16 @@ use muster_protocol::{
     TerminalId,
     api::Protocol,
     frame::{BEARER_PREFIX, PLAIN, V1},
+    selector::Labels,
 };
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Front,
+    Caller, Front,
     answer::{Answer, Body, body, later, problem},
     route::bearer,
+    via::{self, Via},
 };
 use crate::fanout::Arrival;
 
@@ -25,21 +25,44 @@ use crate::fanout::Arrival;
 const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
 
 /// Answers a handshake; what is refused is counted.
-pub async fn answer(request: Request<Incoming>, peer: SocketAddr, front: &Front) -> Answer {
-    let answer = upgrade(request, peer, front);
+pub async fn answer(request: Request<Incoming>, caller: Caller, front: &Front) -> Answer {
+    let answer = decide(request, caller, front).await;
     if let Err(refusal) = &answer {
         front.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
     }
     answer
 }
 
-fn upgrade(mut request: Request<Incoming>, peer: SocketAddr, front: &Front) -> Answer {
+async fn decide(request: Request<Incoming>, caller: Caller, front: &Front) -> Answer {
     let key = websocket_key(&request)?;
     let terminal = terminal_id(request.uri().query().unwrap_or_default())?;
-    admit(front)?;
+    // 503 means draining and nothing else: only then may a proxy try the next node.
+    if front.draining.begun() {
+        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
+    }
+    let via = Via::of(&request, caller.peer, front);
+    if via.asks() {
+        return via::place(front, &terminal).await;
+    }
     let offer = Offer::of(&request)?;
+    // Before the budget, which is not for those whose token is refused anyway.
     let labels = front.auth.terminal(bearer(&request).or(offer.bearer.as_deref()), &terminal)?;
-    let address = address(&request, peer, front);
+    let admitted = front.admission.admit(front.shared.hub.len(), caller.descriptor);
+    admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
+    Ok(upgrade(request, front, Admitted { key, terminal, offer, labels, via }))
+}
+
+/// A handshake that is taken.
+struct Admitted {
+    key: String,
+    terminal: TerminalId,
+    offer: Offer,
+    labels: Labels,
+    via: Via,
+}
+
+fn upgrade(mut request: Request<Incoming>, front: &Front, admitted: Admitted) -> Response<Body> {
+    let Admitted { key, terminal, offer, labels, via } = admitted;
     let upgraded = upgrade::on(&mut request);
     let protocol = offer.protocol;
     let shared = front.shared.clone();
@@ -47,9 +70,12 @@ fn upgrade(mut request: Request<Incoming>, peer: SocketAddr, front: &Front) -> A
     tokio::spawn(async move {
         let Ok(upgraded) = upgraded.await else { return };
         let Some((stream, read)) = take_socket(upgraded) else { return };
-        shared.hub.adopt(Arrival { stream, read, terminal, protocol, labels, address }).await;
+        shared
+            .hub
+            .adopt(Arrival { stream, read, terminal, protocol, labels, address: via.address, edge: via.edge })
+            .await;
     });
-    Ok(switching(&key, offer.answer))
+    switching(&key, offer.answer)
 }
 
 /// What a client asks to speak, and the token that a browser can send nowhere else.
@@ -126,26 +152,6 @@ fn terminal_id(query: &str) -> Result<TerminalId, Response<Body>> {
     }
     let terminal = terminal.ok_or_else(|| problem(StatusCode::BAD_REQUEST, "say which terminal: ?terminal_id=ID"))?;
     terminal.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("terminal_id: {error}")))
-}
-
-/// 503 means draining and nothing else: only then may a proxy try the next node.
-fn admit(front: &Front) -> Result<(), Response<Body>> {
-    if front.draining.begun() {
-        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
-    }
-    if front.shared.hub.len() >= front.shared.config.max_sessions {
-        let seconds = rand::random_range(5..=30);
-        return Err(later(StatusCode::TOO_MANY_REQUESTS, seconds, "this node holds as many sessions as it takes"));
-    }
-    Ok(())
-}
-
-/// The peer's address, or what a trusted proxy says it is.
-fn address(request: &Request<Incoming>, peer: SocketAddr, front: &Front) -> String {
-    let trusted = front.shared.config.trusted_proxy.iter().any(|net| net.contains(&peer.ip()));
-    let said =
-        request.headers().get("x-real-ip").and_then(|value| value.to_str().ok()?.parse::<std::net::IpAddr>().ok());
-    said.filter(|_| trusted).unwrap_or(peer.ip()).to_string()
 }
 
 fn take_socket(upgraded: upgrade::Upgraded) -> Option<(std::net::TcpStream, Bytes)> {

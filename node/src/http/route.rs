@@ -1,26 +1,26 @@
 //! Which handler answers, by method and path, and which scope it needs.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
 
 use super::{
-    Front,
+    Caller, Front,
     answer::{Answer, Body, problem},
-    commands, events, handshake, health, targets, terminals,
+    commands, events, handshake, health, nodes, targets, terminals,
 };
 
 /// Answers a request, whatever it is.
-pub async fn answer(request: Request<Incoming>, peer: SocketAddr, front: Arc<Front>) -> Response<Body> {
-    let answer = dispatch(request, peer, front).await;
+pub async fn answer(request: Request<Incoming>, caller: Caller, front: Arc<Front>) -> Response<Body> {
+    let answer = dispatch(request, caller, front).await;
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-async fn dispatch(request: Request<Incoming>, peer: SocketAddr, front: Arc<Front>) -> Answer {
+async fn dispatch(request: Request<Incoming>, caller: Caller, front: Arc<Front>) -> Answer {
     let path = request.uri().path().to_owned();
     if path == front.shared.config.ws_path {
-        return handshake::answer(request, peer, &front).await;
+        return handshake::answer(request, caller, &front).await;
     }
     let segments: Vec<_> = path.split('/').skip(1).collect();
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
@@ -75,7 +75,15 @@ async fn dispatch(request: Request<Incoming>, peer: SocketAddr, front: Arc<Front
         }
         (&Method::GET, ["v1", "nodes"]) => {
             may(Scope::Read)?;
-            terminals::nodes(&front).await
+            nodes::list(&front).await
+        }
+        (&Method::POST, ["v1", "nodes", id, "drain"]) => {
+            may(Scope::Admin)?;
+            nodes::drain(id, &front).await
+        }
+        (&Method::POST, ["v1", "nodes", "rebalance"]) => {
+            may(Scope::Admin)?;
+            nodes::rebalance(&query, &front).await
         }
         (&Method::GET, ["v1", "events"]) => {
             may(Scope::Read)?;
@@ -91,6 +99,7 @@ fn refuse(segments: &[&str], front: &Front) -> Response<Body> {
         ["livez" | "readyz" | "metrics"] | ["v1", "terminals" | "nodes" | "events" | "fleet"] => not_allowed("GET"),
         ["v1", "commands", _, "targets"] => not_allowed("GET"),
         ["v1", "commands"] | ["v1", "commands", _, "retry"] => not_allowed("POST"),
+        ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => not_allowed("POST"),
         ["v1", "terminals" | "commands", _] => not_allowed("GET, DELETE"),
         ["v1", "terminals", _, "labels"] => not_allowed("PUT"),
         ["v1", "terminals", _, "session"] => not_allowed("DELETE"),

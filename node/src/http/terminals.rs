@@ -1,9 +1,9 @@
-//! The registry: terminals, the fleet in numbers, and nodes.
+//! The registry: terminals, and the fleet in numbers.
 
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
-    api::{NodeList, Status},
+    api::Status,
     selector::{Labels, check_labels},
 };
 
@@ -65,12 +65,6 @@ pub async fn forget(id: &str, front: &Front) -> Answer {
 /// `GET /v1/fleet`
 pub async fn fleet(front: &Front) -> Answer {
     Ok(json(StatusCode::OK, &front.shared.backplane.fleet().await?))
-}
-
-/// `GET /v1/nodes`
-pub async fn nodes(front: &Front) -> Answer {
-    let nodes = front.shared.backplane.nodes().await?;
-    Ok(json(StatusCode::OK, &NodeList { nodes }))
 }
 
 fn unknown(id: &TerminalId) -> Response<Body> {

@@ -1,7 +1,7 @@
 //! A session that has begun: it reads what its terminal sends and reports it. What goes to the terminal does not pass here;
 //! the shard writes it to the socket directly.
 
-use std::{collections::VecDeque, rc::Rc};
+use std::{collections::VecDeque, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -10,6 +10,7 @@ use muster_protocol::{
     api::{Protocol, TargetState},
     frame::{Complaint, Condition, Event, FromNode, FromTerminal, NotRun, Outcome, Progress},
 };
+use tokio::time;
 
 use super::{join::Beginning, pace::Pace};
 use crate::{
@@ -24,6 +25,9 @@ const EVENT_MAX: usize = 8 * 1024;
 
 /// Metrics that a terminal may report.
 const METRICS_MAX: usize = 64;
+
+/// How long a terminal may take to answer a close.
+pub const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A session in the lane of its shard. Dropping it frees its place, whatever happened.
 pub struct Member {
@@ -91,18 +95,22 @@ impl Member {
         if ready.is_readable() && wait.is_none() { self.read() } else { Ok(()) }
     }
 
-    /// Says goodbye and tells the hub and the registry.
-    pub async fn leave(self, end: End) {
-        let card = self.socket.card.clone();
-        if let Some((code, reason)) = end.close() {
-            self.say(&wire::close(code, &reason));
+    /// Says goodbye, tells the hub and the registry, and hears the terminal out.
+    pub async fn leave(mut self, end: End) {
+        let (shard, socket, partial) = (self.shard.clone(), self.socket.clone(), self.partial.take());
+        let card = socket.card.clone();
+        let close = end.close();
+        if let Some((code, reason)) = &close {
+            self.say(&wire::close(*code, reason));
         }
-        self.shard.shared.hub.leave(&card.terminal, card.session);
-        self.shard.count_end(&card.terminal, end);
-        let shard = self.shard.clone();
-        // Out of the lane, and the connection closed, before the registry is waited for.
+        shard.shared.hub.leave(&card.terminal, card.session);
+        shard.count_end(&card.terminal, end);
+        // Out of the lane before the registry is waited for: nothing follows a close.
         drop(self);
         shard.shared.backplane.leave(&card, end).await;
+        if close.is_some() && end != End::Left {
+            let _ = time::timeout(FAREWELL, hear_out(&shard, &socket, partial)).await;
+        }
     }
 
     /// Sends a frame that belongs to no command.
@@ -201,6 +209,17 @@ fn ended(outcome: &Outcome) -> TargetState {
         (Some(NotRun::Expired), _) => TargetState::Expired,
         (None, true) => TargetState::Succeeded,
         (None, false) => TargetState::Failed,
+    }
+}
+
+/// Reads until the terminal has answered the close or gone. A connection that is closed with something unread, or that something
+/// still comes in on, is reset, and a reset may overtake the close and all that was sent before it.
+async fn hear_out(shard: &Shard, socket: &Socket, mut partial: Option<Box<Partial>>) {
+    let mut messages = Vec::new();
+    while socket.stream.readable().await.is_ok() && shard.read(&socket.stream, &mut partial, &mut messages).is_ok() {
+        if messages.drain(..).any(|message| matches!(message, Message::Close(_))) {
+            return;
+        }
     }
 }
 

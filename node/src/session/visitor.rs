@@ -27,6 +27,7 @@ pub struct Visitor {
     protocol: Protocol,
     labels: Labels,
     address: String,
+    edge: Option<Arc<str>>,
     shard: Rc<Shard>,
     partial: Option<Box<Partial>>,
     /// Decoded and not yet looked at.
@@ -47,6 +48,7 @@ impl Visitor {
             protocol: arrival.protocol,
             labels: arrival.labels,
             address: arrival.address,
+            edge: arrival.edge,
             shard,
             partial,
             messages: messages.into(),
@@ -71,6 +73,7 @@ impl Visitor {
             protocol: self.protocol,
             labels: self.labels,
             address: self.address,
+            edge: self.edge,
             connected_at: Timestamp::now(),
         });
         let (key, socket) = self.shard.sockets.enter(card, self.stream);

@@ -59,6 +59,11 @@ impl Node {
         (&mut self.task).await.unwrap().unwrap();
     }
 
+    /// Waits until it has stopped because it was asked to.
+    pub async fn leaves(mut self) {
+        time::timeout(PATIENCE, &mut self.task).await.expect("the node stops").unwrap().unwrap();
+    }
+
     /// A terminal on this node that is online.
     pub async fn terminal(&self, id: &str, protocol: Protocol, labels: &[(&str, &str)]) -> OnLine {
         OnLine::start(self.address, id, protocol, labels).await

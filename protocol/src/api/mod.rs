@@ -83,6 +83,12 @@ pub struct NodeView {
     pub state: NodeState,
     /// How many it holds.
     pub sessions: u64,
+    /// How many handshakes a second it takes.
+    #[serde(default)]
+    pub accepts: u64,
+    /// When its lease was last renewed, and with it these numbers.
+    #[serde(default)]
+    pub renewed_at: Option<Timestamp>,
     /// Its version.
     pub version: String,
     /// Since when it runs.
@@ -120,6 +126,13 @@ pub struct FleetView {
     pub by_condition: BTreeMap<String, u64>,
     /// Terminals by label, as `key=value`, offline ones too.
     pub by_label: BTreeMap<String, u64>,
+}
+
+/// `POST /v1/nodes/rebalance`: how many sessions are on the move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebalancing {
+    /// By the node that sends them away.
+    pub moving: BTreeMap<NodeId, u64>,
 }
 
 /// A refusal, as `application/problem+json` (RFC 9457).

@@ -17,14 +17,18 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::api::{NodeState, NodeView};
+use muster_protocol::{
+    NodeId,
+    api::{NodeState, NodeView},
+    departure::Departure,
+};
 use tokio::{sync::mpsc, time};
 
 use self::{commands::Commands, terminals::Terminals};
 use super::{
     Cursor, EventView, Events, REPORT_BEAT, Refusal,
     cursor::fresh_epoch,
-    envelope::{Envelope, end_session},
+    envelope::{Envelope, end_sessions},
     pacer::Pacer,
 };
 use crate::{
@@ -105,7 +109,7 @@ impl Local {
                 Envelope::Deliver(delivery) if self.pacer.take(&delivery) => {}
                 Envelope::Deliver(delivery) => delivery.send(&self.hub).await,
                 Envelope::Cancel { command } => self.pacer.cancel(command),
-                other => end_session(&self.hub, other).await,
+                other => end_sessions(&self.hub, other).await,
             }
         }
     }
@@ -175,7 +179,20 @@ impl Local {
 
     pub(super) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
         let state = if self.draining.load(Ordering::Relaxed) { NodeState::Draining } else { NodeState::Ready };
-        Ok(vec![NodeView { state, sessions: self.hub.len() as u64, ..self.node.clone() }])
+        Ok(vec![NodeView {
+            state,
+            sessions: self.hub.len() as u64,
+            renewed_at: Some(Timestamp::now()),
+            ..self.node.clone()
+        }])
+    }
+
+    pub(super) async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
+        let here = *node == self.node.id;
+        if here {
+            self.hub.ask(departure);
+        }
+        Ok(here)
     }
 
     pub(super) async fn set_state(&self, state: NodeState) {

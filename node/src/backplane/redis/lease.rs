@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use muster_protocol::{
     NodeId,
     api::{NodeState, NodeView},
+    departure::Departure,
 };
 use redis::{AsyncCommands, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{Redis, keys, read, unavailable};
-use crate::backplane::{Refusal, cursor::fresh_epoch};
+use crate::backplane::{Envelope, Refusal, cursor::fresh_epoch};
 
 /// Five beats may be missed.
 const LEASE: Duration = Duration::from_secs(6);
@@ -103,8 +104,15 @@ impl Redis {
         Ok(nodes)
     }
 
+    /// Asks a node by its inbox; whether it was there to hear it.
+    pub(in crate::backplane) async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
+        let envelope = serde_json::to_string(&Envelope::Depart(departure)).expect("an envelope is JSON");
+        let heard: u64 = self.reach()?.publish(keys::inbox(node), envelope).await.map_err(unavailable)?;
+        Ok(heard > 0)
+    }
+
     fn view(&self) -> NodeView {
         let state = if self.draining.load(Ordering::Relaxed) { NodeState::Draining } else { NodeState::Ready };
-        NodeView { state, sessions: self.hub.len() as u64, ..self.node.clone() }
+        NodeView { state, sessions: self.hub.len() as u64, renewed_at: Some(Timestamp::now()), ..self.node.clone() }
     }
 }

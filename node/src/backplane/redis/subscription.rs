@@ -19,7 +19,7 @@ use redis::{
 use tokio::time;
 
 use super::{Redis, keys, lease::BEAT};
-use crate::backplane::envelope::{Audience, Delivery, Envelope, end_session};
+use crate::backplane::envelope::{Audience, Delivery, Envelope, end_sessions};
 
 /// Silence for so long means that the connection is dead: three probes went unheard.
 const DEAF: Duration = Duration::from_secs(3 * BEAT.as_secs() + 1);
@@ -125,7 +125,7 @@ impl Redis {
             Envelope::Deliver(delivery) => self.receive_delivery(delivery, place).await?,
             Envelope::Cancel { command } => self.pacer.cancel(command),
             Envelope::Probe { .. } => *self.hearing.heard() = Some(Instant::now()),
-            other => end_session(&self.hub, other).await,
+            other => end_sessions(&self.hub, other).await,
         }
         Ok(())
     }

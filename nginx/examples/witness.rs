@@ -1,0 +1,174 @@
+//! Terminals that write down what the proxy and the nodes do to them, for the scripts in scripts/proxy:
+//!
+//! ```text
+//! witness hold  --url ws://… --terminals 600              keeps them on the line until it is interrupted
+//! witness knock --url ws://… --rate 200 --for 10s         one handshake after the other, each let go again (or --keep)
+//! ```
+//!
+//! One line for each thing that happens, `MILLISECONDS TERMINAL WHAT DETAIL…`, the time since 1970:
+//! `online NODE LATENCY_MS`, `offline HOW RETRY_MS`, `gone HOW`, with HOW a close code, `refused:STATUS`, `lost` or the like.
+
+use std::{
+    io::{self, Write},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use clap::{Args, Parser, Subcommand};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use muster_client::{Config, End, Incoming, Listener, Policy, Terminal};
+use muster_protocol::token::{Secret, TerminalClaims};
+use tokio::{sync::mpsc, task::JoinSet, time};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Hold {
+        #[command(flatten)]
+        line: Line,
+        #[arg(long)]
+        terminals: usize,
+        /// Over how long they connect
+        #[arg(long, value_parser = humantime::parse_duration, default_value = "0s")]
+        ramp: Duration,
+        /// The widest first delay of a terminal that comes back by itself
+        #[arg(long, value_parser = humantime::parse_duration, default_value = "5s")]
+        backoff: Duration,
+    },
+    Knock {
+        #[command(flatten)]
+        line: Line,
+        #[arg(long)]
+        rate: f64,
+        #[arg(long = "for", value_parser = humantime::parse_duration)]
+        duration: Duration,
+        /// Stay on the line until all have knocked
+        #[arg(long)]
+        keep: bool,
+    },
+}
+
+#[derive(Args)]
+struct Line {
+    #[arg(long)]
+    url: String,
+    #[arg(long, env = "MUSTER_SECRET")]
+    secret: Option<Secret>,
+    /// What terminal ids begin with
+    #[arg(long, default_value = "w")]
+    prefix: String,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().verb {
+        Verb::Hold { line, terminals, ramp, backoff } => hold(line, terminals, ramp, backoff).await,
+        Verb::Knock { line, rate, duration, keep } => knock(line, rate, duration, keep).await,
+    }
+}
+
+async fn hold(line: Line, count: usize, ramp: Duration, backoff: Duration) -> anyhow::Result<()> {
+    let mut terminals = Vec::new();
+    for number in 0..count {
+        let mut config = line.client(number)?;
+        config.policy = Policy { first: backoff, ..Policy::default() };
+        let pen = Pen { terminal: config.terminal.to_string(), began: Instant::now(), first: None };
+        terminals.push(Terminal::start(config, pen)?);
+        time::sleep(ramp / count as u32).await;
+    }
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+async fn knock(line: Line, rate: f64, duration: Duration, keep: bool) -> anyhow::Result<()> {
+    let mut beat = time::interval(Duration::from_secs_f64(1.0 / rate));
+    beat.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
+    let (mut knocks, mut kept) = (JoinSet::new(), Vec::new());
+    for number in 0..(duration.as_secs_f64() * rate) as usize {
+        beat.tick().await;
+        let (tell, mut told) = mpsc::channel(1);
+        let config = line.client(number)?;
+        let pen = Pen { terminal: config.terminal.to_string(), began: Instant::now(), first: Some(tell) };
+        let terminal = Terminal::start(config, pen)?;
+        knocks.spawn(async move {
+            told.recv().await;
+            if keep {
+                return Some(terminal);
+            }
+            terminal.close().await;
+            None
+        });
+    }
+    while let Some(knocked) = knocks.join_next().await {
+        kept.extend(knocked?);
+    }
+    for terminal in kept {
+        terminal.close().await;
+    }
+    Ok(())
+}
+
+impl Line {
+    fn client(&self, number: usize) -> anyhow::Result<Config> {
+        let terminal: muster_protocol::TerminalId = format!("{}-{number}", self.prefix).parse()?;
+        let mut config = Config::new([self.url.clone()], terminal.clone());
+        config.seed = rand::random();
+        if let Some(secret) = &self.secret {
+            let exp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 24 * 3600;
+            let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
+            let claims = TerminalClaims { sub: terminal, exp, aud: None, labels: Default::default() };
+            config.token = Some(encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))?.parse()?);
+        }
+        Ok(config)
+    }
+}
+
+/// Writes down what one terminal is told.
+struct Pen {
+    terminal: String,
+    began: Instant,
+    /// Told once the first attempt is decided.
+    first: Option<mpsc::Sender<()>>,
+}
+
+impl Listener for Pen {
+    async fn on(&self, incoming: Incoming) {
+        match incoming {
+            Incoming::Online { welcome, at } => {
+                let node = welcome.map_or_else(|| "?".into(), |welcome| welcome.node.to_string());
+                self.write(&format!("online {node} {}", at.duration_since(self.began).as_millis()));
+            }
+            Incoming::Offline { end, retry_in } => {
+                self.write(&format!("offline {} {}", how(&end), retry_in.as_millis()));
+            }
+            Incoming::Gone(end) => self.write(&format!("gone {}", how(&end))),
+            _ => return,
+        }
+        if let Some(first) = &self.first {
+            let _ = first.try_send(());
+        }
+    }
+}
+
+impl Pen {
+    fn write(&self, what: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        // A reader that has gone does not matter to the terminals.
+        let _ = writeln!(io::stdout().lock(), "{now} {} {what}", self.terminal);
+    }
+}
+
+fn how(end: &End) -> String {
+    match end {
+        End::Closed { code, .. } => code.to_string(),
+        End::Refused { status, .. } => format!("refused:{status}"),
+        End::Lost(_) => "lost".into(),
+        End::NoWelcome => "no-welcome".into(),
+        End::Silent => "silent".into(),
+        End::Left => "left".into(),
+    }
+}

@@ -1,0 +1,140 @@
+//! The generations of the configuration on disk: `gen/N/` with its files, and the symbolic link `current` to the one that Nginx
+//! is to run. Whoever is killed at any moment leaves a `current` that Nginx can start with.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use crate::{membership::Members, template::parse_nodes};
+
+/// Files of a generation by name.
+pub type Files = BTreeMap<&'static str, String>;
+
+/// Kept beside the current one, for whoever wants to see what was.
+const KEPT: usize = 5;
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub struct Generations {
+    dir: PathBuf,
+}
+
+impl Generations {
+    /// In this folder.
+    pub fn new(dir: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(dir.join("gen")).with_context(|| format!("--dir: can't write to {}", dir.display()))?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Where a generation is.
+    pub fn path(&self, generation: u64) -> PathBuf {
+        self.dir.join("gen").join(generation.to_string())
+    }
+
+    /// What Nginx is started with.
+    pub fn current_file(&self) -> PathBuf {
+        self.dir.join("current/nginx.conf")
+    }
+
+    /// The one that Nginx is to run.
+    pub fn current(&self) -> Option<u64> {
+        fs::read_link(self.dir.join("current")).ok()?.file_name()?.to_str()?.parse().ok()
+    }
+
+    /// All on disk, newest first.
+    pub fn all(&self) -> Vec<u64> {
+        let entries = fs::read_dir(self.dir.join("gen")).into_iter().flatten().flatten();
+        let mut all: Vec<u64> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        all.sort_unstable_by(|one, other| other.cmp(one));
+        all
+    }
+
+    /// The number of the next one: one that no worker ever ran.
+    pub fn next(&self) -> u64 {
+        self.all().first().map_or(1, |newest| newest + 1)
+    }
+
+    /// The nodes in a generation.
+    pub fn members(&self, generation: u64) -> Members {
+        fs::read_to_string(self.path(generation).join("nodes.conf")).map(|text| parse_nodes(&text)).unwrap_or_default()
+    }
+
+    /// Whether a generation consists of exactly these files.
+    pub fn is(&self, generation: u64, files: &Files) -> bool {
+        let same = |(name, text): (&&str, &String)| {
+            fs::read_to_string(self.path(generation).join(name)).is_ok_and(|written| written == *text)
+        };
+        files.iter().all(same)
+    }
+
+    /// Writes a generation, down to the disk.
+    pub fn write(&self, generation: u64, files: &Files) -> anyhow::Result<()> {
+        let path = self.path(generation);
+        let write = || {
+            fs::create_dir_all(&path)?;
+            for (name, text) in files {
+                fs::write(path.join(name), text)?;
+                sync(&path.join(name))?;
+            }
+            sync(&path)?;
+            sync(&self.dir.join("gen"))
+        };
+        write().with_context(|| format!("--dir: can't write {}", path.display()))
+    }
+
+    /// Makes a generation the current one, whole or not at all.
+    pub fn switch(&self, generation: u64) -> anyhow::Result<()> {
+        let next = self.dir.join("current.next");
+        let switch = || {
+            // Left by one who was killed between the two steps.
+            let _ = fs::remove_file(&next);
+            symlink(Path::new("gen").join(generation.to_string()), &next)?;
+            fs::rename(&next, self.dir.join("current"))?;
+            sync(&self.dir)
+        };
+        switch().with_context(|| format!("--dir: can't switch {} to generation {generation}", self.dir.display()))
+    }
+
+    /// Removes what is older than the kept ones.
+    pub fn prune(&self) {
+        let current = self.current();
+        for old in self.all().into_iter().skip(KEPT).filter(|generation| Some(*generation) != current) {
+            let _ = fs::remove_dir_all(self.path(old));
+        }
+    }
+}
+
+fn sync(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::nodes;
+
+    #[test]
+    fn a_generation_is_written_switched_to_and_outlived() {
+        let dir = tempfile::tempdir().unwrap();
+        let generations = Generations::new(dir.path()).unwrap();
+        assert_eq!((generations.current(), generations.next()), (None, 1));
+        for port in 1..=9 {
+            let members: Members = [([127, 0, 0, 1], port).into()].into();
+            let files = Files::from([("nodes.conf", nodes(&members).unwrap())]);
+            let generation = generations.next();
+            generations.write(generation, &files).unwrap();
+            assert!(generations.is(generation, &files));
+            generations.switch(generation).unwrap();
+            assert_eq!(generations.members(generations.current().unwrap()), members);
+        }
+        generations.switch(2).unwrap();
+        generations.prune();
+        assert_eq!(generations.all(), [9, 8, 7, 6, 5, 2], "five, and the current one");
+        assert_eq!(generations.next(), 10);
+    }
+}

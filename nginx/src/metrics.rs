@@ -1,0 +1,102 @@
+//! What the sidecar counts, for Prometheus.
+
+use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector};
+
+use crate::status::State;
+
+/// The counters and gauges.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Reloads, by `reason` and `result`.
+    pub reloads: IntCounterVec,
+    /// Changes that wait, by `why`; one that waits for long counts once.
+    pub suppressed: IntCounterVec,
+    /// Nodes whose lease was gone and who answered.
+    pub disagreements: IntCounter,
+    /// Leases that were not believed, by `reason`.
+    pub refused: IntCounterVec,
+    /// How long the last reload took until it was confirmed.
+    pub confirm_seconds: Gauge,
+    /// Workers by what came of their retirement: `asked`, `done`, `cut`.
+    pub retired: IntCounterVec,
+    generation: IntGauge,
+    leased: IntGauge,
+    rendered: IntGauge,
+    redis_up: IntGauge,
+    redis_age: Gauge,
+    frozen: IntGauge,
+    lingering_workers: IntGauge,
+    lingering_sockets: IntGauge,
+    lingering_bytes: IntGauge,
+}
+
+impl Metrics {
+    /// Shows the gauges of a state.
+    pub fn show(&self, state: &State) {
+        self.generation.set(state.generation as i64);
+        self.leased.set(state.leased.len() as i64);
+        self.rendered.set(state.served.len() as i64);
+        self.redis_up.set(state.redis_up.into());
+        self.redis_age.set(state.redis_age_seconds);
+        self.frozen.set(state.frozen.into());
+        self.lingering_workers.set(state.lingering.len() as i64);
+        self.lingering_sockets.set(state.lingering.iter().map(|worker| worker.sockets as i64).sum());
+        self.lingering_bytes.set(state.lingering.iter().map(|worker| worker.bytes as i64).sum());
+    }
+
+    /// In Prometheus's text format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("a vector takes every write");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let registry = Registry::new();
+        Self {
+            reloads: labels(&registry, "reloads_total", "Reloads of Nginx.", &["reason", "result"]),
+            suppressed: labels(&registry, "suppressed_total", "Changes that had to wait.", &["why"]),
+            disagreements: register(
+                &registry,
+                IntCounter::new(name("probe_disagree_total"), "Nodes without a lease that answered."),
+            ),
+            refused: labels(&registry, "leases_refused_total", "Leases that were not believed.", &["reason"]),
+            confirm_seconds: register(
+                &registry,
+                Gauge::new(name("reload_confirm_seconds"), "From the last reload to its confirmation."),
+            ),
+            retired: labels(&registry, "retired_workers_total", "Old workers whose sessions were moved.", &["step"]),
+            generation: gauge(&registry, "generation", "What Nginx runs."),
+            leased: gauge(&registry, "registry_nodes", "Nodes that hold a lease."),
+            rendered: gauge(&registry, "rendered_nodes", "Nodes in Nginx's file."),
+            redis_up: gauge(&registry, "redis_up", "Whether Redis answers."),
+            redis_age: register(&registry, Gauge::new(name("redis_age_seconds"), "Since Redis last answered.")),
+            frozen: gauge(&registry, "frozen", "Whether nobody leaves the file now."),
+            lingering_workers: gauge(&registry, "lingering_workers", "Old workers with sessions."),
+            lingering_sockets: gauge(&registry, "lingering_sockets", "Their sockets, two for each session."),
+            lingering_bytes: gauge(&registry, "lingering_bytes", "Their memory."),
+            registry,
+        }
+    }
+}
+
+fn name(name: &str) -> String {
+    format!("muster_sidecar_{name}")
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+    let made = made.expect("a literal name is valid");
+    registry.register(Box::new(made.clone())).expect("each name is registered once");
+    made
+}
+
+fn labels(registry: &Registry, of: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    register(registry, IntCounterVec::new(Opts::new(name(of), help), labels))
+}
+
+fn gauge(registry: &Registry, of: &str, help: &str) -> IntGauge {
+    register(registry, IntGauge::new(name(of), help))
+}

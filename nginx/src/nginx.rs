@@ -1,0 +1,185 @@
+//! The process: an Nginx of the sidecar's own, started, found again by a sidecar that was killed, brought back when it dies; or one
+//! that the system runs, which is only signalled. Sessions outlive all of that but the end of their own worker.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    time,
+};
+
+use crate::{
+    config::Config,
+    workers::{Ours, title},
+};
+
+const MASTER: &str = "nginx: master process";
+/// How often a process that is not a child is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// What Nginx may take to let its connections go when the sidecar stops.
+const STOP: Duration = Duration::from_secs(2);
+/// What workers without a master may take to let go of the port.
+const LET_GO: Duration = Duration::from_secs(5);
+
+/// A running Nginx.
+pub struct Nginx {
+    config: Config,
+    file: PathBuf,
+    listen: SocketAddr,
+    /// None for one that this process did not start.
+    child: Option<Child>,
+    master: i32,
+}
+
+impl Nginx {
+    /// The one that runs already, or a new one with the configuration in `file`.
+    pub async fn take(config: Config, file: PathBuf, listen: SocketAddr) -> anyhow::Result<Self> {
+        let master = running(&config);
+        let mut nginx = Self { config, file, listen, child: None, master: master.unwrap_or_default() };
+        match (&nginx.config.signal, master) {
+            (_, Some(master)) => tracing::info!(master, "Nginx runs already"),
+            (Some(file), None) => bail!("--signal {}: no Nginx runs there; start it first", file.display()),
+            (None, None) => nginx.start().await?,
+        }
+        Ok(nginx)
+    }
+
+    /// Its workers, and how to know them.
+    pub fn ours(&self) -> Ours {
+        Ours::of(&self.config, self.master)
+    }
+
+    /// Whether it ran already.
+    pub fn is_found(&self) -> bool {
+        self.child.is_none()
+    }
+
+    /// Has it read its configuration anew.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        let master = Pid::from_raw(self.master).context("Nginx does not run")?;
+        kill_process(master, Signal::HUP).context("Nginx can't be told to reload")
+    }
+
+    /// Waits until its master has ended.
+    pub async fn ended(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.wait().await;
+            return;
+        }
+        while is_master(&self.config, self.master) {
+            time::sleep(LOOK).await;
+        }
+    }
+
+    /// Brings it back; one that the system runs, the system brings back. Workers that lost their master keep their sessions: they
+    /// are told to take no new ones, which frees the port.
+    pub async fn bring_back(&mut self) -> anyhow::Result<()> {
+        self.child = None;
+        if self.config.signal.is_some() {
+            self.master = loop {
+                match running(&self.config) {
+                    Some(master) => break master,
+                    None => time::sleep(LOOK).await,
+                }
+            };
+            return Ok(());
+        }
+        self.start().await
+    }
+
+    /// Ends it, gently first, with all of its workers; one that the system runs goes on.
+    pub async fn stop(mut self) {
+        if self.config.signal.is_some() {
+            return;
+        }
+        signal(self.master, Signal::TERM);
+        let _ = time::timeout(STOP, self.ended()).await;
+        let left = self.ours().list();
+        left.iter().map(|worker| worker.pid).chain([self.master]).for_each(|pid| signal(pid, Signal::KILL));
+        let _ = time::timeout(STOP, self.ended()).await;
+    }
+
+    async fn start(&mut self) -> anyhow::Result<()> {
+        let_go(&self.ours()).await;
+        // Nginx would say so too, but in a log, and go on trying.
+        drop(
+            TcpListener::bind(self.listen)
+                .with_context(|| format!("--listen {}: can't listen there; is the port taken?", self.listen))?,
+        );
+        let mut command = command(&self.config);
+        // In a group of its own, out of the terminal's Ctrl-C: the sidecar stops it.
+        command.arg("-c").arg(&self.file).args(["-g", "daemon off;"]).process_group(0);
+        let child = command.spawn().with_context(|| missing(&self.config))?;
+        self.master = child.id().context("Nginx ended at once; its messages are above")? as i32;
+        self.child = Some(child);
+        Ok(())
+    }
+}
+
+/// Whether Nginx would run with this configuration, or its words why not. It does not see an injected directive: that nothing but
+/// typed values gets into the file is the templates' part.
+pub async fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let checked = command(config).args(["-t", "-q", "-c"]).arg(file).output().await;
+    let checked = checked.with_context(|| missing(config))?;
+    if !checked.status.success() {
+        bail!("Nginx refuses the configuration: {}", String::from_utf8_lossy(&checked.stderr).trim());
+    }
+    Ok(())
+}
+
+/// Ends a single process; none left is what is wanted.
+pub fn signal(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid).filter(|pid| pid.as_raw_nonzero().get() > 1) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Has workers without a master stop listening, and waits for it.
+async fn let_go(ours: &Ours) {
+    let deadline = Instant::now() + LET_GO;
+    loop {
+        let holding: Vec<_> = ours.list().into_iter().filter(|worker| !worker.lingering).collect();
+        if holding.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        holding.iter().for_each(|worker| signal(worker.pid, Signal::QUIT));
+        time::sleep(LOOK / 4).await;
+    }
+}
+
+/// The master that serves this folder, or that the pid file names.
+fn running(config: &Config) -> Option<i32> {
+    if let Some(file) = &config.signal {
+        let pid = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+        return is_master(config, pid).then_some(pid);
+    }
+    let entries = fs::read_dir("/proc").ok()?.flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|pid| is_master(config, *pid))
+}
+
+fn is_master(config: &Config, pid: i32) -> bool {
+    let title = title(pid);
+    let ours = config.signal.is_some() || title.contains(&format!("-p {} ", config.dir.display()));
+    title.starts_with(MASTER) && ours
+}
+
+fn command(config: &Config) -> Command {
+    let mut command = Command::new(&config.nginx);
+    command.arg("-p").arg(&config.dir).args(["-e", "stderr"]).stdin(Stdio::null());
+    command
+}
+
+fn missing(config: &Config) -> String {
+    format!(
+        "--nginx {}: can't run it; install Nginx (apt-get install nginx) or say where it is",
+        config.nginx.display()
+    )
+}

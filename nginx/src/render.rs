@@ -1,0 +1,47 @@
+//! `muster-sidecar render`: shows what would be served, and changes nothing.
+
+use similar::TextDiff;
+use tokio::time;
+
+use crate::{
+    config::Config,
+    generations::{Files, Generations},
+    leases::Leases,
+    ports::Ports,
+    template::render,
+};
+
+/// Prints the files for the nodes that hold a lease now, or how they differ from those that are served; again at each change
+/// unless `once`.
+pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
+    let generations = Generations::new(&config.dir)?;
+    let ports = Ports::settle(&config.dir, config.listen)?;
+    let mut leases = Leases::new(config.redis()?, config.allow.clone())?;
+    let mut before = None;
+    loop {
+        let leased = leases.read().await?.leased;
+        let generation = generations.current().unwrap_or_default();
+        if before.as_ref() != Some(&leased) {
+            let files = render(&config, ports, generation, &leased)?;
+            print(&files, diff.then_some((&generations, generation)));
+        }
+        if once {
+            return Ok(());
+        }
+        before = Some(leased);
+        time::sleep(config.poll).await;
+    }
+}
+
+fn print(files: &Files, against: Option<(&Generations, u64)>) {
+    for (name, text) in files {
+        match against {
+            None => print!("# {name}\n{text}"),
+            Some((generations, generation)) => {
+                let served = std::fs::read_to_string(generations.path(generation).join(name)).unwrap_or_default();
+                let diff = TextDiff::from_lines(&served, text);
+                print!("{}", diff.unified_diff().context_radius(1).header(&format!("served/{name}"), name));
+            }
+        }
+    }
+}

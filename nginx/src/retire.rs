@@ -1,0 +1,88 @@
+//! Old workers that linger for their sessions alone, and their gentle end: the nodes are asked to move the sessions of the oldest.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use muster_protocol::departure::Departure;
+use rustix::process::Signal;
+
+use crate::{config::Config, leases::Leases, nginx::signal, workers::Worker};
+
+/// What nodes may take beyond the time over which they move sessions, before a worker is ended with what it still holds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who was asked for, and when.
+#[derive(Debug)]
+pub struct Retire {
+    edge: String,
+    /// Workers of one generation.
+    workers: usize,
+    most: usize,
+    after: Duration,
+    over: Duration,
+    asked: HashMap<i32, Instant>,
+    /// Workers whose sessions the nodes were asked to move.
+    pub asked_total: u64,
+    /// Of these, workers that ended by themselves.
+    pub done_total: u64,
+    /// Of these, workers that had to be ended.
+    pub cut_total: u64,
+}
+
+impl Retire {
+    /// By the configured limits.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            edge: config.edge.clone().unwrap_or_default(),
+            workers: config.workers as usize,
+            most: config.lingering,
+            after: config.retire_after,
+            over: config.retire_over,
+            asked: HashMap::new(),
+            asked_total: 0,
+            done_total: 0,
+            cut_total: 0,
+        }
+    }
+
+    /// Looks at those who linger, oldest first, and sees to the oldest. One generation at a time: its sessions come back through
+    /// the newest workers, and should not come all at once.
+    pub async fn step(&mut self, lingering: &[Worker], leases: &mut Leases) {
+        self.settle(lingering);
+        let room = self.workers.saturating_sub(self.asked.len());
+        let due = lingering.iter().filter(|worker| !self.asked.contains_key(&worker.pid));
+        let crowd = lingering.len().saturating_sub(self.most / 2);
+        let due: Vec<_> =
+            due.enumerate().filter(|(index, worker)| *index < crowd || self.is_old(worker)).take(room).collect();
+        for (_, worker) in due {
+            let over_ms = self.over.as_millis() as u64;
+            let departure = Departure::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
+            if let Err(error) = leases.ask(&departure).await {
+                tracing::warn!(%error, "the nodes could not be asked to retire a worker");
+                return;
+            }
+            tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker");
+            self.asked.insert(worker.pid, Instant::now());
+            self.asked_total += 1;
+        }
+    }
+
+    fn is_old(&self, worker: &Worker) -> bool {
+        worker.age() >= self.after.as_secs()
+    }
+
+    /// Counts those who have gone, and ends those who had time enough: they hold what no node knows of.
+    fn settle(&mut self, lingering: &[Worker]) {
+        let before = self.asked.len();
+        self.asked.retain(|pid, _| lingering.iter().any(|worker| worker.pid == *pid));
+        self.done_total += (before - self.asked.len()) as u64;
+        let deadline = self.over + PATIENCE;
+        for (pid, _) in self.asked.extract_if(|_, asked| asked.elapsed() > deadline) {
+            tracing::warn!(pid, "a worker that was to retire still holds connections; ending it");
+            signal(pid, Signal::TERM);
+            self.cut_total += 1;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What the sidecar shows of itself: `/metrics` for Prometheus and `/state` as JSON. Written by the loop, read by whoever asks.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::Context;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, StatusCode, body::Bytes, body::Incoming, header, server::conn::http1, service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::metrics::Metrics;
+
+/// The sidecar at its last look.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct State {
+    /// What Nginx runs.
+    pub generation: u64,
+    /// The nodes in its file.
+    pub served: Vec<SocketAddr>,
+    /// The nodes that hold a lease.
+    pub leased: Vec<SocketAddr>,
+    /// In the file without a lease, because they answer.
+    pub kept: Vec<SocketAddr>,
+    /// In the file without a lease and an answer, because the registry is not to be trusted now.
+    pub withheld: Vec<SocketAddr>,
+    /// Why a change waits.
+    pub waits: Option<&'static str>,
+    /// Whether Redis answers.
+    pub redis_up: bool,
+    /// How old what it said is.
+    pub redis_age_seconds: f64,
+    /// Whether nobody leaves the file now.
+    pub frozen: bool,
+    /// Old workers.
+    pub lingering: Vec<Lingering>,
+}
+
+/// An old worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lingering {
+    /// Its process.
+    pub pid: i32,
+    /// For how long it has run, in seconds.
+    pub age: u64,
+    /// Its open sockets, two for each session.
+    pub sockets: u64,
+    /// Its own memory.
+    pub bytes: u64,
+}
+
+/// The state and the counters.
+#[derive(Debug, Default)]
+pub struct Status {
+    state: Mutex<State>,
+    /// The counters.
+    pub metrics: Metrics,
+}
+
+impl Status {
+    /// Changes the state.
+    pub fn update(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        self.metrics.show(&state);
+    }
+
+    fn state(&self) -> State {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Binds where it is to be shown.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    bound.with_context(|| format!("--status {address}: can't listen there; is the port taken?"))
+}
+
+/// Answers for ever.
+pub async fn serve(listener: TcpListener, status: Arc<Status>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let status = status.clone();
+        let service = service_fn(move |request| {
+            let response = answer(&request, &status);
+            async move { Ok::<_, Infallible>(response) }
+        });
+        // One after the other: a scrape a second is all that comes here.
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).keep_alive(false).header_read_timeout(std::time::Duration::from_secs(2));
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    }
+}
+
+fn answer(request: &Request<Incoming>, status: &Status) -> Response<Full<Bytes>> {
+    let (code, kind, text) = match request.uri().path() {
+        "/metrics" => (StatusCode::OK, "text/plain; version=0.0.4", status.metrics.render()),
+        "/state" => {
+            let text = serde_json::to_vec(&status.state()).expect("a state is JSON");
+            (StatusCode::OK, "application/json", text)
+        }
+        _ => (StatusCode::NOT_FOUND, "text/plain", b"there are /metrics and /state\n".to_vec()),
+    };
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = code;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,82 @@
+//! Nodes: listed, drained, and evened out. Any node is asked, for whichever is meant.
+
+use hyper::{Response, StatusCode};
+use muster_protocol::{
+    NodeId,
+    api::{NodeList, Rebalancing},
+    departure::Departure,
+};
+
+use super::{
+    Front,
+    answer::{Answer, Body, json, problem, typed},
+    request,
+};
+use crate::departure::surplus;
+
+/// Sessions moved per second, in all, unless the operator says otherwise: 10,000 in three minutes.
+const RATE: f64 = 50.0;
+const RATE_MAX: f64 = 100_000.0;
+
+/// `GET /v1/nodes`
+pub async fn list(front: &Front) -> Answer {
+    let nodes = front.shared.backplane.nodes().await?;
+    Ok(json(StatusCode::OK, &NodeList { nodes }))
+}
+
+/// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
+pub async fn drain(id: &str, front: &Front) -> Answer {
+    let id: NodeId = id.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}")))?;
+    if front.shared.backplane.depart(&id, Departure::Drain).await? {
+        return Ok(typed(
+            StatusCode::ACCEPTED,
+            "application/json",
+            format!("{{\"id\":\"{id}\",\"state\":\"draining\"}}"),
+        ));
+    }
+    Err(problem(StatusCode::NOT_FOUND, format!("no such node: {id}; GET /v1/nodes lists them")))
+}
+
+/// `POST /v1/nodes/rebalance?rate=N`: nodes that hold clearly more than the mean send the surplus away, N a second in all.
+pub async fn rebalance(query: &str, front: &Front) -> Answer {
+    let rate = rate(query)?;
+    let moving = surplus(&front.shared.backplane.nodes().await?);
+    let total: u64 = moving.values().sum();
+    for (node, sessions) in &moving {
+        let share = rate * *sessions as f64 / total as f64;
+        let departure = Departure::Rebalance { sessions: *sessions, rate: share };
+        if !front.shared.backplane.depart(node, departure).await? {
+            tracing::warn!(%node, "a node left before it could send its surplus away");
+        }
+    }
+    Ok(moved(moving))
+}
+
+fn moved(moving: std::collections::BTreeMap<NodeId, u64>) -> Response<Body> {
+    json(StatusCode::ACCEPTED, &Rebalancing { moving })
+}
+
+fn rate(query: &str) -> Result<f64, Response<Body>> {
+    let mut rate = RATE;
+    request::query(query, |name, value| {
+        if name == "rate" {
+            let number = value.parse().ok().filter(|rate| *rate > 0.0 && *rate <= RATE_MAX);
+            rate = number.ok_or_else(|| format!("sessions per second, above 0 and at most {RATE_MAX}"))?;
+        }
+        Ok(name == "rate")
+    })?;
+    Ok(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_positive_number_or_left_out() {
+        assert_eq!((rate("").unwrap(), rate("rate=2.5").unwrap()), (RATE, 2.5));
+        for bad in ["rate=0", "rate=-1", "rate=NaN", "rate=x", "speed=1"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The other nodes as their leases tell, looked at on a beat and kept in memory, so that a handshake asks nobody where it belongs.
+//! Handshakes read it, one task writes it; the lock is held for a look and never across an await.
+//!
+//! Always: a peer whose lease has not been renewed lately, or that did not answer when last asked, gets nothing from here.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use muster_protocol::{
+    NodeId,
+    api::{NodeState, NodeView},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+use crate::{backplane::Backplane, placement::Candidate};
+
+/// How often the leases are looked at: a count is at most this and one beat of its node old.
+const LOOK: Duration = Duration::from_millis(500);
+/// Two beats were missed: it may hang, and what is sent to one that hangs is stuck.
+const STALE: Duration = Duration::from_millis(3500);
+/// One that was silent is passed over for so long.
+const SILENT: Duration = Duration::from_secs(1);
+/// A node that lives answers this simple question well within it.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The other nodes.
+#[derive(Debug)]
+pub struct Peers {
+    me: NodeId,
+    table: Mutex<BTreeMap<NodeId, Peer>>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    view: NodeView,
+    address: SocketAddr,
+    /// When its lease was last seen to be renewed, by this node's clock.
+    renewed: Instant,
+    /// Handshakes sent there since: its count does not have them yet.
+    sent: u64,
+    asked: Option<Shared<BoxFuture<'static, bool>>>,
+    silent: Option<Instant>,
+}
+
+impl Peers {
+    /// Nobody is known yet.
+    pub fn new(me: NodeId) -> Self {
+        Self { me, table: Mutex::default() }
+    }
+
+    /// Looks for ever. While the store is away nothing is renewed, and soon every peer is stale: each node keeps what it gets.
+    pub async fn run(self: Arc<Self>, backplane: Arc<Backplane>) {
+        let mut beat = time::interval(LOOK);
+        loop {
+            beat.tick().await;
+            if let Ok(nodes) = backplane.nodes().await {
+                self.update(nodes);
+            }
+        }
+    }
+
+    /// Who takes new sessions beside this node, with their counts as far as they are known by now.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let table = self.table();
+        let ready: Vec<_> = table.values().filter(|peer| peer.takes_sessions()).collect();
+        // Each of the others sends as many there as this node does: Nginx deals evenly.
+        let senders = ready.len() as u64;
+        let candidate = |peer: &&Peer| Candidate {
+            address: peer.address,
+            sessions: peer.view.sessions + peer.sent * senders,
+            started_at: peer.view.started_at,
+        };
+        ready.iter().map(candidate).collect()
+    }
+
+    /// How many handshakes a second the others take together.
+    pub fn accept(&self) -> u64 {
+        self.table().values().filter(|peer| peer.takes_sessions()).map(|peer| peer.view.accepts).sum()
+    }
+
+    /// A handshake was sent there.
+    pub fn sent_to(&self, address: SocketAddr) {
+        if let Some(peer) = self.table().values_mut().find(|peer| peer.address == address) {
+            peer.sent += 1;
+        }
+    }
+
+    /// Whether it answers, now: one that hangs keeps its lease for seconds, and what is sent there is stuck. Handshakes that come
+    /// while it is asked share the answer; one that was silent is not asked again at once.
+    pub async fn answers(&self, address: SocketAddr) -> bool {
+        let asked = {
+            let mut table = self.table();
+            let Some(peer) = table.values_mut().find(|peer| peer.address == address) else { return false };
+            if peer.silent.is_some_and(|since| since.elapsed() < SILENT) {
+                return false;
+            }
+            peer.ask()
+        };
+        let answers = asked.await;
+        if let Some(peer) = self.table().values_mut().find(|peer| peer.address == address) {
+            peer.silent = (!answers).then(Instant::now);
+        }
+        answers
+    }
+
+    fn update(&self, nodes: Vec<NodeView>) {
+        let mut table = self.table();
+        let mut before = std::mem::take(&mut *table);
+        for view in nodes.into_iter().filter(|view| view.id != self.me) {
+            let Ok(address) = view.address.parse() else { continue };
+            let peer = match before.remove(&view.id) {
+                Some(peer) if peer.view.renewed_at == view.renewed_at => Peer { view, address, ..peer },
+                known => {
+                    let (asked, silent) = known.map(|peer| (peer.asked, peer.silent)).unwrap_or_default();
+                    Peer { view, address, renewed: Instant::now(), sent: 0, asked, silent }
+                }
+            };
+            table.insert(peer.view.id.clone(), peer);
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<NodeId, Peer>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Peer {
+    fn takes_sessions(&self) -> bool {
+        self.view.state == NodeState::Ready && self.renewed.elapsed() < STALE
+    }
+
+    /// The question under way, or a new one.
+    fn ask(&mut self) -> Shared<BoxFuture<'static, bool>> {
+        if let Some(asked) = self.asked.as_ref().filter(|asked| asked.peek().is_none()) {
+            return asked.clone();
+        }
+        let question = time::timeout(PATIENCE, ask(self.address)).map(|asked| asked.is_ok_and(|asked| asked.is_ok()));
+        self.asked.insert(question.boxed().shared()).clone()
+    }
+}
+
+async fn ask(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").await?;
+    stream.read_u8().await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn view(id: &str, sessions: u64, renewed: i64) -> NodeView {
+        NodeView {
+            id: id.parse().unwrap(),
+            address: format!("127.0.0.1:{}", 9000 + id.len()),
+            state: NodeState::Ready,
+            sessions,
+            accepts: 100,
+            renewed_at: Some(Timestamp::from_second(renewed).unwrap()),
+            version: String::new(),
+            started_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_was_sent_counts_until_the_lease_has_it() {
+        let peers = Peers::new("me".parse().unwrap());
+        peers.update(vec![view("me", 9, 1), view("n1", 5, 1), view("node2", 5, 1)]);
+        peers.sent_to(([127, 0, 0, 1], 9002).into());
+        let counts = || peers.candidates().iter().map(|candidate| candidate.sessions).collect::<Vec<_>>();
+        assert_eq!(counts(), [7, 5], "two nodes send to the first");
+        peers.update(vec![view("n1", 5, 1), view("node2", 5, 1)]);
+        assert_eq!(counts(), [7, 5], "the same lease, read again");
+        peers.update(vec![view("n1", 6, 2), view("node2", 5, 1)]);
+        assert_eq!(counts(), [6, 5]);
+        assert_eq!(peers.accept(), 200);
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_found_out_and_passed_over() {
+        // Accepts by its backlog, and never answers.
+        let hung = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = hung.local_addr().unwrap();
+        let peers = Peers::new("me".parse().unwrap());
+        peers.update(vec![NodeView { address: address.to_string(), ..view("n1", 0, 1) }]);
+        assert!(!peers.answers(address).await);
+        let began = Instant::now();
+        assert!(!peers.answers(address).await);
+        assert!(began.elapsed() < PATIENCE, "and is passed over for a while");
+    }
+}

@@ -1,0 +1,143 @@
+//! Which node should take a handshake. Pure: from counts that are a few seconds old, and always towards a node with fewer, so
+//! that no handshake is worth a second redirect.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use jiff::Timestamp;
+use muster_protocol::TerminalId;
+use sha2::{Digest, Sha256};
+
+/// Fewer by at least this many is clearly fewer: with less, a handful of handshakes under way would send the next ones around.
+const MARGIN_MIN: u64 = 8;
+/// And by at least this part of what a node holds.
+const MARGIN_PART: u64 = 20;
+
+/// By which rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// To the node with clearly fewer sessions.
+    Balance,
+    /// To the node that the terminal's id belongs to.
+    Sticky,
+}
+
+impl FromStr for Placement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "balance" => Ok(Self::Balance),
+            "sticky" => Ok(Self::Sticky),
+            other => Err(format!("a placement is balance or sticky, not {other:?}")),
+        }
+    }
+}
+
+/// A node that could take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where.
+    pub address: SocketAddr,
+    /// How many sessions it holds, as far as that is known.
+    pub sessions: u64,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+}
+
+impl Placement {
+    /// The node that this terminal should go to instead of `me`, if there is a better one.
+    pub fn choose(self, terminal: &TerminalId, me: &Candidate, others: &[Candidate]) -> Option<SocketAddr> {
+        match self {
+            Self::Balance => balance(me, others),
+            Self::Sticky => {
+                let all = others.iter().chain([me]).map(|candidate| candidate.address);
+                all.max_by_key(|address| weight(*address, terminal)).filter(|owner| *owner != me.address)
+            }
+        }
+    }
+}
+
+/// A younger node may hold a margin more, an older one must hold a margin less. In a rolling restart the older ones are next,
+/// and whoever went to them would be moved again; and since no two nodes are each younger than the other, nothing oscillates.
+fn balance(me: &Candidate, others: &[Candidate]) -> Option<SocketAddr> {
+    let margin = (me.sessions / MARGIN_PART).max(MARGIN_MIN) as i64;
+    let burden = |other: &Candidate| match other.started_at > me.started_at {
+        true => other.sessions as i64 - margin,
+        false => other.sessions as i64 + margin,
+    };
+    let lightest = others.iter().min_by_key(|other| burden(other))?;
+    (burden(lightest) < me.sessions as i64).then_some(lightest.address)
+}
+
+/// Rendezvous hashing: of all nodes the one with the greatest weight owns the id. One more node takes its share from each, and
+/// moves nothing between the others. By address, which a restart does not change, and by a hash that no version of ours changes.
+fn weight(address: SocketAddr, terminal: &TerminalId) -> [u8; 32] {
+    Sha256::digest(format!("{address} {terminal}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(port: u16, sessions: u64, started: i64) -> Candidate {
+        Candidate {
+            address: ([127, 0, 0, 1], port).into(),
+            sessions,
+            started_at: Timestamp::from_second(started).unwrap(),
+        }
+    }
+
+    fn terminal(number: usize) -> TerminalId {
+        format!("t{number}").parse().unwrap()
+    }
+
+    /// Deals handshakes in turn to nodes that know all counts, and gives the counts.
+    fn deal(mut nodes: Vec<Candidate>, handshakes: usize) -> Vec<u64> {
+        for number in 0..handshakes {
+            let me = nodes[number % nodes.len()];
+            let others: Vec<_> = nodes.iter().filter(|node| node.address != me.address).copied().collect();
+            let to = Placement::Balance.choose(&terminal(number), &me, &others).unwrap_or(me.address);
+            nodes.iter_mut().find(|node| node.address == to).unwrap().sessions += 1;
+        }
+        nodes.iter().map(|node| node.sessions).collect()
+    }
+
+    #[test]
+    fn a_new_node_fills_up_and_then_all_are_even() {
+        let counts = deal(vec![node(1, 1000, 1), node(2, 1000, 2), node(3, 0, 3)], 1000);
+        assert!(counts[2] >= 950, "{counts:?}");
+        let counts = deal(vec![node(1, 1000, 1), node(2, 1000, 2), node(3, 0, 3)], 10_000);
+        let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+        assert!(most - least <= most / 8, "{counts:?}");
+    }
+
+    #[test]
+    fn a_difference_within_the_margin_moves_nobody_to_an_older_node_and_never_both_ways() {
+        let (old, young) = (node(1, 1000, 1), node(2, 1049, 2));
+        let choose = |me: &Candidate, other| Placement::Balance.choose(&terminal(1), me, &[other]);
+        assert_eq!(choose(&old, young), Some(young.address));
+        assert_eq!(choose(&young, old), None);
+        assert_eq!(choose(&old, node(2, 1060, 2)), None);
+        assert_eq!(choose(&node(2, 1060, 2), old), Some(old.address));
+        assert_eq!(Placement::Balance.choose(&terminal(1), &old, &[]), None);
+    }
+
+    #[test]
+    fn an_id_has_one_owner_whoever_is_asked_and_a_new_node_takes_only_its_share() {
+        let nodes: Vec<_> = (1..=3).map(|port| node(port, 0, 1)).collect();
+        let owner = |number, nodes: &[Candidate], asked: usize| {
+            let others: Vec<_> = nodes.iter().filter(|node| *node != &nodes[asked]).copied().collect();
+            Placement::Sticky.choose(&terminal(number), &nodes[asked], &others).unwrap_or(nodes[asked].address)
+        };
+        let more = [&nodes[..], &[node(4, 0, 1)]].concat();
+        let mut moved = 0;
+        for number in 0..4000 {
+            let before = owner(number, &nodes, 0);
+            assert!((1..3).all(|asked| owner(number, &nodes, asked) == before));
+            let after = owner(number, &more, 0);
+            assert!(after == before || after.port() == 4);
+            moved += usize::from(after != before);
+        }
+        assert!((800..1200).contains(&moved), "{moved} of 4000");
+    }
+}

@@ -1,0 +1,127 @@
+//! A node among others: it tells the proxy where a handshake belongs, takes no more than its budget, and sends sessions away when
+//! asked, whichever node was asked.
+
+mod harness;
+
+use harness::{Node, Redis, get, post, request, until};
+use muster_client::{End, Incoming};
+use muster_protocol::api::Protocol;
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, client::IntoClientRequest},
+};
+
+const HANDSHAKE: &str = "Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
+                         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+
+/// What a proxy is told about this terminal's handshake.
+async fn placed(node: &Node, terminal: &str) -> String {
+    let head = format!(
+        "GET /ws?terminal_id={terminal} HTTP/1.1\r\n{HANDSHAKE}X-Edge: host/7/1\r\nAuthorization: Bearer x\r\n"
+    );
+    let (status, head, _) = request(node.address, &head).await;
+    assert_eq!(status, 200, "{head}");
+    let to = head.lines().find_map(|line| line.strip_prefix("x-accel-redirect: /_node/"));
+    to.expect("a redirect").to_owned()
+}
+
+/// The id by which the others know it.
+async fn id(node: &Node) -> String {
+    let nodes = get(node.address, "/v1/nodes").await.1["nodes"].clone();
+    let me = nodes.as_array().unwrap().iter().find(|view| view["address"] == node.address.to_string());
+    me.expect("its own lease")["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_proxy_is_told_where_and_whoever_was_placed_is_taken() {
+    let redis = Redis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url];
+    let (old, young) = (Node::start(&flags).await, Node::start(&flags).await);
+    until("the older node sends to the younger", async || placed(&old, "t1").await == young.address.to_string()).await;
+    assert_eq!(placed(&young, "t1").await, young.address.to_string());
+    // Placed already: taken by whichever node gets it.
+    let mut request = format!("ws://{}/ws?terminal_id=t1", old.address).into_client_request().unwrap();
+    request.headers_mut().insert("X-Edge", "host/7/1".parse().unwrap());
+    request.headers_mut().insert("X-Reroute", "1".parse().unwrap());
+    let (_socket, _) = connect_async(request).await.unwrap();
+    until("it is seated", async || get(old.address, "/v1/terminals/t1").await.1["node"] != serde_json::Value::Null)
+        .await;
+    assert_eq!(get(old.address, "/v1/terminals/t1").await.1["node"], id(&old).await);
+    young.stop().await;
+    until("nobody else is there", async || placed(&old, "t2").await == old.address.to_string()).await;
+    old.stop().await;
+}
+
+#[tokio::test]
+async fn sticky_nodes_agree_about_each_id() {
+    let redis = Redis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url, "--placement", "sticky"];
+    let (one, other) = (Node::start(&flags).await, Node::start(&flags).await);
+    for number in 0..20 {
+        let terminal = format!("t{number}");
+        until("they agree", async || placed(&one, &terminal).await == placed(&other, &terminal).await).await;
+    }
+    one.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_client_says_of_the_proxy_is_not_believed_from_elsewhere() {
+    let node = Node::start(&["--insecure", "--trusted-proxy", "10.0.0.0/8"]).await;
+    let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
+    request.headers_mut().insert("X-Edge", "host/7/1".parse().unwrap());
+    connect_async(request).await.expect("it is taken and not redirected");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn over_the_budget_a_handshake_is_told_when_to_come_back() {
+    let node = Node::start(&["--insecure", "--handshakes", "1"]).await;
+    let url = format!("ws://{}/ws?terminal_id=t1", node.address);
+    let _first = connect_async(&url).await.unwrap();
+    let Err(Error::Http(refusal)) = connect_async(&url).await else { panic!("taken over the budget") };
+    assert_eq!(refusal.status(), 429);
+    let seconds: u64 = refusal.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn any_node_can_be_asked_to_drain_another() {
+    let redis = Redis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url];
+    let (one, other) = (Node::start(&flags).await, Node::start(&flags).await);
+    let mut terminal = other.terminal("t1", Protocol::V1, &[]).await;
+    assert_eq!(post(one.address, "/v1/nodes/nobody/drain", "").await.0, 404);
+    let path = format!("/v1/nodes/{}/drain", id(&other).await);
+    until("it hears", async || post(one.address, &path, "").await.0 == 202).await;
+    other.leaves().await;
+    let Incoming::Offline { end: End::Closed { code, hint, .. }, .. } = terminal.next().await else { panic!() };
+    assert!(code == 1012 && hint.is_some());
+    one.stop().await;
+}
+
+#[tokio::test]
+async fn a_surplus_is_sent_away_and_the_rest_stays() {
+    let redis = Redis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url];
+    let (full, empty) = (Node::start(&flags).await, Node::start(&flags).await);
+    let mut sockets = Vec::new();
+    for number in 0..10 {
+        let url = format!("ws://{}/ws?terminal_id=t{number}", full.address);
+        sockets.push(connect_async(url).await.unwrap());
+    }
+    until("both are known, with their counts", async || {
+        get(empty.address, "/v1/nodes").await.1["nodes"].as_array().unwrap().iter().any(|node| node["sessions"] == 10)
+    })
+    .await;
+    let (status, moving) = post(empty.address, "/v1/nodes/rebalance?rate=100", "").await;
+    assert_eq!((status, moving["moving"][id(&full).await].as_u64()), (202, Some(5)), "{moving}");
+    until("five are left", async || {
+        let nodes = get(empty.address, "/v1/nodes").await.1;
+        nodes["nodes"].as_array().unwrap().iter().any(|node| node["sessions"] == 5)
+    })
+    .await;
+    full.stop().await;
+    empty.stop().await;
+}
