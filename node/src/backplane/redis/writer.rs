@@ -77,10 +77,11 @@ impl Redis {
     }
 
     async fn write(&self, batch: &Batch) -> RedisResult<()> {
+        // What was said first: who sees that a command has ended sees its reply too.
+        self.reply(&batch.replies).await?;
         for (step, terminals) in batch.all_steps() {
             self.raise(step, &terminals).await?;
         }
-        self.reply(&batch.replies).await?;
         self.keep_vitals(&batch.vitals).await?;
         // An answer is due in time also from a Redis that is busy, so that no call carries much.
         for portion in batch.happenings.chunks(PORTION_OF_EVENTS) {
