@@ -152,12 +152,13 @@ impl Member {
             Ok(FromTerminal::Hello(_)) => return Err(End::Protocol),
             Ok(FromTerminal::Ack(ack)) => self.reached(ack.id, TargetState::Acked),
             Ok(FromTerminal::Progress(Progress { id, payload })) => {
-                self.reached(id, TargetState::Running);
                 self.replied(id, payload);
+                self.reached(id, TargetState::Running);
             }
             Ok(FromTerminal::Result(outcome)) => {
-                self.reached(outcome.id, ended(&outcome));
+                let state = ended(&outcome);
                 self.replied(outcome.id, outcome.payload);
+                self.reached(outcome.id, state);
             }
             Ok(FromTerminal::Health(health)) if health.metrics.len() > METRICS_MAX => {
                 self.complain(format!("health.metrics: at most {METRICS_MAX}"));
@@ -176,6 +177,7 @@ impl Member {
         self.shard.shared.reports.reached(command, state, self.socket.card.terminal.clone());
     }
 
+    /// Before the state that it led to: they may be taken in two batches, and who sees the state is to see the reply.
     fn replied(&self, command: CommandId, payload: Payload) {
         self.shard.shared.reports.replied(command, self.socket.card.terminal.clone(), payload);
     }
