@@ -5,6 +5,7 @@
 //! order of its numbers, since it is put there under the lock.
 
 mod commands;
+mod kept;
 mod terminals;
 
 use std::{
@@ -24,7 +25,7 @@ use muster_protocol::{
 };
 use tokio::{sync::mpsc, time};
 
-use self::{commands::Commands, terminals::Terminals};
+use self::{kept::Commands, terminals::Terminals};
 use super::{
     Cursor, EventView, Events, REPORT_BEAT, Refusal,
     cursor::fresh_epoch,
