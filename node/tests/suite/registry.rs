@@ -21,6 +21,11 @@ crate::on_both!(
     a_lost_terminals_will_is_published_once_and_one_that_left_has_none
 );
 
+mod pinged_often {
+    use super::one_that_falls_silent_is_stale_then_offline;
+    crate::on_both!(one_that_falls_silent_is_stale_then_offline | ["--ping", "1s"]);
+}
+
 async fn the_registry_pages_in_order(cluster: Cluster) {
     let mut terminals = Vec::new();
     for id in ["c", "a", "b"] {
@@ -102,4 +107,25 @@ async fn a_lost_terminals_will_is_published_once_and_one_that_left_has_none(clus
     })
     .await;
     assert_eq!((events.matches("will of lost").count(), events.matches("will of left").count()), (1, 0), "{events}");
+}
+
+/// Its connection stands, and nothing comes: stale once a pong is overdue, offline by the second ping without one.
+async fn one_that_falls_silent_is_stale_then_offline(cluster: Cluster) {
+    let _chatty = cluster.here().terminal("chatty", V1, &[]).await;
+    let url = format!("ws://{}/ws?terminal_id=silent", cluster.there().address);
+    // Nobody reads from it, so that no ping is answered.
+    let (_silent, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let began = std::time::Instant::now();
+    for status in ["online", "stale", "offline"] {
+        until(status, async || {
+            let (found, view) = get(cluster.here().address, "/v1/terminals/silent").await;
+            assert!(began.elapsed().as_secs() < 10, "{view}");
+            found == 200 && view["status"] == status
+        })
+        .await;
+    }
+    // Two pings, and the second that is allowed beside them.
+    assert!(began.elapsed().as_millis() < 3_500, "{:?}", began.elapsed());
+    assert_eq!(cluster.get("/v1/terminals/chatty").await["status"], "online");
+    assert!(cluster.events().await.contains(r#""reason":"no_heartbeat""#));
 }
