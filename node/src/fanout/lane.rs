@@ -121,12 +121,6 @@ impl Lane {
         }
         Walk { whole: whole.into(), single }
     }
-
-    /// Calls `visit` for each socket whose row falls into `part` of `parts`.
-    pub fn visit(&self, part: usize, parts: usize, visit: impl Fn(&Socket)) {
-        let sockets: Vec<_> = self.0.borrow().sockets.iter().skip(part).step_by(parts).cloned().collect();
-        sockets.iter().for_each(|socket| visit(socket));
-    }
 }
 
 impl Rows {

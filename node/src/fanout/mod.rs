@@ -136,11 +136,15 @@ impl Sockets {
         }
     }
 
-    /// Pings one part of the sockets, so that over `parts` calls each is pinged once.
+    /// Pings one part of the sockets, so that over `parts` calls each is pinged once. By their keys, which stay: by their rows,
+    /// which others take when they leave, some would be passed over.
     pub fn ping(&self, part: usize, parts: usize) {
         let batch = Batch::bare(crate::wire::ping());
-        self.v1.visit(part, parts, |socket| socket.ping(&batch));
-        self.plain.visit(part, parts, |socket| socket.ping(&batch));
+        let seats = self.seats.borrow();
+        let sockets: Vec<_> =
+            (part..seats.capacity()).step_by(parts).filter_map(|key| seats.get(key).cloned()).collect();
+        drop(seats);
+        sockets.iter().for_each(|socket| socket.ping(&batch));
     }
 
     fn sent(&self, socket: &Socket, commands: Vec<CommandId>) {
