@@ -77,7 +77,15 @@ impl Node {
     pub async fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
         // Pings would be counted as deliveries.
-        Self(Process::start(command.args(["--insecure", "--listen", "127.0.0.1:0", "--ping", "1h"])))
+        Self(Process::start(command.args([
+            "--insecure",
+            "--listen",
+            "127.0.0.1:0",
+            "--ping",
+            "1h",
+            "--handshakes",
+            "100000",
+        ])))
     }
 
     /// Where terminals connect.
