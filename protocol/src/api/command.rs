@@ -168,7 +168,7 @@ pub struct CommandView {
     /// After when it is not run.
     pub expires_at: Timestamp,
     /// Shown only if false: the store was away, the terminal got it directly, and nothing can be looked up later.
-    #[serde(default = "stored", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "stored", skip_serializing_if = "is_stored")]
     pub stored: bool,
     /// With `?wait`, for a few targets: what became of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +177,10 @@ pub struct CommandView {
 
 fn stored() -> bool {
     true
+}
+
+fn is_stored(stored: &bool) -> bool {
+    *stored
 }
 
 /// One target of a command.
