@@ -20,7 +20,7 @@ use crate::{card::Card, end::End, fanout::Place, hub::Hub, peers::Peers};
 /// Sessions are closed in slices: short, so that a slice is no storm of its own.
 const SLICE: Duration = Duration::from_millis(100);
 /// What the sessions that were closed last may take to go.
-const GRACE: Duration = Duration::from_secs(2);
+pub const GRACE: Duration = Duration::from_secs(2);
 /// Of what the others take, this part is for those who are sent there; the rest is for whoever comes by itself.
 const SHARE: f64 = 0.8;
 /// A node that holds less than this part more than the mean keeps what it has.

@@ -17,6 +17,7 @@ use crate::{
     end::End,
     fanout::{Arrival, Order, Parcel, Place},
     fence::Fence,
+    standing::Standing,
 };
 
 /// The table and the mailboxes of the shards.
@@ -24,9 +25,11 @@ use crate::{
 pub struct Hub {
     /// Whether this node may act as the owner of its sessions.
     pub fence: Fence,
+    /// Whether it takes new ones.
+    pub standing: Standing,
     seats: Mutex<FxHashMap<TerminalId, Seat>>,
     shards: Vec<mpsc::Sender<Order>>,
-    turn: AtomicUsize,
+    next: AtomicUsize,
     departures: mpsc::Sender<Departure>,
 }
 
@@ -39,12 +42,19 @@ struct Seat {
 impl Hub {
     /// An empty table over these shards. Whoever is asked to send sessions away gets it from `departures`.
     pub fn new(shards: Vec<mpsc::Sender<Order>>, departures: mpsc::Sender<Departure>) -> Self {
-        Self { fence: Fence::default(), seats: Mutex::default(), shards, turn: AtomicUsize::new(0), departures }
+        Self {
+            fence: Fence::default(),
+            standing: Standing::default(),
+            seats: Mutex::default(),
+            shards,
+            next: AtomicUsize::new(0),
+            departures,
+        }
     }
 
     /// Hands a connection to the shard whose turn it is. False while the node stops.
     pub async fn adopt(&self, arrival: Arrival) -> bool {
-        let shard = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+        let shard = self.next.fetch_add(1, Ordering::Relaxed) % self.shards.len();
         self.shards[shard].send(Order::Adopt(Box::new(arrival))).await.is_ok()
     }
 

@@ -24,7 +24,10 @@ use tokio::{
     time,
 };
 
-use crate::{backplane::Backplane, placement::Candidate};
+use crate::{
+    backplane::{Backplane, Refusal},
+    placement::Candidate,
+};
 
 /// How often the leases are looked at: a count is at most this and one beat of its node old.
 const LOOK: Duration = Duration::from_millis(500);
@@ -46,7 +49,8 @@ pub struct Peers {
 struct Peer {
     view: NodeView,
     address: SocketAddr,
-    /// When its lease was last seen to be renewed, by this node's clock.
+    /// When it was first seen, and when its lease was last seen to be renewed, by this node's clock.
+    since: Instant,
     renewed: Instant,
     /// Handshakes sent there since: its count does not have them yet.
     sent: u64,
@@ -65,10 +69,27 @@ impl Peers {
         let mut beat = time::interval(LOOK);
         loop {
             beat.tick().await;
-            if let Ok(nodes) = backplane.nodes().await {
-                self.update(nodes);
-            }
+            // What can't be seen is soon stale.
+            let _ = self.look(&backplane).await;
         }
+    }
+
+    /// Looks now.
+    pub async fn look(&self, backplane: &Backplane) -> Result<(), Refusal> {
+        self.update(backplane.nodes().await?);
+        Ok(())
+    }
+
+    /// How each of the others stands that is alive as far as that is known, and for how long it has been seen.
+    pub fn states(&self) -> Vec<(NodeId, NodeState, Duration)> {
+        let table = self.table();
+        let state = |peer: &Peer| (peer.view.id.clone(), peer.view.state, peer.since.elapsed());
+        table.values().filter(|peer| peer.is_fresh()).map(state).collect()
+    }
+
+    /// How many sessions the others hold together.
+    pub fn sessions(&self) -> u64 {
+        self.table().values().filter(|peer| peer.is_fresh()).map(|peer| peer.view.sessions).sum()
     }
 
     /// Who takes new sessions beside this node, with their counts as far as they are known by now.
@@ -81,6 +102,7 @@ impl Peers {
             address: peer.address,
             sessions: peer.view.sessions + peer.sent * senders,
             started_at: peer.view.started_at,
+            leaving: peer.view.state == NodeState::Leaving,
         };
         ready.iter().map(candidate).collect()
     }
@@ -123,8 +145,10 @@ impl Peers {
             let peer = match before.remove(&view.id) {
                 Some(peer) if peer.view.renewed_at == view.renewed_at => Peer { view, address, ..peer },
                 known => {
+                    let now = Instant::now();
+                    let since = known.as_ref().map_or(now, |peer| peer.since);
                     let (asked, silent) = known.map(|peer| (peer.asked, peer.silent)).unwrap_or_default();
-                    Peer { view, address, renewed: Instant::now(), sent: 0, asked, silent }
+                    Peer { view, address, since, renewed: now, sent: 0, asked, silent }
                 }
             };
             table.insert(peer.view.id.clone(), peer);
@@ -138,7 +162,11 @@ impl Peers {
 
 impl Peer {
     fn takes_sessions(&self) -> bool {
-        self.view.state == NodeState::Ready && self.renewed.elapsed() < STALE
+        self.view.state != NodeState::Draining && self.is_fresh()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.renewed.elapsed() < STALE
     }
 
     /// The question under way, or a new one.

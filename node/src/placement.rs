@@ -42,16 +42,23 @@ pub struct Candidate {
     pub sessions: u64,
     /// Since when it runs.
     pub started_at: Timestamp,
+    /// Whether it will soon send away what it takes now.
+    pub leaving: bool,
 }
 
 impl Placement {
     /// The node that this terminal should go to instead of `me`, if there is a better one.
     pub fn choose(self, terminal: &TerminalId, me: &Candidate, others: &[Candidate]) -> Option<SocketAddr> {
+        let mut all: Vec<_> = others.iter().chain([me]).copied().collect();
+        // Whoever went to a node that is leaving would be moved again.
+        if all.iter().any(|candidate| !candidate.leaving) {
+            all.retain(|candidate| !candidate.leaving);
+        }
         match self {
-            Self::Balance => balance(me, others),
+            Self::Balance => balance(me, &all),
             Self::Sticky => {
-                let all = others.iter().chain([me]).map(|candidate| candidate.address);
-                all.max_by_key(|address| weight(*address, terminal)).filter(|owner| *owner != me.address)
+                let addresses = all.iter().map(|candidate| candidate.address);
+                addresses.max_by_key(|address| weight(*address, terminal)).filter(|owner| *owner != me.address)
             }
         }
     }
@@ -59,14 +66,15 @@ impl Placement {
 
 /// A younger node may hold a margin more, an older one must hold a margin less. In a rolling restart the older ones are next,
 /// and whoever went to them would be moved again; and since no two nodes are each younger than the other, nothing oscillates.
-fn balance(me: &Candidate, others: &[Candidate]) -> Option<SocketAddr> {
+fn balance(me: &Candidate, all: &[Candidate]) -> Option<SocketAddr> {
     let margin = (me.sessions / MARGIN_PART).max(MARGIN_MIN) as i64;
     let burden = |other: &Candidate| match other.started_at > me.started_at {
         true => other.sessions as i64 - margin,
         false => other.sessions as i64 + margin,
     };
-    let lightest = others.iter().min_by_key(|other| burden(other))?;
-    (burden(lightest) < me.sessions as i64).then_some(lightest.address)
+    let lightest = all.iter().filter(|other| other.address != me.address).min_by_key(|other| burden(other))?;
+    let stays = all.iter().any(|candidate| candidate.address == me.address);
+    (!stays || burden(lightest) < me.sessions as i64).then_some(lightest.address)
 }
 
 /// Rendezvous hashing: of all nodes the one with the greatest weight owns the id. One more node takes its share from each, and
@@ -84,6 +92,7 @@ mod tests {
             address: ([127, 0, 0, 1], port).into(),
             sessions,
             started_at: Timestamp::from_second(started).unwrap(),
+            leaving: false,
         }
     }
 
@@ -120,6 +129,18 @@ mod tests {
         assert_eq!(choose(&old, node(2, 1060, 2)), None);
         assert_eq!(choose(&node(2, 1060, 2), old), Some(old.address));
         assert_eq!(Placement::Balance.choose(&terminal(1), &old, &[]), None);
+    }
+
+    #[test]
+    fn nobody_goes_to_a_node_that_leaves_while_another_stays() {
+        let leaving = |port, sessions| Candidate { leaving: true, ..node(port, sessions, 1) };
+        for placement in [Placement::Balance, Placement::Sticky] {
+            let choose = |me: &Candidate, other| placement.choose(&terminal(1), me, &[other]);
+            assert_eq!(choose(&leaving(1, 0), node(2, 1000, 1)), Some(node(2, 0, 0).address));
+            assert_eq!(choose(&node(2, 1000, 1), leaving(1, 0)), None);
+        }
+        let choose = |me: &Candidate, other| Placement::Balance.choose(&terminal(1), me, &[other]);
+        assert_eq!(choose(&leaving(1, 1000), leaving(2, 0)), Some(node(2, 0, 0).address), "all leave");
     }
 
     #[test]

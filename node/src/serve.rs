@@ -1,6 +1,12 @@
 //! A node's life: started from a configuration and a listener, stopped by an ordered list with a deadline.
 
-use std::{future::Future, net::SocketAddr, sync::Arc, thread, time::Instant};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -29,7 +35,11 @@ use crate::{
     placement::Candidate,
     reports::Reports,
     shard::{self, Shared},
+    turn,
 };
+
+/// Whoever stops a node waits so long for it, and then kills it.
+const EXIT: Duration = Duration::from_secs(30);
 
 /// A node that serves.
 pub struct Node {
@@ -82,7 +92,8 @@ impl Node {
         let hub = Arc::new(Hub::new(senders, departures));
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
-        let me = Candidate { address: config.advertise.unwrap_or(address), sessions: 0, started_at: view.started_at };
+        let address = config.advertise.unwrap_or(address);
+        let me = Candidate { address, sessions: 0, started_at: view.started_at, leaving: false };
         let backplane = Arc::new(Backplane::open(&config, view, hub.clone(), reports.clone()).await?);
         let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(Shared {
@@ -103,19 +114,21 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(departure::run(shared.hub.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(backplane.run());
-        let front = Arc::new(Front { auth, shared, admission, peers, me, draining: Default::default() });
+        let front = Arc::new(Front { auth, shared, admission, peers, me });
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
         Ok(Self { front, listening, closing, leave, beside, shards })
     }
 
-    /// In this order: no new sessions, the present ones away, no more requests, the lease back, the shards.
+    /// In this order: its turn, no new sessions, the present ones away, no more requests, the lease back, the shards.
     async fn stop(mut self) {
         let began = Instant::now();
         let shared = self.front.shared.clone();
+        let (drain, peers) = (shared.config.drain, &self.front.peers);
+        turn::wait(&shared.backplane, &shared.hub, peers, EXIT.saturating_sub(drain + departure::GRACE)).await;
         let sessions = shared.hub.len();
-        self.front.draining.begin();
-        shared.backplane.set_state(NodeState::Draining).await;
-        let cut = departure::drain(&shared.hub, &self.front.peers, shared.config.drain).await;
+        shared.hub.standing.advance(NodeState::Draining);
+        shared.backplane.announce().await;
+        let cut = departure::drain(&shared.hub, peers, drain).await;
         self.closing.cancel();
         let _ = self.listening.await;
         self.beside.shutdown().await;

@@ -102,6 +102,30 @@ async fn any_node_can_be_asked_to_drain_another() {
 }
 
 #[tokio::test]
+async fn nodes_that_are_stopped_together_take_turns() {
+    let redis = Redis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url];
+    let (one, other) = (Node::start(&flags).await, Node::start(&flags).await);
+    let _terminals = (one.terminal("t1", Protocol::V1, &[]).await, other.terminal("t2", Protocol::V1, &[]).await);
+    let [first, last] = if id(&one).await < id(&other).await { [one, other] } else { [other, one] };
+    let address = last.address;
+    let last_id = id(&last).await;
+    let last = tokio::spawn(last.stop());
+    let nodes = async || get(address, "/v1/nodes").await.1["nodes"].as_array().unwrap().clone();
+    until("it is leaving", async || {
+        nodes().await.iter().any(|node| node["id"] == *last_id && node["state"] == "leaving")
+    })
+    .await;
+    first.stop().await;
+    // It would be the only one, and goes on serving, until another is there.
+    connect_async(format!("ws://{address}/ws?terminal_id=t3")).await.expect("it takes sessions");
+    assert!(!last.is_finished());
+    let new = Node::start(&flags).await;
+    last.await.unwrap();
+    new.stop().await;
+}
+
+#[tokio::test]
 async fn a_surplus_is_sent_away_and_the_rest_stays() {
     let redis = Redis::start().await;
     let flags = ["--insecure", "--redis", &redis.url];

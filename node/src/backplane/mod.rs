@@ -22,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 use muster_protocol::{
     CommandId, NodeId, Payload, TerminalId,
-    api::{CommandRequest, DryRun, FleetView, NodeState, NodeView, Status, TerminalPage, TerminalView},
+    api::{CommandRequest, DryRun, FleetView, NodeView, Status, TerminalPage, TerminalView},
     departure::Departure,
     frame,
     selector::Labels,
@@ -234,9 +234,9 @@ impl Backplane {
         on!(self, kind => kind.depart(node, departure).await)
     }
 
-    /// Tells the cluster whether this node takes new sessions.
-    pub async fn set_state(&self, state: NodeState) {
-        on!(self, kind => kind.set_state(state).await)
+    /// Tells the cluster now, and not at the next beat, how this node stands.
+    pub async fn announce(&self) {
+        on!(self, kind => kind.announce().await)
     }
 
     /// Takes the last reports and gives the lease back.

@@ -37,7 +37,7 @@ async fn decide(request: Request<Incoming>, caller: Caller, front: &Front) -> An
     let key = websocket_key(&request)?;
     let terminal = terminal_id(request.uri().query().unwrap_or_default())?;
     // 503 means draining and nothing else: only then may a proxy try the next node.
-    if front.draining.begun() {
+    if front.shared.hub.standing.drains() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
     let via = Via::of(&request, caller.peer, front);

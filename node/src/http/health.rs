@@ -1,29 +1,11 @@
 //! Whether the node lives, whether it can do its part, and what it counted.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use hyper::{Response, StatusCode};
 
 use super::{
     Front,
     answer::{Answer, Body, later, typed},
 };
-
-/// Whether the node takes new sessions; once it does not, it never does again.
-#[derive(Debug, Default)]
-pub struct Draining(AtomicBool);
-
-impl Draining {
-    /// No new sessions from now on.
-    pub fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it has begun.
-    pub fn begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// The process answers.
 pub fn live() -> Response<Body> {
@@ -32,7 +14,7 @@ pub fn live() -> Response<Body> {
 
 /// The node takes sessions and hears the others.
 pub fn ready(front: &Front) -> Answer {
-    if front.draining.begun() {
+    if front.shared.hub.standing.drains() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
     match front.shared.backplane.ready() {

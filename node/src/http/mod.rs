@@ -34,7 +34,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::health::Draining;
 use crate::{admission::Admission, auth::Auth, peers::Peers, placement::Candidate, shard::Shared};
 
 /// A request's head fits in this: eight times what a browser sends.
@@ -56,8 +55,6 @@ pub struct Front {
     pub peers: Arc<Peers>,
     /// This one among them, its sessions not counted.
     pub me: Candidate,
-    /// Whether it still takes sessions.
-    pub draining: Draining,
 }
 
 /// Whose request it is.

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use hyper::{HeaderMap, Request, Response, body::Incoming};
-use muster_protocol::TerminalId;
+use muster_protocol::{TerminalId, api::NodeState};
 
 use super::{
     Front,
@@ -53,7 +53,9 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Tells the proxy where a handshake belongs, also if that is here: the proxy waits for this answer for a short time only, and
 /// for a session's silence much longer, so a node that hangs is found out before a session is entrusted to it.
 pub async fn place(front: &Front, terminal: &TerminalId) -> Answer {
-    let me = Candidate { sessions: front.shared.hub.len() as u64, ..front.me };
+    let hub = &front.shared.hub;
+    let leaving = hub.standing.state() == NodeState::Leaving;
+    let me = Candidate { sessions: hub.len() as u64, leaving, ..front.me };
     let chosen = front.shared.config.placement.choose(terminal, &me, &front.peers.candidates());
     let Some(other) = chosen else { return Ok(redirect(me.address)) };
     // Counted before it is asked, or all that come meanwhile would go there too.

@@ -68,6 +68,8 @@ pub struct TerminalView {
 pub enum NodeState {
     /// It does.
     Ready,
+    /// It does, if nobody else is there, and will drain as soon as others are there to take its sessions.
+    Leaving,
     /// It sends its sessions away.
     Draining,
 }

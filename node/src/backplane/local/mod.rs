@@ -10,19 +10,12 @@ mod terminals;
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use muster_protocol::{
-    NodeId,
-    api::{NodeState, NodeView},
-    departure::Departure,
-};
+use muster_protocol::{NodeId, api::NodeView, departure::Departure};
 use tokio::{sync::mpsc, time};
 
 use self::{kept::Commands, terminals::Terminals};
@@ -52,7 +45,6 @@ pub struct Local {
     hub: Arc<Hub>,
     reports: Arc<Reports>,
     pacer: Pacer,
-    draining: AtomicBool,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
     /// Taken by [`run`](Self::run).
@@ -88,7 +80,6 @@ impl Local {
             hub,
             reports,
             pacer: Pacer::default(),
-            draining: AtomicBool::new(false),
             store: Mutex::new(Store { number, ..Store::default() }),
             underway,
             arriving: Mutex::new(Some(arriving)),
@@ -179,9 +170,8 @@ impl Local {
     }
 
     pub(super) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
-        let state = if self.draining.load(Ordering::Relaxed) { NodeState::Draining } else { NodeState::Ready };
         Ok(vec![NodeView {
-            state,
+            state: self.hub.standing.state(),
             sessions: self.hub.len() as u64,
             renewed_at: Some(Timestamp::now()),
             ..self.node.clone()
@@ -196,9 +186,7 @@ impl Local {
         Ok(here)
     }
 
-    pub(super) async fn set_state(&self, state: NodeState) {
-        self.draining.store(state == NodeState::Draining, Ordering::Relaxed);
-    }
+    pub(super) async fn announce(&self) {}
 
     pub(super) fn ready(&self) -> Result<(), String> {
         Ok(())

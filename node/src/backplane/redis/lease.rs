@@ -7,11 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{
-    NodeId,
-    api::{NodeState, NodeView},
-    departure::Departure,
-};
+use muster_protocol::{NodeId, api::NodeView, departure::Departure};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
@@ -74,8 +70,7 @@ impl Redis {
         Ok(())
     }
 
-    pub(in crate::backplane) async fn set_state(&self, state: NodeState) {
-        self.draining.store(state == NodeState::Draining, Ordering::Relaxed);
+    pub(in crate::backplane) async fn announce(&self) {
         if let Err(error) = self.renew().await {
             tracing::warn!(%error, "the lease could not tell the node's state");
         }
@@ -112,7 +107,7 @@ impl Redis {
     }
 
     fn view(&self) -> NodeView {
-        let state = if self.draining.load(Ordering::Relaxed) { NodeState::Draining } else { NodeState::Ready };
-        NodeView { state, sessions: self.hub.len() as u64, renewed_at: Some(Timestamp::now()), ..self.node.clone() }
+        let (state, renewed_at) = (self.hub.standing.state(), Some(Timestamp::now()));
+        NodeView { state, sessions: self.hub.len() as u64, renewed_at, ..self.node.clone() }
     }
 }

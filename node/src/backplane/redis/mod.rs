@@ -50,7 +50,6 @@ pub struct Redis {
     hub: Arc<Hub>,
     reports: Arc<Reports>,
     pacer: Pacer,
-    draining: AtomicBool,
     /// Whether the lease was renewed at the last beat, which needs a Redis that takes writes.
     reachable: AtomicBool,
     /// Whether some session was let in without being registered.
@@ -82,7 +81,6 @@ impl Redis {
             hub,
             reports,
             pacer: Pacer::default(),
-            draining: AtomicBool::new(false),
             reachable: AtomicBool::new(true),
             strays: AtomicBool::new(false),
             joining: Semaphore::new(JOINING),
