@@ -7,6 +7,8 @@ use clap::Args;
 use humantime::parse_duration as time;
 use ipnet::IpNet;
 
+use crate::resolve::Resolve;
+
 /// Networks that nodes live in: loopback and the private ranges.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
 
@@ -44,6 +46,10 @@ pub struct Config {
     /// The Nginx to run
     #[arg(long, env = "MUSTER_NGINX", value_name = "PROGRAM", default_value = "nginx")]
     pub nginx: PathBuf,
+
+    /// How changes of the set of nodes reach Nginx
+    #[arg(long, env = "MUSTER_RESOLVE", value_name = "HOW", value_enum, default_value_t = Resolve::Auto)]
+    pub resolve: Resolve,
 
     /// Do not run Nginx but signal the one with this pid file, a system service with `include DIR/current/http*.conf;` in its http block
     #[arg(long, env = "MUSTER_SIGNAL", value_name = "PIDFILE")]

@@ -87,6 +87,19 @@ impl Generations {
         write().with_context(|| format!("--dir: can't write {}", path.display()))
     }
 
+    /// Replaces a file of a generation, whole or not at all. For what need not be reloaded.
+    pub fn amend(&self, generation: u64, name: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.path(generation);
+        let next = path.join("amended");
+        let amend = || {
+            fs::write(&next, text)?;
+            sync(&next)?;
+            fs::rename(&next, path.join(name))?;
+            sync(&path)
+        };
+        amend().with_context(|| format!("--dir: can't write {}", path.join(name).display()))
+    }
+
     /// Makes a generation the current one, whole or not at all.
     pub fn switch(&self, generation: u64) -> anyhow::Result<()> {
         let next = self.dir.join("current.next");
@@ -125,13 +138,16 @@ mod tests {
         assert_eq!((generations.current(), generations.next()), (None, 1));
         for port in 1..=9 {
             let members: Members = [([127, 0, 0, 1], port).into()].into();
-            let files = Files::from([("nodes.conf", nodes(&members).unwrap())]);
+            let files = Files::from([("nodes.conf", nodes(&members, None).unwrap())]);
             let generation = generations.next();
             generations.write(generation, &files).unwrap();
             assert!(generations.is(generation, &files));
             generations.switch(generation).unwrap();
             assert_eq!(generations.members(generations.current().unwrap()), members);
         }
+        let members: Members = [([127, 0, 0, 1], 10).into()].into();
+        generations.amend(9, "nodes.conf", &nodes(&members, None).unwrap()).unwrap();
+        assert_eq!(generations.members(9), members);
         generations.switch(2).unwrap();
         generations.prune();
         assert_eq!(generations.all(), [9, 8, 7, 6, 5, 2], "five, and the current one");

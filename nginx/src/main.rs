@@ -1,17 +1,20 @@
 //! `muster-sidecar`: keeps a stock Nginx in step with the live nodes, without cutting a connection.
 //!
 //! ```text
-//!   Redis ── leases ─▶ trust ─▶ membership ─▶ pace ─▶ rollout ─▶ template, generations, Nginx
-//!                        ▲ probe ──┘                      └ confirms, or puts back
-//!                        └────────────── follow decides, on a beat ──────────────┘
+//!   Redis ── leases ─▶ trust ─▶ membership ─┬▶ pace ─▶ rollout ─▶ template, generations, Nginx
+//!                        ▲ probe ──┘        │             └ confirms, or puts back       ▲
+//!                        │                  └▶ dns ─── or it asks each second, from 1.27.3 on
+//!                        └──────────── follow decides, on a beat ────────────┘
 //! ```
 //!
 //! In reading order: [`config`]; [`follow`] is the loop; [`leases`] reads the registry, [`trust`] doubts it, [`probe`] asks the
-//! nodes themselves, and [`membership`] decides who is in; [`pace`] says when; [`rollout`] applies, with [`template`] for the text,
-//! [`generations`] for the disk and [`nginx`] for the process; [`workers`] and [`retire`] see to what reloads leave behind;
-//! [`status`] and [`metrics`] show it. Not in the path of a session: it may stop, and all goes on.
+//! nodes themselves, and [`membership`] decides who is in. [`pace`] says when, and [`rollout`] applies, with [`template`] for the text,
+//! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it.
+//! [`workers`] and [`retire`] see to what reloads leave behind; [`status`] and [`metrics`] show it all. Not in the path of a session:
+//! it may stop, and all goes on.
 
 mod config;
+mod dns;
 mod follow;
 mod generations;
 mod leases;
@@ -22,6 +25,7 @@ mod pace;
 mod ports;
 mod probe;
 mod render;
+mod resolve;
 mod retire;
 mod rollout;
 mod status;

@@ -129,7 +129,7 @@ mod tests {
             }
         }
         assert!(refused > 5_000 && believed.len() > 20, "the texts are worth trying: {refused} {believed:?}");
-        assert_eq!(parse_nodes(&nodes(&believed).unwrap()), believed);
+        assert_eq!(parse_nodes(&nodes(&believed, None).unwrap()), believed);
     }
 
     #[test]

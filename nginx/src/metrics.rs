@@ -10,6 +10,10 @@ pub struct Metrics {
     registry: Registry,
     /// Reloads, by `reason` and `result`.
     pub reloads: IntCounterVec,
+    /// Changes that Nginx learned by asking, by `reason` and `result`.
+    pub applied_by_dns: IntCounterVec,
+    /// Answers to Nginx's questions, by the `code` that DNS has for them.
+    pub dns_answers: IntCounterVec,
     /// Changes that wait, by `why`; one that waits for long counts once.
     pub suppressed: IntCounterVec,
     /// Nodes whose lease was gone and who answered.
@@ -58,6 +62,13 @@ impl Default for Metrics {
         let registry = Registry::new();
         Self {
             reloads: labels(&registry, "reloads_total", "Reloads of Nginx.", &["reason", "result"]),
+            applied_by_dns: labels(
+                &registry,
+                "applied_by_dns_total",
+                "Changes that Nginx learned by DNS, without a reload.",
+                &["reason", "result"],
+            ),
+            dns_answers: labels(&registry, "dns_answers_total", "Answers to Nginx's questions.", &["code"]),
             suppressed: labels(&registry, "suppressed_total", "Changes that had to wait.", &["why"]),
             disagreements: register(
                 &registry,

@@ -156,7 +156,7 @@ async fn let_go(ours: &Ours) {
 }
 
 /// The master that serves this folder, or that the pid file names.
-fn running(config: &Config) -> Option<i32> {
+pub fn running(config: &Config) -> Option<i32> {
     if let Some(file) = &config.signal {
         let pid = fs::read_to_string(file).ok()?.trim().parse().ok()?;
         return is_master(config, pid).then_some(pid);
@@ -177,7 +177,8 @@ fn command(config: &Config) -> Command {
     command
 }
 
-fn missing(config: &Config) -> String {
+/// What to do about an Nginx that can't be run.
+pub fn missing(config: &Config) -> String {
     format!(
         "--nginx {}: can't run it; install Nginx (apt-get install nginx) or say where it is",
         config.nginx.display()

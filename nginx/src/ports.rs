@@ -1,37 +1,62 @@
-//! The two addresses that Nginx listens on, kept in a file: a sidecar that comes back must find the Nginx that it left.
+//! The addresses of a proxy, kept in a file: a sidecar that comes back must find the Nginx that it left, and be found by it.
 
 use std::{
     fs, io,
-    net::{SocketAddr, TcpListener},
-    path::Path,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-/// Where Nginx listens.
+/// Any free port of this machine's own.
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Where Nginx and its sidecar listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     /// For terminals and operators.
     pub listen: SocketAddr,
     /// For the sidecar alone.
     pub control: SocketAddr,
+    /// Where the sidecar tells Nginx of the nodes by DNS; none if it does so in files.
+    pub resolver: Option<SocketAddr>,
 }
 
 impl Ports {
-    /// Those of before, as far as they still fit to `listen`; free ones otherwise.
-    pub fn settle(dir: &Path, listen: SocketAddr) -> anyhow::Result<Self> {
-        let file = dir.join("ports.json");
-        let before = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
+    /// Those of before, as far as they still fit to `listen`; free ones otherwise, which are not kept yet.
+    pub fn settle(dir: &Path, listen: SocketAddr, by_dns: bool) -> anyhow::Result<Self> {
+        let before = fs::read(file(dir)).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
         let fits = |ports: &Self| ports.listen.ip() == listen.ip() && (listen.port() == 0 || ports.listen == listen);
-        let ports = match before.filter(fits) {
-            Some(ports) => return Ok(ports),
-            None => Self { listen: free(listen)?, control: free(([127, 0, 0, 1], 0).into())? },
+        let mut ports = match before.filter(fits) {
+            Some(ports) => ports,
+            None => Self { listen: free(listen)?, control: free(LOOPBACK)?, resolver: None },
         };
-        fs::write(&file, serde_json::to_vec(&ports)?)
-            .with_context(|| format!("--dir: can't write {}", file.display()))?;
+        ports.resolver = match (by_dns, ports.resolver) {
+            (false, _) => None,
+            (true, Some(resolver)) => Some(resolver),
+            (true, None) => Some(free(LOOPBACK)?),
+        };
         Ok(ports)
     }
+
+    /// Another resolver: somebody took the port of the one before while no sidecar was there.
+    pub fn renew_resolver(&mut self, dir: &Path) -> anyhow::Result<SocketAddr> {
+        let resolver = free(LOOPBACK)?;
+        self.resolver = Some(resolver);
+        self.keep(dir)?;
+        Ok(resolver)
+    }
+
+    /// Keeps them for the next sidecar.
+    pub fn keep(&self, dir: &Path) -> anyhow::Result<()> {
+        let file = file(dir);
+        fs::write(&file, serde_json::to_vec(self)?).with_context(|| format!("--dir: can't write {}", file.display()))
+    }
+}
+
+fn file(dir: &Path) -> PathBuf {
+    dir.join("ports.json")
 }
 
 /// The address with a port that is free, if it asks for any.

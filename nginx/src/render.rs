@@ -8,6 +8,7 @@ use crate::{
     generations::{Files, Generations},
     leases::Leases,
     ports::Ports,
+    resolve::by_dns,
     template::render,
 };
 
@@ -15,7 +16,7 @@ use crate::{
 /// unless `once`.
 pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     let generations = Generations::new(&config.dir)?;
-    let ports = Ports::settle(&config.dir, config.listen)?;
+    let ports = Ports::settle(&config.dir, config.listen, by_dns(&config).await?)?;
     let mut leases = Leases::new(config.redis()?, config.allow.clone())?;
     let mut before = None;
     loop {

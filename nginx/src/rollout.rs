@@ -20,7 +20,7 @@ use crate::{
     membership::Members,
     nginx::{Nginx, check},
     ports::Ports,
-    template::render,
+    template::{nodes, render},
     workers::Worker,
 };
 
@@ -58,7 +58,8 @@ impl Outcome {
 /// Rolls sets out to one Nginx.
 pub struct Rollout {
     config: Config,
-    ports: Ports,
+    /// Where it listens.
+    pub ports: Ports,
     generations: Generations,
     quarantine: HashMap<Members, Instant>,
     /// The process.
@@ -108,6 +109,11 @@ impl Rollout {
         }
         self.generations.prune();
         outcome
+    }
+
+    /// Serves these, of whom Nginx has learned by itself, also when it is started the next time.
+    pub fn remember(&self, members: &Members) -> anyhow::Result<()> {
+        self.generations.amend(self.generation(), "nodes.conf", &nodes(members, self.ports.resolver)?)
     }
 
     /// Brings an Nginx that died back, with the current generation.

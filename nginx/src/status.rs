@@ -22,7 +22,11 @@ use crate::metrics::Metrics;
 pub struct State {
     /// What Nginx runs.
     pub generation: u64,
-    /// The nodes in its file.
+    /// Where it asks for the nodes by DNS; none if it is reloaded for them.
+    pub resolver: Option<SocketAddr>,
+    /// Changes that it learned so.
+    pub applied_by_dns: u64,
+    /// The nodes that it serves.
     pub served: Vec<SocketAddr>,
     /// The nodes that hold a lease.
     pub leased: Vec<SocketAddr>,
@@ -69,6 +73,12 @@ impl Status {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
         self.metrics.show(&state);
+    }
+
+    /// A change that Nginx learned by DNS.
+    pub fn applied_by_dns(&self, reason: &str, result: &str) {
+        self.metrics.applied_by_dns.with_label_values(&[reason, result]).inc();
+        self.update(|state| state.applied_by_dns += 1);
     }
 
     fn state(&self) -> State {

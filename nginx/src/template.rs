@@ -4,7 +4,13 @@ use std::net::SocketAddr;
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use crate::{config::Config, generations::Files, membership::Members, ports::Ports};
+use crate::{
+    config::Config,
+    dns::answer::{SERVICE, ZONE},
+    generations::Files,
+    membership::Members,
+    ports::Ports,
+};
 
 /// The files of one generation.
 pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<Files> {
@@ -19,6 +25,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         snippets => config.snippets.clone(),
         listen => ports.listen.to_string(),
         control => ports.control.to_string(),
+        resolver => ports.resolver.map(|resolver| resolver.to_string()),
         certificate => config.tls_cert.clone(),
         certificate_key => config.tls_key.clone(),
         real_ip_from => config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -29,13 +36,19 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
     Ok(Files::from([
         ("nginx.conf", fill(include_str!("../templates/nginx.conf"), &values)?),
         ("http.conf", fill(include_str!("../templates/http.conf"), &values)?),
-        ("nodes.conf", nodes(members)?),
+        ("nodes.conf", nodes(members, ports.resolver)?),
     ]))
 }
 
-/// The upstream alone, which depends on nothing but the set.
-pub fn nodes(members: &Members) -> anyhow::Result<String> {
-    fill(include_str!("../templates/nodes.conf"), &context! { nodes => addresses(members) })
+/// The upstream alone, which depends on nothing but the set and who else can be asked for it.
+pub fn nodes(members: &Members, resolver: Option<SocketAddr>) -> anyhow::Result<String> {
+    let values = context! {
+        nodes => addresses(members),
+        resolver => resolver.map(|resolver| resolver.to_string()),
+        zone => ZONE,
+        service => SERVICE,
+    };
+    fill(include_str!("../templates/nodes.conf"), &values)
 }
 
 /// The set that an upstream was made from. What is no typed address in it is not read.
@@ -67,10 +80,14 @@ mod tests {
     }
 
     fn files(flags: &[&str], members: &Members) -> Files {
+        files_by(None, flags, members)
+    }
+
+    fn files_by(resolver: Option<SocketAddr>, flags: &[&str], members: &Members) -> Files {
         let dir = tempfile::tempdir().unwrap();
         let own = ["muster-sidecar", "--dir", dir.path().to_str().unwrap()];
         let config = Cli::parse_from(own.iter().chain(flags)).config.settle().unwrap();
-        let ports = Ports { listen: ([127, 0, 0, 1], 8080).into(), control: ([127, 0, 0, 1], 8081).into() };
+        let ports = Ports { listen: ([127, 0, 0, 1], 8080).into(), control: ([127, 0, 0, 1], 8081).into(), resolver };
         render(&config, ports, 7, members).unwrap()
     }
 
@@ -104,5 +121,16 @@ mod tests {
     fn without_nodes_there_is_no_upstream_and_an_honest_503() {
         let http = files(&[], &Members::new()).remove("http.conf").unwrap();
         assert!(!http.contains("nodes.conf") && http.contains("return 503"));
+    }
+
+    #[test]
+    fn by_dns_the_set_in_the_file_is_for_when_nobody_answers() {
+        let resolver = Some(([127, 0, 0, 1], 5353).into());
+        let nodes = files_by(resolver, &[], &members()).remove("nodes.conf").unwrap();
+        assert_eq!(parse_nodes(&nodes), members());
+        assert!(nodes.contains("resolver 127.0.0.1:5353 valid=1s;") && nodes.contains(" service=_ws._tcp resolve "));
+        assert_eq!(nodes.matches(" backup;").count(), 2);
+        let none = files_by(resolver, &[], &Members::new());
+        assert!(none["http.conf"].contains("nodes.conf") && none["nodes.conf"].contains(" resolve "));
     }
 }

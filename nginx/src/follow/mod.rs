@@ -1,30 +1,34 @@
 //! The sidecar's loop: look at the leases, decide, apply. The set that is served changes only by [`membership::next`], and only when
-//! [`Pace`] says that it is time.
+//! [`Pace`] says that it is time; by DNS at once.
+
+mod apply;
+mod show;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Instant};
 
+use anyhow::Context;
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::{
     config::Config,
+    dns::Dns,
     generations::Generations,
     leases::{Leases, Look},
     membership::{self, Members, Verdict},
-    pace::{Pace, Urgency, Wait},
+    pace::{Pace, Wait},
     ports::Ports,
     probe::Probes,
+    resolve::by_dns,
     retire::Retire,
-    rollout::{Outcome, Rollout},
-    status::{Lingering, Status},
+    rollout::Rollout,
+    status::Status,
     trust::Trust,
     workers::Worker,
 };
 
 /// Looks between two looks at the workers: walking /proc costs more than asking Redis.
 const WORKERS_EVERY: u32 = 10;
-/// Fewer nodes than this in the file, and than half of those there are, and a new one is urgent.
-const FEW: usize = 3;
 
 /// What is served, and all that decides what will be.
 pub struct Follow {
@@ -34,6 +38,8 @@ pub struct Follow {
     pace: Pace,
     retire: Retire,
     rollout: Rollout,
+    /// Tells Nginx of the nodes, if it asks.
+    dns: Option<Arc<Dns>>,
     status: Arc<Status>,
     served: Members,
     /// Who was last seen to drain: its end is no death.
@@ -52,9 +58,11 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let ports = Ports::settle(&config.dir, config.listen)?;
+    let mut ports = Ports::settle(&config.dir, config.listen, by_dns(&config).await?)?;
+    ports.keep(&config.dir)?;
+    let dns = serve_dns(&mut ports, &config, &status).await?;
     let poll = config.poll;
-    let mut follow = Follow::start(config, ports, status).await?;
+    let mut follow = Follow::start(config, ports, dns, status).await?;
     ready(ports.listen);
     let mut beat = time::interval(poll);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -71,8 +79,18 @@ pub async fn run(
     Ok(())
 }
 
+/// Where Nginx asks, if it does. The port may have been taken while no sidecar was there.
+async fn serve_dns(ports: &mut Ports, config: &Config, status: &Arc<Status>) -> anyhow::Result<Option<Arc<Dns>>> {
+    let Some(address) = ports.resolver else { return Ok(None) };
+    let dns = match Dns::serve(address, status.clone()).await {
+        Ok(dns) => dns,
+        Err(_) => Dns::serve(ports.renew_resolver(&config.dir)?, status.clone()).await.context("no port for DNS")?,
+    };
+    Ok(Some(Arc::new(dns)))
+}
+
 impl Follow {
-    async fn start(config: Config, ports: Ports, status: Arc<Status>) -> anyhow::Result<Self> {
+    async fn start(config: Config, ports: Ports, dns: Option<Arc<Dns>>, status: Arc<Status>) -> anyhow::Result<Self> {
         let mut leases = Leases::new(config.redis()?, config.allow.clone())?;
         let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
@@ -82,7 +100,9 @@ impl Follow {
         if !look.run_id.is_empty() {
             trust.read(&look, now);
         }
-        decided(json!({ "decision": "start", "generation": rollout.generation(), "nodes": served }));
+        decided(
+            json!({ "decision": "start", "generation": rollout.generation(), "resolver": ports.resolver, "nodes": served }),
+        );
         Ok(Self {
             leases,
             trust,
@@ -90,6 +110,7 @@ impl Follow {
             pace: Pace::new(&config, now),
             retire: Retire::new(&config),
             rollout,
+            dns,
             status,
             served,
             draining: look.draining,
@@ -106,7 +127,9 @@ impl Follow {
             self.see_to_workers().await;
         }
         self.steps = self.steps.wrapping_add(1);
-        let Some(look) = self.look().await else { return self.show(&Look::default(), &Verdict::default()) };
+        let look = self.look().await;
+        self.tell_known();
+        let Some(look) = look else { return self.show(&Look::default(), &Verdict::default()) };
         let gone: Members = self.served.difference(&look.leased).copied().collect();
         let dead = self.probes.round(&gone, self.served.len()).await;
         let verdict = membership::next(&self.served, &look.leased, &dead, self.trust.frozen(Instant::now()));
@@ -141,65 +164,12 @@ impl Follow {
         Some(look)
     }
 
-    /// Applies a set if it is time to.
-    async fn consider(&mut self, next: &Members) {
-        if self.rollout.quarantined(next) {
-            return;
+    /// What Nginx is told until there is a change: those that it serves; while Redis is away, that nobody can say who they are, on
+    /// which it keeps them.
+    fn tell_known(&self) {
+        if let Some(dns) = &self.dns {
+            dns.tell(self.trust.up().then_some(&self.served));
         }
-        let (urgency, reason) = self.urgency(next);
-        let crowded = self.lingering.len() >= self.most;
-        match self.pace.due(next, urgency, crowded, Instant::now()) {
-            Ok(()) => self.apply(next, reason).await,
-            Err(why) => self.wait(next, why),
-        }
-    }
-
-    fn urgency(&self, next: &Members) -> (Urgency, &'static str) {
-        let died = self.served.difference(next).any(|node| !self.draining.contains(node));
-        let few = self.served.len() < FEW.min(next.len().div_ceil(2));
-        match () {
-            () if self.served.is_empty() => (Urgency::Now, "first"),
-            () if died => (Urgency::Urgent, "died"),
-            () if few => (Urgency::Urgent, "few"),
-            () if self.served.is_subset(next) => (Urgency::Lazy, "joined"),
-            () => (Urgency::Lazy, "left"),
-        }
-    }
-
-    async fn apply(&mut self, next: &Members, reason: &'static str) {
-        let (joined, left): (Vec<_>, Vec<_>) =
-            (next.difference(&self.served).collect(), self.served.difference(next).collect());
-        let began = Instant::now();
-        let outcome = self.rollout.apply(next).await;
-        let seconds = began.elapsed().as_secs_f64();
-        self.status.metrics.reloads.with_label_values(&[reason, outcome.label()]).inc();
-        decided(json!({
-            "decision": "reload", "reason": reason, "result": outcome.label(), "generation": self.rollout.generation(),
-            "seconds": (seconds * 1000.0).round() / 1000.0, "joined": joined, "left": left, "nodes": next.len(),
-        }));
-        self.waits = None;
-        match outcome {
-            Outcome::Confirmed => {
-                self.status.metrics.confirm_seconds.set(seconds);
-                self.served.clone_from(next);
-                self.draining.retain(|node| next.contains(node));
-                // The workers before are old ones now.
-                self.lingering = self.see_lingering();
-            }
-            Outcome::Refused(error) | Outcome::RolledBack(error) => tracing::error!("not applied: {error:#}"),
-        }
-    }
-
-    /// A change that waits is worth one line and one count.
-    fn wait(&mut self, next: &Members, why: Wait) {
-        if self.waits.as_ref().is_some_and(|(set, before)| set == next && *before == why) {
-            return;
-        }
-        self.waits = Some((next.clone(), why));
-        self.status.metrics.suppressed.with_label_values(&[why.label()]).inc();
-        let (joined, left): (Vec<_>, Vec<_>) =
-            (next.difference(&self.served).collect(), self.served.difference(next).collect());
-        decided(json!({ "decision": "wait", "why": why.label(), "joined": joined, "left": left }));
     }
 
     fn count_kept(&mut self, kept: &Members) {
@@ -230,41 +200,6 @@ impl Follow {
             }
         }
     }
-
-    fn show(&self, look: &Look, verdict: &Verdict) {
-        let now = Instant::now();
-        let retired = &self.status.metrics.retired;
-        let steps =
-            [("asked", self.retire.asked_total), ("done", self.retire.done_total), ("cut", self.retire.cut_total)];
-        for (step, total) in steps {
-            let counter = retired.with_label_values(&[step]);
-            counter.inc_by(total - counter.get());
-        }
-        for (reason, total) in &self.leases.refused {
-            let counter = self.status.metrics.refused.with_label_values(&[reason]);
-            counter.inc_by(total - counter.get());
-        }
-        self.status.update(|state| {
-            state.generation = self.rollout.generation();
-            state.served = self.served.iter().copied().collect();
-            state.redis_up = self.trust.up();
-            state.redis_age_seconds = self.trust.age(now).as_secs_f64();
-            state.frozen = self.trust.frozen(now);
-            state.waits = self.waits.as_ref().map(|(_, why)| why.label());
-            if self.trust.up() {
-                state.leased = look.leased.iter().copied().collect();
-                state.kept = verdict.kept.iter().copied().collect();
-                state.withheld = verdict.withheld.iter().copied().collect();
-            }
-            if self.steps % WORKERS_EVERY == 1 || state.lingering.len() != self.lingering.len() {
-                state.lingering = self.lingering.iter().map(shown).collect();
-            }
-        });
-    }
-}
-
-fn shown(worker: &Worker) -> Lingering {
-    Lingering { pid: worker.pid, age: worker.age(), sockets: worker.sockets(), bytes: worker.memory() }
 }
 
 /// One line for each decision, for machines: what people read is the log.

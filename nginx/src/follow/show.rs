@@ -1,0 +1,49 @@
+//! What the loop shows of itself after each step.
+
+use std::time::Instant;
+
+use super::{Follow, WORKERS_EVERY};
+use crate::{leases::Look, membership::Verdict, status::Lingering, workers::Worker};
+
+impl Follow {
+    pub(super) fn show(&self, look: &Look, verdict: &Verdict) {
+        self.count();
+        let now = Instant::now();
+        self.status.update(|state| {
+            state.generation = self.rollout.generation();
+            state.resolver = self.rollout.ports.resolver;
+            state.served = self.served.iter().copied().collect();
+            state.redis_up = self.trust.up();
+            state.redis_age_seconds = self.trust.age(now).as_secs_f64();
+            state.frozen = self.trust.frozen(now);
+            state.waits = self.waits.as_ref().map(|(_, why)| why.label());
+            if self.trust.up() {
+                state.leased = look.leased.iter().copied().collect();
+                state.kept = verdict.kept.iter().copied().collect();
+                state.withheld = verdict.withheld.iter().copied().collect();
+            }
+            if self.steps % WORKERS_EVERY == 1 || state.lingering.len() != self.lingering.len() {
+                state.lingering = self.lingering.iter().map(shown).collect();
+            }
+        });
+    }
+
+    /// Brings the counters to what others have counted.
+    fn count(&self) {
+        let metrics = &self.status.metrics;
+        let steps =
+            [("asked", self.retire.asked_total), ("done", self.retire.done_total), ("cut", self.retire.cut_total)];
+        for (step, total) in steps {
+            let counter = metrics.retired.with_label_values(&[step]);
+            counter.inc_by(total - counter.get());
+        }
+        for (reason, total) in &self.leases.refused {
+            let counter = metrics.refused.with_label_values(&[reason]);
+            counter.inc_by(total - counter.get());
+        }
+    }
+}
+
+fn shown(worker: &Worker) -> Lingering {
+    Lingering { pid: worker.pid, age: worker.age(), sockets: worker.sockets(), bytes: worker.memory() }
+}

@@ -1,0 +1,93 @@
+//! Whether Nginx learns of the nodes by DNS and is never reloaded for them, or from its file: what is asked for by `--resolve`, and
+//! what the Nginx that is there can do.
+
+use std::{path::PathBuf, process::Stdio};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use tokio::process::Command;
+
+use crate::{
+    config::Config,
+    nginx::{missing, running},
+};
+
+/// A version's three numbers.
+type Version = [u32; 3];
+
+/// The first whose open source has `resolve` and a `resolver` for an upstream.
+const SINCE: Version = [1, 27, 3];
+
+/// How changes of the set of nodes reach Nginx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Resolve {
+    /// By DNS if this Nginx can, or else by reloads
+    Auto,
+    /// By DNS, or not at all: needs Nginx 1.27.3
+    On,
+    /// By reloads
+    Off,
+}
+
+/// Whether by DNS.
+pub async fn by_dns(config: &Config) -> anyhow::Result<bool> {
+    match config.resolve {
+        Resolve::Off => Ok(false),
+        // One that does not say which it is can still be reloaded.
+        Resolve::Auto => Ok(version(config).await.is_ok_and(|found| found >= SINCE)),
+        Resolve::On => require(version(config).await?).map(|()| true),
+    }
+}
+
+fn require(found: Version) -> anyhow::Result<()> {
+    if found < SINCE {
+        let [since, found] = [SINCE, found].map(|version| version.map(|part| part.to_string()).join("."));
+        bail!(
+            "--resolve on: needs Nginx {since} or newer, and this one is {found}; say where a newer one is by --nginx, or leave it to reloads by --resolve auto"
+        );
+    }
+    Ok(())
+}
+
+/// Which Nginx this is: the one that runs already, though a newer one may be installed by now, or else the one that would be run.
+async fn version(config: &Config) -> anyhow::Result<Version> {
+    let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
+    for program in running.iter().chain([&config.nginx]) {
+        // Another user's process does not show its program.
+        if let Ok(said) = Command::new(program).arg("-v").stdin(Stdio::null()).output().await {
+            let said = String::from_utf8_lossy(&said.stderr).trim().to_owned();
+            return parse_version(&said)
+                .with_context(|| format!("--nginx {}: -v does not say which Nginx it is: {said}", program.display()));
+        }
+    }
+    bail!(missing(config))
+}
+
+fn parse_version(said: &str) -> Option<Version> {
+    let numbers = said.strip_prefix("nginx version: ")?.split_once('/')?.1.split_whitespace().next()?;
+    let mut numbers = numbers.split('.').map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some([next()?, next()?, next()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_from_what_nginx_says() {
+        assert_eq!(parse_version("nginx version: nginx/1.22.1"), Some([1, 22, 1]));
+        assert_eq!(parse_version("nginx version: nginx/1.27.3 (Ubuntu)"), Some([1, 27, 3]));
+        assert_eq!(parse_version("nginx version: openresty/1.27.1.2"), Some([1, 27, 1]));
+        assert_eq!(parse_version("sh: nginx: not found"), None);
+    }
+
+    #[test]
+    fn an_older_one_is_refused_by_flag_and_version() {
+        for (found, can) in [([1, 22, 1], false), ([1, 27, 2], false), ([1, 27, 3], true), ([2, 0, 0], true)] {
+            assert_eq!(require(found).is_ok(), can, "{found:?}");
+        }
+        let error = require([1, 22, 1]).unwrap_err().to_string();
+        assert!(error.contains("--resolve on") && error.contains("1.22.1") && error.contains("1.27.3"), "{error}");
+    }
+}
