@@ -22,8 +22,10 @@ use crate::{
 };
 
 const MASTER: &str = "nginx: master process";
-/// How often a process that is not a child is looked at.
+/// How often a process that is not a child is looked at while something waits for it;
 const LOOK: Duration = Duration::from_millis(200);
+/// and otherwise, though the sidecar's loop asks anew at each beat. With [`LOOK`] it cost as much as all else of a sidecar at rest.
+const LOOK_FOUND: Duration = Duration::from_secs(1);
 /// What Nginx may take to let its connections go when the sidecar stops.
 const STOP: Duration = Duration::from_secs(2);
 /// What workers without a master may take to let go of the port.
@@ -75,7 +77,7 @@ impl Nginx {
             return;
         }
         while is_master(&self.config, self.master) {
-            time::sleep(LOOK).await;
+            time::sleep(LOOK_FOUND).await;
         }
     }
 
