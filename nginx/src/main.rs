@@ -9,10 +9,12 @@
 //!
 //! In reading order: [`config`]; [`follow`] is the loop; [`leases`] reads the registry, [`trust`] doubts it, [`probe`] asks the
 //! nodes themselves, and [`membership`] decides who is in. [`pace`] says when, and [`rollout`] applies, with [`template`] for the text,
-//! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it.
+//! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it. A
+//! renewed [`certificate`] it must be.
 //! [`workers`] and [`retire`] see to what reloads leave behind; [`status`] and [`metrics`] show it all. Not in the path of a session:
 //! it may stop, and all goes on.
 
+mod certificate;
 mod config;
 mod dns;
 mod follow;

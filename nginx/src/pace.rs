@@ -98,12 +98,18 @@ impl Pace {
         if now < since + quiet && now < first + most {
             return Err(Wait::Quiet);
         }
+        self.spare(urgency, crowded, now)?;
+        self.applied()
+    }
+
+    /// Whether there is a reload left for a change that need not stand still, or does; if so, that takes it.
+    pub fn spare(&mut self, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), Wait> {
         if crowded && urgency == Urgency::Lazy {
             return Err(Wait::Lingering);
         }
         let spare =
             self.bucket.take(self.every, now) || (urgency == Urgency::Urgent && self.reserve.take(self.every, now));
-        if spare { self.applied() } else { Err(Wait::Rate) }
+        if spare { Ok(()) } else { Err(Wait::Rate) }
     }
 
     fn applied(&mut self) -> Result<(), Wait> {

@@ -104,7 +104,8 @@ impl Rollout {
                 }
             },
         };
-        if !matches!(outcome, Outcome::Confirmed) {
+        // A set that is served already is not at fault.
+        if !matches!(outcome, Outcome::Confirmed) && *members != self.generations.members(before) {
             self.quarantine.insert(members.clone(), Instant::now() + QUARANTINE);
         }
         self.generations.prune();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use crate::{
+    certificate::digest,
     config::Config,
     dns::answer::{SERVICE, ZONE},
     generations::Files,
@@ -27,6 +28,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         control => ports.control.to_string(),
         resolver => ports.resolver.map(|resolver| resolver.to_string()),
         certificate => config.tls_cert.clone(),
+        certificate_digest => digest(config),
         certificate_key => config.tls_key.clone(),
         real_ip_from => config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ws_path => config.ws_path.clone(),

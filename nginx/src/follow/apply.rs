@@ -25,11 +25,24 @@ impl Follow {
         if self.rollout.quarantined(next) {
             return;
         }
-        let crowded = self.lingering.len() >= self.most;
-        match self.pace.due(next, urgency, crowded, Instant::now()) {
+        match self.pace.due(next, urgency, self.crowded(), Instant::now()) {
             Ok(()) => self.reload(next, reason).await,
             Err(why) => self.wait(next, why),
         }
+    }
+
+    /// Has Nginx read a renewed certificate, for the same nodes. One that it refuses it goes on without.
+    pub(super) async fn renew_certificate(&mut self) {
+        if self.certificate.renewed(&self.config)
+            && self.pace.spare(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
+        {
+            self.reload(&self.served.clone(), "certificate").await;
+            self.certificate.settle();
+        }
+    }
+
+    fn crowded(&self) -> bool {
+        self.lingering.len() >= self.config.lingering
     }
 
     fn urgency(&self, next: &Members) -> (Urgency, &'static str) {
@@ -78,6 +91,7 @@ impl Follow {
             Outcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
                 self.serve(next);
+                self.certificate.settle();
                 // The workers before are old ones now.
                 self.lingering = self.see_lingering();
             }

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::{
+    certificate::Certificate,
     config::Config,
     dns::Dns,
     generations::Generations,
@@ -27,11 +28,13 @@ use crate::{
     workers::Worker,
 };
 
-/// Looks between two looks at the workers: walking /proc costs more than asking Redis.
+/// Looks between two looks at the workers and the certificate: walking /proc costs more than asking Redis.
 const WORKERS_EVERY: u32 = 10;
 
 /// What is served, and all that decides what will be.
 pub struct Follow {
+    config: Config,
+    certificate: Certificate,
     leases: Leases,
     trust: Trust,
     probes: Probes,
@@ -47,7 +50,6 @@ pub struct Follow {
     kept: Members,
     waits: Option<(Members, Wait)>,
     lingering: Vec<Worker>,
-    most: usize,
     steps: u32,
 }
 
@@ -92,7 +94,7 @@ async fn serve_dns(ports: &mut Ports, config: &Config, status: &Arc<Status>) -> 
 impl Follow {
     async fn start(config: Config, ports: Ports, dns: Option<Arc<Dns>>, status: Arc<Status>) -> anyhow::Result<Self> {
         let mut leases = Leases::new(config.redis()?, config.allow.clone())?;
-        let now = Instant::now();
+        let (now, certificate) = (Instant::now(), Certificate::new(&config));
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let look = leases.first(inherits).await?.unwrap_or_default();
         let (rollout, served) = Rollout::start(config.clone(), ports, &look.leased).await?;
@@ -109,6 +111,8 @@ impl Follow {
             probes: Probes::default(),
             pace: Pace::new(&config, now),
             retire: Retire::new(&config),
+            certificate,
+            config,
             rollout,
             dns,
             status,
@@ -117,7 +121,6 @@ impl Follow {
             kept: Members::new(),
             waits: None,
             lingering: Vec::new(),
-            most: config.lingering,
             steps: 0,
         })
     }
@@ -125,6 +128,7 @@ impl Follow {
     async fn step(&mut self) {
         if self.steps.is_multiple_of(WORKERS_EVERY) {
             self.see_to_workers().await;
+            self.renew_certificate().await;
         }
         self.steps = self.steps.wrapping_add(1);
         let look = self.look().await;
