@@ -99,6 +99,11 @@ pub struct Config {
     #[arg(long, env = "MUSTER_RETIRE_OVER", value_name = "TIME", value_parser = time, default_value = "30s")]
     pub retire_over: Duration,
 
+    /// How long, on SIGTERM, the sessions may take to move elsewhere before Nginx is ended with what is left; a second one ends it
+    /// at once. Docker kills after 10 s
+    #[arg(long, env = "MUSTER_GRACE", value_name = "TIME", value_parser = time, default_value = "5s")]
+    pub grace: Duration,
+
     /// Nginx's worker processes
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N", default_value_t = 2)]
     pub workers: u32,

@@ -95,7 +95,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let config = cli.config.settle()?;
     let _lock = lock(&config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = async move {
+    let stop = async || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

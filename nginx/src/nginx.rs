@@ -38,6 +38,7 @@ pub struct Nginx {
     listen: SocketAddr,
     /// None for one that this process did not start.
     child: Option<Child>,
+    /// Its process; 0 once it has ended.
     master: i32,
 }
 
@@ -72,13 +73,16 @@ impl Nginx {
 
     /// Waits until its master has ended.
     pub async fn ended(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.wait().await;
-            return;
+        match &mut self.child {
+            Some(child) => drop(child.wait().await),
+            None => {
+                while is_master(&self.config, self.master) {
+                    time::sleep(LOOK_FOUND).await;
+                }
+            }
         }
-        while is_master(&self.config, self.master) {
-            time::sleep(LOOK_FOUND).await;
-        }
+        // The number may be another process's by now.
+        self.master = 0;
     }
 
     /// Brings it back; one that the system runs, the system brings back. Workers that lost their master keep their sessions: they
@@ -97,7 +101,16 @@ impl Nginx {
         self.start().await
     }
 
-    /// Ends it, gently first, with all of its workers; one that the system runs goes on.
+    /// Has it take no more connections, and end when it has none left. False for one that the system runs, which goes on.
+    pub fn retire(&self) -> bool {
+        let own = self.config.signal.is_none();
+        if own {
+            signal(self.master, Signal::QUIT);
+        }
+        own
+    }
+
+    /// Ends it with all of its workers and what they still hold; one that the system runs goes on.
     pub async fn stop(mut self) {
         if self.config.signal.is_some() {
             return;

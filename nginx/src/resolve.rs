@@ -1,7 +1,7 @@
 //! Whether Nginx learns of the nodes by DNS and is never reloaded for them, or from its file: what is asked for by `--resolve`, and
 //! what the Nginx that is there can do.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{path::PathBuf, process::Stdio, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -9,7 +9,10 @@ use tokio::process::Command;
 
 use crate::{
     config::Config,
+    dns::Dns,
     nginx::{missing, running},
+    ports::Ports,
+    status::Status,
 };
 
 /// A version's three numbers.
@@ -37,6 +40,16 @@ pub async fn by_dns(config: &Config) -> anyhow::Result<bool> {
         Resolve::Auto => Ok(version(config).await.is_ok_and(|found| found >= SINCE)),
         Resolve::On => require(version(config).await?).map(|()| true),
     }
+}
+
+/// Where Nginx asks, if it does. The port may have been taken while no sidecar was there.
+pub async fn serve(ports: &mut Ports, config: &Config, status: &Arc<Status>) -> anyhow::Result<Option<Arc<Dns>>> {
+    let Some(address) = ports.resolver else { return Ok(None) };
+    let dns = match Dns::serve(address, status.clone()).await {
+        Ok(dns) => dns,
+        Err(_) => Dns::serve(ports.renew_resolver(&config.dir)?, status.clone()).await.context("no port for DNS")?,
+    };
+    Ok(Some(Arc::new(dns)))
 }
 
 fn require(found: Version) -> anyhow::Result<()> {

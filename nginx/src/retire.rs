@@ -57,16 +57,32 @@ impl Retire {
         let due: Vec<_> =
             due.enumerate().filter(|(index, worker)| *index < crowd || self.is_old(worker)).take(room).collect();
         for (_, worker) in due {
-            let over_ms = self.over.as_millis() as u64;
-            let departure = Departure::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
-            if let Err(error) = leases.ask(&departure).await {
-                tracing::warn!(%error, "the nodes could not be asked to retire a worker");
+            if !self.ask(worker, self.over, leases).await {
                 return;
             }
-            tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker");
             self.asked.insert(worker.pid, Instant::now());
             self.asked_total += 1;
         }
+    }
+
+    /// Has the nodes move the sessions of all of these over this time, since Nginx is to end.
+    pub async fn all(&self, workers: &[Worker], over: Duration, leases: &mut Leases) {
+        for worker in workers {
+            if !self.ask(worker, over, leases).await {
+                return;
+            }
+        }
+    }
+
+    async fn ask(&self, worker: &Worker, over: Duration, leases: &mut Leases) -> bool {
+        let over_ms = over.as_millis() as u64;
+        let departure = Departure::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
+        let asked = leases.ask(&departure).await;
+        match &asked {
+            Ok(()) => tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker"),
+            Err(error) => tracing::warn!(%error, "the nodes could not be asked to retire a worker"),
+        }
+        asked.is_ok()
     }
 
     fn is_old(&self, worker: &Worker) -> bool {

@@ -31,17 +31,7 @@ impl Follow {
         }
     }
 
-    /// Has Nginx read a renewed certificate, for the same nodes. One that it refuses it goes on without.
-    pub(super) async fn renew_certificate(&mut self) {
-        if self.certificate.renewed(&self.config)
-            && self.pace.spare(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
-        {
-            self.reload(&self.served.clone(), "certificate").await;
-            self.certificate.settle();
-        }
-    }
-
-    fn crowded(&self) -> bool {
+    pub(super) fn crowded(&self) -> bool {
         self.lingering.len() >= self.config.lingering
     }
 
@@ -76,7 +66,7 @@ impl Follow {
         self.serve(next);
     }
 
-    async fn reload(&mut self, next: &Members, reason: &'static str) {
+    pub(super) async fn reload(&mut self, next: &Members, reason: &'static str) {
         let began = Instant::now();
         let outcome = self.rollout.apply(next).await;
         let seconds = began.elapsed().as_secs_f64();

@@ -3,10 +3,10 @@
 
 mod apply;
 mod show;
+mod upkeep;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use anyhow::Context;
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
 
@@ -20,7 +20,7 @@ use crate::{
     pace::{Pace, Wait},
     ports::Ports,
     probe::Probes,
-    resolve::by_dns,
+    resolve,
     retire::Retire,
     rollout::Rollout,
     status::Status,
@@ -53,42 +53,31 @@ pub struct Follow {
     steps: u32,
 }
 
-/// Follows the nodes until `stop` is ready. `ready` is called once Nginx serves.
+/// Follows the nodes until `stop` is ready; when it is so again, without manners. `ready` is called once Nginx serves.
 pub async fn run(
     config: Config,
     status: Arc<Status>,
     ready: impl FnOnce(SocketAddr),
-    stop: impl Future<Output = ()>,
+    mut stop: impl AsyncFnMut(),
 ) -> anyhow::Result<()> {
-    let mut ports = Ports::settle(&config.dir, config.listen, by_dns(&config).await?)?;
+    let mut ports = Ports::settle(&config.dir, config.listen, resolve::by_dns(&config).await?)?;
     ports.keep(&config.dir)?;
-    let dns = serve_dns(&mut ports, &config, &status).await?;
+    let dns = resolve::serve(&mut ports, &config, &status).await?;
     let poll = config.poll;
     let mut follow = Follow::start(config, ports, dns, status).await?;
     ready(ports.listen);
     let mut beat = time::interval(poll);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tokio::pin!(stop);
     loop {
         tokio::select! {
-            () = &mut stop => break,
+            () = stop() => break,
             () = follow.rollout.nginx.ended() => follow.revive().await,
             _ = beat.tick() => follow.step().await,
         }
     }
-    follow.rollout.nginx.stop().await;
+    follow.end(stop()).await;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Where Nginx asks, if it does. The port may have been taken while no sidecar was there.
-async fn serve_dns(ports: &mut Ports, config: &Config, status: &Arc<Status>) -> anyhow::Result<Option<Arc<Dns>>> {
-    let Some(address) = ports.resolver else { return Ok(None) };
-    let dns = match Dns::serve(address, status.clone()).await {
-        Ok(dns) => dns,
-        Err(_) => Dns::serve(ports.renew_resolver(&config.dir)?, status.clone()).await.context("no port for DNS")?,
-    };
-    Ok(Some(Arc::new(dns)))
 }
 
 impl Follow {
@@ -183,26 +172,6 @@ impl Follow {
             decided(json!({ "decision": "keep", "reason": "no lease, but it answers", "nodes": new }));
         }
         self.kept.clone_from(kept);
-    }
-
-    async fn see_to_workers(&mut self) {
-        self.lingering = self.see_lingering();
-        self.retire.step(&self.lingering, &mut self.leases).await;
-    }
-
-    fn see_lingering(&self) -> Vec<Worker> {
-        self.rollout.nginx.ours().list().into_iter().filter(|worker| worker.lingering).collect()
-    }
-
-    async fn revive(&mut self) {
-        tracing::warn!("Nginx ended; bringing it back");
-        match self.rollout.bring_back().await {
-            Ok(()) => decided(json!({ "decision": "revive", "generation": self.rollout.generation() })),
-            Err(error) => {
-                tracing::error!("Nginx could not be brought back: {error:#}");
-                time::sleep(time::Duration::from_millis(500)).await;
-            }
-        }
     }
 }
 

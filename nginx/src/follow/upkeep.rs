@@ -1,0 +1,62 @@
+//! What the loop does about Nginx itself: its old workers, a renewed certificate, its return when it ended, and its end.
+
+use std::{future::Future, time::Instant};
+
+use serde_json::json;
+use tokio::time;
+
+use super::{Follow, decided};
+use crate::{pace::Urgency, workers::Worker};
+
+impl Follow {
+    pub(super) async fn see_to_workers(&mut self) {
+        self.lingering = self.see_lingering();
+        self.retire.step(&self.lingering, &mut self.leases).await;
+    }
+
+    pub(super) fn see_lingering(&self) -> Vec<Worker> {
+        self.rollout.nginx.ours().list().into_iter().filter(|worker| worker.lingering).collect()
+    }
+
+    /// Has Nginx read a renewed certificate, for the same nodes. One that it refuses it goes on without.
+    pub(super) async fn renew_certificate(&mut self) {
+        if self.certificate.renewed(&self.config)
+            && self.pace.spare(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
+        {
+            self.reload(&self.served.clone(), "certificate").await;
+            self.certificate.settle();
+        }
+    }
+
+    pub(super) async fn revive(&mut self) {
+        tracing::warn!("Nginx ended; bringing it back");
+        match self.rollout.bring_back().await {
+            Ok(()) => decided(json!({ "decision": "revive", "generation": self.rollout.generation() })),
+            Err(error) => {
+                tracing::error!("Nginx could not be brought back: {error:#}");
+                time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+        }
+    }
+
+    /// Ends an Nginx of its own: it takes no more connections, and the nodes are asked to move its sessions, since its end would cut
+    /// them without a word. They have most of the time for it, and Nginx the rest. `at_once` ends that.
+    pub(super) async fn end(mut self, at_once: impl Future<Output = ()>) {
+        let grace = self.config.grace;
+        if self.rollout.nginx.retire() && !grace.is_zero() {
+            let workers = self.rollout.nginx.ours().list();
+            tracing::info!("Nginx takes no more connections, and its sessions are moved for {grace:?} at most");
+            tokio::select! {
+                () = self.let_go(&workers) => {}
+                () = time::sleep(grace) => tracing::warn!("cutting the sessions that are left"),
+                () = at_once => tracing::warn!("cutting the sessions"),
+            }
+        }
+        self.rollout.nginx.stop().await;
+    }
+
+    async fn let_go(&mut self, workers: &[Worker]) {
+        self.retire.all(workers, self.config.grace / 4 * 3, &mut self.leases).await;
+        self.rollout.nginx.ended().await;
+    }
+}
