@@ -73,14 +73,16 @@ impl Redis {
         }
     }
 
-    /// Unregisters those who left while Redis was away.
+    /// Unregisters those who left while Redis was away. Each is taken out for it: when Redis is back, the lease and the subscription
+    /// come here at the same time.
     pub(super) async fn leave_parted(&self) -> RedisResult<()> {
-        let parted = self.parted().clone();
-        for (card, end) in &parted {
-            self.try_leave(card, *end).await?;
+        loop {
+            let Some((card, end)) = self.parted().pop() else { return Ok(()) };
+            if let Err(error) = self.try_leave(&card, end).await {
+                self.parted().push((card, end));
+                return Err(error);
+            }
         }
-        self.parted().drain(..parted.len());
-        Ok(())
     }
 
     fn parted(&self) -> MutexGuard<'_, Vec<(Arc<Card>, End)>> {
