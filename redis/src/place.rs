@@ -1,0 +1,182 @@
+//! Where to look for the master, as the URL of `--redis` says it.
+//!
+//! ```text
+//! redis://[USER:PASSWORD@]HOST:PORT                       always here
+//! redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../NAME     where the Sentinels say that the master of this name is
+//! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           wherever the cluster keeps Muster's names
+//! ```
+//!
+//! User and password are those of Redis. Sentinels that want their own get them as `?sentinel_username=` and `?sentinel_password=`.
+
+use std::{fmt, str::FromStr};
+
+use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+
+/// Where to look for the master. Printed, it is its addresses alone.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// It is always here.
+    Fixed(ConnectionInfo),
+    /// These know.
+    Sentinels {
+        /// How each is reached.
+        sentinels: Vec<ConnectionInfo>,
+        /// What they call the master.
+        name: String,
+        /// With which user and password it is entered.
+        entry: RedisConnectionInfo,
+    },
+    /// Any member of the cluster knows; these are some of them.
+    Cluster(Vec<ConnectionInfo>),
+}
+
+/// Not a URL of a Redis. The URL itself is not repeated, since it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "is no URL of the form redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT: {0}"
+)]
+pub struct BadUrl(String);
+
+/// Where a Sentinel listens unless it is said.
+const SENTINEL_PORT: u16 = 26379;
+/// The same of a server.
+const PORT: u16 = 6379;
+
+impl FromStr for Place {
+    type Err = BadUrl;
+
+    fn from_str(url: &str) -> Result<Self, BadUrl> {
+        match url.split_once("://") {
+            Some(("redis+sentinel", rest)) => sentinels(rest),
+            Some(("redis+cluster", rest)) => cluster(rest),
+            _ => Ok(Self::Fixed(info(url)?)),
+        }
+    }
+}
+
+fn sentinels(rest: &str) -> Result<Place, BadUrl> {
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
+    if name.is_empty() || name.contains('/') {
+        return Err(BadUrl("after the Sentinels comes /NAME, which they know the master by".into()));
+    }
+    let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let sentinel_user = credentials(query)?;
+    let entry = info(&format!("redis://{}localhost", at(user)))?.redis_settings().clone();
+    Ok(Place::Sentinels { sentinels: members(hosts, &sentinel_user, SENTINEL_PORT)?, name: name.to_owned(), entry })
+}
+
+fn cluster(rest: &str) -> Result<Place, BadUrl> {
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.contains(['/', '?']) {
+        return Err(BadUrl("a cluster has addresses, and no path or query".into()));
+    }
+    let (user, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
+    Ok(Place::Cluster(members(hosts, user, PORT)?))
+}
+
+/// The user and password in a query, as they stand before the `@` of a URL.
+fn credentials(query: &str) -> Result<String, BadUrl> {
+    let (mut user, mut password) = ("", None);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("sentinel_username", value)) => user = value,
+            Some(("sentinel_password", value)) => password = Some(value),
+            _ => return Err(BadUrl("what it may ask for is sentinel_username and sentinel_password".into())),
+        }
+    }
+    Ok(password.map(|password| format!("{user}:{password}")).unwrap_or_default())
+}
+
+fn at(user: &str) -> String {
+    if user.is_empty() { String::new() } else { format!("{user}@") }
+}
+
+/// Each of several `HOST:PORT`, entered as the same user.
+fn members(hosts: &str, user: &str, port: u16) -> Result<Vec<ConnectionInfo>, BadUrl> {
+    let with_port = |host: &str| match host.rsplit_once(':') {
+        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
+        _ => format!("{host}:{port}"),
+    };
+    let member = |host: &str| match host {
+        "" => Err(BadUrl("an address is missing".into())),
+        host => info(&format!("redis://{}{}", at(user), with_port(host))),
+    };
+    hosts.split(',').map(member).collect()
+}
+
+fn info(url: &str) -> Result<ConnectionInfo, BadUrl> {
+    url.into_connection_info().map_err(|error| BadUrl(error.to_string()))
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |members: &[ConnectionInfo]| {
+            members.iter().map(|member| member.addr().to_string()).collect::<Vec<_>>().join(", ")
+        };
+        match self {
+            Self::Fixed(info) => write!(f, "{}", info.addr()),
+            Self::Sentinels { sentinels, name, .. } => {
+                write!(f, "the address that Sentinels tell for {name} ({})", list(sentinels))
+            }
+            Self::Cluster(seeds) => write!(f, "any address of the cluster ({})", list(seeds)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str) -> Place {
+        url.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    fn entry(info: &RedisConnectionInfo) -> (Option<&str>, Option<&str>) {
+        (info.username(), info.password())
+    }
+
+    #[test]
+    fn one_server_is_a_url_as_everywhere() {
+        let Place::Fixed(info) = place("redis://u:p%40w@10.0.0.1:6380/3") else { panic!("not fixed") };
+        assert_eq!((info.addr().to_string().as_str(), info.redis_settings().db()), ("10.0.0.1:6380", 3));
+        assert_eq!(entry(info.redis_settings()), (Some("u"), Some("p@w")));
+    }
+
+    #[test]
+    fn sentinels_have_a_name_for_the_master_and_their_own_credentials() {
+        let url = "redis+sentinel://u:pw@a:1,b,[::1]:3/mymaster?sentinel_password=s%2Fp";
+        let Place::Sentinels { sentinels, name, entry: master } = place(url) else { panic!("no Sentinels") };
+        let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().to_string()).collect();
+        assert_eq!((addresses.join(" ").as_str(), name.as_str()), ("a:1 b:26379 ::1:3", "mymaster"));
+        assert_eq!(entry(&master), (Some("u"), Some("pw")));
+        assert!(sentinels.iter().all(|info| entry(info.redis_settings()) == (None, Some("s/p"))));
+        assert_eq!(place(url).to_string(), "the address that Sentinels tell for mymaster (a:1, b:26379, ::1:3)");
+    }
+
+    #[test]
+    fn members_of_a_cluster_have_the_same_user() {
+        let Place::Cluster(seeds) = place("redis+cluster://:pw@a:1,b") else { panic!("no cluster") };
+        assert_eq!(seeds[1].addr().to_string(), "b:6379");
+        assert!(seeds.iter().all(|info| entry(info.redis_settings()) == (None, Some("pw"))));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_no_secret_repeated() {
+        for (url, says) in [
+            ("127.0.0.1:6379", "redis://HOST:PORT"),
+            ("http://:guess-me@a", "redis://HOST:PORT"),
+            ("redis+sentinel://:guess-me@a:1", "/NAME"),
+            ("redis+sentinel://:guess-me@a:1/", "/NAME"),
+            ("redis+sentinel://a:1/m/0", "/NAME"),
+            ("redis+sentinel://a:1/m?password=guess-me", "sentinel_password"),
+            ("redis+sentinel://:guess-me@/m", "missing"),
+            ("redis+cluster://:guess-me@a:1,", "missing"),
+            ("redis+cluster://:guess-me@a:99999", "redis+cluster://"),
+            ("redis+cluster://a:1/0", "no path"),
+        ] {
+            let error = url.parse::<Place>().expect_err(url).to_string();
+            assert!(error.contains(says) && !error.contains("guess-me"), "{url}: {error}");
+        }
+    }
+}
