@@ -8,10 +8,8 @@ use std::{
 use anyhow::Context;
 use ipnet::IpNet;
 use muster_protocol::departure::Departure;
-use redis::{
-    AsyncCommands, Client, RedisResult,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
+use muster_redis::{Connection, Place, will_pass};
+use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
 use crate::membership::{Members, Refused, member};
@@ -20,10 +18,8 @@ use crate::membership::{Members, Refused, member};
 const NODES: &str = "{muster}:nodes";
 /// What comes before a node's id in the name of its lease.
 const LEASE: &str = "{muster}:node:";
-/// Channel that every node listens to.
+/// Shard channel that every node listens to.
 const BROADCAST: &str = "{muster}:broadcast";
-/// An answer that takes longer is none.
-const ANSWER: Duration = Duration::from_secs(2);
 /// A sidecar that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(200);
@@ -32,8 +28,7 @@ const REMEMBERED: usize = 1000;
 
 /// A reader of leases.
 pub struct Leases {
-    connection: ConnectionManager,
-    address: String,
+    connection: Connection,
     allow: Vec<IpNet>,
     known: HashSet<String>,
     /// Leases that were refused, by the reason; each text counts once.
@@ -52,20 +47,10 @@ pub struct Look {
 }
 
 impl Leases {
-    /// Prepares; connects when first read, and again whenever Redis comes back. The URL is not repeated in errors, since it may
-    /// hold a password.
+    /// Prepares; connects when first read, and again whenever Redis comes back.
     pub fn new(url: &str, allow: Vec<IpNet>) -> anyhow::Result<Self> {
-        let client = Client::open(url).map_err(|error| {
-            anyhow::anyhow!("--redis is no URL of the form redis://HOST:PORT: {}", error.category())
-        })?;
-        let address = client.get_connection_info().addr().to_string();
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(ANSWER))
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_millis(500));
-        let connection = client.get_connection_manager_lazy(config).context("--redis")?;
-        Ok(Self { connection, address, allow, known: HashSet::new(), refused: BTreeMap::new() })
+        let place: Place = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
+        Ok(Self { connection: Connection::new(place), allow, known: HashSet::new(), refused: BTreeMap::new() })
     }
 
     /// The first look. A sidecar that starts beside its Redis waits for it, unless it `inherits` a set that can be served meanwhile.
@@ -75,12 +60,12 @@ impl Leases {
             match self.read().await {
                 Ok(look) => return Ok(Some(look)),
                 // A wrong password does not become right.
-                Err(error) if error.is_io_error() && inherits => return Ok(None),
-                Err(error) if error.is_io_error() && Instant::now() < deadline => time::sleep(RETRY).await,
+                Err(error) if will_pass(&error) && inherits => return Ok(None),
+                Err(error) if will_pass(&error) && Instant::now() < deadline => time::sleep(RETRY).await,
                 Err(error) => {
-                    let address = &self.address;
+                    let place = self.connection.place();
                     return Err(error).with_context(|| {
-                        format!("--redis: no Redis answers at {address} (is it running, and does it take this user and password?)")
+                        format!("--redis: no Redis answers at {place} (is it running, and does it take this user and password?)")
                     });
                 }
             }
@@ -127,6 +112,6 @@ impl Leases {
     /// Asks all nodes at once.
     pub async fn ask(&mut self, departure: &Departure) -> RedisResult<()> {
         let envelope = serde_json::json!({ "depart": departure }).to_string();
-        self.connection.publish(BROADCAST, envelope).await
+        self.connection.spublish(BROADCAST, envelope).await
     }
 }

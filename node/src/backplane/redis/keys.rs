@@ -1,9 +1,8 @@
-//! The names of things in Redis that Rust uses; scripts/names.lua says what each is, and has those that only scripts use.
+//! The names of things in Redis that Rust uses; scripts/names.lua says what each is, and has those that only scripts use. All share one
+//! hash tag ([`muster_redis::TAG`]), which alone tells a Redis Cluster where a script runs.
 
 use muster_protocol::{CommandId, NodeId};
 
-/// All names share this hash tag; it alone tells a Redis Cluster where a script runs.
-pub const TAG: &str = "{muster}";
 pub const TERMINALS: &str = "{muster}:terminals";
 pub const IDS: &str = "{muster}:ids";
 pub const ONLINE: &str = "{muster}:online";

@@ -102,7 +102,7 @@ impl Redis {
     /// Asks a node by its inbox; whether it was there to hear it.
     pub(in crate::backplane) async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
         let envelope = serde_json::to_string(&Envelope::Depart(departure)).expect("an envelope is JSON");
-        let heard: u64 = self.reach()?.publish(keys::inbox(node), envelope).await.map_err(unavailable)?;
+        let heard: u64 = self.reach()?.spublish(keys::inbox(node), envelope).await.map_err(unavailable)?;
         Ok(heard > 0)
     }
 

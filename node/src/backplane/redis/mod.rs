@@ -1,5 +1,5 @@
 //! The backplane of a cluster. Redis keeps the registry, the commands and the leases, and its pub/sub carries envelopes: one
-//! inbox channel for each node and one broadcast channel, whatever the number of terminals.
+//! inbox channel for each node and one broadcast channel, whatever the number of terminals. A failover to another server is found out by [`muster_redis`].
 //!
 //! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up; [`subscription`] hears what other nodes
 //! accepted, and fills the gaps from the log; [`registry`] knows terminals; [`writer`] writes what sessions report; [`lease`]
@@ -24,7 +24,8 @@ use std::{
 };
 
 use muster_protocol::api::NodeView;
-use redis::{Client, RedisError, aio::ConnectionManager};
+use muster_redis::Connection;
+use redis::RedisError;
 use tokio::sync::Semaphore;
 
 use self::{scripts::Scripts, subscription::Hearing, writer::Writer};
@@ -42,8 +43,7 @@ const JOINING: usize = 256;
 
 /// The store and the bus of a cluster.
 pub struct Redis {
-    client: Client,
-    connection: ConnectionManager,
+    connection: Connection,
     node: NodeView,
     ping: Duration,
     bounds: Bounds,
@@ -71,9 +71,8 @@ impl Redis {
         hub: Arc<Hub>,
         reports: Arc<Reports>,
     ) -> anyhow::Result<Self> {
-        let (client, connection) = connection::open(url).await?;
+        let connection = connection::open(url).await?;
         let redis = Self {
-            client,
             connection,
             node,
             ping: config.ping,
@@ -110,7 +109,7 @@ impl Redis {
     }
 
     /// The connection, unless Redis is known to be away: then nobody is to wait for it.
-    fn reach(&self) -> Result<ConnectionManager, Refusal> {
+    fn reach(&self) -> Result<Connection, Refusal> {
         if self.reachable.load(Ordering::Relaxed) {
             Ok(self.connection.clone())
         } else {

@@ -189,7 +189,7 @@ impl Redis {
         let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
         let envelope =
             serde_json::to_string(&Envelope::Disconnect { terminal: id.clone() }).expect("an envelope is JSON");
-        let _: u64 = connection.publish(keys::inbox(&node), envelope).await.map_err(unavailable)?;
+        let _: u64 = connection.spublish(keys::inbox(&node), envelope).await.map_err(unavailable)?;
         Ok(true)
     }
 

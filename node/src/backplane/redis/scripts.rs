@@ -1,8 +1,7 @@
 //! The steps that must not be torn apart, each a script that Redis runs as one. Every script begins with names.lua.
 
+use muster_redis::TAG;
 use redis::{Script, ScriptInvocation};
-
-use super::keys;
 
 macro_rules! scripts {
     ($($name:ident),*) => {
@@ -19,7 +18,7 @@ macro_rules! scripts {
                 /// A call of the script in the file of this name.
                 pub fn $name(&self) -> ScriptInvocation<'_> {
                     let mut call = self.$name.prepare_invoke();
-                    call.key(keys::TAG);
+                    call.key(TAG);
                     call
                 }
             )*

@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt;
 use muster_protocol::{SessionId, TerminalId, frame};
 use redis::{
     AsyncCommands, RedisResult,
@@ -94,7 +93,7 @@ impl Redis {
     pub(super) async fn probe(&self) {
         let number = self.hearing.probes.fetch_add(1, Ordering::Relaxed);
         let probe = serde_json::to_string(&Envelope::Probe { number }).expect("an envelope is JSON");
-        let sent: RedisResult<()> = self.connection.clone().publish(keys::inbox(&self.node.id), probe).await;
+        let sent: RedisResult<()> = self.connection.clone().spublish(keys::inbox(&self.node.id), probe).await;
         if let Err(error) = sent {
             tracing::debug!(%error, "no probe sent");
         }
@@ -103,16 +102,14 @@ impl Redis {
     /// Listens until the connection ends or is found to be dead. First it subscribes, then it reads what it missed: in this order
     /// nothing falls between.
     async fn subscribe(&self, place: &mut Option<Place>) -> RedisResult<()> {
-        let mut pubsub = self.client.get_async_pubsub().await?;
-        pubsub.subscribe(&[keys::BROADCAST, &keys::inbox(&self.node.id)]).await?;
+        let mut channels = self.connection.listen(&[keys::BROADCAST, &keys::inbox(&self.node.id)]).await?;
         self.renew().await?;
         self.give_up_replaced().await?;
         self.catch_up(place).await?;
         self.stop_cancelled().await?;
         self.probe().await;
-        let mut messages = pubsub.into_on_message();
-        while let Ok(Some(message)) = time::timeout(DEAF, messages.next()).await {
-            match serde_json::from_slice(message.get_payload_bytes()) {
+        while let Ok(Some(message)) = time::timeout(DEAF, channels.next()).await {
+            match serde_json::from_slice(&message) {
                 Ok(envelope) => self.receive(envelope, place).await?,
                 Err(error) => tracing::warn!(%error, "an envelope that can't be read; are all nodes of one version?"),
             }

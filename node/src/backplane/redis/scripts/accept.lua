@@ -137,7 +137,7 @@ redis.call('XADD', LOG, number .. '-0', 'id', ask.id, 'to', to, 'expires', ask.e
 
 -- On its way. `prev` is the number of the last command on the same channel: who has not seen that one has missed something.
 local function publish(channel, prev, audience, rate)
-  redis.call('PUBLISH', channel, '{"deliver":{"epoch":"' .. epoch .. '","number":' .. number .. ',"prev":' .. prev ..
+  redis.call('SPUBLISH', channel, '{"deliver":{"epoch":"' .. epoch .. '","number":' .. number .. ',"prev":' .. prev ..
     ',"to":' .. audience .. (rate and ',"rate":' .. rate or '') .. ',"command":' .. frame .. '}}')
 end
 if to_all then

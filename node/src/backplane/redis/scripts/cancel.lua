@@ -5,7 +5,7 @@ local command = COMMAND .. ARGV[1]
 local expires, queued = unpack(redis.call('HMGET', command, 'expires', 'queued'))
 if not expires then return 0 end
 if tonumber(expires) > now() and tonumber(queued) > 0 and redis.call('HSETNX', command, 'cancelled_at', now()) == 1 then
-  redis.call('PUBLISH', BROADCAST, '{"cancel":{"command":"' .. ARGV[1] .. '"}}')
+  redis.call('SPUBLISH', BROADCAST, '{"cancel":{"command":"' .. ARGV[1] .. '"}}')
   emit('command.state', '{"command":"' .. ARGV[1] .. '","state":"cancelled"}')
 end
 return 1

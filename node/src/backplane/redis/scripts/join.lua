@@ -27,7 +27,7 @@ if old_session and old_session ~= session then
   end
   if old_node ~= node then
     redis.call('SREM', HELD .. old_node, terminal)
-    redis.call('PUBLISH', INBOX .. old_node, '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}')
+    redis.call('SPUBLISH', INBOX .. old_node, '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}')
   end
 end
 

@@ -31,7 +31,7 @@ local REPLIES   = ':replies'             -- COMMAND id +: hash, terminal to what
 local BACKLOG   = '{muster}:backlog:'    -- + terminal: sorted set, commands meant for it and not confirmed, by number
 local KEY       = '{muster}:key:'        -- + an Idempotency-Key: `id` and the hash of its body
 local FIGHT     = '{muster}:fight:'      -- + terminal: how often its sessions replaced each other lately
-local BROADCAST = '{muster}:broadcast'   -- channel that every node listens to
+local BROADCAST = '{muster}:broadcast'   -- shard channel that every node listens to
 local INBOX     = '{muster}:inbox:'      -- + node: its channel
 
 local EVENTS_MAX = 10000
