@@ -15,7 +15,7 @@ const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
 /// How the sidecar runs.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The Redis in which the nodes hold their leases
+    /// The Redis in which the nodes hold their leases, as they have it: redis://, redis+sentinel:// or redis+cluster://
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
     pub redis: Option<String>,
 

@@ -23,9 +23,15 @@ pub struct Config {
     #[arg(long, env = "MUSTER_NODE_ID", value_name = "ID")]
     pub node_id: Option<NodeId>,
 
-    /// The Redis that joins this node to others; without it the node is alone and needs nothing else
+    /// The Redis that joins this node to others: redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or
+    /// redis+cluster://HOST:PORT,HOST:PORT; without it the node is alone and needs nothing else
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
     pub redis: Option<String>,
+
+    /// Accept a command only once so many replicas of Redis have it, so that it outlives the master; with fewer, it is refused with
+    /// 503, which says that it is stored and may be lost
+    #[arg(long, env = "MUSTER_REDIS_REPLICAS", value_name = "N", default_value_t = 0)]
+    pub redis_replicas: u32,
 
     /// Let anyone in, terminals and operators, without a token: for trying things out
     #[arg(long, env = "MUSTER_INSECURE")]
@@ -160,6 +166,9 @@ pub enum InvalidConfig {
     /// Not a path.
     #[error("--ws-path must begin with / and have no ?, not {0:?}")]
     WsPath(String),
+    /// Replicas of nothing.
+    #[error("--redis-replicas asks for replicas of a Redis, and there is none: give --redis URL")]
+    NoRedis,
     /// A number too small to run with.
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, usize),
@@ -173,6 +182,9 @@ impl Config {
         }
         if self.redis.is_some() && self.advertise.is_none() && self.listen.ip().is_unspecified() {
             return Err(InvalidConfig::NoAddress(self.listen));
+        }
+        if self.redis_replicas > 0 && self.redis.is_none() {
+            return Err(InvalidConfig::NoRedis);
         }
         if !self.ws_path.starts_with('/') || self.ws_path.contains('?') {
             return Err(InvalidConfig::WsPath(self.ws_path.clone()));

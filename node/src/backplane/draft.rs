@@ -72,6 +72,11 @@ pub enum Refusal {
         "the store did not answer in time: it is not known whether the command was accepted; ask again with the same Idempotency-Key"
     )]
     Unsure,
+    /// It is stored and on its way, but by too few servers.
+    #[error(
+        "stored, but not known to be on as many replicas as --redis-replicas asks for: it may be lost with the master; ask again with the same Idempotency-Key"
+    )]
+    Unreplicated,
 }
 
 /// The first few ids, and how many more.

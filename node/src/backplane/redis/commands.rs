@@ -6,7 +6,7 @@ use muster_protocol::{
     api::{CommandRequest, DryRun, Offline, TargetState},
     frame,
 };
-use redis::{AsyncCommands, RedisError, Value, from_redis_value};
+use redis::{AsyncCommands, FromRedisValue, RedisError, Value, from_redis_value};
 use serde::Serialize;
 
 use super::{Redis, keys, read, unavailable};
@@ -32,18 +32,30 @@ struct Ask {
     key: Option<String>,
     body: String,
     key_ms: u64,
-    /// The name of the store, should it be new.
+    /// The name of the store, should it be new; what is known of it.
     epoch: String,
+    known: String,
+    seen: u64,
     keep: u64,
     log: u64,
     backlog: u64,
     max_targets: u64,
 }
 
+/// What it answered.
+struct Answer {
+    outcome: String,
+    value: Value,
+    online: Option<u64>,
+    /// Whether as many replicas have it as must.
+    replicated: bool,
+}
+
 impl Redis {
     pub(in crate::backplane) async fn accept(&self, draft: Draft) -> Result<Accepted, Refusal> {
-        let (outcome, value, _) = self.ask(&draft, false).await?;
+        let Answer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
         match outcome.as_str() {
+            "ok" | "same" if !replicated => Err(Refusal::Unreplicated),
             "ok" => {
                 let life = draft.life(as_count(value)?);
                 Ok(Accepted::New(life.view(life.created_at)))
@@ -54,14 +66,14 @@ impl Redis {
     }
 
     pub(in crate::backplane) async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, Refusal> {
-        let (outcome, value, online) = self.ask(&Draft::new(request.clone(), None), true).await?;
+        let Answer { outcome, value, online, .. } = self.ask(&Draft::new(request.clone(), None), true).await?;
         match outcome.as_str() {
-            "ok" => Ok(DryRun { targets: as_count(value)?, online }),
+            "ok" => Ok(DryRun { targets: as_count(value)?, online: online.unwrap_or(0) }),
             other => Err(refusal(other, value)?),
         }
     }
 
-    async fn ask(&self, draft: &Draft, dry: bool) -> Result<(String, Value, u64), Refusal> {
+    async fn ask(&self, draft: &Draft, dry: bool) -> Result<Answer, Refusal> {
         let ask = serde_json::to_string(&self.question(draft, dry)).expect("a question is JSON");
         let frame = serde_json::to_string(&draft.frame).expect("a frame is JSON");
         // The payload is in the frame; twice would be twice the memory.
@@ -69,15 +81,21 @@ impl Redis {
         let request = serde_json::to_string(&request).expect("a request is JSON");
         let mut call = self.scripts.accept();
         call.arg(ask).arg(frame).arg(request);
-        let answer: Vec<Value> = call.invoke_async(&mut self.reach()?).await.map_err(unsure)?;
-        let mut answer = answer.into_iter();
-        let outcome = answer.next().map(from_redis_value).transpose().map_err(broken)?.unwrap_or_default();
-        let value = answer.next().unwrap_or(Value::Nil);
-        let online = answer.next().map(from_redis_value).transpose().map_err(broken)?.unwrap_or_default();
-        Ok((outcome, value, online))
+        let mut connection = self.reach()?;
+        let (values, replicated) = match &self.replicas {
+            Some(replicas) if !dry => replicas.call(&call).await.map_err(unsure)?,
+            _ => (call.invoke_async(&mut connection).await.map_err(unsure)?, true),
+        };
+        let mut values = values.into_iter();
+        let (outcome, value, online) = (next(&mut values)?, next(&mut values)?, next(&mut values)?);
+        if let Some((epoch, number)) = next::<Option<String>>(&mut values)?.zip(next(&mut values)?) {
+            self.hearing.saw(&epoch, number);
+        }
+        Ok(Answer { outcome, value, online, replicated })
     }
 
     fn question(&self, draft: &Draft, dry: bool) -> Ask {
+        let seen = self.hearing.seen();
         let (terminals, labels) = match &draft.request.target {
             Selector::All => (None, None),
             Selector::Terminal(id) => (Some(vec![id.clone()]), None),
@@ -99,6 +117,8 @@ impl Redis {
             body: draft.key.as_ref().map(|key| key.body.clone()).unwrap_or_default(),
             key_ms: KEY_KEPT.as_millis() as u64,
             epoch: fresh_epoch(),
+            known: seen.epoch,
+            seen: seen.number,
             keep: self.bounds.keep.as_millis() as u64,
             log: self.bounds.log,
             backlog: self.bounds.backlog,
@@ -180,6 +200,11 @@ fn refusal(outcome: &str, value: Value) -> Result<Refusal, Refusal> {
         "conflict" => Refusal::OtherBody(as_id(value)?),
         other => Refusal::Unavailable(format!("accept.lua answered {other:?}")),
     })
+}
+
+/// What is left out is nothing.
+fn next<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> Result<T, Refusal> {
+    from_redis_value(values.next().unwrap_or(Value::Nil)).map_err(broken)
 }
 
 fn as_count(value: Value) -> Result<u64, Refusal> {

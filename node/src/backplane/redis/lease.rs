@@ -41,7 +41,8 @@ impl Redis {
         let view = serde_json::to_string(&self.view()).expect("a view is JSON");
         let mut call = self.scripts.beat();
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
-        call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place());
+        let seen = self.hearing.seen();
+        call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place()).arg(seen.epoch).arg(seen.number);
         let (held, _, dead): (bool, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
         self.leave_parted().await?;
         // Strays first: a session that becomes one meanwhile is seen at the next beat.

@@ -1,7 +1,7 @@
 //! The backplane of a cluster. Redis keeps the registry, the commands and the leases, and its pub/sub carries envelopes: one
 //! inbox channel for each node and one broadcast channel, whatever the number of terminals. A failover to another server is found out by [`muster_redis`].
 //!
-//! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up; [`subscription`] hears what other nodes
+//! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up, with [`replicas`] for what must outlive the master; [`subscription`] hears what other nodes
 //! accepted, and fills the gaps from the log; [`registry`] knows terminals; [`writer`] writes what sessions report; [`lease`]
 //! keeps this node alive in the eyes of others; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]).
 
@@ -11,6 +11,7 @@ mod events;
 mod keys;
 mod lease;
 mod registry;
+mod replicas;
 mod scripts;
 mod subscription;
 mod writer;
@@ -28,7 +29,7 @@ use muster_redis::Connection;
 use redis::RedisError;
 use tokio::sync::Semaphore;
 
-use self::{scripts::Scripts, subscription::Hearing, writer::Writer};
+use self::{replicas::Replicas, scripts::Scripts, subscription::Hearing, writer::Writer};
 use super::{Refusal, pacer::Pacer};
 use crate::{
     card::Card,
@@ -44,6 +45,8 @@ const JOINING: usize = 256;
 /// The store and the bus of a cluster.
 pub struct Redis {
     connection: Connection,
+    /// For commands, if they must outlive the master.
+    replicas: Option<Replicas>,
     node: NodeView,
     ping: Duration,
     bounds: Bounds,
@@ -73,6 +76,7 @@ impl Redis {
     ) -> anyhow::Result<Self> {
         let connection = connection::open(url).await?;
         let redis = Self {
+            replicas: Replicas::new(connection.place(), config.redis_replicas),
             connection,
             node,
             ping: config.ping,
@@ -124,9 +128,16 @@ fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {
 
 fn unavailable(error: RedisError) -> Refusal {
     tracing::warn!(%error, "Redis failed");
-    Refusal::Unavailable(match error.code() {
+    Refusal::Unavailable(match code(&error).as_deref() {
         Some("OOM") => "Redis has no memory left (maxmemory)".into(),
+        Some("NOREPLICAS") => "Redis has fewer replicas than it must have (min-replicas-to-write)".into(),
         _ if error.is_timeout() => "Redis did not answer in time".into(),
         _ => error.category().into(),
     })
+}
+
+/// What the server called it, also in the midst of several calls.
+fn code(error: &RedisError) -> Option<String> {
+    let errors = error.clone().into_server_errors()?;
+    errors.first().map(|(_, error)| error.code().to_owned())
 }

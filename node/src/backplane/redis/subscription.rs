@@ -12,7 +12,7 @@ use std::{
 
 use muster_protocol::{SessionId, TerminalId, frame};
 use redis::{
-    AsyncCommands, RedisResult,
+    AsyncCommands, ConnectionAddr, RedisResult,
     streams::{StreamId, StreamRangeReply},
 };
 use tokio::time;
@@ -35,6 +35,16 @@ pub struct Hearing {
     probes: AtomicU64,
     heard: Mutex<Option<Instant>>,
     place: AtomicU64,
+    seen: Mutex<Seen>,
+}
+
+/// The highest number that this node knows a store to have given. One that lacks it has lost something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The store's name; empty before anything was seen.
+    pub epoch: String,
+    /// The number.
+    pub number: u64,
 }
 
 /// How far the listener has come on each channel: everything for this node up to there was passed on to the shards.
@@ -70,6 +80,21 @@ impl Hearing {
         self.place.load(Ordering::Relaxed)
     }
 
+    /// What was seen last.
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A command of this number is in the store of this name.
+    pub fn saw(&self, epoch: &str, number: u64) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.epoch == epoch {
+            seen.number = seen.number.max(number);
+        } else {
+            *seen = Seen { epoch: epoch.to_owned(), number };
+        }
+    }
+
     fn heard(&self) -> MutexGuard<'_, Option<Instant>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,9 +103,9 @@ impl Hearing {
 impl Redis {
     /// Listens for ever, reconnecting.
     pub(super) async fn listen(&self) {
-        let mut place = None;
+        let (mut place, mut master) = (None, None);
         loop {
-            if let Err(error) = self.subscribe(&mut place).await {
+            if let Err(error) = self.subscribe(&mut place, &mut master).await {
                 tracing::warn!(%error, "the subscription broke");
             }
             // Deaf from now on, however lately it heard.
@@ -100,9 +125,14 @@ impl Redis {
     }
 
     /// Listens until the connection ends or is found to be dead. First it subscribes, then it reads what it missed: in this order
-    /// nothing falls between.
-    async fn subscribe(&self, place: &mut Option<Place>) -> RedisResult<()> {
+    /// nothing falls between. Another master than before may lack what sessions have registered or reported lately: so they join again.
+    async fn subscribe(&self, place: &mut Option<Place>, master: &mut Option<ConnectionAddr>) -> RedisResult<()> {
         let mut channels = self.connection.listen(&[keys::BROADCAST, &keys::inbox(&self.node.id)]).await?;
+        let before = master.replace(channels.master().clone());
+        if before.is_some_and(|before| before != *channels.master()) {
+            tracing::warn!(master = %channels.master(), "Redis has another master");
+            *place = None;
+        }
         self.renew().await?;
         self.give_up_replaced().await?;
         self.catch_up(place).await?;
@@ -121,6 +151,7 @@ impl Redis {
         match envelope {
             Envelope::Deliver(delivery) => self.receive_delivery(delivery, place).await?,
             Envelope::Cancel { command } => self.pacer.cancel(command),
+            Envelope::Renamed { .. } => self.catch_up(place).await?,
             Envelope::Probe { .. } => *self.hearing.heard() = Some(Instant::now()),
             other => end_sessions(&self.hub, other).await,
         }
@@ -138,6 +169,7 @@ impl Redis {
         if delivery.number > *reached {
             *reached = delivery.number;
             let number = delivery.number;
+            self.hearing.saw(&delivery.epoch, number);
             self.pass_on(delivery).await;
             self.hearing.place.store(number, Ordering::Relaxed);
         }
@@ -180,6 +212,7 @@ impl Redis {
             for entry in &page.ids {
                 let prev = number;
                 number = entry.id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(prev);
+                self.hearing.saw(&epoch, number);
                 if let Some((command, to, rate)) = self.logged(entry).await? {
                     self.pass_on(Delivery { epoch: epoch.clone(), number, prev, to, rate, command }).await;
                 }

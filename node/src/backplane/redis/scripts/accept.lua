@@ -1,7 +1,7 @@
 -- Accepts a command, whole or not at all: freezes its targets, numbers it, stores it, and publishes it to every node or to the
 -- nodes that hold its targets.
 -- ARGV: ask (JSON: see `Ask` in commands.rs), frame, the request as it was asked for
--- Returns {'ok', targets, online} {'same', id} {'conflict', id} {'unknown', ids} {'offline', ids} {'full', ids} {'crowded', targets}
+-- Returns {'ok', targets, online, epoch, number} {'same', id} {'conflict', id} {'unknown', ids} {'offline', ids} {'full', ids} {'crowded', targets}
 local ask, frame, request = cjson.decode(ARGV[1]), ARGV[2], ARGV[3]
 local time = now()
 
@@ -10,6 +10,8 @@ if ask.key then
   local known = redis.call('GET', KEY .. ask.key)
   if known then
     local id, body = string.match(known, '^(%S+) (%S+)$')
+    -- Written again as it is: who waits for replicas waits for what it wrote itself.
+    redis.call('SET', KEY .. ask.key, known, 'KEEPTTL')
     return { body == ask.body and 'same' or 'conflict', id }
   end
 end
@@ -88,10 +90,9 @@ if not to_all then
 end
 
 -- Stored. A number is never less than the time, so that those of a store that was lost, or went back, are all smaller.
+local epoch = name_store(ask.epoch, ask.known, ask.seen)
 local number = math.max(tonumber(redis.call('GET', SEQ) or 0) + 1, time)
 redis.call('SET', SEQ, string.format('%.0f', number))
-redis.call('SET', EPOCH, ask.epoch, 'NX')
-local epoch = redis.call('GET', EPOCH)
 local ttl, command = ask.expires + ask.keep - time, COMMAND .. ask.id
 local to = to_all and 'all' or 'some'
 redis.call('HSET', command, 'frame', frame, 'ask', request, 'to', to, 'expires', ask.expires, 'created', ask.created, 'queued', #targets)
@@ -159,4 +160,4 @@ else
     redis.call('HSET', INBOXES, node, number)
   end
 end
-return { 'ok', #targets, online }
+return { 'ok', #targets, online, epoch, string.format('%.0f', number) }

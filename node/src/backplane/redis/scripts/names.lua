@@ -18,7 +18,7 @@ local HELD      = '{muster}:held:'       -- + node: set of the terminals whose s
 local NODES     = '{muster}:nodes'       -- sorted set, nodes by the end of their leases, in milliseconds
 local LEASE     = '{muster}:node:'       -- + node: its view as JSON, gone when the lease ran out
 local EVENTS    = '{muster}:events'      -- stream, bounded
-local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss
+local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss, or that of its last commands
 local SEQ       = '{muster}:seq'         -- counter, the number of the last accepted command
 local LOG       = '{muster}:log'         -- stream, one entry a command (id, to, expires), its number the id; bounded
 local MARKS     = '{muster}:marks'       -- hash, `broadcast`: the last one's number; `lost`, `trimmed`: see accept.lua
@@ -45,6 +45,20 @@ end
 
 local function emit(kind, data)
   redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_MAX, '*', 'kind', kind, 'data', data)
+end
+
+-- The store's name. One that lacks a command that a node has seen of it is another from now on, and tells all nodes so: a replica
+-- that became the master before it had everything, or a disk that was behind. `seen` is a number that the store `known` has given.
+local function name_store(fresh, known, seen)
+  local epoch = redis.call('GET', EPOCH)
+  if epoch and epoch == known and tonumber(seen) > tonumber(redis.call('HGET', MARKS, 'trimmed') or 0)
+    and #redis.call('XRANGE', LOG, seen .. '-0', seen .. '-0') == 0 then
+    epoch = false
+  end
+  if epoch then return epoch end
+  redis.call('SET', EPOCH, fresh)
+  redis.call('SPUBLISH', BROADCAST, '{"renamed":{"epoch":"' .. fresh .. '"}}')
+  return fresh
 end
 
 -- The node and the session that an entry of ONLINE names.
