@@ -1,10 +1,7 @@
 //! One connection to the master, for everything but listening, shared by all its clones. When it ends, hangs, or is told that the
 //! master is elsewhere, whoever noticed gets the error, and the next call looks for the master again. Nothing is sent twice.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use redis::{
@@ -15,7 +12,7 @@ use redis::{
 use tokio::{sync::watch, time};
 
 use crate::{
-    locate::{ANSWER, Master, is_elsewhere},
+    locate::{ANSWER, Master, is_elsewhere, late},
     place::Place,
 };
 
@@ -91,8 +88,7 @@ impl Connection {
 
 fn search(place: Arc<Place>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
     let search = async move {
-        let late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "no master found in time").into());
-        let master = time::timeout(ANSWER, place.master()).await.unwrap_or_else(late)?;
+        let master = time::timeout(ANSWER, place.master()).await.unwrap_or_else(|_| Err(late()))?;
         found.send_replace(Some(master.info.addr().clone()));
         Ok(master)
     };

@@ -1,18 +1,21 @@
 //! Who is the master now. All who may know are asked at once, and the first answer that leads to a master counts: one that is dead,
 //! hangs, or tells of a master that is gone delays nothing.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use futures_util::future::{FutureExt, select_ok};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
     RedisError, RedisResult, ServerErrorKind, Value, aio::MultiplexedConnection, cmd, from_redis_value,
 };
+use tokio::time;
 
 use crate::{TAG, place::Place};
 
 /// Nobody waits longer for a connection, or an answer.
 pub const ANSWER: Duration = Duration::from_secs(2);
+/// Nobody waits longer for one of several who may know: the others may have had a reason to fail that has passed by now.
+const GUIDE: Duration = Duration::from_secs(1);
 
 /// A master that was found, and the way in.
 #[derive(Clone)]
@@ -29,9 +32,9 @@ impl Place {
         match self {
             Self::Fixed(info) => enter(info.clone()).await,
             Self::Sentinels { sentinels, name, entry } => {
-                first(sentinels, |sentinel| told_by_sentinel(sentinel, name, entry).boxed()).await
+                first(sentinels, |sentinel| told_by_sentinel(sentinel, name, entry)).await
             }
-            Self::Cluster(seeds) => first(seeds, |seed| told_by_member(seed).boxed()).await,
+            Self::Cluster(seeds) => first(seeds, told_by_member).await,
         }
     }
 }
@@ -50,9 +53,15 @@ pub(crate) fn is_elsewhere(kind: ServerErrorKind) -> bool {
 /// The first that comes to a master; the error of the last if none does.
 async fn first<'a, F>(guides: &'a [ConnectionInfo], ask: impl Fn(&'a ConnectionInfo) -> F) -> RedisResult<Master>
 where
-    F: Future<Output = RedisResult<Master>> + Unpin,
+    F: Future<Output = RedisResult<Master>> + Send + 'a,
 {
-    select_ok(guides.iter().map(ask)).await.map(|(master, _)| master)
+    let in_time = |guide| async { time::timeout(GUIDE, guide).await.unwrap_or_else(|_| Err(late())) }.boxed();
+    select_ok(guides.iter().map(ask).map(in_time)).await.map(|(master, _)| master)
+}
+
+/// No answer, and no sign that there will be one.
+pub(crate) fn late() -> RedisError {
+    io::Error::new(io::ErrorKind::TimedOut, "no master found in time").into()
 }
 
 /// A Sentinel goes on naming a master that has just died, and a server that was one may come back as one: so it is asked itself.

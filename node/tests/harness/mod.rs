@@ -13,6 +13,7 @@ use muster_client::{Incoming, Terminal};
 use muster_node::{config::Config, serve};
 use muster_protocol::{TerminalId, api::Protocol, frame::Command, selector::Labels};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -158,19 +159,23 @@ impl OnLine {
 /// A Redis of the test's own.
 pub struct Redis {
     child: Child,
+    /// What it is sent as a replica it keeps here.
+    _dir: TempDir,
     pub url: String,
 }
 
 impl Redis {
     pub async fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let dir = tempfile::tempdir().unwrap();
         let child = process::Command::new("redis-server")
+            .current_dir(dir.path())
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is missing: apt-get install redis-server");
         until("Redis listens", async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
-        Self { child, url: format!("redis://127.0.0.1:{port}") }
+        Self { child, _dir: dir, url: format!("redis://127.0.0.1:{port}") }
     }
 }
 

@@ -48,7 +48,8 @@ local function emit(kind, data)
 end
 
 -- The store's name. One that lacks a command that a node has seen of it is another from now on, and tells all nodes so: a replica
--- that became the master before it had everything, or a disk that was behind. `seen` is a number that the store `known` has given.
+-- that became the master before it had everything, or a disk that was behind. `seen` is a number that the store `known` has given;
+-- those of a new store are greater.
 local function name_store(fresh, known, seen)
   local epoch = redis.call('GET', EPOCH)
   if epoch and epoch == known and tonumber(seen) > tonumber(redis.call('HGET', MARKS, 'trimmed') or 0)
@@ -57,6 +58,7 @@ local function name_store(fresh, known, seen)
   end
   if epoch then return epoch end
   redis.call('SET', EPOCH, fresh)
+  redis.call('SET', SEQ, string.format('%.0f', math.max(tonumber(redis.call('GET', SEQ) or 0), now(), tonumber(seen))))
   redis.call('SPUBLISH', BROADCAST, '{"renamed":{"epoch":"' .. fresh .. '"}}')
   return fresh
 end
