@@ -1,0 +1,130 @@
+//! Connections that follow the master in a Redis Cluster of two real servers.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use muster_redis::{Connection, TAG};
+use redis::{AsyncCommands, RedisResult, Value};
+use tokio::time;
+
+/// A server of a cluster, which keeps nothing.
+struct Member {
+    child: Child,
+    port: u16,
+    bus: u16,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Member {
+    async fn start() -> Self {
+        let (port, bus) = (free_port(), free_port());
+        let flags = format!(
+            "--bind 127.0.0.1 --port {port} --cluster-port {bus} --cluster-enabled yes --cluster-config-file {port}.conf"
+        );
+        let child = Command::new("redis-server")
+            .args(flags.split(' '))
+            .args(["--save", "", "--dir", env!("CARGO_TARGET_TMPDIR")])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is missing: apt-get install redis-server");
+        let member = Self { child, port, bus };
+        until("it answers", async || member.ask("PING").await.is_ok()).await;
+        member
+    }
+
+    async fn ask(&self, words: &str) -> RedisResult<Value> {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port))?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut words = words.split(' ');
+        redis::cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>()).query_async(&mut connection).await
+    }
+
+    async fn text(&self, words: &str) -> String {
+        redis::from_redis_value(self.ask(words).await.unwrap()).unwrap()
+    }
+
+    /// Takes the slot of all names from the other.
+    async fn take(&self, other: &Self) {
+        let (slot, id) = (self.text(&format!("CLUSTER KEYSLOT {TAG}")).await, self.text("CLUSTER MYID").await);
+        for member in [self, other] {
+            member.ask(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await.unwrap();
+        }
+    }
+}
+
+/// Two of which the second has all slots, and a place that names, beside the first, one who is dead and one who hangs.
+async fn cluster() -> (Member, Member, Connection, TcpListener) {
+    let (one, other) = (Member::start().await, Member::start().await);
+    other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();
+    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, other.bus)).await.unwrap();
+    for member in [&one, &other] {
+        until("the cluster is whole", async || {
+            let info = member.text("CLUSTER INFO").await;
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
+        })
+        .await;
+    }
+    let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hanging = hangs.local_addr().unwrap().port();
+    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{hanging},127.0.0.1:{}", free_port(), one.port);
+    (one, other, Connection::new(url.parse().unwrap()), hangs)
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+#[tokio::test]
+async fn one_who_is_dead_and_one_who_hangs_hide_no_master() {
+    let (one, other, mut connection, _hangs) = cluster().await;
+    let () = connection.set(format!("{TAG}:key"), "value").await.expect("the first call comes through");
+    assert_eq!(other.text(&format!("GET {TAG}:key")).await, "value");
+    let error = one.ask(&format!("GET {TAG}:key")).await.unwrap_err();
+    assert!(error.redirect_node().is_some(), "{error}");
+}
+
+#[tokio::test]
+async fn commands_and_channels_follow_to_another_master() {
+    let (one, other, mut connection, _hangs) = cluster().await;
+    let channel = format!("{TAG}:channel");
+    let mut heard = connection.listen(&[&channel]).await.unwrap();
+    let () = connection.spublish(&channel, "1").await.unwrap();
+    assert_eq!(heard.next().await.as_deref(), Some(&b"1"[..]));
+    one.take(&other).await;
+    assert_eq!(heard.next().await, None, "what is told elsewhere would not be heard");
+    until("the other is found", async || connection.set::<_, _, ()>(format!("{TAG}:key"), "value").await.is_ok()).await;
+    assert_eq!(one.text(&format!("GET {TAG}:key")).await, "value");
+    let mut heard = connection.listen(&[&channel]).await.unwrap();
+    assert!(heard.master().to_string().ends_with(&one.port.to_string()));
+    let () = connection.spublish(&channel, "2").await.unwrap();
+    assert_eq!(heard.next().await.as_deref(), Some(&b"2"[..]));
+}
+
+#[tokio::test]
+async fn a_connection_comes_back_with_its_server() {
+    let (_one, other, mut connection, _hangs) = cluster().await;
+    let mut heard = connection.listen(&[&format!("{TAG}:channel")]).await.unwrap();
+    for kind in ["normal", "pubsub"] {
+        other.ask(&format!("CLIENT KILL TYPE {kind}")).await.unwrap();
+    }
+    assert_eq!(heard.next().await, None);
+    until("it is back", async || connection.ping::<()>().await.is_ok()).await;
+}
