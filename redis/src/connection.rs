@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use redis::{
-    Cmd, ConnectionAddr, ErrorKind, Pipeline, RedisError, RedisFuture, RedisResult, Value,
+    Cmd, ConnectionAddr, Pipeline, RedisError, RedisFuture, RedisResult, Value,
     aio::{ConnectionLike, MultiplexedConnection},
     cmd,
 };
@@ -86,6 +86,7 @@ impl Connection {
     }
 }
 
+/// Not begun before it is first waited for.
 fn search(place: Arc<Place>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
     let search = async move {
         let master = time::timeout(ANSWER, place.master()).await.unwrap_or_else(|_| Err(late()))?;
@@ -97,11 +98,7 @@ fn search(place: Arc<Place>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) 
 
 /// A server that does not answer in time may have been replaced meanwhile, by one that does.
 fn is_broken(error: &RedisError) -> bool {
-    error.is_unrecoverable_error() || error.is_timeout() || is_wrong_kind(error.kind())
-}
-
-fn is_wrong_kind(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Server(kind) if is_elsewhere(kind))
+    error.is_unrecoverable_error() || error.is_timeout()
 }
 
 /// An answer that only one who is not the master gives.

@@ -42,24 +42,6 @@ const SENTINEL_PORT: u16 = 26379;
 /// The same of a server.
 const PORT: u16 = 6379;
 
-impl Place {
-    /// The same, entered with this password, which stands in no URL.
-    pub fn with_password(self, password: &str) -> Self {
-        match self {
-            Self::Fixed(info) => Self::Fixed(locked(info, password)),
-            Self::Sentinels { sentinels, name, entry } => {
-                Self::Sentinels { sentinels, name, entry: entry.set_password(password) }
-            }
-            Self::Cluster(seeds) => Self::Cluster(seeds.into_iter().map(|seed| locked(seed, password)).collect()),
-        }
-    }
-}
-
-fn locked(info: ConnectionInfo, password: &str) -> ConnectionInfo {
-    let entry = info.redis_settings().clone().set_password(password);
-    info.set_redis_settings(entry)
-}
-
 impl FromStr for Place {
     type Err = BadUrl;
 
@@ -177,17 +159,6 @@ mod tests {
         let Place::Cluster(seeds) = place("redis+cluster://:pw@a:1,b") else { panic!("no cluster") };
         assert_eq!(seeds[1].addr().to_string(), "b:6379");
         assert!(seeds.iter().all(|info| entry(info.redis_settings()) == (None, Some("pw"))));
-    }
-
-    #[test]
-    fn a_password_is_for_redis_and_not_for_sentinels() {
-        let Place::Fixed(info) = place("redis://u@a").with_password("p@") else { panic!("not fixed") };
-        assert_eq!(entry(info.redis_settings()), (Some("u"), Some("p@")));
-        let Place::Cluster(seeds) = place("redis+cluster://a,b").with_password("p") else { panic!("no cluster") };
-        assert!(seeds.iter().all(|info| entry(info.redis_settings()) == (None, Some("p"))));
-        let sentinels = place("redis+sentinel://u@a/m?sentinel_password=s").with_password("p");
-        let Place::Sentinels { sentinels, entry: master, .. } = sentinels else { panic!("no Sentinels") };
-        assert_eq!((entry(&master), entry(sentinels[0].redis_settings())), ((Some("u"), Some("p")), (None, Some("s"))));
     }
 
     #[test]
