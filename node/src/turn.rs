@@ -15,8 +15,9 @@ use crate::{backplane::Backplane, hub::Hub, peers::Peers};
 
 /// How long after it said that it is leaving a node looks, and how often then: longer than a lease takes to be written.
 const LOOK: Duration = Duration::from_millis(500);
-/// Only then does a node that is back count as one that stays: a proxy that found it gone asks it again after up to 5 s.
-const SETTLED: Duration = Duration::from_secs(6);
+/// Only then does a node that is back count as one that stays. A proxy that finds it gone asks it again after 5 s: from when it gave
+/// up on a connect, which takes 1 s where an address goes with its container, and by a clock of whole seconds, which adds another.
+const SETTLED: Duration = Duration::from_secs(8);
 
 /// Waits until this node may drain, but not longer than `patience`. One that is alone, or whose cluster holds no session, or that
 /// can't see the others, does not wait.
