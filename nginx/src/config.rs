@@ -59,6 +59,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_PROXY_DIR", value_name = "DIR", default_value = "/var/lib/muster-sidecar")]
     pub dir: PathBuf,
 
+    /// Where Nginx writes its access log instead, such as /dev/stdout in a container; DIR/access.log unless given
+    #[arg(long, env = "MUSTER_ACCESS_LOG", value_name = "FILE", value_parser = word)]
+    pub access_log: Option<String>,
+
     /// Where own directives are included from: http/*.conf and server/*.conf; DIR/snippets unless given
     #[arg(long, env = "MUSTER_SNIPPETS", value_name = "DIR", value_parser = word)]
     pub snippets: Option<String>,

@@ -23,6 +23,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         // Its log, its listeners and a reserve beside the connections.
         descriptors => connections + 64,
         dir => config.dir.display().to_string(),
+        access_log => config.access_log.clone(),
         snippets => config.snippets.clone(),
         listen => ports.listen.to_string(),
         control => ports.control.to_string(),
