@@ -15,7 +15,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:9000")]
     pub listen: SocketAddr,
 
-    /// Where Nginx reaches this node, if not at --listen: needed behind NAT or when listening on 0.0.0.0
+    /// Where Nginx reaches this node, if not at --listen: needed behind NAT. One that listens on 0.0.0.0 is reached at the address
+    /// from which it reaches Redis, unless that is on the same host
     #[arg(long, env = "MUSTER_ADVERTISE", value_name = "IP:PORT")]
     pub advertise: Option<SocketAddr>,
 
@@ -160,9 +161,6 @@ pub enum InvalidConfig {
         "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --insecure to let anyone in"
     )]
     NoSecrets,
-    /// Nginx could not reach it.
-    #[error("--listen {0} is no address that Nginx can reach: give --advertise IP:PORT")]
-    NoAddress(SocketAddr),
     /// Not a path.
     #[error("--ws-path must begin with / and have no ?, not {0:?}")]
     WsPath(String),
@@ -179,9 +177,6 @@ impl Config {
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
             return Err(InvalidConfig::NoSecrets);
-        }
-        if self.redis.is_some() && self.advertise.is_none() && self.listen.ip().is_unspecified() {
-            return Err(InvalidConfig::NoAddress(self.listen));
         }
         if self.redis_replicas > 0 && self.redis.is_none() {
             return Err(InvalidConfig::NoRedis);

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admission::{self, Admission},
+    advertise,
     auth::Auth,
     backplane::Backplane,
     config::Config,
@@ -81,6 +82,7 @@ pub async fn run(
 impl Node {
     async fn start(config: Config, listener: TcpListener, address: SocketAddr) -> anyhow::Result<Self> {
         config.validate()?;
+        let address = advertise::address(&config, address).await?;
         admission::raise_descriptors();
         let auth = Auth::new(&config)?;
         if config.insecure {

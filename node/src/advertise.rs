@@ -1,0 +1,98 @@
+//! Where others reach a node: at what it was told to say, or where it listens, or, if it listens everywhere, at the address from
+//! which it reaches Redis. Nginx asks the same Redis who is there, so it lives in the same network, as containers of a service do.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use muster_protocol::redis_url;
+use tokio::{
+    net::{UdpSocket, lookup_host},
+    time,
+};
+
+use crate::config::Config;
+
+/// The name of a Redis that starts beside the node may take a moment to be known.
+const START: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The address that a node which is `bound` to another tells the cluster.
+pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let given = config.advertise.or(Some(bound).filter(|bound| !bound.ip().is_unspecified()));
+    let (None, Some(url)) = (given, &config.redis) else { return Ok(given.unwrap_or(bound)) };
+    let nowhere = || format!("--listen {bound} is no address that Nginx can reach: give --advertise IP:PORT");
+    let redis = redis_url::host(url).with_context(nowhere)?;
+    let found = time::timeout(START, towards(&redis)).await;
+    let ip = found.with_context(|| format!("--redis: nobody knows where {redis} is")).with_context(nowhere)?.ip();
+    if ip.is_loopback() {
+        // It could be anywhere that Nginx is.
+        bail!(nowhere());
+    }
+    tracing::info!(%ip, "reached at the address from which Redis is");
+    Ok(SocketAddr::new(ip, bound.port()))
+}
+
+/// This host's address on the way to `host`, as soon as that is known.
+async fn towards(host: &str) -> SocketAddr {
+    loop {
+        match route(host).await {
+            Ok(address) => return address,
+            Err(_) => time::sleep(RETRY).await,
+        }
+    }
+}
+
+/// A UDP socket that is connected has an address, and nothing was sent.
+async fn route(host: &str) -> io::Result<SocketAddr> {
+    let to = lookup_host(host).await?.next().ok_or(io::ErrorKind::NotFound)?;
+    let any = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
+    socket.connect(to).await?;
+    socket.local_addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    async fn told(bound: &str, flags: &[&str]) -> Result<String, String> {
+        let config = Cli::parse_from(["node"].iter().chain(flags)).config;
+        let address = address(&config, bound.parse().unwrap()).await;
+        address.map(|address| address.to_string()).map_err(|error| format!("{error:#}"))
+    }
+
+    #[tokio::test]
+    async fn what_is_known_is_told_as_it_is() {
+        let redis = ["--redis", "redis://127.0.0.1:1"];
+        assert_eq!(told("127.0.0.1:9000", &redis).await.unwrap(), "127.0.0.1:9000");
+        assert_eq!(told("0.0.0.0:9000", &[]).await.unwrap(), "0.0.0.0:9000");
+        let given = ["--redis", "redis://127.0.0.1:1", "--advertise", "10.0.0.1:9"];
+        assert_eq!(told("0.0.0.0:9000", &given).await.unwrap(), "10.0.0.1:9");
+    }
+
+    #[tokio::test]
+    async fn loopback_is_no_place_for_others_to_look() {
+        for redis in ["redis://127.0.0.1:1", "redis+unix:///run/redis.sock"] {
+            let error = told("0.0.0.0:9000", &["--redis", redis]).await.unwrap_err();
+            assert!(error.contains("give --advertise"), "{redis}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_way_to_a_host_shows_the_own_address() {
+        assert_eq!(route("127.0.0.1:1").await.unwrap().ip().to_string(), "127.0.0.1");
+        assert!(route("no.such.host.invalid:1").await.is_err());
+    }
+}
