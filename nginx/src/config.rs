@@ -1,11 +1,16 @@
 //! Every setting of the sidecar: flag, environment variable, default, and why. `--help` is the reference.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use humantime::parse_duration as time;
 use ipnet::IpNet;
+use muster_protocol::redis_url::with_password;
 
 use crate::resolve::Resolve;
 
@@ -18,6 +23,10 @@ pub struct Config {
     /// The Redis in which the nodes hold their leases, as they have it: redis://, redis+sentinel:// or redis+cluster://
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
     pub redis: Option<String>,
+
+    /// A file with the password for --redis, which no list of processes then shows
+    #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
+    pub redis_password_file: Option<PathBuf>,
 
     /// Where Nginx listens for terminals and operators; port 0 takes a free one and says which
     #[arg(long, env = "MUSTER_PROXY_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
@@ -133,6 +142,9 @@ impl Config {
         if self.workers == 0 || self.sessions == 0 {
             bail!("--workers and --sessions must be at least 1");
         }
+        if let (Some(url), Some(file)) = (&self.redis, &self.redis_password_file) {
+            self.redis = Some(password(url, file)?);
+        }
         let make = |dir: PathBuf| std::fs::create_dir_all(&dir).map(|()| dir);
         make(self.dir.clone()).with_context(|| format!("--dir: can't make {}", self.dir.display()))?;
         self.dir = self.dir.canonicalize()?;
@@ -149,6 +161,13 @@ impl Config {
         }
         Ok(self)
     }
+}
+
+/// The URL of Redis with the password that a file holds.
+fn password(url: &str, file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("--redis-password-file {}: can't read it", file.display()))?;
+    with_password(url, text.trim_end()).context("--redis, to which --redis-password-file gives a password")
 }
 
 /// The host's name, of what can stand in a configuration.

@@ -29,6 +29,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
     pub redis: Option<String>,
 
+    /// A file with the password for --redis, which no list of processes then shows
+    #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
+    pub redis_password_file: Option<PathBuf>,
+
     /// Accept a command only once so many replicas of Redis have it, so that it outlives the master; with fewer, it is refused with
     /// 503, which says that it is stored and may be lost
     #[arg(long, env = "MUSTER_REDIS_REPLICAS", value_name = "N", default_value_t = 0)]
@@ -143,6 +147,10 @@ pub struct Keys {
     #[arg(long, env = "MUSTER_SECRET", value_name = "KID=SECRET", value_delimiter = ',', hide_env_values = true)]
     pub secret: Vec<Secret>,
 
+    /// A file with the secrets, one in each line, instead of --secret
+    #[arg(long, env = "MUSTER_SECRET_FILE", value_name = "FILE", conflicts_with = "secret")]
+    pub secret_file: Option<PathBuf>,
+
     /// The public key (EdDSA, PEM) of another issuer of terminal tokens; several with commas
     #[arg(long, env = "MUSTER_PUBLIC_KEY", value_name = "KID=FILE", value_delimiter = ',', value_parser = named_file)]
     pub public_key: Vec<(String, PathBuf)>,
@@ -158,7 +166,7 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
 pub enum InvalidConfig {
     /// Nothing to check tokens with.
     #[error(
-        "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --insecure to let anyone in"
+        "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --secret-file, or --insecure to let anyone in"
     )]
     NoSecrets,
     /// Not a path.

@@ -12,7 +12,7 @@
 //! other nodes; [`auth`] decides who is let in; [`shard`] is a thread with its share of the [`session`]s; [`backplane`] stores
 //! commands and carries them between nodes; [`hub`] is the table of sessions; [`fanout`] writes to sockets; [`fence`] says until when
 //! it may, [`standing`] whether it takes new sessions; [`reports`] gathers what sessions have to say; [`card`] is a session's
-//! identity, [`end`] how it ends, [`wire`] its frames; [`metrics`] counts; and [`config`]
+//! identity, [`end`] how it ends, [`wire`] its frames; [`metrics`] counts; [`secrets`] reads what is kept in files, and [`config`]
 //! holds every setting, with [`placement`] the rule among them that needs most words.
 
 pub mod serve;
@@ -54,6 +54,8 @@ pub mod end;
 pub mod wire;
 
 pub mod metrics;
+
+pub mod secrets;
 
 pub mod config;
 

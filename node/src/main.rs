@@ -79,11 +79,11 @@ struct Signed {
 }
 
 impl Signed {
-    fn secret(&self) -> anyhow::Result<&Secret> {
-        self.keys
-            .secret
-            .first()
-            .context("no secret to sign with: give --secret or MUSTER_SECRET, as `muster-node secret` prints it")
+    fn secret(&self) -> anyhow::Result<Secret> {
+        let mut secrets = self.keys.clone().settle()?.secret.into_iter();
+        secrets.next().context(
+            "no secret to sign with: give --secret or MUSTER_SECRET, as `muster-node secret` prints it, or --secret-file",
+        )
     }
 
     fn exp(&self) -> u64 {
@@ -132,11 +132,11 @@ fn print(make: Make) -> anyhow::Result<()> {
         Make::Token { terminal, label, signed } => {
             let claims =
                 TerminalClaims { sub: terminal, exp: signed.exp(), aud: None, labels: label.into_iter().collect() };
-            auth::sign(signed.secret()?, &claims)?
+            auth::sign(&signed.secret()?, &claims)?
         }
         Make::Key { scope, name, signed } => {
             let claims = OperatorClaims { sub: name, exp: signed.exp(), aud: OPERATOR.into(), scope };
-            auth::sign(signed.secret()?, &claims)?
+            auth::sign(&signed.secret()?, &claims)?
         }
     };
     println!("{text}");
@@ -151,6 +151,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
+    let config = config.settle()?;
     config.validate()?;
     let listener = serve::bind(&config).await?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

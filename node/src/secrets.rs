@@ -1,0 +1,110 @@
+//! Secrets that are kept in files: the settings as given become settings that hold them. Errors name the flag, and never what is in
+//! the file.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, bail};
+use muster_protocol::redis_url::with_password;
+
+use crate::config::{Config, Keys};
+
+impl Config {
+    /// Reads the files.
+    pub fn settle(mut self) -> anyhow::Result<Self> {
+        self.keys = self.keys.settle()?;
+        if let (Some(url), Some(file)) = (&self.redis, self.redis_password_file.take()) {
+            let password = read("--redis-password-file", &file)?;
+            let url = with_password(url, password.trim_end());
+            self.redis = Some(url.context("--redis, to which --redis-password-file gives a password")?);
+        }
+        Ok(self)
+    }
+}
+
+impl Keys {
+    /// Reads the file; its first secret is the one that signs.
+    pub fn settle(mut self) -> anyhow::Result<Self> {
+        let Some(file) = self.secret_file.take() else { return Ok(self) };
+        for (index, line) in read("--secret-file", &file)?.lines().enumerate() {
+            let secret = line.parse();
+            let place = || format!("--secret-file {}: line {}", file.display(), index + 1);
+            self.secret.push(secret.with_context(place)?);
+        }
+        Ok(self)
+    }
+}
+
+fn read(flag: &str, file: &Path) -> anyhow::Result<String> {
+    let text = fs::read_to_string(file).with_context(|| format!("{flag} {}: can't read it", file.display()))?;
+    if text.trim().is_empty() {
+        bail!("{flag} {}: it is empty", file.display());
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn settle(flags: &[&str]) -> Result<Config, String> {
+        let cli = Cli::try_parse_from(["node"].iter().chain(flags)).map_err(|error| error.to_string())?;
+        cli.config.settle().map_err(|error| format!("{error:#}"))
+    }
+
+    fn file(text: &str) -> (NamedTempFile, String) {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let path = file.path().display().to_string();
+        (file, path)
+    }
+
+    #[test]
+    fn a_file_holds_secrets_the_first_of_which_signs() {
+        let (_file, path) = file(&format!("new={}\nold={}\n", "n".repeat(32), "o".repeat(32)));
+        let keys = settle(&["--secret-file", &path]).unwrap().keys;
+        assert_eq!(keys.secret.iter().map(|secret| secret.kid.as_str()).collect::<Vec<_>>(), ["new", "old"]);
+    }
+
+    #[test]
+    fn a_password_from_a_file_joins_the_url() {
+        let (_file, path) = file("p:w\n");
+        let config = settle(&["--redis", "redis://node@redis:6379", "--redis-password-file", &path]).unwrap();
+        assert_eq!(config.redis.as_deref(), Some("redis://node:p%3Aw@redis:6379"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_flag_and_without_the_secret() {
+        let (_short, short) = file("k1=tooshort");
+        let (_empty, empty) = file("\n");
+        let secret = format!("k1={}", "s".repeat(32));
+        for (flags, expected) in [
+            (vec!["--secret-file", "/nonexistent"], "--secret-file /nonexistent: can't read it"),
+            (vec!["--secret-file", &short], "line 1: a secret is written KID=SECRET"),
+            (vec!["--secret-file", &empty], "it is empty"),
+            (vec!["--secret-file", &short, "--secret", &secret], "cannot be used with"),
+            (
+                vec!["--redis", "redis://r", "--redis-password-file", "/nonexistent"],
+                "--redis-password-file /nonexistent",
+            ),
+            (vec!["--redis", "redis://:old@r", "--redis-password-file", &short], "--redis, to which"),
+            (vec!["--redis-password-file", &short], "--redis <URL>"),
+        ] {
+            let told = settle(&flags).unwrap_err();
+            assert!(
+                told.contains(expected) && !told.contains("tooshort") && !told.contains(":old"),
+                "{flags:?}: {told}"
+            );
+        }
+    }
+}
