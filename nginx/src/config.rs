@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use humantime::parse_duration as time;
 use ipnet::IpNet;
-use muster_protocol::redis_url::with_password;
+use muster_redis::url::with_password;
 
 use crate::resolve::Resolve;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use muster_protocol::redis_url;
+use muster_redis::url;
 use tokio::{
     net::{UdpSocket, lookup_host},
     time,
@@ -23,9 +23,9 @@ const RETRY: Duration = Duration::from_millis(200);
 /// The address that a node which is `bound` to another tells the cluster.
 pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<SocketAddr> {
     let given = config.advertise.or(Some(bound).filter(|bound| !bound.ip().is_unspecified()));
-    let (None, Some(url)) = (given, &config.redis) else { return Ok(given.unwrap_or(bound)) };
+    let (None, Some(redis)) = (given, &config.redis) else { return Ok(given.unwrap_or(bound)) };
     let nowhere = || format!("--listen {bound} is no address that Nginx can reach: give --advertise IP:PORT");
-    let redis = redis_url::host(url).with_context(nowhere)?;
+    let redis = url::host(redis).with_context(nowhere)?;
     let found = time::timeout(START, towards(&redis)).await;
     let ip = found.with_context(|| format!("--redis: nobody knows where {redis} is")).with_context(nowhere)?.ip();
     if ip.is_loopback() {

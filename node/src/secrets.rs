@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, bail};
-use muster_protocol::redis_url::with_password;
+use muster_redis::url::with_password;
 
 use crate::config::{Config, Keys};
 

@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`id`] names things, [`payload`] is what they carry, [`frame`] is what a terminal and its node say,
 //! [`close`] is how they part, [`selector`] says which terminals an operator means, [`api`] is what operators send
-//! and get, [`token`] is how both show who they are, and [`redis_url`] is where the programs of a cluster meet.
+//! and get, and [`token`] is how both show who they are.
 
 pub mod api;
 pub mod close;
@@ -15,7 +15,6 @@ pub mod departure;
 pub mod frame;
 pub mod id;
 pub mod payload;
-pub mod redis_url;
 pub mod selector;
 pub mod token;
 

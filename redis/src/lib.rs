@@ -9,7 +9,7 @@
 //! All of Muster's names share one hash tag ([`TAG`]), so that a cluster keeps them in one slot. So nothing here routes by slots:
 //! whoever is the master of that one slot is *the* master, and after a failover another is.
 //!
-//! In reading order: [`place`] reads the URL; [`locate`] asks who is the master; [`connection`] leads there, and looks again when it
+//! In reading order: [`url`] puts a password into one; [`place`] reads it; [`locate`] asks who is the master; [`connection`] leads there, and looks again when it
 //! ends or is told that it is wrong; [`listen`] hears the channels of that same master. Node and sidecar have this in common, and
 //! `protocol/` does no I/O: so it is a crate.
 
@@ -17,6 +17,7 @@ mod connection;
 mod listen;
 mod locate;
 mod place;
+pub mod url;
 
 pub use self::{
     connection::Connection,

@@ -1,4 +1,5 @@
-//! The address of the Redis that joins nodes and proxies, and a password that is kept beside it in a file.
+//! The URL of a Redis as text: a password that is kept beside it in a file, and its first host. Called by the programs before they
+//! parse it into a [`Place`](crate::Place).
 
 /// Why a password can't be put into a URL; repeats neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
