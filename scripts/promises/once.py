@@ -1,121 +1,75 @@
-"""What was accepted is run once and in order (P1, P2, P3), while connections, a node and Redis are killed
+"""P2 Once. Accepted means stored. Delivery is at least once on the wire, once to the application, and never after `expires_at`.
+
+Commands under way while the nodes' subscriptions are cut and a node and Redis are killed: a judge holds what operators were told
+against what terminals ran. What expired while its terminal was away is not run, and said so. Mute and frozen terminals never pass
+`sent`: nothing is claimed that nobody confirmed.
 """
 
-import json, subprocess, sys, threading, time, random
-from lib.cluster import *
+import time
+from trial import *
 
-given = arguments(terminals=(100, 1000), commands=(1000, 10000), cuts=(4, 20), pace=(60, 120))
-POSTERS = 4
-JUDGE = [sys.executable, "scripts/promises/lib/judge.py"]
+given = arguments(terminals=(100, 1000), commands=(800, 10000), cuts=(3, 20), pace=(80, 120), mute=(7, 37), late=(20, 200))
+EXPIRES = 2
+cluster = begin(given)
 
+# Nothing is run late.
+late = Agents(cluster, 1, prefix="late-").online()
+late.end()
+until("it is offline", lambda: cluster.get("/v1/terminals/late-0")["status"] == "offline")
+body = {"target": {"terminal": "late-0"}, "name": "late", "expires_in": f"{EXPIRES}s"}
+commands = [cluster.post(body)["id"] for _ in range(given.late)]
+expired_at = time.monotonic() + EXPIRES
 
-def accepted_by(poster, ids, commands, seed, rows):
-    """One operator: posts one after the other, each until it is accepted; its key makes a repetition harmless."""
-    chance = random.Random(f"{seed} {poster}")
-    own = [id for number, id in enumerate(ids) if number % POSTERS == poster]
-    for number in range(commands // POSTERS):
-        to_all = poster == 0 and number % 10 == 0
-        targets = ids if to_all else [chance.choice(own)]
-        target = {"all": True} if to_all else {"terminal": targets[0]}
-        body = {"target": target, "name": "work", "payload": number, "expires_in": "1h"}
-        key = {"Idempotency-Key": f"{seed}-{poster}-{number}"}
-        # At a pace, so that there is always something under way when a fault strikes.
-        time.sleep(POSTERS / given.pace)
-        command = accepted(body, key)
-        rows.append({"command": command, "targets": targets, "stream": "all" if to_all else targets[0], "at": time.time()})
-
-
-def accepted(body, key):
-    """Asks until there is an answer; while the store is away that is 503."""
-    while True:
-        try:
-            status, answer = ask("POST", "/v1/commands", body, headers=key)
-        except Unanswered:
-            status = None
-        if status == 202:
-            return answer["id"]
-        if status not in (None, 502, 503, 504):
-            fail(f"{body}: {status} {answer}")
-        time.sleep(0.1)
+# Nothing is claimed that nobody confirmed.
+agents = Agents(cluster, given.terminals, "--mute", str(given.mute), "--results").online()
+frozen = Agents(cluster, 1, prefix="frozen-").online()
+frozen.freeze()
+names = [f"agent-{number}" for number in range(given.terminals)]
+work = cluster.post({"target": {"terminals": names}, "name": "work", "confirm": "result", "expires_in": "5s"})["id"]
+stuck = cluster.post({"target": {"terminal": "frozen-0"}, "name": "work", "expires_in": "4s"})["id"]
+states = set()
 
 
-def run(agents, commands, seed, faults):
-    """Posts under faults, waits until all is done: the three logs."""
-    ids = sorted(row["id"] for row in pages("/v1/terminals", "terminals"))
-    rows = [[] for _ in range(POSTERS)]
-    posters = [threading.Thread(target=accepted_by, args=(n, ids, commands, seed, rows[n])) for n in range(POSTERS)]
-    for poster in posters:
-        poster.start()
-    faults(lambda: sum(map(len, rows)))
-    for poster in posters:
-        poster.join()
-    accepted = [row for poster in rows for row in poster]
-    undone = {row["command"] for row in accepted}
-
-    def all_done():
-        for command in list(undone):
-            if get(f"/v1/commands/{command}")["state"] == "done":
-                undone.discard(command)
-        return not undone
-
-    until_or_go_on(all_done, 90)
-    states = []
-    for row in accepted:
-        for target in pages(f"/v1/commands/{row['command']}/targets", "targets"):
-            states.append({"command": row["command"], "terminal": target["terminal"], "state": target["state"]})
-    paths = []
-    for name, lines in [("accepted", accepted), ("ran", agents.lines()), ("states", states)]:
-        paths.append(f"{DIR}/{name}.jsonl")
-        with open(paths[-1], "w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
-    return paths
+def are_done():
+    states.add(cluster.pages(f"/v1/commands/{stuck}/targets", "targets")[0]["state"])
+    return all(cluster.get(f"/v1/commands/{id}")["state"] == "done" for id in (work, stuck))
 
 
-def until_or_go_on(holds, seconds):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if holds():
-                return
-        except Unanswered:
-            pass
-        time.sleep(0.2)
+until("both commands are done", are_done)
+sent = {row["terminal"] for row in cluster.pages(f"/v1/commands/{work}/targets?state=sent", "targets")}
+check(f"of {given.terminals} terminals exactly the {given.mute} mute ones are in `sent`", sent == set(names[: given.mute]), len(sent))
+counts = cluster.get(f"/v1/commands/{work}")["counts"]
+check("all others succeeded", counts.get("succeeded", 0) == given.terminals - given.mute, counts)
+check("a terminal stopped with SIGSTOP never passes `sent`", states <= {"queued", "sent"} and "sent" in states, sorted(states))
 
+time.sleep(max(0, expired_at - time.monotonic()))
+late = Agents(cluster, 1, prefix="late-", name="late-again").online()
+new = cluster.post({"target": {"terminal": "late-0"}, "name": "new"})["id"]
+until("it runs what is new", lambda: late.have_run(new))
+ran = [id for id in late.runs()["late-0"] if id in commands]
+check(f"of {given.late} that expired after {EXPIRES} s, while their terminal was away, none was run", not ran, len(ran))
+expired = sum(cluster.get(f"/v1/commands/{id}")["counts"].get("expired", 0) for id in commands)
+check("all of them are `expired`", expired == given.late, expired)
+for others in (agents, late, frozen):
+    others.end()
+for row in cluster.pages("/v1/terminals", "terminals"):
+    cluster.ask("DELETE", f"/v1/terminals/{row['id']}")
 
-def faults(done):
-    """At even shares of the work: the pub/sub connections cut, and once each a node and Redis killed with -9."""
-    steps = ["cut"] * given.cuts
-    steps.insert(len(steps) // 3, "node2")
-    steps.insert(2 * len(steps) // 3, "redis")
-    for number, step in enumerate(steps):
-        while done() < given.commands * (number + 1) / (len(steps) + 1):
-            time.sleep(0.01)
-        if step == "cut":
-            redis("CLIENT", "KILL", "TYPE", "pubsub")
-        else:
-            do("kill", step)
-            time.sleep(2)
-            do("start", step)
-        print(f"      {done()} accepted: {'pub/sub connections cut' if step == 'cut' else step + ' killed and started'}", flush=True)
-
-
-agents = Agents(given.terminals).online()
-paths = run(agents, given.commands, given.seed, faults)
-check(
-    f"{given.commands} commands to {given.terminals} terminals under {given.cuts + 2} faults: none lost, none twice, in order",
-    subprocess.run(JUDGE + paths).returncode == 0,
-)
-agents.end()
-
-# The judge must be able to say no: terminals with a bug, and nothing else wrong.
-for number, bug in enumerate(["drop", "repeat", "swap"]):
-    agents = Agents(20, "--prefix", f"{bug}-", "--bug", bug, name=bug)
-    until("the agents with a bug are online", lambda: len(pages(f"/v1/terminals?status=online&prefix={bug}-", "terminals")) == 20)
-    for row in pages("/v1/terminals?status=offline", "terminals"):
-        ask("DELETE", f"/v1/terminals/{row['id']}")
-    until("only they are known", lambda: len(pages("/v1/terminals", "terminals")) == 20)
-    paths = run(agents, 400, given.seed + 1 + number, lambda done: None)
-    check(f"a planted bug is found: {bug} one in 200", subprocess.run(JUDGE + paths).returncode == 10)
-    agents.end()
-    until("they are gone", lambda: get("/v1/fleet")["online"] == 0)
-finish(given)
+# Accepted is run, once.
+until("nobody is left", lambda: not cluster.pages("/v1/terminals", "terminals"))
+workers = Agents(cluster, given.terminals, prefix="worker-").online()
+load = Load(cluster, workers, given.seed, given.commands, given.pace)
+steps = ["cut"] * given.cuts
+steps.insert(len(steps) // 3, "node2")
+steps.insert(2 * len(steps) // 3 + 1, "redis")
+for number, step in enumerate(steps):
+    load.reach((number + 1) / (len(steps) + 1))
+    if step == "cut":
+        cluster.redis("CLIENT", "KILL", "TYPE", "pubsub")
+    else:
+        cluster.kill(step)
+        time.sleep(1)
+        cluster.start(step)
+    print(f"      {load.done()} accepted: {'subscriptions cut' if step == 'cut' else step + ' killed and started'}", flush=True)
+check(f"{given.commands} commands to {given.terminals} terminals under {len(steps)} faults", *load.judged())
+finish()

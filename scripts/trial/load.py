@@ -1,0 +1,91 @@
+"""Commands under way while something is done to the cluster, and then the judgement."""
+
+import json, random, subprocess, sys, threading, time
+
+from .api import Unanswered
+from .cluster import DIR
+
+POSTERS = 4
+JUDGE = [sys.executable, "scripts/trial/judge.py"]
+
+
+class Load:
+    """Operators who post to terminals that run what they get: every tenth command of the first operator to all, the others to one.
+
+    Each posts one command after the other, until it is accepted, at a pace: so there is always something under way when a fault
+    strikes. A terminal's own commands come from one operator, and the broadcasts too: only so is their order known.
+    """
+
+    def __init__(self, cluster, agents, seed, commands, pace, at=None):
+        self.cluster, self.agents, self.seed, self.at = cluster, agents, seed, at
+        self.commands, self.pace = commands, pace
+        self.ids = sorted(row["id"] for row in cluster.pages("/v1/terminals", "terminals"))
+        self.rows = [[] for _ in range(POSTERS)]
+        self.slowest = 0
+        self.threads = [threading.Thread(target=self._post, args=(poster,), daemon=True) for poster in range(POSTERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def _post(self, poster):
+        chance = random.Random(f"{self.seed} {poster}")
+        own = [id for number, id in enumerate(self.ids) if number % POSTERS == poster]
+        due = time.monotonic()
+        for number in range(self.commands // POSTERS):
+            due = max(due + POSTERS / self.pace, time.monotonic())
+            time.sleep(max(0, due - time.monotonic()))
+            to_all = poster == 0 and number % 10 == 0
+            targets = self.ids if to_all else [chance.choice(own)]
+            target = {"all": True} if to_all else {"terminal": targets[0]}
+            body = {"target": target, "name": "work", "payload": number, "expires_in": "1h"}
+            began = time.time()
+            command = self.cluster.insist(body, f"{self.seed}-{poster}-{number}", self.at)
+            self.slowest = max(self.slowest, time.time() - began)
+            self.rows[poster].append({"command": command, "targets": targets, "stream": "all" if to_all else targets[0], "at": time.time()})
+
+    def done(self):
+        """How many were accepted so far."""
+        return sum(map(len, self.rows))
+
+    def reach(self, share):
+        """Waits until this share of them was accepted."""
+        while self.done() < share * self.commands // POSTERS * POSTERS:
+            time.sleep(0.01)
+
+    def under_way(self):
+        return any(thread.is_alive() for thread in self.threads)
+
+    def judged(self, patience=60):
+        """Waits until all is posted and, as long as that takes and no longer than `patience`, done; then the judge has it.
+        Whether nothing is wrong, and what it counted."""
+        for thread in self.threads:
+            thread.join()
+        accepted = [row for rows in self.rows for row in rows]
+        self._until_done({row["command"] for row in accepted}, time.monotonic() + patience)
+        paths = [write(name, lines) for name, lines in [("accepted", accepted), ("ran", self.agents.lines()), ("states", self._states(accepted))]]
+        judge = subprocess.run(JUDGE + paths, capture_output=True, text=True)
+        return judge.returncode == 0, judge.stdout.strip() or judge.stderr
+
+    def _until_done(self, undone, end):
+        while undone and time.monotonic() < end:
+            for command in list(undone):
+                if time.monotonic() < end and self._state(command) == "done":
+                    undone.discard(command)
+            time.sleep(0.1)
+
+    def _state(self, command):
+        try:
+            return self.cluster.get(f"/v1/commands/{command}", self.at)["state"]
+        except Unanswered:
+            return None
+
+    def _states(self, accepted):
+        for row in accepted:
+            for target in self.cluster.pages(f"/v1/commands/{row['command']}/targets", "targets", self.at):
+                yield {"command": row["command"], "terminal": target["terminal"], "state": target["state"]}
+
+
+def write(name, lines):
+    path = f"{DIR}/{name}.jsonl"
+    with open(path, "w") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+    return path
