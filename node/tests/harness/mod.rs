@@ -195,6 +195,16 @@ impl Redis {
         let () = redis::cmd("DEL").arg("{muster}:nodes").query_async(&mut connection).await.unwrap();
     }
 
+    /// Another node takes this one for dead and buries its sessions, and the beat that would tell it so goes unheard.
+    pub async fn bury_unheard(&self, node: &str, terminal: &str) {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut pipe = redis::pipe();
+        pipe.atomic().hdel("{muster}:online", terminal).del(format!("{{muster}}:held:{node}"));
+        pipe.hset("{muster}:claims", node, "unheard").zadd("{muster}:nodes", node, 99_999_999_999_999u64);
+        let () = pipe.query_async(&mut connection).await.unwrap();
+    }
+
     /// Loses everything it has.
     pub async fn flush(&self) {
         let client = redis::Client::open(self.url.as_str()).unwrap();

@@ -240,3 +240,15 @@ async fn a_session_that_joins_again_goes_on_where_it_stood() {
     }
     assert!(v1.is_quiet() && plain.is_quiet());
 }
+
+/// A node hears late or never that it was taken for dead: its sessions are registered again all the same.
+#[tokio::test]
+async fn a_node_that_was_buried_unheard_registers_its_sessions_again() {
+    let cluster = Cluster::redis(&[]).await;
+    let mut v1 = cluster.there().terminal("v1", V1, &[]).await;
+    let view = cluster.get("/v1/terminals/v1").await;
+    cluster.redis.as_ref().unwrap().bury_unheard(view["node"].as_str().unwrap(), "v1").await;
+    until("it is registered again", async || cluster.get("/v1/terminals/v1").await["status"] == "online").await;
+    cluster.here().command(TO_ALL, "7").await;
+    assert_eq!(v1.payload().await, "7");
+}

@@ -2,7 +2,7 @@
 //! takes that node and its sessions out of the registry, once: in one step that looks again.
 
 use std::{
-    sync::atomic::Ordering,
+    sync::{PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -43,8 +43,9 @@ impl Redis {
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
         let seen = self.hearing.seen();
         call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place()).arg(seen.epoch).arg(seen.number);
-        let (held, _, dead): (bool, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
+        let (claim, _, dead): (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
         self.leave_parted().await?;
+        let held = self.holds(claim);
         // Strays first: a session that becomes one meanwhile is seen at the next beat.
         let strays = self.strays.swap(false, Ordering::AcqRel);
         let tripped = self.hub.fence.takes_tripped();
@@ -54,6 +55,13 @@ impl Redis {
             self.hub.rejoin().await;
         }
         self.bury_all(dead).await
+    }
+
+    /// Whether this is the lease that was held before; from now on it is.
+    fn holds(&self, claim: String) -> bool {
+        let mut held = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *held, claim);
+        before == *held
     }
 
     /// Takes a node out of the registry; if it is only thought `dead`, its lease must have run out.

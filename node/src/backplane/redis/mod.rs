@@ -53,6 +53,8 @@ pub struct Redis {
     hub: Arc<Hub>,
     reports: Arc<Reports>,
     pacer: Pacer,
+    /// The name of the lease under which this node's sessions are registered.
+    claim: Mutex<String>,
     /// Whether the lease was renewed at the last beat, which needs a Redis that takes writes.
     reachable: AtomicBool,
     /// Whether some session was let in without being registered.
@@ -84,6 +86,7 @@ impl Redis {
             hub,
             reports,
             pacer: Pacer::default(),
+            claim: Mutex::default(),
             reachable: AtomicBool::new(true),
             strays: AtomicBool::new(false),
             joining: Semaphore::new(JOINING),
@@ -131,6 +134,7 @@ fn unavailable(error: RedisError) -> Refusal {
     Refusal::Unavailable(match code(&error).as_deref() {
         Some("OOM") => "Redis has no memory left (maxmemory)".into(),
         Some("NOREPLICAS") => "Redis has fewer replicas than it must have (min-replicas-to-write)".into(),
+        Some("MISCONF") => "Redis can't write its file (is its disk full?)".into(),
         _ if error.is_timeout() => "Redis did not answer in time".into(),
         _ => error.category().into(),
     })

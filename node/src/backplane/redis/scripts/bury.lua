@@ -13,4 +13,5 @@ redis.call('DEL', HELD .. node, LEASE .. node)
 redis.call('ZREM', NODES, node)
 redis.call('HDEL', INBOXES, node)
 redis.call('HDEL', PLACES, node)
+redis.call('HDEL', CLAIMS, node)
 return count
