@@ -5,6 +5,9 @@ import json, os, signal, subprocess
 from .checks import until
 from .cluster import BIN, DIR, launch
 
+# By scripts/planted: terminals that drop, repeat or swap a command, which the judge is to find.
+BUG = ["--bug", os.environ["MUSTER_AGENTS_BUG"]] if "MUSTER_AGENTS_BUG" in os.environ else []
+
 
 class Agents:
     """So many terminals, called agent-0 and so on; `url` is through Nginx unless given.
@@ -22,7 +25,7 @@ class Agents:
             os.makedirs(f"{DIR}/memory", exist_ok=True)
             command += ["--memory", f"{DIR}/memory"]
         open(self.log, "a").close()
-        command += ["--prefix", prefix, "--log", self.log, *flags]
+        command += ["--prefix", prefix, "--log", self.log, *BUG, *flags]
         self.process = launch(name, command, stdout=subprocess.DEVNULL, env={**os.environ, "MUSTER_SECRET": cluster.secret})
 
     def online(self, at=None):

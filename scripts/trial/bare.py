@@ -46,10 +46,11 @@ class Terminal:
             raise Refused(status, {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)})
 
     def receive(self, timeout=10):
-        """The next message: its text, a close's code, or None if the connection ended or nothing came. Answers pings."""
-        self.stream.settimeout(timeout)
+        """The next message's text, or a close's code (0 for an end without one), or None if nothing came in time. Answers pings."""
+        end = time.monotonic() + timeout
         try:
-            while True:
+            while (left := end - time.monotonic()) > 0:
+                self.stream.settimeout(left)
                 kind, payload = self._frame()
                 if kind == 9:
                     self._send(10, payload)
@@ -57,24 +58,31 @@ class Terminal:
                     return struct.unpack(">H", payload[:2])[0]
                 elif kind == 1:
                     return payload.decode()
+        except TimeoutError:
+            pass
         except (OSError, EOFError):
-            return None
+            return 0
+        return None
 
     def _frame(self):
-        first, size = self._take(2)
-        size &= 127
+        self._need(2)
+        begin, size = 2, self.rest[1] & 127
         if size > 125:
-            size = int.from_bytes(self._take(2 if size == 126 else 8))
-        return first & 15, self._take(size)
+            begin += 2 if size == 126 else 8
+            self._need(begin)
+            size = int.from_bytes(self.rest[2:begin])
+        self._need(begin + size)
+        kind, payload = self.rest[0] & 15, self.rest[begin : begin + size]
+        self.rest = self.rest[begin + size :]
+        return kind, payload
 
-    def _take(self, size):
+    def _need(self, size):
+        """Nothing is taken before all of it is there: it may not come in time."""
         while len(self.rest) < size:
             data = self.stream.recv(65536)
             if not data:
                 raise EOFError
             self.rest += data
-        taken, self.rest = self.rest[:size], self.rest[size:]
-        return taken
 
     def _send(self, kind, payload):
         self.stream.sendall(bytes([128 | kind, 128 | len(payload)]) + bytes(4) + payload)

@@ -170,6 +170,10 @@ class Native(Cluster):
         """How many files it has open."""
         return len(glob.glob(f"/proc/{self.pid(name)}/fd/*"))
 
+    def stored(self):
+        """The size of the file to which Redis appends, in bytes."""
+        return max(os.path.getsize(path) for path in glob.glob(f"{DIR}/appendonlydir/*.aof"))
+
     def cpu(self, name):
         """The CPU seconds that it has used."""
         with open(f"/proc/{self.pid(name)}/stat") as file:

@@ -52,5 +52,4 @@ class Line:
         return self._tell("heal")
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()

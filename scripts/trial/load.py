@@ -19,9 +19,9 @@ class Load:
     def __init__(self, cluster, agents, seed, commands, pace, at=None):
         self.cluster, self.agents, self.seed, self.at = cluster, agents, seed, at
         self.commands, self.pace = commands, pace
-        self.ids = sorted(row["id"] for row in cluster.pages("/v1/terminals", "terminals"))
+        self.ids = sorted(agents.runs())
         self.rows = [[] for _ in range(POSTERS)]
-        self.slowest = 0
+        self.slowest, self.before = 0, len(agents.lines())
         self.threads = [threading.Thread(target=self._post, args=(poster,), daemon=True) for poster in range(POSTERS)]
         for thread in self.threads:
             thread.start()
@@ -54,34 +54,42 @@ class Load:
     def under_way(self):
         return any(thread.is_alive() for thread in self.threads)
 
-    def judged(self, patience=60):
-        """Waits until all is posted and, as long as that takes and no longer than `patience`, done; then the judge has it.
-        Whether nothing is wrong, and what it counted."""
+    def judged(self, besides=(), patience=60):
+        """Waits until all is posted and, no longer than `patience`, until all is run and confirmed; then the judge has it: whether
+        nothing is wrong, and what it counted. `besides`: the commands that others posted meanwhile."""
         for thread in self.threads:
             thread.join()
         accepted = [row for rows in self.rows for row in rows]
-        self._until_done({row["command"] for row in accepted}, time.monotonic() + patience)
-        paths = [write(name, lines) for name, lines in [("accepted", accepted), ("ran", self.agents.lines()), ("states", self._states(accepted))]]
+        owed = {(row["command"], terminal) for row in accepted for terminal in row["targets"]}
+        end = time.monotonic() + patience
+        while not self._ran() >= owed and time.monotonic() < end:
+            time.sleep(0.1)
+        ran = [line for line in self.agents.lines()[self.before :] if line.get("command") not in besides]
+        logs = [("accepted", accepted), ("ran", ran), ("states", self._states(accepted, end))]
+        paths = [write(name, lines) for name, lines in logs]
         judge = subprocess.run(JUDGE + paths, capture_output=True, text=True)
         return judge.returncode == 0, judge.stdout.strip() or judge.stderr
 
-    def _until_done(self, undone, end):
-        while undone and time.monotonic() < end:
-            for command in list(undone):
-                if time.monotonic() < end and self._state(command) == "done":
-                    undone.discard(command)
-            time.sleep(0.1)
+    def _ran(self):
+        return {(line["command"], line["terminal"]) for line in self.agents.lines("run") if "command" in line}
 
-    def _state(self, command):
-        try:
-            return self.cluster.get(f"/v1/commands/{command}", self.at)["state"]
-        except Unanswered:
-            return None
-
-    def _states(self, accepted):
+    def _states(self, accepted, end):
+        """What operators are told of each command and each of these terminals, once it is confirmed or it is too late."""
+        told, ours = [], set(self.ids)
         for row in accepted:
-            for target in self.cluster.pages(f"/v1/commands/{row['command']}/targets", "targets", self.at):
-                yield {"command": row["command"], "terminal": target["terminal"], "state": target["state"]}
+            while True:
+                rows = [target for target in self._targets(row["command"]) if target["terminal"] in ours]
+                if time.monotonic() > end or rows and all(target["state"] not in ("queued", "sent") for target in rows):
+                    break
+                time.sleep(0.05)
+            told += [{"command": row["command"], "terminal": target["terminal"], "state": target["state"]} for target in rows]
+        return told
+
+    def _targets(self, command):
+        try:
+            return self.cluster.pages(f"/v1/commands/{command}/targets", "targets", self.at)
+        except Unanswered:
+            return []
 
 
 def write(name, lines):
