@@ -60,6 +60,9 @@ struct Args {
     /// The longest first delay before they come back
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     first: Duration,
+    /// The longest delay before they come back, however often they were refused
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+    cap: Duration,
     /// Each keeps its memory in a file here
     #[arg(long)]
     memory: Option<PathBuf>,
@@ -112,6 +115,7 @@ fn config(args: &Args, number: usize) -> Result<Config, Box<dyn std::error::Erro
     let mut config = Config::new(urls, id.clone());
     config.acknowledge = number >= args.mute;
     config.policy.first = args.first;
+    config.policy.cap = args.cap;
     config.labels = args.label.iter().cloned().collect();
     config.memory = args.memory.as_ref().map(|folder| folder.join(id.as_str()));
     if let Some(secret) = &args.secret {

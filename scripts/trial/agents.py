@@ -25,7 +25,8 @@ class Agents:
             os.makedirs(f"{DIR}/memory", exist_ok=True)
             command += ["--memory", f"{DIR}/memory"]
         open(self.log, "a").close()
-        command += ["--prefix", prefix, "--log", self.log, *BUG, *flags]
+        # Who was cut off often would come back in half a minute, and a script would wait for nothing else.
+        command += ["--prefix", prefix, "--log", self.log, "--cap", "3s", *BUG, *flags]
         self.process = launch(name, command, stdout=subprocess.DEVNULL, env={**os.environ, "MUSTER_SECRET": cluster.secret})
 
     def online(self, at=None):
