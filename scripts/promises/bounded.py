@@ -44,7 +44,7 @@ check(f"{given.storm} handshakes at once, and a node takes {given.rate} a second
 check("each is told when to come back", all(hint and int(hint) >= 1 for hint in hints), len(hints))
 check("and not all at the same time", len(set(hints)) > 1, f"in {min(map(int, hints))} to {max(map(int, hints))} s")
 memory = cluster.memory("node1")
-held = lambda: len(inside) + given.terminals
+held = lambda: cluster.metric("muster_sessions", cluster.node(1))
 
 
 def is_full():
