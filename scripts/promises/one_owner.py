@@ -9,35 +9,10 @@ from trial import *
 from trial.bare import Refused, Terminal
 
 given = arguments(terminals=(60, 600), seconds=(9, 15), races=(100, 1000))
-cluster = begin(given)
+# Without pings that would end sessions before anything else does: the lease alone is to hold the node back.
+cluster = begin(given, node_flags="--ping 60s")
 
-# The zombie.
-agents = Agents(cluster, given.terminals, "--first", "500ms", url=cluster.url(1, 2, 3)).online()
-first = cluster.post({"target": {"all": True}, "name": "tick"}, at=cluster.node(2))["id"]
-until("everyone has the first", lambda: agents.have_run(first))
-delivered = lambda: cluster.metric("muster_delivered_total", cluster.node(1))
-before = delivered()
-cluster.stop("node1")
-began, sent = time.monotonic(), []
-while time.monotonic() - began < given.seconds:
-    sent.append(cluster.post({"target": {"all": True}, "name": "tick", "expires_in": "5m"}, at=cluster.node(2))["id"])
-    time.sleep(0.1)
-on_others = lambda: sum(row["sessions"] for row in cluster.get("/v1/nodes", cluster.node(2))["nodes"] if row["address"] != cluster.node(1))
-until("its terminals went elsewhere", lambda: on_others() == given.terminals)
-cluster.cont("node1")
-until("it is ready again", lambda: cluster.ready(cluster.node(1)))
-for _ in range(20):
-    sent.append(cluster.post({"target": {"all": True}, "name": "tick"}, at=cluster.node(2))["id"])
-    time.sleep(0.05)
-until("everyone has run the last", lambda: agents.have_run(sent[-1]))
-check(f"a node stopped for {given.seconds} s delivered nothing when it woke", delivered() == before, delivered() - before)
-runs = collections.Counter((line["terminal"], line["command"]) for line in agents.lines("run") if line["command"] in sent)
-check(f"{len(sent)} broadcasts meanwhile: each run once by each of {given.terminals}", len(runs) == given.terminals * len(sent) and set(runs.values()) == {1})
-agents.end()
-
-
-
-class Racer(threading.Thread):
+class Socket(threading.Thread):
     """A plain client, which obeys no close code: what it hears is what the node does. It answers pings."""
 
     def __init__(self, terminal, number):
@@ -46,17 +21,59 @@ class Racer(threading.Thread):
         self.start()
 
     def run(self):
-        socket = Terminal(cluster, cluster.node(self.number), self.terminal)
+        terminal = Terminal(cluster, cluster.node(self.number), self.terminal)
         while not self.left and 0 not in self.heard:
-            heard = socket.receive(0.2)
+            heard = terminal.receive(0.2)
             if heard is not None:
                 self.heard.append(heard)
-        socket.close()
+        terminal.close()
+
+
+# The zombie. Its terminals connect once more elsewhere, and keep the old connections too.
+agents = Agents(cluster, given.terminals, url=cluster.url(2, 3)).online()
+patient = [f"patient-{number}" for number in range(20)]
+old = [Socket(id, 1) for id in patient]
+until("the patient are on the line", lambda: cluster.online(cluster.node(2)) == given.terminals + len(patient))
+sent = []
+
+
+def tick():
+    body = {"target": {"all": True}, "name": "tick", "payload": f"tick {len(sent)}", "expires_in": "5m"}
+    sent.append(cluster.post(body, at=cluster.node(2))["id"])
+    time.sleep(0.1)
+
+
+tick()
+until("everyone has the first", lambda: agents.have_run(sent[0]) and all(socket.heard for socket in old))
+delivered = lambda: cluster.metric("muster_delivered_total", cluster.node(1))
+before = delivered()
+cluster.stop("node1")
+began = time.monotonic()
+while time.monotonic() - began < given.seconds:
+    tick()
+new = [Socket(id, 2) for id in patient]
+rows = lambda: cluster.get("/v1/nodes", cluster.node(2))["nodes"]
+until("all are elsewhere", lambda: sum(row["sessions"] for row in rows() if row["address"] != cluster.node(1)) == given.terminals + len(patient))
+for _ in range(10):
+    tick()
+cluster.cont("node1")
+until("it is ready again", lambda: cluster.ready(cluster.node(1)))
+for _ in range(20):
+    tick()
+until("everyone has run the last", lambda: agents.have_run(sent[-1]) and all(f"tick {len(sent) - 1}" in socket.heard for socket in new))
+until("the old connections are closed", lambda: all(isinstance(socket.heard[-1], int) for socket in old))
+late = [heard for socket in old for heard in socket.heard[1:] if isinstance(heard, str)]
+check(f"a node stopped for {given.seconds} s, longer than its lease, delivered nothing when it woke", delivered() == before and not late, f"{delivered() - before} by its own count, {len(late)} to {len(old)} terminals that had kept their connections")
+runs = collections.Counter((line["terminal"], line["command"]) for line in agents.lines("run") if line["command"] in sent)
+check(f"{len(sent)} broadcasts meanwhile: each run once by each of {given.terminals}", len(runs) == given.terminals * len(sent) and set(runs.values()) == {1})
+for socket in old + new:
+    socket.left = True
+agents.end()
 
 
 def race(ids):
     """Two for each id, to two nodes at once: how many ended as they should."""
-    racers = {id: [Racer(id, number) for number in (2, 3)] for id in ids}
+    racers = {id: [Socket(id, number) for number in (2, 3)] for id in ids}
     lost = lambda id: [racer for racer in racers[id] if 4509 in racer.heard]
     won = lambda id: [racer for racer in racers[id] if 4509 not in racer.heard]
     until("all races are decided", lambda: all(len(lost(id)) == 1 for id in ids))
