@@ -1,7 +1,8 @@
 """P4 One owner. One live session per terminal id in the cluster; the newer wins; a node that was stopped and wakes up delivers nothing.
 
-A node is stopped with SIGSTOP, and wakes up when its terminals have gone elsewhere. Two clients with one id race to two nodes, again
-and again with new ids; and two with one id come back for ever.
+A node is stopped with SIGSTOP for longer than its lease; its terminals connect once more elsewhere, and keep the old connections to
+hear what it does when it wakes up. Two clients with one id race to two nodes, again and again with new ids; and two with one id come
+back for ever.
 """
 
 import collections, threading, time

@@ -1,4 +1,4 @@
-# The judge of `once`: holds what operators were told against what terminals did, by their own logs and nothing else.
+# The judge: holds what operators were told against what terminals did, by their own logs and nothing else.
 #
 #   judge.py ACCEPTED RAN STATES        each a file of JSON objects, one a line
 #     ACCEPTED  command, targets (ids), stream (commands of one stream have one order)
