@@ -8,7 +8,7 @@ from trial import *
 
 given = arguments(lost=(50, 200), others=(50, 200), seconds=(6, 60), commands=(500, 6000), pace=(60, 100))
 PING = 1
-cluster = begin(given, nodes=1)
+cluster = begin(given, nodes=1, node_flags=f"--ping {PING}s")
 others = Agents(cluster, given.others, prefix="other-", url=cluster.url(1)).online()
 files, memory = cluster.files("node1"), cluster.memory("node1")
 way = Line(cluster.node(1))

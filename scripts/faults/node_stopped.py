@@ -8,7 +8,7 @@ from trial import *
 
 given = arguments(terminals=(90, 900), commands=(700, 3000), pace=(50, 100), seconds=(9, 10))
 PING = 1
-cluster = begin(given)
+cluster = begin(given, node_flags=f"--ping {PING}s")
 agents = Agents(cluster, given.terminals, "--first", "500ms", url=cluster.url(1, 2, 3)).online()
 held = {line["terminal"] for line in agents.lines("online") if line["node"] == cluster.id(1)}
 load = Load(cluster, agents, given.seed, given.commands, given.pace, at=cluster.node(2))

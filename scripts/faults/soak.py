@@ -9,7 +9,7 @@ from trial import *
 from trial.faults import Faults
 
 given = arguments(terminals=(150, 1000), commands=(1500, 10000), pace=(30, 13), faults=(14, 20), lasting=(2, 12))
-cluster = begin(given, lines=True)
+cluster = begin(given, node_flags="--ping 1s", durable=True, lines=True)
 way = Line(cluster.proxy)
 agents = Agents(cluster, given.terminals, "--first", "1s", url=way.url).online()
 load = Load(cluster, agents, given.seed, given.commands, given.pace)

@@ -10,7 +10,7 @@ from trial import *
 
 given = arguments(terminals=(100, 1000), commands=(800, 10000), cuts=(3, 20), pace=(80, 120), mute=(7, 37), late=(20, 200))
 EXPIRES = 2
-cluster = begin(given)
+cluster = begin(given, durable=True)
 
 # Nothing is run late.
 late = Agents(cluster, 1, prefix="late-").online()

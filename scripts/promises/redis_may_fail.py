@@ -7,8 +7,7 @@ import time
 from trial import *
 
 given = arguments(terminals=(150, 2000), seconds=(10, 60), commands=(900, 9000), pace=(60, 60))
-# A node waits 2 s for a Redis that hangs, and does not hear a terminal that joins meanwhile: its pings must be slower than that.
-cluster = begin(given, node_flags="--ping 5s")
+cluster = begin(given, durable=True)
 agents = Agents(cluster, given.terminals, url=cluster.url(1, 2, 3)).online()
 first = cluster.id(1)
 near = next(row["id"] for row in cluster.pages("/v1/terminals", "terminals") if row["node"] == first)

@@ -12,8 +12,8 @@ from .line import Line
 
 DIR = os.environ.get("MUSTER_CLUSTER_DIR", "")
 BIN = os.environ.get("MUSTER_BIN", "target/release")
-# Pings that are frequent, so that what is lost is noticed while a script waits.
-NODE_FLAGS = {"--ping": "1s", "--drain": "2s"}
+# Pings that are more frequent than a fleet's; on a machine that is busy a terminal may need seconds to answer one.
+NODE_FLAGS = {"--ping": "5s", "--drain": "2s"}
 
 
 def begin(given, nodes=3, **wants):
@@ -96,10 +96,12 @@ class Native(Cluster):
     """Processes of this machine, whose ids and logs are files in DIR.
 
     node_flags, sidecar_flags   what the programs get besides
+    durable                     Redis writes to its file before it answers. As it is shipped it may put a write off for up to 2 s while
+                                the disk is busy, and a kill takes what was put off
     lines                       each node reaches Redis through a `Line` of its own, which is in `lines` by the node's number
     """
 
-    def __init__(self, nodes, node_flags="", sidecar_flags="", lines=False):
+    def __init__(self, nodes, node_flags="", sidecar_flags="", durable=False, lines=False):
         self.nodes, self.lines = nodes, {}
         words = node_flags.split()
         flags = {**NODE_FLAGS, **dict(zip(words[::2], words[1::2]))}
@@ -109,6 +111,8 @@ class Native(Cluster):
         # What hits its limit on the size of a file is to be told so, and not killed.
         self._script("up", str(nodes), before=["env", "--ignore-signal=XFSZ"])
         self.key, self.secret, self.proxy = read("key"), read("secret"), read("sidecar.address")
+        self.durable = durable
+        self._make_durable()
 
     def _put_lines(self):
         port = subprocess.run(["bash", "-c", "source scripts/lib/cluster && free_port"], capture_output=True, text=True, check=True).stdout
@@ -116,6 +120,10 @@ class Native(Cluster):
         for number in range(1, self.nodes + 1):
             self.lines[number] = Line(f"127.0.0.1:{port.strip()}")
             write(f"node{number}.redis", self.lines[number].address)
+
+    def _make_durable(self):
+        if self.durable:
+            self.redis("CONFIG", "SET", "appendfsync", "always")
 
     def _script(self, *words, before=()):
         subprocess.run([*before, "scripts/cluster", *words], check=True, stdout=subprocess.DEVNULL, env={**os.environ, **self.flags})
@@ -129,6 +137,7 @@ class Native(Cluster):
     def start(self, name, files=None):
         """`files`: how many files it may open."""
         self._script("start", name, before=["prlimit", f"--nofile={files}:{files}"] if files else ())
+        self._make_durable()
 
     def stop(self, name):
         os.kill(self.pid(name), signal.SIGSTOP)
