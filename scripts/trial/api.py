@@ -2,6 +2,9 @@
 
 import http.client, json, threading, time
 
+# A connection that nothing was asked on for so long, in seconds, is not used again: the other side may be about to close it.
+IDLE = 2
+
 
 class Unanswered(Exception):
     """There was no answer, or not the one that was needed."""
@@ -15,17 +18,17 @@ class Api:
         at = at or self.proxy
         pool = _connections.__dict__.setdefault("pool", {})
         try:
-            connection = pool.get(at) or http.client.HTTPConnection(at, timeout=timeout)
-            pool[at] = connection
+            connection, used = pool.pop(at, (None, 0))
+            if not connection or time.monotonic() - used > IDLE:
+                connection = http.client.HTTPConnection(at, timeout=timeout)
             text = json.dumps(body) if body is not None else None
             connection.request(method, path, text, {"Authorization": f"Bearer {self.key}", **headers})
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            pool.pop(at, None)
             raise Unanswered(str(error))
-        if answer.getheader("Connection", "").lower() == "close":
-            pool.pop(at, None)
+        if answer.getheader("Connection", "").lower() != "close":
+            pool[at] = connection, time.monotonic()
         try:
             return answer.status, json.loads(content)
         except ValueError:
