@@ -12,7 +12,7 @@ from trial.bare import Refused, Terminal
 given = arguments(terminals=(100, 500), storm=(500, 5000), rate=(50, 200), backlog=(30, 1000))
 room = given.terminals + given.storm // 5
 cluster = begin(given, nodes=2, node_flags=f"--handshakes {given.rate} --max-sessions {room} --backlog {given.backlog} --max-targets 20000 --ping 60s")
-channels = lambda: len(cluster.redis("PUBSUB", "CHANNELS").split())
+channels = lambda: len(cluster.redis("PUBSUB", "SHARDCHANNELS").split())
 connections = lambda: sum(" cmd=client" not in line for line in cluster.redis("CLIENT", "LIST").splitlines())
 before = channels(), connections()
 agents = Agents(cluster, given.terminals, url=cluster.url(1)).online(cluster.node(2))

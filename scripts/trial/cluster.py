@@ -119,7 +119,7 @@ class Native(Cluster):
         write("redis.port", port)
         for number in range(1, self.nodes + 1):
             self.lines[number] = Line(f"127.0.0.1:{port.strip()}")
-            write(f"node{number}.redis", self.lines[number].address)
+            write(f"node{number}.redis", f"redis://{self.lines[number].address}")
 
     def _make_durable(self):
         if self.durable:
