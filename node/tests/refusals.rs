@@ -137,6 +137,7 @@ async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
     assert_eq!(closed_after(&node, v1, vec![hello(), Message::binary(vec![0])]).await, 4500, "binary");
     assert_eq!(closed_after(&node, None, vec![Message::text("x".repeat(1001))]).await, 1009, "too big");
     assert_eq!(get(node.address, "/livez").await.0, 200);
+    assert_eq!(get(node.address, "/").await.0, 200);
     node.stop().await;
 }
 

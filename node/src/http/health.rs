@@ -7,6 +7,16 @@ use super::{
     answer::{Answer, Body, later, typed},
 };
 
+/// What someone sees who comes with a browser: that it works, and where to go on.
+pub fn greet(front: &Front) -> Answer {
+    ready(front)?;
+    let others = front.peers.candidates().len();
+    let ready = if others == 0 { "one node is ready".into() } else { format!("{} nodes are ready", others + 1) };
+    let terminals = &front.shared.config.ws_path;
+    let text = format!("Muster: {ready}.\n\nTerminals connect to {terminals}, operators call /v1/ with a key.\n");
+    Ok(typed(StatusCode::OK, "text/plain; charset=utf-8", text))
+}
+
 /// The process answers.
 pub fn live() -> Response<Body> {
     typed(StatusCode::OK, "text/plain", "ok\n")

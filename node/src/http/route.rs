@@ -26,6 +26,7 @@ async fn dispatch(request: Request<Incoming>, caller: Caller, front: Arc<Front>)
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
     let may = |scope| front.auth.operator(bearer(&request), scope);
     match (&method, &segments[..]) {
+        (&Method::GET, [""]) => health::greet(&front),
         (&Method::GET, ["livez"]) => Ok(health::live()),
         (&Method::GET, ["readyz"]) => health::ready(&front),
         (&Method::GET, ["metrics"]) => Ok(health::metrics(&front)),
