@@ -62,9 +62,9 @@ until("it is ready again", lambda: cluster.ready(cluster.node(1)))
 for _ in range(20):
     tick()
 until("everyone has run the last", lambda: agents.have_run(sent[-1]) and all(f"tick {len(sent) - 1}" in socket.heard for socket in new))
-until("the old connections are closed", lambda: all(isinstance(socket.heard[-1], int) for socket in old))
 late = [heard for socket in old for heard in socket.heard[1:] if isinstance(heard, str)]
 check(f"a node stopped for {given.seconds} s, longer than its lease, delivered nothing when it woke", delivered() == before and not late, f"{delivered() - before} by its own count, {len(late)} to {len(old)} terminals that had kept their connections")
+until("the old connections are closed", lambda: all(isinstance(socket.heard[-1], int) for socket in old))
 runs = collections.Counter((line["terminal"], line["command"]) for line in agents.lines("run") if line["command"] in sent)
 check(f"{len(sent)} broadcasts meanwhile: each run once by each of {given.terminals}", len(runs) == given.terminals * len(sent) and set(runs.values()) == {1})
 for socket in old + new:
