@@ -33,8 +33,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
 
-    /// Accept a command only once so many replicas of Redis have it, so that it outlives the master; with fewer, it is refused with
-    /// 503, which says that it is stored and may be lost
+    /// Accept a command only once so many replicas of Redis have it, so that it outlives the master; with fewer, the
+    /// answer is 504, which says that it is stored and may be lost
     #[arg(long, env = "MUSTER_REDIS_REPLICAS", value_name = "N", default_value_t = 0)]
     pub redis_replicas: u32,
 

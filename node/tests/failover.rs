@@ -202,7 +202,7 @@ async fn what_no_replica_has_is_not_accepted_until_one_has_it() {
     };
     for _ in 0..2 {
         let (status, problem) = post().await;
-        assert_eq!(status, 503, "{problem}");
+        assert_eq!(status, 504, "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains("--redis-replicas"), "{problem}");
     }
     let _replica = replica_of(&master).await;

@@ -55,9 +55,11 @@ impl From<Refusal> for Response<Body> {
             Refusal::Offline(_) | Refusal::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
             Refusal::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             Refusal::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
-            Refusal::Crowded(_) | Refusal::Unavailable(_) | Refusal::Unsure | Refusal::Unreplicated => {
+            Refusal::Crowded(_) | Refusal::Unavailable(_) => {
                 later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string())
             }
+            // 503 says that nothing was stored; of these nobody knows it.
+            Refusal::Unsure | Refusal::Unreplicated => later(StatusCode::GATEWAY_TIMEOUT, 1, refusal.to_string()),
         }
     }
 }
