@@ -108,6 +108,11 @@ pub struct Config {
     #[arg(long, env = "MUSTER_DRAIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "20s")]
     pub drain: Duration,
 
+    /// Within how long it has ended once it is told to stop, its turn among the others and the drain included; whoever stops it waits
+    /// for longer
+    #[arg(long, env = "MUSTER_STOP_WITHIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    pub stop_within: Duration,
+
     #[command(flatten)]
     /// How much is kept.
     pub bounds: Bounds,

@@ -10,7 +10,7 @@ use std::sync::{
 
 use muster_protocol::{SessionId, TerminalId, departure::Departure};
 use rustc_hash::FxHashMap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     card::Card,
@@ -122,10 +122,18 @@ impl Hub {
         self.shards[place.shard].send(Order::Direct(place, parcel)).await.is_ok()
     }
 
-    /// Has every session of this node join again.
+    /// Has every session of this node join again. Returns once each shard has begun with it, and so is done with all that waited in
+    /// its mailbox before.
     pub async fn rejoin(&self) {
+        let mut begun = Vec::new();
         for shard in &self.shards {
-            let _ = shard.send(Order::Rejoin).await;
+            let (begin, has_begun) = oneshot::channel();
+            let _ = shard.send(Order::Rejoin(begin)).await;
+            begun.push(has_begun);
+        }
+        for has_begun in begun {
+            // One that has stopped sends nothing.
+            let _ = has_begun.await;
         }
     }
 
@@ -206,5 +214,19 @@ mod tests {
         assert_eq!(hub.len(), 1);
         hub.leave(&"t1".parse().unwrap(), newer);
         assert!(hub.is_empty());
+    }
+
+    #[tokio::test]
+    async fn sessions_join_again_only_when_the_shards_are_done_with_what_waited() {
+        let (shard, mut mailbox) = mpsc::channel(2);
+        let hub = Hub::new(vec![shard], mpsc::channel(1).0);
+        let mut rejoin = std::pin::pin!(hub.rejoin());
+        assert!(futures_util::poll!(&mut rejoin).is_pending());
+        let Some(Order::Rejoin(begun)) = mailbox.recv().await else { panic!("another order") };
+        assert!(futures_util::poll!(&mut rejoin).is_pending());
+        begun.send(()).unwrap();
+        rejoin.await;
+        drop(mailbox);
+        hub.rejoin().await;
     }
 }

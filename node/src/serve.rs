@@ -18,6 +18,7 @@ use tokio::{
     net::TcpListener,
     sync::mpsc,
     task::{JoinHandle, JoinSet},
+    time,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -39,8 +40,9 @@ use crate::{
     turn,
 };
 
-/// Whoever stops a node waits so long for it, and then kills it.
-const EXIT: Duration = Duration::from_secs(30);
+/// Of the time in which a node stops so much is for what comes after the drain: the last sessions, and the last reports and the lease,
+/// which a store that hangs makes wait for 2 s each.
+const LAST: Duration = Duration::from_secs(departure::GRACE.as_secs() + 4);
 
 /// A node that serves.
 pub struct Node {
@@ -121,16 +123,30 @@ impl Node {
         Ok(Self { front, listening, closing, leave, beside, shards })
     }
 
-    /// In this order: its turn, no new sessions, the present ones away, no more requests, the lease back, the shards.
-    async fn stop(mut self) {
+    /// In this order: its turn, no new sessions, the present ones away, and the rest; by the deadline, whatever is left to do.
+    async fn stop(self) {
         let began = Instant::now();
-        let shared = self.front.shared.clone();
-        let (drain, peers) = (shared.config.drain, &self.front.peers);
-        turn::wait(&shared.backplane, &shared.hub, peers, EXIT.saturating_sub(drain + departure::GRACE)).await;
+        let (shared, peers) = (self.front.shared.clone(), self.front.peers.clone());
+        let drain = shared.config.drain;
+        // Who has it drain for longer waits for longer, too.
+        let within = shared.config.stop_within.max(drain + LAST);
+        turn::wait(&shared.backplane, &shared.hub, &peers, within - drain - LAST).await;
         let sessions = shared.hub.len();
         shared.hub.standing.advance(NodeState::Draining);
         shared.backplane.announce().await;
-        let cut = departure::drain(&shared.hub, peers, drain).await;
+        let left = (within - LAST + departure::GRACE).saturating_sub(began.elapsed());
+        let drained = time::timeout(left, departure::drain(&shared.hub, &peers, drain)).await;
+        let cut = drained.unwrap_or_else(|_| shared.hub.len());
+        let left = within.saturating_sub(began.elapsed());
+        let rest =
+            if time::timeout(left, self.end()).await.is_ok() { "" } else { "; some of the rest was left undone" };
+        let (seconds, moved) = (began.elapsed().as_secs_f32(), sessions.saturating_sub(cut));
+        tracing::info!("stopped after {seconds:.1} s: {moved} sessions moved, {cut} cut off{rest}");
+    }
+
+    /// In this order: no more requests, the lease back, the shards.
+    async fn end(mut self) {
+        let shared = self.front.shared.clone();
         self.closing.cancel();
         let _ = self.listening.await;
         self.beside.shutdown().await;
@@ -139,8 +155,6 @@ impl Node {
         for shard in self.shards {
             let _ = tokio::task::spawn_blocking(move || shard.join()).await;
         }
-        let moved = sessions.saturating_sub(cut);
-        tracing::info!("stopped after {:.1} s: {moved} sessions moved, {cut} cut off", began.elapsed().as_secs_f32());
     }
 }
 

@@ -135,9 +135,10 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
             }
             Order::Send(place, parcel) => shard.sockets.send(place, &parcel),
             Order::Direct(place, parcel) => shard.sockets.direct(place, &parcel),
-            Order::Rejoin => {
+            Order::Rejoin(begun) => {
                 shard.fenced.set(false);
                 shard.sockets.rejoin();
+                let _ = begun.send(());
             }
             Order::End(place, end) => shard.sockets.end(place, end),
             Order::Broadcast(_) => unreachable!("taken above"),

@@ -4,6 +4,7 @@ use std::{net::TcpStream, sync::Arc};
 
 use bytes::Bytes;
 use muster_protocol::{SessionId, TerminalId, api::Protocol, selector::Labels};
+use tokio::sync::oneshot;
 
 use super::parcel::Parcel;
 use crate::end::End;
@@ -22,8 +23,8 @@ pub enum Order {
     Send(Place, Arc<Parcel>),
     /// Send to one session whatever its place in the order, since the store is away.
     Direct(Place, Arc<Parcel>),
-    /// Have every session of this shard join again: what the registry knows of them may be lost.
-    Rejoin,
+    /// Have every session of this shard join again, and tell when that has begun: what the registry knows of them may be lost.
+    Rejoin(oneshot::Sender<()>),
     /// End one session.
     End(Place, End),
 }

@@ -2,7 +2,7 @@
 //! takes that node and its sessions out of the registry, once: in one step that looks again.
 
 use std::{
-    sync::{PoisonError, atomic::Ordering},
+    sync::{MutexGuard, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -38,30 +38,45 @@ impl Redis {
     /// Renews the lease. If it was lost, or commands ran into the fence, or sessions were let in unregistered, all join again.
     pub(super) async fn renew(&self) -> RedisResult<()> {
         let asked = Instant::now();
+        let (claim, dead) = self.beat().await?;
+        let held = *self.claim() == claim;
+        // Strays first: a session that becomes one meanwhile is seen at the next beat.
+        let strays = self.strays.swap(false, Ordering::AcqRel);
+        let tripped = self.hub.fence.takes_tripped();
+        if !held || strays || tripped {
+            tracing::info!(held, strays, tripped, "all sessions join again");
+            self.hub.rejoin().await;
+            // Only now: of two that renew at once, neither moves the fence before the sessions were asked.
+            *self.claim() = claim;
+        }
+        // Not before: what waited in a mailbox would go out to sessions that have another owner by now.
+        self.hub.fence.extend(asked, LEASE);
+        self.bury_all(dead).await
+    }
+
+    /// The first lease, before there are sessions.
+    pub(super) async fn take_lease(&self) -> RedisResult<()> {
+        let asked = Instant::now();
+        let (claim, _) = self.beat().await?;
+        *self.claim() = claim;
+        self.hub.fence.extend(asked, LEASE);
+        Ok(())
+    }
+
+    /// The lease's name in the store, and the nodes whose leases ran out.
+    async fn beat(&self) -> RedisResult<(String, Vec<String>)> {
         let view = serde_json::to_string(&self.view()).expect("a view is JSON");
         let mut call = self.scripts.beat();
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
         let seen = self.hearing.seen();
         call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place()).arg(seen.epoch).arg(seen.number);
         let (claim, _, dead): (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
-        self.leave_parted().await?;
-        let held = self.holds(claim);
-        // Strays first: a session that becomes one meanwhile is seen at the next beat.
-        let strays = self.strays.swap(false, Ordering::AcqRel);
-        let tripped = self.hub.fence.takes_tripped();
-        self.hub.fence.extend(asked, LEASE);
-        if !held || strays || tripped {
-            tracing::info!(held, strays, tripped, "all sessions join again");
-            self.hub.rejoin().await;
-        }
-        self.bury_all(dead).await
+        Ok((claim, dead))
     }
 
-    /// Whether this is the lease that was held before; from now on it is.
-    fn holds(&self, claim: String) -> bool {
-        let mut held = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *held, claim);
-        before == *held
+    /// The name of the lease that this node knows to have. Never locked across an await.
+    fn claim(&self) -> MutexGuard<'_, String> {
+        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a node out of the registry; if it is only thought `dead`, its lease must have run out.

@@ -96,7 +96,7 @@ impl Redis {
             scripts: Scripts::new(),
         };
         redis.bury(&redis.node.id, "node_restarted", false).await?;
-        redis.renew().await?;
+        redis.take_lease().await?;
         Ok(redis)
     }
 
@@ -106,7 +106,8 @@ impl Redis {
 
     /// Until it is dropped: keeps the lease, listens, sends what is due, and writes what is reported.
     pub(super) async fn run(&self) {
-        tokio::join!(self.keep_lease(), self.listen(), self.pacer.run(&self.hub), self.write_reports());
+        let delivers = self.pacer.run(&self.hub);
+        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), self.leave_late());
     }
 
     /// Whether this node could write lately, and hears itself.

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, MutexGuard, PoisonError, atomic::Ordering},
 };
 
+use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use muster_protocol::{
     CommandId, SessionId, TerminalId,
@@ -12,8 +13,9 @@ use muster_protocol::{
     selector::Labels,
 };
 use redis::{AsyncCommands, RedisResult};
+use tokio::time;
 
-use super::{Redis, keys, read, unavailable};
+use super::{Redis, keys, lease::BEAT, read, unavailable};
 use crate::{
     backplane::{
         Arrival, Cursor, Joined, Lost, Missed, Query, Record, Refusal, Standing, arrival::fight_delay,
@@ -26,6 +28,8 @@ use crate::{
 
 /// Sessions that may end while Redis is away and still be unregistered one by one.
 const PARTED_MAX: usize = 100_000;
+/// So many of them at once.
+const LEAVING: usize = 64;
 /// Ids looked at in one step of a page: a query that few terminals match costs several steps.
 const STEP: usize = 500;
 
@@ -73,15 +77,22 @@ impl Redis {
         }
     }
 
-    /// Unregisters those who left while Redis was away. Each is taken out for it: when Redis is back, the lease and the subscription
-    /// come here at the same time.
-    pub(super) async fn leave_parted(&self) -> RedisResult<()> {
+    /// Unregisters those who left while Redis was away, for ever: beside the lease, which must not wait for however many they are.
+    pub(super) async fn leave_late(&self) {
+        let mut beat = time::interval(BEAT);
         loop {
-            let Some((card, end)) = self.parted().pop() else { return Ok(()) };
-            if let Err(error) = self.try_leave(&card, end).await {
-                self.parted().push((card, end));
-                return Err(error);
+            beat.tick().await;
+            if self.reach().is_ok() {
+                let parted = std::mem::take(&mut *self.parted());
+                stream::iter(parted).for_each_concurrent(LEAVING, |(card, end)| self.leave_again(card, end)).await;
             }
+        }
+    }
+
+    async fn leave_again(&self, card: Arc<Card>, end: End) {
+        // If Redis is away again, not each of them is to wait for its answer.
+        if self.reach().is_err() || self.try_leave(&card, end).await.is_err() {
+            self.parted().push((card, end));
         }
     }
 
