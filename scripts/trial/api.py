@@ -4,6 +4,8 @@ import http.client, json, threading, time
 
 # A connection that nothing was asked on for so long, in seconds, is not used again: the other side may be about to close it.
 IDLE = 2
+# Longer than anything that is done to a cluster, in seconds: who is refused for so long is refused for ever.
+REFUSED = 180
 
 
 class Unanswered(Exception):
@@ -49,7 +51,8 @@ class Api:
 
     def insist(self, body, key, at=None):
         """Posts a command until it is accepted, which its key makes harmless: its id. 502 to 504 mean: not now."""
-        while True:
+        end = time.monotonic() + REFUSED
+        while time.monotonic() < end:
             try:
                 status, answer = self.ask("POST", "/v1/commands", body, at=at, headers={"Idempotency-Key": key})
             except Unanswered:
@@ -59,6 +62,7 @@ class Api:
             if status not in (502, 503, 504):
                 raise RuntimeError(f"{body}: {status} {answer}")
             time.sleep(0.1)
+        raise RuntimeError(f"{body}: refused for {REFUSED} s, in the end by {status} {answer}")
 
     def pages(self, path, field, at=None):
         """All rows of a list."""

@@ -3,6 +3,7 @@
 import json, random, subprocess, sys, threading, time
 
 from .api import Unanswered
+from .checks import fail
 from .cluster import DIR
 
 POSTERS = 4
@@ -49,6 +50,8 @@ class Load:
     def reach(self, share):
         """Waits until this share of them was accepted."""
         while self.done() < share * self.commands // POSTERS * POSTERS:
+            if not self.under_way():
+                fail(f"{self.done()} of {self.commands} commands were accepted")
             time.sleep(0.01)
 
     def under_way(self):
