@@ -22,10 +22,11 @@ use crate::{
 };
 
 const MASTER: &str = "nginx: master process";
-/// How often a process that is not a child is looked at while something waits for it;
-const LOOK: Duration = Duration::from_millis(200);
-/// and otherwise, though the sidecar's loop asks anew at each beat. With [`LOOK`] it cost as much as all else of a sidecar at rest.
-const LOOK_FOUND: Duration = Duration::from_secs(1);
+/// How often a master that is not a child is looked at, though the sidecar's loop asks anew at each beat. Five times as often cost as
+/// much as all else of a sidecar at rest.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often workers are looked at that are to let go of the port.
+const LOOK_WORKERS: Duration = Duration::from_millis(50);
 /// What Nginx may take to let its connections go when the sidecar stops.
 const STOP: Duration = Duration::from_secs(2);
 /// What workers without a master may take to let go of the port.
@@ -77,7 +78,7 @@ impl Nginx {
             Some(child) => drop(child.wait().await),
             None => {
                 while is_master(&self.config, self.master) {
-                    time::sleep(LOOK_FOUND).await;
+                    time::sleep(LOOK).await;
                 }
             }
         }
@@ -85,20 +86,21 @@ impl Nginx {
         self.master = 0;
     }
 
-    /// Brings it back; one that the system runs, the system brings back. Workers that lost their master keep their sessions: they
-    /// are told to take no new ones, which frees the port.
-    pub async fn bring_back(&mut self) -> anyhow::Result<()> {
+    /// Brings it back, and says whether it runs now; one that the system runs, the system brings back, maybe not yet. Workers that
+    /// lost their master keep their sessions: they are told to take no new ones, which frees the port.
+    pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
         self.child = None;
         if self.config.signal.is_some() {
-            self.master = loop {
-                match running(&self.config) {
-                    Some(master) => break master,
-                    None => time::sleep(LOOK).await,
-                }
-            };
-            return Ok(());
+            self.master = running(&self.config).unwrap_or_default();
+        } else {
+            self.start().await?;
         }
-        self.start().await
+        Ok(!self.is_away())
+    }
+
+    /// Whether the system is to bring it back. Until then it can't be reloaded, and its end is no news.
+    pub fn is_away(&self) -> bool {
+        self.config.signal.is_some() && self.master == 0
     }
 
     /// Has it take no more connections, and end when it has none left. False for one that the system runs, which goes on.
@@ -166,7 +168,7 @@ async fn let_go(ours: &Ours) {
             return;
         }
         holding.iter().for_each(|worker| signal(worker.pid, Signal::QUIT));
-        time::sleep(LOOK / 4).await;
+        time::sleep(LOOK_WORKERS).await;
     }
 }
 

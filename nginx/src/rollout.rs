@@ -117,11 +117,12 @@ impl Rollout {
         self.generations.amend(self.generation(), "nodes.conf", &nodes(members, self.ports.resolver)?)
     }
 
-    /// Brings an Nginx that died back, with the current generation.
-    pub async fn bring_back(&mut self) -> anyhow::Result<()> {
-        self.nginx.bring_back().await?;
-        let current = self.generation();
-        self.confirm(current, &[]).await
+    /// Brings an Nginx that died back, with the current generation. False while it is the system that does not.
+    pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
+        if !self.nginx.bring_back().await? {
+            return Ok(false);
+        }
+        self.confirm(self.generation(), &[]).await.map(|()| true)
     }
 
     async fn stage(&self, generation: u64, members: &Members) -> anyhow::Result<()> {

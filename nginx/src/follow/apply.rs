@@ -18,6 +18,9 @@ const FEW: usize = 3;
 impl Follow {
     /// Applies a set if it is time to.
     pub(super) async fn consider(&mut self, next: &Members) {
+        if self.rollout.nginx.is_away() {
+            return;
+        }
         let (urgency, reason) = self.urgency(next);
         if let Some(dns) = self.dns.clone() {
             return self.tell(&dns, next, reason).await;

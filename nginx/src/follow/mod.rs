@@ -5,7 +5,7 @@ mod apply;
 mod show;
 mod upkeep;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Instant};
 
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
@@ -68,16 +68,36 @@ pub async fn run(
     ready(ports.listen);
     let mut beat = time::interval(poll);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop() => break,
-            () = follow.rollout.nginx.ended() => follow.revive().await,
-            _ = beat.tick() => follow.step().await,
-        }
+    let mut heard = 0;
+    while heard == 0 {
+        heard = tokio::select! {
+            () = stop() => 1,
+            // To be dropped halfway: one of its own is to end, and another is not touched.
+            () = follow.rollout.nginx.ended(), if !follow.rollout.nginx.is_away() => unless(&mut stop, 1, follow.ended()).await,
+            // A reload is confirmed or put back, unless there is no time for that.
+            _ = beat.tick() => unless(&mut stop, 2, follow.step()).await,
+        };
     }
-    follow.end(stop()).await;
+    let again = async {
+        if heard < 2 {
+            stop().await;
+        }
+    };
+    follow.end(again).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Does this, unless `stop` is heard so many times before it is done. How often it was.
+async fn unless(stop: &mut impl AsyncFnMut(), times: u32, work: impl Future<Output = ()>) -> u32 {
+    let mut work = pin!(work);
+    for heard in 0..times {
+        tokio::select! {
+            () = &mut work => return heard,
+            () = stop() => {}
+        }
+    }
+    times
 }
 
 impl Follow {
@@ -115,6 +135,9 @@ impl Follow {
     }
 
     async fn step(&mut self) {
+        if self.rollout.nginx.is_away() {
+            self.revive().await;
+        }
         if self.steps.is_multiple_of(WORKERS_EVERY) {
             self.see_to_workers().await;
             self.renew_certificate().await;

@@ -18,9 +18,16 @@ impl Follow {
         self.rollout.nginx.ours().list().into_iter().filter(|worker| worker.lingering).collect()
     }
 
+    /// It ended: one that the system runs is looked for on each beat from now on.
+    pub(super) async fn ended(&mut self) {
+        tracing::warn!("Nginx ended; it is to come back");
+        self.revive().await;
+    }
+
     /// Has Nginx read a renewed certificate, for the same nodes. One that it refuses it goes on without.
     pub(super) async fn renew_certificate(&mut self) {
-        if self.certificate.renewed(&self.config)
+        if !self.rollout.nginx.is_away()
+            && self.certificate.renewed(&self.config)
             && self.pace.spare(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
         {
             self.reload(&self.served.clone(), "certificate").await;
@@ -29,9 +36,9 @@ impl Follow {
     }
 
     pub(super) async fn revive(&mut self) {
-        tracing::warn!("Nginx ended; bringing it back");
         match self.rollout.bring_back().await {
-            Ok(()) => decided(json!({ "decision": "revive", "generation": self.rollout.generation() })),
+            Ok(true) => decided(json!({ "decision": "revive", "generation": self.rollout.generation() })),
+            Ok(false) => {}
             Err(error) => {
                 tracing::error!("Nginx could not be brought back: {error:#}");
                 time::sleep(std::time::Duration::from_millis(500)).await;
