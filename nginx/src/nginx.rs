@@ -29,6 +29,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_WORKERS: Duration = Duration::from_millis(50);
 /// What Nginx may take to let its connections go when the sidecar stops.
 const STOP: Duration = Duration::from_secs(2);
+/// What the check of a configuration may take. It reads files and resolves names, and takes milliseconds.
+const CHECK: Duration = Duration::from_secs(10);
 /// What workers without a master may take to let go of the port.
 const LET_GO: Duration = Duration::from_secs(5);
 
@@ -144,7 +146,9 @@ impl Nginx {
 /// Whether Nginx would run with this configuration, or its words why not. It does not see an injected directive: that nothing but
 /// typed values gets into the file is the templates' part.
 pub async fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
-    let checked = command(config).args(["-t", "-q", "-c"]).arg(file).output().await;
+    let mut command = command(config);
+    command.args(["-t", "-q", "-c"]).arg(file).kill_on_drop(true);
+    let Ok(checked) = time::timeout(CHECK, command.output()).await else { bail!(unchecked(config)) };
     let checked = checked.with_context(|| missing(config))?;
     if !checked.status.success() {
         bail!("Nginx refuses the configuration: {}", String::from_utf8_lossy(&checked.stderr).trim());
@@ -192,6 +196,14 @@ fn command(config: &Config) -> Command {
     let mut command = Command::new(&config.nginx);
     command.arg("-p").arg(&config.dir).args(["-e", "stderr"]).stdin(Stdio::null());
     command
+}
+
+fn unchecked(config: &Config) -> String {
+    format!(
+        "--nginx {}: its check of the configuration (-t) did not end within {} s; see that every file and host name in it, and in --snippets, can be read and resolved",
+        config.nginx.display(),
+        CHECK.as_secs()
+    )
 }
 
 /// What to do about an Nginx that can't be run.
