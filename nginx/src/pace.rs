@@ -112,6 +112,11 @@ impl Pace {
         if spare { Ok(()) } else { Err(Wait::Rate) }
     }
 
+    /// Nginx was not reloaded after all, and no worker was left behind.
+    pub fn spared(&mut self) {
+        self.bucket.tokens = (self.bucket.tokens + 1.0).min(BURST);
+    }
+
     fn applied(&mut self) -> Result<(), Wait> {
         self.settle();
         Ok(())
@@ -184,6 +189,16 @@ mod tests {
         let dying = |half: u32| (set(&[half as u16]), Urgency::Urgent);
         let times = reloads(60, false, dying);
         assert!(times.len() <= 7, "four at once and two buckets that each earn one in 30 s: {times:?}");
+    }
+
+    #[test]
+    fn what_nginx_refused_before_it_was_reloaded_is_not_counted() {
+        let began = Instant::now();
+        let mut pace = Pace::new(&Cli::parse_from(["sidecar"]).config, began);
+        let spare = |pace: &mut Pace| pace.spare(Urgency::Lazy, false, began).is_ok();
+        assert_eq!([(); 3].map(|()| spare(&mut pace)), [true, true, false]);
+        pace.spared();
+        assert_eq!([(); 2].map(|()| spare(&mut pace)), [true, false]);
     }
 
     #[test]

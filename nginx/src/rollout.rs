@@ -104,8 +104,7 @@ impl Rollout {
                 }
             },
         };
-        // A set that is served already is not at fault.
-        if !matches!(outcome, Outcome::Confirmed) && *members != self.generations.members(before) {
+        if *members != self.generations.members(before) && self.blames_set(&outcome, before, next).await {
             self.quarantine.insert(members.clone(), Instant::now() + QUARANTINE);
         }
         self.generations.prune();
@@ -125,9 +124,24 @@ impl Rollout {
         self.confirm(self.generation(), &[]).await.map(|()| true)
     }
 
+    /// Whether it is the new set that Nginx does not take. What is served fares no better while a certificate and its key do not
+    /// match, a snippet is broken or Nginx is down.
+    async fn blames_set(&self, outcome: &Outcome, before: u64, next: u64) -> bool {
+        match outcome {
+            Outcome::Confirmed => false,
+            // The next once more: what is wrong with both may have been put right in between.
+            Outcome::Refused(_) => self.check(before).await.is_ok() && self.check(next).await.is_err(),
+            Outcome::RolledBack(_) => running(self.ports.control).await.ok() == Some(before),
+        }
+    }
+
     async fn stage(&self, generation: u64, members: &Members) -> anyhow::Result<()> {
         let files = render(&self.config, self.ports, generation, members)?;
         self.generations.write(generation, &files)?;
+        self.check(generation).await
+    }
+
+    async fn check(&self, generation: u64) -> anyhow::Result<()> {
         check(&self.config, &self.generations.path(generation).join("nginx.conf")).await
     }
 

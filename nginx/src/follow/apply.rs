@@ -88,7 +88,11 @@ impl Follow {
                 // The workers before are old ones now.
                 self.lingering = self.see_lingering();
             }
-            Outcome::Refused(error) | Outcome::RolledBack(error) => tracing::error!("not applied: {error:#}"),
+            Outcome::Refused(error) => {
+                self.pace.spared();
+                tracing::error!("not applied: {error:#}");
+            }
+            Outcome::RolledBack(error) => tracing::error!("not applied: {error:#}"),
         }
     }
 
