@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! witness hold  --url ws://… --terminals 600              keeps them on the line until it is interrupted
-//! witness knock --url ws://… --rate 200 --for 10s         one handshake after the other, each let go again (or --keep)
+//! witness knock --url ws://… --rate 200 --for 10s         one handshake after the other, each let go again (or --keep); at a
+//!                                                         SIGTERM no more are begun, and it ends once all are decided
 //! ```
 //!
 //! One line for each thing that happens, `MILLISECONDS TERMINAL WHAT DETAIL…`, the time since 1970:
-//! `online NODE LATENCY_MS`, `offline HOW RETRY_MS`, `gone HOW`, with HOW a close code, `refused:STATUS`, `lost` or the like.
+//! `online NODE LATENCY_MS`, `offline HOW RETRY_MS`, `gone HOW`, with HOW a close code, `refused:STATUS`, `lost` or the like; and
+//! `begun` for a knock, so that one of which nothing was heard is seen too.
 
 use std::{
     io::{self, Write},
@@ -17,7 +19,12 @@ use clap::{Args, Parser, Subcommand};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use muster_client::{Config, End, Incoming, Listener, Policy, Terminal};
 use muster_protocol::token::{Secret, TerminalClaims};
-use tokio::{sync::mpsc, task::JoinSet, time};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::JoinSet,
+    time,
+};
 
 #[derive(Parser)]
 struct Cli {
@@ -85,14 +92,19 @@ async fn hold(line: Line, count: usize, ramp: Duration, backoff: Duration) -> an
 }
 
 async fn knock(line: Line, rate: f64, duration: Duration, keep: bool) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
     let mut beat = time::interval(Duration::from_secs_f64(1.0 / rate));
     beat.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
     let (mut knocks, mut kept) = (JoinSet::new(), Vec::new());
     for number in 0..(duration.as_secs_f64() * rate) as usize {
-        beat.tick().await;
+        tokio::select! {
+            _ = beat.tick() => {}
+            _ = terminate.recv() => break,
+        }
         let (tell, mut told) = mpsc::channel(1);
         let config = line.client(number)?;
         let pen = Pen { terminal: config.terminal.to_string(), began: Instant::now(), first: Some(tell) };
+        pen.write("begun");
         let terminal = Terminal::start(config, pen)?;
         knocks.spawn(async move {
             told.recv().await;
@@ -103,6 +115,7 @@ async fn knock(line: Line, rate: f64, duration: Duration, keep: bool) -> anyhow:
             None
         });
     }
+    // The client gives up after 10 s, so one that hangs is written down as failed.
     while let Some(knocked) = knocks.join_next().await {
         kept.extend(knocked?);
     }

@@ -1,11 +1,11 @@
 """Handshakes, one after the other, each let go again; and what became of them (nginx/examples/witness.rs)."""
 
-import os, time
+import os, subprocess
 
 from .cluster import BIN, DIR, launch
 
-# How long a terminal waits for its welcome before it gives up.
-PATIENCE = 10
+# A terminal waits 10 s for its welcome before it gives up, and may need some more to say so on a busy machine.
+PATIENCE = 20
 
 
 class Knock:
@@ -17,24 +17,32 @@ class Knock:
         with open(self.log, "w") as log:
             self.process = launch(name, command, stdout=log, env={**os.environ, "MUSTER_SECRET": cluster.secret})
 
-    def decided(self):
-        """Those decided so far: when each was begun (seconds since 1970), and None or how it failed."""
+    def handshakes(self):
+        """Those begun so far: when (seconds since 1970), and "online", how it failed, or None while it is not decided."""
+        begun, became = {}, {}
         with open(self.log) as file:
             for line in file:
-                at, _, what, how, took = (line.split() + [0])[:5]
-                if what == "online":
-                    yield int(at) / 1000 - int(took) / 1000, None
+                at, terminal, what, how = (line.split() + [""])[:4]
+                if what == "begun":
+                    begun[terminal] = int(at) / 1000
+                elif what == "online":
+                    became.setdefault(terminal, "online")
                 elif what == "offline":
-                    yield int(at) / 1000 - (PATIENCE if how == "no-welcome" else 0), how
+                    became[terminal] = how
+        return [(at, became.get(terminal)) for terminal, at in begun.items()]
 
     def failed(self, since=0):
-        """How those failed that were begun after this moment."""
-        return [how for at, how in self.decided() if how and at >= since]
+        """How those failed that were begun after this moment; one without an answer has failed once `knocked` has waited for it."""
+        ended = self.process.poll() is not None
+        decided = [(at, how or "undecided") for at, how in self.handshakes() if how or ended]
+        return [how for at, how in decided if how != "online" and at >= since]
 
     def knocked(self):
-        """Ends it, after the last has had its answer."""
-        if self.process.poll() is None:
-            time.sleep(0.5)
+        """Begins no more, waits until all have their answer, and says how many that were."""
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        return len(list(self.decided()))
+        return sum(how is not None for _, how in self.handshakes())
