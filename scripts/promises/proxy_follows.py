@@ -46,7 +46,7 @@ cut = {line["terminal"] for line in closed()[before:]}
 theirs = {terminal for terminal, node in last.items() if node == dead}
 check("only those who hung on it were cut off", cut and cut <= theirs, f"{len(cut)} of {len(theirs)}")
 # One that was with the node when it died, died with it, as its sessions did.
-failed = knock.failed(since=killed_at)
 knocks = knock.knocked()
+failed = knock.failed(since=killed_at)
 check(f"of {knocks} handshakes in all none failed that was begun after it", knocks > given.rate and not failed, failed)
 finish()
