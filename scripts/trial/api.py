@@ -49,8 +49,9 @@ class Api:
             raise Unanswered(f"{body}: {status} {answer}")
         return answer
 
-    def insist(self, body, key, at=None):
-        """Posts a command until it is accepted, which its key makes harmless: its id. 502 to 504 mean: not now."""
+    def insist(self, body, key, at=None, refused=None):
+        """Posts a command until it is accepted, which its key makes harmless: its id. 502 to 504 mean: not now. `refused` is a
+        Counter of the reasons."""
         end = time.monotonic() + REFUSED
         while time.monotonic() < end:
             try:
@@ -61,6 +62,8 @@ class Api:
                 return answer["id"]
             if status not in (502, 503, 504):
                 raise RuntimeError(f"{body}: {status} {answer}")
+            if refused is not None:
+                refused[f"{status} {answer['detail']}" if isinstance(answer, dict) else status] += 1
             time.sleep(0.1)
         raise RuntimeError(f"{body}: refused for {REFUSED} s, in the end by {status} {answer}")
 

@@ -12,8 +12,11 @@ _failed, _passed = [], []
 _given = None
 
 
-def arguments(**scales):
-    """What was asked for, and the scale's numbers by name; each scale is a pair of small and full. Says what is tried."""
+def arguments(again=None, **scales):
+    """What was asked for, and the scale's numbers by name; each scale is a pair of small and full. Says what is tried.
+
+    again   what is called to do it again, if that is neither scripts/promise nor scripts/fault
+    """
     global _given
     parser = argparse.ArgumentParser()
     parser.add_argument("--scale", choices=["small", "full"], default="small")
@@ -22,6 +25,7 @@ def arguments(**scales):
     _given = parser.parse_args()
     faulthandler.register(signal.SIGUSR1)
     _given.full = _given.scale == "full"
+    _given.again = again or _runner()
     random.seed(_given.seed)
     for name, (small, full) in scales.items():
         setattr(_given, name, full if _given.full else small)
@@ -75,8 +79,11 @@ def _sum():
     if not _failed and _passed:
         print(f"ok: all {len(_passed)} of them")
         return 0
-    folder, script = os.path.split(os.path.splitext(sys.argv[0])[0])
-    runner = {"promises": "promise", "faults": "fault"}[os.path.basename(folder)]
     compose = " --compose" if _given.compose else ""
-    print(f"FAIL: {len(_failed)} of {len(_failed) + len(_passed)}; again by: scripts/{runner} {script} --scale {_given.scale} --seed {_given.seed}{compose}")
+    print(f"FAIL: {len(_failed)} of {len(_failed) + len(_passed)}; again by: {_given.again} --scale {_given.scale} --seed {_given.seed}{compose}")
     return 1
+
+
+def _runner():
+    folder, script = os.path.split(os.path.splitext(sys.argv[0])[0])
+    return f"scripts/{ {'promises': 'promise', 'faults': 'fault'}[os.path.basename(folder)] } {script}"

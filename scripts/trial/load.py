@@ -1,6 +1,6 @@
 """Commands under way while something is done to the cluster, and then the judgement."""
 
-import json, random, subprocess, sys, threading, time
+import collections, json, random, subprocess, sys, threading, time
 
 from .api import Unanswered
 from .checks import fail
@@ -22,7 +22,9 @@ class Load:
         self.commands, self.pace = commands, pace
         self.ids = sorted(agents.runs())
         self.rows = [[] for _ in range(POSTERS)]
-        self.slowest, self.before = 0, len(agents.lines())
+        self.slowest, self.before, self.refused = 0, len(agents.lines()), collections.Counter()
+        # By the payload, whom each command is for: also those of which nobody knows yet whether they were accepted.
+        self.asked = {}
         self.threads = [threading.Thread(target=self._post, args=(poster,), daemon=True) for poster in range(POSTERS)]
         for thread in self.threads:
             thread.start()
@@ -37,9 +39,11 @@ class Load:
             to_all = poster == 0 and number % 10 == 0
             targets = self.ids if to_all else [chance.choice(own)]
             target = {"all": True} if to_all else {"terminal": targets[0]}
-            body = {"target": target, "name": "work", "payload": number, "expires_in": "1h"}
+            key = f"{self.seed}-{poster}-{number}"
+            body = {"target": target, "name": "work", "payload": key, "expires_in": "1h"}
+            self.asked[key] = set(targets)
             began = time.time()
-            command = self.cluster.insist(body, f"{self.seed}-{poster}-{number}", self.at)
+            command = self.cluster.insist(body, key, self.at, self.refused)
             self.slowest = max(self.slowest, time.time() - began)
             self.rows[poster].append({"command": command, "targets": targets, "stream": "all" if to_all else targets[0], "at": time.time()})
 
@@ -54,15 +58,19 @@ class Load:
                 fail(f"{self.done()} of {self.commands} commands were accepted")
             time.sleep(0.01)
 
+    def accepted(self):
+        """Waits until all is posted: each command, whom it is for, and in which order it belongs."""
+        for thread in self.threads:
+            thread.join()
+        return [row for rows in self.rows for row in rows]
+
     def under_way(self):
         return any(thread.is_alive() for thread in self.threads)
 
     def judged(self, besides=(), patience=60):
         """Waits until all is posted and, no longer than `patience`, until all is run and confirmed; then the judge has it: whether
         nothing is wrong, and what it counted. `besides`: the commands that others posted meanwhile."""
-        for thread in self.threads:
-            thread.join()
-        accepted = [row for rows in self.rows for row in rows]
+        accepted = self.accepted()
         owed = {(row["command"], terminal) for row in accepted for terminal in row["targets"]}
         end = time.monotonic() + patience
         while not self._ran() >= owed and time.monotonic() < end:

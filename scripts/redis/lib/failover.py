@@ -1,28 +1,34 @@
-# Kills the master of a set of Redis servers under load: first as it is, then after its replicas were cut off, so that what they are
-# promoted with is not all. Judges by the logs of operators and terminals. Started by the scripts beside this folder:
-#   failover.py KIND [--scale small|full] [--seed N] [--replicas N]
+"""Kills the master of a set of Redis servers under load: first as it is, then after its replicas were cut off, so that what they are
+promoted with is not all. A judge holds what was accepted against what was run.
+"""
 
-import glob, subprocess, sys, threading, time, random
-from lib.cluster import *
+# Started by the scripts beside this folder, with the cluster up:  failover.py KIND [--scale small|full] [--seed N] [--replicas N]
 
-JUDGE = [sys.executable, "scripts/promises/lib/judge.py"]
-POSTERS = 4
+import argparse, glob, subprocess, sys, time
+from trial import *
+from trial.cluster import DIR, Native, read
+
 # Well above what a node waits for an answer that does not come, and until it looks again.
 BACK = 5
 # What is accepted meanwhile is on the master alone.
 CUT = 0.5
 
 
-def options():
-    """What every such script has, and --replicas."""
-    replicas = 1
-    if "--replicas" in sys.argv:
-        place = sys.argv.index("--replicas")
-        replicas = int(sys.argv[place + 1])
-        del sys.argv[place : place + 2]
-    given = arguments(terminals=(60, 1000), commands=(1200, 9600), pace=(60, 120), rounds=(2, 4))
-    given.replicas = replicas
-    return given
+def own_arguments():
+    """What only this script has."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("kind")
+    parser.add_argument("--replicas", type=int, default=1)
+    own, sys.argv[1:] = parser.parse_known_args()
+    return own
+
+
+class Running(Native):
+    """The cluster as the script has started it, which ends it too."""
+
+    def __init__(self):
+        self.nodes, self.lines, self.flags = 3, {}, {}
+        self.key, self.secret, self.proxy = read("key"), read("secret"), read("sidecar.address")
 
 
 class Servers:
@@ -58,68 +64,18 @@ class Servers:
         subprocess.run(["bash", "-c", script], check=True)
 
 
-class Operators:
-    """Each posts one command after the other, each again under its own key until it is accepted."""
-
-    def __init__(self, ids):
-        self.ids, self.rows, self.refused, self.asked = ids, [[] for _ in range(POSTERS)], {}, {}
-        self.threads = [threading.Thread(target=self.post, args=(number,)) for number in range(POSTERS)]
-        for thread in self.threads:
-            thread.start()
-
-    def post(self, poster):
-        chance = random.Random(f"{given.seed} {poster}")
-        own = [id for number, id in enumerate(self.ids) if number % POSTERS == poster]
-        for number in range(given.commands // POSTERS):
-            to_all = poster == 0 and number % 10 == 0
-            targets = self.ids if to_all else [chance.choice(own)]
-            key = f"{given.seed}-{poster}-{number}"
-            self.asked[key] = set(targets)
-            time.sleep(POSTERS / given.pace)
-            body = {"target": {"all": True} if to_all else {"terminal": targets[0]}, "name": "work", "payload": key, "expires_in": "1h"}
-            command = self.accepted(body, {"Idempotency-Key": key})
-            self.rows[poster].append({"command": command, "targets": targets, "stream": "all" if to_all else targets[0]})
-
-    def accepted(self, body, key):
-        while True:
-            try:
-                status, answer = ask("POST", "/v1/commands", body, headers=key)
-            except Unanswered as error:
-                status, answer = None, None
-            if status == 202:
-                return answer["id"]
-            if status not in (None, 502, 503, 504):
-                fail(f"{body}: {status} {answer}")
-            why = answer["detail"] if isinstance(answer, dict) else "no answer"
-            self.refused[why] = self.refused.get(why, 0) + 1
-            time.sleep(0.1)
-
-    def done(self):
-        return sum(map(len, self.rows))
-
-    def accepted_rows(self):
-        return [row for rows in self.rows for row in rows]
-
-
-def ready(number):
-    try:
-        return ask("GET", "/readyz", at=node(number))[0] == 200
-    except Unanswered:
-        return False
-
-
 def fail_over(cut):
     """Kills the master: how long until there is another, and from then until all nodes are ready."""
     old = servers.master()
     if cut:
         servers.cut_off()
         time.sleep(CUT)
-    do("kill", old)
+    cluster.kill(old)
     began = time.monotonic()
     until("another is the master", lambda: servers.master() not in (None, old), 30)
     promoted = time.monotonic()
     servers.join()
-    until("all nodes are ready", lambda: all(ready(number) for number in (1, 2, 3)), 30)
+    until("all nodes are ready", lambda: all(cluster.ready(cluster.node(number)) for number in (1, 2, 3)), 30)
     back = time.monotonic() - promoted
     print(f"      {old} killed{', its replicas cut off before' if cut else ''}; {promoted - began:.1f} s until {servers.master()} is the master", flush=True)
     check(f"all nodes are ready within {BACK} s of that", back < BACK, f"{back:.1f} s")
@@ -127,23 +83,13 @@ def fail_over(cut):
     until(f"{old} is a replica", lambda: servers.role(old) == "slave", 30)
 
 
-def states(rows):
-    """What became of the targets of each, and how many commands are not known any more."""
-    told, unknown = [], 0
-    for row in rows:
-        status, _ = ask("GET", f"/v1/commands/{row['command']}")
-        targets = [] if status == 404 else pages(f"/v1/commands/{row['command']}/targets", "targets")
-        unknown += status == 404
-        told += [{"command": row["command"], "terminal": target["terminal"], "state": target["state"]} for target in targets]
-    return told, unknown
-
-
 def all_done(rows):
+    """Whether of each command all is done, or nothing is known any more."""
     undone = {row["command"] for row in rows}
 
     def look():
         for command in list(undone):
-            status, answer = ask("GET", f"/v1/commands/{command}")
+            status, answer = cluster.ask("GET", f"/v1/commands/{command}")
             if status == 404 or (status == 200 and answer["state"] == "done"):
                 undone.discard(command)
         return not undone
@@ -151,44 +97,35 @@ def all_done(rows):
     return look
 
 
-def of_accepted(ran, rows):
-    """Without the runs of what was refused as stored on too few servers, and lost with them: those may have been, and are counted."""
+def of_refused(rows):
+    """Commands that were run and not accepted: stored on too few servers, which the operator was told, and lost with them."""
     known = {row["command"] for row in rows}
-    refused = [line for line in ran if line["what"] == "run" and line["command"] not in known]
-    check("nobody ran what nobody asked of it", all(line["terminal"] in operators.asked.get(line["payload"], ()) for line in refused))
-    print(f"      {len(refused)} runs of commands that were refused, and lost with a master")
-    return [line for line in ran if line not in refused]
+    runs = [line for line in agents.lines("run") if line["command"] not in known]
+    check("nobody ran what nobody asked of it", all(line["terminal"] in load.asked.get(line["payload"], ()) for line in runs))
+    print(f"      {len(runs)} runs of commands that were refused, and lost with a master")
+    return {line["command"] for line in runs}
 
 
-def judged(rows, told):
-    paths = []
-    for name, lines in [("accepted", rows), ("ran", of_accepted(agents.lines(), rows)), ("states", told)]:
-        paths.append(f"{DIR}/{name}.jsonl")
-        with open(paths[-1], "w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
-    return subprocess.run(JUDGE + paths).returncode == 0
-
-
-sys.argv.pop(1)
-given, servers = options(), Servers()
-agents = Agents(given.terminals, url=",".join(f"ws://{node(n)}/ws" for n in (1, 2, 3))).online()
-operators = Operators(sorted(row["id"] for row in pages("/v1/terminals", "terminals")))
+own = own_arguments()
+again = f"scripts/redis/{own.kind} --replicas {own.replicas}"
+given = arguments(again, terminals=(60, 1000), commands=(1200, 9600), pace=(60, 120), rounds=(2, 4))
+cluster, servers = Running(), Servers()
+agents = Agents(cluster, given.terminals, url=cluster.url(1, 2, 3)).online()
+load = Load(cluster, agents, given.seed, given.commands, given.pace)
 for number in range(given.rounds):
-    until("they are under way", lambda: operators.done() > given.commands * (number + 0.5) / (given.rounds + 1), 300)
+    load.reach((number + 0.5) / (given.rounds + 1))
     fail_over(cut=number % 2 == 1)
-for thread in operators.threads:
-    thread.join()
-rows = operators.accepted_rows()
-until("all commands are done", all_done(rows), 60)
-told, unknown = states(rows)
-whole = judged(rows, told)
-for why, count in operators.refused.items():
+rows = load.accepted()
+until("all commands are done", all_done(rows))
+unknown = sum(cluster.ask("GET", f"/v1/commands/{row['command']}")[0] == 404 for row in rows)
+for why, count in load.refused.items():
     print(f"      refused {count} times, and asked again: {why}")
 warned = {line["terminal"] for line in agents.lines("gap")}
 check("no terminal was disconnected", not agents.lines("offline"), len(agents.lines("offline")))
 check("each terminal was told of a gap", len(warned) == given.terminals, f"{len(warned)} of {given.terminals}")
-if given.replicas:
-    check(f"{len(rows)} commands accepted with a replica: none lost, none twice, in order", whole)
+if own.replicas:
+    refused = of_refused(rows)
+    check(f"{len(rows)} commands accepted with a replica: none lost, none twice, in order", *load.judged(refused))
 else:
     check(f"{len(rows)} commands accepted without a replica: what is lost is not known any more", unknown > 0, f"{unknown} lost")
-finish(given)
+finish()
