@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use futures_util::future::{FutureExt, select_ok};
 use muster_redis::url;
 use tokio::{
     net::{UdpSocket, lookup_host},
@@ -25,9 +26,13 @@ pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<Socke
     let given = config.advertise.or(Some(bound).filter(|bound| !bound.ip().is_unspecified()));
     let (None, Some(redis)) = (given, &config.redis) else { return Ok(given.unwrap_or(bound)) };
     let nowhere = || format!("--listen {bound} is no address that Nginx can reach: give --advertise IP:PORT");
-    let redis = url::host(redis).with_context(nowhere)?;
-    let found = time::timeout(START, towards(&redis)).await;
-    let ip = found.with_context(|| format!("--redis: nobody knows where {redis} is")).with_context(nowhere)?.ip();
+    let hosts = url::hosts(redis);
+    if hosts.is_empty() {
+        bail!(nowhere());
+    }
+    let found = time::timeout(START, towards(&hosts)).await;
+    let unknown = || format!("--redis: nobody knows where {} is", hosts.join(" or "));
+    let ip = found.with_context(unknown).with_context(nowhere)?.ip();
     if ip.is_loopback() {
         // It could be anywhere that Nginx is.
         bail!(nowhere());
@@ -36,11 +41,12 @@ pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<Socke
     Ok(SocketAddr::new(ip, bound.port()))
 }
 
-/// This host's address on the way to `host`, as soon as that is known.
-async fn towards(host: &str) -> SocketAddr {
+/// This host's address on the way to any of `hosts`, as soon as that is known. All are asked at once: one that nobody knows, or of
+/// whom it takes long to learn that, may be one of several.
+async fn towards(hosts: &[String]) -> SocketAddr {
     loop {
-        match route(host).await {
-            Ok(address) => return address,
+        match select_ok(hosts.iter().map(|host| route(host).boxed())).await {
+            Ok((address, _)) => return address,
             Err(_) => time::sleep(RETRY).await,
         }
     }
@@ -94,5 +100,7 @@ mod tests {
     async fn the_way_to_a_host_shows_the_own_address() {
         assert_eq!(route("127.0.0.1:1").await.unwrap().ip().to_string(), "127.0.0.1");
         assert!(route("no.such.host.invalid:1").await.is_err());
+        let hosts = ["no.such.host.invalid:1".to_owned(), "127.0.0.1:1".to_owned()];
+        assert_eq!(towards(&hosts).await.ip().to_string(), "127.0.0.1");
     }
 }

@@ -12,6 +12,8 @@ use std::{fmt, str::FromStr};
 
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
+use crate::url::{PORT, SENTINEL_PORT, with_port};
+
 /// Where to look for the master. Printed, it is its addresses alone.
 #[derive(Debug, Clone)]
 pub enum Place {
@@ -37,11 +39,6 @@ pub enum Place {
 )]
 pub struct BadUrl(String);
 
-/// Where a Sentinel listens unless it is said.
-const SENTINEL_PORT: u16 = 26379;
-/// The same of a server.
-const PORT: u16 = 6379;
-
 impl FromStr for Place {
     type Err = BadUrl;
 
@@ -57,7 +54,8 @@ impl FromStr for Place {
 fn sentinels(rest: &str) -> Result<Place, BadUrl> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
-    if name.is_empty() || name.contains('/') {
+    // With @ or : it may be the end of a password that has a / in it.
+    if name.is_empty() || name.contains(['/', '@', ':']) {
         return Err(BadUrl("after the Sentinels comes /NAME, which they know the master by".into()));
     }
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -94,13 +92,9 @@ fn at(user: &str) -> String {
 
 /// Each of several `HOST:PORT`, entered as the same user.
 fn members(hosts: &str, user: &str, port: u16) -> Result<Vec<ConnectionInfo>, BadUrl> {
-    let with_port = |host: &str| match host.rsplit_once(':') {
-        Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
-        _ => format!("{host}:{port}"),
-    };
     let member = |host: &str| match host {
         "" => Err(BadUrl("an address is missing".into())),
-        host => info(&format!("redis://{}{}", at(user), with_port(host))),
+        host => info(&format!("redis://{}{}", at(user), with_port(host, port))),
     };
     hosts.split(',').map(member).collect()
 }
@@ -169,6 +163,8 @@ mod tests {
             ("redis+sentinel://:guess-me@a:1", "/NAME"),
             ("redis+sentinel://:guess-me@a:1/", "/NAME"),
             ("redis+sentinel://a:1/m/0", "/NAME"),
+            ("redis+sentinel://user:123/guess-me@a:1", "/NAME"),
+            ("redis+sentinel://user:123/guess-me:1", "/NAME"),
             ("redis+sentinel://a:1/m?password=guess-me", "sentinel_password"),
             ("redis+sentinel://:guess-me@/m", "missing"),
             ("redis+cluster://:guess-me@a:1,", "missing"),
