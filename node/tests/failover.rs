@@ -190,6 +190,27 @@ async fn what_one_node_alone_has_seen_is_missed_in_a_store_that_went_on_without_
 }
 
 #[tokio::test]
+async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused() {
+    let master = Redis::start().await;
+    let node = Node::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
+    let mut terminal = node.terminal("one", V1, &[]).await;
+    // From now on the server knows the script, and all of a call is sent at once.
+    assert_eq!(node.command(TO_ALL, "1").await.0, 504);
+    let demote = async {
+        until("the command waits for a replica", async || {
+            let clients = tell(&master, &["INFO", "clients"]).await;
+            redis::from_redis_value::<String>(clients).unwrap().contains("blocked_clients:1")
+        })
+        .await;
+        tell(&master, &["REPLICAOF", "127.0.0.1", "1"]).await;
+    };
+    let ((status, problem), ()) = tokio::join!(node.command(TO_ALL, "2"), demote);
+    assert_eq!(status, 504, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("--redis-replicas"), "{problem}");
+    assert_eq!([terminal.payload().await, terminal.payload().await], ["1", "2"]);
+}
+
+#[tokio::test]
 async fn what_no_replica_has_is_not_accepted_until_one_has_it() {
     let master = Redis::start().await;
     let node = Node::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use muster_redis::{Connection, Place};
-use redis::{ErrorKind, Pipeline, RedisResult, ScriptInvocation, ServerErrorKind, Value};
+use redis::{ErrorKind, Pipeline, RedisResult, ScriptInvocation, ServerErrorKind, Value, from_redis_value};
 
 /// A replica that lives has acknowledged within milliseconds; those who wait behind one that is dead wait for their turn too.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -24,20 +24,20 @@ impl Replicas {
     /// Calls a script that writes: its answer, and whether enough replicas are known to have what it wrote.
     pub async fn call(&self, call: &ScriptInvocation<'_>) -> RedisResult<(Vec<Value>, bool)> {
         let mut pipe = redis::pipe();
-        pipe.invoke_script(call).cmd("WAIT").arg(self.wanted).arg(PATIENCE.as_millis() as u64);
+        pipe.invoke_script(call).cmd("WAIT").arg(self.wanted).arg(PATIENCE.as_millis() as u64).ignore_errors();
         let (answer, had) = self.query(&pipe, call).await?;
-        Ok((answer, had >= self.wanted))
+        Ok((from_redis_value(answer)?, had >= self.wanted))
     }
 
-    /// A server that does not know the script yet is given it.
-    async fn query(&self, pipe: &Pipeline, call: &ScriptInvocation<'_>) -> RedisResult<(Vec<Value>, u32)> {
+    /// The script's answer, and how many have it: none are known to if the wait itself was refused, as by a master that was made a
+    /// replica meanwhile. A server that does not know the script yet is given it.
+    async fn query(&self, pipe: &Pipeline, call: &ScriptInvocation<'_>) -> RedisResult<(Value, u32)> {
         let mut connection = self.connection.clone();
-        match pipe.query_async(&mut connection).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                call.load_async(&mut connection).await?;
-                pipe.query_async(&mut connection).await
-            }
-            answer => answer,
+        let (mut answer, mut had): (RedisResult<Value>, RedisResult<u32>) = pipe.query_async(&mut connection).await?;
+        if matches!(&answer, Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
+            call.load_async(&mut connection).await?;
+            (answer, had) = pipe.query_async(&mut connection).await?;
         }
+        Ok((answer?, had.unwrap_or(0)))
     }
 }
