@@ -12,7 +12,7 @@ use redis::{
 use tokio::{sync::watch, time};
 
 use crate::{
-    locate::{ANSWER, Master, is_elsewhere, late},
+    locate::{ANSWER, Master, is_elsewhere, late, unreached},
     place::Place,
 };
 
@@ -64,7 +64,7 @@ impl Connection {
     ) -> RedisResult<T> {
         let attempt = self.current().clone();
         let (answer, wrong) = match attempt.clone().await {
-            Err(error) => (Err(error), true),
+            Err(error) => (Err(unreached(error)), true),
             Ok(master) => {
                 let answer = send(master.connection).await;
                 let wrong = answer.as_ref().map_or_else(is_broken, is_wrong);

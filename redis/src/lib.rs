@@ -22,7 +22,7 @@ pub mod url;
 pub use self::{
     connection::Connection,
     listen::Subscription,
-    locate::will_pass,
+    locate::{not_sent, will_pass},
     place::{BadUrl, Place},
 };
 

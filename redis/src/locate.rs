@@ -17,6 +17,9 @@ pub const ANSWER: Duration = Duration::from_secs(2);
 /// Nobody waits longer for one of several who may know: the others may have had a reason to fail that has passed by now.
 const GUIDE: Duration = Duration::from_secs(1);
 
+/// The kind of an error of the search; nothing else here has it, since the library's own cluster client is not used.
+const UNREACHED: ErrorKind = ErrorKind::ClusterConnectionNotFound;
+
 /// A master that was found, and the way in.
 #[derive(Clone)]
 pub struct Master {
@@ -41,7 +44,22 @@ impl Place {
 
 /// Whether an error is of the kind that another attempt, later, may not meet: a password that is wrong does not become right.
 pub fn will_pass(error: &RedisError) -> bool {
-    error.is_io_error() || matches!(error.kind(), ErrorKind::Server(kind) if is_elsewhere(kind))
+    match error.kind() {
+        ErrorKind::Io | UNREACHED => true,
+        ErrorKind::Server(kind) => is_elsewhere(kind),
+        _ => false,
+    }
+}
+
+/// Whether a call was certainly not sent, since there was no connection by which it could have been.
+pub fn not_sent(error: &RedisError) -> bool {
+    use ErrorKind::{AuthenticationFailed, InvalidClientConfig, MasterNameNotFoundBySentinel};
+    matches!(error.kind(), UNREACHED | AuthenticationFailed | InvalidClientConfig | MasterNameNotFoundBySentinel)
+}
+
+/// What whoever searches in vain is told. By its own kind an error of the search would look like one of a call that was sent.
+pub(crate) fn unreached(error: RedisError) -> RedisError {
+    if will_pass(&error) { (UNREACHED, "no master was reached", error.to_string()).into() } else { error }
 }
 
 /// Whether a server says by this that it is not, or not yet, the master of what was asked for.
@@ -69,7 +87,8 @@ async fn told_by_sentinel(sentinel: &ConnectionInfo, name: &str, entry: &RedisCo
     let mut connection = enter(sentinel.clone()).await?.connection;
     let answer: Option<(String, u16)> =
         cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query_async(&mut connection).await?;
-    let unknown = || RedisError::from((ErrorKind::Client, "the Sentinels know no master of this name"));
+    let unknown =
+        || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "the Sentinels know no master of this name"));
     let (host, port) = answer.ok_or_else(unknown)?;
     let info = ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(entry.clone());
     let mut master = enter(info).await?;
@@ -118,6 +137,18 @@ async fn enter(info: ConnectionInfo) -> RedisResult<Master> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_in_vain_is_no_call_that_was_sent() {
+        let refused = RedisError::from(io::Error::from(io::ErrorKind::ConnectionRefused));
+        for error in [refused, late()] {
+            assert!(!not_sent(&error), "{error}");
+            let unreached = unreached(error);
+            assert!(not_sent(&unreached) && will_pass(&unreached), "{unreached}");
+        }
+        let wrong = unreached((ErrorKind::AuthenticationFailed, "wrong password").into());
+        assert!(not_sent(&wrong) && !will_pass(&wrong));
+    }
 
     #[test]
     fn a_member_may_leave_out_its_own_host() {

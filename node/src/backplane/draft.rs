@@ -67,9 +67,9 @@ pub enum Refusal {
     /// The store is away, and nothing was changed.
     #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),
-    /// The store was asked and did not answer.
+    /// The store was asked, and nobody knows what it did.
     #[error(
-        "the store did not answer in time: it is not known whether the command was accepted; ask again with the same Idempotency-Key"
+        "the store was asked and gave no answer: it is not known whether the command was accepted; ask again with the same Idempotency-Key"
     )]
     Unsure,
     /// It is stored and on its way, but by too few servers.

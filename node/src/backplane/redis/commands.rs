@@ -6,10 +6,11 @@ use muster_protocol::{
     api::{CommandRequest, DryRun, Offline, TargetState},
     frame,
 };
+use muster_redis::not_sent;
 use redis::{AsyncCommands, FromRedisValue, RedisError, Value, from_redis_value};
 use serde::Serialize;
 
-use super::{Redis, keys, read, unavailable};
+use super::{Redis, code, keys, read, unavailable};
 use crate::backplane::{Accepted, Draft, KEY_KEPT, Life, Refusal, Target, cursor::fresh_epoch};
 
 /// What accept.lua is asked. Times in milliseconds, moments since 1970.
@@ -83,8 +84,9 @@ impl Redis {
         call.arg(ask).arg(frame).arg(request);
         let mut connection = self.reach()?;
         let (values, replicated) = match &self.replicas {
-            Some(replicas) if !dry => replicas.call(&call).await.map_err(unsure)?,
-            _ => (call.invoke_async(&mut connection).await.map_err(unsure)?, true),
+            _ if dry => (call.invoke_async(&mut connection).await.map_err(unavailable)?, true),
+            Some(replicas) => replicas.call(&call).await.map_err(unsure)?,
+            None => (call.invoke_async(&mut connection).await.map_err(unsure)?, true),
         };
         let mut values = values.into_iter();
         let (outcome, value, online) = (next(&mut values)?, next(&mut values)?, next(&mut values)?);
@@ -186,9 +188,33 @@ impl Redis {
     }
 }
 
-/// A call that was sent and not answered may have been carried out.
+/// What Redis says before it has done anything of a script. NOPERM is not among them: it may come from the midst of one.
+const DONE_NOTHING: [&str; 15] = [
+    "ASK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "CROSSSLOT",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOAUTH",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+    "WRONGPASS",
+];
+
+/// A call that was sent may have been carried out, unless Redis says that it was not.
 fn unsure(error: RedisError) -> Refusal {
-    if error.is_timeout() || error.is_connection_dropped() { Refusal::Unsure } else { unavailable(error) }
+    let nothing = code(&error).is_some_and(|code| DONE_NOTHING.contains(&code.as_str()));
+    if nothing || not_sent(&error) {
+        return unavailable(error);
+    }
+    tracing::warn!(%error, "Redis may have stored a command, or not");
+    Refusal::Unsure
 }
 
 fn refusal(outcome: &str, value: Value) -> Result<Refusal, Refusal> {
@@ -198,7 +224,7 @@ fn refusal(outcome: &str, value: Value) -> Result<Refusal, Refusal> {
         "full" => Refusal::Full(as_ids(value)?),
         "crowded" => Refusal::Crowded(as_count(value)?),
         "conflict" => Refusal::OtherBody(as_id(value)?),
-        other => Refusal::Unavailable(format!("accept.lua answered {other:?}")),
+        other => broken(format!("accept.lua answered {other:?}")),
     })
 }
 
@@ -213,7 +239,7 @@ fn as_count(value: Value) -> Result<u64, Refusal> {
 
 fn as_id(value: Value) -> Result<CommandId, Refusal> {
     let text: String = from_redis_value(value).map_err(broken)?;
-    text.parse().map_err(|_| Refusal::Unavailable("a stored command id is broken".into()))
+    text.parse().map_err(|_| broken("a stored command id is none"))
 }
 
 fn as_ids(value: Value) -> Result<Vec<TerminalId>, Refusal> {
@@ -221,6 +247,8 @@ fn as_ids(value: Value) -> Result<Vec<TerminalId>, Refusal> {
     Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
 }
 
+/// An answer that is not what accept.lua gives: who knows what it did?
 fn broken(error: impl std::fmt::Display) -> Refusal {
-    Refusal::Unavailable(format!("an answer of Redis is not what was asked for: {error}"))
+    tracing::error!(%error, "an answer of Redis is not what was asked for");
+    Refusal::Unsure
 }

@@ -25,7 +25,7 @@ use std::{
 };
 
 use muster_protocol::api::NodeView;
-use muster_redis::Connection;
+use muster_redis::{Connection, not_sent};
 use redis::RedisError;
 use tokio::sync::Semaphore;
 
@@ -136,6 +136,7 @@ fn unavailable(error: RedisError) -> Refusal {
         Some("OOM") => "Redis has no memory left (maxmemory)".into(),
         Some("NOREPLICAS") => "Redis has fewer replicas than it must have (min-replicas-to-write)".into(),
         Some("MISCONF") => "Redis can't write its file (is its disk full?)".into(),
+        _ if not_sent(&error) => "Redis is not reached".into(),
         _ if error.is_timeout() => "Redis did not answer in time".into(),
         _ => error.category().into(),
     })

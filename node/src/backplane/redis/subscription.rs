@@ -110,6 +110,9 @@ impl Redis {
             }
             // Deaf from now on, however lately it heard.
             *self.hearing.heard() = None;
+            // Whatever ended this has likely ended the connection for commands too: none of them is to find that out, and not know then
+            // whether it was sent.
+            self.probe().await;
             time::sleep(RETRY).await;
         }
     }
