@@ -9,7 +9,7 @@ from trial.bare import Refused, Terminal
 
 given = arguments(knocks=(300, 2000), seconds=(3, 10))
 FILES = 256
-cluster = begin(given, nodes=2, node_flags="--ping 60s")
+cluster = begin(given, nodes=2, node_flags="--ping 60s", processes_only="a node is told how many files it may open")
 cluster.kill("node1")
 cluster.start("node1", files=FILES)
 inside, answers = [], collections.Counter()

@@ -7,7 +7,7 @@ import resource
 from trial import *
 
 given = arguments(terminals=(50, 500), commands=(200, 1000))
-cluster = begin(given)
+cluster = begin(given, processes_only="Redis is told how large its file may be")
 agents = Agents(cluster, given.terminals, url=cluster.url(1, 2, 3)).online()
 accepted = []
 
