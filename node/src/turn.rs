@@ -28,24 +28,31 @@ pub async fn wait(backplane: &Backplane, hub: &Hub, peers: &Peers, patience: Dur
     }
     hub.standing.advance(NodeState::Leaving);
     backplane.announce().await;
+    let mut most = 0;
     while began.elapsed() < patience {
         time::sleep(LOOK.min(patience.saturating_sub(began.elapsed()))).await;
-        if peers.look(backplane).await.is_err() || comes(backplane.node(), &peers.states()) {
+        if peers.look(backplane).await.is_err() {
+            break;
+        }
+        let others = peers.states();
+        most = most.max(others.len());
+        if comes(backplane.node(), &others, most - others.len()) {
             break;
         }
     }
     tracing::info!("the turn to drain came after {:.1} s", began.elapsed().as_secs_f32());
 }
 
-/// Whether it is this leaving node's turn, given how the others stand. At most as many drain as stay; and if all are leaving, one
-/// goes first, and is back before the last one goes. Of those that wait it is always the first by its id.
-fn comes(me: &NodeId, others: &[(NodeId, NodeState, Duration)]) -> bool {
+/// Whether it is this leaving node's turn, given how the others stand, and how many are `away` that were there. At most as many drain
+/// as stay; and if all are leaving, one goes, and nobody else before it is back: so what is sent away twice meets a node that stays.
+/// Of those that wait it is always the first by its id.
+fn comes(me: &NodeId, others: &[(NodeId, NodeState, Duration)], away: usize) -> bool {
     let count = |state| others.iter().filter(|other| other.1 == state).count();
     let first = !others.iter().any(|(id, state, _)| *state == NodeState::Leaving && id < me);
     let staying = others.iter().filter(|(_, state, seen)| *state == NodeState::Ready && *seen >= SETTLED).count();
     let enough_stay = match staying {
         // One that is just back will soon be one that stays, and is waited for.
-        0 => count(NodeState::Leaving) > 0 && count(NodeState::Draining) + count(NodeState::Ready) == 0,
+        0 => count(NodeState::Leaving) > 0 && count(NodeState::Draining) + count(NodeState::Ready) + away == 0,
         staying => staying >= count(NodeState::Draining),
     };
     first && enough_stay
@@ -57,6 +64,11 @@ mod tests {
 
     /// Whether the turn of the node `m` comes beside these, each by its id and the first letter of its state, n if it is new.
     fn beside(others: &str) -> bool {
+        beside_less(others, 0)
+    }
+
+    /// The same if so many are away.
+    fn beside_less(others: &str, away: usize) -> bool {
         let state = |letter: &str| match letter {
             "n" => (NodeState::Ready, Duration::ZERO),
             "r" => (NodeState::Ready, SETTLED),
@@ -68,7 +80,7 @@ mod tests {
             (other[..1].parse().unwrap(), state, seen)
         };
         let others = others.split(' ').map(other);
-        comes(&"m".parse().unwrap(), &others.collect::<Vec<_>>())
+        comes(&"m".parse().unwrap(), &others.collect::<Vec<_>>(), away)
     }
 
     #[test]
@@ -82,7 +94,7 @@ mod tests {
     fn of_all_that_leave_one_goes_and_the_last_waits_until_someone_is_back() {
         assert!(beside("nl ol"));
         assert!(!beside("al nl"), "the first goes first");
-        assert!(!beside("ad nl"), "one after the other");
+        assert!(!beside("ad nl") && !beside_less("nl", 1), "and is back before another goes");
         assert!(!beside("ad"), "and the last stays");
         assert!(!beside("ad bd"));
         assert!(!beside("an") && !beside("an nl"), "until one is back and known to be");

@@ -88,7 +88,9 @@ async fn replica_of(master: &Redis) -> Redis {
 }
 
 async fn has_everything(replica: &Redis, master: &Redis) {
-    tell(master, &["SET", "written", "last"]).await;
+    // Another one each time: an older one may be there still.
+    let last = jiff::Timestamp::now().as_nanosecond().to_string();
+    tell(master, &["SET", "written", &last]).await;
     until("the replica has everything", async || {
         tell(replica, &["GET", "written"]).await == tell(master, &["GET", "written"]).await
     })

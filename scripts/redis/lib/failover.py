@@ -6,7 +6,8 @@ promoted with is not all. A judge holds what was accepted against what was run.
 
 import argparse, glob, subprocess, sys, time
 from trial import *
-from trial.cluster import DIR, Native, read
+from trial.cluster import DIR, read
+from trial.native import Native
 
 # Well above what a node waits for an answer that does not come, and until it looks again.
 BACK = 5
