@@ -96,7 +96,6 @@ impl Node {
         let hub = Arc::new(Hub::new(senders, departures));
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
-        let address = config.advertise.unwrap_or(address);
         let me = Candidate { address, sessions: 0, started_at: view.started_at, leaving: false };
         let backplane = Arc::new(Backplane::open(&config, view, hub.clone(), reports.clone()).await?);
         let metrics = Arc::new(Metrics::new());
@@ -161,7 +160,7 @@ impl Node {
 fn view(config: &Config, address: SocketAddr) -> NodeView {
     NodeView {
         id: config.node_id.clone().unwrap_or_else(fresh_id),
-        address: config.advertise.unwrap_or(address).to_string(),
+        address: address.to_string(),
         state: NodeState::Ready,
         sessions: 0,
         accepts: config.handshakes.into(),

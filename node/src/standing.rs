@@ -12,27 +12,18 @@ pub struct Standing(AtomicU8);
 impl Standing {
     /// Moves on; never back.
     pub fn advance(&self, state: NodeState) {
-        self.0.fetch_max(rank(state), Ordering::Relaxed);
+        self.0.fetch_max(state as u8, Ordering::Relaxed);
     }
 
     /// Where it has come to.
     pub fn state(&self) -> NodeState {
-        let rank = self.0.load(Ordering::Relaxed);
-        if rank == self::rank(NodeState::Ready) {
-            NodeState::Ready
-        } else if rank == self::rank(NodeState::Leaving) {
-            NodeState::Leaving
-        } else {
-            NodeState::Draining
-        }
+        let reached = self.0.load(Ordering::Relaxed);
+        let states = [NodeState::Ready, NodeState::Leaving];
+        states.into_iter().find(|state| *state as u8 == reached).unwrap_or(NodeState::Draining)
     }
 
     /// Whether it takes no new sessions.
     pub fn drains(&self) -> bool {
         self.state() == NodeState::Draining
     }
-}
-
-fn rank(state: NodeState) -> u8 {
-    state as u8
 }

@@ -1,9 +1,11 @@
 //! The backplane of a cluster. Redis keeps the registry, the commands and the leases, and its pub/sub carries envelopes: one
-//! inbox channel for each node and one broadcast channel, whatever the number of terminals. A failover to another server is found out by [`muster_redis`].
+//! inbox channel for each node and one broadcast channel, whatever the number of terminals. A failover to another server is found
+//! out by [`muster_redis`].
 //!
-//! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up, with [`replicas`] for what must outlive the master; [`subscription`] hears what other nodes
-//! accepted, and fills the gaps from the log; [`registry`] knows terminals; [`writer`] writes what sessions report; [`lease`]
-//! keeps this node alive in the eyes of others; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]).
+//! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up, with [`replicas`] for what must outlive the
+//! master; [`subscription`] hears what other nodes accepted, and fills the gaps from the log; [`registry`] knows terminals;
+//! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others; [`events`] tells what happened.
+//! A step that must not be torn apart is one script ([`scripts`]).
 
 mod commands;
 mod connection;
