@@ -13,15 +13,17 @@ class Native(Cluster):
     durable                     Redis writes to its file before it answers. As it is shipped it may put a write off for up to 2 s while
                                 the disk is busy, and a kill takes what was put off
     lines                       each node reaches Redis through a `Line` of its own, which is in `lines` by the node's number
+    up                          False if a script has started it already
     """
 
-    def __init__(self, nodes, node_flags="", sidecar_flags="", durable=False, lines=False):
+    def __init__(self, nodes, node_flags="", sidecar_flags="", durable=False, lines=False, up=True):
         self.nodes, self.lines = nodes, {}
         self.flags = {"node_flags": " ".join(map(" ".join, node_settings(node_flags).items())), "sidecar_flags": sidecar_flags}
         if lines:
             self._put_lines()
-        # What hits its limit on the size of a file is to be told so, and not killed.
-        self._script("up", str(nodes), before=["env", "--ignore-signal=XFSZ"])
+        if up:
+            # What hits its limit on the size of a file is to be told so, and not killed.
+            self._script("up", str(nodes), before=["env", "--ignore-signal=XFSZ"])
         self.key, self.secret, self.proxy = read("key"), read("secret"), read("sidecar.address")
         self.durable = durable
         self._make_durable()

@@ -24,14 +24,6 @@ def own_arguments():
     return own
 
 
-class Running(Native):
-    """The cluster as the script has started it, which ends it too."""
-
-    def __init__(self):
-        self.nodes, self.lines, self.flags = 3, {}, {}
-        self.key, self.secret, self.proxy = read("key"), read("secret"), read("sidecar.address")
-
-
 class Servers:
     """Redis, as redis-cli sees it: nobody asks the nodes where the master is."""
 
@@ -110,7 +102,7 @@ def of_refused(rows):
 own = own_arguments()
 again = f"scripts/redis/{own.kind} --replicas {own.replicas}"
 given = arguments(again, terminals=(60, 1000), commands=(1200, 9600), pace=(60, 120), rounds=(2, 4))
-cluster, servers = Running(), Servers()
+cluster, servers = Native(3, up=False), Servers()
 agents = Agents(cluster, given.terminals, url=cluster.url(1, 2, 3)).online()
 load = Load(cluster, agents, given.seed, given.commands, given.pace)
 for number in range(given.rounds):
