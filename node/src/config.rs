@@ -20,7 +20,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_ADVERTISE", value_name = "IP:PORT")]
     pub advertise: Option<SocketAddr>,
 
-    /// The node's name in the cluster; a fresh one at each start unless given
+    /// The node's name in the cluster; a fresh one at each start unless given. One name is one process: another waits until the lease
+    /// of the one before has run out (6 s), and does not start while that one lives
     #[arg(long, env = "MUSTER_NODE_ID", value_name = "ID")]
     pub node_id: Option<NodeId>,
 

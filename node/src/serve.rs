@@ -63,7 +63,8 @@ pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("--listen {}: can't listen there; is the port taken?", config.listen))
 }
 
-/// Starts a node on `listener`, serves until `stop` is ready, and stops it. `ready` is called once it serves.
+/// Starts a node on `listener`, serves until `stop` is ready, and stops it; one that stops since another process has its name has
+/// failed. `ready` is called once it serves.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -77,8 +78,9 @@ pub async fn run(
         () = stop => {}
         () = node.leave.cancelled() => {}
     }
+    let backplane = node.front.shared.backplane.clone();
     node.stop().await;
-    Ok(())
+    backplane.check_name()
 }
 
 impl Node {

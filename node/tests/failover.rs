@@ -161,6 +161,29 @@ async fn a_replica_that_lacks_the_last_is_followed_and_terminals_are_told_of_a_g
     }
 }
 
+/// A process that was stopped gave its lease back, and another has its name; the new master lacks both.
+#[tokio::test]
+async fn a_lease_that_was_given_back_unheard_takes_no_name_away() {
+    let master = Redis::start().await;
+    let replica = replica_of(&master).await;
+    let sentinel = Sentinel::start(&master).await;
+    let url = sentinel.url();
+    let flags = ["--insecure", "--node-id", "n", "--redis", &url];
+    let before = Node::start(&flags).await;
+    has_everything(&replica, &master).await;
+    tell(&replica, &["REPLICAOF", "NO", "ONE"]).await;
+    before.stop().await;
+    let node = Node::start(&flags).await;
+    let mut terminal = node.terminal("one", V1, &[]).await;
+    sentinel.promote(&replica);
+    drop(master);
+    until("it knows that it has no lease", async || get(node.address, "/readyz").await.0 == 503).await;
+    until("it has its name again", async || get(node.address, "/readyz").await.0 == 200).await;
+    until("the terminal is registered again", async || get(node.address, "/v1/terminals/one").await.0 == 200).await;
+    assert_eq!(node.command(TO_ALL, "1").await.0, 202);
+    assert_eq!(told_until(&mut terminal, "1").await.last().unwrap(), "1");
+}
+
 /// For a while there are two masters, each with one of the nodes: what the first accepted is lost, and the second has gone on.
 #[tokio::test]
 async fn what_one_node_alone_has_seen_is_missed_in_a_store_that_went_on_without_it() {

@@ -67,6 +67,9 @@ pub enum Refusal {
     /// The store is away, and nothing was changed.
     #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),
+    /// Another process has this node's name.
+    #[error("another process, at {0}, has this node's name (--node-id), and nothing was changed: ask another node")]
+    Nameless(String),
     /// The store was asked, and nobody knows what it did.
     #[error(
         "the store was asked and gave no answer: it is not known whether the command was accepted; ask again with the same Idempotency-Key"

@@ -239,6 +239,14 @@ impl Backplane {
         on!(self, kind => kind.announce().await)
     }
 
+    /// Whether this process still has its node's name; if not, who has.
+    pub fn check_name(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Local(_) => Ok(()),
+            Self::Redis(redis) => redis.check_name(),
+        }
+    }
+
     /// Takes the last reports and gives the lease back.
     pub async fn close(&self) {
         on!(self, kind => kind.close().await)

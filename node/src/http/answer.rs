@@ -55,7 +55,7 @@ impl From<Refusal> for Response<Body> {
             Refusal::Offline(_) | Refusal::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
             Refusal::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             Refusal::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
-            Refusal::Crowded(_) | Refusal::Unavailable(_) => {
+            Refusal::Crowded(_) | Refusal::Unavailable(_) | Refusal::Nameless(_) => {
                 later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string())
             }
             // 503 says that nothing was stored; of these nobody knows it.

@@ -1,4 +1,4 @@
-//! A node's lease: its claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease ran out
+//! A node's lease: its process's claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease ran out
 //! takes that node and its sessions out of the registry, once: in one step that looks again.
 
 use std::{
@@ -11,11 +11,11 @@ use muster_protocol::{NodeId, api::NodeView, departure::Departure};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{Redis, keys, read, unavailable};
+use super::{Redis, identity::Rival, keys, read, unavailable};
 use crate::backplane::{Envelope, Refusal, cursor::fresh_epoch};
 
 /// Five beats may be missed.
-const LEASE: Duration = Duration::from_secs(6);
+pub const LEASE: Duration = Duration::from_secs(6);
 /// How often it is renewed, and how long a dead node can go unnoticed beyond its lease.
 pub const BEAT: Duration = Duration::from_secs(1);
 
@@ -38,7 +38,7 @@ impl Redis {
     /// Renews the lease. If it was lost, or commands ran into the fence, or sessions were let in unregistered, all join again.
     pub(super) async fn renew(&self) -> RedisResult<()> {
         let asked = Instant::now();
-        let (claim, dead) = self.beat().await?;
+        let (claim, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
         let held = *self.claim() == claim;
         // Strays first: a session that becomes one meanwhile is seen at the next beat.
         let strays = self.strays.swap(false, Ordering::AcqRel);
@@ -54,24 +54,33 @@ impl Redis {
         self.bury_all(dead).await
     }
 
-    /// The first lease, before there are sessions.
-    pub(super) async fn take_lease(&self) -> RedisResult<()> {
+    /// The first lease, before there are sessions; or the other process that has it.
+    pub(super) async fn take_lease(&self) -> RedisResult<Result<(), Rival>> {
         let asked = Instant::now();
-        let (claim, _) = self.beat().await?;
-        *self.claim() = claim;
-        self.hub.fence.extend(asked, LEASE);
-        Ok(())
+        Ok(self.beat().await?.map(|(claim, _)| {
+            *self.claim() = claim;
+            self.hub.fence.extend(asked, LEASE);
+        }))
     }
 
-    /// The lease's name in the store, and the nodes whose leases ran out.
-    async fn beat(&self) -> RedisResult<(String, Vec<String>)> {
+    /// The lease's name in the store, and the nodes whose leases ran out; or the other process that has it.
+    async fn beat(&self) -> RedisResult<Result<(String, Vec<String>), Rival>> {
+        if let Some(rival) = self.identity.lost_to() {
+            return Ok(Err(rival.clone()));
+        }
         let view = serde_json::to_string(&self.view()).expect("a view is JSON");
         let mut call = self.scripts.beat();
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
         let seen = self.hearing.seen();
         call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place()).arg(seen.epoch).arg(seen.number);
-        let (claim, _, dead): (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
-        Ok((claim, dead))
+        call.arg(self.identity.process());
+        let answer: (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
+        let (process, told, dead) = answer;
+        if process != self.identity.process() {
+            return Ok(Err(Rival::new(process, &told)));
+        }
+        self.identity.is_alone();
+        Ok(Ok((told, dead)))
     }
 
     /// The name of the lease that this node knows to have. Never locked across an await.
@@ -79,16 +88,16 @@ impl Redis {
         self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a node out of the registry; if it is only thought `dead`, its lease must have run out.
-    pub(super) async fn bury(&self, node: &NodeId, reason: &str, dead: bool) -> RedisResult<u64> {
+    /// Takes a node out of the registry whose lease has run out, or is this process's own.
+    pub(super) async fn bury(&self, node: &NodeId, reason: &str) -> RedisResult<u64> {
         let mut call = self.scripts.bury();
-        call.arg(node.as_str()).arg(reason).arg(if dead { "dead" } else { "" }).arg(Timestamp::now().to_string());
+        call.arg(node.as_str()).arg(reason).arg(Timestamp::now().to_string()).arg(self.identity.process());
         call.invoke_async(&mut self.connection.clone()).await
     }
 
     async fn bury_all(&self, dead: Vec<String>) -> RedisResult<()> {
         for node in dead.iter().filter_map(|id| id.parse().ok()) {
-            let sessions = self.bury(&node, "node_lost", true).await?;
+            let sessions = self.bury(&node, "node_lost").await?;
             tracing::warn!(%node, sessions, "a node's lease ran out");
         }
         Ok(())
@@ -105,7 +114,7 @@ impl Redis {
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "the last reports were not written");
         }
-        if let Err(error) = self.bury(&self.node.id, "node_stopped", false).await {
+        if let Err(error) = self.bury(&self.node.id, "node_stopped").await {
             tracing::warn!(%error, "the lease was not given back; it runs out by itself");
         }
     }

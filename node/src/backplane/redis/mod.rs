@@ -4,12 +4,13 @@
 //!
 //! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up, with [`replicas`] for what must outlive the
 //! master; [`subscription`] hears what other nodes accepted, and fills the gaps from the log; [`registry`] knows terminals;
-//! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others; [`events`] tells what happened.
+//! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with one process; [`events`] tells what happened.
 //! A step that must not be torn apart is one script ([`scripts`]).
 
 mod commands;
 mod connection;
 mod events;
+mod identity;
 mod keys;
 mod lease;
 mod registry;
@@ -31,7 +32,7 @@ use muster_redis::{Connection, not_sent};
 use redis::RedisError;
 use tokio::sync::Semaphore;
 
-use self::{replicas::Replicas, scripts::Scripts, subscription::Hearing, writer::Writer};
+use self::{identity::Identity, replicas::Replicas, scripts::Scripts, subscription::Hearing, writer::Writer};
 use super::{Refusal, pacer::Pacer};
 use crate::{
     card::Card,
@@ -50,6 +51,7 @@ pub struct Redis {
     /// For commands, if they must outlive the master.
     replicas: Option<Replicas>,
     node: NodeView,
+    identity: Identity,
     ping: Duration,
     bounds: Bounds,
     hub: Arc<Hub>,
@@ -70,7 +72,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Connects, and takes this node's name: sessions that an earlier process of the same name left behind are gone.
+    /// Connects, and takes this node's name.
     pub async fn open(
         url: &str,
         config: &Config,
@@ -83,6 +85,7 @@ impl Redis {
             replicas: Replicas::new(connection.place(), config.redis_replicas),
             connection,
             node,
+            identity: Identity::fresh(),
             ping: config.ping,
             bounds: config.bounds.clone(),
             hub,
@@ -97,8 +100,7 @@ impl Redis {
             hearing: Hearing::default(),
             scripts: Scripts::new(),
         };
-        redis.bury(&redis.node.id, "node_restarted", false).await?;
-        redis.take_lease().await?;
+        redis.take_name().await?;
         Ok(redis)
     }
 
@@ -120,6 +122,9 @@ impl Redis {
 
     /// The connection, unless Redis is known to be away: then nobody is to wait for it.
     fn reach(&self) -> Result<Connection, Refusal> {
+        if let Some(address) = self.identity.rival() {
+            return Err(Refusal::Nameless(address));
+        }
         if self.reachable.load(Ordering::Relaxed) {
             Ok(self.connection.clone())
         } else {

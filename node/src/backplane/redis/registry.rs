@@ -15,7 +15,7 @@ use muster_protocol::{
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
-use super::{Redis, keys, lease::BEAT, read, unavailable};
+use super::{Redis, identity::nameless, keys, lease::BEAT, read, unavailable};
 use crate::{
     backplane::{
         Arrival, Cursor, Joined, Lost, Missed, Query, Record, Refusal, Standing, arrival::fight_delay,
@@ -62,8 +62,9 @@ impl Redis {
         call.arg(cursor.map_or("", |cursor| &cursor.epoch)).arg(cursor.map_or(0, |cursor| cursor.number));
         call.arg(if plain { "plain" } else { "" }).arg(if arrival.patient { "patient" } else { "" });
         call.arg(fresh_epoch()).arg(Timestamp::now().to_string()).arg(if arrival.again { "again" } else { "" });
+        call.arg(self.identity.process());
         let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
-        Ok(joined(&answer))
+        if answer[..] == ["nameless"] { Err(nameless()) } else { Ok(joined(&answer)) }
     }
 
     /// Unregisters a session, if it is still the terminal's; with Redis away, as soon as it is back.

@@ -1,11 +1,12 @@
 -- Takes a node that is gone out of the registry, with the sessions that are still its own. Returns how many they were.
--- ARGV: node, reason, 'dead' if its lease must have run out, time
+-- A lease that lives is given up by the process that holds it, and by nobody else.
+-- ARGV: node, reason, time, process
 local node = ARGV[1]
-if ARGV[3] == 'dead' and redis.call('EXISTS', LEASE .. node) == 1 then return 0 end
+if redis.call('EXISTS', LEASE .. node) == 1 and redis.call('HGET', PROCESSES, node) ~= ARGV[4] then return 0 end
 local count, place = 0, redis.call('HGET', PLACES, node) or 0
 for _, terminal in ipairs(redis.call('SMEMBERS', HELD .. node)) do
   if owner(redis.call('HGET', ONLINE, terminal)) == node then
-    part(terminal, node, ARGV[2], ARGV[4], true, place)
+    part(terminal, node, ARGV[2], ARGV[3], true, place)
     count = count + 1
   end
 end
@@ -14,4 +15,5 @@ redis.call('ZREM', NODES, node)
 redis.call('HDEL', INBOXES, node)
 redis.call('HDEL', PLACES, node)
 redis.call('HDEL', CLAIMS, node)
+redis.call('HDEL', PROCESSES, node)
 return count

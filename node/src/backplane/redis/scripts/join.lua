@@ -2,14 +2,16 @@
 -- registers is the newest, whatever the clocks of nodes say. Registered first and read after, in one
 -- step: what is accepted later finds the session, what was accepted before is found here.
 -- ARGV: record (JSON), will or '', cursor's epoch or '', cursor's number, 'plain' or '', 'patient' if it has waited, epoch for a new
---       store, time, 'again' if it was registered before
--- Returns {'outdated'}, {'fight', times} or {'ok', epoch, number, lost, missed...}, with `lost` the number behind which the log no
+--       store, time, 'again' if it was registered before, process
+-- Returns {'nameless'} if another process has the node's name, {'outdated'}, {'fight', times} or {'ok', epoch, number, lost, missed...}, with `lost` the number behind which the log no
 -- longer reaches back to the cursor ('' if it does, 'store' if the store is another), and each missed as `number id all|some`.
 local record, will, cursor_epoch, cursor, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[8]
 local card = cjson.decode(record)
 local terminal, session, node = card.terminal, card.session, card.node
 local plain, time = ARGV[5] == 'plain', now()
 
+local process = redis.call('HGET', PROCESSES, node)
+if process and process ~= ARGV[10] then return { 'nameless' } end
 local old_node, old_session = owner(redis.call('HGET', ONLINE, terminal))
 if ARGV[9] == 'again' and old_session and old_session ~= session then return { 'outdated' } end
 

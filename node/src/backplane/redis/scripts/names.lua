@@ -17,6 +17,7 @@ local CONDITION = '{muster}:condition:'  -- + degraded, failing: set of terminal
 local HELD      = '{muster}:held:'       -- + node: set of the terminals whose sessions it holds
 local NODES     = '{muster}:nodes'       -- sorted set, nodes by the end of their leases, in milliseconds
 local LEASE     = '{muster}:node:'       -- + node: its view as JSON, gone when the lease ran out
+local PROCESSES = '{muster}:processes'   -- hash, node to the process that holds its lease: one name is one process
 local CLAIMS    = '{muster}:claims'      -- hash, node to the name of its lease: another one each time that it had lost it
 local EVENTS    = '{muster}:events'      -- stream, bounded
 local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss, or that of its last commands

@@ -1,0 +1,161 @@
+//! One name is one process: which one this is, and what it does about another that has its node's name. At its start it waits for
+//! the other's lease to run out, and does not start if that is renewed. Later it finds another only if it could not renew its own,
+//! having been stopped for longer than that lasts: then it ends. Called by [`lease`](super::lease) for each beat that was refused.
+//!
+//! Always: of processes with one name one holds the lease, and no other delivers anything. None ends because of a lease that
+//! nobody renews: a replica that became the master may still have that of a process which has given it back.
+
+use std::{
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+use jiff::Timestamp;
+use muster_protocol::{api::NodeView, departure::Departure};
+use redis::{ErrorKind, RedisError};
+use tokio::time;
+
+use super::{
+    Redis,
+    lease::{BEAT, LEASE},
+};
+
+/// How often one that starts looks whether its name is free.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Which process this is, and what it knows of another with its name.
+#[derive(Debug)]
+pub struct Identity {
+    /// Random: an address, a number of a process and a time may all come again.
+    process: String,
+    /// Who had the lease at the last beat, if not this process.
+    rival: Mutex<Option<Rival>>,
+    lost_to: OnceLock<Rival>,
+}
+
+/// Another process that has the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rival {
+    process: String,
+    address: String,
+    /// By the rival's clock, so that only a change says something.
+    renewed_at: Option<Timestamp>,
+}
+
+impl Rival {
+    /// A process, and the view in its lease.
+    pub fn new(process: String, view: &str) -> Self {
+        let view = serde_json::from_str::<NodeView>(view).ok();
+        let (address, renewed_at) = view.map(|view| (view.address, view.renewed_at)).unwrap_or_default();
+        Self { process, address, renewed_at }
+    }
+}
+
+impl Identity {
+    /// Of a process that starts.
+    pub fn fresh() -> Self {
+        let process = format!("{:032x}", rand::random::<u128>());
+        Self { process, rival: Mutex::default(), lost_to: OnceLock::new() }
+    }
+
+    /// By which the store knows this process.
+    pub fn process(&self) -> &str {
+        &self.process
+    }
+
+    /// Where the process is that had the lease at the last beat, if that was another.
+    pub fn rival(&self) -> Option<String> {
+        self.met().as_ref().map(|rival| rival.address.clone())
+    }
+
+    /// To whom this process has lost its name for good.
+    pub fn lost_to(&self) -> Option<&Rival> {
+        self.lost_to.get()
+    }
+
+    /// This process has the lease.
+    pub fn is_alone(&self) {
+        *self.met() = None;
+    }
+
+    /// Another has it. Whether it was seen to renew it, and so lives.
+    fn meets(&self, rival: &Rival) -> bool {
+        let before = self.met().replace(rival.clone());
+        before.is_some_and(|before| before.process == rival.process && before.renewed_at != rival.renewed_at)
+    }
+
+    fn met(&self) -> MutexGuard<'_, Option<Rival>> {
+        self.rival.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Redis {
+    /// Takes this node's name, with what an earlier process of the same name left behind: its sessions are gone.
+    pub(super) async fn take_name(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            self.bury(&self.node.id, "node_restarted").await?;
+            let Err(rival) = self.take_lease().await? else { return Ok(()) };
+            let (id, address) = (&self.node.id, &rival.address);
+            if began.elapsed() > LEASE + BEAT {
+                bail!(
+                    "--node-id {id}: another process has this name, at {address}, and goes on renewing its lease; stop that \
+                     one, or start this one with another name (without --node-id it takes a fresh one)"
+                );
+            }
+            if self.identity.rival().is_none() {
+                tracing::info!(%id, %address, "waiting for the lease of another process with this name to run out");
+            }
+            self.identity.meets(&rival);
+            time::sleep(LOOK).await;
+        }
+    }
+
+    /// Another process has this node's lease. Once it is seen to live, this one ends; and until then it has no lease.
+    pub(super) fn give_way(&self, rival: Rival) -> RedisError {
+        if self.identity.meets(&rival) && self.identity.lost_to.set(rival.clone()).is_ok() {
+            tracing::error!(address = rival.address, "another process has this node's name; this one ends");
+        }
+        if self.identity.lost_to().is_some() {
+            self.hub.fence.extend(Instant::now(), Duration::ZERO);
+            self.hub.ask(Departure::Drain);
+        }
+        nameless()
+    }
+
+    /// Whether this process still has its node's name.
+    pub(in crate::backplane) fn check_name(&self) -> anyhow::Result<()> {
+        let Some(Rival { address, .. }) = self.identity.lost_to() else { return Ok(()) };
+        let id = &self.node.id;
+        bail!(
+            "ended: another process, at {address}, has taken the name {id} (--node-id) while this one was stopped for longer \
+             than its lease; it has delivered nothing since"
+        )
+    }
+}
+
+/// Why a process without its node's name is refused.
+pub fn nameless() -> RedisError {
+    (ErrorKind::Client, "another process has this node's name").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_that_nobody_renews_is_no_proof_of_a_life() {
+        let rival = |process: &str, second| Rival {
+            process: process.to_owned(),
+            address: String::new(),
+            renewed_at: Some(Timestamp::from_second(second).unwrap()),
+        };
+        let identity = Identity::fresh();
+        assert!(!identity.meets(&rival("a", 1)) && !identity.meets(&rival("a", 1)));
+        assert!(!identity.meets(&rival("b", 2)), "yet another");
+        identity.is_alone();
+        assert!(!identity.meets(&rival("b", 3)), "what was seen before its own lease says nothing of what came after");
+        assert!(identity.meets(&rival("b", 4)));
+    }
+}

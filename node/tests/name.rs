@@ -1,0 +1,118 @@
+//! One name is one process: a second one with the same --node-id does not start, one that follows a dead one does, and one that
+//! wakes up after its name was taken ends. Nodes are programs here, so that they can be stopped and killed.
+
+mod harness;
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus},
+};
+
+use harness::{OnLine, Redis, get, post, until};
+use muster_client::Incoming;
+use muster_protocol::api::Protocol::V1;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// A node named `n`, as a program of its own.
+struct Program {
+    child: Child,
+    /// What it prints.
+    dir: TempDir,
+}
+
+impl Program {
+    fn start(redis: &Redis) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| File::create(dir.path().join(name)).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_muster-node"))
+            .args(["--listen", "127.0.0.1:0", "--shards", "1", "--drain", "1s", "--insecure"])
+            .args(["--node-id", "n", "--redis", &redis.url])
+            .stdout(file("out"))
+            .stderr(file("err"))
+            .spawn()
+            .unwrap();
+        Self { child, dir }
+    }
+
+    fn printed(&self, file: &str) -> String {
+        fs::read_to_string(self.dir.path().join(file)).unwrap()
+    }
+
+    /// Where it serves, once it does.
+    async fn ready(&self) -> SocketAddr {
+        let mut address = None;
+        until("the program is ready", async || {
+            let printed = self.printed("out");
+            address = printed.lines().find_map(|line| line.strip_prefix("muster-node ready on ")?.parse().ok());
+            address.is_some()
+        })
+        .await;
+        address.unwrap()
+    }
+
+    /// How it ended, and its last line.
+    async fn ends(mut self) -> (ExitStatus, String) {
+        let mut status = None;
+        until("the program ends", async || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        (status.unwrap(), self.printed("err").lines().last().unwrap_or_default().to_owned())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_of_one_name_does_not_start_and_says_why() {
+    let redis = Redis::start().await;
+    let first = Program::start(&redis);
+    let address = first.ready().await;
+    let mut terminal = OnLine::start(address, "t", V1, &[]).await;
+    let (status, said) = Program::start(&redis).ends().await;
+    assert!(!status.success() && said.contains("--node-id n") && said.contains(&address.to_string()), "{said}");
+    assert_eq!(get(address, "/readyz").await.0, 200);
+    post(address, "/v1/commands", r#"{"target":{"all":true},"name":"show","payload":1}"#).await;
+    assert_eq!(terminal.payload().await, "1");
+}
+
+#[tokio::test]
+async fn one_that_was_killed_starts_again_by_itself() {
+    let redis = Redis::start().await;
+    let first = Program::start(&redis);
+    first.ready().await;
+    first.signal(Signal::KILL);
+    let second = Program::start(&redis);
+    let address = second.ready().await;
+    until("it is ready", async || get(address, "/readyz").await.0 == 200).await;
+}
+
+#[tokio::test]
+async fn one_that_wakes_up_after_its_name_was_taken_ends_and_delivers_nothing() {
+    let redis = Redis::start().await;
+    let first = Program::start(&redis);
+    let mut terminal = OnLine::start(first.ready().await, "t", V1, &[]).await;
+    first.signal(Signal::STOP);
+    let second = Program::start(&redis);
+    let address = second.ready().await;
+    let (status, _) = post(address, "/v1/commands", r#"{"target":{"all":true},"name":"show","payload":1}"#).await;
+    assert_eq!(status, 202);
+    first.signal(Signal::CONT);
+    let (status, said) = first.ends().await;
+    assert!(!status.success() && said.contains("--node-id") && said.contains(&address.to_string()), "{said}");
+    let told = terminal.next().await;
+    assert!(matches!(told, Incoming::Offline { .. }), "{told:?}");
+    assert_eq!(get(address, "/readyz").await.0, 200);
+}
