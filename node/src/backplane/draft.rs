@@ -72,7 +72,7 @@ pub enum Refusal {
     Nameless(String),
     /// The store was asked, and nobody knows what it did.
     #[error(
-        "the store was asked and gave no answer: it is not known whether the command was accepted; ask again with the same Idempotency-Key"
+        "the store was asked and gave no answer: it is not known whether it did what was asked for; ask again (for a command, with the same Idempotency-Key)"
     )]
     Unsure,
     /// It is stored and on its way, but by too few servers.
@@ -80,6 +80,16 @@ pub enum Refusal {
         "stored, but not known to be on as many replicas as --redis-replicas asks for: it may be lost with the master; ask again with the same Idempotency-Key"
     )]
     Unreplicated,
+}
+
+impl Refusal {
+    /// Of a look at what was changed before: whatever becomes of the look, the change was made.
+    pub fn after_a_change(self) -> Self {
+        match self {
+            Self::Unavailable(_) => Self::Unsure,
+            other => other,
+        }
+    }
 }
 
 /// The first few ids, and how many more.

@@ -179,9 +179,12 @@ impl Backplane {
         on!(self, kind => kind.replies(id, terminals).await)
     }
 
-    /// Takes back what of a command was not sent; false if it is not known.
-    pub async fn cancel(&self, id: CommandId) -> Result<bool, Refusal> {
-        on!(self, kind => kind.cancel(id).await)
+    /// Takes back what of a command was not sent: the command as it stands then, or none if it is not known.
+    pub async fn cancel(&self, id: CommandId) -> Result<Option<Life>, Refusal> {
+        if !on!(self, kind => kind.cancel(id).await)? {
+            return Ok(None);
+        }
+        self.command(id).await.map_err(Refusal::after_a_change)
     }
 
     /// A terminal as the registry has it.
@@ -194,9 +197,13 @@ impl Backplane {
         on!(self, kind => kind.terminals(query).await)
     }
 
-    /// Gives a terminal these labels in place of those that it was given before; false if it is not known.
-    pub async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
-        on!(self, kind => kind.label(id, labels).await)
+    /// Gives a terminal these labels in place of those that it was given before: the terminal as it is then, or none if it is not
+    /// known.
+    pub async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, Refusal> {
+        if !on!(self, kind => kind.label(id, labels).await)? {
+            return Ok(None);
+        }
+        self.terminal(id).await.map_err(Refusal::after_a_change)
     }
 
     /// Ends a terminal's session, wherever it is; false if it has none.

@@ -70,10 +70,8 @@ pub async fn get(id: &str, front: &Front) -> Answer {
 /// `DELETE /v1/commands/{id}`
 pub async fn cancel(id: &str, front: &Front) -> Answer {
     let id = request::command_id(id)?;
-    if !front.shared.backplane.cancel(id).await? {
-        return Err(unknown(id));
-    }
-    Ok(json(StatusCode::OK, &find(id, front).await?))
+    let life = front.shared.backplane.cancel(id).await?.ok_or_else(|| unknown(id))?;
+    Ok(json(StatusCode::OK, &life.view(Timestamp::now())))
 }
 
 /// `POST /v1/commands/{id}/retry`: the same again for the targets that ended without what was asked. Those that may still get there

@@ -34,10 +34,8 @@ pub async fn label(id: &str, request: Request<Incoming>, front: &Front) -> Answe
     let bytes = request::body(request.into_body(), &front.shared.config).await?;
     let labels: Labels = request::json(&bytes, "object of labels")?;
     check_labels(&labels).map_err(|error| bad(error.to_string()))?;
-    if !front.shared.backplane.label(&id, &labels).await? {
-        return Err(unknown(&id));
-    }
-    get(id.as_str(), front).await
+    let view = front.shared.backplane.label(&id, &labels).await?.ok_or_else(|| unknown(&id))?;
+    Ok(json(StatusCode::OK, &view))
 }
 
 /// `DELETE /v1/terminals/{id}/session`: it is sent away, and may come back.

@@ -12,6 +12,7 @@ use clap::Parser;
 use muster_client::{Incoming, Terminal};
 use muster_node::{config::Config, serve};
 use muster_protocol::{TerminalId, api::Protocol, frame::Command, selector::Labels};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -186,6 +187,20 @@ impl Redis {
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let () =
             redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1mb").query_async(&mut connection).await.unwrap();
+    }
+
+    /// Hangs with what it is asked for, until it goes on.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Does what it was asked for meanwhile.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Loses the nodes' leases.

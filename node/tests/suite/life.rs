@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::Cluster,
-    harness::{OnLine, post, until},
+    harness::{OnLine, get, post, until},
 };
 
 crate::on_both!(
@@ -205,4 +205,34 @@ async fn what_is_not_confirmed_is_not_claimed(cluster: Cluster) {
     // A result that comes late is still recorded.
     near.terminal.result(command["id"].as_str().unwrap().parse().unwrap(), true, Payload::default()).await.unwrap();
     assert_eq!(target(&cluster, &command, "succeeded").await["terminal"], "near");
+}
+
+/// What was sent and not answered may be done later: nobody is told that nothing was changed.
+#[tokio::test]
+async fn a_change_that_was_not_answered_is_not_told_to_be_refused() {
+    let cluster = Cluster::redis(&[]).await;
+    cluster.there().was_here("far", V1).await;
+    let _near = cluster.here().terminal("near", V1, &[]).await;
+    let node = cluster.get("/v1/terminals/near").await["node"].as_str().unwrap().to_owned();
+    let command = send(&cluster, r#"{"target":{"terminal":"far"},"name":"update"}"#).await;
+    // From now on the server knows the script, and all of a call is sent at once.
+    assert_eq!(cluster.ask("DELETE", "/v1/commands/0190163d-8694-739b-aea5-966c26f8ad91", "").await.0, 404);
+    cluster.redis.as_ref().unwrap().hang();
+    let (cancel, drain) = (path(&command, ""), format!("/v1/nodes/{node}/drain"));
+    let ask = async |method, path: &str, body| (path.to_owned(), cluster.ask(method, path, body).await);
+    let answers: [(String, (u16, Value)); 4] = tokio::join!(
+        ask("DELETE", &cancel, ""),
+        ask("PUT", "/v1/terminals/near/labels", r#"{"site":"bj"}"#),
+        ask("DELETE", "/v1/terminals/near", ""),
+        ask("POST", &drain, ""),
+    )
+    .into();
+    for (path, (status, problem)) in answers {
+        assert_eq!(status, 504, "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("not known"), "{path}: {problem}");
+    }
+    cluster.redis.as_ref().unwrap().go_on();
+    // The other node is on its way to drain.
+    let there = cluster.there().address;
+    until("it is cancelled", async || get(there, &cancel).await.1["state"] == "cancelled").await;
 }

@@ -78,8 +78,8 @@ impl Local {
         if !queued || !kept.is_live(Timestamp::now()) {
             return Ok(true);
         }
-        kept.life.cancelled = true;
         self.send(Envelope::Cancel { command: id })?;
+        kept.life.cancelled = true;
         store.happened.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         Ok(true)
     }

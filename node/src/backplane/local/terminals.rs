@@ -127,11 +127,12 @@ impl Local {
 
     pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
         let mut store = self.store();
-        store.commands.forget_terminal(id);
-        let known = store.terminals.0.remove(id).is_some();
+        let known = store.terminals.is_known(id);
         if known {
             self.send(Envelope::Remove { terminal: id.clone() })?;
         }
+        store.terminals.0.remove(id);
+        store.commands.forget_terminal(id);
         Ok(known)
     }
 

@@ -6,11 +6,13 @@ use muster_protocol::{
     api::{CommandRequest, DryRun, Offline, TargetState},
     frame,
 };
-use muster_redis::not_sent;
-use redis::{AsyncCommands, FromRedisValue, RedisError, Value, from_redis_value};
+use redis::{AsyncCommands, FromRedisValue, Value, from_redis_value};
 use serde::Serialize;
 
-use super::{Redis, code, keys, read, unavailable};
+use super::{
+    Redis, keys,
+    refusal::{broken, read, unavailable, unsure},
+};
 use crate::backplane::{Accepted, Draft, KEY_KEPT, Life, Refusal, Target, cursor::fresh_epoch};
 
 /// What accept.lua is asked. Times in milliseconds, moments since 1970.
@@ -184,37 +186,8 @@ impl Redis {
     pub(in crate::backplane) async fn cancel(&self, id: CommandId) -> Result<bool, Refusal> {
         let mut call = self.scripts.cancel();
         call.arg(id.to_string());
-        call.invoke_async(&mut self.reach()?).await.map_err(unavailable)
+        self.change(&call).await
     }
-}
-
-/// What Redis says before it has done anything of a script. NOPERM is not among them: it may come from the midst of one.
-const DONE_NOTHING: [&str; 15] = [
-    "ASK",
-    "BUSY",
-    "CLUSTERDOWN",
-    "CROSSSLOT",
-    "LOADING",
-    "MASTERDOWN",
-    "MISCONF",
-    "MOVED",
-    "NOAUTH",
-    "NOREPLICAS",
-    "NOSCRIPT",
-    "OOM",
-    "READONLY",
-    "TRYAGAIN",
-    "WRONGPASS",
-];
-
-/// A call that was sent may have been carried out, unless Redis says that it was not.
-fn unsure(error: RedisError) -> Refusal {
-    let nothing = code(&error).is_some_and(|code| DONE_NOTHING.contains(&code.as_str()));
-    if nothing || not_sent(&error) {
-        return unavailable(error);
-    }
-    tracing::warn!(%error, "Redis may have stored a command, or not");
-    Refusal::Unsure
 }
 
 fn refusal(outcome: &str, value: Value) -> Result<Refusal, Refusal> {
@@ -245,10 +218,4 @@ fn as_id(value: Value) -> Result<CommandId, Refusal> {
 fn as_ids(value: Value) -> Result<Vec<TerminalId>, Refusal> {
     let texts: Vec<String> = from_redis_value(value).map_err(broken)?;
     Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
-}
-
-/// An answer that is not what accept.lua gives: who knows what it did?
-fn broken(error: impl std::fmt::Display) -> Refusal {
-    tracing::error!(%error, "an answer of Redis is not what was asked for");
-    Refusal::Unsure
 }

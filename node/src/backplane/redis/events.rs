@@ -2,7 +2,7 @@
 
 use redis::streams::{StreamId, StreamRangeReply};
 
-use super::{Redis, keys, unavailable};
+use super::{Redis, keys, refusal::unavailable};
 use crate::backplane::{EventView, Events, Refusal};
 
 /// Events read at once.

@@ -11,7 +11,12 @@ use muster_protocol::{NodeId, api::NodeView, departure::Departure};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{Redis, identity::Rival, keys, read, unavailable};
+use super::{
+    Redis,
+    identity::Rival,
+    keys,
+    refusal::{read, unavailable},
+};
 use crate::backplane::{Envelope, Refusal, cursor::fresh_epoch};
 
 /// Five beats may be missed.
@@ -134,9 +139,7 @@ impl Redis {
 
     /// Asks a node by its inbox; whether it was there to hear it.
     pub(in crate::backplane) async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
-        let envelope = serde_json::to_string(&Envelope::Depart(departure)).expect("an envelope is JSON");
-        let heard: u64 = self.reach()?.spublish(keys::inbox(node), envelope).await.map_err(unavailable)?;
-        Ok(heard > 0)
+        self.tell(node, &Envelope::Depart(departure)).await
     }
 
     fn view(&self) -> NodeView {

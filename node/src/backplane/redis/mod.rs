@@ -13,6 +13,7 @@ mod events;
 mod identity;
 mod keys;
 mod lease;
+mod refusal;
 mod registry;
 mod replicas;
 mod scripts;
@@ -28,8 +29,7 @@ use std::{
 };
 
 use muster_protocol::api::NodeView;
-use muster_redis::{Connection, not_sent};
-use redis::RedisError;
+use muster_redis::Connection;
 use tokio::sync::Semaphore;
 
 use self::{identity::Identity, replicas::Replicas, scripts::Scripts, subscription::Hearing, writer::Writer};
@@ -131,26 +131,4 @@ impl Redis {
             Err(Refusal::Unavailable("Redis does not answer, or takes no writes".into()))
         }
     }
-}
-
-fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|error| Refusal::Unavailable(format!("a stored value is broken: {error}")))
-}
-
-fn unavailable(error: RedisError) -> Refusal {
-    tracing::warn!(%error, "Redis failed");
-    Refusal::Unavailable(match code(&error).as_deref() {
-        Some("OOM") => "Redis has no memory left (maxmemory)".into(),
-        Some("NOREPLICAS") => "Redis has fewer replicas than it must have (min-replicas-to-write)".into(),
-        Some("MISCONF") => "Redis can't write its file (is its disk full?)".into(),
-        _ if not_sent(&error) => "Redis is not reached".into(),
-        _ if error.is_timeout() => "Redis did not answer in time".into(),
-        _ => error.category().into(),
-    })
-}
-
-/// What the server called it, also in the midst of several calls.
-fn code(error: &RedisError) -> Option<String> {
-    let errors = error.clone().into_server_errors()?;
-    errors.first().map(|(_, error)| error.code().to_owned())
 }

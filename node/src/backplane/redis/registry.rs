@@ -15,7 +15,13 @@ use muster_protocol::{
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
-use super::{Redis, identity::nameless, keys, lease::BEAT, read, unavailable};
+use super::{
+    Redis,
+    identity::nameless,
+    keys,
+    lease::BEAT,
+    refusal::{read, unavailable},
+};
 use crate::{
     backplane::{
         Arrival, Cursor, Joined, Lost, Missed, Query, Record, Refusal, Standing, arrival::fight_delay,
@@ -192,23 +198,20 @@ impl Redis {
     pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
         let mut call = self.scripts.label();
         call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
-        call.invoke_async(&mut self.reach()?).await.map_err(unavailable)
+        self.change(&call).await
     }
 
     pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, Refusal> {
-        let mut connection = self.reach()?;
-        let owner: Option<String> = connection.hget(keys::ONLINE, id.as_str()).await.map_err(unavailable)?;
+        let owner: Option<String> = self.reach()?.hget(keys::ONLINE, id.as_str()).await.map_err(unavailable)?;
         let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
-        let envelope =
-            serde_json::to_string(&Envelope::Disconnect { terminal: id.clone() }).expect("an envelope is JSON");
-        let _: u64 = connection.spublish(keys::inbox(&node), envelope).await.map_err(unavailable)?;
+        self.tell(&node, &Envelope::Disconnect { terminal: id.clone() }).await?;
         Ok(true)
     }
 
     pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
         let mut call = self.scripts.forget();
         call.arg(id.as_str());
-        call.invoke_async(&mut self.reach()?).await.map_err(unavailable)
+        self.change(&call).await
     }
 
     pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, Refusal> {
