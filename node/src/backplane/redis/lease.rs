@@ -31,17 +31,25 @@ impl Redis {
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
-            let renewed = self.renew().await;
-            if let Err(error) = &renewed {
+            if let Err(error) = self.renew().await {
                 tracing::warn!(%error, "the lease was not renewed");
             }
-            self.reachable.store(renewed.is_ok(), Ordering::Relaxed);
             self.probe().await;
         }
     }
 
-    /// Renews the lease. If it was lost, or commands ran into the fence, or sessions were let in unregistered, all join again.
+    /// Renews the lease, and tells whether that could be done: at once, since some wait for Redis to be back.
     pub(super) async fn renew(&self) -> RedisResult<()> {
+        let renewed = self.try_renew().await;
+        self.reachable.store(renewed.is_ok(), Ordering::Relaxed);
+        if renewed.is_ok() {
+            self.renewed.notify_one();
+        }
+        renewed
+    }
+
+    /// If the lease was lost, or commands ran into the fence, or sessions were let in unregistered, all join again.
+    async fn try_renew(&self) -> RedisResult<()> {
         let asked = Instant::now();
         let (claim, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
         let held = *self.claim() == claim;

@@ -30,7 +30,7 @@ use std::{
 
 use muster_protocol::api::NodeView;
 use muster_redis::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use self::{identity::Identity, replicas::Replicas, scripts::Scripts, subscription::Hearing, writer::Writer};
 use super::{Refusal, pacer::Pacer};
@@ -61,6 +61,8 @@ pub struct Redis {
     claim: Mutex<String>,
     /// Whether the lease was renewed at the last beat, which needs a Redis that takes writes.
     reachable: AtomicBool,
+    /// It was: who left while Redis was away can be unregistered.
+    renewed: Notify,
     /// Whether some session was let in without being registered.
     strays: AtomicBool,
     joining: Semaphore,
@@ -93,6 +95,7 @@ impl Redis {
             pacer: Pacer::default(),
             claim: Mutex::default(),
             reachable: AtomicBool::new(true),
+            renewed: Notify::new(),
             strays: AtomicBool::new(false),
             joining: Semaphore::new(JOINING),
             parted: Mutex::default(),

@@ -13,13 +13,11 @@ use muster_protocol::{
     selector::Labels,
 };
 use redis::{AsyncCommands, RedisResult};
-use tokio::time;
 
 use super::{
     Redis,
     identity::nameless,
     keys,
-    lease::BEAT,
     refusal::{read, unavailable},
 };
 use crate::{
@@ -86,13 +84,10 @@ impl Redis {
 
     /// Unregisters those who left while Redis was away, for ever: beside the lease, which must not wait for however many they are.
     pub(super) async fn leave_late(&self) {
-        let mut beat = time::interval(BEAT);
         loop {
-            beat.tick().await;
-            if self.reach().is_ok() {
-                let parted = std::mem::take(&mut *self.parted());
-                stream::iter(parted).for_each_concurrent(LEAVING, |(card, end)| self.leave_again(card, end)).await;
-            }
+            self.renewed.notified().await;
+            let parted = std::mem::take(&mut *self.parted());
+            stream::iter(parted).for_each_concurrent(LEAVING, |(card, end)| self.leave_again(card, end)).await;
         }
     }
 
