@@ -40,10 +40,7 @@ pub enum Envelope {
     /// Send sessions away.
     Depart(Departure),
     /// The store has another name: it has lost what some node has seen of it.
-    Renamed {
-        /// The new one.
-        epoch: String,
-    },
+    Renamed,
     /// A node listens whether it hears itself.
     Probe {
         /// Which of its probes.
@@ -111,6 +108,6 @@ pub async fn end_sessions(hub: &Hub, envelope: Envelope) {
         Envelope::Disconnect { terminal } => hub.dismiss(&terminal, End::Disconnected).await,
         Envelope::Remove { terminal } => hub.dismiss(&terminal, End::Removed).await,
         Envelope::Depart(departure) => hub.ask(departure),
-        Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Renamed { .. } | Envelope::Probe { .. } => {}
+        Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Renamed | Envelope::Probe { .. } => {}
     }
 }

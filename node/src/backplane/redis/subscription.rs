@@ -154,7 +154,7 @@ impl Redis {
         match envelope {
             Envelope::Deliver(delivery) => self.receive_delivery(delivery, place).await?,
             Envelope::Cancel { command } => self.pacer.cancel(command),
-            Envelope::Renamed { .. } => self.catch_up(place).await?,
+            Envelope::Renamed => self.catch_up(place).await?,
             Envelope::Probe { .. } => *self.hearing.heard() = Some(Instant::now()),
             other => end_sessions(&self.hub, other).await,
         }

@@ -61,7 +61,7 @@ local function name_store(fresh, known, seen)
   if epoch then return epoch end
   redis.call('SET', EPOCH, fresh)
   redis.call('SET', SEQ, string.format('%.0f', math.max(tonumber(redis.call('GET', SEQ) or 0), now(), tonumber(seen))))
-  redis.call('SPUBLISH', BROADCAST, '{"renamed":{"epoch":"' .. fresh .. '"}}')
+  redis.call('SPUBLISH', BROADCAST, '"renamed"')
   return fresh
 end
 
