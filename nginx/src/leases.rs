@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use ipnet::IpNet;
 use muster_protocol::departure::Departure;
-use muster_redis::{Connection, Place, will_pass};
+use muster_redis::{Connection, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
@@ -49,8 +49,8 @@ pub struct Look {
 impl Leases {
     /// Prepares; connects when first read, and again whenever Redis comes back.
     pub fn new(url: &str, allow: Vec<IpNet>) -> anyhow::Result<Self> {
-        let place: Place = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
-        Ok(Self { connection: Connection::new(place), allow, known: HashSet::new(), refused: BTreeMap::new() })
+        let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
+        Ok(Self { connection: Connection::new(topology), allow, known: HashSet::new(), refused: BTreeMap::new() })
     }
 
     /// The first look. A sidecar that starts beside its Redis waits for it, unless it `inherits` a set that can be served meanwhile.
@@ -63,9 +63,9 @@ impl Leases {
                 Err(error) if will_pass(&error) && inherits => return Ok(None),
                 Err(error) if will_pass(&error) && Instant::now() < deadline => time::sleep(RETRY).await,
                 Err(error) => {
-                    let place = self.connection.place();
+                    let topology = self.connection.topology();
                     return Err(error).with_context(|| {
-                        format!("--redis: no Redis answers at {place} (is it running, and does it take this user and password?)")
+                        format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
                     });
                 }
             }

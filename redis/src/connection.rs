@@ -13,7 +13,7 @@ use tokio::{sync::watch, time};
 
 use crate::{
     locate::{ANSWER, Master, is_elsewhere, late, unreached},
-    place::Place,
+    topology::Topology,
 };
 
 /// An attempt to come to the master: under way, done or failed. Whoever needs it drives it.
@@ -22,7 +22,7 @@ type Attempt = Shared<BoxFuture<'static, RedisResult<Master>>>;
 /// A connection that follows the master.
 #[derive(Clone)]
 pub struct Connection {
-    place: Arc<Place>,
+    topology: Arc<Topology>,
     attempt: Arc<Mutex<Attempt>>,
     /// Where the master was last found.
     found: Arc<watch::Sender<Option<ConnectionAddr>>>,
@@ -30,14 +30,14 @@ pub struct Connection {
 
 impl Connection {
     /// Prepares; connects when it is first used.
-    pub fn new(place: Place) -> Self {
-        let (place, found) = (Arc::new(place), Arc::new(watch::Sender::new(None)));
-        Self { attempt: Arc::new(Mutex::new(search(place.clone(), found.clone()))), place, found }
+    pub fn new(topology: Topology) -> Self {
+        let (topology, found) = (Arc::new(topology), Arc::new(watch::Sender::new(None)));
+        Self { attempt: Arc::new(Mutex::new(search(topology.clone(), found.clone()))), topology, found }
     }
 
     /// Where it looks for the master.
-    pub fn place(&self) -> &Place {
-        &self.place
+    pub fn topology(&self) -> &Topology {
+        &self.topology
     }
 
     /// The master that commands go to, which has just answered.
@@ -81,15 +81,15 @@ impl Connection {
     fn give_up(&self, wrong: &Attempt) {
         let mut attempt = self.current();
         if attempt.ptr_eq(wrong) {
-            *attempt = search(self.place.clone(), self.found.clone());
+            *attempt = search(self.topology.clone(), self.found.clone());
         }
     }
 }
 
 /// Not begun before it is first waited for.
-fn search(place: Arc<Place>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
+fn search(topology: Arc<Topology>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
     let search = async move {
-        let master = time::timeout(ANSWER, place.master()).await.unwrap_or_else(|_| Err(late()))?;
+        let master = time::timeout(ANSWER, topology.master()).await.unwrap_or_else(|_| Err(late()))?;
         found.send_replace(Some(master.info.addr().clone()));
         Ok(master)
     };
@@ -124,9 +124,9 @@ impl ConnectionLike for Connection {
     }
 
     fn get_db(&self) -> i64 {
-        match &*self.place {
-            Place::Fixed(info) => info.redis_settings().db(),
-            Place::Sentinels { .. } | Place::Cluster(_) => 0,
+        match &*self.topology {
+            Topology::Fixed(info) => info.redis_settings().db(),
+            Topology::Sentinels { .. } | Topology::Cluster(_) => 0,
         }
     }
 }

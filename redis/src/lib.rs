@@ -2,28 +2,28 @@
 //! Sentinels watch, or a Redis Cluster; the programs see one connection in each case.
 //!
 //! ```text
-//!   --redis URL ──▶ place ──▶ locate ──▶ connection ──▶ commands
-//!                                           └─────────▶ listen ──▶ messages
+//!   --redis URL ──▶ topology ──▶ locate ──▶ connection ──▶ commands
+//!                                              └─────────▶ listen ──▶ messages
 //! ```
 //!
 //! All of Muster's names share one hash tag ([`TAG`]), so that a cluster keeps them in one slot. So nothing here routes by slots:
 //! whoever is the master of that one slot is *the* master, and after a failover another is.
 //!
-//! In reading order: [`url`] puts a password into one; [`place`] reads it; [`locate`] asks who is the master; [`connection`] leads there, and looks again when it
-//! ends or is told that it is wrong; [`listen`] hears the channels of that same master. Node and sidecar have this in common, and
-//! `protocol/` does no I/O: so it is a crate.
+//! In reading order: [`url`] puts a password into one; [`topology`] reads it; [`locate`] asks who is the master; [`connection`]
+//! leads there, and looks again when it ends or is told that it is wrong; [`listen`] hears the channels of that same master. Node
+//! and sidecar have this in common, and `protocol/` does no I/O: so it is a crate.
 
 mod connection;
 mod listen;
 mod locate;
-mod place;
+mod topology;
 pub mod url;
 
 pub use self::{
     connection::Connection,
     listen::Subscription,
     locate::{not_sent, will_pass},
-    place::{BadUrl, Place},
+    topology::{BadUrl, Topology},
 };
 
 /// What all of Muster's names in Redis begin with; what stands in braces tells a cluster where they belong.

@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::time;
 
-use crate::{TAG, place::Place};
+use crate::{TAG, topology::Topology};
 
 /// Nobody waits longer for a connection, or an answer.
 pub const ANSWER: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ pub struct Master {
     pub info: ConnectionInfo,
 }
 
-impl Place {
+impl Topology {
     /// Connects to the master as it is now.
     pub(crate) async fn master(&self) -> RedisResult<Master> {
         match self {

@@ -1,5 +1,5 @@
 //! The URL of a Redis as text: a password that is kept beside it in a file, and its hosts. Called by the programs before they
-//! parse it into a [`Place`](crate::Place).
+//! parse it into a [`Topology`](crate::Topology).
 
 /// Where a Sentinel listens unless it is said.
 pub(crate) const SENTINEL_PORT: u16 = 26379;

@@ -26,7 +26,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub enum Joined {
     /// It is the terminal's session now.
-    In(Standing),
+    In(Start),
     /// The terminal has a newer one.
     Outdated,
     /// The terminal's sessions replace each other without end: this one is to wait before it does so too.
@@ -37,7 +37,7 @@ pub enum Joined {
 
 /// Where a session begins.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct Start {
     /// What was accepted up to here is in `missed` or is not for it; what comes after, it gets live.
     pub cursor: Cursor,
     /// What is for it and was not confirmed, in order.
@@ -46,9 +46,9 @@ pub struct Standing {
     pub lost: Option<Lost>,
 }
 
-impl Standing {
+impl Start {
     /// Where a terminal stands before it has got anything of what it missed.
-    pub fn start(&self) -> Cursor {
+    pub fn before(&self) -> Cursor {
         let first = self.missed.iter().find(|missed| missed.to_all).map(|missed| missed.number - 1);
         Cursor { number: first.unwrap_or(self.cursor.number), ..self.cursor.clone() }
     }

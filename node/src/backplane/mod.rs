@@ -30,7 +30,7 @@ use muster_protocol::{
 
 use self::envelope::Envelope;
 pub use self::{
-    arrival::{Arrival, Joined, Lost, Missed, Standing},
+    arrival::{Arrival, Joined, Lost, Missed, Start},
     cursor::Cursor,
     draft::{Accepted, Draft, IdempotencyKey, Refusal},
     envelope::parcel,

@@ -14,7 +14,7 @@ use tokio::time;
 
 use super::member::Member;
 use crate::{
-    backplane::{Arrival, Cursor, Joined, Lost, Missed, Standing, parcel},
+    backplane::{Arrival, Cursor, Joined, Lost, Missed, Start, parcel},
     end::End,
     wire,
 };
@@ -40,9 +40,9 @@ impl Member {
             let cursor = hello.resume.as_deref().and_then(|text| text.parse().ok());
             *self.beginning = Beginning { will: hello.will, cursor, registered: false };
         }
-        let standing = self.register().await?;
-        self.welcome(standing.as_ref());
-        self.go_on(standing).await
+        let start = self.register().await?;
+        self.welcome(start.as_ref());
+        self.go_on(start).await
     }
 
     /// Begins again: the registry may have forgotten this session, and commands may have passed it by.
@@ -52,12 +52,12 @@ impl Member {
         {
             cursor.number = self.socket.had();
         }
-        let standing = self.register().await?;
-        self.go_on(standing).await
+        let start = self.register().await?;
+        self.go_on(start).await
     }
 
     /// Registers with the backplane; none if the store is away.
-    async fn register(&mut self) -> Result<Option<Standing>, End> {
+    async fn register(&mut self) -> Result<Option<Start>, End> {
         let mut arrival = Arrival {
             card: self.socket.card.clone(),
             will: self.beginning.will.clone(),
@@ -67,7 +67,7 @@ impl Member {
         };
         loop {
             match self.shard.shared.backplane.join(&arrival).await {
-                Joined::In(standing) => return Ok(Some(standing)),
+                Joined::In(start) => return Ok(Some(start)),
                 Joined::Outdated => return Err(End::Replaced),
                 Joined::Away => return Ok(None),
                 Joined::Fight(delay) => {
@@ -78,26 +78,26 @@ impl Member {
         }
     }
 
-    fn welcome(&self, standing: Option<&Standing>) {
+    fn welcome(&self, start: Option<&Start>) {
         if self.socket.protocol() == Protocol::Plain {
             return;
         }
-        let resumed = self.beginning.cursor.is_some() && standing.is_some_and(|standing| standing.lost.is_none());
+        let resumed = self.beginning.cursor.is_some() && start.is_some_and(|start| start.lost.is_none());
         let welcome = FromNode::Welcome(Welcome {
             session: self.socket.card.session,
             node: self.shard.shared.backplane.node().clone(),
             time: Timestamp::now(),
             ping_ms: self.shard.shared.config.ping.as_millis() as u64,
             resumed,
-            cursor: standing.map(|standing| standing.start().to_string()),
+            cursor: start.map(|start| start.before().to_string()),
         });
         self.say(&wire::text(&welcome.to_string()));
     }
 
     /// Makes up for what was missed, then takes what comes. With the store away there is nothing to come, and one that was never
     /// registered is the target of nothing.
-    async fn go_on(&mut self, standing: Option<Standing>) -> Result<(), End> {
-        let Some(Standing { cursor, missed, lost }) = standing else {
+    async fn go_on(&mut self, start: Option<Start>) -> Result<(), End> {
+        let Some(Start { cursor, missed, lost }) = start else {
             let had = if self.beginning.registered { self.socket.had() } else { u64::MAX };
             self.shard.sockets.release(&self.socket, had);
             return Ok(());

@@ -17,7 +17,7 @@ use muster_protocol::{
 use super::{Local, Store};
 use crate::{
     backplane::{
-        Arrival, Cursor, Joined, Query, Record, Refusal, Standing,
+        Arrival, Cursor, Joined, Query, Record, Refusal, Start,
         arrival::{FIGHT, FIGHT_WINDOW, fight_delay},
         envelope::Envelope,
     },
@@ -67,7 +67,7 @@ impl Local {
         } else {
             Default::default()
         };
-        Joined::In(Standing { cursor: Cursor { epoch: self.epoch.clone(), number: store.number }, missed, lost })
+        Joined::In(Start { cursor: Cursor { epoch: self.epoch.clone(), number: store.number }, missed, lost })
     }
 
     pub(in crate::backplane) async fn leave(&self, card: &Arc<Card>, end: End) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use muster_redis::{Connection, Place, will_pass};
+use muster_redis::{Connection, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
@@ -12,11 +12,11 @@ const START: Duration = Duration::from_secs(10);
 
 /// Connects; says which flag is wrong if it can't.
 pub async fn open(url: &str) -> anyhow::Result<Connection> {
-    let place: Place = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
-    let connection = Connection::new(place);
+    let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
+    let connection = Connection::new(topology);
     connect(&connection).await.with_context(|| {
-        let place = connection.place();
-        format!("--redis: no Redis answers at {place} (is it running, and does it take this user and password?)")
+        let topology = connection.topology();
+        format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
     })?;
     Ok(connection)
 }

@@ -13,15 +13,15 @@ impl Redis {
         let Some(after) = after else {
             return Ok(Events { newest: self.newest().await?, ..Events::default() });
         };
-        let place = place(after).ok_or(Refusal::NoCursor)?;
+        let known = numbers(after).ok_or(Refusal::NoCursor)?;
         let mut pipe = redis::pipe();
         pipe.xrange_count(keys::EVENTS, "-", "+", 1).xrange_count(keys::EVENTS, format!("({after}"), "+", PAGE);
         let (oldest, found): (StreamRangeReply, StreamRangeReply) =
             pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
-        let oldest = oldest.ids.first().and_then(|entry| self::place(&entry.id));
+        let oldest = oldest.ids.first().and_then(|entry| numbers(&entry.id));
         let kept: Vec<_> = found.ids.iter().filter_map(event).collect();
         let newest = kept.last().map_or_else(|| after.to_owned(), |event| event.cursor.clone());
-        Ok(Events { kept, newest, gap: place > (0, 0) && oldest.is_some_and(|oldest| place < oldest) })
+        Ok(Events { kept, newest, gap: known > (0, 0) && oldest.is_some_and(|oldest| known < oldest) })
     }
 
     async fn newest(&self) -> Result<String, Refusal> {
@@ -33,7 +33,7 @@ impl Redis {
 }
 
 /// The two numbers of an entry's id.
-fn place(id: &str) -> Option<(u64, u64)> {
+fn numbers(id: &str) -> Option<(u64, u64)> {
     let (time, number) = id.split_once('-')?;
     Some((time.parse().ok()?, number.parse().ok()?))
 }

@@ -85,7 +85,7 @@ impl Redis {
         let mut call = self.scripts.beat();
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
         let seen = self.hearing.seen();
-        call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.place()).arg(seen.epoch).arg(seen.number);
+        call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.reached()).arg(seen.epoch).arg(seen.number);
         call.arg(self.identity.process());
         let answer: (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
         let (process, told, dead) = answer;

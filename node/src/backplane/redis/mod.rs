@@ -84,7 +84,7 @@ impl Redis {
     ) -> anyhow::Result<Self> {
         let connection = connection::open(url).await?;
         let redis = Self {
-            replicas: Replicas::new(connection.place(), config.redis_replicas),
+            replicas: Replicas::new(connection.topology(), config.redis_replicas),
             connection,
             node,
             identity: Identity::fresh(),

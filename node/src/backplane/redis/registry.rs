@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     backplane::{
-        Arrival, Cursor, Joined, Lost, Missed, Query, Record, Refusal, Standing, arrival::fight_delay,
+        Arrival, Cursor, Joined, Lost, Missed, Query, Record, Refusal, Start, arrival::fight_delay,
         cursor::fresh_epoch, envelope::Envelope, record::stale_after,
     },
     card::Card,
@@ -105,7 +105,7 @@ impl Redis {
     async fn try_leave(&self, card: &Card, end: End) -> RedisResult<()> {
         let mut call = self.scripts.leave();
         call.arg(card.terminal.as_str()).arg(card.session.to_string()).arg(self.node.id.as_str()).arg(end.label());
-        call.arg(if end.is_loss() { "lost" } else { "" }).arg(Timestamp::now().to_string()).arg(self.hearing.place());
+        call.arg(if end.is_loss() { "lost" } else { "" }).arg(Timestamp::now().to_string()).arg(self.hearing.reached());
         let _: bool = call.invoke_async(&mut self.connection.clone()).await?;
         Ok(())
     }
@@ -253,7 +253,7 @@ fn joined(answer: &[String]) -> Joined {
                 number => number.parse().ok().map(Lost::Trimmed),
             };
             let cursor = Cursor { epoch: epoch.clone(), number: number.parse().unwrap_or(0) };
-            Joined::In(Standing { cursor, missed: missed.iter().filter_map(|entry| one_missed(entry)).collect(), lost })
+            Joined::In(Start { cursor, missed: missed.iter().filter_map(|entry| one_missed(entry)).collect(), lost })
         }
         _ => Joined::Outdated,
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_redis::{Connection, Place};
+use muster_redis::{Connection, Topology};
 use redis::{ErrorKind, Pipeline, RedisResult, ScriptInvocation, ServerErrorKind, Value, from_redis_value};
 
 /// A replica that lives has acknowledged within milliseconds; those who wait behind one that is dead wait for their turn too.
@@ -17,8 +17,8 @@ pub struct Replicas {
 
 impl Replicas {
     /// None if none are wanted. Connects when it is first used.
-    pub fn new(place: &Place, wanted: u32) -> Option<Self> {
-        (wanted > 0).then(|| Self { connection: Connection::new(place.clone()), wanted })
+    pub fn new(topology: &Topology, wanted: u32) -> Option<Self> {
+        (wanted > 0).then(|| Self { connection: Connection::new(topology.clone()), wanted })
     }
 
     /// Calls a script that writes: its answer, and whether enough replicas are known to have what it wrote.

@@ -34,7 +34,7 @@ const PORTION: usize = 1000;
 pub struct Hearing {
     probes: AtomicU64,
     heard: Mutex<Option<Instant>>,
-    place: AtomicU64,
+    reached: AtomicU64,
     seen: Mutex<Seen>,
 }
 
@@ -49,13 +49,13 @@ pub struct Seen {
 
 /// How far the listener has come on each channel: everything for this node up to there was passed on to the shards.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct Reached {
     epoch: String,
     broadcast: u64,
     inbox: u64,
 }
 
-impl Place {
+impl Reached {
     /// The number on the channel of this delivery.
     fn of(&mut self, delivery: &Delivery) -> &mut u64 {
         match delivery.to {
@@ -76,8 +76,8 @@ impl Hearing {
     }
 
     /// The number up to which everything was passed on to the shards.
-    pub fn place(&self) -> u64 {
-        self.place.load(Ordering::Relaxed)
+    pub fn reached(&self) -> u64 {
+        self.reached.load(Ordering::Relaxed)
     }
 
     /// What was seen last.
@@ -103,9 +103,9 @@ impl Hearing {
 impl Redis {
     /// Listens for ever, reconnecting.
     pub(super) async fn listen(&self) {
-        let (mut place, mut master) = (None, None);
+        let (mut reached, mut master) = (None, None);
         loop {
-            if let Err(error) = self.subscribe(&mut place, &mut master).await {
+            if let Err(error) = self.subscribe(&mut reached, &mut master).await {
                 tracing::warn!(%error, "the subscription broke");
             }
             // Deaf from now on, however lately it heard.
@@ -129,52 +129,53 @@ impl Redis {
 
     /// Listens until the connection ends or is found to be dead. First it subscribes, then it reads what it missed: in this order
     /// nothing falls between. Another master than before may lack what sessions have registered or reported lately: so they join again.
-    async fn subscribe(&self, place: &mut Option<Place>, master: &mut Option<ConnectionAddr>) -> RedisResult<()> {
+    async fn subscribe(&self, reached: &mut Option<Reached>, master: &mut Option<ConnectionAddr>) -> RedisResult<()> {
         let mut channels = self.connection.listen(&[keys::BROADCAST, &keys::inbox(&self.node.id)]).await?;
         let before = master.replace(channels.master().clone());
         if before.is_some_and(|before| before != *channels.master()) {
             tracing::warn!(master = %channels.master(), "Redis has another master");
-            *place = None;
+            *reached = None;
         }
         self.renew().await?;
         self.give_up_replaced().await?;
-        self.catch_up(place).await?;
+        self.catch_up(reached).await?;
         self.stop_cancelled().await?;
         self.probe().await;
         while let Ok(Some(message)) = time::timeout(DEAF, channels.next()).await {
             match serde_json::from_slice(&message) {
-                Ok(envelope) => self.receive(envelope, place).await?,
+                Ok(envelope) => self.receive(envelope, reached).await?,
                 Err(error) => tracing::warn!(%error, "an envelope that can't be read; are all nodes of one version?"),
             }
         }
         Ok(())
     }
 
-    async fn receive(&self, envelope: Envelope, place: &mut Option<Place>) -> RedisResult<()> {
+    async fn receive(&self, envelope: Envelope, reached: &mut Option<Reached>) -> RedisResult<()> {
         match envelope {
-            Envelope::Deliver(delivery) => self.receive_delivery(delivery, place).await?,
+            Envelope::Deliver(delivery) => self.receive_delivery(delivery, reached).await?,
             Envelope::Cancel { command } => self.pacer.cancel(command),
-            Envelope::Renamed => self.catch_up(place).await?,
+            Envelope::Renamed => self.catch_up(reached).await?,
             Envelope::Probe { .. } => *self.hearing.heard() = Some(Instant::now()),
             other => end_sessions(&self.hub, other).await,
         }
         Ok(())
     }
 
-    async fn receive_delivery(&self, delivery: Delivery, place: &mut Option<Place>) -> RedisResult<()> {
-        let follows = |place: &mut Place| place.epoch == delivery.epoch && delivery.prev <= *place.of(&delivery);
-        if !place.as_mut().is_some_and(follows) {
-            self.catch_up(place).await?;
+    async fn receive_delivery(&self, delivery: Delivery, reached: &mut Option<Reached>) -> RedisResult<()> {
+        let follows =
+            |reached: &mut Reached| reached.epoch == delivery.epoch && delivery.prev <= *reached.of(&delivery);
+        if !reached.as_mut().is_some_and(follows) {
+            self.catch_up(reached).await?;
         }
-        let Some(known) = place else { return Ok(()) };
-        let reached = known.of(&delivery);
+        let Some(known) = reached else { return Ok(()) };
+        let last = known.of(&delivery);
         // From the log already, or from before a reconnect.
-        if delivery.number > *reached {
-            *reached = delivery.number;
+        if delivery.number > *last {
+            *last = delivery.number;
             let number = delivery.number;
             self.hearing.saw(&delivery.epoch, number);
             self.pass_on(delivery).await;
-            self.hearing.place.store(number, Ordering::Relaxed);
+            self.hearing.reached.store(number, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -185,30 +186,30 @@ impl Redis {
         }
     }
 
-    /// Takes from the log what follows `place`. A node that has no place yet, or one that the log does not reach back to, or that
-    /// lies beyond a store that went back, has its sessions join again: each then learns what it missed itself.
-    async fn catch_up(&self, place: &mut Option<Place>) -> RedisResult<()> {
+    /// Takes from the log what follows what it has `reached`. A node that has reached nothing yet, or has come to where the log does not
+    /// reach back to, or beyond a store that went back, has its sessions join again: each then learns what it missed itself.
+    async fn catch_up(&self, reached: &mut Option<Reached>) -> RedisResult<()> {
         let mut pipe = redis::pipe();
         pipe.get(keys::EPOCH).get(keys::SEQ).hget(keys::MARKS, "trimmed");
         let (epoch, newest, trimmed): (Option<String>, Option<u64>, Option<u64>) =
             pipe.query_async(&mut self.connection.clone()).await?;
         let (epoch, newest) = (epoch.unwrap_or_default(), newest.unwrap_or(0));
-        let reached = place.as_ref().map_or(0, |place| place.broadcast.min(place.inbox));
-        let from = match place {
-            Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= reached && reached <= newest => reached,
+        let before = reached.as_ref().map_or(0, |reached| reached.broadcast.min(reached.inbox));
+        let from = match reached {
+            Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= before && before <= newest => before,
             _ => {
                 self.hub.rejoin().await;
                 newest
             }
         };
-        *place = Some(Place { epoch: epoch.clone(), broadcast: from, inbox: from });
-        let reached = self.replay(epoch, from, place).await?;
-        self.hearing.place.store(reached, Ordering::Relaxed);
+        *reached = Some(Reached { epoch: epoch.clone(), broadcast: from, inbox: from });
+        let number = self.replay(epoch, from, reached).await?;
+        self.hearing.reached.store(number, Ordering::Relaxed);
         Ok(())
     }
 
     /// Passes on what the log has after `number`; how far it came. What has been trimmed meanwhile is noticed by the next delivery.
-    async fn replay(&self, epoch: String, mut number: u64, place: &mut Option<Place>) -> RedisResult<u64> {
+    async fn replay(&self, epoch: String, mut number: u64, reached: &mut Option<Reached>) -> RedisResult<u64> {
         loop {
             let from = format!("({number}-0");
             let page: StreamRangeReply = self.connection.clone().xrange_count(keys::LOG, from, "+", PAGE).await?;
@@ -219,7 +220,7 @@ impl Redis {
                 if let Some((command, to, rate)) = self.logged(entry).await? {
                     self.pass_on(Delivery { epoch: epoch.clone(), number, prev, to, rate, command }).await;
                 }
-                *place = Some(Place { epoch: epoch.clone(), broadcast: number, inbox: number });
+                *reached = Some(Reached { epoch: epoch.clone(), broadcast: number, inbox: number });
             }
             if page.ids.len() < PAGE {
                 return Ok(number);

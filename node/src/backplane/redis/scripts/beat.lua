@@ -12,7 +12,7 @@ redis.call('SET', LEASE .. node, ARGV[2], 'PX', ARGV[3])
 redis.call('ZADD', NODES, time + ARGV[3], node)
 redis.call('HSET', PROCESSES, node, process)
 if not held then redis.call('HSET', CLAIMS, node, ARGV[4]) end
-redis.call('HSET', PLACES, node, ARGV[6])
+redis.call('HSET', REACHED, node, ARGV[6])
 name_store(ARGV[4], ARGV[7], ARGV[8])
 for _, terminal in ipairs(redis.call('ZRANGEBYSCORE', AWAY, '-inf', time - ARGV[5], 'LIMIT', 0, 100)) do
   forget_terminal(terminal)

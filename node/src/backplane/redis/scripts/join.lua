@@ -35,7 +35,7 @@ end
 
 local old = redis.call('HGET', TERMINALS, terminal)
 -- Where it stood, if it has no cursor: as far as its last node had come.
-local since = tonumber(old_node and redis.call('HGET', PLACES, old_node) or redis.call('HGET', SINCE, terminal) or 0)
+local since = tonumber(old_node and redis.call('HGET', REACHED, old_node) or redis.call('HGET', SINCE, terminal) or 0)
 if old ~= record then
   if old then unlabel(terminal, old) end
   label(terminal, record)

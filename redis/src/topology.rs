@@ -16,7 +16,7 @@ use crate::url::{PORT, SENTINEL_PORT, with_port};
 
 /// Where to look for the master. Printed, it is its addresses alone.
 #[derive(Debug, Clone)]
-pub enum Place {
+pub enum Topology {
     /// It is always here.
     Fixed(ConnectionInfo),
     /// These know.
@@ -39,7 +39,7 @@ pub enum Place {
 )]
 pub struct BadUrl(String);
 
-impl FromStr for Place {
+impl FromStr for Topology {
     type Err = BadUrl;
 
     fn from_str(url: &str) -> Result<Self, BadUrl> {
@@ -51,7 +51,7 @@ impl FromStr for Place {
     }
 }
 
-fn sentinels(rest: &str) -> Result<Place, BadUrl> {
+fn sentinels(rest: &str) -> Result<Topology, BadUrl> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
     // With @ or : it may be the end of a password that has a / in it.
@@ -61,16 +61,16 @@ fn sentinels(rest: &str) -> Result<Place, BadUrl> {
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let sentinel_user = credentials(query)?;
     let entry = info(&format!("redis://{}localhost", at(user)))?.redis_settings().clone();
-    Ok(Place::Sentinels { sentinels: members(hosts, &sentinel_user, SENTINEL_PORT)?, name: name.to_owned(), entry })
+    Ok(Topology::Sentinels { sentinels: members(hosts, &sentinel_user, SENTINEL_PORT)?, name: name.to_owned(), entry })
 }
 
-fn cluster(rest: &str) -> Result<Place, BadUrl> {
+fn cluster(rest: &str) -> Result<Topology, BadUrl> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?']) {
         return Err(BadUrl("a cluster has addresses, and no path or query".into()));
     }
     let (user, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
-    Ok(Place::Cluster(members(hosts, user, PORT)?))
+    Ok(Topology::Cluster(members(hosts, user, PORT)?))
 }
 
 /// The user and password in a query, as they stand before the `@` of a URL.
@@ -103,7 +103,7 @@ fn info(url: &str) -> Result<ConnectionInfo, BadUrl> {
     url.into_connection_info().map_err(|error| BadUrl(error.to_string()))
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |members: &[ConnectionInfo]| {
             members.iter().map(|member| member.addr().to_string()).collect::<Vec<_>>().join(", ")
@@ -122,7 +122,7 @@ impl fmt::Display for Place {
 mod tests {
     use super::*;
 
-    fn place(url: &str) -> Place {
+    fn topology(url: &str) -> Topology {
         url.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn one_server_is_a_url_as_everywhere() {
-        let Place::Fixed(info) = place("redis://u:p%40w@10.0.0.1:6380/3") else { panic!("not fixed") };
+        let Topology::Fixed(info) = topology("redis://u:p%40w@10.0.0.1:6380/3") else { panic!("not fixed") };
         assert_eq!((info.addr().to_string().as_str(), info.redis_settings().db()), ("10.0.0.1:6380", 3));
         assert_eq!(entry(info.redis_settings()), (Some("u"), Some("p@w")));
     }
@@ -140,17 +140,17 @@ mod tests {
     #[test]
     fn sentinels_have_a_name_for_the_master_and_their_own_credentials() {
         let url = "redis+sentinel://u:pw@a:1,b,[::1]:3/mymaster?sentinel_password=s%2Fp";
-        let Place::Sentinels { sentinels, name, entry: master } = place(url) else { panic!("no Sentinels") };
+        let Topology::Sentinels { sentinels, name, entry: master } = topology(url) else { panic!("no Sentinels") };
         let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().to_string()).collect();
         assert_eq!((addresses.join(" ").as_str(), name.as_str()), ("a:1 b:26379 ::1:3", "mymaster"));
         assert_eq!(entry(&master), (Some("u"), Some("pw")));
         assert!(sentinels.iter().all(|info| entry(info.redis_settings()) == (None, Some("s/p"))));
-        assert_eq!(place(url).to_string(), "the address that Sentinels tell for mymaster (a:1, b:26379, ::1:3)");
+        assert_eq!(topology(url).to_string(), "the address that Sentinels tell for mymaster (a:1, b:26379, ::1:3)");
     }
 
     #[test]
     fn members_of_a_cluster_have_the_same_user() {
-        let Place::Cluster(seeds) = place("redis+cluster://:pw@a:1,b") else { panic!("no cluster") };
+        let Topology::Cluster(seeds) = topology("redis+cluster://:pw@a:1,b") else { panic!("no cluster") };
         assert_eq!(seeds[1].addr().to_string(), "b:6379");
         assert!(seeds.iter().all(|info| entry(info.redis_settings()) == (None, Some("pw"))));
     }
@@ -171,7 +171,7 @@ mod tests {
             ("redis+cluster://:guess-me@a:99999", "redis+cluster://"),
             ("redis+cluster://a:1/0", "no path"),
         ] {
-            let error = url.parse::<Place>().expect_err(url).to_string();
+            let error = url.parse::<Topology>().expect_err(url).to_string();
             assert!(error.contains(says) && !error.contains("guess-me"), "{url}: {error}");
         }
     }
