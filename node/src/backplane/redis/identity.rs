@@ -75,7 +75,7 @@ impl Identity {
     }
 
     /// This process has the lease.
-    pub fn is_alone(&self) {
+    pub fn forget_rival(&self) {
         *self.met() = None;
     }
 
@@ -154,7 +154,7 @@ mod tests {
         let identity = Identity::fresh();
         assert!(!identity.meets(&rival("a", 1)) && !identity.meets(&rival("a", 1)));
         assert!(!identity.meets(&rival("b", 2)), "yet another");
-        identity.is_alone();
+        identity.forget_rival();
         assert!(!identity.meets(&rival("b", 3)), "what was seen before its own lease says nothing of what came after");
         assert!(identity.meets(&rival("b", 4)));
     }

@@ -92,7 +92,7 @@ impl Redis {
         if process != self.identity.process() {
             return Ok(Err(Rival::new(process, &told)));
         }
-        self.identity.is_alone();
+        self.identity.forget_rival();
         Ok(Ok((told, dead)))
     }
 

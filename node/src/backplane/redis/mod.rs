@@ -2,14 +2,19 @@
 //! inbox channel for each node and one broadcast channel, whatever the number of terminals. A failover to another server is found
 //! out by [`muster_redis`].
 //!
-//! In reading order: [`connection`] reaches Redis; [`commands`] accepts and looks up, with [`replicas`] for what must outlive the
-//! master; [`subscription`] hears what other nodes accepted, and fills the gaps from the log; [`registry`] knows terminals;
-//! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with one process; [`events`] tells what happened.
-//! A step that must not be torn apart is one script ([`scripts`]).
+//! In reading order: [`connection`] reaches Redis; [`accept`] stores a command, with [`replicas`] for what must outlive the master,
+//! and [`commands`] looks it up; [`subscription`] listens for what other nodes accepted, [`catch_up`] fills the gaps from the log,
+//! and [`hearing`] remembers how far that came; [`sessions`] registers who comes and goes, and [`registry`] knows terminals;
+//! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with
+//! one process; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]); what a failure is
+//! told as is one table ([`refusal`]).
 
+mod accept;
+mod catch_up;
 mod commands;
 mod connection;
 mod events;
+mod hearing;
 mod identity;
 mod keys;
 mod lease;
@@ -17,6 +22,7 @@ mod refusal;
 mod registry;
 mod replicas;
 mod scripts;
+mod sessions;
 mod subscription;
 mod writer;
 
@@ -32,7 +38,7 @@ use muster_protocol::api::NodeView;
 use muster_redis::Connection;
 use tokio::sync::{Notify, Semaphore};
 
-use self::{identity::Identity, replicas::Replicas, scripts::Scripts, subscription::Hearing, writer::Writer};
+use self::{hearing::Hearing, identity::Identity, replicas::Replicas, scripts::Scripts, writer::Writer};
 use super::{Refusal, pacer::Pacer};
 use crate::{
     card::Card,
