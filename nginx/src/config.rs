@@ -1,16 +1,12 @@
 //! Every setting of the sidecar: flag, environment variable, default, and why. `--help` is the reference.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use humantime::parse_duration as time;
 use ipnet::IpNet;
-use muster_redis::url::with_password;
+use muster_redis::url::with_password_file;
 
 use crate::resolve::Resolve;
 
@@ -143,7 +139,7 @@ impl Config {
             bail!("--workers and --sessions must be at least 1");
         }
         if let (Some(url), Some(file)) = (&self.redis, &self.redis_password_file) {
-            self.redis = Some(password(url, file)?);
+            self.redis = Some(with_password_file(url, file)?);
         }
         let make = |dir: PathBuf| std::fs::create_dir_all(&dir).map(|()| dir);
         make(self.dir.clone()).with_context(|| format!("--dir: can't make {}", self.dir.display()))?;
@@ -161,13 +157,6 @@ impl Config {
         }
         Ok(self)
     }
-}
-
-/// The URL of Redis with the password that a file holds.
-fn password(url: &str, file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("--redis-password-file {}: can't read it", file.display()))?;
-    with_password(url, text.trim_end()).context("--redis, to which --redis-password-file gives a password")
 }
 
 /// The host's name, of what can stand in a configuration.

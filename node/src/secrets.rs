@@ -1,10 +1,8 @@
 //! Secrets that are kept in files: the settings as given become settings that hold them. Errors name the flag, and never what is in
 //! the file.
 
-use std::{fs, path::Path};
-
-use anyhow::{Context, bail};
-use muster_redis::url::with_password;
+use anyhow::Context;
+use muster_redis::{secret, url::with_password_file};
 
 use crate::config::{Config, Keys};
 
@@ -13,9 +11,7 @@ impl Config {
     pub fn settle(mut self) -> anyhow::Result<Self> {
         self.keys = self.keys.settle()?;
         if let (Some(url), Some(file)) = (&self.redis, self.redis_password_file.take()) {
-            let password = read("--redis-password-file", &file)?;
-            let url = with_password(url, password.trim_end());
-            self.redis = Some(url.context("--redis, to which --redis-password-file gives a password")?);
+            self.redis = Some(with_password_file(url, &file)?);
         }
         Ok(self)
     }
@@ -25,21 +21,13 @@ impl Keys {
     /// Reads the file; its first secret is the one that signs.
     pub fn settle(mut self) -> anyhow::Result<Self> {
         let Some(file) = self.secret_file.take() else { return Ok(self) };
-        for (index, line) in read("--secret-file", &file)?.lines().enumerate() {
+        let flag = || format!("--secret-file {}", file.display());
+        for (index, line) in secret::read(&file).with_context(flag)?.lines().enumerate() {
             let secret = line.parse();
-            let place = || format!("--secret-file {}: line {}", file.display(), index + 1);
-            self.secret.push(secret.with_context(place)?);
+            self.secret.push(secret.with_context(|| format!("{}: line {}", flag(), index + 1))?);
         }
         Ok(self)
     }
-}
-
-fn read(flag: &str, file: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(file).with_context(|| format!("{flag} {}: can't read it", file.display()))?;
-    if text.trim().is_empty() {
-        bail!("{flag} {}: it is empty", file.display());
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -89,14 +77,16 @@ mod tests {
         let (_empty, empty) = file("\n");
         let secret = format!("k1={}", "s".repeat(32));
         for (flags, expected) in [
-            (vec!["--secret-file", "/nonexistent"], "--secret-file /nonexistent: can't read it"),
+            (vec!["--secret-file", "/nonexistent"], "--secret-file /nonexistent: No such file"),
             (vec!["--secret-file", &short], "line 1: a secret is written KID=SECRET"),
             (vec!["--secret-file", &empty], "it is empty"),
+            (vec!["--secret-file", "/dev/null"], "--secret-file /dev/null: it is no regular file"),
             (vec!["--secret-file", &short, "--secret", &secret], "cannot be used with"),
             (
                 vec!["--redis", "redis://r", "--redis-password-file", "/nonexistent"],
                 "--redis-password-file /nonexistent",
             ),
+            (vec!["--redis", "redis://r", "--redis-password-file", &empty], "it is empty"),
             (vec!["--redis", "redis://:old@r", "--redis-password-file", &short], "--redis, to which"),
             (vec!["--redis-password-file", &short], "--redis <URL>"),
         ] {

@@ -9,13 +9,14 @@
 //! All of Muster's names share one hash tag ([`TAG`]), so that a cluster keeps them in one slot. So nothing here routes by slots:
 //! whoever is the master of that one slot is *the* master, and after a failover another is.
 //!
-//! In reading order: [`url`] puts a password into one; [`topology`] reads it; [`locate`] asks who is the master; [`connection`]
-//! leads there, and looks again when it ends or is told that it is wrong; [`listen`] hears the channels of that same master. Node
-//! and sidecar have this in common, and `protocol/` does no I/O: so it is a crate.
+//! In reading order: [`secret`] reads a password from its file, and [`url`] puts it into a URL; [`topology`] reads that; [`locate`]
+//! asks who is the master; [`connection`] leads there, and looks again when it ends or is told that it is wrong; [`listen`] hears
+//! the channels of that same master. Node and sidecar have this in common, and `protocol/` does no I/O: so it is a crate.
 
 mod connection;
 mod listen;
 mod locate;
+pub mod secret;
 mod topology;
 pub mod url;
 

@@ -1,6 +1,13 @@
 //! The URL of a Redis as text: a password that is kept beside it in a file, and its hosts. Called by the programs before they
 //! parse it into a [`Topology`](crate::Topology).
 
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::secret;
+
 /// Where a Sentinel listens unless it is said.
 pub(crate) const SENTINEL_PORT: u16 = 26379;
 /// The same of a server.
@@ -17,8 +24,25 @@ pub enum InvalidUrl {
     HasPassword,
 }
 
+/// Why a URL gets no password from a file; by the flags that both programs have for it.
+#[derive(Debug, thiserror::Error)]
+pub enum BadPassword {
+    /// The file holds none.
+    #[error("--redis-password-file {}", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    /// The URL takes none.
+    #[error("--redis, to which --redis-password-file gives a password")]
+    Url(#[source] InvalidUrl),
+}
+
+/// Puts the password that `file` holds into the URL.
+pub fn with_password_file(url: &str, file: &Path) -> Result<String, BadPassword> {
+    let password = secret::read(file).map_err(|error| BadPassword::File(file.to_owned(), error))?;
+    with_password(url, password.trim_end()).map_err(BadPassword::Url)
+}
+
 /// Puts `password` into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`, of which there may be several hosts with commas.
-pub fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
+fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
     let (scheme, rest) = url.split_once("://").filter(|(_, rest)| !rest.starts_with('/')).ok_or(InvalidUrl::NoHost)?;
     let (authority, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
