@@ -1,5 +1,5 @@
 //! One connection, from its welcome to its end: a select loop that owns the socket. What it learns for the sessions after it
-//! (what to remember, what waits, what was said) it leaves in the life, which it borrows.
+//! (what to remember, what waits, what was said) it leaves in what is kept, which it borrows.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use tracing::debug;
 use crate::{
     End, Incoming, Listener,
     dial::{Opened, Socket, closed},
-    life::Life,
+    kept::Kept,
     order::Order,
 };
 
@@ -28,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// One connection of one terminal.
 pub(crate) struct Session<'a, L> {
-    life: &'a mut Life<L>,
+    kept: &'a mut Kept<L>,
     socket: Socket,
     /// How long the node may say nothing at all; `None` if it made no promise.
     patience: Option<Duration>,
@@ -38,15 +38,15 @@ pub(crate) struct Session<'a, L> {
 }
 
 impl<'a, L: Listener> Session<'a, L> {
-    pub(crate) fn new(life: &'a mut Life<L>, opened: Opened) -> Self {
+    pub(crate) fn new(kept: &'a mut Kept<L>, opened: Opened) -> Self {
         let ping_ms = opened.welcome.map_or(0, |welcome| welcome.ping_ms);
         let patience = (ping_ms > 0).then(|| Duration::from_millis(ping_ms.saturating_mul(3)));
-        Self { life, socket: opened.socket, patience, heard: Instant::now(), hint: None }
+        Self { kept, socket: opened.socket, patience, heard: Instant::now(), hint: None }
     }
 
     /// Runs until the session ends. What may have been lost with the last one is said again first. A wish to leave comes before what is to be said, and that before what is heard.
     pub(crate) async fn run(mut self) -> End {
-        self.life.said.say_again();
+        self.kept.said.say_again();
         loop {
             if let Err(end) = self.say_rest().await {
                 return end;
@@ -54,9 +54,9 @@ impl<'a, L: Listener> Session<'a, L> {
             let deadline = self.patience.and_then(|patience| self.heard.checked_add(patience));
             let step = tokio::select! {
                 biased;
-                _ = &mut self.life.leave => return self.leave().await,
-                Some(order) = self.life.orders.recv() => self.order(order).await,
-                () = reach(self.life.waiting.next()) => self.hand_out_due().await,
+                _ = &mut self.kept.leave => return self.leave().await,
+                Some(order) = self.kept.orders.recv() => self.order(order).await,
+                () = reach(self.kept.waiting.next()) => self.hand_out_due().await,
                 message = self.socket.next() => self.receive(message, Instant::now()).await,
                 () = reach(deadline) => Err(End::Silent),
             };
@@ -69,20 +69,20 @@ impl<'a, L: Listener> Session<'a, L> {
     }
 
     async fn order(&mut self, order: Order) -> Result<(), End> {
-        self.life.said.note(&order);
+        self.kept.said.note(&order);
         self.socket.send(Message::text(order.to_string())).await.map_err(End::lost)
     }
 
     /// Says what is still unsaid of what nobody ordered.
     async fn say_rest(&mut self) -> Result<(), End> {
-        while let Some(frame) = self.life.said.next() {
+        while let Some(frame) = self.kept.said.next() {
             self.socket.send(Message::text(frame.to_string())).await.map_err(End::lost)?;
         }
         Ok(())
     }
 
     async fn hand_out_due(&mut self) -> Result<(), End> {
-        for id in self.life.hand_out_due().await {
+        for id in self.kept.hand_out_due().await {
             self.acknowledge(id).await?;
         }
         Ok(())
@@ -101,14 +101,14 @@ impl<'a, L: Listener> Session<'a, L> {
     }
 
     async fn text(&mut self, text: Utf8Bytes, received_at: Instant) -> Result<(), End> {
-        if self.life.config.protocol == Protocol::Plain {
-            self.life.listener.on(Incoming::Text { text: text.as_str().to_owned(), received_at }).await;
+        if self.kept.config.protocol == Protocol::Plain {
+            self.kept.listener.on(Incoming::Text { text: text.as_str().to_owned(), received_at }).await;
             return Ok(());
         }
         match FromNode::decode(&text) {
             Ok(frame) => self.frame(frame, received_at).await,
             Err(error) => {
-                debug!(terminal = %self.life.config.terminal, %error, "a frame was ignored");
+                debug!(terminal = %self.kept.config.terminal, %error, "a frame was ignored");
                 Ok(())
             }
         }
@@ -118,12 +118,12 @@ impl<'a, L: Listener> Session<'a, L> {
         match frame {
             FromNode::Command(command) => return self.command(command, received_at).await,
             FromNode::Gap(gap) => {
-                self.life.memory.stand_at(gap.to.clone());
-                self.life.listener.on(Incoming::Gap(gap)).await;
+                self.kept.memory.stand_at(gap.to.clone());
+                self.kept.listener.on(Incoming::Gap(gap)).await;
             }
             FromNode::Goodbye(Goodbye { retry_ms, .. }) => self.hint = retry_ms.map(Duration::from_millis),
-            FromNode::Error(complaint) => self.life.listener.on(Incoming::Complaint(complaint)).await,
-            FromNode::Welcome(_) => debug!(terminal = %self.life.config.terminal, "a second welcome was ignored"),
+            FromNode::Error(complaint) => self.kept.listener.on(Incoming::Complaint(complaint)).await,
+            FromNode::Welcome(_) => debug!(terminal = %self.kept.config.terminal, "a second welcome was ignored"),
         }
         Ok(())
     }
@@ -132,15 +132,15 @@ impl<'a, L: Listener> Session<'a, L> {
     /// is asked for again. One that waits its share of a stagger was not had yet.
     async fn command(&mut self, command: Command, received_at: Instant) -> Result<(), End> {
         let (id, cursor) = (command.id, command.cursor.clone());
-        let answer = self.life.take(command, received_at).await;
+        let answer = self.kept.take(command, received_at).await;
         if let Some(cursor) = cursor {
-            self.life.advance(cursor);
+            self.kept.advance(cursor);
         }
         if answer { self.acknowledge(id).await } else { Ok(()) }
     }
 
     async fn acknowledge(&mut self, id: CommandId) -> Result<(), End> {
-        if !self.life.config.acknowledge {
+        if !self.kept.config.acknowledge {
             return Ok(());
         }
         let ack = FromTerminal::Ack(Ack { id }).to_string();
@@ -150,7 +150,7 @@ impl<'a, L: Listener> Session<'a, L> {
     /// Says what was still to be said, then closes, and lets the node answer.
     async fn leave(mut self) -> End {
         let farewell = async {
-            while let Ok(order) = self.life.orders.try_recv() {
+            while let Ok(order) = self.kept.orders.try_recv() {
                 self.socket.send(Message::text(order.to_string())).await?;
             }
             self.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() })).await?;

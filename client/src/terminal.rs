@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    Backoff, Config, InvalidConfig, Listener, endpoint::Endpoint, life::Life, memory::Memory, order::Order, said::Said,
-    waiting::Waiting,
+    Backoff, Config, InvalidConfig, Listener, endpoint::Endpoint, kept::Kept, life::Life, memory::Memory, order::Order,
+    said::Said, waiting::Waiting,
 };
 
 /// What a program may have said that is not yet on the wire; beyond it, saying waits.
@@ -45,21 +45,19 @@ impl Terminal {
         let memory = memory(&config)?;
         let (orders, ordered) = mpsc::channel(UNSAID);
         let (leave, left) = oneshot::channel();
-        let life = Life {
-            endpoints,
+        let (protocol, backoff) = (config.protocol, Backoff::new(config.policy, config.seed));
+        let kept = Kept {
+            config,
             listener,
             orders: ordered,
             leave: left,
-            turn: 0,
             memory,
             waiting: Waiting::default(),
             ahead: None,
             said: Said::default(),
             clock: None,
-            backoff: Backoff::new(config.policy, config.seed),
-            config,
         };
-        let protocol = life.config.protocol;
+        let life = Life { kept, endpoints, turn: 0, backoff };
         Ok(Self { protocol, orders, leave: Some(leave), task: tokio::spawn(life.run()) })
     }
 
