@@ -2,14 +2,16 @@
 //! and `after`, with `next` null at the end.
 
 mod command;
+mod state;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use self::command::{
-    CommandRequest, CommandState, CommandView, Confirm, DryRun, Offline, TargetPage, TargetState, TargetView,
+pub use self::{
+    command::{CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
+    state::{CommandState, TargetState},
 };
 use crate::{NodeId, TerminalId, frame::Condition, selector::Labels};
 
