@@ -3,15 +3,24 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
 use muster_redis::url::with_password_file;
 
-use crate::resolve::Resolve;
-
 /// Networks that nodes live in: loopback and the private ranges.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
+
+/// How changes of the set of nodes reach Nginx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Resolve {
+    /// By DNS if this Nginx can, or else by reloads
+    Auto,
+    /// By DNS, or not at all: needs Nginx 1.27.3
+    On,
+    /// By reloads
+    Off,
+}
 
 /// How the sidecar runs.
 #[derive(Debug, Clone, Args)]

@@ -4,11 +4,10 @@
 use std::{path::PathBuf, process::Stdio, sync::Arc};
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
 use tokio::process::Command;
 
 use crate::{
-    config::Config,
+    config::{Config, Resolve},
     dns::Dns,
     nginx::{missing, running},
     ports::Ports,
@@ -20,17 +19,6 @@ type Version = [u32; 3];
 
 /// The first whose open source has `resolve` and a `resolver` for an upstream.
 const SINCE: Version = [1, 27, 3];
-
-/// How changes of the set of nodes reach Nginx.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Resolve {
-    /// By DNS if this Nginx can, or else by reloads
-    Auto,
-    /// By DNS, or not at all: needs Nginx 1.27.3
-    On,
-    /// By reloads
-    Off,
-}
 
 /// Whether by DNS.
 pub async fn by_dns(config: &Config) -> anyhow::Result<bool> {
