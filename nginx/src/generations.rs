@@ -2,7 +2,6 @@
 //! is to run. Whoever is killed at any moment leaves a `current` that Nginx can start with.
 
 use std::{
-    collections::BTreeMap,
     fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -10,10 +9,10 @@ use std::{
 
 use anyhow::Context;
 
-use crate::{membership::Members, template::parse_nodes};
-
-/// Files of a generation by name.
-pub type Files = BTreeMap<&'static str, String>;
+use crate::{
+    membership::Members,
+    template::{Files, parse_nodes},
+};
 
 /// Kept beside the current one, for whoever wants to see what was.
 const KEPT: usize = 5;

@@ -5,11 +5,11 @@ use tokio::time;
 
 use crate::{
     config::Config,
-    generations::{Files, Generations},
+    generations::Generations,
     leases::Leases,
     ports::Ports,
     resolve::by_dns,
-    template::render,
+    template::{Files, render},
 };
 
 /// Prints the files for the nodes that hold a lease now, or how they differ from those that are served; again at each change

@@ -1,6 +1,6 @@
 //! Nginx's configuration as text, from the templates and typed values alone.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
@@ -8,10 +8,12 @@ use crate::{
     certificate::digest,
     config::Config,
     dns::answer::{SERVICE, ZONE},
-    generations::Files,
     membership::Members,
     ports::Ports,
 };
+
+/// Files of a generation by name.
+pub type Files = BTreeMap<&'static str, String>;
 
 /// The files of one generation.
 pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<Files> {
