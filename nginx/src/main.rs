@@ -11,7 +11,7 @@
 //! nodes themselves, and [`membership`] decides who is in. [`pace`] says when, and [`rollout`] applies, with [`template`] for the text,
 //! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it. A
 //! renewed [`certificate`] it must be.
-//! [`workers`] and [`retire`] see to what reloads leave behind; [`status`] and [`metrics`] show it all. Not in the path of a session:
+//! [`workers`] and [`retire`] see to what reloads leave behind; [`status`] and [`metrics`] show its [`state`]. Not in the path of a session:
 //! it may stop, and all goes on.
 
 mod certificate;
@@ -30,6 +30,7 @@ mod render;
 mod resolve;
 mod retire;
 mod rollout;
+mod state;
 mod status;
 mod template;
 mod trust;

@@ -2,7 +2,7 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector};
 
-use crate::status::State;
+use crate::state::State;
 
 /// The counters and gauges.
 #[derive(Debug)]

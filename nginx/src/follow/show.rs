@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Follow, WORKERS_EVERY};
-use crate::{leases::Look, membership::Verdict, status::Lingering, workers::Worker};
+use crate::{leases::Look, membership::Verdict, state::Lingering, workers::Worker};
 
 impl Follow {
     pub(super) fn show(&self, look: &Look, verdict: &Verdict) {
