@@ -4,6 +4,8 @@
 
 mod decode;
 mod encode;
+mod message;
 
-pub use decode::{Decoder, Message, Partial, WireError};
+pub use decode::{Decoder, Partial};
 pub use encode::{close, ping, pong, text};
+pub use message::{Message, WireError};
