@@ -8,19 +8,19 @@ use std::{
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Selector, TerminalId,
-    api::{CommandRequest, CommandState, CommandView, Confirm, Offline, TargetState},
-    frame,
+    CommandId, Selector,
+    api::{CommandRequest, CommandState, CommandView, Offline},
 };
 use tokio::time;
 
 use super::{
     Front,
     answer::{Answer, Body, json, problem},
+    direct::Direct,
     request::{self, bad},
     targets,
 };
-use crate::backplane::{Accepted, Cursor, Draft, IdempotencyKey, Refusal, accepted_at, parcel};
+use crate::backplane::{Accepted, Draft, IdempotencyKey, Refusal, accepted_at};
 
 /// Names are for people and for a terminal's switch.
 const NAME_MAX: usize = 128;
@@ -135,7 +135,7 @@ pub(super) fn unknown(id: CommandId) -> Response<Body> {
 }
 
 async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Body>> {
-    let (direct, name) = (direct(&draft), draft.request.name.clone());
+    let (direct, name) = (Direct::of(&draft), draft.request.name.clone());
     match front.shared.backplane.accept(draft).await {
         Ok(Accepted::New(view)) => {
             front.shared.metrics.commands.inc();
@@ -147,42 +147,6 @@ async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Bod
             None => Err(refusal.into()),
         },
         Err(refusal) => Err(refusal.into()),
-    }
-}
-
-/// A command that can do without the store: for one terminal, of which nothing is to be confirmed.
-struct Direct {
-    terminal: TerminalId,
-    command: frame::Command,
-    created_at: Timestamp,
-}
-
-fn direct(draft: &Draft) -> Option<Direct> {
-    match &draft.request.target {
-        Selector::Terminal(terminal) if draft.request.confirm == Confirm::None && draft.key.is_none() => {
-            Some(Direct { terminal: terminal.clone(), command: draft.frame.clone(), created_at: draft.created_at })
-        }
-        _ => None,
-    }
-}
-
-impl Direct {
-    /// Sends it, if the terminal is on this node; the answer says that nothing is stored.
-    async fn deliver(self, front: &Front) -> Option<CommandView> {
-        let view = CommandView {
-            id: self.command.id,
-            name: self.command.name.clone(),
-            state: CommandState::Done,
-            targets: 1,
-            counts: [(TargetState::Sent, 1)].into(),
-            created_at: self.created_at,
-            expires_at: self.command.expires_at,
-            stored: false,
-            results: None,
-        };
-        let nowhere = Cursor { epoch: String::new(), number: 0 };
-        let parcel = parcel(self.command, &nowhere, false);
-        front.shared.hub.direct(&self.terminal, parcel).await.then_some(view)
     }
 }
 

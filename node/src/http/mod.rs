@@ -1,5 +1,5 @@
 //! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
-//! answered by [`commands`], [`targets`], [`terminals`], [`nodes`], [`events`] or [`health`]; [`request`] reads what was sent, [`via`]
+//! answered by [`commands`] ([`direct`] for one while the store is away), [`targets`], [`terminals`], [`nodes`], [`events`] or [`health`]; [`request`] reads what was sent, [`via`]
 //! what the proxy says of a handshake, and every refusal is a problem ([`answer`]).
 
 // A refusal is an answer, made once for a request: its size does not matter.
@@ -7,6 +7,7 @@
 
 mod answer;
 mod commands;
+mod direct;
 mod events;
 mod handshake;
 mod health;
