@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
 
 use super::{
@@ -23,91 +23,72 @@ async fn dispatch(request: Request<Incoming>, caller: Caller, front: Arc<Front>)
         return handshake::answer(request, caller, &front).await;
     }
     let segments: Vec<_> = path.split('/').skip(1).collect();
-    let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
-    let may = |scope| front.auth.operator(bearer(&request), scope);
-    match (&method, &segments[..]) {
-        (&Method::GET, [""]) => health::greet(&front),
-        (&Method::GET, ["livez"]) => Ok(health::live()),
-        (&Method::GET, ["readyz"]) => health::ready(&front),
-        (&Method::GET, ["metrics"]) => Ok(health::metrics(&front)),
-        (&Method::POST, ["v1", "commands"]) => {
-            may(Scope::Command)?;
-            commands::post(request, &front).await
-        }
-        (&Method::GET, ["v1", "commands", id]) => {
-            may(Scope::Read)?;
-            commands::get(id, &front).await
-        }
-        (&Method::GET, ["v1", "commands", id, "targets"]) => {
-            may(Scope::Read)?;
-            targets::list(id, &query, &front).await
-        }
-        (&Method::DELETE, ["v1", "commands", id]) => {
-            may(Scope::Command)?;
-            commands::cancel(id, &front).await
-        }
-        (&Method::POST, ["v1", "commands", id, "retry"]) => {
-            may(Scope::Command)?;
-            commands::retry(id, request.headers(), &front).await
-        }
-        (&Method::GET, ["v1", "terminals"]) => {
-            may(Scope::Read)?;
-            terminals::list(&query, &front).await
-        }
-        (&Method::GET, ["v1", "terminals", id]) => {
-            may(Scope::Read)?;
-            terminals::get(id, &front).await
-        }
-        (&Method::PUT, ["v1", "terminals", id, "labels"]) => {
-            may(Scope::Admin)?;
-            terminals::label(id, request, &front).await
-        }
-        (&Method::DELETE, ["v1", "terminals", id, "session"]) => {
-            may(Scope::Admin)?;
-            terminals::disconnect(id, &front).await
-        }
-        (&Method::DELETE, ["v1", "terminals", id]) => {
-            may(Scope::Admin)?;
-            terminals::forget(id, &front).await
-        }
-        (&Method::GET, ["v1", "fleet"]) => {
-            may(Scope::Read)?;
-            terminals::fleet(&front).await
-        }
-        (&Method::GET, ["v1", "nodes"]) => {
-            may(Scope::Read)?;
-            nodes::list(&front).await
-        }
-        (&Method::POST, ["v1", "nodes", id, "drain"]) => {
-            may(Scope::Admin)?;
-            nodes::drain(id, &front).await
-        }
-        (&Method::POST, ["v1", "nodes", "rebalance"]) => {
-            may(Scope::Admin)?;
-            nodes::rebalance(&query, &front).await
-        }
-        (&Method::GET, ["v1", "events"]) => {
-            may(Scope::Read)?;
-            events::stream(&request, front).await
-        }
-        (_, segments) => Err(refuse(segments, &front)),
+    admit(&segments, &request, &front)?;
+    match &segments[..] {
+        ["v1", call @ ..] => api(call, request, front).await,
+        _ => open(&segments, &front),
     }
 }
 
-/// A path that is there takes other methods; any other path is not there.
-fn refuse(segments: &[&str], front: &Front) -> Response<Body> {
+/// What each path takes, and the scope that a key needs for it; anyone may what needs none.
+fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
+    use Scope::{Admin, Command, Read};
     match segments {
-        ["livez" | "readyz" | "metrics"] | ["v1", "terminals" | "nodes" | "events" | "fleet"] => not_allowed("GET"),
-        ["v1", "commands", _, "targets"] => not_allowed("GET"),
-        ["v1", "commands"] | ["v1", "commands", _, "retry"] => not_allowed("POST"),
-        ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => not_allowed("POST"),
-        ["v1", "terminals" | "commands", _] => not_allowed("GET, DELETE"),
-        ["v1", "terminals", _, "labels"] => not_allowed("PUT"),
-        ["v1", "terminals", _, "session"] => not_allowed("DELETE"),
-        _ => problem(
-            StatusCode::NOT_FOUND,
-            format!("no such path; the WebSocket is at {}, the API under /v1/", front.shared.config.ws_path),
-        ),
+        [""] | ["livez" | "readyz" | "metrics"] => &[("GET", None)],
+        ["v1", "commands"] => &[("POST", Some(Command))],
+        ["v1", "commands", _] => &[("GET", Some(Read)), ("DELETE", Some(Command))],
+        ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
+        ["v1", "commands", _, "retry"] => &[("POST", Some(Command))],
+        ["v1", "terminals" | "fleet" | "nodes" | "events"] => &[("GET", Some(Read))],
+        ["v1", "terminals", _] => &[("GET", Some(Read)), ("DELETE", Some(Admin))],
+        ["v1", "terminals", _, "labels"] => &[("PUT", Some(Admin))],
+        ["v1", "terminals", _, "session"] => &[("DELETE", Some(Admin))],
+        ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin))],
+        _ => &[],
+    }
+}
+
+/// Whether this caller may do that there.
+fn admit(segments: &[&str], request: &Request<Incoming>, front: &Front) -> Result<(), Response<Body>> {
+    let taken = takes(segments);
+    match taken.iter().find(|(method, _)| request.method() == method) {
+        Some((_, None)) => Ok(()),
+        Some((_, Some(scope))) => Ok(front.auth.operator(bearer(request), *scope)?),
+        None if taken.is_empty() => Err(not_there(front)),
+        None => Err(not_allowed(taken)),
+    }
+}
+
+/// What needs no key.
+fn open(segments: &[&str], front: &Front) -> Answer {
+    match segments {
+        [""] => health::greet(front),
+        ["livez"] => Ok(health::live()),
+        ["readyz"] => health::ready(front),
+        ["metrics"] => Ok(health::metrics(front)),
+        _ => Err(not_there(front)),
+    }
+}
+
+async fn api(call: &[&str], request: Request<Incoming>, front: Arc<Front>) -> Answer {
+    let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
+    match (method.as_str(), call) {
+        ("POST", ["commands"]) => commands::post(request, &front).await,
+        ("GET", ["commands", id]) => commands::get(id, &front).await,
+        ("DELETE", ["commands", id]) => commands::cancel(id, &front).await,
+        ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &front).await,
+        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &front).await,
+        ("GET", ["terminals"]) => terminals::list(&query, &front).await,
+        ("GET", ["terminals", id]) => terminals::get(id, &front).await,
+        ("DELETE", ["terminals", id]) => terminals::forget(id, &front).await,
+        ("PUT", ["terminals", id, "labels"]) => terminals::label(id, request, &front).await,
+        ("DELETE", ["terminals", id, "session"]) => terminals::disconnect(id, &front).await,
+        ("GET", ["fleet"]) => terminals::fleet(&front).await,
+        ("GET", ["nodes"]) => nodes::list(&front).await,
+        ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &front).await,
+        ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &front).await,
+        ("GET", ["events"]) => events::stream(&request, front).await,
+        _ => Err(not_there(&front)),
     }
 }
 
@@ -118,8 +99,15 @@ pub fn bearer(request: &Request<Incoming>) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn not_allowed(allowed: &'static str) -> Response<Body> {
-    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allowed}"));
-    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
+fn not_there(front: &Front) -> Response<Body> {
+    let detail = format!("no such path; the WebSocket is at {}, the API under /v1/", front.shared.config.ws_path);
+    problem(StatusCode::NOT_FOUND, detail)
+}
+
+fn not_allowed(taken: &[(&str, Option<Scope>)]) -> Response<Body> {
+    let methods: Vec<_> = taken.iter().map(|(method, _)| *method).collect();
+    let methods = methods.join(", ");
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {methods}"));
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_str(&methods).expect("methods are words"));
     response
 }
