@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{Response, StatusCode, header};
-use muster_protocol::api::Problem;
+use muster_protocol::{CommandId, api::Problem};
 use serde::Serialize;
 
 use crate::{auth::Denied, backplane::Refusal};
@@ -39,6 +39,11 @@ pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> 
     let mut response = json(status, &problem);
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
     response
+}
+
+/// There is none of this id.
+pub fn no_command(id: CommandId) -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, format!("no command {id}, or it expired long ago (--keep)"))
 }
 
 /// A refusal that will pass: come back in so many seconds.

@@ -15,7 +15,7 @@ use tokio::time;
 
 use super::{
     Front,
-    answer::{Answer, Body, json, problem},
+    answer::{Answer, Body, json, no_command, problem},
     direct::Direct,
     request::{self, bad},
     targets,
@@ -70,7 +70,7 @@ pub async fn get(id: &str, front: &Front) -> Answer {
 /// `DELETE /v1/commands/{id}`
 pub async fn cancel(id: &str, front: &Front) -> Answer {
     let id = request::command_id(id)?;
-    let life = front.shared.backplane.cancel(id).await?.ok_or_else(|| unknown(id))?;
+    let life = front.shared.backplane.cancel(id).await?.ok_or_else(|| no_command(id))?;
     Ok(json(StatusCode::OK, &life.view(Timestamp::now())))
 }
 
@@ -79,7 +79,7 @@ pub async fn cancel(id: &str, front: &Front) -> Answer {
 pub async fn retry(id: &str, headers: &HeaderMap, front: &Front) -> Answer {
     let key = key(headers, id.as_bytes())?;
     let id = request::command_id(id)?;
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
+    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let (targets, now) = (front.shared.backplane.targets(id).await?, Timestamp::now());
     let failed = targets.into_iter().filter(|(_, target)| life.failed(life.shown(target.state, now), now));
     let terminals: Vec<_> = failed.map(|(terminal, _)| terminal).collect();
@@ -107,7 +107,7 @@ async fn accept_known(
 
 /// The command as it stands, or 404.
 async fn find(id: CommandId, front: &Front) -> Result<CommandView, Response<Body>> {
-    found(id, front).await?.ok_or_else(|| unknown(id))
+    found(id, front).await?.ok_or_else(|| no_command(id))
 }
 
 async fn found(id: CommandId, front: &Front) -> Result<Option<CommandView>, Response<Body>> {
@@ -128,10 +128,6 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
         stored: false,
         results: None,
     }
-}
-
-pub(super) fn unknown(id: CommandId) -> Response<Body> {
-    problem(StatusCode::NOT_FOUND, format!("no command {id}, or it expired long ago (--keep)"))
 }
 
 async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Body>> {

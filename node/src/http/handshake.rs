@@ -16,7 +16,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     Caller, Front,
     answer::{Answer, Body, body, later, problem},
-    route::bearer,
+    request::bearer,
     via::{self, Via},
 };
 use crate::fanout::Arrival;

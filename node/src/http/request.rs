@@ -1,10 +1,10 @@
-//! What is read from a request: its body, its query, the ids in its path.
+//! What is read from a request: its token, its body, its query, the ids in its path.
 
 use std::str::FromStr;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{Response, StatusCode, body::Incoming};
+use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::{CommandId, TerminalId};
 use serde::de::DeserializeOwned;
 use tokio::time;
@@ -14,6 +14,13 @@ use crate::config::Config;
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1000;
+
+/// The token in `Authorization: Bearer`.
+pub fn bearer(request: &Request<Incoming>) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
 
 /// A whole body, of the size and within the time that the configuration allows.
 pub async fn body(body: Incoming, config: &Config) -> Result<Bytes, Response<Body>> {

@@ -1,4 +1,4 @@
-//! Which handler answers, by method and path, and which scope it needs.
+//! Which handler answers, by method and path, and which scope it needs: what [`takes`] does not list is not there.
 
 use std::sync::Arc;
 
@@ -8,7 +8,9 @@ use muster_protocol::token::Scope;
 use super::{
     Caller, Front,
     answer::{Answer, Body, problem},
-    commands, events, handshake, health, nodes, targets, terminals,
+    commands, events, handshake, health, nodes,
+    request::bearer,
+    targets, terminals,
 };
 
 /// Answers a request, whatever it is.
@@ -90,13 +92,6 @@ async fn api(call: &[&str], request: Request<Incoming>, front: Arc<Front>) -> An
         ("GET", ["events"]) => events::stream(&request, front).await,
         _ => Err(not_there(&front)),
     }
-}
-
-/// The token in `Authorization: Bearer`.
-pub fn bearer(request: &Request<Incoming>) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn not_there(front: &Front) -> Response<Body> {

@@ -9,8 +9,7 @@ use muster_protocol::{
 
 use super::{
     Front,
-    answer::{Answer, Body, json},
-    commands::unknown,
+    answer::{Answer, Body, json, no_command},
     request::{self, Limit},
 };
 use crate::backplane::{Life, Target};
@@ -26,7 +25,7 @@ struct Wanted {
 /// `GET /v1/commands/{id}/targets?state=acked&limit=100&after=ID`
 pub async fn list(id: &str, query: &str, front: &Front) -> Answer {
     let (id, wanted) = (request::command_id(id)?, wanted(query)?);
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
+    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let now = Timestamp::now();
     let is_wanted = |(terminal, target): &(TerminalId, Target)| {
         let state = wanted.state.is_none_or(|state| life.shown(target.state, now) == state);
@@ -42,7 +41,7 @@ pub async fn list(id: &str, query: &str, front: &Front) -> Answer {
 
 /// Every target, for a command that has few.
 pub async fn all(id: CommandId, front: &Front) -> Result<Vec<TargetView>, Response<Body>> {
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| unknown(id))?;
+    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let targets = front.shared.backplane.targets(id).await?;
     views(&life, targets, front).await
 }
