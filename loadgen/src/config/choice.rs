@@ -66,3 +66,14 @@ impl FromStr for Watched {
         pair.map(|(name, pid)| Self { name, pid }).ok_or_else(|| "a process is NAME=PID, such as node1=4711".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_a_name() {
+        assert_eq!("n=7".parse(), Ok(Watched { name: "n".into(), pid: 7 }));
+        assert!("7".parse::<Watched>().is_err());
+    }
+}

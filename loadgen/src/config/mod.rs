@@ -1,48 +1,26 @@
 //! Every setting of a run: flag, default, and why. `--help` is the reference; a scenario file holds the same names ([`scenario`]).
 
+mod arrivals;
 mod choice;
+mod churn;
+mod line;
 pub mod scenario;
 mod share;
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{bail, ensure};
 use clap::Args;
 use hyper::Uri;
-use muster_protocol::token::Secret;
 
 pub use self::{
+    arrivals::Arrivals,
     choice::{Acks, Connects, Replay, Target, Watched},
+    churn::{Churn, Leave, Leaves},
+    line::Line,
     share::{Share, Slow},
 };
-use crate::{
-    plan::{Arrivals, Churn, Leaves},
-    verdict::Slos,
-};
-
-/// Which terminals, and how they connect.
-#[derive(Debug, Clone, Args)]
-pub struct Line {
-    /// Where terminals connect; several are shared out, and tried in turn
-    #[arg(long, value_name = "WS_URL", required = true, value_delimiter = ',')]
-    pub url: Vec<String>,
-
-    /// The secret that the terminals' tokens are signed with, unless the nodes are --insecure
-    #[arg(long, env = "MUSTER_SECRET", value_name = "KID=SECRET", hide_env_values = true)]
-    pub secret: Option<Secret>,
-
-    /// How many terminals
-    #[arg(long, value_name = "N", default_value_t = 2000)]
-    pub terminals: usize,
-
-    /// Source addresses, taken in turn: one has about 28,000 ports
-    #[arg(long, value_name = "IP", value_delimiter = ',')]
-    pub source: Vec<IpAddr>,
-
-    /// Plain terminals, which confirm nothing
-    #[arg(long)]
-    pub plain: bool,
-}
+use crate::verdict::{Excuses, Slos};
 
 /// What to run.
 #[derive(Debug, Clone, Args)]
@@ -159,14 +137,9 @@ pub struct Config {
     #[arg(long, value_name = "CHECKS", default_value = "")]
     pub slo: Slos,
 
-    /// A terminal that is not let in does not make the run invalid
-    #[arg(long)]
-    pub allow_shortfall: bool,
-
-    /// A machine without a CPU to spare does not make the run invalid: what arrived is judged as ever, and the times are not to be
-    /// quoted. For demonstrations
-    #[arg(long)]
-    pub allow_busy: bool,
+    /// What does not make the run invalid.
+    #[command(flatten)]
+    pub excuses: Excuses,
 
     /// A file or FIFO; each line written to it while the run lasts is a mark on the time line
     #[arg(long, value_name = "FILE")]
@@ -270,11 +243,5 @@ pub mod tests {
         assert!(config("").validate().is_ok());
         assert!(config("--target raw").validate().unwrap_err().to_string().contains("--post"));
         assert!(config("--metrics https://h/metrics").validate().unwrap_err().to_string().contains("http://"));
-    }
-
-    #[test]
-    fn a_process_has_a_name() {
-        assert_eq!("n=7".parse(), Ok(Watched { name: "n".into(), pid: 7 }));
-        assert!("7".parse::<Watched>().is_err());
     }
 }

@@ -121,7 +121,7 @@ fn up(window: Window, stays: &[Stay], sessions: &[Session]) -> Vec<(Nanos, Nanos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Leave;
+    use crate::config::Leave;
 
     /// Two stays, from 100 to 1000 and from 1200 to 3000; windows of 10 before and 100 after.
     fn stays() -> [Stay; 2] {

@@ -18,9 +18,9 @@ use tokio::{
 pub use self::fault::Fault;
 use crate::{
     clock::Clock,
-    config::{Config, Target},
+    config::{Arrivals, Churn, Config, Target},
     measure::names,
-    plan::{Arrivals, Churn, Plan},
+    plan::Plan,
     play::fleet::Part,
     report::Floor,
     run,

@@ -2,19 +2,15 @@
 //! message is due. What the cluster then makes of it is judged against this, so that no loss hides behind another. Pure; never
 //! changed once made.
 
-pub mod arrivals;
-pub mod churn;
+mod arrivals;
+mod churn;
 
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-pub use self::{
-    arrivals::Arrivals,
-    churn::{Churn, Leave, Leaves},
-};
 use crate::{
     clock::{Nanos, from_seconds, nanos},
-    config::{Config, Connects},
+    config::{Config, Connects, Leave},
 };
 
 /// A time in which a terminal means to be on the line.
@@ -183,9 +179,9 @@ fn tempers(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Temper> {
 fn messages(config: &Config, begin: Nanos, length: Nanos, rng: &mut ChaCha8Rng) -> Vec<Message> {
     let seconds = length as f64 / 1e9;
     let due = |at: f64| begin + from_seconds(at);
-    let broadcasts = config.broadcasts.times(seconds, rng);
+    let broadcasts = arrivals::times(&config.broadcasts, seconds, rng);
     let mut messages: Vec<_> = broadcasts.into_iter().map(|at| Message { due: due(at), to: None }).collect();
-    for at in config.commands.times(seconds, rng) {
+    for at in arrivals::times(&config.commands, seconds, rng) {
         let to = rng.random_range(0..config.line.terminals as u32);
         messages.push(Message { due: due(at), to: Some(to) });
     }

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     clock::{Nanos, SECOND},
+    config::Leave,
     journal::{Failure, Session},
-    plan::{Leave, Life, Stay, Temper},
+    plan::{Life, Stay, Temper},
 };
 
 /// How long after a takeover the server may still send to the one that was replaced.

@@ -139,7 +139,7 @@ pub fn assemble(
         closed_loop: config.closed > 0,
         replay: facts.replay,
         verdict: Verdict::new(
-            gates::gates(config, tally, generator),
+            gates::gates(config.excuses, tally, generator),
             tally,
             config.slo.check(&report::with_last(tally)),
         ),

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    gates::Gate,
+    gates::{Excuses, Gate},
     slo::{Check, Slos},
 };
 use crate::measure::{FaultKind, Tally};
