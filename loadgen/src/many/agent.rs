@@ -62,7 +62,7 @@ async fn part(peer: &mut Peer, config: Config, seed: u64, part: Part, clock: Clo
     let (cut_short, failed) = (played.cut_short, played.failed);
     peer.say(&Answer::Played { sent, replay, over, cut_short, failed }).await?;
     let Order::Judge { sent, replay } = peer.hear().await? else { bail!("not asked to judge") };
-    let tally = run::judge(&config, &plan, part, &played, sent, replay);
+    let tally = played.judge(&config, &plan, part, sent, replay);
     let own = played.own(&tally);
     peer.say(&Answer::Judged { tally: Box::new(tally), own }).await
 }

@@ -1,82 +1,9 @@
-//! The instrument measured by itself: against a server that does nothing but deliver, once with terminals and once with a bare loop that
-//! only reads. What is left of a figure after this floor is the server's.
+//! The other end, where there is to be none worth measuring: [`server`] delivers and does nothing else, [`door`] is where it lets in,
+//! [`hall`] holds who came, and a [`fault`] is the mistake that it makes when told to.
 
-mod bare;
 mod door;
 mod fault;
 mod hall;
 pub mod server;
 
-use std::{process::Stdio, sync::Arc, time::Duration};
-
-use anyhow::Context;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
-
 pub use self::fault::Fault;
-use crate::{
-    clock::Clock,
-    config::{Arrivals, Churn, Config, Target},
-    measure::names,
-    plan::Plan,
-    play::fleet::Part,
-    report::Floor,
-    run,
-};
-
-/// As many terminals as were asked for, up to this.
-const TERMINALS: usize = 2000;
-
-/// Measures it, in some 10 s.
-pub async fn floor(config: &Config) -> anyhow::Result<Floor> {
-    let (mut child, address) = server_process().await?;
-    let config = calm(config, &address)?;
-    let plan = Arc::new(Plan::new(&config, 1));
-    let bare_us_per_frame = bare::cpu_us_per_frame(&config, &plan, &address).await?;
-    let part = Part { run: rand::random(), of: 1, rest: 0 };
-    let played = run::play(&config, &plan, part, Clock::start_in(run::head_start(&config))).await?;
-    let tally = run::judge(&config, &plan, part, &played, played.journal.all_sent(), false);
-    child.kill().await?;
-    let live = tally.latencies.get(names::LIVE).context("nothing was delivered")?;
-    Ok(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame })
-}
-
-/// The run without all that disturbs: nobody leaves, and messages come often enough for their cost to be told.
-fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
-    let mut config = config.clone();
-    config.target = Target::Raw;
-    config.line.url = vec![format!("ws://{address}/")];
-    config.line.terminals = config.line.terminals.min(TERMINALS);
-    config.line.secret = None;
-    config.api = Vec::new();
-    config.post = Some(format!("http://{address}/").parse()?);
-    config.ramp = Duration::from_secs(1);
-    config.warm = Duration::ZERO;
-    config.duration = Duration::from_secs(3);
-    config.grace = Duration::from_millis(500);
-    config.broadcasts = Arrivals::Constant(10.0);
-    config.commands = Arrivals::Constant(0.0);
-    config.churn = Churn::Poisson(0.0);
-    config.slow = None;
-    config.mute = Default::default();
-    config.events = None;
-    config.metrics = Vec::new();
-    config.watch = Vec::new();
-    config.redis = None;
-    config.no_tui = true;
-    config.title = "floor".into();
-    Ok(config)
-}
-
-/// A process of its own, so that its CPU time is not ours. It ends with us.
-async fn server_process() -> anyhow::Result<(Child, String)> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("null-server").stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().context("the server that does nothing")?;
-    let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
-    let line = lines.next_line().await?.context("the server that does nothing said nothing")?;
-    let address = line.strip_prefix("ready on ").context("the server that does nothing is not ready")?.to_owned();
-    Ok((child, address))
-}

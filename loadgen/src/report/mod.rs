@@ -1,5 +1,5 @@
 //! What a run came to. [`Report`] is all of it, ready for JSON; every other view is made of it alone: [`text`] for people, [`page`] for
-//! people who were not there, [`junit`] for CI. [`hgrm`] and [`logs`] write out what it is made of.
+//! people who were not there, [`junit`] for CI. [`hgrm`] writes out what it is made of.
 
 pub mod chart;
 pub mod confidence;
@@ -7,7 +7,6 @@ pub mod course;
 mod figures;
 pub mod hgrm;
 pub mod junit;
-pub mod logs;
 pub mod page;
 pub mod text;
 

@@ -1,29 +1,31 @@
 //! Strings all of it together, for one process: plan, play, judge, report. [`crate::many`] does the same with several.
+//!
+//! [`play`] carries the plan out, with [`marks`] that scripts set meanwhile; [`logs`] writes out the plan and all that was seen;
+//! [`floor`] measures the instrument itself, with [`bare`] readers beside its terminals.
 
+mod bare;
+mod floor;
+mod logs;
 pub mod marks;
 mod play;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use anyhow::Context;
 use jiff::Timestamp;
 
-pub use self::play::{Played, play};
+pub use self::play::{head_start, play};
 use crate::{
     clock::{Clock, nanos},
     config::Config,
     health::{environment::environment, servers::Costs},
-    measure::{Judge, Tally, names, promises_replay},
-    null,
+    measure::{Tally, promises_replay},
     plan::Plan,
     play::{fleet::Part, operator},
     preflight,
     report::{self, Floor, Own, Report},
     verdict::{Outcome, Verdict, gates},
 };
-
-/// Time to build the fleet before the first is to connect, and a hundredth of a millisecond for each terminal.
-const HEAD_START: Duration = Duration::from_millis(300);
 
 /// One run, from its flags to its reports.
 pub async fn run(config: Config, command: String) -> anyhow::Result<Outcome> {
@@ -48,37 +50,17 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<Outcome> {
     let played = play(&config, &plan, part, clock).await?;
     let sent = played.journal.all_sent();
     let replay = promises_replay(&config, &plan, &played.journal);
-    let tally = judge(&config, &plan, part, &played, sent, replay);
+    let tally = played.judge(&config, &plan, part, sent, replay);
     if let Some(dir) = &config.logs {
-        report::logs::write(dir, &config, &plan, part, &played, replay)
-            .with_context(|| format!("--logs {}", dir.display()))?;
+        logs::write(dir, &config, &plan, part, &played, replay).with_context(|| format!("--logs {}", dir.display()))?;
     }
     // Afterwards, so that what it leaves in memory is not taken for the terminals'.
-    let floor = if config.floor { Some(null::floor(&config).await.context("--floor")?) } else { None };
+    let floor = if config.floor { Some(floor::floor(&config).await.context("--floor")?) } else { None };
     let course = Course { cut_short: played.cut_short, failed: played.failed };
     let facts = Facts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
     let report = assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
     finish(&config, &report, &tally)?;
     Ok(report.verdict.outcome)
-}
-
-/// So that nobody is late for the first connect.
-pub fn head_start(config: &Config) -> Duration {
-    HEAD_START + Duration::from_micros(10) * config.line.terminals as u32
-}
-
-/// The tally of one part.
-pub fn judge(
-    config: &Config,
-    plan: &Plan,
-    part: Part,
-    played: &Played,
-    sent: Vec<Option<crate::journal::Sent>>,
-    replay: bool,
-) -> Tally {
-    let mut tally = Judge::new(config, plan, part, sent, replay, played.over).tally(&played.journal);
-    tally.latency(names::CANARY).merge(&played.canary);
-    tally
 }
 
 /// What a report says besides what was measured.

@@ -1,6 +1,6 @@
 //! Plays one process's part of the plan, from the first connect to the last grace, and looks at what it costs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 
@@ -9,13 +9,16 @@ use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
     health::{Canary, Servers, Usage, servers::Costs},
-    journal::Journal,
-    measure::{Latency, Tally},
+    journal::{Journal, Sent},
+    measure::{Judge, Latency, Tally, names},
     plan::Plan,
     play::{Live, fleet, fleet::Part, operator},
     report::Own,
     view,
 };
+
+/// Time to build the fleet before the first is to connect, and a hundredth of a millisecond for each terminal.
+const HEAD_START: Duration = Duration::from_millis(300);
 
 /// What there is when it is over.
 pub struct Played {
@@ -38,6 +41,11 @@ pub struct Played {
     threads: usize,
     looks: [Usage; 3],
     span: Nanos,
+}
+
+/// So that nobody is late for the first connect.
+pub fn head_start(config: &Config) -> Duration {
+    HEAD_START + Duration::from_micros(10) * config.line.terminals as u32
 }
 
 /// Plays it.
@@ -108,6 +116,13 @@ async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
 }
 
 impl Played {
+    /// The tally of this part.
+    pub fn judge(&self, config: &Config, plan: &Plan, part: Part, sent: Vec<Option<Sent>>, replay: bool) -> Tally {
+        let mut tally = Judge::new(config, plan, part, sent, replay, self.over).tally(&self.journal);
+        tally.latency(names::CANARY).merge(&self.canary);
+        tally
+    }
+
     /// What this process cost.
     pub fn own(&self, tally: &Tally) -> Own {
         let [before, begun, ended] = self.looks;

@@ -9,12 +9,12 @@ use std::{
 
 use serde_json::json;
 
+use super::play::Played;
 use crate::{
     clock::nanos,
     config::{Config, Target},
     plan::Plan,
     play::fleet::Part,
-    run::Played,
 };
 
 /// Writes `run.json`, `messages.jsonl` and `terminals.jsonl` into a directory, which is made.
