@@ -1,6 +1,6 @@
 //! A distribution of times, as a report tells it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,18 @@ impl From<Quantile> for Point {
         match quantile {
             Quantile::Within(_) => Self::Milliseconds(quantile.milliseconds()),
             Quantile::Never => Self::Never("never".into()),
+        }
+    }
+}
+
+/// Three digits are what there is.
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never(_) => f.write_str("never"),
+            Self::Milliseconds(ms) if *ms < 10.0 => write!(f, "{ms:.2}"),
+            Self::Milliseconds(ms) if *ms < 100.0 => write!(f, "{ms:.1}"),
+            Self::Milliseconds(ms) => write!(f, "{ms:.0}"),
         }
     }
 }
