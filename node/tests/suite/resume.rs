@@ -9,6 +9,7 @@ crate::on_both!(
     what_was_missed_comes_in_order_and_once,
     a_plain_terminal_gets_what_it_missed,
     what_was_not_acknowledged_comes_again_and_what_was_does_not,
+    what_was_not_acknowledged_is_not_hidden_by_what_others_got,
     nothing_is_doubled_while_it_comes_back
 );
 
@@ -81,6 +82,23 @@ async fn what_was_not_acknowledged_comes_again_and_what_was_does_not(cluster: Cl
     for id in &ids {
         cluster.here().counts(&id.to_string(), 0, 0, 1).await;
     }
+    assert!(far.is_quiet());
+}
+
+/// A client that resumes behind a broadcast whose acknowledgement got lost is asked again, however much others got since.
+async fn what_was_not_acknowledged_is_not_hidden_by_what_others_got(cluster: Cluster) {
+    cluster.here().was_here("other", V1).await;
+    let mut far = cluster.there().terminal_with("far", |config| config.acknowledge = false).await;
+    cluster.here().command(TO_ALL, "1").await;
+    for number in 0..300 {
+        assert_eq!(cluster.here().command(r#"{"terminal":"other"}"#, &number.to_string()).await.0, 202);
+    }
+    cluster.here().command(TO_ALL, "2").await;
+    far.command().await;
+    let cursor = far.command().await.cursor;
+    far.terminal.kill().await;
+    let mut far = cluster.here().terminal_with("far", |config| config.cursor = cursor).await;
+    assert_eq!((far.payload().await, far.payload().await), ("1".into(), "2".into()));
     assert!(far.is_quiet());
 }
 

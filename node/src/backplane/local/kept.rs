@@ -19,8 +19,8 @@ use crate::{
     reports::Step,
 };
 
-/// Broadcasts before a terminal's cursor that are looked at too: their acknowledgement may have been lost on its way. No more than
-/// a client remembers, so that none is run again. The same in join.lua.
+/// Broadcasts before a terminal's cursor that are looked at too: their acknowledgement may have been lost on its way. Far fewer than
+/// the commands that a client remembers, so that none is run again though others came between. The same in join.lua.
 const LOOK_BACK: usize = 256;
 
 /// Commands by id, in their order, and per terminal.
@@ -165,7 +165,7 @@ impl Commands {
             backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
             missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
         }
-        let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(LOOK_BACK);
+        let start = self.looked_back_from(known);
         for (number, id) in self.log.range(start..) {
             let Some(kept) = self.kept.get(id).filter(|kept| kept.to_all && kept.is_live(now)) else { continue };
             let wanted = match kept.targets.get(terminal).map(|target| target.state) {
@@ -179,6 +179,13 @@ impl Commands {
         }
         let missed = missed.into_iter();
         (missed.map(|(number, (command, to_all))| Missed { number, command, to_all }).collect(), lost)
+    }
+
+    /// Where in the log the last [`LOOK_BACK`] broadcasts up to this number begin, whatever else stands between them.
+    fn looked_back_from(&self, number: u64) -> usize {
+        let end = self.log.partition_point(|(one, _)| *one <= number);
+        let to_all = |index: &usize| self.kept.get(&self.log[*index].1).is_some_and(|kept| kept.to_all);
+        (0..end).rev().filter(to_all).nth(LOOK_BACK - 1).unwrap_or(0)
     }
 
     /// Raises targets; the event's data, if any rose.

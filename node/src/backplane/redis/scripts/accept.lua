@@ -129,12 +129,14 @@ for _, entry in ipairs(redis.call('XRANGE', LOG, '-', '+', 'COUNT', 2)) do
     redis.call('XDEL', LOG, entry[1])
     local old = string.match(entry[1], '^(%d+)')
     redis.call('HSET', MARKS, 'trimmed', old)
+    if fields[4] == 'all' then redis.call('ZREM', TO_ALL, fields[2] .. ' ' .. fields[6]) end
     if not expired and fields[4] == 'all' then redis.call('HSET', MARKS, 'lost', old) end
   else
     break
   end
 end
 redis.call('XADD', LOG, number .. '-0', 'id', ask.id, 'to', to, 'expires', ask.expires)
+if to_all then redis.call('ZADD', TO_ALL, number, string.format('%s %.0f', ask.id, ask.expires)) end
 
 -- On its way. `prev` is the number of the last command on the same channel: who has not seen that one has missed something.
 local function publish(channel, prev, audience, rate)

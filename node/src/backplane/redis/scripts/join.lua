@@ -70,13 +70,14 @@ for i = 1, #backlog, 2 do
   end
 end
 
--- Broadcasts: those after the cursor, and a few before it whose acknowledgement may have been lost on its way. A terminal that
--- was not known before is a target of none.
+-- Broadcasts: those after the cursor, and a few before it whose acknowledgement may have been lost on its way: so many broadcasts,
+-- whatever else was accepted between them. A terminal that was not known before is a target of none.
 if cursor_epoch ~= '' and (cursor_epoch ~= epoch or cursor > number) then
   lost, cursor_epoch = 'store', ''
 elseif cursor_epoch ~= '' and cursor < tonumber(redis.call('HGET', MARKS, 'lost') or 0) then
   lost = redis.call('HGET', MARKS, 'lost')
 end
+-- Far fewer than the commands that a client remembers, so that none is run again though others came between.
 local LOOK_BACK = 256
 local function wanted(id)
   local state = redis.call('HGET', COMMAND .. id .. TARGETS, terminal)
@@ -84,13 +85,14 @@ local function wanted(id)
   return (state == 'queued' or (state == 'sent' and not plain)) and live(id)
 end
 if old then
-  local from = string.format('%.0f-0', cursor_epoch == epoch and cursor or since)
-  local before = redis.call('XREVRANGE', LOG, from, '-', 'COUNT', LOOK_BACK)
-  if #before > 0 then from = before[#before][1] end
-  for _, entry in ipairs(redis.call('XRANGE', LOG, from, '+')) do
-    local id, to, expires = entry[2][2], entry[2][4], tonumber(entry[2][6])
-    if to == 'all' and expires > time and wanted(id) then
-      missed[#missed + 1] = { tonumber(string.match(entry[1], '^%d+')), id, 'all' }
+  local from = string.format('%.0f', cursor_epoch == epoch and cursor or since)
+  local before = redis.call('ZRANGE', TO_ALL, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, LOOK_BACK, 'WITHSCORES')
+  if #before > 0 then from = before[#before] end
+  local found = redis.call('ZRANGE', TO_ALL, from, '+inf', 'BYSCORE', 'WITHSCORES')
+  for i = 1, #found, 2 do
+    local id, expires = string.match(found[i], '^(%S+) (%d+)$')
+    if tonumber(expires) > time and wanted(id) then
+      missed[#missed + 1] = { tonumber(found[i + 1]), id, 'all' }
     end
   end
 end

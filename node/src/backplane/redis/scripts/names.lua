@@ -23,6 +23,7 @@ local EVENTS    = '{muster}:events'      -- stream, bounded
 local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss, or that of its last commands
 local SEQ       = '{muster}:seq'         -- counter, the number of the last accepted command
 local LOG       = '{muster}:log'         -- stream, one entry a command (id, to, expires), its number the id; bounded
+local TO_ALL    = '{muster}:to_all'      -- sorted set, `id expires` of each command in the log that is for all, by number
 local MARKS     = '{muster}:marks'       -- hash, `broadcast`: the last one's number; `lost`, `trimmed`: see accept.lua
 local INBOXES   = '{muster}:inboxes'     -- hash, node to the number of the last command that its inbox got
 local COMMANDS  = '{muster}:commands'    -- sorted set, `id targets` by when it may be forgotten, in milliseconds
