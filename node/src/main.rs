@@ -153,7 +153,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         .init();
     let config = config.settle()?;
     config.validate()?;
-    let listener = serve::bind(&config).await?;
+    let socket = serve::bind(&config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = async move {
         tokio::select! {
@@ -161,5 +161,5 @@ async fn run(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    serve::run(config, listener, |address| println!("muster-node ready on {address}"), stop).await
+    serve::run(config, socket, |address| println!("muster-node ready on {address}"), stop).await
 }

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    pin::pin,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use muster_protocol::{
     api::{NodeState, NodeView},
 };
 use tokio::{
-    net::TcpListener,
+    net::TcpSocket,
     sync::mpsc,
     task::{JoinHandle, JoinSet},
     time,
@@ -44,6 +45,9 @@ use crate::{
 /// which a store that hangs makes wait for 2 s each.
 const LAST: Duration = Duration::from_secs(departure::GRACE.as_secs() + 4);
 
+/// Connections that may wait to be accepted: those of a storm that come within a few milliseconds.
+const BACKLOG: u32 = 1024;
+
 /// A node that serves.
 pub struct Node {
     front: Arc<Front>,
@@ -56,23 +60,35 @@ pub struct Node {
     shards: Vec<thread::JoinHandle<()>>,
 }
 
-/// Binds the configured address.
-pub async fn bind(config: &Config) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("--listen {}: can't listen there; is the port taken?", config.listen))
+/// Binds the configured address. Nobody can connect yet: until a node serves, a proxy is to go on to the next one at once.
+pub fn bind(config: &Config) -> anyhow::Result<TcpSocket> {
+    let bind = || {
+        let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Connections of an earlier process linger, and must not keep the port from this one.
+        socket.set_reuseaddr(true)?;
+        socket.bind(config.listen).map(|()| socket)
+    };
+    bind().with_context(|| taken(config.listen))
 }
 
-/// Starts a node on `listener`, serves until `stop` is ready, and stops it; one that stops since another process has its name has
+fn taken(listen: SocketAddr) -> String {
+    format!("--listen {listen}: can't listen there; is the port taken?")
+}
+
+/// Starts a node on `socket`, serves until `stop` is ready, and stops it; one that stops since another process has its name has
 /// failed. `ready` is called once it serves.
 pub async fn run(
     config: Config,
-    listener: TcpListener,
+    socket: TcpSocket,
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
-    let node = Node::start(config, listener, address).await?;
+    let address = socket.local_addr()?;
+    let mut stop = pin!(stop);
+    let node = tokio::select! {
+        node = Node::start(config, socket, address) => node?,
+        () = &mut stop => return Ok(()),
+    };
     ready(address);
     tokio::select! {
         () = stop => {}
@@ -84,7 +100,7 @@ pub async fn run(
 }
 
 impl Node {
-    async fn start(config: Config, listener: TcpListener, address: SocketAddr) -> anyhow::Result<Self> {
+    async fn start(config: Config, socket: TcpSocket, address: SocketAddr) -> anyhow::Result<Self> {
         config.validate()?;
         let address = advertise::address(&config, address).await?;
         admission::raise_descriptors();
@@ -120,6 +136,7 @@ impl Node {
         beside.spawn(departure::run(shared.hub.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(backplane.run());
         let front = Arc::new(Front { auth, shared, admission, peers, me });
+        let listener = socket.listen(BACKLOG).with_context(|| taken(front.shared.config.listen))?;
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
         Ok(Self { front, listening, closing, leave, beside, shards })
     }

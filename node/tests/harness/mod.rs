@@ -44,10 +44,10 @@ impl Node {
     pub async fn start(flags: &[&str]) -> Self {
         let own = ["muster-node", "--listen", "127.0.0.1:0", "--shards", "1", "--drain", "1s"];
         let config = Cli::parse_from(own.iter().chain(flags)).config;
-        let listener = serve::bind(&config).await.unwrap();
+        let socket = serve::bind(&config).unwrap();
         let (ready, is_ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve::run(config, listener, |address| ready.send(address).unwrap(), async {
+        let task = tokio::spawn(serve::run(config, socket, |address| ready.send(address).unwrap(), async {
             _ = stopped.await
         }));
         let address = is_ready.await.expect("the node starts");
