@@ -116,3 +116,21 @@ async fn one_that_wakes_up_after_its_name_was_taken_ends_and_delivers_nothing() 
     assert!(matches!(told, Incoming::Offline { .. }), "{told:?}");
     assert_eq!(get(address, "/readyz").await.0, 200);
 }
+
+#[tokio::test]
+async fn what_another_process_registered_ends_with_its_lease() {
+    let redis = Redis::start().await;
+    let first = Program::start(&redis);
+    let address = first.ready().await;
+    first.signal(Signal::STOP);
+    redis.end_lease("n").await;
+    let second = Program::start(&redis);
+    let _left_behind = OnLine::start(second.ready().await, "t", V1, &[]).await;
+    second.signal(Signal::KILL);
+    redis.end_lease("n").await;
+    first.signal(Signal::CONT);
+    until("nobody is shown on a line that is gone", async || {
+        get(address, "/v1/terminals/t").await.1["status"] == "offline"
+    })
+    .await;
+}

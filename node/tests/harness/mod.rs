@@ -210,6 +210,13 @@ impl Redis {
         let () = redis::cmd("DEL").arg("{muster}:nodes").query_async(&mut connection).await.unwrap();
     }
 
+    /// A node's lease runs out.
+    pub async fn end_lease(&self, node: &str) {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let () = redis::cmd("DEL").arg(format!("{{muster}}:node:{node}")).query_async(&mut connection).await.unwrap();
+    }
+
     /// Another node takes this one for dead and buries its sessions, and the beat that would tell it so goes unheard.
     pub async fn bury_unheard(&self, node: &str, terminal: &str) {
         let client = redis::Client::open(self.url.as_str()).unwrap();

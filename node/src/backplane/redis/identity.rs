@@ -1,6 +1,7 @@
 //! One name is one process: which one this is, and what it does about another that has its node's name. At its start it waits for
-//! the other's lease to run out, and does not start if that is renewed. Later it finds another only if it could not renew its own,
-//! having been stopped for longer than that lasts: then it ends. Called by [`lease`](super::lease) for each beat that was refused.
+//! the other's lease to run out, and does not start if that is renewed. Later it finds another only if it could not renew its own
+//! for longer than that lasts: then it delivers nothing, and once the other is seen to live it ends. Called by
+//! [`lease`](super::lease) for each beat that was refused.
 //!
 //! Always: of processes with one name one holds the lease, and no other delivers anything. None ends because of a lease that
 //! nobody renews: a replica that became the master may still have that of a process which has given it back.
@@ -11,7 +12,6 @@ use std::{
 };
 
 use anyhow::bail;
-use jiff::Timestamp;
 use muster_protocol::{api::NodeView, departure::Departure};
 use redis::{ErrorKind, RedisError};
 use tokio::time;
@@ -38,17 +38,19 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rival {
     process: String,
-    address: String,
-    /// By the rival's clock, so that only a change says something.
-    renewed_at: Option<Timestamp>,
+    /// As its lease has it, with the time of the renewal by its own clock: so that only a change says something.
+    view: String,
 }
 
 impl Rival {
     /// A process, and the view in its lease.
-    pub fn new(process: String, view: &str) -> Self {
-        let view = serde_json::from_str::<NodeView>(view).ok();
-        let (address, renewed_at) = view.map(|view| (view.address, view.renewed_at)).unwrap_or_default();
-        Self { process, address, renewed_at }
+    pub fn new(process: String, view: String) -> Self {
+        Self { process, view }
+    }
+
+    fn address(&self) -> String {
+        let view = serde_json::from_str::<NodeView>(&self.view);
+        view.map_or_else(|_| "an address that can't be read".into(), |view| view.address)
     }
 }
 
@@ -66,7 +68,7 @@ impl Identity {
 
     /// Where the process is that had the lease at the last beat, if that was another.
     pub fn rival(&self) -> Option<String> {
-        self.met().as_ref().map(|rival| rival.address.clone())
+        self.met().as_ref().map(Rival::address)
     }
 
     /// To whom this process has lost its name for good.
@@ -82,7 +84,7 @@ impl Identity {
     /// Another has it. Whether it was seen to renew it, and so lives.
     fn meets(&self, rival: &Rival) -> bool {
         let before = self.met().replace(rival.clone());
-        before.is_some_and(|before| before.process == rival.process && before.renewed_at != rival.renewed_at)
+        before.is_some_and(|before| before.process == rival.process && before.view != rival.view)
     }
 
     fn met(&self) -> MutexGuard<'_, Option<Rival>> {
@@ -97,7 +99,7 @@ impl Redis {
         loop {
             self.bury(&self.node.id, "node_restarted").await?;
             let Err(rival) = self.take_lease().await? else { return Ok(()) };
-            let (id, address) = (&self.node.id, &rival.address);
+            let (id, address) = (&self.node.id, rival.address());
             if began.elapsed() > LEASE + BEAT {
                 bail!(
                     "--node-id {id}: another process has this name, at {address}, and goes on renewing its lease; stop that \
@@ -114,11 +116,11 @@ impl Redis {
 
     /// Another process has this node's lease. Once it is seen to live, this one ends; and until then it has no lease.
     pub(super) fn give_way(&self, rival: Rival) -> RedisError {
+        self.hub.fence.extend(Instant::now(), Duration::ZERO);
         if self.identity.meets(&rival) && self.identity.lost_to.set(rival.clone()).is_ok() {
-            tracing::error!(address = rival.address, "another process has this node's name; this one ends");
+            tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
         }
         if self.identity.lost_to().is_some() {
-            self.hub.fence.extend(Instant::now(), Duration::ZERO);
             self.hub.ask(Departure::Drain);
         }
         nameless()
@@ -126,11 +128,11 @@ impl Redis {
 
     /// Whether this process still has its node's name.
     pub(in crate::backplane) fn check_name(&self) -> anyhow::Result<()> {
-        let Some(Rival { address, .. }) = self.identity.lost_to() else { return Ok(()) };
-        let id = &self.node.id;
+        let Some(rival) = self.identity.lost_to() else { return Ok(()) };
+        let (id, address) = (&self.node.id, rival.address());
         bail!(
-            "ended: another process, at {address}, has taken the name {id} (--node-id) while this one was stopped for longer \
-             than its lease; it has delivered nothing since"
+            "ended: another process, at {address}, has taken the name {id} (--node-id) while this one could not renew \
+             its lease; it has delivered nothing since"
         )
     }
 }
@@ -146,11 +148,8 @@ mod tests {
 
     #[test]
     fn a_lease_that_nobody_renews_is_no_proof_of_a_life() {
-        let rival = |process: &str, second| Rival {
-            process: process.to_owned(),
-            address: String::new(),
-            renewed_at: Some(Timestamp::from_second(second).unwrap()),
-        };
+        let rival =
+            |process: &str, second: u64| Rival::new(process.to_owned(), format!(r#"{{"renewed_at":{second}}}"#));
         let identity = Identity::fresh();
         assert!(!identity.meets(&rival("a", 1)) && !identity.meets(&rival("a", 1)));
         assert!(!identity.meets(&rival("b", 2)), "yet another");

@@ -1,5 +1,5 @@
-//! A node's lease: its process's claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease ran out
-//! takes that node and its sessions out of the registry, once: in one step that looks again.
+//! A node's lease: its process's claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease
+//! ran out takes that node and its sessions out of the registry, once: in one step that looks again.
 
 use std::{
     sync::{MutexGuard, PoisonError, atomic::Ordering},
@@ -86,11 +86,11 @@ impl Redis {
         call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
         let seen = self.hearing.seen();
         call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.reached()).arg(seen.epoch).arg(seen.number);
-        call.arg(self.identity.process());
+        call.arg(self.identity.process()).arg(Timestamp::now().to_string());
         let answer: (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
         let (process, told, dead) = answer;
         if process != self.identity.process() {
-            return Ok(Err(Rival::new(process, &told)));
+            return Ok(Err(Rival::new(process, told)));
         }
         self.identity.forget_rival();
         Ok(Ok((told, dead)))

@@ -1,10 +1,11 @@
 -- Registers a session, unless it was registered before and has been replaced since, and tells what it missed. The last that
--- registers is the newest, whatever the clocks of nodes say. Registered first and read after, in one
--- step: what is accepted later finds the session, what was accepted before is found here.
--- ARGV: record (JSON), will or '', cursor's epoch or '', cursor's number, 'plain' or '', 'patient' if it has waited, epoch for a new
---       store, time, 'again' if it was registered before, process
--- Returns {'nameless'} if another process has the node's name, {'outdated'}, {'fight', times} or {'ok', epoch, number, lost, missed...}, with `lost` the number behind which the log no
--- longer reaches back to the cursor ('' if it does, 'store' if the store is another), and each missed as `number id all|some`.
+-- registers is the newest, whatever the clocks of nodes say. Registered first and read after, in one step: what is accepted later
+-- finds the session, what was accepted before is found here.
+-- ARGV: record (JSON), will or '', cursor's epoch or '', cursor's number, 'plain' or '', 'patient' if it has waited, epoch for a
+--       new store, time, 'again' if it was registered before, process
+-- Returns {'nameless'} if another process has the node's name, {'outdated'}, {'fight', times} or {'ok', epoch, number, lost,
+-- missed...}, with `lost` the number behind which the log no longer reaches back to the cursor ('' if it does, 'store' if the store
+-- is another), and each missed as `number id all|some`.
 local record, will, cursor_epoch, cursor, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[8]
 local card = cjson.decode(record)
 local terminal, session, node = card.terminal, card.session, card.node

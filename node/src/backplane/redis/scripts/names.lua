@@ -118,6 +118,24 @@ local function part(terminal, node, reason, at, lost, number)
   if will and lost then emit('terminal.event', head .. '"name":"will","payload":' .. will .. '}') end
 end
 
+-- A node is gone, for this reason, and with it the sessions that are still its own. Returns how many they were.
+local function bury(node, reason, at)
+  local count, reached = 0, redis.call('HGET', REACHED, node) or 0
+  for _, terminal in ipairs(redis.call('SMEMBERS', HELD .. node)) do
+    if owner(redis.call('HGET', ONLINE, terminal)) == node then
+      part(terminal, node, reason, at, true, reached)
+      count = count + 1
+    end
+  end
+  redis.call('DEL', HELD .. node, LEASE .. node)
+  redis.call('ZREM', NODES, node)
+  redis.call('HDEL', INBOXES, node)
+  redis.call('HDEL', REACHED, node)
+  redis.call('HDEL', CLAIMS, node)
+  redis.call('HDEL', PROCESSES, node)
+  return count
+end
+
 local function forget_terminal(terminal)
   local record = redis.call('HGET', TERMINALS, terminal)
   if not record then return 0 end
