@@ -86,7 +86,7 @@ impl Refusal {
     /// Of a look at what was changed before: whatever becomes of the look, the change was made.
     pub fn after_a_change(self) -> Self {
         match self {
-            Self::Unavailable(_) => Self::Unsure,
+            Self::Unavailable(_) | Self::Nameless(_) => Self::Unsure,
             other => other,
         }
     }

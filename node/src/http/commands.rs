@@ -137,7 +137,10 @@ async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Bod
             front.shared.metrics.commands.inc();
             Ok(view)
         }
-        Ok(Accepted::Before(id)) => Ok(found(id, front).await?.unwrap_or_else(|| forgotten(id, name))),
+        Ok(Accepted::Before(id)) => {
+            let life = front.shared.backplane.command(id).await.map_err(Refusal::after_a_change)?;
+            Ok(life.map_or_else(|| forgotten(id, name), |life| life.view(Timestamp::now())))
+        }
         Err(refusal @ Refusal::Unavailable(_)) => match direct {
             Some(direct) => direct.deliver(front).await.ok_or_else(|| refusal.into()),
             None => Err(refusal.into()),

@@ -42,10 +42,11 @@ pub async fn rebalance(query: &str, front: &Front) -> Answer {
     let rate = rate(query)?;
     let moving = surplus(&front.shared.backplane.nodes().await?);
     let total: u64 = moving.values().sum();
-    for (node, sessions) in &moving {
+    for (asked, (node, sessions)) in moving.iter().enumerate() {
         let share = rate * *sessions as f64 / total as f64;
         let departure = Departure::Rebalance { sessions: *sessions, rate: share };
-        if !front.shared.backplane.depart(node, departure).await? {
+        let heard = front.shared.backplane.depart(node, departure).await;
+        if !heard.map_err(|refusal| if asked == 0 { refusal } else { refusal.after_a_change() })? {
             tracing::warn!(%node, "a node left before it could send its surplus away");
         }
     }
