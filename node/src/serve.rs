@@ -1,4 +1,4 @@
-//! A node's life: started from a configuration and a listener, stopped by an ordered list with a deadline.
+//! A node's life: started from a configuration and a socket, stopped by an ordered list with a deadline.
 
 use std::{
     future::Future,
@@ -87,7 +87,10 @@ pub async fn run(
     let mut stop = pin!(stop);
     let node = tokio::select! {
         node = Node::start(config, socket, address) => node?,
-        () = &mut stop => return Ok(()),
+        () = &mut stop => {
+            tracing::info!("stopped before it served");
+            return Ok(());
+        }
     };
     ready(address);
     tokio::select! {
@@ -116,6 +119,13 @@ impl Node {
         let view = view(&config, address);
         let me = Candidate { address, sessions: 0, started_at: view.started_at, leaving: false };
         let backplane = Arc::new(Backplane::open(&config, view, hub.clone(), reports.clone()).await?);
+        let listener = match socket.listen(BACKLOG) {
+            Ok(listener) => listener,
+            Err(error) => {
+                backplane.close().await;
+                return Err(error).with_context(|| taken(config.listen));
+            }
+        };
         let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(Shared {
             config,
@@ -136,7 +146,6 @@ impl Node {
         beside.spawn(departure::run(shared.hub.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(backplane.run());
         let front = Arc::new(Front { auth, shared, admission, peers, me });
-        let listener = socket.listen(BACKLOG).with_context(|| taken(front.shared.config.listen))?;
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
         Ok(Self { front, listening, closing, leave, beside, shards })
     }
