@@ -27,7 +27,7 @@ const LOOK_BACK: usize = 256;
 #[derive(Default)]
 pub(super) struct Commands {
     pub(super) kept: FxHashMap<CommandId, Kept>,
-    /// By number, oldest first: what can be replayed.
+    /// Broadcasts that can be replayed, by number, oldest first.
     log: VecDeque<(u64, CommandId)>,
     /// The number up to which broadcasts that could still be asked for have left the log.
     lost: u64,
@@ -71,10 +71,10 @@ impl Commands {
         }
         if to_all {
             self.broadcast = number;
+            self.append(number, id, bounds.log);
         } else {
             targets.iter().for_each(|one| _ = self.backlog.entry(one.clone()).or_default().insert((number, id)));
         }
-        self.append(number, id, bounds.log);
         self.targets += targets.len() as u64;
         let life = draft.life(targets.len() as u64);
         let forget_at = life.frame.expires_at.checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
@@ -85,12 +85,12 @@ impl Commands {
         view
     }
 
-    /// Puts a command into the log; at its bound the oldest makes room.
+    /// Puts a broadcast into the log; at its bound the oldest makes room.
     fn append(&mut self, number: u64, id: CommandId, limit: u64) {
         self.log.push_back((number, id));
         let now = Timestamp::now();
         while let Some((oldest, id)) = self.log.front().copied() {
-            let live = self.kept.get(&id).is_some_and(|kept| kept.to_all && kept.is_live(now));
+            let live = self.kept.get(&id).is_some_and(|kept| kept.is_live(now));
             if live && self.log.len() as u64 <= limit {
                 return;
             }
@@ -165,9 +165,9 @@ impl Commands {
             backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
             missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
         }
-        let start = self.looked_back_from(known);
+        let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(LOOK_BACK);
         for (number, id) in self.log.range(start..) {
-            let Some(kept) = self.kept.get(id).filter(|kept| kept.to_all && kept.is_live(now)) else { continue };
+            let Some(kept) = self.kept.get(id).filter(|kept| kept.is_live(now)) else { continue };
             let wanted = match kept.targets.get(terminal).map(|target| target.state) {
                 Some(TargetState::Queued) => true,
                 Some(TargetState::Sent) => protocol == Protocol::V1,
@@ -179,13 +179,6 @@ impl Commands {
         }
         let missed = missed.into_iter();
         (missed.map(|(number, (command, to_all))| Missed { number, command, to_all }).collect(), lost)
-    }
-
-    /// Where in the log the last [`LOOK_BACK`] broadcasts up to this number begin, whatever else stands between them.
-    fn looked_back_from(&self, number: u64) -> usize {
-        let end = self.log.partition_point(|(one, _)| *one <= number);
-        let to_all = |index: &usize| self.kept.get(&self.log[*index].1).is_some_and(|kept| kept.to_all);
-        (0..end).rev().filter(to_all).nth(LOOK_BACK - 1).unwrap_or(0)
     }
 
     /// Raises targets; the event's data, if any rose.
