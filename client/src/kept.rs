@@ -1,5 +1,5 @@
-//! What a terminal keeps from one session to the next, and how it takes the commands that come: each is handed out once, in time, and
-//! the cursor stands no further than that. Its life owns this; the session that is on the line borrows it.
+//! What a terminal keeps from one session to the next, and how it takes the commands that come: each is handed out once, in time,
+//! and the cursor stands no further than that. Its life owns this; the session that is on the line borrows it.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{Config, Incoming, Listener, memory::Memory, order::Order, said::Said, waiting::Waiting};
 
-/// All that outlives a session.
+/// What a session uses and outlives it; when and where to come back is the life's own.
 pub(crate) struct Kept<L> {
     pub(crate) config: Config,
     pub(crate) listener: L,

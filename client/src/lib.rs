@@ -13,8 +13,8 @@
 //!
 //! In reading order: [`config`] is what a program decides, `endpoint` takes a URL apart, [`incoming`] is what a program is
 //! told, [`end`] is how a connection ends, [`policy`] says when to come back, `memory` knows the last commands and the cursor,
-//! `waiting` holds what waits its turn, `order` is what a program says and `said` what may have to be said again; all of that is `kept`
-//! from one session to the next. `dial` opens a session, `session` is one connection, `life` strings sessions together, and
+//! `waiting` holds what waits its turn, `order` is what a program says and `said` what may have to be said again; these are
+//! `kept` from one session to the next. `dial` opens a session, `session` is one connection, `life` strings sessions together, and
 //! [`terminal`] is the handle.
 //!
 //! Not here: TLS. A terminal that needs `wss` runs behind a local proxy, or uses any WebSocket library and plain mode.

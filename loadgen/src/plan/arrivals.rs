@@ -1,4 +1,5 @@
-//! When things that happen again and again are due: the times that a seed makes of a rate. Open loop: no time depends on how an earlier one went.
+//! When things that happen again and again are due: the times that a seed makes of a rate. Open loop: no time depends on how an
+//! earlier one went.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

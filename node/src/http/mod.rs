@@ -1,6 +1,7 @@
 //! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
 //! answered by [`commands`] ([`direct`] for one that can do without the store), [`targets`], [`terminals`], [`nodes`], [`events`] or
-//! [`health`]; [`request`] reads what was sent, [`via`] what the proxy says of a handshake, and every refusal is a problem ([`answer`]).
+//! [`health`]; [`request`] reads what was sent, [`via`] what the proxy says of a handshake, and every refusal is a problem
+//! ([`answer`]).
 
 // A refusal is an answer, made once for a request: its size does not matter.
 #![allow(clippy::result_large_err)]

@@ -1,4 +1,4 @@
-//! Which handler answers, by method and path, and which scope it needs: what [`takes`] does not list is not there.
+//! Which handler answers, by method and path, and which scope it needs: beside the WebSocket's path, what [`takes`] does not list is not there.
 
 use std::sync::Arc;
 

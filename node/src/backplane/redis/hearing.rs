@@ -1,6 +1,6 @@
 //! What this node has heard through Redis: whether it hears itself, how far it has come in the order of all commands, and the
-//! highest number that it has seen. Written by the listener and by what catches up, and read by the lease, which tells it to the
-//! store, and by whoever asks whether the node is ready.
+//! highest number that it has seen. Written by the listener, by what catches up and by what accepts, and read by the lease and
+//! by what accepts, which tell it to the store, and by whoever asks whether the node is ready.
 
 use std::{
     sync::{

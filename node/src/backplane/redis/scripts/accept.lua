@@ -1,6 +1,6 @@
 -- Accepts a command, whole or not at all: freezes its targets, numbers it, stores it, and publishes it to every node or to the
 -- nodes that hold its targets.
--- ARGV: ask (JSON: see `Ask` in commands.rs), frame, the request as it was asked for
+-- ARGV: ask (JSON: see `Ask` in accept.rs), frame, the request as it was asked for
 -- Returns {'ok', targets, online, epoch, number} {'same', id} {'conflict', id} {'unknown', ids} {'offline', ids} {'full', ids} {'crowded', targets}
 local ask, frame, request = cjson.decode(ARGV[1]), ARGV[2], ARGV[3]
 local time = now()
