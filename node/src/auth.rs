@@ -39,10 +39,17 @@ pub struct Auth {
 impl Auth {
     /// Reads the keys that the configuration names.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let secrets = config.keys.secret.iter();
-        let mut keys: HashMap<_, _> = secrets
-            .map(|secret| (secret.kid.clone(), (Algorithm::HS256, DecodingKey::from_secret(secret.as_bytes()))))
-            .collect();
+        let mut keys = HashMap::new();
+        for secret in &config.keys.secret {
+            let key = (Algorithm::HS256, DecodingKey::from_secret(secret.as_bytes()));
+            if keys.insert(secret.kid.clone(), key).is_some() {
+                bail!(
+                    "--secret, --secret-file: two secrets are called {kid}, by which tokens name theirs; give a new one a name \
+                     of its own (muster-node secret --kid NAME)",
+                    kid = secret.kid
+                );
+            }
+        }
         for (kid, path) in &config.keys.public_key {
             let pem = fs::read(path).with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
             let key = DecodingKey::from_ed_pem(&pem)
