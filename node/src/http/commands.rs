@@ -107,11 +107,8 @@ async fn accept_known(
 
 /// The command as it stands, or 404.
 async fn find(id: CommandId, front: &Front) -> Result<CommandView, Response<Body>> {
-    found(id, front).await?.ok_or_else(|| no_command(id))
-}
-
-async fn found(id: CommandId, front: &Front) -> Result<Option<CommandView>, Response<Body>> {
-    Ok(front.shared.backplane.command(id).await?.map(|life| life.view(Timestamp::now())))
+    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    Ok(life.view(Timestamp::now()))
 }
 
 /// A command of which nothing is kept but that there was one.
