@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
-use muster_protocol::{Payload, TerminalId, api::Protocol, selector::Labels};
+use muster_protocol::{Payload, TerminalId, api::Protocol, frame::DEFAULT_MAX_MESSAGE, selector::Labels};
 
 use crate::Policy;
 
@@ -38,6 +38,9 @@ pub struct Config {
     pub acknowledge: bool,
     /// How long an attempt may take from the first packet to the welcome.
     pub deadline: Duration,
+    /// The largest message, in bytes, that nodes are assumed to take from this terminal until a `welcome` names the node's limit;
+    /// plain mode has no welcome. Set it to what the nodes' `--max-message` says. At most 1 MiB is sent, whatever it is.
+    pub max_message: u64,
     /// When to come back.
     pub policy: Policy,
     /// Makes the delays of the policy repeatable; terminals that share it come back together.
@@ -61,6 +64,7 @@ impl Config {
             source: None,
             acknowledge: true,
             deadline: Duration::from_secs(10),
+            max_message: DEFAULT_MAX_MESSAGE,
             policy: Policy::default(),
             seed: rand::random(),
         }
@@ -114,6 +118,16 @@ pub enum InvalidConfig {
         index: usize,
         /// What is wrong, and what to do.
         problem: &'static str,
+    },
+    /// The hello would be closed with 1009, at each attempt.
+    #[error(
+        "labels, will and sdk make a hello of {bytes} bytes; at most {limit}: shorten the will, or raise max_message if the nodes take more"
+    )]
+    HelloTooLarge {
+        /// Its size as a JSON text, with room for a cursor, in bytes.
+        bytes: usize,
+        /// [`Config::max_message`], or 1 MiB if that is more.
+        limit: usize,
     },
     /// The memory file can't be read or written.
     #[error("memory {path}: {problem}")]

@@ -26,8 +26,8 @@ use crate::{Config, End, endpoint::Endpoint};
 /// A terminal's WebSocket.
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
-/// No command is larger: a node refuses what would be.
-const MAX_MESSAGE: usize = 1 << 20;
+/// The largest message in either direction, in bytes. A larger one that a node sends ends the session.
+pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 
 /// Every limit of the WebSocket layer. Its defaults are made for a few busy connections (128 KiB to read into, 64 MiB
 /// messages, no bound on what waits to be written); here are thousands in one process, mostly at rest.
@@ -103,7 +103,7 @@ fn request(config: &Config, endpoint: &Endpoint) -> ClientRequestBuilder {
     request
 }
 
-fn hello(config: &Config, cursor: Option<String>) -> FromTerminal {
+pub(crate) fn hello(config: &Config, cursor: Option<String>) -> FromTerminal {
     FromTerminal::Hello(Hello {
         sdk: config.sdk.clone(),
         labels: config.labels.clone(),

@@ -11,7 +11,7 @@ use muster_protocol::{
 };
 use tokio::sync::mpsc;
 
-use crate::End;
+use crate::{End, SendError};
 
 /// Something that happened to a terminal, in the order it happened. [`Incoming::Gone`] is the last, unless it was killed.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,9 @@ pub enum Incoming {
     Gap(Gap),
     /// The node did not understand a frame of ours.
     Complaint(Complaint),
+    /// A message that waited for its session is over the limit of the node that is now connected, and was not sent: a
+    /// [`SendError::TooLarge`]. If it was a result, the node was told that the command failed.
+    NotSent(SendError),
     /// The session has ended, or could not be opened; the terminal will try again.
     Offline {
         /// How it ended.

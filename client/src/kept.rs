@@ -11,21 +11,25 @@ use muster_protocol::{
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Config, Incoming, Listener, memory::Memory, order::Order, said::Said, waiting::Waiting};
+use crate::{
+    Config, Incoming, Listener, limit::SendLimit, memory::Memory, outbox::ResultOutbox, outgoing::Outgoing,
+    waiting::Waiting,
+};
 
 /// What a session uses and outlives it; when and where to come back is the life's own.
 pub(crate) struct Kept<L> {
     pub(crate) config: Config,
     pub(crate) listener: L,
     /// What the program says. While there is no session it waits here, and the program with it once this is full.
-    pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) orders: mpsc::Receiver<Outgoing>,
     /// Resolves when the terminal is to leave. Not polled again after that.
     pub(crate) leave: oneshot::Receiver<()>,
     pub(crate) memory: Memory,
     pub(crate) waiting: Waiting,
     /// How far the terminal has come beyond what still waits.
     pub(crate) ahead: Option<String>,
-    pub(crate) said: Said,
+    pub(crate) outbox: ResultOutbox,
+    pub(crate) limit: SendLimit,
     /// What the node's clock said, and when: the terminal's own may be wrong.
     pub(crate) clock: Option<(Timestamp, Instant)>,
 }
@@ -34,6 +38,7 @@ impl<L: Listener> Kept<L> {
     /// A node that resumes sends what follows our old cursor: until it has, that one stays.
     pub(crate) fn stand_at(&mut self, welcome: &Welcome, at: Instant) {
         self.clock = Some((welcome.time, at));
+        self.limit.set(welcome.max_message);
         if let Some(cursor) = welcome.cursor.clone().filter(|_| !welcome.resumed) {
             self.memory.stand_at(cursor);
         }
@@ -82,12 +87,20 @@ impl<L: Listener> Kept<L> {
         }
     }
 
+    /// The message to send in place of this one, which may have been accepted under another node's limit or while there was none: the
+    /// message itself if it is within this node's limit, or else what replaces it. The listener is told of each that is replaced.
+    pub(crate) async fn within_limit(&self, outgoing: Outgoing) -> Option<Outgoing> {
+        let Err(error) = self.limit.check(&outgoing) else { return Some(outgoing) };
+        self.listener.on(Incoming::NotSent(error)).await;
+        outgoing.replacement(self.limit.get())
+    }
+
     /// Gives a command to the program, unless it is too late for it; whether it was in time.
     async fn hand_out(&mut self, command: Command, received_at: Instant) -> bool {
         self.memory.insert(command.id);
         if self.is_late(&command) {
             let id = command.id;
-            self.said.expired(id);
+            self.outbox.expired(id);
             self.listener.on(Incoming::Expired(id)).await;
             return false;
         }

@@ -13,8 +13,8 @@
 //!
 //! In reading order: [`config`] is what a program decides, `endpoint` takes a URL apart, [`incoming`] is what a program is
 //! told, [`end`] is how a connection ends, [`policy`] says when to come back, `memory` knows the last commands and the cursor,
-//! `waiting` holds what waits its turn, `order` is what a program says and `said` what may have to be said again; these are
-//! `kept` from one session to the next. `dial` opens a session, `session` is one connection, `life` strings sessions together, and
+//! `waiting` holds what waits its turn, `outgoing` is what a program sends, `limit` how large it may be and `outbox` the results that may have to be sent again; these
+//! are `kept` from one session to the next. `dial` opens a session, `session` is one connection, `life` strings sessions together, and
 //! [`terminal`] is the handle.
 //!
 //! Not here: TLS. A terminal that needs `wss` runs behind a local proxy, or uses any WebSocket library and plain mode.
@@ -26,10 +26,11 @@ mod endpoint;
 pub mod incoming;
 mod kept;
 mod life;
+mod limit;
 mod memory;
-mod order;
+mod outbox;
+mod outgoing;
 pub mod policy;
-mod said;
 mod session;
 pub mod terminal;
 mod waiting;
@@ -38,4 +39,4 @@ pub use config::{Config, InvalidConfig, Token};
 pub use end::End;
 pub use incoming::{Incoming, Listener};
 pub use policy::{Backoff, Policy};
-pub use terminal::{Terminal, Unsent};
+pub use terminal::{SendError, Terminal};

@@ -20,7 +20,7 @@ use crate::{
     End, Incoming, Listener,
     dial::{Opened, Socket, closed},
     kept::Kept,
-    order::Order,
+    outgoing::Outgoing,
 };
 
 /// How long a terminal that leaves waits for the node to answer its close.
@@ -44,18 +44,19 @@ impl<'a, L: Listener> Session<'a, L> {
         Self { kept, socket: opened.socket, patience, heard: Instant::now(), hint: None }
     }
 
-    /// Runs until the session ends. What may have been lost with the last one is said again first. A wish to leave comes before what is to be said, and that before what is heard.
+    /// Runs until the session ends. Results that may have been lost with the last session are sent again first. A request to leave
+    /// is served before what is to be sent, and that before what is received.
     pub(crate) async fn run(mut self) -> End {
-        self.kept.said.say_again();
+        self.kept.outbox.resend();
         loop {
-            if let Err(end) = self.say_rest().await {
+            if let Err(end) = self.send_results().await {
                 return end;
             }
             let deadline = self.patience.and_then(|patience| self.heard.checked_add(patience));
             let step = tokio::select! {
                 biased;
                 _ = &mut self.kept.leave => return self.leave().await,
-                Some(order) = self.kept.orders.recv() => self.order(order).await,
+                Some(order) = self.kept.orders.recv() => self.send(order).await,
                 () = reach(self.kept.waiting.next()) => self.hand_out_due().await,
                 message = self.socket.next() => self.receive(message, Instant::now()).await,
                 () = reach(deadline) => Err(End::Silent),
@@ -68,15 +69,17 @@ impl<'a, L: Listener> Session<'a, L> {
         }
     }
 
-    async fn order(&mut self, order: Order) -> Result<(), End> {
-        self.kept.said.note(&order);
-        self.socket.send(Message::text(order.to_string())).await.map_err(End::lost)
+    /// Sends a message, or what replaces it if it is over the node's limit. Retains a result for the next session.
+    async fn send(&mut self, outgoing: Outgoing) -> Result<(), End> {
+        let Some(outgoing) = self.kept.within_limit(outgoing).await else { return Ok(()) };
+        self.kept.outbox.record(&outgoing);
+        self.socket.send(Message::Text(outgoing.into_text())).await.map_err(End::lost)
     }
 
-    /// Says what is still unsaid of what nobody ordered.
-    async fn say_rest(&mut self) -> Result<(), End> {
-        while let Some(frame) = self.kept.said.next() {
-            self.socket.send(Message::text(frame.to_string())).await.map_err(End::lost)?;
+    /// Sends the results that the outbox has yet to send.
+    async fn send_results(&mut self) -> Result<(), End> {
+        while let Some(outgoing) = self.kept.outbox.next() {
+            self.send(outgoing).await?;
         }
         Ok(())
     }
@@ -150,15 +153,19 @@ impl<'a, L: Listener> Session<'a, L> {
     /// Says what was still to be said, then closes, and lets the node answer.
     async fn leave(mut self) -> End {
         let farewell = async {
-            while let Ok(order) = self.kept.orders.try_recv() {
-                self.socket.send(Message::text(order.to_string())).await?;
+            while let Ok(outgoing) = self.kept.orders.try_recv() {
+                self.send(outgoing).await?;
             }
-            self.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() })).await?;
-            while let Some(Ok(_)) = self.socket.next().await {}
-            Ok::<(), Error>(())
+            self.close().await.map_err(End::lost)
         };
         let _ = timeout(FAREWELL, farewell).await;
         End::Left
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        self.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() })).await?;
+        while let Some(Ok(_)) = self.socket.next().await {}
+        Ok(())
     }
 }
 

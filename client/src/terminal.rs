@@ -11,8 +11,8 @@ use tokio::{
 };
 
 use crate::{
-    Backoff, Config, InvalidConfig, Listener, endpoint::Endpoint, kept::Kept, life::Life, memory::Memory, order::Order,
-    said::Said, waiting::Waiting,
+    Backoff, Config, InvalidConfig, Listener, dial::hello, endpoint::Endpoint, kept::Kept, life::Life,
+    limit::SendLimit, memory::Memory, outbox::ResultOutbox, outgoing::Outgoing, waiting::Waiting,
 };
 
 /// What a program may have said that is not yet on the wire; beyond it, saying waits.
@@ -22,14 +22,26 @@ const UNSAID: usize = 16;
 #[derive(Debug)]
 pub struct Terminal {
     protocol: Protocol,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<Outgoing>,
+    limit: SendLimit,
     leave: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-/// Why something could not be said.
+/// Why a message was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unsent {
+pub enum SendError {
+    /// The message is over the limit of the node that the terminal was last connected to, or over [`Config::max_message`] if it has
+    /// not been connected. The node would have closed the session.
+    #[error(
+        "the message has {bytes} bytes and the node takes at most {limit} (its --max-message): send less, or raise that limit"
+    )]
+    TooLarge {
+        /// The size of the message as it would be sent, in bytes.
+        bytes: usize,
+        /// The largest size, in bytes.
+        limit: usize,
+    },
     /// The terminal will not come back.
     #[error("the terminal is gone")]
     Gone,
@@ -42,6 +54,8 @@ impl Terminal {
     /// Starts to connect, within a Tokio runtime; what becomes of it is told to the listener.
     pub fn start(config: Config, listener: impl Listener) -> Result<Self, InvalidConfig> {
         let endpoints = Endpoint::all(&config)?;
+        let limit = SendLimit::new(config.max_message);
+        check_hello(&config, &limit)?;
         let memory = memory(&config)?;
         let (orders, ordered) = mpsc::channel(UNSAID);
         let (leave, left) = oneshot::channel();
@@ -54,40 +68,49 @@ impl Terminal {
             memory,
             waiting: Waiting::default(),
             ahead: None,
-            said: Said::default(),
+            outbox: ResultOutbox::default(),
+            limit: limit.clone(),
             clock: None,
         };
         let life = Life { kept, endpoints, turn: 0, backoff };
-        Ok(Self { protocol, orders, leave: Some(leave), task: tokio::spawn(life.run()) })
+        Ok(Self { protocol, orders, limit, leave: Some(leave), task: tokio::spawn(life.run()) })
     }
 
     /// Says a frame of `muster.v1`: an ack, progress, a result, health or an event. While offline it waits for the next
     /// session. A frame that was on its way when a session broke is lost, as the bytes below it are, but for a result: the last
     /// 256 of them are said again.
-    pub async fn say(&self, frame: FromTerminal) -> Result<(), Unsent> {
-        self.order(Protocol::V1, Order::Frame(frame)).await
+    ///
+    /// A frame over the node's limit is not sent: [`SendError::TooLarge`]. If it is a result, a small one is sent in its place,
+    /// `ok` false with the payload `{"error":"too_large","bytes":N,"limit":N}`, so that the command ends.
+    pub async fn say(&self, frame: FromTerminal) -> Result<(), SendError> {
+        self.send(Protocol::V1, Outgoing::frame(&frame)).await
     }
 
     /// Says that a command is under way.
-    pub async fn progress(&self, id: CommandId, payload: Payload) -> Result<(), Unsent> {
+    pub async fn progress(&self, id: CommandId, payload: Payload) -> Result<(), SendError> {
         self.say(FromTerminal::Progress(Progress { id, payload })).await
     }
 
     /// Says how a command ended.
-    pub async fn result(&self, id: CommandId, ok: bool, payload: Payload) -> Result<(), Unsent> {
+    pub async fn result(&self, id: CommandId, ok: bool, payload: Payload) -> Result<(), SendError> {
         self.say(FromTerminal::Result(Outcome { id, ok, reason: None, payload })).await
     }
 
-    /// Says a bare message in plain mode.
-    pub async fn text(&self, text: impl Into<String>) -> Result<(), Unsent> {
-        self.order(Protocol::Plain, Order::Text(text.into())).await
+    /// Says a bare message in plain mode, of at most [`Config::max_message`] bytes.
+    pub async fn text(&self, text: impl Into<String>) -> Result<(), SendError> {
+        self.send(Protocol::Plain, Outgoing::text(text.into())).await
     }
 
-    async fn order(&self, protocol: Protocol, order: Order) -> Result<(), Unsent> {
+    async fn send(&self, protocol: Protocol, outgoing: Outgoing) -> Result<(), SendError> {
         if protocol != self.protocol {
-            return Err(Unsent::OtherProtocol);
+            return Err(SendError::OtherProtocol);
         }
-        self.orders.send(order).await.map_err(|_| Unsent::Gone)
+        let checked = self.limit.check(&outgoing);
+        let queued = if checked.is_ok() { Some(outgoing) } else { outgoing.replacement(self.limit.get()) };
+        if let Some(outgoing) = queued {
+            self.orders.send(outgoing).await.map_err(|_| SendError::Gone)?;
+        }
+        checked
     }
 
     /// Says what is still to be said, closes with 1000 and stays away. Returns when the connection is gone and the listener
@@ -114,6 +137,18 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// The room in a hello for the cursor, which is a node's text of some 50 bytes.
+const CURSOR_ROOM: usize = 256;
+
+/// A hello over the limit would be closed with 1009 at each attempt, for good.
+fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), InvalidConfig> {
+    let (bytes, limit) = (Outgoing::frame(&hello(config, None)).size() + CURSOR_ROOM, limit.get());
+    match config.protocol {
+        Protocol::V1 if bytes > limit => Err(InvalidConfig::HelloTooLarge { bytes, limit }),
+        _ => Ok(()),
     }
 }
 

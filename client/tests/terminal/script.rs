@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use muster_client::{Config, Incoming, Policy, Terminal};
 use muster_protocol::{
     CommandId, Payload,
-    frame::{Command, FromNode, FromTerminal, Welcome},
+    frame::{Command, DEFAULT_MAX_MESSAGE, FromNode, FromTerminal, Welcome},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -127,6 +127,7 @@ pub fn welcome() -> FromNode {
         node: "n1".parse().unwrap(),
         time: "2030-01-01T00:00:00Z".parse().unwrap(),
         ping_ms: 0,
+        max_message: DEFAULT_MAX_MESSAGE,
         resumed: false,
         cursor: None,
     })

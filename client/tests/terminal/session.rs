@@ -2,7 +2,7 @@
 
 use crate::script::{Node, command, config, id, soon, start, welcome};
 use futures_util::{SinkExt, StreamExt};
-use muster_client::{Config, End, Incoming, Unsent};
+use muster_client::{Config, End, Incoming, SendError};
 use muster_protocol::{
     api::Protocol,
     frame::{Ack, Command, Event, FromNode, FromTerminal, Gap, Health, Hello, NotRun, Outcome},
@@ -71,7 +71,7 @@ async fn a_program_that_acknowledges_itself_is_left_to_it() {
     let health = FromTerminal::Health(Health { condition: Default::default(), metrics: Default::default() });
     terminal.say(health.clone()).await.unwrap();
     assert_eq!(peer.hear().await, health, "an ack came before");
-    assert_eq!(terminal.text("bare").await, Err(Unsent::OtherProtocol));
+    assert_eq!(terminal.text("bare").await, Err(SendError::OtherProtocol));
 }
 
 #[tokio::test]

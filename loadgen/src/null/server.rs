@@ -14,7 +14,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use muster_protocol::{
     api::CommandRequest,
-    frame::{FromNode, Welcome},
+    frame::{DEFAULT_MAX_MESSAGE, FromNode, Welcome},
 };
 use tokio::net::{TcpListener, TcpStream};
 
@@ -85,6 +85,7 @@ fn welcome(hall: &Hall) -> String {
         node: "null".parse().expect("a node id"),
         time: jiff::Timestamp::now(),
         ping_ms: 0,
+        max_message: DEFAULT_MAX_MESSAGE,
         resumed: false,
         cursor: None,
     })

@@ -88,6 +88,7 @@ impl Member {
             node: self.shard.shared.backplane.node().clone(),
             time: Timestamp::now(),
             ping_ms: self.shard.shared.config.ping.as_millis() as u64,
+            max_message: self.shard.shared.config.max_message as u64,
             resumed,
             cursor: start.map(|start| start.before().to_string()),
         });

@@ -1,6 +1,6 @@
 //! Commands reach whom they are for, once and in order, and what terminals say comes back.
 
-use muster_client::{End, Incoming};
+use muster_client::{End, Incoming, SendError};
 use muster_protocol::api::Protocol::{Plain, V1};
 
 use crate::{
@@ -14,7 +14,8 @@ crate::on_both!(
     labels_and_lists_select,
     unknown_and_offline_terminals_are_named,
     the_newer_session_replaces_the_older,
-    what_a_plain_terminal_sends_is_an_event
+    what_a_plain_terminal_sends_is_an_event,
+    a_reply_over_the_limit_fails_its_command_and_keeps_the_session
 );
 
 async fn a_command_for_one_reaches_it_alone_and_is_acked(cluster: Cluster) {
@@ -97,4 +98,21 @@ async fn what_a_plain_terminal_sends_is_an_event(cluster: Cluster) {
     })
     .await;
     assert!(events.contains(r#""name":"message","payload":"doo\"r\nopen""#), "{events}");
+}
+
+async fn a_reply_over_the_limit_fails_its_command_and_keeps_the_session(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    let payload = serde_json::to_string(&"x".repeat(100_000)).unwrap();
+    let command = cluster.here().command(r#"{"terminal":"far"}"#, &payload).await.1;
+    let command = command["id"].as_str().unwrap();
+    let received = far.command().await;
+    let refused = far.terminal.result(received.id, true, received.payload).await;
+    assert!(matches!(refused, Err(SendError::TooLarge { limit: 65536, .. })), "{refused:?}");
+    let targets = format!("/v1/commands/{command}/targets");
+    until("the command failed", async || {
+        let target = get(cluster.here().address, &targets).await.1["targets"][0].clone();
+        target["state"] == "failed" && target["payload"]["error"] == "too_large"
+    })
+    .await;
+    assert!(far.is_quiet(), "the session ended");
 }

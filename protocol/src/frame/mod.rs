@@ -10,7 +10,7 @@ mod terminal;
 use std::fmt;
 
 pub use self::{
-    node::{Command, Complaint, FromNode, Gap, Goodbye, Welcome},
+    node::{Command, Complaint, DEFAULT_MAX_MESSAGE, FromNode, Gap, Goodbye, Welcome},
     read::FrameError,
     terminal::{Ack, Condition, Event, FromTerminal, Health, Hello, NotRun, Outcome, Progress},
 };
@@ -51,6 +51,13 @@ mod tests {
             FromTerminal::decode(r#"{"type":"hello","later":1}"#).unwrap(),
             FromTerminal::Hello(Hello::default())
         );
+    }
+
+    #[test]
+    fn a_welcome_without_a_limit_means_the_default() {
+        let text = r#"{"type":"welcome","session":"0190163d-8694-739b-aea5-966c26f8ad91","node":"n1","time":"2030-01-01T00:00:00Z","ping_ms":25000,"resumed":false}"#;
+        let FromNode::Welcome(welcome) = FromNode::decode(text).unwrap() else { panic!("no welcome") };
+        assert_eq!(welcome.max_message, DEFAULT_MAX_MESSAGE);
     }
 
     #[test]

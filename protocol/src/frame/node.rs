@@ -36,6 +36,14 @@ impl FromNode {
     }
 }
 
+/// The largest message, in bytes, that a node takes from a terminal unless it is configured otherwise. A client assumes it until
+/// the node's [`Welcome`] says what holds.
+pub const DEFAULT_MAX_MESSAGE: u64 = 64 << 10;
+
+fn default_max_message() -> u64 {
+    DEFAULT_MAX_MESSAGE
+}
+
 /// The answer to a hello.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
@@ -47,6 +55,10 @@ pub struct Welcome {
     pub time: Timestamp,
     /// How often the node pings, in milliseconds.
     pub ping_ms: u64,
+    /// The largest message, in bytes, that the node takes from this terminal: a longer one ends the session with 1009.
+    /// [`DEFAULT_MAX_MESSAGE`] if the node does not say.
+    #[serde(default = "default_max_message")]
+    pub max_message: u64,
     /// Whether everything since `hello.resume` will follow.
     pub resumed: bool,
     /// Where the terminal stands now; opaque.

@@ -1,0 +1,72 @@
+//! The results that were sent lately. A connection that breaks can lose a result on its way, and no node asks for it again, so
+//! each session first sends the last results once more. A result that had arrived changes nothing when it arrives again.
+
+use std::collections::VecDeque;
+
+use muster_protocol::{
+    CommandId, Payload,
+    frame::{FromTerminal, NotRun, Outcome},
+};
+
+use crate::outgoing::Outgoing;
+
+/// How many results are retained; the oldest is dropped first. Not limited by age: a broken link can go unnoticed for long.
+const RETAINED: usize = 256;
+
+/// The last results, and the results that this session has yet to send.
+#[derive(Debug, Default)]
+pub(crate) struct ResultOutbox {
+    sent: VecDeque<Outgoing>,
+    unsent: VecDeque<Outgoing>,
+}
+
+impl ResultOutbox {
+    /// Retains a message that is being sent, if it is a result.
+    pub(crate) fn record(&mut self, outgoing: &Outgoing) {
+        if !outgoing.is_result() {
+            return;
+        }
+        if self.sent.len() == RETAINED {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(outgoing.clone());
+    }
+
+    /// Adds the result of a command that was not run because it had expired.
+    pub(crate) fn expired(&mut self, id: CommandId) {
+        let result = Outcome { id, ok: false, reason: Some(NotRun::Expired), payload: Payload::default() };
+        self.unsent.push_back(Outgoing::frame(&FromTerminal::Result(result)));
+    }
+
+    /// Begins a session: everything that was sent lately is to be sent again, before what was not sent yet.
+    pub(crate) fn resend(&mut self) {
+        let mut all = std::mem::take(&mut self.sent);
+        all.append(&mut self.unsent);
+        self.unsent = all;
+    }
+
+    /// Removes and returns the next result to send. Whoever sends it calls [`record`](Self::record).
+    pub(crate) fn next(&mut self) -> Option<Outgoing> {
+        self.unsent.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::frame::Ack;
+
+    use super::*;
+
+    #[test]
+    fn a_result_is_sent_again_in_the_next_session_and_an_ack_is_not() {
+        let id: CommandId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let result = Outcome { id, ok: true, reason: None, payload: Payload::default() };
+        let result = Outgoing::frame(&FromTerminal::Result(result));
+        let mut outbox = ResultOutbox::default();
+        outbox.record(&result);
+        outbox.record(&Outgoing::frame(&FromTerminal::Ack(Ack { id })));
+        assert_eq!(outbox.next(), None);
+        outbox.resend();
+        assert_eq!((outbox.next(), outbox.next()), (Some(result), None));
+    }
+}

@@ -1,0 +1,77 @@
+//! A message on its way from the program to the node, encoded once, and what is sent instead of a result that is too large.
+
+use muster_protocol::{
+    CommandId, Payload,
+    frame::{FromTerminal, Outcome},
+};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// One encoded message. Cloning it copies no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outgoing {
+    text: Utf8Bytes,
+    /// The command, if the message is its result.
+    result_of: Option<CommandId>,
+}
+
+impl Outgoing {
+    /// A frame of `muster.v1`.
+    pub(crate) fn frame(frame: &FromTerminal) -> Self {
+        let result_of = match frame {
+            FromTerminal::Result(result) => Some(result.id),
+            _ => None,
+        };
+        Self { text: frame.to_string().into(), result_of }
+    }
+
+    /// A bare message of plain mode.
+    pub(crate) fn text(text: String) -> Self {
+        Self { text: text.into(), result_of: None }
+    }
+
+    /// The size of the WebSocket message in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether the message says how a command ended.
+    pub(crate) fn is_result(&self) -> bool {
+        self.result_of.is_some()
+    }
+
+    /// The text of the WebSocket message.
+    pub(crate) fn into_text(self) -> Utf8Bytes {
+        self.text
+    }
+
+    /// What is sent instead of a result over `limit` bytes, so that the command ends: a failure that names both sizes or, if
+    /// even that is over the limit, one without a payload. `None` for a message that is no result.
+    pub(crate) fn replacement(&self, limit: usize) -> Option<Self> {
+        let id = self.result_of?;
+        let failed = |payload| Self::frame(&FromTerminal::Result(Outcome { id, ok: false, reason: None, payload }));
+        let sizes = json!({ "error": "too_large", "bytes": self.size(), "limit": limit });
+        let explained = failed(Payload::from_value(&sizes));
+        Some(if explained.size() <= limit { explained } else { failed(Payload::default()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(payload: &str) -> Outgoing {
+        let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let payload = Payload::from_text(payload);
+        Outgoing::frame(&FromTerminal::Result(Outcome { id, ok: true, reason: None, payload }))
+    }
+
+    #[test]
+    fn a_replacement_names_the_sizes_and_is_within_the_smallest_limit_of_a_node() {
+        let large = result(&"x".repeat(1000));
+        let explained = large.replacement(1000).unwrap();
+        assert!(explained.text.contains(r#"{"bytes":1084,"error":"too_large","limit":1000}"#), "{}", explained.text);
+        assert!(large.replacement(128).unwrap().size() <= 128);
+        assert_eq!(Outgoing::text("x".repeat(1000)).replacement(128), None);
+    }
+}
