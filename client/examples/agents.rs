@@ -20,12 +20,11 @@ use std::{
 };
 
 use clap::Parser;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use muster_client::{Config, Incoming, Terminal};
 use muster_protocol::{
     TerminalId,
     frame::Command,
-    token::{Secret, TerminalClaims},
+    token::{Secret, TerminalClaims, sign},
 };
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -121,8 +120,7 @@ fn config(args: &Args, number: usize) -> Result<Config, Box<dyn std::error::Erro
     if let Some(secret) = &args.secret {
         let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + Duration::from_secs(24 * 3600);
         let claims = TerminalClaims { sub: id, exp: day.as_secs(), aud: None, labels: Default::default() };
-        let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
-        config.token = Some(encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))?.parse()?);
+        config.token = Some(sign(secret, &claims).parse()?);
     }
     Ok(config)
 }

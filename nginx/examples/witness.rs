@@ -16,9 +16,8 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use muster_client::{Config, End, Incoming, Listener, Policy, Terminal};
-use muster_protocol::token::{Secret, TerminalClaims};
+use muster_protocol::token::{Secret, TerminalClaims, sign};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -132,9 +131,8 @@ impl Line {
         config.seed = rand::random();
         if let Some(secret) = &self.secret {
             let exp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 24 * 3600;
-            let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
             let claims = TerminalClaims { sub: terminal, exp, aud: None, labels: Default::default() };
-            config.token = Some(encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))?.parse()?);
+            config.token = Some(sign(secret, &claims).parse()?);
         }
         Ok(config)
     }

@@ -4,15 +4,16 @@
 use std::{collections::HashMap, fs};
 
 use anyhow::{Context, bail};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, errors::ErrorKind,
-};
+use ed25519_dalek::{Signature, Verifier, VerifyingKey, pkcs8::DecodePublicKey};
+use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     selector::{Labels, check_labels},
-    token::{OPERATOR, OperatorClaims, Scope, Secret, TERMINAL, TerminalClaims},
+    token::{
+        Algorithm, Jwt, OPERATOR, OperatorClaims, Scope, Secret, TERMINAL, TerminalClaims, TokenError, VerifiedJwt,
+    },
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
 use crate::config::Config;
 
@@ -22,9 +23,12 @@ pub enum Denied {
     /// No token at all.
     #[error("{0}")]
     Missing(&'static str),
-    /// One that proves nothing.
+    /// One that is signed, and not what is asked for here.
     #[error("the token is refused: {0}")]
     Refused(&'static str),
+    /// One that its key did not sign, or that can't be used any more.
+    #[error("the token is refused: {0}")]
+    BadToken(#[from] TokenError),
     /// A good one, for something else.
     #[error("{0}")]
     Forbidden(String),
@@ -33,7 +37,24 @@ pub enum Denied {
 /// The keys of this node.
 pub struct Auth {
     insecure: bool,
-    keys: HashMap<String, (Algorithm, DecodingKey)>,
+    keys: HashMap<String, Key>,
+}
+
+/// What verifies the tokens of one `kid`.
+enum Key {
+    Secret(Secret),
+    Public(VerifyingKey),
+}
+
+impl Key {
+    fn verify<'a>(&self, jwt: Jwt<'a>) -> Result<VerifiedJwt<'a>, TokenError> {
+        match self {
+            Self::Secret(secret) => jwt.verify_with(secret),
+            Self::Public(key) => jwt.verify(Algorithm::EdDsa, |signed, signature| {
+                Signature::from_slice(signature).is_ok_and(|signature| key.verify(signed, &signature).is_ok())
+            }),
+        }
+    }
 }
 
 impl Auth {
@@ -41,8 +62,7 @@ impl Auth {
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let mut keys = HashMap::new();
         for secret in &config.keys.secret {
-            let key = (Algorithm::HS256, DecodingKey::from_secret(secret.as_bytes()));
-            if keys.insert(secret.kid.clone(), key).is_some() {
+            if keys.insert(secret.kid.clone(), Key::Secret(secret.clone())).is_some() {
                 bail!(
                     "--secret, --secret-file: two secrets are called {kid}, by which tokens name theirs; give a new one a name \
                      of its own (muster-node secret --kid NAME)",
@@ -51,10 +71,11 @@ impl Auth {
             }
         }
         for (kid, path) in &config.keys.public_key {
-            let pem = fs::read(path).with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
-            let key = DecodingKey::from_ed_pem(&pem)
+            let pem = fs::read_to_string(path)
+                .with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
+            let key = VerifyingKey::from_public_key_pem(&pem)
                 .with_context(|| format!("--public-key {kid}: {} is no Ed25519 public key in PEM", path.display()))?;
-            if keys.insert(kid.clone(), (Algorithm::EdDSA, key)).is_some() {
+            if keys.insert(kid.clone(), Key::Public(key)).is_some() {
                 bail!("--public-key {kid}: another key has the same name");
             }
         }
@@ -88,9 +109,9 @@ impl Auth {
             return Ok(());
         }
         let key = key.ok_or(Denied::Missing("send an operator key as Authorization: Bearer"))?;
-        let (algorithm, claims): (_, OperatorClaims) = self.check(key)?;
+        let (key, claims): (_, OperatorClaims) = self.check(key)?;
         // An issuer of terminal tokens must not be able to make operators.
-        if claims.aud != OPERATOR || algorithm != Algorithm::HS256 {
+        if claims.aud != OPERATOR || !matches!(key, Key::Secret(_)) {
             return Err(Denied::Refused("it is not an operator's"));
         }
         if claims.scope < scope {
@@ -99,40 +120,21 @@ impl Auth {
         Ok(())
     }
 
-    fn check<C: DeserializeOwned + Clone>(&self, token: &str) -> Result<(Algorithm, C), Denied> {
-        let kid = decode_header(token).ok().and_then(|header| header.kid);
-        let kid = kid.ok_or(Denied::Refused("it is no JWT with a kid"))?;
-        let (algorithm, key) = self.keys.get(&kid).ok_or(Denied::Refused("its kid names no key of this node"))?;
-        let mut rules = Validation::new(*algorithm);
-        // The audience decides between terminal and operator, which the callers do.
-        rules.validate_aud = false;
-        rules.leeway = 0;
-        match decode(token, key, &rules) {
-            Ok(data) => Ok((*algorithm, data.claims)),
-            Err(error) => Err(Denied::Refused(why(error.kind()))),
-        }
+    /// The key that signed a token, and its claims. The audience decides between terminal and operator, which the callers do.
+    fn check<C: DeserializeOwned>(&self, token: &str) -> Result<(&Key, C), Denied> {
+        let jwt = Jwt::parse(token)?;
+        let key = self.keys.get(jwt.kid()).ok_or(Denied::Refused("its kid names no key of this node"))?;
+        let now = Timestamp::now().as_second().max(0) as u64;
+        Ok((key, key.verify(jwt)?.claims(now)?))
     }
-}
-
-fn why(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::ExpiredSignature => "it has expired",
-        ErrorKind::InvalidSignature => "its signature is wrong",
-        ErrorKind::InvalidAlgorithm => "its algorithm is not that of its key",
-        ErrorKind::MissingRequiredClaim(_) => "a claim is missing",
-        _ => "it can't be read",
-    }
-}
-
-/// Signs a terminal's token or an operator's key.
-pub fn sign<C: Serialize>(secret: &Secret, claims: &C) -> anyhow::Result<String> {
-    let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
-    Ok(encode(&header, claims, &EncodingKey::from_secret(secret.as_bytes()))?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use clap::Parser;
+    use muster_protocol::token::sign;
 
     use super::*;
 
@@ -159,11 +161,11 @@ mod tests {
             aud: aud.map(Into::into),
             labels: [("site".to_owned(), "bj".to_owned())].into(),
         };
-        sign(&secret(), &claims).unwrap()
+        sign(&secret(), &claims)
     }
 
     fn key(scope: Scope) -> String {
-        sign(&secret(), &OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope }).unwrap()
+        sign(&secret(), &OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope })
     }
 
     #[test]
@@ -171,7 +173,7 @@ mod tests {
         let (auth, t1, t2) = (auth(), "t1".parse().unwrap(), "t2".parse().unwrap());
         assert_eq!(auth.terminal(Some(&token(None, NEVER)), &t1).unwrap()["site"], "bj");
         assert!(matches!(auth.terminal(Some(&token(None, NEVER)), &t2), Err(Denied::Forbidden(_))));
-        assert_eq!(auth.terminal(Some(&token(None, 1)), &t1), Err(Denied::Refused("it has expired")));
+        assert_eq!(auth.terminal(Some(&token(None, 1)), &t1), Err(TokenError::Expired.into()));
         assert!(matches!(auth.terminal(None, &t1), Err(Denied::Missing(_))));
     }
 
@@ -184,8 +186,28 @@ mod tests {
         let none = format!("eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.{claims}.");
         let cut = &good[..good.len() - signature.len()];
         for forged in [&none, cut, "x", ""] {
-            assert!(matches!(auth.terminal(Some(forged), &t1), Err(Denied::Refused(_))), "{forged:?}");
+            assert!(matches!(auth.terminal(Some(forged), &t1), Err(Denied::BadToken(_))), "{forged:?}");
         }
+    }
+
+    /// Key and token were made with openssl.
+    #[test]
+    fn a_public_key_lets_in_terminals_and_no_operators() {
+        let mut pem = tempfile::NamedTempFile::new().unwrap();
+        let key = "MCowBQYDK2VwAyEA0oSBYDAbKq23yDGdR6QtjUGr6Hw+5xAI/bPLnZ+22t4=";
+        writeln!(pem, "-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----").unwrap();
+        let named = format!("e1={}", pem.path().display());
+        let auth = Auth::new(&Cli::parse_from(["node", "--public-key", &named]).config).unwrap();
+        let signed = concat!(
+            "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCIsImtpZCI6ImUxIn0.",
+            "eyJzdWIiOiJ0MSIsImV4cCI6NDAwMDAwMDAwMCwibGFiZWxzIjp7InNpdGUiOiJiaiJ9fQ"
+        );
+        let signature = "4YdSWKFGOevOS6d9dXUCl2Eg5wD1JDuQ0K6sKZE9gGeQBK5WznzaoqthOaWxQYhvOZdq4S0g7L59dG5J-aBoBw";
+        let terminal = "t1".parse().unwrap();
+        assert_eq!(auth.terminal(Some(&format!("{signed}.{signature}")), &terminal).unwrap()["site"], "bj");
+        let other = format!("{signed}.5{}", &signature[1..]);
+        assert_eq!(auth.terminal(Some(&other), &terminal), Err(TokenError::WrongSignature.into()));
+        assert!(auth.operator(Some(&format!("{signed}.{signature}")), Scope::Read).is_err());
     }
 
     #[test]

@@ -9,14 +9,13 @@ use clap::{
 };
 use jiff::Timestamp;
 use muster_node::{
-    auth,
     config::{Config, Keys},
     serve,
 };
 use muster_protocol::{
     TerminalId,
     selector::check_labels,
-    token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims},
+    token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -132,11 +131,11 @@ fn print(make: Make) -> anyhow::Result<()> {
         Make::Token { terminal, label, signed } => {
             let claims =
                 TerminalClaims { sub: terminal, exp: signed.exp(), aud: None, labels: label.into_iter().collect() };
-            auth::sign(&signed.secret()?, &claims)?
+            sign(&signed.secret()?, &claims)
         }
         Make::Key { scope, name, signed } => {
             let claims = OperatorClaims { sub: name, exp: signed.exp(), aud: OPERATOR.into(), scope };
-            auth::sign(&signed.secret()?, &claims)?
+            sign(&signed.secret()?, &claims)
         }
     };
     println!("{text}");

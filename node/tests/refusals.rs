@@ -4,8 +4,7 @@ mod harness;
 
 use futures_util::{SinkExt, StreamExt};
 use harness::{Node, get, post, request};
-use muster_node::auth;
-use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims};
+use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -16,12 +15,12 @@ const NEVER: u64 = 4_000_000_000;
 
 fn token(terminal: &str, exp: u64) -> String {
     let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels: Default::default() };
-    auth::sign(&SECRET.parse::<Secret>().unwrap(), &claims).unwrap()
+    sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }
 
 fn key(scope: Scope) -> String {
     let claims = OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope };
-    auth::sign(&SECRET.parse::<Secret>().unwrap(), &claims).unwrap()
+    sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }
 
 /// The status of a handshake with this query and these further headers.

@@ -7,9 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use muster_client::{Backoff, Policy};
-use muster_protocol::{TerminalId, token::TerminalClaims};
+use muster_protocol::{
+    TerminalId,
+    token::{TerminalClaims, sign},
+};
 use tokio::{net::lookup_host, task::JoinSet};
 use tokio_tungstenite::tungstenite::http::Uri;
 
@@ -135,9 +137,8 @@ fn doors(targets: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<
 pub fn token(line: &Line, id: &TerminalId) -> anyhow::Result<Option<String>> {
     let Some(secret) = &line.secret else { return Ok(None) };
     let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + DAY).as_secs();
-    let header = Header { kid: Some(secret.kid.clone()), ..Header::new(Algorithm::HS256) };
     let claims = TerminalClaims { sub: id.clone(), exp, aud: None, labels: Default::default() };
-    Ok(Some(encode(&header, &claims, &EncodingKey::from_secret(secret.as_bytes()))?))
+    Ok(Some(sign(secret, &claims)))
 }
 
 /// The caller of the connection that only speaks, for servers that send to all what they hear.
