@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use ipnet::IpNet;
-use muster_protocol::departure::Departure;
+use muster_protocol::inbox::{DrainRequest, InboxMessage};
 use muster_redis::{Connection, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
@@ -109,9 +109,8 @@ impl Leases {
         }
     }
 
-    /// Asks all nodes at once.
-    pub async fn ask(&mut self, departure: &Departure) -> RedisResult<()> {
-        let envelope = serde_json::json!({ "depart": departure }).to_string();
-        self.connection.spublish(BROADCAST, envelope).await
+    /// Publishes a request to all nodes.
+    pub async fn ask(&mut self, request: DrainRequest) -> RedisResult<()> {
+        self.connection.spublish(BROADCAST, InboxMessage::Depart(request).to_string()).await
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muster_protocol::departure::Departure;
+use muster_protocol::inbox::DrainRequest;
 use rustix::process::Signal;
 
 use crate::{config::Config, leases::Leases, nginx::signal, workers::Worker};
@@ -76,8 +76,8 @@ impl Retire {
 
     async fn ask(&self, worker: &Worker, over: Duration, leases: &mut Leases) -> bool {
         let over_ms = over.as_millis() as u64;
-        let departure = Departure::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
-        let asked = leases.ask(&departure).await;
+        let request = DrainRequest::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
+        let asked = leases.ask(request).await;
         match &asked {
             Ok(()) => tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker"),
             Err(error) => tracing::warn!(%error, "the nodes could not be asked to retire a worker"),

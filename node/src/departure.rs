@@ -10,7 +10,7 @@ use std::{
 use muster_protocol::{
     NodeId,
     api::{NodeState, NodeView},
-    departure::Departure,
+    inbox::DrainRequest,
 };
 use tokio::{sync::mpsc, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
@@ -29,16 +29,16 @@ const EVEN: u64 = 20;
 pub const ASKED: usize = 64;
 
 /// Takes up what the node is asked for, until it is dropped. `leave` is cancelled when the node is to stop.
-pub async fn run(hub: Arc<Hub>, peers: Arc<Peers>, mut asked: mpsc::Receiver<Departure>, leave: CancellationToken) {
+pub async fn run(hub: Arc<Hub>, peers: Arc<Peers>, mut asked: mpsc::Receiver<DrainRequest>, leave: CancellationToken) {
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
             Some(departure) = asked.recv() => match departure {
-                Departure::Drain => leave.cancel(),
-                Departure::Rebalance { sessions, rate } => {
+                DrainRequest::Drain => leave.cancel(),
+                DrainRequest::Rebalance { sessions, rate } => {
                     under_way.spawn(rebalance(hub.clone(), sessions, rate));
                 }
-                Departure::Retire { worker, over_ms } => {
+                DrainRequest::Retire { worker, over_ms } => {
                     under_way.spawn(retire(hub.clone(), peers.clone(), worker, Duration::from_millis(over_ms)));
                 }
             },

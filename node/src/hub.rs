@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use muster_protocol::{SessionId, TerminalId, departure::Departure};
+use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest};
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,7 +30,7 @@ pub struct Hub {
     seats: Mutex<FxHashMap<TerminalId, Seat>>,
     shards: Vec<mpsc::Sender<Order>>,
     next: AtomicUsize,
-    departures: mpsc::Sender<Departure>,
+    departures: mpsc::Sender<DrainRequest>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ struct Seat {
 
 impl Hub {
     /// An empty table over these shards. Whoever is asked to send sessions away gets it from `departures`.
-    pub fn new(shards: Vec<mpsc::Sender<Order>>, departures: mpsc::Sender<Departure>) -> Self {
+    pub fn new(shards: Vec<mpsc::Sender<Order>>, departures: mpsc::Sender<DrainRequest>) -> Self {
         Self {
             fence: Fence::default(),
             standing: Standing::default(),
@@ -138,7 +138,7 @@ impl Hub {
     }
 
     /// Asks the node to send sessions away. Asked for more than it can take up, it forgets: whoever asked will see, and ask again.
-    pub fn ask(&self, departure: Departure) {
+    pub fn ask(&self, departure: DrainRequest) {
         if self.departures.try_send(departure).is_err() {
             tracing::warn!("too many departures at once; one was not taken up");
         }

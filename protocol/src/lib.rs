@@ -11,9 +11,10 @@
 
 pub mod api;
 pub mod close;
-pub mod departure;
+
 pub mod frame;
 pub mod id;
+pub mod inbox;
 pub mod payload;
 pub mod selector;
 pub mod token;

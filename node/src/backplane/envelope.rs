@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_protocol::{CommandId, SessionId, TerminalId, departure::Departure, frame};
+use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest};
 use serde::{Deserialize, Serialize};
 
 use super::cursor::Cursor;
@@ -37,8 +37,9 @@ pub enum Envelope {
         /// Which.
         terminal: TerminalId,
     },
-    /// Send sessions away.
-    Depart(Departure),
+    /// Close sessions. The same JSON as [`InboxMessage::Depart`](muster_protocol::inbox::InboxMessage::Depart), which the sidecar
+    /// sends; read here directly, since a nested enum would be buffered and lose the text of a delivery's payload.
+    Depart(DrainRequest),
     /// The store has another name: it has lost what some node has seen of it.
     Renamed,
     /// A node listens whether it hears itself.
@@ -109,5 +110,20 @@ pub async fn end_sessions(hub: &Hub, envelope: Envelope) {
         Envelope::Remove { terminal } => hub.dismiss(&terminal, End::Removed).await,
         Envelope::Depart(departure) => hub.ask(departure),
         Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Renamed | Envelope::Probe { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::inbox::InboxMessage;
+
+    use super::*;
+
+    #[test]
+    fn a_message_of_another_program_is_an_envelope() {
+        let request = DrainRequest::Retire { worker: "edge/7".into(), over_ms: 1000 };
+        let json = InboxMessage::Depart(request.clone()).to_string();
+        let Ok(Envelope::Depart(read)) = serde_json::from_str(&json) else { panic!("no envelope: {json}") };
+        assert_eq!(read, request);
     }
 }

@@ -23,8 +23,8 @@ use std::{sync::Arc, time::Duration};
 use muster_protocol::{
     CommandId, NodeId, Payload, TerminalId,
     api::{CommandRequest, DryRun, FleetView, NodeView, Status, TerminalPage, TerminalView},
-    departure::Departure,
     frame,
+    inbox::DrainRequest,
     selector::Labels,
 };
 
@@ -237,7 +237,7 @@ impl Backplane {
     }
 
     /// Asks a node, which may be this one, to send sessions away. Whether it is there.
-    pub async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
+    pub async fn depart(&self, node: &NodeId, departure: DrainRequest) -> Result<bool, Refusal> {
         on!(self, kind => kind.depart(node, departure).await)
     }
 

@@ -4,7 +4,7 @@ use hyper::{Response, StatusCode};
 use muster_protocol::{
     NodeId,
     api::{NodeList, Rebalancing},
-    departure::Departure,
+    inbox::DrainRequest,
 };
 
 use super::{
@@ -27,7 +27,7 @@ pub async fn list(front: &Front) -> Answer {
 /// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
 pub async fn drain(id: &str, front: &Front) -> Answer {
     let id: NodeId = id.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}")))?;
-    if front.shared.backplane.depart(&id, Departure::Drain).await? {
+    if front.shared.backplane.depart(&id, DrainRequest::Drain).await? {
         return Ok(typed(
             StatusCode::ACCEPTED,
             "application/json",
@@ -44,7 +44,7 @@ pub async fn rebalance(query: &str, front: &Front) -> Answer {
     let total: u64 = moving.values().sum();
     for (asked, (node, sessions)) in moving.iter().enumerate() {
         let share = rate * *sessions as f64 / total as f64;
-        let departure = Departure::Rebalance { sessions: *sessions, rate: share };
+        let departure = DrainRequest::Rebalance { sessions: *sessions, rate: share };
         let heard = front.shared.backplane.depart(node, departure).await;
         if !heard.map_err(|refusal| if asked == 0 { refusal } else { refusal.after_a_change() })? {
             tracing::warn!(%node, "a node left before it could send its surplus away");

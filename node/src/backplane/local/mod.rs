@@ -15,7 +15,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{NodeId, api::NodeView, departure::Departure};
+use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
 use tokio::{sync::mpsc, time};
 
 use self::{kept::Commands, terminals::Terminals};
@@ -178,7 +178,7 @@ impl Local {
         }])
     }
 
-    pub(super) async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
+    pub(super) async fn depart(&self, node: &NodeId, departure: DrainRequest) -> Result<bool, Refusal> {
         let here = *node == self.node.id;
         if here {
             self.hub.ask(departure);

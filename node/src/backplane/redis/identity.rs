@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::bail;
-use muster_protocol::{api::NodeView, departure::Departure};
+use muster_protocol::{api::NodeView, inbox::DrainRequest};
 use redis::{ErrorKind, RedisError};
 use tokio::time;
 
@@ -121,7 +121,7 @@ impl Redis {
             tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
         }
         if self.identity.lost_to().is_some() {
-            self.hub.ask(Departure::Drain);
+            self.hub.ask(DrainRequest::Drain);
         }
         nameless()
     }

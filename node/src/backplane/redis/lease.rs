@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{NodeId, api::NodeView, departure::Departure};
+use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
@@ -146,7 +146,7 @@ impl Redis {
     }
 
     /// Asks a node by its inbox; whether it was there to hear it.
-    pub(in crate::backplane) async fn depart(&self, node: &NodeId, departure: Departure) -> Result<bool, Refusal> {
+    pub(in crate::backplane) async fn depart(&self, node: &NodeId, departure: DrainRequest) -> Result<bool, Refusal> {
         self.tell(node, &Envelope::Depart(departure)).await
     }
 
