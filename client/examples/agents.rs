@@ -153,7 +153,7 @@ async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incom
             Incoming::Repeated(command) => log.write(&id, "repeated", json!({ "command": command })),
             Incoming::Expired(command) => log.write(&id, "expired", json!({ "command": command })),
             Incoming::Gap(gap) => log.write(&id, "gap", json!({ "reason": gap.reason })),
-            Incoming::Complaint(complaint) => log.write(&id, "complaint", json!({ "message": complaint.message })),
+            Incoming::Error(error) => log.write(&id, "complaint", json!({ "message": error.message })),
             Incoming::NotSent(error) => log.write(&id, "not_sent", json!({ "error": error.to_string() })),
             Incoming::Offline { end, retry_in } => {
                 let retry_ms = retry_in.as_millis() as u64;

@@ -1,4 +1,4 @@
-//! What a program decides about its terminal before it starts. Checked once, by [`crate::Terminal::start`].
+//! The configuration of a terminal. [`Terminal::start`](crate::Terminal::start) checks it once.
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -6,49 +6,55 @@ use muster_protocol::{Payload, TerminalId, api::Protocol, frame::DEFAULT_MAX_MES
 
 use crate::Policy;
 
-/// What a terminal is and where it connects to. [`Config::new`] fills in what most terminals want.
+/// What a terminal is and where it connects to. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `ws://HOST:PORT/PATH`, tried in turn: a failed attempt or a lost session goes on to the next. `terminal_id` is added to the query.
+    /// URLs such as `ws://HOST:PORT/PATH`, at least one. After a failed attempt or a lost connection the next one is
+    /// tried. `terminal_id` is added to the query.
     pub urls: Vec<String>,
-    /// Who connects.
+    /// The terminal's id, unique in the fleet. A second session of the same id ends the first.
     pub terminal: TerminalId,
-    /// Shows that it may.
+    /// The token that lets the terminal in. Nodes that run with `--insecure` need none.
     pub token: Option<Token>,
-    /// Frames of `muster.v1`, or bare messages.
+    /// Frames of `muster.v1`, which is the default, or plain text messages.
     pub protocol: Protocol,
-    /// What the terminal says of itself in its hello.
+    /// Labels sent in the hello, such as `site=bj`; none by default. Labels in the token replace those of the same key.
     pub labels: Labels,
-    /// Published by the cluster, once, if the terminal is lost without having left.
+    /// The terminal's last will: published once, as an event, if the terminal is lost without having closed. None by
+    /// default.
     pub will: Option<Payload>,
-    /// Where an earlier life of this terminal stood, if it is to go on from there.
+    /// The cursor to resume from, if an earlier run of the program stored one. A cursor in the file `memory` replaces
+    /// it.
     pub cursor: Option<String>,
-    /// How many commands are remembered, so that one which comes again is not run again: more than can be on their way at once. 16
-    /// bytes each.
+    /// How many of the last command ids are remembered, so that a command which arrives again does not run again; 4096
+    /// by default. Must be more than can be on their way at once. An id takes 16 bytes, twice.
     pub remember: usize,
-    /// Keeps the cursor and the remembered commands over a restart of the program.
+    /// A file that keeps the cursor and the remembered ids over a restart of the program. None by default.
     pub memory: Option<PathBuf>,
-    /// The program's name and version, for the hello.
+    /// The program's name and version, sent in the hello; `muster-client/VERSION` by default.
     pub sdk: String,
-    /// The local address to connect from, for hosts that hold more connections than one address has ports.
+    /// The local address to connect from. For hosts that hold more connections than one address has ports.
     pub source: Option<IpAddr>,
-    /// Whether each command is acknowledged once the listener has it. If not, the program says [`ack`] itself.
+    /// Whether each command is acknowledged when the listener returns; true by default. If false, the program sends
+    /// each [`ack`].
     ///
     /// [`ack`]: muster_protocol::frame::Ack
     pub acknowledge: bool,
-    /// How long an attempt may take from the first packet to the welcome.
+    /// How long an attempt may take, from resolving the host to the welcome; 10 s by default.
     pub deadline: Duration,
-    /// The largest message, in bytes, that nodes are assumed to take from this terminal until a `welcome` names the node's limit;
-    /// plain mode has no welcome. Set it to what the nodes' `--max-message` says. At most 1 MiB is sent, whatever it is.
+    /// The largest message, in bytes, that nodes are assumed to take from this terminal until a `welcome` names the
+    /// node's limit; plain mode has no welcome. Set it to what the nodes' `--max-message` says. At most 1 MiB is sent,
+    /// whatever it is.
     pub max_message: u64,
-    /// When to come back.
+    /// How long to wait before reconnecting.
     pub policy: Policy,
-    /// Makes the delays of the policy repeatable; terminals that share it come back together.
+    /// The seed of the policy's random delays; random by default. Terminals with the same seed reconnect at the same
+    /// time.
     pub seed: u64,
 }
 
 impl Config {
-    /// A terminal that speaks `muster.v1`, acknowledges on arrival and comes back by the default policy.
+    /// A terminal of `muster.v1` with the defaults that each field names.
     pub fn new(urls: impl IntoIterator<Item = impl Into<String>>, terminal: TerminalId) -> Self {
         Self {
             urls: urls.into_iter().map(Into::into).collect(),
@@ -71,7 +77,7 @@ impl Config {
     }
 }
 
-/// A bearer token. Never printed.
+/// A bearer token. Its `Debug` form is `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -100,41 +106,41 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Why a text is no token; does not repeat it.
+/// The error for a text that can't be a token. Does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token is one word of visible ASCII characters")]
 pub struct InvalidToken;
 
-/// Why a terminal could not be started. Names a URL by its place and not by its text, which might hold a secret.
+/// Why a terminal could not be started. A URL is named by its index, since its text may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidConfig {
-    /// There is nowhere to connect to.
+    /// [`Config::urls`] is empty.
     #[error("urls is empty: give at least one, such as ws://127.0.0.1:9000/ws")]
     NoUrl,
-    /// One of the URLs can't be connected to.
+    /// One of the URLs can't be used.
     #[error("urls[{index}] {problem}")]
     BadUrl {
-        /// Which, from 0.
+        /// The index in [`Config::urls`], from 0.
         index: usize,
-        /// What is wrong, and what to do.
+        /// What is wrong with the URL, and what to do.
         problem: &'static str,
     },
-    /// The hello would be closed with 1009, at each attempt.
+    /// The hello is over the limit: each attempt would be closed with 1009.
     #[error(
         "labels, will and sdk make a hello of {bytes} bytes; at most {limit}: shorten the will, or raise max_message if the nodes take more"
     )]
     HelloTooLarge {
         /// Its size as a JSON text, with room for a cursor, in bytes.
         bytes: usize,
-        /// [`Config::max_message`], or 1 MiB if that is more.
+        /// The smaller of [`Config::max_message`] and 1 MiB.
         limit: usize,
     },
     /// The memory file can't be read or written.
     #[error("memory {path}: {problem}")]
     Memory {
-        /// The file.
+        /// The path of the file.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         problem: String,
     },
 }

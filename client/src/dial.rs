@@ -1,5 +1,4 @@
-//! Opens a session: TCP, WebSocket handshake, hello, welcome, all under one deadline. Called by the life. What comes out is
-//! ready for commands; nothing else ever is.
+//! Opens a session: TCP connection, WebSocket handshake, hello and welcome, all under one deadline.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -21,16 +20,16 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{Config, End, endpoint::Endpoint};
+use crate::{Config, ConnectionEnd, endpoint::Endpoint};
 
 /// A terminal's WebSocket.
-pub(crate) type Socket = WebSocketStream<TcpStream>;
+pub(crate) type WebSocket = WebSocketStream<TcpStream>;
 
 /// The largest message in either direction, in bytes. A larger one that a node sends ends the session.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 
-/// Every limit of the WebSocket layer. Its defaults are made for a few busy connections (128 KiB to read into, 64 MiB
-/// messages, no bound on what waits to be written); here are thousands in one process, mostly at rest.
+/// The limits of the WebSocket layer. Its defaults suit a few busy connections: a read buffer of 128 KiB, messages of
+/// 64 MiB, no bound on what waits to be written. A process here can hold thousands of connections, most of them idle.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 << 10)
@@ -40,36 +39,40 @@ fn limits() -> WebSocketConfig {
         .max_frame_size(Some(MAX_MESSAGE))
 }
 
-/// A session that a node has agreed to.
+/// A session that a node has accepted.
 pub(crate) struct Opened {
-    pub(crate) socket: Socket,
+    pub(crate) socket: WebSocket,
     /// `None` in plain mode.
     pub(crate) welcome: Option<Box<Welcome>>,
 }
 
-/// Opens a session at this endpoint, going on from this cursor.
-pub(crate) async fn dial(config: &Config, endpoint: &Endpoint, cursor: Option<String>) -> Result<Opened, End> {
+/// Opens a session at this endpoint that resumes from this cursor.
+pub(crate) async fn dial(
+    config: &Config,
+    endpoint: &Endpoint,
+    cursor: Option<String>,
+) -> Result<Opened, ConnectionEnd> {
     let opening = async {
         let mut socket = upgrade(config, endpoint).await?;
         let welcome = match config.protocol {
-            Protocol::V1 => Some(Box::new(greet(&mut socket, hello(config, cursor)).await?)),
+            Protocol::V1 => Some(Box::new(say_hello(&mut socket, hello(config, cursor)).await?)),
             Protocol::Plain => None,
         };
         Ok(Opened { socket, welcome })
     };
-    timeout(config.deadline, opening).await.unwrap_or(Err(End::NoWelcome))
+    timeout(config.deadline, opening).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
 }
 
-async fn upgrade(config: &Config, endpoint: &Endpoint) -> Result<Socket, End> {
-    let stream = connect(config, endpoint).await.map_err(End::lost)?;
-    // A frame is one write: holding a small one back would only delay it.
-    stream.set_nodelay(true).map_err(End::lost)?;
+async fn upgrade(config: &Config, endpoint: &Endpoint) -> Result<WebSocket, ConnectionEnd> {
+    let stream = connect(config, endpoint).await.map_err(ConnectionEnd::lost)?;
+    // Each frame is one write, so there is nothing to gather: Nagle's algorithm would only delay it.
+    stream.set_nodelay(true).map_err(ConnectionEnd::lost)?;
     let (socket, _) =
         client_async_with_config(request(config, endpoint), stream, Some(limits())).await.map_err(refused)?;
     Ok(socket)
 }
 
-/// The first of the host's addresses that answers.
+/// Connects to the first of the host's addresses that accepts.
 async fn connect(config: &Config, endpoint: &Endpoint) -> io::Result<TcpStream> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host(&endpoint.address).await? {
@@ -84,7 +87,8 @@ async fn connect(config: &Config, endpoint: &Endpoint) -> io::Result<TcpStream> 
 fn unconnected(config: &Config, address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(source) = config.source {
-        // Or else the kernel takes a port at the bind, which no other connection from this address can share.
+        // Without this the kernel reserves a port at the bind, which no other connection from this address can then
+        // use.
         #[cfg(target_os = "linux")]
         nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
         socket.bind((source, 0).into())?;
@@ -112,41 +116,43 @@ pub(crate) fn hello(config: &Config, cursor: Option<String>) -> FromTerminal {
     })
 }
 
-/// Says hello and waits for the welcome, which a node says before anything else.
-async fn greet(socket: &mut Socket, hello: FromTerminal) -> Result<Welcome, End> {
-    socket.send(Message::text(hello.to_string())).await.map_err(End::lost)?;
+/// Sends the hello and waits for the welcome, which is the first frame of a node unless it says goodbye.
+async fn say_hello(socket: &mut WebSocket, hello: FromTerminal) -> Result<Welcome, ConnectionEnd> {
+    socket.send(Message::text(hello.to_string())).await.map_err(ConnectionEnd::lost)?;
     let mut hint = None;
     loop {
         match socket.next().await {
-            Some(Ok(Message::Text(text))) => match FromNode::decode(&text).map_err(End::lost)? {
+            Some(Ok(Message::Text(text))) => match FromNode::decode(&text).map_err(ConnectionEnd::lost)? {
                 FromNode::Welcome(welcome) => return Ok(welcome),
                 FromNode::Goodbye(goodbye) => hint = goodbye.retry_ms.map(Duration::from_millis),
-                _ => return Err(End::lost("the node's first frame was no welcome")),
+                _ => return Err(ConnectionEnd::lost("the node's first frame is not a welcome")),
             },
             Some(Ok(Message::Close(frame))) => return Err(closed(frame, hint)),
             Some(Ok(_)) => {}
-            Some(Err(error)) => return Err(End::lost(error)),
-            None => return Err(End::lost("the connection ended without a close")),
+            Some(Err(error)) => return Err(ConnectionEnd::lost(error)),
+            None => return Err(ConnectionEnd::lost("the connection ended without a close")),
         }
     }
 }
 
-/// The end that a close frame makes, after a goodbye with this hint.
-pub(crate) fn closed(frame: Option<CloseFrame>, hint: Option<Duration>) -> End {
+/// The end that a close frame makes; `hint` is that of the goodbye before it.
+pub(crate) fn closed(frame: Option<CloseFrame>, hint: Option<Duration>) -> ConnectionEnd {
     match frame {
-        Some(frame) => End::closed(frame.code.into(), &frame.reason, hint),
-        None => End::closed(1005, "", hint),
+        Some(frame) => ConnectionEnd::closed(frame.code.into(), &frame.reason, hint),
+        None => ConnectionEnd::closed(1005, "", hint),
     }
 }
 
-fn refused(error: Error) -> End {
+fn refused(error: Error) -> ConnectionEnd {
     match error {
-        Error::Http(response) => End::Refused { status: response.status().as_u16(), hint: retry_after(&response) },
-        other => End::lost(other),
+        Error::Http(response) => {
+            ConnectionEnd::Refused { status: response.status().as_u16(), hint: retry_after(&response) }
+        }
+        other => ConnectionEnd::lost(other),
     }
 }
 
-/// `Retry-After` in seconds. Its other form, a date, would need the node's clock.
+/// The `Retry-After` header in seconds. Its other form, a date, is ignored: it would need the node's clock.
 fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

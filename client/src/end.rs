@@ -1,61 +1,62 @@
-//! A connection does not fail, it *ends*: one value says how, and with it what to do next.
+//! How a connection ended. One value carries the cause and determines what the terminal does next.
 
 use std::time::Duration;
 
 use muster_protocol::close::{Advice, RetryHint};
 
-/// How a connection, or an attempt at one, ended.
+/// How a connection, or an attempt to connect, ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum End {
+pub enum ConnectionEnd {
     /// The node closed the session.
     #[error("closed by the node with {code} {reason:?}")]
     Closed {
         /// The close code; 1005 if the close carried none.
         code: u16,
-        /// The reason text.
+        /// The close reason; may be empty.
         reason: String,
-        /// When to come back, if the close or the goodbye before it said so.
+        /// How long to wait before the next attempt, if the close or the goodbye before it said so.
         hint: Option<Duration>,
     },
-    /// The node, or the proxy before it, refused the handshake.
+    /// The node, or the proxy in front of it, refused the handshake.
     #[error("refused with HTTP status {status}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Its `Retry-After`.
+        /// The `Retry-After` header, if it holds a number of seconds.
         hint: Option<Duration>,
     },
-    /// The connection could not be made, or broke, or its other side made no sense.
+    /// The connection could not be made, broke, or carried something that is not the protocol. Holds the cause as text.
     #[error("lost: {0}")]
     Lost(String),
-    /// The attempt took longer than its deadline.
+    /// The attempt took longer than [`Config::deadline`](crate::Config::deadline).
     #[error("no welcome before the deadline")]
     NoWelcome,
-    /// The node's pings stopped.
-    #[error("no ping for three times as long as the node promised")]
+    /// Nothing came from the node for three of its ping intervals.
+    #[error("nothing came from the node for three of its ping intervals")]
     Silent,
-    /// The terminal left by its own wish.
+    /// The program closed the terminal.
     #[error("left")]
     Left,
 }
 
-impl End {
-    /// A close frame, after a goodbye that may have carried a hint. The close has the last word.
+impl ConnectionEnd {
+    /// The end that a close frame makes. Its hint replaces the one of the goodbye before it.
     pub(crate) fn closed(code: u16, reason: &str, goodbye: Option<Duration>) -> Self {
         let hint = RetryHint::in_reason(reason).or(goodbye);
         Self::Closed { code, reason: reason.to_owned(), hint }
     }
 
-    /// Anything that went wrong below.
+    /// The end that an error of the network or of the WebSocket layer makes.
     pub(crate) fn lost(cause: impl ToString) -> Self {
         Self::Lost(cause.to_string())
     }
 
-    /// What the terminal does next.
+    /// What the terminal does next: a hint, where there is one, is followed unless the close code or status says to
+    /// stay away.
     pub fn advice(&self) -> Advice {
         match self {
             Self::Left => Advice::StayAway,
-            // The same request would be answered the same: a wrong URL, id or token.
+            // The URL, the id or the token is wrong: the same request would get the same answer.
             Self::Refused { status: 400 | 401 | 403 | 404, .. } => Advice::StayAway,
             Self::Closed { code, .. } if Advice::of(*code) == Advice::StayAway => Advice::StayAway,
             _ if self.hint().is_some() => Advice::FollowHint,
@@ -63,7 +64,7 @@ impl End {
         }
     }
 
-    /// When the node wants the terminal back.
+    /// How long the node asks the terminal to wait before it comes back.
     pub fn hint(&self) -> Option<Duration> {
         match self {
             Self::Closed { hint, .. } | Self::Refused { hint, .. } => *hint,
@@ -77,16 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_close_overrules_the_goodbye() {
+    fn the_hint_of_a_close_replaces_that_of_the_goodbye() {
         let second = Some(Duration::from_secs(1));
-        assert_eq!(End::closed(1012, r#"{"retry_ms":7}"#, second).hint(), Some(Duration::from_millis(7)));
-        assert_eq!(End::closed(1012, "", second).hint(), second);
-        assert_eq!(End::closed(4509, "", second).advice(), Advice::StayAway);
+        assert_eq!(ConnectionEnd::closed(1012, r#"{"retry_ms":7}"#, second).hint(), Some(Duration::from_millis(7)));
+        assert_eq!(ConnectionEnd::closed(1012, "", second).hint(), second);
+        assert_eq!(ConnectionEnd::closed(4509, "", second).advice(), Advice::StayAway);
     }
 
     #[test]
     fn a_refusal_that_would_be_repeated_is_final() {
-        let refused = |status, hint| End::Refused { status, hint }.advice();
+        let refused = |status, hint| ConnectionEnd::Refused { status, hint }.advice();
         for status in [400, 401, 403, 404] {
             assert_eq!(refused(status, Some(Duration::ZERO)), Advice::StayAway);
         }

@@ -1,21 +1,21 @@
-//! One of a terminal's URLs, taken apart once at the start. Whoever holds an [`Endpoint`] has a URL that can be dialled.
+//! A terminal's URLs, parsed and checked once at the start.
 
 use muster_protocol::TerminalId;
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use crate::{Config, InvalidConfig};
 
-/// Where to connect to, and what to ask for there.
+/// A URL to connect to.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// `HOST:PORT`, for the resolver.
+    /// `HOST:PORT`, to be resolved at each attempt. The port is 80 if the URL names none.
     pub(crate) address: String,
     /// The URL with the terminal's id in its query.
     pub(crate) uri: Uri,
 }
 
 impl Endpoint {
-    /// All of a configuration's URLs, in their order.
+    /// The configuration's URLs, in the same order. Fails if there is none, or with the first that can't be used.
     pub(crate) fn all(config: &Config) -> Result<Vec<Self>, InvalidConfig> {
         if config.urls.is_empty() {
             return Err(InvalidConfig::NoUrl);
@@ -43,11 +43,11 @@ impl Endpoint {
     }
 }
 
-/// An id's alphabet needs no escaping in a query.
+/// The URL with `terminal_id` added to its query. The characters of an id need no escaping.
 fn with_terminal(uri: &Uri, terminal: &TerminalId) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let kept = uri.query().map(|query| format!("{query}&")).unwrap_or_default();
-    format!("ws://{authority}{}?{kept}terminal_id={terminal}", uri.path())
+    let query = uri.query().map(|query| format!("{query}&")).unwrap_or_default();
+    format!("ws://{authority}{}?{query}terminal_id={terminal}", uri.path())
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_terminal_joins_what_the_query_holds() {
+    fn the_terminal_id_is_added_to_the_query() {
         let endpoint = parse("ws://h:9000/ws?site=bj").unwrap();
         assert_eq!(endpoint.uri, "ws://h:9000/ws?site=bj&terminal_id=t:1");
         assert_eq!(endpoint.address, "h:9000");
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_dialled_is_refused_without_repeating_it() {
+    fn an_unusable_url_is_refused_and_not_repeated() {
         for (url, problem) in
             [("wss://h/ws", "TLS"), ("http://h/ws", "ws://"), ("h", "ws://"), ("ws://u:pw@h/", "token"), ("", "URL")]
         {

@@ -1,4 +1,5 @@
-//! What a program is told, and how. The session's task calls the listener itself: no queue stands between socket and program.
+//! What a terminal reports to its program. The terminal's task calls the listener directly: there is no queue between
+//! the socket and the program.
 
 use std::{
     future::Future,
@@ -7,67 +8,71 @@ use std::{
 
 use muster_protocol::{
     CommandId,
-    frame::{Command, Complaint, Gap, Welcome},
+    frame::{Command, ErrorFrame, Gap, Welcome},
 };
 use tokio::sync::mpsc;
 
-use crate::{End, SendError};
+use crate::{ConnectionEnd, SendError};
 
-/// Something that happened to a terminal, in the order it happened. [`Incoming::Gone`] is the last, unless it was killed.
+/// Something that happened to a terminal. Reported in order; the last is [`Incoming::Gone`], unless the terminal was
+/// killed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Incoming {
-    /// A session is ready: the node has said welcome or, in plain mode, agreed to the handshake.
+    /// A session is ready: the node sent its welcome or, in plain mode, accepted the handshake.
     Online {
-        /// The node's welcome; plain mode has none.
+        /// The node's welcome. `None` in plain mode.
         welcome: Option<Box<Welcome>>,
-        /// When it was read.
+        /// When the welcome, or in plain mode the answer to the handshake, was read.
         at: Instant,
     },
-    /// A command, for the first time. It is acknowledged once the listener returns.
+    /// A command that was not handed over before. It is acknowledged when the listener returns, unless
+    /// [`Config::acknowledge`](crate::Config::acknowledge) is false.
     Command {
-        /// What to do.
+        /// The command.
         command: Command,
         /// When its frame was read, before it was parsed.
         received_at: Instant,
     },
-    /// A bare message, in plain mode.
+    /// A text message in plain mode: the payload of a command.
     Text {
-        /// The message.
+        /// The message text.
         text: String,
-        /// When it was read.
+        /// When the message was read.
         received_at: Instant,
     },
-    /// A command that was handed out before came again. It is acknowledged again, and not to be run again.
+    /// A command that was handed over before arrived again. The terminal acknowledges it again; the program must not
+    /// run it again.
     Repeated(CommandId),
-    /// A command whose turn came after `expires_at`: it is not to be run, and the node was told so.
+    /// A command arrived, or its share of the stagger ended, after its `expires_at`. It is not handed over, and the
+    /// node is sent a result with the reason `expired`.
     Expired(CommandId),
-    /// Messages are missing, and will not come.
+    /// Commands for this terminal were lost and will not arrive.
     Gap(Gap),
-    /// The node did not understand a frame of ours.
-    Complaint(Complaint),
+    /// The node could not use a frame that this terminal sent.
+    Error(ErrorFrame),
     /// A message that waited for its session is over the limit of the node that is now connected, and was not sent: a
     /// [`SendError::TooLarge`]. If it was a result, the node was told that the command failed.
     NotSent(SendError),
-    /// The session has ended, or could not be opened; the terminal will try again.
+    /// The session ended, or could not be opened. The terminal will try again.
     Offline {
         /// How it ended.
-        end: End,
-        /// When the next attempt begins.
+        end: ConnectionEnd,
+        /// How long the terminal waits before the next attempt.
         retry_in: Duration,
     },
-    /// The terminal will not come back.
-    Gone(End),
+    /// The terminal will not come back. Nothing is reported after this.
+    Gone(ConnectionEnd),
 }
 
-/// Whoever is told. An `mpsc` sender is one; so is any type that counts, prints or forwards.
+/// Receives what a terminal reports. Implemented for `mpsc::Sender<Incoming>`.
 pub trait Listener: Send + Sync + 'static {
-    /// Called for one thing at a time. The terminal reads nothing and answers no ping until it returns, so a slow listener
-    /// holds back its node, which closes the session in the end (4002).
+    /// Called for one report at a time. Until it returns, the terminal reads nothing and answers no ping. A node whose
+    /// messages are not read in time closes the session with 4002, and one whose pings are not answered with 4001.
     fn on(&self, incoming: Incoming) -> impl Future<Output = ()> + Send;
 }
 
 impl Listener for mpsc::Sender<Incoming> {
-    /// Waits for room. Once the receiver is dropped, nobody is told.
+    /// Waits for room in the channel. Reports are dropped once the receiver is.
     async fn on(&self, incoming: Incoming) {
         let _ = self.send(incoming).await;
     }

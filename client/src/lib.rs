@@ -1,42 +1,54 @@
-//! The terminal's side of Muster: connect, hello, reconnect by policy, acknowledge, dedupe.
+//! The terminal's side of Muster: connects to a node, reconnects by a policy, acknowledges commands and drops repeated
+//! ones.
 //!
 //! ```text
-//!   program ── Terminal ──▶ ┌ life ──────────────────────────────┐
-//!                  orders   │ dial ▶ session ▶ end ▶ policy ─┐    │ ──▶ node
+//!   program ── Terminal ──▶ ┌ connector ─────────────────────────┐
+//!                 outgoing  │ dial ▶ session ▶ end ▶ policy ─┐    │ ──▶ node
 //!   program ◀─ Listener ─── │  ▲                      delay ─┘    │ ◀──
 //!                 incoming  └──┴─────────────────────────────────┘
 //! ```
 //!
-//! A [`Terminal`] is a handle; one task behind it owns the socket and lives as long as the terminal wants to be on the line.
-//! What happens is told to a [`Listener`], in order, by that same task: it reads no further before the listener is done, so
-//! a program that falls behind slows its node down and nothing is queued without bound.
+//! A [`Terminal`] is a handle. One task behind it owns the socket and runs until the terminal is closed or told to stay
+//! away. The same task reports what happens to a [`Listener`], in order, and reads no further until the listener
+//! returns. So a program that falls behind slows its node down, and no queue grows without bound.
 //!
-//! In reading order: [`config`] is what a program decides, `endpoint` takes a URL apart, [`incoming`] is what a program is
-//! told, [`end`] is how a connection ends, [`policy`] says when to come back, `memory` knows the last commands and the cursor,
-//! `waiting` holds what waits its turn, `outgoing` is what a program sends, `limit` how large it may be and `outbox` the results that may have to be sent again; these
-//! are `kept` from one session to the next. `dial` opens a session, `session` is one connection, `life` strings sessions together, and
-//! [`terminal`] is the handle.
+//! | module | what it has |
+//! |---|---|
+//! | [`config`] | the configuration |
+//! | [`terminal`] | the handle |
+//! | [`incoming`] | what is reported to the program |
+//! | [`end`] | how a connection ends |
+//! | [`policy`] | how long to wait before reconnecting |
+//! | `connector` | the task: connects, serves, waits, connects again |
+//! | `dial`, `endpoint` | opens a session; the URLs |
+//! | `session` | one connection |
+//! | `state` | what outlives a session: |
+//! | `seen` | the last commands and the cursor |
+//! | `stagger` | commands that wait for their share of a stagger |
+//! | `outgoing`, `limit` | a message to the node, and how large it may be |
+//! | `outbox` | the last results, which are sent again |
 //!
-//! Not here: TLS. A terminal that needs `wss` runs behind a local proxy, or uses any WebSocket library and plain mode.
+//! There is no TLS here: a terminal that needs `wss` connects through a local proxy, or uses another WebSocket library
+//! and plain mode.
 
 pub mod config;
+mod connector;
 mod dial;
 pub mod end;
 mod endpoint;
 pub mod incoming;
-mod kept;
-mod life;
 mod limit;
-mod memory;
 mod outbox;
 mod outgoing;
 pub mod policy;
+mod seen;
 mod session;
+mod stagger;
+mod state;
 pub mod terminal;
-mod waiting;
 
 pub use config::{Config, InvalidConfig, Token};
-pub use end::End;
+pub use end::ConnectionEnd;
 pub use incoming::{Incoming, Listener};
 pub use policy::{Backoff, Policy};
 pub use terminal::{SendError, Terminal};

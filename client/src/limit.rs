@@ -1,5 +1,5 @@
-//! The largest message that the node takes. Shared by the program's handle, which refuses a larger message at once, and by the
-//! terminal's task, which learns the limit from each welcome.
+//! The largest message that the node takes. Shared by the program's handle, which refuses a larger message at once, and
+//! by the terminal's task, which learns the limit from each welcome.
 
 use std::sync::{
     Arc,

@@ -1,16 +1,18 @@
-//! The results that were sent lately. A connection that breaks can lose a result on its way, and no node asks for it again, so
-//! each session first sends the last results once more. A result that had arrived changes nothing when it arrives again.
+//! The results that were sent lately. A connection that breaks can lose a result on its way, and no node asks for it
+//! again, so each session first sends the last results once more. A result that had arrived changes nothing when it
+//! arrives again.
 
 use std::collections::VecDeque;
 
 use muster_protocol::{
     CommandId, Payload,
-    frame::{FromTerminal, NotRun, Outcome},
+    frame::{FromTerminal, NotRun, ResultFrame},
 };
 
 use crate::outgoing::Outgoing;
 
-/// How many results are retained; the oldest is dropped first. Not limited by age: a broken link can go unnoticed for long.
+/// How many results are retained; the oldest is dropped first. Not limited by age: a broken link can go unnoticed for
+/// long.
 const RETAINED: usize = 256;
 
 /// The last results, and the results that this session has yet to send.
@@ -34,7 +36,7 @@ impl ResultOutbox {
 
     /// Adds the result of a command that was not run because it had expired.
     pub(crate) fn expired(&mut self, id: CommandId) {
-        let result = Outcome { id, ok: false, reason: Some(NotRun::Expired), payload: Payload::default() };
+        let result = ResultFrame { id, ok: false, reason: Some(NotRun::Expired), payload: Payload::default() };
         self.unsent.push_back(Outgoing::frame(&FromTerminal::Result(result)));
     }
 
@@ -60,7 +62,7 @@ mod tests {
     #[test]
     fn a_result_is_sent_again_in_the_next_session_and_an_ack_is_not() {
         let id: CommandId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
-        let result = Outcome { id, ok: true, reason: None, payload: Payload::default() };
+        let result = ResultFrame { id, ok: true, reason: None, payload: Payload::default() };
         let result = Outgoing::frame(&FromTerminal::Result(result));
         let mut outbox = ResultOutbox::default();
         outbox.record(&result);

@@ -1,8 +1,8 @@
-//! A message on its way from the program to the node, encoded once, and what is sent instead of a result that is too large.
+//! A message from the program to the node, encoded once, and what is sent instead of a result that is too large.
 
 use muster_protocol::{
     CommandId, Payload,
-    frame::{FromTerminal, Outcome},
+    frame::{FromTerminal, ResultFrame},
 };
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -45,11 +45,11 @@ impl Outgoing {
         self.text
     }
 
-    /// What is sent instead of a result over `limit` bytes, so that the command ends: a failure that names both sizes or, if
-    /// even that is over the limit, one without a payload. `None` for a message that is no result.
+    /// What is sent instead of a result over `limit` bytes, so that the command ends: a failure that names both sizes
+    /// or, if even that is over the limit, one without a payload. `None` for a message that is no result.
     pub(crate) fn replacement(&self, limit: usize) -> Option<Self> {
         let id = self.result_of?;
-        let failed = |payload| Self::frame(&FromTerminal::Result(Outcome { id, ok: false, reason: None, payload }));
+        let failed = |payload| Self::frame(&FromTerminal::Result(ResultFrame { id, ok: false, reason: None, payload }));
         let sizes = json!({ "error": "too_large", "bytes": self.size(), "limit": limit });
         let explained = failed(Payload::from_value(&sizes));
         Some(if explained.size() <= limit { explained } else { failed(Payload::default()) })
@@ -63,7 +63,7 @@ mod tests {
     fn result(payload: &str) -> Outgoing {
         let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
         let payload = Payload::from_text(payload);
-        Outgoing::frame(&FromTerminal::Result(Outcome { id, ok: true, reason: None, payload }))
+        Outgoing::frame(&FromTerminal::Result(ResultFrame { id, ok: true, reason: None, payload }))
     }
 
     #[test]

@@ -1,24 +1,30 @@
-//! When to come back. Pure: no clock, no I/O; the life asks, and waits. What always holds: no delay is longer than
-//! [`Policy::hint_cap`] and a tenth, and a fleet that lost its node together does not come back together.
+//! How long a terminal waits before it reconnects. There is no clock and no I/O here: the connector asks for a delay
+//! and waits.
+//!
+//! Two things always hold: no delay is longer than 1.1 × [`Policy::hint_cap`] or [`Policy::cap`], whichever is more,
+//! and terminals that lost their node at the same moment do not all reconnect at the same moment.
 
 use std::time::Duration;
 
 use muster_protocol::close::Advice;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-use crate::End;
+use crate::ConnectionEnd;
 
 /// The numbers of the reconnect policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// The first delay is uniform in 0 to this. Wide, since a node's whole fleet draws from it at once.
+    /// The first delay is uniform between 0 and this; 5 s by default. Wide, since all terminals of a lost node draw
+    /// from it at once.
     pub first: Duration,
-    /// The range doubles with each failure up to this.
+    /// The range doubles with each failure up to this; 30 s by default.
     pub cap: Duration,
-    /// Only a session that stood this long makes the next delay a first one again. A shorter one proves little: a node that
-    /// accepts and then breaks would otherwise be dialled without end.
+    /// A session must last this long for the next delay to be a first one again; 60 s by default. A shorter session
+    /// proves little: without this, a node that accepts and then breaks would be dialed again and again with the
+    /// shortest delays.
     pub stable: Duration,
-    /// No hint is followed beyond this, so that a slip on the node's side does not silence a fleet for a year.
+    /// A longer hint counts as this; 10 min by default. So a mistake on the node's side does not keep a fleet offline
+    /// for a year.
     pub hint_cap: Duration,
 }
 
@@ -33,7 +39,7 @@ impl Default for Policy {
     }
 }
 
-/// Draws the delays of one terminal.
+/// Draws the delays of one terminal at random.
 #[derive(Debug)]
 pub struct Backoff {
     policy: Policy,
@@ -42,14 +48,15 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The same seed draws the same delays.
+    /// Two with the same seed draw the same delays.
     pub fn new(policy: Policy, seed: u64) -> Self {
         Self { policy, failures: 0, rng: SmallRng::seed_from_u64(seed) }
     }
 
-    /// How long to wait after this end of a session that stood for `stood` (zero if it never did), or `None` to stay away.
-    pub fn after(&mut self, end: &End, stood: Duration) -> Option<Duration> {
-        if stood >= self.policy.stable {
+    /// The delay after a session that lasted for `lasted` (zero if none was opened) and ended with `end`. `None` means
+    /// to stay away.
+    pub fn after(&mut self, end: &ConnectionEnd, lasted: Duration) -> Option<Duration> {
+        if lasted >= self.policy.stable {
             self.failures = 0;
         }
         match (end.advice(), end.hint()) {
@@ -59,12 +66,13 @@ impl Backoff {
         }
     }
 
-    /// A hint was already drawn for this terminal, or is the same for many: a tenth on top serves both.
+    /// Adds up to a tenth to a hint. A node may have drawn the hint for this terminal alone, and then a tenth changes
+    /// little; or it gave the same hint to many, and then a tenth spreads them.
     fn spread(&mut self, hint: Duration) -> Duration {
         hint + self.uniform(hint / 10)
     }
 
-    /// Full jitter: uniform from zero, in a range that doubles.
+    /// Full jitter: uniform between zero and a range that doubles with each failure.
     fn jitter(&mut self) -> Duration {
         let doubled = self.policy.first.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
@@ -83,11 +91,11 @@ mod tests {
     const NEVER: Duration = Duration::ZERO;
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn lost() -> End {
-        End::Lost("reset".into())
+    fn lost() -> ConnectionEnd {
+        ConnectionEnd::Lost("reset".into())
     }
 
-    /// The longest delay of many seeds after the same failures.
+    /// The longest delay that 500 seeds draw after this many failures.
     fn longest(failures: u32) -> Duration {
         let delay = |seed| {
             let mut backoff = Backoff::new(Policy::default(), seed);
@@ -105,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_is_full() {
+    fn the_shortest_delays_are_near_zero() {
         let shortest = (0..500).map(|seed| Backoff::new(Policy::default(), seed).after(&lost(), NEVER).unwrap()).min();
         assert!(shortest.unwrap() < SECOND / 10);
     }
@@ -122,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_comes_first_with_a_tenth_on_top_and_counts_as_no_failure() {
+    fn a_hint_is_followed_with_up_to_a_tenth_added_and_counts_as_no_failure() {
         let mut backoff = Backoff::new(Policy::default(), 7);
-        let end = End::Closed { code: 1012, reason: String::new(), hint: Some(10 * SECOND) };
+        let end = ConnectionEnd::Closed { code: 1012, reason: String::new(), hint: Some(10 * SECOND) };
         let delays: Vec<_> = (0..100).map(|_| backoff.after(&end, NEVER).unwrap()).collect();
         assert!(delays.iter().all(|delay| (10 * SECOND..=11 * SECOND).contains(delay)));
         assert_ne!(delays[0], delays[1]);
@@ -133,13 +141,13 @@ mod tests {
 
     #[test]
     fn an_absurd_hint_is_capped() {
-        let end = End::Refused { status: 429, hint: Some(Duration::MAX) };
+        let end = ConnectionEnd::Refused { status: 429, hint: Some(Duration::MAX) };
         assert!(Backoff::new(Policy::default(), 7).after(&end, NEVER).unwrap() <= Duration::from_secs(660));
     }
 
     #[test]
-    fn stay_away_means_never() {
-        let end = End::Closed { code: 4509, reason: String::new(), hint: None };
+    fn after_a_final_close_there_is_no_delay() {
+        let end = ConnectionEnd::Closed { code: 4509, reason: String::new(), hint: None };
         assert_eq!(Backoff::new(Policy::default(), 7).after(&end, Duration::MAX), None);
     }
 }

@@ -1,5 +1,5 @@
-//! One connection, from its welcome to its end: a select loop that owns the socket. What it learns for the sessions after it
-//! (what to remember, what waits, what was said) it leaves in what is kept, which it borrows.
+//! One connection, from its welcome to its end: a loop that owns the socket. What later sessions need (the commands
+//! seen, the cursor, the results sent) it stores in the terminal's state, which it borrows.
 
 use std::time::{Duration, Instant};
 
@@ -17,149 +17,156 @@ use tokio_tungstenite::tungstenite::{
 use tracing::debug;
 
 use crate::{
-    End, Incoming, Listener,
-    dial::{Opened, Socket, closed},
-    kept::Kept,
+    ConnectionEnd, Incoming, Listener,
+    dial::{Opened, WebSocket, closed},
     outgoing::Outgoing,
+    state::TerminalState,
 };
 
 /// How long a terminal that leaves waits for the node to answer its close.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The connection is taken for dead after this many ping intervals without anything from the node.
+const MISSED_PINGS: u64 = 3;
 
 /// One connection of one terminal.
 pub(crate) struct Session<'a, L> {
-    kept: &'a mut Kept<L>,
-    socket: Socket,
-    /// How long the node may say nothing at all; `None` if it made no promise.
-    patience: Option<Duration>,
-    heard: Instant,
-    /// What a goodbye said about coming back.
+    state: &'a mut TerminalState<L>,
+    socket: WebSocket,
+    /// How long the node may send nothing. `None` if it did not say how often it pings.
+    silence_limit: Option<Duration>,
+    last_received: Instant,
+    /// When to come back, from a goodbye.
     hint: Option<Duration>,
 }
 
 impl<'a, L: Listener> Session<'a, L> {
-    pub(crate) fn new(kept: &'a mut Kept<L>, opened: Opened) -> Self {
+    pub(crate) fn new(state: &'a mut TerminalState<L>, opened: Opened) -> Self {
         let ping_ms = opened.welcome.map_or(0, |welcome| welcome.ping_ms);
-        let patience = (ping_ms > 0).then(|| Duration::from_millis(ping_ms.saturating_mul(3)));
-        Self { kept, socket: opened.socket, patience, heard: Instant::now(), hint: None }
+        let silence_limit = (ping_ms > 0).then(|| Duration::from_millis(ping_ms.saturating_mul(MISSED_PINGS)));
+        Self { state, socket: opened.socket, silence_limit, last_received: Instant::now(), hint: None }
     }
 
-    /// Runs until the session ends. Results that may have been lost with the last session are sent again first. A request to leave
-    /// is served before what is to be sent, and that before what is received.
-    pub(crate) async fn run(mut self) -> End {
-        self.kept.outbox.resend();
+    /// Runs until the session ends. Results that may have been lost with the last session are sent again first. A
+    /// request to leave is served before what is to be sent, and that before what is received.
+    pub(crate) async fn run(mut self) -> ConnectionEnd {
+        self.state.outbox.resend();
         loop {
             if let Err(end) = self.send_results().await {
                 return end;
             }
-            let deadline = self.patience.and_then(|patience| self.heard.checked_add(patience));
+            let silent_at = self.silence_limit.and_then(|limit| self.last_received.checked_add(limit));
             let step = tokio::select! {
                 biased;
-                _ = &mut self.kept.leave => return self.leave().await,
-                Some(order) = self.kept.orders.recv() => self.send(order).await,
-                () = reach(self.kept.waiting.next()) => self.hand_out_due().await,
+                _ = &mut self.state.leave => return self.leave().await,
+                Some(outgoing) = self.state.outgoing.recv() => self.send(outgoing).await,
+                () = sleep_until_some(self.state.stagger.next_due()) => self.hand_over_due().await,
                 message = self.socket.next() => self.receive(message, Instant::now()).await,
-                () = reach(deadline) => Err(End::Silent),
+                () = sleep_until_some(silent_at) => Err(ConnectionEnd::Silent),
             };
             if let Err(end) = step {
-                // The node's close deserves its answer; after any other end there is nobody to hear it.
-                let _ = timeout(FAREWELL, self.socket.close(None)).await;
+                // Answers the node's close. After any other end nobody reads this.
+                let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
                 return end;
             }
         }
     }
 
     /// Sends a message, or what replaces it if it is over the node's limit. Retains a result for the next session.
-    async fn send(&mut self, outgoing: Outgoing) -> Result<(), End> {
-        let Some(outgoing) = self.kept.within_limit(outgoing).await else { return Ok(()) };
-        self.kept.outbox.record(&outgoing);
-        self.socket.send(Message::Text(outgoing.into_text())).await.map_err(End::lost)
+    async fn send(&mut self, outgoing: Outgoing) -> Result<(), ConnectionEnd> {
+        let Some(outgoing) = self.state.within_limit(outgoing).await else { return Ok(()) };
+        self.state.outbox.record(&outgoing);
+        self.socket.send(Message::Text(outgoing.into_text())).await.map_err(ConnectionEnd::lost)
     }
 
     /// Sends the results that the outbox has yet to send.
-    async fn send_results(&mut self) -> Result<(), End> {
-        while let Some(outgoing) = self.kept.outbox.next() {
+    async fn send_results(&mut self) -> Result<(), ConnectionEnd> {
+        while let Some(outgoing) = self.state.outbox.next() {
             self.send(outgoing).await?;
         }
         Ok(())
     }
 
-    async fn hand_out_due(&mut self) -> Result<(), End> {
-        for id in self.kept.hand_out_due().await {
+    async fn hand_over_due(&mut self) -> Result<(), ConnectionEnd> {
+        for id in self.state.hand_over_due().await {
             self.acknowledge(id).await?;
         }
         Ok(())
     }
 
-    async fn receive(&mut self, message: Option<Result<Message, Error>>, received_at: Instant) -> Result<(), End> {
-        self.heard = received_at;
+    async fn receive(
+        &mut self,
+        message: Option<Result<Message, Error>>,
+        received_at: Instant,
+    ) -> Result<(), ConnectionEnd> {
+        self.last_received = received_at;
         match message {
-            Some(Ok(Message::Text(text))) => self.text(text, received_at).await,
+            Some(Ok(Message::Text(text))) => self.receive_text(text, received_at).await,
             Some(Ok(Message::Close(frame))) => Err(closed(frame, self.hint)),
-            // The WebSocket layer answers pings, and a node sends no binary.
+            // The WebSocket layer answers pings, and a node sends no binary messages.
             Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(End::lost(error)),
-            None => Err(End::lost("the connection ended without a close")),
+            Some(Err(error)) => Err(ConnectionEnd::lost(error)),
+            None => Err(ConnectionEnd::lost("the connection ended without a close")),
         }
     }
 
-    async fn text(&mut self, text: Utf8Bytes, received_at: Instant) -> Result<(), End> {
-        if self.kept.config.protocol == Protocol::Plain {
-            self.kept.listener.on(Incoming::Text { text: text.as_str().to_owned(), received_at }).await;
+    async fn receive_text(&mut self, text: Utf8Bytes, received_at: Instant) -> Result<(), ConnectionEnd> {
+        if self.state.config.protocol == Protocol::Plain {
+            self.state.listener.on(Incoming::Text { text: text.as_str().to_owned(), received_at }).await;
             return Ok(());
         }
         match FromNode::decode(&text) {
-            Ok(frame) => self.frame(frame, received_at).await,
+            Ok(frame) => self.receive_frame(frame, received_at).await,
             Err(error) => {
-                debug!(terminal = %self.kept.config.terminal, %error, "a frame was ignored");
+                debug!(terminal = %self.state.config.terminal, %error, "ignored a frame that can't be read");
                 Ok(())
             }
         }
     }
 
-    async fn frame(&mut self, frame: FromNode, received_at: Instant) -> Result<(), End> {
+    async fn receive_frame(&mut self, frame: FromNode, received_at: Instant) -> Result<(), ConnectionEnd> {
         match frame {
-            FromNode::Command(command) => return self.command(command, received_at).await,
+            FromNode::Command(command) => return self.receive_command(command, received_at).await,
             FromNode::Gap(gap) => {
-                self.kept.memory.stand_at(gap.to.clone());
-                self.kept.listener.on(Incoming::Gap(gap)).await;
+                self.state.seen.set_cursor(gap.to.clone());
+                self.state.listener.on(Incoming::Gap(gap)).await;
             }
             FromNode::Goodbye(Goodbye { retry_ms, .. }) => self.hint = retry_ms.map(Duration::from_millis),
-            FromNode::Error(complaint) => self.kept.listener.on(Incoming::Complaint(complaint)).await,
-            FromNode::Welcome(_) => debug!(terminal = %self.kept.config.terminal, "a second welcome was ignored"),
+            FromNode::Error(error) => self.state.listener.on(Incoming::Error(error)).await,
+            FromNode::Welcome(_) => debug!(terminal = %self.state.config.terminal, "ignored a second welcome"),
         }
         Ok(())
     }
 
-    /// A command is acknowledged once the listener has it, and the cursor moves no further than that: what the program did not get
-    /// is asked for again. One that waits its share of a stagger was not had yet.
-    async fn command(&mut self, command: Command, received_at: Instant) -> Result<(), End> {
+    /// Acknowledges a command once the listener has it, and moves the cursor no further than that: what the program did
+    /// not get is sent again. A staggered command that still waits is not acknowledged yet.
+    async fn receive_command(&mut self, command: Command, received_at: Instant) -> Result<(), ConnectionEnd> {
         let (id, cursor) = (command.id, command.cursor.clone());
-        let answer = self.kept.take(command, received_at).await;
+        let acknowledge = self.state.receive_command(command, received_at).await;
         if let Some(cursor) = cursor {
-            self.kept.advance(cursor);
+            self.state.advance_cursor(cursor);
         }
-        if answer { self.acknowledge(id).await } else { Ok(()) }
+        if acknowledge { self.acknowledge(id).await } else { Ok(()) }
     }
 
-    async fn acknowledge(&mut self, id: CommandId) -> Result<(), End> {
-        if !self.kept.config.acknowledge {
+    async fn acknowledge(&mut self, id: CommandId) -> Result<(), ConnectionEnd> {
+        if !self.state.config.acknowledge {
             return Ok(());
         }
         let ack = FromTerminal::Ack(Ack { id }).to_string();
-        self.socket.send(Message::text(ack)).await.map_err(End::lost)
+        self.socket.send(Message::text(ack)).await.map_err(ConnectionEnd::lost)
     }
 
-    /// Says what was still to be said, then closes, and lets the node answer.
-    async fn leave(mut self) -> End {
-        let farewell = async {
-            while let Ok(outgoing) = self.kept.orders.try_recv() {
+    /// Sends what the program had queued, then closes with 1000 and waits for the node's answer.
+    async fn leave(mut self) -> ConnectionEnd {
+        let leaving = async {
+            while let Ok(outgoing) = self.state.outgoing.try_recv() {
                 self.send(outgoing).await?;
             }
-            self.close().await.map_err(End::lost)
+            self.close().await.map_err(ConnectionEnd::lost)
         };
-        let _ = timeout(FAREWELL, farewell).await;
-        End::Left
+        let _ = timeout(CLOSE_TIMEOUT, leaving).await;
+        ConnectionEnd::Left
     }
 
     async fn close(&mut self) -> Result<(), Error> {
@@ -169,8 +176,8 @@ impl<'a, L: Listener> Session<'a, L> {
     }
 }
 
-/// Waits for a deadline; for none, forever.
-async fn reach(deadline: Option<Instant>) {
+/// Sleeps until the deadline, or forever if there is none.
+async fn sleep_until_some(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline.into()).await,
         None => std::future::pending().await,

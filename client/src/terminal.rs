@@ -1,9 +1,9 @@
-//! The handle of a terminal. It owns the task behind it: a handle that is dropped takes its connection with it.
+//! The handle of a terminal. It owns the task that holds the connection, and dropping the handle ends both.
 
 use muster_protocol::{
     CommandId, Payload,
     api::Protocol,
-    frame::{FromTerminal, Outcome, Progress},
+    frame::{FromTerminal, Progress, ResultFrame},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -11,18 +11,19 @@ use tokio::{
 };
 
 use crate::{
-    Backoff, Config, InvalidConfig, Listener, dial::hello, endpoint::Endpoint, kept::Kept, life::Life,
-    limit::SendLimit, memory::Memory, outbox::ResultOutbox, outgoing::Outgoing, waiting::Waiting,
+    Backoff, Config, InvalidConfig, Listener, connector::Connector, dial::hello, endpoint::Endpoint, limit::SendLimit,
+    outbox::ResultOutbox, outgoing::Outgoing, seen::SeenCommands, stagger::StaggerQueue, state::TerminalState,
 };
 
-/// What a program may have said that is not yet on the wire; beyond it, saying waits.
-const UNSAID: usize = 16;
+/// How many messages may wait to be written. Once there are as many, sending waits.
+const QUEUE: usize = 16;
 
-/// A terminal on the line, or on its way back to it. Dropped without [`close`](Self::close), it is gone as if killed.
+/// A terminal that is connected or about to reconnect. Dropping it without [`close`](Self::close) drops the connection
+/// as [`kill`](Self::kill) does.
 #[derive(Debug)]
 pub struct Terminal {
     protocol: Protocol,
-    orders: mpsc::Sender<Outgoing>,
+    outgoing: mpsc::Sender<Outgoing>,
     limit: SendLimit,
     leave: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -31,8 +32,8 @@ pub struct Terminal {
 /// Why a message was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The message is over the limit of the node that the terminal was last connected to, or over [`Config::max_message`] if it has
-    /// not been connected. The node would have closed the session.
+    /// The message is over the limit of the node that the terminal was last connected to, or over
+    /// [`Config::max_message`] if it has not been connected. The node would have closed the session.
     #[error(
         "the message has {bytes} bytes and the node takes at most {limit} (its --max-message): send less, or raise that limit"
     )]
@@ -42,79 +43,88 @@ pub enum SendError {
         /// The largest size, in bytes.
         limit: usize,
     },
-    /// The terminal will not come back.
+    /// The terminal has ended and will not reconnect.
     #[error("the terminal is gone")]
     Gone,
-    /// A frame in plain mode, or a bare message in `muster.v1`.
-    #[error("the session speaks the other protocol: use say() with muster.v1, and text() in plain mode")]
+    /// A frame was sent in plain mode, or a text in `muster.v1`.
+    #[error("the terminal speaks the other protocol: use send() with muster.v1, and send_text() in plain mode")]
     OtherProtocol,
 }
 
 impl Terminal {
-    /// Starts to connect, within a Tokio runtime; what becomes of it is told to the listener.
+    /// Starts a task that connects and reconnects, and reports to the listener. Fails if the configuration can't be
+    /// used.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
     pub fn start(config: Config, listener: impl Listener) -> Result<Self, InvalidConfig> {
         let endpoints = Endpoint::all(&config)?;
         let limit = SendLimit::new(config.max_message);
         check_hello(&config, &limit)?;
-        let memory = memory(&config)?;
-        let (orders, ordered) = mpsc::channel(UNSAID);
+        let seen = open_seen(&config)?;
+        let (outgoing, queued) = mpsc::channel(QUEUE);
         let (leave, left) = oneshot::channel();
         let (protocol, backoff) = (config.protocol, Backoff::new(config.policy, config.seed));
-        let kept = Kept {
+        let state = TerminalState {
             config,
             listener,
-            orders: ordered,
+            outgoing: queued,
             leave: left,
-            memory,
-            waiting: Waiting::default(),
-            ahead: None,
+            seen,
+            stagger: StaggerQueue::default(),
+            pending_cursor: None,
             outbox: ResultOutbox::default(),
             limit: limit.clone(),
-            clock: None,
+            node_clock: None,
         };
-        let life = Life { kept, endpoints, turn: 0, backoff };
-        Ok(Self { protocol, orders, limit, leave: Some(leave), task: tokio::spawn(life.run()) })
+        let connector = Connector { state, endpoints, next_endpoint: 0, backoff };
+        Ok(Self { protocol, outgoing, limit, leave: Some(leave), task: tokio::spawn(connector.run()) })
     }
 
-    /// Says a frame of `muster.v1`: an ack, progress, a result, health or an event. While offline it waits for the next
-    /// session. A frame that was on its way when a session broke is lost, as the bytes below it are, but for a result: the last
-    /// 256 of them are said again.
+    /// Sends a frame of `muster.v1`: an ack, progress, a result, health or an event. While the terminal is offline,
+    /// frames wait for the next session; once 16 wait, this call waits too.
     ///
-    /// A frame over the node's limit is not sent: [`SendError::TooLarge`]. If it is a result, a small one is sent in its place,
-    /// `ok` false with the payload `{"error":"too_large","bytes":N,"limit":N}`, so that the command ends.
-    pub async fn say(&self, frame: FromTerminal) -> Result<(), SendError> {
-        self.send(Protocol::V1, Outgoing::frame(&frame)).await
+    /// `Ok` means that the frame is queued. If the connection breaks after that, the frame may be lost, unless it is a
+    /// result: the last 256 results are sent again at the start of each session.
+    ///
+    /// A frame over the node's limit is not sent: [`SendError::TooLarge`]. If it is a result, a small one is sent in
+    /// its place, with `ok` false and the payload `{"error":"too_large","bytes":N,"limit":N}`, so that the command
+    /// ends.
+    pub async fn send(&self, frame: FromTerminal) -> Result<(), SendError> {
+        self.queue(Protocol::V1, Outgoing::frame(&frame)).await
     }
 
-    /// Says that a command is under way.
+    /// Reports that a command is being run. See [`send`](Self::send).
     pub async fn progress(&self, id: CommandId, payload: Payload) -> Result<(), SendError> {
-        self.say(FromTerminal::Progress(Progress { id, payload })).await
+        self.send(FromTerminal::Progress(Progress { id, payload })).await
     }
 
-    /// Says how a command ended.
+    /// Reports how a command ended: `ok` is whether it succeeded, and `payload` the reply. See [`send`](Self::send).
     pub async fn result(&self, id: CommandId, ok: bool, payload: Payload) -> Result<(), SendError> {
-        self.say(FromTerminal::Result(Outcome { id, ok, reason: None, payload })).await
+        self.send(FromTerminal::Result(ResultFrame { id, ok, reason: None, payload })).await
     }
 
-    /// Says a bare message in plain mode, of at most [`Config::max_message`] bytes.
-    pub async fn text(&self, text: impl Into<String>) -> Result<(), SendError> {
-        self.send(Protocol::Plain, Outgoing::text(text.into())).await
+    /// Sends a text message in plain mode, of at most [`Config::max_message`] bytes. It waits as a frame does; see
+    /// [`send`](Self::send).
+    pub async fn send_text(&self, text: impl Into<String>) -> Result<(), SendError> {
+        self.queue(Protocol::Plain, Outgoing::text(text.into())).await
     }
 
-    async fn send(&self, protocol: Protocol, outgoing: Outgoing) -> Result<(), SendError> {
+    async fn queue(&self, protocol: Protocol, outgoing: Outgoing) -> Result<(), SendError> {
         if protocol != self.protocol {
             return Err(SendError::OtherProtocol);
         }
         let checked = self.limit.check(&outgoing);
         let queued = if checked.is_ok() { Some(outgoing) } else { outgoing.replacement(self.limit.get()) };
         if let Some(outgoing) = queued {
-            self.orders.send(outgoing).await.map_err(|_| SendError::Gone)?;
+            self.outgoing.send(outgoing).await.map_err(|_| SendError::Gone)?;
         }
         checked
     }
 
-    /// Says what is still to be said, closes with 1000 and stays away. Returns when the connection is gone and the listener
-    /// was told; so keep reading, if the listener is a queue.
+    /// Sends what is queued, closes the connection with 1000 and does not reconnect. Returns when the connection is
+    /// gone and the listener has returned from [`Incoming::Gone`](crate::Incoming::Gone). If the listener is a channel,
+    /// its receiver must go on receiving meanwhile.
     pub async fn close(mut self) {
         if let Some(leave) = self.leave.take() {
             let _ = leave.send(());
@@ -122,13 +132,14 @@ impl Terminal {
         let _ = (&mut self.task).await;
     }
 
-    /// Drops the connection without a close, as a power cut would. Returns when it is gone; the listener is told nothing.
+    /// Drops the connection without a close, as a power failure would. Returns when the connection is gone. The
+    /// listener is not called any more.
     pub async fn kill(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
 
-    /// Whether the terminal will not come back.
+    /// Whether the terminal has ended and will not reconnect.
     pub fn is_gone(&self) -> bool {
         self.task.is_finished()
     }
@@ -140,10 +151,10 @@ impl Drop for Terminal {
     }
 }
 
-/// The room in a hello for the cursor, which is a node's text of some 50 bytes.
+/// The room that a hello needs for the cursor, which is a text of some 50 bytes from a node.
 const CURSOR_ROOM: usize = 256;
 
-/// A hello over the limit would be closed with 1009 at each attempt, for good.
+/// Refuses a hello over the limit: a node would close each attempt with 1009, for good.
 fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), InvalidConfig> {
     let (bytes, limit) = (Outgoing::frame(&hello(config, None)).size() + CURSOR_ROOM, limit.get());
     match config.protocol {
@@ -152,8 +163,8 @@ fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), InvalidConfig> 
     }
 }
 
-fn memory(config: &Config) -> Result<Memory, InvalidConfig> {
-    Memory::open(config.remember, config.cursor.clone(), config.memory.as_deref()).map_err(|error| {
+fn open_seen(config: &Config) -> Result<SeenCommands, InvalidConfig> {
+    SeenCommands::open(config.remember, config.cursor.clone(), config.memory.as_deref()).map_err(|error| {
         let path = config.memory.as_deref().unwrap_or(std::path::Path::new("")).display().to_string();
         InvalidConfig::Memory { path, problem: error.to_string() }
     })

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use muster_client::End;
+use muster_client::ConnectionEnd;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Nanos};
@@ -150,10 +150,10 @@ fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Lines {
     /// A session is over.
-    pub fn ended(&mut self, session: usize, at: Nanos, lost: Option<&End>) {
+    pub fn ended(&mut self, session: usize, at: Nanos, lost: Option<&ConnectionEnd>) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.ended = at;
-            session.lost = lost.map(End::to_string);
+            session.lost = lost.map(ConnectionEnd::to_string);
         }
     }
 }

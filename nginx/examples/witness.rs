@@ -16,7 +16,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use muster_client::{Config, End, Incoming, Listener, Policy, Terminal};
+use muster_client::{Config, ConnectionEnd, Incoming, Listener, Policy, Terminal};
 use muster_protocol::token::{Secret, TerminalClaims, sign};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -173,13 +173,13 @@ impl Pen {
     }
 }
 
-fn how(end: &End) -> String {
+fn how(end: &ConnectionEnd) -> String {
     match end {
-        End::Closed { code, .. } => code.to_string(),
-        End::Refused { status, .. } => format!("refused:{status}"),
-        End::Lost(_) => "lost".into(),
-        End::NoWelcome => "no-welcome".into(),
-        End::Silent => "silent".into(),
-        End::Left => "left".into(),
+        ConnectionEnd::Closed { code, .. } => code.to_string(),
+        ConnectionEnd::Refused { status, .. } => format!("refused:{status}"),
+        ConnectionEnd::Lost(_) => "lost".into(),
+        ConnectionEnd::NoWelcome => "no-welcome".into(),
+        ConnectionEnd::Silent => "silent".into(),
+        ConnectionEnd::Left => "left".into(),
     }
 }

@@ -4,7 +4,7 @@
 mod harness;
 
 use harness::{Node, Redis, get, post, request, until};
-use muster_client::{End, Incoming};
+use muster_client::{ConnectionEnd, Incoming};
 use muster_protocol::api::Protocol;
 use tokio_tungstenite::{
     connect_async,
@@ -96,7 +96,9 @@ async fn any_node_can_be_asked_to_drain_another() {
     let path = format!("/v1/nodes/{}/drain", id(&other).await);
     until("it hears", async || post(one.address, &path, "").await.0 == 202).await;
     other.leaves().await;
-    let Incoming::Offline { end: End::Closed { code, hint, .. }, .. } = terminal.next().await else { panic!() };
+    let Incoming::Offline { end: ConnectionEnd::Closed { code, hint, .. }, .. } = terminal.next().await else {
+        panic!()
+    };
     assert!(code == 1012 && hint.is_some());
     one.stop().await;
 }

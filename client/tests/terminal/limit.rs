@@ -4,7 +4,7 @@ use muster_client::{Config, Incoming, InvalidConfig, SendError, Terminal};
 use muster_protocol::{
     Payload,
     api::Protocol,
-    frame::{Event, FromNode, FromTerminal, Outcome, Progress, Welcome},
+    frame::{Event, FromNode, FromTerminal, Progress, ResultFrame, Welcome},
 };
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -39,7 +39,7 @@ async fn a_reply_over_the_limit_ends_its_command_with_the_reason_and_the_session
     assert_eq!(refused, SendError::TooLarge { bytes: 2084, limit: 1000 });
     assert!(refused.to_string().contains("at most 1000"), "{refused}");
     let reason = Payload::from_value(&json!({ "error": "too_large", "bytes": 2084, "limit": 1000 }));
-    let failed = FromTerminal::Result(Outcome { id: id(1), ok: false, reason: None, payload: reason });
+    let failed = FromTerminal::Result(ResultFrame { id: id(1), ok: false, reason: None, payload: reason });
     assert_eq!(peer.hear().await, failed);
     terminal.result(id(2), true, Payload::default()).await.unwrap();
     let second = peer.hear().await;
@@ -58,9 +58,9 @@ async fn events_and_progress_over_the_limit_are_refused_and_those_at_it_are_sent
     let room = 1000 - event(0).to_string().len();
     let progress = FromTerminal::Progress(Progress { id: id(1), payload: bytes(1000) });
     for refused in [event(room + 1), progress] {
-        assert!(matches!(terminal.say(refused).await, Err(SendError::TooLarge { limit: 1000, .. })));
+        assert!(matches!(terminal.send(refused).await, Err(SendError::TooLarge { limit: 1000, .. })));
     }
-    terminal.say(event(room)).await.unwrap();
+    terminal.send(event(room)).await.unwrap();
     assert_eq!(peer.hear().await, event(room));
 }
 
@@ -73,12 +73,12 @@ async fn what_a_node_with_a_lower_limit_does_not_take_is_not_sent_nor_repeated()
     peer.hear().await;
     peer.close(4003, "").await;
     while !matches!(soon(news.recv()).await, Some(Incoming::Offline { .. })) {}
-    terminal.say(event(2000)).await.unwrap();
+    terminal.send(event(2000)).await.unwrap();
     for _ in 0..2 {
         let mut peer = welcome_with(&node, 1000).await;
         let FromTerminal::Result(result) = peer.hear().await else { panic!("no result") };
         assert_eq!((result.id, result.ok), (id(1), false));
-        terminal.say(event(1)).await.unwrap();
+        terminal.send(event(1)).await.unwrap();
         assert_eq!(peer.hear().await, event(1), "the large event was sent");
         peer.close(4003, "").await;
     }
@@ -97,9 +97,9 @@ async fn plain_mode_holds_to_the_configured_limit() {
     let plain = Config { protocol: Protocol::Plain, max_message: 100, ..config([node.url()]) };
     let (terminal, _news) = start(plain);
     let (mut peer, _) = node.upgrade().await;
-    let refused = terminal.text("x".repeat(101)).await;
+    let refused = terminal.send_text("x".repeat(101)).await;
     assert_eq!(refused, Err(SendError::TooLarge { bytes: 101, limit: 100 }));
-    terminal.text("x".repeat(100)).await.unwrap();
+    terminal.send_text("x".repeat(100)).await.unwrap();
     assert_eq!(peer.hear_message().await, Message::text("x".repeat(100)));
 }
 

@@ -2,10 +2,10 @@
 
 use crate::script::{Node, command, config, id, soon, start, welcome};
 use futures_util::{SinkExt, StreamExt};
-use muster_client::{Config, End, Incoming, SendError};
+use muster_client::{Config, ConnectionEnd, Incoming, SendError};
 use muster_protocol::{
     api::Protocol,
-    frame::{Ack, Command, Event, FromNode, FromTerminal, Gap, Health, Hello, NotRun, Outcome},
+    frame::{Ack, Command, Event, FromNode, FromTerminal, Gap, Health, Hello, NotRun, ResultFrame},
     selector::Labels,
 };
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
@@ -69,9 +69,9 @@ async fn a_program_that_acknowledges_itself_is_left_to_it() {
     peer.say(FromNode::Command(command(1, None))).await;
     soon(news.recv()).await;
     let health = FromTerminal::Health(Health { condition: Default::default(), metrics: Default::default() });
-    terminal.say(health.clone()).await.unwrap();
+    terminal.send(health.clone()).await.unwrap();
     assert_eq!(peer.hear().await, health, "an ack came before");
-    assert_eq!(terminal.text("bare").await, Err(SendError::OtherProtocol));
+    assert_eq!(terminal.send_text("bare").await, Err(SendError::OtherProtocol));
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn plain_mode_carries_bare_messages_both_ways() {
     assert!(matches!(soon(news.recv()).await, Some(Incoming::Online { welcome: None, .. })));
     peer.socket.send(Message::text("turn left")).await.unwrap();
     assert!(matches!(soon(news.recv()).await, Some(Incoming::Text { text, .. }) if text == "turn left"));
-    terminal.text("turned").await.unwrap();
+    terminal.send_text("turned").await.unwrap();
     assert_eq!(peer.hear_message().await, Message::text("turned"));
 }
 
@@ -106,14 +106,14 @@ async fn leaving_says_the_rest_and_closes_with_1000() {
     let mut peer = node.welcome().await;
     soon(news.recv()).await;
     let last = FromTerminal::Event(Event { name: "bye".into(), payload: Default::default() });
-    terminal.say(last.clone()).await.unwrap();
+    terminal.send(last.clone()).await.unwrap();
     let leaving = tokio::spawn(terminal.close());
     assert_eq!(peer.hear().await, last);
     let Message::Close(Some(frame)) = peer.hear_message().await else { panic!("no close") };
     assert_eq!(frame.code, CloseCode::Normal);
     drop(peer);
     soon(leaving).await.unwrap();
-    assert_eq!(soon(news.recv()).await, Some(Incoming::Gone(End::Left)));
+    assert_eq!(soon(news.recv()).await, Some(Incoming::Gone(ConnectionEnd::Left)));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_command_that_comes_too_late_is_not_run_and_the_node_is_told() {
     // By the node's clock, which is years ahead of this one.
     let late = Command { expires_at: "2029-12-31T23:59:59Z".parse().unwrap(), ..command(1, None) };
     peer.say(FromNode::Command(late)).await;
-    assert!(matches!(peer.hear().await, FromTerminal::Result(Outcome { reason: Some(NotRun::Expired), .. })));
+    assert!(matches!(peer.hear().await, FromTerminal::Result(ResultFrame { reason: Some(NotRun::Expired), .. })));
     assert_eq!(soon(news.recv()).await, Some(Incoming::Expired(id(1))));
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use muster_protocol::{
     CommandId, Payload,
-    frame::{Ack, FromTerminal, Outcome},
+    frame::{Ack, FromTerminal, ResultFrame},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -112,7 +112,7 @@ fn answers(id: CommandId, targeted: bool) -> Vec<String> {
     let mut answers = vec![FromTerminal::Ack(Ack { id }).to_string()];
     if targeted {
         answers.push(
-            FromTerminal::Result(Outcome { id, ok: true, reason: None, payload: Payload::default() }).to_string(),
+            FromTerminal::Result(ResultFrame { id, ok: true, reason: None, payload: Payload::default() }).to_string(),
         );
     }
     answers

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use muster_client::End;
+use muster_client::ConnectionEnd;
 use muster_protocol::{
     TerminalId,
     close::RetryHint,
@@ -73,11 +73,11 @@ pub struct Socket {
 
 impl Caller {
     /// One attempt, going on from this cursor.
-    pub async fn dial(&self, door: &Door, cursor: Option<String>) -> Result<Socket, End> {
-        timeout(DEADLINE, self.open(door, cursor)).await.unwrap_or(Err(End::NoWelcome))
+    pub async fn dial(&self, door: &Door, cursor: Option<String>) -> Result<Socket, ConnectionEnd> {
+        timeout(DEADLINE, self.open(door, cursor)).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
     }
 
-    async fn open(&self, door: &Door, cursor: Option<String>) -> Result<Socket, End> {
+    async fn open(&self, door: &Door, cursor: Option<String>) -> Result<Socket, ConnectionEnd> {
         let stream = self.socket(door.address).map_err(lost)?.connect(door.address).await.map_err(lost)?;
         stream.set_nodelay(true).map_err(lost)?;
         let stream = Muzzled { stream, mute: false };
@@ -114,7 +114,7 @@ impl Caller {
 }
 
 impl Socket {
-    async fn greet(&mut self, resume: Option<String>) -> Result<(), End> {
+    async fn greet(&mut self, resume: Option<String>) -> Result<(), ConnectionEnd> {
         let hello = Hello { sdk: "muster-loadgen".into(), resume, ..Hello::default() };
         self.say(FromTerminal::Hello(hello).to_string()).await?;
         match FromNode::decode(&self.next().await?).map_err(lost)? {
@@ -125,7 +125,7 @@ impl Socket {
     }
 
     /// The next text.
-    pub async fn next(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, End> {
+    pub async fn next(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, ConnectionEnd> {
         loop {
             let message = self.stream.next().await;
             self.heard = Instant::now();
@@ -140,7 +140,7 @@ impl Socket {
     }
 
     /// Says a text.
-    pub async fn say(&mut self, text: String) -> Result<(), End> {
+    pub async fn say(&mut self, text: String) -> Result<(), ConnectionEnd> {
         self.stream.send(Message::text(text)).await.map_err(lost)
     }
 
@@ -176,13 +176,15 @@ fn limits() -> WebSocketConfig {
         .max_frame_size(Some(1 << 20))
 }
 
-fn lost(cause: impl ToString) -> End {
-    End::Lost(cause.to_string())
+fn lost(cause: impl ToString) -> ConnectionEnd {
+    ConnectionEnd::Lost(cause.to_string())
 }
 
-fn refused(error: Error) -> End {
+fn refused(error: Error) -> ConnectionEnd {
     match error {
-        Error::Http(response) => End::Refused { status: response.status().as_u16(), hint: retry_after(&response) },
+        Error::Http(response) => {
+            ConnectionEnd::Refused { status: response.status().as_u16(), hint: retry_after(&response) }
+        }
         other => lost(other),
     }
 }
@@ -191,7 +193,7 @@ fn retry_after<B>(response: &tokio_tungstenite::tungstenite::http::Response<B>) 
     response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-fn closed(frame: Option<CloseFrame>) -> End {
+fn closed(frame: Option<CloseFrame>) -> ConnectionEnd {
     let (code, reason) = frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
-    End::Closed { code, hint: RetryHint::in_reason(&reason), reason }
+    ConnectionEnd::Closed { code, hint: RetryHint::in_reason(&reason), reason }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use muster_client::{Backoff, End};
+use muster_client::{Backoff, ConnectionEnd};
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
@@ -54,7 +54,7 @@ enum Ending {
     /// The stay is over; the socket is still good.
     Planned(Box<Socket>),
     /// The connection is gone.
-    Lost(End),
+    Lost(ConnectionEnd),
 }
 
 impl Terminal {
@@ -89,7 +89,7 @@ impl Terminal {
     }
 
     /// One attempt, and when it began.
-    async fn dial(&mut self) -> (Result<Socket, End>, Nanos) {
+    async fn dial(&mut self) -> (Result<Socket, ConnectionEnd>, Nanos) {
         let dialled = self.now();
         let doors = self.caller.doors.clone();
         let door: &Door = &doors[self.turn % doors.len()];
@@ -140,7 +140,7 @@ impl Terminal {
     }
 
     /// Reads until the stay is over, or the connection.
-    async fn hold(&mut self, socket: &mut Socket, until: Instant) -> Result<(), End> {
+    async fn hold(&mut self, socket: &mut Socket, until: Instant) -> Result<(), ConnectionEnd> {
         let patience = patience(socket);
         let alarm = sleep_until(until.min(Instant::now() + patience));
         tokio::pin!(alarm);
@@ -153,7 +153,7 @@ impl Terminal {
                         return Ok(());
                     }
                     if socket.heard.elapsed() >= patience {
-                        return Err(End::Silent);
+                        return Err(ConnectionEnd::Silent);
                     }
                     // One timer for both, and none is touched when a message comes.
                     alarm.as_mut().reset(until.min(socket.heard + patience));
@@ -162,7 +162,7 @@ impl Terminal {
         }
     }
 
-    async fn heard(&mut self, socket: &mut Socket, text: &str) -> Result<(), End> {
+    async fn heard(&mut self, socket: &mut Socket, text: &str) -> Result<(), ConnectionEnd> {
         let at = self.now();
         for answer in self.ear.hear(text, at, &mut self.cursor) {
             socket.say(answer).await?;

@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use muster_protocol::{
     CommandId, Payload,
     api::{Protocol, TargetState},
-    frame::{Complaint, Condition, Event, FromNode, FromTerminal, NotRun, Outcome, Progress},
+    frame::{Condition, ErrorFrame, Event, FromNode, FromTerminal, NotRun, Progress, ResultFrame},
 };
 use tokio::time;
 
@@ -194,8 +194,8 @@ impl Member {
     }
 
     fn complain(&self, message: String) {
-        let complaint = Complaint { code: "bad_frame".into(), message };
-        self.say(&wire::text(&FromNode::Error(complaint).to_string()));
+        let error = ErrorFrame { code: "bad_frame".into(), message };
+        self.say(&wire::text(&FromNode::Error(error).to_string()));
     }
 
     fn ponged(&self) {
@@ -205,7 +205,7 @@ impl Member {
     }
 }
 
-fn ended(outcome: &Outcome) -> TargetState {
+fn ended(outcome: &ResultFrame) -> TargetState {
     match (outcome.reason, outcome.ok) {
         (Some(NotRun::Rejected), _) => TargetState::Rejected,
         (Some(NotRun::Expired), _) => TargetState::Expired,

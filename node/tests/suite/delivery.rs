@@ -1,6 +1,6 @@
 //! Commands reach whom they are for, once and in order, and what terminals say comes back.
 
-use muster_client::{End, Incoming, SendError};
+use muster_client::{ConnectionEnd, Incoming, SendError};
 use muster_protocol::api::Protocol::{Plain, V1};
 
 use crate::{
@@ -82,15 +82,15 @@ async fn the_newer_session_replaces_the_older(cluster: Cluster) {
     let mut older = cluster.here().terminal("t1", V1, &[]).await;
     let mut newer = cluster.there().terminal("t1", V1, &[]).await;
     let gone = older.next().await;
-    assert!(matches!(&gone, Incoming::Gone(End::Closed { code: 4509, .. })), "{gone:?}");
+    assert!(matches!(&gone, Incoming::Gone(ConnectionEnd::Closed { code: 4509, .. })), "{gone:?}");
     assert_eq!(cluster.here().command(r#"{"terminal":"t1"}"#, "1").await.0, 202);
     assert_eq!(newer.payload().await, "1");
 }
 
 async fn what_a_plain_terminal_sends_is_an_event(cluster: Cluster) {
     let far = cluster.there().terminal("far", Plain, &[]).await;
-    far.terminal.text("doo\"r\nopen").await.unwrap();
-    far.terminal.text("x".repeat(10_000)).await.unwrap();
+    far.terminal.send_text("doo\"r\nopen").await.unwrap();
+    far.terminal.send_text("x".repeat(10_000)).await.unwrap();
     let mut events = String::new();
     until("the event is there", async || {
         events = cluster.events().await;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use muster_protocol::{
     Payload,
     api::Protocol::{Plain, V1},
-    frame::{FromTerminal, NotRun, Outcome},
+    frame::{FromTerminal, NotRun, ResultFrame},
 };
 use serde_json::{Value, json};
 
@@ -71,8 +71,8 @@ async fn an_answer_can_wait_for_the_reply(cluster: Cluster) {
     let replied = async {
         let id = far.command().await.id;
         let reason = Some(NotRun::Rejected);
-        let outcome = Outcome { id, ok: false, reason, payload: Payload::from_text("no such door") };
-        far.terminal.say(FromTerminal::Result(outcome)).await.unwrap();
+        let outcome = ResultFrame { id, ok: false, reason, payload: Payload::from_text("no such door") };
+        far.terminal.send(FromTerminal::Result(outcome)).await.unwrap();
     };
     let ((status, command), ()) = tokio::join!(asked, replied);
     assert_eq!((status, &command["state"], &command["counts"]["rejected"]), (200, &json!("done"), &json!(1)));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use muster_client::{End, Incoming};
+use muster_client::{ConnectionEnd, Incoming};
 use muster_protocol::{
     Payload,
     api::Protocol::{Plain, V1},
@@ -54,7 +54,7 @@ async fn the_fleet_is_counted(cluster: Cluster) {
     let gone = cluster.here().terminal("gone", Plain, &[]).await;
     gone.terminal.close().await;
     let health = Health { condition: Condition::Degraded, metrics: [("load".to_owned(), 0.5)].into() };
-    far.terminal.say(FromTerminal::Health(health)).await.unwrap();
+    far.terminal.send(FromTerminal::Health(health)).await.unwrap();
     until("it is counted", async || {
         let fleet = cluster.get("/v1/fleet").await;
         fleet["online"] == 1
@@ -87,12 +87,12 @@ async fn an_operator_ends_a_session_and_forgets_a_terminal(cluster: Cluster) {
     let mut far = cluster.there().terminal("far", V1, &[]).await;
     assert_eq!(cluster.ask("DELETE", "/v1/terminals/far/session", "").await.0, 202);
     let ended = far.next().await;
-    assert!(matches!(&ended, Incoming::Offline { end: End::Closed { code: 1012, .. }, .. }), "{ended:?}");
+    assert!(matches!(&ended, Incoming::Offline { end: ConnectionEnd::Closed { code: 1012, .. }, .. }), "{ended:?}");
     assert!(matches!(far.next().await, Incoming::Online { .. }));
     until("it is back", async || cluster.get("/v1/terminals/far").await["status"] == "online").await;
     assert_eq!(cluster.ask("DELETE", "/v1/terminals/far", "").await.0, 200);
     let ended = far.next().await;
-    assert!(matches!(&ended, Incoming::Gone(End::Closed { code: 4503, .. })), "{ended:?}");
+    assert!(matches!(&ended, Incoming::Gone(ConnectionEnd::Closed { code: 4503, .. })), "{ended:?}");
     assert_eq!(get(cluster.here().address, "/v1/terminals/far").await.0, 404);
     assert_eq!(cluster.ask("DELETE", "/v1/terminals/far/session", "").await.0, 404);
     assert_eq!(cluster.here().command(r#"{"terminal":"far"}"#, "1").await.0, 404);

@@ -70,7 +70,7 @@ async fn what_was_not_acknowledged_comes_again_and_what_was_does_not(cluster: Cl
     }
     for id in &ids[..2] {
         far.terminal
-            .say(muster_protocol::frame::FromTerminal::Ack(muster_protocol::frame::Ack { id: *id }))
+            .send(muster_protocol::frame::FromTerminal::Ack(muster_protocol::frame::Ack { id: *id }))
             .await
             .unwrap();
         cluster.here().counts(&id.to_string(), 0, 0, 1).await;

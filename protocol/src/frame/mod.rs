@@ -10,9 +10,9 @@ mod terminal;
 use std::fmt;
 
 pub use self::{
-    node::{Command, Complaint, DEFAULT_MAX_MESSAGE, FromNode, Gap, Goodbye, Welcome},
+    node::{Command, DEFAULT_MAX_MESSAGE, ErrorFrame, FromNode, Gap, Goodbye, Welcome},
     read::FrameError,
-    terminal::{Ack, Condition, Event, FromTerminal, Health, Hello, NotRun, Outcome, Progress},
+    terminal::{Ack, Condition, Event, FromTerminal, Health, Hello, NotRun, Progress, ResultFrame},
 };
 
 /// The WebSocket subprotocol of these frames.

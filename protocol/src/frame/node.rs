@@ -19,7 +19,7 @@ pub enum FromNode {
     /// A close follows.
     Goodbye(Goodbye),
     /// A frame could not be understood; the session goes on.
-    Error(Complaint),
+    Error(ErrorFrame),
 }
 
 impl FromNode {
@@ -109,7 +109,7 @@ pub struct Goodbye {
 
 /// What was wrong with a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Complaint {
+pub struct ErrorFrame {
     /// For programs.
     pub code: String,
     /// For people.

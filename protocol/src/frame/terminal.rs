@@ -18,7 +18,7 @@ pub enum FromTerminal {
     /// A command is under way.
     Progress(Progress),
     /// A command has ended.
-    Result(Outcome),
+    Result(ResultFrame),
     /// How the terminal fares.
     Health(Health),
     /// Anything else worth telling.
@@ -75,7 +75,7 @@ pub struct Progress {
 
 /// A command's end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct ResultFrame {
     /// The command.
     pub id: CommandId,
     /// Whether it succeeded.
