@@ -22,6 +22,7 @@ crate::on_both!(
     the_fleet_is_counted,
     labels_that_operators_put_select_and_stay,
     an_operator_ends_a_session_and_forgets_a_terminal,
+    a_terminal_that_is_forgotten_while_online_goes_with_one_event,
     a_lost_terminals_will_is_published_once_and_one_that_left_has_none
 );
 
@@ -96,6 +97,28 @@ async fn an_operator_ends_a_session_and_forgets_a_terminal(cluster: Cluster) {
     assert_eq!(get(cluster.here().address, "/v1/terminals/far").await.0, 404);
     assert_eq!(cluster.ask("DELETE", "/v1/terminals/far/session", "").await.0, 404);
     assert_eq!(cluster.here().command(r#"{"terminal":"far"}"#, "1").await.0, 404);
+}
+
+/// Its will is not published: it did not get lost.
+async fn a_terminal_that_is_forgotten_while_online_goes_with_one_event(cluster: Cluster) {
+    let will = Some(Payload::from_text("will of far"));
+    let mut far = cluster.there().terminal_with("far", |config| config.will = will).await;
+    cluster.here().was_here("gone", V1).await;
+    for id in ["far", "gone"] {
+        assert_eq!(cluster.ask("DELETE", &format!("/v1/terminals/{id}"), "").await.0, 200);
+    }
+    let ended = far.next().await;
+    assert!(matches!(&ended, Incoming::Gone(ConnectionEnd::Closed { code: 4503, .. })), "{ended:?}");
+    let mut events = String::new();
+    until("it is told that the terminal went", async || {
+        events = cluster.events().await;
+        events.contains(r#""reason":"removed""#)
+    })
+    .await;
+    let offline: Vec<_> = events.lines().filter(|line| line.contains(r#""reason":"#)).collect();
+    assert_eq!(offline.len(), 2, "one for each terminal: {offline:?}");
+    assert!(offline[0].contains(r#""terminal":"gone""#) && offline[1].contains(r#""terminal":"far""#), "{offline:?}");
+    assert!(!events.contains("will of far"), "{events}");
 }
 
 async fn a_lost_terminals_will_is_published_once_and_one_that_left_has_none(cluster: Cluster) {

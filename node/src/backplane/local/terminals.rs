@@ -78,8 +78,7 @@ impl Local {
         };
         known.owner = None;
         known.away = Some(Instant::now());
-        let reason = Payload::from_text(end.label());
-        happened.happened(&happening("terminal.offline", &card.terminal, vec![("reason", reason)]));
+        happened.happened(&offline(&card.terminal, end));
         if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
             happened.happened(&happening("terminal.event", &card.terminal, fields));
@@ -127,13 +126,16 @@ impl Local {
 
     pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
         let mut store = self.store();
-        let known = store.terminals.is_known(id);
-        if known {
-            self.send(Envelope::Remove { terminal: id.clone() })?;
+        if !store.terminals.is_known(id) {
+            return Ok(false);
         }
-        store.terminals.0.remove(id);
-        store.commands.forget_terminal(id);
-        Ok(known)
+        self.send(Envelope::Remove { terminal: id.clone() })?;
+        let Store { commands, terminals, happened, .. } = &mut *store;
+        if terminals.0.remove(id).is_some_and(|known| known.owner.is_some()) {
+            happened.happened(&offline(id, End::Removed));
+        }
+        commands.forget_terminal(id);
+        Ok(true)
     }
 
     pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, Refusal> {
@@ -218,6 +220,10 @@ impl Known {
         let times = self.replaced.len() as u32;
         (times >= FIGHT).then(|| fight_delay(times))
     }
+}
+
+fn offline(terminal: &TerminalId, end: End) -> Happening {
+    happening("terminal.offline", terminal, vec![("reason", Payload::from_text(end.label()))])
 }
 
 fn happening(kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) -> Happening {

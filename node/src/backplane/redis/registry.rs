@@ -118,7 +118,7 @@ impl Redis {
 
     pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
         let mut call = self.scripts.forget();
-        call.arg(id.as_str());
+        call.arg(id.as_str()).arg(Timestamp::now().to_string());
         self.change(&call).await
     }
 
