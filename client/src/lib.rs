@@ -28,6 +28,27 @@
 //! | `outgoing`, `limit` | a message to the node, and how large it may be |
 //! | `outbox` | the last results, which are sent again |
 //!
+//! # Example
+//!
+//! ```no_run
+//! use muster_client::{Config, Incoming, Terminal};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (reports, mut incoming) = tokio::sync::mpsc::channel(16);
+//! let config = Config::new(["ws://127.0.0.1:9000/ws"], "kiosk-7".parse()?);
+//! let terminal = Terminal::start(config, reports)?;
+//! while let Some(report) = incoming.recv().await {
+//!     if let Incoming::Command { command, .. } = report {
+//!         println!("{}: {}", command.name, command.payload.as_json());
+//!         terminal.result(command.id, true, command.payload).await?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limits
+//!
 //! There is no TLS here: a terminal that needs `wss` connects through a local proxy, or uses another WebSocket library
 //! and plain mode.
 

@@ -1,8 +1,6 @@
 //! Nodes whose Redis has a replica: it becomes the master, with everything or without the last. Sentinels are played by the test, which
 //! so decides when.
 
-mod harness;
-
 use std::{
     net::SocketAddr,
     sync::{
@@ -11,9 +9,13 @@ use std::{
     },
 };
 
-use harness::{Node, OnLine, Redis, exchange, get, until};
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::V1;
+use muster_testkit::{
+    OnlineTerminal, TestNode, TestRedis,
+    http::{exchange, get},
+    wait::until,
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -29,7 +31,7 @@ struct Sentinel {
 }
 
 impl Sentinel {
-    async fn start(master: &Redis) -> Self {
+    async fn start(master: &TestRedis) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sentinel = Self { address: listener.local_addr().unwrap(), master: Arc::new(AtomicU16::new(port(master))) };
         let master = sentinel.master.clone();
@@ -52,7 +54,7 @@ impl Sentinel {
         format!("redis+sentinel://{}/any", self.address)
     }
 
-    fn promote(&self, replica: &Redis) {
+    fn promote(&self, replica: &TestRedis) {
         self.master.store(port(replica), Ordering::Relaxed);
     }
 }
@@ -67,11 +69,11 @@ fn answers(asked: &str, master: u16) -> String {
     calls.map(answer).collect()
 }
 
-fn port(redis: &Redis) -> u16 {
+fn port(redis: &TestRedis) -> u16 {
     redis.url.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
-async fn tell(redis: &Redis, words: &[&str]) -> redis::Value {
+async fn tell(redis: &TestRedis, words: &[&str]) -> redis::Value {
     let client = redis::Client::open(redis.url.as_str()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let (name, rest) = words.split_first().unwrap();
@@ -79,15 +81,15 @@ async fn tell(redis: &Redis, words: &[&str]) -> redis::Value {
 }
 
 /// A replica that has everything.
-async fn replica_of(master: &Redis) -> Redis {
-    let replica = Redis::start().await;
+async fn replica_of(master: &TestRedis) -> TestRedis {
+    let replica = TestRedis::start().await;
     tell(master, &["CONFIG", "SET", "repl-diskless-sync-delay", "0"]).await;
     tell(&replica, &["REPLICAOF", "127.0.0.1", &port(master).to_string()]).await;
     has_everything(&replica, master).await;
     replica
 }
 
-async fn has_everything(replica: &Redis, master: &Redis) {
+async fn has_everything(replica: &TestRedis, master: &TestRedis) {
     // Another one each time: an older one may be there still.
     let last = jiff::Timestamp::now().as_nanosecond().to_string();
     tell(master, &["SET", "written", &last]).await;
@@ -99,7 +101,7 @@ async fn has_everything(replica: &Redis, master: &Redis) {
 }
 
 /// Everything that a terminal is told until a command with this payload.
-async fn told_until(terminal: &mut OnLine, last: &str) -> Vec<String> {
+async fn told_until(terminal: &mut OnlineTerminal, last: &str) -> Vec<String> {
     let mut told = Vec::new();
     loop {
         let one = match terminal.next().await {
@@ -117,12 +119,12 @@ async fn told_until(terminal: &mut OnLine, last: &str) -> Vec<String> {
 
 /// Two nodes and a terminal on each, before and after a failover to a replica that has everything, or lacks the command `2`.
 async fn fail_over(lacking: bool) -> [Vec<String>; 2] {
-    let master = Redis::start().await;
+    let master = TestRedis::start().await;
     let replica = replica_of(&master).await;
     let sentinel = Sentinel::start(&master).await;
     let url = sentinel.url();
     let flags = ["--insecure", "--redis", &url];
-    let nodes = [Node::start(&flags).await, Node::start(&flags).await];
+    let nodes = [TestNode::start(&flags).await, TestNode::start(&flags).await];
     let [mut one, mut other] = [nodes[0].terminal("one", V1, &[]).await, nodes[1].terminal("other", V1, &[]).await];
     assert_eq!(nodes[0].command(TO_ALL, "1").await.0, 202);
     has_everything(&replica, &master).await;
@@ -164,16 +166,16 @@ async fn a_replica_that_lacks_the_last_is_followed_and_terminals_are_told_of_a_g
 /// A process that was stopped gave its lease back, and another has its name; the new master lacks both.
 #[tokio::test]
 async fn a_lease_that_was_given_back_unheard_takes_no_name_away() {
-    let master = Redis::start().await;
+    let master = TestRedis::start().await;
     let replica = replica_of(&master).await;
     let sentinel = Sentinel::start(&master).await;
     let url = sentinel.url();
     let flags = ["--insecure", "--node-id", "n", "--redis", &url];
-    let before = Node::start(&flags).await;
+    let before = TestNode::start(&flags).await;
     has_everything(&replica, &master).await;
     tell(&replica, &["REPLICAOF", "NO", "ONE"]).await;
     before.stop().await;
-    let node = Node::start(&flags).await;
+    let node = TestNode::start(&flags).await;
     let mut terminal = node.terminal("one", V1, &[]).await;
     sentinel.promote(&replica);
     drop(master);
@@ -187,10 +189,10 @@ async fn a_lease_that_was_given_back_unheard_takes_no_name_away() {
 /// For a while there are two masters, each with one of the nodes: what the first accepted is lost, and the second has gone on.
 #[tokio::test]
 async fn what_one_node_alone_has_seen_is_missed_in_a_store_that_went_on_without_it() {
-    let master = Redis::start().await;
+    let master = TestRedis::start().await;
     let replica = replica_of(&master).await;
     let sentinels = [Sentinel::start(&master).await, Sentinel::start(&master).await];
-    let start = async |url: String| Node::start(&["--insecure", "--redis", &url]).await;
+    let start = async |url: String| TestNode::start(&["--insecure", "--redis", &url]).await;
     let (here, there) = (start(sentinels[0].url()).await, start(sentinels[1].url()).await);
     let (mut one, mut other) = (here.terminal("one", V1, &[]).await, there.terminal("other", V1, &[]).await);
     assert_eq!(here.command(TO_ALL, "1").await.0, 202);
@@ -216,8 +218,8 @@ async fn what_one_node_alone_has_seen_is_missed_in_a_store_that_went_on_without_
 
 #[tokio::test]
 async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused() {
-    let master = Redis::start().await;
-    let node = Node::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
+    let master = TestRedis::start().await;
+    let node = TestNode::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
     let mut terminal = node.terminal("one", V1, &[]).await;
     // From now on the server knows the script, and all of a call is sent at once.
     assert_eq!(node.command(TO_ALL, "1").await.0, 504);
@@ -237,8 +239,8 @@ async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused
 
 #[tokio::test]
 async fn what_no_replica_has_is_not_accepted_until_one_has_it() {
-    let master = Redis::start().await;
-    let node = Node::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
+    let master = TestRedis::start().await;
+    let node = TestNode::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
     let mut terminal = node.terminal("one", V1, &[]).await;
     let post = async || {
         let body = r#"{"target":{"all":true},"name":"show","payload":"1"}"#;

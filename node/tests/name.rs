@@ -1,17 +1,19 @@
 //! One name is one process: a second one with the same --node-id does not start, one that follows a dead one does, and one that
 //! wakes up after its name was taken ends. Nodes are programs here, so that they can be stopped and killed.
 
-mod harness;
-
 use std::{
     fs::{self, File},
     net::SocketAddr,
     process::{Child, Command, ExitStatus},
 };
 
-use harness::{OnLine, Redis, get, post, until};
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::V1;
+use muster_testkit::{
+    OnlineTerminal, TestRedis,
+    http::{get, post},
+    wait::until,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -23,7 +25,7 @@ struct Program {
 }
 
 impl Program {
-    fn start(redis: &Redis) -> Self {
+    fn start(redis: &TestRedis) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name: &str| File::create(dir.path().join(name)).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_muster-node"))
@@ -77,10 +79,10 @@ impl Drop for Program {
 
 #[tokio::test]
 async fn a_second_process_of_one_name_does_not_start_and_says_why() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let first = Program::start(&redis);
     let address = first.ready().await;
-    let mut terminal = OnLine::start(address, "t", V1, &[]).await;
+    let mut terminal = OnlineTerminal::start(address, "t", V1, &[]).await;
     let (status, said) = Program::start(&redis).ends().await;
     assert!(!status.success() && said.contains("--node-id n") && said.contains(&address.to_string()), "{said}");
     assert_eq!(get(address, "/readyz").await.0, 200);
@@ -90,7 +92,7 @@ async fn a_second_process_of_one_name_does_not_start_and_says_why() {
 
 #[tokio::test]
 async fn one_that_was_killed_starts_again_by_itself() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let first = Program::start(&redis);
     first.ready().await;
     first.signal(Signal::KILL);
@@ -101,9 +103,9 @@ async fn one_that_was_killed_starts_again_by_itself() {
 
 #[tokio::test]
 async fn one_that_wakes_up_after_its_name_was_taken_ends_and_delivers_nothing() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let first = Program::start(&redis);
-    let mut terminal = OnLine::start(first.ready().await, "t", V1, &[]).await;
+    let mut terminal = OnlineTerminal::start(first.ready().await, "t", V1, &[]).await;
     first.signal(Signal::STOP);
     let second = Program::start(&redis);
     let address = second.ready().await;
@@ -119,13 +121,13 @@ async fn one_that_wakes_up_after_its_name_was_taken_ends_and_delivers_nothing() 
 
 #[tokio::test]
 async fn what_another_process_registered_ends_with_its_lease() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let first = Program::start(&redis);
     let address = first.ready().await;
     first.signal(Signal::STOP);
     redis.end_lease("n").await;
     let second = Program::start(&redis);
-    let _left_behind = OnLine::start(second.ready().await, "t", V1, &[]).await;
+    let _left_behind = OnlineTerminal::start(second.ready().await, "t", V1, &[]).await;
     second.signal(Signal::KILL);
     redis.end_lease("n").await;
     first.signal(Signal::CONT);

@@ -1,11 +1,13 @@
 //! A node among others: it tells the proxy where a handshake belongs, takes no more than its budget, and sends sessions away when
 //! asked, whichever node was asked.
 
-mod harness;
-
-use harness::{Node, Redis, get, post, request, until};
 use muster_client::{ConnectionEnd, Incoming};
 use muster_protocol::api::Protocol;
+use muster_testkit::{
+    TestNode, TestRedis,
+    http::{get, post, request},
+    wait::until,
+};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, client::IntoClientRequest},
@@ -15,7 +17,7 @@ const HANDSHAKE: &str = "Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec
                          Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
 
 /// What a proxy is told about this terminal's handshake.
-async fn placed(node: &Node, terminal: &str) -> String {
+async fn placed(node: &TestNode, terminal: &str) -> String {
     let head = format!(
         "GET /ws?terminal_id={terminal} HTTP/1.1\r\n{HANDSHAKE}X-Edge: host/7/1\r\nAuthorization: Bearer x\r\n"
     );
@@ -26,7 +28,7 @@ async fn placed(node: &Node, terminal: &str) -> String {
 }
 
 /// The id by which the others know it.
-async fn id(node: &Node) -> String {
+async fn id(node: &TestNode) -> String {
     let nodes = get(node.address, "/v1/nodes").await.1["nodes"].clone();
     let me = nodes.as_array().unwrap().iter().find(|view| view["address"] == node.address.to_string());
     me.expect("its own lease")["id"].as_str().unwrap().to_owned()
@@ -34,9 +36,9 @@ async fn id(node: &Node) -> String {
 
 #[tokio::test]
 async fn a_proxy_is_told_where_and_whoever_was_placed_is_taken() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let flags = ["--insecure", "--redis", &redis.url];
-    let (old, young) = (Node::start(&flags).await, Node::start(&flags).await);
+    let (old, young) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
     until("the older node sends to the younger", async || placed(&old, "t1").await == young.address.to_string()).await;
     assert_eq!(placed(&young, "t1").await, young.address.to_string());
     // Placed already: taken by whichever node gets it.
@@ -54,9 +56,9 @@ async fn a_proxy_is_told_where_and_whoever_was_placed_is_taken() {
 
 #[tokio::test]
 async fn sticky_nodes_agree_about_each_id() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let flags = ["--insecure", "--redis", &redis.url, "--placement", "sticky"];
-    let (one, other) = (Node::start(&flags).await, Node::start(&flags).await);
+    let (one, other) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
     for number in 0..20 {
         let terminal = format!("t{number}");
         until("they agree", async || placed(&one, &terminal).await == placed(&other, &terminal).await).await;
@@ -67,7 +69,7 @@ async fn sticky_nodes_agree_about_each_id() {
 
 #[tokio::test]
 async fn what_a_client_says_of_the_proxy_is_not_believed_from_elsewhere() {
-    let node = Node::start(&["--insecure", "--trusted-proxy", "10.0.0.0/8"]).await;
+    let node = TestNode::start(&["--insecure", "--trusted-proxy", "10.0.0.0/8"]).await;
     let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
     request.headers_mut().insert("X-Edge", "host/7/1".parse().unwrap());
     connect_async(request).await.expect("it is taken and not redirected");
@@ -76,7 +78,7 @@ async fn what_a_client_says_of_the_proxy_is_not_believed_from_elsewhere() {
 
 #[tokio::test]
 async fn over_the_budget_a_handshake_is_told_when_to_come_back() {
-    let node = Node::start(&["--insecure", "--handshakes", "1"]).await;
+    let node = TestNode::start(&["--insecure", "--handshakes", "1"]).await;
     let url = format!("ws://{}/ws?terminal_id=t1", node.address);
     let _first = connect_async(&url).await.unwrap();
     let Err(Error::Http(refusal)) = connect_async(&url).await else { panic!("taken over the budget") };
@@ -88,9 +90,9 @@ async fn over_the_budget_a_handshake_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn any_node_can_be_asked_to_drain_another() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let flags = ["--insecure", "--redis", &redis.url];
-    let (one, other) = (Node::start(&flags).await, Node::start(&flags).await);
+    let (one, other) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
     let mut terminal = other.terminal("t1", Protocol::V1, &[]).await;
     assert_eq!(post(one.address, "/v1/nodes/nobody/drain", "").await.0, 404);
     let path = format!("/v1/nodes/{}/drain", id(&other).await);
@@ -105,9 +107,9 @@ async fn any_node_can_be_asked_to_drain_another() {
 
 #[tokio::test]
 async fn nodes_that_are_stopped_together_take_turns() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let flags = ["--insecure", "--redis", &redis.url];
-    let (one, other) = (Node::start(&flags).await, Node::start(&flags).await);
+    let (one, other) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
     let _terminals = (one.terminal("t1", Protocol::V1, &[]).await, other.terminal("t2", Protocol::V1, &[]).await);
     let [first, last] = if id(&one).await < id(&other).await { [one, other] } else { [other, one] };
     let address = last.address;
@@ -122,16 +124,16 @@ async fn nodes_that_are_stopped_together_take_turns() {
     // It would be the only one, and goes on serving, until another is there.
     connect_async(format!("ws://{address}/ws?terminal_id=t3")).await.expect("it takes sessions");
     assert!(!last.is_finished());
-    let new = Node::start(&flags).await;
+    let new = TestNode::start(&flags).await;
     last.await.unwrap();
     new.stop().await;
 }
 
 #[tokio::test]
 async fn a_surplus_is_sent_away_and_the_rest_stays() {
-    let redis = Redis::start().await;
+    let redis = TestRedis::start().await;
     let flags = ["--insecure", "--redis", &redis.url];
-    let (full, empty) = (Node::start(&flags).await, Node::start(&flags).await);
+    let (full, empty) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
     let mut sockets = Vec::new();
     for number in 0..10 {
         let url = format!("ws://{}/ws?terminal_id=t{number}", full.address);

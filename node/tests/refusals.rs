@@ -1,10 +1,11 @@
 //! What a node refuses, and how it says so: before the upgrade by an HTTP problem, after it by a close code. None of it ends the node.
 
-mod harness;
-
 use futures_util::{SinkExt, StreamExt};
-use harness::{Node, get, post, request};
 use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign};
+use muster_testkit::{
+    TestNode,
+    http::{get, post, request},
+};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -24,18 +25,19 @@ fn key(scope: Scope) -> String {
 }
 
 /// The status of a handshake with this query and these further headers.
-async fn handshake(node: &Node, query: &str, headers: &str) -> (u16, String) {
+async fn handshake(node: &TestNode, query: &str, headers: &str) -> (u16, String) {
     let head = format!(
         "GET /ws{query} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
          Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{headers}"
     );
-    let (status, _, body) = tokio::time::timeout(harness::PATIENCE, request(node.address, &head)).await.unwrap();
+    let (status, _, body) =
+        tokio::time::timeout(muster_testkit::wait::PATIENCE, request(node.address, &head)).await.unwrap();
     (status, body)
 }
 
 #[tokio::test]
 async fn a_handshake_is_refused_before_the_upgrade_with_what_to_do() {
-    let node = Node::start(&["--secret", SECRET]).await;
+    let node = TestNode::start(&["--secret", SECRET]).await;
     let bearer = |token: String| format!("Authorization: Bearer {token}\r\n");
     let none = "eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.eyJzdWIiOiJ0MSIsImV4cCI6NDAwMDAwMDAwMH0.".to_owned();
     let good = bearer(token("t1", NEVER));
@@ -60,7 +62,7 @@ async fn a_handshake_is_refused_before_the_upgrade_with_what_to_do() {
 
 #[tokio::test]
 async fn the_api_refuses_with_a_problem() {
-    let node = Node::start(&["--insecure", "--max-body", "1000"]).await;
+    let node = TestNode::start(&["--insecure", "--max-body", "1000"]).await;
     let at = node.address;
     assert_eq!(get(at, "/nowhere").await.0, 404);
     assert_eq!(get(at, "/v1/commands").await.0, 405);
@@ -87,7 +89,7 @@ async fn the_api_refuses_with_a_problem() {
 
 #[tokio::test]
 async fn a_key_allows_its_scope_and_no_more() {
-    let node = Node::start(&["--secret", SECRET]).await;
+    let node = TestNode::start(&["--secret", SECRET]).await;
     let ask = async |method: &str, key: &str| {
         let head = format!(
             "{method} /v1/commands/0190163d-8694-739b-aea5-966c26f8ad91 HTTP/1.1\r\nAuthorization: Bearer {key}\r\n"
@@ -103,7 +105,7 @@ async fn a_key_allows_its_scope_and_no_more() {
 }
 
 /// What the node closes with, after these messages on a session with this subprotocol.
-async fn closed_after(node: &Node, protocol: Option<&'static str>, messages: Vec<Message>) -> u16 {
+async fn closed_after(node: &TestNode, protocol: Option<&'static str>, messages: Vec<Message>) -> u16 {
     let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
     if let Some(protocol) = protocol {
         request.headers_mut().insert("Sec-WebSocket-Protocol", protocol.parse().unwrap());
@@ -119,12 +121,12 @@ async fn closed_after(node: &Node, protocol: Option<&'static str>, messages: Vec
             }
         }
     };
-    tokio::time::timeout(harness::PATIENCE, close).await.expect("the node closes")
+    tokio::time::timeout(muster_testkit::wait::PATIENCE, close).await.expect("the node closes")
 }
 
 #[tokio::test]
 async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
-    let node = Node::start(&["--insecure", "--hello-timeout", "200ms", "--max-message", "1000"]).await;
+    let node = TestNode::start(&["--insecure", "--hello-timeout", "200ms", "--max-message", "1000"]).await;
     let hello = || Message::text(r#"{"type":"hello"}"#);
     let v1 = Some("muster.v1");
     assert_eq!(closed_after(&node, v1, vec![]).await, 4500, "no hello");
@@ -142,10 +144,10 @@ async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
 
 #[tokio::test]
 async fn a_stopping_node_sends_its_sessions_away_with_a_hint() {
-    let node = Node::start(&["--insecure"]).await;
+    let node = TestNode::start(&["--insecure"]).await;
     let request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
     let (mut socket, _) = connect_async(request).await.unwrap();
-    harness::until("it is seated", async || get(node.address, "/v1/terminals/t1").await.0 == 200).await;
+    muster_testkit::wait::until("it is seated", async || get(node.address, "/v1/terminals/t1").await.0 == 200).await;
     let (closed, ()) = tokio::join!(socket.next(), node.stop());
     let Some(Ok(Message::Close(Some(frame)))) = closed else { panic!("no close but {closed:?}") };
     assert!(u16::from(frame.code) == 1012 && frame.reason.contains("retry_ms"), "{frame:?}");

@@ -1,4 +1,4 @@
-"""Terminals that write down what they run (client/examples/agents.rs)."""
+"""Terminals that write down what they run (testkit/src/bin/agents)."""
 
 import json, os, signal, subprocess
 
@@ -20,7 +20,7 @@ class Agents:
         name = name or prefix.strip("-")
         self.log = f"{DIR}/{name}.jsonl"
         self._lines, self._read = [], 0
-        command = [f"{BIN}/examples/agents", "--url", url or cluster.url(), "--terminals", str(terminals)]
+        command = [f"{BIN}/agents", "--url", url or cluster.url(), "--terminals", str(terminals)]
         if memory:
             os.makedirs(f"{DIR}/memory", exist_ok=True)
             command += ["--memory", f"{DIR}/memory"]

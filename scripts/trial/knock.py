@@ -1,4 +1,4 @@
-"""Handshakes, one after the other, each let go again; and what became of them (nginx/examples/witness.rs)."""
+"""Handshakes, one after the other, each let go again; and what became of them (testkit/src/bin/witness.rs)."""
 
 import os, subprocess
 
@@ -13,7 +13,7 @@ class Knock:
 
     def __init__(self, cluster, rate, name="knock"):
         self.log = f"{DIR}/{name}.log"
-        command = [f"{BIN}/examples/witness", "knock", "--url", cluster.url(), "--prefix", name, "--rate", str(rate), "--for", "1h"]
+        command = [f"{BIN}/witness", "knock", "--url", cluster.url(), "--prefix", name, "--rate", str(rate), "--for", "1h"]
         with open(self.log, "w") as log:
             self.process = launch(name, command, stdout=log, env={**os.environ, "MUSTER_SECRET": cluster.secret})
 

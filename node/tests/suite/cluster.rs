@@ -3,6 +3,10 @@
 
 use std::time::Duration;
 
+use muster_testkit::{
+    TestNode, TestRedis,
+    http::{exchange, get},
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,32 +14,30 @@ use tokio::{
     time,
 };
 
-use crate::harness::{Node, Redis, exchange, get};
-
 pub struct Cluster {
-    nodes: Vec<Node>,
-    pub redis: Option<Redis>,
+    nodes: Vec<TestNode>,
+    pub redis: Option<TestRedis>,
 }
 
 impl Cluster {
     pub async fn local(flags: &[&str]) -> Self {
         let flags = [&["--insecure"], flags].concat();
-        Self { nodes: vec![Node::start(&flags).await], redis: None }
+        Self { nodes: vec![TestNode::start(&flags).await], redis: None }
     }
 
     pub async fn redis(flags: &[&str]) -> Self {
-        let redis = Redis::start().await;
+        let redis = TestRedis::start().await;
         let flags = [&["--insecure", "--redis", &redis.url], flags].concat();
-        Self { nodes: vec![Node::start(&flags).await, Node::start(&flags).await], redis: Some(redis) }
+        Self { nodes: vec![TestNode::start(&flags).await, TestNode::start(&flags).await], redis: Some(redis) }
     }
 
     /// Where the operator and the first terminal are.
-    pub fn here(&self) -> &Node {
+    pub fn here(&self) -> &TestNode {
         &self.nodes[0]
     }
 
     /// Where the second terminal is.
-    pub fn there(&self) -> &Node {
+    pub fn there(&self) -> &TestNode {
         self.nodes.last().unwrap()
     }
 

@@ -2,11 +2,12 @@
 
 use muster_client::{ConnectionEnd, Incoming, SendError};
 use muster_protocol::api::Protocol::{Plain, V1};
-
-use crate::{
-    cluster::Cluster,
-    harness::{get, post, until},
+use muster_testkit::{
+    http::{get, post},
+    wait::until,
 };
+
+use crate::cluster::Cluster;
 
 crate::on_both!(
     a_command_for_one_reaches_it_alone_and_is_acked,

@@ -6,12 +6,14 @@ use muster_protocol::{
     api::Protocol::{Plain, V1},
     frame::{FromTerminal, NotRun, ResultFrame},
 };
+use muster_testkit::{
+    OnlineTerminal,
+    http::{get, post},
+    wait::until,
+};
 use serde_json::{Value, json};
 
-use crate::{
-    cluster::Cluster,
-    harness::{OnLine, get, post, until},
-};
+use crate::cluster::Cluster;
 
 crate::on_both!(
     each_step_is_told_with_its_time_and_the_reply,
@@ -139,7 +141,7 @@ async fn only_those_without_success_are_tried_again(cluster: Cluster) {
     let mut good = cluster.here().terminal("good", V1, &[]).await;
     let mut bad = cluster.there().terminal("bad", V1, &[]).await;
     let command = send(&cluster, r#"{"target":{"all":true},"name":"x","payload":7,"confirm":"result"}"#).await;
-    let say = async |terminal: &mut OnLine, ok| {
+    let say = async |terminal: &mut OnlineTerminal, ok| {
         let id = terminal.command().await.id;
         terminal.terminal.result(id, ok, Payload::default()).await.unwrap();
     };
@@ -190,7 +192,7 @@ async fn a_rate_spreads_the_targets(cluster: Cluster) {
     }
     // Six at ten a second: the last of three on each of two nodes goes out 0.4 s after the first; alone, 0.5 s.
     assert!(began.elapsed().as_millis() >= 350, "{:?}", began.elapsed());
-    assert!(terminals.iter_mut().all(OnLine::is_quiet));
+    assert!(terminals.iter_mut().all(OnlineTerminal::is_quiet));
 }
 
 async fn what_is_not_confirmed_is_not_claimed(cluster: Cluster) {

@@ -2,8 +2,6 @@
 
 mod cluster;
 mod delivery;
-#[path = "../harness/mod.rs"]
-mod harness;
 mod life;
 mod registry;
 mod resume;

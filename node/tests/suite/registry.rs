@@ -9,13 +9,11 @@ use muster_protocol::{
     api::Protocol::{Plain, V1},
     frame::{Condition, FromTerminal, Health},
 };
+use muster_testkit::{http::get, wait::until};
 use serde_json::json;
 use tokio::time;
 
-use crate::{
-    cluster::Cluster,
-    harness::{get, until},
-};
+use crate::cluster::Cluster;
 
 crate::on_both!(
     the_registry_pages_in_order,

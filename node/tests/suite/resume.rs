@@ -2,8 +2,9 @@
 
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::{Plain, V1};
+use muster_testkit::wait::until;
 
-use crate::{cluster::Cluster, harness::until};
+use crate::cluster::Cluster;
 
 crate::on_both!(
     what_was_missed_comes_in_order_and_once,

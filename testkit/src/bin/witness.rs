@@ -1,14 +1,14 @@
-//! Terminals that write down what the proxy and the nodes do to them, for the scripts in scripts/proxy:
+//! Terminals that write down what the proxy and the nodes do to them. For the scripts in scripts/proxy.
 //!
 //! ```text
-//! witness hold  --url ws://… --terminals 600              keeps them on the line until it is interrupted
-//! witness knock --url ws://… --rate 200 --for 10s         one handshake after the other, each let go again (or --keep); at a
-//!                                                         SIGTERM no more are begun, and it ends once all are decided
+//! witness hold  --url ws://… --terminals 600              keeps terminals connected until it is interrupted
+//! witness knock --url ws://… --rate 200 --for 10s         makes handshakes, and closes each session (or keeps it: --keep). After a
+//!                                                         SIGTERM it begins no more, and ends when all are decided
 //! ```
 //!
-//! One line for each thing that happens, `MILLISECONDS TERMINAL WHAT DETAIL…`, the time since 1970:
-//! `online NODE LATENCY_MS`, `offline HOW RETRY_MS`, `gone HOW`, with HOW a close code, `refused:STATUS`, `lost` or the like; and
-//! `begun` for a knock, so that one of which nothing was heard is seen too.
+//! It prints a line for each thing that happens, `MILLISECONDS TERMINAL WHAT DETAIL…`, with the time since 1970:
+//! `online NODE LATENCY_MS`, `offline HOW RETRY_MS` or `gone HOW`, where HOW is a close code, `refused:STATUS`, `lost`
+//! or another end; and `begun` for a handshake, so that one without an outcome is seen too.
 
 use std::{
     io::{self, Write},
@@ -35,36 +35,36 @@ struct Cli {
 enum Verb {
     Hold {
         #[command(flatten)]
-        line: Line,
+        target: Target,
         #[arg(long)]
         terminals: usize,
-        /// Over how long they connect
+        /// The time over which they connect
         #[arg(long, value_parser = humantime::parse_duration, default_value = "0s")]
         ramp: Duration,
-        /// The widest first delay of a terminal that comes back by itself
+        /// The longest first delay before a terminal reconnects
         #[arg(long, value_parser = humantime::parse_duration, default_value = "5s")]
         backoff: Duration,
     },
     Knock {
         #[command(flatten)]
-        line: Line,
+        target: Target,
         #[arg(long)]
         rate: f64,
         #[arg(long = "for", value_parser = humantime::parse_duration)]
         duration: Duration,
-        /// Stay on the line until all have knocked
+        /// Keep each session open until all handshakes are decided
         #[arg(long)]
         keep: bool,
     },
 }
 
 #[derive(Args)]
-struct Line {
+struct Target {
     #[arg(long)]
     url: String,
     #[arg(long, env = "MUSTER_SECRET")]
     secret: Option<Secret>,
-    /// What terminal ids begin with
+    /// The beginning of terminal ids
     #[arg(long, default_value = "w")]
     prefix: String,
 }
@@ -72,39 +72,39 @@ struct Line {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().verb {
-        Verb::Hold { line, terminals, ramp, backoff } => hold(line, terminals, ramp, backoff).await,
-        Verb::Knock { line, rate, duration, keep } => knock(line, rate, duration, keep).await,
+        Verb::Hold { target, terminals, ramp, backoff } => hold(target, terminals, ramp, backoff).await,
+        Verb::Knock { target, rate, duration, keep } => knock(target, rate, duration, keep).await,
     }
 }
 
-async fn hold(line: Line, count: usize, ramp: Duration, backoff: Duration) -> anyhow::Result<()> {
+async fn hold(target: Target, count: usize, ramp: Duration, backoff: Duration) -> anyhow::Result<()> {
     let mut terminals = Vec::new();
     for number in 0..count {
-        let mut config = line.client(number)?;
+        let mut config = target.client(number)?;
         config.policy = Policy { first: backoff, ..Policy::default() };
-        let pen = Pen { terminal: config.terminal.to_string(), began: Instant::now(), first: None };
-        terminals.push(Terminal::start(config, pen)?);
+        let printer = Printer { terminal: config.terminal.to_string(), began: Instant::now(), first: None };
+        terminals.push(Terminal::start(config, printer)?);
         time::sleep(ramp / count as u32).await;
     }
     tokio::signal::ctrl_c().await?;
     Ok(())
 }
 
-async fn knock(line: Line, rate: f64, duration: Duration, keep: bool) -> anyhow::Result<()> {
+async fn knock(target: Target, rate: f64, duration: Duration, keep: bool) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut beat = time::interval(Duration::from_secs_f64(1.0 / rate));
-    beat.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
+    let mut ticks = time::interval(Duration::from_secs_f64(1.0 / rate));
+    ticks.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
     let (mut knocks, mut kept) = (JoinSet::new(), Vec::new());
     for number in 0..(duration.as_secs_f64() * rate) as usize {
         tokio::select! {
-            _ = beat.tick() => {}
+            _ = ticks.tick() => {}
             _ = terminate.recv() => break,
         }
         let (tell, mut told) = mpsc::channel(1);
-        let config = line.client(number)?;
-        let pen = Pen { terminal: config.terminal.to_string(), began: Instant::now(), first: Some(tell) };
-        pen.write("begun");
-        let terminal = Terminal::start(config, pen)?;
+        let config = target.client(number)?;
+        let printer = Printer { terminal: config.terminal.to_string(), began: Instant::now(), first: Some(tell) };
+        printer.write("begun");
+        let terminal = Terminal::start(config, printer)?;
         knocks.spawn(async move {
             told.recv().await;
             if keep {
@@ -114,7 +114,7 @@ async fn knock(line: Line, rate: f64, duration: Duration, keep: bool) -> anyhow:
             None
         });
     }
-    // The client gives up after 10 s, so one that hangs is written down as failed.
+    // The client gives up after 10 s, so a handshake that hangs is written down as failed.
     while let Some(knocked) = knocks.join_next().await {
         kept.extend(knocked?);
     }
@@ -124,7 +124,7 @@ async fn knock(line: Line, rate: f64, duration: Duration, keep: bool) -> anyhow:
     Ok(())
 }
 
-impl Line {
+impl Target {
     fn client(&self, number: usize) -> anyhow::Result<Config> {
         let terminal: muster_protocol::TerminalId = format!("{}-{number}", self.prefix).parse()?;
         let mut config = Config::new([self.url.clone()], terminal.clone());
@@ -138,15 +138,15 @@ impl Line {
     }
 }
 
-/// Writes down what one terminal is told.
-struct Pen {
+/// Prints what one terminal reports.
+struct Printer {
     terminal: String,
     began: Instant,
-    /// Told once the first attempt is decided.
+    /// Receives one message when the first attempt is decided.
     first: Option<mpsc::Sender<()>>,
 }
 
-impl Listener for Pen {
+impl Listener for Printer {
     async fn on(&self, incoming: Incoming) {
         match incoming {
             Incoming::Online { welcome, at } => {
@@ -165,10 +165,10 @@ impl Listener for Pen {
     }
 }
 
-impl Pen {
+impl Printer {
     fn write(&self, what: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        // A reader that has gone does not matter to the terminals.
+        // The terminals go on if nobody reads the output any more.
         let _ = writeln!(io::stdout().lock(), "{now} {} {what}", self.terminal);
     }
 }

@@ -1,21 +1,18 @@
-//! Terminals that run commands and write down what they ran, as an agent on a kiosk would: for trying a cluster out, and for
-//! scripts that hold what operators were told against what terminals did.
+//! Terminals that run commands and write down what they ran, as a program on a kiosk would. For trying a cluster out,
+//! and for scripts that compare what operators were told with what terminals did.
 //!
 //! ```text
-//! cargo run --release -p muster-client --example agents -- --url ws://127.0.0.1:9000/ws --terminals 100 --log ran.jsonl
+//! cargo run --release -p muster-testkit --bin agents -- --url ws://127.0.0.1:9000/ws --terminals 100 --log ran.jsonl
 //! ```
 //!
-//! Each line of the log is a JSON object: `terminal`, `at` (milliseconds since 1970), `what` (`online`, `offline`, `gone`, `run`,
-//! `repeated`, `expired`, `gap`) and what belongs to it.
+//! Each line of the log is a JSON object: `terminal`, `at` (milliseconds since 1970), `what` (`online`, `offline`,
+//! `gone`, `run`, `repeated`, `expired`, `gap`, `error`, `not_sent`) and the fields of that kind.
+
+mod log;
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Write,
     path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -26,73 +23,56 @@ use muster_protocol::{
     frame::Command,
     token::{Secret, TerminalClaims, sign},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::log::Log;
 
 /// Terminals that run commands and write down what they ran
 #[derive(Debug, Clone, Parser)]
 struct Args {
-    /// Where to connect; each terminal begins with the next of several
+    /// The URLs to connect to; of several, each terminal begins with the next
     #[arg(long, value_delimiter = ',', required = true)]
     url: Vec<String>,
     /// How many terminals: agent-0, agent-1, ...
     #[arg(long, default_value_t = 10)]
     terminals: usize,
-    /// What comes before their numbers
+    /// The beginning of their ids
     #[arg(long, default_value = "agent-")]
     prefix: String,
-    /// Signs their tokens
+    /// Signs their tokens; none are sent without it
     #[arg(long, env = "MUSTER_SECRET", hide_env_values = true)]
     secret: Option<Secret>,
-    /// What they ran, one JSON object a line
+    /// The log; new lines are appended
     #[arg(long)]
     log: PathBuf,
-    /// So many of them, the first ones, run what they get and say nothing of it
+    /// The first of them, this many, acknowledge nothing and send no results
     #[arg(long, default_value_t = 0)]
     mute: usize,
-    /// What they say of themselves, as site=bj
+    /// A label of all of them, as site=bj; may be repeated
     #[arg(long, value_parser = label)]
     label: Vec<(String, String)>,
-    /// They report a result for each command they run
+    /// Send a result for each command, with the command's payload
     #[arg(long)]
     results: bool,
-    /// The longest first delay before they come back
+    /// The longest first delay before a terminal reconnects
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     first: Duration,
-    /// The longest delay before they come back, however often they were refused
+    /// The longest delay before a terminal reconnects, however often it failed
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     cap: Duration,
-    /// Each keeps its memory in a file here
+    /// A folder where each terminal keeps its cursor and the commands it has seen
     #[arg(long)]
     memory: Option<PathBuf>,
-    /// A planted bug, to see that it is found: drop, repeat or swap one command in two hundred
+    /// A planted bug, to see that it is found: drop, repeat or swap one command in 200
     #[arg(long)]
     bug: Option<String>,
 }
 
-/// The log, written line by line, so that a kill loses nothing that was done.
-#[derive(Clone)]
-struct Log(Arc<Mutex<File>>);
-
-impl Log {
-    fn write(&self, terminal: &TerminalId, what: &str, detail: Value) {
-        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
-        let mut line = json!({ "terminal": terminal, "at": at, "what": what });
-        if let (Value::Object(line), Value::Object(detail)) = (&mut line, detail) {
-            line.extend(detail);
-        }
-        let mut file = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-            eprintln!("agents: the log can't be written: {error}");
-        }
-    }
-}
-
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let file = OpenOptions::new().create(true).append(true).open(&args.log)?;
-    let log = Log(Arc::new(Mutex::new(file)));
+    let log = Log::open(&args.log)?;
     let mut agents = JoinSet::new();
     for number in 0..args.terminals {
         let config = config(&args, number)?;
@@ -107,7 +87,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn config(args: &Args, number: usize) -> Result<Config, Box<dyn std::error::Error>> {
+fn config(args: &Args, number: usize) -> anyhow::Result<Config> {
     let id: TerminalId = format!("{}{number}", args.prefix).parse()?;
     let mut urls = args.url.clone();
     urls.rotate_left(number % args.url.len());
@@ -130,7 +110,7 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-/// One terminal: runs each command it is given, in order, until it is told to stay away.
+/// One terminal: runs each command that it receives, in order, until the terminal is gone.
 async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incoming>, args: Args, log: Log) {
     let mut swapped: Option<Command> = None;
     while let Some(incoming) = told.recv().await {
@@ -144,7 +124,8 @@ async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incom
             }
             Incoming::Command { command, .. } => {
                 run(&id, &terminal, &command, &args, &log).await;
-                // Only commands to all, and only those to one, have an order among themselves.
+                // There is an order among commands to all, and among commands to one terminal; there is none between
+                // the two.
                 if let Some(command) = swapped.take_if(|held| held.cursor.is_some() == command.cursor.is_some()) {
                     run(&id, &terminal, &command, &args, &log).await;
                 }
@@ -153,7 +134,7 @@ async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incom
             Incoming::Repeated(command) => log.write(&id, "repeated", json!({ "command": command })),
             Incoming::Expired(command) => log.write(&id, "expired", json!({ "command": command })),
             Incoming::Gap(gap) => log.write(&id, "gap", json!({ "reason": gap.reason })),
-            Incoming::Error(error) => log.write(&id, "complaint", json!({ "message": error.message })),
+            Incoming::Error(error) => log.write(&id, "error", json!({ "message": error.message })),
             Incoming::NotSent(error) => log.write(&id, "not_sent", json!({ "error": error.to_string() })),
             Incoming::Offline { end, retry_in } => {
                 let retry_ms = retry_in.as_millis() as u64;
@@ -177,7 +158,7 @@ async fn run(id: &TerminalId, terminal: &Terminal, command: &Command, args: &Arg
     }
 }
 
-/// Whether the planted bug strikes: at every 200th command that any of them runs.
+/// Whether the planted bug happens now: at every 200th command that any of the terminals runs.
 fn strikes(args: &Args, bug: &str) -> bool {
     static COMMANDS: AtomicU64 = AtomicU64::new(0);
     args.bug.as_deref() == Some(bug) && COMMANDS.fetch_add(1, Ordering::Relaxed) % 200 == 199

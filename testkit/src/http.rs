@@ -1,0 +1,47 @@
+//! HTTP requests to a node, one connection each.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+use crate::wait::PATIENCE;
+
+/// `GET path`: the status, and the body as JSON, which is null if the body is not JSON.
+pub async fn get(address: SocketAddr, path: &str) -> (u16, Value) {
+    let (status, _, body) = request(address, &format!("GET {path} HTTP/1.1\r\n")).await;
+    (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+/// `POST path` with this body: the status, and the answer's body as JSON, which is null if it is not JSON.
+pub async fn post(address: SocketAddr, path: &str, body: &str) -> (u16, Value) {
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
+    let (status, _, body) = exchange(address, &head, body).await;
+    (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+/// A request without a body: the status, head and body of the answer. See [`exchange`].
+pub async fn request(address: SocketAddr, head: &str) -> (u16, String, String) {
+    exchange(address, head, "").await
+}
+
+/// A request whose head is the request line and headers, each ending in `\r\n`: the status, head and body of the
+/// answer. `Host` is added, and `Connection: close` unless the head has a `Connection` header.
+///
+/// # Panics
+/// If no complete answer arrives within [`PATIENCE`].
+pub async fn exchange(address: SocketAddr, head: &str, body: &str) -> (u16, String, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let close = if head.to_ascii_lowercase().contains("connection:") { "" } else { "Connection: close\r\n" };
+    stream.write_all(format!("{head}Host: test\r\n{close}\r\n{body}").as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    let _ = time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the node answers and closes");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").expect("an HTTP answer");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+    (status, head.to_owned(), body.to_owned())
+}
