@@ -34,6 +34,21 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code, in ascending order.
+    pub const ALL: [Self; 11] = [
+        Self::GoingAway,
+        Self::Unsupported,
+        Self::TooBig,
+        Self::Restart,
+        Self::NoHeartbeat,
+        Self::TooSlow,
+        Self::Rebalance,
+        Self::ProtocolError,
+        Self::TokenRefused,
+        Self::Removed,
+        Self::Replaced,
+    ];
+
     /// The number on the wire.
     pub fn number(self) -> u16 {
         self as u16
