@@ -53,6 +53,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_REAL_IP_FROM", value_name = "CIDR", value_delimiter = ',')]
     pub real_ip_from: Vec<IpNet>,
 
+    /// The largest body of a request, as the nodes have it (their --max-body); Nginx answers 413 to a larger one
+    #[arg(long, env = "MUSTER_MAX_BODY", value_name = "BYTES", default_value_t = 256 * 1024, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_body: u64,
+
     /// The name of this proxy, by which nodes remember the worker that a session came through; the host's unless given
     #[arg(long, env = "MUSTER_EDGE", value_name = "NAME", value_parser = word)]
     pub edge: Option<String>,

@@ -15,6 +15,10 @@ use crate::{
 /// Files of a generation by name.
 pub type Files = BTreeMap<&'static str, String>;
 
+/// Requests in progress that one client address may have, streams of events included, WebSocket sessions not. The address is what
+/// `--real-ip-from` makes of it, so that clients behind a proxy that is not named there share one.
+const REQUESTS_PER_ADDRESS: u32 = 100;
+
 /// The files of one generation.
 pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<Files> {
     let connections = config.connections();
@@ -36,6 +40,8 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         real_ip_from => config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ws_path => config.ws_path.clone(),
         edge => config.edge.clone(),
+        max_body => config.max_body,
+        requests_per_address => REQUESTS_PER_ADDRESS,
         nodes => addresses(members),
     };
     Ok(Files::from([
@@ -120,6 +126,19 @@ mod tests {
     fn a_clients_address_is_taken_from_named_proxies_only() {
         let http = files(&["--real-ip-from", "10.0.0.0/8"], &members()).remove("http.conf").unwrap();
         assert!(http.contains("set_real_ip_from 10.0.0.0/8;") && http.contains("real_ip_recursive on;"));
+    }
+
+    #[test]
+    fn handshakes_have_no_limit_of_requests_and_no_body() {
+        let http = files(&["--max-body", "1000"], &members()).remove("http.conf").unwrap();
+        let location = |name: &str| {
+            let (_, rest) = http.split_once(&format!("  location {name} {{\n")).expect(name);
+            rest.split_once("\n  }").expect(name).0.to_owned()
+        };
+        let (handshake, api) = (location("= /ws"), location("/v1/"));
+        assert!(handshake.contains("client_max_body_size 1;") && !handshake.contains("limit_conn"), "{handshake}");
+        assert!(api.contains("limit_conn muster_requests 100;") && !api.contains("client_max_body_size"), "{api}");
+        assert!(http.contains("client_max_body_size 1000;"));
     }
 
     #[test]
