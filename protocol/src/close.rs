@@ -1,5 +1,5 @@
-//! How a session is closed, and what the terminal should do next. The code alone decides: a client that knows no code of
-//! 4000 and above still does right by its range.
+//! How a session is closed, and what the terminal does next. The code alone decides. A client that does not know a code
+//! of 4000 or above does the right thing by its range.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {
-    /// The node is going away: come back, when the hint says.
+    /// The node goes away. The terminal comes back after the hint in the reason.
     GoingAway = 1001,
-    /// What was sent is not of the kind this session speaks.
+    /// The terminal sent a message of a type that the session does not take.
     Unsupported = 1003,
-    /// A message over the limit.
+    /// The terminal sent a message over the node's limit.
     TooBig = 1009,
-    /// The node restarts or drains: come back, when the hint says.
+    /// The node restarts or drains. The terminal comes back after the hint in the reason.
     Restart = 1012,
-    /// No pong in time.
+    /// The terminal did not answer a ping in time.
     NoHeartbeat = 4001,
-    /// The session's queue was full: it reads too slowly.
+    /// The terminal read too slowly: its queue in the node was full.
     TooSlow = 4002,
     /// The cluster moves sessions to another node.
     Rebalance = 4003,
-    /// What was sent breaks the protocol.
+    /// The terminal broke the protocol.
     ProtocolError = 4500,
     /// The token was refused, has expired or was revoked.
     TokenRefused = 4501,
     /// An operator removed the terminal.
     Removed = 4503,
-    /// A newer session of the same terminal took its place.
+    /// A newer session of the same terminal replaced this one.
     Replaced = 4509,
 }
 
@@ -58,16 +58,16 @@ impl CloseCode {
 /// What a terminal does after a close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Come back after the hint that the close carried, or else by the terminal's own backoff.
+    /// Come back after the hint in the close or, if it has none, after the terminal's own backoff.
     FollowHint,
-    /// Come back by the terminal's own backoff.
+    /// Come back after the terminal's own backoff.
     Backoff,
-    /// Do not come back: the same would happen again.
+    /// Do not come back: the session would end in the same way.
     StayAway,
 }
 
 impl Advice {
-    /// The advice of any code on the wire, also of one that this version does not know.
+    /// The advice for any close code, known or not.
     pub fn of(code: u16) -> Self {
         match code {
             1001 | 1012 => Self::FollowHint,
@@ -77,25 +77,25 @@ impl Advice {
     }
 }
 
-/// The reason text of a 1001 or 1012: when to come back.
+/// The reason of a close with 1001 or 1012, as JSON: how long to wait before coming back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryHint {
-    /// Milliseconds from the close.
+    /// The time to wait after the close, in milliseconds.
     pub retry_ms: u64,
 }
 
 impl RetryHint {
-    /// A hint to come back after `delay`.
+    /// A hint to come back after `delay`, rounded down to milliseconds.
     pub fn after(delay: Duration) -> Self {
         Self { retry_ms: delay.as_millis().try_into().unwrap_or(u64::MAX) }
     }
 
-    /// The hint in a close reason, if it has one.
+    /// The hint in a close reason. `None` if the reason is another text.
     pub fn in_reason(reason: &str) -> Option<Duration> {
         serde_json::from_str::<Self>(reason).ok().map(|hint| Duration::from_millis(hint.retry_ms))
     }
 
-    /// The close reason that carries this hint: under the 123 bytes that a close frame allows.
+    /// The close reason with this hint, at most 33 bytes; a close frame has room for 123.
     pub fn to_reason(self) -> String {
         format!(r#"{{"retry_ms":{}}}"#, self.retry_ms)
     }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_range_decides_also_for_unknown_codes() {
+    fn the_range_of_an_unknown_code_decides() {
         assert_eq!(Advice::of(CloseCode::Restart.number()), Advice::FollowHint);
         assert_eq!(Advice::of(CloseCode::TooSlow.number()), Advice::Backoff);
         assert_eq!(Advice::of(CloseCode::Replaced.number()), Advice::StayAway);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_survives_the_reason_text() {
+    fn a_hint_is_written_and_read() {
         let reason = RetryHint::after(Duration::from_millis(1500)).to_reason();
         assert_eq!(RetryHint::in_reason(&reason), Some(Duration::from_millis(1500)));
         assert_eq!(RetryHint::in_reason("bye"), None);

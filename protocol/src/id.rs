@@ -1,12 +1,12 @@
-//! The names of things. Each is checked where it enters a program, so that whoever holds one need not check again:
-//! none can carry a line break, a brace or a glob character into a Redis key, a log line or a proxy's configuration.
+//! Ids. An id is checked when it is parsed, so code that has one need not check again: no id can carry a line break, a
+//! brace or a glob character into a Redis key, a log line or a proxy's configuration.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is no id; the message says what would be one.
+/// The error for a text that is not an id. The message says what an id of its kind must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must be 1 to {max} characters of {alphabet}")]
 pub struct InvalidId {
@@ -71,13 +71,13 @@ macro_rules! checked_text {
 }
 
 checked_text!(
-    /// A terminal's name for itself, stable over its life.
+    /// A terminal's id, chosen by whoever runs the fleet. It stays the same over all sessions of the terminal.
     TerminalId, "a terminal id", 128, "A-Z a-z 0-9 . _ : -",
     |b| b.is_ascii_alphanumeric() || b"._:-".contains(&b)
 );
 
 checked_text!(
-    /// A node's name, unique among the nodes that share a Redis.
+    /// A node's id, unique among the nodes that share a Redis.
     NodeId, "a node id", 32, "a-z 0-9 -",
     |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
@@ -106,12 +106,12 @@ macro_rules! sortable_uuid {
 }
 
 sortable_uuid!(
-    /// A command: a UUIDv7, so that ids sort by the time they were accepted.
+    /// A command's id: a UUIDv7, so that ids sort by the time when the commands were accepted.
     CommandId
 );
 
 sortable_uuid!(
-    /// One connection of one terminal: a UUIDv7, so that of two sessions the newer has the greater id.
+    /// The id of one session of one terminal: a UUIDv7, so that of two sessions the newer has the greater id.
     SessionId
 );
 
@@ -120,17 +120,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_id_keeps_to_its_alphabet_and_length() {
+    fn a_terminal_id_has_an_alphabet_and_a_length() {
         for good in ["a", "kiosk-7", "site:bj.box_3", &"x".repeat(128)] {
             assert_eq!(good.parse::<TerminalId>().unwrap().as_str(), good);
         }
         for bad in ["", "a b", "a\n", "*", "a/b", "é", "a{b}", &"x".repeat(129)] {
-            assert!(bad.parse::<TerminalId>().is_err(), "{bad:?} was let in");
+            assert!(bad.parse::<TerminalId>().is_err(), "{bad:?} was accepted");
         }
     }
 
     #[test]
-    fn json_is_checked_as_text_is() {
+    fn an_id_in_json_is_checked() {
         assert!(serde_json::from_str::<TerminalId>(r#""t1""#).is_ok());
         let error = serde_json::from_str::<NodeId>(r#""Node 1""#).unwrap_err();
         assert!(error.to_string().contains("a node id must be 1 to 32 characters"), "{error}");

@@ -1,11 +1,12 @@
-//! Messages to a node's inbox, which is a Redis channel that other nodes and the sidecar publish to. Here are those that a program
-//! other than a node may send; the node reads them among its own.
+//! Messages to a node's inbox, which is a Redis channel that other nodes and the sidecar publish to. Here are those
+//! that a program other than a node may send; the node reads them among its own.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A message that any program with access to Redis may send to a node: a JSON object with one key, such as `{"depart":"drain"}`.
+/// A message that any program with access to Redis may send to a node: a JSON object with one key, such as
+/// `{"depart":"drain"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InboxMessage {
@@ -33,8 +34,8 @@ pub enum DrainRequest {
         /// The number of sessions to close per second.
         rate: f64,
     },
-    /// Those that came through a worker process of Nginx that has been replaced and lives on for its open connections. The node
-    /// goes on.
+    /// Those that came through a worker process of Nginx that has been replaced and lives on for its open connections.
+    /// The node goes on.
     Retire {
         /// `HOST/PID` of the worker: the beginning of the `X-Edge` header that Nginx sent with the handshake.
         worker: String,

@@ -1,13 +1,24 @@
-//! What two Muster programs must agree on, and nothing else: no I/O, no runtime, no clock.
+//! What two Muster programs must agree on: ids, frames, close codes, tokens, the types of the API. No I/O, no runtime,
+//! no clock.
 //!
 //! ```text
 //!   terminal ──── frame, close ────▶ node ──── selector, api ────▶ operator
 //!       └────────────── id ───────────┴──────────── id ───────────────┘
 //! ```
 //!
-//! In reading order: [`id`] names things, [`payload`] is what they carry, [`frame`] is what a terminal and its node say,
-//! [`close`] is how they part, [`selector`] says which terminals an operator means, [`api`] is what operators send
-//! and get, and [`token`] is how both show who they are.
+//! | module | what it has |
+//! |---|---|
+//! | [`id`] | ids of terminals, nodes, commands and sessions |
+//! | [`payload`] | JSON that is carried and never rewritten |
+//! | [`frame`] | the frames of `muster.v1`, between a terminal and its node |
+//! | [`close`] | close codes, and what a terminal does after each |
+//! | [`selector`] | labels, and which terminals a command is for |
+//! | [`api`] | what operators send and receive |
+//! | [`token`] | tokens of terminals and operators |
+//! | [`inbox`] | messages to a node from a program that is not a node |
+//!
+//! The files in `protocol/vectors` hold examples of frames, closes, ids and tokens, which this crate is tested with;
+//! other clients can be tested with them too.
 
 pub mod api;
 pub mod close;

@@ -1,10 +1,10 @@
-//! A payload: JSON that Muster carries and never rewrites. It is kept as the text it came in, so that large numbers and the
-//! order of keys survive, and so that passing it on costs a copy and not a parse.
+//! Payloads: JSON that Muster carries and never rewrites. A payload is stored as the text that was received, so large
+//! numbers and the order of keys do not change, and passing it on costs a copy and not a parse.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// One JSON value, as it was written.
+/// One JSON value, as the text that was received.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Payload(Box<RawValue>);
@@ -15,17 +15,17 @@ impl Payload {
         self.0.get()
     }
 
-    /// The payload of plain text: a JSON string.
+    /// A payload that is a JSON string with this content.
     pub fn from_text(text: &str) -> Self {
         Self::from_value(&serde_json::Value::from(text))
     }
 
-    /// The payload of a value built in memory.
+    /// A payload with this value.
     pub fn from_value(value: &serde_json::Value) -> Self {
         Self(RawValue::from_string(value.to_string()).expect("a serialized value is JSON"))
     }
 
-    /// What a terminal in plain mode reads: a JSON string's content, or else the JSON itself.
+    /// What a terminal in plain mode receives: the content of a JSON string, or else the JSON text.
     pub fn plain_text(&self) -> String {
         serde_json::from_str::<String>(self.as_json()).unwrap_or_else(|_| self.as_json().to_owned())
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_rewritten() {
+    fn numbers_and_the_order_of_keys_do_not_change() {
         let json = r#"{"b":1.000000000000000000001,"a":123456789012345678901234567890}"#;
         let payload: Payload = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&payload).unwrap(), json);

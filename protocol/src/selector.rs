@@ -1,4 +1,4 @@
-//! Which terminals an operator means. Resolved once, when a command is accepted.
+//! Labels, and selectors: which terminals a command is for. A selector is resolved once, when the command is accepted.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::TerminalId;
 
-/// A terminal's labels, as `site=bj`.
+/// Labels by key, such as `site=bj`.
 pub type Labels = BTreeMap<String, String>;
 
-/// Labels of one terminal, or of one selector.
+/// The most labels of one terminal, or of one selector.
 const LABELS_MAX: usize = 32;
 /// The longest key, and the longest value, in bytes.
 const LABEL_MAX: usize = 64;
 
-/// Labels that can't be kept, told apart in a list, or shown on a line.
+/// The error for labels that break the limits, or could not be told apart in a list or printed on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "labels: at most {LABELS_MAX}, keys and values of 1 to {LABEL_MAX} bytes without commas and control characters, keys without ="
 )]
 pub struct InvalidLabels;
 
-/// Checks labels where they enter a program.
+/// Checks labels that come from outside: at most 32, keys and values of 1 to 64 bytes, no commas or control characters,
+/// no `=` in a key.
 pub fn check_labels(labels: &Labels) -> Result<(), InvalidLabels> {
     let fits =
         |text: &str| (1..=LABEL_MAX).contains(&text.len()) && !text.contains(|c: char| c == ',' || c.is_control());
@@ -33,17 +34,17 @@ pub fn check_labels(labels: &Labels) -> Result<(), InvalidLabels> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub enum Selector {
-    /// Every terminal.
+    /// Every terminal that is registered.
     All,
     /// One terminal.
     Terminal(TerminalId),
-    /// These terminals.
+    /// These terminals, each once.
     Terminals(Vec<TerminalId>),
     /// The terminals that carry all of these labels.
     Labels(Labels),
 }
 
-/// The JSON shape: exactly one key.
+/// The JSON form of a selector, which has exactly one of these keys.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
@@ -57,19 +58,19 @@ struct Keys {
     labels: Option<Labels>,
 }
 
-/// Why a selector means nothing.
+/// Why a JSON object is not a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSelector {
-    /// None of the four keys, or several.
+    /// It has none of the four keys, or several.
     #[error(r#"a selector has exactly one of "all", "terminal", "terminals" and "labels""#)]
     NotOneKey,
-    /// `{"all":false}` would select nothing.
+    /// It is `{"all":false}`, which would select nothing.
     #[error(r#""all" can only be true"#)]
     AllFalse,
-    /// An empty list or map: more likely a mistake than a wish.
+    /// The list or map is empty, which is more likely a mistake than intended.
     #[error(r#""terminals" and "labels" can't be empty; use {{"all":true}} for every terminal"#)]
     Empty,
-    /// Labels that no terminal can have.
+    /// No terminal can have these labels.
     #[error(transparent)]
     Labels(#[from] InvalidLabels),
 }
@@ -88,7 +89,7 @@ impl TryFrom<Keys> for Selector {
             }
             Keys { all: None, terminal: Some(id), terminals: None, labels: None } => Ok(Self::Terminal(id)),
             Keys { all: None, terminal: None, terminals: Some(mut ids), labels: None } => {
-                // An id that is named twice is meant once.
+                // A command reaches a terminal once, however often the list names it.
                 ids.sort();
                 ids.dedup();
                 if ids.is_empty() { Err(InvalidSelector::Empty) } else { Ok(Self::Terminals(ids)) }
@@ -114,7 +115,7 @@ impl From<Selector> for Keys {
 }
 
 impl Selector {
-    /// Whether a terminal with this id and these labels is meant.
+    /// Whether the selector includes a terminal with this id and these labels.
     pub fn matches(&self, id: &TerminalId, labels: &Labels) -> bool {
         match self {
             Self::All => true,
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shape_survives_a_round_trip() {
+    fn each_form_is_read_and_written() {
         for json in
             [r#"{"all":true}"#, r#"{"terminal":"t1"}"#, r#"{"terminals":["t1","t2"]}"#, r#"{"labels":{"site":"bj"}}"#]
         {
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_nothing_is_refused() {
+    fn a_selector_without_a_meaning_is_refused() {
         for json in [
             "{}",
             r#"{"all":false}"#,
@@ -151,7 +152,7 @@ mod tests {
             r#"{"labels":{"a":"b\n"}}"#,
             r#"{"all":true,"terminal":"t1"}"#,
         ] {
-            assert!(serde_json::from_str::<Selector>(json).is_err(), "{json} was let in");
+            assert!(serde_json::from_str::<Selector>(json).is_err(), "{json} was accepted");
         }
     }
 

@@ -1,4 +1,4 @@
-//! A command as an operator asks for it, and what can be seen of its life.
+//! A command as an operator requests it, and its state as the API shows it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,84 +8,86 @@ use serde::{Deserialize, Serialize};
 use super::state::{CommandState, TargetState};
 use crate::{CommandId, Payload, Selector, TerminalId};
 
-/// The body of `POST /v1/commands`. A field that is not listed here is an error, so that a typo is not silently ignored.
+/// The body of `POST /v1/commands`. An unknown field is an error, so that a typo is not silently ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandRequest {
-    /// Which terminals.
+    /// The terminals that the command is for.
     pub target: Selector,
-    /// What to do.
+    /// What to do, in a word that the terminals know.
     pub name: String,
-    /// With what.
+    /// The command's arguments, any JSON; null by default.
     #[serde(default)]
     pub payload: Payload,
-    /// How long it may wait before it must not be run any more: `"60s"`, `"2h"`.
+    /// How long after its acceptance the command may still be run, such as `"60s"` or `"2h"`; 60 s by default.
     #[serde(default = "default_expiry", with = "humantime_serde")]
     pub expires_in: Duration,
-    /// What a target must do for the command to be done with it.
+    /// What a target must report for the command to be done there; `ack` by default.
     #[serde(default)]
     pub confirm: Confirm,
-    /// What becomes of targets that are not on the line.
+    /// What happens to targets that are offline; `queue` by default.
     #[serde(default)]
     pub offline: Offline,
-    /// Each terminal waits a random share of this before it runs the command, so that a fleet does not answer in one instant.
+    /// Each terminal waits a random time between 0 and this before it runs the command, so that a fleet does not act in
+    /// the same instant; 0 by default.
     #[serde(default, with = "humantime_serde")]
     pub stagger: Duration,
-    /// So many targets a second are sent to; all at once unless given.
+    /// The number of targets per second that the command is sent to. By default it is sent to all at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
 }
 
-/// An operator looks at a screen: what was not delivered in a minute is no longer what was meant, unless they say so.
+/// An operator looks at a screen: a command that was not delivered in a minute is probably no longer wanted.
 fn default_expiry() -> Duration {
     Duration::from_secs(60)
 }
 
-/// What a target must do for a command to be done with it.
+/// What a target must report for a command to be done there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confirm {
-    /// Nothing: sent is enough.
+    /// Nothing: it is enough that the command was sent.
     None,
-    /// Acknowledge it.
+    /// An ack.
     #[default]
     Ack,
-    /// Tell how it ended.
+    /// A result.
     Result,
 }
 
-/// What becomes of a target that is not on the line.
+/// What happens to a target that is offline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Offline {
-    /// It gets the command when it comes back before the command expires.
+    /// It receives the command if it comes back before the command expires.
     #[default]
     Queue,
-    /// It is no target; one that was named is an error.
+    /// It is left out. If the selector names it, the request fails with 409.
     Skip,
 }
 
-/// A command as `202 Accepted` and `GET /v1/commands/{id}` show it.
+/// A command, in the answers to `POST /v1/commands` and `GET /v1/commands/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommandView {
-    /// Its id.
+    /// The command's id.
     pub id: CommandId,
-    /// What it asks.
+    /// The name from the request.
     pub name: String,
-    /// Whether more can happen.
+    /// Whether the state of targets can still change.
     pub state: CommandState,
-    /// How many terminals it is for; fixed at acceptance.
+    /// The number of targets, fixed when the command was accepted.
     pub targets: u64,
-    /// How many of them are in each state; one that nobody is in may be left out.
+    /// The number of targets in each state. States without a target may be missing.
     pub counts: BTreeMap<TargetState, u64>,
-    /// When it was accepted.
+    /// When the command was accepted.
     pub created_at: Timestamp,
-    /// After when it is not run.
+    /// The time after which no terminal runs the command.
     pub expires_at: Timestamp,
-    /// Shown only if false: the store was away, the terminal got it directly, and nothing can be looked up later.
+    /// False if the store was not available and the command went directly to the terminal; it can't be looked up later.
+    /// Left out of the JSON if true.
     #[serde(default = "stored", skip_serializing_if = "is_stored")]
     pub stored: bool,
-    /// With `?wait`, for a few targets: what became of each.
+    /// With `?wait`, and if there are few targets: the state of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<TargetView>>,
 }
@@ -101,31 +103,32 @@ fn is_stored(stored: &bool) -> bool {
 /// One target of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetView {
-    /// Which terminal.
+    /// The terminal's id.
     pub terminal: TerminalId,
-    /// Where it stands.
+    /// The state of the command at this terminal.
     pub state: TargetState,
-    /// When it reached each step that it did; every end is one step, `ended`.
+    /// The time of each step so far, by the step's name: `queued`, `sent`, `acked`, `running`, and `ended` for every
+    /// final state.
     pub at: BTreeMap<String, Timestamp>,
-    /// What the terminal last said of it, in a progress or a result.
+    /// The payload of the terminal's last progress or result for this command. Null before that.
     pub payload: Payload,
 }
 
-/// `GET /v1/commands/{id}/targets`.
+/// The answer to `GET /v1/commands/{id}/targets`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetPage {
-    /// In the order of their ids.
+    /// Targets in the order of their terminals' ids.
     pub targets: Vec<TargetView>,
-    /// To be sent as `after` for the next page.
+    /// The value of `after` for the next page. Null on the last page.
     pub next: Option<TerminalId>,
 }
 
-/// The answer to `?dry_run=1`: nothing was accepted.
+/// The answer to `POST /v1/commands?dry_run=1`, which accepts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRun {
-    /// How many terminals it would be for.
+    /// The number of targets that the command would have.
     pub targets: u64,
-    /// How many of them are on the line.
+    /// How many of them are online.
     pub online: u64,
 }
 

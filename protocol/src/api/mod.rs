@@ -1,5 +1,5 @@
-//! What operators send to a node's HTTP API and get from it. Times are RFC 3339, ids are UUIDv7, lists are paged by `limit`
-//! and `after`, with `next` null at the end.
+//! What operators send to a node's HTTP API and receive from it, as JSON. Times are RFC 3339, ids of commands and
+//! sessions are UUIDv7, and lists are paged by `limit` and `after`; `next` is null on the last page.
 
 mod command;
 mod state;
@@ -15,52 +15,52 @@ pub use self::{
 };
 use crate::{NodeId, TerminalId, frame::Condition, selector::Labels};
 
-/// Whether a terminal is on the line.
+/// Whether a terminal is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It has a session that answers.
+    /// The terminal has a session, and answers its pings.
     Online,
-    /// It has a session that has not answered lately.
+    /// The terminal has a session and has not answered its last pings.
     Stale,
-    /// It has none.
+    /// The terminal has no session.
     Offline,
 }
 
-/// Which frames a session speaks.
+/// The protocol of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// `muster.v1`.
     V1,
-    /// Bare messages.
+    /// Plain mode: text messages without frames.
     Plain,
 }
 
 /// A terminal in the registry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TerminalView {
-    /// Its id.
+    /// The terminal's id.
     pub id: TerminalId,
-    /// Whether it is on the line.
+    /// Whether the terminal is online.
     pub status: Status,
-    /// What it last said of itself.
+    /// The condition that the terminal last reported; `ok` before that.
     pub condition: Condition,
-    /// Its labels.
+    /// The terminal's labels: from its hello, its token and operators.
     pub labels: Labels,
-    /// The node that holds its session.
+    /// The node that holds the terminal's session. Null if there is no session.
     pub node: Option<NodeId>,
-    /// Where it connects from.
+    /// The address of the current or last session. Null if it is not known.
     pub address: Option<String>,
-    /// What it speaks.
+    /// The protocol of the current or last session.
     pub protocol: Protocol,
-    /// Since when.
+    /// When the current or last session began.
     pub connected_at: Timestamp,
-    /// When it was last heard.
+    /// When the terminal last answered a ping; before that, when its session began.
     pub last_seen: Timestamp,
-    /// The last ping's way there and back, in milliseconds.
+    /// The round-trip time of the last ping, in milliseconds. Null before the first answer.
     pub rtt_ms: Option<u64>,
-    /// The numbers it last reported.
+    /// The metrics that the terminal last reported.
     pub metrics: BTreeMap<String, f64>,
 }
 
@@ -68,84 +68,84 @@ pub struct TerminalView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// It does.
+    /// It takes them.
     Ready,
-    /// It does, if nobody else is there, and will drain as soon as others are there to take its sessions.
+    /// It takes them only while no other node is ready, and drains as soon as one is.
     Leaving,
-    /// It sends its sessions away.
+    /// It takes none and closes those it has, with a hint to come back.
     Draining,
 }
 
-/// A node of the cluster, as its lease tells.
+/// A node of the cluster, from its lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeView {
-    /// Its id.
+    /// The node's id.
     pub id: NodeId,
-    /// Where Nginx reaches it, as `IP:PORT`.
+    /// The address for Nginx, as `IP:PORT`.
     pub address: String,
-    /// Whether it takes new sessions.
+    /// Whether the node takes new sessions.
     pub state: NodeState,
-    /// How many it holds.
+    /// The number of sessions that the node holds.
     pub sessions: u64,
-    /// How many handshakes a second it takes.
+    /// The number of handshakes that the node takes per second.
     #[serde(default)]
     pub accepts: u64,
-    /// When its lease was last renewed, and with it these numbers.
+    /// When the lease, and with it these numbers, was last renewed.
     #[serde(default)]
     pub renewed_at: Option<Timestamp>,
-    /// Its version.
+    /// The version of the node's program.
     pub version: String,
-    /// Since when it runs.
+    /// When the node started.
     pub started_at: Timestamp,
 }
 
-/// `GET /v1/terminals`.
+/// The answer to `GET /v1/terminals`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TerminalPage {
-    /// In the order of their ids.
+    /// Terminals in the order of their ids.
     pub terminals: Vec<TerminalView>,
-    /// To be sent as `after` for the next page.
+    /// The value of `after` for the next page. Null on the last page.
     pub next: Option<TerminalId>,
 }
 
-/// `GET /v1/nodes`.
+/// The answer to `GET /v1/nodes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeList {
-    /// In the order of their ids.
+    /// Nodes in the order of their ids.
     pub nodes: Vec<NodeView>,
 }
 
-/// `GET /v1/fleet`: how many terminals are in each status, and of those on the line in each condition, on each node and with each label.
+/// The answer to `GET /v1/fleet`: numbers of terminals by status, node, condition and label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetView {
-    /// With a session that answers.
+    /// Terminals with a session that answer their pings.
     pub online: u64,
-    /// With a session that has not answered lately.
+    /// Terminals with a session that have not answered their last pings.
     pub stale: u64,
-    /// Known, and without a session.
+    /// Registered terminals without a session.
     pub offline: u64,
     /// Sessions by node.
     pub by_node: BTreeMap<String, u64>,
-    /// Terminals by what they last said of themselves; `ok` are those that said nothing else.
+    /// Registered terminals by the condition that they last reported; `ok` before that.
     pub by_condition: BTreeMap<String, u64>,
-    /// Terminals by label, as `key=value`, offline ones too.
+    /// Registered terminals by label, as `key=value`.
     pub by_label: BTreeMap<String, u64>,
 }
 
-/// `POST /v1/nodes/rebalance`: how many sessions are on the move.
+/// The answer to `POST /v1/nodes/rebalance`: how many sessions will move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebalancing {
-    /// By the node that sends them away.
+    /// The number of sessions that each node will close with a hint to come back.
     pub moving: BTreeMap<NodeId, u64>,
 }
 
-/// A refusal, as `application/problem+json` (RFC 9457).
+/// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong, the same for each case of its kind.
+    /// The kind of error, in the same words each time.
     pub title: String,
-    /// What went wrong here, and what to do.
+    /// What went wrong in this case, and what to do.
     pub detail: String,
 }

@@ -1,8 +1,8 @@
-//! Where a command stands, and where each of its targets does.
+//! The state of a command, and of each of its targets.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a target of a command stands. The [rank](Self::rank) only rises, so updates may arrive in any order.
+/// The state of a command at one target. Its [rank](Self::rank) only rises, so updates may arrive in any order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetState {
@@ -10,26 +10,26 @@ pub enum TargetState {
     Queued,
     /// Written to the socket by the node that holds the session.
     Sent,
-    /// The terminal says that it has it.
+    /// The terminal acknowledged the command.
     Acked,
-    /// The terminal says that it is under way.
+    /// The terminal reported progress.
     Running,
-    /// The terminal says that it succeeded.
+    /// The terminal reported success.
     Succeeded,
-    /// The terminal says that it failed.
+    /// The terminal reported failure.
     Failed,
-    /// The terminal would not run it.
+    /// The terminal refused to run the command.
     Rejected,
-    /// Not sent in time, or in the terminal's hands too late: it was not run.
+    /// The command expired before it was sent, or before the terminal ran it. It was not run.
     Expired,
-    /// Taken back before it was sent.
+    /// An operator cancelled the command before it was sent.
     Cancelled,
-    /// Acknowledged, but no result came in time. One that comes later is still recorded.
+    /// The terminal acknowledged the command and sent no result in time. A later result is still recorded.
     TimedOut,
 }
 
 impl TargetState {
-    /// Every state, in the order of a command's life.
+    /// Every state, in ascending rank.
     pub const ALL: [Self; 10] = [
         Self::Queued,
         Self::Sent,
@@ -43,7 +43,7 @@ impl TargetState {
         Self::TimedOut,
     ];
 
-    /// A state gives way only to one of higher rank.
+    /// The state's rank, 0 to 4. A state is replaced only by one of higher rank.
     pub fn rank(self) -> u8 {
         match self {
             Self::Queued => 0,
@@ -54,7 +54,7 @@ impl TargetState {
         }
     }
 
-    /// As it is written in JSON.
+    /// The state's name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -70,21 +70,21 @@ impl TargetState {
         }
     }
 
-    /// The state of this name.
+    /// The state with this name in JSON.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
-/// Whether more can still happen to a command.
+/// Whether the state of a command's targets can still change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandState {
-    /// Some targets may still get on.
+    /// The state of some targets can still change.
     Open,
-    /// Every target has confirmed as was asked, or can't any more.
+    /// Every target has reported what [`Confirm`](super::Confirm) asks for, or can't any more.
     Done,
-    /// Cancelled by an operator.
+    /// An operator cancelled the command.
     Cancelled,
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_rank_in_the_order_of_a_commands_life() {
+    fn the_rank_rises_in_the_order_of_all() {
         let ranks: Vec<_> = TargetState::ALL.iter().map(|state| state.rank()).collect();
         assert!(ranks.is_sorted());
         for state in TargetState::ALL {

@@ -1,7 +1,7 @@
-//! The frames of `muster.v1`: JSON text messages, one object each, told apart by `type`.
-//! Unknown fields are ignored; an unknown type is an error that names it, so that the node can answer with [`FromNode::Error`].
+//! The frames of `muster.v1`: JSON text messages, one object each, distinguished by `type`. A terminal sends
+//! [`FromTerminal`], a node sends [`FromNode`].
 //!
-//! What a [`terminal`] says, what a [`node`] says, and how either is [`read`].
+//! Unknown fields are ignored. An unknown type is an error that names it; a node answers it with [`FromNode::Error`].
 
 mod node;
 mod read;
@@ -17,13 +17,14 @@ pub use self::{
 
 /// The WebSocket subprotocol of these frames.
 pub const V1: &str = "muster.v1";
-/// The subprotocol that asks for plain mode by name, beside a bearer.
+/// The subprotocol that asks for plain mode. Needed only beside a token in a subprotocol; without any, plain mode is
+/// the default.
 pub const PLAIN: &str = "muster.plain";
-/// The prefix of the subprotocol that carries a token, for browsers, which can't set a header.
+/// The prefix of a subprotocol that carries a token: `muster.bearer.TOKEN`. For browsers, which can't set a header.
 pub const BEARER_PREFIX: &str = "muster.bearer.";
 
-/// A frame is shown as the JSON text that goes on the wire.
-macro_rules! shown_as_json {
+/// `Display` writes a frame as the JSON text that is sent.
+macro_rules! display_as_json {
     ($($frame:ty),*) => {$(
         impl fmt::Display for $frame {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,14 +34,14 @@ macro_rules! shown_as_json {
     )*};
 }
 
-shown_as_json!(FromTerminal, FromNode);
+display_as_json!(FromTerminal, FromNode);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_command_survives_the_wire_to_the_letter() {
+    fn a_command_is_read_and_written_without_changing_a_byte() {
         let text = r#"{"type":"command","id":"0190163d-8694-739b-aea5-966c26f8ad91","name":"show","payload":{"z":1e400,"a":[1]},"expires_at":"2030-01-01T00:00:00Z"}"#;
         assert_eq!(FromNode::decode(text).unwrap().to_string(), text);
     }
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_type_is_named_and_nonsense_is_malformed() {
+    fn an_unknown_type_is_named_and_other_texts_are_malformed() {
         assert!(matches!(FromTerminal::decode(r#"{"type":"dance"}"#), Err(FrameError::UnknownType(t)) if t == "dance"));
         for text in ["", "[]", "{}", r#"{"type":1}"#, r#"{"type":"ack"}"#, r#"{"type":"ack","id":"x"}"#] {
             assert!(matches!(FromTerminal::decode(text), Err(FrameError::Malformed(_))), "{text}");

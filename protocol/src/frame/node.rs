@@ -1,4 +1,4 @@
-//! What a node says: one frame for each line of [`FromNode`].
+//! The frames that a node sends.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 use super::read::{FrameError, frame, kind};
 use crate::{CommandId, NodeId, Payload, SessionId};
 
-/// What a node says.
+/// A frame that a node sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromNode {
-    /// Answers the hello.
+    /// `welcome`: answers the hello. The first frame of a node.
     Welcome(Welcome),
-    /// Asks for something.
+    /// `command`: a command to run.
     Command(Command),
-    /// Messages are missing, and will not come.
+    /// `gap`: commands for this terminal were lost and will not arrive.
     Gap(Gap),
-    /// A close follows.
+    /// `goodbye`: a close follows.
     Goodbye(Goodbye),
-    /// A frame could not be understood; the session goes on.
+    /// `error`: the node could not use a frame of the terminal. The session goes on.
     Error(ErrorFrame),
 }
 
 impl FromNode {
-    /// Reads a text message.
+    /// Reads a text message. Fails with [`FrameError`] if it is not a frame of a node.
     pub fn decode(text: &str) -> Result<Self, FrameError> {
         match kind(text)?.as_str() {
             "welcome" => frame(text, Self::Welcome),
@@ -36,8 +36,8 @@ impl FromNode {
     }
 }
 
-/// The largest message, in bytes, that a node takes from a terminal unless it is configured otherwise. A client assumes it until
-/// the node's [`Welcome`] says what holds.
+/// The largest message, in bytes, that a node takes from a terminal unless it is configured otherwise. A client assumes
+/// it until the node's [`Welcome`] says what holds.
 pub const DEFAULT_MAX_MESSAGE: u64 = 64 << 10;
 
 fn default_max_message() -> u64 {
@@ -47,71 +47,74 @@ fn default_max_message() -> u64 {
 /// The answer to a hello.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// This connection.
+    /// The id of this session.
     pub session: SessionId,
     /// The node that holds it.
     pub node: NodeId,
-    /// The node's clock, against which `expires_at` is judged.
+    /// The node's time. A terminal compares [`Command::expires_at`] with it, since its own clock may be wrong.
     pub time: Timestamp,
-    /// How often the node pings, in milliseconds.
+    /// The interval between the node's pings, in milliseconds.
     pub ping_ms: u64,
     /// The largest message, in bytes, that the node takes from this terminal: a longer one ends the session with 1009.
     /// [`DEFAULT_MAX_MESSAGE`] if the node does not say.
     #[serde(default = "default_max_message")]
     pub max_message: u64,
-    /// Whether everything since `hello.resume` will follow.
+    /// Whether all commands after the cursor in [`Hello::resume`](super::Hello::resume) follow.
     pub resumed: bool,
-    /// Where the terminal stands now; opaque.
+    /// The terminal's cursor at this moment; opaque. `None` if the store is not available.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// A command, the same bytes for each terminal it goes to.
+/// A command. The same bytes go to each terminal that it is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Command {
-    /// By which it is acknowledged, and known if it comes twice.
+    /// The command's id. A terminal uses it to acknowledge, and to notice a command that arrives twice.
     pub id: CommandId,
-    /// What to do.
+    /// What to do, in a word that the operator and the terminal agree on.
     pub name: String,
-    /// With what.
+    /// The command's arguments. JSON null if missing.
     #[serde(default)]
     pub payload: Payload,
-    /// Not to be run after this time, by the node's clock.
+    /// The time after which the terminal must not run the command, by the node's clock.
     pub expires_at: Timestamp,
-    /// To be handed back in a later `hello.resume`; opaque.
+    /// The terminal's cursor after this command, to be sent in a later hello; opaque. `None` for a command to one
+    /// terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Each terminal waits a random share of these milliseconds before it runs the command.
+    /// The terminal waits a random time between 0 and this before it runs the command, in milliseconds. So a fleet does
+    /// not act in the same instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stagger_ms: Option<u64>,
 }
 
-/// A range of messages that are lost to this terminal.
+/// A range of commands that are lost to this terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
-    /// The cursor after which messages are missing.
+    /// The cursor after which commands are missing.
     pub from: String,
-    /// The cursor up to which they are.
+    /// The cursor up to which they are missing; the terminal's new cursor.
     pub to: String,
-    /// Why.
+    /// Why they are lost, for logs: `the log no longer has them` or `the store was lost`.
     pub reason: String,
 }
 
 /// Announces a close.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Goodbye {
-    /// Why.
+    /// Why the node closes the session, for logs.
     pub reason: String,
-    /// When to come back, if ever.
+    /// How long the terminal waits after the close before it reconnects, in milliseconds. `None` leaves it to the close
+    /// code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_ms: Option<u64>,
 }
 
-/// What was wrong with a frame.
+/// The frame `error`: what was wrong with a frame of the terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorFrame {
-    /// For programs.
+    /// The kind of error, for programs: `bad_frame`.
     pub code: String,
-    /// For people.
+    /// What was wrong, for people.
     pub message: String,
 }

@@ -1,30 +1,31 @@
-//! How a text is read as a frame, whoever says it: its `type` first, then all of it.
+//! How a text is read as a frame: first its `type`, then all of it.
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-/// Why a text is no frame.
+/// Why a text is not a frame.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
-    /// No JSON, or a field is missing or of another kind.
+    /// The text is not JSON, or a field is missing or has the wrong type.
     #[error("{0}")]
     Malformed(#[from] serde_json::Error),
-    /// JSON with a `type` that this side does not know.
+    /// The `type` is none of those that this side receives. Holds it.
     #[error("unknown type {0:?}")]
     UnknownType(String),
 }
 
-/// The head of every frame. A derived `tag` would buffer the whole frame and lose each payload's text, hence two readings.
+/// The one field that every frame has. Serde's `tag` is not used to read frames: it would buffer the whole frame and
+/// lose the text of the payload. So each text is parsed twice.
 #[derive(Deserialize)]
 struct Head {
     r#type: String,
 }
 
-/// The whole frame, of a kind that is known.
+/// Reads a frame whose type is known.
 pub(super) fn frame<T: DeserializeOwned, F>(text: &str, wrap: fn(T) -> F) -> Result<F, FrameError> {
     Ok(wrap(serde_json::from_str(text)?))
 }
 
-/// The `type`.
+/// Reads the `type`.
 pub(super) fn kind(text: &str) -> Result<String, FrameError> {
     Ok(serde_json::from_str::<Head>(text)?.r#type)
 }

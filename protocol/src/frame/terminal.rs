@@ -1,4 +1,4 @@
-//! What a terminal says: one frame for each line of [`FromTerminal`].
+//! The frames that a terminal sends.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 use super::read::{FrameError, frame, kind};
 use crate::{CommandId, Payload, selector::Labels};
 
-/// What a terminal says.
+/// A frame that a terminal sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromTerminal {
-    /// First, within the node's deadline.
+    /// `hello`: the first frame, within the node's `--hello-timeout`.
     Hello(Hello),
-    /// A command has arrived.
+    /// `ack`: the terminal has a command.
     Ack(Ack),
-    /// A command is under way.
+    /// `progress`: the terminal runs a command.
     Progress(Progress),
-    /// A command has ended.
+    /// `result`: a command ended.
     Result(ResultFrame),
-    /// How the terminal fares.
+    /// `health`: the terminal's condition.
     Health(Health),
-    /// Anything else worth telling.
+    /// `event`: an event of the terminal's own.
     Event(Event),
 }
 
 impl FromTerminal {
-    /// Reads a text message.
+    /// Reads a text message. Fails with [`FrameError`] if it is not a frame of a terminal.
     pub fn decode(text: &str) -> Result<Self, FrameError> {
         match kind(text)?.as_str() {
             "hello" => frame(text, Self::Hello),
@@ -46,44 +46,44 @@ impl FromTerminal {
 pub struct Hello {
     /// The client's name and version.
     pub sdk: String,
-    /// What the terminal says of itself; a token's labels win over these.
+    /// The terminal's labels. Labels in its token replace those of the same key.
     pub labels: Labels,
-    /// The last cursor it was given.
+    /// The last cursor that the terminal received. `None`: it does not ask for what it missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
-    /// Published once if the terminal is lost.
+    /// The last will: published once, as an event, if the session ends without a close by the terminal or the node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub will: Option<Payload>,
 }
 
-/// Acknowledges a command.
+/// Acknowledges that a command arrived.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ack {
-    /// The command.
+    /// The command's id.
     pub id: CommandId,
 }
 
-/// A step of a command that takes a while.
+/// Reports that a command is being run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The command.
+    /// The command's id.
     pub id: CommandId,
-    /// Whatever the terminal tells of it.
+    /// What the terminal reports, in any form; JSON null if missing. Replaces an earlier payload of this command.
     #[serde(default)]
     pub payload: Payload,
 }
 
-/// A command's end.
+/// The frame `result`: how a command ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResultFrame {
-    /// The command.
+    /// The command's id.
     pub id: CommandId,
-    /// Whether it succeeded.
+    /// Whether the command succeeded.
     pub ok: bool,
-    /// Why it was not even run, if it was not.
+    /// Why the command was not run. `None` if it was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<NotRun>,
-    /// The reply.
+    /// The reply; JSON null if missing.
     #[serde(default)]
     pub payload: Payload,
 }
@@ -92,18 +92,18 @@ pub struct ResultFrame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotRun {
-    /// It does not know the command, or would not do it.
+    /// The terminal does not know the command, or refuses it.
     Rejected,
-    /// It came, or its turn came, after `expires_at`.
+    /// The command arrived, or its share of the stagger ended, after `expires_at`.
     Expired,
 }
 
-/// How a terminal fares, by its own judgement.
+/// A terminal's condition, as it judges itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Health {
-    /// In one word.
+    /// The condition. A change is published as an event.
     pub condition: Condition,
-    /// In numbers.
+    /// Numbers of any meaning, at most 64, such as a temperature. They replace those reported before.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
 }
@@ -112,21 +112,22 @@ pub struct Health {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// All is well.
+    /// The terminal works.
     #[default]
     Ok,
-    /// It works, with restrictions.
+    /// The terminal works, with restrictions.
     Degraded,
-    /// It does not do its work.
+    /// The terminal does not work.
     Failing,
 }
 
 /// A terminal's own event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its name.
+    /// The event's name.
     pub name: String,
-    /// What it carries.
+    /// The event's data; JSON null if missing. A node records name and data of at most 8 KiB together, and of a larger
+    /// event its size alone.
     #[serde(default)]
     pub payload: Payload,
 }

@@ -1,5 +1,6 @@
-//! JSON Web Tokens in compact form, `HEADER.CLAIMS.JYM7xPKfmOCTPjlofH3OOVJLgjxcUGHOPVZ4-YZL6TU`. HS256 is signed and verified here. An EdDSA signature is verified by
-//! the caller, so that programs without public keys need no code for them.
+//! JSON Web Tokens in compact form, `HEADER.CLAIMS.JYM7xPKfmOCTPjlofH3OOVJLgjxcUGHOPVZ4-YZL6TU`. HS256 is signed and
+//! verified here. An EdDSA signature is verified by the caller, so that programs without public keys need no code for
+//! them.
 
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -86,8 +87,8 @@ impl<'a> Jwt<'a> {
         self.verify(Algorithm::Hs256, |signed, signature| mac(secret, signed).verify_slice(signature).is_ok())
     }
 
-    /// Verifies the signature of a key of this algorithm by `is_valid`, which is given what was signed and the signature's bytes.
-    /// Fails with [`TokenError::WrongAlgorithm`] or [`TokenError::WrongSignature`].
+    /// Verifies the signature of a key of this algorithm by `is_valid`, which is given what was signed and the
+    /// signature's bytes. Fails with [`TokenError::WrongAlgorithm`] or [`TokenError::WrongSignature`].
     pub fn verify(
         self,
         algorithm: Algorithm,

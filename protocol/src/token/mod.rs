@@ -1,8 +1,8 @@
-//! Tokens: their claims, the secrets that sign them, and how a token is signed and read. Any system that shares a secret can make
-//! tokens for its terminals.
+//! Tokens: their claims, the secrets that sign them, and how a token is signed and read. Any system that shares a
+//! secret can make tokens for its terminals.
 //!
-//! A terminal's token and an operator's key are both JSON Web Tokens (RFC 7519). One is never accepted as the other: only an
-//! operator's key names [`OPERATOR`] as its audience, and a terminal's token names [`TERMINAL`] or no audience.
+//! A terminal's token and an operator's key are both JSON Web Tokens (RFC 7519). One is never accepted as the other:
+//! only an operator's key names [`OPERATOR`] as its audience, and a terminal's token names [`TERMINAL`] or no audience.
 
 mod jwt;
 mod secret;
@@ -17,7 +17,7 @@ pub use self::{
 };
 use crate::{TerminalId, selector::Labels};
 
-/// The audience of a terminal's token; may be left out there.
+/// The audience of a terminal's token, which may have none.
 pub const TERMINAL: &str = "muster-terminal";
 /// The audience of an operator's key.
 pub const OPERATOR: &str = "muster-operator";
@@ -25,14 +25,14 @@ pub const OPERATOR: &str = "muster-operator";
 /// The claims of a terminal's token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminalClaims {
-    /// The terminal.
+    /// The terminal's id.
     pub sub: TerminalId,
-    /// Valid until, in seconds since 1970.
+    /// The last second in which the token is valid, since 1970.
     pub exp: u64,
-    /// [`TERMINAL`], or left out.
+    /// [`TERMINAL`] or `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aud: Option<String>,
-    /// Labels that the terminal can't change.
+    /// Labels of the terminal, which those in its hello can't replace.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
@@ -40,25 +40,25 @@ pub struct TerminalClaims {
 /// The claims of an operator's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorClaims {
-    /// Whose key it is.
+    /// The name of the key's owner.
     pub sub: String,
-    /// Valid until, in seconds since 1970.
+    /// The last second in which the key is valid, since 1970.
     pub exp: u64,
     /// [`OPERATOR`].
     pub aud: String,
-    /// What it allows.
+    /// What the key allows.
     pub scope: Scope,
 }
 
-/// What an operator may do. Each includes those before it.
+/// What an operator may do. Each scope includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// Look.
+    /// Read everything.
     Read,
     /// Send commands.
     Command,
-    /// Change nodes and terminals.
+    /// Drain nodes, and label, disconnect and remove terminals.
     Admin,
 }
 

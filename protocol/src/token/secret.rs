@@ -2,18 +2,20 @@
 
 use std::{fmt, str::FromStr};
 
-/// Short secrets can be guessed offline from one token; HS256 wants as many bytes as its hash has.
+/// The least length of a secret in bytes. A short secret can be guessed from one token, offline; RFC 7518 asks for as
+/// many bytes as the hash of HS256 has.
 const SECRET_MIN: usize = 32;
 
-/// A signing secret with the name that tokens call it by (`kid`), written `KID=SECRET`. Never printed.
+/// A signing secret and its name, the `kid` of the tokens that it signs. Written `KID=SECRET`. `Debug` does not show
+/// the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// The name in a token's header.
+    /// The secret's name, 1 to 32 bytes.
     pub kid: String,
     secret: String,
 }
 
-/// Why a text is no secret; does not repeat it.
+/// The error for a text that is not a secret. Does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a secret is written KID=SECRET: a name of 1 to 32 characters, and at least {SECRET_MIN} characters of secret")]
 pub struct InvalidSecret;
@@ -24,7 +26,8 @@ impl Secret {
         self.secret.as_bytes()
     }
 
-    /// As it is written in a flag or an environment variable: only for the one who asked for a new one.
+    /// The secret in the clear, as it is written in a flag or an environment variable. Only for the command that makes
+    /// a new secret.
     pub fn reveal(&self) -> String {
         format!("{}={}", self.kid, self.secret)
     }
