@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CloseCode, close::RetryHint, selector::InvalidLabels};
+use muster_protocol::{CloseCode, api::Protocol, close::RetryHint, selector::InvalidLabels};
 use tracing::Level;
 
 use crate::wire::WireError;
@@ -48,8 +48,8 @@ pub enum End {
 }
 
 impl End {
-    /// The close frame's code and reason, or none where nobody listens any more.
-    pub fn close(self) -> Option<(u16, String)> {
+    /// The code and reason of the close frame that a session of `protocol` is sent; none if its connection is lost.
+    pub fn close(self, protocol: Protocol) -> Option<(u16, String)> {
         let (code, reason) = match self {
             Self::Left => (1000, String::new()),
             Self::Lost => return None,
@@ -61,9 +61,9 @@ impl End {
             Self::BadLabels(error) => (CloseCode::ProtocolError.number(), error.to_string()),
             Self::Protocol => (CloseCode::ProtocolError.number(), "not a frame of muster.v1".into()),
             Self::Replaced => (CloseCode::Replaced.number(), "a newer session took over".into()),
-            Self::Disconnected => (CloseCode::Restart.number(), RetryHint::after(DISCONNECTED).to_reason()),
+            Self::Disconnected => (CloseCode::Restart.sent_to(protocol), RetryHint::after(DISCONNECTED).to_reason()),
             Self::Removed => (CloseCode::Removed.number(), "an operator removed this terminal".into()),
-            Self::Draining { retry } => (CloseCode::Restart.number(), RetryHint::after(retry).to_reason()),
+            Self::Draining { retry } => (CloseCode::Restart.sent_to(protocol), RetryHint::after(retry).to_reason()),
             Self::Rebalanced => (CloseCode::Rebalance.number(), "another node has room".into()),
         };
         Some((code, reason))

@@ -141,14 +141,3 @@ async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
     assert_eq!(get(node.address, "/").await.0, 200);
     node.stop().await;
 }
-
-#[tokio::test]
-async fn a_stopping_node_sends_its_sessions_away_with_a_hint() {
-    let node = TestNode::start(&["--insecure"]).await;
-    let request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
-    let (mut socket, _) = connect_async(request).await.unwrap();
-    muster_testkit::wait::until("it is seated", async || get(node.address, "/v1/terminals/t1").await.0 == 200).await;
-    let (closed, ()) = tokio::join!(socket.next(), node.stop());
-    let Some(Ok(Message::Close(Some(frame)))) = closed else { panic!("no close but {closed:?}") };
-    assert!(u16::from(frame.code) == 1012 && frame.reason.contains("retry_ms"), "{frame:?}");
-}

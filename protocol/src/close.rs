@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::Protocol;
+
 /// A WebSocket close code that a node sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
@@ -15,7 +17,8 @@ pub enum CloseCode {
     Unsupported = 1003,
     /// The terminal sent a message over the node's limit.
     TooBig = 1009,
-    /// The node restarts or drains. The terminal comes back after the hint in the reason.
+    /// The node restarts or drains. The terminal comes back after the hint in the reason. Plain sessions are sent 1001
+    /// instead; see [`sent_to`](Self::sent_to).
     Restart = 1012,
     /// The terminal did not answer a ping in time.
     NoHeartbeat = 4001,
@@ -52,6 +55,16 @@ impl CloseCode {
     /// The number on the wire.
     pub fn number(self) -> u16 {
         self as u16
+    }
+
+    /// The number that a session of `protocol` is sent. A plain terminal is sent 1001 instead of 1012, with the same reason
+    /// text: many WebSocket libraries in the field know the codes of RFC 6455 alone, treat 1012 as a protocol error, and
+    /// lose the hint in its reason.
+    pub fn sent_to(self, protocol: Protocol) -> u16 {
+        match (protocol, self) {
+            (Protocol::Plain, Self::Restart) => Self::GoingAway.number(),
+            _ => self.number(),
+        }
     }
 }
 
@@ -112,6 +125,15 @@ mod tests {
         assert_eq!(Advice::of(CloseCode::Replaced.number()), Advice::StayAway);
         assert_eq!(Advice::of(4777), Advice::StayAway);
         assert_eq!(Advice::of(1006), Advice::Backoff);
+    }
+
+    #[test]
+    fn a_plain_session_is_sent_only_codes_of_rfc_6455_and_of_4000_and_above() {
+        assert_eq!(CloseCode::Restart.sent_to(Protocol::Plain), 1001);
+        assert_eq!(CloseCode::Restart.sent_to(Protocol::V1), 1012);
+        assert_eq!(CloseCode::TooBig.sent_to(Protocol::Plain), 1009);
+        assert_eq!(CloseCode::Removed.sent_to(Protocol::Plain), 4503);
+        assert_eq!(Advice::of(CloseCode::Restart.sent_to(Protocol::Plain)), Advice::FollowHint);
     }
 
     #[test]

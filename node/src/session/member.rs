@@ -99,7 +99,7 @@ impl Member {
     pub async fn leave(mut self, end: End) {
         let (shard, socket, partial) = (self.shard.clone(), self.socket.clone(), self.partial.take());
         let card = socket.card.clone();
-        let close = end.close();
+        let close = end.close(socket.protocol());
         if let Some((code, reason)) = &close {
             self.say(&wire::close(*code, reason));
         }

@@ -115,7 +115,7 @@ impl Visitor {
 
     /// Turns the connection away.
     pub fn refuse<T>(self, end: End) -> Option<T> {
-        if let Some((code, reason)) = end.close() {
+        if let Some((code, reason)) = end.close(self.protocol) {
             // The socket's buffer is empty: it takes a close frame at once, or its peer is gone.
             let _ = self.stream.try_write(&wire::close(code, &reason));
         }

@@ -1,0 +1,4 @@
+//! How a node treats one session: what it closes it with, and what it takes from a terminal that sends too much.
+
+mod closes;
+mod socket;
