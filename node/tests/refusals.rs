@@ -4,7 +4,7 @@ use futures_util::{SinkExt, StreamExt};
 use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign};
 use muster_testkit::{
     TestNode,
-    http::{get, post, request},
+    http::{get, head_of_answer, post, request},
 };
 use tokio_tungstenite::{
     connect_async,
@@ -57,6 +57,37 @@ async fn a_handshake_is_refused_before_the_upgrade_with_what_to_do() {
     }
     let (status, head, _) = request(node.address, "GET /ws?terminal_id=t1 HTTP/1.1\r\n").await;
     assert!(status == 426 && head.contains("application/problem+json"), "{head}");
+    node.stop().await;
+}
+
+/// The accept values were computed by `printf %s "${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11" | openssl sha1 -binary | base64`.
+#[tokio::test]
+async fn a_websocket_key_with_loose_bits_or_without_padding_is_taken_and_answered_as_it_was_sent() {
+    let node = TestNode::start(&["--insecure"]).await;
+    let ask = async |key: &str| {
+        let head = format!(
+            "GET /ws?terminal_id=t1 HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+        );
+        head_of_answer(node.address, &head).await
+    };
+    for (key, accept) in [
+        ("dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        ("dGhlIHNhbXBsZSBub25jZR==", "Zgw8jYXtqX5qJr7MJ1Q/MqzeSRI="),
+        ("dGhlIHNhbXBsZSBub25jZQ", "RZWuh2JK/hL0RMgTNJFfZIAppXg="),
+    ] {
+        let head = ask(key).await;
+        assert!(
+            head.starts_with("HTTP/1.1 101 ") && head.contains(&format!("sec-websocket-accept: {accept}")),
+            "{head}"
+        );
+    }
+    for key in
+        ["dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZ-==", "dGhlIHNhbXBsZSBub25j", "dGhlIHNhbXBsZSBub25jZQAA=="]
+    {
+        let head = ask(key).await;
+        assert!(head.starts_with("HTTP/1.1 400 "), "{key}: {head}");
+    }
     node.stop().await;
 }
 

@@ -45,3 +45,20 @@ pub async fn exchange(address: SocketAddr, head: &str, body: &str) -> (u16, Stri
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
     (status, head.to_owned(), body.to_owned())
 }
+
+/// The head of the answer to such a request, for an answer after which the connection stays open, as after an upgrade.
+///
+/// # Panics
+/// If no complete head arrives within [`PATIENCE`].
+pub async fn head_of_answer(address: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{head}Host: test\r\n\r\n").as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    let read = async {
+        while !bytes.ends_with(b"\r\n\r\n") {
+            bytes.push(stream.read_u8().await.expect("the node answers"));
+        }
+    };
+    time::timeout(PATIENCE, read).await.expect("the node answers in time");
+    String::from_utf8(bytes).expect("a head is text")
+}
