@@ -137,6 +137,13 @@ impl Hub {
         }
     }
 
+    /// Has one session join again; false if it is not here.
+    pub async fn rejoin_session(&self, terminal: &TerminalId, session: SessionId) -> bool {
+        let place = self.seats().get(terminal).map(|seat| seat.place).filter(|place| place.session == session);
+        let Some(place) = place else { return false };
+        self.shards[place.shard].send(Order::RejoinOne(place)).await.is_ok()
+    }
+
     /// Asks the node to send sessions away. Asked for more than it can take up, it forgets: whoever asked will see, and ask again.
     pub fn ask(&self, departure: DrainRequest) {
         if self.departures.try_send(departure).is_err() {

@@ -18,6 +18,9 @@ pub struct Metrics {
     pub commands: IntCounter,
     /// Frames delivered to sockets of this node.
     pub delivered: IntCounter,
+    /// Reports of sessions that were not stored, by `reason`: `event_refused` and `reply_refused` by a Redis without memory
+    /// (maxmemory), `no_room` in this node's own table while Redis was away.
+    pub reports_dropped: IntCounterVec,
 }
 
 impl Metrics {
@@ -43,6 +46,11 @@ impl Metrics {
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
+            reports_dropped: labelled(
+                "muster_reports_dropped_total",
+                "Reports that were not stored, by why.",
+                "reason",
+            ),
             registry,
         }
     }

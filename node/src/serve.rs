@@ -118,7 +118,9 @@ impl Node {
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
         let me = Candidate { address, sessions: 0, started_at: view.started_at, leaving: false };
-        let backplane = Arc::new(Backplane::open(&config, view, hub.clone(), reports.clone()).await?);
+        let metrics = Arc::new(Metrics::new());
+        let backplane = Backplane::open(&config, view, hub.clone(), reports.clone(), metrics.clone()).await?;
+        let backplane = Arc::new(backplane);
         let listener = match socket.listen(BACKLOG) {
             Ok(listener) => listener,
             Err(error) => {
@@ -126,7 +128,6 @@ impl Node {
                 return Err(error).with_context(|| taken(config.listen));
             }
         };
-        let metrics = Arc::new(Metrics::new());
         let shared = Arc::new(Shared {
             config,
             hub,

@@ -140,6 +140,7 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<Order>) {
                 shard.sockets.rejoin();
                 let _ = begun.send(());
             }
+            Order::RejoinOne(place) => shard.sockets.rejoin_one(place),
             Order::End(place, end) => shard.sockets.end(place, end),
             Order::Broadcast(_) => unreachable!("taken above"),
         }

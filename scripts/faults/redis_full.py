@@ -5,6 +5,7 @@ What can't be stored is refused with a reason; whatever was accepted is run; and
 
 import resource
 from trial import *
+from trial.bare import Terminal
 
 given = arguments(terminals=(50, 500), commands=(200, 1000))
 cluster = begin(given, processes_only="Redis is told how large its file may be")
@@ -35,6 +36,17 @@ check("with room nothing is refused", not post(10))
 cluster.redis("CONFIG", "SET", "maxmemory", cluster.redis("INFO", "memory").split("used_memory:")[1].split()[0])
 refused = post(given.commands, 1000)
 check("no memory: commands are refused with 503 and a reason", refused and all(status == 503 and problem["detail"] for status, problem in refused), f"{len(refused)} of {given.commands}, {refused[-1][1]['detail'] if refused else ''}")
+acked = lambda: cluster.get(f"/v1/commands/{accepted[-1]}")["counts"]["acked"] == given.terminals
+is_online = lambda terminal: cluster.ask("GET", f"/v1/terminals/{terminal}")[1].get("status") == "online"
+at = cluster.node(1)
+plain = [Terminal(cluster, at, "plain-1")]
+plain[0].say("an event that Redis refuses")
+until("no memory: the event is dropped and counted", lambda: cluster.metric('muster_reports_dropped_total{reason="event_refused"}', at) == 1)
+plain.append(Terminal(cluster, at, "plain-2"))
+until("no memory: a plain terminal that connects is registered all the same", lambda: is_online("plain-2"), seconds=5)
+until("no memory: the states of what was accepted are written", acked)
+for terminal in plain:
+    terminal.close()
 cluster.redis("CONFIG", "SET", "maxmemory", "0")
 whole("memory again")
 

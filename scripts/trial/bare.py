@@ -87,6 +87,10 @@ class Terminal:
     def _send(self, kind, payload):
         self.stream.sendall(bytes([128 | kind, 128 | len(payload)]) + bytes(4) + payload)
 
+    def say(self, text):
+        """Sends a text, which a node tells as an event."""
+        self._send(1, text.encode())
+
     def close(self):
         self.stream.close()
 

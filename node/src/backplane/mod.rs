@@ -39,7 +39,7 @@ pub use self::{
     record::Record,
     redis::Redis,
 };
-use crate::{card::Card, config::Config, end::End, hub::Hub, reports::Reports};
+use crate::{card::Card, config::Config, end::End, hub::Hub, metrics::Metrics, reports::Reports};
 
 /// How often reports are taken: long enough to gather many into one write, short enough that nobody waits for them.
 const REPORT_BEAT: Duration = Duration::from_millis(50);
@@ -120,10 +120,16 @@ macro_rules! on {
 
 impl Backplane {
     /// The kind that the configuration asks for.
-    pub async fn open(config: &Config, node: NodeView, hub: Arc<Hub>, reports: Arc<Reports>) -> anyhow::Result<Self> {
+    pub async fn open(
+        config: &Config,
+        node: NodeView,
+        hub: Arc<Hub>,
+        reports: Arc<Reports>,
+        metrics: Arc<Metrics>,
+    ) -> anyhow::Result<Self> {
         match &config.redis {
             None => Ok(Self::Local(Local::new(config, node, hub, reports))),
-            Some(url) => Ok(Self::Redis(Redis::open(url, config, node, hub, reports).await?)),
+            Some(url) => Ok(Self::Redis(Redis::open(url, config, node, hub, reports, metrics).await?)),
         }
     }
 

@@ -129,6 +129,13 @@ impl Sockets {
         sockets.iter().for_each(|socket| socket.ask_to_rejoin());
     }
 
+    /// Has the session at `place` join again, if it still sits there.
+    pub fn rejoin_one(&self, place: Place) {
+        if let Some(socket) = self.at(place) {
+            socket.ask_to_rejoin();
+        }
+    }
+
     /// Ends the session at `place`, if it still sits there.
     pub fn end(&self, place: Place, end: End) {
         if let Some(socket) = self.at(place) {

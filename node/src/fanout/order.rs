@@ -25,6 +25,8 @@ pub enum Order {
     Direct(Place, Arc<Parcel>),
     /// Have every session of this shard join again, and tell when that has begun: what the registry knows of them may be lost.
     Rejoin(oneshot::Sender<()>),
+    /// Have one session join again.
+    RejoinOne(Place),
     /// End one session.
     End(Place, End),
 }

@@ -48,16 +48,14 @@ impl Redis {
         renewed
     }
 
-    /// If the lease was lost, or commands ran into the fence, or sessions were let in unregistered, all join again.
+    /// If the lease was lost, or commands ran into the fence, all sessions join again.
     async fn try_renew(&self) -> RedisResult<()> {
         let asked = Instant::now();
         let (claim, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
         let held = *self.claim() == claim;
-        // Strays first: a session that becomes one meanwhile is seen at the next beat.
-        let strays = self.strays.swap(false, Ordering::AcqRel);
         let tripped = self.hub.fence.takes_tripped();
-        if !held || strays || tripped {
-            tracing::info!(held, strays, tripped, "all sessions join again");
+        if !held || tripped {
+            tracing::info!(held, tripped, "all sessions join again");
             self.hub.rejoin().await;
             // Only now: of two that renew at once, neither moves the fence before the sessions were asked.
             *self.claim() = claim;

@@ -4,7 +4,8 @@
 //!
 //! In reading order: [`connection`] reaches Redis; [`accept`] stores a command, with [`replicas`] for what must outlive the master,
 //! and [`commands`] looks it up; [`subscription`] listens for what other nodes accepted, [`catch_up`] fills the gaps from the log,
-//! and [`hearing`] remembers how far that came; [`sessions`] registers who comes and goes, and [`registry`] knows terminals;
+//! and [`hearing`] remembers how far that came; [`sessions`] registers who comes and goes, with [`strays`] for those that could not
+//! be registered yet, and [`registry`] knows terminals;
 //! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with
 //! one process; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]); what a failure is
 //! told as is one table ([`refusal`]).
@@ -23,6 +24,7 @@ mod registry;
 mod replicas;
 mod scripts;
 mod sessions;
+mod strays;
 mod subscription;
 mod writer;
 
@@ -38,13 +40,16 @@ use muster_protocol::api::NodeView;
 use muster_redis::Connection;
 use tokio::sync::{Notify, Semaphore};
 
-use self::{hearing::Hearing, identity::Identity, replicas::Replicas, scripts::Scripts, writer::Writer};
+use self::{
+    hearing::Hearing, identity::Identity, replicas::Replicas, scripts::Scripts, strays::Strays, writer::Writer,
+};
 use super::{Refusal, pacer::Pacer};
 use crate::{
     card::Card,
     config::{Bounds, Config},
     end::End,
     hub::Hub,
+    metrics::Metrics,
     reports::Reports,
 };
 
@@ -62,6 +67,7 @@ pub struct Redis {
     bounds: Bounds,
     hub: Arc<Hub>,
     reports: Arc<Reports>,
+    metrics: Arc<Metrics>,
     pacer: Pacer,
     /// The name of the lease under which this node's sessions are registered.
     claim: Mutex<String>,
@@ -69,8 +75,7 @@ pub struct Redis {
     reachable: AtomicBool,
     /// It was: who left while Redis was away can be unregistered.
     renewed: Notify,
-    /// Whether some session was let in without being registered.
-    strays: AtomicBool,
+    strays: Strays,
     joining: Semaphore,
     /// Sessions that ended while Redis was away.
     parted: Mutex<Vec<(Arc<Card>, End)>>,
@@ -87,6 +92,7 @@ impl Redis {
         node: NodeView,
         hub: Arc<Hub>,
         reports: Arc<Reports>,
+        metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
         let connection = connection::open(url).await?;
         let redis = Self {
@@ -98,11 +104,12 @@ impl Redis {
             bounds: config.bounds.clone(),
             hub,
             reports,
+            metrics,
             pacer: Pacer::default(),
             claim: Mutex::default(),
             reachable: AtomicBool::new(true),
             renewed: Notify::new(),
-            strays: AtomicBool::new(false),
+            strays: Strays::default(),
             joining: Semaphore::new(JOINING),
             parted: Mutex::default(),
             writer: Writer::default(),
@@ -120,7 +127,8 @@ impl Redis {
     /// Until it is dropped: keeps the lease, listens, sends what is due, and writes what is reported.
     pub(super) async fn run(&self) {
         let delivers = self.pacer.run(&self.hub);
-        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), self.leave_late());
+        let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
+        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), late);
     }
 
     /// Whether this node could write lately, and hears itself.

@@ -78,6 +78,12 @@ pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| Refusal::Unavailable(format!("a stored value is broken: {error}")))
 }
 
+/// How many calls of a pipeline were refused by a Redis that has no memory left (maxmemory); none if anything else failed too.
+pub fn refused_for_memory(error: &RedisError) -> Option<usize> {
+    let errors = error.clone().into_server_errors()?;
+    errors.iter().all(|(_, error)| error.code() == "OOM").then_some(errors.len())
+}
+
 /// What the server called it, also in the midst of several calls.
 fn code(error: &RedisError) -> Option<String> {
     let errors = error.clone().into_server_errors()?;

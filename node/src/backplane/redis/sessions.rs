@@ -1,14 +1,14 @@
 //! Sessions in Redis: registered as they begin, and taken out as they end. A session that begins is never kept waiting for a Redis
-//! that is away: it becomes a stray, and joins again when the lease is renewed. One that ended meanwhile is remembered until then.
+//! that is away: it becomes a [stray](super::strays). One that ended meanwhile is remembered until the lease is renewed.
 
-use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use muster_protocol::{CommandId, api::Protocol};
 use redis::RedisResult;
 
-use super::{Redis, identity::nameless, refusal::unavailable};
+use super::{Redis, identity::nameless};
 use crate::{
     backplane::{Arrival, Cursor, Joined, Lost, Missed, Record, Start, arrival::fight_delay, cursor::fresh_epoch},
     card::Card,
@@ -21,17 +21,25 @@ const PARTED_MAX: usize = 100_000;
 const LEAVING: usize = 64;
 
 impl Redis {
-    /// Registers a session (join.lua). If Redis is away it becomes a stray, and joins again at the next lease that is renewed.
+    /// Registers a session (join.lua). If that can't be done it becomes a stray, which joins again alone.
     pub(in crate::backplane) async fn join(&self, arrival: &Arrival) -> Joined {
         let _permit = self.joining.acquire().await;
-        let joined = match self.reach() {
-            Ok(_) => self.try_join(arrival).await.map_err(unavailable),
-            Err(refusal) => Err(refusal),
-        };
-        joined.unwrap_or_else(|_| {
-            self.strays.store(true, Ordering::Release);
-            Joined::Away
-        })
+        let card = &arrival.card;
+        if self.reach().is_err() {
+            self.strays.wait_for_redis(card);
+            return Joined::Away;
+        }
+        match self.try_join(arrival).await {
+            Ok(joined) => {
+                self.strays.remove(card.session);
+                joined
+            }
+            Err(error) => {
+                tracing::warn!(terminal = %card.terminal, %error, "not registered yet");
+                self.strays.back_off(card);
+                Joined::Away
+            }
+        }
     }
 
     async fn try_join(&self, arrival: &Arrival) -> RedisResult<Joined> {
@@ -56,6 +64,7 @@ impl Redis {
 
     /// Unregisters a session, if it is still the terminal's; with Redis away, as soon as it is back.
     pub(in crate::backplane) async fn leave(&self, card: &Arc<Card>, end: End) {
+        self.strays.remove(card.session);
         if let Err(error) = self.try_leave(card, end).await {
             tracing::warn!(terminal = %card.terminal, %error, "not unregistered yet");
             let mut parted = self.parted();

@@ -1,19 +1,23 @@
 //! The writing half: what sessions have reported becomes a few calls, each beat. Every one of them may be repeated without
-//! harm but events, which a failed write may show twice.
+//! harm but events, which a failed write may show twice. A Redis that has no memory left (maxmemory) refuses events and replies:
+//! these are dropped and counted, so that what it still takes, the states of commands and how terminals fare, is written.
 //!
 //! One writer at a time, and what could not be written comes before what was reported since: a later reply never gives way to an
 //! earlier one, and nothing is lost with a Redis that comes and goes.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use muster_protocol::{CommandId, Payload, TerminalId};
-use redis::{Pipeline, RedisResult};
+use redis::{Pipeline, RedisError, RedisResult};
 use tokio::{sync::Semaphore, time};
 
-use super::{Redis, keys};
+use super::{Redis, keys, refusal::refused_for_memory};
 use crate::{
     backplane::{REPORT_BEAT, life::accepted_ms},
     reports::{Batch, Happening, Step, Vitals},
@@ -31,11 +35,13 @@ const EVENTS_MAX: usize = 10_000;
 pub struct Writer {
     turn: Semaphore,
     unwritten: Mutex<Arc<Batch>>,
+    /// Whether Redis refused something for want of memory since it last took an event or a reply: a warning is logged once.
+    is_full: AtomicBool,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), unwritten: Mutex::default() }
+        Self { turn: Semaphore::new(1), unwritten: Mutex::default(), is_full: AtomicBool::new(false) }
     }
 }
 
@@ -69,6 +75,7 @@ impl Redis {
         let batch = Arc::new(self.reports.drain());
         if batch.dropped > 0 {
             tracing::warn!(dropped = batch.dropped, "reports found no room while Redis was away");
+            self.metrics.reports_dropped.with_label_values(&["no_room"]).inc_by(batch.dropped);
         }
         self.writer.set_unwritten(batch.clone());
         self.write(&batch).await?;
@@ -87,7 +94,28 @@ impl Redis {
         for portion in batch.happenings.chunks(PORTION_OF_EVENTS) {
             let mut pipe = redis::pipe();
             portion.iter().for_each(|happening| write_event(&mut pipe, happening));
-            let () = pipe.query_async(&mut self.connection.clone()).await?;
+            let written: RedisResult<()> = pipe.query_async(&mut self.connection.clone()).await;
+            self.drop_refused(written, "event_refused", |refused| refused)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what Redis refused for want of memory: `count` tells, from the number of calls refused, how many reports these
+    /// were. Counted for this `reason`; any other failure is passed on.
+    fn drop_refused(
+        &self,
+        written: RedisResult<()>,
+        reason: &str,
+        count: impl Fn(usize) -> usize,
+    ) -> Result<(), RedisError> {
+        let Err(error) = written else {
+            self.writer.is_full.store(false, Ordering::Relaxed);
+            return Ok(());
+        };
+        let Some(refused) = refused_for_memory(&error) else { return Err(error) };
+        self.metrics.reports_dropped.with_label_values(&[reason]).inc_by(count(refused) as u64);
+        if !self.writer.is_full.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "events and replies are dropped until Redis has memory again (maxmemory)");
         }
         Ok(())
     }
@@ -105,7 +133,6 @@ impl Redis {
         Ok(())
     }
 
-    /// A store that is full keeps no replies; the states, which matter more, it keeps.
     async fn reply(&self, replies: &[(CommandId, TerminalId, Payload)]) -> RedisResult<()> {
         let mut by_command: HashMap<CommandId, Vec<(&TerminalId, &Payload)>> = HashMap::new();
         for (command, terminal, payload) in replies.iter().filter(|(.., payload)| payload.as_json() != "null") {
@@ -119,10 +146,7 @@ impl Redis {
                     call.arg(terminal.as_str()).arg(payload.as_json());
                 }
                 let kept: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
-                match kept {
-                    Err(error) if error.code() == Some("OOM") => tracing::warn!(%error, "replies were not kept"),
-                    kept => kept?,
-                }
+                self.drop_refused(kept, "reply_refused", |_| portion.len())?;
             }
         }
         Ok(())

@@ -1,0 +1,108 @@
+//! Strays: sessions that serve their terminals and are not registered, since Redis could not be asked or refused to. Each is asked
+//! to join again alone; the other sessions of the node are registered and have nothing to repeat.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use muster_protocol::{SessionId, TerminalId};
+use tokio::time;
+
+use super::Redis;
+use crate::card::Card;
+
+/// How often due strays are looked for.
+const LOOK: Duration = Duration::from_millis(250);
+/// The wait after a first failure; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The strays of this node, each one of its sessions.
+#[derive(Debug, Default)]
+pub struct Strays(Mutex<HashMap<SessionId, Stray>>);
+
+#[derive(Debug)]
+struct Stray {
+    terminal: TerminalId,
+    /// Attempts that Redis answered with an error, or did not answer.
+    failures: u32,
+    /// When it is asked to join again; none while it has been asked.
+    due: Option<Instant>,
+}
+
+impl Strays {
+    /// The session was not registered since Redis is known to be away. It joins again as soon as Redis is back.
+    pub fn wait_for_redis(&self, card: &Card) {
+        let mut strays = self.lock();
+        strays.insert(card.session, Stray { terminal: card.terminal.clone(), failures: 0, due: Some(Instant::now()) });
+    }
+
+    /// The session's own attempt to register failed. It joins again after 1 s, and after each further failure in a row waits twice
+    /// as long, 30 s at most.
+    pub fn back_off(&self, card: &Card) {
+        let mut strays = self.lock();
+        let stray =
+            strays.entry(card.session).or_insert(Stray { terminal: card.terminal.clone(), failures: 0, due: None });
+        stray.due = Some(Instant::now() + wait_after(stray.failures));
+        stray.failures += 1;
+    }
+
+    /// The session is registered, or has ended.
+    pub fn remove(&self, session: SessionId) {
+        self.lock().remove(&session);
+    }
+
+    /// The strays that are to join again now. Each is told once for each attempt.
+    fn take_due(&self) -> Vec<(SessionId, TerminalId)> {
+        let now = Instant::now();
+        let mut strays = self.lock();
+        let due = strays.iter_mut().filter(|(_, stray)| stray.due.is_some_and(|due| due <= now));
+        due.map(|(session, stray)| {
+            stray.due = None;
+            (*session, stray.terminal.clone())
+        })
+        .collect()
+    }
+
+    /// Never locked across an await.
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Stray>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a stray waits after so many failures before this one.
+fn wait_after(failures: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(2u32.saturating_pow(failures)).min(LONGEST_WAIT)
+}
+
+impl Redis {
+    /// Asks due strays to join again, for ever: beside the lease, which must not wait until the shards have taken so many messages.
+    pub(super) async fn rejoin_strays(&self) {
+        let mut look = time::interval(LOOK);
+        loop {
+            look.tick().await;
+            if self.reach().is_err() {
+                continue;
+            }
+            for (session, terminal) in self.strays.take_due() {
+                if !self.hub.rejoin_session(&terminal, session).await {
+                    self.strays.remove(session);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_its_bound() {
+        let waits = [0, 1, 2, 4, 5, 31, u32::MAX].map(|failures| wait_after(failures).as_secs());
+        assert_eq!(waits, [1, 2, 4, 16, 30, 30, 30]);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a node does with a Redis that refuses something: for want of memory, or for one terminal alone.
+
+use muster_client::Incoming;
+use muster_protocol::{
+    Payload,
+    api::Protocol::{Plain, V1},
+    frame::{Ack, Event, FromTerminal},
+};
+use muster_testkit::{
+    OnlineTerminal, TestNode, TestRedis,
+    http::{get, request},
+    wait::until,
+};
+
+async fn ask<T: redis::FromRedisValue>(redis: &TestRedis, words: &[&str]) -> T {
+    let client = redis::Client::open(redis.url.as_str()).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (name, rest) = words.split_first().unwrap();
+    redis::cmd(name).arg(rest).query_async(&mut connection).await.unwrap()
+}
+
+/// Sessions registered since the statistics were last reset: join.lua alone calls SADD here, once for each.
+async fn joins(redis: &TestRedis) -> u64 {
+    let stats: String = ask(redis, &["INFO", "commandstats"]).await;
+    let sadd = stats.lines().find_map(|line| line.strip_prefix("cmdstat_sadd:calls=")?.split_once(','));
+    sadd.map_or(0, |(calls, _)| calls.parse().unwrap())
+}
+
+/// Scripts that have failed since then.
+async fn failures(redis: &TestRedis) -> u64 {
+    let stats: String = ask(redis, &["INFO", "commandstats"]).await;
+    let evalsha = stats.lines().find(|line| line.starts_with("cmdstat_evalsha:"));
+    evalsha.map_or(0, |line| line.rsplit_once('=').unwrap().1.trim().parse().unwrap())
+}
+
+async fn metrics(node: &TestNode) -> String {
+    request(node.address, "GET /metrics HTTP/1.1\r\n").await.2
+}
+
+async fn is_online(node: &TestNode, id: &str) -> bool {
+    get(node.address, &format!("/v1/terminals/{id}")).await.1["status"] == "online"
+}
+
+#[tokio::test]
+async fn an_event_that_a_full_redis_refuses_holds_up_neither_states_nor_sessions() {
+    let redis = TestRedis::start().await;
+    let node = TestNode::start(&["--insecure", "--redis", &redis.url]).await;
+    let mut one = node.terminal_with("one", |config| config.acknowledge = false).await;
+    let (_, command) = node.command(r#"{"terminal":"one"}"#, "1").await;
+    let id = one.command().await.id;
+    redis.fill().await;
+    let () = ask(&redis, &["CONFIG", "RESETSTAT"]).await;
+    let event = Event { name: "opened".into(), payload: Payload::default() };
+    one.terminal.send(FromTerminal::Event(event)).await.unwrap();
+    until("the event is dropped and counted", async || {
+        metrics(&node).await.contains(r#"muster_reports_dropped_total{reason="event_refused"} 1"#)
+    })
+    .await;
+    one.terminal.send(FromTerminal::Ack(Ack { id })).await.unwrap();
+    node.counts(command["id"].as_str().unwrap(), 0, 0, 1).await;
+    let _plain = node.terminal("plain", Plain, &[]).await;
+    assert_eq!(joins(&redis).await, 1, "the plain terminal's session, and no other again");
+    assert!(one.is_quiet());
+}
+
+#[tokio::test]
+async fn a_session_that_can_not_be_registered_tries_again_alone() {
+    let redis = TestRedis::start().await;
+    let node = TestNode::start(&["--insecure", "--redis", &redis.url]).await;
+    let mut good = node.terminal("good", V1, &[]).await;
+    let () = ask(&redis, &["CONFIG", "RESETSTAT"]).await;
+    let () = ask(&redis, &["HSET", "{muster}:terminals", "bad", "no record"]).await;
+    let (tell, mut told) = tokio::sync::mpsc::channel(100);
+    let config = muster_client::Config::new([format!("ws://{}/ws", node.address)], "bad".parse().unwrap());
+    let terminal = muster_client::Terminal::start(config, tell).unwrap();
+    assert!(matches!(told.recv().await, Some(Incoming::Online { .. })), "it is let in all the same");
+    until("it has tried again", async || failures(&redis).await == 2).await;
+    assert_eq!(joins(&redis).await, 0, "no other session joins again");
+    let () = ask(&redis, &["HDEL", "{muster}:terminals", "bad"]).await;
+    until("it is registered", async || is_online(&node, "bad").await).await;
+    assert_eq!(joins(&redis).await, 1, "it alone");
+    let mut bad = OnlineTerminal { terminal, told };
+    assert_eq!(node.command(r#"{"all":true}"#, "1").await.1["targets"], 2);
+    assert_eq!((good.payload().await, bad.payload().await), ("1".into(), "1".into()));
+}
