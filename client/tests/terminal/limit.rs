@@ -10,14 +10,14 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::script::{Node, Peer, config, id, soon, start, welcome};
+use crate::fake_node::{FakeNode, FakeSession, config, id, soon, start, welcome};
 
-/// Lets the next connection in, with a limit in bytes.
-async fn welcome_with(node: &Node, max_message: u64) -> Peer {
+/// Accepts the next connection and answers its hello with this limit in bytes.
+async fn welcome_with(node: &FakeNode, max_message: u64) -> FakeSession {
     let (mut peer, _) = node.upgrade().await;
-    assert!(matches!(peer.hear().await, FromTerminal::Hello(_)));
+    assert!(matches!(peer.receive().await, FromTerminal::Hello(_)));
     let FromNode::Welcome(welcome) = welcome() else { unreachable!() };
-    peer.say(FromNode::Welcome(Welcome { max_message, ..welcome })).await;
+    peer.send(FromNode::Welcome(Welcome { max_message, ..welcome })).await;
     peer
 }
 
@@ -31,60 +31,60 @@ fn event(count: usize) -> FromTerminal {
 
 #[tokio::test]
 async fn a_reply_over_the_limit_ends_its_command_with_the_reason_and_the_session_stays() {
-    let node = Node::bind().await;
-    let (terminal, mut news) = start(config([node.url()]));
+    let node = FakeNode::bind().await;
+    let (terminal, mut reports) = start(config([node.url()]));
     let mut peer = welcome_with(&node, 1000).await;
-    soon(news.recv()).await;
+    soon(reports.recv()).await;
     let refused = terminal.result(id(1), true, bytes(2000)).await.unwrap_err();
     assert_eq!(refused, SendError::TooLarge { bytes: 2084, limit: 1000 });
     assert!(refused.to_string().contains("at most 1000"), "{refused}");
     let reason = Payload::from_value(&json!({ "error": "too_large", "bytes": 2084, "limit": 1000 }));
     let failed = FromTerminal::Result(ResultFrame { id: id(1), ok: false, reason: None, payload: reason });
-    assert_eq!(peer.hear().await, failed);
+    assert_eq!(peer.receive().await, failed);
     terminal.result(id(2), true, Payload::default()).await.unwrap();
-    let second = peer.hear().await;
+    let second = peer.receive().await;
     peer.close(4003, "").await;
     // Only what was sent is sent again.
     let mut peer = welcome_with(&node, 1000).await;
-    assert_eq!((peer.hear().await, peer.hear().await), (failed, second));
+    assert_eq!((peer.receive().await, peer.receive().await), (failed, second));
 }
 
 #[tokio::test]
 async fn events_and_progress_over_the_limit_are_refused_and_those_at_it_are_sent() {
-    let node = Node::bind().await;
-    let (terminal, mut news) = start(config([node.url()]));
+    let node = FakeNode::bind().await;
+    let (terminal, mut reports) = start(config([node.url()]));
     let mut peer = welcome_with(&node, 1000).await;
-    soon(news.recv()).await;
+    soon(reports.recv()).await;
     let room = 1000 - event(0).to_string().len();
     let progress = FromTerminal::Progress(Progress { id: id(1), payload: bytes(1000) });
     for refused in [event(room + 1), progress] {
         assert!(matches!(terminal.send(refused).await, Err(SendError::TooLarge { limit: 1000, .. })));
     }
     terminal.send(event(room)).await.unwrap();
-    assert_eq!(peer.hear().await, event(room));
+    assert_eq!(peer.receive().await, event(room));
 }
 
 #[tokio::test]
-async fn what_a_node_with_a_lower_limit_does_not_take_is_not_sent_nor_repeated() {
-    let node = Node::bind().await;
-    let (terminal, mut news) = start(config([node.url()]));
+async fn a_message_over_the_limit_of_the_next_node_is_neither_sent_nor_repeated() {
+    let node = FakeNode::bind().await;
+    let (terminal, mut reports) = start(config([node.url()]));
     let mut peer = welcome_with(&node, 9000).await;
     terminal.result(id(1), true, bytes(2000)).await.unwrap();
-    peer.hear().await;
+    peer.receive().await;
     peer.close(4003, "").await;
-    while !matches!(soon(news.recv()).await, Some(Incoming::Offline { .. })) {}
+    while !matches!(soon(reports.recv()).await, Some(Incoming::Offline { .. })) {}
     terminal.send(event(2000)).await.unwrap();
     for _ in 0..2 {
         let mut peer = welcome_with(&node, 1000).await;
-        let FromTerminal::Result(result) = peer.hear().await else { panic!("no result") };
+        let FromTerminal::Result(result) = peer.receive().await else { panic!("no result") };
         assert_eq!((result.id, result.ok), (id(1), false));
         terminal.send(event(1)).await.unwrap();
-        assert_eq!(peer.hear().await, event(1), "the large event was sent");
+        assert_eq!(peer.receive().await, event(1), "the large event was sent");
         peer.close(4003, "").await;
     }
     let mut told = Vec::new();
     while told.len() < 2 {
-        if let Some(Incoming::NotSent(error)) = soon(news.recv()).await {
+        if let Some(Incoming::NotSent(error)) = soon(reports.recv()).await {
             told.push(error);
         }
     }
@@ -93,14 +93,14 @@ async fn what_a_node_with_a_lower_limit_does_not_take_is_not_sent_nor_repeated()
 
 #[tokio::test]
 async fn plain_mode_holds_to_the_configured_limit() {
-    let node = Node::bind().await;
+    let node = FakeNode::bind().await;
     let plain = Config { protocol: Protocol::Plain, max_message: 100, ..config([node.url()]) };
-    let (terminal, _news) = start(plain);
+    let (terminal, _reports) = start(plain);
     let (mut peer, _) = node.upgrade().await;
     let refused = terminal.send_text("x".repeat(101)).await;
     assert_eq!(refused, Err(SendError::TooLarge { bytes: 101, limit: 100 }));
     terminal.send_text("x".repeat(100)).await.unwrap();
-    assert_eq!(peer.hear_message().await, Message::text("x".repeat(100)));
+    assert_eq!(peer.receive_message().await, Message::text("x".repeat(100)));
 }
 
 #[tokio::test]

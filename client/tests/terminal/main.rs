@@ -1,6 +1,6 @@
-//! A terminal against a node that follows a script.
+//! A terminal against a fake node, which does what the test tells it, step by step.
 
+mod fake_node;
 mod limit;
 mod reconnect;
-mod script;
 mod session;

@@ -1,6 +1,6 @@
-//! A node that does what a test tells it, step by step, on a port of its own; and a terminal whose news can be awaited.
+//! A fake node on a free port, and a terminal whose reports can be awaited.
 
-#![allow(clippy::result_large_err, reason = "the type that a handshake callback refuses with is tungstenite's")]
+#![allow(clippy::result_large_err, reason = "tungstenite defines the error type of a handshake callback")]
 
 use std::time::Duration;
 
@@ -25,20 +25,20 @@ use tokio_tungstenite::{
     },
 };
 
-/// Only a broken test reaches it.
+/// Only a test that fails waits this long.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Waits for what must come.
+/// Waits for something that must happen.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(LONG, what).await.expect("what was awaited never came")
+    timeout(LONG, what).await.expect("this never happened")
 }
 
-/// A scripted node.
-pub struct Node {
+/// A node that accepts one connection at a time.
+pub struct FakeNode {
     listener: TcpListener,
 }
 
-impl Node {
+impl FakeNode {
     pub async fn bind() -> Self {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
     }
@@ -47,26 +47,26 @@ impl Node {
         format!("ws://{}/ws", self.listener.local_addr().unwrap())
     }
 
-    /// Lets the next connection in, without a word; hands out its request too.
-    pub async fn upgrade(&self) -> (Peer, Request) {
+    /// Accepts the next connection and sends nothing. Returns its handshake request too.
+    pub async fn upgrade(&self) -> (FakeSession, Request) {
         let (stream, _) = soon(self.listener.accept()).await.unwrap();
-        let mut seen = None;
+        let mut received = None;
         let agree = |request: &Request, mut response: Response| {
-            seen = Some(request.clone());
+            received = Some(request.clone());
             if let Some(protocol) = request.headers().get("Sec-WebSocket-Protocol") {
                 response.headers_mut().insert("Sec-WebSocket-Protocol", protocol.clone());
             }
             Ok(response)
         };
         let socket = soon(accept_hdr_async(stream, agree)).await.unwrap();
-        (Peer { socket }, seen.unwrap())
+        (FakeSession { socket }, received.unwrap())
     }
 
-    /// Lets the next connection in and says welcome to its hello.
-    pub async fn welcome(&self) -> Peer {
+    /// Accepts the next connection and answers its hello with a welcome.
+    pub async fn welcome(&self) -> FakeSession {
         let (mut peer, _) = self.upgrade().await;
-        assert!(matches!(peer.hear().await, FromTerminal::Hello(_)), "hello comes first");
-        peer.say(welcome()).await;
+        assert!(matches!(peer.receive().await, FromTerminal::Hello(_)), "the first frame is not a hello");
+        peer.send(welcome()).await;
         peer
     }
 
@@ -86,21 +86,21 @@ impl Node {
 }
 
 /// The node's side of a session.
-pub struct Peer {
+pub struct FakeSession {
     pub socket: WebSocketStream<TcpStream>,
 }
 
-impl Peer {
-    pub async fn say(&mut self, frame: FromNode) {
+impl FakeSession {
+    pub async fn send(&mut self, frame: FromNode) {
         self.socket.send(Message::text(frame.to_string())).await.unwrap();
     }
 
-    pub async fn hear_message(&mut self) -> Message {
+    pub async fn receive_message(&mut self) -> Message {
         soon(self.socket.next()).await.unwrap().unwrap()
     }
 
-    pub async fn hear(&mut self) -> FromTerminal {
-        let message = self.hear_message().await;
+    pub async fn receive(&mut self) -> FromTerminal {
+        let message = self.receive_message().await;
         FromTerminal::decode(message.to_text().unwrap()).unwrap()
     }
 
@@ -110,12 +110,13 @@ impl Peer {
     }
 }
 
-/// A terminal that connects at once and comes back at once, and its news.
+/// Starts a terminal, and returns its reports too.
 pub fn start(config: Config) -> (Terminal, mpsc::Receiver<Incoming>) {
-    let (told, news) = mpsc::channel(16);
-    (Terminal::start(config, told).unwrap(), news)
+    let (sender, reports) = mpsc::channel(16);
+    (Terminal::start(config, sender).unwrap(), reports)
 }
 
+/// The configuration of a terminal that reconnects without a delay.
 pub fn config(urls: impl IntoIterator<Item = String>) -> Config {
     let policy = Policy { first: Duration::ZERO, ..Policy::default() };
     Config { policy, seed: 1, ..Config::new(urls, "t1".parse().unwrap()) }
