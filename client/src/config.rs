@@ -113,7 +113,7 @@ pub struct InvalidToken;
 
 /// Why a terminal could not be started. A URL is named by its index, since its text may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidConfig {
+pub enum ConfigError {
     /// [`Config::urls`] is empty.
     #[error("urls is empty: give at least one, such as ws://127.0.0.1:9000/ws")]
     NoUrl,

@@ -3,7 +3,7 @@
 use muster_protocol::TerminalId;
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use crate::{Config, InvalidConfig};
+use crate::{Config, ConfigError};
 
 /// A URL to connect to.
 #[derive(Debug)]
@@ -16,12 +16,12 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// The configuration's URLs, in the same order. Fails if there is none, or with the first that can't be used.
-    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, InvalidConfig> {
+    pub(crate) fn all(config: &Config) -> Result<Vec<Self>, ConfigError> {
         if config.urls.is_empty() {
-            return Err(InvalidConfig::NoUrl);
+            return Err(ConfigError::NoUrl);
         }
         let parse = |(index, url): (usize, &String)| {
-            Self::parse(url, &config.terminal).map_err(|problem| InvalidConfig::BadUrl { index, problem })
+            Self::parse(url, &config.terminal).map_err(|problem| ConfigError::BadUrl { index, problem })
         };
         config.urls.iter().enumerate().map(parse).collect()
     }

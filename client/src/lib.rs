@@ -68,7 +68,7 @@ mod stagger;
 mod state;
 pub mod terminal;
 
-pub use config::{Config, InvalidConfig, Token};
+pub use config::{Config, ConfigError, Token};
 pub use end::ConnectionEnd;
 pub use incoming::{Incoming, Listener};
 pub use policy::{Backoff, Policy};

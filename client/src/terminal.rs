@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    Backoff, Config, InvalidConfig, Listener, connector::Connector, dial::hello, endpoint::Endpoint, limit::SendLimit,
+    Backoff, Config, ConfigError, Listener, connector::Connector, dial::hello, endpoint::Endpoint, limit::SendLimit,
     outbox::ResultOutbox, outgoing::Outgoing, seen::SeenCommands, stagger::StaggerQueue, state::TerminalState,
 };
 
@@ -57,7 +57,7 @@ impl Terminal {
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
-    pub fn start(config: Config, listener: impl Listener) -> Result<Self, InvalidConfig> {
+    pub fn start(config: Config, listener: impl Listener) -> Result<Self, ConfigError> {
         let endpoints = Endpoint::all(&config)?;
         let limit = SendLimit::new(config.max_message);
         check_hello(&config, &limit)?;
@@ -155,17 +155,17 @@ impl Drop for Terminal {
 const CURSOR_ROOM: usize = 256;
 
 /// Refuses a hello over the limit: a node would close each attempt with 1009, for good.
-fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), InvalidConfig> {
+fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), ConfigError> {
     let (bytes, limit) = (Outgoing::frame(&hello(config, None)).size() + CURSOR_ROOM, limit.get());
     match config.protocol {
-        Protocol::V1 if bytes > limit => Err(InvalidConfig::HelloTooLarge { bytes, limit }),
+        Protocol::V1 if bytes > limit => Err(ConfigError::HelloTooLarge { bytes, limit }),
         _ => Ok(()),
     }
 }
 
-fn open_seen(config: &Config) -> Result<SeenCommands, InvalidConfig> {
+fn open_seen(config: &Config) -> Result<SeenCommands, ConfigError> {
     SeenCommands::open(config.remember, config.cursor.clone(), config.memory.as_deref()).map_err(|error| {
         let path = config.memory.as_deref().unwrap_or(std::path::Path::new("")).display().to_string();
-        InvalidConfig::Memory { path, problem: error.to_string() }
+        ConfigError::Memory { path, problem: error.to_string() }
     })
 }

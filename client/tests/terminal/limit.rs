@@ -1,6 +1,6 @@
 //! A message over the node's limit is refused before it is sent; a session never ends because of one.
 
-use muster_client::{Config, Incoming, InvalidConfig, SendError, Terminal};
+use muster_client::{Config, ConfigError, Incoming, SendError, Terminal};
 use muster_protocol::{
     Payload,
     api::Protocol,
@@ -109,6 +109,6 @@ async fn a_hello_over_the_limit_is_refused_at_the_start() {
         let config = Config { will: Some(bytes(will)), ..config(["ws://127.0.0.1:9/ws".to_owned()]) };
         Terminal::start(config, mpsc::channel(1).0).map(drop)
     };
-    assert!(matches!(start(65536), Err(InvalidConfig::HelloTooLarge { limit: 65536, .. })));
+    assert!(matches!(start(65536), Err(ConfigError::HelloTooLarge { limit: 65536, .. })));
     assert_eq!(start(65000), Ok(()));
 }

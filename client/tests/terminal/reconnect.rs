@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fake_node::{FakeNode, config, soon, start, welcome};
-use muster_client::{Config, ConnectionEnd, Incoming, InvalidConfig, Terminal};
+use muster_client::{Config, ConfigError, ConnectionEnd, Incoming, Terminal};
 use muster_protocol::frame::{FromNode, Goodbye};
 use tokio::sync::mpsc;
 
@@ -123,6 +123,6 @@ async fn a_terminal_can_be_closed_while_it_waits_to_reconnect() {
 #[tokio::test]
 async fn a_configuration_that_cannot_work_is_refused() {
     let start = |urls: &[&str]| Terminal::start(config(urls.iter().map(|url| url.to_string())), mpsc::channel(1).0);
-    assert_eq!(start(&[]).unwrap_err(), InvalidConfig::NoUrl);
-    assert!(matches!(start(&["ws://h/ws", "wss://h/ws"]), Err(InvalidConfig::BadUrl { index: 1, .. })));
+    assert_eq!(start(&[]).unwrap_err(), ConfigError::NoUrl);
+    assert!(matches!(start(&["ws://h/ws", "wss://h/ws"]), Err(ConfigError::BadUrl { index: 1, .. })));
 }
