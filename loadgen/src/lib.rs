@@ -14,8 +14,9 @@
 //! schedule, [`message`] what is sent, [`play`] carries it out, [`journal`] is what was seen, [`measure`] judges it, [`health`] looks at the
 //! generator and the servers, [`verdict`] says what it proves, [`report`] and [`view`] show it, [`run`] strings all of them together,
 //! [`many`] does so with several generators, [`null`] is a server that does nothing, to measure the instrument itself, [`compare`] sets
-//! runs side by side, and [`hold`] holds terminals for scripts.
+//! runs side by side, [`hold`] holds terminals for scripts, and [`cli`] is the command line.
 
+pub mod cli;
 pub mod clock;
 pub mod compare;
 pub mod config;

@@ -7,13 +7,15 @@
 //! ```
 //!
 //! In reading order. A module uses only what stands below it, but for [`shard`] and [`session`], which are two sides of one thing:
-//! [`serve`] starts and stops the node, and [`advertise`] says where others reach it; [`http`] answers requests and handshakes;
+//! [`process`] is the program's log and signals, [`serve`] starts and stops the node, and [`advertise`] says where others reach it; [`http`] answers requests and handshakes;
 //! [`admission`] is how many it takes; [`turn`] is whose turn it is to go, and [`departure`] sends sessions away; [`peers`] are the
 //! other nodes; [`auth`] decides who is let in; [`shard`] is a thread with its share of the [`session`]s; [`backplane`] stores
 //! commands and carries them between nodes; [`hub`] is the table of sessions; [`fanout`] writes to sockets; [`fence`] says until when
 //! it may, [`standing`] whether it takes new sessions; [`reports`] gathers what sessions have to say; [`card`] is a session's
 //! identity, [`end`] how it ends, [`wire`] its frames; [`metrics`] counts; [`secrets`] reads what is kept in files, and [`config`]
 //! holds every setting, with [`placement`] the rule among them that needs most words.
+
+pub mod process;
 
 pub mod serve;
 

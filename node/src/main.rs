@@ -1,6 +1,6 @@
 //! `muster-node`: serves, or makes what is needed to be let in. Only the command line is here.
 
-use std::{io::IsTerminal, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{
@@ -10,15 +10,13 @@ use clap::{
 use jiff::Timestamp;
 use muster_node::{
     config::{Config, Keys},
-    serve,
+    process,
 };
 use muster_protocol::{
     TerminalId,
     selector::check_labels,
     token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Holds terminals' WebSockets and takes operators' commands, on one port
 #[derive(Parser)]
@@ -101,7 +99,7 @@ fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| masked(error).exit());
     let done = match cli.make {
         Some(make) => print(make),
-        None => run(cli.config),
+        None => process::run(cli.config),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -140,25 +138,4 @@ fn print(make: Make) -> anyhow::Result<()> {
     };
     println!("{text}");
     Ok(())
-}
-
-#[tokio::main]
-async fn run(config: Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
-    let config = config.settle()?;
-    config.validate()?;
-    let socket = serve::bind(&config)?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    serve::run(config, socket, |address| println!("muster-node ready on {address}"), stop).await
 }
