@@ -12,7 +12,7 @@ use muster_protocol::{
 };
 use tokio::time;
 
-use super::member::Member;
+use super::member::{EVENT_MAX, Member};
 use crate::{
     backplane::{Arrival, Cursor, Joined, Lost, Missed, Start, parcel},
     end::End,
@@ -36,12 +36,24 @@ pub struct Beginning {
 impl Member {
     /// Begins, with the hello of a `muster.v1` terminal.
     pub async fn join(&mut self, hello: Option<Hello>) -> Result<(), End> {
+        let mut too_large = None;
         if let Some(hello) = hello {
             let cursor = hello.resume.as_deref().and_then(|text| text.parse().ok());
-            *self.beginning = Beginning { will: hello.will, cursor, registered: false };
+            let will = bounded(hello.will).unwrap_or_else(|size| {
+                too_large = Some(size);
+                None
+            });
+            *self.beginning = Beginning { will, cursor, registered: false };
         }
         let start = self.register().await?;
         self.welcome(start.as_ref());
+        // After the welcome, which is the first frame of every session.
+        if let Some(size) = too_large {
+            let message = format!(
+                "hello.will: {size} bytes of JSON, at most {EVENT_MAX} are stored; the session goes on without a will"
+            );
+            self.complain("too_large", message);
+        }
         self.go_on(start).await
     }
 
@@ -154,5 +166,14 @@ impl Member {
             step?;
         }
         Ok(())
+    }
+}
+
+/// A will that may be stored, or the size of one that may not, in bytes. The store keeps a will for as long as its session
+/// lasts and then as an event, so the bound of events holds for it.
+fn bounded(will: Option<Payload>) -> Result<Option<Payload>, usize> {
+    match will.as_ref().map_or(0, |will| will.as_json().len()) {
+        size if size > EVENT_MAX => Err(size),
+        _ => Ok(will),
     }
 }

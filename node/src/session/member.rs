@@ -20,8 +20,8 @@ use crate::{
     wire::{self, Message, Partial},
 };
 
-/// The largest event that is kept, in bytes: ten thousand of them are 80 MB.
-const EVENT_MAX: usize = 8 * 1024;
+/// The largest event or will that is stored, in bytes: ten thousand of them are 80 MB.
+pub(super) const EVENT_MAX: usize = 8 * 1024;
 
 /// Metrics that a terminal may report.
 const METRICS_MAX: usize = 64;
@@ -161,14 +161,14 @@ impl Member {
                 self.reached(outcome.id, state);
             }
             Ok(FromTerminal::Health(health)) if health.metrics.len() > METRICS_MAX => {
-                self.complain(format!("health.metrics: at most {METRICS_MAX}"));
+                self.complain("bad_frame", format!("health.metrics: at most {METRICS_MAX}"));
             }
             Ok(FromTerminal::Health(health)) => {
                 let was = std::mem::replace(&mut self.condition, health.condition);
                 self.shard.shared.reports.health(&self.socket.card.terminal, health, was);
             }
             Ok(FromTerminal::Event(Event { name, payload })) => self.event(&name, payload),
-            Err(error) => self.complain(error.to_string()),
+            Err(error) => self.complain("bad_frame", error.to_string()),
         }
         Ok(())
     }
@@ -193,8 +193,9 @@ impl Member {
         self.shard.shared.reports.happened("terminal.event", &self.socket.card.terminal, fields);
     }
 
-    fn complain(&self, message: String) {
-        let error = ErrorFrame { code: "bad_frame".into(), message };
+    /// Tells the terminal that something it sent was not taken. The session goes on.
+    pub(super) fn complain(&self, code: &str, message: String) {
+        let error = ErrorFrame { code: code.into(), message };
         self.say(&wire::text(&FromNode::Error(error).to_string()));
     }
 

@@ -2,3 +2,4 @@
 
 mod closes;
 mod socket;
+mod will;
