@@ -102,6 +102,10 @@ async fn the_api_refuses_with_a_problem() {
     assert_eq!(get(at, "/v1/commands/0190163d-8694-739b-aea5-966c26f8ad91").await.0, 404);
     assert_eq!(get(at, "/v1/terminals/nobody").await.0, 404);
     assert_eq!(get(at, "/v1/terminals?limit=many").await.0, 400);
+    // A slash that is encoded is part of the id, which may hold none.
+    for path in ["/v1/terminals/t1%2Fsession", "/v1/terminals/t1%2", "/v1/terminals/%FF", "/v1/nodes/a%2Fb/drain%"] {
+        assert_eq!(get(at, path).await.0, 400, "{path}");
+    }
     for (body, status, says) in [
         ("{", 400, "the body is no command"),
         (r#"{"target":{"site":"bj"},"name":"x"}"#, 400, "unknown field `site`"),

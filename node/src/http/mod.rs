@@ -1,6 +1,6 @@
 //! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
 //! answered by [`commands`] ([`direct`] for one that can do without the store), [`targets`], [`terminals`], [`nodes`], [`events`] or
-//! [`health`]; [`request`] reads what was sent, [`via`] what the proxy says of a handshake, and every refusal is a problem
+//! [`health`]; [`path`] and [`request`] read what was sent, [`via`] what the proxy says of a handshake, and every refusal is a problem
 //! ([`answer`]).
 
 // A refusal is an answer, made once for a request: its size does not matter.
@@ -13,6 +13,7 @@ mod events;
 mod handshake;
 mod health;
 mod nodes;
+mod path;
 mod request;
 mod route;
 mod targets;

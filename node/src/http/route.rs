@@ -9,6 +9,7 @@ use super::{
     Caller, Front,
     answer::{Answer, Body, problem},
     commands, events, handshake, health, nodes,
+    path::segments,
     request::bearer,
     targets, terminals,
 };
@@ -24,7 +25,8 @@ async fn dispatch(request: Request<Incoming>, caller: Caller, front: Arc<Front>)
     if path == front.shared.config.ws_path {
         return handshake::answer(request, caller, &front).await;
     }
-    let segments: Vec<_> = path.split('/').skip(1).collect();
+    let segments = segments(&path)?;
+    let segments: Vec<_> = segments.iter().map(String::as_str).collect();
     admit(&segments, &request, &front)?;
     match &segments[..] {
         ["v1", call @ ..] => api(call, request, front).await,
