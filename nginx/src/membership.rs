@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use ipnet::IpNet;
-use muster_protocol::api::{NodeState, NodeView};
+use muster_protocol::{
+    address::{canonical, forms},
+    api::{NodeState, NodeView},
+};
 
 /// Addresses of nodes, without doubles and in one order, so that equal sets make equal files.
 pub type Members = BTreeSet<SocketAddr>;
@@ -41,13 +44,14 @@ pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), Refuse
         return Err(Refused::NoLease);
     }
     let view: NodeView = serde_json::from_str(lease).map_err(|_| Refused::NoLease)?;
-    let address: SocketAddr = view.address.parse().map_err(|_| Refused::NoAddress)?;
+    let address = view.address.parse().map(canonical).map_err(|_| Refused::NoAddress)?;
     // A scope is the name of an interface of that node's, and no part of an address of ours.
     let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
     if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() || scoped {
         return Err(Refused::NoAddress);
     }
-    let allowed = allow.iter().any(|net| net.contains(&address.ip()));
+    let forms = forms(address.ip());
+    let allowed = allow.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
     allowed.then_some((address, view.state == NodeState::Draining)).ok_or(Refused::NotAllowed)
 }
 
@@ -99,7 +103,9 @@ mod tests {
     fn only_addresses_in_allowed_networks_are_members() {
         assert_eq!(member(&lease("127.0.0.1:9000"), &allow()).unwrap().0.port(), 9000);
         assert_eq!(member(&lease("[fe80::1]:9000"), &allow()).unwrap().0.port(), 9000);
+        assert_eq!(member(&lease("[::ffff:10.0.0.1]:9000"), &allow()).unwrap().0, "10.0.0.1:9000".parse().unwrap());
         for (address, refused) in [
+            ("[::ffff:8.8.8.8]:80", Refused::NotAllowed),
             ("127.0.0.1:0", Refused::NoAddress),
             ("localhost:9000", Refused::NoAddress),
             ("127.0.0.1:9000; } server {", Refused::NoAddress),

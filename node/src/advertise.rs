@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use futures_util::future::{FutureExt, select_ok};
+use muster_protocol::address::canonical;
 use muster_redis::url;
 use tokio::{
     net::{UdpSocket, lookup_host},
@@ -23,7 +24,8 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// The address that a node which is `bound` to another tells the cluster.
 pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<SocketAddr> {
-    let given = config.advertise.or(Some(bound).filter(|bound| !bound.ip().is_unspecified()));
+    let bound = canonical(bound);
+    let given = config.advertise.map(canonical).or(Some(bound).filter(|bound| !bound.ip().is_unspecified()));
     let (None, Some(redis)) = (given, &config.redis) else { return Ok(given.unwrap_or(bound)) };
     let nowhere = || format!("--listen {bound} is no address that Nginx can reach: give --advertise IP:PORT");
     let hosts = url::hosts(redis);
@@ -38,7 +40,7 @@ pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<Socke
         bail!(nowhere());
     }
     tracing::info!(%ip, "reached at the address from which Redis is");
-    Ok(SocketAddr::new(ip, bound.port()))
+    Ok(canonical(SocketAddr::new(ip, bound.port())))
 }
 
 /// This host's address on the way to any of `hosts`, as soon as that is known. All are asked at once: one that nobody knows, or of
@@ -86,6 +88,8 @@ mod tests {
         assert_eq!(told("0.0.0.0:9000", &[]).await.unwrap(), "0.0.0.0:9000");
         let given = ["--redis", "redis://127.0.0.1:1", "--advertise", "10.0.0.1:9"];
         assert_eq!(told("0.0.0.0:9000", &given).await.unwrap(), "10.0.0.1:9");
+        let mapped = ["--redis", "redis://127.0.0.1:1", "--advertise", "[::ffff:10.0.0.1]:9"];
+        assert_eq!(told("[::]:9000", &mapped).await.unwrap(), "10.0.0.1:9");
     }
 
     #[tokio::test]

@@ -16,6 +16,7 @@ use futures_util::{
 };
 use muster_protocol::{
     NodeId,
+    address::canonical,
     api::{NodeState, NodeView},
 };
 use tokio::{
@@ -141,7 +142,7 @@ impl Peers {
         let mut table = self.table();
         let mut before = std::mem::take(&mut *table);
         for view in nodes.into_iter().filter(|view| view.id != self.me) {
-            let Ok(address) = view.address.parse() else { continue };
+            let Ok(address) = view.address.parse().map(canonical) else { continue };
             let peer = match before.remove(&view.id) {
                 Some(peer) if peer.view.renewed_at == view.renewed_at => Peer { view, address, ..peer },
                 known => {

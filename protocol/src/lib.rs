@@ -16,10 +16,12 @@
 //! | [`api`] | what operators send and receive |
 //! | [`token`] | tokens of terminals and operators |
 //! | [`inbox`] | messages to a node from a program that is not a node |
+//! | [`address`] | the form in which IP addresses are compared |
 //!
 //! The files in `protocol/vectors` hold examples of frames, closes, ids and tokens, which this crate is tested with;
 //! other clients can be tested with them too.
 
+pub mod address;
 pub mod api;
 pub mod close;
 

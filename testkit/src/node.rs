@@ -32,7 +32,12 @@ struct Flags {
 impl TestNode {
     /// Starts a node with these flags beside a free port, one shard and a drain of 1 s, and waits until it is ready.
     pub async fn start(flags: &[&str]) -> Self {
-        let own = ["muster-node", "--listen", "127.0.0.1:0", "--shards", "1", "--drain", "1s"];
+        Self::start_at("127.0.0.1:0", flags).await
+    }
+
+    /// Starts the same node with this `--listen`.
+    pub async fn start_at(listen: &str, flags: &[&str]) -> Self {
+        let own = ["muster-node", "--listen", listen, "--shards", "1", "--drain", "1s"];
         let config = Flags::parse_from(own.iter().chain(flags)).config;
         let socket = serve::bind(&config).unwrap();
         let (ready, is_ready) = oneshot::channel();

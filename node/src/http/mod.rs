@@ -31,6 +31,7 @@ use std::{
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use muster_protocol::address::canonical;
 use tokio::{
     net::{TcpListener, TcpStream},
     time,
@@ -94,6 +95,7 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationT
 async fn connection(stream: TcpStream, peer: SocketAddr, front: Arc<Front>, stop: CancellationToken) {
     // A command is small and should leave at once.
     let _ = stream.set_nodelay(true);
+    let peer = canonical(peer);
     let caller = Caller { peer, descriptor: stream.as_raw_fd() };
     let header_timeout = front.shared.config.header_timeout;
     let service = service_fn(|request| {

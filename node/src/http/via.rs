@@ -1,10 +1,13 @@
 //! What the proxy says of a handshake, by headers that it sets itself and never passes on from a client. Believed from trusted
 //! proxies alone.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use hyper::{HeaderMap, Request, Response, body::Incoming};
-use muster_protocol::{TerminalId, api::NodeState};
+use muster_protocol::{TerminalId, address::forms, api::NodeState};
 
 use super::{
     Front,
@@ -31,12 +34,14 @@ pub struct Via {
 impl Via {
     /// From the headers, if `peer` may set them.
     pub fn of(request: &Request<Incoming>, peer: SocketAddr, front: &Front) -> Self {
-        let trusted = front.shared.config.trusted_proxy.iter().any(|net| net.contains(&peer.ip()));
+        let forms = forms(peer.ip());
+        let trusted = front.shared.config.trusted_proxy.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
         let said = |name| header(request.headers(), name).filter(|_| trusted);
+        let real_ip = said("x-real-ip").and_then(|ip| ip.parse::<IpAddr>().ok());
         Self {
             edge: said(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
             placed: said(REROUTE).is_some(),
-            address: said("x-real-ip").and_then(|ip| ip.parse().ok()).unwrap_or(peer.ip()).to_string(),
+            address: real_ip.unwrap_or(peer.ip()).to_canonical().to_string(),
         }
     }
 
