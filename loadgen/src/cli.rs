@@ -10,7 +10,11 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use tokio::runtime::{self, Runtime};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     Config, compare,
@@ -96,9 +100,9 @@ struct NullServer {
 
 /// Runs the program with this process's arguments.
 pub fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     match runtime().block_on(start(env::args_os().collect())) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
@@ -106,6 +110,13 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_loadgen=debug`; `warn` if it is empty or can't be read.
+fn log_filter(rust_log: &str) -> Targets {
+    let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    let default = Targets::new().with_default(LevelFilter::WARN);
+    if directives.is_empty() { default } else { directives.join(",").parse().unwrap_or(default) }
 }
 
 /// Half of the cores, for the servers need theirs where they share the machine: on all of them a crowd of terminals that read at once

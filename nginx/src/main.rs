@@ -36,13 +36,17 @@ mod template;
 mod trust;
 mod workers;
 
-use std::{fs, io::IsTerminal, process::ExitCode, sync::Arc};
+use std::{env, fs, io::IsTerminal, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use rustix::fs::{FlockOperation, flock};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{config::Config, status::Status};
 
@@ -76,9 +80,9 @@ enum Verb {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -86,6 +90,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_sidecar=debug`; `info` if it is empty or can't be read.
+fn log_filter(rust_log: &str) -> Targets {
+    let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    let default = Targets::new().with_default(LevelFilter::INFO);
+    if directives.is_empty() { default } else { directives.join(",").parse().unwrap_or(default) }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,9 +1,13 @@
 //! The node as a process: its log, its runtime and the signals that stop it.
 
-use std::io::IsTerminal;
+use std::{env, io::IsTerminal};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{config::Config, serve};
 
@@ -13,12 +17,9 @@ use crate::{config::Config, serve};
 /// polls it, and the program would compile all of the node a second time.
 #[tokio::main]
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    let ansi = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     let config = config.settle()?;
     config.validate()?;
     let socket = serve::bind(&config)?;
@@ -30,4 +31,32 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     };
     serve::run(config, socket, |address| println!("muster-node ready on {address}"), stop).await
+}
+
+/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_node=debug`; `info` if it is empty or can't be read.
+fn log_filter(rust_log: &str) -> Targets {
+    let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    let default = Targets::new().with_default(LevelFilter::INFO);
+    if directives.is_empty() { default } else { directives.join(",").parse().unwrap_or(default) }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn log_lines_are_written_by_target_and_level() {
+        let filter = log_filter("warn, muster_node=debug,");
+        assert!(filter.would_enable("muster_node::hub", &Level::DEBUG) && filter.would_enable("hyper", &Level::WARN));
+        assert!(!filter.would_enable("muster_node::hub", &Level::TRACE) && !filter.would_enable("hyper", &Level::INFO));
+        for default in ["", " , ", "muster_node=loud"] {
+            let filter = log_filter(default);
+            assert!(
+                filter.would_enable("hyper", &Level::INFO) && !filter.would_enable("hyper", &Level::DEBUG),
+                "{default:?}"
+            );
+        }
+    }
 }
