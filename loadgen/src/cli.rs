@@ -89,7 +89,8 @@ struct NullServer {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// One mistake: drop:N, repeat:N, swap:N, corrupt:N or misdeliver:N, with N the delivery that it happens to
+    /// A mistake: drop:N, repeat:N, swap:N, corrupt:N or misdeliver:N happens to the N-th delivery; refuse:N (503) or
+    /// ignore:N (no answer) happens to each handshake of every N-th terminal
     #[arg(long, value_name = "WHAT:N")]
     fault: Option<Fault>,
 

@@ -41,12 +41,14 @@ pub struct Session {
 /// An attempt that led to no session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// When it began.
+    /// When the attempt began.
     pub dialled: Nanos,
-    /// When it was over.
+    /// When the attempt ended.
     pub at: Nanos,
-    /// Why.
+    /// Why the attempt ended.
     pub why: String,
+    /// True if the server had not answered when the terminal gave up, because its stay or the run ended.
+    pub unanswered: bool,
 }
 
 /// What should not come at all.
@@ -70,6 +72,8 @@ pub struct Lines {
     pub sessions: Vec<Session>,
     /// Attempts that failed.
     pub failures: Vec<Failure>,
+    /// When the attempt began that is still without an outcome.
+    pub dialling: Option<Nanos>,
     /// In the order they were read.
     pub arrivals: Vec<Arrival>,
     /// When the node said that messages are missing.
@@ -138,6 +142,11 @@ impl Journal {
         lock(&self.sent[message])
     }
 
+    /// Records an attempt without an outcome as a failure, for each terminal: the run is over at `now`.
+    pub fn give_up(&self, now: Nanos) {
+        (0..self.terminals.len()).for_each(|number| self.terminal(number).give_up(now));
+    }
+
     /// All messages.
     pub fn all_sent(&self) -> Vec<Option<Sent>> {
         self.sent.iter().map(|sent| lock(sent).clone()).collect()
@@ -149,6 +158,14 @@ fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Lines {
+    /// Records that the terminal gave up its attempt, if it has one, before the server answered.
+    pub fn give_up(&mut self, now: Nanos) {
+        if let Some(dialled) = self.dialling.take() {
+            let why = "the server did not answer while the terminal waited".to_owned();
+            self.failures.push(Failure { dialled, at: now, why, unanswered: true });
+        }
+    }
+
     /// A session is over.
     pub fn ended(&mut self, session: usize, at: Nanos, lost: Option<&ConnectionEnd>) {
         if let Some(session) = self.sessions.get_mut(session) {

@@ -1,58 +1,17 @@
 //! The instrument against a server that makes one mistake: each is found, named, and decides the exit code; a server without a fault
 //! is not accused of any.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-};
+mod harness;
 
+use std::process::Command;
+
+use harness::{LOADGEN, NullServer, report};
 use serde_json::Value;
 
-const LOADGEN: &str = env!("CARGO_BIN_EXE_muster-loadgen");
-
-/// The server, for as long as the test lasts.
-struct Server(Child, String);
-
-impl Server {
-    fn start(fault: &[&str]) -> Self {
-        let mut child = Command::new(LOADGEN)
-            .arg("null-server")
-            .args(fault)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it can be started");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("ready on ").expect("it says where").to_owned();
-        Self(child, address)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The report and the exit code of a short run.
+/// The report and the exit code of a short run against a server with this fault.
 fn run(name: &str, fault: &[&str]) -> (Value, i32) {
-    let server = Server::start(fault);
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
-    let (url, api) = (format!("ws://{}/ws", server.1), format!("http://{}", server.1));
-    let flags = "--terminals 40 --ramp 200ms --for 2s --broadcasts 20 --commands 10 --grace 500ms --seed 1 --no-tui";
-    let status = Command::new(LOADGEN)
-        .args(["run", "--url", &url, "--api", &api, "--json"])
-        .arg(&file)
-        .args(flags.split(' '))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    let report = serde_json::from_str(&fs::read_to_string(&file).expect("a report was written")).unwrap();
-    (report, status.code().unwrap())
+    let server = NullServer::start(fault);
+    report(name, server.run(&[]))
 }
 
 /// One mistake of this kind, which breaks the run unless this machine was too busy to judge at all.

@@ -1,17 +1,23 @@
-//! How terminals came back from connections that they lost, not by plan.
+//! Whether terminals were let in, and whether they came back after a connection was lost that the plan did not end.
 
 use super::{Tally, names, sums::Connections};
 use crate::{
     clock::{Nanos, SECOND},
-    journal::Lines,
+    journal::{Failure, Lines},
     plan::Stay,
 };
 
-/// A terminal that is not ready so long after it should connect was not let in.
-const LET_IN: Nanos = 15 * SECOND;
+/// A terminal that lost its session and made no attempt since counts as not recovered after this time. Its backoff may
+/// be the reason for a shorter absence.
+const OVERDUE: Nanos = 15 * SECOND;
+/// An attempt that the terminal gave up sooner than this says nothing about the server: the stay was too short.
+const ANSWER: Nanos = SECOND;
 
-/// Adds one terminal's connections.
+/// Adds one terminal's connections. `now` is the end of the run.
+///
+/// A stay without a session counts as `never` if an attempt failed in it, however short the stay or the run was.
 pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos) {
+    let failures = failures(stays, lines, now);
     for (number, stay) in stays.iter().enumerate().filter(|(_, stay)| stay.from < now) {
         tally.connections.planned += 1;
         match lines.sessions.iter().find(|session| session.stay == number) {
@@ -19,16 +25,30 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos)
                 tally.connections.made += 1;
                 tally.latency(names::CONNECT).record(first.ready.saturating_sub(stay.from));
             }
-            None if stay.to.min(now) > stay.from + LET_IN => {
+            None if within(&failures, stay.from, stay.to) => {
                 tally.connections.never += 1;
                 tally.latency(names::CONNECT).missing += 1;
             }
             None => {}
         }
     }
-    sessions(tally, stays, lines, now);
-    tally.connections.failed += lines.failures.len() as u64;
-    lines.failures.iter().for_each(|failure| tally.reason("attempt failed", &failure.why));
+    sessions(tally, stays, lines, &failures, now);
+    tally.connections.failed += failures.len() as u64;
+    failures.iter().for_each(|failure| tally.reason("attempt failed", &failure.why));
+}
+
+/// The attempts that count as failed. One that the terminal gave up at once does not, except where the terminal was let
+/// in at no time of a complete run: then no limit may hide that.
+fn failures<'a>(stays: &[Stay], lines: &'a Lines, now: Nanos) -> Vec<&'a Failure> {
+    let complete = stays.last().is_some_and(|stay| stay.to <= now);
+    let shut_out = complete && lines.sessions.is_empty();
+    let counts = |failure: &&Failure| !failure.unanswered || shut_out || failure.at - failure.dialled >= ANSWER;
+    lines.failures.iter().filter(counts).collect()
+}
+
+/// Whether an attempt began in this time and failed.
+fn within(failures: &[&Failure], from: Nanos, to: Nanos) -> bool {
+    failures.iter().any(|failure| (from..to).contains(&failure.dialled))
 }
 
 /// When each terminal that had lost its connection had the last of the messages that it missed, since the loss. `came` tells of each
@@ -43,7 +63,7 @@ pub fn caught_up(tally: &mut Tally, lines: &Lines, came: impl Iterator<Item = (N
     }
 }
 
-fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos) {
+fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, failures: &[&Failure], now: Nanos) {
     for (number, session) in lines.sessions.iter().enumerate() {
         tally.latency(names::ATTEMPT).record(session.ready.saturating_sub(session.dialled));
         tally.timeline.online(session.ready, session.ended, now);
@@ -54,15 +74,76 @@ fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos) {
         tally.connections.lost += 1;
         tally.reason("session lost", why);
         tally.timeline.second(session.ended).dropped += 1;
-        match lines.sessions.get(number + 1) {
-            Some(next) if next.stay == session.stay => {
-                tally.latency(names::RECONNECT).record(next.ready.saturating_sub(session.ended));
-            }
-            None if stays[session.stay].to.min(now) > session.ended + LET_IN => {
+        let until = stays[session.stay].to.min(now);
+        match lines.sessions.get(number + 1).filter(|next| next.stay == session.stay) {
+            Some(next) => tally.latency(names::RECONNECT).record(next.ready.saturating_sub(session.ended)),
+            None if within(failures, session.ended, until) || until > session.ended + OVERDUE => {
                 tally.connections.never_recovered += 1;
                 tally.latency(names::RECONNECT).missing += 1;
             }
-            _ => {}
+            // It was still waiting to try again.
+            None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Leave, journal::Session, measure::sums::Connections};
+
+    const STAYS: [Stay; 2] = [stay(0, 3), stay(4, 8)];
+
+    const fn stay(from: Nanos, to: Nanos) -> Stay {
+        Stay { from: from * SECOND, to: to * SECOND, leave: Leave::Close }
+    }
+
+    fn session(stay: usize, ready: Nanos, lost: Option<Nanos>) -> Session {
+        let (ready, ended) = (ready * SECOND, lost.map_or(Nanos::MAX, |at| at * SECOND));
+        let lost = lost.map(|_| "reset".into());
+        Session { stay, dialled: ready, ready, ended, node: String::new(), resumed: false, lost }
+    }
+
+    fn refused(at: Nanos) -> Failure {
+        Failure { dialled: at * SECOND, at: at * SECOND + 1, why: "503".into(), unanswered: false }
+    }
+
+    fn unanswered(at: Nanos, waited: Nanos) -> Failure {
+        Failure { dialled: at * SECOND, at: at * SECOND + waited, why: "no answer".into(), unanswered: true }
+    }
+
+    fn counted(sessions: Vec<Session>, failures: Vec<Failure>, now: Nanos) -> Connections {
+        let mut tally = Tally::default();
+        connections(&mut tally, &STAYS, &Lines { sessions, failures, ..Lines::default() }, now * SECOND);
+        tally.connections
+    }
+
+    #[test]
+    fn a_stay_that_was_refused_counts_as_never_however_short_it_was() {
+        let got = counted(vec![session(1, 4, None)], vec![refused(0)], 8);
+        assert_eq!((got.planned, got.made, got.never, got.failed), (2, 1, 1, 1));
+        assert_eq!(counted(vec![], vec![refused(0), refused(4)], 8).never, 2);
+        assert_eq!(counted(vec![], vec![refused(0)], 2).never, 1, "in a run that was cut short");
+    }
+
+    #[test]
+    fn a_handshake_without_an_answer_is_a_failed_attempt() {
+        let got = counted(vec![session(1, 4, None)], vec![unanswered(0, 3 * SECOND)], 8);
+        assert_eq!((got.never, got.failed), (1, 1));
+    }
+
+    #[test]
+    fn a_stay_shorter_than_a_handshake_says_nothing_unless_none_was_ever_answered() {
+        let brief = || unanswered(0, SECOND / 10);
+        let got = counted(vec![session(1, 4, None)], vec![brief()], 8);
+        assert_eq!((got.never, got.failed), (0, 0));
+        assert_eq!(counted(vec![], vec![brief(), unanswered(4, SECOND / 10)], 8).never, 2);
+    }
+
+    #[test]
+    fn a_terminal_that_came_back_in_its_next_stay_had_not_recovered_in_this_one() {
+        let sessions = vec![session(0, 0, Some(1)), session(1, 4, None)];
+        assert_eq!(counted(sessions.clone(), vec![refused(2)], 8).never_recovered, 1);
+        assert_eq!(counted(sessions, vec![], 8).never_recovered, 0, "it was still in its backoff");
     }
 }

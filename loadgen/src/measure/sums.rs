@@ -48,7 +48,7 @@ pub struct Connections {
     pub planned: u64,
     /// Stays in which the terminal was let in.
     pub made: u64,
-    /// Stays in which it was not, though it tried for long.
+    /// Stays in which it was not, though it tried.
     pub never: u64,
     /// Sessions in all.
     pub sessions: u64,

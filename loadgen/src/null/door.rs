@@ -41,6 +41,19 @@ pub fn is_handshake(head: &str) -> bool {
     header(head, "sec-websocket-key").is_some()
 }
 
+/// Refuses a handshake with 503.
+pub async fn refuse(stream: &mut TcpStream, head: &str) -> io::Result<()> {
+    // A socket that is closed before it was read sends a reset, and the answer is lost.
+    stream.read_exact(&mut vec![0; head.len()]).await?;
+    stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await
+}
+
+/// Leaves a handshake unanswered until the terminal gives up.
+pub async fn ignore(stream: &mut TcpStream) -> io::Result<()> {
+    while stream.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
+}
+
 /// Agrees to a handshake.
 pub async fn agree(stream: &mut TcpStream, head: &str) -> io::Result<Guest> {
     let mut read = vec![0; head.len()];
@@ -62,7 +75,8 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-fn terminal_id(head: &str) -> Option<String> {
+/// The id of the terminal that asks, if it gave one.
+pub fn terminal_id(head: &str) -> Option<String> {
     let rest = head.split_once("terminal_id=")?.1;
     let id: TerminalId = rest.split([' ', '&']).next()?.parse().ok()?;
     Some(id.to_string())

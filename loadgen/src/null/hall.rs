@@ -36,6 +36,8 @@ pub(super) struct Hall {
 pub(super) struct Seats {
     pub(super) seats: Vec<Seat>,
     pub(super) fault: Option<Fault>,
+    /// The ids of terminals, in the order in which they came first.
+    came: Vec<String>,
     delivered: u64,
     ids: u64,
     /// Each message is delivered so much later than the one before.
@@ -68,7 +70,8 @@ impl Hall {
                 continue;
             }
             *delivered += 1;
-            let due = fault.filter(|fault| *delivered >= fault.at).map(|fault| fault.what);
+            let due = fault.filter(|fault| !fault.what.is_of_handshakes() && *delivered >= fault.at);
+            let due = due.map(|fault| fault.what);
             let mistake = due.filter(|what| *what != Mistake::Misdeliver || to.is_some() && count > 1);
             if mistake.is_some() {
                 *fault = None;
@@ -83,13 +86,23 @@ impl Hall {
                 Some(Mistake::Swap) => seats[at].hold(&frames),
                 Some(Mistake::Corrupt) => seats[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
                 Some(Mistake::Misdeliver) => seats[other].write(&frames),
-                None => seats[at].write(&frames),
+                Some(Mistake::Refuse | Mistake::Ignore) | None => seats[at].write(&frames),
             }
         }
     }
 }
 
 impl Seats {
+    /// What happens to the handshake of this terminal, if it is to be mistreated.
+    pub(super) fn mistreats(&mut self, id: &str) -> Option<Mistake> {
+        let fault = self.fault.filter(|fault| fault.what.is_of_handshakes())?;
+        let place = self.came.iter().position(|known| known == id).unwrap_or_else(|| {
+            self.came.push(id.to_owned());
+            self.came.len() - 1
+        });
+        (place as u64 + 1).is_multiple_of(fault.at).then_some(fault.what)
+    }
+
     /// Of the next message.
     pub(super) fn delay(&mut self) -> Duration {
         self.messages += 1;

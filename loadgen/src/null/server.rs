@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{
     Fault,
     door::{self, Guest, Said},
+    fault::Mistake,
     hall::{Hall, Seat},
 };
 
@@ -49,8 +50,19 @@ async fn connection(mut stream: TcpStream, hall: Arc<Hall>) {
         let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         return;
     }
-    if let Ok(guest) = door::agree(&mut stream, &head).await {
-        let _ = attend(stream, guest, &hall).await;
+    let id = door::terminal_id(&head).unwrap_or_default();
+    let mistake = hall.seats().mistreats(&id);
+    let turned_away = match mistake {
+        Some(Mistake::Refuse) => door::refuse(&mut stream, &head).await,
+        Some(_) => door::ignore(&mut stream).await,
+        None => return let_in(stream, &head, &hall).await,
+    };
+    let _ = turned_away;
+}
+
+async fn let_in(mut stream: TcpStream, head: &str, hall: &Hall) {
+    if let Ok(guest) = door::agree(&mut stream, head).await {
+        let _ = attend(stream, guest, hall).await;
     }
 }
 

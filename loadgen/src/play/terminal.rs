@@ -69,7 +69,10 @@ impl Terminal {
     async fn stay(&mut self, (number, stay): (usize, Stay)) {
         let until = self.ear.journal.clock.instant(stay.to);
         loop {
-            let Ok((end, stood)) = tokio::time::timeout_at(until, self.dial()).await else { return };
+            let Ok((end, stood)) = tokio::time::timeout_at(until, self.dial()).await else {
+                let now = self.now();
+                return self.ear.journal.terminal(self.ear.number).give_up(now);
+            };
             let (end, stood) = match (end, stood) {
                 (Ok(socket), dialled) => match self.session(number, stay, socket, dialled).await {
                     (Ending::Planned(socket), _) => return self.leave(stay.leave, *socket).await,
@@ -91,6 +94,7 @@ impl Terminal {
     /// One attempt, and when it began.
     async fn dial(&mut self) -> (Result<Socket, ConnectionEnd>, Nanos) {
         let dialled = self.now();
+        self.ear.journal.terminal(self.ear.number).dialling = Some(dialled);
         let doors = self.caller.doors.clone();
         let door: &Door = &doors[self.turn % doors.len()];
         // Boxed, since the many states of a handshake would otherwise be part of every terminal at rest.
@@ -98,8 +102,10 @@ impl Terminal {
         if let Err(end) = &opened {
             self.turn += 1;
             self.live_counters().failed.fetch_add(1, Relaxed);
-            let failure = Failure { dialled, at: self.now(), why: end.to_string() };
-            self.ear.journal.terminal(self.ear.number).failures.push(failure);
+            let failure = Failure { dialled, at: self.now(), why: end.to_string(), unanswered: false };
+            let mut lines = self.ear.journal.terminal(self.ear.number);
+            lines.dialling = None;
+            lines.failures.push(failure);
         }
         (opened, dialled)
     }
@@ -135,6 +141,7 @@ impl Terminal {
             self.cursor = Some(cursor.clone());
         }
         let mut lines = self.ear.journal.terminal(self.ear.number);
+        lines.dialling = None;
         lines.sessions.push(Session { stay, dialled, ready, ended: Nanos::MAX, node, resumed, lost: None });
         lines.sessions.len() - 1
     }

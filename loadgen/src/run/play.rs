@@ -71,6 +71,7 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
     shown.stop().await;
     let mut failed = operator.is_finished() && operator.join().is_ok_and(complain);
     failed |= shutdown(&mut fleet).await;
+    journal.give_up(over);
     let marks = std::mem::take(&mut *marks.lock().map_err(|_| anyhow!("the listener for marks failed"))?);
     let terminals = (0..plan.lives.len()).filter(|number| part.has(*number)).count();
     let threads = tokio::runtime::Handle::current().metrics().num_workers();
