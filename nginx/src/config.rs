@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
+use muster_protocol::ClusterName;
 use muster_redis::url::with_password_file;
 
 /// Networks that nodes live in: loopback and the private ranges.
@@ -32,6 +33,11 @@ pub struct Config {
     /// A file with the password for --redis, which no list of processes then shows
     #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// The name of the cluster, the same for all its nodes and sidecars: clusters with other names can share this Redis; 1 to 64
+    /// characters of a-z 0-9 -
+    #[arg(long, env = "MUSTER_CLUSTER", value_name = "NAME", default_value_t)]
+    pub cluster: ClusterName,
 
     /// Where Nginx listens for terminals and operators; port 0 takes a free one and says which
     #[arg(long, env = "MUSTER_PROXY_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]

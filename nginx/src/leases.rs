@@ -7,19 +7,17 @@ use std::{
 
 use anyhow::Context;
 use ipnet::IpNet;
-use muster_protocol::inbox::{DrainRequest, InboxMessage};
+use muster_protocol::{
+    ClusterName,
+    inbox::{DrainRequest, InboxMessage},
+    redis_keys::RedisKeys,
+};
 use muster_redis::{Connection, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
 use crate::membership::{Members, Refused, member};
 
-/// Sorted set of node ids.
-const NODES: &str = "{muster}:nodes";
-/// What comes before a node's id in the name of its lease.
-const LEASE: &str = "{muster}:node:";
-/// Shard channel that every node listens to.
-const BROADCAST: &str = "{muster}:broadcast";
 /// A sidecar that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(200);
@@ -29,6 +27,7 @@ const REMEMBERED: usize = 1000;
 /// A reader of leases.
 pub struct Leases {
     connection: Connection,
+    keys: RedisKeys,
     allow: Vec<IpNet>,
     known: HashSet<String>,
     /// Leases that were refused, by the reason; each text counts once.
@@ -48,9 +47,11 @@ pub struct Look {
 
 impl Leases {
     /// Prepares; connects when first read, and again whenever Redis comes back.
-    pub fn new(url: &str, allow: Vec<IpNet>) -> anyhow::Result<Self> {
+    pub fn new(url: &str, cluster: &ClusterName, allow: Vec<IpNet>) -> anyhow::Result<Self> {
         let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
-        Ok(Self { connection: Connection::new(topology), allow, known: HashSet::new(), refused: BTreeMap::new() })
+        let keys = RedisKeys::new(cluster, topology.database());
+        let connection = Connection::new(topology, keys.tag());
+        Ok(Self { connection, keys, allow, known: HashSet::new(), refused: BTreeMap::new() })
     }
 
     /// The first look. A sidecar that starts beside its Redis waits for it, unless it `inherits` a set that can be served meanwhile.
@@ -75,14 +76,14 @@ impl Leases {
     /// Looks at all leases; an error while Redis is away.
     pub async fn read(&mut self) -> RedisResult<Look> {
         let mut first = redis::pipe();
-        first.cmd("INFO").arg("server").cmd("ZRANGE").arg(NODES).arg(0).arg(-1);
+        first.cmd("INFO").arg("server").cmd("ZRANGE").arg(self.keys.nodes()).arg(0).arg(-1);
         let (server, ids): (String, Vec<String>) = first.query_async(&mut self.connection).await?;
         let run_id = server.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
         let mut look = Look { run_id, ..Look::default() };
         if ids.is_empty() {
             return Ok(look);
         }
-        let keys: Vec<_> = ids.iter().map(|id| format!("{LEASE}{id}")).collect();
+        let keys: Vec<_> = ids.iter().map(|id| self.keys.lease(id)).collect();
         let leases: Vec<Option<Vec<u8>>> = self.connection.mget(keys).await?;
         for lease in leases.into_iter().flatten() {
             self.believe(&String::from_utf8_lossy(&lease), &mut look);
@@ -111,6 +112,6 @@ impl Leases {
 
     /// Publishes a request to all nodes.
     pub async fn ask(&mut self, request: DrainRequest) -> RedisResult<()> {
-        self.connection.spublish(BROADCAST, InboxMessage::Depart(request).to_string()).await
+        self.connection.spublish(self.keys.broadcast(), InboxMessage::Depart(request).to_string()).await
     }
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use ipnet::IpNet;
-use muster_protocol::{NodeId, token::Secret};
+use muster_protocol::{ClusterName, NodeId, token::Secret};
 
 use crate::placement::Placement;
 
@@ -33,6 +33,11 @@ pub struct Config {
     /// A file with the password for --redis, which no list of processes then shows
     #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// The name of the cluster, the same for all its nodes and sidecars: clusters with other names can share this Redis; 1 to 64
+    /// characters of a-z 0-9 -
+    #[arg(long, env = "MUSTER_CLUSTER", value_name = "NAME", default_value_t)]
+    pub cluster: ClusterName,
 
     /// Accept a command only once so many replicas of Redis have it, so that it outlives the master; with fewer, the
     /// answer is 504, which says that it is stored and may be lost

@@ -82,6 +82,18 @@ checked_text!(
     |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
 
+checked_text!(
+    /// The name of a cluster: it tells apart the clusters that share a Redis. `muster` by default.
+    ClusterName, "a cluster name", 64, "a-z 0-9 -",
+    |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+);
+
+impl Default for ClusterName {
+    fn default() -> Self {
+        Self("muster".into())
+    }
+}
+
 macro_rules! sortable_uuid {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -17,6 +17,7 @@
 //! | [`token`] | tokens of terminals and operators |
 //! | [`inbox`] | messages to a node from a program that is not a node |
 //! | [`address`] | the form in which IP addresses are compared |
+//! | [`redis_keys`] | names of keys and channels in Redis |
 //!
 //! The files in `protocol/vectors` hold examples of frames, closes, ids and tokens, which this crate is tested with;
 //! other clients can be tested with them too.
@@ -29,10 +30,11 @@ pub mod frame;
 pub mod id;
 pub mod inbox;
 pub mod payload;
+pub mod redis_keys;
 pub mod selector;
 pub mod token;
 
 pub use close::CloseCode;
-pub use id::{CommandId, NodeId, SessionId, TerminalId};
+pub use id::{ClusterName, CommandId, NodeId, SessionId, TerminalId};
 pub use payload::Payload;
 pub use selector::Selector;

@@ -23,16 +23,19 @@ type Attempt = Shared<BoxFuture<'static, RedisResult<Master>>>;
 #[derive(Clone)]
 pub struct Connection {
     topology: Arc<Topology>,
+    /// The hash tag of all names that are asked for.
+    tag: Arc<str>,
     attempt: Arc<Mutex<Attempt>>,
     /// Where the master was last found.
     found: Arc<watch::Sender<Option<ConnectionAddr>>>,
 }
 
 impl Connection {
-    /// Prepares; connects when it is first used.
-    pub fn new(topology: Topology) -> Self {
-        let (topology, found) = (Arc::new(topology), Arc::new(watch::Sender::new(None)));
-        Self { attempt: Arc::new(Mutex::new(search(topology.clone(), found.clone()))), topology, found }
+    /// Prepares; connects when it is first used. In a Redis Cluster all names that it is used for have the hash tag `tag`.
+    pub fn new(topology: Topology, tag: &str) -> Self {
+        let (topology, tag, found) = (Arc::new(topology), Arc::from(tag), Arc::new(watch::Sender::new(None)));
+        let attempt = Arc::new(Mutex::new(search(topology.clone(), Arc::clone(&tag), found.clone())));
+        Self { topology, tag, attempt, found }
     }
 
     /// Where it looks for the master.
@@ -81,15 +84,15 @@ impl Connection {
     fn give_up(&self, wrong: &Attempt) {
         let mut attempt = self.current();
         if attempt.ptr_eq(wrong) {
-            *attempt = search(self.topology.clone(), self.found.clone());
+            *attempt = search(self.topology.clone(), self.tag.clone(), self.found.clone());
         }
     }
 }
 
 /// Not begun before it is first waited for.
-fn search(topology: Arc<Topology>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
+fn search(topology: Arc<Topology>, tag: Arc<str>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
     let search = async move {
-        let master = time::timeout(ANSWER, topology.master()).await.unwrap_or_else(|_| Err(late()))?;
+        let master = time::timeout(ANSWER, topology.master(&tag)).await.unwrap_or_else(|_| Err(late()))?;
         found.send_replace(Some(master.info.addr().clone()));
         Ok(master)
     };
@@ -124,9 +127,6 @@ impl ConnectionLike for Connection {
     }
 
     fn get_db(&self) -> i64 {
-        match &*self.topology {
-            Topology::Fixed(info) => info.redis_settings().db(),
-            Topology::Sentinels { .. } | Topology::Cluster(_) => 0,
-        }
+        self.topology.database()
     }
 }

@@ -6,7 +6,7 @@
 //!                                              └─────────▶ listen ──▶ messages
 //! ```
 //!
-//! All of Muster's names share one hash tag ([`TAG`]), so that a cluster keeps them in one slot. So nothing here routes by slots:
+//! All names of one Muster cluster share one hash tag, so that a Redis Cluster keeps them in one slot. So nothing here routes by slots:
 //! whoever is the master of that one slot is *the* master, and after a failover another is.
 //!
 //! In reading order: [`secret`] reads a password from its file, and [`url`] puts it into a URL; [`topology`] reads that; [`locate`]
@@ -26,6 +26,3 @@ pub use self::{
     locate::{not_sent, will_pass},
     topology::{BadUrl, Topology},
 };
-
-/// What all of Muster's names in Redis begin with; what stands in braces tells a cluster where they belong.
-pub const TAG: &str = "{muster}";

@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::time;
 
-use crate::{TAG, topology::Topology};
+use crate::topology::Topology;
 
 /// Nobody waits longer for a connection, or an answer.
 pub const ANSWER: Duration = Duration::from_secs(2);
@@ -30,14 +30,14 @@ pub struct Master {
 }
 
 impl Topology {
-    /// Connects to the master as it is now.
-    pub(crate) async fn master(&self) -> RedisResult<Master> {
+    /// Connects to the master as it is now: in a Redis Cluster that of the slot in which names with this hash tag are.
+    pub(crate) async fn master(&self, tag: &str) -> RedisResult<Master> {
         match self {
             Self::Fixed(info) => enter(info.clone()).await,
             Self::Sentinels { sentinels, name, entry } => {
                 first(sentinels, |sentinel| told_by_sentinel(sentinel, name, entry)).await
             }
-            Self::Cluster(seeds) => first(seeds, told_by_member).await,
+            Self::Cluster(seeds) => first(seeds, |seed| told_by_member(seed, tag)).await,
         }
     }
 }
@@ -101,10 +101,10 @@ async fn told_by_sentinel(sentinel: &ConnectionInfo, name: &str, entry: &RedisCo
 }
 
 /// Whoever is asked for a name that is not its own says whose it is; only the master of that name answers.
-async fn told_by_member(seed: &ConnectionInfo) -> RedisResult<Master> {
-    match answers(seed.clone()).await {
+async fn told_by_member(seed: &ConnectionInfo, tag: &str) -> RedisResult<Master> {
+    match answers(seed.clone(), tag).await {
         Err(error) => match error.redirect_node().and_then(|(address, _)| info_at(address, seed)) {
-            Some(info) => answers(info).await,
+            Some(info) => answers(info, tag).await,
             None => Err(error),
         },
         master => master,
@@ -122,9 +122,9 @@ fn info_at(address: &str, seed: &ConnectionInfo) -> Option<ConnectionInfo> {
     Some(seed.clone().set_addr(ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?)))
 }
 
-async fn answers(info: ConnectionInfo) -> RedisResult<Master> {
+async fn answers(info: ConnectionInfo, tag: &str) -> RedisResult<Master> {
     let mut master = enter(info).await?;
-    let _: u64 = cmd("EXISTS").arg(TAG).query_async(&mut master.connection).await?;
+    let _: u64 = cmd("EXISTS").arg(tag).query_async(&mut master.connection).await?;
     Ok(master)
 }
 

@@ -39,6 +39,16 @@ pub enum Topology {
 )]
 pub struct BadUrl(String);
 
+impl Topology {
+    /// The number of the database in which everything is; 0 with Sentinels and in a Redis Cluster.
+    pub fn database(&self) -> i64 {
+        match self {
+            Self::Fixed(info) => info.redis_settings().db(),
+            Self::Sentinels { .. } | Self::Cluster(_) => 0,
+        }
+    }
+}
+
 impl FromStr for Topology {
     type Err = BadUrl;
 

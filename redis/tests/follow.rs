@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use muster_redis::{Connection, TAG};
+use muster_redis::Connection;
 use redis::{AsyncCommands, RedisResult, Value};
 use tokio::time;
+
+/// The hash tag of all names here.
+const TAG: &str = "{muster}";
 
 /// A server of a cluster, which keeps nothing.
 struct Member {
@@ -80,7 +83,7 @@ async fn cluster() -> (Member, Member, Connection, TcpListener) {
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
     let hanging = hangs.local_addr().unwrap().port();
     let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{hanging},127.0.0.1:{}", free_port(), one.port);
-    (one, other, Connection::new(url.parse().unwrap()), hangs)
+    (one, other, Connection::new(url.parse().unwrap(), TAG), hangs)
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

@@ -102,7 +102,7 @@ async fn unless(stop: &mut impl AsyncFnMut(), times: u32, work: impl Future<Outp
 
 impl Follow {
     async fn start(config: Config, ports: Ports, dns: Option<Arc<Dns>>, status: Arc<Status>) -> anyhow::Result<Self> {
-        let mut leases = Leases::new(config.redis()?, config.allow.clone())?;
+        let mut leases = Leases::new(config.redis()?, &config.cluster, config.allow.clone())?;
         let (now, certificate) = (Instant::now(), Certificate::new(&config));
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let look = leases.first(inherits).await?.unwrap_or_default();

@@ -8,7 +8,7 @@ use redis::{FromRedisValue, Value, from_redis_value};
 use serde::Serialize;
 
 use super::{
-    Redis, keys,
+    Redis,
     refusal::{broken, unavailable, unsure},
 };
 use crate::backplane::{Accepted, Draft, KEY_KEPT, Refusal, cursor::fresh_epoch};
@@ -103,7 +103,7 @@ impl Redis {
             Selector::Terminal(id) => (Some(vec![id.clone()]), None),
             Selector::Terminals(ids) => (Some(ids.clone()), None),
             Selector::Labels(labels) => {
-                (None, Some(labels.iter().map(|(key, value)| format!("{}{key}={value}", keys::LABEL)).collect()))
+                (None, Some(labels.iter().map(|(key, value)| self.label_key(&format!("{key}={value}"))).collect()))
             }
         };
         Ask {

@@ -20,7 +20,7 @@ impl Redis {
     /// reach back to, or beyond a store that went back, has its sessions join again: each then learns what it missed itself.
     pub(super) async fn catch_up(&self, reached: &mut Option<Reached>) -> RedisResult<()> {
         let mut pipe = redis::pipe();
-        pipe.get(keys::EPOCH).get(keys::SEQ).hget(keys::MARKS, "trimmed");
+        pipe.get(self.keys.key(keys::EPOCH)).get(self.keys.key(keys::SEQ)).hget(self.keys.key(keys::MARKS), "trimmed");
         let (epoch, newest, trimmed): (Option<String>, Option<u64>, Option<u64>) =
             pipe.query_async(&mut self.connection.clone()).await?;
         let (epoch, newest) = (epoch.unwrap_or_default(), newest.unwrap_or(0));
@@ -42,7 +42,8 @@ impl Redis {
     async fn replay(&self, epoch: String, mut number: u64, reached: &mut Option<Reached>) -> RedisResult<u64> {
         loop {
             let from = format!("({number}-0");
-            let page: StreamRangeReply = self.connection.clone().xrange_count(keys::LOG, from, "+", PAGE).await?;
+            let page: StreamRangeReply =
+                self.connection.clone().xrange_count(self.keys.key(keys::LOG), from, "+", PAGE).await?;
             for entry in &page.ids {
                 let prev = number;
                 number = entry.id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(prev);
@@ -61,7 +62,8 @@ impl Redis {
     /// Stops what was cancelled while this node was deaf.
     pub(super) async fn stop_cancelled(&self) -> RedisResult<()> {
         for command in self.pacer.commands() {
-            let cancelled: Option<u64> = self.connection.clone().hget(keys::command(command), "cancelled_at").await?;
+            let cancelled: Option<u64> =
+                self.connection.clone().hget(self.keys.key(&keys::command(command)), "cancelled_at").await?;
             if cancelled.is_some() {
                 self.pacer.cancel(command);
             }
@@ -74,7 +76,8 @@ impl Redis {
         let Some(id) = entry.get::<String>("id").and_then(|id| id.parse().ok()) else { return Ok(None) };
         let fields = ["frame", "cancelled_at", "named", "rate"];
         type Fields = (Option<String>, Option<u64>, Option<String>, Option<f64>);
-        let (frame, cancelled, named, rate): Fields = self.connection.clone().hmget(keys::command(id), &fields).await?;
+        let (frame, cancelled, named, rate): Fields =
+            self.connection.clone().hmget(self.keys.key(&keys::command(id)), &fields).await?;
         let frame = frame.filter(|_| cancelled.is_none()).and_then(|frame| serde_json::from_str(&frame).ok());
         let to = match named {
             None => Some((Audience::All, 1.0)),
@@ -95,7 +98,7 @@ impl Redis {
     pub(super) async fn give_up_replaced(&self) -> RedisResult<()> {
         for cards in self.hub.cards().chunks(PORTION) {
             let ids: Vec<_> = cards.iter().map(|card| card.terminal.as_str()).collect();
-            let owners: Vec<Option<String>> = self.connection.clone().hmget(keys::ONLINE, &ids).await?;
+            let owners: Vec<Option<String>> = self.connection.clone().hmget(self.keys.key(keys::ONLINE), &ids).await?;
             for (card, owner) in cards.iter().zip(owners) {
                 let owner = owner.and_then(|owner| owner.split_once(' ')?.1.parse::<SessionId>().ok());
                 if owner.is_some_and(|owner| owner > card.session) {

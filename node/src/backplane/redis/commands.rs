@@ -18,7 +18,8 @@ impl Redis {
     pub(in crate::backplane) async fn command(&self, id: CommandId) -> Result<Option<Life>, Refusal> {
         let mut fields = vec!["frame", "ask", "created", "cancelled_at"];
         fields.extend(TargetState::ALL.map(TargetState::name));
-        let values: Vec<Option<String>> = self.reach()?.hmget(keys::command(id), &fields).await.map_err(unavailable)?;
+        let values: Vec<Option<String>> =
+            self.reach()?.hmget(self.keys.key(&keys::command(id)), &fields).await.map_err(unavailable)?;
         let [Some(frame), Some(request), Some(created), cancelled, counts @ ..] = &values[..] else { return Ok(None) };
         let counts = TargetState::ALL.iter().zip(counts);
         let frame: frame::Command = read(frame)?;
@@ -34,7 +35,8 @@ impl Redis {
     }
 
     pub(in crate::backplane) async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, Target)>, Refusal> {
-        let all: Vec<(String, String)> = self.reach()?.hgetall(keys::targets(id)).await.map_err(unavailable)?;
+        let all: Vec<(String, String)> =
+            self.reach()?.hgetall(self.keys.key(&keys::targets(id))).await.map_err(unavailable)?;
         Ok(all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, Target::parse(target)?))).collect())
     }
 
@@ -48,7 +50,7 @@ impl Redis {
         }
         let fields: Vec<_> = terminals.iter().map(TerminalId::as_str).collect();
         let replies: Vec<Option<String>> =
-            self.reach()?.hmget(keys::replies(id), &fields).await.map_err(unavailable)?;
+            self.reach()?.hmget(self.keys.key(&keys::replies(id)), &fields).await.map_err(unavailable)?;
         replies.iter().map(|reply| reply.as_deref().map(read).transpose()).collect()
     }
 
@@ -59,7 +61,7 @@ impl Redis {
         }
         let mut pipe = redis::pipe();
         for id in ids {
-            pipe.cmd("HMGET").arg(keys::command(*id)).arg("frame").arg("cancelled_at");
+            pipe.cmd("HMGET").arg(self.keys.key(&keys::command(*id))).arg("frame").arg("cancelled_at");
         }
         let rows: Vec<(Option<String>, Option<String>)> =
             pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use muster_protocol::{ClusterName, redis_keys::RedisKeys};
 use muster_redis::{Connection, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
@@ -10,15 +11,16 @@ use tokio::time;
 /// A node that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
 
-/// Connects; says which flag is wrong if it can't.
-pub async fn open(url: &str) -> anyhow::Result<Connection> {
+/// Connects, for a cluster of this name; says which flag is wrong if it can't.
+pub async fn open(url: &str, cluster: &ClusterName) -> anyhow::Result<(Connection, RedisKeys)> {
     let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
-    let connection = Connection::new(topology);
+    let keys = RedisKeys::new(cluster, topology.database());
+    let connection = Connection::new(topology, keys.tag());
     connect(&connection).await.with_context(|| {
         let topology = connection.topology();
         format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
     })?;
-    Ok(connection)
+    Ok((connection, keys))
 }
 
 /// Waits until it is let in: a connection that lacks a password shows only when it asks for something.

@@ -15,7 +15,12 @@ impl Redis {
         };
         let known = numbers(after).ok_or(Refusal::NoCursor)?;
         let mut pipe = redis::pipe();
-        pipe.xrange_count(keys::EVENTS, "-", "+", 1).xrange_count(keys::EVENTS, format!("({after}"), "+", PAGE);
+        pipe.xrange_count(self.keys.key(keys::EVENTS), "-", "+", 1).xrange_count(
+            self.keys.key(keys::EVENTS),
+            format!("({after}"),
+            "+",
+            PAGE,
+        );
         let (oldest, found): (StreamRangeReply, StreamRangeReply) =
             pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
         let oldest = oldest.ids.first().and_then(|entry| numbers(&entry.id));
@@ -26,7 +31,7 @@ impl Redis {
 
     async fn newest(&self) -> Result<String, Refusal> {
         let mut newest = redis::cmd("XREVRANGE");
-        newest.arg(keys::EVENTS).arg("+").arg("-").arg("COUNT").arg(1);
+        newest.arg(self.keys.key(keys::EVENTS)).arg("+").arg("-").arg("COUNT").arg(1);
         let newest: StreamRangeReply = newest.query_async(&mut self.reach()?).await.map_err(unavailable)?;
         Ok(newest.ids.first().map_or_else(|| "0-0".into(), |entry| entry.id.clone()))
     }

@@ -14,7 +14,6 @@ use tokio::time::{self, MissedTickBehavior};
 use super::{
     Redis,
     identity::Rival,
-    keys,
     refusal::{read, unavailable},
 };
 use crate::backplane::{Envelope, Refusal, cursor::fresh_epoch};
@@ -133,10 +132,10 @@ impl Redis {
     /// The nodes that hold a lease, in the order of their ids.
     pub(in crate::backplane) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
         let mut connection = self.reach()?;
-        let ids: Vec<String> = connection.zrange(keys::NODES, 0, -1).await.map_err(unavailable)?;
+        let ids: Vec<String> = connection.zrange(self.keys.nodes(), 0, -1).await.map_err(unavailable)?;
         let mut nodes = Vec::new();
-        for id in ids.iter().filter_map(|id| id.parse().ok()) {
-            let lease: Option<String> = connection.get(keys::lease(&id)).await.map_err(unavailable)?;
+        for id in ids.iter().filter_map(|id| id.parse::<NodeId>().ok()) {
+            let lease: Option<String> = connection.get(self.keys.lease(id.as_str())).await.map_err(unavailable)?;
             nodes.extend(lease.as_deref().map(read::<NodeView>).transpose()?);
         }
         nodes.sort_by(|one, other| one.id.cmp(&other.id));

@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 
-use muster_protocol::api::NodeView;
+use muster_protocol::{api::NodeView, redis_keys::RedisKeys};
 use muster_redis::Connection;
 use tokio::sync::{Notify, Semaphore};
 
@@ -59,6 +59,8 @@ const JOINING: usize = 256;
 /// The store and the bus of a cluster.
 pub struct Redis {
     connection: Connection,
+    /// The names of everything in Redis.
+    keys: RedisKeys,
     /// For commands, if they must outlive the master.
     replicas: Option<Replicas>,
     node: NodeView,
@@ -94,9 +96,9 @@ impl Redis {
         reports: Arc<Reports>,
         metrics: Arc<Metrics>,
     ) -> anyhow::Result<Self> {
-        let connection = connection::open(url).await?;
+        let (connection, keys) = connection::open(url, &config.cluster).await?;
         let redis = Self {
-            replicas: Replicas::new(connection.topology(), config.redis_replicas),
+            replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
             connection,
             node,
             identity: Identity::fresh(),
@@ -114,7 +116,8 @@ impl Redis {
             parted: Mutex::default(),
             writer: Writer::default(),
             hearing: Hearing::default(),
-            scripts: Scripts::new(),
+            scripts: Scripts::new(&keys),
+            keys,
         };
         redis.take_name().await?;
         Ok(redis)

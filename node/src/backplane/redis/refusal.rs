@@ -8,7 +8,7 @@ use muster_protocol::NodeId;
 use muster_redis::not_sent;
 use redis::{AsyncCommands, FromRedisValue, RedisError, ScriptInvocation};
 
-use super::{Redis, keys};
+use super::Redis;
 use crate::backplane::{Refusal, envelope::Envelope};
 
 /// What Redis says before it has done anything of a script. NOPERM is not among them: it may come from the midst of one.
@@ -39,7 +39,7 @@ impl Redis {
     /// Sends a node an envelope by its inbox; whether it was there to hear it.
     pub(super) async fn tell(&self, node: &NodeId, envelope: &Envelope) -> Result<bool, Refusal> {
         let envelope = serde_json::to_string(envelope).expect("an envelope is JSON");
-        let heard: u64 = self.reach()?.spublish(keys::inbox(node), envelope).await.map_err(unsure)?;
+        let heard: u64 = self.reach()?.spublish(self.keys.inbox(node), envelope).await.map_err(unsure)?;
         Ok(heard > 0)
     }
 }

@@ -49,12 +49,17 @@ impl Redis {
         }
     }
 
+    /// The set of the terminals with a label, which is written `key=value`.
+    pub(super) fn label_key(&self, label: &str) -> String {
+        self.keys.key(&format!("{}{label}", keys::LABEL))
+    }
+
     /// With labels asked for: the terminals that have all of them, in order.
     async fn labelled(&self, query: &Query) -> Result<Option<Vec<TerminalId>>, Refusal> {
         if query.labels.is_empty() {
             return Ok(None);
         }
-        let sets: Vec<_> = query.labels.iter().map(|(key, value)| format!("{}{key}={value}", keys::LABEL)).collect();
+        let sets: Vec<_> = query.labels.iter().map(|(key, value)| self.label_key(&format!("{key}={value}"))).collect();
         let ids: Vec<String> = self.reach()?.sinter(sets).await.map_err(unavailable)?;
         let mut ids: Vec<TerminalId> =
             ids.iter().filter(|id| id.starts_with(&query.prefix)).filter_map(|id| id.parse().ok()).collect();
@@ -65,8 +70,11 @@ impl Redis {
     async fn ids_from(&self, from: &str, prefix: &str) -> Result<Vec<TerminalId>, Refusal> {
         // No character of an id sorts after this one.
         let to = if prefix.is_empty() { "+".to_owned() } else { format!("[{prefix}\u{7f}") };
-        let ids: Vec<String> =
-            self.reach()?.zrangebylex_limit(keys::IDS, from, to, 0, STEP as isize).await.map_err(unavailable)?;
+        let ids: Vec<String> = self
+            .reach()?
+            .zrangebylex_limit(self.keys.key(keys::IDS), from, to, 0, STEP as isize)
+            .await
+            .map_err(unavailable)?;
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
@@ -78,7 +86,7 @@ impl Redis {
         let fields: Vec<_> = ids.iter().map(TerminalId::as_str).collect();
         let mut pipe = redis::pipe();
         for key in [keys::TERMINALS, keys::ONLINE, keys::SEEN, keys::HEALTH, keys::GIVEN] {
-            pipe.cmd("HMGET").arg(key).arg(&fields);
+            pipe.cmd("HMGET").arg(self.keys.key(key)).arg(&fields);
         }
         let columns: Vec<Vec<Option<String>>> = pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
         let cell = |column: usize, row: usize| columns.get(column).and_then(|column| column.get(row)?.as_deref());
@@ -110,7 +118,8 @@ impl Redis {
     }
 
     pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, Refusal> {
-        let owner: Option<String> = self.reach()?.hget(keys::ONLINE, id.as_str()).await.map_err(unavailable)?;
+        let owner: Option<String> =
+            self.reach()?.hget(self.keys.key(keys::ONLINE), id.as_str()).await.map_err(unavailable)?;
         let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
         self.tell(&node, &Envelope::Disconnect { terminal: id.clone() }).await?;
         Ok(true)
@@ -125,16 +134,21 @@ impl Redis {
     pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, Refusal> {
         let mut connection = self.reach()?;
         let silent = Timestamp::now().as_millisecond() - stale_after(self.ping).as_millis() as i64;
+        let condition = |name: &str| self.keys.key(&format!("{}{name}", keys::CONDITION));
         let mut pipe = redis::pipe();
-        pipe.zcard(keys::IDS).hlen(keys::ONLINE).zcount(keys::PULSE, "-inf", silent);
-        pipe.scard(format!("{}degraded", keys::CONDITION)).scard(format!("{}failing", keys::CONDITION));
-        pipe.zrange(keys::NODES, 0, -1).smembers(keys::LABELS);
+        pipe.zcard(self.keys.key(keys::IDS)).hlen(self.keys.key(keys::ONLINE)).zcount(
+            self.keys.key(keys::PULSE),
+            "-inf",
+            silent,
+        );
+        pipe.scard(condition("degraded")).scard(condition("failing"));
+        pipe.zrange(self.keys.nodes(), 0, -1).smembers(self.keys.key(keys::LABELS));
         type Numbers = (u64, u64, u64, u64, u64, Vec<String>, Vec<String>);
         let (known, online, stale, degraded, failing, nodes, labels): Numbers =
             pipe.query_async(&mut connection).await.map_err(unavailable)?;
         let sizes = async |prefix: &str, names: Vec<String>| -> Result<BTreeMap<String, u64>, Refusal> {
             let mut pipe = redis::pipe();
-            names.iter().for_each(|name| _ = pipe.scard(format!("{prefix}{name}")));
+            names.iter().for_each(|name| _ = pipe.scard(self.keys.key(&format!("{prefix}{name}"))));
             let sizes: Vec<u64> = if names.is_empty() {
                 Vec::new()
             } else {

@@ -17,8 +17,8 @@ pub struct Replicas {
 
 impl Replicas {
     /// None if none are wanted. Connects when it is first used.
-    pub fn new(topology: &Topology, wanted: u32) -> Option<Self> {
-        (wanted > 0).then(|| Self { connection: Connection::new(topology.clone()), wanted })
+    pub fn new(topology: &Topology, tag: &str, wanted: u32) -> Option<Self> {
+        (wanted > 0).then(|| Self { connection: Connection::new(topology.clone(), tag), wanted })
     }
 
     /// Calls a script that writes: its answer, and whether enough replicas are known to have what it wrote.

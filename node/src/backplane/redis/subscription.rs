@@ -10,7 +10,6 @@ use tokio::time;
 use super::{
     Redis,
     hearing::{DEAF, Reached},
-    keys,
 };
 use crate::backplane::envelope::{Delivery, Envelope, end_sessions};
 
@@ -38,7 +37,7 @@ impl Redis {
     pub(super) async fn probe(&self) {
         let number = self.hearing.next_probe();
         let probe = serde_json::to_string(&Envelope::Probe { number }).expect("an envelope is JSON");
-        let sent: RedisResult<()> = self.connection.clone().spublish(keys::inbox(&self.node.id), probe).await;
+        let sent: RedisResult<()> = self.connection.clone().spublish(self.keys.inbox(&self.node.id), probe).await;
         if let Err(error) = sent {
             tracing::debug!(%error, "no probe sent");
         }
@@ -47,7 +46,7 @@ impl Redis {
     /// Listens until the connection ends or is found to be dead. First it subscribes, then it reads what it missed: in this order
     /// nothing falls between. Another master than before may lack what sessions have registered or reported lately: so they join again.
     async fn subscribe(&self, reached: &mut Option<Reached>, master: &mut Option<ConnectionAddr>) -> RedisResult<()> {
-        let mut channels = self.connection.listen(&[keys::BROADCAST, &keys::inbox(&self.node.id)]).await?;
+        let mut channels = self.connection.listen(&[&self.keys.broadcast(), &self.keys.inbox(&self.node.id)]).await?;
         let before = master.replace(channels.master().clone());
         if before.is_some_and(|before| before != *channels.master()) {
             tracing::warn!(master = %channels.master(), "Redis has another master");
@@ -85,9 +84,10 @@ impl Redis {
             self.catch_up(reached).await?;
         }
         let Some(known) = reached else { return Ok(()) };
+        let ours = known.epoch == delivery.epoch;
         let last = known.of(&delivery);
-        // From the log already, or from before a reconnect.
-        if delivery.number > *last {
+        // What is passed by is of another store, from the log already, or from before a reconnect.
+        if ours && delivery.number > *last {
             *last = delivery.number;
             let number = delivery.number;
             self.hearing.saw(&delivery.epoch, number);

@@ -92,8 +92,8 @@ impl Redis {
         self.keep_vitals(&batch.vitals).await?;
         // An answer is due in time also from a Redis that is busy, so that no call carries much.
         for portion in batch.happenings.chunks(PORTION_OF_EVENTS) {
-            let mut pipe = redis::pipe();
-            portion.iter().for_each(|happening| write_event(&mut pipe, happening));
+            let (mut pipe, key) = (redis::pipe(), self.keys.key(keys::EVENTS));
+            portion.iter().for_each(|happening| write_event(&mut pipe, &key, happening));
             let written: RedisResult<()> = pipe.query_async(&mut self.connection.clone()).await;
             self.drop_refused(written, "event_refused", |refused| refused)?;
         }
@@ -173,7 +173,7 @@ impl Redis {
     }
 }
 
-fn write_event(pipe: &mut Pipeline, happening: &Happening) {
-    pipe.cmd("XADD").arg(keys::EVENTS).arg("MAXLEN").arg("~").arg(EVENTS_MAX).arg("*");
+fn write_event(pipe: &mut Pipeline, key: &str, happening: &Happening) {
+    pipe.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(EVENTS_MAX).arg("*");
     pipe.arg("kind").arg(happening.kind).arg("data").arg(happening.data()).ignore();
 }

@@ -1,41 +1,42 @@
 -- What every script begins with: the names of things in Redis, each said once (keys.rs has those that Rust uses), and a few words.
--- All names share one hash tag, so that a Redis Cluster keeps them together and a script may touch any of them.
-local TERMINALS = '{muster}:terminals'   -- hash, terminal to the record of its last session
-local IDS       = '{muster}:ids'         -- sorted set, all terminal ids, for pages in their order
-local ONLINE    = '{muster}:online'      -- hash, terminal to `node session`
-local PULSE     = '{muster}:pulse'       -- sorted set, terminals on the line by when they were last heard, in milliseconds
-local AWAY      = '{muster}:away'        -- sorted set, terminals off the line by since when, in milliseconds
-local SINCE     = '{muster}:since'       -- hash, terminal to the number up to which its last session had everything
-local REACHED   = '{muster}:reached'     -- hash, node to the number up to which it has passed everything on
-local WILLS     = '{muster}:wills'       -- hash, terminal to what is published if it is lost
-local GIVEN     = '{muster}:given'       -- hash, terminal to the labels that operators gave it
-local SEEN      = '{muster}:seen'        -- hash, terminal to `milliseconds rtt` of its last pong
-local HEALTH    = '{muster}:health'      -- hash, terminal to what it last said of its health
-local LABEL     = '{muster}:label:'      -- + key=value: set of terminals
-local LABELS    = '{muster}:labels'      -- set, every key=value that is in use
-local CONDITION = '{muster}:condition:'  -- + degraded, failing: set of terminals
-local HELD      = '{muster}:held:'       -- + node: set of the terminals whose sessions it holds
-local NODES     = '{muster}:nodes'       -- sorted set, nodes by the end of their leases, in milliseconds
-local LEASE     = '{muster}:node:'       -- + node: its view as JSON, gone when the lease ran out
-local PROCESSES = '{muster}:processes'   -- hash, node to the process that holds its lease: one name is one process
-local CLAIMS    = '{muster}:claims'      -- hash, node to the name of its lease: another one each time that it had lost it
-local EVENTS    = '{muster}:events'      -- stream, bounded
-local EPOCH     = '{muster}:epoch'       -- string, the name of this store; another after its loss, or that of its last commands
-local SEQ       = '{muster}:seq'         -- counter, the number of the last accepted command
-local LOG       = '{muster}:log'         -- stream, one entry a command (id, to, expires), its number the id; bounded
-local TO_ALL    = '{muster}:to_all'      -- sorted set, `id expires` of each command in the log that is for all, by number
-local MARKS     = '{muster}:marks'       -- hash, `broadcast`: the last one's number; `lost`, `trimmed`: see accept.lua
-local INBOXES   = '{muster}:inboxes'     -- hash, node to the number of the last command that its inbox got
-local COMMANDS  = '{muster}:commands'    -- sorted set, `id targets` by when it may be forgotten, in milliseconds
-local KEPT      = '{muster}:kept'        -- counter, the targets of all of these
-local COMMAND   = '{muster}:command:'    -- + id: hash: frame, ask, to (all or some), named, rate, created, expires, cancelled_at, counts by state
+-- PREFIX and CHANNELS stand before this: scripts.rs renders them, as protocol/src/redis_keys.rs has them. All names share one hash tag,
+-- so that a Redis Cluster keeps them together and a script may touch any of them.
+local TERMINALS = PREFIX .. 'terminals'   -- hash, terminal to the record of its last session
+local IDS       = PREFIX .. 'ids'         -- sorted set, all terminal ids, for pages in their order
+local ONLINE    = PREFIX .. 'online'      -- hash, terminal to `node session`
+local PULSE     = PREFIX .. 'pulse'       -- sorted set, terminals on the line by when they were last heard, in milliseconds
+local AWAY      = PREFIX .. 'away'        -- sorted set, terminals off the line by since when, in milliseconds
+local SINCE     = PREFIX .. 'since'       -- hash, terminal to the number up to which its last session had everything
+local REACHED   = PREFIX .. 'reached'     -- hash, node to the number up to which it has passed everything on
+local WILLS     = PREFIX .. 'wills'       -- hash, terminal to what is published if it is lost
+local GIVEN     = PREFIX .. 'given'       -- hash, terminal to the labels that operators gave it
+local SEEN      = PREFIX .. 'seen'        -- hash, terminal to `milliseconds rtt` of its last pong
+local HEALTH    = PREFIX .. 'health'      -- hash, terminal to what it last said of its health
+local LABEL     = PREFIX .. 'label:'      -- + key=value: set of terminals
+local LABELS    = PREFIX .. 'labels'      -- set, every key=value that is in use
+local CONDITION = PREFIX .. 'condition:'  -- + degraded, failing: set of terminals
+local HELD      = PREFIX .. 'held:'       -- + node: set of the terminals whose sessions it holds
+local NODES     = PREFIX .. 'nodes'       -- sorted set, nodes by the end of their leases, in milliseconds
+local LEASE     = PREFIX .. 'node:'       -- + node: its view as JSON, gone when the lease ran out
+local PROCESSES = PREFIX .. 'processes'   -- hash, node to the process that holds its lease: one name is one process
+local CLAIMS    = PREFIX .. 'claims'      -- hash, node to the name of its lease: another one each time that it had lost it
+local EVENTS    = PREFIX .. 'events'      -- stream, bounded
+local EPOCH     = PREFIX .. 'epoch'       -- string, the name of this store; another after its loss, or that of its last commands
+local SEQ       = PREFIX .. 'seq'         -- counter, the number of the last accepted command
+local LOG       = PREFIX .. 'log'         -- stream, one entry a command (id, to, expires), its number the id; bounded
+local TO_ALL    = PREFIX .. 'to_all'      -- sorted set, `id expires` of each command in the log that is for all, by number
+local MARKS     = PREFIX .. 'marks'       -- hash, `broadcast`: the last one's number; `lost`, `trimmed`: see accept.lua
+local INBOXES   = PREFIX .. 'inboxes'     -- hash, node to the number of the last command that its inbox got
+local COMMANDS  = PREFIX .. 'commands'    -- sorted set, `id targets` by when it may be forgotten, in milliseconds
+local KEPT      = PREFIX .. 'kept'        -- counter, the targets of all of these
+local COMMAND   = PREFIX .. 'command:'    -- + id: hash: frame, ask, to (all or some), named, rate, created, expires, cancelled_at, counts by state
 local TARGETS   = ':targets'             -- COMMAND id +: hash, terminal to `state` and the times of its steps
 local REPLIES   = ':replies'             -- COMMAND id +: hash, terminal to what it last said of the command
-local BACKLOG   = '{muster}:backlog:'    -- + terminal: sorted set, commands meant for it and not confirmed, by number
-local KEY       = '{muster}:key:'        -- + an Idempotency-Key: `id` and the hash of its body
-local FIGHT     = '{muster}:fight:'      -- + terminal: how often its sessions replaced each other lately
-local BROADCAST = '{muster}:broadcast'   -- shard channel that every node listens to
-local INBOX     = '{muster}:inbox:'      -- + node: its channel
+local BACKLOG   = PREFIX .. 'backlog:'    -- + terminal: sorted set, commands meant for it and not confirmed, by number
+local KEY       = PREFIX .. 'key:'        -- + an Idempotency-Key: `id` and the hash of its body
+local FIGHT     = PREFIX .. 'fight:'      -- + terminal: how often its sessions replaced each other lately
+local BROADCAST = CHANNELS .. 'broadcast'   -- shard channel that every node listens to
+local INBOX     = CHANNELS .. 'inbox:'      -- + node: its channel
 
 local EVENTS_MAX = 10000
 -- A call takes only so many arguments from a script.

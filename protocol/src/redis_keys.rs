@@ -1,0 +1,88 @@
+//! Names of keys and channels in Redis. Several clusters can share one Redis server: each has its own cluster name, or its
+//! own database.
+//!
+//! ```text
+//!   key       {CLUSTER}:NAME                a database of its own already separates keys
+//!   channel   {CLUSTER}:DATABASE:NAME       publish and subscribe know no databases, so the name has the number
+//! ```
+//!
+//! The braces are a hash tag: a Redis Cluster keeps everything of one Muster cluster in one slot, so that a script can
+//! use all of it.
+
+use crate::id::{ClusterName, NodeId};
+
+/// Names of the keys and channels of one cluster. Node and sidecar must use the same cluster name and database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisKeys {
+    tag: String,
+    database: i64,
+}
+
+impl RedisKeys {
+    /// Names for a cluster whose keys are in this database of Redis. With Sentinels and in a Redis Cluster that is 0.
+    pub fn new(cluster: &ClusterName, database: i64) -> Self {
+        Self { tag: format!("{{{cluster}}}"), database }
+    }
+
+    /// The hash tag with which every name begins, such as `{muster}`. As a key it is never written.
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The key called `name` in the code.
+    pub fn key(&self, name: &str) -> String {
+        format!("{}:{name}", self.tag)
+    }
+
+    /// The channel called `name` in the code.
+    pub fn channel(&self, name: &str) -> String {
+        format!("{}:{}:{name}", self.tag, self.database)
+    }
+
+    /// Sorted set of the ids of all nodes that hold a lease.
+    pub fn nodes(&self) -> String {
+        self.key("nodes")
+    }
+
+    /// The lease of the node with this id: what the node tells about itself, as JSON.
+    pub fn lease(&self, node: &str) -> String {
+        self.key(&format!("node:{node}"))
+    }
+
+    /// The channel to which every node listens.
+    pub fn broadcast(&self) -> String {
+        self.channel("broadcast")
+    }
+
+    /// The channel to which only this node listens.
+    pub fn inbox(&self, node: &NodeId) -> String {
+        self.channel(&format!("inbox:{node}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_default_cluster_are_these() {
+        let keys = RedisKeys::new(&ClusterName::default(), 0);
+        assert_eq!(
+            (keys.tag(), keys.nodes(), keys.lease("n")),
+            ("{muster}", "{muster}:nodes".into(), "{muster}:node:n".into())
+        );
+        let inbox = keys.inbox(&"n".parse().unwrap());
+        assert_eq!((keys.broadcast(), inbox), ("{muster}:0:broadcast".into(), "{muster}:0:inbox:n".into()));
+    }
+
+    #[test]
+    fn clusters_share_no_name_and_databases_no_channel() {
+        let named = |cluster: &str, database| {
+            let keys = RedisKeys::new(&cluster.parse().unwrap(), database);
+            (keys.nodes(), keys.broadcast())
+        };
+        let (one, other) = (named("a", 0), named("b", 0));
+        assert!(one.0 != other.0 && one.1 != other.1);
+        assert_ne!(named("a", 0).1, named("a", 1).1);
+    }
+}
