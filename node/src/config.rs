@@ -82,7 +82,7 @@ pub struct Config {
     #[arg(long, env = "MUSTER_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 * 1024)]
     pub max_message: usize,
 
-    /// Messages a second that are read from one terminal, each KiB of them counted as one more; what it sends beyond waits in its socket
+    /// Frames a second that are read from one terminal, of every kind and before its hello too; each KiB read counts as one more. What it sends beyond waits in its socket
     #[arg(long, env = "MUSTER_MAX_RATE", value_name = "N", default_value_t = 500)]
     pub max_rate: u32,
 

@@ -30,7 +30,7 @@ use crate::{
     hub::Hub,
     metrics::Metrics,
     reports::Reports,
-    session,
+    session::{self, Pace},
     wire::{Decoder, Message, Partial},
 };
 
@@ -156,17 +156,23 @@ impl Shard {
         self.fenced.get()
     }
 
-    /// Reads what a socket has, with the shard's own buffer, and appends the messages that it completes.
+    /// Reads what a socket has, with the shard's own buffer, appends the messages that it completes, and charges `pace` for the
+    /// read. Whoever calls this in a loop yields after each call: a socket that is always readable never makes its task wait.
     pub fn read(
         &self,
         stream: &TcpStream,
         partial: &mut Option<Box<Partial>>,
         messages: &mut Vec<Message>,
+        pace: &mut Pace,
     ) -> Result<(), End> {
         let mut buffer = self.buffer.borrow_mut();
         match stream.try_read(&mut buffer) {
             Ok(0) => Err(End::Lost),
-            Ok(count) => self.decoder.decode(&mut buffer[..count], partial, messages).map_err(End::Wire),
+            Ok(count) => {
+                let frames = self.decoder.decode(&mut buffer[..count], partial, messages).map_err(End::Wire)?;
+                pace.count(count, frames);
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(_) => Err(End::Lost),
         }

@@ -10,9 +10,9 @@ use muster_protocol::{
     api::{Protocol, TargetState},
     frame::{Condition, ErrorFrame, Event, FromNode, FromTerminal, NotRun, Progress, ResultFrame},
 };
-use tokio::time;
+use tokio::{task, time};
 
-use super::{join::Beginning, pace::Pace};
+use super::{Pace, join::Beginning};
 use crate::{
     end::End,
     fanout::{Batch, Place, Socket},
@@ -48,9 +48,9 @@ impl Member {
         socket: Rc<Socket>,
         partial: Option<Box<Partial>>,
         messages: VecDeque<Message>,
+        pace: Pace,
     ) -> Self {
         shard.shared.metrics.sessions.inc();
-        let pace = Pace::new(shard.shared.config.max_rate);
         Self { pace, shard, key, socket, partial, messages, condition: Condition::default(), beginning: Box::default() }
     }
 
@@ -92,7 +92,12 @@ impl Member {
         if ready.is_writable() {
             self.shard.sockets.flush(&self.socket);
         }
-        if ready.is_readable() && wait.is_none() { self.read() } else { Ok(()) }
+        if ready.is_readable() && wait.is_none() {
+            self.read()?;
+            // A terminal that sends faster than it is read keeps its socket readable, so nothing else here would wait.
+            task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// Says goodbye, tells the hub and the registry, and hears the terminal out.
@@ -120,7 +125,7 @@ impl Member {
 
     fn read(&mut self) -> Result<(), End> {
         let mut messages = Vec::new();
-        let read = self.shard.read(&self.socket.stream, &mut self.partial, &mut messages);
+        let read = self.shard.read(&self.socket.stream, &mut self.partial, &mut messages, &mut self.pace);
         // What came whole before an error was said, and counts.
         for message in messages {
             self.take(message)?;
@@ -132,7 +137,6 @@ impl Member {
         if message != Message::Pong {
             self.socket.heard();
         }
-        self.pace.count(message.size());
         match (message, self.socket.protocol()) {
             (Message::Ping(payload), _) => self.say(&wire::pong(payload)),
             (Message::Pong, _) => self.ponged(),
@@ -218,11 +222,15 @@ fn ended(outcome: &ResultFrame) -> TargetState {
 /// Reads until the terminal has answered the close or gone. A connection that is closed with something unread, or that something
 /// still comes in on, is reset, and a reset may overtake the close and all that was sent before it.
 async fn hear_out(shard: &Shard, socket: &Socket, mut partial: Option<Box<Partial>>) {
+    let mut pace = Pace::new(shard.shared.config.max_rate);
     let mut messages = Vec::new();
-    while socket.stream.readable().await.is_ok() && shard.read(&socket.stream, &mut partial, &mut messages).is_ok() {
+    while socket.stream.readable().await.is_ok()
+        && shard.read(&socket.stream, &mut partial, &mut messages, &mut pace).is_ok()
+    {
         if messages.drain(..).any(|message| matches!(message, Message::Close(_))) {
             return;
         }
+        task::yield_now().await;
     }
 }
 

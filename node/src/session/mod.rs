@@ -14,7 +14,7 @@ use std::rc::Rc;
 use muster_protocol::{SessionId, api::Protocol};
 use uuid::Uuid;
 
-pub use self::member::FAREWELL;
+pub use self::{member::FAREWELL, pace::Pace};
 use self::{member::Member, visitor::Visitor};
 use crate::{end::End, fanout::Arrival, shard::Shard};
 

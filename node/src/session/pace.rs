@@ -1,30 +1,34 @@
-//! How fast a terminal is read: one that sends without end waits in its own socket, and nobody else notices.
+//! How fast a terminal is read. One that sends more waits in its own socket, and no other session notices.
 
 use std::time::{Duration, Instant};
 
-/// So far a terminal may be ahead of its rate: what it has to say after a while away comes at once.
+/// How far a terminal may be ahead of its rate, so that what it has to send after a while away is read at once.
 const BURST: Duration = Duration::from_secs(4);
 
-/// Up to when what was read is accounted for.
+/// What one frame, or one KiB, costs is paid off in time. Everything that is read is paid for: frames of every kind, whether
+/// they complete a message or not, and bytes, whether they complete a frame or not. What were free could be sent without end.
 #[derive(Debug)]
 pub struct Pace {
+    /// The time at which everything read so far is paid off.
     accounted: Instant,
+    /// What one frame, or one KiB, costs.
     each: Duration,
 }
 
 impl Pace {
-    /// So many messages a second.
+    /// A budget of `rate` frames a second, where each KiB counts as one more.
     pub fn new(rate: u32) -> Self {
         Self { accounted: Instant::now(), each: Duration::from_secs(1) / rate.max(1) }
     }
 
-    /// A message of this size was read.
-    pub fn count(&mut self, bytes: usize) {
-        let messages = 1 + (bytes / 1024) as u32;
-        self.accounted = self.accounted.max(Instant::now()) + self.each * messages;
+    /// Charges for one read of this many bytes, which completed this many frames.
+    pub fn count(&mut self, bytes: usize, frames: usize) {
+        // A read is as large as its buffer at most, so neither number comes near 32 bits.
+        let cost = self.each * frames as u32 + self.each * bytes as u32 / 1024;
+        self.accounted = self.accounted.max(Instant::now()) + cost;
     }
 
-    /// Until when nothing more is read, if it is too early.
+    /// The time before which nothing more may be read; none if reading may go on now.
     pub fn wait(&self) -> Option<Instant> {
         let until = self.accounted.checked_sub(BURST)?;
         (until > Instant::now()).then_some(until)
@@ -38,12 +42,26 @@ mod tests {
     #[test]
     fn a_burst_is_read_at_once_and_more_has_to_wait() {
         let mut pace = Pace::new(100);
-        (0..390).for_each(|_| pace.count(10));
+        (0..390).for_each(|_| pace.count(10, 1));
         assert!(pace.wait().is_none());
-        (0..100).for_each(|_| pace.count(10));
+        (0..100).for_each(|_| pace.count(10, 1));
         assert!(pace.wait().unwrap() > Instant::now() + Duration::from_millis(500));
+    }
+
+    #[test]
+    fn bytes_are_charged_though_they_complete_no_frame() {
         let mut large = Pace::new(100);
-        (0..10).for_each(|_| large.count(60 * 1024));
+        (0..10).for_each(|_| large.count(60 * 1024, 0));
         assert!(large.wait().is_some());
+        let mut trickle = Pace::new(100);
+        (0..6 * 1024).for_each(|_| trickle.count(100, 0));
+        assert!(trickle.wait().is_some());
+    }
+
+    #[test]
+    fn small_frames_of_one_read_are_charged_each() {
+        let mut pace = Pace::new(500);
+        pace.count(16 * 1024, 2340);
+        assert!(pace.wait().is_some());
     }
 }

@@ -9,9 +9,9 @@ use muster_protocol::{
     frame::{FromTerminal, Hello},
     selector::{Labels, check_labels},
 };
-use tokio::{net::TcpStream, time};
+use tokio::{net::TcpStream, task, time};
 
-use super::member::Member;
+use super::{Pace, member::Member};
 use crate::{
     card::Card,
     end::End,
@@ -32,6 +32,7 @@ pub struct Visitor {
     partial: Option<Box<Partial>>,
     /// Decoded and not yet looked at.
     messages: VecDeque<Message>,
+    pace: Pace,
     /// What decoding the first bytes already showed.
     broken: Option<End>,
 }
@@ -41,7 +42,15 @@ impl Visitor {
     pub fn new(arrival: Arrival, shard: Rc<Shard>) -> io::Result<Self> {
         let stream = TcpStream::from_std(arrival.stream)?;
         let (mut partial, mut messages) = (None, Vec::new());
-        let broken = shard.decoder.decode(&mut arrival.read.to_vec(), &mut partial, &mut messages).err().map(End::Wire);
+        let mut pace = Pace::new(shard.shared.config.max_rate);
+        let decoded = shard.decoder.decode(&mut arrival.read.to_vec(), &mut partial, &mut messages);
+        let broken = match decoded {
+            Ok(frames) => {
+                pace.count(arrival.read.len(), frames);
+                None
+            }
+            Err(error) => Some(End::Wire(error)),
+        };
         Ok(Self {
             stream,
             terminal: arrival.terminal,
@@ -52,6 +61,7 @@ impl Visitor {
             shard,
             partial,
             messages: messages.into(),
+            pace,
             broken,
         })
     }
@@ -80,7 +90,7 @@ impl Visitor {
         if let Some(end) = self.broken {
             socket.end(end);
         }
-        Member::new(self.shard, key, socket, self.partial, self.messages)
+        Member::new(self.shard, key, socket, self.partial, self.messages, self.pace)
     }
 
     async fn hello(&mut self) -> Result<Hello, End> {
@@ -99,10 +109,15 @@ impl Visitor {
         if let Some(end) = self.broken {
             return Err(end);
         }
+        if let Some(until) = self.pace.wait() {
+            time::sleep_until(until.into()).await;
+        }
         self.stream.readable().await.map_err(|_| End::Lost)?;
         let mut messages = Vec::new();
-        self.shard.read(&self.stream, &mut self.partial, &mut messages)?;
+        self.shard.read(&self.stream, &mut self.partial, &mut messages, &mut self.pace)?;
         self.messages.extend(messages);
+        // As in `Member::step`: the socket of one that floods is always readable.
+        task::yield_now().await;
         Ok(())
     }
 

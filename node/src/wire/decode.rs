@@ -6,16 +6,19 @@ use std::io::Cursor;
 use bytes::Bytes;
 use tungstenite::protocol::frame::{
     FrameHeader,
-    coding::{Control, Data, OpCode},
+    coding::{Control, OpCode},
 };
 
-use super::message::{Message, WireError};
+use super::{
+    fragments::{self, Fragments},
+    message::{Message, WireError},
+};
 
 /// What a connection keeps between reads: the start of a frame, and the fragments of a message so far.
 #[derive(Debug, Default)]
 pub struct Partial {
     bytes: Vec<u8>,
-    fragments: Option<(Data, Vec<u8>)>,
+    fragments: Option<Fragments>,
 }
 
 /// The rules; one per shard.
@@ -26,56 +29,57 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Takes what was just read and appends the messages that it completes. `partial` is what an earlier call left.
-    /// After an error the connection can only be closed.
+    /// Takes what was just read and appends the messages that it completes. `partial` is what an earlier call left. Returns how
+    /// many frames were completed, of every kind. After an error the connection can only be closed.
     pub fn decode(
         self,
         read: &mut [u8],
         partial: &mut Option<Box<Partial>>,
         messages: &mut Vec<Message>,
-    ) -> Result<(), WireError> {
+    ) -> Result<usize, WireError> {
         let Partial { bytes: mut held, mut fragments } = partial.take().map(|boxed| *boxed).unwrap_or_default();
-        let rest = if held.is_empty() {
-            let used = self.frames(read, &mut fragments, messages)?;
-            read[used..].to_vec()
+        let (rest, count) = if held.is_empty() {
+            let (used, count) = self.frames(read, &mut fragments, messages)?;
+            (read[used..].to_vec(), count)
         } else {
             held.extend_from_slice(read);
-            let used = self.frames(&mut held, &mut fragments, messages)?;
+            let (used, count) = self.frames(&mut held, &mut fragments, messages)?;
             held.drain(..used);
-            held
+            (held, count)
         };
         if !rest.is_empty() || fragments.is_some() {
             *partial = Some(Box::new(Partial { bytes: rest, fragments }));
         }
-        Ok(())
+        Ok(count)
     }
 
-    /// Reads every whole frame of `input`; how many bytes they took.
+    /// Reads every whole frame of `input`. Returns how many bytes they took, and how many frames they were.
     fn frames(
         self,
         input: &mut [u8],
-        fragments: &mut Option<(Data, Vec<u8>)>,
+        fragments: &mut Option<Fragments>,
         messages: &mut Vec<Message>,
-    ) -> Result<usize, WireError> {
-        let mut used = 0;
+    ) -> Result<(usize, usize), WireError> {
+        let (mut used, mut count) = (0, 0);
         while let Some(length) = self.frame(&mut input[used..], fragments, messages)? {
             used += length;
+            count += 1;
         }
-        Ok(used)
+        Ok((used, count))
     }
 
     /// Reads one frame from the start of `input`; its length, or none if it is not all there.
     fn frame(
         self,
         input: &mut [u8],
-        fragments: &mut Option<(Data, Vec<u8>)>,
+        fragments: &mut Option<Fragments>,
         messages: &mut Vec<Message>,
     ) -> Result<Option<usize>, WireError> {
         let mut cursor = Cursor::new(&*input);
         let parsed = FrameHeader::parse(&mut cursor).map_err(|_| WireError::Protocol("a frame has a bad header"))?;
         let Some((header, length)) = parsed else { return Ok(None) };
         let head = cursor.position() as usize;
-        let held = fragments.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        let held = fragments.as_ref().map_or(0, Fragments::len);
         self.check(&header, length, held)?;
         let end = head + length as usize;
         if input.len() < end {
@@ -85,7 +89,9 @@ impl Decoder {
         unmask(payload, header.mask.unwrap_or_default());
         match header.opcode {
             OpCode::Control(control) => messages.push(control_message(control, payload)?),
-            OpCode::Data(data) => messages.extend(assemble(data, header.is_final, payload, fragments)?),
+            OpCode::Data(data) => {
+                messages.extend(fragments::assemble(data, header.is_final, payload, fragments, self.max_message)?)
+            }
         }
         Ok(Some(end))
     }
@@ -134,32 +140,6 @@ fn close_code(payload: &[u8]) -> Result<Option<u16>, WireError> {
         return Err(WireError::Protocol("a close code that may not be sent"));
     }
     str::from_utf8(reason).map(|_| Some(code)).map_err(|_| WireError::NotUtf8)
-}
-
-fn assemble(
-    data: Data,
-    is_final: bool,
-    payload: &[u8],
-    fragments: &mut Option<(Data, Vec<u8>)>,
-) -> Result<Option<Message>, WireError> {
-    let (kind, bytes) = match (data, fragments.take()) {
-        (Data::Continue, None) => return Err(WireError::Protocol("a continuation of nothing")),
-        (Data::Continue, Some((kind, mut bytes))) => {
-            bytes.extend_from_slice(payload);
-            (kind, bytes)
-        }
-        (_, Some(_)) => return Err(WireError::Protocol("a new message inside a fragmented one")),
-        (Data::Reserved(_), None) => return Err(WireError::Protocol("a data frame of a reserved kind")),
-        (kind, None) => (kind, payload.to_vec()),
-    };
-    if !is_final {
-        *fragments = Some((kind, bytes));
-        return Ok(None);
-    }
-    match kind {
-        Data::Text => String::from_utf8(bytes).map(|text| Some(Message::Text(text))).map_err(|_| WireError::NotUtf8),
-        _ => Ok(Some(Message::Binary(bytes))),
-    }
 }
 
 #[cfg(test)]
@@ -236,5 +216,22 @@ mod tests {
         let euro = "€".as_bytes();
         let bytes = [frame(0x01, &euro[..1]), frame(0x80, &euro[1..])].concat();
         assert_eq!(decode_in_steps(&bytes, 3).unwrap().0, [Message::Text("€".into())]);
+    }
+
+    #[test]
+    fn a_message_has_a_bounded_number_of_fragments() {
+        // 1024, and one for the 64 bytes that a message may have.
+        let up_to = |count: usize| [frame(0x01, b""), frame(0x00, b"").repeat(count - 2), frame(0x80, b"")].concat();
+        assert_eq!(decode_in_steps(&up_to(1025), 1000).unwrap().0, [Message::Text(String::new())]);
+        assert_eq!(decode_in_steps(&up_to(1026), 1000).unwrap_err().code(), 1002);
+        let endless = [frame(0x01, b""), frame(0x00, b"").repeat(1025)].concat();
+        assert_eq!(decode_in_steps(&endless, 1000).unwrap_err().code(), 1002);
+    }
+
+    #[test]
+    fn frames_of_every_kind_are_counted() {
+        let mut bytes = [frame(0x01, b"he"), frame(0x89, b"!"), frame(0x80, b"llo"), frame(0x8a, b"")].concat();
+        bytes.extend(&frame(0x81, b"half")[..5]);
+        assert_eq!(DECODER.decode(&mut bytes, &mut None, &mut Vec::new()), Ok(4));
     }
 }

@@ -18,18 +18,6 @@ pub enum Message {
     Close(Option<u16>),
 }
 
-impl Message {
-    /// Its payload's size in bytes.
-    pub fn size(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-            Self::Ping(payload) => payload.len(),
-            Self::Pong | Self::Close(_) => 0,
-        }
-    }
-}
-
 /// What breaks the WebSocket protocol or a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {

@@ -4,6 +4,7 @@
 
 mod decode;
 mod encode;
+mod fragments;
 mod message;
 
 pub use decode::{Decoder, Partial};

@@ -1,5 +1,7 @@
 //! How a node treats one session: what it closes it with, and what it takes from a terminal that sends too much.
 
 mod closes;
+mod flood;
+mod raw;
 mod socket;
 mod will;

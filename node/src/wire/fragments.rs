@@ -1,0 +1,60 @@
+//! Joins the fragments of a message.
+
+use tungstenite::protocol::frame::coding::Data;
+
+use super::message::{Message, WireError};
+
+/// A message may have this many fragments, and one more for each [`FRAGMENT_BYTES`] of the largest message. Without a bound a
+/// message of empty fragments never ends and never reaches the largest size.
+const FRAGMENTS: usize = 1024;
+/// A message at the largest size may come in fragments of this size, in bytes.
+const FRAGMENT_BYTES: usize = 64;
+
+/// The fragments of a message that has not ended.
+#[derive(Debug)]
+pub struct Fragments {
+    kind: Data,
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Fragments {
+    /// How many bytes they have together.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn into_message(self) -> Result<Message, WireError> {
+        match self.kind {
+            Data::Text => String::from_utf8(self.bytes).map(Message::Text).map_err(|_| WireError::NotUtf8),
+            _ => Ok(Message::Binary(self.bytes)),
+        }
+    }
+}
+
+/// Adds a data frame to the fragments before it. Returns the message if the frame was its last.
+pub fn assemble(
+    data: Data,
+    is_final: bool,
+    payload: &[u8],
+    fragments: &mut Option<Fragments>,
+    max_message: usize,
+) -> Result<Option<Message>, WireError> {
+    let mut message = match (data, fragments.take()) {
+        (Data::Continue, None) => return Err(WireError::Protocol("a continuation of nothing")),
+        (Data::Continue, Some(message)) => message,
+        (_, Some(_)) => return Err(WireError::Protocol("a new message inside a fragmented one")),
+        (Data::Reserved(_), None) => return Err(WireError::Protocol("a data frame of a reserved kind")),
+        (kind, None) => Fragments { kind, bytes: Vec::new(), count: 0 },
+    };
+    message.bytes.extend_from_slice(payload);
+    message.count += 1;
+    if message.count > FRAGMENTS + max_message / FRAGMENT_BYTES {
+        return Err(WireError::Protocol("a message in too many fragments"));
+    }
+    if is_final {
+        return message.into_message().map(Some);
+    }
+    *fragments = Some(message);
+    Ok(None)
+}
