@@ -87,13 +87,15 @@ pub struct Lines {
 /// What the server made of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum SendOutcome {
     /// It took it.
     Accepted,
     /// It did not, and said so; or it was not reached.
     Refused(String),
     /// It may have: the answer is missing.
     Unknown(String),
+    /// The generator could not send it, for a reason of its own: nothing is known of the server.
+    Unsent(String),
 }
 
 /// A message that was sent.
@@ -104,7 +106,7 @@ pub struct Sent {
     /// When the answer was there.
     pub answered: Nanos,
     /// What it said.
-    pub fate: Fate,
+    pub fate: SendOutcome,
     /// Which of the APIs took it.
     pub via: usize,
     /// For a message to one terminal: when the server first showed that the terminal has it.

@@ -81,6 +81,9 @@ pub struct Messages {
     pub refused: u64,
     /// It may have.
     pub indeterminate: u64,
+    /// Due, and not sent for a reason of the generator's own, such as its sending connection being down.
+    #[serde(default)]
+    pub unsent: u64,
 }
 
 /// Every frame that was read has one reason: the second equation.

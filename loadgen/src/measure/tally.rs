@@ -130,6 +130,7 @@ impl Tally {
             (&mut m.accepted, om.accepted),
             (&mut m.refused, om.refused),
             (&mut m.indeterminate, om.indeterminate),
+            (&mut m.unsent, om.unsent),
             (&mut c.planned, oc.planned),
             (&mut c.made, oc.made),
             (&mut c.never, oc.never),

@@ -141,9 +141,9 @@ pub fn token(line: &Line, id: &TerminalId) -> anyhow::Result<Option<String>> {
     Ok(Some(sign(secret, &claims)))
 }
 
-/// The caller of the connection that only speaks, for servers that send to all what they hear.
-pub async fn speaker(line: &Line) -> anyhow::Result<Caller> {
-    let id: TerminalId = "load-speaker".parse()?;
+/// The caller of the connection that sends, for servers that relay to all what they receive.
+pub async fn publisher(line: &Line) -> anyhow::Result<Caller> {
+    let id: TerminalId = "load-publisher".parse()?;
     let doors = doors(&targets(line).await?, Target::Raw, &id);
     Ok(Caller { token: token(line, &id)?, id, doors, source: None, v1: false, slow: false })
 }

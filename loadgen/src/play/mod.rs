@@ -9,8 +9,8 @@ mod live;
 mod muzzle;
 pub mod operator;
 mod pacer;
+mod publisher;
 pub mod socket;
-mod speaker;
 mod terminal;
 
 pub use self::{ear::Ear, live::Live, terminal::Terminal};

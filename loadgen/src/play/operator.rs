@@ -2,11 +2,13 @@
 //! fleet does not delay the schedule that the cluster is measured by.
 
 use std::{
+    io,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread,
 };
 
 use hyper::StatusCode;
+use rustix::io::Errno;
 use serde::Deserialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -15,12 +17,12 @@ use super::{
     api::{Api, Trouble},
     fleet::Part,
     follow, pacer,
-    speaker::Speaker,
+    publisher::Publisher,
 };
 use crate::{
     clock::{Nanos, SECOND, nanos},
     config::{Acks, Config, Target},
-    journal::{Fate, Journal, Sent},
+    journal::{Journal, SendOutcome, Sent},
     message::{self, Header, TARGETED},
     plan::Plan,
 };
@@ -30,7 +32,7 @@ enum Way {
     /// `POST /v1/commands`, or the text itself to any URL.
     Http(Vec<Arc<Api>>),
     /// A connection of the operator's own.
-    Line(Speaker),
+    Line(Publisher),
 }
 
 /// All it needs.
@@ -94,7 +96,7 @@ async fn way(config: &Config) -> anyhow::Result<Way> {
     Ok(match (config.target, &config.post) {
         (Target::Muster, _) => Way::Http(config.api.iter().map(api).collect()),
         (Target::Raw, Some(post)) => Way::Http(vec![api(post)]),
-        (Target::Raw, None) => Way::Line(Speaker::start(&config.line).await?),
+        (Target::Raw, None) => Way::Line(Publisher::start(&config.line).await?),
     })
 }
 
@@ -132,13 +134,14 @@ impl Operator {
                 let (fate, id) = self.post(&apis[via], message, &mut at).await;
                 (fate, via, id.map(|id| (apis[via].clone(), id)))
             }
-            Way::Line(speaker) => {
+            Way::Line(publisher) => {
                 at = self.journal.clock.now();
-                let said = speaker.say(self.text(message, at)).await;
-                (said.err().map_or(Fate::Accepted, |error| Fate::Refused(error.to_string())), 0, None)
+                (publisher.publish(self.text(message, at)).await, 0, None)
             }
         };
-        self.live.sent.fetch_add(1, Relaxed);
+        if !matches!(fate, SendOutcome::Unsent(_)) {
+            self.live.sent.fetch_add(1, Relaxed);
+        }
         let answered = self.journal.clock.now();
         *self.journal.sent(message) = Some(Sent { at, answered, fate, via, acked: None, done: None });
         if let Some((api, id)) = id {
@@ -148,7 +151,7 @@ impl Operator {
     }
 
     /// What became of it; for a message to one terminal also the id by which it is followed.
-    async fn post(&self, api: &Api, message: usize, at: &mut Nanos) -> (Fate, Option<String>) {
+    async fn post(&self, api: &Api, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
         let path = if self.config.target == Target::Muster { "/v1/commands" } else { "" };
         let body = || {
             *at = self.journal.clock.now();
@@ -158,14 +161,14 @@ impl Operator {
             Ok((status, answer)) if accepted(status, self.config.target) => {
                 let targeted = self.plan.messages[message].to.is_some();
                 let id = serde_json::from_slice::<Accepted>(&answer).ok().filter(|_| targeted);
-                (Fate::Accepted, id.map(|accepted| accepted.id))
+                (SendOutcome::Accepted, id.map(|accepted| accepted.id))
             }
             Ok((status, answer)) => (refusal(status, &String::from_utf8_lossy(&answer)), None),
             Err(Trouble::Unsent(error)) => {
                 *at = self.journal.clock.now();
-                (Fate::Refused(format!("{error:#}")), None)
+                (unreached(&error), None)
             }
-            Err(Trouble::Unanswered(error)) => (Fate::Unknown(format!("{error:#}")), None),
+            Err(Trouble::Unanswered(error)) => (SendOutcome::Unknown(format!("{error:#}")), None),
         }
     }
 
@@ -207,11 +210,22 @@ fn accepted(status: StatusCode, target: Target) -> bool {
     if target == Target::Muster { status == StatusCode::ACCEPTED } else { status.is_success() }
 }
 
+/// A message that never left. A server that can't be reached refuses it; a limit of this machine is not the server's.
+fn unreached(error: &anyhow::Error) -> SendOutcome {
+    let why = format!("{error:#}");
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let ours = [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL, Errno::NOBUFS, Errno::NOMEM];
+    match causes.any(|cause| Errno::from_io_error(cause).is_some_and(|errno| ours.contains(&errno))) {
+        true => SendOutcome::Unsent(why),
+        false => SendOutcome::Refused(why),
+    }
+}
+
 /// A server that failed, or a proxy that lost its server, may have taken the message all the same.
-fn refusal(status: StatusCode, answer: &str) -> Fate {
+fn refusal(status: StatusCode, answer: &str) -> SendOutcome {
     let why = format!("{status}: {answer}");
     match status.as_u16() {
-        500 | 502 | 504 => Fate::Unknown(why),
-        _ => Fate::Refused(why),
+        500 | 502 | 504 => SendOutcome::Unknown(why),
+        _ => SendOutcome::Refused(why),
     }
 }

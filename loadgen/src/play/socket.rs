@@ -171,7 +171,8 @@ fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(2 << 10)
         .write_buffer_size(0)
-        .max_write_buffer_size(256 << 10)
+        // More than a message has that the connection that sends may write.
+        .max_write_buffer_size(2 << 20)
         .max_message_size(Some(1 << 20))
         .max_frame_size(Some(1 << 20))
 }

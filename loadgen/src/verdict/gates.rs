@@ -79,6 +79,7 @@ pub fn gates(excuses: Excuses, tally: &Tally, generator: Generator) -> Vec<Gate>
         busy(at_most("canary overshoot p99", p99(names::CANARY), CANARY_MS, "ms")),
         busy(gate("achieved / offered", achieved >= ACHIEVED, format!("{:.2} %", achieved * 100.0), "99 %".into())),
         busy(at_most("generator's CPU", generator.cpu * 100.0, CPU * 100.0, "%")),
+        at_most("messages that the generator could not send", tally.messages.unsent as f64, 0.0, ""),
         short(gate("terminals never let in", never == 0, never.to_string(), "none".into())),
         at_most("came before it was sent", tally.count(FaultKind::BeforeSent) as f64, 0.0, ""),
         at_most("clocks apart", generator.clock_ms, (service / 10.0).max(LAG_MS), "ms"),
@@ -136,6 +137,7 @@ mod tests {
         assert_eq!(failing(|tally, _| tally.latency(names::CANARY).record(3 * MILLISECOND)), ["canary overshoot p99"]);
         assert_eq!(failing(|tally, _| tally.messages.punctual = 989), ["achieved / offered"]);
         assert_eq!(failing(|_, generator| generator.cpu = 0.9), ["generator's CPU"]);
+        assert_eq!(failing(|tally, _| tally.messages.unsent = 1), ["messages that the generator could not send"]);
         assert_eq!(failing(|tally, _| tally.connections.never = 1), ["terminals never let in"]);
         assert_eq!(failing(|_, generator| generator.cut_short = true), ["course of the run"]);
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::{MILLISECOND, Nanos, SECOND, nanos},
     config::{Config, Replay},
-    journal::{Arrival, Fate, Journal, Lines, Odd, Sent, Session},
+    journal::{Arrival, Journal, Lines, Odd, SendOutcome, Sent, Session},
     plan::{Plan, Temper},
     play::fleet::Part,
 };
@@ -105,21 +105,27 @@ impl<'a> Judge<'a> {
             tally.messages.broadcasts += u64::from(message.to.is_none());
             tally.timeline.second(message.due).sent += 1;
             let Some(sent) = &self.sent[number] else { continue };
+            if let SendOutcome::Unsent(why) = &sent.fate {
+                tally.messages.unsent += 1;
+                tally.reason("message not sent", why);
+                continue;
+            }
             let lag = sent.at.saturating_sub(self.due(number, sent));
             tally.messages.sent += 1;
             tally.messages.punctual += u64::from(lag <= SECOND);
             tally.latency(names::LAG).record(lag);
             tally.latency(names::ACCEPT).record(sent.answered.saturating_sub(sent.at));
             match &sent.fate {
-                Fate::Accepted => tally.messages.accepted += 1,
-                Fate::Refused(why) => {
+                SendOutcome::Accepted => tally.messages.accepted += 1,
+                SendOutcome::Refused(why) => {
                     tally.messages.refused += 1;
                     tally.reason("message refused", why);
                 }
-                Fate::Unknown(why) => {
+                SendOutcome::Unknown(why) => {
                     tally.messages.indeterminate += 1;
                     tally.reason("message unanswered", why);
                 }
+                SendOutcome::Unsent(_) => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{Case, Judge, session_at};
 use crate::{
     clock::{Nanos, SECOND},
-    journal::{Fate, Lines, Sent, Session},
+    journal::{Lines, SendOutcome, Sent, Session},
     measure::{Account, Cohort, FaultKind, Tally, names},
     plan::Temper,
 };
@@ -26,9 +26,9 @@ impl Judge<'_> {
             let Some(sent) = &self.sent[number] else { continue };
             let came = Some(case.first[number]).filter(|at| *at != Nanos::MAX);
             match (&sent.fate, came) {
-                (Fate::Accepted, came) => self.accepted(tally, case, number, sent, came),
-                (Fate::Unknown(_), Some(_)) => tally.frames.indeterminate += 1,
-                (Fate::Refused(_), Some(at)) => {
+                (SendOutcome::Accepted, came) => self.accepted(tally, case, number, sent, came),
+                (SendOutcome::Unknown(_), Some(_)) => tally.frames.indeterminate += 1,
+                (SendOutcome::Refused(_) | SendOutcome::Unsent(_), Some(at)) => {
                     tally.frames.phantom += 1;
                     self.fault(tally, case, FaultKind::Phantom, Some(number), at);
                 }

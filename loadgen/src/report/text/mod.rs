@@ -177,8 +177,8 @@ impl Report {
         )?;
         writeln!(
             f,
-            "messages      {} due, {} sent, {} accepted, {} refused, {} without an answer",
-            m.planned, m.sent, m.accepted, m.refused, m.indeterminate
+            "messages      {} due, {} sent, {} accepted, {} refused, {} without an answer, {} not sent by the generator",
+            m.planned, m.sent, m.accepted, m.refused, m.indeterminate, m.unsent
         )?;
         let mut reasons: Vec<_> = self.reasons.iter().chain(&self.other).collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));

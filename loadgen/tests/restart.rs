@@ -1,0 +1,51 @@
+//! A server that relays what it receives is restarted during a run: what could not be sent is not the server's refusal,
+//! and the connection that sends comes back.
+
+mod harness;
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use harness::{LOADGEN, NullServer, gate, read, scratch};
+
+/// How many messages a line of the running view says were sent.
+fn sent(line: &str) -> u64 {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "sent");
+    at.and_then(|at| words[at - 1].parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals() {
+    let (server, file) = (NullServer::start(&[]), scratch("restart.json"));
+    let address = server.address.clone();
+    let flags =
+        "--target raw --terminals 10 --ramp 200ms --for 6s --broadcasts 20 --grace 500ms --backoff 50ms --no-tui";
+    let mut run = Command::new(LOADGEN)
+        .args(["run", "--url", &format!("ws://{address}/"), "--json"])
+        .arg(&file)
+        .args(flags.split(' '))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let before = lines.by_ref().map(|line| sent(&line)).find(|sent| *sent >= 10).expect("messages are sent");
+    drop(server);
+    let server = NullServer::start_on(&address, &[]);
+    lines.for_each(drop);
+    let code = run.wait().unwrap().code();
+    drop(server);
+
+    let report = read(&file);
+    let messages = &report["messages"];
+    let count = |name: &str| messages[name].as_u64().unwrap();
+    assert_eq!(count("refused"), 0, "{messages}");
+    assert!(count("unsent") > 0 && count("accepted") > before + 20, "{before} were sent before; {messages}");
+    assert_eq!(count("planned"), count("accepted") + count("indeterminate") + count("unsent"), "{messages}");
+    assert_eq!(gate(&report, "messages that the generator could not send")["ok"], false);
+    // Broken, if a terminal that was on its way back missed a message; else invalid.
+    assert!(matches!(code, Some(11 | 12)), "exit {code:?}");
+}
