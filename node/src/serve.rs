@@ -146,7 +146,7 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(departure::run(shared.hub.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(backplane.run());
-        let front = Arc::new(Front { auth, shared, admission, peers, me });
+        let front = Arc::new(Front { auth, shared, admission, peers, me, untrusted: Default::default() });
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
         Ok(Self { front, listening, closing, leave, beside, shards })
     }

@@ -68,12 +68,25 @@ async fn sticky_nodes_agree_about_each_id() {
 }
 
 #[tokio::test]
-async fn what_a_client_says_of_the_proxy_is_not_believed_from_elsewhere() {
-    let node = TestNode::start(&["--insecure", "--trusted-proxy", "10.0.0.0/8"]).await;
-    let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
-    request.headers_mut().insert("X-Edge", "host/7/1".parse().unwrap());
-    connect_async(request).await.expect("it is taken and not redirected");
-    node.stop().await;
+async fn a_proxy_that_is_not_trusted_is_told_to_stay_and_not_believed() {
+    let redis = TestRedis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url];
+    let untrusting = TestNode::start(&[&flags[..], &["--trusted-proxy", "10.0.0.0/8"]].concat()).await;
+    let young = TestNode::start(&flags).await;
+    until("both know each other", async || get(untrusting.address, "/v1/nodes").await.1["nodes"][1].is_object()).await;
+    for _ in 0..20 {
+        assert_eq!(placed(&untrusting, "t1").await, untrusting.address.to_string());
+    }
+    let mut request = format!("ws://{}/ws?terminal_id=t1", untrusting.address).into_client_request().unwrap();
+    for (name, value) in [("X-Edge", "host/7/1"), ("X-Reroute", "1"), ("X-Real-IP", "203.0.113.9")] {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let _socket = connect_async(request).await.expect("the second step is taken");
+    let known = async || get(untrusting.address, "/v1/terminals/t1").await;
+    until("it is online", async || known().await.0 == 200).await;
+    assert_eq!(known().await.1["address"], "127.0.0.1");
+    young.stop().await;
+    untrusting.stop().await;
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn decide(request: Request<Incoming>, caller: Caller, front: &Front) -> An
     }
     let via = Via::of(&request, caller.peer, front);
     if via.asks() {
-        return via::place(front, &terminal).await;
+        return via::place(front, &terminal, &via).await;
     }
     let offer = Offer::of(&request)?;
     // Before the budget, which is not for those whose token is refused anyway.

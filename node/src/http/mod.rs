@@ -1,6 +1,6 @@
 //! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
 //! answered by [`commands`] ([`direct`] for one that can do without the store), [`targets`], [`terminals`], [`nodes`], [`events`] or
-//! [`health`]; [`path`] and [`request`] read what was sent, [`via`] what the proxy says of a handshake, and every refusal is a problem
+//! [`health`]; [`path`] and [`request`] read what was sent, [`via`] what the proxy says of a handshake ([`untrusted`] if it may not), and every refusal is a problem
 //! ([`answer`]).
 
 // A refusal is an answer, made once for a request: its size does not matter.
@@ -18,6 +18,7 @@ mod request;
 mod route;
 mod targets;
 mod terminals;
+mod untrusted;
 mod via;
 
 use std::{
@@ -38,6 +39,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::untrusted::UntrustedProxies;
 use crate::{admission::Admission, auth::Auth, peers::Peers, placement::Candidate, shard::Shared};
 
 /// A request's head fits in this: eight times what a browser sends.
@@ -59,6 +61,8 @@ pub struct Front {
     pub peers: Arc<Peers>,
     /// This one among them, its sessions not counted.
     pub me: Candidate,
+    /// Proxies that a warning was logged for.
+    pub untrusted: UntrustedProxies,
 }
 
 /// Whose request it is.

@@ -26,7 +26,8 @@ const EDGE_MAX: usize = 128;
 pub struct Via {
     /// The proxy's worker, if it came through one.
     pub edge: Option<Arc<str>>,
-    placed: bool,
+    trusted: bool,
+    asks: bool,
     /// Who it is from.
     pub address: String,
 }
@@ -36,18 +37,24 @@ impl Via {
     pub fn of(request: &Request<Incoming>, peer: SocketAddr, front: &Front) -> Self {
         let forms = forms(peer.ip());
         let trusted = front.shared.config.trusted_proxy.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
-        let said = |name| header(request.headers(), name).filter(|_| trusted);
+        let sent = |name| header(request.headers(), name);
+        if !trusted && sent(EDGE).is_some() {
+            front.untrusted.warn(peer.ip());
+        }
+        let said = |name| sent(name).filter(|_| trusted);
         let real_ip = said("x-real-ip").and_then(|ip| ip.parse::<IpAddr>().ok());
         Self {
             edge: said(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
-            placed: said(REROUTE).is_some(),
+            trusted,
+            asks: sent(EDGE).is_some() && sent(REROUTE).is_none(),
             address: real_ip.unwrap_or(peer.ip()).to_canonical().to_string(),
         }
     }
 
-    /// Whether the proxy asks where this handshake belongs; otherwise it belongs here.
+    /// Whether the proxy asks where this handshake belongs; otherwise it belongs here. A proxy that is not trusted is answered
+    /// too: it allows the first step 2 s only, and would cut off a session that began there.
     pub fn asks(&self) -> bool {
-        self.edge.is_some() && !self.placed
+        self.asks
     }
 }
 
@@ -57,7 +64,11 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Tells the proxy where a handshake belongs, also if that is here: the proxy waits for this answer for a short time only, and
 /// for a session's silence much longer, so a node that hangs is found out before a session is entrusted to it.
-pub async fn place(front: &Front, terminal: &TerminalId) -> Answer {
+pub async fn place(front: &Front, terminal: &TerminalId, via: &Via) -> Answer {
+    // No other node's address is told to whoever is not trusted.
+    if !via.trusted {
+        return Ok(redirect(front.me.address));
+    }
     let hub = &front.shared.hub;
     let leaving = hub.standing.state() == NodeState::Leaving;
     let me = Candidate { sessions: hub.len() as u64, leaving, ..front.me };
