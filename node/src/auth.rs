@@ -29,6 +29,9 @@ pub enum Denied {
     /// One that its key did not sign, or that can't be used any more.
     #[error("the token is refused: {0}")]
     BadToken(#[from] TokenError),
+    /// No id, and no token that could say it.
+    #[error("say which terminal: ?terminal_id=ID, or a token that this node verifies, whose sub is the id")]
+    Unnamed,
     /// A good one, for something else.
     #[error("{0}")]
     Forbidden(String),
@@ -82,25 +85,27 @@ impl Auth {
         Ok(Self { insecure: config.insecure, keys })
     }
 
-    /// Whether this token lets `terminal` in, and with which labels.
-    pub fn terminal(&self, token: Option<&str>, terminal: &TerminalId) -> Result<Labels, Denied> {
+    /// Which terminal this token lets in, and with which labels. `named` is the id outside the token; the token's `sub` must be the
+    /// same, and is enough without it. With `--insecure` and no token that can be verified, `named` is needed.
+    pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<(TerminalId, Labels), Denied> {
+        let unverified = |named: Option<TerminalId>| Ok((named.ok_or(Denied::Unnamed)?, Labels::new()));
         let Some(token) = token else {
             let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
-            return if self.insecure { Ok(Labels::new()) } else { Err(Denied::Missing(advice)) };
+            return if self.insecure { unverified(named) } else { Err(Denied::Missing(advice)) };
         };
         if self.insecure && self.keys.is_empty() {
-            return Ok(Labels::new());
+            return unverified(named);
         }
         let (_, claims): (_, TerminalClaims) = self.check(token)?;
         if claims.aud.is_some_and(|audience| audience != TERMINAL) {
             return Err(Denied::Refused("it is not a terminal's"));
         }
-        if claims.sub != *terminal {
-            return Err(Denied::Forbidden("the token is for another terminal id".into()));
+        if named.is_some_and(|named| named != claims.sub) {
+            return Err(Denied::Forbidden("the token is for another terminal id than ?terminal_id=".into()));
         }
         check_labels(&claims.labels)
             .map_err(|_| Denied::Refused("its labels are too many, too long, or hold control characters"))?;
-        Ok(claims.labels)
+        Ok((claims.sub, claims.labels))
     }
 
     /// Whether this key allows what needs `scope`.
@@ -168,25 +173,40 @@ mod tests {
         sign(&secret(), &OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope })
     }
 
+    fn named(id: &str) -> Option<TerminalId> {
+        Some(id.parse().unwrap())
+    }
+
     #[test]
     fn a_token_lets_in_its_own_terminal_with_its_labels_until_it_expires() {
-        let (auth, t1, t2) = (auth(), "t1".parse().unwrap(), "t2".parse().unwrap());
-        assert_eq!(auth.terminal(Some(&token(None, NEVER)), &t1).unwrap()["site"], "bj");
-        assert!(matches!(auth.terminal(Some(&token(None, NEVER)), &t2), Err(Denied::Forbidden(_))));
-        assert_eq!(auth.terminal(Some(&token(None, 1)), &t1), Err(TokenError::Expired.into()));
-        assert!(matches!(auth.terminal(None, &t1), Err(Denied::Missing(_))));
+        let (auth, t1, t2) = (auth(), named("t1"), named("t2"));
+        assert_eq!(auth.terminal(Some(&token(None, NEVER)), t1.clone()).unwrap().1["site"], "bj");
+        assert!(matches!(auth.terminal(Some(&token(None, NEVER)), t2), Err(Denied::Forbidden(_))));
+        assert_eq!(auth.terminal(Some(&token(None, 1)), t1.clone()), Err(TokenError::Expired.into()));
+        assert!(matches!(auth.terminal(None, t1), Err(Denied::Missing(_))));
+    }
+
+    #[test]
+    fn a_token_alone_names_its_terminal_if_it_is_verified() {
+        let (id, labels) = auth().terminal(Some(&token(None, NEVER)), None).unwrap();
+        assert_eq!((id.as_str(), labels["site"].as_str()), ("t1", "bj"));
+        assert!(matches!(auth().terminal(None, None), Err(Denied::Missing(_))));
+        let insecure = Auth::new(&Cli::parse_from(["node", "--insecure"]).config).unwrap();
+        assert_eq!(insecure.terminal(None, None), Err(Denied::Unnamed));
+        assert_eq!(insecure.terminal(Some(&token(None, NEVER)), None), Err(Denied::Unnamed));
+        assert_eq!(insecure.terminal(None, named("t1")).unwrap().0.as_str(), "t1");
     }
 
     #[test]
     fn a_forged_token_is_refused() {
-        let (auth, t1) = (auth(), "t1".parse().unwrap());
+        let (auth, t1) = (auth(), named("t1"));
         let good = token(None, NEVER);
         let [_, claims, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!() };
         // {"alg":"none","kid":"k1"}
         let none = format!("eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.{claims}.");
         let cut = &good[..good.len() - signature.len()];
         for forged in [&none, cut, "x", ""] {
-            assert!(matches!(auth.terminal(Some(forged), &t1), Err(Denied::BadToken(_))), "{forged:?}");
+            assert!(matches!(auth.terminal(Some(forged), t1.clone()), Err(Denied::BadToken(_))), "{forged:?}");
         }
     }
 
@@ -196,24 +216,24 @@ mod tests {
         let mut pem = tempfile::NamedTempFile::new().unwrap();
         let key = "MCowBQYDK2VwAyEA0oSBYDAbKq23yDGdR6QtjUGr6Hw+5xAI/bPLnZ+22t4=";
         writeln!(pem, "-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----").unwrap();
-        let named = format!("e1={}", pem.path().display());
-        let auth = Auth::new(&Cli::parse_from(["node", "--public-key", &named]).config).unwrap();
+        let flag = format!("e1={}", pem.path().display());
+        let auth = Auth::new(&Cli::parse_from(["node", "--public-key", &flag]).config).unwrap();
         let signed = concat!(
             "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCIsImtpZCI6ImUxIn0.",
             "eyJzdWIiOiJ0MSIsImV4cCI6NDAwMDAwMDAwMCwibGFiZWxzIjp7InNpdGUiOiJiaiJ9fQ"
         );
         let signature = "4YdSWKFGOevOS6d9dXUCl2Eg5wD1JDuQ0K6sKZE9gGeQBK5WznzaoqthOaWxQYhvOZdq4S0g7L59dG5J-aBoBw";
-        let terminal = "t1".parse().unwrap();
-        assert_eq!(auth.terminal(Some(&format!("{signed}.{signature}")), &terminal).unwrap()["site"], "bj");
+        let terminal = named("t1");
+        assert_eq!(auth.terminal(Some(&format!("{signed}.{signature}")), terminal.clone()).unwrap().1["site"], "bj");
         let other = format!("{signed}.5{}", &signature[1..]);
-        assert_eq!(auth.terminal(Some(&other), &terminal), Err(TokenError::WrongSignature.into()));
+        assert_eq!(auth.terminal(Some(&other), terminal), Err(TokenError::WrongSignature.into()));
         assert!(auth.operator(Some(&format!("{signed}.{signature}")), Scope::Read).is_err());
     }
 
     #[test]
     fn keys_and_tokens_do_not_stand_in_for_each_other_and_scopes_hold() {
-        let (auth, t1) = (auth(), "t1".parse().unwrap());
-        assert!(auth.terminal(Some(&key(Scope::Admin)), &t1).is_err());
+        let (auth, t1) = (auth(), named("t1"));
+        assert!(auth.terminal(Some(&key(Scope::Admin)), t1).is_err());
         assert!(auth.operator(Some(&token(None, NEVER)), Scope::Read).is_err());
         assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER)), Scope::Read).is_err());
         assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok(()));

@@ -49,7 +49,9 @@ async fn a_handshake_is_refused_before_the_upgrade_with_what_to_do() {
         ("?terminal_id=t1", bearer(key(Scope::Admin)), 401, "refused"),
         ("?terminal_id=t1&token=x", good.clone(), 400, "a token in the URL"),
         ("?terminal_id=t%0a1", good.clone(), 400, "terminal_id: a terminal id must be"),
-        ("", good.clone(), 400, "?terminal_id=ID"),
+        ("", String::new(), 401, "Authorization: Bearer"),
+        ("", bearer(token("t1", 1)), 401, "expired"),
+        ("?terminal_id=", good.clone(), 400, "terminal_id: a terminal id must be"),
         ("?terminal_id=t1", format!("{good}Sec-WebSocket-Protocol: mqtt\r\n"), 400, "muster.plain"),
     ] {
         let (answered, body) = handshake(&node, query, &headers).await;
@@ -58,6 +60,12 @@ async fn a_handshake_is_refused_before_the_upgrade_with_what_to_do() {
     let (status, head, _) = request(node.address, "GET /ws?terminal_id=t1 HTTP/1.1\r\n").await;
     assert!(status == 426 && head.contains("application/problem+json"), "{head}");
     node.stop().await;
+    let open = TestNode::start(&["--insecure"]).await;
+    for headers in [String::new(), good] {
+        let (status, body) = handshake(&open, "", &headers).await;
+        assert!(status == 400 && body.contains("?terminal_id=ID"), "{status} {body}");
+    }
+    open.stop().await;
 }
 
 /// The accept values were computed by `printf %s "${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11" | openssl sha1 -binary | base64`.

@@ -71,8 +71,10 @@ impl From<Refusal> for Response<Body> {
 
 impl From<Denied> for Response<Body> {
     fn from(denied: Denied) -> Self {
-        if let Denied::Forbidden(_) = denied {
-            return problem(StatusCode::FORBIDDEN, denied.to_string());
+        match denied {
+            Denied::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
+            Denied::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
+            Denied::Missing(_) | Denied::Refused(_) | Denied::BadToken(_) => {}
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

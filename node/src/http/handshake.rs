@@ -35,18 +35,24 @@ pub async fn answer(request: Request<Incoming>, caller: Caller, front: &Front) -
 
 async fn decide(request: Request<Incoming>, caller: Caller, front: &Front) -> Answer {
     let key = websocket_key(&request)?;
-    let terminal = terminal_id(request.uri().query().unwrap_or_default())?;
+    let named = terminal_id(request.uri().query().unwrap_or_default())?;
     // 503 means draining and nothing else: only then may a proxy try the next node.
     if front.shared.hub.standing.drains() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
     let via = Via::of(&request, caller.peer, front);
+    let offer = Offer::of(&request)?;
+    let token = bearer(&request).or(offer.bearer.as_deref());
     if via.asks() {
+        // Sticky placement goes by the id. The token is verified at the next step, unless it is the only one that says the id.
+        let terminal = match named {
+            Some(terminal) => terminal,
+            None => front.auth.terminal(token, None)?.0,
+        };
         return via::place(front, &terminal, &via).await;
     }
-    let offer = Offer::of(&request)?;
     // Before the budget, which is not for those whose token is refused anyway.
-    let labels = front.auth.terminal(bearer(&request).or(offer.bearer.as_deref()), &terminal)?;
+    let (terminal, labels) = front.auth.terminal(token, named)?;
     let admitted = front.admission.admit(front.shared.hub.len(), caller.descriptor);
     admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
     Ok(upgrade(request, front, Admitted { key, terminal, offer, labels, via }))
@@ -144,7 +150,8 @@ fn is_key(key: &str) -> bool {
     characters.len() == 22 && characters.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
 }
 
-fn terminal_id(query: &str) -> Result<TerminalId, Response<Body>> {
+/// The id in the query, if one is there.
+fn terminal_id(query: &str) -> Result<Option<TerminalId>, Response<Body>> {
     let mut terminal = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if TOKEN_NAMES.iter().any(|token| name.eq_ignore_ascii_case(token)) {
@@ -155,8 +162,8 @@ fn terminal_id(query: &str) -> Result<TerminalId, Response<Body>> {
             terminal = Some(value.into_owned());
         }
     }
-    let terminal = terminal.ok_or_else(|| problem(StatusCode::BAD_REQUEST, "say which terminal: ?terminal_id=ID"))?;
-    terminal.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("terminal_id: {error}")))
+    let parsed = terminal.map(|id| id.parse()).transpose();
+    parsed.map_err(|error| problem(StatusCode::BAD_REQUEST, format!("terminal_id: {error}")))
 }
 
 fn take_socket(upgraded: upgrade::Upgraded) -> Option<(std::net::TcpStream, Bytes)> {
