@@ -14,7 +14,7 @@ const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
 
 /// How changes of the set of nodes reach Nginx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Resolve {
+pub enum ResolveMode {
     /// By DNS if this Nginx can, or else by reloads
     Auto,
     /// By DNS, or not at all: needs Nginx 1.27.3
@@ -72,8 +72,8 @@ pub struct Config {
     pub nginx: PathBuf,
 
     /// How changes of the set of nodes reach Nginx
-    #[arg(long, env = "MUSTER_RESOLVE", value_name = "HOW", value_enum, default_value_t = Resolve::Auto)]
-    pub resolve: Resolve,
+    #[arg(long, env = "MUSTER_RESOLVE", value_name = "HOW", value_enum, default_value_t = ResolveMode::Auto)]
+    pub resolve: ResolveMode,
 
     /// Do not run Nginx but signal the one with this pid file, a system service with `include DIR/current/http*.conf;` in its http block
     #[arg(long, env = "MUSTER_SIGNAL", value_name = "PIDFILE")]

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use crate::{
     membership::Members,
-    template::{Files, parse_nodes},
+    template::{GenerationFiles, parse_nodes},
 };
 
 /// Kept beside the current one, for whoever wants to see what was.
@@ -64,7 +64,7 @@ impl Generations {
     }
 
     /// Whether a generation consists of exactly these files.
-    pub fn is(&self, generation: u64, files: &Files) -> bool {
+    pub fn is(&self, generation: u64, files: &GenerationFiles) -> bool {
         let same = |(name, text): (&&str, &String)| {
             fs::read_to_string(self.path(generation).join(name)).is_ok_and(|written| written == *text)
         };
@@ -72,7 +72,7 @@ impl Generations {
     }
 
     /// Writes a generation, down to the disk.
-    pub fn write(&self, generation: u64, files: &Files) -> anyhow::Result<()> {
+    pub fn write(&self, generation: u64, files: &GenerationFiles) -> anyhow::Result<()> {
         let path = self.path(generation);
         let write = || {
             fs::create_dir_all(&path)?;
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!((generations.current(), generations.next()), (None, 1));
         for port in 1..=9 {
             let members: Members = [([127, 0, 0, 1], port).into()].into();
-            let files = Files::from([("nodes.conf", nodes(&members, None).unwrap())]);
+            let files = GenerationFiles::from([("nodes.conf", nodes(&members, None).unwrap())]);
             let generation = generations.next();
             generations.write(generation, &files).unwrap();
             assert!(generations.is(generation, &files));

@@ -16,16 +16,16 @@ use muster_redis::{Connection, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
-use crate::membership::{Members, Refused, member};
+use crate::membership::{LeaseRefusal, Members, member};
 
 /// A sidecar that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(200);
-/// Refused leases that are remembered, so that each is logged once.
+/// LeaseRefusal leases that are remembered, so that each is logged once.
 const REMEMBERED: usize = 1000;
 
 /// A reader of leases.
-pub struct Leases {
+pub struct LeaseReader {
     connection: Connection,
     keys: RedisKeys,
     allow: Vec<IpNet>,
@@ -36,7 +36,7 @@ pub struct Leases {
 
 /// What one look saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct RegistrySnapshot {
     /// Who holds a lease.
     pub leased: Members,
     /// Who of them drains.
@@ -45,7 +45,7 @@ pub struct Look {
     pub run_id: String,
 }
 
-impl Leases {
+impl LeaseReader {
     /// Prepares; connects when first read, and again whenever Redis comes back.
     pub fn new(url: &str, cluster: &ClusterName, allow: Vec<IpNet>) -> anyhow::Result<Self> {
         let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
@@ -55,7 +55,7 @@ impl Leases {
     }
 
     /// The first look. A sidecar that starts beside its Redis waits for it, unless it `inherits` a set that can be served meanwhile.
-    pub async fn first(&mut self, inherits: bool) -> anyhow::Result<Option<Look>> {
+    pub async fn first(&mut self, inherits: bool) -> anyhow::Result<Option<RegistrySnapshot>> {
         let deadline = Instant::now() + START;
         loop {
             match self.read().await {
@@ -74,12 +74,12 @@ impl Leases {
     }
 
     /// Looks at all leases; an error while Redis is away.
-    pub async fn read(&mut self) -> RedisResult<Look> {
+    pub async fn read(&mut self) -> RedisResult<RegistrySnapshot> {
         let mut first = redis::pipe();
         first.cmd("INFO").arg("server").cmd("ZRANGE").arg(self.keys.nodes()).arg(0).arg(-1);
         let (server, ids): (String, Vec<String>) = first.query_async(&mut self.connection).await?;
         let run_id = server.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
-        let mut look = Look { run_id, ..Look::default() };
+        let mut look = RegistrySnapshot { run_id, ..RegistrySnapshot::default() };
         if ids.is_empty() {
             return Ok(look);
         }
@@ -91,7 +91,7 @@ impl Leases {
         Ok(look)
     }
 
-    fn believe(&mut self, lease: &str, look: &mut Look) {
+    fn believe(&mut self, lease: &str, look: &mut RegistrySnapshot) {
         match member(lease, &self.allow) {
             Ok((address, draining)) => {
                 look.leased.insert(address);
@@ -103,7 +103,7 @@ impl Leases {
         }
     }
 
-    fn refuse(&mut self, lease: &str, refused: Refused) {
+    fn refuse(&mut self, lease: &str, refused: LeaseRefusal) {
         if self.known.len() < REMEMBERED && self.known.insert(lease.to_owned()) {
             *self.refused.entry(refused.label()).or_default() += 1;
             tracing::warn!(?refused, bytes = lease.len(), "a lease is not believed (see --allow)");

@@ -7,33 +7,33 @@
 //!                        └──────────── follow decides, on a beat ────────────┘
 //! ```
 //!
-//! In reading order: [`config`]; [`follow`] is the loop; [`leases`] reads the registry, [`trust`] doubts it, [`probe`] asks the
-//! nodes themselves, and [`membership`] decides who is in. [`pace`] says when, and [`rollout`] applies, with [`template`] for the text,
+//! In reading order: [`config`]; [`reconcile`] is the loop; [`leases`] reads the registry, [`registry_trust`] doubts it, [`probe`] asks the
+//! nodes themselves, and [`membership`] decides who is in. [`reload_pacing`] says when, and [`rollout`] applies, with [`template`] for the text,
 //! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it. A
 //! renewed [`certificate`] it must be.
-//! [`workers`] and [`retire`] see to what reloads leave behind; [`status`] and [`metrics`] show its [`state`]. Not in the path of a session:
+//! [`workers`] and [`retirement`] see to what reloads leave behind; [`status`] and [`metrics`] show its [`state`]. Not in the path of a session:
 //! it may stop, and all goes on.
 
 mod certificate;
 mod config;
 mod dns;
-mod follow;
 mod generations;
 mod leases;
 mod membership;
 mod metrics;
 mod nginx;
-mod pace;
 mod ports;
 mod probe;
+mod reconcile;
+mod registry_trust;
+mod reload_pacing;
 mod render;
 mod resolve;
-mod retire;
+mod retirement;
 mod rollout;
 mod state;
 mod status;
 mod template;
-mod trust;
 mod workers;
 
 use std::{env, fs, io::IsTerminal, process::ExitCode, sync::Arc};
@@ -48,21 +48,21 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{config::Config, status::Status};
+use crate::{config::Config, status::StatusServer};
 
 /// Keeps a stock Nginx in step with the live nodes, without cutting a connection
 #[derive(Parser)]
 #[command(name = "muster-sidecar", version, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    verb: Option<Verb>,
+    verb: Option<SidecarCommand>,
 
     #[command(flatten)]
     config: Config,
 }
 
 #[derive(Subcommand)]
-enum Verb {
+enum SidecarCommand {
     /// Show the configuration that the live nodes make, and change nothing
     Render {
         /// And end; otherwise again at each change
@@ -101,7 +101,7 @@ fn log_filter(rust_log: &str) -> Targets {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    if let Some(Verb::Render { once, diff, config }) = cli.verb {
+    if let Some(SidecarCommand::Render { once, diff, config }) = cli.verb {
         return render::run(config.settle()?, once, diff).await;
     }
     let config = cli.config.settle()?;
@@ -113,14 +113,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let shown = Arc::new(Status::default());
+    let shown = Arc::new(StatusServer::default());
     if let Some(address) = config.status {
         let listener = status::bind(address).await?;
         println!("muster-sidecar status on {}", listener.local_addr()?);
         // Ends with the process: nobody waits for a page of numbers.
         tokio::spawn(status::serve(listener, shown.clone()));
     }
-    follow::run(config, shown, |address| println!("muster-sidecar ready on {address}"), stop).await
+    reconcile::run(config, shown, |address| println!("muster-sidecar ready on {address}"), stop).await
 }
 
 /// Two sidecars in one folder would undo each other's work. The lock goes with its process, however that ends.

@@ -17,7 +17,7 @@ const LEASE_MAX: usize = 4096;
 
 /// Why a lease is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum LeaseRefusal {
     /// Not what a node writes.
     NoLease,
     /// No IP:PORT that could be connected to.
@@ -26,7 +26,7 @@ pub enum Refused {
     NotAllowed,
 }
 
-impl Refused {
+impl LeaseRefusal {
     /// The value of the metric's label.
     pub fn label(self) -> &'static str {
         match self {
@@ -39,25 +39,25 @@ impl Refused {
 
 /// The address in a lease, and whether that node drains. One that does is a member too: it answers 503, and Nginx goes on to the
 /// next without a reload.
-pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), Refused> {
+pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseRefusal> {
     if lease.len() > LEASE_MAX {
-        return Err(Refused::NoLease);
+        return Err(LeaseRefusal::NoLease);
     }
-    let view: NodeView = serde_json::from_str(lease).map_err(|_| Refused::NoLease)?;
-    let address = view.address.parse().map(canonical).map_err(|_| Refused::NoAddress)?;
+    let view: NodeView = serde_json::from_str(lease).map_err(|_| LeaseRefusal::NoLease)?;
+    let address = view.address.parse().map(canonical).map_err(|_| LeaseRefusal::NoAddress)?;
     // A scope is the name of an interface of that node's, and no part of an address of ours.
     let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
     if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() || scoped {
-        return Err(Refused::NoAddress);
+        return Err(LeaseRefusal::NoAddress);
     }
     let forms = forms(address.ip());
     let allowed = allow.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
-    allowed.then_some((address, view.state == NodeState::Draining)).ok_or(Refused::NotAllowed)
+    allowed.then_some((address, view.state == NodeState::Draining)).ok_or(LeaseRefusal::NotAllowed)
 }
 
 /// What is to be served, and who stays though its lease is gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct MembershipDecision {
     /// The set.
     pub next: Members,
     /// Without a lease, but alive: the registry lost it, not the node.
@@ -68,7 +68,7 @@ pub struct Verdict {
 
 /// A member leaves only if its lease is gone and it is `dead`, that is, does not answer the sidecar's own questions either. While
 /// the registry is not to be trusted (`frozen`) nobody leaves. The last ones never leave: an empty set serves nobody.
-pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) -> Verdict {
+pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) -> MembershipDecision {
     let gone: Members = served.difference(leased).copied().collect();
     let kept = gone.difference(dead).copied().collect();
     let silent: Members = gone.intersection(dead).copied().collect();
@@ -76,8 +76,8 @@ pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) ->
     let stay = served.iter().filter(|member| !silent.contains(member) || withheld.contains(member));
     let next: Members = leased.iter().chain(stay).copied().collect();
     match next.is_empty() {
-        true => Verdict { next: served.clone(), kept, withheld: silent },
-        false => Verdict { next, kept, withheld },
+        true => MembershipDecision { next: served.clone(), kept, withheld: silent },
+        false => MembershipDecision { next, kept, withheld },
     }
 }
 
@@ -105,19 +105,19 @@ mod tests {
         assert_eq!(member(&lease("[fe80::1]:9000"), &allow()).unwrap().0.port(), 9000);
         assert_eq!(member(&lease("[::ffff:10.0.0.1]:9000"), &allow()).unwrap().0, "10.0.0.1:9000".parse().unwrap());
         for (address, refused) in [
-            ("[::ffff:8.8.8.8]:80", Refused::NotAllowed),
-            ("127.0.0.1:0", Refused::NoAddress),
-            ("localhost:9000", Refused::NoAddress),
-            ("127.0.0.1:9000; } server {", Refused::NoAddress),
-            ("127.0.0.1:9000\n", Refused::NoAddress),
-            ("[fe80::1%eth0]:9000", Refused::NoAddress),
-            ("[fe80::1%7]:9000", Refused::NoAddress),
-            ("8.8.8.8:80", Refused::NotAllowed),
-            ("[::1]:9000", Refused::NotAllowed),
+            ("[::ffff:8.8.8.8]:80", LeaseRefusal::NotAllowed),
+            ("127.0.0.1:0", LeaseRefusal::NoAddress),
+            ("localhost:9000", LeaseRefusal::NoAddress),
+            ("127.0.0.1:9000; } server {", LeaseRefusal::NoAddress),
+            ("127.0.0.1:9000\n", LeaseRefusal::NoAddress),
+            ("[fe80::1%eth0]:9000", LeaseRefusal::NoAddress),
+            ("[fe80::1%7]:9000", LeaseRefusal::NoAddress),
+            ("8.8.8.8:80", LeaseRefusal::NotAllowed),
+            ("[::1]:9000", LeaseRefusal::NotAllowed),
         ] {
             assert_eq!(member(&lease(address), &allow()), Err(refused), "{address:?}");
         }
-        assert_eq!(member(&"x".repeat(10_000), &allow()), Err(Refused::NoLease));
+        assert_eq!(member(&"x".repeat(10_000), &allow()), Err(LeaseRefusal::NoLease));
     }
 
     #[test]
@@ -149,6 +149,6 @@ mod tests {
         let frozen = after(&[1, 2], &[1, 3], &[2], true);
         assert_eq!((frozen.next, frozen.withheld), (set(&[1, 2, 3]), set(&[2])));
         assert_eq!(after(&[1, 2], &[], &[1, 2], false).next, set(&[1, 2]));
-        assert_eq!(after(&[], &[], &[], false), Verdict::default());
+        assert_eq!(after(&[], &[], &[], false), MembershipDecision::default());
     }
 }

@@ -2,7 +2,7 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector};
 
-use crate::state::State;
+use crate::state::SidecarState;
 
 /// The counters and gauges.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Shows the gauges of a state.
-    pub fn show(&self, state: &State) {
+    pub fn show(&self, state: &SidecarState) {
         self.generation.set(state.generation as i64);
         self.leased.set(state.leased.len() as i64);
         self.rendered.set(state.served.len() as i64);

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     config::Config,
-    workers::{Ours, title},
+    workers::{WorkerScope, title},
 };
 
 const MASTER: &str = "nginx: master process";
@@ -59,8 +59,8 @@ impl Nginx {
     }
 
     /// Its workers, and how to know them.
-    pub fn ours(&self) -> Ours {
-        Ours::of(&self.config, self.master)
+    pub fn ours(&self) -> WorkerScope {
+        WorkerScope::of(&self.config, self.master)
     }
 
     /// Whether it ran already.
@@ -164,7 +164,7 @@ pub fn signal(pid: i32, signal: Signal) {
 }
 
 /// Has workers without a master stop listening, and waits for it.
-async fn let_go(ours: &Ours) {
+async fn let_go(ours: &WorkerScope) {
     let deadline = Instant::now() + LET_GO;
     loop {
         let holding: Vec<_> = ours.list().into_iter().filter(|worker| !worker.lingering).collect();

@@ -6,10 +6,10 @@ use tokio::time;
 use crate::{
     config::Config,
     generations::Generations,
-    leases::Leases,
+    leases::LeaseReader,
     ports::Ports,
     resolve::by_dns,
-    template::{Files, render},
+    template::{GenerationFiles, render},
 };
 
 /// Prints the files for the nodes that hold a lease now, or how they differ from those that are served; again at each change
@@ -17,7 +17,7 @@ use crate::{
 pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     let generations = Generations::new(&config.dir)?;
     let ports = Ports::settle(&config.dir, config.listen, by_dns(&config).await?)?;
-    let mut leases = Leases::new(config.redis()?, &config.cluster, config.allow.clone())?;
+    let mut leases = LeaseReader::new(config.redis()?, &config.cluster, config.allow.clone())?;
     let mut before = None;
     loop {
         let leased = leases.read().await?.leased;
@@ -34,7 +34,7 @@ pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     }
 }
 
-fn print(files: &Files, against: Option<(&Generations, u64)>) {
+fn print(files: &GenerationFiles, against: Option<(&Generations, u64)>) {
     for (name, text) in files {
         match against {
             None => print!("# {name}\n{text}"),

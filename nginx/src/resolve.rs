@@ -7,40 +7,46 @@ use anyhow::{Context, bail};
 use tokio::process::Command;
 
 use crate::{
-    config::{Config, Resolve},
-    dns::Dns,
+    config::{Config, ResolveMode},
+    dns::DnsServer,
     nginx::{missing, running},
     ports::Ports,
-    status::Status,
+    status::StatusServer,
 };
 
 /// A version's three numbers.
-type Version = [u32; 3];
+type NginxVersion = [u32; 3];
 
 /// The first whose open source has `resolve` and a `resolver` for an upstream.
-const SINCE: Version = [1, 27, 3];
+const SINCE: NginxVersion = [1, 27, 3];
 
 /// Whether by DNS.
 pub async fn by_dns(config: &Config) -> anyhow::Result<bool> {
     match config.resolve {
-        Resolve::Off => Ok(false),
+        ResolveMode::Off => Ok(false),
         // One that does not say which it is can still be reloaded.
-        Resolve::Auto => Ok(version(config).await.is_ok_and(|found| found >= SINCE)),
-        Resolve::On => require(version(config).await?).map(|()| true),
+        ResolveMode::Auto => Ok(version(config).await.is_ok_and(|found| found >= SINCE)),
+        ResolveMode::On => require(version(config).await?).map(|()| true),
     }
 }
 
 /// Where Nginx asks, if it does. The port may have been taken while no sidecar was there.
-pub async fn serve(ports: &mut Ports, config: &Config, status: &Arc<Status>) -> anyhow::Result<Option<Arc<Dns>>> {
+pub async fn serve(
+    ports: &mut Ports,
+    config: &Config,
+    status: &Arc<StatusServer>,
+) -> anyhow::Result<Option<Arc<DnsServer>>> {
     let Some(address) = ports.resolver else { return Ok(None) };
-    let dns = match Dns::serve(address, status.clone()).await {
+    let dns = match DnsServer::serve(address, status.clone()).await {
         Ok(dns) => dns,
-        Err(_) => Dns::serve(ports.renew_resolver(&config.dir)?, status.clone()).await.context("no port for DNS")?,
+        Err(_) => {
+            DnsServer::serve(ports.renew_resolver(&config.dir)?, status.clone()).await.context("no port for DNS")?
+        }
     };
     Ok(Some(Arc::new(dns)))
 }
 
-fn require(found: Version) -> anyhow::Result<()> {
+fn require(found: NginxVersion) -> anyhow::Result<()> {
     if found < SINCE {
         let [since, found] = [SINCE, found].map(|version| version.map(|part| part.to_string()).join("."));
         bail!(
@@ -51,7 +57,7 @@ fn require(found: Version) -> anyhow::Result<()> {
 }
 
 /// Which Nginx this is: the one that runs already, though a newer one may be installed by now, or else the one that would be run.
-async fn version(config: &Config) -> anyhow::Result<Version> {
+async fn version(config: &Config) -> anyhow::Result<NginxVersion> {
     let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
     for program in running.iter().chain([&config.nginx]) {
         // Another user's process does not show its program.
@@ -64,7 +70,7 @@ async fn version(config: &Config) -> anyhow::Result<Version> {
     bail!(missing(config))
 }
 
-fn parse_version(said: &str) -> Option<Version> {
+fn parse_version(said: &str) -> Option<NginxVersion> {
     let numbers = said.strip_prefix("nginx version: ")?.split_once('/')?.1.split_whitespace().next()?;
     let mut numbers = numbers.split('.').map(str::parse);
     let mut next = || numbers.next()?.ok();

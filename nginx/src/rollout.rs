@@ -21,7 +21,7 @@ use crate::{
     nginx::{Nginx, check},
     ports::Ports,
     template::{nodes, render},
-    workers::Worker,
+    workers::NginxWorker,
 };
 
 /// A reload is confirmed within this time or rolled back.
@@ -35,7 +35,7 @@ const QUARANTINE: Duration = Duration::from_secs(600);
 
 /// What became of a set.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum RolloutOutcome {
     /// It is served.
     Confirmed,
     /// Nginx did not accept its files; nothing was changed.
@@ -44,7 +44,7 @@ pub enum Outcome {
     RolledBack(anyhow::Error),
 }
 
-impl Outcome {
+impl RolloutOutcome {
     /// The value of the metric's label.
     pub fn label(&self) -> &'static str {
         match self {
@@ -92,15 +92,15 @@ impl Rollout {
     }
 
     /// Serves these members from now on, or goes on as before.
-    pub async fn apply(&mut self, members: &Members) -> Outcome {
+    pub async fn apply(&mut self, members: &Members) -> RolloutOutcome {
         let (before, next) = (self.generation(), self.generations.next());
         let outcome = match self.stage(next, members).await {
-            Err(error) => Outcome::Refused(error),
+            Err(error) => RolloutOutcome::Refused(error),
             Ok(()) => match self.switch(next).await {
-                Ok(()) => Outcome::Confirmed,
+                Ok(()) => RolloutOutcome::Confirmed,
                 Err(error) => {
                     self.put_back(before).await;
-                    Outcome::RolledBack(error)
+                    RolloutOutcome::RolledBack(error)
                 }
             },
         };
@@ -126,12 +126,12 @@ impl Rollout {
 
     /// Whether it is the new set that Nginx does not take. What is served fares no better while a certificate and its key do not
     /// match, a snippet is broken or Nginx is down.
-    async fn blames_set(&self, outcome: &Outcome, before: u64, next: u64) -> bool {
+    async fn blames_set(&self, outcome: &RolloutOutcome, before: u64, next: u64) -> bool {
         match outcome {
-            Outcome::Confirmed => false,
+            RolloutOutcome::Confirmed => false,
             // The next once more: what is wrong with both may have been put right in between.
-            Outcome::Refused(_) => self.check(before).await.is_ok() && self.check(next).await.is_err(),
-            Outcome::RolledBack(_) => running(self.ports.control).await.ok() == Some(before),
+            RolloutOutcome::Refused(_) => self.check(before).await.is_ok() && self.check(next).await.is_err(),
+            RolloutOutcome::RolledBack(_) => running(self.ports.control).await.ok() == Some(before),
         }
     }
 
@@ -220,7 +220,7 @@ async fn settle(config: &Config, generations: &Generations, ports: Ports, member
 
 /// The workers that still take connections.
 fn serving(nginx: &Nginx) -> Vec<i32> {
-    nginx.ours().list().into_iter().filter(|worker: &Worker| !worker.lingering).map(|worker| worker.pid).collect()
+    nginx.ours().list().into_iter().filter(|worker: &NginxWorker| !worker.lingering).map(|worker| worker.pid).collect()
 }
 
 /// The generation of whichever worker answers.

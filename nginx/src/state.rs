@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// The sidecar at its last look.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct State {
+pub struct SidecarState {
     /// What Nginx runs.
     pub generation: u64,
     /// Where it asks for the nodes by DNS; none if it is reloaded for them.
@@ -30,12 +30,12 @@ pub struct State {
     /// Whether nobody leaves the file now.
     pub frozen: bool,
     /// Old workers.
-    pub lingering: Vec<Lingering>,
+    pub lingering: Vec<LingeringWorker>,
 }
 
 /// An old worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Lingering {
+pub struct LingeringWorker {
     /// Its process.
     pub pid: i32,
     /// For how long it has run, in seconds.

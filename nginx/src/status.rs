@@ -14,19 +14,19 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-use crate::{metrics::Metrics, state::State};
+use crate::{metrics::Metrics, state::SidecarState};
 
 /// The state and the counters.
 #[derive(Debug, Default)]
-pub struct Status {
-    state: Mutex<State>,
+pub struct StatusServer {
+    state: Mutex<SidecarState>,
     /// The counters.
     pub metrics: Metrics,
 }
 
-impl Status {
+impl StatusServer {
     /// Changes the state.
-    pub fn update(&self, change: impl FnOnce(&mut State)) {
+    pub fn update(&self, change: impl FnOnce(&mut SidecarState)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
         self.metrics.show(&state);
@@ -38,7 +38,7 @@ impl Status {
         self.update(|state| state.applied_by_dns += 1);
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> SidecarState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -50,7 +50,7 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Answers for ever.
-pub async fn serve(listener: TcpListener, status: Arc<Status>) {
+pub async fn serve(listener: TcpListener, status: Arc<StatusServer>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let status = status.clone();
@@ -65,7 +65,7 @@ pub async fn serve(listener: TcpListener, status: Arc<Status>) {
     }
 }
 
-fn answer(request: &Request<Incoming>, status: &Status) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, status: &StatusServer) -> Response<Full<Bytes>> {
     let (code, kind, text) = match request.uri().path() {
         "/metrics" => (StatusCode::OK, "text/plain; version=0.0.4", status.metrics.render()),
         "/state" => {

@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// Files of a generation by name.
-pub type Files = BTreeMap<&'static str, String>;
+pub type GenerationFiles = BTreeMap<&'static str, String>;
 
 /// Requests in progress that one client address may have, streams of events included, WebSocket sessions not. The address is what
 /// `--real-ip-from` makes of it, so that clients behind a proxy that is not named there share one.
 const REQUESTS_PER_ADDRESS: u32 = 100;
 
 /// The files of one generation.
-pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<Files> {
+pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<GenerationFiles> {
     let connections = config.connections();
     let values = context! {
         generation,
@@ -44,7 +44,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         requests_per_address => REQUESTS_PER_ADDRESS,
         nodes => addresses(members),
     };
-    Ok(Files::from([
+    Ok(GenerationFiles::from([
         ("nginx.conf", fill(include_str!("../templates/nginx.conf"), &values)?),
         ("http.conf", fill(include_str!("../templates/http.conf"), &values)?),
         ("nodes.conf", nodes(members, ports.resolver)?),
@@ -90,11 +90,11 @@ mod tests {
         config: Config,
     }
 
-    fn files(flags: &[&str], members: &Members) -> Files {
+    fn files(flags: &[&str], members: &Members) -> GenerationFiles {
         files_by(None, flags, members)
     }
 
-    fn files_by(resolver: Option<SocketAddr>, flags: &[&str], members: &Members) -> Files {
+    fn files_by(resolver: Option<SocketAddr>, flags: &[&str], members: &Members) -> GenerationFiles {
         let dir = tempfile::tempdir().unwrap();
         let own = ["muster-sidecar", "--dir", dir.path().to_str().unwrap()];
         let config = Cli::parse_from(own.iter().chain(flags)).config.settle().unwrap();

@@ -15,7 +15,7 @@ const LOGS: u32 = 64;
 
 /// A worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worker {
+pub struct NginxWorker {
     /// Its process.
     pub pid: i32,
     /// Its start, in ticks since the boot: the lower, the older.
@@ -26,21 +26,21 @@ pub struct Worker {
 
 /// How to tell ours from any other Nginx's.
 #[derive(Debug, Clone)]
-pub enum Ours {
+pub enum WorkerScope {
     /// They write this log, also when their master is gone and its log was rotated.
     Writing(PathBuf),
     /// They are children of this process.
     ChildrenOf(i32),
 }
 
-impl Ours {
+impl WorkerScope {
     /// By who runs Nginx.
     pub fn of(config: &Config, master: i32) -> Self {
         if config.signal.is_some() { Self::ChildrenOf(master) } else { Self::Writing(config.dir.join("access.log")) }
     }
 
     /// All of ours, oldest first.
-    pub fn list(&self) -> Vec<Worker> {
+    pub fn list(&self) -> Vec<NginxWorker> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let mut workers: Vec<_> = pids.filter_map(|pid| self.look(pid)).collect();
@@ -48,7 +48,7 @@ impl Ours {
         workers
     }
 
-    fn look(&self, pid: i32) -> Option<Worker> {
+    fn look(&self, pid: i32) -> Option<NginxWorker> {
         let title = title(pid);
         if !title.starts_with(TITLE) {
             return None;
@@ -61,11 +61,11 @@ impl Ours {
             Self::Writing(log) => writes(pid, log),
             Self::ChildrenOf(master) => *master == parent,
         };
-        ours.then(|| Worker { pid, started, lingering: title.starts_with(LINGERING) })
+        ours.then(|| NginxWorker { pid, started, lingering: title.starts_with(LINGERING) })
     }
 }
 
-impl Worker {
+impl NginxWorker {
     /// Its age now, in seconds.
     pub fn age(&self) -> u64 {
         let up = fs::read_to_string("/proc/uptime").unwrap_or_default();

@@ -20,23 +20,23 @@ use tokio::{
 };
 
 use self::serve::{serve_datagrams, serve_streams};
-use crate::{membership::Members, status::Status};
+use crate::{membership::Members, status::StatusServer};
 
 /// Nginx asks each second; one that has not asked for so long does not ask.
 const HEARD: Duration = Duration::from_secs(5);
 
 /// The running server. It ends when this is dropped.
-pub struct Dns {
-    zone: Arc<Zone>,
+pub struct DnsServer {
+    zone: Arc<DnsZone>,
     _sockets: JoinSet<()>,
 }
 
 /// What is to be told, and what was.
-struct Zone {
+struct DnsZone {
     wanted: Mutex<Wanted>,
     /// The number of the last set that was told.
     told: watch::Sender<u64>,
-    status: Arc<Status>,
+    status: Arc<StatusServer>,
 }
 
 #[derive(Default)]
@@ -45,11 +45,11 @@ struct Wanted {
     number: u64,
 }
 
-impl Dns {
+impl DnsServer {
     /// Answers there from now on; a failure, until it is told what else.
-    pub async fn serve(address: SocketAddr, status: Arc<Status>) -> io::Result<Self> {
+    pub async fn serve(address: SocketAddr, status: Arc<StatusServer>) -> io::Result<Self> {
         let (datagrams, streams) = (UdpSocket::bind(address).await?, TcpListener::bind(address).await?);
-        let zone = Arc::new(Zone { wanted: Mutex::default(), told: watch::Sender::new(0), status });
+        let zone = Arc::new(DnsZone { wanted: Mutex::default(), told: watch::Sender::new(0), status });
         let mut sockets = JoinSet::new();
         sockets.spawn(serve_datagrams(datagrams, zone.clone()));
         sockets.spawn(serve_streams(streams, zone.clone()));
@@ -72,7 +72,7 @@ impl Dns {
     }
 }
 
-impl Zone {
+impl DnsZone {
     /// The answer to a question that may have any bytes, in at most `limit` bytes or in as many as the question allows; none to what is
     /// no question: two servers that answered each other's answers would never end.
     fn answer(&self, request: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
@@ -117,10 +117,10 @@ mod tests {
     }
 
     /// A server at a port that is free for both.
-    pub async fn serve() -> (Dns, SocketAddr) {
+    pub async fn serve() -> (DnsServer, SocketAddr) {
         loop {
             let address = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-            if let Ok(dns) = Dns::serve(address, Arc::default()).await {
+            if let Ok(dns) = DnsServer::serve(address, Arc::default()).await {
                 return (dns, address);
             }
         }

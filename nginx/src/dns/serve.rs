@@ -1,4 +1,4 @@
-//! The sockets of [`Dns`](super::Dns): datagrams, and streams for what does not fit one. Whatever comes in, they stay open.
+//! The sockets of [`DnsServer`](super::DnsServer): datagrams, and streams for what does not fit one. Whatever comes in, they stay open.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::{
     time,
 };
 
-use super::Zone;
+use super::DnsZone;
 
 /// Connections at once, of which Nginx needs one for each worker; and how long a question and its answer may take on one.
 const STREAMS: usize = 16;
@@ -20,7 +20,7 @@ const QUESTION: usize = 1024;
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Answers datagrams for ever.
-pub async fn serve_datagrams(socket: UdpSocket, zone: Arc<Zone>) {
+pub async fn serve_datagrams(socket: UdpSocket, zone: Arc<DnsZone>) {
     let mut question = [0; QUESTION];
     loop {
         let Ok((length, from)) = socket.recv_from(&mut question).await else {
@@ -34,7 +34,7 @@ pub async fn serve_datagrams(socket: UdpSocket, zone: Arc<Zone>) {
 }
 
 /// Answers streams for ever.
-pub async fn serve_streams(listener: TcpListener, zone: Arc<Zone>) {
+pub async fn serve_streams(listener: TcpListener, zone: Arc<DnsZone>) {
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
@@ -48,13 +48,13 @@ pub async fn serve_streams(listener: TcpListener, zone: Arc<Zone>) {
 }
 
 /// Question after question, each with its length before it, until there is none for a while.
-async fn serve_stream(mut stream: TcpStream, zone: Arc<Zone>) -> io::Result<()> {
+async fn serve_stream(mut stream: TcpStream, zone: Arc<DnsZone>) -> io::Result<()> {
     loop {
         time::timeout(SILENCE, exchange(&mut stream, &zone)).await??;
     }
 }
 
-async fn exchange(stream: &mut TcpStream, zone: &Zone) -> io::Result<()> {
+async fn exchange(stream: &mut TcpStream, zone: &DnsZone) -> io::Result<()> {
     let question = read_message(stream).await?;
     let answer = zone.answer(&question, Some(u16::MAX.into())).ok_or(io::ErrorKind::InvalidData)?;
     let length = (answer.len() as u16).to_be_bytes();

@@ -8,14 +8,14 @@ use std::{
 use muster_protocol::inbox::DrainRequest;
 use rustix::process::Signal;
 
-use crate::{config::Config, leases::Leases, nginx::signal, workers::Worker};
+use crate::{config::Config, leases::LeaseReader, nginx::signal, workers::NginxWorker};
 
 /// What nodes may take beyond the time over which they move sessions, before a worker is ended with what it still holds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who was asked for, and when.
 #[derive(Debug)]
-pub struct Retire {
+pub struct WorkerRetirement {
     edge: String,
     /// Workers of one generation.
     workers: usize,
@@ -31,7 +31,7 @@ pub struct Retire {
     pub cut_total: u64,
 }
 
-impl Retire {
+impl WorkerRetirement {
     /// By the configured limits.
     pub fn new(config: &Config) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Retire {
 
     /// Looks at those who linger, oldest first, and sees to the oldest. One generation at a time: its sessions come back through
     /// the newest workers, and should not come all at once.
-    pub async fn step(&mut self, lingering: &[Worker], leases: &mut Leases) {
+    pub async fn step(&mut self, lingering: &[NginxWorker], leases: &mut LeaseReader) {
         self.settle(lingering);
         let room = self.workers.saturating_sub(self.asked.len());
         let due = lingering.iter().filter(|worker| !self.asked.contains_key(&worker.pid));
@@ -66,7 +66,7 @@ impl Retire {
     }
 
     /// Has the nodes move the sessions of all of these over this time, since Nginx is to end.
-    pub async fn all(&self, workers: &[Worker], over: Duration, leases: &mut Leases) {
+    pub async fn all(&self, workers: &[NginxWorker], over: Duration, leases: &mut LeaseReader) {
         for worker in workers {
             if !self.ask(worker, over, leases).await {
                 return;
@@ -74,7 +74,7 @@ impl Retire {
         }
     }
 
-    async fn ask(&self, worker: &Worker, over: Duration, leases: &mut Leases) -> bool {
+    async fn ask(&self, worker: &NginxWorker, over: Duration, leases: &mut LeaseReader) -> bool {
         let over_ms = over.as_millis() as u64;
         let request = DrainRequest::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
         let asked = leases.ask(request).await;
@@ -85,12 +85,12 @@ impl Retire {
         asked.is_ok()
     }
 
-    fn is_old(&self, worker: &Worker) -> bool {
+    fn is_old(&self, worker: &NginxWorker) -> bool {
         worker.age() >= self.after.as_secs()
     }
 
     /// Counts those who have gone, and ends those who had time enough: they hold what no node knows of.
-    fn settle(&mut self, lingering: &[Worker]) {
+    fn settle(&mut self, lingering: &[NginxWorker]) {
         let before = self.asked.len();
         self.asked.retain(|pid, _| lingering.iter().any(|worker| worker.pid == *pid));
         self.done_total += (before - self.asked.len()) as u64;

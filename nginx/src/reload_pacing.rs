@@ -24,7 +24,7 @@ pub enum Urgency {
 
 /// Why a change waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Wait {
+pub enum ReloadDelay {
     /// The set does not stand still.
     Quiet,
     /// Too many reloads lately.
@@ -33,7 +33,7 @@ pub enum Wait {
     Lingering,
 }
 
-impl Wait {
+impl ReloadDelay {
     /// The value of the metric's label.
     pub fn label(self) -> &'static str {
         match self {
@@ -46,13 +46,13 @@ impl Wait {
 
 /// What is wanted since when, and how many reloads are left.
 #[derive(Debug)]
-pub struct Pace {
+pub struct ReloadPacing {
     quiet: Duration,
     quiet_urgent: Duration,
     every: Duration,
     wanted: Option<Wanted>,
-    bucket: Bucket,
-    reserve: Bucket,
+    bucket: TokenBucket,
+    reserve: TokenBucket,
 }
 
 #[derive(Debug)]
@@ -63,15 +63,15 @@ struct Wanted {
 }
 
 #[derive(Debug)]
-struct Bucket {
+struct TokenBucket {
     tokens: f64,
     at: Instant,
 }
 
-impl Pace {
+impl ReloadPacing {
     /// With the configured times.
     pub fn new(config: &Config, now: Instant) -> Self {
-        let bucket = || Bucket { tokens: BURST, at: now };
+        let bucket = || TokenBucket { tokens: BURST, at: now };
         Self {
             quiet: config.quiet,
             quiet_urgent: config.quiet_urgent,
@@ -88,7 +88,7 @@ impl Pace {
     }
 
     /// Whether this set is to be applied now; if so, that takes one of the reloads.
-    pub fn due(&mut self, set: &Members, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), Wait> {
+    pub fn due(&mut self, set: &Members, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
         let (first, since) = self.want(set, now);
         let (quiet, most) = match urgency {
             Urgency::Now => return self.applied(),
@@ -96,20 +96,20 @@ impl Pace {
             Urgency::Lazy => (self.quiet, self.quiet * RESTLESS),
         };
         if now < since + quiet && now < first + most {
-            return Err(Wait::Quiet);
+            return Err(ReloadDelay::Quiet);
         }
         self.spare(urgency, crowded, now)?;
         self.applied()
     }
 
     /// Whether there is a reload left for a change that need not stand still, or does; if so, that takes it.
-    pub fn spare(&mut self, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), Wait> {
+    pub fn spare(&mut self, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
         if crowded && urgency == Urgency::Lazy {
-            return Err(Wait::Lingering);
+            return Err(ReloadDelay::Lingering);
         }
         let spare =
             self.bucket.take(self.every, now) || (urgency == Urgency::Urgent && self.reserve.take(self.every, now));
-        if spare { Ok(()) } else { Err(Wait::Rate) }
+        if spare { Ok(()) } else { Err(ReloadDelay::Rate) }
     }
 
     /// Nginx was not reloaded after all, and no worker was left behind.
@@ -117,7 +117,7 @@ impl Pace {
         self.bucket.tokens = (self.bucket.tokens + 1.0).min(BURST);
     }
 
-    fn applied(&mut self) -> Result<(), Wait> {
+    fn applied(&mut self) -> Result<(), ReloadDelay> {
         self.settle();
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Pace {
     }
 }
 
-impl Bucket {
+impl TokenBucket {
     fn take(&mut self, every: Duration, now: Instant) -> bool {
         let earned = now.duration_since(self.at).as_secs_f64() / every.as_secs_f64().max(0.001);
         self.at = now;
@@ -167,7 +167,7 @@ mod tests {
     /// The second of each reload, when every half second `wanted` says what is wanted and how urgently.
     fn reloads(seconds: u32, crowded: bool, wanted: impl Fn(u32) -> (Members, Urgency)) -> Vec<u32> {
         let began = Instant::now();
-        let mut pace = Pace::new(&Cli::parse_from(["sidecar"]).config, began);
+        let mut pace = ReloadPacing::new(&Cli::parse_from(["sidecar"]).config, began);
         let due = |half: &u32| {
             let (set, urgency) = wanted(*half);
             pace.due(&set, urgency, crowded, began + TICK * *half).is_ok()
@@ -194,8 +194,8 @@ mod tests {
     #[test]
     fn what_nginx_refused_before_it_was_reloaded_is_not_counted() {
         let began = Instant::now();
-        let mut pace = Pace::new(&Cli::parse_from(["sidecar"]).config, began);
-        let spare = |pace: &mut Pace| pace.spare(Urgency::Lazy, false, began).is_ok();
+        let mut pace = ReloadPacing::new(&Cli::parse_from(["sidecar"]).config, began);
+        let spare = |pace: &mut ReloadPacing| pace.spare(Urgency::Lazy, false, began).is_ok();
         assert_eq!([(); 3].map(|()| spare(&mut pace)), [true, true, false]);
         pace.spared();
         assert_eq!([(); 2].map(|()| spare(&mut pace)), [true, false]);

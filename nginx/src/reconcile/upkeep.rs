@@ -5,16 +5,16 @@ use std::{future::Future, time::Instant};
 use serde_json::json;
 use tokio::time;
 
-use super::{Follow, decided};
-use crate::{pace::Urgency, workers::Worker};
+use super::{Reconcile, decided};
+use crate::{reload_pacing::Urgency, workers::NginxWorker};
 
-impl Follow {
+impl Reconcile {
     pub(super) async fn see_to_workers(&mut self) {
         self.lingering = self.see_lingering();
         self.retire.step(&self.lingering, &mut self.leases).await;
     }
 
-    pub(super) fn see_lingering(&self) -> Vec<Worker> {
+    pub(super) fn see_lingering(&self) -> Vec<NginxWorker> {
         self.rollout.nginx.ours().list().into_iter().filter(|worker| worker.lingering).collect()
     }
 
@@ -62,7 +62,7 @@ impl Follow {
         self.rollout.nginx.stop().await;
     }
 
-    async fn let_go(&mut self, workers: &[Worker]) {
+    async fn let_go(&mut self, workers: &[NginxWorker]) {
         self.retire.all(workers, self.config.grace / 4 * 3, &mut self.leases).await;
         self.rollout.nginx.ended().await;
     }

@@ -4,18 +4,18 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Follow, decided};
+use super::{Reconcile, decided};
 use crate::{
-    dns::Dns,
+    dns::DnsServer,
     membership::Members,
-    pace::{Urgency, Wait},
-    rollout::Outcome,
+    reload_pacing::{ReloadDelay, Urgency},
+    rollout::RolloutOutcome,
 };
 
 /// Fewer nodes than this in the file, and than half of those there are, and a new one is urgent.
 const FEW: usize = 3;
 
-impl Follow {
+impl Reconcile {
     /// Applies a set if it is time to.
     pub(super) async fn consider(&mut self, next: &Members) {
         if self.rollout.nginx.is_away() {
@@ -52,7 +52,7 @@ impl Follow {
 
     /// A change that Nginx learns by asking costs nothing and need not be rare. It is on the disk first: a sidecar that is killed in
     /// between must not come back with one that Nginx has left behind.
-    async fn tell(&mut self, dns: &Dns, next: &Members, reason: &'static str) {
+    async fn tell(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
         if let Err(error) = self.rollout.remember(next) {
             tracing::error!("Nginx is told of the nodes, and would start with others: {error:#}");
         }
@@ -81,18 +81,18 @@ impl Follow {
         }));
         self.waits = None;
         match outcome {
-            Outcome::Confirmed => {
+            RolloutOutcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
                 self.serve(next);
                 self.certificate.settle();
                 // The workers before are old ones now.
                 self.lingering = self.see_lingering();
             }
-            Outcome::Refused(error) => {
+            RolloutOutcome::Refused(error) => {
                 self.pace.spared();
                 tracing::error!("not applied: {error:#}");
             }
-            Outcome::RolledBack(error) => tracing::error!("not applied: {error:#}"),
+            RolloutOutcome::RolledBack(error) => tracing::error!("not applied: {error:#}"),
         }
     }
 
@@ -103,7 +103,7 @@ impl Follow {
     }
 
     /// A change that waits is worth one line and one count.
-    fn wait(&mut self, next: &Members, why: Wait) {
+    fn wait(&mut self, next: &Members, why: ReloadDelay) {
         if self.waits.as_ref().is_some_and(|(set, before)| set == next && *before == why) {
             return;
         }

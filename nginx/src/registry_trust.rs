@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::leases::Look;
+use crate::leases::RegistrySnapshot;
 
 /// Twice a lease: every node that lives has registered again by then.
 const GRACE: Duration = Duration::from_secs(12);
 
 /// What is known of Redis.
 #[derive(Debug)]
-pub struct Trust {
+pub struct RegistryTrust {
     run_id: Option<String>,
     leases: usize,
     away_since: Option<Instant>,
@@ -18,7 +18,7 @@ pub struct Trust {
     read_at: Instant,
 }
 
-impl Trust {
+impl RegistryTrust {
     /// Nothing is known yet. Who takes a set of nodes over (`inherits`) does not know what Redis went through since it was made.
     pub fn new(inherits: bool, now: Instant) -> Self {
         let frozen_until = if inherits { now + GRACE } else { now };
@@ -31,7 +31,7 @@ impl Trust {
     }
 
     /// Redis answered. Why it is not to be trusted from now on for a while, if so.
-    pub fn read(&mut self, look: &Look, now: Instant) -> Option<&'static str> {
+    pub fn read(&mut self, look: &RegistrySnapshot, now: Instant) -> Option<&'static str> {
         let (back, new) = (self.away_since.take(), self.run_id.as_ref().is_some_and(|id| *id != look.run_id));
         let flushed = self.leases > 0 && look.leased.is_empty();
         self.run_id = Some(look.run_id.clone());
@@ -67,18 +67,18 @@ impl Trust {
 mod tests {
     use super::*;
 
-    fn look(run_id: &str, nodes: u16) -> Look {
+    fn look(run_id: &str, nodes: u16) -> RegistrySnapshot {
         let leased = (0..nodes).map(|port| ([127, 0, 0, 1], 9000 + port).into()).collect();
-        Look { leased, run_id: run_id.into(), ..Look::default() }
+        RegistrySnapshot { leased, run_id: run_id.into(), ..RegistrySnapshot::default() }
     }
 
     #[test]
     fn it_is_frozen_while_redis_is_away_new_back_or_flushed_and_a_grace_beyond() {
         let second = Duration::from_secs(1);
         let mut now = Instant::now();
-        let mut trust = Trust::new(true, now);
+        let mut trust = RegistryTrust::new(true, now);
         assert!(trust.frozen(now), "it has just begun");
-        assert!(!Trust::new(false, now).frozen(now));
+        assert!(!RegistryTrust::new(false, now).frozen(now));
         now += GRACE;
         assert_eq!((trust.read(&look("a", 2), now), trust.frozen(now)), (None, false));
         assert!(trust.failed(now) && !trust.failed(now + 60 * second) && trust.frozen(now + 60 * second));

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Follow, WORKERS_EVERY};
-use crate::{leases::Look, membership::Verdict, state::Lingering, workers::Worker};
+use super::{Reconcile, WORKERS_EVERY};
+use crate::{leases::RegistrySnapshot, membership::MembershipDecision, state::LingeringWorker, workers::NginxWorker};
 
-impl Follow {
-    pub(super) fn show(&self, look: &Look, verdict: &Verdict) {
+impl Reconcile {
+    pub(super) fn show(&self, look: &RegistrySnapshot, verdict: &MembershipDecision) {
         self.count();
         let now = Instant::now();
         self.status.update(|state| {
@@ -44,6 +44,6 @@ impl Follow {
     }
 }
 
-fn shown(worker: &Worker) -> Lingering {
-    Lingering { pid: worker.pid, age: worker.age(), sockets: worker.sockets(), bytes: worker.memory() }
+fn shown(worker: &NginxWorker) -> LingeringWorker {
+    LingeringWorker { pid: worker.pid, age: worker.age(), sockets: worker.sockets(), bytes: worker.memory() }
 }

@@ -1,5 +1,5 @@
 //! The sidecar's loop: look at the leases, decide, apply. The set that is served changes only by [`membership::next`], and only when
-//! [`Pace`] says that it is time; by DNS at once.
+//! [`ReloadPacing`] says that it is time; by DNS at once.
 
 mod apply;
 mod show;
@@ -13,50 +13,50 @@ use tokio::time::{self, MissedTickBehavior};
 use crate::{
     certificate::Certificate,
     config::Config,
-    dns::Dns,
+    dns::DnsServer,
     generations::Generations,
-    leases::{Leases, Look},
-    membership::{self, Members, Verdict},
-    pace::{Pace, Wait},
+    leases::{LeaseReader, RegistrySnapshot},
+    membership::{self, Members, MembershipDecision},
     ports::Ports,
     probe::Probes,
+    registry_trust::RegistryTrust,
+    reload_pacing::{ReloadDelay, ReloadPacing},
     resolve,
-    retire::Retire,
+    retirement::WorkerRetirement,
     rollout::Rollout,
-    status::Status,
-    trust::Trust,
-    workers::Worker,
+    status::StatusServer,
+    workers::NginxWorker,
 };
 
 /// Looks between two looks at the workers and the certificate: walking /proc costs more than asking Redis.
 const WORKERS_EVERY: u32 = 10;
 
 /// What is served, and all that decides what will be.
-pub struct Follow {
+pub struct Reconcile {
     config: Config,
     certificate: Certificate,
-    leases: Leases,
-    trust: Trust,
+    leases: LeaseReader,
+    trust: RegistryTrust,
     probes: Probes,
-    pace: Pace,
-    retire: Retire,
+    pace: ReloadPacing,
+    retire: WorkerRetirement,
     rollout: Rollout,
     /// Tells Nginx of the nodes, if it asks.
-    dns: Option<Arc<Dns>>,
-    status: Arc<Status>,
+    dns: Option<Arc<DnsServer>>,
+    status: Arc<StatusServer>,
     served: Members,
     /// Who was last seen to drain: its end is no death.
     draining: Members,
     kept: Members,
-    waits: Option<(Members, Wait)>,
-    lingering: Vec<Worker>,
+    waits: Option<(Members, ReloadDelay)>,
+    lingering: Vec<NginxWorker>,
     steps: u32,
 }
 
 /// Follows the nodes until `stop` is ready; when it is so again, without manners. `ready` is called once Nginx serves.
 pub async fn run(
     config: Config,
-    status: Arc<Status>,
+    status: Arc<StatusServer>,
     ready: impl FnOnce(SocketAddr),
     mut stop: impl AsyncFnMut(),
 ) -> anyhow::Result<()> {
@@ -64,7 +64,7 @@ pub async fn run(
     ports.keep(&config.dir)?;
     let dns = resolve::serve(&mut ports, &config, &status).await?;
     let poll = config.poll;
-    let mut follow = Follow::start(config, ports, dns, status).await?;
+    let mut follow = Reconcile::start(config, ports, dns, status).await?;
     ready(ports.listen);
     let mut beat = time::interval(poll);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,14 +100,19 @@ async fn unless(stop: &mut impl AsyncFnMut(), times: u32, work: impl Future<Outp
     times
 }
 
-impl Follow {
-    async fn start(config: Config, ports: Ports, dns: Option<Arc<Dns>>, status: Arc<Status>) -> anyhow::Result<Self> {
-        let mut leases = Leases::new(config.redis()?, &config.cluster, config.allow.clone())?;
+impl Reconcile {
+    async fn start(
+        config: Config,
+        ports: Ports,
+        dns: Option<Arc<DnsServer>>,
+        status: Arc<StatusServer>,
+    ) -> anyhow::Result<Self> {
+        let mut leases = LeaseReader::new(config.redis()?, &config.cluster, config.allow.clone())?;
         let (now, certificate) = (Instant::now(), Certificate::new(&config));
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let look = leases.first(inherits).await?.unwrap_or_default();
         let (rollout, served) = Rollout::start(config.clone(), ports, &look.leased).await?;
-        let mut trust = Trust::new(served != look.leased, now);
+        let mut trust = RegistryTrust::new(served != look.leased, now);
         if !look.run_id.is_empty() {
             trust.read(&look, now);
         }
@@ -118,8 +123,8 @@ impl Follow {
             leases,
             trust,
             probes: Probes::default(),
-            pace: Pace::new(&config, now),
-            retire: Retire::new(&config),
+            pace: ReloadPacing::new(&config, now),
+            retire: WorkerRetirement::new(&config),
             certificate,
             config,
             rollout,
@@ -145,7 +150,7 @@ impl Follow {
         self.steps = self.steps.wrapping_add(1);
         let look = self.look().await;
         self.tell_known();
-        let Some(look) = look else { return self.show(&Look::default(), &Verdict::default()) };
+        let Some(look) = look else { return self.show(&RegistrySnapshot::default(), &MembershipDecision::default()) };
         let gone: Members = self.served.difference(&look.leased).copied().collect();
         let dead = self.probes.round(&gone, self.served.len()).await;
         let verdict = membership::next(&self.served, &look.leased, &dead, self.trust.frozen(Instant::now()));
@@ -160,7 +165,7 @@ impl Follow {
     }
 
     /// The leases, or none while Redis is away: then nothing changes.
-    async fn look(&mut self) -> Option<Look> {
+    async fn look(&mut self) -> Option<RegistrySnapshot> {
         let read = self.leases.read().await;
         let now = Instant::now();
         let look = match read {
