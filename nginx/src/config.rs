@@ -153,7 +153,7 @@ impl Config {
     }
 
     /// Makes the folders, takes the defaults that depend on others, and checks what no single flag can know.
-    pub fn settle(mut self) -> anyhow::Result<Self> {
+    pub fn load_files(mut self) -> anyhow::Result<Self> {
         if self.workers == 0 || self.sessions == 0 {
             bail!("--workers and --sessions must be at least 1");
         }
@@ -193,5 +193,23 @@ fn word(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("only A-Z a-z 0-9 / - _ . can stand in Nginx's configuration".into())
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct ConfigFlags {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    /// From these flags and nothing else that is not a default.
+    pub fn config(flags: &[&str]) -> Config {
+        ConfigFlags::parse_from([&["muster-sidecar"], flags].concat()).config
     }
 }

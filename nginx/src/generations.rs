@@ -11,6 +11,7 @@ use anyhow::Context;
 
 use crate::{
     membership::Members,
+    own_files::OwnFiles,
     template::{GenerationFiles, parse_nodes},
 };
 
@@ -71,8 +72,13 @@ impl Generations {
         files.iter().all(same)
     }
 
-    /// Writes a generation, down to the disk.
-    pub fn write(&self, generation: u64, files: &GenerationFiles) -> anyhow::Result<()> {
+    /// The copy of the operator's own files in a generation. None if it has no whole one.
+    pub fn own_files(&self, generation: u64) -> Option<OwnFiles> {
+        OwnFiles::copied(&self.path(generation)).ok()
+    }
+
+    /// Writes a generation with its copy of the operator's own files, down to the disk.
+    pub fn write(&self, generation: u64, files: &GenerationFiles, own: &OwnFiles) -> anyhow::Result<()> {
         let path = self.path(generation);
         let write = || {
             fs::create_dir_all(&path)?;
@@ -80,6 +86,7 @@ impl Generations {
                 fs::write(path.join(name), text)?;
                 sync(&path.join(name))?;
             }
+            own.write(&path)?;
             sync(&path)?;
             sync(&self.dir.join("gen"))
         };
@@ -112,11 +119,16 @@ impl Generations {
         switch().with_context(|| format!("--dir: can't switch {} to generation {generation}", self.dir.display()))
     }
 
+    /// Removes a generation that no worker ever ran.
+    pub fn remove(&self, generation: u64) {
+        let _ = fs::remove_dir_all(self.path(generation));
+    }
+
     /// Removes what is older than the kept ones.
     pub fn prune(&self) {
         let current = self.current();
         for old in self.all().into_iter().skip(KEPT).filter(|generation| Some(*generation) != current) {
-            let _ = fs::remove_dir_all(self.path(old));
+            self.remove(old);
         }
     }
 }
@@ -139,7 +151,7 @@ mod tests {
             let members: Members = [([127, 0, 0, 1], port).into()].into();
             let files = GenerationFiles::from([("nodes.conf", nodes(&members, None).unwrap())]);
             let generation = generations.next();
-            generations.write(generation, &files).unwrap();
+            generations.write(generation, &files, &OwnFiles::default()).unwrap();
             assert!(generations.is(generation, &files));
             generations.switch(generation).unwrap();
             assert_eq!(generations.members(generations.current().unwrap()), members);

@@ -9,19 +9,22 @@
 //!
 //! In reading order: [`config`]; [`reconcile`] is the loop; [`leases`] reads the registry, [`registry_trust`] doubts it, [`probe`] asks the
 //! nodes themselves, and [`membership`] decides who is in. [`reload_pacing`] says when, and [`rollout`] applies, with [`template`] for the text,
-//! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it. A
-//! renewed [`certificate`] it must be.
+//! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it. For
+//! the operator's [`own_files`] it is, when [`own_watch`] sees that they changed.
 //! [`workers`] and [`retirement`] see to what reloads leave behind; [`status`] and [`metrics`] show its [`state`]. Not in the path of a session:
 //! it may stop, and all goes on.
 
-mod certificate;
 mod config;
+mod confirm;
 mod dns;
 mod generations;
 mod leases;
 mod membership;
 mod metrics;
 mod nginx;
+mod output;
+mod own_files;
+mod own_watch;
 mod ports;
 mod probe;
 mod reconcile;
@@ -30,13 +33,20 @@ mod reload_pacing;
 mod render;
 mod resolve;
 mod retirement;
+mod retry;
 mod rollout;
+mod start;
 mod state;
 mod status;
 mod template;
 mod workers;
 
-use std::{env, fs, io::IsTerminal, process::ExitCode, sync::Arc};
+use std::{
+    env, fs,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -48,7 +58,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{config::Config, status::StatusServer};
+use crate::{
+    config::Config,
+    output::{LogWriter, print_line},
+    status::StatusServer,
+};
 
 /// Keeps a stock Nginx in step with the live nodes, without cutting a connection
 #[derive(Parser)]
@@ -81,12 +95,12 @@ enum SidecarCommand {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let ansi = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(|| LogWriter);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("muster-sidecar: {error:#}");
+            let _ = writeln!(LogWriter, "muster-sidecar: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -102,9 +116,9 @@ fn log_filter(rust_log: &str) -> Targets {
 #[tokio::main(flavor = "current_thread")]
 async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(SidecarCommand::Render { once, diff, config }) = cli.verb {
-        return render::run(config.settle()?, once, diff).await;
+        return render::run(config.load_files()?, once, diff).await;
     }
-    let config = cli.config.settle()?;
+    let config = cli.config.load_files()?;
     let _lock = lock(&config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = async || {
@@ -116,11 +130,11 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let shown = Arc::new(StatusServer::default());
     if let Some(address) = config.status {
         let listener = status::bind(address).await?;
-        println!("muster-sidecar status on {}", listener.local_addr()?);
+        print_line(format_args!("muster-sidecar status on {}", listener.local_addr()?));
         // Ends with the process: nobody waits for a page of numbers.
         tokio::spawn(status::serve(listener, shown.clone()));
     }
-    reconcile::run(config, shown, |address| println!("muster-sidecar ready on {address}"), stop).await
+    reconcile::run(config, shown, |address| print_line(format_args!("muster-sidecar ready on {address}")), stop).await
 }
 
 /// Two sidecars in one folder would undo each other's work. The lock goes with its process, however that ends.

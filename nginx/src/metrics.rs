@@ -24,6 +24,11 @@ pub struct Metrics {
     pub confirm_seconds: Gauge,
     /// Workers by what came of their retirement: `asked`, `done`, `cut`.
     pub retired: IntCounterVec,
+    /// Lines of the output and the log that could not be written.
+    pub dropped_lines: IntCounter,
+    failing_seconds: Gauge,
+    failing_attempts: IntGauge,
+    own_files_refused: IntGauge,
     generation: IntGauge,
     leased: IntGauge,
     rendered: IntGauge,
@@ -38,6 +43,9 @@ pub struct Metrics {
 impl Metrics {
     /// Shows the gauges of a state.
     pub fn show(&self, state: &SidecarState) {
+        self.failing_seconds.set(state.failing.as_ref().map_or(0.0, |failing| failing.seconds));
+        self.failing_attempts.set(state.failing.as_ref().map_or(0, |failing| failing.attempts.into()));
+        self.own_files_refused.set(state.own_files_error.is_some().into());
         self.generation.set(state.generation as i64);
         self.leased.set(state.leased.len() as i64);
         self.rendered.set(state.served.len() as i64);
@@ -80,6 +88,27 @@ impl Default for Metrics {
                 Gauge::new(name("reload_confirm_seconds"), "From the last reload to its confirmation."),
             ),
             retired: labels(&registry, "retired_workers_total", "Old workers whose sessions were moved.", &["step"]),
+            dropped_lines: register(
+                &registry,
+                IntCounter::new(name("dropped_lines_total"), "Lines of output and log that could not be written."),
+            ),
+            failing_seconds: register(
+                &registry,
+                Gauge::new(
+                    name("failing_seconds"),
+                    "For how long a change of the nodes has been failing; 0 if none is (see failing in /state).",
+                ),
+            ),
+            failing_attempts: gauge(
+                &registry,
+                "failing_attempts",
+                "Attempts at a change of the nodes that failed so far; 0 if none is failing.",
+            ),
+            own_files_refused: gauge(
+                &registry,
+                "own_files_refused",
+                "Whether Nginx goes on with an older copy, since the snippets or the certificate can't be used (see own_files_error in /state).",
+            ),
             generation: gauge(&registry, "generation", "What Nginx runs."),
             leased: gauge(&registry, "registry_nodes", "Nodes that hold a lease."),
             rendered: gauge(&registry, "rendered_nodes", "Nodes in Nginx's file."),

@@ -68,6 +68,18 @@ impl Nginx {
         self.child.is_none()
     }
 
+    /// Turns to the master that the pid file of `--signal` names now. During an upgrade of its program (USR2) the master of before runs on
+    /// beside the new one, and after a QUIT for as long as its sessions last.
+    pub fn follow_upgrade(&mut self) {
+        if self.config.signal.is_some()
+            && let Some(master) = running(&self.config)
+            && master != self.master
+        {
+            tracing::info!(master, "--signal names another Nginx now");
+            self.master = master;
+        }
+    }
+
     /// Has it read its configuration anew.
     pub fn reload(&self) -> anyhow::Result<()> {
         let master = Pid::from_raw(self.master).context("Nginx does not run")?;

@@ -26,9 +26,8 @@ pub struct Ports {
 impl Ports {
     /// Those of before, as far as they still fit to `listen`; free ones otherwise, which are not kept yet.
     pub fn settle(dir: &Path, listen: SocketAddr, by_dns: bool) -> anyhow::Result<Self> {
-        let before = fs::read(file(dir)).ok().and_then(|text| serde_json::from_slice::<Self>(&text).ok());
         let fits = |ports: &Self| ports.listen.ip() == listen.ip() && (listen.port() == 0 || ports.listen == listen);
-        let mut ports = match before.filter(fits) {
+        let mut ports = match before(dir).filter(fits) {
             Some(ports) => ports,
             None => Self { listen: free(listen)?, control: free(LOOPBACK)?, resolver: None },
         };
@@ -48,11 +47,22 @@ impl Ports {
         Ok(resolver)
     }
 
-    /// Keeps them for the next sidecar.
+    /// Keeps them for the next sidecar, whole or not at all. Nothing is written if they are there already, so that a sidecar can start
+    /// again while the disk is full.
     pub fn keep(&self, dir: &Path) -> anyhow::Result<()> {
-        let file = file(dir);
-        fs::write(&file, serde_json::to_vec(self)?).with_context(|| format!("--dir: can't write {}", file.display()))
+        if before(dir) == Some(*self) {
+            return Ok(());
+        }
+        let (file, next) = (file(dir), dir.join("ports.next"));
+        let text = serde_json::to_vec(self)?;
+        let written = fs::write(&next, text).and_then(|()| fs::rename(&next, &file));
+        written.with_context(|| format!("--dir: can't write {}", file.display()))
     }
+}
+
+/// Those that an earlier sidecar kept.
+fn before(dir: &Path) -> Option<Ports> {
+    fs::read(file(dir)).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
 
 fn file(dir: &Path) -> PathBuf {

@@ -31,6 +31,8 @@ pub enum ReloadDelay {
     Rate,
     /// Too many old workers linger.
     Lingering,
+    /// It was tried and failed, and is tried again later.
+    Failed,
 }
 
 impl ReloadDelay {
@@ -40,6 +42,7 @@ impl ReloadDelay {
             Self::Quiet => "quiet",
             Self::Rate => "rate",
             Self::Lingering => "lingering",
+            Self::Failed => "failed",
         }
     }
 }
@@ -148,15 +151,8 @@ impl TokenBucket {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        config: Config,
-    }
+    use crate::config::tests::config;
 
     const TICK: Duration = Duration::from_millis(500);
 
@@ -167,7 +163,7 @@ mod tests {
     /// The second of each reload, when every half second `wanted` says what is wanted and how urgently.
     fn reloads(seconds: u32, crowded: bool, wanted: impl Fn(u32) -> (Members, Urgency)) -> Vec<u32> {
         let began = Instant::now();
-        let mut pace = ReloadPacing::new(&Cli::parse_from(["sidecar"]).config, began);
+        let mut pace = ReloadPacing::new(&config(&[]), began);
         let due = |half: &u32| {
             let (set, urgency) = wanted(*half);
             pace.due(&set, urgency, crowded, began + TICK * *half).is_ok()
@@ -194,7 +190,7 @@ mod tests {
     #[test]
     fn what_nginx_refused_before_it_was_reloaded_is_not_counted() {
         let began = Instant::now();
-        let mut pace = ReloadPacing::new(&Cli::parse_from(["sidecar"]).config, began);
+        let mut pace = ReloadPacing::new(&config(&[]), began);
         let spare = |pace: &mut ReloadPacing| pace.spare(Urgency::Lazy, false, began).is_ok();
         assert_eq!([(); 3].map(|()| spare(&mut pace)), [true, true, false]);
         pace.spared();

@@ -1,5 +1,8 @@
 //! `muster-sidecar render`: shows what would be served, and changes nothing.
 
+use std::io::{self, Write};
+
+use anyhow::Context;
 use similar::TextDiff;
 use tokio::time;
 
@@ -24,7 +27,7 @@ pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
         let generation = generations.current().unwrap_or_default();
         if before.as_ref() != Some(&leased) {
             let files = render(&config, ports, generation, &leased)?;
-            print(&files, diff.then_some((&generations, generation)));
+            print(&files, diff.then_some((&generations, generation))).context("can't write to standard output")?;
         }
         if once {
             return Ok(());
@@ -34,15 +37,17 @@ pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     }
 }
 
-fn print(files: &GenerationFiles, against: Option<(&Generations, u64)>) {
+fn print(files: &GenerationFiles, against: Option<(&Generations, u64)>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     for (name, text) in files {
         match against {
-            None => print!("# {name}\n{text}"),
+            None => write!(out, "# {name}\n{text}")?,
             Some((generations, generation)) => {
                 let served = std::fs::read_to_string(generations.path(generation).join(name)).unwrap_or_default();
                 let diff = TextDiff::from_lines(&served, text);
-                print!("{}", diff.unified_diff().context_radius(1).header(&format!("served/{name}"), name));
+                write!(out, "{}", diff.unified_diff().context_radius(1).header(&format!("served/{name}"), name))?;
             }
         }
     }
+    out.flush()
 }

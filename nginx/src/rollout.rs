@@ -1,47 +1,40 @@
-//! How a set of nodes becomes what Nginx runs: written aside, checked, switched to, reloaded, and confirmed by reading the generation
-//! back; or the one before is put back. A SIGHUP alone proves nothing: with a broken configuration it only leaves a line in a log.
+//! How a set of nodes becomes what Nginx runs: written into a generation of its own, checked by `nginx -t`, switched to, reloaded, and
+//! confirmed by reading the generation back; or the generation before is put back.
+//!
+//! What fails may fail for the set, for the operator's own files, or for a reason from outside, such as a full disk. A set is therefore
+//! never given up: whoever calls this tries again (see [`retry`](crate::retry)). New own files are to blame if Nginx takes the same set with
+//! the copy of them that it runs with.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
-
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time,
-};
+use std::time::Instant;
 
 use crate::{
     config::Config,
+    confirm::{confirm, serving},
     generations::Generations,
     membership::Members,
     nginx::{Nginx, check},
+    own_files::OwnFiles,
+    own_watch::OwnFilesWatch,
     ports::Ports,
     template::{nodes, render},
-    workers::NginxWorker,
 };
-
-/// A reload is confirmed within this time or rolled back.
-const CONFIRM: Duration = Duration::from_secs(5);
-/// Old workers still accept for about 100 ms after a reload: only answers of the new generation over a longer time prove it,
-const STEADY: Duration = Duration::from_millis(150);
-/// and more than one.
-const ANSWERS: u32 = 3;
-/// A set that Nginx did not take is not tried again before.
-const QUARANTINE: Duration = Duration::from_secs(600);
 
 /// What became of a set.
 #[derive(Debug)]
 pub enum RolloutOutcome {
     /// It is served.
     Confirmed,
-    /// Nginx did not accept its files; nothing was changed.
+    /// Its files could not be written; nothing was changed.
+    NotWritten(anyhow::Error),
+    /// `nginx -t` did not accept its files; nothing was changed.
     Refused(anyhow::Error),
-    /// Nginx did not come to run it; the one before was put back.
-    RolledBack(anyhow::Error),
+    /// Nginx did not come to run it; the generation before was put back.
+    RolledBack {
+        /// Why.
+        error: anyhow::Error,
+        /// The master did take it, so that workers were left behind.
+        reloaded: bool,
+    },
 }
 
 impl RolloutOutcome {
@@ -49,8 +42,17 @@ impl RolloutOutcome {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
+            Self::NotWritten(_) => "not_written",
             Self::Refused(_) => "refused",
-            Self::RolledBack(_) => "rolled_back",
+            Self::RolledBack { .. } => "rolled_back",
+        }
+    }
+
+    /// Why it is not served, if it is not.
+    pub fn error(&self) -> Option<&anyhow::Error> {
+        match self {
+            Self::Confirmed => None,
+            Self::NotWritten(error) | Self::Refused(error) | Self::RolledBack { error, .. } => Some(error),
         }
     }
 }
@@ -61,24 +63,16 @@ pub struct Rollout {
     /// Where it listens.
     pub ports: Ports,
     generations: Generations,
-    quarantine: HashMap<Members, Instant>,
+    /// The operator's own files.
+    own: OwnFilesWatch,
     /// The process.
     pub nginx: Nginx,
 }
 
 impl Rollout {
-    /// Starts or finds Nginx, and brings it to the current generation, which is made from `members` if there is none that it can
-    /// run. The members that are served then.
-    pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::Result<(Self, Members)> {
-        let generations = Generations::new(&config.dir)?;
-        let current = settle(&config, &generations, ports, members).await?;
-        let nginx = Nginx::take(config.clone(), generations.current_file(), ports.listen).await?;
-        let rollout = Self { config, ports, generations, quarantine: HashMap::new(), nginx };
-        if running(ports.control).await.ok() != Some(current) {
-            rollout.confirm_start(current).await?;
-        }
-        let served = rollout.generations.members(current);
-        Ok((rollout, served))
+    /// With an Nginx that runs the current one of these generations.
+    pub fn new(config: Config, ports: Ports, generations: Generations, own: OwnFilesWatch, nginx: Nginx) -> Self {
+        Self { config, ports, generations, own, nginx }
     }
 
     /// Which generation is to be served.
@@ -86,29 +80,122 @@ impl Rollout {
         self.generations.current().unwrap_or_default()
     }
 
-    /// Whether Nginx did not take this set lately.
-    pub fn quarantined(&self, members: &Members) -> bool {
-        self.quarantine.get(members).is_some_and(|until| Instant::now() < *until)
+    /// The nodes that Nginx starts with.
+    pub fn members(&self) -> Members {
+        self.generations.members(self.generation())
+    }
+
+    /// Why own files, or settings, are to be applied now, if they are. Called now and then.
+    pub fn own_files_changed(&mut self, now: Instant) -> Option<&'static str> {
+        let running = self.generations.own_files(self.generation());
+        self.own.look(&self.config, running.as_ref(), now)
+    }
+
+    /// What is wrong with the operator's own files, which are not those that Nginx runs with.
+    pub fn own_files_error(&self) -> Option<&str> {
+        self.own.error()
     }
 
     /// Serves these members from now on, or goes on as before.
     pub async fn apply(&mut self, members: &Members) -> RolloutOutcome {
-        let (before, next) = (self.generation(), self.generations.next());
-        let outcome = match self.stage(next, members).await {
-            Err(error) => RolloutOutcome::Refused(error),
-            Ok(()) => match self.switch(next).await {
-                Ok(()) => RolloutOutcome::Confirmed,
-                Err(error) => {
-                    self.put_back(before).await;
-                    RolloutOutcome::RolledBack(error)
-                }
-            },
-        };
-        if *members != self.generations.members(before) && self.blames_set(&outcome, before, next).await {
-            self.quarantine.insert(members.clone(), Instant::now() + QUARANTINE);
-        }
+        self.nginx.follow_upgrade();
+        let before = self.generation();
+        let outcome = self.apply_with_own_files(before, members).await;
         self.generations.prune();
         outcome
+    }
+
+    /// With the operator's own files as they are, or else with the copy that Nginx runs with, unless nothing but those files is new.
+    async fn apply_with_own_files(&mut self, before: u64, members: &Members) -> RolloutOutcome {
+        let (read, running) = (OwnFiles::read(&self.config), self.generations.own_files(before));
+        let own = read.as_ref().ok().cloned();
+        let other_members = *members != self.generations.members(before);
+        let mut refusal = None;
+        if !(other_members && running.is_some() && self.own.delays(&own, Instant::now())) {
+            let outcome = match read {
+                Ok(own) => self.roll_out(before, members, &own).await,
+                Err(error) => RolloutOutcome::Refused(error),
+            };
+            match outcome {
+                RolloutOutcome::Confirmed => {
+                    self.own.applied(true);
+                    return outcome;
+                }
+                RolloutOutcome::NotWritten(_) => return outcome,
+                _ if own == running && other_members => return outcome,
+                _ => refusal = Some(outcome),
+            }
+        }
+        let second = match running {
+            Some(running) if other_members => Some(self.roll_out(before, members, &running).await),
+            _ => None,
+        };
+        match (refusal, second) {
+            (refusal, Some(RolloutOutcome::Confirmed)) => {
+                self.own.applied(false);
+                self.blame_own_files(own, refusal.as_ref());
+                RolloutOutcome::Confirmed
+            }
+            (_, Some(outcome)) => outcome,
+            (Some(refusal), None) => {
+                self.blame_own_files(own, Some(&refusal));
+                refusal
+            }
+            (None, None) => unreachable!("with no copy the files themselves are tried"),
+        }
+    }
+
+    fn blame_own_files(&mut self, own: Option<OwnFiles>, refusal: Option<&RolloutOutcome>) {
+        if let Some(error) = refusal.and_then(RolloutOutcome::error) {
+            tracing::error!("Nginx goes on with the snippets and the certificate of before: {error:#}");
+            self.own.refused(own, error, Instant::now());
+        }
+    }
+
+    async fn roll_out(&mut self, before: u64, members: &Members, own: &OwnFiles) -> RolloutOutcome {
+        let next = self.generations.next();
+        if let Err(error) = self.write(next, members, own) {
+            self.generations.remove(next);
+            return RolloutOutcome::NotWritten(error);
+        }
+        if let Err(error) = check(&self.config, &self.generations.path(next).join("nginx.conf")).await {
+            return RolloutOutcome::Refused(error);
+        }
+        if let Err(error) = self.generations.switch(next) {
+            self.generations.remove(next);
+            return RolloutOutcome::NotWritten(error);
+        }
+        let old = serving(&self.nginx);
+        match self.reload(next, &old).await {
+            Ok(()) => RolloutOutcome::Confirmed,
+            Err(error) => {
+                let reloaded = serving(&self.nginx) != old;
+                self.put_back(before, reloaded).await;
+                RolloutOutcome::RolledBack { error, reloaded }
+            }
+        }
+    }
+
+    fn write(&self, generation: u64, members: &Members, own: &OwnFiles) -> anyhow::Result<()> {
+        self.generations.write(generation, &render(&self.config, self.ports, generation, members)?, own)
+    }
+
+    async fn reload(&self, generation: u64, old: &[i32]) -> anyhow::Result<()> {
+        self.nginx.reload()?;
+        confirm(&self.nginx, self.ports.control, generation, old).await
+    }
+
+    /// Nothing is to be confirmed if the master did not reload: the workers of before go on, and a reload now would be refused too while
+    /// its reason lasts.
+    async fn put_back(&self, generation: u64, reloaded: bool) {
+        let old = serving(&self.nginx);
+        let back = async {
+            self.generations.switch(generation)?;
+            if reloaded { self.reload(generation, &old).await } else { self.nginx.reload() }
+        };
+        if let Err(error) = back.await {
+            tracing::error!(generation, "the generation before was put back and is not confirmed either: {error:#}");
+        }
     }
 
     /// Serves these, of whom Nginx has learned by itself, also when it is started the next time.
@@ -121,117 +208,6 @@ impl Rollout {
         if !self.nginx.bring_back().await? {
             return Ok(false);
         }
-        self.confirm(self.generation(), &[]).await.map(|()| true)
+        confirm(&self.nginx, self.ports.control, self.generation(), &[]).await.map(|()| true)
     }
-
-    /// Whether it is the new set that Nginx does not take. What is served fares no better while a certificate and its key do not
-    /// match, a snippet is broken or Nginx is down.
-    async fn blames_set(&self, outcome: &RolloutOutcome, before: u64, next: u64) -> bool {
-        match outcome {
-            RolloutOutcome::Confirmed => false,
-            // The next once more: what is wrong with both may have been put right in between.
-            RolloutOutcome::Refused(_) => self.check(before).await.is_ok() && self.check(next).await.is_err(),
-            RolloutOutcome::RolledBack(_) => running(self.ports.control).await.ok() == Some(before),
-        }
-    }
-
-    async fn stage(&self, generation: u64, members: &Members) -> anyhow::Result<()> {
-        let files = render(&self.config, self.ports, generation, members)?;
-        self.generations.write(generation, &files)?;
-        self.check(generation).await
-    }
-
-    async fn check(&self, generation: u64) -> anyhow::Result<()> {
-        check(&self.config, &self.generations.path(generation).join("nginx.conf")).await
-    }
-
-    async fn switch(&self, generation: u64) -> anyhow::Result<()> {
-        let old = serving(&self.nginx);
-        self.generations.switch(generation)?;
-        self.nginx.reload()?;
-        self.confirm(generation, &old).await
-    }
-
-    async fn put_back(&self, generation: u64) {
-        let old = serving(&self.nginx);
-        let back = async {
-            self.generations.switch(generation)?;
-            self.nginx.reload()?;
-            self.confirm(generation, &old).await
-        };
-        if let Err(error) = back.await {
-            tracing::error!(generation, "the generation before was put back and is not confirmed either: {error:#}");
-        }
-    }
-
-    /// One that was found may run an older generation than its sidecar left as the current one, or than was just made.
-    async fn confirm_start(&self, generation: u64) -> anyhow::Result<()> {
-        let old = if self.nginx.is_found() { serving(&self.nginx) } else { Vec::new() };
-        if self.nginx.is_found() {
-            self.nginx.reload()?;
-        }
-        self.confirm(generation, &old).await
-    }
-
-    /// Waits until Nginx says this generation, steadily, and none of the `old` workers serves any more.
-    async fn confirm(&self, generation: u64, old: &[i32]) -> anyhow::Result<()> {
-        let deadline = Instant::now() + CONFIRM;
-        let (mut since, mut answers, mut last) = (Instant::now(), 0, None);
-        while Instant::now() < deadline {
-            last = running(self.ports.control).await.ok();
-            if last != Some(generation) {
-                (since, answers) = (Instant::now(), 0);
-            } else {
-                answers += 1;
-                if answers >= ANSWERS
-                    && since.elapsed() >= STEADY
-                    && !serving(&self.nginx).iter().any(|pid| old.contains(pid))
-                {
-                    return Ok(());
-                }
-            }
-            time::sleep(STEADY / 6).await;
-        }
-        let said = last.map_or_else(|| "nothing".to_owned(), |last| format!("generation {last}"));
-        anyhow::bail!("Nginx was to run generation {generation} and says {said} after {} s", CONFIRM.as_secs())
-    }
-}
-
-/// The generation to begin with: the current one, or else the newest that Nginx can run, or else a new one.
-async fn settle(config: &Config, generations: &Generations, ports: Ports, members: &Members) -> anyhow::Result<u64> {
-    for generation in generations.current().into_iter().chain(generations.all()) {
-        // One that was made for other settings would serve elsewhere, or tell its generation elsewhere.
-        let files = render(config, ports, generation, &generations.members(generation))?;
-        if generations.is(generation, &files)
-            && check(config, &generations.path(generation).join("nginx.conf")).await.is_ok()
-        {
-            generations.switch(generation)?;
-            return Ok(generation);
-        }
-    }
-    let known = generations.current().map(|current| generations.members(current)).unwrap_or_default();
-    let members = if known.is_empty() { members } else { &known };
-    let generation = generations.next();
-    generations.write(generation, &render(config, ports, generation, members)?)?;
-    check(config, &generations.path(generation).join("nginx.conf")).await?;
-    generations.switch(generation)?;
-    Ok(generation)
-}
-
-/// The workers that still take connections.
-fn serving(nginx: &Nginx) -> Vec<i32> {
-    nginx.ours().list().into_iter().filter(|worker: &NginxWorker| !worker.lingering).map(|worker| worker.pid).collect()
-}
-
-/// The generation of whichever worker answers.
-async fn running(control: SocketAddr) -> anyhow::Result<u64> {
-    let ask = async {
-        let mut stream = TcpStream::connect(control).await?;
-        stream.write_all(b"GET /generation HTTP/1.0\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        Ok::<_, io::Error>(answer)
-    };
-    let answer = time::timeout(Duration::from_millis(500), ask).await??;
-    Ok(answer.lines().last().unwrap_or_default().parse()?)
 }

@@ -23,6 +23,10 @@ pub struct SidecarState {
     pub withheld: Vec<SocketAddr>,
     /// Why a change waits.
     pub waits: Option<&'static str>,
+    /// A change that was tried and failed, and will be tried again.
+    pub failing: Option<FailingChange>,
+    /// Why the snippets or the certificate that are there are not those that Nginx runs with.
+    pub own_files_error: Option<String>,
     /// Whether Redis answers.
     pub redis_up: bool,
     /// How old what it said is.
@@ -31,6 +35,25 @@ pub struct SidecarState {
     pub frozen: bool,
     /// Old workers.
     pub lingering: Vec<LingeringWorker>,
+}
+
+/// A change of the set of nodes that is wanted and could not be applied.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct FailingChange {
+    /// Nodes that are to be served and are not.
+    pub joined: Vec<SocketAddr>,
+    /// Nodes that are served and are not to be.
+    pub left: Vec<SocketAddr>,
+    /// What became of the last attempt: not_written, refused or rolled_back.
+    pub result: &'static str,
+    /// Why, up to 1000 bytes.
+    pub error: String,
+    /// Attempts that failed since the last change that did not.
+    pub attempts: u32,
+    /// Since the first of them.
+    pub seconds: f64,
+    /// Until the next attempt.
+    pub retry_in_seconds: f64,
 }
 
 /// An old worker.

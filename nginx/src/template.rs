@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
 use crate::{
-    certificate::digest,
     config::Config,
     dns::answer::{SERVICE, ZONE},
     membership::Members,
+    own_files::{CERTIFICATE, FOLDER, KEY},
     ports::Ports,
 };
 
@@ -34,9 +34,9 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         listen => ports.listen.to_string(),
         control => ports.control.to_string(),
         resolver => ports.resolver.map(|resolver| resolver.to_string()),
-        certificate => config.tls_cert.clone(),
-        certificate_digest => digest(config),
-        certificate_key => config.tls_key.clone(),
+        own => FOLDER,
+        certificate => config.tls_cert.as_ref().map(|_| CERTIFICATE),
+        certificate_key => KEY,
         real_ip_from => config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ws_path => config.ws_path.clone(),
         edge => config.edge.clone(),
@@ -80,15 +80,8 @@ fn fill(template: &str, values: &Value) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Cli {
-        #[command(flatten)]
-        config: Config,
-    }
+    use crate::config::tests::config;
 
     fn files(flags: &[&str], members: &Members) -> GenerationFiles {
         files_by(None, flags, members)
@@ -96,8 +89,8 @@ mod tests {
 
     fn files_by(resolver: Option<SocketAddr>, flags: &[&str], members: &Members) -> GenerationFiles {
         let dir = tempfile::tempdir().unwrap();
-        let own = ["muster-sidecar", "--dir", dir.path().to_str().unwrap()];
-        let config = Cli::parse_from(own.iter().chain(flags)).config.settle().unwrap();
+        let own = ["--dir", dir.path().to_str().unwrap()];
+        let config = config(&[&own, flags].concat()).load_files().unwrap();
         let ports = Ports { listen: ([127, 0, 0, 1], 8080).into(), control: ([127, 0, 0, 1], 8081).into(), resolver };
         render(&config, ports, 7, members).unwrap()
     }
@@ -136,7 +129,10 @@ mod tests {
             rest.split_once("\n  }").expect(name).0.to_owned()
         };
         let (handshake, api) = (location("= /ws"), location("/v1/"));
-        assert!(handshake.contains("client_max_body_size 1;") && !handshake.contains("limit_conn"), "{handshake}");
+        assert!(
+            handshake.contains("client_max_body_size 1;") && !handshake.contains("limit_conn muster_requests"),
+            "{handshake}"
+        );
         assert!(api.contains("limit_conn muster_requests 100;") && !api.contains("client_max_body_size"), "{api}");
         assert!(http.contains("client_max_body_size 1000;"));
     }

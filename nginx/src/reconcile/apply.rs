@@ -4,16 +4,19 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Reconcile, decided};
+use super::{Failure, Reconcile, decided};
 use crate::{
     dns::DnsServer,
     membership::Members,
     reload_pacing::{ReloadDelay, Urgency},
+    retry::RetryDelay,
     rollout::RolloutOutcome,
 };
 
 /// Fewer nodes than this in the file, and than half of those there are, and a new one is urgent.
 const FEW: usize = 3;
+/// The error of a change is shown up to this length, in bytes. Nginx's own is a line or two.
+const ERROR_MAX: usize = 1000;
 
 impl Reconcile {
     /// Applies a set if it is time to.
@@ -25,8 +28,8 @@ impl Reconcile {
         if let Some(dns) = self.dns.clone() {
             return self.tell(&dns, next, reason).await;
         }
-        if self.rollout.quarantined(next) {
-            return;
+        if self.failure.as_ref().is_some_and(|failure| failure.retry.delays(next, Instant::now())) {
+            return self.wait(next, ReloadDelay::Failed);
         }
         match self.pace.due(next, urgency, self.crowded(), Instant::now()) {
             Ok(()) => self.reload(next, reason).await,
@@ -80,24 +83,42 @@ impl Reconcile {
             "seconds": (seconds * 1000.0).round() / 1000.0, "joined": joined, "left": left, "nodes": next.len(),
         }));
         self.waits = None;
-        match outcome {
+        match &outcome {
             RolloutOutcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
                 self.serve(next);
-                self.certificate.settle();
                 // The workers before are old ones now.
                 self.lingering = self.see_lingering();
             }
-            RolloutOutcome::Refused(error) => {
-                self.pace.spared();
-                tracing::error!("not applied: {error:#}");
-            }
-            RolloutOutcome::RolledBack(error) => tracing::error!("not applied: {error:#}"),
+            RolloutOutcome::RolledBack { reloaded: true, .. } => {}
+            _ => self.pace.spared(),
         }
+        if let Some(error) = outcome.error() {
+            tracing::error!("not applied: {error:#}");
+            if *next != self.served {
+                self.fail(next, outcome.label(), error);
+            }
+        }
+    }
+
+    /// What failed may have failed for a reason from outside, so that it is tried again.
+    fn fail(&mut self, next: &Members, result: &'static str, error: &anyhow::Error) {
+        let (now, next) = (Instant::now(), next.clone());
+        let mut error = format!("{error:#}");
+        error.truncate(error.floor_char_boundary(ERROR_MAX));
+        let retry = match self.failure.take() {
+            None => RetryDelay::new(next, now),
+            Some(Failure { mut retry, .. }) => {
+                retry.failed(next, now);
+                retry
+            }
+        };
+        self.failure = Some(Failure { retry, result, error });
     }
 
     fn serve(&mut self, next: &Members) {
         self.waits = None;
+        self.failure = None;
         self.served.clone_from(next);
         self.draining.retain(|node| next.contains(node));
     }

@@ -11,19 +11,21 @@ use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::{
-    certificate::Certificate,
     config::Config,
     dns::DnsServer,
     generations::Generations,
     leases::{LeaseReader, RegistrySnapshot},
     membership::{self, Members, MembershipDecision},
+    output::print_line,
     ports::Ports,
     probe::Probes,
     registry_trust::RegistryTrust,
     reload_pacing::{ReloadDelay, ReloadPacing},
     resolve,
     retirement::WorkerRetirement,
+    retry::RetryDelay,
     rollout::Rollout,
+    start,
     status::StatusServer,
     workers::NginxWorker,
 };
@@ -34,7 +36,6 @@ const WORKERS_EVERY: u32 = 10;
 /// What is served, and all that decides what will be.
 pub struct Reconcile {
     config: Config,
-    certificate: Certificate,
     leases: LeaseReader,
     trust: RegistryTrust,
     probes: Probes,
@@ -49,8 +50,18 @@ pub struct Reconcile {
     draining: Members,
     kept: Members,
     waits: Option<(Members, ReloadDelay)>,
+    /// What became of the last attempt at a change that is still wanted.
+    failure: Option<Failure>,
     lingering: Vec<NginxWorker>,
     steps: u32,
+}
+
+/// A change that was tried and is not served.
+struct Failure {
+    retry: RetryDelay<Members>,
+    /// The outcome's label.
+    result: &'static str,
+    error: String,
 }
 
 /// Follows the nodes until `stop` is ready; when it is so again, without manners. `ready` is called once Nginx serves.
@@ -108,10 +119,10 @@ impl Reconcile {
         status: Arc<StatusServer>,
     ) -> anyhow::Result<Self> {
         let mut leases = LeaseReader::new(config.redis()?, &config.cluster, config.allow.clone())?;
-        let (now, certificate) = (Instant::now(), Certificate::new(&config));
+        let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let look = leases.first(inherits).await?.unwrap_or_default();
-        let (rollout, served) = Rollout::start(config.clone(), ports, &look.leased).await?;
+        let (rollout, served) = start::start(config.clone(), ports, &look.leased).await?;
         let mut trust = RegistryTrust::new(served != look.leased, now);
         if !look.run_id.is_empty() {
             trust.read(&look, now);
@@ -125,7 +136,6 @@ impl Reconcile {
             probes: Probes::default(),
             pace: ReloadPacing::new(&config, now),
             retire: WorkerRetirement::new(&config),
-            certificate,
             config,
             rollout,
             dns,
@@ -134,6 +144,7 @@ impl Reconcile {
             draining: look.draining,
             kept: Members::new(),
             waits: None,
+            failure: None,
             lingering: Vec::new(),
             steps: 0,
         })
@@ -145,7 +156,8 @@ impl Reconcile {
         }
         if self.steps.is_multiple_of(WORKERS_EVERY) {
             self.see_to_workers().await;
-            self.renew_certificate().await;
+            self.renew_own_files().await;
+            self.remember_again();
         }
         self.steps = self.steps.wrapping_add(1);
         let look = self.look().await;
@@ -158,6 +170,7 @@ impl Reconcile {
         if verdict.next == self.served {
             self.pace.settle();
             self.waits = None;
+            self.failure = None;
         } else {
             self.consider(&verdict.next).await;
         }
@@ -205,5 +218,5 @@ impl Reconcile {
 
 /// One line for each decision, for machines: what people read is the log.
 fn decided(decision: serde_json::Value) {
-    println!("{decision}");
+    print_line(decision);
 }

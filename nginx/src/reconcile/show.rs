@@ -2,8 +2,14 @@
 
 use std::time::Instant;
 
-use super::{Reconcile, WORKERS_EVERY};
-use crate::{leases::RegistrySnapshot, membership::MembershipDecision, state::LingeringWorker, workers::NginxWorker};
+use super::{Failure, Reconcile, WORKERS_EVERY};
+use crate::{
+    leases::RegistrySnapshot,
+    membership::MembershipDecision,
+    output,
+    state::{FailingChange, LingeringWorker},
+    workers::NginxWorker,
+};
 
 impl Reconcile {
     pub(super) fn show(&self, look: &RegistrySnapshot, verdict: &MembershipDecision) {
@@ -17,6 +23,8 @@ impl Reconcile {
             state.redis_age_seconds = self.trust.age(now).as_secs_f64();
             state.frozen = self.trust.frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());
+            state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));
+            state.own_files_error = self.rollout.own_files_error().map(str::to_owned);
             if self.trust.up() {
                 state.leased = look.leased.iter().copied().collect();
                 state.kept = verdict.kept.iter().copied().collect();
@@ -28,9 +36,23 @@ impl Reconcile {
         });
     }
 
+    fn failing(&self, failure: &Failure, now: Instant) -> FailingChange {
+        let wanted = failure.retry.what();
+        FailingChange {
+            joined: wanted.difference(&self.served).copied().collect(),
+            left: self.served.difference(wanted).copied().collect(),
+            result: failure.result,
+            error: failure.error.clone(),
+            attempts: failure.retry.failures(),
+            seconds: failure.retry.lasts(now).as_secs_f64(),
+            retry_in_seconds: failure.retry.remaining(now).as_secs_f64(),
+        }
+    }
+
     /// Brings the counters to what others have counted.
     fn count(&self) {
         let metrics = &self.status.metrics;
+        metrics.dropped_lines.inc_by(output::dropped() - metrics.dropped_lines.get());
         let steps =
             [("asked", self.retire.asked_total), ("done", self.retire.done_total), ("cut", self.retire.cut_total)];
         for (step, total) in steps {

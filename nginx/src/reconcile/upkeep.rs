@@ -24,14 +24,24 @@ impl Reconcile {
         self.revive().await;
     }
 
-    /// Has Nginx read a renewed certificate, for the same nodes. One that it refuses it goes on without.
-    pub(super) async fn renew_certificate(&mut self) {
+    /// Applies the operator's own files for the same nodes, when they changed or were refused before and may be right by now.
+    pub(super) async fn renew_own_files(&mut self) {
+        let now = Instant::now();
         if !self.rollout.nginx.is_away()
-            && self.certificate.renewed(&self.config)
-            && self.pace.spare(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
+            && let Some(reason) = self.rollout.own_files_changed(now)
+            && self.pace.spare(Urgency::Lazy, self.crowded(), now).is_ok()
         {
-            self.reload(&self.served.clone(), "certificate").await;
-            self.certificate.settle();
+            self.reload(&self.served.clone(), reason).await;
+        }
+    }
+
+    /// By DNS Nginx knows of the nodes before its file does, which could not be written then, maybe.
+    pub(super) fn remember_again(&mut self) {
+        if self.dns.is_some() && self.rollout.members() != self.served {
+            let remembered = self.rollout.remember(&self.served);
+            if let Err(error) = remembered {
+                tracing::error!("Nginx would start with other nodes than it serves: {error:#}");
+            }
         }
     }
 

@@ -1,0 +1,41 @@
+//! Standard output and the log on standard error, which decide over nobody's life: a line that can't be written, since the reader of a pipe
+//! has gone or a disk is full, is dropped and counted. `println!` would end the process.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Writes one line to standard output.
+pub fn print_line(line: impl Display) {
+    count(writeln!(io::stdout().lock(), "{line}"));
+}
+
+/// Writes to standard error, and never fails.
+#[derive(Debug, Clone, Copy)]
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        count(io::stderr().write_all(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lines of both that could not be written, since the start.
+pub fn dropped() -> u64 {
+    DROPPED.load(Relaxed)
+}
+
+fn count(written: io::Result<()>) {
+    if written.is_err() {
+        DROPPED.fetch_add(1, Relaxed);
+    }
+}
