@@ -1,7 +1,7 @@
 //! A session that has begun: it reads what its terminal sends and reports it. What goes to the terminal does not pass here;
 //! the shard writes it to the socket directly.
 
-use std::{collections::VecDeque, rc::Rc, time::Duration};
+use std::{collections::VecDeque, rc::Rc};
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -10,9 +10,9 @@ use muster_protocol::{
     api::{Protocol, TargetState},
     frame::{Condition, ErrorFrame, Event, FromNode, FromTerminal, NotRun, Progress, ResultFrame},
 };
-use tokio::{task, time};
+use tokio::task;
 
-use super::{Pace, join::Beginning};
+use super::{Pace, farewell::Farewell, join::Beginning};
 use crate::{
     end::End,
     fanout::{Batch, Place, Socket},
@@ -25,9 +25,6 @@ pub(super) const EVENT_MAX: usize = 8 * 1024;
 
 /// Metrics that a terminal may report.
 const METRICS_MAX: usize = 64;
-
-/// How long a terminal may take to answer a close.
-pub const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A session in the lane of its shard. Dropping it frees its place, whatever happened.
 pub struct Member {
@@ -112,9 +109,12 @@ impl Member {
         shard.count_end(&card.terminal, end);
         // Out of the lane before the registry is waited for: nothing follows a close.
         drop(self);
-        shard.shared.backplane.leave(&card, end).await;
+        let leaves = shard.shared.backplane.leave(&card, end);
         if close.is_some() && end != End::Left {
-            let _ = time::timeout(FAREWELL, hear_out(&shard, &socket, partial)).await;
+            // Together, so that neither the registry nor the terminal makes the other wait.
+            tokio::join!(leaves, Farewell::new(&shard, &socket.stream, partial, end).hear_out());
+        } else {
+            leaves.await;
         }
     }
 
@@ -216,21 +216,6 @@ fn ended(outcome: &ResultFrame) -> TargetState {
         (Some(NotRun::Expired), _) => TargetState::Expired,
         (None, true) => TargetState::Succeeded,
         (None, false) => TargetState::Failed,
-    }
-}
-
-/// Reads until the terminal has answered the close or gone. A connection that is closed with something unread, or that something
-/// still comes in on, is reset, and a reset may overtake the close and all that was sent before it.
-async fn hear_out(shard: &Shard, socket: &Socket, mut partial: Option<Box<Partial>>) {
-    let mut pace = Pace::new(shard.shared.config.max_rate);
-    let mut messages = Vec::new();
-    while socket.stream.readable().await.is_ok()
-        && shard.read(&socket.stream, &mut partial, &mut messages, &mut pace).is_ok()
-    {
-        if messages.drain(..).any(|message| matches!(message, Message::Close(_))) {
-            return;
-        }
-        task::yield_now().await;
     }
 }
 

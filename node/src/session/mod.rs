@@ -4,6 +4,7 @@
 //! A session enters its lane and the hub first, held, and registers after ([`join`]): a command that is accepted before is found by
 //! registering, one that is accepted after is waiting in the lane, and none is sent before the welcome.
 
+mod farewell;
 mod join;
 mod member;
 mod pace;
@@ -14,7 +15,7 @@ use std::rc::Rc;
 use muster_protocol::{SessionId, api::Protocol};
 use uuid::Uuid;
 
-pub use self::{member::FAREWELL, pace::Pace};
+pub use self::{farewell::FAREWELL, pace::Pace};
 use self::{member::Member, visitor::Visitor};
 use crate::{end::End, fanout::Arrival, shard::Shard};
 
@@ -39,7 +40,7 @@ async fn begin(arrival: Box<Arrival>, shard: Rc<Shard>) -> Option<(Member, Resul
         Protocol::Plain => None,
         Protocol::V1 => match visitor.greet().await {
             Ok(hello) => Some(hello),
-            Err(end) => return visitor.refuse(end),
+            Err(end) => return visitor.refuse(end).await,
         },
     };
     let mut member = visitor.enter(session);

@@ -11,7 +11,7 @@ use muster_protocol::{
 };
 use tokio::{net::TcpStream, task, time};
 
-use super::{Pace, member::Member};
+use super::{Pace, farewell::Farewell, member::Member};
 use crate::{
     card::Card,
     end::End,
@@ -128,13 +128,16 @@ impl Visitor {
         }
     }
 
-    /// Turns the connection away.
-    pub fn refuse<T>(self, end: End) -> Option<T> {
+    /// Closes the connection, which never became a session.
+    pub async fn refuse<T>(mut self, end: End) -> Option<T> {
+        self.shard.count_end(&self.terminal, end);
         if let Some((code, reason)) = end.close(self.protocol) {
             // The socket's buffer is empty: it takes a close frame at once, or its peer is gone.
             let _ = self.stream.try_write(&wire::close(code, &reason));
+            if end != End::Left {
+                Farewell::new(&self.shard, &self.stream, self.partial.take(), end).hear_out().await;
+            }
         }
-        self.shard.count_end(&self.terminal, end);
         None
     }
 }

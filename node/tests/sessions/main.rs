@@ -1,6 +1,7 @@
 //! How a node treats one session: what it closes it with, and what it takes from a terminal that sends too much.
 
 mod closes;
+mod discard;
 mod flood;
 mod raw;
 mod socket;

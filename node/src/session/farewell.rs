@@ -1,0 +1,89 @@
+//! The end of a connection whose terminal may still send. A connection that is closed with bytes unread, or that bytes still
+//! arrive on, is reset by the kernel, and the reset may overtake the close frame and everything sent before it. So what still
+//! comes is read and discarded first.
+
+use std::{io, time::Duration};
+
+use rustix::net::{Shutdown, shutdown};
+use tokio::{net::TcpStream, task, time};
+
+use crate::{
+    end::End,
+    shard::Shard,
+    wire::{Message, Partial},
+};
+
+/// How long a shard that stops waits for the sessions that it has just told to end.
+pub const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long a terminal may take to stop sending and to close. After it the connection is closed, with a reset if bytes are unread.
+const TIME: Duration = Duration::from_secs(2);
+
+/// How much is discarded, in bytes; over it the connection is closed at once. A terminal that stops when it sees the close frame
+/// has sent at most what the buffers on the way hold, some MiB each, or the rest of a message over the limit.
+const BYTES: usize = 16 * 1024 * 1024;
+
+/// After this long without a byte, a terminal whose answer can't be decoded is taken to have stopped, and the node's side is shut
+/// down. Not at once: a proxy that sees it closes the terminal's connection, unread bytes or not.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// A connection that a close frame was sent on.
+pub struct Farewell<'a> {
+    shard: &'a Shard,
+    stream: &'a TcpStream,
+    partial: Option<Box<Partial>>,
+    /// Whether the bytes can't be decoded any more, so that an answer to the close would not be recognised.
+    is_broken: bool,
+}
+
+impl<'a> Farewell<'a> {
+    /// Begins after the close frame for `end` was written.
+    pub fn new(shard: &'a Shard, stream: &'a TcpStream, partial: Option<Box<Partial>>, end: End) -> Self {
+        Self { shard, stream, partial, is_broken: matches!(end, End::Wire(_)) }
+    }
+
+    /// Reads and discards until the terminal has answered the close or has gone, within [`TIME`] and [`BYTES`].
+    pub async fn hear_out(mut self) {
+        let _ = time::timeout(TIME, self.discard()).await;
+    }
+
+    async fn discard(&mut self) {
+        let mut left = BYTES;
+        let mut is_shut_down = false;
+        while left > 0 {
+            if !self.is_broken || is_shut_down {
+                if self.stream.readable().await.is_err() {
+                    return;
+                }
+            } else if time::timeout(QUIET, self.stream.readable()).await.is_err() {
+                is_shut_down = true;
+                // Fails only if the terminal has gone, which the next read shows.
+                let _ = shutdown(self.stream, Shutdown::Write);
+            }
+            let Some(count) = self.read() else { return };
+            left = left.saturating_sub(count);
+            // One that still sends fast keeps the socket readable, so nothing else here would wait.
+            task::yield_now().await;
+        }
+    }
+
+    /// Reads once. Returns how many bytes came, or none once the terminal has answered the close or has gone.
+    fn read(&mut self) -> Option<usize> {
+        let mut buffer = self.shard.buffer.borrow_mut();
+        let count = match self.stream.try_read(&mut buffer) {
+            Ok(0) => return None,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(0),
+            Err(_) => return None,
+        };
+        if !self.is_broken {
+            let mut messages = Vec::new();
+            let decoded = self.shard.decoder.decode(&mut buffer[..count], &mut self.partial, &mut messages);
+            self.is_broken = decoded.is_err();
+            if messages.iter().any(|message| matches!(message, Message::Close(_))) {
+                return None;
+            }
+        }
+        Some(count)
+    }
+}
