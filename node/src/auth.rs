@@ -1,5 +1,6 @@
-//! Who is let in: terminals by their tokens, operators by their keys. Both are JWTs whose `kid` names a secret (HS256) or, for
-//! terminals, a public key (EdDSA). The algorithm is the key's and never the token's own claim; `none` has no key.
+//! Checks who is let in: terminals by their tokens, operators by their keys. Both are JWTs whose `kid` names a
+//! secret (HS256) or, for terminals, a public key (EdDSA). The algorithm is the one of the key and never the token's
+//! own claim; `none` has no key.
 
 use std::{collections::HashMap, fs};
 
@@ -17,27 +18,27 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Config;
 
-/// Why someone is not let in; fit to be shown to them.
+/// Why a token or key is refused. The text is fit to be shown to its holder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// No token at all.
+pub enum AuthError {
+    /// There is no token.
     #[error("{0}")]
     Missing(&'static str),
-    /// One that is signed, and not what is asked for here.
+    /// The token is signed, and is not of the kind that is asked for here.
     #[error("the token is refused: {0}")]
     Refused(&'static str),
-    /// One that its key did not sign, or that can't be used any more.
+    /// The token's key did not sign it, or the token is not valid now.
     #[error("the token is refused: {0}")]
     BadToken(#[from] TokenError),
     /// No id, and no token that could say it.
     #[error("say which terminal: ?terminal_id=ID, or a token that this node verifies, whose sub is the id")]
     Unnamed,
-    /// A good one, for something else.
+    /// The token is valid, for something else.
     #[error("{0}")]
     Forbidden(String),
 }
 
-/// The keys of this node.
+/// The keys that this node checks tokens with.
 pub struct Auth {
     insecure: bool,
     keys: HashMap<String, Key>,
@@ -61,7 +62,7 @@ impl Key {
 }
 
 impl Auth {
-    /// Reads the keys that the configuration names.
+    /// Reads the keys that the configuration names. Fails if one can't be read.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let mut keys = HashMap::new();
         for secret in &config.keys.secret {
@@ -87,48 +88,49 @@ impl Auth {
 
     /// Which terminal this token lets in, and with which labels. `named` is the id outside the token; the token's `sub` must be the
     /// same, and is enough without it. With `--insecure` and no token that can be verified, `named` is needed.
-    pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<(TerminalId, Labels), Denied> {
-        let unverified = |named: Option<TerminalId>| Ok((named.ok_or(Denied::Unnamed)?, Labels::new()));
+    pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<(TerminalId, Labels), AuthError> {
+        let unverified = |named: Option<TerminalId>| Ok((named.ok_or(AuthError::Unnamed)?, Labels::new()));
         let Some(token) = token else {
             let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
-            return if self.insecure { unverified(named) } else { Err(Denied::Missing(advice)) };
+            return if self.insecure { unverified(named) } else { Err(AuthError::Missing(advice)) };
         };
         if self.insecure && self.keys.is_empty() {
             return unverified(named);
         }
         let (_, claims): (_, TerminalClaims) = self.check(token)?;
         if claims.aud.is_some_and(|audience| audience != TERMINAL) {
-            return Err(Denied::Refused("it is not a terminal's"));
+            return Err(AuthError::Refused("it is not a terminal's"));
         }
         if named.is_some_and(|named| named != claims.sub) {
-            return Err(Denied::Forbidden("the token is for another terminal id than ?terminal_id=".into()));
+            return Err(AuthError::Forbidden("the token is for another terminal id than ?terminal_id=".into()));
         }
         check_labels(&claims.labels)
-            .map_err(|_| Denied::Refused("its labels are too many, too long, or hold control characters"))?;
+            .map_err(|_| AuthError::Refused("its labels are too many, too long, or hold control characters"))?;
         Ok((claims.sub, claims.labels))
     }
 
-    /// Whether this key allows what needs `scope`.
-    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<(), Denied> {
+    /// Checks whether a key allows what needs `scope`.
+    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<(), AuthError> {
         if self.insecure && (key.is_none() || self.keys.is_empty()) {
             return Ok(());
         }
-        let key = key.ok_or(Denied::Missing("send an operator key as Authorization: Bearer"))?;
+        let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
         let (key, claims): (_, OperatorClaims) = self.check(key)?;
-        // An issuer of terminal tokens must not be able to make operators.
+        // An issuer of terminal tokens must not be able to make operators' keys.
         if claims.aud != OPERATOR || !matches!(key, Key::Secret(_)) {
-            return Err(Denied::Refused("it is not an operator's"));
+            return Err(AuthError::Refused("it is not an operator's"));
         }
         if claims.scope < scope {
-            return Err(Denied::Forbidden(format!("the key's scope is {}, this needs {scope}", claims.scope)));
+            return Err(AuthError::Forbidden(format!("the key's scope is {}, this needs {scope}", claims.scope)));
         }
         Ok(())
     }
 
-    /// The key that signed a token, and its claims. The audience decides between terminal and operator, which the callers do.
-    fn check<C: DeserializeOwned>(&self, token: &str) -> Result<(&Key, C), Denied> {
+    /// The key that signed a token, and the token's claims. The audience tells a terminal from an operator; the
+    /// callers check it.
+    fn check<C: DeserializeOwned>(&self, token: &str) -> Result<(&Key, C), AuthError> {
         let jwt = Jwt::parse(token)?;
-        let key = self.keys.get(jwt.kid()).ok_or(Denied::Refused("its kid names no key of this node"))?;
+        let key = self.keys.get(jwt.kid()).ok_or(AuthError::Refused("its kid names no key of this node"))?;
         let now = Timestamp::now().as_second().max(0) as u64;
         Ok((key, key.verify(jwt)?.claims(now)?))
     }
@@ -181,19 +183,19 @@ mod tests {
     fn a_token_lets_in_its_own_terminal_with_its_labels_until_it_expires() {
         let (auth, t1, t2) = (auth(), named("t1"), named("t2"));
         assert_eq!(auth.terminal(Some(&token(None, NEVER)), t1.clone()).unwrap().1["site"], "bj");
-        assert!(matches!(auth.terminal(Some(&token(None, NEVER)), t2), Err(Denied::Forbidden(_))));
+        assert!(matches!(auth.terminal(Some(&token(None, NEVER)), t2), Err(AuthError::Forbidden(_))));
         assert_eq!(auth.terminal(Some(&token(None, 1)), t1.clone()), Err(TokenError::Expired.into()));
-        assert!(matches!(auth.terminal(None, t1), Err(Denied::Missing(_))));
+        assert!(matches!(auth.terminal(None, t1), Err(AuthError::Missing(_))));
     }
 
     #[test]
     fn a_token_alone_names_its_terminal_if_it_is_verified() {
         let (id, labels) = auth().terminal(Some(&token(None, NEVER)), None).unwrap();
         assert_eq!((id.as_str(), labels["site"].as_str()), ("t1", "bj"));
-        assert!(matches!(auth().terminal(None, None), Err(Denied::Missing(_))));
+        assert!(matches!(auth().terminal(None, None), Err(AuthError::Missing(_))));
         let insecure = Auth::new(&Cli::parse_from(["node", "--insecure"]).config).unwrap();
-        assert_eq!(insecure.terminal(None, None), Err(Denied::Unnamed));
-        assert_eq!(insecure.terminal(Some(&token(None, NEVER)), None), Err(Denied::Unnamed));
+        assert_eq!(insecure.terminal(None, None), Err(AuthError::Unnamed));
+        assert_eq!(insecure.terminal(Some(&token(None, NEVER)), None), Err(AuthError::Unnamed));
         assert_eq!(insecure.terminal(None, named("t1")).unwrap().0.as_str(), "t1");
     }
 
@@ -206,11 +208,11 @@ mod tests {
         let none = format!("eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.{claims}.");
         let cut = &good[..good.len() - signature.len()];
         for forged in [&none, cut, "x", ""] {
-            assert!(matches!(auth.terminal(Some(forged), t1.clone()), Err(Denied::BadToken(_))), "{forged:?}");
+            assert!(matches!(auth.terminal(Some(forged), t1.clone()), Err(AuthError::BadToken(_))), "{forged:?}");
         }
     }
 
-    /// Key and token were made with openssl.
+    /// The key and the token were made with openssl.
     #[test]
     fn a_public_key_lets_in_terminals_and_no_operators() {
         let mut pem = tempfile::NamedTempFile::new().unwrap();
@@ -237,6 +239,6 @@ mod tests {
         assert!(auth.operator(Some(&token(None, NEVER)), Scope::Read).is_err());
         assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER)), Scope::Read).is_err());
         assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok(()));
-        assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(Denied::Forbidden(_))));
+        assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(AuthError::Forbidden(_))));
     }
 }

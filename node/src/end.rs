@@ -1,5 +1,6 @@
-//! How a session ends. There is no other error type for a session: each way to end is one variant here, and this table alone
-//! says what the terminal is told, how loud the log is, and under which label it is counted.
+//! The ways in which a session ends. There is no other error type for a session: each way to end is one variant, and
+//! this table alone says what the terminal is told, at which level the end is logged, and under which label it is
+//! counted.
 
 use std::time::Duration;
 
@@ -8,46 +9,46 @@ use tracing::Level;
 
 use crate::wire::WireError;
 
-/// When a terminal whose session an operator ended comes back.
+/// The delay after which a terminal comes back whose session an operator ended.
 const DISCONNECTED: Duration = Duration::from_secs(1);
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// The terminal closed it.
+pub enum SessionEnd {
+    /// The terminal closed the session.
     Left,
     /// The connection broke.
     Lost,
-    /// No pong came in time.
+    /// No pong came before the next ping was due.
     NoHeartbeat,
-    /// The queue of what it is owed was full.
+    /// The terminal read so slowly that its queue (`--queue`) was full.
     TooSlow,
-    /// It broke the WebSocket protocol or a limit.
+    /// The terminal broke the WebSocket protocol or a limit.
     Wire(WireError),
-    /// No hello within the deadline.
+    /// No hello came within `--hello-timeout`.
     NoHello,
-    /// The first frame was not a hello that can be read.
+    /// The first frame was not a valid hello.
     BadHello,
-    /// Labels that can't be kept.
+    /// The hello holds invalid labels.
     BadLabels(InvalidLabels),
-    /// A second hello, or a kind of message that `muster.v1` does not have.
+    /// The terminal sent a second hello, or a kind of message that `muster.v1` does not have.
     Protocol,
-    /// A newer session of the same terminal took its place.
+    /// A newer session of the same terminal replaced this one.
     Replaced,
-    /// An operator ended the session; the terminal may come back.
+    /// An operator ended the session. The terminal may come back.
     Disconnected,
     /// An operator removed the terminal.
     Removed,
-    /// The node, or the proxy's worker that it came through, stops; come back after this delay.
+    /// The node, or the proxy worker that the session came through, stops. The terminal comes back after `retry`.
     Draining {
-        /// The terminal's own share of the time over which the returns are spread.
+        /// The terminal's own part of the time over which the returns are spread.
         retry: Duration,
     },
     /// Other nodes hold fewer sessions.
     Rebalanced,
 }
 
-impl End {
+impl SessionEnd {
     /// The code and reason of the close frame that a session of `protocol` is sent; none if its connection is lost.
     pub fn close(self, protocol: Protocol) -> Option<(u16, String)> {
         let (code, reason) = match self {
@@ -69,7 +70,7 @@ impl End {
         Some((code, reason))
     }
 
-    /// How loud the log is: what an operator should look into is a warning.
+    /// The log level: an end that an operator should look into is a warning.
     pub fn level(self) -> Level {
         match self {
             Self::Left | Self::Lost | Self::Draining { .. } | Self::Rebalanced => Level::DEBUG,
@@ -80,7 +81,7 @@ impl End {
         }
     }
 
-    /// The value of the metric's `end` label, and the reason of an offline event.
+    /// The value of the metric's `end` label, and the reason of a `terminal.offline` event.
     pub fn label(self) -> &'static str {
         match self {
             Self::Left => "left",
@@ -100,7 +101,8 @@ impl End {
         }
     }
 
-    /// Whether the terminal went without meaning to, or being told to: then its will is published.
+    /// True if the end was neither requested by the terminal nor by this node. The terminal's last will is then
+    /// published.
     pub fn is_loss(self) -> bool {
         matches!(self, Self::Lost | Self::NoHeartbeat | Self::TooSlow)
     }

@@ -1,37 +1,40 @@
-//! The fence: until when this node may act as the owner of its sessions. Each renewal of the lease moves it; a node that was
-//! stopped and wakes up finds itself behind it, and delivers nothing before it has joined its sessions again.
+//! The fence: until when this node may act as the owner of its sessions.
 //!
-//! It stands by this machine's monotonic clock, from the moment a renewal was *asked* for: so it falls before the lease does.
+//! Each renewal of the lease extends the fence. A node that was stopped and wakes up finds the fence expired, and delivers nothing
+//! before its sessions have registered again.
+//!
+//! The fence is measured by this machine's monotonic clock from the moment at which a renewal was *requested*. So the fence expires
+//! before the lease in Redis does.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-/// Shared by the backplane, which moves it, and the shards, which look at it before they send.
+/// The fence of one node. The backplane extends it; the shards check it before they send.
 #[derive(Debug)]
 pub struct Fence {
     began: Instant,
-    /// In milliseconds since `began`.
+    /// When the fence expires, in milliseconds since `began`.
     until: AtomicU64,
     tripped: AtomicBool,
 }
 
 impl Default for Fence {
-    /// One that never falls, for a node alone.
+    /// A fence that never expires, for a node without a cluster.
     fn default() -> Self {
         Self { began: Instant::now(), until: AtomicU64::new(u64::MAX), tripped: AtomicBool::new(false) }
     }
 }
 
 impl Fence {
-    /// It stands for so long from this moment.
-    pub fn extend(&self, from: Instant, lasting: Duration) {
-        let until = (from + lasting).saturating_duration_since(self.began);
+    /// Lets the fence hold for `duration` from `from`.
+    pub fn extend(&self, from: Instant, duration: Duration) {
+        let until = (from + duration).saturating_duration_since(self.began);
         self.until.store(until.as_millis() as u64, Ordering::Release);
     }
 
-    /// Whether it stands. If not, something was not sent that was counted as handled.
+    /// Whether the fence holds. If it does not, the fence records that the caller dropped something that counts as handled.
     pub fn holds(&self) -> bool {
         let holds = (self.began.elapsed().as_millis() as u64) < self.until.load(Ordering::Acquire);
         if !holds {
@@ -40,7 +43,7 @@ impl Fence {
         holds
     }
 
-    /// Whether it was found fallen since the last call.
+    /// Whether [`holds`](Self::holds) returned false since the last call of this function.
     pub fn takes_tripped(&self) -> bool {
         self.tripped.swap(false, Ordering::AcqRel)
     }
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_falls_by_itself_and_remembers_who_ran_into_it() {
+    fn the_fence_expires_by_itself_and_records_that_it_was_found_expired() {
         let fence = Fence::default();
         assert!(fence.holds() && !fence.takes_tripped());
         fence.extend(Instant::now(), Duration::ZERO);

@@ -1,64 +1,47 @@
 //! A Muster node: terminals and operators on one port, and other nodes behind a backplane.
 //!
 //! ```text
-//!   operator ──▶ http ──▶ backplane ══▶ (every node's) hub ──▶ fanout ──▶ terminal
-//!                              ▲                                              │
-//!                              └── reports ◀── session ◀── wire ◀── shard ◀───┘
+//!   operator ──▶ http ──▶ backplane ══▶ (every node's) shard ──▶ fanout ──▶ terminal
+//!                              ▲                                               │
+//!                              └── reports ◀── session ◀── wire ◀── shard ◀────┘
 //! ```
 //!
-//! In reading order. A module uses only what stands below it, but for [`shard`] and [`session`], which are two sides of one thing:
-//! [`process`] is the program's log and signals, [`serve`] starts and stops the node, and [`advertise`] says where others reach it; [`http`] answers requests and handshakes;
-//! [`admission`] is how many it takes; [`turn`] is whose turn it is to go, and [`departure`] sends sessions away; [`peers`] are the
-//! other nodes; [`auth`] decides who is let in; [`shard`] is a thread with its share of the [`session`]s; [`backplane`] stores
-//! commands and carries them between nodes; [`hub`] is the table of sessions; [`fanout`] writes to sockets; [`fence`] says until when
-//! it may, [`standing`] whether it takes new sessions; [`reports`] gathers what sessions have to say; [`card`] is a session's
-//! identity, [`end`] how it ends, [`wire`] its frames; [`metrics`] counts; [`secrets`] reads what is kept in files, and [`config`]
-//! holds every setting, with [`placement`] the rule among them that needs most words.
-
-pub mod process;
-
-pub mod serve;
-
-pub mod advertise;
-
-pub mod http;
-
-pub mod admission;
-
-pub mod turn;
-
-pub mod departure;
-
-pub mod peers;
+//! The modules are floors. A module imports only from its own floor and from the floors below it; `tests/floors.rs` checks
+//! this. From top to bottom:
+//!
+//! | floor | what it does |
+//! |---|---|
+//! | [`process`] | sets up the program: its log, its runtime and the signals that stop it |
+//! | [`serve`] | starts the node and stops it in an ordered list with a deadline |
+//! | [`http`] | answers requests and WebSocket handshakes |
+//! | [`drain`] | sends sessions away: when the node stops, when it holds too many, when a proxy worker retires |
+//! | [`cluster`] | knows the other nodes, places handshakes on them, and limits how many handshakes this node admits |
+//! | [`session`], [`shard`] | run the sessions of terminals; a shard is one thread that owns the sockets of its sessions |
+//! | [`backplane`] | stores commands and the registry, and carries commands between nodes |
+//! | [`hub`] | the table of this node's sessions, and the lifecycle of the node |
+//! | [`reports`] | gathers what sessions report, until the backplane takes it |
+//! | [`auth`] | checks tokens of terminals and keys of operators |
+//! | [`fence`] | says until when this node may act as the owner of its sessions |
+//! | [`end`] | lists the ways in which a session ends |
+//! | [`wire`] | encodes and decodes WebSocket frames |
+//! | [`sleep`] | waits until a moment that may be absent |
+//! | [`metrics`] | counts, for Prometheus |
+//! | [`config`] | holds every setting and reads secret files |
 
 pub mod auth;
-
-pub mod shard;
-
-pub mod session;
-
 pub mod backplane;
-
-pub mod hub;
-
-pub mod fanout;
-
-pub mod fence;
-
-pub mod standing;
-
-pub mod reports;
-
-pub mod card;
-
-pub mod end;
-
-pub mod wire;
-
-pub mod metrics;
-
-pub mod secrets;
-
+pub mod cluster;
 pub mod config;
-
-pub mod placement;
+pub mod drain;
+pub mod end;
+pub mod fence;
+pub mod http;
+pub mod hub;
+pub mod metrics;
+pub mod process;
+pub mod reports;
+pub mod serve;
+pub mod session;
+pub mod shard;
+pub mod sleep;
+pub mod wire;

@@ -1,4 +1,4 @@
-//! `muster-node`: serves, or makes what is needed to be let in. Only the command line is here.
+//! The command line of `muster-node`: it runs a node, or makes secrets, tokens and keys.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -18,7 +18,7 @@ use muster_protocol::{
     token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
 
-/// Holds terminals' WebSockets and takes operators' commands, on one port
+/// Serves the WebSockets of terminals and the HTTP API of operators on one port
 #[derive(Parser)]
 #[command(name = "muster-node", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -31,32 +31,32 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Make {
-    /// Print a fresh secret for --secret
+    /// Print a new secret for --secret
     Secret {
-        /// The name that tokens call it by
+        /// The secret's name, which tokens carry as `kid`
         #[arg(long, default_value = "k1")]
         kid: String,
     },
-    /// Print a terminal's token
+    /// Print a token for a terminal
     Token {
-        /// The terminal that it lets in
+        /// The terminal's id
         #[arg(long, value_name = "ID")]
         terminal: TerminalId,
 
-        /// A label that the terminal can't change; repeat for more
+        /// A label of the terminal, which the terminal can't change. Repeat the flag for more labels
         #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
         label: Vec<(String, String)>,
 
         #[command(flatten)]
         signed: Signed,
     },
-    /// Print an operator's key
+    /// Print an API key for an operator
     Key {
-        /// What it allows: read, command or admin, each including those before
+        /// What the key allows: read, command or admin. Each includes the ones before it
         #[arg(long)]
         scope: Scope,
 
-        /// Whose it is
+        /// The operator's name
         #[arg(long, default_value = "operator")]
         name: String,
 
@@ -67,7 +67,7 @@ enum Make {
 
 #[derive(Args)]
 struct Signed {
-    /// How long it is valid
+    /// How long the token or key is valid
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30d")]
     ttl: Duration,
 
@@ -77,7 +77,7 @@ struct Signed {
 
 impl Signed {
     fn secret(&self) -> anyhow::Result<Secret> {
-        let mut secrets = self.keys.clone().settle()?.secret.into_iter();
+        let mut secrets = self.keys.clone().load_files()?.secret.into_iter();
         secrets.next().context(
             "no secret to sign with: give --secret or MUSTER_SECRET, as `muster-node secret` prints it, or --secret-file",
         )
@@ -110,7 +110,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A secret that was mistyped is still a secret: all is told but its text.
+/// A mistyped secret is still a secret: the error shows everything but the value.
 fn masked(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && flag.starts_with("--secret")

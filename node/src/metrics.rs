@@ -1,22 +1,22 @@
-//! What a node counts, for Prometheus.
+//! The metrics of a node, for Prometheus.
 
 use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-/// The counters. Incremented per event or per batch, never per delivery.
+/// The metrics. A counter is incremented once per event or per batch, never per delivery.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Sessions now.
+    /// The number of sessions now.
     pub sessions: IntGauge,
-    /// Sessions ended, by `end`.
+    /// Sessions that ended, by `end`.
     pub ends: IntCounterVec,
-    /// Handshakes refused, by HTTP `status`.
+    /// Handshakes that were refused, by HTTP `status`.
     pub refused: IntCounterVec,
-    /// Handshakes that the proxy was told to take to another node.
+    /// Handshakes that this node told the proxy to take to another node.
     pub placed_elsewhere: IntCounter,
-    /// Commands accepted by this node.
+    /// Commands that this node accepted.
     pub commands: IntCounter,
-    /// Frames delivered to sockets of this node.
+    /// Command frames that sockets of this node took whole.
     pub delivered: IntCounter,
     /// Reports of sessions that were not stored, by `reason`: `event_refused` and `reply_refused` by a Redis without memory
     /// (maxmemory), `no_room` in this node's own table while Redis was away.
@@ -24,7 +24,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero.
+    /// All metrics, at zero.
     pub fn new() -> Self {
         let registry = Registry::new();
         let counter = |name: &str, help: &str| {
@@ -55,7 +55,7 @@ impl Metrics {
         }
     }
 
-    /// In Prometheus's text format.
+    /// The metrics in Prometheus's text format.
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("a vector takes every write");

@@ -20,7 +20,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let ansi = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
-    let config = config.settle()?;
+    let config = config.load_files()?;
     config.validate()?;
     let socket = serve::bind(&config)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -1,8 +1,10 @@
-//! What this node's sessions have to report, until the backplane takes it. Shards write here after each walk and never wait;
-//! the backplane drains it on its own beat, so that ten thousand acknowledgements become a few writes.
+//! Reports: what this node's sessions report, until the backplane takes it. Shards write here after each walk and
+//! never wait. The backplane drains the table at an interval of its own, so ten thousand acknowledgements become a
+//! few writes.
 //!
-//! The lock is held for an append and never across an await. The table is bounded: beyond [`ROOM`] bytes new entries are counted
-//! as dropped, which happens only while the store behind the backplane is away, and which it then says.
+//! The lock is held for an append and never across an await. The table is bounded: beyond [`ROOM`] bytes new entries
+//! are counted as dropped. That happens only while the store behind the backplane is away, and the backplane logs
+//! it.
 
 use std::{
     collections::HashMap,
@@ -16,28 +18,29 @@ use muster_protocol::{
     frame::{Condition, Health},
 };
 
-/// What is kept while the store is away, in bytes as they are weighed here: steps and replies of commands, and what else.
+/// The bytes that the table may hold, by the weights used here: states and replies of commands, and everything else.
 const ROOM: usize = 128 << 20;
-/// Of it for what terminals tell by themselves, so that these can't push out what became of commands.
+/// The part of [`ROOM`] for what terminals report by themselves, so that such reports can't push out what became of
+/// commands.
 const ROOM_FOR_EVENTS: usize = 32 << 20;
-/// An entry weighs so much beside its payload.
+/// The weight of an entry in bytes, without its payload.
 const ENTRY: usize = 100;
 
-/// Something that happened at a terminal, for whoever follows the events.
+/// An event at a terminal, for whoever follows the events.
 #[derive(Debug, Clone)]
-pub struct Happening {
-    /// Its kind, as the API names it: `terminal.health`, `terminal.event`, ...
+pub struct ReportedEvent {
+    /// The kind, as the API names it: `terminal.health`, `terminal.event`, ...
     pub kind: &'static str,
-    /// Where.
+    /// The terminal.
     pub terminal: TerminalId,
-    /// The rest of the event's data, by field.
+    /// The remaining fields of the event's data.
     pub fields: Vec<(&'static str, Payload)>,
-    /// When.
+    /// When the event happened, by this node's clock.
     pub at: Timestamp,
 }
 
-impl Happening {
-    /// A JSON object: the terminal, the time, and the fields of its kind.
+impl ReportedEvent {
+    /// The event's data as a JSON object: the terminal, the time, and the fields of its kind.
     pub fn data(&self) -> String {
         let terminal = Payload::from_text(self.terminal.as_str());
         let at = Payload::from_text(&self.at.to_string());
@@ -48,91 +51,93 @@ impl Happening {
     }
 }
 
-/// What is known of a terminal's well-being; a later one replaces an earlier one field by field.
+/// What is known of a terminal's health. A later report replaces an earlier one field by field.
 #[derive(Debug, Clone, Default)]
-pub struct Vitals {
-    /// When it was last heard, and the last ping's way there and back in milliseconds.
+pub struct HealthReport {
+    /// When the terminal last answered a ping, and the round-trip time in milliseconds.
     pub seen: Option<(Timestamp, u64)>,
-    /// What it last said of itself.
+    /// The last health frame of the terminal.
     pub health: Option<Health>,
 }
 
-/// A state of a command that terminals have reached.
+/// A state of a command that some terminals have reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Step {
+pub struct StateReport {
     /// The command.
     pub command: CommandId,
     /// The state.
     pub state: TargetState,
-    /// Whether these terminals will confirm no more than this, as plain ones never do.
+    /// Whether these terminals never confirm more than this state, as plain terminals do not.
     pub settled: bool,
 }
 
-/// All that was reported since the last drain.
+/// Everything that was reported since the last drain.
 #[derive(Debug, Clone, Default)]
-pub struct Batch {
-    /// Terminals that took a step, and when, in milliseconds since 1970.
-    pub steps: HashMap<Step, Vec<(TerminalId, u64)>>,
-    /// A step that all of these took at once, in a list that is shared between commands and so not copied.
-    pub walks: Vec<(Step, u64, Arc<[TerminalId]>)>,
-    /// What terminals said of commands, in the order they said it.
+pub struct ReportBatch {
+    /// The terminals that reached a state one by one, and when, in milliseconds since 1970.
+    pub steps: HashMap<StateReport, Vec<(TerminalId, u64)>>,
+    /// States that many terminals reached at once. The list of terminals is shared between commands, so it is not
+    /// copied.
+    pub walks: Vec<(StateReport, u64, Arc<[TerminalId]>)>,
+    /// Replies to commands, in the order of arrival.
     pub replies: Vec<(CommandId, TerminalId, Payload)>,
-    /// In the order they happened.
-    pub happenings: Vec<Happening>,
-    /// By terminal.
-    pub vitals: HashMap<TerminalId, Vitals>,
+    /// Events, in the order in which they happened.
+    pub events: Vec<ReportedEvent>,
+    /// Health reports, by terminal.
+    pub vitals: HashMap<TerminalId, HealthReport>,
     weight: usize,
     weight_of_events: usize,
-    /// How many found no room.
+    /// The number of entries that were dropped because the table was full.
     pub dropped: u64,
 }
 
-/// The table. Cheap to share behind an `Arc`.
+/// The table of reports. It is shared behind an `Arc`.
 #[derive(Debug, Default)]
-pub struct Reports(Mutex<Batch>);
+pub struct Reports(Mutex<ReportBatch>);
 
 impl Reports {
-    /// A command was written to a terminal's socket.
+    /// Reports that a command was written to a terminal's socket.
     pub fn sent(&self, command: CommandId, terminal: TerminalId, protocol: Protocol) {
         self.step(sent(command, protocol), terminal);
     }
 
-    /// A command was written to all of these terminals' sockets.
+    /// Reports that a command was written to the sockets of all these terminals.
     pub fn sent_to_all(&self, command: CommandId, terminals: Arc<[TerminalId]>, protocol: Protocol) {
-        // The list is shared: it weighs where a terminal is not in the next walk any more.
+        // The list is shared between walks. Its weight is charged only where it differs from the list of the last
+        // walk.
         self.add(ENTRY, |batch| batch.walks.push((sent(command, protocol), now(), terminals)));
     }
 
-    /// A terminal says that it has reached `state` of `command`.
+    /// Reports that a terminal has reached `state` of `command`.
     pub fn reached(&self, command: CommandId, state: TargetState, terminal: TerminalId) {
-        self.step(Step { command, state, settled: false }, terminal);
+        self.step(StateReport { command, state, settled: false }, terminal);
     }
 
-    /// A terminal says this of `command`.
+    /// Reports a terminal's reply to `command`.
     pub fn replied(&self, command: CommandId, terminal: TerminalId, payload: Payload) {
         let weight = ENTRY + payload.as_json().len();
         self.add(weight, |batch| batch.replies.push((command, terminal, payload)));
     }
 
-    /// Something happened.
+    /// Reports an event.
     pub fn happened(&self, kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) {
-        let happening = Happening { kind, terminal: terminal.clone(), fields, at: Timestamp::now() };
-        let weight = ENTRY + happening.fields.iter().map(|(_, value)| value.as_json().len()).sum::<usize>();
+        let event = ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now() };
+        let weight = ENTRY + event.fields.iter().map(|(_, value)| value.as_json().len()).sum::<usize>();
         let mut batch = self.lock();
         if batch.weight_of_events + weight > ROOM_FOR_EVENTS {
             batch.dropped += 1;
         } else {
             batch.weight_of_events += weight;
-            batch.happenings.push(happening);
+            batch.events.push(event);
         }
     }
 
-    /// A terminal answered a ping after `rtt_ms`.
+    /// Reports that a terminal answered a ping after `rtt_ms` milliseconds.
     pub fn seen(&self, terminal: &TerminalId, rtt_ms: u64) {
         self.vitals(terminal, |vitals| vitals.seen = Some((Timestamp::now(), rtt_ms)));
     }
 
-    /// A terminal told how it fares; a change of its condition is an event as well.
+    /// Reports a terminal's health frame. A change of the condition is an event as well.
     pub fn health(&self, terminal: &TerminalId, health: Health, was: Condition) {
         if health.condition != was {
             let condition = serde_json::to_value(health.condition).unwrap_or_default();
@@ -141,20 +146,20 @@ impl Reports {
         self.vitals(terminal, |vitals| vitals.health = Some(health));
     }
 
-    /// Takes all there is.
-    pub fn drain(&self) -> Batch {
+    /// Takes everything that was reported.
+    pub fn drain(&self) -> ReportBatch {
         std::mem::take(&mut *self.lock())
     }
 
-    fn step(&self, step: Step, terminal: TerminalId) {
+    fn step(&self, step: StateReport, terminal: TerminalId) {
         self.add(ENTRY, |batch| batch.steps.entry(step).or_default().push((terminal, now())));
     }
 
-    fn vitals(&self, terminal: &TerminalId, change: impl FnOnce(&mut Vitals)) {
+    fn vitals(&self, terminal: &TerminalId, change: impl FnOnce(&mut HealthReport)) {
         self.add(ENTRY, |batch| change(batch.vitals.entry(terminal.clone()).or_default()));
     }
 
-    fn add(&self, weight: usize, write: impl FnOnce(&mut Batch)) {
+    fn add(&self, weight: usize, write: impl FnOnce(&mut ReportBatch)) {
         let mut batch = self.lock();
         if batch.weight + weight > ROOM {
             batch.dropped += 1;
@@ -164,22 +169,22 @@ impl Reports {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Batch> {
+    fn lock(&self) -> MutexGuard<'_, ReportBatch> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Batch {
-    /// All steps, one list of terminals after the other.
-    pub fn all_steps(&self) -> impl Iterator<Item = (Step, Vec<(&TerminalId, u64)>)> {
+impl ReportBatch {
+    /// All states, one list of terminals after the other.
+    pub fn all_steps(&self) -> impl Iterator<Item = (StateReport, Vec<(&TerminalId, u64)>)> {
         let walks = self.walks.iter().map(|(step, at, all)| (*step, all.iter().map(|one| (one, *at)).collect()));
         let steps = self.steps.iter().map(|(step, all)| (*step, all.iter().map(|(one, at)| (one, *at)).collect()));
         walks.chain(steps)
     }
 }
 
-fn sent(command: CommandId, protocol: Protocol) -> Step {
-    Step { command, state: TargetState::Sent, settled: protocol == Protocol::Plain }
+fn sent(command: CommandId, protocol: Protocol) -> StateReport {
+    StateReport { command, state: TargetState::Sent, settled: protocol == Protocol::Plain }
 }
 
 fn now() -> u64 {

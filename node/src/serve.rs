@@ -1,4 +1,4 @@
-//! A node's life: started from a configuration and a socket, stopped by an ordered list with a deadline.
+//! Starts a node from a configuration and a socket, and stops it in an ordered list with a deadline.
 
 use std::{
     future::Future,
@@ -24,47 +24,45 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admission::{self, Admission},
-    advertise,
     auth::Auth,
-    backplane::Backplane,
-    config::Config,
-    departure,
-    fanout::MAILBOX,
-    http::{self, Front},
-    hub::Hub,
+    backplane::{Backplane, Host},
+    cluster::{Admission, Candidate, Peers, admission},
+    config::{Config, advertise},
+    drain::{self, turn},
+    fence::Fence,
+    http::{self, HttpState},
+    hub::{Hub, Lifecycle},
     metrics::Metrics,
-    peers::Peers,
-    placement::Candidate,
     reports::Reports,
-    shard::{self, Shared},
-    turn,
+    shard::{self, MAILBOX, Shards, Shared},
 };
 
-/// Of the time in which a node stops so much is for what comes after the drain: the last sessions, and the last reports and the lease,
-/// which a store that hangs makes wait for 2 s each.
-const LAST: Duration = Duration::from_secs(departure::GRACE.as_secs() + 4);
+/// The part of the stop deadline that is kept for what follows the drain: the end of the last sessions, then the
+/// last reports and the lease, for each of which a store that hangs makes the node wait 2 s.
+const LAST: Duration = Duration::from_secs(drain::GRACE.as_secs() + 4);
 
-/// Connections that may wait to be accepted: those of a storm that come within a few milliseconds.
+/// The listen backlog: the connections of a storm that arrive within a few milliseconds.
 const BACKLOG: u32 = 1024;
 
-/// A node that serves.
+/// A running node.
 pub struct Node {
-    front: Arc<Front>,
+    front: Arc<HttpState>,
     listening: JoinHandle<()>,
     closing: CancellationToken,
-    /// Cancelled by an operator who wants it to drain.
+    /// Cancelled when an operator, or the backplane, asks the node to drain.
     leave: CancellationToken,
-    /// What runs beside the sessions: the backplane, the look at the other nodes, the departures asked for.
+    /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, and the handler of drain
+    /// requests.
     beside: JoinSet<()>,
-    shards: Vec<thread::JoinHandle<()>>,
+    threads: Vec<thread::JoinHandle<()>>,
 }
 
-/// Binds the configured address. Nobody can connect yet: until a node serves, a proxy is to go on to the next one at once.
+/// Binds the configured address, without listening. A client can't connect yet: a proxy must get a refused
+/// connection from a node that does not serve, so that it tries the next node at once.
 pub fn bind(config: &Config) -> anyhow::Result<TcpSocket> {
     let bind = || {
         let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Connections of an earlier process linger, and must not keep the port from this one.
+        // Connections of an earlier process linger in the kernel. They must not keep the port from this process.
         socket.set_reuseaddr(true)?;
         socket.bind(config.listen).map(|()| socket)
     };
@@ -75,8 +73,10 @@ fn taken(listen: SocketAddr) -> String {
     format!("--listen {listen}: can't listen there; is the port taken?")
 }
 
-/// Starts a node on `socket`, serves until `stop` is ready, and stops it; one that stops since another process has its name has
-/// failed. `ready` is called once it serves.
+/// Starts a node on `socket`, serves until `stop` completes, and stops the node. Calls `ready` with the bound
+/// address once the node serves.
+///
+/// Fails if the node can't start, or if it stopped because another process has its node id.
 pub async fn run(
     config: Config,
     socket: TcpSocket,
@@ -111,16 +111,25 @@ impl Node {
         if config.insecure {
             tracing::warn!("--insecure: anyone is let in, terminals and operators");
         }
-        let shards = config.shards.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
-        let (senders, mailboxes): (Vec<_>, Vec<_>) = (0..shards).map(|_| mpsc::channel(MAILBOX)).unzip();
-        let (departures, asked) = mpsc::channel(departure::ASKED);
-        let hub = Arc::new(Hub::new(senders, departures));
+        let count = config.shards.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+        let (senders, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(MAILBOX)).unzip();
+        let (drain_requests, asked) = mpsc::channel(drain::ASKED);
+        let (hub, fence, lifecycle) = (Arc::<Hub>::default(), Arc::<Fence>::default(), Arc::<Lifecycle>::default());
+        let shards = Arc::new(Shards::new(hub.clone(), senders, drain_requests));
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
         let me = Candidate { address, sessions: 0, started_at: view.started_at, leaving: false };
         let metrics = Arc::new(Metrics::new());
-        let backplane = Backplane::open(&config, view, hub.clone(), reports.clone(), metrics.clone()).await?;
-        let backplane = Arc::new(backplane);
+        let host = Host {
+            view,
+            hub: hub.clone(),
+            fence: fence.clone(),
+            lifecycle: lifecycle.clone(),
+            sessions: shards.clone(),
+            reports: reports.clone(),
+            metrics: metrics.clone(),
+        };
+        let backplane = Arc::new(Backplane::open(&config, host).await?);
         let listener = match socket.listen(BACKLOG) {
             Ok(listener) => listener,
             Err(error) => {
@@ -131,39 +140,43 @@ impl Node {
         let shared = Arc::new(Shared {
             config,
             hub,
+            shards,
+            fence,
+            lifecycle,
             backplane: backplane.clone(),
             reports,
             metrics,
             stop: CancellationToken::new(),
         });
         let numbered = mailboxes.into_iter().enumerate();
-        let shards =
+        let threads =
             numbered.map(|(index, mailbox)| shard::start(index, mailbox, shared.clone())).collect::<Result<_, _>>()?;
         let peers = Arc::new(Peers::new(backplane.node().clone()));
         let admission = Admission::new(&shared.config);
         let (closing, leave) = (CancellationToken::new(), CancellationToken::new());
         let mut beside = JoinSet::new();
         beside.spawn(peers.clone().run(backplane.clone()));
-        beside.spawn(departure::run(shared.hub.clone(), peers.clone(), asked, leave.clone()));
+        beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(backplane.run());
-        let front = Arc::new(Front { auth, shared, admission, peers, me, untrusted: Default::default() });
+        let front = Arc::new(HttpState { auth, shared, admission, peers, me, untrusted: Default::default() });
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
-        Ok(Self { front, listening, closing, leave, beside, shards })
+        Ok(Self { front, listening, closing, leave, beside, threads })
     }
 
-    /// In this order: its turn, no new sessions, the present ones away, and the rest; by the deadline, whatever is left to do.
+    /// Stops the node, in this order: waits for its turn, takes no new sessions, sends the present ones away, and
+    /// ends the rest. Whatever is left at the deadline is cut off and logged.
     async fn stop(self) {
         let began = Instant::now();
         let (shared, peers) = (self.front.shared.clone(), self.front.peers.clone());
         let drain = shared.config.drain;
-        // Who has it drain for longer waits for longer, too.
+        // A drain that is configured to take longer makes the deadline later.
         let within = shared.config.stop_within.max(drain + LAST);
-        turn::wait(&shared.backplane, &shared.hub, &peers, within - drain - LAST).await;
+        turn::wait(&shared, &peers, within - drain - LAST).await;
         let sessions = shared.hub.len();
-        shared.hub.standing.advance(NodeState::Draining);
+        shared.lifecycle.advance(NodeState::Draining);
         shared.backplane.announce().await;
-        let left = (within - LAST + departure::GRACE).saturating_sub(began.elapsed());
-        let drained = time::timeout(left, departure::drain(&shared.hub, &peers, drain)).await;
+        let left = (within - LAST + drain::GRACE).saturating_sub(began.elapsed());
+        let drained = time::timeout(left, drain::drain(&shared, &peers, drain)).await;
         let cut = drained.unwrap_or_else(|_| shared.hub.len());
         let left = within.saturating_sub(began.elapsed());
         let rest =
@@ -172,7 +185,7 @@ impl Node {
         tracing::info!("stopped after {seconds:.1} s: {moved} sessions moved, {cut} cut off{rest}");
     }
 
-    /// In this order: no more requests, the lease back, the shards.
+    /// Ends the rest, in this order: no more requests, the other tasks, the last reports and the lease, the shards.
     async fn end(mut self) {
         let shared = self.front.shared.clone();
         self.closing.cancel();
@@ -180,8 +193,8 @@ impl Node {
         self.beside.shutdown().await;
         shared.backplane.close().await;
         shared.stop.cancel();
-        for shard in self.shards {
-            let _ = tokio::task::spawn_blocking(move || shard.join()).await;
+        for thread in self.threads {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
 }
@@ -199,7 +212,7 @@ fn view(config: &Config, address: SocketAddr) -> NodeView {
     }
 }
 
-/// A name that no earlier process had: what that one left in the registry is then known to be dead.
+/// A node id that no earlier process had. So whatever an earlier process left in the registry is known to be dead.
 fn fresh_id() -> NodeId {
     format!("node-{:08x}", rand::random::<u32>()).parse().expect("hexadecimal digits make an id")
 }

@@ -10,11 +10,11 @@ use muster_protocol::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::life::{Life, accepted_at};
+use super::command_record::{CommandRecord, accepted_at};
 
 /// A request with a name and a date.
 #[derive(Debug)]
-pub struct Draft {
+pub struct CommandDraft {
     /// As it was asked for.
     pub request: CommandRequest,
     /// The frame that the targets get.
@@ -45,7 +45,7 @@ pub enum Accepted {
 
 /// Why a request can't be met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum BackplaneError {
     /// Terminals that never were.
     #[error("no such terminal: {}", list(.0))]
     Unknown(Vec<TerminalId>),
@@ -82,7 +82,7 @@ pub enum Refusal {
     Unreplicated,
 }
 
-impl Refusal {
+impl BackplaneError {
     /// Of a look at what was changed before: whatever becomes of the look, the change was made.
     pub fn after_a_change(self) -> Self {
         match self {
@@ -100,7 +100,7 @@ fn list(ids: &[TerminalId]) -> String {
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
-impl Draft {
+impl CommandDraft {
     /// Names and dates a request.
     pub fn new(request: CommandRequest, key: Option<IdempotencyKey>) -> Self {
         let id = CommandId(Uuid::now_v7());
@@ -118,9 +118,15 @@ impl Draft {
     }
 
     /// How it begins: no target has got anything yet.
-    pub fn life(self, targets: u64) -> Life {
+    pub fn record(self, targets: u64) -> CommandRecord {
         let counts = [(TargetState::Queued, targets)].into();
-        Life { frame: self.frame, request: self.request, created_at: self.created_at, cancelled: false, counts }
+        CommandRecord {
+            frame: self.frame,
+            request: self.request,
+            created_at: self.created_at,
+            cancelled: false,
+            counts,
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest};
 use serde::{Deserialize, Serialize};
 
-use super::cursor::Cursor;
-use crate::{end::End, fanout::Parcel, hub::Hub};
+use super::{cursor::Cursor, deliver::Deliver};
+use crate::{end::SessionEnd, wire::EncodedCommand};
 
 /// One message between nodes, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,36 +79,36 @@ pub enum Audience {
 
 impl Delivery {
     /// The command, encoded once, whatever the number of terminals. A broadcast's frame carries the cursor.
-    pub fn parcel(&self) -> Arc<Parcel> {
+    pub fn encode(&self) -> Arc<EncodedCommand> {
         let to_all = matches!(self.to, Audience::All);
-        parcel(self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
+        encode(self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
     }
 
     /// Sends to those of its audience who are here, all at once, unless it has expired.
-    pub async fn send(&self, hub: &Hub) {
+    pub async fn send(&self, sessions: &dyn Deliver) {
         if self.command.expires_at <= Timestamp::now() {
             return;
         }
         match &self.to {
-            Audience::All => hub.broadcast(self.parcel()).await,
-            Audience::Terminals(terminals) => hub.send(terminals, self.parcel()).await,
+            Audience::All => sessions.broadcast(self.encode()).await,
+            Audience::Terminals(terminals) => sessions.send(terminals, self.encode()).await,
         }
     }
 }
 
 /// A command as it goes to terminals.
-pub fn parcel(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<Parcel> {
+pub fn encode(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<EncodedCommand> {
     command.cursor = to_all.then(|| place.to_string());
-    Arc::new(Parcel::new(place.number, command))
+    Arc::new(EncodedCommand::new(place.number, command))
 }
 
 /// Does what an envelope asks that concerns sessions' ends.
-pub async fn end_sessions(hub: &Hub, envelope: Envelope) {
+pub async fn end_sessions(sessions: &dyn Deliver, envelope: Envelope) {
     match envelope {
-        Envelope::Replaced { terminal, session } => hub.replace(&terminal, session).await,
-        Envelope::Disconnect { terminal } => hub.dismiss(&terminal, End::Disconnected).await,
-        Envelope::Remove { terminal } => hub.dismiss(&terminal, End::Removed).await,
-        Envelope::Depart(departure) => hub.ask(departure),
+        Envelope::Replaced { terminal, session } => sessions.end_replaced(&terminal, session).await,
+        Envelope::Disconnect { terminal } => sessions.end_terminal(&terminal, SessionEnd::Disconnected).await,
+        Envelope::Remove { terminal } => sessions.end_terminal(&terminal, SessionEnd::Removed).await,
+        Envelope::Depart(departure) => sessions.request_drain(departure),
         Envelope::Deliver(_) | Envelope::Cancel { .. } | Envelope::Renamed | Envelope::Probe { .. } => {}
     }
 }

@@ -9,10 +9,13 @@ use std::{
 
 use jiff::Timestamp;
 use muster_protocol::{CommandId, TerminalId};
-use tokio::{sync::Notify, time};
+use tokio::sync::Notify;
 
-use super::envelope::{Audience, Delivery};
-use crate::{fanout::Parcel, hub::Hub};
+use super::{
+    deliver::Deliver,
+    envelope::{Audience, Delivery},
+};
+use crate::{sleep::sleep_until_some, wire::EncodedCommand};
 
 /// What waits, by command.
 #[derive(Debug, Default)]
@@ -23,7 +26,7 @@ pub struct Pacer {
 
 #[derive(Debug)]
 struct Paced {
-    parcel: Arc<Parcel>,
+    encoded: Arc<EncodedCommand>,
     expires_at: Timestamp,
     terminals: VecDeque<TerminalId>,
     interval: Duration,
@@ -39,7 +42,7 @@ impl Pacer {
         };
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         self.waiting().push(Paced {
-            parcel: delivery.parcel(),
+            encoded: delivery.encode(),
             expires_at: delivery.command.expires_at,
             terminals: terminals.iter().cloned().collect(),
             interval,
@@ -51,37 +54,37 @@ impl Pacer {
 
     /// The commands of which something waits.
     pub fn commands(&self) -> Vec<CommandId> {
-        self.waiting().iter().map(|paced| paced.parcel.command).collect()
+        self.waiting().iter().map(|paced| paced.encoded.command).collect()
     }
 
     /// Sends no more of this command.
     pub fn cancel(&self, command: CommandId) {
-        self.waiting().retain(|paced| paced.parcel.command != command);
+        self.waiting().retain(|paced| paced.encoded.command != command);
     }
 
     /// Sends what is due, for ever.
-    pub async fn run(&self, hub: &Hub) {
+    pub async fn run(&self, sessions: &dyn Deliver) {
         loop {
             let (due, next) = self.due();
-            for (terminal, parcel) in due {
-                hub.send(&[terminal], parcel).await;
+            for (terminal, encoded) in due {
+                sessions.send(&[terminal], encoded).await;
             }
             tokio::select! {
                 () = self.more.notified() => {}
-                () = reach(next) => {}
+                () = sleep_until_some(next) => {}
             }
         }
     }
 
     /// What is due now, and when something is next.
-    fn due(&self) -> (Vec<(TerminalId, Arc<Parcel>)>, Option<Instant>) {
+    fn due(&self) -> (Vec<(TerminalId, Arc<EncodedCommand>)>, Option<Instant>) {
         let mut waiting = self.waiting();
         let (now, mut due) = (Instant::now(), Vec::new());
         for paced in waiting.iter_mut() {
             while paced.next <= now
                 && let Some(terminal) = paced.terminals.pop_front()
             {
-                due.push((terminal, paced.parcel.clone()));
+                due.push((terminal, paced.encoded.clone()));
                 paced.next = paced.next.checked_add(paced.interval).unwrap_or(now);
             }
         }
@@ -92,13 +95,5 @@ impl Pacer {
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Paced>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Waits for a moment; for none, for ever.
-async fn reach(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => time::sleep_until(moment.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -6,25 +6,25 @@ use hyper::{Response, StatusCode, header};
 use muster_protocol::{CommandId, api::Problem};
 use serde::Serialize;
 
-use crate::{auth::Denied, backplane::Refusal};
+use crate::{auth::AuthError, backplane::BackplaneError};
 
 /// The body of any answer.
 pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
-/// What a handler gives back; both sides are answers.
+/// What a handler returns. Both sides are answers: an error is a refusal.
 pub type Answer = Result<Response<Body>, Response<Body>>;
 
-/// A whole body.
+/// A body from a value that is complete.
 pub fn body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
-/// A value as JSON.
+/// An answer with a value as JSON.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let bytes = serde_json::to_vec(value).expect("what the API shows is JSON");
     typed(status, "application/json", bytes)
 }
 
-/// A text of some type.
+/// An answer with a text of the content type `kind`.
 pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body(bytes));
     *response.status_mut() = status;
@@ -32,7 +32,7 @@ pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) ->
     response
 }
 
-/// A refusal that says what is wrong and what to do.
+/// A refusal. `detail` says what is wrong and what to do.
 pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> {
     let title = status.canonical_reason().unwrap_or("Refused").to_owned();
     let problem = Problem { status: status.as_u16(), title, detail: detail.into() };
@@ -41,40 +41,42 @@ pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> 
     response
 }
 
-/// There is none of this id.
+/// 404: there is no `what` with this id.
 pub fn no_command(id: CommandId) -> Response<Body> {
     problem(StatusCode::NOT_FOUND, format!("no command {id}, or it expired long ago (--keep)"))
 }
 
-/// A refusal that will pass: come back in so many seconds.
+/// A refusal that will pass: the client should come back after this many seconds.
 pub fn later(status: StatusCode, seconds: u64, detail: impl Into<String>) -> Response<Body> {
     let mut response = problem(status, detail);
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
 }
 
-impl From<Refusal> for Response<Body> {
-    fn from(refusal: Refusal) -> Self {
+impl From<BackplaneError> for Response<Body> {
+    fn from(refusal: BackplaneError) -> Self {
         match refusal {
-            Refusal::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
-            Refusal::Offline(_) | Refusal::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
-            Refusal::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
-            Refusal::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
-            Refusal::Crowded(_) | Refusal::Unavailable(_) | Refusal::Nameless(_) => {
+            BackplaneError::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
+            BackplaneError::Offline(_) | BackplaneError::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
+            BackplaneError::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
+            BackplaneError::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
+            BackplaneError::Crowded(_) | BackplaneError::Unavailable(_) | BackplaneError::Nameless(_) => {
                 later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string())
             }
-            // 503 says that nothing was stored; of these nobody knows it.
-            Refusal::Unsure | Refusal::Unreplicated => later(StatusCode::GATEWAY_TIMEOUT, 1, refusal.to_string()),
+            // 503 promises that nothing was stored. With these errors nobody knows whether something was.
+            BackplaneError::Unsure | BackplaneError::Unreplicated => {
+                later(StatusCode::GATEWAY_TIMEOUT, 1, refusal.to_string())
+            }
         }
     }
 }
 
-impl From<Denied> for Response<Body> {
-    fn from(denied: Denied) -> Self {
+impl From<AuthError> for Response<Body> {
+    fn from(denied: AuthError) -> Self {
         match denied {
-            Denied::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
-            Denied::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
-            Denied::Missing(_) | Denied::Refused(_) | Denied::BadToken(_) => {}
+            AuthError::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
+            AuthError::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
+            AuthError::Missing(_) | AuthError::Refused(_) | AuthError::BadToken(_) => {}
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

@@ -1,4 +1,4 @@
-//! Commands: asked for, looked up, taken back, tried again.
+//! Commands: creates them, shows them, cancels them, retries them.
 
 use std::{
     ops::RangeInclusive,
@@ -14,29 +14,29 @@ use muster_protocol::{
 use tokio::time;
 
 use super::{
-    Front,
+    HttpState,
     answer::{Answer, Body, json, no_command, problem},
-    direct::Direct,
+    direct::DirectCommand,
     request::{self, bad},
     targets,
 };
-use crate::backplane::{Accepted, Draft, IdempotencyKey, Refusal, accepted_at};
+use crate::backplane::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, accepted_at};
 
-/// Names are for people and for a terminal's switch.
+/// The longest name of a command, in bytes. Names are for people, and for a terminal to branch on.
 const NAME_MAX: usize = 128;
-/// The longest that an answer waits for a command to be done.
+/// The longest `?wait=`.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// What waits longer than a year was not meant to.
+/// The longest `expires_in`: a command that waits for longer than a year is a mistake.
 const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-/// Targets a second, from one in a quarter of an hour.
+/// The bounds of `rate` in targets per second; the least is one target in a quarter of an hour.
 const RATES: RangeInclusive<f64> = 0.001..=1e6;
-/// How soon it is looked whether a command is done, and how seldom in the end.
+/// The first and the longest pause between two looks whether a command is done.
 const LOOK: Duration = Duration::from_millis(25);
 const LOOK_MAX: Duration = Duration::from_millis(250);
-/// What became of each target is shown in the answer that waited, for so many.
+/// An answer that waited shows the result of each target up to this number of targets.
 const SHOWN: u64 = 100;
 
-/// What a query may ask beside the command.
+/// The query parameters of a new command.
 #[derive(Debug, Default)]
 struct Options {
     wait: Option<Duration>,
@@ -44,74 +44,74 @@ struct Options {
 }
 
 /// `POST /v1/commands?wait=5s&dry_run=1`
-pub async fn post(request: Request<Incoming>, front: &Front) -> Answer {
+pub async fn post(request: Request<Incoming>, state: &HttpState) -> Answer {
     let options = options(request.uri().query().unwrap_or_default())?;
     let (head, body) = request.into_parts();
-    let bytes = request::body(body, &front.shared.config).await?;
+    let bytes = request::body(body, &state.shared.config).await?;
     let command: CommandRequest = request::json(&bytes, "command")?;
     check(&command)?;
     if options.dry_run {
-        return Ok(json(StatusCode::OK, &front.shared.backplane.estimate(&command).await?));
+        return Ok(json(StatusCode::OK, &state.shared.backplane.estimate(&command).await?));
     }
-    let draft = Draft::new(command, key(&head.headers, &bytes)?);
-    let view = accept(draft, front).await?;
+    let draft = CommandDraft::new(command, key(&head.headers, &bytes)?);
+    let view = accept(draft, state).await?;
     match options.wait {
-        Some(wait) => answer_when_done(view, wait, front).await,
+        Some(wait) => answer_when_done(view, wait, state).await,
         None => Ok(json(StatusCode::ACCEPTED, &view)),
     }
 }
 
 /// `GET /v1/commands/{id}`
-pub async fn get(id: &str, front: &Front) -> Answer {
+pub async fn get(id: &str, state: &HttpState) -> Answer {
     let id = request::command_id(id)?;
-    Ok(json(StatusCode::OK, &find(id, front).await?))
+    Ok(json(StatusCode::OK, &find(id, state).await?))
 }
 
 /// `DELETE /v1/commands/{id}`
-pub async fn cancel(id: &str, front: &Front) -> Answer {
+pub async fn cancel(id: &str, state: &HttpState) -> Answer {
     let id = request::command_id(id)?;
-    let life = front.shared.backplane.cancel(id).await?.ok_or_else(|| no_command(id))?;
-    Ok(json(StatusCode::OK, &life.view(Timestamp::now())))
+    let record = state.shared.backplane.cancel(id).await?.ok_or_else(|| no_command(id))?;
+    Ok(json(StatusCode::OK, &record.view(Timestamp::now())))
 }
 
-/// `POST /v1/commands/{id}/retry`: the same again for the targets that ended without what was asked. Those that may still get there
-/// are left alone.
-pub async fn retry(id: &str, headers: &HeaderMap, front: &Front) -> Answer {
+/// `POST /v1/commands/{id}/retry`: sends the same command again to the targets that ended without the wanted state.
+/// Targets that may still reach it are left alone.
+pub async fn retry(id: &str, headers: &HeaderMap, state: &HttpState) -> Answer {
     let key = key(headers, id.as_bytes())?;
     let id = request::command_id(id)?;
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let (targets, now) = (front.shared.backplane.targets(id).await?, Timestamp::now());
-    let failed = targets.into_iter().filter(|(_, target)| life.failed(life.shown(target.state, now), now));
+    let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    let (targets, now) = (state.shared.backplane.targets(id).await?, Timestamp::now());
+    let failed = targets.into_iter().filter(|(_, target)| record.failed(record.shown(target.state, now), now));
     let terminals: Vec<_> = failed.map(|(terminal, _)| terminal).collect();
     if terminals.is_empty() {
         let detail = format!("no target of command {id} has ended without what was asked for");
         return Err(problem(StatusCode::CONFLICT, detail));
     }
-    let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..life.request };
-    Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, front).await?))
+    let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..record.request };
+    Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, state).await?))
 }
 
-/// Accepts for those terminals that were not forgotten meanwhile.
+/// Accepts the command for those terminals that were not forgotten meanwhile.
 async fn accept_known(
     mut request: CommandRequest,
     key: Option<IdempotencyKey>,
-    front: &Front,
+    state: &HttpState,
 ) -> Result<CommandView, Response<Body>> {
-    if let Err(Refusal::Unknown(gone)) = front.shared.backplane.estimate(&request).await
+    if let Err(BackplaneError::Unknown(gone)) = state.shared.backplane.estimate(&request).await
         && let Selector::Terminals(terminals) = &mut request.target
     {
         terminals.retain(|terminal| !gone.contains(terminal));
     }
-    accept(Draft::new(request, key), front).await
+    accept(CommandDraft::new(request, key), state).await
 }
 
-/// The command as it stands, or 404.
-async fn find(id: CommandId, front: &Front) -> Result<CommandView, Response<Body>> {
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    Ok(life.view(Timestamp::now()))
+/// The command as it is now, or 404.
+async fn find(id: CommandId, state: &HttpState) -> Result<CommandView, Response<Body>> {
+    let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    Ok(record.view(Timestamp::now()))
 }
 
-/// A command of which nothing is kept but that there was one.
+/// A command of which nothing is stored but its id.
 fn forgotten(id: CommandId, name: String) -> CommandView {
     let created_at = accepted_at(id);
     CommandView {
@@ -127,27 +127,27 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
     }
 }
 
-async fn accept(draft: Draft, front: &Front) -> Result<CommandView, Response<Body>> {
-    let (direct, name) = (Direct::of(&draft), draft.request.name.clone());
-    match front.shared.backplane.accept(draft).await {
+async fn accept(draft: CommandDraft, state: &HttpState) -> Result<CommandView, Response<Body>> {
+    let (direct, name) = (DirectCommand::of(&draft), draft.request.name.clone());
+    match state.shared.backplane.accept(draft).await {
         Ok(Accepted::New(view)) => {
-            front.shared.metrics.commands.inc();
+            state.shared.metrics.commands.inc();
             Ok(view)
         }
         Ok(Accepted::Before(id)) => {
-            let life = front.shared.backplane.command(id).await.map_err(Refusal::after_a_change)?;
-            Ok(life.map_or_else(|| forgotten(id, name), |life| life.view(Timestamp::now())))
+            let record = state.shared.backplane.command(id).await.map_err(BackplaneError::after_a_change)?;
+            Ok(record.map_or_else(|| forgotten(id, name), |record| record.view(Timestamp::now())))
         }
-        Err(refusal @ Refusal::Unavailable(_)) => match direct {
-            Some(direct) => direct.deliver(front).await.ok_or_else(|| refusal.into()),
+        Err(refusal @ BackplaneError::Unavailable(_)) => match direct {
+            Some(direct) => direct.deliver(state).await.ok_or_else(|| refusal.into()),
             None => Err(refusal.into()),
         },
         Err(refusal) => Err(refusal.into()),
     }
 }
 
-/// 200 once the command is done, 202 if it is not within `wait`, or if the store can't tell.
-async fn answer_when_done(mut view: CommandView, wait: Duration, front: &Front) -> Answer {
+/// 200 once the command is done. 202 if it is not done within `wait`, or if the store can't tell.
+async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpState) -> Answer {
     let (deadline, mut pause) = (Instant::now() + wait, LOOK);
     while view.stored && view.state == CommandState::Open {
         if Instant::now() >= deadline {
@@ -155,13 +155,13 @@ async fn answer_when_done(mut view: CommandView, wait: Duration, front: &Front) 
         }
         time::sleep(pause).await;
         pause = (pause * 3 / 2).min(LOOK_MAX);
-        match find(view.id, front).await {
+        match find(view.id, state).await {
             Ok(now) => view = now,
             Err(_) => return Ok(json(StatusCode::ACCEPTED, &view)),
         }
     }
     if view.stored && view.targets <= SHOWN {
-        view.results = targets::all(view.id, front).await.ok();
+        view.results = targets::all(view.id, state).await.ok();
     }
     Ok(json(StatusCode::OK, &view))
 }

@@ -1,5 +1,5 @@
-//! A command that reaches its terminal while the store is away. Called when it could not be stored; claims nothing that nobody could
-//! look up later.
+//! A command that is sent to its terminal while the store is away. Used when a command could not be stored. Such a
+//! command reaches `sent` and no further, because nobody could look it up later.
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -8,19 +8,19 @@ use muster_protocol::{
     frame,
 };
 
-use super::Front;
-use crate::backplane::{Cursor, Draft, parcel};
+use super::HttpState;
+use crate::backplane::{CommandDraft, Cursor, encode};
 
-/// A command that can do without the store: for one terminal, of which nothing is to be confirmed.
-pub struct Direct {
+/// A command that needs no store: it is for one terminal, and nothing of it is to be confirmed.
+pub struct DirectCommand {
     terminal: TerminalId,
     command: frame::Command,
     created_at: Timestamp,
 }
 
-impl Direct {
-    /// If the command is such a one.
-    pub fn of(draft: &Draft) -> Option<Self> {
+impl DirectCommand {
+    /// The command of `draft`, or none if the command needs the store.
+    pub fn of(draft: &CommandDraft) -> Option<Self> {
         match &draft.request.target {
             Selector::Terminal(terminal) if draft.request.confirm == Confirm::None && draft.key.is_none() => {
                 Some(Self { terminal: terminal.clone(), command: draft.frame.clone(), created_at: draft.created_at })
@@ -29,8 +29,8 @@ impl Direct {
         }
     }
 
-    /// Sends it, if the terminal is on this node; the answer says that nothing is stored.
-    pub async fn deliver(self, front: &Front) -> Option<CommandView> {
+    /// Sends the command if the terminal's session is on this node. The answer says that nothing is stored.
+    pub async fn deliver(self, state: &HttpState) -> Option<CommandView> {
         let view = CommandView {
             id: self.command.id,
             name: self.command.name.clone(),
@@ -43,7 +43,7 @@ impl Direct {
             results: None,
         };
         let nowhere = Cursor { epoch: String::new(), number: 0 };
-        let parcel = parcel(self.command, &nowhere, false);
-        front.shared.hub.direct(&self.terminal, parcel).await.then_some(view)
+        let encoded = encode(self.command, &nowhere, false);
+        state.shared.shards.send_unstored(&self.terminal, encoded).await.then_some(view)
     }
 }

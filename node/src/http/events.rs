@@ -1,4 +1,5 @@
-//! `GET /v1/events`: what happens, as server-sent events. A stream begins now, or after the `Last-Event-ID` that the client has.
+//! `GET /v1/events`: events as server-sent events. A stream begins with the next event, or after the client's
+//! `Last-Event-ID`.
 
 use std::{iter, sync::Arc, time::Duration};
 
@@ -9,36 +10,36 @@ use hyper::{Request, Response, body::Frame, body::Incoming, header};
 use tokio::time;
 
 use super::{
-    Front,
+    HttpState,
     answer::{Answer, Body},
 };
 use crate::backplane::EventView;
 
-/// How often a stream looks for new events.
+/// The interval at which a stream looks for new events.
 const POLL: Duration = Duration::from_millis(200);
-/// A quiet stream says so once in this many polls, so that no proxy takes it for dead.
+/// A stream without events sends a comment once in this many looks, so that no proxy closes it.
 const QUIET: u32 = 75;
 
-/// Said where events were missed that are not kept any more.
+/// Sent where events were missed that are not retained any more.
 const GAP: &str = "event: gap\ndata: {\"reason\":\"older events are not kept any more\"}\n\n";
 
-/// Where a stream stands.
+/// The position of a stream.
 struct Follow {
-    front: Arc<Front>,
+    state: Arc<HttpState>,
     cursor: String,
     quiet: u32,
 }
 
 /// `GET /v1/events`
-pub async fn stream(request: &Request<Incoming>, front: Arc<Front>) -> Answer {
+pub async fn stream(request: &Request<Incoming>, state: Arc<HttpState>) -> Answer {
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let cursor = match last {
         Some(cursor) => cursor.to_owned(),
-        None => front.shared.backplane.events(None).await?.newest,
+        None => state.shared.backplane.events(None).await?.newest,
     };
-    // Fails now and not in the middle of the stream, if the cursor is none.
-    front.shared.backplane.events(Some(&cursor)).await?;
-    let follow = Follow { front, cursor, quiet: 0 };
+    // An invalid cursor fails here and not in the middle of the stream.
+    state.shared.backplane.events(Some(&cursor)).await?;
+    let follow = Follow { state, cursor, quiet: 0 };
     let frames = stream::unfold(follow, |follow| async { Some(next(follow).await) });
     let body: Body = BodyExt::boxed_unsync(StreamBody::new(frames));
     let mut response = Response::new(body);
@@ -52,13 +53,13 @@ type Chunk = Result<Frame<Bytes>, std::convert::Infallible>;
 
 async fn next(mut follow: Follow) -> (Chunk, Follow) {
     if follow.quiet == 0 {
-        // So that the client has an answer, and a cursor, before anything happens.
+        // The client gets an answer and a cursor before anything happens.
         follow.quiet = 1;
         return (Ok(Frame::data(format!("id: {}\n\n", follow.cursor).into())), follow);
     }
     loop {
-        // A store that is away is asked again; the cursor stands.
-        if let Ok(events) = follow.front.shared.backplane.events(Some(&follow.cursor)).await
+        // A store that is away is asked again, from the same cursor.
+        if let Ok(events) = follow.state.shared.backplane.events(Some(&follow.cursor)).await
             && !events.kept.is_empty()
         {
             follow.cursor.clone_from(&events.newest);
@@ -75,7 +76,7 @@ async fn next(mut follow: Follow) -> (Chunk, Follow) {
 }
 
 fn text(event: &EventView) -> String {
-    // A line break can only stand between two tokens of JSON, where a space means the same.
+    // A line break in the data can only be between two tokens of JSON, where a space means the same.
     let data = event.data.replace(['\n', '\r'], " ");
     format!("id: {}\nevent: {}\ndata: {data}\n\n", event.cursor, event.kind)
 }

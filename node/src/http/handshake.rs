@@ -1,5 +1,5 @@
-//! The WebSocket handshake: who is it, may they in, what do they speak. All of it is decided before the upgrade, so that a
-//! refusal is a plain HTTP answer and costs no session.
+//! The WebSocket handshake: which terminal it is, whether it is let in, and which protocol it speaks. All of it is
+//! decided before the upgrade, so a refusal is a plain HTTP answer and costs no session.
 
 use bytes::Bytes;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, upgrade};
@@ -14,77 +14,77 @@ use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Caller, Front,
+    HttpState, Requester,
     answer::{Answer, Body, body, later, problem},
+    proxy_hop::{self, ProxyHop},
     request::bearer,
-    via::{self, Via},
 };
-use crate::fanout::Arrival;
+use crate::shard::Upgraded;
 
-/// Names under which people put tokens into URLs, where every log keeps them.
+/// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
 const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
 
-/// Answers a handshake; what is refused is counted.
-pub async fn answer(request: Request<Incoming>, caller: Caller, front: &Front) -> Answer {
-    let answer = decide(request, caller, front).await;
+/// Answers a handshake. Counts each refusal.
+pub async fn answer(request: Request<Incoming>, caller: Requester, state: &HttpState) -> Answer {
+    let answer = decide(request, caller, state).await;
     if let Err(refusal) = &answer {
-        front.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
+        state.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
     }
     answer
 }
 
-async fn decide(request: Request<Incoming>, caller: Caller, front: &Front) -> Answer {
+async fn decide(request: Request<Incoming>, caller: Requester, state: &HttpState) -> Answer {
     let key = websocket_key(&request)?;
     let named = terminal_id(request.uri().query().unwrap_or_default())?;
-    // 503 means draining and nothing else: only then may a proxy try the next node.
-    if front.shared.hub.standing.drains() {
+    // 503 means draining and nothing else: only on 503 may a proxy try the next node.
+    if state.shared.lifecycle.is_draining() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
-    let via = Via::of(&request, caller.peer, front);
+    let hop = ProxyHop::of(&request, caller.peer, state);
     let offer = Offer::of(&request)?;
     let token = bearer(&request).or(offer.bearer.as_deref());
-    if via.asks() {
+    if hop.asks() {
         // Sticky placement goes by the id. The token is verified at the next step, unless it is the only one that says the id.
         let terminal = match named {
             Some(terminal) => terminal,
-            None => front.auth.terminal(token, None)?.0,
+            None => state.auth.terminal(token, None)?.0,
         };
-        return via::place(front, &terminal, &via).await;
+        return proxy_hop::place(state, &terminal, &hop).await;
     }
-    // Before the budget, which is not for those whose token is refused anyway.
-    let (terminal, labels) = front.auth.terminal(token, named)?;
-    let admitted = front.admission.admit(front.shared.hub.len(), caller.descriptor);
+    // The token is checked before the budget: a handshake whose token is refused must not use it up.
+    let (terminal, labels) = state.auth.terminal(token, named)?;
+    let admitted = state.admission.admit(state.shared.hub.len(), caller.descriptor);
     admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
-    Ok(upgrade(request, front, Admitted { key, terminal, offer, labels, via }))
+    Ok(upgrade(request, state, Admitted { key, terminal, offer, labels, hop }))
 }
 
-/// A handshake that is taken.
+/// A handshake that is accepted.
 struct Admitted {
     key: String,
     terminal: TerminalId,
     offer: Offer,
     labels: Labels,
-    via: Via,
+    hop: ProxyHop,
 }
 
-fn upgrade(mut request: Request<Incoming>, front: &Front, admitted: Admitted) -> Response<Body> {
-    let Admitted { key, terminal, offer, labels, via } = admitted;
+fn upgrade(mut request: Request<Incoming>, state: &HttpState, admitted: Admitted) -> Response<Body> {
+    let Admitted { key, terminal, offer, labels, hop } = admitted;
     let upgraded = upgrade::on(&mut request);
     let protocol = offer.protocol;
-    let shared = front.shared.clone();
-    // The connection's own task drives the upgrade; this one ends as soon as a shard has the socket.
+    let shared = state.shared.clone();
+    // The task of the connection drives the upgrade. This task ends as soon as a shard has the socket.
     tokio::spawn(async move {
         let Ok(upgraded) = upgraded.await else { return };
         let Some((stream, read)) = take_socket(upgraded) else { return };
         shared
-            .hub
-            .adopt(Arrival { stream, read, terminal, protocol, labels, address: via.address, edge: via.edge })
+            .shards
+            .adopt(Upgraded { stream, read, terminal, protocol, labels, address: hop.address, edge: hop.edge })
             .await;
     });
     switching(&key, offer.answer)
 }
 
-/// What a client asks to speak, and the token that a browser can send nowhere else.
+/// The subprotocol that a client asks for, and the token that a browser can send nowhere else.
 struct Offer {
     protocol: Protocol,
     answer: Option<&'static str>,
@@ -108,7 +108,7 @@ impl Offer {
         } else if offered.is_empty() {
             (Protocol::Plain, None)
         } else {
-            // A browser drops a connection whose server picked none of what it offered.
+            // A browser drops a connection whose server picked none of the offered subprotocols.
             let detail = format!("offer the subprotocol {V1} or {PLAIN}, or none at all for plain mode");
             return Err(problem(StatusCode::BAD_REQUEST, detail));
         };

@@ -1,9 +1,14 @@
-//! HTTP and the WebSocket handshake on one port. [`serve`] accepts; [`route`] decides by method and path; what is no handshake is
-//! answered by [`commands`] ([`direct`] for one that can do without the store), [`targets`], [`terminals`], [`nodes`], [`events`] or
-//! [`health`]; [`path`] and [`request`] read what was sent, [`via`] what the proxy says of a handshake ([`untrusted`] if it may not), and every refusal is a problem
-//! ([`answer`]).
+//! HTTP and the WebSocket handshake on one port.
+//!
+//! ```text
+//!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
+//!     │
+//!     ├─────▶ commands (direct without the store), targets, terminals, nodes, events, health
+//!     │
+//!   request (reads what was sent)      answer (what is sent back)
+//! ```
 
-// A refusal is an answer, made once for a request: its size does not matter.
+// A refusal is an answer and is made once for a request, so its size does not matter.
 #![allow(clippy::result_large_err)]
 
 mod answer;
@@ -14,12 +19,12 @@ mod handshake;
 mod health;
 mod nodes;
 mod path;
+mod proxy_hop;
 mod request;
 mod route;
 mod targets;
 mod terminals;
 mod untrusted;
-mod via;
 
 use std::{
     convert::Infallible,
@@ -40,42 +45,47 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::untrusted::UntrustedProxies;
-use crate::{admission::Admission, auth::Auth, peers::Peers, placement::Candidate, shard::Shared};
+use crate::{
+    auth::Auth,
+    cluster::{Admission, Candidate, Peers},
+    shard::Shared,
+};
 
-/// A request's head fits in this: eight times what a browser sends.
+/// The largest head of a request, in bytes: eight times what a browser sends.
 const HEAD_MAX: usize = 16 * 1024;
-/// After a failed accept, mostly for want of descriptors: time for some to become free.
+/// The pause after a failed accept. Most often no file descriptor is free, and one becomes free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What a request under way may still take when the node stops; a stream of events never ends by itself.
+/// How long a request that is under way may still take when the node stops. A stream of events never ends by itself.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
-/// What requests are answered with.
-pub struct Front {
-    /// Who is let in.
+/// What the handlers need.
+pub struct HttpState {
+    /// Checks tokens and keys.
     pub auth: Auth,
-    /// The node.
+    /// What all sessions of the node share.
     pub shared: Arc<Shared>,
-    /// Which handshakes it takes.
+    /// How many handshakes the node takes.
     pub admission: Admission,
     /// The other nodes.
     pub peers: Arc<Peers>,
-    /// This one among them, its sessions not counted.
+    /// This node as a candidate for a handshake. Its session count is not filled in.
     pub me: Candidate,
     /// Proxies that a warning was logged for.
     pub untrusted: UntrustedProxies,
 }
 
-/// Whose request it is.
+/// The connection that a request came on.
 #[derive(Debug, Clone, Copy)]
-pub struct Caller {
+pub struct Requester {
     /// The other end of the connection: the terminal, the operator, or the proxy.
     pub peer: SocketAddr,
-    /// The connection's descriptor.
+    /// The file descriptor of the connection.
     pub descriptor: RawFd,
 }
 
-/// Accepts until told to stop; then waits for the requests under way. Never waits for a peer in the accept loop.
-pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationToken) {
+/// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits
+/// for a peer.
+pub async fn serve(listener: TcpListener, state: Arc<HttpState>, stop: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -84,7 +94,7 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationT
         };
         match accepted {
             Ok((stream, peer)) => {
-                connections.spawn(connection(stream, peer, front.clone(), stop.clone()));
+                connections.spawn(connection(stream, peer, state.clone(), stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "accept failed");
@@ -96,15 +106,15 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationT
     connections.wait().await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, front: Arc<Front>, stop: CancellationToken) {
-    // A command is small and should leave at once.
+async fn connection(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, stop: CancellationToken) {
+    // A command is small and must leave at once.
     let _ = stream.set_nodelay(true);
     let peer = canonical(peer);
-    let caller = Caller { peer, descriptor: stream.as_raw_fd() };
-    let header_timeout = front.shared.config.header_timeout;
+    let caller = Requester { peer, descriptor: stream.as_raw_fd() };
+    let header_timeout = state.shared.config.header_timeout;
     let service = service_fn(|request| {
-        let front = front.clone();
-        async move { Ok::<_, Infallible>(route::answer(request, caller, front).await) }
+        let state = state.clone();
+        async move { Ok::<_, Infallible>(route::answer(request, caller, state).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

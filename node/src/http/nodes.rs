@@ -1,4 +1,4 @@
-//! Nodes: listed, drained, and evened out. Any node is asked, for whichever is meant.
+//! Nodes: lists, drains and rebalances them. Any node can be asked to act on any other.
 
 use hyper::{Response, StatusCode};
 use muster_protocol::{
@@ -8,26 +8,26 @@ use muster_protocol::{
 };
 
 use super::{
-    Front,
+    HttpState,
     answer::{Answer, Body, json, problem, typed},
     request,
 };
-use crate::departure::surplus;
+use crate::drain::surplus;
 
-/// Sessions moved per second, in all, unless the operator says otherwise: 10,000 in three minutes.
+/// The default `rate` of a rebalance: sessions per second, all nodes together. 10,000 sessions take three minutes.
 const RATE: f64 = 50.0;
 const RATE_MAX: f64 = 100_000.0;
 
 /// `GET /v1/nodes`
-pub async fn list(front: &Front) -> Answer {
-    let nodes = front.shared.backplane.nodes().await?;
+pub async fn list(state: &HttpState) -> Answer {
+    let nodes = state.shared.backplane.nodes().await?;
     Ok(json(StatusCode::OK, &NodeList { nodes }))
 }
 
 /// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
-pub async fn drain(id: &str, front: &Front) -> Answer {
+pub async fn drain(id: &str, state: &HttpState) -> Answer {
     let id: NodeId = id.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}")))?;
-    if front.shared.backplane.depart(&id, DrainRequest::Drain).await? {
+    if state.shared.backplane.depart(&id, DrainRequest::Drain).await? {
         return Ok(typed(
             StatusCode::ACCEPTED,
             "application/json",
@@ -37,15 +37,16 @@ pub async fn drain(id: &str, front: &Front) -> Answer {
     Err(problem(StatusCode::NOT_FOUND, format!("no such node: {id}; GET /v1/nodes lists them")))
 }
 
-/// `POST /v1/nodes/rebalance?rate=N`: nodes that hold clearly more than the mean send the surplus away, N a second in all.
-pub async fn rebalance(query: &str, front: &Front) -> Answer {
+/// `POST /v1/nodes/rebalance?rate=N`: nodes that hold clearly more sessions than the mean send the surplus away, N
+/// sessions per second all together.
+pub async fn rebalance(query: &str, state: &HttpState) -> Answer {
     let rate = rate(query)?;
-    let moving = surplus(&front.shared.backplane.nodes().await?);
+    let moving = surplus(&state.shared.backplane.nodes().await?);
     let total: u64 = moving.values().sum();
     for (asked, (node, sessions)) in moving.iter().enumerate() {
         let share = rate * *sessions as f64 / total as f64;
         let departure = DrainRequest::Rebalance { sessions: *sessions, rate: share };
-        let heard = front.shared.backplane.depart(node, departure).await;
+        let heard = state.shared.backplane.depart(node, departure).await;
         if !heard.map_err(|refusal| if asked == 0 { refusal } else { refusal.after_a_change() })? {
             tracing::warn!(%node, "a node left before it could send its surplus away");
         }

@@ -1,4 +1,4 @@
-//! What is read from a request: its token, its body, its query, the ids in its path.
+//! Reads a request: its token, its body, its query, and the ids in its path.
 
 use std::str::FromStr;
 
@@ -22,7 +22,7 @@ pub fn bearer(request: &Request<Incoming>) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A whole body, of the size and within the time that the configuration allows.
+/// Reads the whole body. Refuses one that is larger than `--max-body`, or that takes longer than `--header-timeout`.
 pub async fn body(body: Incoming, config: &Config) -> Result<Bytes, Response<Body>> {
     let (limit, deadline) = (config.max_body, config.header_timeout);
     match time::timeout(deadline, Limited::new(body, limit).collect()).await {
@@ -36,22 +36,22 @@ pub async fn body(body: Incoming, config: &Config) -> Result<Bytes, Response<Bod
     }
 }
 
-/// A body as JSON; `what` it should be.
+/// Reads the body as JSON. `what` names the expected value in the error.
 pub fn json<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, Response<Body>> {
     serde_json::from_slice(bytes).map_err(|error| bad(format!("the body is no {what}: {error}")))
 }
 
-/// The command that a path names.
+/// Parses the command id in a path.
 pub fn command_id(text: &str) -> Result<CommandId, Response<Body>> {
     text.parse().map_err(|_| bad("a command id is a UUID, as POST /v1/commands gave it"))
 }
 
-/// The terminal that a path names.
+/// Parses the terminal id in a path.
 pub fn terminal_id(text: &str) -> Result<TerminalId, Response<Body>> {
     text.parse().map_err(|error: muster_protocol::id::InvalidId| bad(error.to_string()))
 }
 
-/// The parameters of a query: those that `take` does not take are refused.
+/// Reads the parameters of a query. A parameter that `take` does not take is refused.
 pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<bool, String>) -> Result<(), Response<Body>> {
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
         match take(&name, &value) {
@@ -82,7 +82,7 @@ impl FromStr for Limit {
     }
 }
 
-/// 400
+/// A refusal with status 400.
 pub fn bad(detail: impl Into<String>) -> Response<Body> {
     problem(StatusCode::BAD_REQUEST, detail)
 }

@@ -1,4 +1,5 @@
-//! Which handler answers, by method and path, and which scope it needs: beside the WebSocket's path, what [`takes`] does not list is not there.
+//! Routes: which handler answers a method and path, and which scope a key needs. Besides the WebSocket's path, a
+//! path that [`takes`] does not list does not exist.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
 
 use super::{
-    Caller, Front,
+    HttpState, Requester,
     answer::{Answer, Body, problem},
     commands, events, handshake, health, nodes,
     path::segments,
@@ -14,27 +15,27 @@ use super::{
     targets, terminals,
 };
 
-/// Answers a request, whatever it is.
-pub async fn answer(request: Request<Incoming>, caller: Caller, front: Arc<Front>) -> Response<Body> {
-    let answer = dispatch(request, caller, front).await;
+/// Answers a request.
+pub async fn answer(request: Request<Incoming>, caller: Requester, state: Arc<HttpState>) -> Response<Body> {
+    let answer = dispatch(request, caller, state).await;
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-async fn dispatch(request: Request<Incoming>, caller: Caller, front: Arc<Front>) -> Answer {
+async fn dispatch(request: Request<Incoming>, caller: Requester, state: Arc<HttpState>) -> Answer {
     let path = request.uri().path().to_owned();
-    if path == front.shared.config.ws_path {
-        return handshake::answer(request, caller, &front).await;
+    if path == state.shared.config.ws_path {
+        return handshake::answer(request, caller, &state).await;
     }
     let segments = segments(&path)?;
     let segments: Vec<_> = segments.iter().map(String::as_str).collect();
-    admit(&segments, &request, &front)?;
+    admit(&segments, &request, &state)?;
     match &segments[..] {
-        ["v1", call @ ..] => api(call, request, front).await,
-        _ => open(&segments, &front),
+        ["v1", call @ ..] => api(call, request, state).await,
+        _ => open(&segments, &state),
     }
 }
 
-/// What each path takes, and the scope that a key needs for it; anyone may what needs none.
+/// The methods of each path, and the scope that a key needs. A path without a scope needs no key.
 fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     use Scope::{Admin, Command, Read};
     match segments {
@@ -52,52 +53,52 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     }
 }
 
-/// Whether this caller may do that there.
-fn admit(segments: &[&str], request: &Request<Incoming>, front: &Front) -> Result<(), Response<Body>> {
+/// Checks that the caller's key has the scope.
+fn admit(segments: &[&str], request: &Request<Incoming>, state: &HttpState) -> Result<(), Response<Body>> {
     let taken = takes(segments);
     match taken.iter().find(|(method, _)| request.method() == method) {
         Some((_, None)) => Ok(()),
-        Some((_, Some(scope))) => Ok(front.auth.operator(bearer(request), *scope)?),
-        None if taken.is_empty() => Err(not_there(front)),
+        Some((_, Some(scope))) => Ok(state.auth.operator(bearer(request), *scope)?),
+        None if taken.is_empty() => Err(not_there(state)),
         None => Err(not_allowed(taken)),
     }
 }
 
-/// What needs no key.
-fn open(segments: &[&str], front: &Front) -> Answer {
+/// The paths that need no key.
+fn open(segments: &[&str], state: &HttpState) -> Answer {
     match segments {
-        [""] => health::greet(front),
+        [""] => health::greet(state),
         ["livez"] => Ok(health::live()),
-        ["readyz"] => health::ready(front),
-        ["metrics"] => Ok(health::metrics(front)),
-        _ => Err(not_there(front)),
+        ["readyz"] => health::ready(state),
+        ["metrics"] => Ok(health::metrics(state)),
+        _ => Err(not_there(state)),
     }
 }
 
-async fn api(call: &[&str], request: Request<Incoming>, front: Arc<Front>) -> Answer {
+async fn api(call: &[&str], request: Request<Incoming>, state: Arc<HttpState>) -> Answer {
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
     match (method.as_str(), call) {
-        ("POST", ["commands"]) => commands::post(request, &front).await,
-        ("GET", ["commands", id]) => commands::get(id, &front).await,
-        ("DELETE", ["commands", id]) => commands::cancel(id, &front).await,
-        ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &front).await,
-        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &front).await,
-        ("GET", ["terminals"]) => terminals::list(&query, &front).await,
-        ("GET", ["terminals", id]) => terminals::get(id, &front).await,
-        ("DELETE", ["terminals", id]) => terminals::forget(id, &front).await,
-        ("PUT", ["terminals", id, "labels"]) => terminals::label(id, request, &front).await,
-        ("DELETE", ["terminals", id, "session"]) => terminals::disconnect(id, &front).await,
-        ("GET", ["fleet"]) => terminals::fleet(&front).await,
-        ("GET", ["nodes"]) => nodes::list(&front).await,
-        ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &front).await,
-        ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &front).await,
-        ("GET", ["events"]) => events::stream(&request, front).await,
-        _ => Err(not_there(&front)),
+        ("POST", ["commands"]) => commands::post(request, &state).await,
+        ("GET", ["commands", id]) => commands::get(id, &state).await,
+        ("DELETE", ["commands", id]) => commands::cancel(id, &state).await,
+        ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &state).await,
+        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &state).await,
+        ("GET", ["terminals"]) => terminals::list(&query, &state).await,
+        ("GET", ["terminals", id]) => terminals::get(id, &state).await,
+        ("DELETE", ["terminals", id]) => terminals::forget(id, &state).await,
+        ("PUT", ["terminals", id, "labels"]) => terminals::label(id, request, &state).await,
+        ("DELETE", ["terminals", id, "session"]) => terminals::disconnect(id, &state).await,
+        ("GET", ["fleet"]) => terminals::fleet(&state).await,
+        ("GET", ["nodes"]) => nodes::list(&state).await,
+        ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &state).await,
+        ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &state).await,
+        ("GET", ["events"]) => events::stream(&request, state).await,
+        _ => Err(not_there(&state)),
     }
 }
 
-fn not_there(front: &Front) -> Response<Body> {
-    let detail = format!("no such path; the WebSocket is at {}, the API under /v1/", front.shared.config.ws_path);
+fn not_there(state: &HttpState) -> Response<Body> {
+    let detail = format!("no such path; the WebSocket is at {}, the API under /v1/", state.shared.config.ws_path);
     problem(StatusCode::NOT_FOUND, detail)
 }
 

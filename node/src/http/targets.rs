@@ -1,4 +1,4 @@
-//! What became of a command at each of its targets.
+//! The targets of a command, and the state of each.
 
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
@@ -8,11 +8,11 @@ use muster_protocol::{
 };
 
 use super::{
-    Front,
+    HttpState,
     answer::{Answer, Body, json, no_command},
     request::{self, Limit},
 };
-use crate::backplane::{Life, Target};
+use crate::backplane::{CommandRecord, TargetRecord};
 
 /// Which targets to show.
 #[derive(Debug, Default)]
@@ -23,38 +23,38 @@ struct Wanted {
 }
 
 /// `GET /v1/commands/{id}/targets?state=acked&limit=100&after=ID`
-pub async fn list(id: &str, query: &str, front: &Front) -> Answer {
+pub async fn list(id: &str, query: &str, state: &HttpState) -> Answer {
     let (id, wanted) = (request::command_id(id)?, wanted(query)?);
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let now = Timestamp::now();
-    let is_wanted = |(terminal, target): &(TerminalId, Target)| {
-        let state = wanted.state.is_none_or(|state| life.shown(target.state, now) == state);
+    let is_wanted = |(terminal, target): &(TerminalId, TargetRecord)| {
+        let state = wanted.state.is_none_or(|state| record.shown(target.state, now) == state);
         state && wanted.after.as_ref().is_none_or(|after| terminal > after)
     };
-    let all = front.shared.backplane.targets(id).await?;
+    let all = state.shared.backplane.targets(id).await?;
     let mut page: Vec<_> = all.into_iter().filter(is_wanted).take(wanted.limit.0 + 1).collect();
     let more = page.len() > wanted.limit.0;
     page.truncate(wanted.limit.0);
     let next = if more { page.last().map(|(terminal, _)| terminal.clone()) } else { None };
-    Ok(json(StatusCode::OK, &TargetPage { targets: views(&life, page, front).await?, next }))
+    Ok(json(StatusCode::OK, &TargetPage { targets: views(&record, page, state).await?, next }))
 }
 
-/// Every target, for a command that has few.
-pub async fn all(id: CommandId, front: &Front) -> Result<Vec<TargetView>, Response<Body>> {
-    let life = front.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let targets = front.shared.backplane.targets(id).await?;
-    views(&life, targets, front).await
+/// All targets, for a command that has few.
+pub async fn all(id: CommandId, state: &HttpState) -> Result<Vec<TargetView>, Response<Body>> {
+    let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    let targets = state.shared.backplane.targets(id).await?;
+    views(&record, targets, state).await
 }
 
 async fn views(
-    life: &Life,
-    targets: Vec<(TerminalId, Target)>,
-    front: &Front,
+    record: &CommandRecord,
+    targets: Vec<(TerminalId, TargetRecord)>,
+    state: &HttpState,
 ) -> Result<Vec<TargetView>, Response<Body>> {
     let terminals: Vec<_> = targets.iter().map(|(terminal, _)| terminal.clone()).collect();
-    let replies = front.shared.backplane.replies(life.frame.id, &terminals).await?;
+    let replies = state.shared.backplane.replies(record.frame.id, &terminals).await?;
     let (rows, now) = (targets.into_iter().zip(replies), Timestamp::now());
-    Ok(rows.map(|((terminal, target), reply)| life.target_view(terminal, &target, reply, now)).collect())
+    Ok(rows.map(|((terminal, target), reply)| record.target_view(terminal, &target, reply, now)).collect())
 }
 
 fn wanted(text: &str) -> Result<Wanted, Response<Body>> {

@@ -1,4 +1,4 @@
-//! The registry: terminals, and the fleet in numbers.
+//! Terminals of the registry, and the fleet in numbers.
 
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
@@ -8,52 +8,52 @@ use muster_protocol::{
 };
 
 use super::{
-    Front,
+    HttpState,
     answer::{Answer, Body, json, problem},
     request::{self, Limit, bad, terminal_id},
 };
-use crate::backplane::Query;
+use crate::backplane::TerminalQuery;
 
 /// `GET /v1/terminals?selector=site=bj,kind=kiosk&status=online&prefix=bj-&limit=100&after=ID`
-pub async fn list(query: &str, front: &Front) -> Answer {
-    Ok(json(StatusCode::OK, &front.shared.backplane.terminals(&parse(query)?).await?))
+pub async fn list(query: &str, state: &HttpState) -> Answer {
+    Ok(json(StatusCode::OK, &state.shared.backplane.terminals(&parse(query)?).await?))
 }
 
 /// `GET /v1/terminals/{id}`
-pub async fn get(id: &str, front: &Front) -> Answer {
+pub async fn get(id: &str, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
-    match front.shared.backplane.terminal(&id).await? {
+    match state.shared.backplane.terminal(&id).await? {
         Some(view) => Ok(json(StatusCode::OK, &view)),
         None => Err(unknown(&id)),
     }
 }
 
-/// `PUT /v1/terminals/{id}/labels` with `{"site":"bj"}`: in place of those that were put before.
-pub async fn label(id: &str, request: Request<Incoming>, front: &Front) -> Answer {
+/// `PUT /v1/terminals/{id}/labels` with `{"site":"bj"}`: replaces the labels that were put before.
+pub async fn label(id: &str, request: Request<Incoming>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
-    let bytes = request::body(request.into_body(), &front.shared.config).await?;
+    let bytes = request::body(request.into_body(), &state.shared.config).await?;
     let labels: Labels = request::json(&bytes, "object of labels")?;
     check_labels(&labels).map_err(|error| bad(error.to_string()))?;
-    let view = front.shared.backplane.label(&id, &labels).await?.ok_or_else(|| unknown(&id))?;
+    let view = state.shared.backplane.label(&id, &labels).await?.ok_or_else(|| unknown(&id))?;
     Ok(json(StatusCode::OK, &view))
 }
 
-/// `DELETE /v1/terminals/{id}/session`: it is sent away, and may come back.
-pub async fn disconnect(id: &str, front: &Front) -> Answer {
+/// `DELETE /v1/terminals/{id}/session`: ends the session. The terminal may come back.
+pub async fn disconnect(id: &str, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
-    if front.shared.backplane.disconnect(&id).await? {
+    if state.shared.backplane.disconnect(&id).await? {
         return Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "terminal": id })));
     }
-    match front.shared.backplane.terminal(&id).await? {
+    match state.shared.backplane.terminal(&id).await? {
         Some(_) => Err(problem(StatusCode::CONFLICT, format!("{id} is offline: there is no session to end"))),
         None => Err(unknown(&id)),
     }
 }
 
-/// `DELETE /v1/terminals/{id}`: it is forgotten, and told to stay away.
-pub async fn forget(id: &str, front: &Front) -> Answer {
+/// `DELETE /v1/terminals/{id}`: forgets the terminal and tells it not to come back.
+pub async fn forget(id: &str, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
-    if front.shared.backplane.forget(&id).await? {
+    if state.shared.backplane.forget(&id).await? {
         Ok(json(StatusCode::OK, &serde_json::json!({ "terminal": id })))
     } else {
         Err(unknown(&id))
@@ -61,16 +61,16 @@ pub async fn forget(id: &str, front: &Front) -> Answer {
 }
 
 /// `GET /v1/fleet`
-pub async fn fleet(front: &Front) -> Answer {
-    Ok(json(StatusCode::OK, &front.shared.backplane.fleet().await?))
+pub async fn fleet(state: &HttpState) -> Answer {
+    Ok(json(StatusCode::OK, &state.shared.backplane.fleet().await?))
 }
 
 fn unknown(id: &TerminalId) -> Response<Body> {
     problem(StatusCode::NOT_FOUND, format!("no such terminal: {id}"))
 }
 
-fn parse(text: &str) -> Result<Query, Response<Body>> {
-    let mut query = Query { limit: Limit::default().0, ..Query::default() };
+fn parse(text: &str) -> Result<TerminalQuery, Response<Body>> {
+    let mut query = TerminalQuery { limit: Limit::default().0, ..TerminalQuery::default() };
     request::query(text, |name, value| {
         match name {
             "selector" => query.labels = labels(value)?,
@@ -101,7 +101,7 @@ fn status(text: &str) -> Result<Status, String> {
     }
 }
 
-/// The beginning of an id is itself one.
+/// The beginning of an id is itself an id.
 fn prefix(text: &str) -> Result<String, String> {
     text.parse::<TerminalId>().map(|id| id.to_string()).map_err(|error| error.to_string())
 }

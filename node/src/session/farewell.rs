@@ -1,6 +1,8 @@
-//! The end of a connection whose terminal may still send. A connection that is closed with bytes unread, or that bytes still
-//! arrive on, is reset by the kernel, and the reset may overtake the close frame and everything sent before it. So what still
-//! comes is read and discarded first.
+//! The farewell: reads and discards what a terminal still sends after the close frame.
+//!
+//! The kernel resets a connection that is closed with bytes unread, or that bytes still arrive on. The reset may
+//! overtake the close frame and everything that was sent before it. So what still arrives is read and discarded
+//! first.
 
 use std::{io, time::Duration};
 
@@ -8,7 +10,7 @@ use rustix::net::{Shutdown, shutdown};
 use tokio::{net::TcpStream, task, time};
 
 use crate::{
-    end::End,
+    end::SessionEnd,
     shard::Shard,
     wire::{Message, Partial},
 };
@@ -16,15 +18,18 @@ use crate::{
 /// How long a shard that stops waits for the sessions that it has just told to end.
 pub const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long a terminal may take to stop sending and to close. After it the connection is closed, with a reset if bytes are unread.
+/// How long a terminal may take to stop sending and to close. After that the connection is closed, with a reset if
+/// bytes are unread.
 const TIME: Duration = Duration::from_secs(2);
 
-/// How much is discarded, in bytes; over it the connection is closed at once. A terminal that stops when it sees the close frame
-/// has sent at most what the buffers on the way hold, some MiB each, or the rest of a message over the limit.
+/// How many bytes are discarded. Beyond it the connection is closed at once. A terminal that stops when it reads the
+/// close frame has sent at most what the buffers on the way hold, some MiB each, or the rest of a message over the
+/// limit.
 const BYTES: usize = 16 * 1024 * 1024;
 
-/// After this long without a byte, a terminal whose answer can't be decoded is taken to have stopped, and the node's side is shut
-/// down. Not at once: a proxy that sees it closes the terminal's connection, unread bytes or not.
+/// A terminal whose bytes can't be decoded counts as one that has stopped after this time without a byte. The node
+/// then shuts down its side. The node does not do so at once: a proxy that sees the shutdown closes the terminal's
+/// connection even if bytes are unread.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// A connection that a close frame was sent on.
@@ -37,13 +42,13 @@ pub struct Farewell<'a> {
 }
 
 impl<'a> Farewell<'a> {
-    /// Begins after the close frame for `end` was written.
-    pub fn new(shard: &'a Shard, stream: &'a TcpStream, partial: Option<Box<Partial>>, end: End) -> Self {
-        Self { shard, stream, partial, is_broken: matches!(end, End::Wire(_)) }
+    /// A farewell, once the close frame for `end` has been written.
+    pub fn new(shard: &'a Shard, stream: &'a TcpStream, partial: Option<Box<Partial>>, end: SessionEnd) -> Self {
+        Self { shard, stream, partial, is_broken: matches!(end, SessionEnd::Wire(_)) }
     }
 
     /// Reads and discards until the terminal has answered the close or has gone, within [`TIME`] and [`BYTES`].
-    pub async fn hear_out(mut self) {
+    pub async fn discard_rest(mut self) {
         let _ = time::timeout(TIME, self.discard()).await;
     }
 
@@ -62,7 +67,7 @@ impl<'a> Farewell<'a> {
             }
             let Some(count) = self.read() else { return };
             left = left.saturating_sub(count);
-            // One that still sends fast keeps the socket readable, so nothing else here would wait.
+            // A terminal that sends fast keeps the socket readable, so nothing else here would wait.
             task::yield_now().await;
         }
     }

@@ -1,6 +1,6 @@
-//! How a session begins, and begins again after the store was lost: it registers, says welcome, makes up for what its terminal has
-//! missed, and is released into the live stream. While it does, its socket is held, so that nothing overtakes; and what the
-//! terminal says is heard.
+//! How a session joins: it registers, sends the welcome, sends what its terminal missed, and is released into the
+//! live stream. A session joins again after the store was lost. Meanwhile its socket is held, so nothing overtakes,
+//! and what the terminal sends is read.
 
 use std::time::{Duration, Instant};
 
@@ -12,30 +12,31 @@ use muster_protocol::{
 };
 use tokio::time;
 
-use super::member::{EVENT_MAX, Member};
+use super::established::{EVENT_MAX, Established};
 use crate::{
-    backplane::{Arrival, Cursor, Joined, Lost, Missed, Start, parcel},
-    end::End,
+    backplane::{Cursor, GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint, encode},
+    end::SessionEnd,
     wire,
 };
 
-/// Missed commands fetched together; as many frames at the size limit are 16 MiB, and mostly a few KiB.
+/// The number of missed commands whose frames are fetched together. At the size limit the frames take 16 MiB; mostly
+/// they take a few KiB.
 const PORTION: usize = 64;
-/// A store that is away while a session makes up for what it missed is asked again after this.
+/// The time between two tries to fetch frames while the store is away.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What a session remembers of its beginning, for the next one.
+/// What a session remembers of its registration, for the next one.
 #[derive(Debug, Default)]
-pub struct Beginning {
+pub struct ResumeState {
     will: Option<Payload>,
-    /// Where its terminal stood; once it is registered, where it stood then.
+    /// The cursor that the terminal resumed from; once the session is registered, the cursor of that registration.
     cursor: Option<Cursor>,
     registered: bool,
 }
 
-impl Member {
-    /// Begins, with the hello of a `muster.v1` terminal.
-    pub async fn join(&mut self, hello: Option<Hello>) -> Result<(), End> {
+impl Established {
+    /// Joins with the hello of a `muster.v1` terminal, or without one in plain mode.
+    pub async fn join(&mut self, hello: Option<Hello>) -> Result<(), SessionEnd> {
         let mut too_large = None;
         if let Some(hello) = hello {
             let cursor = hello.resume.as_deref().and_then(|text| text.parse().ok());
@@ -43,7 +44,7 @@ impl Member {
                 too_large = Some(size);
                 None
             });
-            *self.beginning = Beginning { will, cursor, registered: false };
+            *self.resume_state = ResumeState { will, cursor, registered: false };
         }
         let start = self.register().await?;
         self.welcome(start.as_ref());
@@ -57,10 +58,10 @@ impl Member {
         self.go_on(start).await
     }
 
-    /// Begins again: the registry may have forgotten this session, and commands may have passed it by.
-    pub async fn rejoin(&mut self) -> Result<(), End> {
-        if self.beginning.registered
-            && let Some(cursor) = &mut self.beginning.cursor
+    /// Joins again: the registry may have lost this session, and commands may have passed it by.
+    pub async fn rejoin(&mut self) -> Result<(), SessionEnd> {
+        if self.resume_state.registered
+            && let Some(cursor) = &mut self.resume_state.cursor
         {
             cursor.number = self.socket.had();
         }
@@ -68,35 +69,35 @@ impl Member {
         self.go_on(start).await
     }
 
-    /// Registers with the backplane; none if the store is away.
-    async fn register(&mut self) -> Result<Option<Start>, End> {
-        let mut arrival = Arrival {
-            card: self.socket.card.clone(),
-            will: self.beginning.will.clone(),
-            cursor: self.beginning.cursor.clone(),
-            again: self.beginning.registered,
+    /// Registers with the backplane. Returns none if the store is away.
+    async fn register(&mut self) -> Result<Option<ResumePoint>, SessionEnd> {
+        let mut request = JoinRequest {
+            info: self.socket.info.clone(),
+            will: self.resume_state.will.clone(),
+            cursor: self.resume_state.cursor.clone(),
+            again: self.resume_state.registered,
             patient: false,
         };
         loop {
-            match self.shard.shared.backplane.join(&arrival).await {
-                Joined::In(start) => return Ok(Some(start)),
-                Joined::Outdated => return Err(End::Replaced),
-                Joined::Away => return Ok(None),
-                Joined::Fight(delay) => {
+            match self.shard.shared.backplane.join(&request).await {
+                JoinOutcome::In(start) => return Ok(Some(start)),
+                JoinOutcome::Outdated => return Err(SessionEnd::Replaced),
+                JoinOutcome::Away => return Ok(None),
+                JoinOutcome::Fight(delay) => {
                     self.attend(delay).await?;
-                    arrival.patient = true;
+                    request.patient = true;
                 }
             }
         }
     }
 
-    fn welcome(&self, start: Option<&Start>) {
+    fn welcome(&self, start: Option<&ResumePoint>) {
         if self.socket.protocol() == Protocol::Plain {
             return;
         }
-        let resumed = self.beginning.cursor.is_some() && start.is_some_and(|start| start.lost.is_none());
+        let resumed = self.resume_state.cursor.is_some() && start.is_some_and(|start| start.lost.is_none());
         let welcome = FromNode::Welcome(Welcome {
-            session: self.socket.card.session,
+            session: self.socket.info.session,
             node: self.shard.shared.backplane.node().clone(),
             time: Timestamp::now(),
             ping_ms: self.shard.shared.config.ping.as_millis() as u64,
@@ -107,11 +108,11 @@ impl Member {
         self.say(&wire::text(&welcome.to_string()));
     }
 
-    /// Makes up for what was missed, then takes what comes. With the store away there is nothing to come, and one that was never
-    /// registered is the target of nothing.
-    async fn go_on(&mut self, start: Option<Start>) -> Result<(), End> {
-        let Some(Start { cursor, missed, lost }) = start else {
-            let had = if self.beginning.registered { self.socket.had() } else { u64::MAX };
+    /// Sends what was missed and releases the socket. While the store is away no command comes, and a session that
+    /// was never registered is the target of none.
+    async fn go_on(&mut self, start: Option<ResumePoint>) -> Result<(), SessionEnd> {
+        let Some(ResumePoint { cursor, missed, lost }) = start else {
+            let had = if self.resume_state.registered { self.socket.had() } else { u64::MAX };
             self.shard.sockets.release(&self.socket, had);
             return Ok(());
         };
@@ -122,25 +123,26 @@ impl Member {
             self.make_up(portion, &cursor.epoch).await?;
         }
         self.shard.sockets.release(&self.socket, cursor.number);
-        self.beginning.cursor = Some(cursor);
-        self.beginning.registered = true;
+        self.resume_state.cursor = Some(cursor);
+        self.resume_state.registered = true;
         Ok(())
     }
 
-    fn tell_gap(&self, lost: &Lost, now: &Cursor) {
-        let Some(from) = self.beginning.cursor.as_ref().filter(|_| self.socket.protocol() == Protocol::V1) else {
+    fn tell_gap(&self, lost: &GapReason, now: &Cursor) {
+        let Some(from) = self.resume_state.cursor.as_ref().filter(|_| self.socket.protocol() == Protocol::V1) else {
             return;
         };
         let to = match lost {
-            Lost::Trimmed(number) => Cursor { epoch: now.epoch.clone(), number: *number },
-            Lost::Store => now.clone(),
+            GapReason::Trimmed(number) => Cursor { epoch: now.epoch.clone(), number: *number },
+            GapReason::Store => now.clone(),
         };
         let gap = Gap { from: from.to_string(), to: to.to_string(), reason: lost.reason().into() };
         self.say(&wire::text(&FromNode::Gap(gap).to_string()));
     }
 
-    /// Sends a portion, and waits until the socket has taken it: what is missed can be more than a socket may owe.
-    async fn make_up(&mut self, missed: &[Missed], epoch: &str) -> Result<(), End> {
+    /// Sends a portion of what was missed, and waits until the socket has taken it: what was missed can be more than
+    /// may wait for one socket.
+    async fn make_up(&mut self, missed: &[MissedCommand], epoch: &str) -> Result<(), SessionEnd> {
         let ids: Vec<_> = missed.iter().map(|missed| missed.command).collect();
         let frames = loop {
             match self.shard.shared.backplane.frames(&ids).await {
@@ -150,8 +152,8 @@ impl Member {
         };
         for (missed, command) in missed.iter().zip(frames) {
             let Some(command) = command.filter(|command| command.expires_at > Timestamp::now()) else { continue };
-            let place = Cursor { epoch: epoch.to_owned(), number: missed.number };
-            self.shard.sockets.make_up(&self.socket, &parcel(command, &place, missed.to_all));
+            let addr = Cursor { epoch: epoch.to_owned(), number: missed.number };
+            self.shard.sockets.make_up(&self.socket, &encode(command, &addr, missed.to_all));
             while !self.socket.is_flushed() {
                 self.step().await?;
             }
@@ -159,8 +161,8 @@ impl Member {
         self.socket.ended().map_or(Ok(()), Err)
     }
 
-    /// Hears the terminal for so long.
-    async fn attend(&mut self, lasting: Duration) -> Result<(), End> {
+    /// Reads what the terminal sends, for the time `lasting`.
+    async fn attend(&mut self, lasting: Duration) -> Result<(), SessionEnd> {
         let end = Instant::now() + lasting;
         while let Ok(step) = time::timeout_at(end.into(), self.step()).await {
             step?;

@@ -1,50 +1,59 @@
-//! A session, from the upgraded connection to its end. Before the hello it is a [`Visitor`], known to nobody; after it a
-//! [`Member`], in the lane of its shard, the hub and the registry. Plain terminals are members at once.
+//! A session, from the upgraded connection to its end.
 //!
-//! A session enters its lane and the hub first, held, and registers after ([`join`]): a command that is accepted before is found by
-//! registering, one that is accepted after is waiting in the lane, and none is sent before the welcome.
+//! ```text
+//!   Upgraded ──▶ Handshaking (until the hello) ──▶ Established ──▶ join ──▶ serve ──▶ leave
+//! ```
+//!
+//! Nobody knows a connection in [`handshaking`]. An [`established`] session is in the lane of its shard, in the hub
+//! and in the registry. A plain terminal sends no hello, so its session is established at once.
+//!
+//! A session enters its lane and the hub first, held, and registers after that ([`join`]). A command that was
+//! accepted before is found by registering; a command that is accepted after waits in the lane; and no command is
+//! sent before the welcome.
 
+mod established;
 mod farewell;
+mod handshaking;
 mod join;
-mod member;
-mod pace;
-mod visitor;
+mod read_budget;
 
 use std::rc::Rc;
 
 use muster_protocol::{SessionId, api::Protocol};
 use uuid::Uuid;
 
-pub use self::{farewell::FAREWELL, pace::Pace};
-use self::{member::Member, visitor::Visitor};
-use crate::{end::End, fanout::Arrival, shard::Shard};
+use self::{established::Established, handshaking::Handshaking};
+pub use self::{farewell::FAREWELL, read_budget::ReadBudget};
+use crate::{end::SessionEnd, shard::Shard, shard::Upgraded};
 
 /// Runs a session to its end.
-pub async fn run(arrival: Box<Arrival>, shard: Rc<Shard>) {
-    // Boxed, so that what only the beginning needs is not kept for as long as the session lasts.
-    if let Some((mut member, begun)) = Box::pin(begin(arrival, shard)).await {
+pub async fn run(upgraded: Box<Upgraded>, shard: Rc<Shard>) {
+    // The future is boxed, so that what only the start of a session needs is not kept for as long as the session
+    // lasts.
+    if let Some((mut established, begun)) = Box::pin(begin(upgraded, shard)).await {
         let end = match begun {
-            Ok(()) => member.serve().await,
+            Ok(()) => established.serve().await,
             Err(end) => end,
         };
-        Box::pin(member.leave(end)).await;
+        Box::pin(established.leave(end)).await;
     }
 }
 
-/// A session that has begun, or must end at once; none if the connection never said who it is.
-async fn begin(arrival: Box<Arrival>, shard: Rc<Shard>) -> Option<(Member, Result<(), End>)> {
+/// Establishes the session and joins it. Returns none if the connection never sent its hello; the result is an error
+/// if the session must end at once.
+async fn begin(upgraded: Box<Upgraded>, shard: Rc<Shard>) -> Option<(Established, Result<(), SessionEnd>)> {
     let session = SessionId(Uuid::now_v7());
-    let protocol = arrival.protocol;
-    let mut visitor = Visitor::new(*arrival, shard).ok()?;
+    let protocol = upgraded.protocol;
+    let mut handshaking = Handshaking::new(*upgraded, shard).ok()?;
     let hello = match protocol {
         Protocol::Plain => None,
-        Protocol::V1 => match visitor.greet().await {
+        Protocol::V1 => match handshaking.greet().await {
             Ok(hello) => Some(hello),
-            Err(end) => return visitor.refuse(end).await,
+            Err(end) => return handshaking.refuse(end).await,
         },
     };
-    let mut member = visitor.enter(session);
-    member.take_seat().await;
-    let begun = member.join(hello).await;
-    Some((member, begun))
+    let mut established = handshaking.enter(session);
+    established.enter_hub().await;
+    let begun = established.join(hello).await;
+    Some((established, begun))
 }

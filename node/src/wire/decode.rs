@@ -1,5 +1,5 @@
-//! Bytes from a terminal to messages. Between two reads nothing is kept for a connection, unless it was caught in the middle
-//! of a frame or of a fragmented message; only then it owns a [`Partial`].
+//! Decodes bytes from a terminal into messages. Between two reads nothing is kept for a connection, unless the read
+//! stopped in the middle of a frame or of a fragmented message: only then the connection owns a [`Partial`].
 
 use std::io::Cursor;
 
@@ -14,23 +14,23 @@ use super::{
     message::{Message, WireError},
 };
 
-/// What a connection keeps between reads: the start of a frame, and the fragments of a message so far.
+/// What a connection keeps between two reads: the start of a frame, and the fragments of a message so far.
 #[derive(Debug, Default)]
 pub struct Partial {
     bytes: Vec<u8>,
     fragments: Option<Fragments>,
 }
 
-/// The rules; one per shard.
+/// The decoder of a shard. It holds the limits and no state of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Decoder {
-    /// The largest message, in bytes, fragments together.
+    /// The largest message in bytes, all fragments together.
     pub max_message: usize,
 }
 
 impl Decoder {
-    /// Takes what was just read and appends the messages that it completes. `partial` is what an earlier call left. Returns how
-    /// many frames were completed, of every kind. After an error the connection can only be closed.
+    /// Decodes what was just read and appends the messages that it completes. `partial` is what an earlier call
+    /// left. After an error the connection can only be closed.
     pub fn decode(
         self,
         read: &mut [u8],
@@ -53,7 +53,7 @@ impl Decoder {
         Ok(count)
     }
 
-    /// Reads every whole frame of `input`. Returns how many bytes they took, and how many frames they were.
+    /// Reads every whole frame of `input`. Returns the number of bytes that the frames took.
     fn frames(
         self,
         input: &mut [u8],
@@ -68,7 +68,7 @@ impl Decoder {
         Ok((used, count))
     }
 
-    /// Reads one frame from the start of `input`; its length, or none if it is not all there.
+    /// Reads one frame from the start of `input`. Returns its length, or none if the frame is not complete.
     fn frame(
         self,
         input: &mut [u8],
@@ -96,7 +96,7 @@ impl Decoder {
         Ok(Some(end))
     }
 
-    /// Refuses by the header alone, before a byte of the payload is kept.
+    /// Checks the header alone, before a byte of the payload is kept.
     fn check(self, header: &FrameHeader, length: u64, held: usize) -> Result<(), WireError> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(WireError::Protocol("a frame has reserved bits set"));

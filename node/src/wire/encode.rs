@@ -1,4 +1,4 @@
-//! Frames from a node: never masked, never fragmented.
+//! Encodes frames from a node. They are never masked and never fragmented.
 
 use std::sync::LazyLock;
 
@@ -11,26 +11,27 @@ use tungstenite::protocol::{
     },
 };
 
-/// The close frame's payload is 125 bytes at most, two of them the code.
+/// The longest reason of a close frame, in bytes: the payload is 125 bytes at most, two of them the code.
 const REASON_MAX: usize = 123;
 
-/// A text message.
+/// A text frame.
 pub fn text(payload: &str) -> Bytes {
     encode(Frame::message(payload.as_bytes().to_vec(), OpCode::Data(Data::Text), true))
 }
 
-/// A ping. It carries nothing, so that all are the same bytes: which one a pong answers is known by there being only one.
+/// A ping frame. It has no payload, so all pings are the same bytes. At most one ping is unanswered, so the node
+/// knows which ping a pong answers.
 pub fn ping() -> Bytes {
     static PING: LazyLock<Bytes> = LazyLock::new(|| encode(Frame::ping(Bytes::new())));
     PING.clone()
 }
 
-/// The answer to a terminal's ping.
+/// A pong frame with the payload of the terminal's ping.
 pub fn pong(payload: Bytes) -> Bytes {
     encode(Frame::pong(payload))
 }
 
-/// A close; a reason that is too long is cut.
+/// A close frame. A reason that is too long is cut.
 pub fn close(code: u16, reason: &str) -> Bytes {
     let reason = &reason[..reason.floor_char_boundary(REASON_MAX)];
     encode(Frame::close(Some(CloseFrame { code: code.into(), reason: reason.into() })))

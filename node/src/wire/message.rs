@@ -1,39 +1,39 @@
-//! What bytes from a terminal come to: a message, or what is wrong with them.
+//! What the decoder makes of bytes: a message, or an error.
 
 use bytes::Bytes;
 use muster_protocol::CloseCode;
 
-/// What a terminal sent, whole.
+/// A whole message from a terminal.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
     Text(String),
     /// A binary message.
     Binary(Vec<u8>),
-    /// To be answered with the same payload.
+    /// A ping, which must be answered with the same payload.
     Ping(Bytes),
-    /// The answer to our ping.
+    /// A pong.
     Pong,
-    /// The terminal leaves, with its code if it gave one.
+    /// A close, with its code if the terminal gave one.
     Close(Option<u16>),
 }
 
-/// What breaks the WebSocket protocol or a limit.
+/// Why bytes are no valid message: they break the WebSocket protocol or a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// Not a frame that a client may send.
+    /// A frame that a client must not send.
     #[error("{0}")]
     Protocol(&'static str),
     /// A text message that is not UTF-8.
     #[error("a text message is not UTF-8")]
     NotUtf8,
-    /// A message over the limit.
+    /// A message over `--max-message`.
     #[error("a message is larger than this node takes (--max-message)")]
     TooBig,
 }
 
 impl WireError {
-    /// The close code that tells the terminal.
+    /// The close code for this error.
     pub fn code(self) -> u16 {
         match self {
             Self::Protocol(_) => 1002,

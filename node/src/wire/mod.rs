@@ -1,12 +1,18 @@
-//! WebSocket frames as bytes (RFC 6455, the server's side), with no I/O: the shard reads and writes, this says what it means.
-//! Header parsing and formatting are tungstenite's. Its `WebSocket` is not used: it keeps a read buffer for each connection,
-//! and a shard lends one buffer to all of its sockets instead.
+//! WebSocket frames as bytes (RFC 6455, the server's side), without I/O. Header parsing and formatting are
+//! tungstenite's. Its `WebSocket` type is not used: it keeps a read buffer for each connection, and a shard lends
+//! one buffer to all of its sockets instead.
+//!
+//! ```text
+//!   bytes ──▶ decode ──▶ Message              EncodedCommand, close, ping, pong, text ──▶ bytes
+//! ```
 
 mod decode;
 mod encode;
+mod encoded;
 mod fragments;
 mod message;
 
 pub use decode::{Decoder, Partial};
 pub use encode::{close, ping, pong, text};
+pub use encoded::EncodedCommand;
 pub use message::{Message, WireError};

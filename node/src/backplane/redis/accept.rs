@@ -8,10 +8,10 @@ use redis::{FromRedisValue, Value, from_redis_value};
 use serde::Serialize;
 
 use super::{
-    Redis,
+    RedisBackplane,
     refusal::{broken, unavailable, unsure},
 };
-use crate::backplane::{Accepted, Draft, KEY_KEPT, Refusal, cursor::fresh_epoch};
+use crate::backplane::{Accepted, BackplaneError, CommandDraft, KEY_KEPT, cursor::fresh_epoch};
 
 /// What accept.lua is asked. Times in milliseconds, moments since 1970.
 #[derive(Debug, Serialize)]
@@ -52,29 +52,29 @@ struct Answer {
     replicated: bool,
 }
 
-impl Redis {
-    pub(in crate::backplane) async fn accept(&self, draft: Draft) -> Result<Accepted, Refusal> {
+impl RedisBackplane {
+    pub(in crate::backplane) async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
         let Answer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
         match outcome.as_str() {
-            "ok" | "same" if !replicated => Err(Refusal::Unreplicated),
+            "ok" | "same" if !replicated => Err(BackplaneError::Unreplicated),
             "ok" => {
-                let life = draft.life(as_count(value)?);
-                Ok(Accepted::New(life.view(life.created_at)))
+                let record = draft.record(as_count(value)?);
+                Ok(Accepted::New(record.view(record.created_at)))
             }
             "same" => Ok(Accepted::Before(as_id(value)?)),
             other => Err(refusal(other, value)?),
         }
     }
 
-    pub(in crate::backplane) async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, Refusal> {
-        let Answer { outcome, value, online, .. } = self.ask(&Draft::new(request.clone(), None), true).await?;
+    pub(in crate::backplane) async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
+        let Answer { outcome, value, online, .. } = self.ask(&CommandDraft::new(request.clone(), None), true).await?;
         match outcome.as_str() {
             "ok" => Ok(DryRun { targets: as_count(value)?, online: online.unwrap_or(0) }),
             other => Err(refusal(other, value)?),
         }
     }
 
-    async fn ask(&self, draft: &Draft, dry: bool) -> Result<Answer, Refusal> {
+    async fn ask(&self, draft: &CommandDraft, dry: bool) -> Result<Answer, BackplaneError> {
         let ask = serde_json::to_string(&self.question(draft, dry)).expect("a question is JSON");
         let frame = serde_json::to_string(&draft.frame).expect("a frame is JSON");
         // The payload is in the frame; twice would be twice the memory.
@@ -96,7 +96,7 @@ impl Redis {
         Ok(Answer { outcome, value, online, replicated })
     }
 
-    fn question(&self, draft: &Draft, dry: bool) -> Ask {
+    fn question(&self, draft: &CommandDraft, dry: bool) -> Ask {
         let seen = self.hearing.seen();
         let (terminals, labels) = match &draft.request.target {
             Selector::All => (None, None),
@@ -129,32 +129,32 @@ impl Redis {
     }
 }
 
-fn refusal(outcome: &str, value: Value) -> Result<Refusal, Refusal> {
+fn refusal(outcome: &str, value: Value) -> Result<BackplaneError, BackplaneError> {
     Ok(match outcome {
-        "unknown" => Refusal::Unknown(as_ids(value)?),
-        "offline" => Refusal::Offline(as_ids(value)?),
-        "full" => Refusal::Full(as_ids(value)?),
-        "crowded" => Refusal::Crowded(as_count(value)?),
-        "conflict" => Refusal::OtherBody(as_id(value)?),
+        "unknown" => BackplaneError::Unknown(as_ids(value)?),
+        "offline" => BackplaneError::Offline(as_ids(value)?),
+        "full" => BackplaneError::Full(as_ids(value)?),
+        "crowded" => BackplaneError::Crowded(as_count(value)?),
+        "conflict" => BackplaneError::OtherBody(as_id(value)?),
         other => broken(format!("accept.lua answered {other:?}")),
     })
 }
 
 /// What is left out is nothing.
-fn next<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> Result<T, Refusal> {
+fn next<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> Result<T, BackplaneError> {
     from_redis_value(values.next().unwrap_or(Value::Nil)).map_err(broken)
 }
 
-fn as_count(value: Value) -> Result<u64, Refusal> {
+fn as_count(value: Value) -> Result<u64, BackplaneError> {
     from_redis_value(value).map_err(broken)
 }
 
-fn as_id(value: Value) -> Result<CommandId, Refusal> {
+fn as_id(value: Value) -> Result<CommandId, BackplaneError> {
     let text: String = from_redis_value(value).map_err(broken)?;
     text.parse().map_err(|_| broken("a stored command id is none"))
 }
 
-fn as_ids(value: Value) -> Result<Vec<TerminalId>, Refusal> {
+fn as_ids(value: Value) -> Result<Vec<TerminalId>, BackplaneError> {
     let texts: Vec<String> = from_redis_value(value).map_err(broken)?;
     Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
 }

@@ -7,7 +7,7 @@ use redis::{
     streams::{StreamId, StreamRangeReply},
 };
 
-use super::{Redis, hearing::Reached, keys};
+use super::{RedisBackplane, hearing::Reached, keys};
 use crate::backplane::envelope::{Audience, Delivery};
 
 /// Entries of the log read at once.
@@ -15,7 +15,7 @@ const PAGE: usize = 500;
 /// Sessions whose owners are looked up at once.
 const PORTION: usize = 1000;
 
-impl Redis {
+impl RedisBackplane {
     /// Takes from the log what follows what it has `reached`. A node that has reached nothing yet, or has come to where the log does not
     /// reach back to, or beyond a store that went back, has its sessions join again: each then learns what it missed itself.
     pub(super) async fn catch_up(&self, reached: &mut Option<Reached>) -> RedisResult<()> {
@@ -28,7 +28,7 @@ impl Redis {
         let from = match reached {
             Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= before && before <= newest => before,
             _ => {
-                self.hub.rejoin().await;
+                self.sessions.rejoin().await;
                 newest
             }
         };
@@ -96,13 +96,13 @@ impl Redis {
 
     /// Ends the sessions whose terminals have another one elsewhere: nobody told while this node was deaf.
     pub(super) async fn give_up_replaced(&self) -> RedisResult<()> {
-        for cards in self.hub.cards().chunks(PORTION) {
-            let ids: Vec<_> = cards.iter().map(|card| card.terminal.as_str()).collect();
+        for infos in self.hub.infos().chunks(PORTION) {
+            let ids: Vec<_> = infos.iter().map(|info| info.terminal.as_str()).collect();
             let owners: Vec<Option<String>> = self.connection.clone().hmget(self.keys.key(keys::ONLINE), &ids).await?;
-            for (card, owner) in cards.iter().zip(owners) {
+            for (info, owner) in infos.iter().zip(owners) {
                 let owner = owner.and_then(|owner| owner.split_once(' ')?.1.parse::<SessionId>().ok());
-                if owner.is_some_and(|owner| owner > card.session) {
-                    self.hub.replace(&card.terminal, card.session).await;
+                if owner.is_some_and(|owner| owner > info.session) {
+                    self.sessions.end_replaced(&info.terminal, info.session).await;
                 }
             }
         }

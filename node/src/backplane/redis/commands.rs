@@ -9,13 +9,13 @@ use muster_protocol::{
 use redis::AsyncCommands;
 
 use super::{
-    Redis, keys,
+    RedisBackplane, keys,
     refusal::{read, unavailable},
 };
-use crate::backplane::{Life, Refusal, Target};
+use crate::backplane::{BackplaneError, CommandRecord, TargetRecord};
 
-impl Redis {
-    pub(in crate::backplane) async fn command(&self, id: CommandId) -> Result<Option<Life>, Refusal> {
+impl RedisBackplane {
+    pub(in crate::backplane) async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut fields = vec!["frame", "ask", "created", "cancelled_at"];
         fields.extend(TargetState::ALL.map(TargetState::name));
         let values: Vec<Option<String>> =
@@ -25,26 +25,29 @@ impl Redis {
         let frame: frame::Command = read(frame)?;
         let request: CommandRequest = read(request)?;
         let created_at = created.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        Ok(Some(Life {
+        Ok(Some(CommandRecord {
             request: CommandRequest { payload: frame.payload.clone(), ..request },
             frame,
-            created_at: created_at.ok_or_else(|| Refusal::Unavailable("a stored time is broken".into()))?,
+            created_at: created_at.ok_or_else(|| BackplaneError::Unavailable("a stored time is broken".into()))?,
             cancelled: cancelled.is_some(),
             counts: counts.filter_map(|(state, count)| Some((*state, count.as_ref()?.parse().ok()?))).collect(),
         }))
     }
 
-    pub(in crate::backplane) async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, Target)>, Refusal> {
+    pub(in crate::backplane) async fn targets(
+        &self,
+        id: CommandId,
+    ) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
         let all: Vec<(String, String)> =
             self.reach()?.hgetall(self.keys.key(&keys::targets(id))).await.map_err(unavailable)?;
-        Ok(all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, Target::parse(target)?))).collect())
+        Ok(all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, TargetRecord::parse(target)?))).collect())
     }
 
     pub(in crate::backplane) async fn replies(
         &self,
         id: CommandId,
         terminals: &[TerminalId],
-    ) -> Result<Vec<Option<Payload>>, Refusal> {
+    ) -> Result<Vec<Option<Payload>>, BackplaneError> {
         if terminals.is_empty() {
             return Ok(Vec::new());
         }
@@ -55,7 +58,10 @@ impl Redis {
     }
 
     /// Also of a command that was cancelled or has expired meanwhile: those are left out.
-    pub(in crate::backplane) async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, Refusal> {
+    pub(in crate::backplane) async fn frames(
+        &self,
+        ids: &[CommandId],
+    ) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -70,7 +76,7 @@ impl Redis {
             .collect()
     }
 
-    pub(in crate::backplane) async fn cancel(&self, id: CommandId) -> Result<bool, Refusal> {
+    pub(in crate::backplane) async fn cancel(&self, id: CommandId) -> Result<bool, BackplaneError> {
         let mut call = self.scripts.cancel();
         call.arg(id.to_string());
         self.change(&call).await

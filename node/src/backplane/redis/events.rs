@@ -2,18 +2,18 @@
 
 use redis::streams::{StreamId, StreamRangeReply};
 
-use super::{Redis, keys, refusal::unavailable};
-use crate::backplane::{EventView, Events, Refusal};
+use super::{RedisBackplane, keys, refusal::unavailable};
+use crate::backplane::{BackplaneError, EventPage, EventView};
 
-/// Events read at once.
+/// EventPage read at once.
 const PAGE: usize = 100;
 
-impl Redis {
-    pub(in crate::backplane) async fn events(&self, after: Option<&str>) -> Result<Events, Refusal> {
+impl RedisBackplane {
+    pub(in crate::backplane) async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
         let Some(after) = after else {
-            return Ok(Events { newest: self.newest().await?, ..Events::default() });
+            return Ok(EventPage { newest: self.newest().await?, ..EventPage::default() });
         };
-        let known = numbers(after).ok_or(Refusal::NoCursor)?;
+        let known = numbers(after).ok_or(BackplaneError::NoCursor)?;
         let mut pipe = redis::pipe();
         pipe.xrange_count(self.keys.key(keys::EVENTS), "-", "+", 1).xrange_count(
             self.keys.key(keys::EVENTS),
@@ -26,10 +26,10 @@ impl Redis {
         let oldest = oldest.ids.first().and_then(|entry| numbers(&entry.id));
         let kept: Vec<_> = found.ids.iter().filter_map(event).collect();
         let newest = kept.last().map_or_else(|| after.to_owned(), |event| event.cursor.clone());
-        Ok(Events { kept, newest, gap: known > (0, 0) && oldest.is_some_and(|oldest| known < oldest) })
+        Ok(EventPage { kept, newest, gap: known > (0, 0) && oldest.is_some_and(|oldest| known < oldest) })
     }
 
-    async fn newest(&self) -> Result<String, Refusal> {
+    async fn newest(&self) -> Result<String, BackplaneError> {
         let mut newest = redis::cmd("XREVRANGE");
         newest.arg(self.keys.key(keys::EVENTS)).arg("+").arg("-").arg("COUNT").arg(1);
         let newest: StreamRangeReply = newest.query_async(&mut self.reach()?).await.map_err(unavailable)?;

@@ -17,7 +17,7 @@ use redis::{ErrorKind, RedisError};
 use tokio::time;
 
 use super::{
-    Redis,
+    RedisBackplane,
     lease::{BEAT, LEASE},
 };
 
@@ -92,7 +92,7 @@ impl Identity {
     }
 }
 
-impl Redis {
+impl RedisBackplane {
     /// Takes this node's name, with what an earlier process of the same name left behind: its sessions are gone.
     pub(super) async fn take_name(&self) -> anyhow::Result<()> {
         let began = Instant::now();
@@ -116,12 +116,12 @@ impl Redis {
 
     /// Another process has this node's lease. Once it is seen to live, this one ends; and until then it has no lease.
     pub(super) fn give_way(&self, rival: Rival) -> RedisError {
-        self.hub.fence.extend(Instant::now(), Duration::ZERO);
+        self.fence.extend(Instant::now(), Duration::ZERO);
         if self.identity.meets(&rival) && self.identity.lost_to.set(rival.clone()).is_ok() {
             tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
         }
         if self.identity.lost_to().is_some() {
-            self.hub.ask(DrainRequest::Drain);
+            self.sessions.request_drain(DrainRequest::Drain);
         }
         nameless()
     }

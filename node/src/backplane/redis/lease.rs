@@ -12,18 +12,18 @@ use redis::{AsyncCommands, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{
-    Redis,
+    RedisBackplane,
     identity::Rival,
     refusal::{read, unavailable},
 };
-use crate::backplane::{Envelope, Refusal, cursor::fresh_epoch};
+use crate::backplane::{BackplaneError, Envelope, cursor::fresh_epoch};
 
 /// Five beats may be missed.
 pub const LEASE: Duration = Duration::from_secs(6);
 /// How often it is renewed, and how long a dead node can go unnoticed beyond its lease.
 pub const BEAT: Duration = Duration::from_secs(1);
 
-impl Redis {
+impl RedisBackplane {
     /// Renews the lease for ever.
     pub(super) async fn keep_lease(&self) {
         let mut beat = time::interval(BEAT);
@@ -52,15 +52,15 @@ impl Redis {
         let asked = Instant::now();
         let (claim, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
         let held = *self.claim() == claim;
-        let tripped = self.hub.fence.takes_tripped();
+        let tripped = self.fence.takes_tripped();
         if !held || tripped {
             tracing::info!(held, tripped, "all sessions join again");
-            self.hub.rejoin().await;
+            self.sessions.rejoin().await;
             // Only now: of two that renew at once, neither moves the fence before the sessions were asked.
             *self.claim() = claim;
         }
         // Not before: what waited in a mailbox would go out to sessions that have another owner by now.
-        self.hub.fence.extend(asked, LEASE);
+        self.fence.extend(asked, LEASE);
         self.bury_all(dead).await
     }
 
@@ -69,7 +69,7 @@ impl Redis {
         let asked = Instant::now();
         Ok(self.beat().await?.map(|(claim, _)| {
             *self.claim() = claim;
-            self.hub.fence.extend(asked, LEASE);
+            self.fence.extend(asked, LEASE);
         }))
     }
 
@@ -130,7 +130,7 @@ impl Redis {
     }
 
     /// The nodes that hold a lease, in the order of their ids.
-    pub(in crate::backplane) async fn nodes(&self) -> Result<Vec<NodeView>, Refusal> {
+    pub(in crate::backplane) async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
         let mut connection = self.reach()?;
         let ids: Vec<String> = connection.zrange(self.keys.nodes(), 0, -1).await.map_err(unavailable)?;
         let mut nodes = Vec::new();
@@ -143,12 +143,16 @@ impl Redis {
     }
 
     /// Asks a node by its inbox; whether it was there to hear it.
-    pub(in crate::backplane) async fn depart(&self, node: &NodeId, departure: DrainRequest) -> Result<bool, Refusal> {
+    pub(in crate::backplane) async fn depart(
+        &self,
+        node: &NodeId,
+        departure: DrainRequest,
+    ) -> Result<bool, BackplaneError> {
         self.tell(node, &Envelope::Depart(departure)).await
     }
 
     fn view(&self) -> NodeView {
-        let (state, renewed_at) = (self.hub.standing.state(), Some(Timestamp::now()));
+        let (state, renewed_at) = (self.lifecycle.state(), Some(Timestamp::now()));
         NodeView { state, sessions: self.hub.len() as u64, renewed_at, ..self.node.clone() }
     }
 }

@@ -43,12 +43,12 @@ use tokio::sync::{Notify, Semaphore};
 use self::{
     hearing::Hearing, identity::Identity, replicas::Replicas, scripts::Scripts, strays::Strays, writer::Writer,
 };
-use super::{Refusal, pacer::Pacer};
+use super::{BackplaneError, Deliver, Host, pacer::Pacer};
 use crate::{
-    card::Card,
     config::{Bounds, Config},
-    end::End,
-    hub::Hub,
+    end::SessionEnd,
+    fence::Fence,
+    hub::{Hub, Lifecycle, SessionInfo},
     metrics::Metrics,
     reports::Reports,
 };
@@ -57,7 +57,7 @@ use crate::{
 const JOINING: usize = 256;
 
 /// The store and the bus of a cluster.
-pub struct Redis {
+pub struct RedisBackplane {
     connection: Connection,
     /// The names of everything in Redis.
     keys: RedisKeys,
@@ -68,6 +68,9 @@ pub struct Redis {
     ping: Duration,
     bounds: Bounds,
     hub: Arc<Hub>,
+    fence: Arc<Fence>,
+    lifecycle: Arc<Lifecycle>,
+    sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
     metrics: Arc<Metrics>,
     pacer: Pacer,
@@ -80,24 +83,18 @@ pub struct Redis {
     strays: Strays,
     joining: Semaphore,
     /// Sessions that ended while Redis was away.
-    parted: Mutex<Vec<(Arc<Card>, End)>>,
+    parted: Mutex<Vec<(Arc<SessionInfo>, SessionEnd)>>,
     writer: Writer,
     hearing: Hearing,
     scripts: Scripts,
 }
 
-impl Redis {
+impl RedisBackplane {
     /// Connects, and takes this node's name.
-    pub async fn open(
-        url: &str,
-        config: &Config,
-        node: NodeView,
-        hub: Arc<Hub>,
-        reports: Arc<Reports>,
-        metrics: Arc<Metrics>,
-    ) -> anyhow::Result<Self> {
+    pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
+        let Host { view: node, hub, fence, lifecycle, sessions, reports, metrics } = host;
         let (connection, keys) = connection::open(url, &config.cluster).await?;
-        let redis = Self {
+        let backplane = Self {
             replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
             connection,
             node,
@@ -105,6 +102,9 @@ impl Redis {
             ping: config.ping,
             bounds: config.bounds.clone(),
             hub,
+            fence,
+            lifecycle,
+            sessions,
             reports,
             metrics,
             pacer: Pacer::default(),
@@ -119,8 +119,8 @@ impl Redis {
             scripts: Scripts::new(&keys),
             keys,
         };
-        redis.take_name().await?;
-        Ok(redis)
+        backplane.take_name().await?;
+        Ok(backplane)
     }
 
     pub(super) fn node(&self) -> &NodeView {
@@ -129,7 +129,7 @@ impl Redis {
 
     /// Until it is dropped: keeps the lease, listens, sends what is due, and writes what is reported.
     pub(super) async fn run(&self) {
-        let delivers = self.pacer.run(&self.hub);
+        let delivers = self.pacer.run(&*self.sessions);
         let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
         tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), late);
     }
@@ -141,14 +141,14 @@ impl Redis {
     }
 
     /// The connection, unless Redis is known to be away: then nobody is to wait for it.
-    fn reach(&self) -> Result<Connection, Refusal> {
+    fn reach(&self) -> Result<Connection, BackplaneError> {
         if let Some(address) = self.identity.rival() {
-            return Err(Refusal::Nameless(address));
+            return Err(BackplaneError::Nameless(address));
         }
         if self.reachable.load(Ordering::Relaxed) {
             Ok(self.connection.clone())
         } else {
-            Err(Refusal::Unavailable("Redis does not answer, or takes no writes".into()))
+            Err(BackplaneError::Unavailable("Redis does not answer, or takes no writes".into()))
         }
     }
 }

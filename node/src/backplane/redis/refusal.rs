@@ -8,8 +8,8 @@ use muster_protocol::NodeId;
 use muster_redis::not_sent;
 use redis::{AsyncCommands, FromRedisValue, RedisError, ScriptInvocation};
 
-use super::Redis;
-use crate::backplane::{Refusal, envelope::Envelope};
+use super::RedisBackplane;
+use crate::backplane::{BackplaneError, envelope::Envelope};
 
 /// What Redis says before it has done anything of a script. NOPERM is not among them: it may come from the midst of one.
 const DONE_NOTHING: [&str; 15] = [
@@ -30,14 +30,14 @@ const DONE_NOTHING: [&str; 15] = [
     "WRONGPASS",
 ];
 
-impl Redis {
+impl RedisBackplane {
     /// Calls a script that changes something.
-    pub(super) async fn change<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Refusal> {
+    pub(super) async fn change<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, BackplaneError> {
         call.invoke_async(&mut self.reach()?).await.map_err(unsure)
     }
 
     /// Sends a node an envelope by its inbox; whether it was there to hear it.
-    pub(super) async fn tell(&self, node: &NodeId, envelope: &Envelope) -> Result<bool, Refusal> {
+    pub(super) async fn tell(&self, node: &NodeId, envelope: &Envelope) -> Result<bool, BackplaneError> {
         let envelope = serde_json::to_string(envelope).expect("an envelope is JSON");
         let heard: u64 = self.reach()?.spublish(self.keys.inbox(node), envelope).await.map_err(unsure)?;
         Ok(heard > 0)
@@ -45,9 +45,9 @@ impl Redis {
 }
 
 /// Of a call that only reads, or was not carried out.
-pub fn unavailable(error: RedisError) -> Refusal {
+pub fn unavailable(error: RedisError) -> BackplaneError {
     tracing::warn!(%error, "Redis failed");
-    Refusal::Unavailable(match code(&error).as_deref() {
+    BackplaneError::Unavailable(match code(&error).as_deref() {
         Some("OOM") => "Redis has no memory left (maxmemory)".into(),
         Some("NOREPLICAS") => "Redis has fewer replicas than it must have (min-replicas-to-write)".into(),
         Some("MISCONF") => "Redis can't write its file (is its disk full?)".into(),
@@ -58,24 +58,25 @@ pub fn unavailable(error: RedisError) -> Refusal {
 }
 
 /// Of a call that changes something: once sent, it may have been carried out, unless Redis says that it was not.
-pub fn unsure(error: RedisError) -> Refusal {
+pub fn unsure(error: RedisError) -> BackplaneError {
     let nothing = code(&error).is_some_and(|code| DONE_NOTHING.contains(&code.as_str()));
     if nothing || not_sent(&error) {
         return unavailable(error);
     }
     tracing::warn!(%error, "Redis may have done what it was asked for, or not");
-    Refusal::Unsure
+    BackplaneError::Unsure
 }
 
 /// Of an answer that is not what a script gives: who knows what it did?
-pub fn broken(error: impl Display) -> Refusal {
+pub fn broken(error: impl Display) -> BackplaneError {
     tracing::error!(%error, "an answer of Redis is not what was asked for");
-    Refusal::Unsure
+    BackplaneError::Unsure
 }
 
 /// Reads a stored value.
-pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|error| Refusal::Unavailable(format!("a stored value is broken: {error}")))
+pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BackplaneError> {
+    serde_json::from_str(text)
+        .map_err(|error| BackplaneError::Unavailable(format!("a stored value is broken: {error}")))
 }
 
 /// How many calls of a pipeline were refused by a Redis that has no memory left (maxmemory); none if anything else failed too.

@@ -11,23 +11,23 @@ use muster_protocol::{
 use redis::AsyncCommands;
 
 use super::{
-    Redis, keys,
+    RedisBackplane, keys,
     refusal::{read, unavailable},
 };
 use crate::{
-    backplane::{Query, Record, Refusal, envelope::Envelope, record::stale_after},
-    reports::Vitals,
+    backplane::{BackplaneError, TerminalQuery, TerminalRecord, envelope::Envelope, terminal_record::stale_after},
+    reports::HealthReport,
 };
 
 /// Ids looked at in one step of a page: a query that few terminals match costs several steps.
 const STEP: usize = 500;
 
-impl Redis {
-    pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, Refusal> {
+impl RedisBackplane {
+    pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
         Ok(self.views(std::slice::from_ref(id)).await?.pop())
     }
 
-    pub(in crate::backplane) async fn terminals(&self, query: &Query) -> Result<TerminalPage, Refusal> {
+    pub(in crate::backplane) async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
         let mut terminals = Vec::new();
         let mut from =
             if query.after.is_some() { format!("({}", query.begin()) } else { format!("[{}", query.begin()) };
@@ -55,7 +55,7 @@ impl Redis {
     }
 
     /// With labels asked for: the terminals that have all of them, in order.
-    async fn labelled(&self, query: &Query) -> Result<Option<Vec<TerminalId>>, Refusal> {
+    async fn labelled(&self, query: &TerminalQuery) -> Result<Option<Vec<TerminalId>>, BackplaneError> {
         if query.labels.is_empty() {
             return Ok(None);
         }
@@ -67,7 +67,7 @@ impl Redis {
         Ok(Some(ids))
     }
 
-    async fn ids_from(&self, from: &str, prefix: &str) -> Result<Vec<TerminalId>, Refusal> {
+    async fn ids_from(&self, from: &str, prefix: &str) -> Result<Vec<TerminalId>, BackplaneError> {
         // No character of an id sorts after this one.
         let to = if prefix.is_empty() { "+".to_owned() } else { format!("[{prefix}\u{7f}") };
         let ids: Vec<String> = self
@@ -79,7 +79,7 @@ impl Redis {
     }
 
     /// What is known of these terminals; those not known are left out.
-    async fn views(&self, ids: &[TerminalId]) -> Result<Vec<TerminalView>, Refusal> {
+    async fn views(&self, ids: &[TerminalId]) -> Result<Vec<TerminalView>, BackplaneError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -104,20 +104,20 @@ impl Redis {
         seen: Option<&str>,
         health: Option<&str>,
         given: Option<&str>,
-    ) -> Result<TerminalView, Refusal> {
-        let mut record: Record = read(record)?;
-        record.card.labels.extend(given.map(read::<Labels>).transpose()?.unwrap_or_default());
-        let vitals = Vitals { seen: seen.and_then(pong), health: health.map(read).transpose()? };
+    ) -> Result<TerminalView, BackplaneError> {
+        let mut record: TerminalRecord = read(record)?;
+        record.info.labels.extend(given.map(read::<Labels>).transpose()?.unwrap_or_default());
+        let vitals = HealthReport { seen: seen.and_then(pong), health: health.map(read).transpose()? };
         Ok(record.view(owner.and_then(session_of), vitals, self.ping))
     }
 
-    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, Refusal> {
+    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, BackplaneError> {
         let mut call = self.scripts.label();
         call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
         self.change(&call).await
     }
 
-    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, Refusal> {
+    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let owner: Option<String> =
             self.reach()?.hget(self.keys.key(keys::ONLINE), id.as_str()).await.map_err(unavailable)?;
         let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
@@ -125,13 +125,13 @@ impl Redis {
         Ok(true)
     }
 
-    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, Refusal> {
+    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let mut call = self.scripts.forget();
         call.arg(id.as_str()).arg(Timestamp::now().to_string());
         self.change(&call).await
     }
 
-    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, Refusal> {
+    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, BackplaneError> {
         let mut connection = self.reach()?;
         let silent = Timestamp::now().as_millisecond() - stale_after(self.ping).as_millis() as i64;
         let condition = |name: &str| self.keys.key(&format!("{}{name}", keys::CONDITION));
@@ -146,7 +146,7 @@ impl Redis {
         type Numbers = (u64, u64, u64, u64, u64, Vec<String>, Vec<String>);
         let (known, online, stale, degraded, failing, nodes, labels): Numbers =
             pipe.query_async(&mut connection).await.map_err(unavailable)?;
-        let sizes = async |prefix: &str, names: Vec<String>| -> Result<BTreeMap<String, u64>, Refusal> {
+        let sizes = async |prefix: &str, names: Vec<String>| -> Result<BTreeMap<String, u64>, BackplaneError> {
             let mut pipe = redis::pipe();
             names.iter().for_each(|name| _ = pipe.scard(self.keys.key(&format!("{prefix}{name}"))));
             let sizes: Vec<u64> = if names.is_empty() {

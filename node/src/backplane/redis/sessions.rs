@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use muster_protocol::{CommandId, api::Protocol};
 use redis::RedisResult;
 
-use super::{Redis, identity::nameless};
+use super::{RedisBackplane, identity::nameless};
 use crate::{
-    backplane::{Arrival, Cursor, Joined, Lost, Missed, Record, Start, arrival::fight_delay, cursor::fresh_epoch},
-    card::Card,
-    end::End,
+    backplane::{
+        Cursor, GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint, TerminalRecord, cursor::fresh_epoch,
+        join::fight_delay,
+    },
+    end::SessionEnd,
+    hub::SessionInfo,
 };
 
 /// Sessions that may end while Redis is away and still be unregistered one by one.
@@ -20,56 +23,56 @@ const PARTED_MAX: usize = 100_000;
 /// So many of them at once.
 const LEAVING: usize = 64;
 
-impl Redis {
+impl RedisBackplane {
     /// Registers a session (join.lua). If that can't be done it becomes a stray, which joins again alone.
-    pub(in crate::backplane) async fn join(&self, arrival: &Arrival) -> Joined {
+    pub(in crate::backplane) async fn join(&self, request: &JoinRequest) -> JoinOutcome {
         let _permit = self.joining.acquire().await;
-        let card = &arrival.card;
+        let info = &request.info;
         if self.reach().is_err() {
-            self.strays.wait_for_redis(card);
-            return Joined::Away;
+            self.strays.wait_for_redis(info);
+            return JoinOutcome::Away;
         }
-        match self.try_join(arrival).await {
+        match self.try_join(request).await {
             Ok(joined) => {
-                self.strays.remove(card.session);
+                self.strays.remove(info.session);
                 joined
             }
             Err(error) => {
-                tracing::warn!(terminal = %card.terminal, %error, "not registered yet");
-                self.strays.back_off(card);
-                Joined::Away
+                tracing::warn!(terminal = %info.terminal, %error, "not registered yet");
+                self.strays.back_off(info);
+                JoinOutcome::Away
             }
         }
     }
 
-    async fn try_join(&self, arrival: &Arrival) -> RedisResult<Joined> {
-        let record = Record { card: Card::clone(&arrival.card), node: self.node.id.clone() };
+    async fn try_join(&self, request: &JoinRequest) -> RedisResult<JoinOutcome> {
+        let record = TerminalRecord { info: SessionInfo::clone(&request.info), node: self.node.id.clone() };
         let record = serde_json::to_string(&record).expect("a record is JSON");
-        let will = arrival.will.as_ref().map(|will| will.as_json()).unwrap_or_default();
-        let cursor = arrival.cursor.as_ref();
-        let plain = arrival.card.protocol == Protocol::Plain;
+        let will = request.will.as_ref().map(|will| will.as_json()).unwrap_or_default();
+        let cursor = request.cursor.as_ref();
+        let plain = request.info.protocol == Protocol::Plain;
         // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes twice.
-        if plain || arrival.again {
+        if plain || request.again {
             self.flush().await?;
         }
         let mut call = self.scripts.join();
         call.arg(record).arg(will);
         call.arg(cursor.map_or("", |cursor| &cursor.epoch)).arg(cursor.map_or(0, |cursor| cursor.number));
-        call.arg(if plain { "plain" } else { "" }).arg(if arrival.patient { "patient" } else { "" });
-        call.arg(fresh_epoch()).arg(Timestamp::now().to_string()).arg(if arrival.again { "again" } else { "" });
+        call.arg(if plain { "plain" } else { "" }).arg(if request.patient { "patient" } else { "" });
+        call.arg(fresh_epoch()).arg(Timestamp::now().to_string()).arg(if request.again { "again" } else { "" });
         call.arg(self.identity.process());
         let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
         if answer[..] == ["nameless"] { Err(nameless()) } else { Ok(joined(&answer)) }
     }
 
     /// Unregisters a session, if it is still the terminal's; with Redis away, as soon as it is back.
-    pub(in crate::backplane) async fn leave(&self, card: &Arc<Card>, end: End) {
-        self.strays.remove(card.session);
-        if let Err(error) = self.try_leave(card, end).await {
-            tracing::warn!(terminal = %card.terminal, %error, "not unregistered yet");
+    pub(in crate::backplane) async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+        self.strays.remove(info.session);
+        if let Err(error) = self.try_leave(info, end).await {
+            tracing::warn!(terminal = %info.terminal, %error, "not unregistered yet");
             let mut parted = self.parted();
             if parted.len() < PARTED_MAX {
-                parted.push((card.clone(), end));
+                parted.push((info.clone(), end));
             }
         }
     }
@@ -79,24 +82,24 @@ impl Redis {
         loop {
             self.renewed.notified().await;
             let parted = std::mem::take(&mut *self.parted());
-            stream::iter(parted).for_each_concurrent(LEAVING, |(card, end)| self.leave_again(card, end)).await;
+            stream::iter(parted).for_each_concurrent(LEAVING, |(info, end)| self.leave_again(info, end)).await;
         }
     }
 
-    async fn leave_again(&self, card: Arc<Card>, end: End) {
+    async fn leave_again(&self, info: Arc<SessionInfo>, end: SessionEnd) {
         // If Redis is away again, not each of them is to wait for its answer.
-        if self.reach().is_err() || self.try_leave(&card, end).await.is_err() {
-            self.parted().push((card, end));
+        if self.reach().is_err() || self.try_leave(&info, end).await.is_err() {
+            self.parted().push((info, end));
         }
     }
 
-    fn parted(&self) -> MutexGuard<'_, Vec<(Arc<Card>, End)>> {
+    fn parted(&self) -> MutexGuard<'_, Vec<(Arc<SessionInfo>, SessionEnd)>> {
         self.parted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn try_leave(&self, card: &Card, end: End) -> RedisResult<()> {
+    async fn try_leave(&self, info: &SessionInfo, end: SessionEnd) -> RedisResult<()> {
         let mut call = self.scripts.leave();
-        call.arg(card.terminal.as_str()).arg(card.session.to_string()).arg(self.node.id.as_str()).arg(end.label());
+        call.arg(info.terminal.as_str()).arg(info.session.to_string()).arg(self.node.id.as_str()).arg(end.label());
         call.arg(if end.is_loss() { "lost" } else { "" }).arg(Timestamp::now().to_string()).arg(self.hearing.reached());
         let _: bool = call.invoke_async(&mut self.connection.clone()).await?;
         Ok(())
@@ -104,25 +107,29 @@ impl Redis {
 }
 
 /// What join.lua answered.
-fn joined(answer: &[String]) -> Joined {
+fn joined(answer: &[String]) -> JoinOutcome {
     match answer {
-        [outcome, times] if outcome == "fight" => Joined::Fight(fight_delay(times.parse().unwrap_or(u32::MAX))),
+        [outcome, times] if outcome == "fight" => JoinOutcome::Fight(fight_delay(times.parse().unwrap_or(u32::MAX))),
         [outcome, epoch, number, lost, missed @ ..] if outcome == "ok" => {
             let lost = match lost.as_str() {
                 "" => None,
-                "store" => Some(Lost::Store),
-                number => number.parse().ok().map(Lost::Trimmed),
+                "store" => Some(GapReason::Store),
+                number => number.parse().ok().map(GapReason::Trimmed),
             };
             let cursor = Cursor { epoch: epoch.clone(), number: number.parse().unwrap_or(0) };
-            Joined::In(Start { cursor, missed: missed.iter().filter_map(|entry| one_missed(entry)).collect(), lost })
+            JoinOutcome::In(ResumePoint {
+                cursor,
+                missed: missed.iter().filter_map(|entry| one_missed(entry)).collect(),
+                lost,
+            })
         }
-        _ => Joined::Outdated,
+        _ => JoinOutcome::Outdated,
     }
 }
 
 /// `number id all|some`.
-fn one_missed(entry: &str) -> Option<Missed> {
+fn one_missed(entry: &str) -> Option<MissedCommand> {
     let mut words = entry.split(' ');
     let (number, command) = (words.next()?.parse().ok()?, words.next()?.parse::<CommandId>().ok()?);
-    Some(Missed { number, command, to_all: words.next()? == "all" })
+    Some(MissedCommand { number, command, to_all: words.next()? == "all" })
 }

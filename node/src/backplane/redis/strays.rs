@@ -10,8 +10,8 @@ use std::{
 use muster_protocol::{SessionId, TerminalId};
 use tokio::time;
 
-use super::Redis;
-use crate::card::Card;
+use super::RedisBackplane;
+use crate::hub::SessionInfo;
 
 /// How often due strays are looked for.
 const LOOK: Duration = Duration::from_millis(250);
@@ -35,17 +35,17 @@ struct Stray {
 
 impl Strays {
     /// The session was not registered since Redis is known to be away. It joins again as soon as Redis is back.
-    pub fn wait_for_redis(&self, card: &Card) {
+    pub fn wait_for_redis(&self, info: &SessionInfo) {
         let mut strays = self.lock();
-        strays.insert(card.session, Stray { terminal: card.terminal.clone(), failures: 0, due: Some(Instant::now()) });
+        strays.insert(info.session, Stray { terminal: info.terminal.clone(), failures: 0, due: Some(Instant::now()) });
     }
 
     /// The session's own attempt to register failed. It joins again after 1 s, and after each further failure in a row waits twice
     /// as long, 30 s at most.
-    pub fn back_off(&self, card: &Card) {
+    pub fn back_off(&self, info: &SessionInfo) {
         let mut strays = self.lock();
         let stray =
-            strays.entry(card.session).or_insert(Stray { terminal: card.terminal.clone(), failures: 0, due: None });
+            strays.entry(info.session).or_insert(Stray { terminal: info.terminal.clone(), failures: 0, due: None });
         stray.due = Some(Instant::now() + wait_after(stray.failures));
         stray.failures += 1;
     }
@@ -78,7 +78,7 @@ fn wait_after(failures: u32) -> Duration {
     FIRST_WAIT.saturating_mul(2u32.saturating_pow(failures)).min(LONGEST_WAIT)
 }
 
-impl Redis {
+impl RedisBackplane {
     /// Asks due strays to join again, for ever: beside the lease, which must not wait until the shards have taken so many messages.
     pub(super) async fn rejoin_strays(&self) {
         let mut look = time::interval(LOOK);
@@ -88,7 +88,7 @@ impl Redis {
                 continue;
             }
             for (session, terminal) in self.strays.take_due() {
-                if !self.hub.rejoin_session(&terminal, session).await {
+                if !self.sessions.rejoin_session(&terminal, session).await {
                     self.strays.remove(session);
                 }
             }

@@ -8,7 +8,7 @@ use redis::{AsyncCommands, ConnectionAddr, RedisResult};
 use tokio::time;
 
 use super::{
-    Redis,
+    RedisBackplane,
     hearing::{DEAF, Reached},
 };
 use crate::backplane::envelope::{Delivery, Envelope, end_sessions};
@@ -16,7 +16,7 @@ use crate::backplane::envelope::{Delivery, Envelope, end_sessions};
 /// Between two attempts to connect; Redis back means all nodes back well within 5 s.
 const RETRY: Duration = Duration::from_millis(250);
 
-impl Redis {
+impl RedisBackplane {
     /// Listens for ever, reconnecting.
     pub(super) async fn listen(&self) {
         let (mut reached, mut master) = (None, None);
@@ -72,7 +72,7 @@ impl Redis {
             Envelope::Cancel { command } => self.pacer.cancel(command),
             Envelope::Renamed => self.catch_up(reached).await?,
             Envelope::Probe { .. } => self.hearing.hears(),
-            other => end_sessions(&self.hub, other).await,
+            other => end_sessions(&*self.sessions, other).await,
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Redis {
 
     pub(super) async fn pass_on(&self, delivery: Delivery) {
         if !self.pacer.take(&delivery) {
-            delivery.send(&self.hub).await;
+            delivery.send(&*self.sessions).await;
         }
     }
 }

@@ -17,24 +17,24 @@ use muster_protocol::{CommandId, Payload, TerminalId};
 use redis::{Pipeline, RedisError, RedisResult};
 use tokio::{sync::Semaphore, time};
 
-use super::{Redis, keys, refusal::refused_for_memory};
+use super::{RedisBackplane, keys, refusal::refused_for_memory};
 use crate::{
-    backplane::{REPORT_BEAT, life::accepted_ms},
-    reports::{Batch, Happening, Step, Vitals},
+    backplane::{REPORT_BEAT, command_record::accepted_ms},
+    reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
 };
 
 /// Terminals in one call of a script: it holds Redis for about a millisecond.
 const PORTION: usize = 1000;
-/// Events in one call, of 8 KiB at most each.
+/// EventPage in one call, of 8 KiB at most each.
 const PORTION_OF_EVENTS: usize = 100;
-/// Events kept.
+/// EventPage kept.
 const EVENTS_MAX: usize = 10_000;
 
 /// Whose turn it is to write, and what could not be written yet.
 #[derive(Debug)]
 pub struct Writer {
     turn: Semaphore,
-    unwritten: Mutex<Arc<Batch>>,
+    unwritten: Mutex<Arc<ReportBatch>>,
     /// Whether Redis refused something for want of memory since it last took an event or a reply: a warning is logged once.
     is_full: AtomicBool,
 }
@@ -46,16 +46,16 @@ impl Default for Writer {
 }
 
 impl Writer {
-    fn unwritten(&self) -> Arc<Batch> {
+    fn unwritten(&self) -> Arc<ReportBatch> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_unwritten(&self, batch: Arc<Batch>) {
+    fn set_unwritten(&self, batch: Arc<ReportBatch>) {
         *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = batch;
     }
 }
 
-impl Redis {
+impl RedisBackplane {
     /// Takes reports for ever. What can't be written is tried again, while new ones gather in their bounded table.
     pub(super) async fn write_reports(&self) {
         let mut beat = time::interval(REPORT_BEAT);
@@ -83,7 +83,7 @@ impl Redis {
         Ok(())
     }
 
-    async fn write(&self, batch: &Batch) -> RedisResult<()> {
+    async fn write(&self, batch: &ReportBatch) -> RedisResult<()> {
         // What was said first: who sees that a command has ended sees its reply too.
         self.reply(&batch.replies).await?;
         for (step, terminals) in batch.all_steps() {
@@ -91,9 +91,9 @@ impl Redis {
         }
         self.keep_vitals(&batch.vitals).await?;
         // An answer is due in time also from a Redis that is busy, so that no call carries much.
-        for portion in batch.happenings.chunks(PORTION_OF_EVENTS) {
+        for portion in batch.events.chunks(PORTION_OF_EVENTS) {
             let (mut pipe, key) = (redis::pipe(), self.keys.key(keys::EVENTS));
-            portion.iter().for_each(|happening| write_event(&mut pipe, &key, happening));
+            portion.iter().for_each(|event| write_event(&mut pipe, &key, event));
             let written: RedisResult<()> = pipe.query_async(&mut self.connection.clone()).await;
             self.drop_refused(written, "event_refused", |refused| refused)?;
         }
@@ -120,7 +120,7 @@ impl Redis {
         Ok(())
     }
 
-    async fn raise(&self, step: Step, terminals: &[(&TerminalId, u64)]) -> RedisResult<()> {
+    async fn raise(&self, step: StateReport, terminals: &[(&TerminalId, u64)]) -> RedisResult<()> {
         let begun = accepted_ms(step.command);
         for portion in terminals.chunks(PORTION) {
             let mut call = self.scripts.raise();
@@ -152,7 +152,7 @@ impl Redis {
         Ok(())
     }
 
-    async fn keep_vitals(&self, vitals: &HashMap<TerminalId, Vitals>) -> RedisResult<()> {
+    async fn keep_vitals(&self, vitals: &HashMap<TerminalId, HealthReport>) -> RedisResult<()> {
         let vitals: Vec<_> = vitals.iter().collect();
         for portion in vitals.chunks(PORTION) {
             let mut call = self.scripts.vitals();
@@ -173,7 +173,7 @@ impl Redis {
     }
 }
 
-fn write_event(pipe: &mut Pipeline, key: &str, happening: &Happening) {
+fn write_event(pipe: &mut Pipeline, key: &str, event: &ReportedEvent) {
     pipe.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(EVENTS_MAX).arg("*");
-    pipe.arg("kind").arg(happening.kind).arg("data").arg(happening.data()).ignore();
+    pipe.arg("kind").arg(event.kind).arg("data").arg(event.data()).ignore();
 }

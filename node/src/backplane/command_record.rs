@@ -1,0 +1,247 @@
+//! A command's life, the same for both backplanes: how a target's state rises, and what is shown of a command and its targets.
+//!
+//! Stored are only what happened: queued, sent, and what terminals said. That a command has expired, timed out or was cancelled
+//! follows from its own data at the time of asking, so that nothing has to be written for it, by anyone, at any moment.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    CommandId, Payload, TerminalId,
+    api::{CommandRequest, CommandState, CommandView, Confirm, TargetState, TargetView},
+    frame,
+};
+
+/// What is known of a command.
+#[derive(Debug, Clone)]
+pub struct CommandRecord {
+    /// The frame that its targets get.
+    pub frame: frame::Command,
+    /// As it was asked for.
+    pub request: CommandRequest,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Whether an operator took it back.
+    pub cancelled: bool,
+    /// How many targets are in each stored state.
+    pub counts: BTreeMap<TargetState, u64>,
+}
+
+/// A target as it is stored: its state, and when it took each step, in milliseconds since the command was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRecord {
+    /// Never one that is derived.
+    pub state: TargetState,
+    /// Sent, acked, running, ended.
+    pub steps: [Option<u64>; 4],
+}
+
+/// The steps' letters in Redis, and their names in the API.
+const STEPS: [(char, &str); 4] = [('s', "sent"), ('a', "acked"), ('r', "running"), ('e', "ended")];
+
+/// When a command was accepted, in milliseconds since 1970: its id begins with it.
+pub fn accepted_ms(id: CommandId) -> u64 {
+    let (seconds, nanos) = id.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
+    seconds * 1000 + u64::from(nanos) / 1_000_000
+}
+
+/// The same, as a time.
+pub fn accepted_at(id: CommandId) -> Timestamp {
+    Timestamp::from_millisecond(accepted_ms(id) as i64).unwrap_or_default()
+}
+
+impl CommandRecord {
+    /// The state that is shown for a stored one.
+    pub fn shown(&self, stored: TargetState, now: Timestamp) -> TargetState {
+        let over = now >= self.frame.expires_at;
+        match stored {
+            TargetState::Queued if self.cancelled => TargetState::Cancelled,
+            TargetState::Queued if over => TargetState::Expired,
+            TargetState::Acked | TargetState::Running if over && self.request.confirm == Confirm::Result => {
+                TargetState::TimedOut
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a target in this state has confirmed what was asked for, or can't any more.
+    fn settled(&self, shown: TargetState) -> bool {
+        let enough = match self.request.confirm {
+            Confirm::None => TargetState::Sent,
+            Confirm::Ack => TargetState::Acked,
+            Confirm::Result => TargetState::Succeeded,
+        };
+        shown.rank() >= enough.rank()
+    }
+
+    /// Whether a target in this state has ended without what was asked for, so that it can be tried again.
+    pub fn failed(&self, shown: TargetState, now: Timestamp) -> bool {
+        match shown {
+            TargetState::Queued | TargetState::Sent | TargetState::Acked | TargetState::Running => {
+                !self.settled(shown) && now >= self.frame.expires_at
+            }
+            TargetState::Succeeded => false,
+            _ => true,
+        }
+    }
+
+    /// The command as the API shows it.
+    pub fn view(&self, now: Timestamp) -> CommandView {
+        let always = [TargetState::Queued, TargetState::Sent, TargetState::Acked];
+        let mut counts: BTreeMap<_, _> = always.map(|state| (state, 0)).into();
+        for (stored, count) in self.counts.iter().filter(|(_, count)| **count > 0) {
+            *counts.entry(self.shown(*stored, now)).or_default() += count;
+        }
+        let done = now >= self.frame.expires_at || counts.iter().all(|(state, n)| *n == 0 || self.settled(*state));
+        let state = match (self.cancelled, done) {
+            (true, _) => CommandState::Cancelled,
+            (false, true) => CommandState::Done,
+            (false, false) => CommandState::Open,
+        };
+        CommandView {
+            id: self.frame.id,
+            name: self.frame.name.clone(),
+            state,
+            targets: self.counts.values().sum(),
+            counts,
+            created_at: self.created_at,
+            expires_at: self.frame.expires_at,
+            stored: true,
+            results: None,
+        }
+    }
+
+    /// One target as the API shows it.
+    pub fn target_view(
+        &self,
+        terminal: TerminalId,
+        target: &TargetRecord,
+        reply: Option<Payload>,
+        now: Timestamp,
+    ) -> TargetView {
+        let steps = STEPS.iter().zip(target.steps).filter_map(|((_, name), ms)| {
+            let at = self.created_at.checked_add(Duration::from_millis(ms?)).ok()?;
+            Some(((*name).to_owned(), at))
+        });
+        let at = [("queued".to_owned(), self.created_at)].into_iter().chain(steps).collect();
+        TargetView { terminal, state: self.shown(target.state, now), at, payload: reply.unwrap_or_default() }
+    }
+}
+
+impl TargetRecord {
+    /// One that was just accepted.
+    pub const QUEUED: Self = Self { state: TargetState::Queued, steps: [None; 4] };
+
+    /// Takes a step at `ms`; a step keeps its first time. Whether the state rose.
+    pub fn raise(&mut self, state: TargetState, ms: u64) -> bool {
+        let Some(step) = (state.rank() as usize).checked_sub(1) else { return false };
+        self.steps[step].get_or_insert(ms);
+        let rises = state.rank() > self.state.rank();
+        if rises {
+            self.state = state;
+        }
+        rises
+    }
+
+    /// As Redis has it: `acked s12 a15`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let mut target = Self { state: TargetState::of_name(words.next()?)?, steps: [None; 4] };
+        for word in words {
+            let step = STEPS.iter().position(|(letter, _)| word.starts_with(*letter))?;
+            target.steps[step] = Some(word[1..].parse().ok()?);
+        }
+        Some(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::Selector;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn record(confirm: &str, counts: &[(TargetState, u64)]) -> CommandRecord {
+        let request = format!(r#"{{"target":{{"all":true}},"name":"show","confirm":"{confirm}"}}"#);
+        let request: CommandRequest = serde_json::from_str(&request).unwrap();
+        assert_eq!(request.target, Selector::All);
+        let created_at = Timestamp::now();
+        let frame = frame::Command {
+            id: CommandId(Uuid::now_v7()),
+            name: "show".into(),
+            payload: Payload::default(),
+            expires_at: created_at + request.expires_in,
+            cursor: None,
+            stagger_ms: None,
+        };
+        CommandRecord { frame, request, created_at, cancelled: false, counts: counts.iter().copied().collect() }
+    }
+
+    #[test]
+    fn steps_may_come_in_any_order() {
+        use TargetState::{Acked, Queued, Running, Sent, Succeeded};
+        let mut target = TargetRecord::QUEUED;
+        assert!(target.raise(Succeeded, 40));
+        assert!(!target.raise(Acked, 15) && !target.raise(Sent, 12) && !target.raise(Running, 20));
+        assert!(!target.raise(Succeeded, 99) && !target.raise(TargetState::Failed, 99));
+        assert_eq!(target, TargetRecord { state: Succeeded, steps: [Some(12), Some(15), Some(20), Some(40)] });
+        assert_eq!(TargetRecord::parse("succeeded e40 a15 s12 r20"), Some(target));
+        assert_eq!(TargetRecord::parse("queued").unwrap().state, Queued);
+        assert_eq!((TargetRecord::parse("nonsense"), TargetRecord::parse("sent x1")), (None, None));
+    }
+
+    #[test]
+    fn time_turns_what_was_not_sent_into_expired_and_claims_no_more() {
+        use TargetState::{Acked, Expired, Queued, Sent, TimedOut};
+        let stored = [(Queued, 1), (Sent, 2), (Acked, 4)];
+        let asked = record("ack", &stored);
+        let (now, later) = (asked.created_at, asked.frame.expires_at);
+        assert_eq!((asked.view(now).state, asked.view(later).state), (CommandState::Open, CommandState::Done));
+        assert_eq!(asked.view(later).counts[&Expired], 1);
+        assert_eq!((asked.view(later).counts[&Sent], asked.view(later).counts[&Acked]), (2, 4));
+        let result = record("result", &stored);
+        let result = result.view(result.frame.expires_at);
+        assert_eq!((result.counts[&Sent], result.counts[&TimedOut], result.targets), (2, 4, 7));
+    }
+
+    #[test]
+    fn a_command_is_done_when_all_have_confirmed_what_was_asked() {
+        use TargetState::{Acked, Failed, Sent, Succeeded};
+        for (confirm, state, done) in [
+            ("none", Sent, true),
+            ("ack", Sent, false),
+            ("ack", Acked, true),
+            ("result", Acked, false),
+            ("result", Succeeded, true),
+            ("result", Failed, true),
+        ] {
+            let record = record(confirm, &[(state, 3)]);
+            let is_done = record.view(record.created_at).state == CommandState::Done;
+            assert_eq!(is_done, done, "{confirm} {state:?}");
+        }
+        let record = record("ack", &[]);
+        let (now, over) = (record.created_at, record.frame.expires_at);
+        assert!(
+            record.failed(Failed, now)
+                && !record.failed(Acked, over)
+                && !record.failed(Sent, now)
+                && record.failed(Sent, over)
+        );
+    }
+
+    #[test]
+    fn a_cancelled_command_takes_back_only_what_was_not_sent() {
+        use TargetState::{Cancelled, Queued, Sent};
+        let mut record = record("ack", &[(Queued, 1), (Sent, 2)]);
+        record.cancelled = true;
+        let view = record.view(record.created_at);
+        assert_eq!((view.state, view.counts[&Cancelled], view.counts[&Sent]), (CommandState::Cancelled, 1, 2));
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let now = Timestamp::now().as_millisecond() as u64;
+        assert!(accepted_ms(CommandId(Uuid::now_v7())).abs_diff(now) < 1000);
+    }
+}

@@ -1,0 +1,40 @@
+//! How the backplane reaches the sessions of this node. The backplane stands below the sessions and does not know them: it calls
+//! this trait, which the shards implement.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest};
+
+use crate::{end::SessionEnd, wire::EncodedCommand};
+
+/// The sessions of this node, as the backplane sees them.
+///
+/// Commands reach each session in the order of these calls. A call waits while a shard is too busy to take more; what it asks for
+/// happens later, on the shard's thread.
+pub trait Deliver: Send + Sync {
+    /// Sends a command to every session.
+    fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()>;
+
+    /// Sends a command to those of `terminals` that have a session here.
+    fn send<'a>(&'a self, terminals: &'a [TerminalId], command: Arc<EncodedCommand>) -> BoxFuture<'a, ()>;
+
+    /// Ends `session` if it is here: its terminal has a newer session on another node.
+    fn end_replaced<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, ()>;
+
+    /// Ends the terminal's session, whichever it is, if it is here.
+    fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()>;
+
+    /// Has every session register again.
+    ///
+    /// Returns when each shard has started to do so, and so has handled all that waited in its mailbox before: nothing that was
+    /// delivered before this call is sent after it returns.
+    fn rejoin(&self) -> BoxFuture<'_, ()>;
+
+    /// Has one session register again. Returns false if it is not here.
+    fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool>;
+
+    /// Asks the node to send sessions away. A request is dropped, with a warning, while too many wait: whoever asked sees that
+    /// nothing happens and asks again.
+    fn request_drain(&self, request: DrainRequest);
+}

@@ -1,0 +1,225 @@
+//! The backplane of a node alone: the same behaviour as in a cluster, in this process's memory. Bounded as in a cluster; gone with
+//! the process, and then everyone is told by another epoch.
+//!
+//! The lock is held for a look-up or a change, never across an await. What is accepted leaves through a bounded channel, in the
+//! order of its numbers, since it is put there under the lock.
+
+mod commands;
+mod registry;
+mod stored_command;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+use tokio::{sync::mpsc, time};
+
+use self::{registry::Terminals, stored_command::Commands};
+use super::{
+    BackplaneError, Cursor, Deliver, EventPage, EventView, Host, REPORT_BEAT,
+    cursor::fresh_epoch,
+    envelope::{Envelope, end_sessions},
+    pacer::Pacer,
+};
+use crate::{
+    config::{Bounds, Config},
+    hub::{Hub, Lifecycle},
+    reports::{ReportBatch, ReportedEvent, Reports},
+};
+
+/// Envelopes between acceptance and the shards; beyond it a command is refused.
+const UNDERWAY: usize = 1024;
+/// EventPage remembered.
+const EVENTS_MAX: usize = 10_000;
+
+/// The store of a node alone.
+pub struct MemoryBackplane {
+    node: NodeView,
+    ping: Duration,
+    bounds: Bounds,
+    epoch: String,
+    hub: Arc<Hub>,
+    lifecycle: Arc<Lifecycle>,
+    sessions: Arc<dyn Deliver>,
+    reports: Arc<Reports>,
+    pacer: Pacer,
+    store: Mutex<Store>,
+    underway: mpsc::Sender<Envelope>,
+    /// Taken by [`run`](Self::run).
+    arriving: Mutex<Option<mpsc::Receiver<Envelope>>>,
+}
+
+#[derive(Default)]
+struct Store {
+    /// The number of the last accepted command.
+    number: u64,
+    commands: Commands,
+    terminals: Terminals,
+    happened: Happened,
+}
+
+/// What happened, oldest first: its kind and its data.
+#[derive(Default)]
+struct Happened {
+    kept: VecDeque<(String, String)>,
+    number: u64,
+}
+
+impl MemoryBackplane {
+    /// An empty store.
+    pub fn new(config: &Config, host: Host) -> Self {
+        let Host { view: node, hub, lifecycle, sessions, reports, .. } = host;
+        let (underway, arriving) = mpsc::channel(UNDERWAY);
+        let number = Timestamp::now().as_millisecond().unsigned_abs();
+        Self {
+            node,
+            ping: config.ping,
+            bounds: config.bounds.clone(),
+            epoch: fresh_epoch(),
+            hub,
+            lifecycle,
+            sessions,
+            reports,
+            pacer: Pacer::default(),
+            store: Mutex::new(Store { number, ..Store::default() }),
+            underway,
+            arriving: Mutex::new(Some(arriving)),
+        }
+    }
+
+    pub(super) fn node(&self) -> &NodeView {
+        &self.node
+    }
+
+    pub(super) async fn run(&self) {
+        let Some(arriving) = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        tokio::join!(
+            self.deliver(arriving),
+            self.pacer.run(&*self.sessions),
+            self.take_reports(),
+            self.forget_absent()
+        );
+    }
+
+    async fn deliver(&self, mut arriving: mpsc::Receiver<Envelope>) {
+        while let Some(envelope) = arriving.recv().await {
+            match envelope {
+                Envelope::Deliver(delivery) if self.pacer.take(&delivery) => {}
+                Envelope::Deliver(delivery) => delivery.send(&*self.sessions).await,
+                Envelope::Cancel { command } => self.pacer.cancel(command),
+                other => end_sessions(&*self.sessions, other).await,
+            }
+        }
+    }
+
+    async fn take_reports(&self) {
+        let mut beat = time::interval(REPORT_BEAT);
+        loop {
+            beat.tick().await;
+            self.take(self.reports.drain());
+        }
+    }
+
+    fn take(&self, batch: ReportBatch) {
+        let mut store = self.store();
+        let Store { commands, terminals, happened, .. } = &mut *store;
+        for (step, reached) in batch.all_steps() {
+            if let Some(event) = commands.raise(step, &reached) {
+                happened.push("command.state", event);
+            }
+        }
+        for (command, terminal, payload) in batch.replies {
+            commands.reply(command, terminal, payload);
+        }
+        batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
+        batch.events.iter().for_each(|event| happened.happened(event));
+    }
+
+    async fn forget_absent(&self) {
+        let mut beat = time::interval(Duration::from_secs(60));
+        loop {
+            beat.tick().await;
+            let mut store = self.store();
+            for terminal in store.terminals.forget_absent(self.bounds.forget) {
+                store.commands.forget_terminal(&terminal);
+            }
+        }
+    }
+
+    /// Sends an envelope after those before it. Called under the lock of the store.
+    fn send(&self, envelope: Envelope) -> Result<(), BackplaneError> {
+        let busy = |_| BackplaneError::Unavailable("this node is busy with the commands before".into());
+        self.underway.try_send(envelope).map_err(busy)
+    }
+
+    /// Their cursors carry the epoch: after a restart of this process those of before are known to be of before.
+    pub(super) async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
+        let store = self.store();
+        let newest = self.event_cursor(store.happened.number);
+        let Some(after) = after else { return Ok(EventPage { newest, ..EventPage::default() }) };
+        let after =
+            if after == "0-0" { None } else { Some(after.parse::<Cursor>().map_err(|_| BackplaneError::NoCursor)?) };
+        let known = after.as_ref().filter(|after| after.epoch == self.epoch).map_or(0, |after| after.number);
+        let kept = &store.happened.kept;
+        let first = store.happened.number - kept.len() as u64;
+        let new = kept.iter().zip(first + 1..).filter(|(_, number)| *number > known);
+        let kept = new.map(|((kind, data), number)| EventView {
+            cursor: self.event_cursor(number),
+            kind: kind.clone(),
+            data: data.clone(),
+        });
+        let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
+        Ok(EventPage { kept: kept.collect(), newest, gap })
+    }
+
+    fn event_cursor(&self, number: u64) -> String {
+        Cursor { epoch: self.epoch.clone(), number }.to_string()
+    }
+
+    pub(super) async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
+        Ok(vec![NodeView {
+            state: self.lifecycle.state(),
+            sessions: self.hub.len() as u64,
+            renewed_at: Some(Timestamp::now()),
+            ..self.node.clone()
+        }])
+    }
+
+    pub(super) async fn depart(&self, node: &NodeId, departure: DrainRequest) -> Result<bool, BackplaneError> {
+        let here = *node == self.node.id;
+        if here {
+            self.sessions.request_drain(departure);
+        }
+        Ok(here)
+    }
+
+    pub(super) async fn announce(&self) {}
+
+    pub(super) fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(super) async fn close(&self) {}
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Happened {
+    fn happened(&mut self, event: &ReportedEvent) {
+        self.push(event.kind, event.data());
+    }
+
+    fn push(&mut self, kind: &str, data: String) {
+        self.number += 1;
+        self.kept.push_back((kind.into(), data));
+        if self.kept.len() > EVENTS_MAX {
+            self.kept.pop_front();
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The registry in memory: who is on the line, who was, and how they fare (see join.lua and leave.lua).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    Payload, Selector, SessionId, TerminalId,
+    api::{FleetView, Status, TerminalPage, TerminalView},
+    selector::Labels,
+};
+
+use super::{MemoryBackplane, Store};
+use crate::{
+    backplane::{
+        BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, TerminalQuery, TerminalRecord,
+        envelope::Envelope,
+        join::{FIGHT, FIGHT_WINDOW, fight_delay},
+    },
+    end::SessionEnd,
+    hub::SessionInfo,
+    reports::{HealthReport, ReportedEvent},
+};
+
+/// All terminals that ever joined and are not forgotten.
+#[derive(Default)]
+pub(super) struct Terminals(BTreeMap<TerminalId, Known>);
+
+struct Known {
+    record: TerminalRecord,
+    owner: Option<SessionId>,
+    will: Option<Payload>,
+    given: Labels,
+    vitals: HealthReport,
+    /// Since when it is off the line.
+    away: Option<Instant>,
+    /// When its sessions were replaced lately.
+    replaced: VecDeque<Instant>,
+}
+
+impl MemoryBackplane {
+    pub(in crate::backplane) async fn join(&self, request: &JoinRequest) -> JoinOutcome {
+        let info = &request.info;
+        let mut store = self.store();
+        let store = &mut *store;
+        let older = store.terminals.0.get_mut(&info.terminal);
+        if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
+            return JoinOutcome::Outdated;
+        }
+        let was_known = older.is_some();
+        if let Some(known) = older
+            && let Some(delay) = known.fight(info, request.patient)
+        {
+            return JoinOutcome::Fight(delay);
+        }
+        if store.terminals.entry(request, TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() })
+        {
+            let node = Payload::from_text(self.node.id.as_str());
+            store.happened.happened(&event("terminal.online", &info.terminal, vec![("node", node)]));
+        }
+        let cursor = request.cursor.as_ref();
+        let (missed, lost) = if was_known || cursor.is_some() {
+            store.commands.missed(&info.terminal, info.protocol, cursor, &self.epoch, store.number)
+        } else {
+            Default::default()
+        };
+        JoinOutcome::In(ResumePoint {
+            cursor: Cursor { epoch: self.epoch.clone(), number: store.number },
+            missed,
+            lost,
+        })
+    }
+
+    pub(in crate::backplane) async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+        let mut store = self.store();
+        let Store { terminals, happened, .. } = &mut *store;
+        let Some(known) = terminals.0.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session)) else {
+            return;
+        };
+        known.owner = None;
+        known.away = Some(Instant::now());
+        happened.happened(&offline(&info.terminal, end));
+        if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
+            let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
+            happened.happened(&event("terminal.event", &info.terminal, fields));
+        }
+    }
+
+    pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
+        Ok(self.store().terminals.0.get(id).map(|known| known.view(self.ping)))
+    }
+
+    pub(in crate::backplane) async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
+        let store = self.store();
+        let labels = Selector::Labels(query.labels.clone());
+        let matching = store
+            .terminals
+            .0
+            .range::<str, _>((Bound::Included(query.begin()), Bound::Unbounded))
+            .skip_while(|(id, _)| query.after.as_ref() == Some(*id))
+            .take_while(|(id, _)| id.as_str().starts_with(&query.prefix))
+            .filter(|(id, known)| labels.matches(id, &known.labels()))
+            .map(|(_, known)| known.view(self.ping))
+            .filter(|view| query.wants(view));
+        let mut terminals: Vec<_> = matching.take(query.limit + 1).collect();
+        let more = terminals.len() > query.limit;
+        terminals.truncate(query.limit);
+        let next = if more { terminals.last().map(|last| last.id.clone()) } else { None };
+        Ok(TerminalPage { terminals, next })
+    }
+
+    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, BackplaneError> {
+        let mut store = self.store();
+        let Some(known) = store.terminals.0.get_mut(id) else { return Ok(false) };
+        known.given.clone_from(labels);
+        Ok(true)
+    }
+
+    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+        let store = self.store();
+        if !store.terminals.is_online(id) {
+            return Ok(false);
+        }
+        self.send(Envelope::Disconnect { terminal: id.clone() })?;
+        Ok(true)
+    }
+
+    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+        let mut store = self.store();
+        if !store.terminals.is_known(id) {
+            return Ok(false);
+        }
+        self.send(Envelope::Remove { terminal: id.clone() })?;
+        let Store { commands, terminals, happened, .. } = &mut *store;
+        if terminals.0.remove(id).is_some_and(|known| known.owner.is_some()) {
+            happened.happened(&offline(id, SessionEnd::Removed));
+        }
+        commands.forget_terminal(id);
+        Ok(true)
+    }
+
+    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, BackplaneError> {
+        let store = self.store();
+        let mut fleet = FleetView::default();
+        for view in store.terminals.0.values().map(|known| known.view(self.ping)) {
+            match view.status {
+                Status::Online => fleet.online += 1,
+                Status::Stale => fleet.stale += 1,
+                Status::Offline => fleet.offline += 1,
+            }
+            let condition = serde_json::to_value(view.condition).unwrap_or_default();
+            *fleet.by_condition.entry(condition.as_str().unwrap_or_default().to_owned()).or_default() += 1;
+            for (key, value) in view.labels {
+                *fleet.by_label.entry(format!("{key}={value}")).or_default() += 1;
+            }
+        }
+        fleet.by_node.insert(self.node.id.to_string(), fleet.online + fleet.stale);
+        Ok(fleet)
+    }
+}
+
+impl Terminals {
+    pub(super) fn is_known(&self, id: &TerminalId) -> bool {
+        self.0.contains_key(id)
+    }
+
+    pub(super) fn is_online(&self, id: &TerminalId) -> bool {
+        self.0.get(id).is_some_and(|known| known.owner.is_some())
+    }
+
+    /// Those that a selector means.
+    pub(super) fn matching(&self, target: &Selector) -> Vec<TerminalId> {
+        let matching = self.0.iter().filter(|(id, known)| target.matches(id, &known.labels()));
+        matching.map(|(id, _)| id.clone()).collect()
+    }
+
+    pub(super) fn vitals(&mut self, terminal: &TerminalId, vitals: HealthReport) {
+        if let Some(known) = self.0.get_mut(terminal) {
+            known.vitals.seen = vitals.seen.or(known.vitals.seen);
+            known.vitals.health = vitals.health.or(known.vitals.health.take());
+        }
+    }
+
+    /// Those that were away for too long, who are forgotten.
+    pub(super) fn forget_absent(&mut self, after: Duration) -> Vec<TerminalId> {
+        let absent = self.0.extract_if(.., |_, known| known.away.is_some_and(|since| since.elapsed() >= after));
+        absent.map(|(terminal, _)| terminal).collect()
+    }
+
+    /// Makes this session its terminal's; false if it was that already.
+    fn entry(&mut self, request: &JoinRequest, record: TerminalRecord) -> bool {
+        let info = &request.info;
+        let old = self.0.remove(&info.terminal);
+        let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
+        let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
+        let (owner, will) = (Some(info.session), request.will.clone());
+        self.0.insert(info.terminal.clone(), Known { record, owner, will, given, vitals, away: None, replaced });
+        is_new
+    }
+}
+
+impl Known {
+    /// What it says of itself, overruled by what operators say of it.
+    fn labels(&self) -> Labels {
+        self.record.info.labels.clone().into_iter().chain(self.given.clone()).collect()
+    }
+
+    fn view(&self, ping: Duration) -> TerminalView {
+        let mut record = self.record.clone();
+        record.info.labels = self.labels();
+        record.view(self.owner, self.vitals.clone(), ping)
+    }
+
+    /// How long a newcomer is to wait, if the terminal's sessions replace each other without end.
+    fn fight(&mut self, newcomer: &SessionInfo, patient: bool) -> Option<Duration> {
+        if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
+            return None;
+        }
+        self.replaced.retain(|at| at.elapsed() < FIGHT_WINDOW);
+        self.replaced.push_back(Instant::now());
+        let times = self.replaced.len() as u32;
+        (times >= FIGHT).then(|| fight_delay(times))
+    }
+}
+
+fn offline(terminal: &TerminalId, end: SessionEnd) -> ReportedEvent {
+    event("terminal.offline", terminal, vec![("reason", Payload::from_text(end.label()))])
+}
+
+fn event(kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) -> ReportedEvent {
+    ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now() }
+}

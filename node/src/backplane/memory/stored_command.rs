@@ -1,0 +1,222 @@
+//! How commands are kept in memory: in the order of their numbers, per terminal, and by when they may be forgotten; and how their
+//! targets rise (see accept.lua, join.lua and raise.lua).
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Instant,
+};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    CommandId, Payload, TerminalId,
+    api::{CommandView, Protocol, TargetState},
+};
+use rustc_hash::FxHashMap;
+
+use crate::{
+    backplane::{
+        BackplaneError, CommandDraft, CommandRecord, Cursor, GapReason, KEY_KEPT, MissedCommand, TargetRecord,
+        command_record::accepted_ms,
+    },
+    config::Bounds,
+    reports::StateReport,
+};
+
+/// Broadcasts before a terminal's cursor that are looked at too: their acknowledgement may have been lost on its way. Far fewer than
+/// the commands that a client remembers, so that none is run again though others came between. The same in join.lua.
+const LOOK_BACK: usize = 256;
+
+/// Commands by id, in their order, and per terminal.
+#[derive(Default)]
+pub(super) struct Commands {
+    pub(super) kept: FxHashMap<CommandId, StoredCommand>,
+    /// Broadcasts that can be replayed, by number, oldest first.
+    log: VecDeque<(u64, CommandId)>,
+    /// The number up to which broadcasts that could still be asked for have left the log.
+    lost: u64,
+    /// The number of the last broadcast.
+    pub(super) broadcast: u64,
+    /// What is meant for a terminal alone and not confirmed, by number.
+    backlog: FxHashMap<TerminalId, BTreeSet<(u64, CommandId)>>,
+    /// By when a command may be forgotten.
+    order: BTreeSet<(Timestamp, CommandId)>,
+    targets: u64,
+    pub(super) keys: FxHashMap<String, (Instant, String, CommandId)>,
+}
+
+pub(super) struct StoredCommand {
+    pub(super) record: CommandRecord,
+    to_all: bool,
+    forget_at: Timestamp,
+    pub(super) targets: FxHashMap<TerminalId, TargetRecord>,
+    pub(super) replies: FxHashMap<TerminalId, Payload>,
+}
+
+impl StoredCommand {
+    /// Whether it may still be sent.
+    pub(super) fn is_live(&self, now: Timestamp) -> bool {
+        !self.record.cancelled && self.record.frame.expires_at > now
+    }
+}
+
+impl Commands {
+    pub(super) fn keep(
+        &mut self,
+        draft: CommandDraft,
+        number: u64,
+        to_all: bool,
+        targets: Vec<TerminalId>,
+        bounds: &Bounds,
+    ) -> CommandView {
+        let id = draft.frame.id;
+        if let Some(key) = &draft.key {
+            self.keys.insert(key.key.clone(), (Instant::now(), key.body.clone(), id));
+        }
+        if to_all {
+            self.broadcast = number;
+            self.append(number, id, bounds.log);
+        } else {
+            targets.iter().for_each(|one| _ = self.backlog.entry(one.clone()).or_default().insert((number, id)));
+        }
+        self.targets += targets.len() as u64;
+        let record = draft.record(targets.len() as u64);
+        let forget_at = record.frame.expires_at.checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
+        self.order.insert((forget_at, id));
+        let view = record.view(record.created_at);
+        let targets = targets.into_iter().map(|terminal| (terminal, TargetRecord::QUEUED)).collect();
+        self.kept.insert(id, StoredCommand { record, to_all, forget_at, targets, replies: FxHashMap::default() });
+        view
+    }
+
+    /// Puts a broadcast into the log; at its bound the oldest makes room.
+    fn append(&mut self, number: u64, id: CommandId, limit: u64) {
+        self.log.push_back((number, id));
+        let now = Timestamp::now();
+        while let Some((oldest, id)) = self.log.front().copied() {
+            let live = self.kept.get(&id).is_some_and(|kept| kept.is_live(now));
+            if live && self.log.len() as u64 <= limit {
+                return;
+            }
+            if self.log.len() == 1 {
+                return;
+            }
+            self.log.pop_front();
+            if live {
+                self.lost = oldest;
+            }
+        }
+    }
+
+    /// Forgets what may be forgotten; for want of room also what has expired and is only kept to be looked up.
+    pub(super) fn make_room(&mut self, more: u64, bounds: &Bounds) -> Result<(), BackplaneError> {
+        self.keys.retain(|_, (since, _, _)| since.elapsed() < KEY_KEPT);
+        let now = Timestamp::now();
+        self.forget_until(now, |_| true);
+        let expired = now.checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
+        self.forget_until(expired, |targets| targets + more > bounds.max_targets);
+        if self.targets + more > bounds.max_targets { Err(BackplaneError::Crowded(self.targets)) } else { Ok(()) }
+    }
+
+    fn forget_until(&mut self, end: Timestamp, wanted: impl Fn(u64) -> bool) {
+        while let Some((at, id)) = self.order.first().copied()
+            && at <= end
+            && wanted(self.targets)
+        {
+            self.order.pop_first();
+            if let Some(kept) = self.kept.remove(&id) {
+                debug_assert_eq!(kept.forget_at, at);
+                self.targets -= kept.targets.len() as u64;
+            }
+        }
+    }
+
+    pub(super) fn check_backlogs(&mut self, targets: &[TerminalId], limit: u64) -> Result<(), BackplaneError> {
+        let now = Timestamp::now();
+        let mut full = Vec::new();
+        for terminal in targets {
+            let Some(backlog) = self.backlog.get_mut(terminal) else { continue };
+            if backlog.len() as u64 >= limit {
+                backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
+            }
+            if backlog.len() as u64 >= limit {
+                full.push(terminal.clone());
+            }
+        }
+        if full.is_empty() { Ok(()) } else { Err(BackplaneError::Full(full)) }
+    }
+
+    /// What a terminal has missed or not confirmed, in order, and what of it is lost.
+    pub(super) fn missed(
+        &mut self,
+        terminal: &TerminalId,
+        protocol: Protocol,
+        cursor: Option<&Cursor>,
+        epoch: &str,
+        newest: u64,
+    ) -> (Vec<MissedCommand>, Option<GapReason>) {
+        let now = Timestamp::now();
+        // One that lies ahead of this store was not given out by it.
+        let ours = |cursor: &&Cursor| cursor.epoch == epoch && cursor.number <= newest;
+        let known = cursor.filter(ours).map_or(0, |cursor| cursor.number);
+        let lost = match cursor {
+            Some(cursor) if !ours(&cursor) => Some(GapReason::Store),
+            Some(cursor) if cursor.number < self.lost => Some(GapReason::Trimmed(self.lost)),
+            _ => None,
+        };
+        let mut missed = BTreeMap::new();
+        if let Some(backlog) = self.backlog.get_mut(terminal) {
+            backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
+            missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
+        }
+        let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(LOOK_BACK);
+        for (number, id) in self.log.range(start..) {
+            let Some(kept) = self.kept.get(id).filter(|kept| kept.is_live(now)) else { continue };
+            let wanted = match kept.targets.get(terminal).map(|target| target.state) {
+                Some(TargetState::Queued) => true,
+                Some(TargetState::Sent) => protocol == Protocol::V1,
+                _ => false,
+            };
+            if wanted {
+                missed.insert(*number, (*id, true));
+            }
+        }
+        let missed = missed.into_iter();
+        (missed.map(|(number, (command, to_all))| MissedCommand { number, command, to_all }).collect(), lost)
+    }
+
+    /// Raises targets; the event's data, if any rose.
+    pub(super) fn raise(&mut self, step: StateReport, reached: &[(&TerminalId, u64)]) -> Option<String> {
+        let StateReport { command, state, settled } = step;
+        let kept = self.kept.get_mut(&command)?;
+        let begun = accepted_ms(command);
+        let mut rose = 0;
+        for (terminal, at) in reached {
+            let Some(target) = kept.targets.get_mut(*terminal) else { continue };
+            let before = target.state;
+            if target.raise(state, at.saturating_sub(begun)) {
+                *kept.record.counts.entry(before).or_default() -= 1;
+                *kept.record.counts.entry(state).or_default() += 1;
+                rose += 1;
+            }
+            if !kept.to_all
+                && (settled || state.rank() >= TargetState::Acked.rank())
+                && let Some(backlog) = self.backlog.get_mut(*terminal)
+            {
+                backlog.retain(|(_, id)| *id != command);
+            }
+        }
+        let (state, of) = (state.name(), kept.record.counts.get(&state).copied().unwrap_or_default());
+        let event = format!(r#"{{"command":"{command}","state":"{state}","terminals":{rose},"of":{of}}}"#);
+        (rose > 0).then_some(event)
+    }
+
+    pub(super) fn reply(&mut self, command: CommandId, terminal: TerminalId, payload: Payload) {
+        if let Some(kept) = self.kept.get_mut(&command).filter(|kept| kept.targets.contains_key(&terminal)) {
+            kept.replies.insert(terminal, payload);
+        }
+    }
+
+    pub(super) fn forget_terminal(&mut self, terminal: &TerminalId) {
+        self.backlog.remove(terminal);
+    }
+}

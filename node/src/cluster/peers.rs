@@ -1,0 +1,242 @@
+//! The other nodes, as their leases describe them. One task reads the leases at an interval and keeps them in
+//! memory, so a handshake is placed without asking anyone. The lock is held for a look-up and never across an await.
+//!
+//! Invariant: a peer whose lease was not renewed lately, or that did not answer when it was last asked, gets no
+//! handshake from this node.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use muster_protocol::{
+    NodeId,
+    address::canonical,
+    api::{NodeState, NodeView},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+use super::Candidate;
+use crate::backplane::{Backplane, BackplaneError};
+
+/// The interval at which the leases are read. A session count is at most this much, and one lease renewal of its
+/// node, old.
+const LOOK: Duration = Duration::from_millis(500);
+/// A lease that was not renewed for so long is stale: its node missed two renewals, so it may hang, and a handshake
+/// that is sent to a node that hangs is stuck.
+const STALE: Duration = Duration::from_millis(3500);
+/// A peer that did not answer is passed over for so long.
+const SILENT: Duration = Duration::from_secs(1);
+/// The time within which a peer must answer. A node that works needs far less.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The table of the other nodes.
+#[derive(Debug)]
+pub struct Peers {
+    me: NodeId,
+    table: Mutex<BTreeMap<NodeId, Peer>>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    view: NodeView,
+    address: SocketAddr,
+    /// When this node first saw the peer, by this node's clock.
+    since: Instant,
+    renewed: Instant,
+    /// Handshakes that this node sent to the peer since its lease was renewed: the peer's session count does not
+    /// include them yet.
+    sent: u64,
+    asked: Option<Shared<BoxFuture<'static, bool>>>,
+    silent: Option<Instant>,
+}
+
+impl Peers {
+    /// An empty table. `me` is this node's own id.
+    pub fn new(me: NodeId) -> Self {
+        Self { me, table: Mutex::default() }
+    }
+
+    /// Reads the leases at an interval, until it is dropped. While the store is away no lease is renewed, so soon
+    /// every peer is stale and each node keeps the handshakes that it gets.
+    pub async fn run(self: Arc<Self>, backplane: Arc<Backplane>) {
+        let mut beat = time::interval(LOOK);
+        loop {
+            beat.tick().await;
+            // A peer whose lease can't be read is soon stale.
+            let _ = self.look(&backplane).await;
+        }
+    }
+
+    /// Reads the leases now. Fails if the store is away.
+    pub async fn look(&self, backplane: &Backplane) -> Result<(), BackplaneError> {
+        self.update(backplane.nodes().await?);
+        Ok(())
+    }
+
+    /// The state of each fresh peer, and for how long this node has seen the peer.
+    pub fn states(&self) -> Vec<(NodeId, NodeState, Duration)> {
+        let table = self.table();
+        let state = |peer: &Peer| (peer.view.id.clone(), peer.view.state, peer.since.elapsed());
+        table.values().filter(|peer| peer.is_fresh()).map(state).collect()
+    }
+
+    /// The number of sessions that all fresh peers hold together.
+    pub fn sessions(&self) -> u64 {
+        self.table().values().filter(|peer| peer.is_fresh()).map(|peer| peer.view.sessions).sum()
+    }
+
+    /// The peers that take new sessions. Their session counts include the handshakes that were sent there since the
+    /// last renewal.
+    pub fn candidates(&self) -> Vec<Candidate> {
+        let table = self.table();
+        let ready: Vec<_> = table.values().filter(|peer| peer.takes_sessions()).collect();
+        // Nginx deals handshakes evenly, so each of the other nodes sends as many handshakes there as this node
+        // does.
+        let senders = ready.len() as u64;
+        let candidate = |peer: &&Peer| Candidate {
+            address: peer.address,
+            sessions: peer.view.sessions + peer.sent * senders,
+            started_at: peer.view.started_at,
+            leaving: peer.view.state == NodeState::Leaving,
+        };
+        ready.iter().map(candidate).collect()
+    }
+
+    /// The number of handshakes per second that all peers together admit.
+    pub fn accept(&self) -> u64 {
+        self.table().values().filter(|peer| peer.takes_sessions()).map(|peer| peer.view.accepts).sum()
+    }
+
+    /// Counts a handshake that this node sent to the peer at `address`.
+    pub fn sent_to(&self, address: SocketAddr) {
+        if let Some(peer) = self.table().values_mut().find(|peer| peer.address == address) {
+            peer.sent += 1;
+        }
+    }
+
+    /// Whether the peer at `address` answers now.
+    ///
+    /// A node that hangs keeps its lease for seconds, and a handshake that is sent there is stuck. Handshakes that
+    /// arrive while the peer is being asked share the answer. A peer that did not answer is not asked again for
+    /// [`SILENT`].
+    pub async fn answers(&self, address: SocketAddr) -> bool {
+        let asked = {
+            let mut table = self.table();
+            let Some(peer) = table.values_mut().find(|peer| peer.address == address) else { return false };
+            if peer.silent.is_some_and(|since| since.elapsed() < SILENT) {
+                return false;
+            }
+            peer.ask()
+        };
+        let answers = asked.await;
+        if let Some(peer) = self.table().values_mut().find(|peer| peer.address == address) {
+            peer.silent = (!answers).then(Instant::now);
+        }
+        answers
+    }
+
+    fn update(&self, nodes: Vec<NodeView>) {
+        let mut table = self.table();
+        let mut before = std::mem::take(&mut *table);
+        for view in nodes.into_iter().filter(|view| view.id != self.me) {
+            let Ok(address) = view.address.parse().map(canonical) else { continue };
+            let peer = match before.remove(&view.id) {
+                Some(peer) if peer.view.renewed_at == view.renewed_at => Peer { view, address, ..peer },
+                known => {
+                    let now = Instant::now();
+                    let since = known.as_ref().map_or(now, |peer| peer.since);
+                    let (asked, silent) = known.map(|peer| (peer.asked, peer.silent)).unwrap_or_default();
+                    Peer { view, address, since, renewed: now, sent: 0, asked, silent }
+                }
+            };
+            table.insert(peer.view.id.clone(), peer);
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<NodeId, Peer>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Peer {
+    fn takes_sessions(&self) -> bool {
+        self.view.state != NodeState::Draining && self.is_fresh()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.renewed.elapsed() < STALE
+    }
+
+    /// The probe that is under way, or a new one.
+    fn ask(&mut self) -> Shared<BoxFuture<'static, bool>> {
+        if let Some(asked) = self.asked.as_ref().filter(|asked| asked.peek().is_none()) {
+            return asked.clone();
+        }
+        let question = time::timeout(PATIENCE, ask(self.address)).map(|asked| asked.is_ok_and(|asked| asked.is_ok()));
+        self.asked.insert(question.boxed().shared()).clone()
+    }
+}
+
+async fn ask(address: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").await?;
+    stream.read_u8().await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn view(id: &str, sessions: u64, renewed: i64) -> NodeView {
+        NodeView {
+            id: id.parse().unwrap(),
+            address: format!("127.0.0.1:{}", 9000 + id.len()),
+            state: NodeState::Ready,
+            sessions,
+            accepts: 100,
+            renewed_at: Some(Timestamp::from_second(renewed).unwrap()),
+            version: String::new(),
+            started_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_was_sent_counts_until_the_lease_has_it() {
+        let peers = Peers::new("me".parse().unwrap());
+        peers.update(vec![view("me", 9, 1), view("n1", 5, 1), view("node2", 5, 1)]);
+        peers.sent_to(([127, 0, 0, 1], 9002).into());
+        let counts = || peers.candidates().iter().map(|candidate| candidate.sessions).collect::<Vec<_>>();
+        assert_eq!(counts(), [7, 5], "two nodes send to the first");
+        peers.update(vec![view("n1", 5, 1), view("node2", 5, 1)]);
+        assert_eq!(counts(), [7, 5], "the same lease, read again");
+        peers.update(vec![view("n1", 6, 2), view("node2", 5, 1)]);
+        assert_eq!(counts(), [6, 5]);
+        assert_eq!(peers.accept(), 200);
+    }
+
+    #[tokio::test]
+    async fn one_that_hangs_is_found_out_and_passed_over() {
+        // The kernel accepts the connection into the backlog, and nobody answers.
+        let hung = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = hung.local_addr().unwrap();
+        let peers = Peers::new("me".parse().unwrap());
+        peers.update(vec![NodeView { address: address.to_string(), ..view("n1", 0, 1) }]);
+        assert!(!peers.answers(address).await);
+        let began = Instant::now();
+        assert!(!peers.answers(address).await);
+        assert!(began.elapsed() < PATIENCE, "and is passed over for a while");
+    }
+}

@@ -1,0 +1,235 @@
+//! Every setting of a node, in one struct: flag, environment variable, default, and reason. `muster-node --help` is
+//! the reference.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use ipnet::IpNet;
+use muster_protocol::{ClusterName, NodeId, token::Secret};
+
+pub mod advertise;
+mod placement;
+mod secrets;
+
+pub use self::placement::Placement;
+
+/// The settings of a node.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// The address to listen on, for terminals and operators. Port 0 takes a free port, which is logged
+    #[arg(long, env = "MUSTER_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:9000")]
+    pub listen: SocketAddr,
+
+    /// The address at which Nginx reaches this node, if it is not --listen, for example behind NAT. A node that
+    /// listens on 0.0.0.0 takes the address from which it reaches Redis, unless Redis is on the same host
+    #[arg(long, env = "MUSTER_ADVERTISE", value_name = "IP:PORT")]
+    pub advertise: Option<SocketAddr>,
+
+    /// The node's id in the cluster. Default: a new one at each start. Two processes can't have the same id: the
+    /// second one waits until the lease of the first has run out (6 s), and does not start while the first lives
+    #[arg(long, env = "MUSTER_NODE_ID", value_name = "ID")]
+    pub node_id: Option<NodeId>,
+
+    /// The Redis that joins this node to the others: redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or
+    /// redis+cluster://HOST:PORT,HOST:PORT. Without it the node is alone and needs nothing else
+    #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
+    pub redis: Option<String>,
+
+    /// A file with the password for --redis, so that the password is in no list of processes
+    #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
+    pub redis_password_file: Option<PathBuf>,
+
+    /// The name of the cluster, the same for all its nodes and sidecars. Clusters with different names can share one Redis. 1 to 64
+    /// characters of a-z 0-9 -
+    #[arg(long, env = "MUSTER_CLUSTER", value_name = "NAME", default_value_t)]
+    pub cluster: ClusterName,
+
+    /// Accept a command only when this many replicas of Redis have it, so that the command outlives the master. With
+    /// fewer, the answer is 504: the command is stored and may be lost
+    #[arg(long, env = "MUSTER_REDIS_REPLICAS", value_name = "N", default_value_t = 0)]
+    pub redis_replicas: u32,
+
+    /// Let everyone in, terminals and operators, without a token. For trials only
+    #[arg(long, env = "MUSTER_INSECURE")]
+    pub insecure: bool,
+
+    #[command(flatten)]
+    /// The secrets and public keys that tokens are checked with.
+    pub keys: Keys,
+
+    /// The path of the WebSocket. Change it for a fleet whose URL can't be changed
+    #[arg(long, env = "MUSTER_WS_PATH", value_name = "PATH", default_value = "/ws")]
+    pub ws_path: String,
+
+    /// Networks of the proxies whose X-Real-IP is believed. From every other peer the header is ignored
+    #[arg(
+        long,
+        env = "MUSTER_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        default_value = "127.0.0.0/8"
+    )]
+    pub trusted_proxy: Vec<IpNet>,
+
+    /// The interval at which each session is pinged. It must be below Nginx's read timeout, so that idle sessions
+    /// are not cut off
+    #[arg(long, env = "MUSTER_PING", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "25s")]
+    pub ping: Duration,
+
+    /// How long a terminal of muster.v1 may take to send its hello
+    #[arg(long, env = "MUSTER_HELLO_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
+    pub hello_timeout: Duration,
+
+    /// How long the headers of a request may take to arrive, and then its body. A slow sender must not hold a
+    /// connection
+    #[arg(long, env = "MUSTER_HEADER_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10s")]
+    pub header_timeout: Duration,
+
+    /// The largest message from a terminal, in bytes. A larger one closes the session with 1009
+    #[arg(long, env = "MUSTER_MAX_MESSAGE", value_name = "BYTES", default_value_t = 64 * 1024)]
+    pub max_message: usize,
+
+    /// Frames a second that are read from one terminal, of every kind and before its hello too; each KiB read counts as one more. What it sends beyond waits in its socket
+    #[arg(long, env = "MUSTER_MAX_RATE", value_name = "N", default_value_t = 500)]
+    pub max_rate: u32,
+
+    /// The largest request body, in bytes. A larger one is answered with 413
+    #[arg(long, env = "MUSTER_MAX_BODY", value_name = "BYTES", default_value_t = 256 * 1024)]
+    pub max_body: usize,
+
+    /// The bytes that may wait for one slow session. Beyond it the session is closed with 4002
+    #[arg(long, env = "MUSTER_QUEUE", value_name = "BYTES", default_value_t = 512 * 1024)]
+    pub queue: usize,
+
+    /// The number of sessions that this node takes. Beyond it, and when no file descriptor is left, the answer is
+    /// 429 with Retry-After
+    #[arg(long, env = "MUSTER_MAX_SESSIONS", value_name = "N", default_value_t = 100_000)]
+    pub max_sessions: usize,
+
+    /// The number of handshakes per second that this node takes. Beyond it the answer is 429 with a Retry-After that
+    /// spreads the returns
+    #[arg(long, env = "MUSTER_HANDSHAKES", value_name = "N", default_value_t = 1000)]
+    pub handshakes: u32,
+
+    /// The rule that places handshakes on nodes: balance (the node with clearly fewer sessions) or sticky (the node
+    /// that owns the terminal's id)
+    #[arg(long, env = "MUSTER_PLACEMENT", value_name = "RULE", default_value = "balance")]
+    pub placement: Placement,
+
+    /// The number of threads that run sessions. Default: the number of cores
+    #[arg(long, env = "MUSTER_SHARDS", value_name = "N")]
+    pub shards: Option<usize>,
+
+    /// The time over which sessions are closed when the node is told to stop
+    #[arg(long, env = "MUSTER_DRAIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "20s")]
+    pub drain: Duration,
+
+    /// The time within which the node ends when it is told to stop. It includes the wait for its turn among the
+    /// other nodes, and the drain. Whatever stops the node must wait for longer
+    #[arg(long, env = "MUSTER_STOP_WITHIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    pub stop_within: Duration,
+
+    #[command(flatten)]
+    /// How much is stored.
+    pub bounds: Bounds,
+}
+
+/// How much is stored, and for how long. At each bound something is refused, or someone is told; nothing is dropped
+/// in silence.
+#[derive(Debug, Clone, Args)]
+pub struct Bounds {
+    /// How long a command can be looked up after it has expired, if there is room
+    #[arg(long, env = "MUSTER_KEEP", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10m")]
+    pub keep: Duration,
+
+    /// The number of targets that all stored commands may have together, at about 120 bytes each. Beyond it the
+    /// oldest expired commands are removed. If that is not enough, a new command is refused with 503
+    #[arg(long, env = "MUSTER_MAX_TARGETS", value_name = "N", default_value_t = 5_000_000)]
+    pub max_targets: u64,
+
+    /// The number of commands in the log from which terminals get what they missed. Beyond it the oldest are
+    /// removed, and a terminal that missed one of them is told of a gap
+    #[arg(long, env = "MUSTER_LOG", value_name = "N", default_value_t = 10_000)]
+    pub log: u64,
+
+    /// The number of commands that may wait for one terminal. Beyond it a new command for the terminal is refused
+    /// with 409
+    #[arg(long, env = "MUSTER_BACKLOG", value_name = "N", default_value_t = 1_000)]
+    pub backlog: u64,
+
+    /// A terminal that was offline for so long is forgotten
+    #[arg(long, env = "MUSTER_FORGET", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30d")]
+    pub forget: Duration,
+}
+
+/// Secrets and public keys. The first secret signs what `muster-node token` and `muster-node key` make. All of them
+/// are accepted, so one secret can replace another while both are in use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Keys {
+    /// A secret that signs tokens (HS256) and operators' keys, as `muster-node secret` prints it. Several are
+    /// separated by commas
+    #[arg(long, env = "MUSTER_SECRET", value_name = "KID=SECRET", value_delimiter = ',', hide_env_values = true)]
+    pub secret: Vec<Secret>,
+
+    /// A file with the secrets, one on each line, instead of --secret
+    #[arg(long, env = "MUSTER_SECRET_FILE", value_name = "FILE", conflicts_with = "secret")]
+    pub secret_file: Option<PathBuf>,
+
+    /// The public key (EdDSA, PEM) of another issuer of terminal tokens. Several are separated by commas
+    #[arg(long, env = "MUSTER_PUBLIC_KEY", value_name = "KID=FILE", value_delimiter = ',', value_parser = named_file)]
+    pub public_key: Vec<(String, PathBuf)>,
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (kid, path) = text.split_once('=').ok_or("a public key is written KID=FILE")?;
+    Ok((kid.to_owned(), path.into()))
+}
+
+/// Why a configuration is invalid.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfig {
+    /// There is no secret and no public key, and `--insecure` is not set.
+    #[error(
+        "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --secret-file, or --insecure to let anyone in"
+    )]
+    NoSecrets,
+    /// `--ws-path` is not a path.
+    #[error("--ws-path must begin with / and have no ?, not {0:?}")]
+    WsPath(String),
+    /// `--redis-replicas` is set without `--redis`.
+    #[error("--redis-replicas asks for replicas of a Redis, and there is none: give --redis URL")]
+    NoRedis,
+    /// A number is too small to run with.
+    #[error("{0} must be at least {1}")]
+    TooSmall(&'static str, usize),
+}
+
+impl Config {
+    /// Checks what concerns more than one flag.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
+            return Err(InvalidConfig::NoSecrets);
+        }
+        if self.redis_replicas > 0 && self.redis.is_none() {
+            return Err(InvalidConfig::NoRedis);
+        }
+        if !self.ws_path.starts_with('/') || self.ws_path.contains('?') {
+            return Err(InvalidConfig::WsPath(self.ws_path.clone()));
+        }
+        // A queue that can't hold one joined write would close healthy sessions.
+        let floors = [
+            ("--queue", self.queue, 128 * 1024),
+            ("--max-message", self.max_message, 128),
+            ("--handshakes", self.handshakes as usize, 1),
+            ("--shards", self.shards.unwrap_or(1), 1),
+            ("--max-rate", self.max_rate as usize, 1),
+            ("--log", self.bounds.log as usize, 2),
+            ("--backlog", self.bounds.backlog as usize, 1),
+            ("--ping (in seconds)", self.ping.as_secs() as usize, 1),
+        ];
+        match floors.into_iter().find(|(_, value, floor)| value < floor) {
+            Some((flag, _, floor)) => Err(InvalidConfig::TooSmall(flag, floor)),
+            None => Ok(()),
+        }
+    }
+}

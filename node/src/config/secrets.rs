@@ -1,0 +1,100 @@
+//! Reads secrets from files into the configuration. An error names the flag, and never shows what is in the file.
+
+use anyhow::Context;
+use muster_redis::{secret, url::with_password_file};
+
+use crate::config::{Config, Keys};
+
+impl Config {
+    /// Reads the files that `--secret-file` and `--redis-password-file` name. Fails if a file can't be read, is
+    /// empty, or holds a line that is no secret.
+    pub fn load_files(mut self) -> anyhow::Result<Self> {
+        self.keys = self.keys.load_files()?;
+        if let (Some(url), Some(file)) = (&self.redis, self.redis_password_file.take()) {
+            self.redis = Some(with_password_file(url, &file)?);
+        }
+        Ok(self)
+    }
+}
+
+impl Keys {
+    /// Reads the file that `--secret-file` names, one secret on each line. The first secret is the one that signs.
+    pub fn load_files(mut self) -> anyhow::Result<Self> {
+        let Some(file) = self.secret_file.take() else { return Ok(self) };
+        let flag = || format!("--secret-file {}", file.display());
+        for (index, line) in secret::read(&file).with_context(flag)?.lines().enumerate() {
+            let secret = line.parse();
+            self.secret.push(secret.with_context(|| format!("{}: line {}", flag(), index + 1))?);
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use clap::Parser;
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn load_files(flags: &[&str]) -> Result<Config, String> {
+        let cli = Cli::try_parse_from(["node"].iter().chain(flags)).map_err(|error| error.to_string())?;
+        cli.config.load_files().map_err(|error| format!("{error:#}"))
+    }
+
+    fn file(text: &str) -> (NamedTempFile, String) {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let path = file.path().display().to_string();
+        (file, path)
+    }
+
+    #[test]
+    fn a_file_holds_secrets_the_first_of_which_signs() {
+        let (_file, path) = file(&format!("new={}\nold={}\n", "n".repeat(32), "o".repeat(32)));
+        let keys = load_files(&["--secret-file", &path]).unwrap().keys;
+        assert_eq!(keys.secret.iter().map(|secret| secret.kid.as_str()).collect::<Vec<_>>(), ["new", "old"]);
+    }
+
+    #[test]
+    fn a_password_from_a_file_joins_the_url() {
+        let (_file, path) = file("p:w\n");
+        let config = load_files(&["--redis", "redis://node@redis:6379", "--redis-password-file", &path]).unwrap();
+        assert_eq!(config.redis.as_deref(), Some("redis://node:p%3Aw@redis:6379"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_flag_and_without_the_secret() {
+        let (_short, short) = file("k1=tooshort");
+        let (_empty, empty) = file("\n");
+        let secret = format!("k1={}", "s".repeat(32));
+        for (flags, expected) in [
+            (vec!["--secret-file", "/nonexistent"], "--secret-file /nonexistent: No such file"),
+            (vec!["--secret-file", &short], "line 1: a secret is written KID=SECRET"),
+            (vec!["--secret-file", &empty], "it is empty"),
+            (vec!["--secret-file", "/dev/null"], "--secret-file /dev/null: it is no regular file"),
+            (vec!["--secret-file", &short, "--secret", &secret], "cannot be used with"),
+            (
+                vec!["--redis", "redis://r", "--redis-password-file", "/nonexistent"],
+                "--redis-password-file /nonexistent",
+            ),
+            (vec!["--redis", "redis://r", "--redis-password-file", &empty], "it is empty"),
+            (vec!["--redis", "redis://:old@r", "--redis-password-file", &short], "--redis, to which"),
+            (vec!["--redis-password-file", &short], "--redis <URL>"),
+        ] {
+            let told = load_files(&flags).unwrap_err();
+            assert!(
+                told.contains(expected) && !told.contains("tooshort") && !told.contains(":old"),
+                "{flags:?}: {told}"
+            );
+        }
+    }
+}

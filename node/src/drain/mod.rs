@@ -1,0 +1,143 @@
+//! Draining: sends sessions away, evenly over a time, and never faster than the other nodes admit them.
+//!
+//! ```text
+//!   drain       all sessions, when the node stops
+//!   rebalance   a surplus, when the other nodes hold fewer
+//!   retire      the sessions of one proxy worker that has lingered too long
+//!   schedule    when each session is closed, and when its terminal comes back
+//!   turn        which of several stopping nodes may drain first
+//! ```
+
+mod schedule;
+pub mod turn;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use muster_protocol::{
+    NodeId,
+    api::{NodeState, NodeView},
+    inbox::DrainRequest,
+};
+use tokio::{sync::mpsc, task::JoinSet, time};
+use tokio_util::sync::CancellationToken;
+
+use self::schedule::{SLICE, Schedule};
+use crate::{cluster::Peers, end::SessionEnd, hub::SessionInfo, shard::Shared};
+
+/// The time that the sessions which were closed last may take to end.
+pub const GRACE: Duration = Duration::from_secs(2);
+/// A node whose surplus over the mean is less than this part (1/20) of the mean keeps its sessions.
+const EVEN: u64 = 20;
+/// Requests that may wait to be handled. Beyond it a request is dropped with a warning.
+pub const ASKED: usize = 64;
+
+/// Handles the requests in `asked` until it is dropped. Cancels `leave` when the node is asked to stop.
+pub async fn run(
+    shared: Arc<Shared>,
+    peers: Arc<Peers>,
+    mut asked: mpsc::Receiver<DrainRequest>,
+    leave: CancellationToken,
+) {
+    let mut under_way = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(departure) = asked.recv() => match departure {
+                DrainRequest::Drain => leave.cancel(),
+                DrainRequest::Rebalance { sessions, rate } => {
+                    under_way.spawn(rebalance(shared.clone(), sessions, rate));
+                }
+                DrainRequest::Retire { worker, over_ms } => {
+                    under_way.spawn(retire(shared.clone(), peers.clone(), worker, Duration::from_millis(over_ms)));
+                }
+            },
+            Some(_) = under_way.join_next() => {}
+            else => return,
+        }
+    }
+}
+
+/// Sends all sessions away over the time `over`. Returns the number of sessions that had not ended after that and
+/// [`GRACE`].
+pub async fn drain(shared: &Shared, peers: &Peers, over: Duration) -> usize {
+    let addrs = shared.hub.addrs_where(|_| true);
+    Schedule::new(addrs.len(), over, peers.accept()).carry_out(&shared.shards, addrs, draining).await;
+    let deadline = Instant::now() + GRACE;
+    while !shared.hub.is_empty() && Instant::now() < deadline {
+        // These sessions were in the middle of a handshake when the drain began. The end of a session that was told
+        // already does not change.
+        for addr in shared.hub.addrs_where(|_| true) {
+            shared.shards.end(addr, draining(SLICE)).await;
+        }
+        time::sleep(SLICE / 2).await;
+    }
+    shared.hub.len()
+}
+
+async fn rebalance(shared: Arc<Shared>, sessions: u64, rate: f64) {
+    let mut addrs = shared.hub.addrs_where(|_| true);
+    addrs.truncate(sessions as usize);
+    let over = Duration::try_from_secs_f64(addrs.len() as f64 / rate.max(0.1)).unwrap_or(Duration::MAX);
+    tracing::info!(sessions = addrs.len(), seconds = over.as_secs(), "sending a surplus away");
+    Schedule::new(addrs.len(), over, 0).carry_out(&shared.shards, addrs, |_| SessionEnd::Rebalanced).await;
+}
+
+async fn retire(shared: Arc<Shared>, peers: Arc<Peers>, worker: String, over: Duration) {
+    let addrs = shared.hub.addrs_where(|info| came_through(info, &worker));
+    if addrs.is_empty() {
+        return;
+    }
+    tracing::info!(sessions = addrs.len(), %worker, "sending away what came through a worker that is to go");
+    // The terminals come back to all nodes, this one included. Counting only what the other nodes admit is the
+    // careful estimate.
+    Schedule::new(addrs.len(), over, peers.accept()).carry_out(&shared.shards, addrs, draining).await;
+}
+
+/// `HOST/PID` is the part before the generation.
+fn came_through(info: &SessionInfo, worker: &str) -> bool {
+    info.edge.as_deref().and_then(|edge| edge.rsplit_once('/')).is_some_and(|(of, _)| of == worker)
+}
+
+fn draining(retry: Duration) -> SessionEnd {
+    SessionEnd::Draining { retry }
+}
+
+/// The surplus of each node over the mean number of sessions, where it is worth moving.
+pub fn surplus(nodes: &[NodeView]) -> BTreeMap<NodeId, u64> {
+    let ready: Vec<_> = nodes.iter().filter(|node| node.state == NodeState::Ready).collect();
+    let mean = ready.iter().map(|node| node.sessions).sum::<u64>() / ready.len().max(1) as u64;
+    let beyond = |node: &&NodeView| (node.id.clone(), node.sessions.saturating_sub(mean));
+    ready.iter().map(beyond).filter(|(_, surplus)| *surplus > mean / EVEN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_clearly_beyond_the_mean_moves() {
+        let node = |id: &str, sessions, state| NodeView {
+            id: id.parse().unwrap(),
+            address: String::new(),
+            state,
+            sessions,
+            accepts: 0,
+            renewed_at: None,
+            version: String::new(),
+            started_at: Timestamp::UNIX_EPOCH,
+        };
+        let nodes = [
+            node("a", 1000, NodeState::Ready),
+            node("b", 1010, NodeState::Ready),
+            node("c", 0, NodeState::Ready),
+            node("d", 5000, NodeState::Draining),
+        ];
+        assert_eq!(surplus(&nodes), BTreeMap::from([("a".parse().unwrap(), 330), ("b".parse().unwrap(), 340)]));
+        assert!(surplus(&nodes[..2]).is_empty() && surplus(&[]).is_empty());
+    }
+}

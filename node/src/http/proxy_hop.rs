@@ -1,0 +1,92 @@
+//! What the proxy says of a handshake, in headers that the proxy sets itself and never passes on from a client. Only
+//! trusted proxies are believed.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use hyper::{HeaderMap, Request, Response, body::Incoming};
+use muster_protocol::{TerminalId, address::forms, api::NodeState};
+
+use super::{
+    HttpState,
+    answer::{Answer, Body, body},
+};
+use crate::cluster::{Candidate, placement};
+
+/// The header with the proxy worker, as `HOST/PID/GENERATION`. Only a proxy that can follow `X-Accel-Redirect` sends
+/// it.
+const EDGE: &str = "x-edge";
+/// The header that marks a handshake which was placed already: the node that gets it accepts it or refuses it.
+const REROUTE: &str = "x-reroute";
+/// The longest `X-Edge` that is believed, in bytes. The sidecar's are shorter.
+const EDGE_MAX: usize = 128;
+
+/// How a request reached this node.
+pub struct ProxyHop {
+    /// The proxy worker, if the request came through one.
+    pub edge: Option<Arc<str>>,
+    trusted: bool,
+    asks: bool,
+    /// The address of the client.
+    pub address: String,
+}
+
+impl ProxyHop {
+    /// Reads the headers, if `peer` is a trusted proxy.
+    pub fn of(request: &Request<Incoming>, peer: SocketAddr, state: &HttpState) -> Self {
+        let forms = forms(peer.ip());
+        let trusted = state.shared.config.trusted_proxy.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
+        let sent = |name| header(request.headers(), name);
+        if !trusted && sent(EDGE).is_some() {
+            state.untrusted.warn(peer.ip());
+        }
+        let said = |name| sent(name).filter(|_| trusted);
+        let real_ip = said("x-real-ip").and_then(|ip| ip.parse::<IpAddr>().ok());
+        Self {
+            edge: said(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
+            trusted,
+            asks: sent(EDGE).is_some() && sent(REROUTE).is_none(),
+            address: real_ip.unwrap_or(peer.ip()).to_canonical().to_string(),
+        }
+    }
+
+    /// Whether the proxy asks which node the handshake belongs to. Otherwise the handshake belongs to this node.
+    pub fn asks(&self) -> bool {
+        self.asks
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
+}
+
+/// Tells the proxy which node a handshake belongs to, also if that is this node. The proxy waits for this answer for
+/// a short time only, and much longer for a silent session. So a node that hangs is detected before a session is
+/// given to it.
+pub async fn place(state: &HttpState, terminal: &TerminalId, via: &ProxyHop) -> Answer {
+    // No other node's address is told to whoever is not trusted.
+    if !via.trusted {
+        return Ok(redirect(state.me.address));
+    }
+    let hub = &state.shared.hub;
+    let leaving = state.shared.lifecycle.state() == NodeState::Leaving;
+    let me = Candidate { sessions: hub.len() as u64, leaving, ..state.me };
+    let chosen = placement::choose(state.shared.config.placement, terminal, &me, &state.peers.candidates());
+    let Some(other) = chosen else { return Ok(redirect(me.address)) };
+    // The handshake is counted before the peer is asked, or all that arrive meanwhile would go there too.
+    state.peers.sent_to(other);
+    if !state.peers.answers(other).await {
+        return Ok(redirect(me.address));
+    }
+    state.shared.metrics.placed_elsewhere.inc();
+    Ok(redirect(other))
+}
+
+fn redirect(address: SocketAddr) -> Response<Body> {
+    let mut response = Response::new(body(""));
+    let target = format!("/_node/{address}").parse().expect("an address is a header value");
+    response.headers_mut().insert("x-accel-redirect", target);
+    response
+}

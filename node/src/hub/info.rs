@@ -1,0 +1,27 @@
+//! What a node knows of a session that does not change while the session lasts. The hub, the registry and the session share it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use muster_protocol::{SessionId, TerminalId, api::Protocol, selector::Labels};
+use serde::{Deserialize, Serialize};
+
+/// The identity of a session. The registry stores it as JSON with these field names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// The terminal that holds the session.
+    pub terminal: TerminalId,
+    /// The session's id, a UUIDv7: of two sessions of one terminal, the greater id is the newer session.
+    pub session: SessionId,
+    /// The protocol that the terminal speaks.
+    pub protocol: Protocol,
+    /// The labels of the terminal: what its token says, and what its hello says where the token says nothing.
+    pub labels: Labels,
+    /// The IP address that the terminal connects from, as far as the node can know it.
+    pub address: String,
+    /// The proxy worker that the session came through, as `HOST/PID/GENERATION`. None if the terminal connected directly.
+    #[serde(skip)]
+    pub edge: Option<Arc<str>>,
+    /// When the session started, by this node's clock.
+    pub connected_at: Timestamp,
+}

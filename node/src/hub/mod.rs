@@ -1,0 +1,150 @@
+//! The hub: this node's table of sessions, by terminal, and what else every floor above asks about the node itself.
+//!
+//! ```text
+//!   Hub          terminal ──▶ where its session is, and who it is
+//!   SessionInfo  what never changes while a session lasts
+//!   Lifecycle    ready ──▶ leaving ──▶ draining
+//! ```
+//!
+//! The table is passive: it has no task, only a lock, which is never held across an await. A broadcast does not look at the table;
+//! it goes to the mailbox of each shard, and each shard knows its own sockets.
+
+mod info;
+mod lifecycle;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use muster_protocol::{SessionId, TerminalId};
+use rustc_hash::FxHashMap;
+
+pub use self::{info::SessionInfo, lifecycle::Lifecycle};
+
+/// The address of a session inside this node.
+///
+/// The session id makes a message for a session that has ended harmless to the next session on the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionAddr {
+    /// The index of the shard.
+    pub shard: usize,
+    /// The slot in the shard's table of sockets.
+    pub key: usize,
+    /// The session.
+    pub session: SessionId,
+}
+
+/// The table of this node's sessions: at most one entry for each terminal.
+#[derive(Debug, Default)]
+pub struct Hub {
+    entries: Mutex<FxHashMap<TerminalId, Entry>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    addr: SessionAddr,
+    info: Arc<SessionInfo>,
+}
+
+impl Hub {
+    /// Inserts a session. Of two sessions of one terminal the newer one stays. Returns the address of the session that must
+    /// end, which may be the inserted one.
+    pub fn insert(&self, info: Arc<SessionInfo>, addr: SessionAddr) -> Option<SessionAddr> {
+        let mut entries = self.entries();
+        match entries.get(&info.terminal) {
+            Some(entry) if entry.addr.session > addr.session => Some(addr),
+            _ => entries.insert(info.terminal.clone(), Entry { addr, info }).map(|older| older.addr),
+        }
+    }
+
+    /// Removes the entry of `terminal` if it still belongs to `session`.
+    ///
+    /// The ids are compared under the lock: a late goodbye never evicts the newer session of a terminal that came back.
+    pub fn remove(&self, terminal: &TerminalId, session: SessionId) {
+        let mut entries = self.entries();
+        if entries.get(terminal).is_some_and(|entry| entry.addr.session == session) {
+            entries.remove(terminal);
+        }
+    }
+
+    /// The address of the terminal's session, or none if the terminal has no session here.
+    pub fn addr(&self, terminal: &TerminalId) -> Option<SessionAddr> {
+        self.entries().get(terminal).map(|entry| entry.addr)
+    }
+
+    /// The addresses of those of `terminals` that have a session here. The lock is taken once.
+    pub fn addrs(&self, terminals: &[TerminalId]) -> Vec<SessionAddr> {
+        let entries = self.entries();
+        terminals.iter().filter_map(|terminal| entries.get(terminal)).map(|entry| entry.addr).collect()
+    }
+
+    /// The addresses of the sessions whose info `is_wanted` accepts.
+    pub fn addrs_where(&self, is_wanted: impl Fn(&SessionInfo) -> bool) -> Vec<SessionAddr> {
+        self.entries().values().filter(|entry| is_wanted(&entry.info)).map(|entry| entry.addr).collect()
+    }
+
+    /// Whether the terminal has a session here.
+    pub fn has(&self, terminal: &TerminalId) -> bool {
+        self.entries().contains_key(terminal)
+    }
+
+    /// The info of every session.
+    pub fn infos(&self) -> Vec<Arc<SessionInfo>> {
+        self.entries().values().map(|entry| entry.info.clone()).collect()
+    }
+
+    /// The number of sessions.
+    pub fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether there is no session.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn entries(&self) -> MutexGuard<'_, FxHashMap<TerminalId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_protocol::api::Protocol;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn insert(hub: &Hub, session: SessionId) -> Option<SessionAddr> {
+        let info = SessionInfo {
+            terminal: "t1".parse().unwrap(),
+            session,
+            protocol: Protocol::V1,
+            labels: Default::default(),
+            address: "127.0.0.1".into(),
+            edge: None,
+            connected_at: Timestamp::now(),
+        };
+        hub.insert(Arc::new(info), SessionAddr { shard: 0, key: 0, session })
+    }
+
+    #[test]
+    fn the_newer_session_stays_in_whichever_order_they_come() {
+        let (older, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let hub = Hub::default();
+        assert_eq!(insert(&hub, older), None);
+        assert_eq!(insert(&hub, newer).unwrap().session, older);
+        assert_eq!(insert(&hub, older).unwrap().session, older);
+    }
+
+    #[test]
+    fn a_late_goodbye_does_not_evict_the_newer_session() {
+        let (older, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let hub = Hub::default();
+        insert(&hub, older);
+        insert(&hub, newer);
+        hub.remove(&"t1".parse().unwrap(), older);
+        assert_eq!(hub.len(), 1);
+        hub.remove(&"t1".parse().unwrap(), newer);
+        assert!(hub.is_empty());
+    }
+}

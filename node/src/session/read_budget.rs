@@ -1,0 +1,68 @@
+//! The rate at which a terminal is read. What a terminal sends beyond its rate waits in its own socket, and no other
+//! session notices.
+
+use std::time::{Duration, Instant};
+
+/// How far a terminal may be ahead of its rate, so that what it has to send after a while away is read at once.
+const BURST: Duration = Duration::from_secs(4);
+
+/// What one frame, or one KiB, costs is paid off in time. Everything that is read is paid for: frames of every kind, whether
+/// they complete a message or not, and bytes, whether they complete a frame or not. What were free could be sent without end.
+#[derive(Debug)]
+pub struct ReadBudget {
+    /// The time at which everything read so far is paid off.
+    accounted: Instant,
+    /// What one frame, or one KiB, costs.
+    each: Duration,
+}
+
+impl ReadBudget {
+    /// A budget of `rate` frames a second, where each KiB counts as one more.
+    pub fn new(rate: u32) -> Self {
+        Self { accounted: Instant::now(), each: Duration::from_secs(1) / rate.max(1) }
+    }
+
+    /// Charges for one read of this many bytes, which completed this many frames.
+    pub fn count(&mut self, bytes: usize, frames: usize) {
+        // A read is as large as its buffer at most, so neither number comes near 32 bits.
+        let cost = self.each * frames as u32 + self.each * bytes as u32 / 1024;
+        self.accounted = self.accounted.max(Instant::now()) + cost;
+    }
+
+    /// The time before which nothing more may be read; none if reading may go on now.
+    pub fn wait(&self) -> Option<Instant> {
+        let until = self.accounted.checked_sub(BURST)?;
+        (until > Instant::now()).then_some(until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_read_at_once_and_more_has_to_wait() {
+        let mut read_budget = ReadBudget::new(100);
+        (0..390).for_each(|_| read_budget.count(10, 1));
+        assert!(read_budget.wait().is_none());
+        (0..100).for_each(|_| read_budget.count(10, 1));
+        assert!(read_budget.wait().unwrap() > Instant::now() + Duration::from_millis(500));
+    }
+
+    #[test]
+    fn bytes_are_charged_though_they_complete_no_frame() {
+        let mut large = ReadBudget::new(100);
+        (0..10).for_each(|_| large.count(60 * 1024, 0));
+        assert!(large.wait().is_some());
+        let mut trickle = ReadBudget::new(100);
+        (0..6 * 1024).for_each(|_| trickle.count(100, 0));
+        assert!(trickle.wait().is_some());
+    }
+
+    #[test]
+    fn small_frames_of_one_read_are_charged_each() {
+        let mut read_budget = ReadBudget::new(500);
+        read_budget.count(16 * 1024, 2340);
+        assert!(read_budget.wait().is_some());
+    }
+}

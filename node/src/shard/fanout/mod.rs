@@ -1,0 +1,187 @@
+//! The fan-out of one shard: from an encoded command to the sockets.
+//!
+//! ```text
+//!   EncodedCommand ──▶ WriteBatch (one write) ──▶ Lane (walks its sockets) ──▶ Socket ──▶ Queue (what the socket did not take)
+//! ```
+
+mod lane;
+mod queue;
+mod socket;
+mod write_batch;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
+
+use muster_protocol::{CommandId, api::Protocol};
+use prometheus::IntCounter;
+use slab::Slab;
+use tokio::net::TcpStream;
+
+pub use self::{socket::Socket, write_batch::WriteBatch};
+
+use self::lane::{Lane, Walk};
+use crate::{
+    end::SessionEnd,
+    hub::{SessionAddr, SessionInfo},
+    reports::Reports,
+    wire::EncodedCommand,
+};
+
+/// The sockets of one shard. They belong to the shard's thread: nothing here is locked, and nothing awaits.
+#[derive(Debug)]
+pub struct Sockets {
+    entries: RefCell<Slab<Rc<Socket>>>,
+    v1: Rc<Lane>,
+    plain: Rc<Lane>,
+    /// The sequence number of the last command that this shard sent to any socket.
+    reached: Rc<Cell<u64>>,
+    queue_limit: usize,
+    reports: Arc<Reports>,
+    delivered: IntCounter,
+}
+
+impl Sockets {
+    /// An empty table. `queue_limit` is the number of bytes that may wait for one socket.
+    pub fn new(queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
+        let (entries, reached) = Default::default();
+        Self { entries, v1: Rc::default(), plain: Rc::default(), reached, queue_limit, reports, delivered }
+    }
+
+    /// Inserts a socket, held: commands for it wait until it is released. Returns the key for messages to this
+    /// session.
+    pub fn insert(&self, info: Arc<SessionInfo>, stream: TcpStream) -> (usize, Rc<Socket>) {
+        let lane = self.lane(info.protocol).clone();
+        let socket = Rc::new(Socket::new(info, stream, lane, self.reached.clone(), self.queue_limit));
+        socket.lane.push(socket.clone());
+        (self.entries.borrow_mut().insert(socket.clone()), socket)
+    }
+
+    /// Removes a socket.
+    pub fn remove(&self, key: usize) {
+        let socket = self.entries.borrow_mut().remove(key);
+        socket.lane.remove(&socket);
+    }
+
+    /// The number of sockets.
+    pub fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    /// Whether there is no socket.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sends these commands to every socket.
+    pub fn broadcast(&self, commands: &[Arc<EncodedCommand>]) {
+        let Some(last) = commands.last() else { return };
+        self.reach(last.number);
+        for (lane, protocol) in [(&self.v1, Protocol::V1), (&self.plain, Protocol::Plain)] {
+            if lane.is_empty() {
+                continue;
+            }
+            for batch in WriteBatch::of(commands, protocol) {
+                let Walk { whole, single } = lane.send_all(&batch);
+                self.delivered.inc_by(single.len() as u64);
+                single.into_iter().for_each(|(command, terminal)| self.reports.sent(command, terminal, protocol));
+                for command in batch.commands(0, usize::MAX) {
+                    self.delivered.inc_by(whole.len() as u64);
+                    self.reports.sent_to_all(command, whole.clone(), protocol);
+                }
+            }
+        }
+    }
+
+    /// Sends a command to the session at `addr`, if it is still there.
+    pub fn send(&self, addr: SessionAddr, encoded: &Arc<EncodedCommand>) {
+        self.reach(encoded.number);
+        let Some(socket) = self.at(addr) else { return };
+        for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
+            self.sent(&socket, socket.send(&batch));
+        }
+    }
+
+    /// Sends a command that was not stored to the session at `addr`. The session's watermark is not looked at, and
+    /// nothing is reported.
+    pub fn send_unstored(&self, addr: SessionAddr, encoded: &Arc<EncodedCommand>) {
+        let Some(socket) = self.at(addr) else { return };
+        for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
+            socket.say(&batch);
+        }
+    }
+
+    /// Sends a missed command to a held session, ahead of everything that waits for that session.
+    pub fn make_up(&self, socket: &Socket, encoded: &Arc<EncodedCommand>) {
+        for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
+            self.sent(socket, socket.say(&batch));
+        }
+    }
+
+    /// Releases a session that has received everything up to `number`: from now on it takes live commands.
+    pub fn release(&self, socket: &Socket, number: u64) {
+        self.sent(socket, socket.release(number));
+    }
+
+    /// Writes what is queued for the socket, as far as the socket takes it.
+    pub fn flush(&self, socket: &Socket) {
+        self.sent(socket, socket.flush());
+    }
+
+    /// Has every session register again.
+    pub fn rejoin(&self) {
+        let sockets: Vec<_> = self.entries.borrow().iter().map(|(_, socket)| socket.clone()).collect();
+        sockets.iter().for_each(|socket| socket.ask_to_rejoin());
+    }
+
+    /// Has the session at `place` join again, if it still sits there.
+    pub fn rejoin_one(&self, addr: SessionAddr) {
+        if let Some(socket) = self.at(addr) {
+            socket.ask_to_rejoin();
+        }
+    }
+
+    /// Ends the session at `addr`, if it is still there.
+    pub fn end(&self, addr: SessionAddr, end: SessionEnd) {
+        if let Some(socket) = self.at(addr) {
+            socket.end(end);
+        }
+    }
+
+    /// Pings one part of the sockets, so that `parts` calls ping each socket once. The parts are made by key, since
+    /// a key stays the same: a row is taken by another socket when its socket leaves, and some sockets would be
+    /// passed over.
+    pub fn ping(&self, part: usize, parts: usize) {
+        let batch = WriteBatch::bare(crate::wire::ping());
+        let entries = self.entries.borrow();
+        let sockets: Vec<_> =
+            (part..entries.capacity()).step_by(parts).filter_map(|key| entries.get(key).cloned()).collect();
+        drop(entries);
+        sockets.iter().for_each(|socket| socket.ping(&batch));
+    }
+
+    fn sent(&self, socket: &Socket, commands: Vec<CommandId>) {
+        for command in commands {
+            self.delivered.inc();
+            self.reports.sent(command, socket.info.terminal.clone(), socket.protocol());
+        }
+    }
+
+    fn reach(&self, number: u64) {
+        self.reached.set(self.reached.get().max(number));
+    }
+
+    fn at(&self, addr: SessionAddr) -> Option<Rc<Socket>> {
+        let entries = self.entries.borrow();
+        entries.get(addr.key).filter(|socket| socket.info.session == addr.session).cloned()
+    }
+
+    fn lane(&self, protocol: Protocol) -> &Rc<Lane> {
+        match protocol {
+            Protocol::V1 => &self.v1,
+            Protocol::Plain => &self.plain,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What waits for a socket: the bytes that the socket did not take, and the batches that came while it was held.
+//! Both are in order and bounded in bytes. A socket that takes everything has neither.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use muster_protocol::CommandId;
+
+use super::write_batch::WriteBatch;
+
+/// The bound of the queue is reached: the terminal reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// Batches that came for a socket while it was held, in order.
+#[derive(Debug, Default)]
+pub struct Held {
+    batches: Vec<WriteBatch>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Appends a batch. Fails if the batches would exceed `limit` bytes.
+    pub fn push(&mut self, batch: &WriteBatch, limit: usize) -> Result<(), Full> {
+        self.bytes += batch.bytes.len();
+        self.batches.push(batch.clone());
+        if self.bytes > limit { Err(Full) } else { Ok(()) }
+    }
+}
+
+impl IntoIterator for Held {
+    type Item = WriteBatch;
+    type IntoIter = std::vec::IntoIter<WriteBatch>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.batches.into_iter()
+    }
+}
+
+/// Batches in order. The first may be sent in part.
+#[derive(Debug, Default)]
+pub struct Queue {
+    batches: VecDeque<WriteBatch>,
+    /// The bytes of the first batch that were sent.
+    sent: usize,
+    owed: usize,
+}
+
+impl Queue {
+    /// Whether the queue is empty.
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Appends what remains of `batch` after `sent` bytes. A batch that was sent in part can only be the first.
+    /// Fails if the queue would exceed `limit` bytes.
+    pub fn push(&mut self, batch: &WriteBatch, sent: usize, limit: usize) -> Result<(), Full> {
+        let rest = batch.bytes.len() - sent;
+        if self.owed + rest > limit {
+            return Err(Full);
+        }
+        if sent > 0 {
+            debug_assert!(self.batches.is_empty(), "a begun batch behind another would break both frames");
+            self.sent = sent;
+        }
+        self.owed += rest;
+        self.batches.push_back(batch.clone());
+        Ok(())
+    }
+
+    /// The bytes to send next. Leaves out commands that expired while they waited, unless their frame was begun.
+    pub fn next(&mut self, now: Timestamp) -> Option<&[u8]> {
+        while self.sent == 0
+            && let Some(batch) = self.batches.pop_front()
+        {
+            let size = batch.bytes.len();
+            let fresh = batch.fresh(now);
+            self.owed -= size - fresh.as_ref().map_or(0, |batch| batch.bytes.len());
+            if let Some(batch) = fresh {
+                self.batches.push_front(batch);
+                break;
+            }
+        }
+        self.batches.front().map(|batch| &batch.bytes[self.sent..])
+    }
+
+    /// Removes the `taken` bytes of [`next`](Self::next) that the socket took. Returns the commands whose frames
+    /// went out whole.
+    pub fn advance(&mut self, taken: usize) -> Vec<CommandId> {
+        let Some(batch) = self.batches.front() else { return Vec::new() };
+        let sent = self.sent + taken;
+        let commands = batch.commands(self.sent, sent).collect();
+        self.owed -= taken;
+        self.sent = sent;
+        if sent == batch.bytes.len() {
+            self.batches.pop_front();
+            self.sent = 0;
+        }
+        if self.batches.is_empty() {
+            self.batches = VecDeque::new();
+        }
+        commands
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_was_begun_goes_on_where_it_stopped_and_in_order() {
+        let mut queue = Queue::default();
+        queue.push(&WriteBatch::bare(Bytes::from_static(b"hello")), 2, 100).unwrap();
+        queue.push(&WriteBatch::bare(Bytes::from_static(b"world")), 0, 100).unwrap();
+        let mut out = Vec::new();
+        while let Some(bytes) = queue.next(Timestamp::now()).map(<[u8]>::to_vec) {
+            let taken = bytes.len().min(2);
+            out.extend_from_slice(&bytes[..taken]);
+            queue.advance(taken);
+        }
+        assert_eq!(out, b"lloworld");
+        assert_eq!(queue.owed, 0);
+    }
+
+    #[test]
+    fn the_bound_holds_and_refuses_whole() {
+        let mut queue = Queue::default();
+        let batch = WriteBatch::bare(Bytes::from_static(b"12345678"));
+        assert_eq!(queue.push(&batch, 0, 10), Ok(()));
+        assert_eq!(queue.push(&batch, 0, 10), Err(Full));
+        queue.advance(8);
+        assert_eq!(queue.push(&batch, 0, 10), Ok(()));
+    }
+}

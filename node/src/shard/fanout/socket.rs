@@ -1,0 +1,262 @@
+//! The socket of a session and all of its cold state: what a broadcast does not touch while the socket takes what it
+//! is given. A socket lives on its shard's thread. The session's task reads from it; whatever has something to send
+//! writes to it directly.
+//!
+//! A socket starts *held*: commands for it wait while its session finds out what the terminal missed. A released
+//! socket has received everything up to a sequence number and takes only what is beyond. It is *behind* until its
+//! shard has sent that far too. So a session gets each command once and in order, wherever the shard was when the
+//! session registered.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use jiff::Timestamp;
+use muster_protocol::{CommandId, api::Protocol};
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
+use tokio::{
+    io::{Interest, Ready},
+    net::TcpStream,
+    sync::Notify,
+};
+
+use super::{
+    lane::Lane,
+    queue::{Held, Queue},
+    write_batch::WriteBatch,
+};
+use crate::{end::SessionEnd, hub::SessionInfo, sleep::sleep_until_some};
+
+/// The socket of one session.
+#[derive(Debug)]
+pub struct Socket {
+    /// The identity of the session.
+    pub info: Arc<SessionInfo>,
+    /// The connection. Nothing else owns it.
+    pub stream: TcpStream,
+    pub(super) lane: Rc<Lane>,
+    /// The socket's row in its lane.
+    pub(super) index: Cell<usize>,
+    /// The sequence number of the last command that the shard sent to any socket.
+    reached: Rc<Cell<u64>>,
+    /// The sequence number up to which this session has received everything that is for it.
+    had: Cell<u64>,
+    held: RefCell<Option<Held>>,
+    queue: RefCell<Queue>,
+    queue_limit: usize,
+    end: Cell<Option<SessionEnd>>,
+    rejoin: Cell<bool>,
+    wake: Notify,
+    /// When the ping was sent that the terminal has not answered yet.
+    pinged: Cell<Option<Instant>>,
+    /// Whether any message came since that ping.
+    heard: Cell<bool>,
+}
+
+impl Socket {
+    pub(super) fn new(
+        info: Arc<SessionInfo>,
+        stream: TcpStream,
+        lane: Rc<Lane>,
+        reached: Rc<Cell<u64>>,
+        queue_limit: usize,
+    ) -> Self {
+        Self {
+            info,
+            stream,
+            lane,
+            index: Cell::new(usize::MAX),
+            reached,
+            had: Cell::new(0),
+            held: RefCell::new(Some(Held::default())),
+            queue: RefCell::default(),
+            queue_limit,
+            end: Cell::new(None),
+            rejoin: Cell::new(false),
+            wake: Notify::new(),
+            pinged: Cell::new(None),
+            heard: Cell::new(false),
+        }
+    }
+
+    /// Sends the part of `batch` that this session has not received: now, or later while the socket is held or has
+    /// bytes queued. Returns the commands that went out whole.
+    pub fn send(&self, batch: &WriteBatch) -> Vec<CommandId> {
+        if let Some(held) = &mut *self.held.borrow_mut() {
+            if held.push(batch, self.queue_limit).is_err() {
+                self.end(SessionEnd::TooSlow);
+            }
+            return Vec::new();
+        }
+        let batch = batch.after(self.had.get()).and_then(|batch| batch.fresh(Timestamp::now()));
+        batch.map(|batch| self.say(&batch)).unwrap_or_default()
+    }
+
+    /// Sends `batch` at once, also while the socket is held. What the socket does not take is queued. Returns the
+    /// commands that went out whole.
+    pub fn say(&self, batch: &WriteBatch) -> Vec<CommandId> {
+        if !self.queue.borrow().is_empty() {
+            return self.owe(batch, 0);
+        }
+        match send(&self.stream, &batch.bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(taken) if taken < batch.bytes.len() => self.owe(batch, taken),
+            Err(Errno::AGAIN) => self.owe(batch, 0),
+            Ok(_) => {
+                self.unblock_if_idle();
+                batch.commands(0, usize::MAX).collect()
+            }
+            Err(_) => {
+                self.end(SessionEnd::Lost);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Queues what remains of `batch` after `sent` bytes, and has the session's task wait until the socket takes
+    /// more. Returns the commands that went out whole.
+    pub(super) fn owe(&self, batch: &WriteBatch, sent: usize) -> Vec<CommandId> {
+        if self.queue.borrow_mut().push(batch, sent, self.queue_limit).is_err() {
+            self.end(SessionEnd::TooSlow);
+            return Vec::new();
+        }
+        self.lane.block(self.index.get());
+        self.wake.notify_one();
+        batch.commands(0, sent).collect()
+    }
+
+    /// Writes what is queued, as far as the socket takes it. Returns the commands whose frames went out whole.
+    pub fn flush(&self) -> Vec<CommandId> {
+        let mut queue = self.queue.borrow_mut();
+        let mut commands = Vec::new();
+        let now = Timestamp::now();
+        while let Some(bytes) = queue.next(now) {
+            // This write goes through tokio, unlike every other one: only then does tokio forget that the socket was
+            // writable.
+            match self.stream.try_write(bytes) {
+                Ok(taken) => commands.extend(queue.advance(taken)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return commands,
+                Err(_) => {
+                    self.end(SessionEnd::Lost);
+                    return commands;
+                }
+            }
+        }
+        drop(queue);
+        self.unblock_if_idle();
+        commands
+    }
+
+    /// Whether nothing is queued.
+    pub fn is_flushed(&self) -> bool {
+        self.queue.borrow().is_empty()
+    }
+
+    /// Holds the socket: commands for it wait until [`release`](Self::release).
+    pub fn hold(&self) {
+        self.held.borrow_mut().get_or_insert_default();
+        self.lane.block(self.index.get());
+    }
+
+    /// Releases the socket of a session that has received everything up to `number`. Sends what was held and is
+    /// beyond `number`; later commands are sent as they come. Stays held if the session was asked meanwhile to
+    /// register again. Returns the commands whose frames went out whole.
+    pub fn release(&self, number: u64) -> Vec<CommandId> {
+        self.had.set(number);
+        if self.rejoin.get() {
+            return Vec::new();
+        }
+        let held = self.held.borrow_mut().take().unwrap_or_default();
+        let sent = held.into_iter().flat_map(|batch| self.send(&batch)).collect();
+        self.unblock_if_idle();
+        sent
+    }
+
+    /// Lets walks write to this socket, unless it is behind, held, or has bytes queued.
+    fn unblock_if_idle(&self) {
+        let behind = self.reached.get() < self.had.get();
+        if !behind && self.held.borrow().is_none() && self.queue.borrow().is_empty() {
+            self.lane.unblock(self.index.get(), &self.stream);
+        }
+    }
+
+    /// Waits until there is something to read, room for what is queued, or something else to look at. Nothing is
+    /// read before `early`; the call also returns at that time.
+    pub async fn ready(&self, early: Option<Instant>) -> io::Result<Ready> {
+        let interest = match (self.is_flushed(), early) {
+            (true, _) => Interest::READABLE,
+            (false, None) => Interest::READABLE | Interest::WRITABLE,
+            (false, Some(_)) => Interest::WRITABLE,
+        };
+        let readable = !(early.is_some() && self.is_flushed());
+        tokio::select! {
+            biased;
+            () = self.wake.notified() => Ok(Ready::EMPTY),
+            () = sleep_until_some(early) => Ok(Ready::EMPTY),
+            ready = self.stream.ready(interest), if readable => ready,
+        }
+    }
+
+    /// Ends the session. The first reason counts.
+    pub fn end(&self, end: SessionEnd) {
+        if self.end.get().is_none() {
+            self.end.set(Some(end));
+        }
+        self.wake.notify_one();
+    }
+
+    /// The reason why the session has to end, once there is one.
+    pub fn ended(&self) -> Option<SessionEnd> {
+        self.end.get()
+    }
+
+    /// Has the session register again, from the sequence number that it has received.
+    pub fn ask_to_rejoin(&self) {
+        if self.held.borrow().is_none() {
+            self.had.set(self.had.get().max(self.reached.get()));
+        }
+        self.hold();
+        self.rejoin.set(true);
+        self.wake.notify_one();
+    }
+
+    /// Whether the session was asked to register again since the last call.
+    pub fn takes_rejoin(&self) -> bool {
+        self.rejoin.take()
+    }
+
+    /// The sequence number up to which this session has received everything.
+    pub fn had(&self) -> u64 {
+        self.had.get()
+    }
+
+    /// Pings the terminal. Ends the session instead if nothing came since the last ping.
+    pub fn ping(&self, batch: &WriteBatch) {
+        let heard = self.heard.replace(false);
+        if self.pinged.replace(Some(Instant::now())).is_some() && !heard {
+            return self.end(SessionEnd::NoHeartbeat);
+        }
+        self.say(batch);
+    }
+
+    /// Records a pong. Returns the round-trip time in milliseconds if the pong answers a ping of this node.
+    pub fn ponged(&self) -> Option<u64> {
+        self.pinged.take().map(|at| at.elapsed().as_millis() as u64)
+    }
+
+    /// Records that a message came, which is as good a sign of life as a pong.
+    pub fn heard(&self) {
+        self.heard.set(true);
+    }
+
+    /// The protocol of the session, which decides its lane.
+    pub fn protocol(&self) -> Protocol {
+        self.info.protocol
+    }
+}

@@ -1,0 +1,216 @@
+//! A shard is one thread with its own runtime, which runs a share of the node's sessions. Its loop handles messages.
+//! What has piled up is taken together, so a busy shard makes fewer writes, and an idle shard never waits.
+//!
+//! ```text
+//!   shards    the mailboxes of all shards, as other floors see them
+//!   message   what a shard is asked to do
+//!   fanout    the sockets of one shard, and the walk that writes to them
+//! ```
+//!
+//! Invariant: everything of a session happens on its shard's thread, so sockets need no locks.
+
+mod fanout;
+mod message;
+mod shards;
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use muster_protocol::TerminalId;
+use tokio::{
+    net::TcpStream,
+    runtime,
+    sync::mpsc,
+    task::LocalSet,
+    time::{self, Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+
+use self::fanout::Sockets;
+pub use self::{
+    fanout::{Socket, WriteBatch},
+    message::{MAILBOX, ShardMessage, Upgraded},
+    shards::Shards,
+};
+use crate::{
+    backplane::Backplane,
+    config::Config,
+    end::SessionEnd,
+    fence::Fence,
+    hub::{Hub, Lifecycle},
+    metrics::Metrics,
+    reports::Reports,
+    session::{self, ReadBudget},
+    wire::{Decoder, EncodedCommand, Message, Partial},
+};
+
+/// The most messages that are taken from the mailbox together.
+const TURN: usize = 256;
+/// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
+const PING_PARTS: usize = 16;
+/// The size in bytes of the buffer that all sockets of a shard are read with. A message at the default limit takes
+/// four reads.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// What all sessions of a node share.
+pub struct Shared {
+    /// The settings of the node.
+    pub config: Config,
+    /// The table of this node's sessions.
+    pub hub: Arc<Hub>,
+    /// The mailboxes of the shards.
+    pub shards: Arc<Shards>,
+    /// Until when this node may act as the owner of its sessions.
+    pub fence: Arc<Fence>,
+    /// Whether the node takes new sessions.
+    pub lifecycle: Arc<Lifecycle>,
+    /// The store, and the way to the other nodes.
+    pub backplane: Arc<Backplane>,
+    /// What sessions report, until the backplane takes it.
+    pub reports: Arc<Reports>,
+    /// The metrics of the node.
+    pub metrics: Arc<Metrics>,
+    /// Cancelled to end the shards and the sessions that they still have.
+    pub stop: CancellationToken,
+}
+
+/// One shard, as its sessions see it.
+pub struct Shard {
+    /// The index of the shard.
+    pub index: usize,
+    /// The sockets of the shard's sessions.
+    pub sockets: Sockets,
+    /// What all sessions of the node share.
+    pub shared: Arc<Shared>,
+    /// The decoder, with the limits of this node.
+    pub decoder: Decoder,
+    /// The read buffer, which is lent to the socket that is readable. It is never borrowed across an await.
+    pub buffer: RefCell<Box<[u8]>>,
+    /// Set when a command was dropped because the fence had expired. Until all sessions have been asked to register
+    /// again, every later command is dropped too: it must not overtake the one that was dropped.
+    fenced: Cell<bool>,
+}
+
+/// Starts the thread of a shard. The thread ends when `Shared::stop` is cancelled. Fails if the thread or its
+/// runtime can't be made.
+pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+        let shard = Rc::new(Shard {
+            index,
+            sockets: Sockets::new(shared.config.queue, shared.reports.clone(), shared.metrics.delivered.clone()),
+            decoder: Decoder { max_message: shared.config.max_message },
+            buffer: RefCell::new(vec![0; READ_BUFFER].into()),
+            shared,
+            fenced: Cell::new(false),
+        });
+        let sessions = LocalSet::new();
+        runtime.block_on(async {
+            sessions.run_until(run(shard, mailbox)).await;
+            // Sessions that were just told to end still read what their terminals send. Sessions beyond this time
+            // are cut off.
+            let _ = time::timeout(session::FAREWELL, sessions).await;
+        });
+    })
+}
+
+async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
+    let mut orders = Vec::with_capacity(TURN);
+    let tick = shard.shared.config.ping / PING_PARTS as u32;
+    let mut beat = time::interval_at(Instant::now() + tick, tick);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut part = 0;
+    loop {
+        tokio::select! {
+            () = shard.shared.stop.cancelled() => return,
+            _ = mailbox.recv_many(&mut orders, TURN) => {
+                carry_out(&shard, &mut orders);
+                // The tasks of the sessions run between two walks, however many messages wait.
+                tokio::task::yield_now().await;
+            }
+            _ = beat.tick() => {
+                shard.sockets.ping(part, PING_PARTS);
+                part = (part + 1) % PING_PARTS;
+            }
+        }
+    }
+}
+
+/// Handles messages in their order. Broadcasts that follow each other go out together. While the fence has expired
+/// no command is sent: a session that registers again gets what was dropped.
+fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<ShardMessage>) {
+    let mut together: Vec<Arc<EncodedCommand>> = Vec::new();
+    for order in orders.drain(..) {
+        if matches!(order, ShardMessage::Broadcast(_) | ShardMessage::Send(..)) && shard.is_fenced() {
+            continue;
+        }
+        if let ShardMessage::Broadcast(encoded) = order {
+            together.push(encoded);
+            continue;
+        }
+        shard.sockets.broadcast(&std::mem::take(&mut together));
+        match order {
+            ShardMessage::Adopt(upgraded) => {
+                tokio::task::spawn_local(session::run(upgraded, shard.clone()));
+            }
+            ShardMessage::Send(addr, encoded) => shard.sockets.send(addr, &encoded),
+            ShardMessage::SendUnstored(addr, encoded) => shard.sockets.send_unstored(addr, &encoded),
+            ShardMessage::Rejoin(begun) => {
+                shard.fenced.set(false);
+                shard.sockets.rejoin();
+                let _ = begun.send(());
+            }
+            ShardMessage::RejoinOne(addr) => shard.sockets.rejoin_one(addr),
+            ShardMessage::End(addr, end) => shard.sockets.end(addr, end),
+            ShardMessage::Broadcast(_) => unreachable!("taken above"),
+        }
+    }
+    shard.sockets.broadcast(&together);
+}
+
+impl Shard {
+    fn is_fenced(&self) -> bool {
+        if !self.shared.fence.holds() {
+            self.fenced.set(true);
+        }
+        self.fenced.get()
+    }
+
+    /// Reads what the socket has with the shard's buffer, and appends the messages that it completes. Returns
+    /// without a message if the socket has nothing.
+    pub fn read(
+        &self,
+        stream: &TcpStream,
+        partial: &mut Option<Box<Partial>>,
+        messages: &mut Vec<Message>,
+        read_budget: &mut ReadBudget,
+    ) -> Result<(), SessionEnd> {
+        let mut buffer = self.buffer.borrow_mut();
+        match stream.try_read(&mut buffer) {
+            Ok(0) => Err(SessionEnd::Lost),
+            Ok(count) => {
+                let frames = self.decoder.decode(&mut buffer[..count], partial, messages).map_err(SessionEnd::Wire)?;
+                read_budget.count(count, frames);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(SessionEnd::Lost),
+        }
+    }
+
+    /// Logs and counts the end of a session.
+    pub fn count_end(&self, terminal: &TerminalId, end: SessionEnd) {
+        self.shared.metrics.ends.with_label_values(&[end.label()]).inc();
+        match end.level() {
+            Level::WARN => tracing::warn!(%terminal, ?end, "session ended"),
+            Level::INFO => tracing::info!(%terminal, ?end, "session ended"),
+            _ => tracing::debug!(%terminal, ?end, "session ended"),
+        }
+    }
+}

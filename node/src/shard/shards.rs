@@ -1,0 +1,146 @@
+//! The shards of a node as the other floors see them: their mailboxes. What is for one terminal finds its shard through the
+//! [`Hub`]; what is for all goes to every mailbox.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{ShardMessage, Upgraded};
+use crate::{
+    backplane::Deliver,
+    end::SessionEnd,
+    hub::{Hub, SessionAddr},
+    wire::EncodedCommand,
+};
+
+/// The mailboxes of all shards. A full mailbox makes the sender wait.
+#[derive(Debug)]
+pub struct Shards {
+    hub: Arc<Hub>,
+    mailboxes: Vec<mpsc::Sender<ShardMessage>>,
+    /// Counts adopted connections: they go to the shards in turn.
+    next: AtomicUsize,
+    drain_requests: mpsc::Sender<DrainRequest>,
+}
+
+impl Shards {
+    /// Shards with these mailboxes. Requests to send sessions away go to `drain_requests`.
+    pub fn new(
+        hub: Arc<Hub>,
+        mailboxes: Vec<mpsc::Sender<ShardMessage>>,
+        drain_requests: mpsc::Sender<DrainRequest>,
+    ) -> Self {
+        Self { hub, mailboxes, next: AtomicUsize::new(0), drain_requests }
+    }
+
+    /// Hands a connection to the next shard. Returns false while the node stops.
+    pub async fn adopt(&self, upgraded: Upgraded) -> bool {
+        let shard = self.next.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
+        self.mailboxes[shard].send(ShardMessage::Adopt(Box::new(upgraded))).await.is_ok()
+    }
+
+    /// Ends the session at `addr`, if it is still there.
+    pub async fn end(&self, addr: SessionAddr, end: SessionEnd) {
+        // A shard that has stopped has no sessions to end.
+        let _ = self.mailboxes[addr.shard].send(ShardMessage::End(addr, end)).await;
+    }
+
+    /// Sends a command that was not stored to a terminal, whatever its number. Returns false if the terminal has no session
+    /// here.
+    pub async fn send_unstored(&self, terminal: &TerminalId, command: Arc<EncodedCommand>) -> bool {
+        let Some(addr) = self.hub.addr(terminal) else { return false };
+        self.mailboxes[addr.shard].send(ShardMessage::SendUnstored(addr, command)).await.is_ok()
+    }
+
+    async fn rejoin_all(&self) {
+        let mut started = Vec::new();
+        for mailbox in &self.mailboxes {
+            let (start, has_started) = oneshot::channel();
+            let _ = mailbox.send(ShardMessage::Rejoin(start)).await;
+            started.push(has_started);
+        }
+        for has_started in started {
+            // A shard that has stopped sends nothing.
+            let _ = has_started.await;
+        }
+    }
+}
+
+impl Deliver for Shards {
+    fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()> {
+        async move {
+            for mailbox in &self.mailboxes {
+                let _ = mailbox.send(ShardMessage::Broadcast(command.clone())).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn send<'a>(&'a self, terminals: &'a [TerminalId], command: Arc<EncodedCommand>) -> BoxFuture<'a, ()> {
+        async move {
+            for addr in self.hub.addrs(terminals) {
+                let _ = self.mailboxes[addr.shard].send(ShardMessage::Send(addr, command.clone())).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn end_replaced<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, ()> {
+        async move {
+            if let Some(addr) = self.hub.addr(terminal).filter(|addr| addr.session == session) {
+                self.end(addr, SessionEnd::Replaced).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()> {
+        async move {
+            if let Some(addr) = self.hub.addr(terminal) {
+                self.end(addr, end).await;
+            }
+        }
+        .boxed()
+    }
+
+    fn rejoin(&self) -> BoxFuture<'_, ()> {
+        self.rejoin_all().boxed()
+    }
+
+    fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool> {
+        async move {
+            let addr = self.hub.addr(terminal).filter(|addr| addr.session == session);
+            let Some(addr) = addr else { return false };
+            self.mailboxes[addr.shard].send(ShardMessage::RejoinOne(addr)).await.is_ok()
+        }
+        .boxed()
+    }
+
+    fn request_drain(&self, request: DrainRequest) {
+        if self.drain_requests.try_send(request).is_err() {
+            tracing::warn!("too many drain requests are waiting; one was dropped");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_rejoin_returns_after_the_shards_handled_what_waited_in_their_mailboxes() {
+        let (mailbox, mut messages) = mpsc::channel(2);
+        let shards = Shards::new(Arc::default(), vec![mailbox], mpsc::channel(1).0);
+        let mut rejoin = std::pin::pin!(shards.rejoin());
+        assert!(futures_util::poll!(&mut rejoin).is_pending());
+        let Some(ShardMessage::Rejoin(start)) = messages.recv().await else { panic!("another message") };
+        assert!(futures_util::poll!(&mut rejoin).is_pending());
+        start.send(()).unwrap();
+        assert!(futures_util::poll!(&mut rejoin).is_ready());
+    }
+}
