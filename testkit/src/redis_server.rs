@@ -5,6 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use muster_protocol::{id::ClusterName, redis_keys::RedisKeys};
 use redis::{aio::MultiplexedConnection, cmd};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -57,21 +58,20 @@ impl TestRedis {
 
     /// Deletes the index of the nodes' leases.
     pub async fn forget_leases(&self) {
-        let () = cmd("DEL").arg("{muster}:nodes").query_async(&mut self.connection().await).await.unwrap();
+        let () = cmd("DEL").arg(keys().nodes()).query_async(&mut self.connection().await).await.unwrap();
     }
 
     /// Deletes a node's lease, as if it had run out.
     pub async fn end_lease(&self, node: &str) {
-        let key = format!("{{muster}}:node:{node}");
-        let () = cmd("DEL").arg(key).query_async(&mut self.connection().await).await.unwrap();
+        let () = cmd("DEL").arg(keys().lease(node)).query_async(&mut self.connection().await).await.unwrap();
     }
 
     /// Leaves the traces of another node that took this one for dead and unregistered its sessions, without the message
     /// that would tell this node.
     pub async fn bury_unheard(&self, node: &str, terminal: &str) {
-        let mut pipe = redis::pipe();
-        pipe.atomic().hdel("{muster}:online", terminal).del(format!("{{muster}}:held:{node}"));
-        pipe.hset("{muster}:claims", node, "unheard").zadd("{muster}:nodes", node, 99_999_999_999_999u64);
+        let (keys, mut pipe) = (keys(), redis::pipe());
+        pipe.atomic().hdel(keys.key("online"), terminal).del(keys.key(&format!("held:{node}")));
+        pipe.hset(keys.key("claims"), node, "unheard").zadd(keys.nodes(), node, 99_999_999_999_999u64);
         let () = pipe.query_async(&mut self.connection().await).await.unwrap();
     }
 
@@ -88,6 +88,11 @@ impl TestRedis {
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
+}
+
+/// The keys of a node that is started without a cluster name and with database 0.
+fn keys() -> RedisKeys {
+    RedisKeys::new(&ClusterName::default(), 0)
 }
 
 impl Drop for TestRedis {
