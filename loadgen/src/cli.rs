@@ -19,6 +19,7 @@ use tracing_subscriber::{
 use crate::{
     Config, compare,
     config::{Line, scenario},
+    console::note,
     health::environment::cores,
     hold, many,
     null::{self, Fault},
@@ -38,8 +39,9 @@ struct Cli {
 enum Verb {
     /// Run terminals and messages against a server. --scenario NAME_OR_FILE takes flags from a scenario, and those given besides win.
     ///
-    /// Ends with 0 if all is well, 10 if an SLO was missed, 11 if a message was lost in silence, doubled, swapped, changed or
-    /// misdelivered, 12 if the numbers mean nothing, and 2 if it could not run.
+    /// Exit codes: 0 all is well; 10 an SLO was missed; 11 a message was lost in silence, doubled, swapped, changed or
+    /// misdelivered; 12 the numbers mean nothing; 13 a signal cut the run short; 15 an output could not be written; 1 or 2 the
+    /// run could not begin. Of several the first of 11, 12, 13, 10, 15 counts.
     #[command(args_override_self = true)]
     Run(Box<Config>),
     /// Run as one of several generators, as a coordinator says
@@ -107,7 +109,7 @@ pub fn main() -> ExitCode {
     match runtime().block_on(start(env::args_os().collect())) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("muster-loadgen: {error:#}");
+            note(format!("muster-loadgen: {error:#}"));
             ExitCode::from(2)
         }
     }

@@ -1,11 +1,18 @@
 //! Sets two sets of runs side by side, and says which differences are beyond the noise of their repeats: two ranges that overlap are no
 //! difference, however far apart their middles are.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use anyhow::{Context, ensure};
 
-use crate::report::{Report, SCHEMA};
+use crate::{
+    report::{Report, SCHEMA},
+    verdict::Outcome,
+};
 
 /// A value in a report, by its name, if the report has it.
 type Value = fn(&Report, &str) -> Option<f64>;
@@ -15,8 +22,8 @@ type Metric = (String, Value);
 /// Reads both sides and prints the table.
 pub fn run(left: &[PathBuf], right: &[PathBuf]) -> anyhow::Result<()> {
     let (left, right) = (read(left)?, read(right)?);
-    print!("{}", table(&left, &right));
-    Ok(())
+    let mut out = io::stdout().lock();
+    write!(out, "{}", table(&left, &right)).and_then(|()| out.flush()).context("the table on stdout")
 }
 
 fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Report>> {
@@ -39,8 +46,13 @@ fn table(left: &[Report], right: &[Report]) -> String {
                 &format!("{metric:<25} {left:>32} {right:>32}{:>9}  {}\n", ratio(&left, &right), left.against(&right));
         }
     }
-    for report in left.iter().chain(right).filter(|report| report.verdict.outcome.code() == 12) {
-        table += &format!("{}, seed {}: the run is invalid, and its numbers mean nothing\n", report.title, report.seed);
+    for report in left.iter().chain(right) {
+        let what = match report.verdict.outcome {
+            Outcome::Invalid => "the run is invalid, and its numbers mean nothing",
+            Outcome::CutShort => "the run was cut short",
+            _ => continue,
+        };
+        table += &format!("{}, seed {}: {what}\n", report.title, report.seed);
     }
     table
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use muster_client::{Config as Client, Incoming, Listener, Terminal};
 use muster_protocol::{TerminalId, api::Protocol};
 
-use crate::{config::Line, play::fleet::token, preflight};
+use crate::{config::Line, interrupt::Interrupt, play::fleet::token, preflight};
 
 /// Holds `hold-0`, `hold-1`, ... until interrupted.
 pub async fn run(line: Line) -> anyhow::Result<()> {
@@ -16,7 +16,7 @@ pub async fn run(line: Line) -> anyhow::Result<()> {
         let id: TerminalId = format!("hold-{number}").parse()?;
         terminals.push(Terminal::start(client(&line, id.clone(), number)?, Printer(id))?);
     }
-    tokio::signal::ctrl_c().await?;
+    Interrupt::listen(|| ())?.requested().await;
     Ok(())
 }
 

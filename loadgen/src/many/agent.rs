@@ -1,6 +1,6 @@
 //! An agent: plays its part as often as a coordinator asks it to, one run at a time.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io::Write, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -10,10 +10,12 @@ use super::{Answer, Order, Peer, boot};
 use crate::{
     clock::{Clock, monotonic},
     config::Config,
+    console::note,
+    interrupt::Interrupt,
     measure::promises_replay,
     plan::Plan,
     play::fleet::Part,
-    preflight, run,
+    preflight, run, view,
 };
 
 #[derive(Parser)]
@@ -26,37 +28,53 @@ struct Flags {
 /// Serves until the process ends, and says where: `agent on IP:PORT`. Secrets it takes from its own environment.
 pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
-    println!("agent on {}", listener.local_addr()?);
-    loop {
-        let (stream, peer) = listener.accept().await?;
+    writeln!(std::io::stdout(), "agent on {}", listener.local_addr()?).context("its address on stdout")?;
+    let interrupt = Interrupt::listen(view::leave)?;
+    while !interrupt.is_requested() {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            () = interrupt.requested() => break,
+        };
         let mut peer_line = Peer::new(stream);
-        if let Err(error) = obey(&mut peer_line).await {
-            eprintln!("muster-loadgen: the run for {peer} failed: {error:#}");
+        if let Err(error) = obey(&mut peer_line, &interrupt).await {
+            note(format!("muster-loadgen: the run for {peer} failed: {error:#}"));
             let _ = peer_line.say(&Answer::Failed(format!("{error:#}"))).await;
         }
     }
+    Ok(())
 }
 
-async fn obey(peer: &mut Peer) -> anyhow::Result<()> {
+async fn obey(peer: &mut Peer, interrupt: &Interrupt) -> anyhow::Result<()> {
     loop {
-        match peer.hear().await? {
+        let order = tokio::select! {
+            order = peer.hear() => order?,
+            () = interrupt.requested() => bail!("the agent was told to end"),
+        };
+        match order {
             Order::Clock => peer.say(&Answer::Clock { boot: boot(), now: monotonic() }).await?,
             Order::Start { flags, seed, run, of, rest, zero } => {
                 let config = Flags::try_parse_from(std::iter::once("agent".to_owned()).chain(flags))?.config;
-                return part(peer, config, seed, Part { run, of, rest }, Clock::at(zero)).await;
+                return part(peer, config, seed, Part { run, of, rest }, Clock::at(zero), interrupt).await;
             }
             Order::Judge { .. } => bail!("asked to judge before it played"),
         }
     }
 }
 
-async fn part(peer: &mut Peer, config: Config, seed: u64, part: Part, clock: Clock) -> anyhow::Result<()> {
+async fn part(
+    peer: &mut Peer,
+    config: Config,
+    seed: u64,
+    part: Part,
+    clock: Clock,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
     config.validate()?;
     let mut mine = config.line.clone();
     mine.terminals = config.line.terminals.div_ceil(part.of);
     preflight::check(&mine)?;
     let plan = Arc::new(Plan::new(&config, seed));
-    let played = run::play(&config, &plan, part, clock).await?;
+    let played = run::play(&config, &plan, part, clock, interrupt).await?;
     let replay = promises_replay(&config, &plan, &played.journal);
     let (sent, over) = (played.journal.all_sent(), played.over);
     let (cut_short, failed) = (played.cut_short, played.failed);

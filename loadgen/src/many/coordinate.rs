@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use jiff::Timestamp;
 use tokio::net::TcpStream;
 
@@ -10,12 +10,13 @@ use super::{Answer, Order, Peer, boot};
 use crate::{
     clock::{Clock, Nanos, SECOND, monotonic},
     config::Config,
+    console::note,
     health::Servers,
     journal::Sent,
     measure::Tally,
     plan::Plan,
     play::operator,
-    run::{self, Course, Facts, marks},
+    run::{self, Course, Facts, marks, outputs},
     verdict::Outcome,
 };
 
@@ -37,13 +38,16 @@ struct Agent {
 /// Runs with these agents.
 pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow::Result<Outcome> {
     config.validate()?;
+    ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
+    ensure!(!config.floor, "--floor is not available with several generators: measure it with `run`");
+    outputs::check(&config)?;
     operator::ask(&config).await?;
     let mut agents = Vec::new();
     for name in names {
         agents.push(Agent::reach(name).await?);
     }
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
-    eprintln!("seed {}, schedule {:016x}, {} agents", plan.seed, plan.hash(), agents.len());
+    note(format!("seed {}, schedule {:016x}, {} agents", plan.seed, plan.hash(), agents.len()));
     let (before, started_at) = (Servers::look(&config).await, Timestamp::now());
     let clock = Clock::start_in(HEAD_START + run::head_start(&config));
     let marks = marks::listen(config.events.as_deref(), clock)?;
@@ -56,8 +60,8 @@ pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow:
     let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
     let facts = Facts { command, started_at, floor: None, replay, generators: agents.len(), clock_ms, course };
     let report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
-    run::finish(&config, &report, &tally)?;
-    Ok(report.verdict.outcome)
+    let written = outputs::write(&config, &report, &tally, |_| Ok(()));
+    Ok(report.verdict.outcome.with_outputs(written))
 }
 
 impl Agent {

@@ -2,7 +2,12 @@
 //! `/v1/commands` goes to whom it is for. It is the floor under every figure. Told to, it makes one mistake on purpose, and the instrument
 //! must find that one among all deliveries.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -33,7 +38,7 @@ pub async fn serve(listen: SocketAddr, fault: Option<Fault>, drag: Duration) -> 
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         rustix::process::Rlimit { current: limit.maximum, ..limit }
     })?;
-    println!("ready on {}", listener.local_addr()?);
+    writeln!(io::stdout(), "ready on {}", listener.local_addr()?)?;
     let hall = Arc::new(Hall::default());
     (hall.seats().fault, hall.seats().drag) = (fault, drag);
     loop {
@@ -67,7 +72,7 @@ async fn let_in(mut stream: TcpStream, head: &str, hall: &Hall) {
 }
 
 /// One terminal, until it leaves.
-async fn attend(stream: TcpStream, guest: Guest, hall: &Hall) -> std::io::Result<()> {
+async fn attend(stream: TcpStream, guest: Guest, hall: &Hall) -> io::Result<()> {
     let (mut reader, writer) = stream.into_split();
     let id = guest.id.clone();
     if guest.v1 {

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::{Arrivals, Churn, Config, Target},
+    interrupt::Interrupt,
     measure::names,
     plan::Plan,
     play::fleet::Part,
@@ -26,13 +27,13 @@ use crate::{
 const TERMINALS: usize = 2000;
 
 /// Measures it, in some 10 s.
-pub async fn floor(config: &Config) -> anyhow::Result<Floor> {
+pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Floor> {
     let (mut child, address) = server_process().await?;
     let config = calm(config, &address)?;
     let plan = Arc::new(Plan::new(&config, 1));
     let bare_us_per_frame = bare::cpu_us_per_frame(&config, &plan, &address).await?;
     let part = Part { run: rand::random(), of: 1, rest: 0 };
-    let played = play(&config, &plan, part, Clock::start_in(head_start(&config))).await?;
+    let played = play(&config, &plan, part, Clock::start_in(head_start(&config)), interrupt).await?;
     let tally = played.judge(&config, &plan, part, played.journal.all_sent(), false);
     child.kill().await?;
     let live = tally.latencies.get(names::LIVE).context("nothing was delivered")?;

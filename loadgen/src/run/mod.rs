@@ -7,24 +7,27 @@ mod bare;
 mod floor;
 mod logs;
 pub mod marks;
+pub mod outputs;
 mod play;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use anyhow::Context;
 use jiff::Timestamp;
 
 pub use self::play::{head_start, play};
 use crate::{
     clock::{Clock, nanos},
     config::Config,
+    console::note,
     health::{environment::environment, servers::Costs},
+    interrupt::Interrupt,
     measure::{Tally, promises_replay},
     plan::Plan,
     play::{fleet::Part, operator},
     preflight,
     report::{self, Floor, Own, Report},
     verdict::{Outcome, Verdict, gates},
+    view,
 };
 
 /// One run, from its flags to its reports.
@@ -32,35 +35,49 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<Outcome> {
     config.validate()?;
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
     let intended = plan.intended(nanos(config.settle), nanos(config.grace));
-    eprintln!(
+    note(format!(
         "seed {}, schedule {:016x}, {} deliveries intended (set {:016x})",
         plan.seed,
         plan.hash(),
         intended.0,
         intended.1
-    );
+    ));
     if config.dry_run {
         return Ok(Outcome::Pass);
     }
+    outputs::check(&config)?;
     preflight::check(&config.line)?;
     operator::ask(&config).await?;
+    let interrupt = Interrupt::listen(view::leave)?;
     let part = Part { run: rand::random(), of: 1, rest: 0 };
     let clock = Clock::start_in(head_start(&config));
     let started_at = Timestamp::now();
-    let played = play(&config, &plan, part, clock).await?;
+    let played = play(&config, &plan, part, clock, &interrupt).await?;
     let sent = played.journal.all_sent();
     let replay = promises_replay(&config, &plan, &played.journal);
     let tally = played.judge(&config, &plan, part, sent, replay);
-    if let Some(dir) = &config.logs {
-        logs::write(dir, &config, &plan, part, &played, replay).with_context(|| format!("--logs {}", dir.display()))?;
-    }
     // Afterwards, so that what it leaves in memory is not taken for the terminals'.
-    let floor = if config.floor { Some(floor::floor(&config).await.context("--floor")?) } else { None };
+    let (floor, measured) = measure_floor(&config, &interrupt).await;
     let course = Course { cut_short: played.cut_short, failed: played.failed };
     let facts = Facts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
     let report = assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
-    finish(&config, &report, &tally)?;
-    Ok(report.verdict.outcome)
+    let logs = |folder: &Path| logs::write(folder, &config, &plan, part, &played, replay);
+    let written = outputs::write(&config, &report, &tally, logs);
+    Ok(report.verdict.outcome.with_outputs(measured && written))
+}
+
+/// The floor, if it was asked for, and whether all that was asked for is there. Without it there is still the run.
+async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>, bool) {
+    if !config.floor {
+        return (None, true);
+    }
+    match floor::floor(config, interrupt).await {
+        Ok(floor) => (Some(floor), true),
+        Err(error) => {
+            note(format!("muster-loadgen: an output is missing: --floor: {error:#}"));
+            (None, false)
+        }
+    }
 }
 
 /// What a report says besides what was measured.
@@ -161,20 +178,4 @@ fn sum(own: &[Own], frames: u64) -> Own {
         preempted: own.iter().map(|own| own.preempted).sum(),
         ..first
     }
-}
-
-/// Prints the report, and writes those that were asked for.
-pub fn finish(config: &Config, report: &Report, tally: &Tally) -> anyhow::Result<()> {
-    print!("{report}");
-    let write = |flag: &str, file: &Option<std::path::PathBuf>, text: &dyn Fn() -> anyhow::Result<String>| {
-        let Some(file) = file else { return Ok(()) };
-        std::fs::write(file, text()?).with_context(|| format!("{flag} {}", file.display()))
-    };
-    write("--json", &config.json, &|| Ok(serde_json::to_string_pretty(report)? + "\n"))?;
-    write("--html", &config.html, &|| report::page::render(report))?;
-    write("--junit", &config.junit, &|| Ok(report::junit::render(report)))?;
-    if let Some(dir) = &config.hgrm {
-        report::hgrm::write(dir, tally, report).with_context(|| format!("--hgrm {}", dir.display()))?;
-    }
-    Ok(())
 }

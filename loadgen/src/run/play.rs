@@ -1,14 +1,17 @@
 //! Plays one process's part of the plan, from the first connect to the last grace, and looks at what it costs.
 
-use std::{sync::Arc, time::Duration};
-
-use anyhow::anyhow;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use super::marks;
 use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
+    console::note,
     health::{Canary, Servers, Usage, servers::Costs},
+    interrupt::Interrupt,
     journal::{Journal, Sent},
     measure::{Judge, Latency, Tally, names},
     plan::Plan,
@@ -49,7 +52,13 @@ pub fn head_start(config: &Config) -> Duration {
 }
 
 /// Plays it.
-pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -> anyhow::Result<Played> {
+pub async fn play(
+    config: &Config,
+    plan: &Arc<Plan>,
+    part: Part,
+    clock: Clock,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Played> {
     let journal = Arc::new(Journal::new(clock, plan.lives.len(), plan.messages.len()));
     let live = Arc::new(Live::default());
     let marks = marks::listen(config.events.as_deref(), clock)?;
@@ -59,12 +68,12 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
     let canary = Canary::start();
     let shown = view::show(config, plan, clock, live, marks.clone());
 
-    let mut cut_short = until(clock, plan.begin).await;
+    let mut cut_short = until(clock, plan.begin, interrupt).await;
     let begun = Usage::own();
-    cut_short = cut_short || until(clock, plan.end + SECOND).await;
+    cut_short = cut_short || until(clock, plan.end + SECOND, interrupt).await;
     let (ended, costs) = (Usage::own(), Servers::look(config).await.since(&servers));
     let span = clock.now().saturating_sub(plan.begin).max(1);
-    cut_short = cut_short || until(clock, plan.last).await;
+    cut_short = cut_short || until(clock, plan.last, interrupt).await;
 
     let over = clock.now();
     let canary = canary.stop();
@@ -72,7 +81,7 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
     let mut failed = operator.is_finished() && operator.join().is_ok_and(complain);
     failed |= shutdown(&mut fleet).await;
     journal.give_up(over);
-    let marks = std::mem::take(&mut *marks.lock().map_err(|_| anyhow!("the listener for marks failed"))?);
+    let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
     let terminals = (0..plan.lives.len()).filter(|number| part.has(*number)).count();
     let threads = tokio::runtime::Handle::current().metrics().num_workers();
     Ok(Played {
@@ -91,17 +100,17 @@ pub async fn play(config: &Config, plan: &Arc<Plan>, part: Part, clock: Clock) -
 }
 
 /// Whether it was interrupted before this time.
-async fn until(clock: Clock, time: Nanos) -> bool {
+async fn until(clock: Clock, time: Nanos, interrupt: &Interrupt) -> bool {
     tokio::select! {
         () = clock.reach(time) => false,
-        _ = tokio::signal::ctrl_c() => true,
+        () = interrupt.requested() => true,
     }
 }
 
 /// Whether it failed, which it then says.
 fn complain(done: anyhow::Result<()>) -> bool {
     if let Err(error) = &done {
-        eprintln!("muster-loadgen: messages can't be sent: {error:#}");
+        note(format!("muster-loadgen: messages can't be sent: {error:#}"));
     }
     done.is_err()
 }

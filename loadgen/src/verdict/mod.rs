@@ -26,6 +26,10 @@ pub enum Outcome {
     Broken,
     /// The numbers mean nothing.
     Invalid,
+    /// A signal ended the run early. What was due until then is judged.
+    CutShort,
+    /// All is well, except that an output that was asked for could not be written.
+    OutputMissing,
 }
 
 impl Outcome {
@@ -36,6 +40,8 @@ impl Outcome {
             Self::SloMissed => 10,
             Self::Broken => 11,
             Self::Invalid => 12,
+            Self::CutShort => 13,
+            Self::OutputMissing => 15,
         }
     }
 
@@ -46,7 +52,17 @@ impl Outcome {
             Self::SloMissed => "SLO MISSED",
             Self::Broken => "BROKEN",
             Self::Invalid => "INVALID",
+            Self::CutShort => "CUT SHORT",
+            Self::OutputMissing => "OUTPUT MISSING",
         }
+    }
+}
+
+impl Outcome {
+    /// The outcome of the process, `complete` being whether all outputs were written. Any other outcome than a pass
+    /// comes before a missing output.
+    pub fn with_outputs(self, complete: bool) -> Self {
+        if complete || self != Self::Pass { self } else { Self::OutputMissing }
     }
 }
 
@@ -73,10 +89,14 @@ impl Verdict {
     /// Of these findings.
     pub fn new(gates: Vec<Gate>, tally: &Tally, checks: Vec<Check>) -> Self {
         let broken = broken(tally);
-        let outcome = if gates.iter().any(|gate| !gate.ok) {
-            Outcome::Invalid
-        } else if !broken.is_empty() {
+        let mut failing = gates.iter().filter(|gate| !gate.ok).peekable();
+        let outcome = if !broken.is_empty() {
             Outcome::Broken
+        } else if failing.peek().is_some() {
+            match failing.all(|gate| gate.name == gates::COURSE) {
+                true => Outcome::CutShort,
+                false => Outcome::Invalid,
+            }
         } else if checks.iter().any(|check| !check.ok) {
             Outcome::SloMissed
         } else {
@@ -93,8 +113,9 @@ impl Verdict {
             Outcome::Pass => {
                 return "the run is valid, every delivery that was owed is accounted for, and none is wrong".into();
             }
-            Outcome::Invalid => gates.collect(),
-            Outcome::Broken => self.broken.clone(),
+            Outcome::Invalid | Outcome::CutShort => gates.collect(),
+            Outcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
+            Outcome::OutputMissing => vec!["an output could not be written".into()],
             Outcome::SloMissed => checks.collect(),
         };
         why.join("; ")
@@ -114,4 +135,33 @@ fn broken(tally: &Tally) -> Vec<String> {
     ];
     let counted = names.iter().map(|(kind, name)| (tally.count(*kind), name));
     counted.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(name: &str) -> Gate {
+        Gate { name: name.into(), ok: false, found: "x".into(), needed: "y".into() }
+    }
+
+    fn outcome(gates: &[&str], broken: bool, missed: bool, complete: bool) -> u8 {
+        let mut tally = Tally::default();
+        if broken {
+            tally.faults.insert(FaultKind::SilentlyLost, 1);
+        }
+        let check = Check { slo: "lost==0".into(), ok: !missed, found: "1".into() };
+        let verdict = Verdict::new(gates.iter().map(|name| gate(name)).collect(), &tally, vec![check]);
+        verdict.outcome.with_outputs(complete).code()
+    }
+
+    #[test]
+    fn the_first_of_11_12_13_10_15_counts() {
+        assert_eq!(outcome(&["ledger", gates::COURSE], true, true, false), 11);
+        assert_eq!(outcome(&["ledger", gates::COURSE], false, true, false), 12);
+        assert_eq!(outcome(&[gates::COURSE], false, true, false), 13);
+        assert_eq!(outcome(&[], false, true, false), 10);
+        assert_eq!(outcome(&[], false, false, false), 15);
+        assert_eq!(outcome(&[], false, false, true), 0);
+    }
 }

@@ -5,6 +5,7 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use tokio::{sync::oneshot, time};
 
 use super::Scene;
+use crate::console::note;
 
 /// Writes to stderr until it is stopped.
 pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
@@ -12,7 +13,7 @@ pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            _ = beat.tick() => eprintln!("{}", line(&scene)),
+            _ = beat.tick() => note(line(&scene)),
         }
     }
 }

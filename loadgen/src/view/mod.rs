@@ -1,10 +1,12 @@
 //! How it goes, while it goes: on a terminal a picture (`screen`), elsewhere a line a second (`lines`).
 
+mod alternate;
 mod lines;
 mod screen;
 
 use std::{io::IsTerminal, sync::Arc};
 
+pub use self::alternate::leave;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{clock::Clock, config::Config, plan::Plan, play::Live, run::marks::Marks};

@@ -1,9 +1,10 @@
 //! A picture on the terminal: what is on the line, what comes, how late, and what was done to the servers.
 
-use std::{collections::VecDeque, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{collections::VecDeque, io, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use ratatui::{
-    Frame,
+    Frame, Terminal,
+    backend::CrosstermBackend,
     layout::{Constraint, Layout},
     style::{Color, Style, Stylize},
     text::Line,
@@ -11,7 +12,7 @@ use ratatui::{
 };
 use tokio::{sync::oneshot, time};
 
-use super::Scene;
+use super::{Scene, alternate::AlternateScreen};
 
 /// How many seconds fit.
 const SECONDS: usize = 240;
@@ -28,10 +29,11 @@ struct Past {
 
 /// Draws until it is stopped; then the terminal is as it was.
 pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
-    let mut terminal = ratatui::init();
+    let Ok(screen) = AlternateScreen::enter() else { return };
+    let Ok(mut terminal) = Terminal::new(CrosstermBackend::new(io::stderr())) else { return };
     let mut past = Past::default();
     let mut beat = time::interval(Duration::from_secs(1));
-    loop {
+    while screen.is_shown() {
         tokio::select! {
             _ = &mut stopped => break,
             _ = beat.tick() => {
@@ -41,7 +43,6 @@ pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
             }
         }
     }
-    ratatui::restore();
 }
 
 impl Past {

@@ -1,0 +1,122 @@
+//! A signal, or Ctrl-C on a terminal, ends a run early: with its report, its outputs and exit code 13.
+
+mod harness;
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read, Write},
+    os::fd::OwnedFd,
+    process::{Child, Command, Stdio},
+};
+
+use harness::{NullServer, read, scratch};
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
+    termios::{Winsize, tcsetwinsize},
+};
+
+/// Long enough that only a signal ends it; on a machine that others use, too.
+const LONG: [&str; 3] = ["--for", "60s", "--allow-busy"];
+
+/// Ends the run although the test fails.
+struct Run(Child);
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a run on pipes, waits until messages are received, and sends the signal.
+fn signalled(name: &str, signal: Signal) {
+    let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
+    let mut command = server.run(&LONG);
+    let run = command.arg("--json").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut run = Run(run);
+    let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("max")), "messages are received");
+    kill_process(Pid::from_child(&run.0), signal).unwrap();
+    lines.for_each(drop);
+    let mut report = String::new();
+    run.0.stdout.take().unwrap().read_to_string(&mut report).unwrap();
+    assert_eq!(run.0.wait().unwrap().code(), Some(13), "{report}");
+    assert!(report.contains("CUT SHORT"), "{report}");
+    assert_eq!(read(&file)["verdict"]["outcome"], "cut_short");
+}
+
+#[test]
+fn sigint_on_a_pipe_ends_the_run_with_a_report() {
+    signalled("sigint", Signal::INT);
+}
+
+#[test]
+fn sigterm_on_a_pipe_ends_the_run_with_a_report() {
+    signalled("sigterm", Signal::TERM);
+}
+
+#[test]
+fn sighup_on_a_pipe_ends_the_run_with_a_report() {
+    signalled("sighup", Signal::HUP);
+}
+
+/// A pseudo-terminal: our end, and the path of the program's.
+fn terminal() -> (OwnedFd, String) {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    tcsetwinsize(&ours, Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let path = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    (ours, path)
+}
+
+/// Starts a run on a terminal of its own, waits for the alternate screen, lets `end` end it, and returns what it wrote.
+fn on_a_terminal(name: &str, end: impl FnOnce(&mut File, &Child)) -> String {
+    let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
+    let (ours, path) = terminal();
+    let theirs = || Stdio::from(File::options().read(true).write(true).open(&path).unwrap());
+    let run = server.run(&LONG);
+    // setsid(1) makes it the terminal's foreground process, to which the kernel sends what Ctrl-C means.
+    let mut command = Command::new("setsid");
+    command.arg("--ctty").arg(run.get_program()).args(run.get_args().filter(|flag| *flag != "--no-tui"));
+    command.arg("--json").arg(&file).env("TERM", "xterm").stdin(theirs()).stdout(theirs()).stderr(theirs());
+    let mut run = Run(command.spawn().expect("setsid of util-linux is installed"));
+    drop(command);
+    let mut screen = File::from(ours);
+    let mut text = String::new();
+    while !text.contains("\u{1b}[?1049h") || !text.contains("online") {
+        text += &some(&mut screen).expect("the view is shown");
+    }
+    end(&mut screen, &run.0);
+    while let Some(more) = some(&mut screen) {
+        text += &more;
+    }
+    assert_eq!(run.0.wait().unwrap().code(), Some(13), "{text}");
+    assert_eq!(read(&file)["verdict"]["outcome"], "cut_short");
+    text
+}
+
+/// The next that is written to a terminal; `None` once the program has closed it.
+fn some(screen: &mut File) -> Option<String> {
+    let mut buffer = [0; 4096];
+    let read = screen.read(&mut buffer).ok().filter(|read| *read > 0)?;
+    Some(String::from_utf8_lossy(&buffer[..read]).into_owned())
+}
+
+/// The report stands on the ordinary screen.
+fn shows_the_report(text: &str) {
+    let (_, after) = text.rsplit_once("\u{1b}[?1049l").expect("the alternate screen is left");
+    assert!(after.contains("CUT SHORT"), "{after}");
+}
+
+#[test]
+fn ctrl_c_on_a_terminal_ends_the_run_with_a_report() {
+    shows_the_report(&on_a_terminal("ctrl-c", |screen, _| screen.write_all(b"\x03").unwrap()));
+}
+
+#[test]
+fn sigterm_on_a_terminal_leaves_the_alternate_screen() {
+    let end = |_: &mut File, run: &Child| kill_process(Pid::from_child(run), Signal::TERM).unwrap();
+    shows_the_report(&on_a_terminal("sigterm-terminal", end));
+}

@@ -1,0 +1,112 @@
+//! The outputs of a run: one that can't be written is told before the run, and costs no other at its end.
+
+mod harness;
+
+use std::{
+    fs::{self, File},
+    process::{Command, Output, Stdio},
+};
+
+use harness::{LOADGEN, NullServer, read, scratch};
+
+/// Quick, and not invalid on a machine that others use.
+const QUICK: [&str; 5] = ["--for", "500ms", "--grace", "200ms", "--allow-busy"];
+
+/// Runs with these flags too.
+fn run(server: &NullServer, flags: &[&str]) -> Output {
+    server.run(&QUICK).args(flags).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_told_before_the_run() {
+    let missing = scratch("no-such-folder/report");
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let file = scratch("a-file");
+    fs::write(&file, "").unwrap();
+    let within_a_file = file.join("logs");
+    for (flag, path) in [
+        ("--json", missing.to_str().unwrap()),
+        ("--html", missing.to_str().unwrap()),
+        ("--junit", folder),
+        ("--hgrm", within_a_file.to_str().unwrap()),
+        ("--logs", within_a_file.to_str().unwrap()),
+    ] {
+        // Nothing listens there: the run would fail otherwise.
+        let run = ["run", "--url", "ws://127.0.0.1:1/", "--api", "http://127.0.0.1:1", flag, path];
+        let out = Command::new(LOADGEN).args(run).output().unwrap();
+        let told = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("{flag} {path}")), "{told}");
+    }
+}
+
+#[test]
+fn trying_an_output_leaves_no_file_and_changes_none() {
+    let (json, html) = (scratch("tried.json"), scratch("tried.html"));
+    let _ = fs::remove_file(&json);
+    fs::write(&html, "of an earlier run").unwrap();
+    let run = ["run", "--url", "ws://127.0.0.1:1/", "--api", "http://127.0.0.1:1", "--json"];
+    let out = Command::new(LOADGEN).args(run).arg(&json).arg("--html").arg(&html).output().unwrap();
+    assert_eq!(out.status.code(), Some(2), "{}", text(&out.stderr));
+    assert!(!json.exists());
+    assert_eq!(fs::read_to_string(&html).unwrap(), "of an earlier run");
+}
+
+#[test]
+fn an_output_on_a_full_disk_costs_no_other() {
+    let server = NullServer::start(&[]);
+    let (junit, hgrm, logs) = (scratch("full.xml"), scratch("full-hgrm"), scratch("full-logs"));
+    let mut run = server.run(&QUICK);
+    // What is written to this device fails as on a full disk.
+    run.args(["--json", "/dev/full", "--html", "/dev/full", "--junit"]).arg(&junit);
+    let out = run.arg("--hgrm").arg(&hgrm).arg("--logs").arg(&logs).output().unwrap();
+    let (report, told) = (text(&out.stdout), text(&out.stderr));
+    assert_eq!(out.status.code(), Some(15), "{report}{told}");
+    assert!(report.contains("PASS"), "{report}");
+    assert!(told.contains("--json /dev/full") && told.contains("--html /dev/full"), "{told}");
+    for file in [junit, hgrm.join("live.hgrm"), logs.join("terminals.jsonl")] {
+        assert!(fs::metadata(&file).is_ok_and(|file| file.len() > 0), "{} is written", file.display());
+    }
+}
+
+#[test]
+fn logs_that_fail_leave_the_report() {
+    let server = NullServer::start(&[]);
+    let logs = scratch("broken-logs");
+    // The folder can be written, but one of its files is a folder.
+    fs::create_dir_all(logs.join("run.json")).unwrap();
+    let out = run(&server, &["--logs", logs.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(15), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("PASS") && text(&out.stderr).contains("--logs"));
+}
+
+#[test]
+fn a_missed_slo_counts_before_a_missing_output() {
+    let server = NullServer::start(&[]);
+    let out = run(&server, &["--slo", "accepted>1000000", "--json", "/dev/full"]);
+    assert_eq!(out.status.code(), Some(10), "{}", text(&out.stderr));
+}
+
+#[test]
+fn a_stdout_that_is_gone_costs_no_output() {
+    let server = NullServer::start(&[]);
+    let file = scratch("gone.json");
+    let mut command = server.run(&QUICK);
+    let mut run = command.arg("--json").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(run.stdout.take());
+    let out = run.wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(15), "{}", text(&out.stderr));
+    assert_eq!(read(&file)["verdict"]["outcome"], "pass");
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_costs_nothing() {
+    let server = NullServer::start(&[]);
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    let out = server.run(&QUICK).stderr(full()).stdout(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stdout));
+}
