@@ -98,7 +98,7 @@ pub struct Reports(Mutex<ReportBatch>);
 impl Reports {
     /// Reports that a command was written to a terminal's socket.
     pub fn sent(&self, command: CommandId, terminal: TerminalId, protocol: Protocol) {
-        self.step(sent(command, protocol), terminal);
+        self.add_state(sent(command, protocol), terminal);
     }
 
     /// Reports that a command was written to the sockets of all these terminals.
@@ -109,18 +109,18 @@ impl Reports {
     }
 
     /// Reports that a terminal has reached `state` of `command`.
-    pub fn reached(&self, command: CommandId, state: TargetState, terminal: TerminalId) {
-        self.step(StateReport { command, state, settled: false }, terminal);
+    pub fn state(&self, command: CommandId, state: TargetState, terminal: TerminalId) {
+        self.add_state(StateReport { command, state, settled: false }, terminal);
     }
 
     /// Reports a terminal's reply to `command`.
-    pub fn replied(&self, command: CommandId, terminal: TerminalId, payload: Payload) {
+    pub fn reply(&self, command: CommandId, terminal: TerminalId, payload: Payload) {
         let weight = ENTRY + payload.as_json().len();
         self.add(weight, |batch| batch.replies.push((command, terminal, payload)));
     }
 
     /// Reports an event.
-    pub fn happened(&self, kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) {
+    pub fn event(&self, kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) {
         let event = ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now() };
         let weight = ENTRY + event.fields.iter().map(|(_, value)| value.as_json().len()).sum::<usize>();
         let mut batch = self.lock();
@@ -133,17 +133,17 @@ impl Reports {
     }
 
     /// Reports that a terminal answered a ping after `rtt_ms` milliseconds.
-    pub fn seen(&self, terminal: &TerminalId, rtt_ms: u64) {
-        self.vitals(terminal, |vitals| vitals.seen = Some((Timestamp::now(), rtt_ms)));
+    pub fn pong(&self, terminal: &TerminalId, rtt_ms: u64) {
+        self.add_health(terminal, |vitals| vitals.seen = Some((Timestamp::now(), rtt_ms)));
     }
 
     /// Reports a terminal's health frame. A change of the condition is an event as well.
     pub fn health(&self, terminal: &TerminalId, health: Health, was: Condition) {
         if health.condition != was {
             let condition = serde_json::to_value(health.condition).unwrap_or_default();
-            self.happened("terminal.health", terminal, vec![("condition", Payload::from_value(&condition))]);
+            self.event("terminal.health", terminal, vec![("condition", Payload::from_value(&condition))]);
         }
-        self.vitals(terminal, |vitals| vitals.health = Some(health));
+        self.add_health(terminal, |vitals| vitals.health = Some(health));
     }
 
     /// Takes everything that was reported.
@@ -151,11 +151,11 @@ impl Reports {
         std::mem::take(&mut *self.lock())
     }
 
-    fn step(&self, step: StateReport, terminal: TerminalId) {
+    fn add_state(&self, step: StateReport, terminal: TerminalId) {
         self.add(ENTRY, |batch| batch.steps.entry(step).or_default().push((terminal, now())));
     }
 
-    fn vitals(&self, terminal: &TerminalId, change: impl FnOnce(&mut HealthReport)) {
+    fn add_health(&self, terminal: &TerminalId, change: impl FnOnce(&mut HealthReport)) {
         self.add(ENTRY, |batch| change(batch.vitals.entry(terminal.clone()).or_default()));
     }
 
@@ -176,7 +176,7 @@ impl Reports {
 
 impl ReportBatch {
     /// All states, one list of terminals after the other.
-    pub fn all_steps(&self) -> impl Iterator<Item = (StateReport, Vec<(&TerminalId, u64)>)> {
+    pub fn all_states(&self) -> impl Iterator<Item = (StateReport, Vec<(&TerminalId, u64)>)> {
         let walks = self.walks.iter().map(|(step, at, all)| (*step, all.iter().map(|one| (one, *at)).collect()));
         let steps = self.steps.iter().map(|(step, all)| (*step, all.iter().map(|(one, at)| (one, *at)).collect()));
         walks.chain(steps)

@@ -113,7 +113,7 @@ impl Established {
         let info = socket.info.clone();
         let close = end.close(socket.protocol());
         if let Some((code, reason)) = &close {
-            self.say(&wire::close(*code, reason));
+            self.send_frame(&wire::close(*code, reason));
         }
         shard.shared.hub.remove(&info.terminal, info.session);
         shard.count_end(&info.terminal, end);
@@ -129,8 +129,8 @@ impl Established {
     }
 
     /// Sends a frame that belongs to no command.
-    pub fn say(&self, frame: &Bytes) {
-        self.socket.say(&WriteBatch::bare(frame.clone()));
+    pub fn send_frame(&self, frame: &Bytes) {
+        self.socket.write(&WriteBatch::bare(frame.clone()));
     }
 
     fn read(&mut self) -> Result<(), SessionEnd> {
@@ -145,10 +145,10 @@ impl Established {
 
     fn take(&mut self, message: Message) -> Result<(), SessionEnd> {
         if message != Message::Pong {
-            self.socket.heard();
+            self.socket.record_message();
         }
         match (message, self.socket.protocol()) {
-            (Message::Ping(payload), _) => self.say(&wire::pong(payload)),
+            (Message::Ping(payload), _) => self.send_frame(&wire::pong(payload)),
             (Message::Pong, _) => self.ponged(),
             (Message::Close(_), _) => return Err(SessionEnd::Left),
             (Message::Text(text), Protocol::Plain) => self.event("message", Payload::from_text(&text)),
@@ -175,26 +175,26 @@ impl Established {
                 self.reached(outcome.id, state);
             }
             Ok(FromTerminal::Health(health)) if health.metrics.len() > METRICS_MAX => {
-                self.complain("bad_frame", format!("health.metrics: at most {METRICS_MAX}"));
+                self.send_error("bad_frame", format!("health.metrics: at most {METRICS_MAX}"));
             }
             Ok(FromTerminal::Health(health)) => {
                 let was = std::mem::replace(&mut self.condition, health.condition);
                 self.shard.shared.reports.health(&self.socket.info.terminal, health, was);
             }
             Ok(FromTerminal::Event(Event { name, payload })) => self.event(&name, payload),
-            Err(error) => self.complain("bad_frame", error.to_string()),
+            Err(error) => self.send_error("bad_frame", error.to_string()),
         }
         Ok(())
     }
 
     fn reached(&self, command: CommandId, state: TargetState) {
-        self.shard.shared.reports.reached(command, state, self.socket.info.terminal.clone());
+        self.shard.shared.reports.state(command, state, self.socket.info.terminal.clone());
     }
 
     /// Reports a reply before the state that it led to. The two may be taken in two batches, and whoever sees the
     /// state must see the reply.
     fn replied(&self, command: CommandId, payload: Payload) {
-        self.shard.shared.reports.replied(command, self.socket.info.terminal.clone(), payload);
+        self.shard.shared.reports.reply(command, self.socket.info.terminal.clone(), payload);
     }
 
     /// An event over the limit is reported without its payload: with its size, under the name `too_large`.
@@ -205,18 +205,18 @@ impl Established {
         } else {
             vec![("name", Payload::from_text("too_large")), ("bytes", Payload::from_value(&size.into()))]
         };
-        self.shard.shared.reports.happened("terminal.event", &self.socket.info.terminal, fields);
+        self.shard.shared.reports.event("terminal.event", &self.socket.info.terminal, fields);
     }
 
     /// Tells the terminal that something it sent was not taken. The session goes on.
-    pub(super) fn complain(&self, code: &str, message: String) {
+    pub(super) fn send_error(&self, code: &str, message: String) {
         let error = ErrorFrame { code: code.into(), message };
-        self.say(&wire::text(&FromNode::Error(error).to_string()));
+        self.send_frame(&wire::text(&FromNode::Error(error).to_string()));
     }
 
     fn ponged(&self) {
-        if let Some(rtt_ms) = self.socket.ponged() {
-            self.shard.shared.reports.seen(&self.socket.info.terminal, rtt_ms);
+        if let Some(rtt_ms) = self.socket.record_pong() {
+            self.shard.shared.reports.pong(&self.socket.info.terminal, rtt_ms);
         }
     }
 }

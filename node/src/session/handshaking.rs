@@ -67,11 +67,11 @@ impl Handshaking {
     }
 
     /// Waits for the hello. Fails if none comes within `--hello-timeout`, or if another frame comes first.
-    pub async fn greet(&mut self) -> Result<Hello, SessionEnd> {
+    pub async fn wait_for_hello(&mut self) -> Result<Hello, SessionEnd> {
         let deadline = self.shard.shared.config.hello_timeout;
         let mut hello = time::timeout(deadline, self.hello()).await.unwrap_or(Err(SessionEnd::NoHello))?;
         check_labels(&hello.labels).map_err(SessionEnd::BadLabels)?;
-        self.adopt_labels(std::mem::take(&mut hello.labels));
+        self.add_labels(std::mem::take(&mut hello.labels));
         Ok(hello)
     }
 
@@ -122,7 +122,7 @@ impl Handshaking {
     }
 
     /// Adds labels from the hello. A label of the token is never replaced.
-    fn adopt_labels(&mut self, said: Labels) {
+    fn add_labels(&mut self, said: Labels) {
         for (key, value) in said {
             self.labels.entry(key).or_insert(value);
         }

@@ -53,9 +53,9 @@ impl Established {
             let message = format!(
                 "hello.will: {size} bytes of JSON, at most {EVENT_MAX} are stored; the session goes on without a will"
             );
-            self.complain("too_large", message);
+            self.send_error("too_large", message);
         }
-        self.go_on(start).await
+        self.catch_up(start).await
     }
 
     /// Joins again: the registry may have lost this session, and commands may have passed it by.
@@ -63,10 +63,10 @@ impl Established {
         if self.resume_state.registered
             && let Some(cursor) = &mut self.resume_state.cursor
         {
-            cursor.number = self.socket.had();
+            cursor.number = self.socket.received_up_to();
         }
         let start = self.register().await?;
-        self.go_on(start).await
+        self.catch_up(start).await
     }
 
     /// Registers with the backplane. Returns none if the store is away.
@@ -84,7 +84,7 @@ impl Established {
                 JoinOutcome::Outdated => return Err(SessionEnd::Replaced),
                 JoinOutcome::Away => return Ok(None),
                 JoinOutcome::Fight(delay) => {
-                    self.attend(delay).await?;
+                    self.read_for(delay).await?;
                     request.patient = true;
                 }
             }
@@ -105,22 +105,22 @@ impl Established {
             resumed,
             cursor: start.map(|start| start.before().to_string()),
         });
-        self.say(&wire::text(&welcome.to_string()));
+        self.send_frame(&wire::text(&welcome.to_string()));
     }
 
     /// Sends what was missed and releases the socket. While the store is away no command comes, and a session that
     /// was never registered is the target of none.
-    async fn go_on(&mut self, start: Option<ResumePoint>) -> Result<(), SessionEnd> {
+    async fn catch_up(&mut self, start: Option<ResumePoint>) -> Result<(), SessionEnd> {
         let Some(ResumePoint { cursor, missed, lost }) = start else {
-            let had = if self.resume_state.registered { self.socket.had() } else { u64::MAX };
-            self.shard.sockets.release(&self.socket, had);
+            let received_up_to = if self.resume_state.registered { self.socket.received_up_to() } else { u64::MAX };
+            self.shard.sockets.release(&self.socket, received_up_to);
             return Ok(());
         };
         if let Some(lost) = lost {
             self.tell_gap(&lost, &cursor);
         }
         for portion in missed.chunks(PORTION) {
-            self.make_up(portion, &cursor.epoch).await?;
+            self.send_portion(portion, &cursor.epoch).await?;
         }
         self.shard.sockets.release(&self.socket, cursor.number);
         self.resume_state.cursor = Some(cursor);
@@ -137,23 +137,23 @@ impl Established {
             GapReason::Store => now.clone(),
         };
         let gap = Gap { from: from.to_string(), to: to.to_string(), reason: lost.reason().into() };
-        self.say(&wire::text(&FromNode::Gap(gap).to_string()));
+        self.send_frame(&wire::text(&FromNode::Gap(gap).to_string()));
     }
 
     /// Sends a portion of what was missed, and waits until the socket has taken it: what was missed can be more than
     /// may wait for one socket.
-    async fn make_up(&mut self, missed: &[MissedCommand], epoch: &str) -> Result<(), SessionEnd> {
+    async fn send_portion(&mut self, missed: &[MissedCommand], epoch: &str) -> Result<(), SessionEnd> {
         let ids: Vec<_> = missed.iter().map(|missed| missed.command).collect();
         let frames = loop {
             match self.shard.shared.backplane.frames(&ids).await {
                 Ok(frames) => break frames,
-                Err(_) => self.attend(AGAIN).await?,
+                Err(_) => self.read_for(AGAIN).await?,
             }
         };
         for (missed, command) in missed.iter().zip(frames) {
             let Some(command) = command.filter(|command| command.expires_at > Timestamp::now()) else { continue };
-            let addr = Cursor { epoch: epoch.to_owned(), number: missed.number };
-            self.shard.sockets.make_up(&self.socket, &encode(command, &addr, missed.to_all));
+            let cursor = Cursor { epoch: epoch.to_owned(), number: missed.number };
+            self.shard.sockets.send_missed(&self.socket, &encode(command, &cursor, missed.to_all));
             while !self.socket.is_flushed() {
                 self.step().await?;
             }
@@ -162,7 +162,7 @@ impl Established {
     }
 
     /// Reads what the terminal sends, for the time `lasting`.
-    async fn attend(&mut self, lasting: Duration) -> Result<(), SessionEnd> {
+    async fn read_for(&mut self, lasting: Duration) -> Result<(), SessionEnd> {
         let end = Instant::now() + lasting;
         while let Ok(step) = time::timeout_at(end.into(), self.step()).await {
             step?;

@@ -47,7 +47,7 @@ async fn begin(upgraded: Box<Upgraded>, shard: Rc<Shard>) -> Option<(Established
     let mut handshaking = Handshaking::new(*upgraded, shard).ok()?;
     let hello = match protocol {
         Protocol::Plain => None,
-        Protocol::V1 => match handshaking.greet().await {
+        Protocol::V1 => match handshaking.wait_for_hello().await {
             Ok(hello) => Some(hello),
             Err(end) => return handshaking.refuse(end).await,
         },

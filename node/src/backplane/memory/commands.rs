@@ -86,7 +86,7 @@ impl MemoryBackplane {
         }
         self.send(Envelope::Cancel { command: id })?;
         kept.record.cancelled = true;
-        store.happened.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
+        store.events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         Ok(true)
     }
 }

@@ -59,12 +59,12 @@ struct Store {
     number: u64,
     commands: Commands,
     terminals: Terminals,
-    happened: Happened,
+    events: EventLog,
 }
 
 /// What happened, oldest first: its kind and its data.
 #[derive(Default)]
-struct Happened {
+struct EventLog {
     kept: VecDeque<(String, String)>,
     number: u64,
 }
@@ -126,17 +126,17 @@ impl MemoryBackplane {
 
     fn take(&self, batch: ReportBatch) {
         let mut store = self.store();
-        let Store { commands, terminals, happened, .. } = &mut *store;
-        for (step, reached) in batch.all_steps() {
+        let Store { commands, terminals, events, .. } = &mut *store;
+        for (step, reached) in batch.all_states() {
             if let Some(event) = commands.raise(step, &reached) {
-                happened.push("command.state", event);
+                events.push("command.state", event);
             }
         }
         for (command, terminal, payload) in batch.replies {
             commands.reply(command, terminal, payload);
         }
         batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
-        batch.events.iter().for_each(|event| happened.happened(event));
+        batch.events.iter().for_each(|event| events.record(event));
     }
 
     async fn forget_absent(&self) {
@@ -159,13 +159,13 @@ impl MemoryBackplane {
     /// Their cursors carry the epoch: after a restart of this process those of before are known to be of before.
     pub(super) async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
         let store = self.store();
-        let newest = self.event_cursor(store.happened.number);
+        let newest = self.event_cursor(store.events.number);
         let Some(after) = after else { return Ok(EventPage { newest, ..EventPage::default() }) };
         let after =
             if after == "0-0" { None } else { Some(after.parse::<Cursor>().map_err(|_| BackplaneError::NoCursor)?) };
         let known = after.as_ref().filter(|after| after.epoch == self.epoch).map_or(0, |after| after.number);
-        let kept = &store.happened.kept;
-        let first = store.happened.number - kept.len() as u64;
+        let kept = &store.events.kept;
+        let first = store.events.number - kept.len() as u64;
         let new = kept.iter().zip(first + 1..).filter(|(_, number)| *number > known);
         let kept = new.map(|((kind, data), number)| EventView {
             cursor: self.event_cursor(number),
@@ -210,8 +210,8 @@ impl MemoryBackplane {
     }
 }
 
-impl Happened {
-    fn happened(&mut self, event: &ReportedEvent) {
+impl EventLog {
+    fn record(&mut self, event: &ReportedEvent) {
         self.push(event.kind, event.data());
     }
 

@@ -60,7 +60,7 @@ impl MemoryBackplane {
         if store.terminals.entry(request, TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() })
         {
             let node = Payload::from_text(self.node.id.as_str());
-            store.happened.happened(&event("terminal.online", &info.terminal, vec![("node", node)]));
+            store.events.record(&event("terminal.online", &info.terminal, vec![("node", node)]));
         }
         let cursor = request.cursor.as_ref();
         let (missed, lost) = if was_known || cursor.is_some() {
@@ -77,16 +77,16 @@ impl MemoryBackplane {
 
     pub(in crate::backplane) async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
         let mut store = self.store();
-        let Store { terminals, happened, .. } = &mut *store;
+        let Store { terminals, events, .. } = &mut *store;
         let Some(known) = terminals.0.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session)) else {
             return;
         };
         known.owner = None;
         known.away = Some(Instant::now());
-        happened.happened(&offline(&info.terminal, end));
+        events.record(&offline(&info.terminal, end));
         if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
-            happened.happened(&event("terminal.event", &info.terminal, fields));
+            events.record(&event("terminal.event", &info.terminal, fields));
         }
     }
 
@@ -135,9 +135,9 @@ impl MemoryBackplane {
             return Ok(false);
         }
         self.send(Envelope::Remove { terminal: id.clone() })?;
-        let Store { commands, terminals, happened, .. } = &mut *store;
+        let Store { commands, terminals, events, .. } = &mut *store;
         if terminals.0.remove(id).is_some_and(|known| known.owner.is_some()) {
-            happened.happened(&offline(id, SessionEnd::Removed));
+            events.record(&offline(id, SessionEnd::Removed));
         }
         commands.forget_terminal(id);
         Ok(true)

@@ -86,7 +86,7 @@ impl RedisBackplane {
     async fn write(&self, batch: &ReportBatch) -> RedisResult<()> {
         // What was said first: who sees that a command has ended sees its reply too.
         self.reply(&batch.replies).await?;
-        for (step, terminals) in batch.all_steps() {
+        for (step, terminals) in batch.all_states() {
             self.raise(step, &terminals).await?;
         }
         self.keep_vitals(&batch.vitals).await?;

@@ -112,7 +112,7 @@ impl Lane {
             let socket = self.0.borrow().sockets[index].clone();
             let sent = match trouble {
                 Trouble::Blocked => socket.send(batch),
-                Trouble::Took(taken) => socket.owe(batch, taken),
+                Trouble::Took(taken) => socket.queue_rest(batch, taken),
                 Trouble::Broken => {
                     socket.end(SessionEnd::Lost);
                     Vec::new()

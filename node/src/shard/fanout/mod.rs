@@ -37,7 +37,7 @@ pub struct Sockets {
     v1: Rc<Lane>,
     plain: Rc<Lane>,
     /// The sequence number of the last command that this shard sent to any socket.
-    reached: Rc<Cell<u64>>,
+    sent_up_to: Rc<Cell<u64>>,
     queue_limit: usize,
     reports: Arc<Reports>,
     delivered: IntCounter,
@@ -46,15 +46,15 @@ pub struct Sockets {
 impl Sockets {
     /// An empty table. `queue_limit` is the number of bytes that may wait for one socket.
     pub fn new(queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
-        let (entries, reached) = Default::default();
-        Self { entries, v1: Rc::default(), plain: Rc::default(), reached, queue_limit, reports, delivered }
+        let (entries, sent_up_to) = Default::default();
+        Self { entries, v1: Rc::default(), plain: Rc::default(), sent_up_to, queue_limit, reports, delivered }
     }
 
     /// Inserts a socket, held: commands for it wait until it is released. Returns the key for messages to this
     /// session.
     pub fn insert(&self, info: Arc<SessionInfo>, stream: TcpStream) -> (usize, Rc<Socket>) {
         let lane = self.lane(info.protocol).clone();
-        let socket = Rc::new(Socket::new(info, stream, lane, self.reached.clone(), self.queue_limit));
+        let socket = Rc::new(Socket::new(info, stream, lane, self.sent_up_to.clone(), self.queue_limit));
         socket.lane.push(socket.clone());
         (self.entries.borrow_mut().insert(socket.clone()), socket)
     }
@@ -78,7 +78,7 @@ impl Sockets {
     /// Sends these commands to every socket.
     pub fn broadcast(&self, commands: &[Arc<EncodedCommand>]) {
         let Some(last) = commands.last() else { return };
-        self.reach(last.number);
+        self.raise_sent_up_to(last.number);
         for (lane, protocol) in [(&self.v1, Protocol::V1), (&self.plain, Protocol::Plain)] {
             if lane.is_empty() {
                 continue;
@@ -97,7 +97,7 @@ impl Sockets {
 
     /// Sends a command to the session at `addr`, if it is still there.
     pub fn send(&self, addr: SessionAddr, encoded: &Arc<EncodedCommand>) {
-        self.reach(encoded.number);
+        self.raise_sent_up_to(encoded.number);
         let Some(socket) = self.at(addr) else { return };
         for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
             self.sent(&socket, socket.send(&batch));
@@ -109,14 +109,14 @@ impl Sockets {
     pub fn send_unstored(&self, addr: SessionAddr, encoded: &Arc<EncodedCommand>) {
         let Some(socket) = self.at(addr) else { return };
         for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
-            socket.say(&batch);
+            socket.write(&batch);
         }
     }
 
     /// Sends a missed command to a held session, ahead of everything that waits for that session.
-    pub fn make_up(&self, socket: &Socket, encoded: &Arc<EncodedCommand>) {
+    pub fn send_missed(&self, socket: &Socket, encoded: &Arc<EncodedCommand>) {
         for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
-            self.sent(socket, socket.say(&batch));
+            self.sent(socket, socket.write(&batch));
         }
     }
 
@@ -169,8 +169,8 @@ impl Sockets {
         }
     }
 
-    fn reach(&self, number: u64) {
-        self.reached.set(self.reached.get().max(number));
+    fn raise_sent_up_to(&self, number: u64) {
+        self.sent_up_to.set(self.sent_up_to.get().max(number));
     }
 
     fn at(&self, addr: SessionAddr) -> Option<Rc<Socket>> {

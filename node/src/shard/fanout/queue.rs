@@ -43,7 +43,7 @@ pub struct Queue {
     batches: VecDeque<WriteBatch>,
     /// The bytes of the first batch that were sent.
     sent: usize,
-    owed: usize,
+    queued_bytes: usize,
 }
 
 impl Queue {
@@ -56,14 +56,14 @@ impl Queue {
     /// Fails if the queue would exceed `limit` bytes.
     pub fn push(&mut self, batch: &WriteBatch, sent: usize, limit: usize) -> Result<(), Full> {
         let rest = batch.bytes.len() - sent;
-        if self.owed + rest > limit {
+        if self.queued_bytes + rest > limit {
             return Err(Full);
         }
         if sent > 0 {
             debug_assert!(self.batches.is_empty(), "a begun batch behind another would break both frames");
             self.sent = sent;
         }
-        self.owed += rest;
+        self.queued_bytes += rest;
         self.batches.push_back(batch.clone());
         Ok(())
     }
@@ -75,7 +75,7 @@ impl Queue {
         {
             let size = batch.bytes.len();
             let fresh = batch.fresh(now);
-            self.owed -= size - fresh.as_ref().map_or(0, |batch| batch.bytes.len());
+            self.queued_bytes -= size - fresh.as_ref().map_or(0, |batch| batch.bytes.len());
             if let Some(batch) = fresh {
                 self.batches.push_front(batch);
                 break;
@@ -90,7 +90,7 @@ impl Queue {
         let Some(batch) = self.batches.front() else { return Vec::new() };
         let sent = self.sent + taken;
         let commands = batch.commands(self.sent, sent).collect();
-        self.owed -= taken;
+        self.queued_bytes -= taken;
         self.sent = sent;
         if sent == batch.bytes.len() {
             self.batches.pop_front();
@@ -121,7 +121,7 @@ mod tests {
             queue.advance(taken);
         }
         assert_eq!(out, b"lloworld");
-        assert_eq!(queue.owed, 0);
+        assert_eq!(queue.queued_bytes, 0);
     }
 
     #[test]

@@ -45,9 +45,9 @@ pub struct Socket {
     /// The socket's row in its lane.
     pub(super) index: Cell<usize>,
     /// The sequence number of the last command that the shard sent to any socket.
-    reached: Rc<Cell<u64>>,
+    sent_up_to: Rc<Cell<u64>>,
     /// The sequence number up to which this session has received everything that is for it.
-    had: Cell<u64>,
+    received_up_to: Cell<u64>,
     held: RefCell<Option<Held>>,
     queue: RefCell<Queue>,
     queue_limit: usize,
@@ -65,7 +65,7 @@ impl Socket {
         info: Arc<SessionInfo>,
         stream: TcpStream,
         lane: Rc<Lane>,
-        reached: Rc<Cell<u64>>,
+        sent_up_to: Rc<Cell<u64>>,
         queue_limit: usize,
     ) -> Self {
         Self {
@@ -73,8 +73,8 @@ impl Socket {
             stream,
             lane,
             index: Cell::new(usize::MAX),
-            reached,
-            had: Cell::new(0),
+            sent_up_to,
+            received_up_to: Cell::new(0),
             held: RefCell::new(Some(Held::default())),
             queue: RefCell::default(),
             queue_limit,
@@ -95,19 +95,19 @@ impl Socket {
             }
             return Vec::new();
         }
-        let batch = batch.after(self.had.get()).and_then(|batch| batch.fresh(Timestamp::now()));
-        batch.map(|batch| self.say(&batch)).unwrap_or_default()
+        let batch = batch.after(self.received_up_to.get()).and_then(|batch| batch.fresh(Timestamp::now()));
+        batch.map(|batch| self.write(&batch)).unwrap_or_default()
     }
 
     /// Sends `batch` at once, also while the socket is held. What the socket does not take is queued. Returns the
     /// commands that went out whole.
-    pub fn say(&self, batch: &WriteBatch) -> Vec<CommandId> {
+    pub fn write(&self, batch: &WriteBatch) -> Vec<CommandId> {
         if !self.queue.borrow().is_empty() {
-            return self.owe(batch, 0);
+            return self.queue_rest(batch, 0);
         }
         match send(&self.stream, &batch.bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-            Ok(taken) if taken < batch.bytes.len() => self.owe(batch, taken),
-            Err(Errno::AGAIN) => self.owe(batch, 0),
+            Ok(taken) if taken < batch.bytes.len() => self.queue_rest(batch, taken),
+            Err(Errno::AGAIN) => self.queue_rest(batch, 0),
             Ok(_) => {
                 self.unblock_if_idle();
                 batch.commands(0, usize::MAX).collect()
@@ -121,7 +121,7 @@ impl Socket {
 
     /// Queues what remains of `batch` after `sent` bytes, and has the session's task wait until the socket takes
     /// more. Returns the commands that went out whole.
-    pub(super) fn owe(&self, batch: &WriteBatch, sent: usize) -> Vec<CommandId> {
+    pub(super) fn queue_rest(&self, batch: &WriteBatch, sent: usize) -> Vec<CommandId> {
         if self.queue.borrow_mut().push(batch, sent, self.queue_limit).is_err() {
             self.end(SessionEnd::TooSlow);
             return Vec::new();
@@ -168,7 +168,7 @@ impl Socket {
     /// beyond `number`; later commands are sent as they come. Stays held if the session was asked meanwhile to
     /// register again. Returns the commands whose frames went out whole.
     pub fn release(&self, number: u64) -> Vec<CommandId> {
-        self.had.set(number);
+        self.received_up_to.set(number);
         if self.rejoin.get() {
             return Vec::new();
         }
@@ -180,7 +180,7 @@ impl Socket {
 
     /// Lets walks write to this socket, unless it is behind, held, or has bytes queued.
     fn unblock_if_idle(&self) {
-        let behind = self.reached.get() < self.had.get();
+        let behind = self.sent_up_to.get() < self.received_up_to.get();
         if !behind && self.held.borrow().is_none() && self.queue.borrow().is_empty() {
             self.lane.unblock(self.index.get(), &self.stream);
         }
@@ -219,7 +219,7 @@ impl Socket {
     /// Has the session register again, from the sequence number that it has received.
     pub fn ask_to_rejoin(&self) {
         if self.held.borrow().is_none() {
-            self.had.set(self.had.get().max(self.reached.get()));
+            self.received_up_to.set(self.received_up_to.get().max(self.sent_up_to.get()));
         }
         self.hold();
         self.rejoin.set(true);
@@ -232,8 +232,8 @@ impl Socket {
     }
 
     /// The sequence number up to which this session has received everything.
-    pub fn had(&self) -> u64 {
-        self.had.get()
+    pub fn received_up_to(&self) -> u64 {
+        self.received_up_to.get()
     }
 
     /// Pings the terminal. Ends the session instead if nothing came since the last ping.
@@ -242,16 +242,16 @@ impl Socket {
         if self.pinged.replace(Some(Instant::now())).is_some() && !heard {
             return self.end(SessionEnd::NoHeartbeat);
         }
-        self.say(batch);
+        self.write(batch);
     }
 
     /// Records a pong. Returns the round-trip time in milliseconds if the pong answers a ping of this node.
-    pub fn ponged(&self) -> Option<u64> {
+    pub fn record_pong(&self) -> Option<u64> {
         self.pinged.take().map(|at| at.elapsed().as_millis() as u64)
     }
 
     /// Records that a message came, which is as good a sign of life as a pong.
-    pub fn heard(&self) {
+    pub fn record_message(&self) {
         self.heard.set(true);
     }
 
