@@ -14,13 +14,13 @@ use tokio::time;
 const TAG: &str = "{muster}";
 
 /// A server of a cluster, which keeps nothing.
-struct Member {
+struct ClusterServer {
     child: Child,
     port: u16,
     bus: u16,
 }
 
-impl Drop for Member {
+impl Drop for ClusterServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -31,7 +31,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-impl Member {
+impl ClusterServer {
     async fn start() -> Self {
         let (port, bus) = (free_port(), free_port());
         let flags = format!(
@@ -43,9 +43,9 @@ impl Member {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is missing: apt-get install redis-server");
-        let member = Self { child, port, bus };
-        until("it answers", async || member.ask("PING").await.is_ok()).await;
-        member
+        let server = Self { child, port, bus };
+        until("it answers", async || server.ask("PING").await.is_ok()).await;
+        server
     }
 
     async fn ask(&self, words: &str) -> RedisResult<Value> {
@@ -69,8 +69,8 @@ impl Member {
 }
 
 /// Two of which the second has all slots, and a place that names, beside the first, one who is dead and one who hangs.
-async fn cluster() -> (Member, Member, Connection, TcpListener) {
-    let (one, other) = (Member::start().await, Member::start().await);
+async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
+    let (one, other) = (ClusterServer::start().await, ClusterServer::start().await);
     other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();
     one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, other.bus)).await.unwrap();
     for member in [&one, &other] {
