@@ -1,5 +1,5 @@
-//! Which deliveries are owed. By *intent* and not by the connections that happened to be up: a terminal that the server lost is still
-//! owed its messages, and only an absence that was planned excuses one.
+//! Which deliveries are owed to a terminal. The *plan* decides, not the connections that happened to be up: a
+//! terminal whose session the server lost is still owed its messages, and only a planned absence excuses a delivery.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,60 +9,67 @@ use crate::{
     plan::{Stay, Temper},
 };
 
-/// What a terminal is to a message, looking at the window from `settle` before it was due to `grace` after.
+/// The relation of a terminal to a message, judged over the window from `settle` before the message was due to
+/// `grace` after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cohort {
-    /// It meant to be on the line all the time, and one session was.
+    /// The plan had the terminal connected for the whole window, and one session lasted through it.
     Steady,
-    /// It meant to be on the line all the time, and was not: owed all the same.
+    /// The plan had the terminal connected for the whole window, but no session lasted through it. The message is
+    /// owed all the same.
     Interrupted,
-    /// It meant to be away for a part, and to be back while the server still has what it missed: owed by replay.
+    /// The plan had the terminal absent for a part of the window, and back while the server still stores the
+    /// message. The message is owed by replay.
     Resumable,
-    /// It reads and never answers, and is owed what the others are.
+    /// The terminal reads and never answers. It is owed the same messages as others.
     Mute,
-    /// It reads slowly, and is owed what the others are.
+    /// The terminal reads slowly. It is owed the same messages as others.
     Slow,
 }
 
 impl Cohort {
-    /// Whether it is of terminals that behave: what those miss that are mute or slow by plan is their own doing.
+    /// Whether the cohort consists of well-behaved terminals. Terminals that are mute or slow by plan cause their
+    /// own losses.
     pub fn behaves(self) -> bool {
         !matches!(self, Self::Mute | Self::Slow)
     }
 }
 
-/// What a run says about all terminals.
+/// The parameters of a run that decide what is owed, the same for all terminals. All times are in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
-    /// How long a terminal must have been ready before.
+    /// How long before a message is due the terminal must be ready (`--settle`).
     pub settle: Nanos,
-    /// How long it must have stayed after.
+    /// How long after a message is due the terminal must stay (`--grace`).
     pub grace: Nanos,
-    /// For how long the server keeps what was missed; `None` if it promises no replay.
+    /// How long the server stores messages for an absent terminal (`--retention`); `None` if the server promises no
+    /// replay.
     pub retention: Option<Nanos>,
 }
 
-/// One terminal's intent, to be asked about each message.
+/// The plan of one terminal, which answers for each message whether it is owed.
 #[derive(Debug)]
 pub struct Intent<'a> {
     window: Window,
     temper: Temper,
     sessions: &'a [Session],
-    /// When it means to be on the line; takeovers joined.
+    /// The times in which the plan has the terminal connected. Adjacent stays, such as those of a takeover, are
+    /// joined.
     up: Vec<(Nanos, Nanos)>,
-    /// When it was first subscribed at all.
+    /// When the first session was ready; `None` if there was none.
     subscribed: Option<Nanos>,
 }
 
 impl<'a> Intent<'a> {
-    /// From the plan, and from when the sessions of each stay were ready.
+    /// An intent from the planned stays and the sessions of the terminal.
     pub fn new(window: Window, temper: Temper, stays: &[Stay], sessions: &'a [Session]) -> Self {
         let subscribed = sessions.iter().map(|session| session.ready).min();
         Self { window, temper, sessions, up: up(window, stays, sessions), subscribed }
     }
 
-    /// The cohort for a message that is due then; `None` if nothing is owed, and a delivery is legal.
+    /// The cohort for a message that is due at `due`. `None` if the message is not owed; its delivery is legal even
+    /// so.
     pub fn cohort(&self, due: Nanos) -> Option<Cohort> {
         let (from, to) = (due.saturating_sub(self.window.settle), due + self.window.grace);
         if self.subscribed.is_none_or(|subscribed| subscribed > from) {
@@ -81,12 +88,13 @@ impl<'a> Intent<'a> {
         })
     }
 
-    /// Whether one session was ready all through.
+    /// Whether one session was ready from `from` to `to`.
     fn held(&self, from: Nanos, to: Nanos) -> bool {
         self.sessions.iter().any(|session| session.ready <= from && to <= session.ended)
     }
 
-    /// Whether every planned absence that touches the window ends in time.
+    /// Whether every planned absence that overlaps the time from `from` to `to` lasts at most the retention. False
+    /// without replay, and where the plan has the terminal leave for good before `to`.
     fn returns(&self, from: Nanos, to: Nanos) -> bool {
         let Some(retention) = self.window.retention else { return false };
         let mut absences = self.up.windows(2).map(|pair| (pair[0].1, pair[1].0));
@@ -94,13 +102,16 @@ impl<'a> Intent<'a> {
             && absences.all(|(left, back)| left >= to || back <= from || back - left <= retention)
     }
 
-    /// When it means to be on the line.
+    /// The times in which the plan has the terminal connected, adjacent stays joined.
     pub fn up(&self) -> &[(Nanos, Nanos)] {
         &self.up
     }
 }
 
-/// Without replay each stay is a new subscription, and begins when its first session is ready; one that had none is none.
+/// The times in which the plan has the terminal connected.
+///
+/// Without replay each stay is a new subscription: it begins when its first session is ready, and a stay without a
+/// session is left out.
 fn up(window: Window, stays: &[Stay], sessions: &[Session]) -> Vec<(Nanos, Nanos)> {
     let mut up: Vec<(Nanos, Nanos)> = Vec::new();
     for (number, stay) in stays.iter().enumerate() {
@@ -123,7 +134,7 @@ mod tests {
     use super::*;
     use crate::config::Leave;
 
-    /// Two stays, from 100 to 1000 and from 1200 to 3000; windows of 10 before and 100 after.
+    /// Two stays, from 100 to 1000 and from 1200 to 3000.
     fn stays() -> [Stay; 2] {
         [(100, 1000), (1200, 3000)].map(|(from, to)| Stay { from, to, leave: Leave::Close })
     }
@@ -139,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn without_replay_only_those_on_the_line_are_owed() {
+    fn without_replay_only_connected_terminals_are_owed() {
         let sessions = [session(0, 120, 1000), session(1, 1230, 3000)];
         let got = cohorts(None, &sessions, &[125, 130, 900, 901, 1100, 1239, 1240, 2900]);
         let steady = Some(Cohort::Steady);
@@ -147,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn with_replay_an_absence_is_made_up_for_if_it_was_short() {
+    fn with_replay_a_short_absence_is_owed_by_replay() {
         let sessions = [session(0, 120, 1000), session(1, 1230, 3000)];
         let (steady, resumable) = (Some(Cohort::Steady), Some(Cohort::Resumable));
         assert_eq!(
@@ -165,7 +176,7 @@ mod tests {
             let (steady, interrupted) = (Some(Cohort::Steady), Some(Cohort::Interrupted));
             assert_eq!(got, [steady, interrupted, interrupted, interrupted, steady]);
         }
-        // It never came back to its second stay: that is owed by a server that promises replay.
+        // The terminal had no session in its second stay. A server that promises replay owes that stay.
         assert_eq!(cohorts(Some(200), &lost, &[2000]), [Some(Cohort::Interrupted)]);
         assert_eq!(cohorts(None, &lost, &[2000]), [None]);
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a delivery, and what is known of one that is.
+//! Kinds of faulty deliveries, and the details of one.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,26 +8,26 @@ use crate::clock::Nanos;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// It did not come, and nobody said so.
+    /// The delivery was owed and never arrived, and no gap was reported.
     SilentlyLost,
-    /// It came again, and a client that remembers ids would not have known it.
+    /// The message arrived again, and the client does not recognise it as a repetition.
     DupApp,
-    /// It came after one that was sent when it had long been accepted.
+    /// The message arrived after one that was sent only after this one was accepted.
     Reordered,
-    /// It was changed on its way.
+    /// The content of the message was changed.
     Corrupt,
-    /// It was for another terminal.
+    /// The message was addressed to another terminal.
     Misdelivered,
-    /// It was never sent, or the server had refused it.
+    /// The message was never sent, or the server had refused it.
     Phantom,
-    /// It came before it was sent: the clock is wrong, or the program.
+    /// The message arrived before it was sent: the clock or the generator is wrong.
     BeforeSent,
-    /// It came to a session long after another one of the same terminal had taken over.
+    /// The message arrived in a session long after a newer session of the same terminal had replaced that session.
     FromReplaced,
 }
 
 impl FaultKind {
-    /// Its name in reports.
+    /// The name of the kind in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::SilentlyLost => "silently lost",
@@ -42,17 +42,18 @@ impl FaultKind {
     }
 }
 
-/// One fault, to be looked for in the logs of the servers.
+/// One fault, with the details needed to find it in the logs of the servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// What.
+    /// What is wrong.
     pub kind: FaultKind,
-    /// Which message, if it could be read.
+    /// The number of the message; `None` if it could not be read.
     pub message: Option<u64>,
-    /// Which terminal.
+    /// The id of the terminal.
     pub terminal: String,
-    /// When, in nanoseconds of the run.
+    /// When the fault was seen, in nanoseconds since the beginning of the run; 0 if only a count is known
+    /// ([`FaultKind::FromReplaced`]).
     pub at: Nanos,
-    /// On which node, if it said so.
+    /// The name of the node that held the session; empty if the node did not state it.
     pub node: String,
 }

@@ -1,5 +1,5 @@
-//! A histogram of times, 3 digits from a microsecond to two minutes, which merges with another without loss, and knows how many
-//! samples there should have been that never came.
+//! A histogram of times from 1 µs to 120 s with 3 significant digits. It merges with another histogram without loss,
+//! and counts the samples that should have arrived and never did.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -10,16 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 
 use crate::clock::Nanos;
 
-/// In nanoseconds.
+/// The smallest and the largest time that a histogram distinguishes, in nanoseconds: 1 µs and 120 s. A longer time
+/// counts as 120 s.
 const BOUNDS: (u64, u64) = (1_000, 120_000_000_000);
 
-/// How long something took, many times. About 150 KiB.
+/// A distribution of times. Takes about 150 KiB of memory with the default of 3 digits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latency {
     histogram: Histogram<u64>,
-    /// What never came: it took for ever.
+    /// Samples that never arrived. They count as slower than every sample.
     pub missing: u64,
-    /// Samples above the bounds, counted as two minutes.
+    /// Samples longer than 120 s. The histogram counts them as 120 s.
     pub overflows: u64,
 }
 
@@ -30,38 +31,41 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// With fewer digits it takes less room: one of 2 digits takes 20 KiB.
+    /// An empty histogram with this number of significant digits, at most 5. Fewer digits take less memory: 20 KiB with
+    /// 2 digits. Panics outside that range.
     pub fn with_digits(digits: u8) -> Self {
         let histogram = Histogram::new_with_bounds(BOUNDS.0, BOUNDS.1, digits).expect("the bounds are in order");
         Self { histogram, missing: 0, overflows: 0 }
     }
 
-    /// Adds a sample.
+    /// Adds a sample in nanoseconds. A sample above 120 s counts as 120 s, and as an overflow.
     pub fn record(&mut self, took: Nanos) {
         self.overflows += u64::from(took > BOUNDS.1);
         self.histogram.saturating_record(took.clamp(1, BOUNDS.1));
     }
 
-    /// Adds another's samples, with nothing lost.
+    /// Adds the samples of `other`, without loss.
     pub fn merge(&mut self, other: &Self) {
         self.histogram.add(&other.histogram).expect("the bounds are the same");
         self.missing += other.missing;
         self.overflows += other.overflows;
     }
 
-    /// How many samples there are, those that never came not among them.
+    /// The number of samples, without those that never arrived.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// The quantile over all that should have come. `None` if it says nothing, for want of ten samples above it.
+    /// The quantile over all samples, with those that never arrived. `None` if fewer than ten samples lie above it:
+    /// the value would mean nothing.
     pub fn quantile(&self, quantile: f64) -> Option<Quantile> {
         let all = self.count() + self.missing;
         let enough = all as f64 * (1.0 - quantile) >= 10.0 - 1e-6;
         enough.then(|| self.at(quantile))
     }
 
-    /// The quantile, however few samples there are.
+    /// The quantile over all samples, with those that never arrived, however few samples there are. 0 if there are
+    /// none.
     pub fn at(&self, quantile: f64) -> Quantile {
         let all = self.count() + self.missing;
         let rank = (quantile * all as f64).ceil().max(1.0) as u64;
@@ -71,28 +75,28 @@ impl Latency {
         Quantile::Within(self.histogram.value_at_quantile(rank as f64 / self.count() as f64))
     }
 
-    /// The greatest.
+    /// The largest sample, or [`Quantile::Never`] if one never arrived. `None` without samples.
     pub fn max(&self) -> Option<Quantile> {
         (self.count() + self.missing > 0).then(|| self.at(1.0))
     }
 
-    /// The histogram below.
+    /// The histogram of the samples that arrived.
     pub fn histogram(&self) -> &Histogram<u64> {
         &self.histogram
     }
 }
 
-/// Where a quantile lies.
+/// The value of a quantile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantile {
-    /// At this time.
+    /// This time in nanoseconds.
     Within(Nanos),
-    /// Among those that never came.
+    /// The quantile lies among the samples that never arrived.
     Never,
 }
 
 impl Quantile {
-    /// In milliseconds; infinite if it never came.
+    /// The value in milliseconds; infinite for [`Quantile::Never`].
     pub fn milliseconds(self) -> f64 {
         match self {
             Self::Within(nanos) => nanos as f64 / 1e6,
@@ -101,7 +105,8 @@ impl Quantile {
     }
 }
 
-/// On the wire: the V2 format of HdrHistogram, deflated, as base64.
+/// The serialized form: the histogram in the V2 format of HdrHistogram, deflated and base64-encoded, and the two
+/// counts.
 #[derive(Serialize, Deserialize)]
 struct Wire {
     hdr: String,
@@ -151,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_came_took_for_ever() {
+    fn missing_samples_count_as_slower_than_all_others() {
         let mut got = of(1..=1900);
         got.missing = 100;
         assert!(near(got.quantile(0.5), 1_000.0) && near(got.quantile(0.9), 1_800.0));
@@ -159,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_is_as_if_one_had_seen_all() {
+    fn a_merge_equals_one_histogram_of_all_samples() {
         let (mut left, right, whole) = (of(1..=500), of(501..=1000), of(1..=1000));
         let wire = serde_json::to_string(&right).unwrap();
         left.merge(&serde_json::from_str(&wire).unwrap());
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_two_minutes_is_counted() {
+    fn a_sample_beyond_two_minutes_counts_as_an_overflow() {
         let got = of(130_000..=130_000);
         assert_eq!((got.count(), got.overflows), (1, 1));
     }

@@ -1,6 +1,6 @@
-//! Judges what was written down, when all is over. `judge` walks each terminal's lines once, asks the [`cohort`] of each message, and
-//! adds to a [`tally`]: sums and histograms, which merge with those of other generators without loss. Nothing here is timed, paced
-//! or printed.
+//! Judges the journal of a run after its end. `judge` reads the lines of each terminal once, asks [`cohort`] whether
+//! each message is owed, and adds to a [`tally`]: sums and histograms, which merge with those of other generators
+//! without loss. No code in this module measures time, sends messages or prints.
 
 pub mod cohort;
 mod fault;

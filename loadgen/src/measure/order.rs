@@ -1,21 +1,24 @@
-//! Whether messages came in their order. Two messages have an order only if the server had taken the one before the other was sent:
-//! what an open loop sends at the same time may be taken either way.
+//! Whether messages arrived in their order. Two messages have an order only if the server accepted the one before
+//! the other was sent: an open loop sends several messages at the same time, and the server may accept those in any
+//! order.
 
 use crate::clock::Nanos;
 
-/// The messages that came to one terminal in one stream, so far.
+/// The messages that one terminal has received in one stream. A terminal has two streams: messages for all, and
+/// messages for this terminal alone.
 #[derive(Debug, Default)]
 pub struct Order {
-    /// When each was sent, in the order they came.
+    /// When each message was sent, in the order of arrival.
     came: Vec<Nanos>,
-    /// The latest of these.
+    /// The latest time in `came`.
     latest: Nanos,
 }
 
 impl Order {
-    /// By how many later messages this one was overtaken.
+    /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted.
     pub fn overtaken(&mut self, sent: Nanos, accepted: Nanos) -> u64 {
-        // Almost always nothing was sent after this one was accepted and came before it.
+        // The search is skipped where no message that arrived was sent after this one was accepted, which is almost
+        // always.
         let overtaken = match self.latest > accepted {
             true => self.came.iter().filter(|other| **other > accepted).count() as u64,
             false => 0,
@@ -31,11 +34,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_settled_has_an_order() {
+    fn only_a_message_sent_after_the_other_was_accepted_has_an_order() {
         let mut order = Order::default();
-        // Sent at 10 and at 12, both accepted at 15: either may come first.
+        // Sent at 10 and at 12, both accepted at 15: either may arrive first.
         assert_eq!((order.overtaken(12, 15), order.overtaken(10, 15)), (0, 0));
-        // Sent at 20 and 30, accepted at 25 and 35: an order.
+        // Sent at 20 and 30, accepted at 25 and 35: these have an order.
         assert_eq!((order.overtaken(30, 35), order.overtaken(40, 45), order.overtaken(20, 25)), (0, 0, 2));
     }
 }

@@ -1,4 +1,5 @@
-//! Whether terminals were let in, and whether they came back after a connection was lost that the plan did not end.
+//! Whether terminals connected as planned, and whether they reconnected after a session was lost that the plan did
+//! not end.
 
 use super::{Tally, names, sums::Connections};
 use crate::{
@@ -7,13 +8,14 @@ use crate::{
     plan::Stay,
 };
 
-/// A terminal that lost its session and made no attempt since counts as not recovered after this time. Its backoff may
-/// be the reason for a shorter absence.
+/// A terminal that lost its session and has made no attempt since counts as not recovered after this time. A shorter
+/// absence may be its backoff.
 const OVERDUE: Nanos = 15 * SECOND;
-/// An attempt that the terminal gave up sooner than this says nothing about the server: the stay was too short.
+/// An attempt that the terminal gave up sooner than this says nothing about the server: the stay was too short for
+/// an answer.
 const ANSWER: Nanos = SECOND;
 
-/// Adds one terminal's connections. `now` is the end of the run.
+/// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run.
 ///
 /// A stay without a session counts as `never` if an attempt failed in it, however short the stay or the run was.
 pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos) {
@@ -37,8 +39,11 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos)
     failures.iter().for_each(|failure| tally.reason("attempt failed", &failure.why));
 }
 
-/// The attempts that count as failed. One that the terminal gave up at once does not, except where the terminal was let
-/// in at no time of a complete run: then no limit may hide that.
+/// The attempts that count as failed.
+///
+/// An attempt without an answer that the terminal gave up within [`ANSWER`] does not count, with one exception: if
+/// the run is complete and the terminal never had a session, every attempt counts. Otherwise a server that never
+/// answers could go unnoticed.
 fn failures<'a>(stays: &[Stay], lines: &'a Lines, now: Nanos) -> Vec<&'a Failure> {
     let complete = stays.last().is_some_and(|stay| stay.to <= now);
     let shut_out = complete && lines.sessions.is_empty();
@@ -46,13 +51,13 @@ fn failures<'a>(stays: &[Stay], lines: &'a Lines, now: Nanos) -> Vec<&'a Failure
     lines.failures.iter().filter(counts).collect()
 }
 
-/// Whether an attempt began in this time and failed.
+/// Whether a failed attempt began between `from` and `to`.
 fn within(failures: &[&Failure], from: Nanos, to: Nanos) -> bool {
     failures.iter().any(|failure| (from..to).contains(&failure.dialled))
 }
 
-/// When each terminal that had lost its connection had the last of the messages that it missed, since the loss. `came` tells of each
-/// message when it was due and when it came.
+/// Records for each lost session the time from the loss until the terminal had the last message that it had missed.
+/// `came` yields for each message that arrived when it was due and when it arrived.
 pub fn caught_up(tally: &mut Tally, lines: &Lines, came: impl Iterator<Item = (Nanos, Nanos)> + Clone) {
     for pair in lines.sessions.windows(2).filter(|pair| pair[0].lost.is_some()) {
         let (lost, back) = (pair[0].ended, pair[1].ready);
@@ -81,7 +86,7 @@ fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, failures: &[&Failu
                 tally.connections.never_recovered += 1;
                 tally.latency(names::RECONNECT).missing += 1;
             }
-            // It was still waiting to try again.
+            // The terminal may still have been in its backoff.
             None => {}
         }
     }

@@ -1,36 +1,38 @@
-//! The whole numbers of a run, and the two equations that hold them together.
+//! The counts of a run, and the two equations that must hold between them: [`Account::closes`] for deliveries that
+//! are owed, [`Frames::closes`] for frames that were read.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of the deliveries that a cohort is owed. Always: expected = on time + late + replayed + signalled gap + silently lost.
+/// The outcomes of the deliveries that a cohort is owed. Each delivery has exactly one outcome: `expected` =
+/// `on_time` + `late` + `replayed` + `signalled_gap` + `silently_lost`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Owed.
+    /// Deliveries that are owed.
     pub expected: u64,
-    /// Came within the grace.
+    /// Deliveries that arrived live, at most the grace (`--grace`) after the message was due.
     pub on_time: u64,
-    /// Came after it.
+    /// Deliveries that arrived live, later than the grace.
     pub late: u64,
-    /// Came by replay.
+    /// Deliveries that arrived by replay in a resumed session, at any time.
     pub replayed: u64,
-    /// Did not come, and the server said that something is missing.
+    /// Deliveries that never arrived, and the server reported a gap that covers them.
     pub signalled_gap: u64,
-    /// Did not come, and nobody said so.
+    /// Deliveries that never arrived, and no gap was reported.
     pub silently_lost: u64,
 }
 
 impl Account {
-    /// Whether every expected delivery has one fate.
+    /// Whether every expected delivery has exactly one outcome.
     pub fn closes(&self) -> bool {
         self.expected == self.on_time + self.late + self.replayed + self.signalled_gap + self.silently_lost
     }
 
-    /// What did not come.
+    /// Deliveries that never arrived, whether a gap was reported or not.
     pub fn lost(&self) -> u64 {
         self.signalled_gap + self.silently_lost
     }
 
-    /// Adds another's.
+    /// Adds the counts of `other`.
     pub fn add(&mut self, other: &Self) {
         self.expected += other.expected;
         self.on_time += other.on_time;
@@ -41,87 +43,92 @@ impl Account {
     }
 }
 
-/// Connections.
+/// Counts of planned stays, sessions and connection attempts. A stay is a time in which the plan has a terminal
+/// connected.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
-    /// Stays that were planned.
+    /// Planned stays that began before the run was over.
     pub planned: u64,
-    /// Stays in which the terminal was let in.
+    /// Stays with at least one session.
     pub made: u64,
-    /// Stays in which it was not, though it tried.
+    /// Stays without a session in which at least one attempt failed.
     pub never: u64,
-    /// Sessions in all.
+    /// Sessions of all stays.
     pub sessions: u64,
-    /// Sessions that ended, not by plan.
+    /// Sessions that ended although the plan did not end them.
     pub lost: u64,
-    /// Of these, those that were never made up for.
+    /// Lost sessions (`lost`) that no other session of the same stay followed. Leaves out a terminal that may still
+    /// have been in its backoff.
     pub never_recovered: u64,
-    /// Attempts that failed.
+    /// Connection attempts that failed.
     pub failed: u64,
-    /// Sessions that the server promised to go on with where the last one stood.
+    /// Sessions that the server resumed: it promised to send what the terminal had missed.
     pub resumed: u64,
-    /// The most terminals on the line at once.
+    /// The largest number of terminals connected at the end of one second. A merge adds the peaks of the parts.
     pub peak: u64,
 }
 
-/// Messages.
+/// Counts of planned messages, and of the server's answers to them.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Messages {
-    /// Due.
+    /// Messages that were due before the run was over.
     pub planned: u64,
-    /// Of these, those for all.
+    /// Messages among `planned` that are addressed to all terminals.
     pub broadcasts: u64,
-    /// Sent at most a second after they were due.
+    /// Messages sent at most one second after they were due.
     pub punctual: u64,
-    /// Sent.
+    /// Messages written to the server.
     pub sent: u64,
-    /// The server took them.
+    /// Messages that the server accepted.
     pub accepted: u64,
-    /// It did not.
+    /// Messages that the server refused, and messages for which no server was reached.
     pub refused: u64,
-    /// It may have.
+    /// Messages without an answer: the server may have accepted them.
     pub indeterminate: u64,
-    /// Due, and not sent for a reason of the generator's own, such as its sending connection being down.
+    /// Messages that were due and that the generator could not send for a reason of its own, for example because its
+    /// sending connection was down. Absent in older files: 0.
     #[serde(default)]
     pub unsent: u64,
 }
 
-/// Every frame that was read has one reason: the second equation.
+/// The reasons of the frames that were read. Each frame has exactly one reason: `read` is the sum of the other
+/// fields.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frames {
-    /// Messages of this run that were read.
+    /// Frames that hold a message of this run.
     pub read: u64,
     /// First deliveries that were owed.
     pub owed: u64,
-    /// First deliveries that were not owed, and legal: to terminals about to leave or just come.
+    /// First deliveries that were not owed but are legal: the terminal was about to leave or had just connected.
     pub extra: u64,
-    /// First deliveries of messages of which nobody knows whether the server took them.
+    /// First deliveries of messages without an answer: the server may or may not have accepted them.
     pub indeterminate: u64,
-    /// Came again, and a client that remembers ids knows it.
+    /// Repeated deliveries with an id that the terminal had seen. A client that remembers ids discards them.
     pub dup_wire: u64,
-    /// Came again, and it does not.
+    /// Repeated deliveries that the client does not recognise: under a new id, or to a client that remembers no ids.
     pub dup_app: u64,
-    /// For another terminal.
+    /// Messages addressed to another terminal.
     pub misdelivered: u64,
-    /// Refused, and delivered.
+    /// Messages that were delivered although they were never sent or the server had refused them.
     pub phantom: u64,
 }
 
 impl Frames {
-    /// Whether each has one.
+    /// Whether every frame has exactly one reason.
     pub fn closes(&self) -> bool {
         let reasons = self.owed + self.extra + self.indeterminate + self.dup_wire + self.dup_app;
         self.read == reasons + self.misdelivered + self.phantom
     }
 }
 
-/// Order among messages whose order was settled before the later one was sent.
+/// Violations of the order of messages. Two messages have an order only if the server accepted the one before the
+/// other was sent.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reorder {
-    /// Frames that came after one that they precede.
+    /// Frames that arrived after a message that they precede, repetitions included.
     pub wire: u64,
-    /// The same, repetitions left out.
+    /// First deliveries that arrived after a message that they precede.
     pub app: u64,
-    /// The most that one was overtaken by.
+    /// The largest number of later messages that arrived before one message.
     pub displacement: u64,
 }

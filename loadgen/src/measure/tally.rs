@@ -1,5 +1,5 @@
-//! The sums and histograms of a run, or of one generator's part of it. [`Tally::merge`] loses nothing: what is judged by percentiles is
-//! judged on the union.
+//! The sums and histograms of a run, or of one generator's part of it. [`Tally::merge`] loses nothing, so
+//! percentiles are judged over the samples of all generators together.
 
 use std::collections::BTreeMap;
 
@@ -12,54 +12,57 @@ use super::{
 };
 use crate::clock::Nanos;
 
-/// Of each kind so many faults are kept with all that is known of them; more are only counted.
+/// The number of faults of each kind that are stored with their details. Further faults are only counted.
 pub const FAULTS_KEPT: usize = 20;
 
-/// All of it.
+/// Everything that was counted and measured.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// What became of what was owed.
+    /// The outcomes of the deliveries that are owed, by cohort.
     pub ledger: BTreeMap<Cohort, Account>,
-    /// What became of what was read.
+    /// The reasons of the frames that were read.
     pub frames: Frames,
-    /// What became of what was sent.
+    /// Planned messages and the server's answers.
     pub messages: Messages,
-    /// What became of who connected.
+    /// Planned stays, sessions and attempts.
     pub connections: Connections,
-    /// In which order it came.
+    /// Violations of the order of messages.
     pub reorder: Reorder,
-    /// How many faults of each kind.
+    /// The number of faults of each kind.
     pub faults: BTreeMap<FaultKind, u64>,
-    /// The first of each kind.
+    /// The first [`FAULTS_KEPT`] faults of each kind. A merge puts the lists of all parts together, so each part may
+    /// add that many.
     pub examples: Vec<Fault>,
-    /// Frames of other runs, and complaints of nodes: neither good nor bad.
+    /// Frames of other runs, and error frames of nodes, by description. They do not change the verdict.
     pub other: BTreeMap<String, u64>,
-    /// Why sessions were lost, attempts failed and messages were refused, and how often.
+    /// Why sessions were lost, attempts failed and messages were refused, unanswered or not sent, and how often.
     pub reasons: BTreeMap<String, u64>,
-    /// By name, see [`super::names`].
+    /// Histograms by name, see [`super::names`].
     pub latencies: BTreeMap<String, Latency>,
-    /// By `API > node`.
+    /// Latency of live deliveries by `API > node`.
     pub matrix: BTreeMap<String, Latency>,
-    /// By message: when the last steady terminal had it, since it was due; zero if none had.
+    /// For each message to all terminals: the time in nanoseconds from when the message was due until the last
+    /// steady terminal had it; 0 if no steady terminal had it.
     pub last: Vec<Nanos>,
-    /// By message: how many steady terminals never had it.
+    /// For each message: the number of steady terminals that never received it.
     pub short: Vec<u32>,
-    /// Second by second.
+    /// The run second by second.
     pub timeline: Timeline,
-    /// The longest that any terminal heard nothing while it meant to be on the line.
+    /// The longest time in nanoseconds without a message at any well-behaved terminal, while its plan had it
+    /// connected and messages were due.
     pub max_silence: Nanos,
 }
 
 impl Tally {
-    /// A histogram by name.
+    /// The histogram with this name; an empty one is added if there is none.
     pub fn latency(&mut self, name: &str) -> &mut Latency {
         if !self.latencies.contains_key(name) {
             self.latencies.insert(name.to_owned(), Latency::default());
         }
-        self.latencies.get_mut(name).expect("it was just put there")
+        self.latencies.get_mut(name).expect("the entry was inserted above")
     }
 
-    /// Counts a fault, and keeps it if it is among the first.
+    /// Counts a fault, and stores it if it is among the first [`FAULTS_KEPT`] of its kind.
     pub fn fault(&mut self, fault: Fault) {
         let count = self.faults.entry(fault.kind).or_default();
         *count += 1;
@@ -68,19 +71,21 @@ impl Tally {
         }
     }
 
-    /// How many faults of a kind.
+    /// The number of faults of a kind.
     pub fn count(&self, kind: FaultKind) -> u64 {
         self.faults.get(&kind).copied().unwrap_or_default()
     }
 
-    /// Counts a reason.
+    /// Counts the reason `why` of an event `what`. Only the first 120 characters of the reason are used.
     pub fn reason(&mut self, what: &str, why: &str) {
-        // The reasons of a crowd are few, once addresses and ids are left out of them.
+        // Addresses and ids are left out of reasons where they are written, so a run with many terminals has few
+        // distinct reasons.
         let why: String = why.chars().take(120).collect();
         *self.reasons.entry(format!("{what}: {why}")).or_default() += 1;
     }
 
-    /// The account of all who behave: whoever is mute or slow by plan has one of its own.
+    /// The sum of the accounts of well-behaved terminals. Terminals that are mute or slow by plan have accounts of
+    /// their own.
     pub fn behaved(&self) -> Account {
         let mut sum = Account::default();
         let behaved = self.ledger.iter().filter(|(cohort, _)| cohort.behaves());
@@ -88,7 +93,7 @@ impl Tally {
         sum
     }
 
-    /// Whether both equations hold.
+    /// Whether both equations hold: every delivery that is owed has one outcome, and every frame has one reason.
     pub fn closes(&self) -> bool {
         self.frames.closes() && self.ledger.values().all(Account::closes)
     }

@@ -1,44 +1,44 @@
-//! The run second by second: who was on the line, what came, how late, and what was lost. From it a fault's before, during and after
-//! are cut, to the second.
+//! The run second by second: terminals connected, deliveries, latencies and losses. The times before, during and
+//! after a mark are cut from it, to the second.
 
 use serde::{Deserialize, Serialize};
 
 use super::Latency;
 use crate::clock::{Nanos, SECOND};
 
-/// One second.
+/// One second of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Second {
-    /// Terminals on the line at its end.
+    /// Terminals connected at the end of the second.
     pub online: i64,
-    /// Sessions that were lost in it, not by plan.
+    /// Sessions lost in the second that the plan did not end.
     pub dropped: u64,
-    /// Messages due in it.
+    /// Messages due in the second.
     pub sent: u64,
-    /// Deliveries in it.
+    /// Messages received in the second.
     pub received: u64,
-    /// Deliveries of messages due in it that never came.
+    /// Deliveries that never arrived, of messages due in the second.
     pub lost: u64,
-    /// How long those of the messages that were due in it took, live.
+    /// Latency of live deliveries of messages due in the second, from when each message was due.
     pub latency: Latency,
 }
 
 impl Default for Second {
     fn default() -> Self {
-        // Two digits: there is one for each second.
+        // Two digits take less memory: every second has a histogram.
         Self { online: 0, dropped: 0, sent: 0, received: 0, lost: 0, latency: Latency::with_digits(2) }
     }
 }
 
-/// All of them.
+/// All seconds of a run.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
-    /// From the beginning of the run.
+    /// The seconds from the beginning of the run to the last one in which something was counted.
     pub seconds: Vec<Second>,
 }
 
 impl Timeline {
-    /// The second of a time.
+    /// The second that contains the time `at`. Adds empty seconds up to it if needed.
     pub fn second(&mut self, at: Nanos) -> &mut Second {
         let number = (at / SECOND) as usize;
         if self.seconds.len() <= number {
@@ -47,15 +47,16 @@ impl Timeline {
         &mut self.seconds[number]
     }
 
-    /// A terminal was on the line from then until then.
+    /// Counts a terminal as connected from `from` to `to`, or to `end`, the end of the run, if that is earlier.
     pub fn online(&mut self, from: Nanos, to: Nanos, end: Nanos) {
-        // Of what lasted to the end the last second counts too.
+        // A second counts if the terminal was connected at its end. A session that lasts to the end of the run
+        // counts in the last whole second too.
         for second in from / SECOND..to.min(end) / SECOND {
             self.second(second * SECOND).online += 1;
         }
     }
 
-    /// Adds another part's.
+    /// Adds the seconds of another part of the same run.
     pub fn merge(&mut self, other: &Self) {
         for (number, theirs) in other.seconds.iter().enumerate() {
             let mine = self.second(number as u64 * SECOND);
@@ -68,7 +69,7 @@ impl Timeline {
         }
     }
 
-    /// The latencies of these seconds together.
+    /// The latencies of these seconds merged into one histogram. Seconds beyond the end of the run are left out.
     pub fn latency(&self, seconds: std::ops::Range<usize>) -> Latency {
         let mut sum = Latency::with_digits(2);
         let end = seconds.end.min(self.seconds.len());
@@ -76,8 +77,11 @@ impl Timeline {
         sum
     }
 
-    /// After a fault in this second: the first one with which five begin that lose nothing and whose p99 is within one and a half
-    /// times that of before. `None` if there are none.
+    /// The first second after a mark in the second `fault` from which the service is steady: five consecutive
+    /// seconds lose nothing, have at least one sample, and have a p99 of at most 1.5 times the p99 of the ten
+    /// seconds before the mark.
+    ///
+    /// `None` if there is no such second before `end`.
     pub fn steady_after(&self, fault: usize, end: usize) -> Option<usize> {
         let before = self.latency(fault.saturating_sub(10)..fault).at(0.99).milliseconds();
         let steady = |from: usize| {
@@ -94,7 +98,8 @@ mod tests {
     use super::*;
     use crate::clock::MILLISECOND;
 
-    /// 30 s with one message a second, at 10 ms, but 500 ms in seconds 12 to 14, and one lost in 13.
+    /// 30 s with one message per second and a latency of 10 ms; 500 ms in seconds 12 to 14, and one loss in second
+    /// 13.
     fn disturbed() -> Timeline {
         let mut timeline = Timeline::default();
         for second in 0..30 {
@@ -106,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn it_is_steady_when_the_fault_has_passed() {
+    fn a_run_is_steady_once_the_fault_has_passed() {
         assert_eq!(disturbed().steady_after(12, 30), Some(15));
         assert_eq!(disturbed().steady_after(12, 19), None, "there are no five seconds left");
     }
 
     #[test]
-    fn who_was_online_counts_in_each_second_to_its_end() {
+    fn a_terminal_counts_as_online_in_each_second_to_its_end() {
         let mut timeline = Timeline::default();
         timeline.online(SECOND / 2, 3 * SECOND + 1, 10 * SECOND);
         let online: Vec<_> = timeline.seconds.iter().map(|second| second.online).collect();

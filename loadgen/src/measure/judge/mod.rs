@@ -1,4 +1,5 @@
-//! Walks each terminal's lines once, and gives every delivery that was owed one fate, and every frame that was read one reason.
+//! Reads the lines of each terminal once. Gives every delivery that is owed exactly one outcome, and every frame
+//! that was read exactly one reason.
 
 mod owed;
 
@@ -19,7 +20,8 @@ use crate::{
     play::fleet::Part,
 };
 
-/// Whether any server in these lines promised to go on where a terminal stood.
+/// Whether the server is expected to replay missed messages. `--replay auto`: true if any session of the journal was
+/// resumed.
 pub fn promises_replay(config: &Config, plan: &Plan, journal: &Journal) -> bool {
     let resumed = |number| journal.terminal(number).sessions.iter().any(|session| session.resumed);
     match config.replay {
@@ -29,33 +31,35 @@ pub fn promises_replay(config: &Config, plan: &Plan, journal: &Journal) -> bool 
     }
 }
 
-/// What is the same for all terminals.
+/// The judge of one part of a run: all that is the same for every terminal.
 pub struct Judge<'a> {
     plan: &'a Plan,
     part: Part,
     window: Window,
-    /// A client of this protocol remembers the ids of commands.
+    /// Whether the terminals remember the ids of commands, and so discard repetitions: true for Muster's own client.
     dedupes: bool,
     closed: bool,
-    /// What became of each message, in all parts of the run.
+    /// By message: when it was sent and what the server answered, in all parts of the run. `None` if it was not
+    /// sent.
     sent: Vec<Option<Sent>>,
     apis: Vec<String>,
-    /// When the run was over.
+    /// When the run ended.
     now: Nanos,
 }
 
-/// One terminal being judged.
+/// One terminal that is judged.
 struct Case<'a> {
     number: usize,
     lines: &'a Lines,
     intent: Intent<'a>,
     temper: Temper,
-    /// By message: when it first came; `Nanos::MAX` if it did not.
+    /// By message: when it first arrived; `Nanos::MAX` if it never did.
     first: Vec<Nanos>,
 }
 
 impl<'a> Judge<'a> {
-    /// For a run that was over at this time.
+    /// A judge for a run that ended at `now`. `replay` says whether the server is expected to replay missed
+    /// messages.
     pub fn new(
         config: &'a Config,
         plan: &'a Plan,
@@ -71,7 +75,7 @@ impl<'a> Judge<'a> {
         Self { plan, part, window, dedupes, closed: config.closed > 0, sent, apis, now }
     }
 
-    /// The tally of this part.
+    /// Judges the journal and returns the tally of this part.
     pub fn tally(&self, journal: &Journal) -> Tally {
         let count = self.plan.messages.len();
         let mut tally = Tally { last: vec![0; count], short: vec![0; count], ..Tally::default() };
@@ -84,7 +88,7 @@ impl<'a> Judge<'a> {
         tally
     }
 
-    /// When a message counts as due: in a closed loop there is no schedule to hold it to.
+    /// When a message counts as due. In a closed loop this is when it was sent, because there is no schedule.
     fn due(&self, message: usize, sent: &Sent) -> Nanos {
         if self.closed { sent.at } else { self.plan.messages[message].due }
     }
@@ -144,12 +148,13 @@ impl<'a> Judge<'a> {
         recovery::caught_up(tally, lines, came.map(|(message, at)| (message.due, *at)));
     }
 
-    /// Gives each frame its reason, except that the first of each message waits for [`Self::owed`].
+    /// Gives each frame its reason. The first delivery of a message gets its reason in [`Self::owed`] instead.
     fn arrivals(&self, tally: &mut Tally, case: &mut Case) {
         let mut copies = HashSet::new();
         let (mut wire, mut app) = ([Order::default(), Order::default()], [Order::default(), Order::default()]);
         let mut arrivals = case.lines.arrivals.clone();
-        // Those of a replaced connection were written down beside those of the new one.
+        // The frames of a replaced connection are stored beside those of the new one, so the list is not in the
+        // order of time.
         arrivals.sort_by_key(|arrival| arrival.at);
         for Arrival { message, copy, at } in arrivals {
             let number = message as usize;
@@ -205,7 +210,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The longest time without a message while the terminal meant to be on the line and messages were due.
+    /// Records the longest time without a message while the plan had the terminal connected and messages were due.
+    /// Leaves out terminals that are mute or slow by plan.
     fn silence(&self, tally: &mut Tally, case: &Case) {
         if case.temper != Temper::Good {
             return;
@@ -228,7 +234,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The session that was ready last at a time. A message may be read within a moment of the welcome.
+/// The latest session that was ready at `at`. A session counts from 1 ms before it was ready, because a message may
+/// be read a moment before the welcome is recorded.
 fn session_at(sessions: &[Session], at: Nanos) -> Option<&Session> {
     sessions.iter().rev().find(|session| session.ready <= at + MILLISECOND)
 }

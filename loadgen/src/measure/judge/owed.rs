@@ -1,4 +1,4 @@
-//! Gives each delivery that is owed its fate.
+//! Decides the outcome of each delivery that is owed.
 
 use super::{Case, Judge, session_at};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     plan::Temper,
 };
 
-/// A delivery that is owed.
+/// A delivery that is owed, of message `number`.
 struct Owed<'a> {
     cohort: Cohort,
     number: usize,
@@ -17,7 +17,8 @@ struct Owed<'a> {
 }
 
 impl Judge<'_> {
-    /// Gives each message that is owed to this terminal its fate.
+    /// Decides the outcome of each message that is owed to the terminal of `case`, and gives the first delivery of
+    /// each message its reason.
     pub(super) fn owed(&self, tally: &mut Tally, case: &Case) {
         for (number, message) in self.plan.messages.iter().enumerate() {
             if message.to.is_some_and(|to| to as usize != case.number) {
@@ -39,7 +40,7 @@ impl Judge<'_> {
 
     fn accepted(&self, tally: &mut Tally, case: &Case, number: usize, sent: &Sent, came: Option<Nanos>) {
         let due = self.due(number, sent);
-        // What was cut short before its grace was over has no fate yet.
+        // A message whose grace ends after the run has no outcome yet: it is not owed.
         let over = due + self.window.grace <= self.now;
         let Some(cohort) = case.intent.cohort(due).filter(|_| over) else {
             tally.frames.extra += u64::from(came.is_some());
@@ -106,7 +107,8 @@ impl Judge<'_> {
         }
     }
 
-    /// A command to one terminal: when that had it, and when the server showed its ack and its result.
+    /// Records for a command to one terminal when the terminal had it, and when the server showed its ack and its
+    /// result.
     fn command(&self, tally: &mut Tally, case: &Case, cohort: Cohort, due: Nanos, sent: &Sent, came: Option<Nanos>) {
         if !self.measured(due) || case.temper != Temper::Good || cohort == Cohort::Resumable {
             return;
@@ -128,16 +130,18 @@ fn fate(account: &mut Account, replayed: bool, late: bool) {
     }
 }
 
-/// Whether it was sent before the session that it came in was ready, and that session went on where another stood.
+/// Whether a message that arrived at `at` was replayed: the session that received it was resumed, and the server had
+/// answered the sender before that session was ready.
 fn by_replay(sessions: &[Session], sent: &Sent, at: Nanos) -> bool {
     session_at(sessions, at).is_some_and(|session| session.resumed && sent.answered < session.ready)
 }
 
-/// Whether a gap was told after a message was due, with nothing that it could not cover in between: the gap tells of what its
-/// session, and those before it, did not get.
+/// Whether a gap that the server reported covers a message due at `due`. A gap covers what its session, and the
+/// sessions before it, did not receive. Only the first gap after `due` counts.
 fn signalled(lines: &Lines, due: Nanos) -> bool {
     let Some(gap) = lines.gaps.iter().copied().find(|gap| *gap >= due) else { return false };
     let session = session_at(&lines.sessions, gap);
-    // One that was due long after the session was ready would have come live.
+    // A message due more than a second after the session was ready would have arrived live, so the gap covers it
+    // only if the gap was reported within a second of `due`.
     session.is_some_and(|session| due <= session.ready + SECOND || gap <= due + SECOND)
 }
