@@ -105,6 +105,8 @@ struct NullServer {
 pub fn main() -> ExitCode {
     let ansi = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    // A line that can't be written is dropped. To tell of that, also on standard error, would end the process.
+    let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     match runtime().block_on(start(env::args_os().collect())) {
         Ok(outcome) => outcome.into(),

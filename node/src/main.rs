@@ -1,6 +1,10 @@
 //! The command line of `muster-node`: it runs a node, or makes secrets, tokens and keys.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::{
@@ -104,7 +108,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("muster-node: {error:#}");
+            let _ = writeln!(io::stderr(), "muster-node: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -136,6 +140,5 @@ fn print(make: Make) -> anyhow::Result<()> {
             sign(&signed.secret()?, &claims)
         }
     };
-    println!("{text}");
-    Ok(())
+    writeln!(io::stdout(), "{text}").context("can't write to standard output")
 }

@@ -1,6 +1,9 @@
 //! The node as a process: its log, its runtime and the signals that stop it.
 
-use std::{env, io::IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
@@ -17,8 +20,11 @@ use crate::{config::Config, serve};
 /// polls it, and the program would compile all of the node a second time.
 #[tokio::main]
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let ansi = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
+    let ansi = io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(io::stderr);
+    // A line that can't be written, since the reader has gone or the disk is full, is dropped. To tell of that, also on standard error, would
+    // end the process.
+    let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     let config = config.load_files()?;
     config.validate()?;
@@ -30,7 +36,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    serve::run(config, socket, |address| println!("muster-node ready on {address}"), stop).await
+    serve::run(config, socket, |address| drop(writeln!(io::stdout(), "muster-node ready on {address}")), stop).await
 }
 
 /// Which log lines are written, by the value of RUST_LOG, such as `info,muster_node=debug`; `info` if it is empty or can't be read.
