@@ -1,5 +1,5 @@
-//! Which generation Nginx runs, by its own answer. A SIGHUP alone proves nothing: with a configuration that the master can't run it only
-//! leaves a line in a log.
+//! Asks Nginx which generation it runs. A SIGHUP alone proves nothing: if the master can't run the configuration, it only writes a line to its
+//! log and goes on as before.
 
 use std::{
     io,
@@ -17,17 +17,18 @@ use crate::nginx::Nginx;
 
 /// A reload is confirmed within this time, or rolled back.
 const CONFIRM: Duration = Duration::from_secs(5);
-/// Old workers still accept for about 100 ms after a reload. So a reload is confirmed by at least [`ANSWERS`] answers of the new generation
-/// in a row, over at least this time.
+/// Old workers still accept connections for about 100 ms after a reload. So a reload counts as confirmed after at least [`ANSWERS`] answers
+/// of the new generation in a row, over at least this time.
 const STEADY: Duration = Duration::from_millis(150);
-/// Answers in a row that confirm a reload.
+/// The number of answers in a row that confirm a reload.
 const ANSWERS: u32 = 3;
-/// For one answer.
+/// How long one answer may take.
 const ANSWER: Duration = Duration::from_millis(500);
-/// The longest answer that is read, in bytes. Nginx's head has 200.
+/// The longest answer that is read, in bytes. Nginx's answer has 200.
 const ANSWER_MAX: u64 = 4096;
 
-/// Waits until Nginx answers with this generation, steadily, and none of the `old` workers takes connections any more. An error after 5 s.
+/// Waits until Nginx answers with this generation, as often as [`ANSWERS`] and [`STEADY`] demand, and none of the `old` workers accepts
+/// connections any more. An error after 5 s.
 pub async fn confirm(nginx: &Nginx, control: SocketAddr, generation: u64, old: &[i32]) -> anyhow::Result<()> {
     let deadline = Instant::now() + CONFIRM;
     let (mut since, mut answers, mut last) = (Instant::now(), 0, None);
@@ -44,10 +45,10 @@ pub async fn confirm(nginx: &Nginx, control: SocketAddr, generation: u64, old: &
         time::sleep(STEADY / 6).await;
     }
     let said = last.map_or_else(|| "nothing".to_owned(), |last| format!("generation {last}"));
-    anyhow::bail!("Nginx was to run generation {generation} and says {said} after {} s", CONFIRM.as_secs())
+    anyhow::bail!("Nginx should run generation {generation}, and answers {said} after {} s", CONFIRM.as_secs())
 }
 
-/// The generation of whichever worker answers.
+/// Returns the generation of the worker that answers. An error if none does within 0.5 s.
 pub async fn running(control: SocketAddr) -> anyhow::Result<u64> {
     let ask = async {
         let mut stream = TcpStream::connect(control).await?;
@@ -60,7 +61,7 @@ pub async fn running(control: SocketAddr) -> anyhow::Result<u64> {
     Ok(answer.lines().last().unwrap_or_default().parse()?)
 }
 
-/// The workers that still take connections.
+/// Returns the ids of the workers that accept connections.
 pub fn serving(nginx: &Nginx) -> Vec<i32> {
-    nginx.ours().list().into_iter().filter(|worker| !worker.lingering).map(|worker| worker.pid).collect()
+    nginx.worker_scope().list().into_iter().filter(|worker| !worker.lingering).map(|worker| worker.pid).collect()
 }

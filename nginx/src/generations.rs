@@ -1,5 +1,5 @@
-//! The generations of the configuration on disk: `gen/N/` with its files, and the symbolic link `current` to the one that Nginx
-//! is to run. Whoever is killed at any moment leaves a `current` that Nginx can start with.
+//! The generations of the configuration on the disk: `gen/N/` with the files of generation N, and the symbolic link `current` to the one that
+//! Nginx is to run. Nginx can start with `current` at any time, also after the sidecar was killed in the middle of a change.
 
 use std::{
     fs, io,
@@ -15,38 +15,38 @@ use crate::{
     template::{GenerationFiles, parse_nodes},
 };
 
-/// Kept beside the current one, for whoever wants to see what was.
+/// The number of newest generations that are kept, so that an operator can look at them.
 const KEPT: usize = 5;
 
-/// The folder.
+/// The generations in one folder.
 #[derive(Debug, Clone)]
 pub struct Generations {
     dir: PathBuf,
 }
 
 impl Generations {
-    /// In this folder.
+    /// Uses `dir`, and makes its folder `gen`. An error if that can't be written.
     pub fn new(dir: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(dir.join("gen")).with_context(|| format!("--dir: can't write to {}", dir.display()))?;
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Where a generation is.
+    /// Returns the folder of a generation.
     pub fn path(&self, generation: u64) -> PathBuf {
         self.dir.join("gen").join(generation.to_string())
     }
 
-    /// What Nginx is started with.
+    /// Returns the file that Nginx is started with.
     pub fn current_file(&self) -> PathBuf {
         self.dir.join("current/nginx.conf")
     }
 
-    /// The one that Nginx is to run.
+    /// Returns the generation that Nginx is to run. `None` before the first one.
     pub fn current(&self) -> Option<u64> {
         fs::read_link(self.dir.join("current")).ok()?.file_name()?.to_str()?.parse().ok()
     }
 
-    /// All on disk, newest first.
+    /// Returns all generations on the disk, newest first.
     pub fn all(&self) -> Vec<u64> {
         let entries = fs::read_dir(self.dir.join("gen")).into_iter().flatten().flatten();
         let mut all: Vec<u64> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
@@ -54,17 +54,17 @@ impl Generations {
         all
     }
 
-    /// The number of the next one: one that no worker ever ran.
+    /// Returns the number of the next generation, which no worker ever ran.
     pub fn next(&self) -> u64 {
         self.all().first().map_or(1, |newest| newest + 1)
     }
 
-    /// The nodes in a generation.
+    /// Returns the nodes of a generation.
     pub fn members(&self, generation: u64) -> Members {
         fs::read_to_string(self.path(generation).join("nodes.conf")).map(|text| parse_nodes(&text)).unwrap_or_default()
     }
 
-    /// Whether a generation consists of exactly these files.
+    /// Returns whether a generation has these files with these contents.
     pub fn is(&self, generation: u64, files: &GenerationFiles) -> bool {
         let same = |(name, text): (&&str, &String)| {
             fs::read_to_string(self.path(generation).join(name)).is_ok_and(|written| written == *text)
@@ -72,12 +72,12 @@ impl Generations {
         files.iter().all(same)
     }
 
-    /// The copy of the operator's own files in a generation. None if it has no whole one.
+    /// Returns the copy of the operator's own files in a generation. `None` if it has none that can be read.
     pub fn own_files(&self, generation: u64) -> Option<OwnFiles> {
         OwnFiles::copied(&self.path(generation)).ok()
     }
 
-    /// Writes a generation with its copy of the operator's own files, down to the disk.
+    /// Writes a generation with its copy of the operator's own files, and syncs all of it to the disk.
     pub fn write(&self, generation: u64, files: &GenerationFiles, own: &OwnFiles) -> anyhow::Result<()> {
         let path = self.path(generation);
         let write = || {
@@ -93,7 +93,7 @@ impl Generations {
         write().with_context(|| format!("--dir: can't write {}", path.display()))
     }
 
-    /// Replaces a file of a generation, whole or not at all. For what need not be reloaded.
+    /// Replaces one file of a generation in one step, for a change that needs no reload.
     pub fn amend(&self, generation: u64, name: &str, text: &str) -> anyhow::Result<()> {
         let path = self.path(generation);
         let next = path.join("amended");
@@ -106,11 +106,11 @@ impl Generations {
         amend().with_context(|| format!("--dir: can't write {}", path.join(name).display()))
     }
 
-    /// Makes a generation the current one, whole or not at all.
+    /// Makes a generation the current one, in one step.
     pub fn switch(&self, generation: u64) -> anyhow::Result<()> {
         let next = self.dir.join("current.next");
         let switch = || {
-            // Left by one who was killed between the two steps.
+            // A sidecar that was killed between the two steps left it.
             let _ = fs::remove_file(&next);
             symlink(Path::new("gen").join(generation.to_string()), &next)?;
             fs::rename(&next, self.dir.join("current"))?;
@@ -124,7 +124,7 @@ impl Generations {
         let _ = fs::remove_dir_all(self.path(generation));
     }
 
-    /// Removes what is older than the kept ones.
+    /// Removes all generations but the five newest and the current one.
     pub fn prune(&self) {
         let current = self.current();
         for old in self.all().into_iter().skip(KEPT).filter(|generation| Some(*generation) != current) {
@@ -143,7 +143,7 @@ mod tests {
     use crate::template::nodes;
 
     #[test]
-    fn a_generation_is_written_switched_to_and_outlived() {
+    fn generations_are_written_switched_to_amended_and_removed() {
         let dir = tempfile::tempdir().unwrap();
         let generations = Generations::new(dir.path()).unwrap();
         assert_eq!((generations.current(), generations.next()), (None, 1));

@@ -1,4 +1,4 @@
-//! The nodes' leases in Redis, read on a beat. Nothing is written but, now and then, a word to the nodes.
+//! Reads the nodes' leases from Redis, once per `--poll`. Nothing is written to Redis; a drain request to the nodes is published.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -18,35 +18,36 @@ use tokio::time;
 
 use crate::membership::{LeaseRefusal, Members, member};
 
-/// A sidecar that starts beside its Redis waits this long for it.
+/// A sidecar may start at the same time as its Redis, and waits for it at most this long.
 const START: Duration = Duration::from_secs(10);
+/// The time between two attempts to read at the start.
 const RETRY: Duration = Duration::from_millis(200);
-/// LeaseRefusal leases that are remembered, so that each is logged once.
+/// How many refused leases are remembered, so that each is logged and counted once. Later ones are neither logged nor counted.
 const REMEMBERED: usize = 1000;
 
-/// A reader of leases.
+/// Reads leases through a connection that follows the Redis master.
 pub struct LeaseReader {
     connection: Connection,
     keys: RedisKeys,
     allow: Vec<IpNet>,
     known: HashSet<String>,
-    /// Leases that were refused, by the reason; each text counts once.
+    /// How many leases were refused, by reason. Each text counts once.
     pub refused: BTreeMap<&'static str, u64>,
 }
 
-/// What one look saw.
+/// The leases at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrySnapshot {
-    /// Who holds a lease.
+    /// The nodes that hold a lease.
     pub leased: Members,
-    /// Who of them drains.
+    /// The nodes among them that drain.
     pub draining: Members,
-    /// Which process of Redis answered: another has forgotten, or may have.
+    /// The id of the Redis process that answered. Another process may have lost leases.
     pub run_id: String,
 }
 
 impl LeaseReader {
-    /// Prepares; connects when first read, and again whenever Redis comes back.
+    /// Prepares a reader. It connects at the first read, and again whenever Redis was away. An error if `url` is no URL of a Redis.
     pub fn new(url: &str, cluster: &ClusterName, allow: Vec<IpNet>) -> anyhow::Result<Self> {
         let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
         let keys = RedisKeys::new(cluster, topology.database());
@@ -54,26 +55,27 @@ impl LeaseReader {
         Ok(Self { connection, keys, allow, known: HashSet::new(), refused: BTreeMap::new() })
     }
 
-    /// The first look. A sidecar that starts beside its Redis waits for it, unless it `inherits` a set that can be served meanwhile.
+    /// Reads the leases for the first time, and waits up to 10 s for Redis. Returns `None` without waiting if Redis is away and the sidecar
+    /// `inherits` a set of nodes that it can serve meanwhile. An error if Redis stays away or refuses the user or password.
     pub async fn first(&mut self, inherits: bool) -> anyhow::Result<Option<RegistrySnapshot>> {
         let deadline = Instant::now() + START;
         loop {
             match self.read().await {
                 Ok(look) => return Ok(Some(look)),
-                // A wrong password does not become right.
+                // A wrong password is refused every time, so it is reported at once.
                 Err(error) if will_pass(&error) && inherits => return Ok(None),
                 Err(error) if will_pass(&error) && Instant::now() < deadline => time::sleep(RETRY).await,
                 Err(error) => {
                     let topology = self.connection.topology();
                     return Err(error).with_context(|| {
-                        format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
+                        format!("--redis: no Redis answers at {topology}; check that it runs and accepts this user and password")
                     });
                 }
             }
         }
     }
 
-    /// Looks at all leases; an error while Redis is away.
+    /// Reads all leases. An error while Redis is away.
     pub async fn read(&mut self) -> RedisResult<RegistrySnapshot> {
         let mut first = redis::pipe();
         first.cmd("INFO").arg("server").cmd("ZRANGE").arg(self.keys.nodes()).arg(0).arg(-1);
@@ -86,12 +88,13 @@ impl LeaseReader {
         let keys: Vec<_> = ids.iter().map(|id| self.keys.lease(id)).collect();
         let leases: Vec<Option<Vec<u8>>> = self.connection.mget(keys).await?;
         for lease in leases.into_iter().flatten() {
-            self.believe(&String::from_utf8_lossy(&lease), &mut look);
+            self.add_lease(&String::from_utf8_lossy(&lease), &mut look);
         }
         Ok(look)
     }
 
-    fn believe(&mut self, lease: &str, look: &mut RegistrySnapshot) {
+    /// Adds the node of a lease to the snapshot, or refuses the lease.
+    fn add_lease(&mut self, lease: &str, look: &mut RegistrySnapshot) {
         match member(lease, &self.allow) {
             Ok((address, draining)) => {
                 look.leased.insert(address);
@@ -103,10 +106,15 @@ impl LeaseReader {
         }
     }
 
+    /// Counts and logs a refused lease, once.
     fn refuse(&mut self, lease: &str, refused: LeaseRefusal) {
         if self.known.len() < REMEMBERED && self.known.insert(lease.to_owned()) {
             *self.refused.entry(refused.label()).or_default() += 1;
-            tracing::warn!(?refused, bytes = lease.len(), "a lease is not believed (see --allow)");
+            tracing::warn!(
+                ?refused,
+                bytes = lease.len(),
+                "a lease is refused; its node must be in a network of --allow"
+            );
         }
     }
 

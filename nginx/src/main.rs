@@ -1,18 +1,37 @@
-//! `muster-sidecar`: keeps a stock Nginx in step with the live nodes, without cutting a connection.
+//! `muster-sidecar` keeps the list of nodes of an unmodified Nginx up to date, without cutting a connection.
 //!
 //! ```text
-//!   Redis ── leases ─▶ trust ─▶ membership ─┬▶ pace ─▶ rollout ─▶ template, generations, Nginx
-//!                        ▲ probe ──┘        │             └ confirms, or puts back       ▲
-//!                        │                  └▶ dns ─── or it asks each second, from 1.27.3 on
-//!                        └──────────── follow decides, on a beat ────────────┘
+//!   Redis ─▶ leases ─▶ registry_trust ─▶ membership ─┬▶ reload_pacing ─▶ rollout ─▶ generations ─▶ Nginx
+//!                                         ▲          │                     └ confirm, or roll back    ▲
+//!                            probe ───────┘          └▶ dns ◀── asked each second, Nginx ≥ 1.27.3 ────┘
+//!            └───────────────────── reconcile runs all of this once per --poll ─────────────────────┘
 //! ```
 //!
-//! In reading order: [`config`]; [`reconcile`] is the loop; [`leases`] reads the registry, [`registry_trust`] doubts it, [`probe`] asks the
-//! nodes themselves, and [`membership`] decides who is in. [`reload_pacing`] says when, and [`rollout`] applies, with [`template`] for the text,
-//! [`generations`] for the disk and [`nginx`] for the process; an Nginx that can [`resolve`] asks [`dns`], and is not reloaded for it. For
-//! the operator's [`own_files`] it is, when [`own_watch`] sees that they changed.
-//! [`workers`] and [`retirement`] see to what reloads leave behind; [`status`] and [`metrics`] show its [`state`]. Not in the path of a session:
-//! it may stop, and all goes on.
+//! No session passes through the sidecar. When it stops, Nginx goes on with the nodes that it has.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`config`] | the flags |
+//! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
+//! | [`leases`] | reads the nodes' leases from Redis |
+//! | [`registry_trust`] | decides whether a missing lease means anything |
+//! | [`probe`] | asks nodes without a lease whether they are alive |
+//! | [`membership`] | decides which nodes are served |
+//! | [`reload_pacing`] | decides when a change is worth a reload |
+//! | [`retry`] | decides when a failed change is tried again |
+//! | [`rollout`] | applies a set of nodes, or goes back to the set before |
+//! | [`confirm`] | asks Nginx which generation it runs |
+//! | [`start`] | chooses the generation that a sidecar starts with |
+//! | [`template`] | makes the text of the configuration |
+//! | [`generations`] | stores configurations on the disk |
+//! | [`own_files`], [`own_watch`] | copy the operator's snippets and certificate, and notice changes of them |
+//! | [`nginx`], [`workers`] | the processes of Nginx |
+//! | [`retirement`] | moves the sessions of old workers |
+//! | [`resolve`], [`dns`] | tell a newer Nginx of the nodes by DNS, without reloads |
+//! | [`ports`] | the addresses that a proxy keeps over restarts |
+//! | [`state`], [`status`], [`metrics`] | what the sidecar shows at `/state` and `/metrics` |
+//! | [`output`] | writes to standard output and the log |
+//! | [`render`] | the command `muster-sidecar render` |
 
 mod config;
 mod confirm;
@@ -64,7 +83,7 @@ use crate::{
     status::StatusServer,
 };
 
-/// Keeps a stock Nginx in step with the live nodes, without cutting a connection
+/// Keeps the list of nodes of an unmodified Nginx up to date, without cutting a connection
 #[derive(Parser)]
 #[command(name = "muster-sidecar", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -77,13 +96,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum SidecarCommand {
-    /// Show the configuration that the live nodes make, and change nothing
+    /// Print the configuration for the nodes that hold a lease, and change nothing
     Render {
-        /// And end; otherwise again at each change
+        /// Print it once and end; otherwise it is printed again at each change
         #[arg(long)]
         once: bool,
 
-        /// Only what differs from the one that is served
+        /// Print only the differences to the configuration that is served
         #[arg(long)]
         diff: bool,
 
@@ -131,13 +150,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(address) = config.status {
         let listener = status::bind(address).await?;
         print_line(format_args!("muster-sidecar status on {}", listener.local_addr()?));
-        // Ends with the process: nobody waits for a page of numbers.
+        // The task ends with the process. A request for /metrics that is cut off then does no harm.
         tokio::spawn(status::serve(listener, shown.clone()));
     }
     reconcile::run(config, shown, |address| print_line(format_args!("muster-sidecar ready on {address}")), stop).await
 }
 
-/// Two sidecars in one folder would undo each other's work. The lock goes with its process, however that ends.
+/// Locks `--dir`, since two sidecars in one folder would undo each other's changes. The kernel releases the lock when the process ends,
+/// also when it is killed.
 fn lock(config: &Config) -> anyhow::Result<fs::File> {
     let path = config.dir.join("lock");
     let file = fs::File::create(&path).with_context(|| format!("--dir: can't write {}", path.display()))?;

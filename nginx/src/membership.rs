@@ -1,5 +1,5 @@
-//! Which nodes Nginx may send to: a sorted set of typed addresses. Pure; whatever a node says about itself gets no further than
-//! the parser here.
+//! Which nodes Nginx may send to: a sorted set of typed addresses. This module does no I/O. What a lease says reaches the configuration
+//! only as an address that the parser here accepted.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -9,25 +9,25 @@ use muster_protocol::{
     api::{NodeState, NodeView},
 };
 
-/// Addresses of nodes, without doubles and in one order, so that equal sets make equal files.
+/// Addresses of nodes, each once and sorted, so that equal sets make equal files.
 pub type Members = BTreeSet<SocketAddr>;
 
-/// The longest lease that is looked at: twenty times what a node writes.
+/// The longest lease that is parsed, in bytes: twenty times what a node writes. A longer one is refused as [`LeaseRefusal::NoLease`].
 const LEASE_MAX: usize = 4096;
 
-/// Why a lease is not believed.
+/// Why a lease is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseRefusal {
-    /// Not what a node writes.
+    /// The text is not what a node writes.
     NoLease,
-    /// No IP:PORT that could be connected to.
+    /// Its address is no IP:PORT that can be connected to.
     NoAddress,
-    /// Outside of --allow.
+    /// Its address is in no network of `--allow`.
     NotAllowed,
 }
 
 impl LeaseRefusal {
-    /// The value of the metric's label.
+    /// The value of the label `reason` of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::NoLease => "no_lease",
@@ -37,15 +37,15 @@ impl LeaseRefusal {
     }
 }
 
-/// The address in a lease, and whether that node drains. One that does is a member too: it answers 503, and Nginx goes on to the
-/// next without a reload.
+/// Returns the address in a lease and whether that node drains. A draining node is a member too: it answers 503, on which Nginx tries the
+/// next node, and no reload is needed.
 pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseRefusal> {
     if lease.len() > LEASE_MAX {
         return Err(LeaseRefusal::NoLease);
     }
     let view: NodeView = serde_json::from_str(lease).map_err(|_| LeaseRefusal::NoLease)?;
     let address = view.address.parse().map(canonical).map_err(|_| LeaseRefusal::NoAddress)?;
-    // A scope is the name of an interface of that node's, and no part of an address of ours.
+    // A scope names a network interface of the node's host, and means nothing on this host.
     let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
     if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() || scoped {
         return Err(LeaseRefusal::NoAddress);
@@ -55,19 +55,20 @@ pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseR
     allowed.then_some((address, view.state == NodeState::Draining)).ok_or(LeaseRefusal::NotAllowed)
 }
 
-/// What is to be served, and who stays though its lease is gone.
+/// The set of nodes to serve, and the members of it that have no lease.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MembershipDecision {
-    /// The set.
+    /// The nodes to serve.
     pub next: Members,
-    /// Without a lease, but alive: the registry lost it, not the node.
+    /// Nodes that have no lease and answer the probe: the registry lost the lease, and the node is alive.
     pub kept: Members,
-    /// Without a lease and silent, but nobody leaves now.
+    /// Nodes that have no lease and do not answer, and stay because no node may leave now.
     pub withheld: Members,
 }
 
-/// A member leaves only if its lease is gone and it is `dead`, that is, does not answer the sidecar's own questions either. While
-/// the registry is not to be trusted (`frozen`) nobody leaves. The last ones never leave: an empty set serves nobody.
+/// Returns the set to serve after `served`. A node joins when it is `leased`. It leaves only if it has no lease and is `dead`, which means
+/// that it does not answer the sidecar's probe either. No node leaves while the registry is not trusted (`frozen`). The last nodes never
+/// leave, since an empty set serves nobody.
 pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) -> MembershipDecision {
     let gone: Members = served.difference(leased).copied().collect();
     let kept = gone.difference(dead).copied().collect();

@@ -1,30 +1,30 @@
-//! What the sidecar counts, for Prometheus.
+//! The metrics of the sidecar.
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector};
 
 use crate::state::SidecarState;
 
-/// The counters and gauges.
+/// The counters and gauges of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     /// Reloads, by `reason` and `result`.
     pub reloads: IntCounterVec,
-    /// Changes that Nginx learned by asking, by `reason` and `result`.
+    /// Changes that Nginx learned of by DNS, by `reason` and `result`.
     pub applied_by_dns: IntCounterVec,
-    /// Answers to Nginx's questions, by the `code` that DNS has for them.
+    /// Answers to Nginx's DNS queries, by their DNS response `code`.
     pub dns_answers: IntCounterVec,
-    /// Changes that wait, by `why`; one that waits for long counts once.
+    /// Changes that had to wait, by `why`. A change counts once for each reason.
     pub suppressed: IntCounterVec,
-    /// Nodes whose lease was gone and who answered.
+    /// Nodes that had no lease and answered a probe.
     pub disagreements: IntCounter,
-    /// Leases that were not believed, by `reason`.
+    /// Leases that were refused, by `reason`.
     pub refused: IntCounterVec,
-    /// How long the last reload took until it was confirmed.
+    /// How long the last confirmed reload took, in seconds.
     pub confirm_seconds: Gauge,
-    /// Workers by what came of their retirement: `asked`, `done`, `cut`.
+    /// Workers by the `step` of their retirement: `asked`, `done`, `cut`.
     pub retired: IntCounterVec,
-    /// Lines of the output and the log that could not be written.
+    /// Lines of standard output and the log that could not be written.
     pub dropped_lines: IntCounter,
     failing_seconds: Gauge,
     failing_attempts: IntGauge,
@@ -41,7 +41,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Shows the gauges of a state.
+    /// Sets the gauges to a state.
     pub fn show(&self, state: &SidecarState) {
         self.failing_seconds.set(state.failing.as_ref().map_or(0.0, |failing| failing.seconds));
         self.failing_attempts.set(state.failing.as_ref().map_or(0, |failing| failing.attempts.into()));
@@ -57,7 +57,7 @@ impl Metrics {
         self.lingering_bytes.set(state.lingering.iter().map(|worker| worker.bytes as i64).sum());
     }
 
-    /// In Prometheus's text format.
+    /// Returns all metrics in Prometheus's text format.
     pub fn render(&self) -> Vec<u8> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("a vector takes every write");
@@ -73,24 +73,27 @@ impl Default for Metrics {
             applied_by_dns: labels(
                 &registry,
                 "applied_by_dns_total",
-                "Changes that Nginx learned by DNS, without a reload.",
+                "Changes that Nginx learned of by DNS, without a reload.",
                 &["reason", "result"],
             ),
-            dns_answers: labels(&registry, "dns_answers_total", "Answers to Nginx's questions.", &["code"]),
+            dns_answers: labels(&registry, "dns_answers_total", "Answers to Nginx's DNS queries.", &["code"]),
             suppressed: labels(&registry, "suppressed_total", "Changes that had to wait.", &["why"]),
             disagreements: register(
                 &registry,
-                IntCounter::new(name("probe_disagree_total"), "Nodes without a lease that answered."),
+                IntCounter::new(name("probe_disagree_total"), "Nodes without a lease that answered a probe."),
             ),
-            refused: labels(&registry, "leases_refused_total", "Leases that were not believed.", &["reason"]),
+            refused: labels(&registry, "leases_refused_total", "Leases that were refused.", &["reason"]),
             confirm_seconds: register(
                 &registry,
-                Gauge::new(name("reload_confirm_seconds"), "From the last reload to its confirmation."),
+                Gauge::new(name("reload_confirm_seconds"), "How long the last confirmed reload took."),
             ),
             retired: labels(&registry, "retired_workers_total", "Old workers whose sessions were moved.", &["step"]),
             dropped_lines: register(
                 &registry,
-                IntCounter::new(name("dropped_lines_total"), "Lines of output and log that could not be written."),
+                IntCounter::new(
+                    name("dropped_lines_total"),
+                    "Lines of standard output and the log that could not be written.",
+                ),
             ),
             failing_seconds: register(
                 &registry,
@@ -109,15 +112,15 @@ impl Default for Metrics {
                 "own_files_refused",
                 "Whether Nginx goes on with an older copy, since the snippets or the certificate can't be used (see own_files_error in /state).",
             ),
-            generation: gauge(&registry, "generation", "What Nginx runs."),
+            generation: gauge(&registry, "generation", "The generation of the configuration that Nginx runs."),
             leased: gauge(&registry, "registry_nodes", "Nodes that hold a lease."),
-            rendered: gauge(&registry, "rendered_nodes", "Nodes in Nginx's file."),
+            rendered: gauge(&registry, "rendered_nodes", "Nodes in Nginx's configuration."),
             redis_up: gauge(&registry, "redis_up", "Whether Redis answers."),
-            redis_age: register(&registry, Gauge::new(name("redis_age_seconds"), "Since Redis last answered.")),
-            frozen: gauge(&registry, "frozen", "Whether nobody leaves the file now."),
-            lingering_workers: gauge(&registry, "lingering_workers", "Old workers with sessions."),
-            lingering_sockets: gauge(&registry, "lingering_sockets", "Their sockets, two for each session."),
-            lingering_bytes: gauge(&registry, "lingering_bytes", "Their memory."),
+            redis_age: register(&registry, Gauge::new(name("redis_age_seconds"), "Time since Redis last answered.")),
+            frozen: gauge(&registry, "frozen", "Whether no node may leave Nginx's configuration now."),
+            lingering_workers: gauge(&registry, "lingering_workers", "Old workers that still have sessions."),
+            lingering_sockets: gauge(&registry, "lingering_sockets", "Sockets of old workers: two for each session."),
+            lingering_bytes: gauge(&registry, "lingering_bytes", "Memory of old workers."),
             registry,
         }
     }

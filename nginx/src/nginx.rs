@@ -1,5 +1,5 @@
-//! The process: an Nginx of the sidecar's own, started, found again by a sidecar that was killed, brought back when it dies; or one
-//! that the system runs, which is only signalled. Sessions outlive all of that but the end of their own worker.
+//! The Nginx process. The sidecar starts an Nginx of its own, finds it again after the sidecar was killed, and starts it again when it dies.
+//! With `--signal` the system runs Nginx, and the sidecar only signals it. A session ends only when its own worker process ends.
 
 use std::{
     fs,
@@ -21,55 +21,60 @@ use crate::{
     workers::{WorkerScope, title},
 };
 
+/// How the title of a master process begins.
 const MASTER: &str = "nginx: master process";
-/// How often a master that is not a child is looked at, though the sidecar's loop asks anew at each beat. Five times as often cost as
-/// much as all else of a sidecar at rest.
-const LOOK: Duration = Duration::from_secs(1);
-/// How often workers are looked at that are to let go of the port.
-const LOOK_WORKERS: Duration = Duration::from_millis(50);
-/// What Nginx may take to let its connections go when the sidecar stops.
+/// How often the sidecar checks that a master which is not its child still runs. Five times as often would cost as much as everything else
+/// that an idle sidecar does.
+const CHECK_MASTER_EVERY: Duration = Duration::from_secs(1);
+/// How often the sidecar checks whether workers have stopped listening.
+const CHECK_WORKERS_EVERY: Duration = Duration::from_millis(50);
+/// How long Nginx may take to end after SIGTERM. It is killed then.
 const STOP: Duration = Duration::from_secs(2);
-/// What the check of a configuration may take. It reads files and resolves names, and takes milliseconds.
+/// How long `nginx -t` may take. It reads files and resolves names, which takes milliseconds. It is killed then, and the configuration is
+/// not used.
 const CHECK: Duration = Duration::from_secs(10);
-/// What workers without a master may take to let go of the port.
-const LET_GO: Duration = Duration::from_secs(5);
+/// How long workers without a master may take to stop listening. Nginx is started then anyway.
+const RELEASE_PORT: Duration = Duration::from_secs(5);
 
-/// A running Nginx.
+/// An Nginx that runs, or is to be started again.
 pub struct Nginx {
     config: Config,
     file: PathBuf,
     listen: SocketAddr,
-    /// None for one that this process did not start.
+    /// `None` if another process started it.
     child: Option<Child>,
-    /// Its process; 0 once it has ended.
+    /// The id of the master process; 0 after it has ended.
     master: i32,
 }
 
 impl Nginx {
-    /// The one that runs already, or a new one with the configuration in `file`.
-    pub async fn take(config: Config, file: PathBuf, listen: SocketAddr) -> anyhow::Result<Self> {
+    /// Finds the Nginx that runs, or starts one with the configuration in `file`. An error if `--signal` names none that runs, if the port
+    /// is taken, or if the program can't be run.
+    pub async fn find_or_start(config: Config, file: PathBuf, listen: SocketAddr) -> anyhow::Result<Self> {
         let master = running(&config);
         let mut nginx = Self { config, file, listen, child: None, master: master.unwrap_or_default() };
         match (&nginx.config.signal, master) {
             (_, Some(master)) => tracing::info!(master, "Nginx runs already"),
-            (Some(file), None) => bail!("--signal {}: no Nginx runs there; start it first", file.display()),
+            (Some(file), None) => {
+                bail!("--signal {}: no Nginx runs with this pid file; start it first", file.display())
+            }
             (None, None) => nginx.start().await?,
         }
         Ok(nginx)
     }
 
-    /// Its workers, and how to know them.
-    pub fn ours(&self) -> WorkerScope {
+    /// Returns how to find its workers.
+    pub fn worker_scope(&self) -> WorkerScope {
         WorkerScope::of(&self.config, self.master)
     }
 
-    /// Whether it ran already.
+    /// Returns whether another process started it.
     pub fn is_found(&self) -> bool {
         self.child.is_none()
     }
 
-    /// Turns to the master that the pid file of `--signal` names now. During an upgrade of its program (USR2) the master of before runs on
-    /// beside the new one, and after a QUIT for as long as its sessions last.
+    /// Uses the master that the pid file of `--signal` names now. During an upgrade of the program (SIGUSR2) the old master runs beside the
+    /// new one, and after SIGQUIT it runs for as long as its sessions last.
     pub fn follow_upgrade(&mut self) {
         if self.config.signal.is_some()
             && let Some(master) = running(&self.config)
@@ -80,28 +85,28 @@ impl Nginx {
         }
     }
 
-    /// Has it read its configuration anew.
+    /// Tells the master to reload its configuration (SIGHUP).
     pub fn reload(&self) -> anyhow::Result<()> {
         let master = Pid::from_raw(self.master).context("Nginx does not run")?;
         kill_process(master, Signal::HUP).context("Nginx can't be told to reload")
     }
 
-    /// Waits until its master has ended.
+    /// Waits until the master has ended.
     pub async fn ended(&mut self) {
         match &mut self.child {
             Some(child) => drop(child.wait().await),
             None => {
                 while is_master(&self.config, self.master) {
-                    time::sleep(LOOK).await;
+                    time::sleep(CHECK_MASTER_EVERY).await;
                 }
             }
         }
-        // The number may be another process's by now.
+        // Another process may have this id by now.
         self.master = 0;
     }
 
-    /// Brings it back, and says whether it runs now; one that the system runs, the system brings back, maybe not yet. Workers that
-    /// lost their master keep their sessions: they are told to take no new ones, which frees the port.
+    /// Starts Nginx again after its end, or with `--signal` looks whether the system has done so. Returns whether it runs. Workers that
+    /// lost their master keep their sessions; they are told to stop listening, which frees the port.
     pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
         self.child = None;
         if self.config.signal.is_some() {
@@ -112,13 +117,14 @@ impl Nginx {
         Ok(!self.is_away())
     }
 
-    /// Whether the system is to bring it back. Until then it can't be reloaded, and its end is no news.
+    /// Returns whether it has ended and the system has to start it. It can't be reloaded before that.
     pub fn is_away(&self) -> bool {
         self.config.signal.is_some() && self.master == 0
     }
 
-    /// Has it take no more connections, and end when it has none left. False for one that the system runs, which goes on.
-    pub fn retire(&self) -> bool {
+    /// Tells an Nginx of the sidecar's own to accept no more connections and to end when it has none left. Returns false with `--signal`,
+    /// where Nginx goes on.
+    pub fn quit(&self) -> bool {
         let own = self.config.signal.is_none();
         if own {
             signal(self.master, Signal::QUIT);
@@ -126,37 +132,36 @@ impl Nginx {
         own
     }
 
-    /// Ends it with all of its workers and what they still hold; one that the system runs goes on.
+    /// Ends an Nginx of the sidecar's own with all its workers and their sessions. With `--signal` Nginx goes on.
     pub async fn stop(mut self) {
         if self.config.signal.is_some() {
             return;
         }
         signal(self.master, Signal::TERM);
         let _ = time::timeout(STOP, self.ended()).await;
-        let left = self.ours().list();
+        let left = self.worker_scope().list();
         left.iter().map(|worker| worker.pid).chain([self.master]).for_each(|pid| signal(pid, Signal::KILL));
         let _ = time::timeout(STOP, self.ended()).await;
     }
 
     async fn start(&mut self) -> anyhow::Result<()> {
-        let_go(&self.ours()).await;
-        // Nginx would say so too, but in a log, and go on trying.
-        drop(
-            TcpListener::bind(self.listen)
-                .with_context(|| format!("--listen {}: can't listen there; is the port taken?", self.listen))?,
-        );
+        release_port(&self.worker_scope()).await;
+        // Nginx would report a taken port only in its log, and go on trying.
+        drop(TcpListener::bind(self.listen).with_context(|| {
+            format!("--listen {}: can't listen; check that no other process has the port", self.listen)
+        })?);
         let mut command = command(&self.config);
-        // In a group of its own, out of the terminal's Ctrl-C: the sidecar stops it.
+        // Its own process group keeps a Ctrl-C in the terminal from it. The sidecar stops it.
         command.arg("-c").arg(&self.file).args(["-g", "daemon off;"]).process_group(0);
         let child = command.spawn().with_context(|| missing(&self.config))?;
-        self.master = child.id().context("Nginx ended at once; its messages are above")? as i32;
+        self.master = child.id().context("Nginx ended at once; see its messages above")? as i32;
         self.child = Some(child);
         Ok(())
     }
 }
 
-/// Whether Nginx would run with this configuration, or its words why not. It does not see an injected directive: that nothing but
-/// typed values gets into the file is the templates' part.
+/// Checks a configuration with `nginx -t`. An error if Nginx refuses it, with Nginx's message, or does not answer within 10 s. The check would
+/// not notice an injected directive; the templates hold typed values only.
 pub async fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
     let mut command = command(config);
     command.args(["-t", "-q", "-c"]).arg(file).kill_on_drop(true);
@@ -168,27 +173,27 @@ pub async fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends a single process; none left is what is wanted.
+/// Signals one process. It is no error if the process has ended already.
 pub fn signal(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid).filter(|pid| pid.as_raw_nonzero().get() > 1) {
         let _ = kill_process(pid, signal);
     }
 }
 
-/// Has workers without a master stop listening, and waits for it.
-async fn let_go(ours: &WorkerScope) {
-    let deadline = Instant::now() + LET_GO;
+/// Tells workers without a master to stop listening, and waits up to 5 s for it.
+async fn release_port(scope: &WorkerScope) {
+    let deadline = Instant::now() + RELEASE_PORT;
     loop {
-        let holding: Vec<_> = ours.list().into_iter().filter(|worker| !worker.lingering).collect();
+        let holding: Vec<_> = scope.list().into_iter().filter(|worker| !worker.lingering).collect();
         if holding.is_empty() || Instant::now() > deadline {
             return;
         }
         holding.iter().for_each(|worker| signal(worker.pid, Signal::QUIT));
-        time::sleep(LOOK_WORKERS).await;
+        time::sleep(CHECK_WORKERS_EVERY).await;
     }
 }
 
-/// The master that serves this folder, or that the pid file names.
+/// Returns the id of the master that serves this `--dir`, or that the pid file of `--signal` names.
 pub fn running(config: &Config) -> Option<i32> {
     if let Some(file) = &config.signal {
         let pid = fs::read_to_string(file).ok()?.trim().parse().ok()?;
@@ -212,16 +217,16 @@ fn command(config: &Config) -> Command {
 
 fn unchecked(config: &Config) -> String {
     format!(
-        "--nginx {}: its check of the configuration (-t) did not end within {} s; see that every file and host name in it, and in --snippets, can be read and resolved",
+        "--nginx {}: its check of the configuration (-t) did not end within {} s; check that every file and host name in it and in --snippets can be read and resolved",
         config.nginx.display(),
         CHECK.as_secs()
     )
 }
 
-/// What to do about an Nginx that can't be run.
+/// The error text for an Nginx that can't be run.
 pub fn missing(config: &Config) -> String {
     format!(
-        "--nginx {}: can't run it; install Nginx (apt-get install nginx) or say where it is",
+        "--nginx {}: can't run it; install Nginx (apt-get install nginx), or give the path of the program",
         config.nginx.display()
     )
 }

@@ -1,5 +1,5 @@
-//! Standard output and the log on standard error, which decide over nobody's life: a line that can't be written, since the reader of a pipe
-//! has gone or a disk is full, is dropped and counted. `println!` would end the process.
+//! Standard output, and the log on standard error. A line that can't be written, because the reader of a pipe has ended or a disk is full, is
+//! dropped and counted. `println!` would panic.
 
 use std::{
     fmt::Display,
@@ -9,12 +9,12 @@ use std::{
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Writes one line to standard output.
+/// Writes one line to standard output, or drops it.
 pub fn print_line(line: impl Display) {
     count(writeln!(io::stdout().lock(), "{line}"));
 }
 
-/// Writes to standard error, and never fails.
+/// Writes to standard error, or drops what it is given. It never fails.
 #[derive(Debug, Clone, Copy)]
 pub struct LogWriter;
 
@@ -29,7 +29,7 @@ impl Write for LogWriter {
     }
 }
 
-/// Lines of both that could not be written, since the start.
+/// Returns how many lines were dropped since the start.
 pub fn dropped() -> u64 {
     DROPPED.load(Relaxed)
 }

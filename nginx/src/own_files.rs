@@ -1,6 +1,6 @@
-//! The files of the operator that a configuration includes: the snippets, and the certificate with its key. Each generation has a copy
-//! of its own, so that what last ran can be run again whatever became of the files since then: Nginx comes back, and nodes join and
-//! leave, while a snippet is broken or a certificate does not match its key.
+//! The operator's own files that the configuration includes: the snippets, and the certificate with its key. Each generation has its own copy
+//! of them. So the configuration that last ran can always run again: Nginx can restart, and nodes can join and leave, while a snippet is broken
+//! or a certificate does not match its key.
 
 use std::{
     collections::BTreeMap,
@@ -14,25 +14,25 @@ use anyhow::Context;
 
 use crate::config::Config;
 
-/// The folder in a generation.
+/// The folder of the copy in a generation.
 pub const FOLDER: &str = "own";
-/// The certificate in that folder, and its key.
+/// The file name of the certificate in that folder.
 pub const CERTIFICATE: &str = "certificate.pem";
-/// The key of [`CERTIFICATE`].
+/// The file name of the certificate's key in that folder.
 pub const KEY: &str = "key.pem";
 /// The folders of snippets, in `--snippets` and in [`FOLDER`].
 pub const SNIPPETS: [&str; 2] = ["http", "server"];
-/// The largest file that is copied. A long certificate chain has 10 kB.
+/// The largest file that is copied, in bytes. A larger one is an error. A long certificate chain has 10 kB.
 const FILE_MAX: u64 = 256 << 10;
-/// Snippets in one folder.
+/// The largest number of snippets in one folder. More are an error.
 const FILES_MAX: usize = 100;
 
-/// Contents by name in [`FOLDER`].
+/// The contents of the files, by their path in [`FOLDER`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct OwnFiles(BTreeMap<String, Vec<u8>>);
 
 impl OwnFiles {
-    /// As they are now where the operator has them. An error names the flag and the file.
+    /// Reads the files from where the operator has them. An error names the flag and the file.
     pub fn read(config: &Config) -> anyhow::Result<Self> {
         let mut files = BTreeMap::new();
         let tls = [("--tls-cert", CERTIFICATE, &config.tls_cert), ("--tls-key", KEY, &config.tls_key)];
@@ -50,7 +50,7 @@ impl OwnFiles {
         Ok(Self(files))
     }
 
-    /// The copy in the folder of a generation.
+    /// Reads the copy in the folder of a generation.
     pub fn copied(generation: &Path) -> io::Result<Self> {
         let own = generation.join(FOLDER);
         let mut files = BTreeMap::new();
@@ -68,7 +68,7 @@ impl OwnFiles {
         Ok(Self(files))
     }
 
-    /// Copies them into the folder of a generation, down to the disk. Nobody but the owner can read them, since one is a key.
+    /// Writes the copy into the folder of a generation, and syncs it to the disk. Only the owner can read the files, since one is a key.
     pub fn write(&self, generation: &Path) -> io::Result<()> {
         let own = generation.join(FOLDER);
         for folder in SNIPPETS {
@@ -86,14 +86,14 @@ impl OwnFiles {
         Ok(())
     }
 
-    /// What to call a change from `before`.
+    /// Returns the reason for a reload after a change from `before`: `certificate` or `snippets`.
     pub fn reason(&self, before: &Self) -> &'static str {
         let tls = |files: &Self| [CERTIFICATE, KEY].map(|name| files.0.get(name).cloned());
         if tls(self) == tls(before) { "snippets" } else { "certificate" }
     }
 }
 
-/// The `*.conf` of a folder, without those that Nginx's own pattern leaves out.
+/// Reads the files `*.conf` of a folder, except hidden ones, which Nginx's own pattern leaves out too.
 fn read_snippets(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut snippets = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -111,7 +111,7 @@ fn read_snippets(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(snippets)
 }
 
-/// A whole regular file. Another kind is refused unopened, since a FIFO that nobody writes to would stop the sidecar.
+/// Reads a regular file. Any other kind of file is an error and is not opened, since opening a FIFO that has no writer would block the sidecar.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_what_was_read_and_only_its_owner_can_read_it() {
+    fn a_copy_equals_the_files_and_only_its_owner_can_read_it() {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path());
         let snippets = dir.path().join("dir/snippets/http");

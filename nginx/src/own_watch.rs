@@ -1,19 +1,19 @@
-//! Whether the operator's own files are those that Nginx runs with, and what is wrong with them if they can't be. They are applied when
-//! they change. When Nginx does not take them, it goes on with the copy of before, and they are tried again later.
+//! Watches the operator's own files. They are applied when they change. If Nginx does not accept them, it goes on with the copy that it runs
+//! with, and the files are tried again later.
 
 use std::time::Instant;
 
 use crate::{config::Config, own_files::OwnFiles, retry::RetryDelay};
 
-/// The error of own files is shown up to this length, in bytes. Nginx's own is a line or two.
+/// The error text is cut off after this many bytes. Nginx's own messages have a line or two.
 const ERROR_MAX: usize = 1000;
 
-/// What was seen of own files. `None` in place of them: they could not be read.
+/// What is known of the own files. `None` in place of an [`OwnFiles`] means that they can't be read.
 #[derive(Default)]
 pub struct OwnFilesWatch {
     seen: Option<Option<OwnFiles>>,
     refused: Option<RefusedOwnFiles>,
-    /// What Nginx runs was made for other settings of the sidecar.
+    /// Nginx runs a generation that was made for other settings of the sidecar.
     outdated: bool,
 }
 
@@ -23,8 +23,8 @@ struct RefusedOwnFiles {
 }
 
 impl OwnFilesWatch {
-    /// Looks at the files, and says why they are to be applied now, if they are: they differ from the `running` ones and are the same as
-    /// at the last look. A certificate and its key are two files, which are not replaced in one moment.
+    /// Reads the files, and returns the reason for a reload if they are to be applied now: they differ from the `running` ones and are the same
+    /// as at the last look. One look is not enough, since a certificate and its key are not replaced at the same moment.
     pub fn look(&mut self, config: &Config, running: Option<&OwnFiles>, now: Instant) -> Option<&'static str> {
         let own = OwnFiles::read(config).ok();
         let is_steady = self.seen.as_ref() == Some(&own);
@@ -42,12 +42,12 @@ impl OwnFilesWatch {
         due.then_some(reason)
     }
 
-    /// Whether these were refused and are not to be tried again yet.
+    /// Returns whether these files were refused and are not to be tried again yet.
     pub fn delays(&self, own: &Option<OwnFiles>, now: Instant) -> bool {
         self.refused.as_ref().is_some_and(|refused| refused.retry.delays(own, now))
     }
 
-    /// Nginx did not take these.
+    /// Records that Nginx did not accept these files.
     pub fn refused(&mut self, own: Option<OwnFiles>, error: &anyhow::Error, now: Instant) {
         let mut text = format!("{error:#}");
         text.truncate(text.floor_char_boundary(ERROR_MAX));
@@ -61,12 +61,12 @@ impl OwnFilesWatch {
         self.refused = Some(RefusedOwnFiles { retry, error: text });
     }
 
-    /// Nginx runs with what there was before the current settings.
+    /// Records that Nginx runs a generation that was made for other settings.
     pub fn outdated(&mut self) {
         self.outdated = true;
     }
 
-    /// Nginx was reloaded with the current settings; with these files too, if they are the operator's and not the copy.
+    /// Records that Nginx runs with the current settings; and `with_own`, that it runs with the files themselves and not with an older copy.
     pub fn applied(&mut self, with_own: bool) {
         self.outdated = false;
         if with_own {
@@ -74,7 +74,7 @@ impl OwnFilesWatch {
         }
     }
 
-    /// What is wrong with the files that are there.
+    /// Returns why Nginx does not run with the files as they are. `None` if it does.
     pub fn error(&self) -> Option<&str> {
         self.refused.as_ref().map(|refused| refused.error.as_str())
     }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_applied_once_they_stand_still_and_are_not_those_that_run() {
+    fn changed_files_are_applied_once_they_are_the_same_at_two_looks() {
         let dir = tempfile::tempdir().unwrap();
         let config = crate::config::tests::config(&["--dir", dir.path().to_str().unwrap()]).load_files().unwrap();
         let (mut watch, mut now) = (OwnFilesWatch::default(), Instant::now());
@@ -97,18 +97,18 @@ mod tests {
             assert_eq!(watch.look(&config, Some(&running), now), None, "the same");
         }
         fs::write(&snippet, "own").unwrap();
-        assert_eq!(watch.look(&config, Some(&running), now), None, "only just seen");
+        assert_eq!(watch.look(&config, Some(&running), now), None, "seen for the first time");
         assert_eq!(watch.look(&config, Some(&running), now), Some("snippets"));
         watch.refused(OwnFiles::read(&config).ok(), &anyhow::anyhow!("broken"), now);
         assert_eq!((watch.look(&config, Some(&running), now), watch.error()), (None, Some("broken")));
         now += Duration::from_secs(1);
         assert_eq!(watch.look(&config, Some(&running), now), Some("snippets"), "it is tried again");
         fs::remove_file(&snippet).unwrap();
-        assert_eq!((watch.look(&config, Some(&running), now), watch.error()), (None, None), "it was put back");
+        assert_eq!((watch.look(&config, Some(&running), now), watch.error()), (None, None), "the change was undone");
     }
 
     #[test]
-    fn what_was_made_for_other_settings_is_replaced_when_it_can_be() {
+    fn a_generation_for_other_settings_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let config = crate::config::tests::config(&["--dir", dir.path().to_str().unwrap()]).load_files().unwrap();
         let (mut watch, now) = (OwnFilesWatch::default(), Instant::now());

@@ -1,4 +1,5 @@
-//! The addresses of a proxy, kept in a file: a sidecar that comes back must find the Nginx that it left, and be found by it.
+//! The addresses of a proxy, stored in a file of `--dir`. A sidecar that starts again needs them to find the Nginx that it left running,
+//! and Nginx needs them to find its resolver.
 
 use std::{
     fs, io,
@@ -9,23 +10,23 @@ use std::{
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-/// Any free port of this machine's own.
+/// Any free port of the loopback address.
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Where Nginx and its sidecar listen.
+/// The addresses at which Nginx and its sidecar listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
-    /// For terminals and operators.
+    /// Where Nginx listens for terminals and operators.
     pub listen: SocketAddr,
-    /// For the sidecar alone.
+    /// Where Nginx tells the sidecar its generation.
     pub control: SocketAddr,
-    /// Where the sidecar tells Nginx of the nodes by DNS; none if it does so in files.
+    /// Where the sidecar answers Nginx's DNS queries. `None` if Nginx learns of nodes by reloads.
     pub resolver: Option<SocketAddr>,
 }
 
 impl Ports {
-    /// Those of before, as far as they still fit to `listen`; free ones otherwise, which are not kept yet.
-    pub fn settle(dir: &Path, listen: SocketAddr, by_dns: bool) -> anyhow::Result<Self> {
+    /// Chooses the stored addresses if they still match `listen`, and free ones otherwise. Does not store them: see [`Ports::keep`].
+    pub fn choose(dir: &Path, listen: SocketAddr, by_dns: bool) -> anyhow::Result<Self> {
         let fits = |ports: &Self| ports.listen.ip() == listen.ip() && (listen.port() == 0 || ports.listen == listen);
         let mut ports = match before(dir).filter(fits) {
             Some(ports) => ports,
@@ -39,7 +40,7 @@ impl Ports {
         Ok(ports)
     }
 
-    /// Another resolver: somebody took the port of the one before while no sidecar was there.
+    /// Chooses and stores another address for the resolver, since another process took its port while no sidecar ran.
     pub fn renew_resolver(&mut self, dir: &Path) -> anyhow::Result<SocketAddr> {
         let resolver = free(LOOPBACK)?;
         self.resolver = Some(resolver);
@@ -47,8 +48,8 @@ impl Ports {
         Ok(resolver)
     }
 
-    /// Keeps them for the next sidecar, whole or not at all. Nothing is written if they are there already, so that a sidecar can start
-    /// again while the disk is full.
+    /// Stores the addresses for the next sidecar. The file is replaced in one step. It is not written if it holds them already, so that a
+    /// sidecar can start again while the disk is full.
     pub fn keep(&self, dir: &Path) -> anyhow::Result<()> {
         if before(dir) == Some(*self) {
             return Ok(());
@@ -60,7 +61,7 @@ impl Ports {
     }
 }
 
-/// Those that an earlier sidecar kept.
+/// Returns the addresses that an earlier sidecar stored.
 fn before(dir: &Path) -> Option<Ports> {
     fs::read(file(dir)).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
@@ -69,11 +70,11 @@ fn file(dir: &Path) -> PathBuf {
     dir.join("ports.json")
 }
 
-/// The address with a port that is free, if it asks for any.
+/// Returns the address, with a free port in place of port 0.
 fn free(address: SocketAddr) -> anyhow::Result<SocketAddr> {
     if address.port() != 0 {
         return Ok(address);
     }
     let found: io::Result<_> = TcpListener::bind(address).and_then(|listener| listener.local_addr());
-    found.with_context(|| format!("--listen {address}: no free port there"))
+    found.with_context(|| format!("--listen {address}: there is no free port"))
 }

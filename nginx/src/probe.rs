@@ -1,4 +1,4 @@
-//! The sidecar's own question to a node whose lease is gone: the second witness, without which nobody leaves the file.
+//! Probes nodes that have no lease. A node leaves the configuration only if its lease is gone and it does not answer a probe either.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
 
@@ -11,39 +11,39 @@ use tokio::{
 
 use crate::membership::Members;
 
-/// A node that lives answers within it.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// Questions in one round, one after the other.
-const QUESTIONS: usize = 2;
-/// Rounds before more than half of the members are believed to be dead at once: it may be this host that is cut off.
-const DOUBT: u32 = 3;
+/// For one probe. A live node answers within it.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Probes of one node in one round, one after the other.
+const PROBES: usize = 2;
+/// Rounds without an answer before more than half of the members count as dead at once. This host may be the one that is cut off.
+const ROUNDS_FOR_MOST: u32 = 3;
 
-/// Rounds without an answer, by node.
+/// Counts the rounds without an answer, by node.
 #[derive(Debug, Default)]
 pub struct Probes(BTreeMap<SocketAddr, u32>);
 
 impl Probes {
-    /// Asks these nodes, all at once, and forgets the others. Those who answer are not dead; those who do not are, once all of
-    /// their questions went unanswered often enough for how many they are among `members`.
+    /// Probes the suspects, all at once, and returns those that are dead. Other nodes are forgotten. A suspect is dead after one round without
+    /// an answer, or after three if more than half of the `members` do not answer.
     pub async fn round(&mut self, suspects: &Members, members: usize) -> Members {
         let answers = join_all(suspects.iter().map(|node| answers(*node))).await;
         let silent = suspects.iter().zip(answers).filter(|(_, answered)| !answered);
         self.0 = silent.map(|(node, _)| (*node, self.0.get(node).copied().unwrap_or_default() + 1)).collect();
-        let needed = if self.0.len() * 2 > members { DOUBT } else { 1 };
+        let needed = if self.0.len() * 2 > members { ROUNDS_FOR_MOST } else { 1 };
         self.0.iter().filter(|(_, rounds)| **rounds >= needed).map(|(node, _)| *node).collect()
     }
 }
 
 async fn answers(node: SocketAddr) -> bool {
-    for _ in 0..QUESTIONS {
-        if time::timeout(PATIENCE, ask(node)).await.is_ok_and(|asked| asked.is_ok()) {
+    for _ in 0..PROBES {
+        if time::timeout(PROBE_TIMEOUT, ask(node)).await.is_ok_and(|asked| asked.is_ok()) {
             return true;
         }
     }
     false
 }
 
-/// Any answer in HTTP will do: a node that drains or has lost its Redis is alive.
+/// Sends one probe. Any answer in HTTP counts: a node that drains or has lost its Redis is alive.
 async fn ask(node: SocketAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect(node).await?;
     stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").await?;
@@ -64,33 +64,33 @@ mod tests {
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let _ = stream.write_all(says).await;
-                // Closed unread, the answer would be lost to a reset.
+                // Closing the socket with unread data would reset the connection, and the answer would be lost.
                 let _ = stream.read(&mut [0; 64]).await;
             }
         });
         address
     }
 
-    /// Where nothing listens.
+    /// An address at which nothing listens.
     async fn nobody() -> SocketAddr {
         TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
     }
 
     #[tokio::test]
-    async fn who_answers_in_http_lives() {
+    async fn a_node_that_answers_in_http_is_alive() {
         let (alive, other, dead) = (node(b"HTTP/1.1 503 x\r\n\r\n").await, node(b"SSH-2.0\r\n").await, nobody().await);
         let suspects = [alive, other, dead].into();
         assert_eq!(Probes::default().round(&suspects, 9).await, [other, dead].into());
     }
 
     #[tokio::test]
-    async fn more_than_half_at_once_must_be_silent_for_longer() {
+    async fn more_than_half_of_the_members_are_dead_only_after_three_rounds() {
         let suspects: Members = [nobody().await, nobody().await].into();
         let mut probes = Probes::default();
         assert!(probes.round(&suspects, 3).await.is_empty());
         assert!(probes.round(&suspects, 3).await.is_empty());
         assert_eq!(probes.round(&suspects, 3).await, suspects);
         probes.round(&Members::new(), 3).await;
-        assert!(probes.round(&suspects, 3).await.is_empty(), "one good round and it begins anew");
+        assert!(probes.round(&suspects, 3).await.is_empty(), "a round in which they are no suspects resets the count");
     }
 }

@@ -1,14 +1,14 @@
-//! Whether the registry can be trusted to say that a node is gone. A Redis that was away, is another process, or was flushed has
-//! forgotten nodes that live; they get the time to register again before anyone is missed. Pure but for the clock given to it.
+//! Decides whether a missing lease means that its node is gone. A Redis that was away, is another process, or was flushed may have lost
+//! the leases of live nodes. For a while after that no node leaves, so that live nodes can register again. The caller gives the time.
 
 use std::time::{Duration, Instant};
 
 use crate::leases::RegistrySnapshot;
 
-/// Twice a lease: every node that lives has registered again by then.
+/// For how long no node leaves after such an event. Twice the duration of a lease: every live node has registered again by then.
 const GRACE: Duration = Duration::from_secs(12);
 
-/// What is known of Redis.
+/// What is known of the Redis that holds the registry.
 #[derive(Debug)]
 pub struct RegistryTrust {
     run_id: Option<String>,
@@ -19,18 +19,20 @@ pub struct RegistryTrust {
 }
 
 impl RegistryTrust {
-    /// Nothing is known yet. Who takes a set of nodes over (`inherits`) does not know what Redis went through since it was made.
+    /// Nothing is known yet. A sidecar that `inherits` a set of nodes trusts the registry only after the grace time, since it does not know
+    /// what happened to Redis since the set was made.
     pub fn new(inherits: bool, now: Instant) -> Self {
         let frozen_until = if inherits { now + GRACE } else { now };
         Self { run_id: None, leases: 0, away_since: None, frozen_until, read_at: now }
     }
 
-    /// Redis did not answer. True if it did before.
+    /// Records that Redis did not answer. Returns whether it answered before.
     pub fn failed(&mut self, now: Instant) -> bool {
         self.away_since.replace(self.away_since.unwrap_or(now)).is_none()
     }
 
-    /// Redis answered. Why it is not to be trusted from now on for a while, if so.
+    /// Records an answer of Redis. Returns why the registry is not trusted from now on for the grace time: `new` (another process), `back` (it
+    /// was away) or `flushed` (no lease is left). `None` if nothing happened.
     pub fn read(&mut self, look: &RegistrySnapshot, now: Instant) -> Option<&'static str> {
         let (back, new) = (self.away_since.take(), self.run_id.as_ref().is_some_and(|id| *id != look.run_id));
         let flushed = self.leases > 0 && look.leased.is_empty();
@@ -47,17 +49,17 @@ impl RegistryTrust {
         Some(why)
     }
 
-    /// Whether nobody is to leave now.
+    /// Returns whether no node may leave now.
     pub fn frozen(&self, now: Instant) -> bool {
         self.away_since.is_some() || now < self.frozen_until
     }
 
-    /// Whether Redis answers.
+    /// Returns whether Redis answered the last read.
     pub fn up(&self) -> bool {
         self.away_since.is_none()
     }
 
-    /// How old the last look is.
+    /// Returns the time since Redis last answered.
     pub fn age(&self, now: Instant) -> Duration {
         now.duration_since(self.read_at)
     }
@@ -73,11 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_frozen_while_redis_is_away_new_back_or_flushed_and_a_grace_beyond() {
+    fn no_node_leaves_while_redis_is_away_and_for_the_grace_time_after_it_is_back_new_or_flushed() {
         let second = Duration::from_secs(1);
         let mut now = Instant::now();
         let mut trust = RegistryTrust::new(true, now);
-        assert!(trust.frozen(now), "it has just begun");
+        assert!(trust.frozen(now), "it inherits a set");
         assert!(!RegistryTrust::new(false, now).frozen(now));
         now += GRACE;
         assert_eq!((trust.read(&look("a", 2), now), trust.frozen(now)), (None, false));
@@ -89,6 +91,6 @@ mod tests {
             assert!(trust.frozen(now + GRACE - second) && !trust.frozen(now + GRACE));
             now += GRACE;
         }
-        assert_eq!(trust.read(&look("b", 0), now), None, "still empty is nothing new");
+        assert_eq!(trust.read(&look("b", 0), now), None, "it was empty before");
     }
 }

@@ -1,42 +1,44 @@
-//! When a change is worth a reload. Each reload leaves workers behind, so changes are gathered: a set must stand still for a
-//! while, and reloads are few. Pure but for the clock given to it. A change that waits is merged with the next and never lost.
+//! Decides when a change of the set of nodes is worth a reload. Each reload leaves old workers behind, so changes are collected: a set must
+//! stay the same for a while, and the number of reloads is limited. A change that waits is merged with the next one and never lost. The
+//! caller gives the time.
 
 use std::time::{Duration, Instant};
 
 use crate::{config::Config, membership::Members};
 
-/// A set that does not come to rest is applied after so many times its quiet.
-const RESTLESS: u32 = 6;
-const RESTLESS_URGENT: u32 = 2;
-/// Reloads at once; and as many again, refilled as slowly, for deaths alone.
+/// A set that keeps changing is applied after this many times `--quiet`.
+const QUIETS_AT_MOST: u32 = 6;
+/// An urgent set that keeps changing is applied after this many times `--quiet-urgent`.
+const URGENT_QUIETS_AT_MOST: u32 = 2;
+/// The size of each of the two token buckets: the reloads that can follow each other at once. The second bucket is for urgent changes alone.
 const BURST: f64 = 2.0;
 
 /// How much a change matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// There was nobody, or the sidecar's own settings changed.
+    /// No node is served yet.
     Now,
-    /// A node died, or too few are known for the load.
+    /// A node died, or Nginx knows too few nodes for the load.
     Urgent,
-    /// The nodes do well without it: they place handshakes themselves, and answer 503 when they go.
+    /// The change can wait: nodes place handshakes on new nodes themselves, and a node that leaves answers 503.
     Lazy,
 }
 
-/// Why a change waits.
+/// Why a change is not applied yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReloadDelay {
-    /// The set does not stand still.
+    /// The set has not stayed the same for long enough.
     Quiet,
-    /// Too many reloads lately.
+    /// There were too many reloads lately.
     Rate,
     /// Too many old workers linger.
     Lingering,
-    /// It was tried and failed, and is tried again later.
+    /// The change failed and is tried again later.
     Failed,
 }
 
 impl ReloadDelay {
-    /// The value of the metric's label.
+    /// The value of the label `why` of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::Quiet => "quiet",
@@ -47,7 +49,7 @@ impl ReloadDelay {
     }
 }
 
-/// What is wanted since when, and how many reloads are left.
+/// The set that is wanted, since when, and the reloads that are left.
 #[derive(Debug)]
 pub struct ReloadPacing {
     quiet: Duration,
@@ -72,7 +74,7 @@ struct TokenBucket {
 }
 
 impl ReloadPacing {
-    /// With the configured times.
+    /// Starts with full buckets and the configured times.
     pub fn new(config: &Config, now: Instant) -> Self {
         let bucket = || TokenBucket { tokens: BURST, at: now };
         Self {
@@ -85,28 +87,29 @@ impl ReloadPacing {
         }
     }
 
-    /// Nothing is to be changed any more.
-    pub fn settle(&mut self) {
+    /// Records that no change is wanted any more.
+    pub fn clear(&mut self) {
         self.wanted = None;
     }
 
-    /// Whether this set is to be applied now; if so, that takes one of the reloads.
+    /// Returns `Ok` if this set is to be applied now, which takes one of the reloads, or why it waits. `crowded` says that too many old
+    /// workers linger.
     pub fn due(&mut self, set: &Members, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
         let (first, since) = self.want(set, now);
         let (quiet, most) = match urgency {
             Urgency::Now => return self.applied(),
-            Urgency::Urgent => (self.quiet_urgent, self.quiet_urgent * RESTLESS_URGENT),
-            Urgency::Lazy => (self.quiet, self.quiet * RESTLESS),
+            Urgency::Urgent => (self.quiet_urgent, self.quiet_urgent * URGENT_QUIETS_AT_MOST),
+            Urgency::Lazy => (self.quiet, self.quiet * QUIETS_AT_MOST),
         };
         if now < since + quiet && now < first + most {
             return Err(ReloadDelay::Quiet);
         }
-        self.spare(urgency, crowded, now)?;
+        self.take_reload(urgency, crowded, now)?;
         self.applied()
     }
 
-    /// Whether there is a reload left for a change that need not stand still, or does; if so, that takes it.
-    pub fn spare(&mut self, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
+    /// Takes one of the reloads, or returns why none can be taken.
+    pub fn take_reload(&mut self, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
         if crowded && urgency == Urgency::Lazy {
             return Err(ReloadDelay::Lingering);
         }
@@ -115,17 +118,17 @@ impl ReloadPacing {
         if spare { Ok(()) } else { Err(ReloadDelay::Rate) }
     }
 
-    /// Nginx was not reloaded after all, and no worker was left behind.
-    pub fn spared(&mut self) {
+    /// Gives a reload back, since Nginx was not reloaded and left no old workers behind.
+    pub fn give_back(&mut self) {
         self.bucket.tokens = (self.bucket.tokens + 1.0).min(BURST);
     }
 
     fn applied(&mut self) -> Result<(), ReloadDelay> {
-        self.settle();
+        self.clear();
         Ok(())
     }
 
-    /// Since when anything, and since when this set is wanted.
+    /// Returns since when any change is wanted, and since when this set is.
     fn want(&mut self, set: &Members, now: Instant) -> (Instant, Instant) {
         let wanted = self.wanted.get_or_insert_with(|| Wanted { set: set.clone(), first: now, since: now });
         if wanted.set != *set {
@@ -160,7 +163,7 @@ mod tests {
         ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect()
     }
 
-    /// The second of each reload, when every half second `wanted` says what is wanted and how urgently.
+    /// Returns the second of each reload, when `wanted` says every half second which set is wanted and how urgently.
     fn reloads(seconds: u32, crowded: bool, wanted: impl Fn(u32) -> (Members, Urgency)) -> Vec<u32> {
         let began = Instant::now();
         let mut pace = ReloadPacing::new(&config(&[]), began);
@@ -172,33 +175,33 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_stands_still_is_applied_after_its_quiet() {
+    fn a_set_that_stays_the_same_is_applied_after_the_quiet_time() {
         assert_eq!(reloads(6, false, |_| (set(&[1]), Urgency::Lazy)), [5]);
         assert_eq!(reloads(1, false, |_| (set(&[1]), Urgency::Urgent)), [0]);
         assert_eq!(reloads(1, false, |_| (set(&[1]), Urgency::Now))[0], 0);
     }
 
     #[test]
-    fn one_that_does_not_is_applied_now_and_then_and_never_often() {
+    fn a_set_that_keeps_changing_is_applied_rarely() {
         let flapping = |half: u32| (set(&[1, (half / 2 % 2) as u16]), Urgency::Lazy);
         assert_eq!(reloads(31, false, flapping), [30]);
         let dying = |half: u32| (set(&[half as u16]), Urgency::Urgent);
         let times = reloads(60, false, dying);
-        assert!(times.len() <= 7, "four at once and two buckets that each earn one in 30 s: {times:?}");
+        assert!(times.len() <= 7, "four at once, and one more from each of the two buckets in 30 s: {times:?}");
     }
 
     #[test]
-    fn what_nginx_refused_before_it_was_reloaded_is_not_counted() {
+    fn a_reload_that_did_not_happen_is_given_back() {
         let began = Instant::now();
         let mut pace = ReloadPacing::new(&config(&[]), began);
-        let spare = |pace: &mut ReloadPacing| pace.spare(Urgency::Lazy, false, began).is_ok();
+        let spare = |pace: &mut ReloadPacing| pace.take_reload(Urgency::Lazy, false, began).is_ok();
         assert_eq!([(); 3].map(|()| spare(&mut pace)), [true, true, false]);
-        pace.spared();
+        pace.give_back();
         assert_eq!([(); 2].map(|()| spare(&mut pace)), [true, false]);
     }
 
     #[test]
-    fn while_old_workers_crowd_only_a_death_is_worth_a_reload() {
+    fn while_too_many_old_workers_linger_only_urgent_changes_are_applied() {
         assert!(reloads(60, true, |_| (set(&[1]), Urgency::Lazy)).is_empty());
         assert!(!reloads(2, true, |_| (set(&[1]), Urgency::Urgent)).is_empty());
     }

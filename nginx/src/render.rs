@@ -1,4 +1,4 @@
-//! `muster-sidecar render`: shows what would be served, and changes nothing.
+//! The command `muster-sidecar render`: prints the configuration that would be served, and changes nothing.
 
 use std::io::{self, Write};
 
@@ -15,11 +15,11 @@ use crate::{
     template::{GenerationFiles, render},
 };
 
-/// Prints the files for the nodes that hold a lease now, or how they differ from those that are served; again at each change
-/// unless `once`.
+/// Prints the files for the nodes that hold a lease, or with `diff` their differences to the files that are served. Prints again at each
+/// change unless `once`. An error if Redis is away or standard output can't be written.
 pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     let generations = Generations::new(&config.dir)?;
-    let ports = Ports::settle(&config.dir, config.listen, by_dns(&config).await?)?;
+    let ports = Ports::choose(&config.dir, config.listen, by_dns(&config).await?)?;
     let mut leases = LeaseReader::new(config.redis()?, &config.cluster, config.allow.clone())?;
     let mut before = None;
     loop {

@@ -1,5 +1,5 @@
-//! Whether Nginx learns of the nodes by DNS and is never reloaded for them, or from its file: what is asked for by `--resolve`, and
-//! what the Nginx that is there can do.
+//! Decides whether Nginx learns of nodes by DNS, without reloads, or from its configuration. That depends on `--resolve` and on the version of
+//! Nginx.
 
 use std::{path::PathBuf, process::Stdio, sync::Arc};
 
@@ -14,23 +14,23 @@ use crate::{
     status::StatusServer,
 };
 
-/// A version's three numbers.
+/// The three numbers of a version.
 type NginxVersion = [u32; 3];
 
-/// The first whose open source has `resolve` and a `resolver` for an upstream.
+/// The first open-source version with `resolve` and `resolver` in an upstream.
 const SINCE: NginxVersion = [1, 27, 3];
 
-/// Whether by DNS.
+/// Returns whether Nginx is to learn of nodes by DNS. An error if `--resolve on` asks for what this Nginx can't do.
 pub async fn by_dns(config: &Config) -> anyhow::Result<bool> {
     match config.resolve {
         ResolveMode::Off => Ok(false),
-        // One that does not say which it is can still be reloaded.
+        // An Nginx whose version can't be read can still be reloaded.
         ResolveMode::Auto => Ok(version(config).await.is_ok_and(|found| found >= SINCE)),
         ResolveMode::On => require(version(config).await?).map(|()| true),
     }
 }
 
-/// Where Nginx asks, if it does. The port may have been taken while no sidecar was there.
+/// Starts the DNS server if Nginx is to use it. If another process took its port while no sidecar ran, it gets another port, which is stored.
 pub async fn serve(
     ports: &mut Ports,
     config: &Config,
@@ -39,9 +39,9 @@ pub async fn serve(
     let Some(address) = ports.resolver else { return Ok(None) };
     let dns = match DnsServer::serve(address, status.clone()).await {
         Ok(dns) => dns,
-        Err(_) => {
-            DnsServer::serve(ports.renew_resolver(&config.dir)?, status.clone()).await.context("no port for DNS")?
-        }
+        Err(_) => DnsServer::serve(ports.renew_resolver(&config.dir)?, status.clone())
+            .await
+            .context("--resolve: there is no free port on 127.0.0.1 for DNS")?,
     };
     Ok(Some(Arc::new(dns)))
 }
@@ -50,21 +50,22 @@ fn require(found: NginxVersion) -> anyhow::Result<()> {
     if found < SINCE {
         let [since, found] = [SINCE, found].map(|version| version.map(|part| part.to_string()).join("."));
         bail!(
-            "--resolve on: needs Nginx {since} or newer, and this one is {found}; say where a newer one is by --nginx, or leave it to reloads by --resolve auto"
+            "--resolve on: this needs Nginx {since} or newer, and --nginx is {found}; install a newer one, or use --resolve auto"
         );
     }
     Ok(())
 }
 
-/// Which Nginx this is: the one that runs already, though a newer one may be installed by now, or else the one that would be run.
+/// Returns the version of the Nginx that runs, since a newer one may have been installed after its start, or else of `--nginx`.
 async fn version(config: &Config) -> anyhow::Result<NginxVersion> {
     let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
     for program in running.iter().chain([&config.nginx]) {
-        // Another user's process does not show its program.
+        // The program of another user's process can't be read.
         if let Ok(said) = Command::new(program).arg("-v").stdin(Stdio::null()).output().await {
             let said = String::from_utf8_lossy(&said.stderr).trim().to_owned();
-            return parse_version(&said)
-                .with_context(|| format!("--nginx {}: -v does not say which Nginx it is: {said}", program.display()));
+            return parse_version(&said).with_context(|| {
+                format!("--nginx {}: can't read its version from the output of -v: {said}", program.display())
+            });
         }
     }
     bail!(missing(config))
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_read_from_what_nginx_says() {
+    fn a_version_is_read_from_the_output_of_nginx() {
         assert_eq!(parse_version("nginx version: nginx/1.22.1"), Some([1, 22, 1]));
         assert_eq!(parse_version("nginx version: nginx/1.27.3 (Ubuntu)"), Some([1, 27, 3]));
         assert_eq!(parse_version("nginx version: openresty/1.27.1.2"), Some([1, 27, 1]));
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_one_is_refused_by_flag_and_version() {
+    fn an_older_nginx_is_refused_with_the_flag_and_both_versions() {
         for (found, can) in [([1, 22, 1], false), ([1, 27, 2], false), ([1, 27, 3], true), ([2, 0, 0], true)] {
             assert_eq!(require(found).is_ok(), can, "{found:?}");
         }

@@ -1,4 +1,5 @@
-//! Old workers that linger for their sessions alone, and their gentle end: the nodes are asked to move the sessions of the oldest.
+//! Retires old workers, which linger only for their sessions: the nodes are asked to move the sessions of the oldest workers, which then end
+//! by themselves.
 
 use std::{
     collections::HashMap,
@@ -10,29 +11,29 @@ use rustix::process::Signal;
 
 use crate::{config::Config, leases::LeaseReader, nginx::signal, workers::NginxWorker};
 
-/// What nodes may take beyond the time over which they move sessions, before a worker is ended with what it still holds.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a worker may still run after the time over which its sessions are moved. It is ended then, with the connections that it has.
+const EXTRA_TIME: Duration = Duration::from_secs(30);
 
-/// Who was asked for, and when.
+/// The workers whose retirement the nodes were asked for, and since when.
 #[derive(Debug)]
 pub struct WorkerRetirement {
     edge: String,
-    /// Workers of one generation.
+    /// The number of workers of one generation.
     workers: usize,
     most: usize,
     after: Duration,
     over: Duration,
     asked: HashMap<i32, Instant>,
-    /// Workers whose sessions the nodes were asked to move.
+    /// How many workers' sessions the nodes were asked to move.
     pub asked_total: u64,
-    /// Of these, workers that ended by themselves.
+    /// How many of these ended by themselves.
     pub done_total: u64,
-    /// Of these, workers that had to be ended.
+    /// How many of these the sidecar ended.
     pub cut_total: u64,
 }
 
 impl WorkerRetirement {
-    /// By the configured limits.
+    /// With the configured limits.
     pub fn new(config: &Config) -> Self {
         Self {
             edge: config.edge.clone().unwrap_or_default(),
@@ -47,10 +48,10 @@ impl WorkerRetirement {
         }
     }
 
-    /// Looks at those who linger, oldest first, and sees to the oldest. One generation at a time: its sessions come back through
-    /// the newest workers, and should not come all at once.
+    /// Retires the oldest of the lingering workers, which are given oldest first, if they are too many or too old. At most one generation is
+    /// retired at a time: its sessions come back through the newest workers, and should not come back all at once.
     pub async fn step(&mut self, lingering: &[NginxWorker], leases: &mut LeaseReader) {
-        self.settle(lingering);
+        self.count_ended(lingering);
         let room = self.workers.saturating_sub(self.asked.len());
         let due = lingering.iter().filter(|worker| !self.asked.contains_key(&worker.pid));
         let crowd = lingering.len().saturating_sub(self.most / 2);
@@ -65,7 +66,7 @@ impl WorkerRetirement {
         }
     }
 
-    /// Has the nodes move the sessions of all of these over this time, since Nginx is to end.
+    /// Asks the nodes to move the sessions of all these workers over this time, since Nginx is to end.
     pub async fn all(&self, workers: &[NginxWorker], over: Duration, leases: &mut LeaseReader) {
         for worker in workers {
             if !self.ask(worker, over, leases).await {
@@ -80,7 +81,7 @@ impl WorkerRetirement {
         let asked = leases.ask(request).await;
         match &asked {
             Ok(()) => tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker"),
-            Err(error) => tracing::warn!(%error, "the nodes could not be asked to retire a worker"),
+            Err(error) => tracing::warn!(%error, "can't ask the nodes to retire a worker; it is tried again"),
         }
         asked.is_ok()
     }
@@ -89,14 +90,14 @@ impl WorkerRetirement {
         worker.age() >= self.after.as_secs()
     }
 
-    /// Counts those who have gone, and ends those who had time enough: they hold what no node knows of.
-    fn settle(&mut self, lingering: &[NginxWorker]) {
+    /// Counts retired workers that have ended, and ends those whose time is over: what they still hold belongs to no node.
+    fn count_ended(&mut self, lingering: &[NginxWorker]) {
         let before = self.asked.len();
         self.asked.retain(|pid, _| lingering.iter().any(|worker| worker.pid == *pid));
         self.done_total += (before - self.asked.len()) as u64;
-        let deadline = self.over + PATIENCE;
+        let deadline = self.over + EXTRA_TIME;
         for (pid, _) in self.asked.extract_if(|_, asked| asked.elapsed() > deadline) {
-            tracing::warn!(pid, "a worker that was to retire still holds connections; ending it");
+            tracing::warn!(pid, "a retired worker still holds connections; ending it");
             signal(pid, Signal::TERM);
             self.cut_total += 1;
         }

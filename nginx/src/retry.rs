@@ -1,18 +1,16 @@
-//! When something that failed is tried again: after 1 s, then after twice as long each time, up to a bound. What failed for a reason from
-//! outside, such as a full disk or a broken own file, is so applied soon after the reason is gone, however long it lasted. Pure but for
-//! the clock given to it.
+//! Decides when something that failed is tried again: after 1 s, and then after twice as long each time, up to 30 s. So what failed for an
+//! external reason, such as a full disk, is applied soon after the reason is gone. The caller gives the time.
 
 use std::time::{Duration, Instant};
 
-/// Before the second attempt.
+/// The wait before the second attempt.
 const FIRST: Duration = Duration::from_secs(1);
-/// Between later attempts, at most.
+/// The longest wait between two attempts.
 const MOST: Duration = Duration::from_secs(30);
 
-/// Attempts that failed, and when the next one is due.
+/// The attempts that failed since the last one that did not, and when the next one is due.
 #[derive(Debug)]
 pub struct RetryDelay<T> {
-    /// What was tried last.
     what: T,
     failures: u32,
     since: Instant,
@@ -20,38 +18,38 @@ pub struct RetryDelay<T> {
 }
 
 impl<T: PartialEq> RetryDelay<T> {
-    /// After the first failure.
+    /// Starts after the first failure.
     pub fn new(what: T, now: Instant) -> Self {
         Self { what, failures: 1, since: now, due: now + FIRST }
     }
 
-    /// After another failure, of the same or of something else.
+    /// Records another failure, of the same thing or of another one.
     pub fn failed(&mut self, what: T, now: Instant) {
         let wait = FIRST.saturating_mul(1 << self.failures.min(10)).min(MOST);
         *self = Self { what, failures: self.failures.saturating_add(1), since: self.since, due: now + wait };
     }
 
-    /// What was tried last.
+    /// Returns what was tried last.
     pub fn what(&self) -> &T {
         &self.what
     }
 
-    /// Whether this must wait. What was not tried yet need not.
+    /// Returns whether this must wait. Anything but what was tried last need not.
     pub fn delays(&self, what: &T, now: Instant) -> bool {
         self.what == *what && now < self.due
     }
 
-    /// Attempts that failed since the last one that did not.
+    /// Returns the number of failed attempts.
     pub fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Since the first of them.
+    /// Returns the time since the first failure.
     pub fn lasts(&self, now: Instant) -> Duration {
         now.duration_since(self.since)
     }
 
-    /// Until the next attempt.
+    /// Returns the time until the next attempt.
     pub fn remaining(&self, now: Instant) -> Duration {
         self.due.saturating_duration_since(now)
     }

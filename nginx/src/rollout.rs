@@ -1,9 +1,9 @@
-//! How a set of nodes becomes what Nginx runs: written into a generation of its own, checked by `nginx -t`, switched to, reloaded, and
-//! confirmed by reading the generation back; or the generation before is put back.
+//! Applies a set of nodes to Nginx: writes a generation, checks it with `nginx -t`, makes it the current one, reloads Nginx, and waits until
+//! Nginx answers with its number. If that fails, the generation before becomes the current one again.
 //!
-//! What fails may fail for the set, for the operator's own files, or for a reason from outside, such as a full disk. A set is therefore
-//! never given up: whoever calls this tries again (see [`retry`](crate::retry)). New own files are to blame if Nginx takes the same set with
-//! the copy of them that it runs with.
+//! A rollout can fail because of the set, because of the operator's own files, or for an external reason such as a full disk. So no set is ever
+//! given up: the caller tries again (see [`retry`](crate::retry)). Own files are the cause if Nginx accepts the same set with the copy of them
+//! that it runs with.
 
 use std::time::Instant;
 
@@ -19,26 +19,26 @@ use crate::{
     template::{nodes, render},
 };
 
-/// What became of a set.
+/// The result of a rollout.
 #[derive(Debug)]
 pub enum RolloutOutcome {
-    /// It is served.
+    /// The set is served.
     Confirmed,
-    /// Its files could not be written; nothing was changed.
+    /// The files could not be written. Nothing was changed.
     NotWritten(anyhow::Error),
-    /// `nginx -t` did not accept its files; nothing was changed.
+    /// `nginx -t` did not accept the files. Nothing was changed.
     Refused(anyhow::Error),
-    /// Nginx did not come to run it; the generation before was put back.
+    /// Nginx did not run the new generation in time. The generation before is the current one again.
     RolledBack {
-        /// Why.
+        /// The reason.
         error: anyhow::Error,
-        /// The master did take it, so that workers were left behind.
+        /// The master did reload, so that old workers were left behind.
         reloaded: bool,
     },
 }
 
 impl RolloutOutcome {
-    /// The value of the metric's label.
+    /// The value of the label `result` of the metric.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
@@ -48,7 +48,7 @@ impl RolloutOutcome {
         }
     }
 
-    /// Why it is not served, if it is not.
+    /// Returns why the set is not served. `None` if it is.
     pub fn error(&self) -> Option<&anyhow::Error> {
         match self {
             Self::Confirmed => None,
@@ -57,46 +57,46 @@ impl RolloutOutcome {
     }
 }
 
-/// Rolls sets out to one Nginx.
+/// Applies sets of nodes to one Nginx.
 pub struct Rollout {
     config: Config,
-    /// Where it listens.
+    /// The addresses of the proxy.
     pub ports: Ports,
     generations: Generations,
-    /// The operator's own files.
+    /// What is known of the operator's own files.
     own: OwnFilesWatch,
-    /// The process.
+    /// The Nginx.
     pub nginx: Nginx,
 }
 
 impl Rollout {
-    /// With an Nginx that runs the current one of these generations.
+    /// Takes an Nginx that runs the current one of these generations.
     pub fn new(config: Config, ports: Ports, generations: Generations, own: OwnFilesWatch, nginx: Nginx) -> Self {
         Self { config, ports, generations, own, nginx }
     }
 
-    /// Which generation is to be served.
+    /// Returns the current generation.
     pub fn generation(&self) -> u64 {
         self.generations.current().unwrap_or_default()
     }
 
-    /// The nodes that Nginx starts with.
+    /// Returns the nodes of the current generation, with which Nginx would start.
     pub fn members(&self) -> Members {
         self.generations.members(self.generation())
     }
 
-    /// Why own files, or settings, are to be applied now, if they are. Called now and then.
+    /// Returns the reason for a reload if the operator's own files, or settings, are to be applied now.
     pub fn own_files_changed(&mut self, now: Instant) -> Option<&'static str> {
         let running = self.generations.own_files(self.generation());
         self.own.look(&self.config, running.as_ref(), now)
     }
 
-    /// What is wrong with the operator's own files, which are not those that Nginx runs with.
+    /// Returns why Nginx does not run with the operator's own files as they are. `None` if it does.
     pub fn own_files_error(&self) -> Option<&str> {
         self.own.error()
     }
 
-    /// Serves these members from now on, or goes on as before.
+    /// Serves these members from now on, or goes on as before. Takes up to 10 s for each attempt that Nginx does not confirm.
     pub async fn apply(&mut self, members: &Members) -> RolloutOutcome {
         self.nginx.follow_upgrade();
         let before = self.generation();
@@ -105,7 +105,7 @@ impl Rollout {
         outcome
     }
 
-    /// With the operator's own files as they are, or else with the copy that Nginx runs with, unless nothing but those files is new.
+    /// Tries the operator's own files as they are. If Nginx does not accept them and the members are new, tries the copy that Nginx runs with.
     async fn apply_with_own_files(&mut self, before: u64, members: &Members) -> RolloutOutcome {
         let (read, running) = (OwnFiles::read(&self.config), self.generations.own_files(before));
         let own = read.as_ref().ok().cloned();
@@ -141,13 +141,17 @@ impl Rollout {
                 self.blame_own_files(own, Some(&refusal));
                 refusal
             }
-            (None, None) => unreachable!("with no copy the files themselves are tried"),
+            (None, None) => {
+                unreachable!("the files themselves are tried unless there is a copy and the members are new")
+            }
         }
     }
 
     fn blame_own_files(&mut self, own: Option<OwnFiles>, refusal: Option<&RolloutOutcome>) {
         if let Some(error) = refusal.and_then(RolloutOutcome::error) {
-            tracing::error!("Nginx goes on with the snippets and the certificate of before: {error:#}");
+            tracing::error!(
+                "Nginx does not accept the snippets or the certificate and goes on with the ones before: {error:#}"
+            );
             self.own.refused(own, error, Instant::now());
         }
     }
@@ -170,7 +174,7 @@ impl Rollout {
             Ok(()) => RolloutOutcome::Confirmed,
             Err(error) => {
                 let reloaded = serving(&self.nginx) != old;
-                self.put_back(before, reloaded).await;
+                self.roll_back(before, reloaded).await;
                 RolloutOutcome::RolledBack { error, reloaded }
             }
         }
@@ -185,25 +189,25 @@ impl Rollout {
         confirm(&self.nginx, self.ports.control, generation, old).await
     }
 
-    /// Nothing is to be confirmed if the master did not reload: the workers of before go on, and a reload now would be refused too while
-    /// its reason lasts.
-    async fn put_back(&self, generation: u64, reloaded: bool) {
+    /// Makes the generation before the current one again. If the master did not reload, the workers before go on and nothing is waited for: the
+    /// master would refuse a reload now for the same reason.
+    async fn roll_back(&self, generation: u64, reloaded: bool) {
         let old = serving(&self.nginx);
         let back = async {
             self.generations.switch(generation)?;
             if reloaded { self.reload(generation, &old).await } else { self.nginx.reload() }
         };
         if let Err(error) = back.await {
-            tracing::error!(generation, "the generation before was put back and is not confirmed either: {error:#}");
+            tracing::error!(generation, "Nginx does not confirm the generation before either: {error:#}");
         }
     }
 
-    /// Serves these, of whom Nginx has learned by itself, also when it is started the next time.
+    /// Writes nodes of which Nginx learned by DNS to the current generation, so that it starts with them the next time.
     pub fn remember(&self, members: &Members) -> anyhow::Result<()> {
         self.generations.amend(self.generation(), "nodes.conf", &nodes(members, self.ports.resolver)?)
     }
 
-    /// Brings an Nginx that died back, with the current generation. False while it is the system that does not.
+    /// Starts Nginx again with the current generation. Returns false if the system has to start it and has not done so.
     pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
         if !self.nginx.bring_back().await? {
             return Ok(false);

@@ -1,5 +1,5 @@
-//! The generation that a sidecar starts with, and how it comes to the Nginx that runs already or that it starts. What last ran is good
-//! enough: an own file that is broken now, or a setting that Nginx does not take, keeps no proxy from serving and from following the nodes.
+//! Chooses the generation that a sidecar starts with, and brings Nginx to it. If Nginx does not accept the settings or the operator's own files
+//! as they are now, the sidecar starts with a generation that ran before, follows the nodes, and tries again later.
 
 use std::time::Instant;
 
@@ -16,23 +16,23 @@ use crate::{
     template::render,
 };
 
-/// What to start with.
-struct Beginning {
+/// The generation to start with.
+struct StartChoice {
     generation: u64,
-    /// Why it is not the one that the settings and own files of now make.
+    /// Why it is not made from the current settings and own files.
     error: Option<anyhow::Error>,
-    /// It is what runs already and was made for other settings.
+    /// Nginx runs it already, and it was made for other settings.
     outdated: bool,
 }
 
-/// Starts or finds Nginx, and brings it to the current generation, which is made from `members` if there is none that it can run. The
-/// members that are served then.
+/// Finds or starts Nginx and brings it to a generation: the current one, or a new one with these `members` if there is none. Returns the
+/// members that are served. An error if Nginx does not run and accepts no generation.
 pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::Result<(Rollout, Members)> {
     let generations = Generations::new(&config.dir)?;
     let own = OwnFiles::read(&config);
     let mut chosen = choose(&config, &generations, ports, members, &own).await?;
     generations.switch(chosen.generation)?;
-    let nginx = Nginx::take(config.clone(), generations.current_file(), ports.listen).await?;
+    let nginx = Nginx::find_or_start(config.clone(), generations.current_file(), ports.listen).await?;
     if !chosen.outdated && running(ports.control).await.ok() != Some(chosen.generation) {
         let confirmed = confirm_start(&nginx, ports, chosen.generation).await;
         let ran = running(ports.control).await.ok().filter(|ran| nginx.is_found() && generations.path(*ran).exists());
@@ -41,7 +41,7 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
             (Err(error), None) => return Err(error),
             (Err(error), Some(ran)) => {
                 generations.switch(ran)?;
-                chosen = Beginning { generation: ran, error: Some(error), outdated: true };
+                chosen = StartChoice { generation: ran, error: Some(error), outdated: true };
             }
         }
     }
@@ -60,16 +60,16 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
     Ok((Rollout::new(config, ports, generations, watch, nginx), served))
 }
 
-/// The current generation if nothing has changed; or a new one; or, if Nginx does not take that, the newest that it takes with its own copy
-/// of the operator's files; or the one that runs.
+/// Returns the current generation if nothing has changed, or else a new one. If Nginx does not accept that, returns the newest generation that
+/// it accepts, with its own copy of the operator's files; or the one that runs.
 async fn choose(
     config: &Config,
     generations: &Generations,
     ports: Ports,
     members: &Members,
     own: &anyhow::Result<OwnFiles>,
-) -> anyhow::Result<Beginning> {
-    let as_configured = |generation| Beginning { generation, error: None, outdated: false };
+) -> anyhow::Result<StartChoice> {
+    let as_configured = |generation| StartChoice { generation, error: None, outdated: false };
     let current = generations.current();
     let error = match own {
         Err(error) => anyhow::anyhow!("{error:#}"),
@@ -89,21 +89,21 @@ async fn choose(
     };
     for generation in current.into_iter().chain(generations.all()) {
         if is_for(config, generations, ports, generation)? && check(config, generations, generation).await.is_ok() {
-            return Ok(Beginning { generation, error: Some(error), outdated: false });
+            return Ok(StartChoice { generation, error: Some(error), outdated: false });
         }
     }
     match current.filter(|_| nginx::running(config).is_some()) {
-        Some(generation) => Ok(Beginning { generation, error: Some(error), outdated: true }),
+        Some(generation) => Ok(StartChoice { generation, error: Some(error), outdated: true }),
         None => Err(error),
     }
 }
 
-/// Whether a generation was made for these settings. One that was made for others would serve elsewhere, or tell its generation elsewhere.
+/// Returns whether a generation was made for these settings. Another one would listen elsewhere.
 fn is_for(config: &Config, generations: &Generations, ports: Ports, generation: u64) -> anyhow::Result<bool> {
     Ok(generations.is(generation, &render(config, ports, generation, &generations.members(generation))?))
 }
 
-/// Makes a new generation of the nodes that the current one has, or of `members` if it has none.
+/// Writes and checks a new generation with the nodes of the current one, or with `members` if it has none.
 async fn make(
     config: &Config,
     generations: &Generations,
@@ -123,7 +123,7 @@ async fn check(config: &Config, generations: &Generations, generation: u64) -> a
     nginx::check(config, &generations.path(generation).join("nginx.conf")).await
 }
 
-/// An Nginx that was found may run an older generation than its sidecar left as the current one, or than was just made.
+/// Brings Nginx to the generation, and waits for its confirmation. An Nginx that was found may run an older one.
 async fn confirm_start(nginx: &Nginx, ports: Ports, generation: u64) -> anyhow::Result<()> {
     let old = if nginx.is_found() { serving(nginx) } else { Vec::new() };
     if nginx.is_found() {

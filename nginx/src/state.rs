@@ -1,70 +1,70 @@
-//! What the sidecar knows at its last look, in one piece: the loop fills it in, `/state` and the gauges show it.
+//! What the sidecar knew after its last look at the registry. The loop fills it in; `/state` and the gauges of `/metrics` show it.
 
 use std::net::SocketAddr;
 
 use serde::Serialize;
 
-/// The sidecar at its last look.
+/// The body of `/state`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SidecarState {
-    /// What Nginx runs.
+    /// The generation of the configuration that Nginx runs.
     pub generation: u64,
-    /// Where it asks for the nodes by DNS; none if it is reloaded for them.
+    /// The address at which Nginx asks for the nodes by DNS. `None` if it is reloaded for them.
     pub resolver: Option<SocketAddr>,
-    /// Changes that it learned so.
+    /// How many changes Nginx learned of by DNS.
     pub applied_by_dns: u64,
-    /// The nodes that it serves.
+    /// The nodes that Nginx is configured with.
     pub served: Vec<SocketAddr>,
     /// The nodes that hold a lease.
     pub leased: Vec<SocketAddr>,
-    /// In the file without a lease, because they answer.
+    /// Nodes without a lease that are served because they answer the sidecar's probe.
     pub kept: Vec<SocketAddr>,
-    /// In the file without a lease and an answer, because the registry is not to be trusted now.
+    /// Nodes without a lease that do not answer either, and are served because the registry is not trusted now.
     pub withheld: Vec<SocketAddr>,
-    /// Why a change waits.
+    /// Why a change is not applied yet: quiet, rate, lingering or failed.
     pub waits: Option<&'static str>,
-    /// A change that was tried and failed, and will be tried again.
+    /// A change that failed and will be tried again.
     pub failing: Option<FailingChange>,
-    /// Why the snippets or the certificate that are there are not those that Nginx runs with.
+    /// Why Nginx does not run with the snippets and the certificate as they are on the disk.
     pub own_files_error: Option<String>,
     /// Whether Redis answers.
     pub redis_up: bool,
-    /// How old what it said is.
+    /// The time since Redis last answered, in seconds.
     pub redis_age_seconds: f64,
-    /// Whether nobody leaves the file now.
+    /// Whether no node may leave now.
     pub frozen: bool,
-    /// Old workers.
+    /// Old workers that still have sessions.
     pub lingering: Vec<LingeringWorker>,
 }
 
 /// A change of the set of nodes that is wanted and could not be applied.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FailingChange {
-    /// Nodes that are to be served and are not.
+    /// Nodes that should be served and are not.
     pub joined: Vec<SocketAddr>,
-    /// Nodes that are served and are not to be.
+    /// Nodes that are served and should not be.
     pub left: Vec<SocketAddr>,
-    /// What became of the last attempt: not_written, refused or rolled_back.
+    /// The result of the last attempt: not_written, refused or rolled_back.
     pub result: &'static str,
-    /// Why, up to 1000 bytes.
+    /// The error of the last attempt, cut off after 1000 bytes.
     pub error: String,
-    /// Attempts that failed since the last change that did not.
+    /// The number of failed attempts since the last change that was applied.
     pub attempts: u32,
-    /// Since the first of them.
+    /// The time since the first of them, in seconds.
     pub seconds: f64,
-    /// Until the next attempt.
+    /// The time until the next attempt, in seconds.
     pub retry_in_seconds: f64,
 }
 
-/// An old worker.
+/// An old worker of Nginx.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LingeringWorker {
-    /// Its process.
+    /// The process id.
     pub pid: i32,
-    /// For how long it has run, in seconds.
+    /// Its age in seconds.
     pub age: u64,
-    /// Its open sockets, two for each session.
+    /// The number of its open sockets: two for each session.
     pub sockets: u64,
-    /// Its own memory.
+    /// The memory that it shares with no other process, in bytes.
     pub bytes: u64,
 }

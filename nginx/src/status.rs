@@ -1,4 +1,4 @@
-//! What the sidecar shows of itself: `/metrics` for Prometheus and `/state` as JSON. Written by the loop, read by whoever asks.
+//! Serves `/metrics` for Prometheus and `/state` as JSON at `--status`.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{metrics::Metrics, state::SidecarState};
 
-/// The state and the counters.
+/// The state and the metrics, which the loop changes and `/state` and `/metrics` show.
 #[derive(Debug, Default)]
 pub struct StatusServer {
     state: Mutex<SidecarState>,
@@ -25,14 +25,14 @@ pub struct StatusServer {
 }
 
 impl StatusServer {
-    /// Changes the state.
+    /// Changes the state, and sets the gauges to it.
     pub fn update(&self, change: impl FnOnce(&mut SidecarState)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
         self.metrics.show(&state);
     }
 
-    /// A change that Nginx learned by DNS.
+    /// Counts a change that Nginx learned of by DNS.
     pub fn applied_by_dns(&self, reason: &str, result: &str) {
         self.metrics.applied_by_dns.with_label_values(&[reason, result]).inc();
         self.update(|state| state.applied_by_dns += 1);
@@ -43,13 +43,13 @@ impl StatusServer {
     }
 }
 
-/// Binds where it is to be shown.
+/// Listens at the address of `--status`.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
-    bound.with_context(|| format!("--status {address}: can't listen there; is the port taken?"))
+    bound.with_context(|| format!("--status {address}: can't listen; check that no other process has the port"))
 }
 
-/// Answers for ever.
+/// Answers requests until the process ends.
 pub async fn serve(listener: TcpListener, status: Arc<StatusServer>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
@@ -58,7 +58,7 @@ pub async fn serve(listener: TcpListener, status: Arc<StatusServer>) {
             let response = answer(&request, &status);
             async move { Ok::<_, Infallible>(response) }
         });
-        // One after the other: a scrape a second is all that comes here.
+        // One connection at a time is enough for a scrape each second.
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).keep_alive(false).header_read_timeout(std::time::Duration::from_secs(2));
         let _ = http.serve_connection(TokioIo::new(stream), service).await;
@@ -72,7 +72,7 @@ fn answer(request: &Request<Incoming>, status: &StatusServer) -> Response<Full<B
             let text = serde_json::to_vec(&status.state()).expect("a state is JSON");
             (StatusCode::OK, "application/json", text)
         }
-        _ => (StatusCode::NOT_FOUND, "text/plain", b"there are /metrics and /state\n".to_vec()),
+        _ => (StatusCode::NOT_FOUND, "text/plain", b"no such path; there are /metrics and /state\n".to_vec()),
     };
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = code;

@@ -1,4 +1,4 @@
-//! Nginx's configuration as text, from the templates and typed values alone.
+//! Makes the text of Nginx's configuration, from the templates and from typed values only.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -12,21 +12,21 @@ use crate::{
     ports::Ports,
 };
 
-/// Files of a generation by name.
+/// The text of a generation's files, by file name.
 pub type GenerationFiles = BTreeMap<&'static str, String>;
 
-/// Requests in progress that one client address may have, streams of events included, WebSocket sessions not. The address is what
-/// `--real-ip-from` makes of it, so that clients behind a proxy that is not named there share one.
+/// How many requests one client address may have in progress. Streams of events count, WebSocket sessions do not. Nginx answers 429 to more.
+/// Clients behind a proxy that `--real-ip-from` does not name share one address.
 const REQUESTS_PER_ADDRESS: u32 = 100;
 
-/// The files of one generation.
+/// Returns the files of one generation.
 pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<GenerationFiles> {
     let connections = config.connections();
     let values = context! {
         generation,
         workers => config.workers,
         connections,
-        // Its log, its listeners and a reserve beside the connections.
+        // Each worker also needs descriptors for its logs and listeners.
         descriptors => connections + 64,
         dir => config.dir.display().to_string(),
         access_log => config.access_log.clone(),
@@ -51,7 +51,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
     ]))
 }
 
-/// The upstream alone, which depends on nothing but the set and who else can be asked for it.
+/// Returns the upstream, which depends only on the set of nodes and on the resolver.
 pub fn nodes(members: &Members, resolver: Option<SocketAddr>) -> anyhow::Result<String> {
     let values = context! {
         nodes => addresses(members),
@@ -62,7 +62,7 @@ pub fn nodes(members: &Members, resolver: Option<SocketAddr>) -> anyhow::Result<
     fill(include_str!("../templates/nodes.conf"), &values)
 }
 
-/// The set that an upstream was made from. What is no typed address in it is not read.
+/// Returns the set that an upstream was made from. Anything in it that is no address is skipped.
 pub fn parse_nodes(text: &str) -> Members {
     let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server "));
     servers.filter_map(|server| server.split(' ').next()?.parse().ok()).collect()
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_re_parses_to_the_set_it_was_made_from() {
+    fn the_upstream_parses_to_the_set_that_it_was_made_from() {
         let files = files(&[], &members());
         assert_eq!(parse_nodes(&files["nodes.conf"]), members());
         assert!(files["http.conf"].contains(r#"return 200 "7\n""#));
@@ -138,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn without_nodes_there_is_no_upstream_and_an_honest_503() {
+    fn without_nodes_there_is_no_upstream_and_the_answer_is_503() {
         let http = files(&[], &Members::new()).remove("http.conf").unwrap();
         assert!(!http.contains("nodes.conf") && http.contains("return 503"));
     }
 
     #[test]
-    fn by_dns_the_set_in_the_file_is_for_when_nobody_answers() {
+    fn with_a_resolver_the_nodes_in_the_file_are_the_backup() {
         let resolver = Some(([127, 0, 0, 1], 5353).into());
         let nodes = files_by(resolver, &[], &members()).remove("nodes.conf").unwrap();
         assert_eq!(parse_nodes(&nodes), members());

@@ -1,4 +1,4 @@
-//! Nginx's workers as /proc shows them: those that serve, and those that linger for the sessions they still hold.
+//! Nginx's worker processes, read from /proc: those that accept connections, and old ones that linger until their sessions end.
 
 use std::{
     fs,
@@ -7,39 +7,41 @@ use std::{
 
 use crate::config::Config;
 
+/// How the title of a worker begins.
 const TITLE: &str = "nginx: worker process";
+/// How the title of an old worker begins.
 const LINGERING: &str = "nginx: worker process is shutting down";
 
-/// Descriptors that a log may have.
+/// The log is among this many first file descriptors of a worker, since a worker opens it before any connection.
 const LOGS: u32 = 64;
 
-/// A worker.
+/// One worker process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NginxWorker {
-    /// Its process.
+    /// The process id.
     pub pid: i32,
-    /// Its start, in ticks since the boot: the lower, the older.
+    /// When it started, in clock ticks since the boot.
     pub started: u64,
-    /// Whether it has been told to go and only waits for its sessions to end.
+    /// Whether it accepts no more connections and only waits for its sessions to end.
     pub lingering: bool,
 }
 
-/// How to tell ours from any other Nginx's.
+/// How to tell the workers of this Nginx from those of another one on the same host.
 #[derive(Debug, Clone)]
 pub enum WorkerScope {
-    /// They write this log, also when their master is gone and its log was rotated.
+    /// They have this log open. That is so also after their master has ended, or the log was rotated.
     Writing(PathBuf),
-    /// They are children of this process.
+    /// They are children of this master.
     ChildrenOf(i32),
 }
 
 impl WorkerScope {
-    /// By who runs Nginx.
+    /// By the log for an Nginx of the sidecar's own, by the master with `--signal`.
     pub fn of(config: &Config, master: i32) -> Self {
         if config.signal.is_some() { Self::ChildrenOf(master) } else { Self::Writing(config.dir.join("access.log")) }
     }
 
-    /// All of ours, oldest first.
+    /// Returns the workers, oldest first.
     pub fn list(&self) -> Vec<NginxWorker> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -53,7 +55,7 @@ impl WorkerScope {
         if !title.starts_with(TITLE) {
             return None;
         }
-        // The name in the parentheses may hold spaces; from the state on the fields are numbers.
+        // The program name in parentheses may contain spaces. The fields after it do not.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let (parent, started): (i32, u64) = (fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?);
@@ -66,14 +68,14 @@ impl WorkerScope {
 }
 
 impl NginxWorker {
-    /// Its age now, in seconds.
+    /// Returns its age in seconds.
     pub fn age(&self) -> u64 {
         let up = fs::read_to_string("/proc/uptime").unwrap_or_default();
         let up: f64 = up.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
         (up as u64).saturating_sub(self.started / rustix::param::clock_ticks_per_second())
     }
 
-    /// Its own memory, in bytes.
+    /// Returns the memory that it shares with no other process, in bytes.
     pub fn memory(&self) -> u64 {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid)).unwrap_or_default();
         let own = rollup.lines().filter(|line| line.starts_with("Private_"));
@@ -81,7 +83,7 @@ impl NginxWorker {
         kilobytes.sum::<u64>() * 1024
     }
 
-    /// Its open sockets: two for each session.
+    /// Returns the number of its open sockets: two for each session.
     pub fn sockets(&self) -> u64 {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter().flatten().flatten();
         let is_socket = |entry: &fs::DirEntry| {
@@ -91,14 +93,14 @@ impl NginxWorker {
     }
 }
 
-/// Whether it has this file open. Its logs are among the first that a worker has, before any connection.
+/// Returns whether a process has this log, or a rotated one of the same name, open.
 fn writes(pid: i32, log: &Path) -> bool {
     let log = log.to_string_lossy();
     let open = |number| fs::read_link(format!("/proc/{pid}/fd/{number}"));
     (0..LOGS).any(|number| open(number).is_ok_and(|file| file.to_string_lossy().starts_with(&*log)))
 }
 
-/// The title that a process shows.
+/// Returns the title of a process, which Nginx sets.
 pub fn title(pid: i32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line).replace('\0', " ")

@@ -1,5 +1,5 @@
-//! The answers, from message to message. Pure. The name's own answer is never empty and never says that there is no such name, since
-//! on either Nginx drops every node at once; on a failure it keeps those it has.
+//! Makes the answer to a DNS query. This module does no I/O. An answer is never empty and never says that a name does not exist (NXDOMAIN), since
+//! Nginx would drop all nodes at once. On SERVFAIL or REFUSED it keeps the nodes that it has.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -13,18 +13,18 @@ use hickory_proto::{
 
 use crate::membership::Members;
 
-/// What Nginx asks for, as its directive has it: a zone of ours,
+/// The zone of the names that Nginx asks for.
 pub const ZONE: &str = "muster.internal";
-/// and a service in it.
+/// The service in [`ZONE`] whose SRV records are the nodes.
 pub const SERVICE: &str = "_ws._tcp";
 
-/// In seconds. A set may change at any time.
+/// How long Nginx may cache an answer, in seconds. The set of nodes may change at any time.
 const TTL: u32 = 1;
 
 static ORIGIN: LazyLock<Name> = LazyLock::new(|| name(ZONE));
 static NODES: LazyLock<Name> = LazyLock::new(|| name(&format!("{SERVICE}.{ZONE}")));
 
-/// The answer, when this `set` is to be told; none while nobody can say which.
+/// Returns the answer when this `set` of nodes is announced. `None`: it is unknown which nodes there are.
 pub fn answer(request: &Message, set: Option<&Members>) -> Message {
     let mut answer = Message::response(request.metadata.id, request.metadata.op_code);
     answer.metadata = Metadata::response_from_request(&request.metadata);
@@ -40,8 +40,8 @@ pub fn answer(request: &Message, set: Option<&Members>) -> Message {
     answer
 }
 
-/// Whether the set is in it.
-pub fn tells(answer: &Message) -> bool {
+/// Returns whether an answer has the nodes in it.
+pub fn has_nodes(answer: &Message) -> bool {
     answer.answers.iter().any(|record| record.record_type() == RecordType::SRV)
 }
 
@@ -63,13 +63,13 @@ fn services(query: &Query, set: Option<&Members>) -> Result<Vec<Record>, Respons
     Ok(set.iter().map(|node| Record::from_rdata(query.name().clone(), TTL, service(*node))).collect())
 }
 
-/// All weigh the same, also those that drain: which node a handshake belongs to, the nodes decide.
+/// Returns the SRV record of a node. All nodes have the same weight, also those that drain: the nodes decide which of them takes a handshake.
 fn service(node: SocketAddr) -> RData {
     RData::SRV(SRV::new(0, 1, node.port(), target(node.ip())))
 }
 
-/// A target's address is in its name. So whoever asks for it gets it, also when its node left the set since the SRV answer, and the two
-/// answers never disagree. Only the other family has none, which Nginx asks for too and can do without.
+/// Returns the address record of a target, whose name contains the address. So the answer exists also if the node has left the set since the SRV
+/// answer, and the two answers never disagree. The answer for the other address family is empty; Nginx asks for it too and does not need it.
 fn addresses(query: &Query) -> Result<Vec<Record>, ResponseCode> {
     let address = address(query.name()).ok_or(ResponseCode::Refused)?;
     let record = Record::from_rdata(query.name().clone(), TTL, RData::from(address));
@@ -120,7 +120,7 @@ mod tests {
         answer(&ask(name, kind), set).metadata.response_code
     }
 
-    /// As Nginx does it: each target's addresses in both families.
+    /// Resolves the set as Nginx does it, with the addresses of each target in both families.
     fn resolve(set: &Members) -> Members {
         let services = answer(&ask("_ws._tcp.muster.internal", RecordType::SRV), Some(set));
         let mut found = Members::new();
@@ -136,16 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_resolved_is_the_set() {
+    fn the_answers_resolve_to_the_set() {
         assert_eq!(resolve(&set()), set());
     }
 
     #[test]
-    fn answers_belong_to_their_question_and_are_not_kept() {
+    fn an_answer_repeats_id_and_query_and_expires_in_a_second() {
         let request = ask("_WS._tcp.Muster.internal", RecordType::SRV);
         let answer = answer(&request, Some(&set()));
         assert_eq!((answer.metadata.id, &answer.queries), (request.metadata.id, &request.queries));
-        assert!(tells(&answer) && answer.answers.iter().all(|record| record.ttl == 1));
+        assert!(has_nodes(&answer) && answer.answers.iter().all(|record| record.ttl == 1));
         let weights = answer.answers.iter().map(|record| match &record.data {
             RData::SRV(srv) => (srv.priority, srv.weight),
             other => panic!("{other:?}"),
@@ -154,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn nobody_or_unknown_is_a_failure_and_never_nothing() {
+    fn an_empty_or_unknown_set_is_answered_with_servfail() {
         for set in [None, Some(&Members::new())] {
             assert_eq!(code("_ws._tcp.muster.internal", RecordType::SRV, set), ResponseCode::ServFail);
         }
     }
 
     #[test]
-    fn no_question_is_answered_with_nothing_or_that_there_is_no_such_name() {
+    fn a_query_for_anything_else_is_refused_and_never_answered_with_nxdomain() {
         let names = ["_ws._tcp.muster.internal", "muster.internal", "0a00000.muster.internal", "example.com", "."];
         let kinds = [RecordType::A, RecordType::AAAA, RecordType::TXT, RecordType::ANY, RecordType::NS];
         for (name, kind) in names.iter().flat_map(|name| kinds.map(|kind| (name, kind))) {

@@ -1,5 +1,6 @@
-//! DNS for one name and one Nginx: tells which nodes there are, on a loopback address, by UDP and TCP. An Nginx that asks each second
-//! needs no reload when they change. [`answer`] has the answers, [`serve`] the sockets; here is what is to be told, and what was.
+//! A DNS server for one name and one Nginx: answers which nodes there are, on a loopback address, by UDP and TCP. An Nginx that asks each second
+//! needs no reload when the nodes change. [`answer`] makes the answers, [`serve`] owns the sockets, and this file holds the set of nodes to
+//! answer with and the number of the last set that Nginx was given.
 
 pub mod answer;
 mod serve;
@@ -22,75 +23,78 @@ use tokio::{
 use self::serve::{serve_datagrams, serve_streams};
 use crate::{membership::Members, status::StatusServer};
 
-/// Nginx asks each second; one that has not asked for so long does not ask.
-const HEARD: Duration = Duration::from_secs(5);
+/// How long [`DnsServer::wait_until_answered`] waits. Nginx asks each second, so an Nginx that has not asked in this time does not ask at all.
+const ANSWERED: Duration = Duration::from_secs(5);
 
-/// The running server. It ends when this is dropped.
+/// A running server. It ends when this is dropped.
 pub struct DnsServer {
     zone: Arc<DnsZone>,
     _sockets: JoinSet<()>,
 }
 
-/// What is to be told, and what was.
+/// The set of nodes to answer with, shared with the sockets.
 struct DnsZone {
-    wanted: Mutex<Wanted>,
-    /// The number of the last set that was told.
-    told: watch::Sender<u64>,
+    announced: Mutex<AnnouncedSet>,
+    /// The number of the last set that was sent whole in an answer.
+    answered: watch::Sender<u64>,
     status: Arc<StatusServer>,
 }
 
+/// A set of nodes and its number, which grows with each change. `None`: it is unknown which nodes there are.
 #[derive(Default)]
-struct Wanted {
+struct AnnouncedSet {
     set: Option<Members>,
     number: u64,
 }
 
 impl DnsServer {
-    /// Answers there from now on; a failure, until it is told what else.
+    /// Starts a server at `address`. It answers SERVFAIL until it is given a set. An error if it can't listen there.
     pub async fn serve(address: SocketAddr, status: Arc<StatusServer>) -> io::Result<Self> {
         let (datagrams, streams) = (UdpSocket::bind(address).await?, TcpListener::bind(address).await?);
-        let zone = Arc::new(DnsZone { wanted: Mutex::default(), told: watch::Sender::new(0), status });
+        let zone = Arc::new(DnsZone { announced: Mutex::default(), answered: watch::Sender::new(0), status });
         let mut sockets = JoinSet::new();
         sockets.spawn(serve_datagrams(datagrams, zone.clone()));
         sockets.spawn(serve_streams(streams, zone.clone()));
         Ok(Self { zone, _sockets: sockets })
     }
 
-    /// Tells this set from now on; none: that nobody can say.
-    pub fn tell(&self, set: Option<&Members>) {
-        let mut wanted = self.zone.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        if wanted.set.as_ref() != set {
-            *wanted = Wanted { set: set.cloned(), number: wanted.number + 1 };
+    /// Answers with this set from now on; with `None`, answers SERVFAIL, on which Nginx keeps the nodes that it knows.
+    pub fn announce(&self, set: Option<&Members>) {
+        let mut announced = self.zone.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        if announced.set.as_ref() != set {
+            *announced = AnnouncedSet { set: set.cloned(), number: announced.number + 1 };
         }
     }
 
-    /// Waits until the last set was told. False if nobody asked in time.
-    pub async fn heard(&self) -> bool {
-        let number = self.zone.wanted.lock().unwrap_or_else(PoisonError::into_inner).number;
-        let mut told = self.zone.told.subscribe();
-        time::timeout(HEARD, told.wait_for(|told| *told >= number)).await.is_ok_and(|told| told.is_ok())
+    /// Waits until the current set was sent in an answer. Returns false if Nginx did not ask within 5 s.
+    pub async fn wait_until_answered(&self) -> bool {
+        let number = self.zone.announced.lock().unwrap_or_else(PoisonError::into_inner).number;
+        let mut answered = self.zone.answered.subscribe();
+        time::timeout(ANSWERED, answered.wait_for(|answered| *answered >= number))
+            .await
+            .is_ok_and(|answered| answered.is_ok())
     }
 }
 
 impl DnsZone {
-    /// The answer to a question that may have any bytes, in at most `limit` bytes or in as many as the question allows; none to what is
-    /// no question: two servers that answered each other's answers would never end.
+    /// Returns the answer to a query of any bytes. The answer has at most `limit` bytes, or with `None` as many as the query allows; a longer one
+    /// is truncated. Returns `None` for anything that is no query, since two servers that answered each other's answers would never stop.
     fn answer(&self, request: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
         let request = Message::from_vec(request).ok().filter(|it| it.metadata.message_type == MessageType::Query)?;
         let (mut answer, number) = {
-            let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            (answer::answer(&request, wanted.set.as_ref()), wanted.number)
+            let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+            (answer::answer(&request, announced.set.as_ref()), announced.number)
         };
         let mut bytes = answer.to_vec().ok()?;
         if bytes.len() > limit.unwrap_or(request.max_payload().into()) {
-            // Nginx asks again by TCP.
+            // On a truncated answer Nginx asks again by TCP.
             answer = answer.truncate();
             bytes = answer.to_vec().ok()?;
         }
         let code = format!("{:?}", answer.metadata.response_code).to_lowercase();
         self.status.metrics.dns_answers.with_label_values(&[&code]).inc();
-        if answer::tells(&answer) {
-            self.told.send_replace(number);
+        if answer::has_nodes(&answer) {
+            self.answered.send_replace(number);
         }
         Some(bytes)
     }
@@ -116,7 +120,7 @@ mod tests {
         request.to_vec().unwrap()
     }
 
-    /// A server at a port that is free for both.
+    /// Starts a server at a port that is free for UDP and TCP.
     pub async fn serve() -> (DnsServer, SocketAddr) {
         loop {
             let address = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -127,9 +131,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_comes_in_no_answer_empties_the_set() {
+    async fn no_query_gets_an_answer_without_nodes() {
         let (dns, _) = serve().await;
-        dns.tell(Some(&set(3)));
+        dns.announce(Some(&set(3)));
         let (mut random, mut answered) = (rand::rng(), 0);
         for _ in 0..10_000 {
             let mut bytes = question();
@@ -144,21 +148,21 @@ mod tests {
             assert!(answer.answers.len() == 3 || failed, "{bytes:?}: {answer}");
             answered += 1;
         }
-        assert!(answered > 100, "{answered} were questions");
+        assert!(answered > 100, "{answered} were queries");
         let answer = dns.zone.answer(&question(), None).unwrap();
-        assert!(dns.zone.answer(&answer, None).is_none(), "an answer is no question");
+        assert!(dns.zone.answer(&answer, None).is_none(), "an answer is no query");
     }
 
     #[tokio::test]
-    async fn a_set_is_heard_once_it_was_told_whole() {
+    async fn a_set_counts_as_answered_once_it_was_sent_whole() {
         let (dns, _) = serve().await;
-        dns.tell(Some(&set(300)));
+        dns.announce(Some(&set(300)));
         dns.zone.answer(&question(), None);
-        assert_eq!(*dns.zone.told.borrow(), 0, "a datagram had no room for it");
+        assert_eq!(*dns.zone.answered.borrow(), 0, "a datagram had no room for it");
         dns.zone.answer(&question(), Some(u16::MAX.into()));
-        assert!(dns.heard().await);
-        dns.tell(Some(&set(2)));
+        assert!(dns.wait_until_answered().await);
+        dns.announce(Some(&set(2)));
         time::pause();
-        assert!(!dns.heard().await, "nobody asked");
+        assert!(!dns.wait_until_answered().await, "there was no query");
     }
 }

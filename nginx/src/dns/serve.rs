@@ -1,4 +1,4 @@
-//! The sockets of [`DnsServer`](super::DnsServer): datagrams, and streams for what does not fit one. Whatever comes in, they stay open.
+//! The sockets of [`DnsServer`](super::DnsServer): UDP, and TCP for answers that do not fit a datagram. No input closes the sockets.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -11,17 +11,18 @@ use tokio::{
 
 use super::DnsZone;
 
-/// Connections at once, of which Nginx needs one for each worker; and how long a question and its answer may take on one.
+/// The largest number of TCP connections; others wait. Nginx needs one for each worker.
 const STREAMS: usize = 16;
-const SILENCE: Duration = Duration::from_secs(10);
-/// The longest question that is read from a datagram: a name has 255 bytes.
-const QUESTION: usize = 1024;
-/// After an error of a socket, which may last.
+/// How long a query and its answer may take on a TCP connection, which is closed then.
+const EXCHANGE: Duration = Duration::from_secs(10);
+/// The longest query that is read from a datagram, in bytes; the rest is cut off. A name has at most 255 bytes.
+const QUERY_MAX: usize = 1024;
+/// The wait after an error of a socket, which may last.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Answers datagrams for ever.
+/// Answers datagrams until the server ends.
 pub async fn serve_datagrams(socket: UdpSocket, zone: Arc<DnsZone>) {
-    let mut question = [0; QUESTION];
+    let mut question = [0; QUERY_MAX];
     loop {
         let Ok((length, from)) = socket.recv_from(&mut question).await else {
             time::sleep(RETRY).await;
@@ -33,7 +34,7 @@ pub async fn serve_datagrams(socket: UdpSocket, zone: Arc<DnsZone>) {
     }
 }
 
-/// Answers streams for ever.
+/// Answers TCP connections until the server ends.
 pub async fn serve_streams(listener: TcpListener, zone: Arc<DnsZone>) {
     let mut streams = JoinSet::new();
     loop {
@@ -47,10 +48,10 @@ pub async fn serve_streams(listener: TcpListener, zone: Arc<DnsZone>) {
     }
 }
 
-/// Question after question, each with its length before it, until there is none for a while.
+/// Answers the queries of one connection, each with its length before it, until there is none for 10 s.
 async fn serve_stream(mut stream: TcpStream, zone: Arc<DnsZone>) -> io::Result<()> {
     loop {
-        time::timeout(SILENCE, exchange(&mut stream, &zone)).await??;
+        time::timeout(EXCHANGE, exchange(&mut stream, &zone)).await??;
     }
 }
 
@@ -61,7 +62,7 @@ async fn exchange(stream: &mut TcpStream, zone: &DnsZone) -> io::Result<()> {
     stream.write_all(&[&length[..], &answer].concat()).await
 }
 
-/// A message with its length before it.
+/// Reads a message with its length before it: at most 64 KiB.
 pub async fn read_message(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut message = vec![0; stream.read_u16().await?.into()];
     stream.read_exact(&mut message).await?;
@@ -88,7 +89,7 @@ mod tests {
         Message::from_vec(&answer[..length]).unwrap()
     }
 
-    /// Two questions on one connection; the second one's answer.
+    /// Sends two queries on one connection, and returns the answer to the second.
     async fn by_tcp(server: SocketAddr) -> Message {
         let mut stream = TcpStream::connect(server).await.unwrap();
         let mut answer = Vec::new();
@@ -101,20 +102,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_answers_by_udp_and_tcp_what_it_was_last_told() {
+    async fn it_answers_by_udp_and_tcp_with_the_announced_set() {
         let (dns, server) = serve().await;
         assert_eq!(by_udp(server).await.metadata.response_code, ResponseCode::ServFail);
-        dns.tell(Some(&set(3)));
+        dns.announce(Some(&set(3)));
         assert_eq!(by_udp(server).await.answers.len(), 3);
         assert_eq!(by_tcp(server).await.answers.len(), 3);
-        dns.tell(None);
+        dns.announce(None);
         assert_eq!(by_tcp(server).await.metadata.response_code, ResponseCode::ServFail);
     }
 
     #[tokio::test]
-    async fn what_does_not_fit_a_datagram_is_asked_for_by_tcp() {
+    async fn an_answer_that_does_not_fit_a_datagram_is_truncated_and_whole_by_tcp() {
         let (dns, server) = serve().await;
-        dns.tell(Some(&set(300)));
+        dns.announce(Some(&set(300)));
         let short = by_udp(server).await;
         assert!(short.metadata.truncation && short.answers.is_empty());
         let whole = by_tcp(server).await;
@@ -122,9 +123,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_of_noise_ends_and_the_next_one_is_served() {
+    async fn a_connection_that_sends_garbage_is_closed_and_the_next_one_is_served() {
         let (dns, server) = serve().await;
-        dns.tell(Some(&set(1)));
+        dns.announce(Some(&set(1)));
         let mut noise = TcpStream::connect(server).await.unwrap();
         noise.write_all(b"\0\x05noise").await.unwrap();
         assert!(read_message(&mut noise).await.is_err());

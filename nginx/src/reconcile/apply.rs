@@ -1,10 +1,10 @@
-//! From the set that is wanted to the set that is served: by DNS at once, or by a reload when one is due.
+//! Applies a set of nodes: by DNS at once, or by a reload when one is due.
 
 use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Failure, Reconcile, decided};
+use super::{FailedChange, Reconcile, decided};
 use crate::{
     dns::DnsServer,
     membership::Members,
@@ -13,34 +13,36 @@ use crate::{
     rollout::RolloutOutcome,
 };
 
-/// Fewer nodes than this in the file, and than half of those there are, and a new one is urgent.
+/// A new node is urgent if Nginx knows fewer nodes than this, and fewer than half of those that there are.
 const FEW: usize = 3;
-/// The error of a change is shown up to this length, in bytes. Nginx's own is a line or two.
+/// The error text of a change is cut off after this many bytes. Nginx's own messages have a line or two.
 const ERROR_MAX: usize = 1000;
 
 impl Reconcile {
-    /// Applies a set if it is time to.
-    pub(super) async fn consider(&mut self, next: &Members) {
+    /// Applies a set of nodes if it is due.
+    pub(super) async fn apply_if_due(&mut self, next: &Members) {
         if self.rollout.nginx.is_away() {
             return;
         }
         let (urgency, reason) = self.urgency(next);
         if let Some(dns) = self.dns.clone() {
-            return self.tell(&dns, next, reason).await;
+            return self.announce(&dns, next, reason).await;
         }
         if self.failure.as_ref().is_some_and(|failure| failure.retry.delays(next, Instant::now())) {
-            return self.wait(next, ReloadDelay::Failed);
+            return self.record_wait(next, ReloadDelay::Failed);
         }
         match self.pace.due(next, urgency, self.crowded(), Instant::now()) {
             Ok(()) => self.reload(next, reason).await,
-            Err(why) => self.wait(next, why),
+            Err(why) => self.record_wait(next, why),
         }
     }
 
+    /// Returns whether too many old workers linger.
     pub(super) fn crowded(&self) -> bool {
         self.lingering.len() >= self.config.lingering
     }
 
+    /// Returns how urgent a change is, and its reason. A node that was draining has not died when it leaves.
     fn urgency(&self, next: &Members) -> (Urgency, &'static str) {
         let died = self.served.difference(next).any(|node| !self.draining.contains(node));
         let few = self.served.len() < FEW.min(next.len().div_ceil(2));
@@ -53,25 +55,26 @@ impl Reconcile {
         }
     }
 
-    /// A change that Nginx learns by asking costs nothing and need not be rare. It is on the disk first: a sidecar that is killed in
-    /// between must not come back with one that Nginx has left behind.
-    async fn tell(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
+    /// Applies a set by DNS, which costs no reload and need not be rare. The set is written to the disk first: a sidecar that is killed in
+    /// between must not start again with an older set than Nginx has.
+    async fn announce(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
         if let Err(error) = self.rollout.remember(next) {
-            tracing::error!("Nginx is told of the nodes, and would start with others: {error:#}");
+            tracing::error!("Nginx learns of the nodes by DNS, but would start with older ones: {error:#}");
         }
-        dns.tell(Some(next));
-        let result = if dns.heard().await { "heard" } else { "unheard" };
+        dns.announce(Some(next));
+        let result = if dns.wait_until_answered().await { "heard" } else { "unheard" };
         if result == "unheard" {
-            tracing::error!("Nginx does not ask for the nodes, and serves those that it knows");
+            tracing::error!("Nginx does not ask for the nodes by DNS, and goes on with those that it knows");
         }
         self.status.applied_by_dns(reason, result);
         let (joined, left) = self.difference(next);
         decided(json!({
             "decision": "applied by DNS", "reason": reason, "result": result, "joined": joined, "left": left, "nodes": next.len(),
         }));
-        self.serve(next);
+        self.record_served(next);
     }
 
+    /// Applies a set by a reload.
     pub(super) async fn reload(&mut self, next: &Members, reason: &'static str) {
         let began = Instant::now();
         let outcome = self.rollout.apply(next).await;
@@ -86,45 +89,46 @@ impl Reconcile {
         match &outcome {
             RolloutOutcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
-                self.serve(next);
-                // The workers before are old ones now.
-                self.lingering = self.see_lingering();
+                self.record_served(next);
+                // The workers before the reload are old ones now.
+                self.lingering = self.list_lingering();
             }
             RolloutOutcome::RolledBack { reloaded: true, .. } => {}
-            _ => self.pace.spared(),
+            _ => self.pace.give_back(),
         }
         if let Some(error) = outcome.error() {
-            tracing::error!("not applied: {error:#}");
+            tracing::error!("the change is not applied ({reason}): {error:#}");
             if *next != self.served {
-                self.fail(next, outcome.label(), error);
+                self.record_failure(next, outcome.label(), error);
             }
         }
     }
 
-    /// What failed may have failed for a reason from outside, so that it is tried again.
-    fn fail(&mut self, next: &Members, result: &'static str, error: &anyhow::Error) {
+    /// Records a failed change, which is tried again, since the reason may be an external one.
+    fn record_failure(&mut self, next: &Members, result: &'static str, error: &anyhow::Error) {
         let (now, next) = (Instant::now(), next.clone());
         let mut error = format!("{error:#}");
         error.truncate(error.floor_char_boundary(ERROR_MAX));
         let retry = match self.failure.take() {
             None => RetryDelay::new(next, now),
-            Some(Failure { mut retry, .. }) => {
+            Some(FailedChange { mut retry, .. }) => {
                 retry.failed(next, now);
                 retry
             }
         };
-        self.failure = Some(Failure { retry, result, error });
+        self.failure = Some(FailedChange { retry, result, error });
     }
 
-    fn serve(&mut self, next: &Members) {
+    /// Records that these nodes are served.
+    fn record_served(&mut self, next: &Members) {
         self.waits = None;
         self.failure = None;
         self.served.clone_from(next);
         self.draining.retain(|node| next.contains(node));
     }
 
-    /// A change that waits is worth one line and one count.
-    fn wait(&mut self, next: &Members, why: ReloadDelay) {
+    /// Records that a change waits, with one decision and one count for each reason.
+    fn record_wait(&mut self, next: &Members, why: ReloadDelay) {
         if self.waits.as_ref().is_some_and(|(set, before)| set == next && *before == why) {
             return;
         }
@@ -134,7 +138,7 @@ impl Reconcile {
         decided(json!({ "decision": "wait", "why": why.label(), "joined": joined, "left": left }));
     }
 
-    /// Who joins and who leaves.
+    /// Returns the nodes that join and those that leave.
     fn difference(&self, next: &Members) -> (Members, Members) {
         (next - &self.served, &self.served - next)
     }

@@ -1,5 +1,5 @@
-//! The sidecar's loop: look at the leases, decide, apply. The set that is served changes only by [`membership::next`], and only when
-//! [`ReloadPacing`] says that it is time; by DNS at once.
+//! The loop of the sidecar: once per `--poll` it reads the leases, decides, applies and reports. [`membership::next`] alone decides which nodes
+//! are served. A change is applied when [`ReloadPacing`] says so, or at once if Nginx learns of it by DNS.
 
 mod apply;
 mod show;
@@ -30,10 +30,10 @@ use crate::{
     workers::NginxWorker,
 };
 
-/// Looks between two looks at the workers and the certificate: walking /proc costs more than asking Redis.
-const WORKERS_EVERY: u32 = 10;
+/// The workers and the operator's own files are looked at once in this many steps, since reading /proc costs more than a query to Redis.
+const UPKEEP_EVERY: u32 = 10;
 
-/// What is served, and all that decides what will be.
+/// The state of the loop.
 pub struct Reconcile {
     config: Config,
     leases: LeaseReader,
@@ -42,69 +42,70 @@ pub struct Reconcile {
     pace: ReloadPacing,
     retire: WorkerRetirement,
     rollout: Rollout,
-    /// Tells Nginx of the nodes, if it asks.
+    /// Answers Nginx's DNS queries. `None` if Nginx learns of nodes by reloads.
     dns: Option<Arc<DnsServer>>,
     status: Arc<StatusServer>,
     served: Members,
-    /// Who was last seen to drain: its end is no death.
+    /// The nodes that drained when their lease was last seen. Such a node has not died when its lease is gone.
     draining: Members,
     kept: Members,
     waits: Option<(Members, ReloadDelay)>,
-    /// What became of the last attempt at a change that is still wanted.
-    failure: Option<Failure>,
+    /// The last attempt at a change, if it failed and the change is still wanted.
+    failure: Option<FailedChange>,
     lingering: Vec<NginxWorker>,
     steps: u32,
 }
 
-/// A change that was tried and is not served.
-struct Failure {
+/// A change that failed.
+struct FailedChange {
     retry: RetryDelay<Members>,
-    /// The outcome's label.
+    /// The label of the outcome.
     result: &'static str,
     error: String,
 }
 
-/// Follows the nodes until `stop` is ready; when it is so again, without manners. `ready` is called once Nginx serves.
+/// Runs the loop until `stop` completes, and then stops Nginx. If `stop` completes a second time, Nginx is stopped at once and its sessions are
+/// cut. `ready` is called once Nginx serves. An error if the sidecar can't start.
 pub async fn run(
     config: Config,
     status: Arc<StatusServer>,
     ready: impl FnOnce(SocketAddr),
     mut stop: impl AsyncFnMut(),
 ) -> anyhow::Result<()> {
-    let mut ports = Ports::settle(&config.dir, config.listen, resolve::by_dns(&config).await?)?;
+    let mut ports = Ports::choose(&config.dir, config.listen, resolve::by_dns(&config).await?)?;
     ports.keep(&config.dir)?;
     let dns = resolve::serve(&mut ports, &config, &status).await?;
     let poll = config.poll;
-    let mut follow = Reconcile::start(config, ports, dns, status).await?;
+    let mut reconcile = Reconcile::start(config, ports, dns, status).await?;
     ready(ports.listen);
-    let mut beat = time::interval(poll);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = 0;
-    while heard == 0 {
-        heard = tokio::select! {
+    let mut ticks = time::interval(poll);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stops = 0;
+    while stops == 0 {
+        stops = tokio::select! {
             () = stop() => 1,
-            // To be dropped halfway: one of its own is to end, and another is not touched.
-            () = follow.rollout.nginx.ended(), if !follow.rollout.nginx.is_away() => unless(&mut stop, 1, follow.ended()).await,
-            // A reload is confirmed or put back, unless there is no time for that.
-            _ = beat.tick() => unless(&mut stop, 2, follow.step()).await,
+            // One signal interrupts the restart: an Nginx of the sidecar's own is to end anyway, and another one is not touched.
+            () = reconcile.rollout.nginx.ended(), if !reconcile.rollout.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
+            // After one signal a step goes on, so that a reload is confirmed or rolled back. A second signal interrupts it.
+            _ = ticks.tick() => unless(&mut stop, 2, reconcile.step()).await,
         };
     }
     let again = async {
-        if heard < 2 {
+        if stops < 2 {
             stop().await;
         }
     };
-    follow.end(again).await;
+    reconcile.end(again).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Does this, unless `stop` is heard so many times before it is done. How often it was.
+/// Runs `work`, and drops it when `stop` has completed `times` times. Returns how many times `stop` completed.
 async fn unless(stop: &mut impl AsyncFnMut(), times: u32, work: impl Future<Output = ()>) -> u32 {
     let mut work = pin!(work);
-    for heard in 0..times {
+    for stops in 0..times {
         tokio::select! {
-            () = &mut work => return heard,
+            () = &mut work => return stops,
             () = stop() => {}
         }
     }
@@ -121,11 +122,11 @@ impl Reconcile {
         let mut leases = LeaseReader::new(config.redis()?, &config.cluster, config.allow.clone())?;
         let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
-        let look = leases.first(inherits).await?.unwrap_or_default();
-        let (rollout, served) = start::start(config.clone(), ports, &look.leased).await?;
-        let mut trust = RegistryTrust::new(served != look.leased, now);
-        if !look.run_id.is_empty() {
-            trust.read(&look, now);
+        let snapshot = leases.first(inherits).await?.unwrap_or_default();
+        let (rollout, served) = start::start(config.clone(), ports, &snapshot.leased).await?;
+        let mut trust = RegistryTrust::new(served != snapshot.leased, now);
+        if !snapshot.run_id.is_empty() {
+            trust.read(&snapshot, now);
         }
         decided(
             json!({ "decision": "start", "generation": rollout.generation(), "resolver": ports.resolver, "nodes": served }),
@@ -141,7 +142,7 @@ impl Reconcile {
             dns,
             status,
             served,
-            draining: look.draining,
+            draining: snapshot.draining,
             kept: Members::new(),
             waits: None,
             failure: None,
@@ -150,39 +151,42 @@ impl Reconcile {
         })
     }
 
+    /// One pass of the loop.
     async fn step(&mut self) {
         if self.rollout.nginx.is_away() {
             self.revive().await;
         }
-        if self.steps.is_multiple_of(WORKERS_EVERY) {
-            self.see_to_workers().await;
-            self.renew_own_files().await;
-            self.remember_again();
+        if self.steps.is_multiple_of(UPKEEP_EVERY) {
+            self.retire_workers().await;
+            self.apply_own_files().await;
+            self.write_served_again();
         }
         self.steps = self.steps.wrapping_add(1);
-        let look = self.look().await;
-        self.tell_known();
-        let Some(look) = look else { return self.show(&RegistrySnapshot::default(), &MembershipDecision::default()) };
-        let gone: Members = self.served.difference(&look.leased).copied().collect();
+        let snapshot = self.read_leases().await;
+        self.announce_served();
+        let Some(snapshot) = snapshot else {
+            return self.show(&RegistrySnapshot::default(), &MembershipDecision::default());
+        };
+        let gone: Members = self.served.difference(&snapshot.leased).copied().collect();
         let dead = self.probes.round(&gone, self.served.len()).await;
-        let verdict = membership::next(&self.served, &look.leased, &dead, self.trust.frozen(Instant::now()));
-        self.count_kept(&verdict.kept);
-        if verdict.next == self.served {
-            self.pace.settle();
+        let decision = membership::next(&self.served, &snapshot.leased, &dead, self.trust.frozen(Instant::now()));
+        self.count_kept(&decision.kept);
+        if decision.next == self.served {
+            self.pace.clear();
             self.waits = None;
             self.failure = None;
         } else {
-            self.consider(&verdict.next).await;
+            self.apply_if_due(&decision.next).await;
         }
-        self.show(&look, &verdict);
+        self.show(&snapshot, &decision);
     }
 
-    /// The leases, or none while Redis is away: then nothing changes.
-    async fn look(&mut self) -> Option<RegistrySnapshot> {
+    /// Reads the leases. Returns `None` while Redis is away, on which nothing changes.
+    async fn read_leases(&mut self) -> Option<RegistrySnapshot> {
         let read = self.leases.read().await;
         let now = Instant::now();
-        let look = match read {
-            Ok(look) => look,
+        let snapshot = match read {
+            Ok(snapshot) => snapshot,
             Err(error) => {
                 if self.trust.failed(now) {
                     tracing::warn!(%error, "Redis is away");
@@ -191,18 +195,18 @@ impl Reconcile {
                 return None;
             }
         };
-        if let Some(why) = self.trust.read(&look, now) {
-            decided(json!({ "decision": "freeze", "reason": why, "nodes": self.served, "leased": look.leased }));
+        if let Some(why) = self.trust.read(&snapshot, now) {
+            decided(json!({ "decision": "freeze", "reason": why, "nodes": self.served, "leased": snapshot.leased }));
         }
-        self.draining = self.draining.difference(&look.leased).chain(&look.draining).copied().collect();
-        Some(look)
+        self.draining = self.draining.difference(&snapshot.leased).chain(&snapshot.draining).copied().collect();
+        Some(snapshot)
     }
 
-    /// What Nginx is told until there is a change: those that it serves; while Redis is away, that nobody can say who they are, on
-    /// which it keeps them.
-    fn tell_known(&self) {
+    /// Announces by DNS the nodes that are served, until there is a change; while Redis is away, announces that they are unknown, on which Nginx
+    /// keeps them.
+    fn announce_served(&self) {
         if let Some(dns) = &self.dns {
-            dns.tell(self.trust.up().then_some(&self.served));
+            dns.announce(self.trust.up().then_some(&self.served));
         }
     }
 
@@ -216,7 +220,7 @@ impl Reconcile {
     }
 }
 
-/// One line for each decision, for machines: what people read is the log.
+/// Prints a decision as one line of JSON to standard output, for programs. People read the log.
 fn decided(decision: serde_json::Value) {
     print_line(decision);
 }

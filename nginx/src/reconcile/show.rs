@@ -1,8 +1,8 @@
-//! What the loop shows of itself after each step.
+//! Reports the state of the loop to `/state` and `/metrics` after each step.
 
 use std::time::Instant;
 
-use super::{Failure, Reconcile, WORKERS_EVERY};
+use super::{FailedChange, Reconcile, UPKEEP_EVERY};
 use crate::{
     leases::RegistrySnapshot,
     membership::MembershipDecision,
@@ -12,7 +12,8 @@ use crate::{
 };
 
 impl Reconcile {
-    pub(super) fn show(&self, look: &RegistrySnapshot, verdict: &MembershipDecision) {
+    /// Updates what `/state` and `/metrics` show.
+    pub(super) fn show(&self, snapshot: &RegistrySnapshot, decision: &MembershipDecision) {
         self.count();
         let now = Instant::now();
         self.status.update(|state| {
@@ -26,17 +27,17 @@ impl Reconcile {
             state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));
             state.own_files_error = self.rollout.own_files_error().map(str::to_owned);
             if self.trust.up() {
-                state.leased = look.leased.iter().copied().collect();
-                state.kept = verdict.kept.iter().copied().collect();
-                state.withheld = verdict.withheld.iter().copied().collect();
+                state.leased = snapshot.leased.iter().copied().collect();
+                state.kept = decision.kept.iter().copied().collect();
+                state.withheld = decision.withheld.iter().copied().collect();
             }
-            if self.steps % WORKERS_EVERY == 1 || state.lingering.len() != self.lingering.len() {
+            if self.steps % UPKEEP_EVERY == 1 || state.lingering.len() != self.lingering.len() {
                 state.lingering = self.lingering.iter().map(shown).collect();
             }
         });
     }
 
-    fn failing(&self, failure: &Failure, now: Instant) -> FailingChange {
+    fn failing(&self, failure: &FailedChange, now: Instant) -> FailingChange {
         let wanted = failure.retry.what();
         FailingChange {
             joined: wanted.difference(&self.served).copied().collect(),
@@ -49,7 +50,7 @@ impl Reconcile {
         }
     }
 
-    /// Brings the counters to what others have counted.
+    /// Adds to the counters what other modules have counted.
     fn count(&self) {
         let metrics = &self.status.metrics;
         metrics.dropped_lines.inc_by(output::dropped() - metrics.dropped_lines.get());
