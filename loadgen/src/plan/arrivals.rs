@@ -1,12 +1,12 @@
-//! When things that happen again and again are due: the times that a seed makes of a rate. Open loop: no time depends on how an
-//! earlier one went.
+//! Computes the due times of repeated events from a rate and a seed. The load is open loop: no time depends on how
+//! an earlier event went.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::Arrivals;
 
-/// The times in seconds, in order, within this many.
+/// Returns the due times in ascending order, in seconds from 0 up to `seconds`.
 pub fn times(arrivals: &Arrivals, seconds: f64, rng: &mut ChaCha8Rng) -> Vec<f64> {
     match arrivals {
         Arrivals::Constant(rate) => even(*rate, seconds),
@@ -22,7 +22,7 @@ pub fn times(arrivals: &Arrivals, seconds: f64, rng: &mut ChaCha8Rng) -> Vec<f64
 }
 
 fn even(rate: f64, seconds: f64) -> Vec<f64> {
-    // A hair more, so that 20 s at 0.05 a second are one and not none.
+    // The small addition compensates floating-point error: 20 s at 0.05 per second must be one event, not none.
     (0..(rate * seconds + 1e-9).floor() as u64).map(|n| n as f64 / rate).collect()
 }
 
@@ -35,7 +35,7 @@ fn poisson(rate: f64, seconds: f64, rng: &mut ChaCha8Rng) -> Vec<f64> {
     .collect()
 }
 
-/// The n-th is due when the area under the line reaches n.
+/// Event n is due when the integral of the linearly changing rate reaches n.
 fn ramp(from: f64, to: f64, seconds: f64) -> Vec<f64> {
     let slope = (to - from) / seconds;
     let time = |n: f64| {
@@ -44,7 +44,7 @@ fn ramp(from: f64, to: f64, seconds: f64) -> Vec<f64> {
     (0..((from + to) / 2.0 * seconds).floor() as u64).map(|n| time(n as f64)).collect()
 }
 
-/// A waiting time without memory, with this mean.
+/// Draws an exponentially distributed waiting time with this mean.
 pub fn exponential(rng: &mut ChaCha8Rng, mean: f64) -> f64 {
     -rng.random_range(f64::EPSILON..1.0).ln() * mean
 }
@@ -60,15 +60,15 @@ mod tests {
     }
 
     #[test]
-    fn each_shape_has_its_times() {
+    fn each_schedule_has_its_due_times() {
         assert_eq!(due("0.5"), [0.0, 2.0, 4.0, 6.0, 8.0]);
         assert_eq!(due("step:0,1"), [5.0, 6.0, 7.0, 8.0, 9.0]);
         assert_eq!(due("once:2"), [0.0, 0.0]);
         let ramp = due("ramp:0..10");
         assert_eq!(ramp.len(), 50);
-        // A quarter of them in the first half.
+        // The first half contains a quarter of the events.
         assert_eq!(ramp.iter().filter(|at| **at < 5.0).count(), 13);
-        // 1000 expected, give or take four standard deviations of 32.
+        // 1000 events are expected; the bounds are four standard deviations of 32.
         assert!((870..1130).contains(&due("poisson:100").len()));
         assert!(due("0").is_empty() && due("poisson:0").is_empty());
     }

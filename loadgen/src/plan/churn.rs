@@ -1,4 +1,4 @@
-//! When each terminal means to be on the line, and how it leaves.
+//! Computes when each terminal is meant to be connected, and how it leaves.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -9,27 +9,30 @@ use crate::{
     config::{Churn, Leave, Leaves},
 };
 
-/// What the stays of a run have in common.
+/// The settings that the stays of all terminals share.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Who goes, when.
+    /// Which terminals leave, and when.
     pub churn: Churn,
-    /// How.
+    /// The ways to leave and their weights.
     pub leaves: Leaves,
-    /// The mean of an absence.
+    /// The mean length of an absence.
     pub away: Nanos,
-    /// The shortest absence; the same for all systems that are compared.
+    /// The minimum length of an absence. Runs that are compared with each other need the same minimum.
     pub away_min: Nanos,
-    /// Nobody leaves before: the churn is a share of all.
+    /// No terminal leaves before this time, because the churn is a share of all terminals and they are not all
+    /// connected earlier.
     pub begin: Nanos,
-    /// Nobody leaves after, and whoever is away is back.
+    /// No terminal leaves after this time, and every absent terminal comes back by then, or 1 ms after it left if
+    /// that is later.
     pub end: Nanos,
-    /// The end of the run.
+    /// The end of the run, which is the end of each terminal's last stay.
     pub last: Nanos,
 }
 
 impl Rules {
-    /// One terminal's stays; it draws from its own stream of chance.
+    /// Computes the stays of one terminal, which first connects at `first`. `rng` must be the terminal's own random
+    /// stream.
     pub fn stays(&self, first: Nanos, rng: &mut ChaCha8Rng) -> Vec<Stay> {
         let mut stays = Vec::new();
         let mut from = first;
@@ -45,7 +48,7 @@ impl Rules {
         stays
     }
 
-    /// When one that came at this time leaves, unless it stays to the end.
+    /// Returns when a terminal that connected at `from` leaves. Returns `None` if it stays to the end.
     fn departure(&self, from: Nanos, first: bool, rng: &mut ChaCha8Rng) -> Option<Nanos> {
         let came = from.max(self.begin);
         let to = match self.churn {
@@ -58,7 +61,7 @@ impl Rules {
         (to > from && to < self.end).then_some(to)
     }
 
-    /// The next wave that this terminal is part of.
+    /// Returns the next wave in which this terminal leaves. Returns `None` if there is none before the end.
     fn next_wave(&self, came: Nanos, period: Nanos, share: f64, rng: &mut ChaCha8Rng) -> Option<Nanos> {
         let mut wave = self.begin + ((came - self.begin) / period + 1) * period;
         while wave < self.end {
@@ -76,7 +79,7 @@ impl Rules {
     }
 }
 
-/// One of the ways, as often as it weighs.
+/// Draws a way to leave, in proportion to the weights.
 fn draw(leaves: &Leaves, rng: &mut ChaCha8Rng) -> Leave {
     let mut left = rng.random_range(0.0..1.0) * leaves.0.iter().map(|(_, weight)| weight).sum::<f64>();
     let chosen = leaves.0.iter().find(|(_, weight)| {

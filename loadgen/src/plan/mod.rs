@@ -1,6 +1,6 @@
-//! What is to happen, computed from the seed before anything does: when each terminal is on the line, how it leaves, and when each
-//! message is due. What the cluster then makes of it is judged against this, so that no loss hides behind another. Pure; never
-//! changed once made.
+//! The schedule of a run, computed from the seed before the run begins: when each terminal is connected, how it
+//! leaves, and when each message is due. The recorded behaviour of the cluster is compared with this schedule, so
+//! that one loss can't hide another. The computation is pure, and a plan is never changed once it is made.
 
 mod arrivals;
 mod churn;
@@ -13,14 +13,14 @@ use crate::{
     config::{Config, Connects, Leave},
 };
 
-/// A time in which a terminal means to be on the line.
+/// A period in which a terminal is meant to be connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stay {
-    /// It connects.
+    /// When the terminal connects.
     pub from: Nanos,
-    /// It leaves.
+    /// When the terminal leaves.
     pub to: Nanos,
-    /// How.
+    /// How the terminal leaves.
     pub leave: Leave,
 }
 
@@ -28,63 +28,64 @@ pub struct Stay {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Temper {
-    /// As it should.
+    /// The terminal reads and answers as the protocol demands.
     Good,
-    /// It reads, and never answers.
+    /// The terminal reads, and never answers.
     Mute,
-    /// It reads slowly.
+    /// The terminal reads slowly.
     Slow,
 }
 
-/// One terminal's part.
+/// The part of one terminal in the plan.
 #[derive(Debug, Clone)]
 pub struct Life {
-    /// How it behaves.
+    /// How the terminal treats its connection.
     pub temper: Temper,
-    /// Its stays, in order.
+    /// The periods in which the terminal is connected, in order.
     pub stays: Vec<Stay>,
 }
 
-/// One message.
+/// A message of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message {
-    /// When it is due.
+    /// When the message is due.
     pub due: Nanos,
-    /// For which terminal; all, if none.
+    /// The number of the target terminal; `None` for a broadcast.
     pub to: Option<u32>,
 }
 
-/// The whole schedule.
+/// The schedule of a run.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// From which it was made.
+    /// The seed of the schedule.
     pub seed: u64,
-    /// Each terminal's.
+    /// The part of each terminal; the index is the terminal's number.
     pub lives: Vec<Life>,
-    /// In the order they are due; the place is the message's `seq`.
+    /// The messages in the order of their due times; the index is the message's `seq`.
     pub messages: Vec<Message>,
     /// When messages begin.
     pub begin: Nanos,
-    /// What is due before warms up: it is accounted for, and in no percentile.
+    /// When measuring begins. Earlier messages warm up the cluster: they are accounted for, but are in no
+    /// percentile.
     pub measure: Nanos,
-    /// When the last message has been due.
+    /// The end of the period in which messages are due.
     pub end: Nanos,
-    /// When the run is over: the last message's grace has passed.
+    /// The end of the run: twice the grace after `end`.
     pub last: Nanos,
 }
 
-/// The streams of chance beside the terminals' own, which are their numbers.
+/// The numbers of the random streams that belong to no terminal. A terminal's stream has the terminal's number.
 const MESSAGES: u64 = u64::MAX;
 const CONNECTS: u64 = u64::MAX - 1;
 const TEMPERS: u64 = u64::MAX - 2;
 
 impl Plan {
-    /// The schedule of a configuration.
+    /// Computes the schedule of a configuration from a seed.
     pub fn new(config: &Config, seed: u64) -> Self {
         let begin = nanos(config.ramp) + 2 * nanos(config.settle);
         let measure = begin + nanos(config.warm);
         let end = measure + nanos(config.duration);
-        // A window of grace after the last message, and time to be replayed what was missed in it.
+        // The last message has one grace to arrive in time, and one more in which a missed message can be replayed.
         let last = end + 2 * nanos(config.grace);
         let rules = churn::Rules {
             churn: config.churn,
@@ -106,7 +107,8 @@ impl Plan {
         Self { seed, lives, messages, begin, measure, end, last }
     }
 
-    /// Equal for equal plans, on every machine and in every version: 64-bit FNV-1a over all of its numbers.
+    /// Returns a hash of the plan that is equal for equal plans on every machine and in every version: 64-bit FNV-1a
+    /// over all numbers of the plan.
     pub fn hash(&self) -> u64 {
         let stays = self.lives.iter().flat_map(|life| {
             let stays = life.stays.iter().flat_map(|stay| [stay.from, stay.to, stay.leave as u64]);
@@ -116,8 +118,9 @@ impl Plan {
         fnv(stays.chain(messages))
     }
 
-    /// How many deliveries are intended by the schedule alone, and a hash of their set: who is on the line all through
-    /// the window of which message.
+    /// Returns the number of deliveries that the schedule alone intends, and a hash of their set. A delivery is
+    /// intended if the terminal is a target of the message and is meant to be connected from `before` the due time
+    /// to `after` it.
     pub fn intended(&self, before: Nanos, after: Nanos) -> (u64, u64) {
         let mut count = 0;
         let mut hash = Vec::new();
@@ -136,7 +139,8 @@ impl Plan {
     }
 }
 
-/// A stream of chance of its own, so that a larger fleet begins with the smaller one's plan.
+/// Returns a separate random stream for each number, so that the plan of a larger fleet begins with the plan of the
+/// smaller one.
 fn stream(seed: u64, number: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);
@@ -148,23 +152,23 @@ fn fnv(numbers: impl Iterator<Item = u64>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// When each terminal connects first.
+/// Returns when each terminal first connects.
 fn connects(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Nanos> {
     let count = config.line.terminals;
     let part = |n: usize| n as f64 / count as f64;
     let parts: Vec<f64> = match config.connects {
         Connects::Constant => (0..count).map(part).collect(),
-        // Half of the line's area by the root: ever faster.
+        // The square root makes the rate of connects grow linearly from zero.
         Connects::Ramp => (0..count).map(|n| part(n).sqrt()).collect(),
         Connects::Step => (0..count).map(|n| (part(n) * 4.0).floor() / 4.0).collect(),
-        // That so many arrivals of a Poisson process fell into the ramp leaves their places uniform.
+        // Given the number of arrivals of a Poisson process in a period, their times are independent and uniform.
         Connects::Poisson => (0..count).map(|_| rng.random_range(0.0..1.0)).collect(),
         Connects::Once => vec![0.0; count],
     };
     parts.into_iter().map(|part| from_seconds(part * config.ramp.as_secs_f64())).collect()
 }
 
-/// Exactly the shares that were asked for, at random places.
+/// Assigns the behaviours to random terminals, in exactly the configured shares.
 fn tempers(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Temper> {
     let count = config.line.terminals;
     let part = |share: f64| (share * count as f64).round() as usize;

@@ -1,4 +1,4 @@
-//! What a plan promises.
+//! Tests of the properties of a plan.
 
 use super::*;
 use crate::{clock::SECOND, config::tests::config};
@@ -8,7 +8,7 @@ fn plan(flags: &str, seed: u64) -> Plan {
 }
 
 #[test]
-fn the_seed_makes_the_schedule() {
+fn equal_seeds_make_equal_schedules() {
     let flags = "--terminals 200 --churn 5%/s --leave close,reset --commands poisson:3 --mute 10%";
     let (once, again, other) = (plan(flags, 1), plan(flags, 1), plan(flags, 2));
     assert_eq!((once.hash(), once.intended(0, SECOND)), (again.hash(), again.intended(0, SECOND)));
@@ -17,10 +17,10 @@ fn the_seed_makes_the_schedule() {
 }
 
 #[test]
-fn the_churn_is_what_was_asked_for() {
+fn departures_match_the_configured_churn() {
     let plan = plan("--terminals 200 --churn 5%/s --for 20s --broadcasts 5", 7);
     assert_eq!(plan.messages.len(), 100);
-    // 200 terminals, 5 % a second, 20 s: 200 departures, give or take four standard deviations.
+    // 200 terminals, 5 % per second, 20 s: 200 departures are expected; the bounds are four standard deviations.
     let departures: usize = plan.lives.iter().map(|life| life.stays.len() - 1).sum();
     assert!((140..260).contains(&departures), "{departures}");
     for life in &plan.lives {
@@ -30,7 +30,7 @@ fn the_churn_is_what_was_asked_for() {
 }
 
 #[test]
-fn a_period_and_a_wave_keep_time() {
+fn periodic_stays_and_waves_are_exact() {
     let every = plan("--terminals 50 --churn every:3s --away 1s --away-min 1s --for 20s", 7);
     let lengths = every.lives.iter().flat_map(|life| life.stays[1..life.stays.len() - 1].iter());
     assert!(lengths.clone().count() > 100 && lengths.into_iter().all(|stay| stay.to - stay.from == 3 * SECOND));
@@ -43,20 +43,20 @@ fn a_period_and_a_wave_keep_time() {
 }
 
 #[test]
-fn a_twin_comes_when_the_other_would_leave() {
+fn a_twin_connects_when_the_other_connection_would_leave() {
     let twins = plan("--terminals 20 --churn 20%/s --leave twin", 7);
     assert!(twins.lives.iter().all(|life| life.stays.windows(2).all(|pair| pair[1].from == pair[0].to)));
 }
 
 #[test]
-fn tempers_are_exact_shares() {
+fn behaviours_are_exact_shares() {
     let plan = plan("--terminals 200 --mute 5% --slow 1%:1KB/s", 7);
     let count = |temper| plan.lives.iter().filter(|life| life.temper == temper).count();
     assert_eq!((count(Temper::Mute), count(Temper::Slow), count(Temper::Good)), (10, 2, 188));
 }
 
 #[test]
-fn intended_is_who_stays_all_through() {
+fn only_terminals_connected_through_the_window_are_intended() {
     let still = plan("--terminals 10 --broadcasts 1 --for 5s --commands 2", 1);
     assert_eq!(still.intended(SECOND / 4, 5 * SECOND).0, 5 * 10 + 10);
 }

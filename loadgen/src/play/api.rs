@@ -1,5 +1,6 @@
-//! HTTP to one server, over connections that are kept. A request that is due never waits for another's answer: if no connection is
-//! free, it gets a new one.
+//! An HTTP/1.1 client for one server with a pool of reused connections. A request never waits for the response to
+//! another request: if no pooled connection is idle, a new one is opened. The pool has no limit, because the plan's
+//! rate of messages bounds the number of requests.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,12 +15,12 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Connections that are opened beforehand.
+/// The number of connections that [`Api::warm_up`] opens before the first request.
 const WARM: usize = 4;
 
 type Sender = SendRequest<Full<Bytes>>;
 
-/// One server.
+/// A client for one server.
 #[derive(Debug)]
 pub struct Api {
     uri: Uri,
@@ -27,27 +28,30 @@ pub struct Api {
     idle: Mutex<Vec<Sender>>,
 }
 
-/// How a request failed.
+/// Why a request has no response.
 #[derive(Debug)]
 pub enum Trouble {
-    /// It never left.
+    /// The request was not sent: the connection could not be opened or the request could not be built.
     Unsent(anyhow::Error),
-    /// It left, and no answer came.
+    /// The request was sent, and no complete response was received.
     Unanswered(anyhow::Error),
 }
 
 impl Api {
-    /// Nothing is connected yet.
+    /// Creates a client for `uri`. It opens no connection. If `key` is set, each request carries it as a bearer
+    /// token.
     pub fn new(uri: Uri, key: Option<String>) -> Self {
         Self { uri, key, idle: Mutex::default() }
     }
 
-    /// Its authority, by which it is known in reports.
+    /// Returns the server's authority (`HOST:PORT`), which names the server in reports.
     pub fn name(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
     }
 
-    /// Posts; the body is made once a connection is there to take it.
+    /// Sends a POST request to `path` (the URL's own path if empty) and returns the status and the body of the
+    /// response. `body` is called once a connection is ready, so that a time in the body is the time of sending. The
+    /// method has no timeout of its own.
     pub async fn post(&self, path: &str, body: impl FnOnce() -> String) -> Result<(StatusCode, Bytes), Trouble> {
         let mut sender = self.sender().await.map_err(Trouble::Unsent)?;
         let request = self.request(Method::POST, path, body()).map_err(Trouble::Unsent)?;
@@ -56,7 +60,8 @@ impl Api {
         Ok(answer)
     }
 
-    /// Gets.
+    /// Sends a GET request to `path` (the URL's own path if empty) and returns the status and the body of the
+    /// response. The method has no timeout of its own.
     pub async fn get(&self, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
         let mut sender = self.sender().await?;
         let answer = exchange(&mut sender, self.request(Method::GET, path, String::new())?).await?;
@@ -73,7 +78,8 @@ impl Api {
         Ok(request.body(Full::new(Bytes::from(body)))?)
     }
 
-    /// Opens connections before they are needed, so that the first requests are not late. A server that is away is found out later.
+    /// Opens a few connections before they are needed, so that the first requests are not delayed by a TCP
+    /// handshake. Failures are ignored: the first request reports a server that can't be reached.
     pub async fn warm_up(&self) {
         for _ in 0..WARM {
             if let Ok(sender) = self.connect().await {
@@ -96,7 +102,7 @@ impl Api {
         let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(80))).await.context("connect")?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Ends when the sender is dropped, or the server closes.
+        // The task ends when the sender is dropped or the server closes the connection.
         tokio::spawn(connection);
         Ok(sender)
     }

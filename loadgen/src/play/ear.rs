@@ -1,4 +1,5 @@
-//! Hears for one terminal: turns each text into a line of its journal, and into what the terminal should say.
+//! Processes the texts that one terminal receives: records each text in the terminal's journal, and returns the
+//! frames that the terminal has to send in answer.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -16,7 +17,7 @@ use crate::{
     message::{self, Reading, TARGETED},
 };
 
-/// The fields of every frame of a node that matter here, read in one go.
+/// The fields of a node's frames that matter here. All kinds of frame are parsed into this one struct, in one pass.
 #[derive(Deserialize)]
 struct Frame<'a> {
     #[serde(borrow, rename = "type")]
@@ -30,27 +31,29 @@ struct Frame<'a> {
     to: Option<Cow<'a, str>>,
 }
 
-/// One terminal's ear.
+/// Processes the texts of one terminal.
 #[derive(Clone)]
 pub struct Ear {
-    /// The terminal.
+    /// The terminal's number in the plan.
     pub number: usize,
-    /// The run's mark in each message.
+    /// The run's random id, which each message of the run carries.
     pub run: u32,
-    /// Whether frames are `muster.v1`.
+    /// True if the texts are `muster.v1` frames; otherwise each text is a bare message.
     pub v1: bool,
-    /// Whether a message to all is acknowledged.
+    /// True if the terminal acknowledges broadcasts too; otherwise it acknowledges only commands that target it
+    /// alone.
     pub acks_all: bool,
-    /// How many messages there are in the plan.
+    /// The number of messages in the plan. A message with a greater sequence number is recorded as a phantom.
     pub messages: usize,
-    /// What is written to.
+    /// The journal that receives the records.
     pub journal: Arc<Journal>,
-    /// For the eye.
+    /// The counters for the progress display.
     pub live: Arc<Live>,
 }
 
 impl Ear {
-    /// Hears a text that was read at this time. Returns what is to be said; the cursor moves.
+    /// Records a text that was read at `at`. Returns the frames to send, and moves `cursor` forward if the frame
+    /// carries a cursor.
     pub fn hear(&self, text: &str, at: Nanos, cursor: &mut Option<String>) -> Vec<String> {
         if !self.v1 {
             self.message(text, None, at);
@@ -85,7 +88,7 @@ impl Ear {
         Vec::new()
     }
 
-    /// Whether it was for this terminal alone.
+    /// Records a message. Returns true if the message targets this terminal alone.
     fn message(&self, text: &str, id: Option<CommandId>, at: Nanos) -> bool {
         match message::decode(text) {
             Reading::Whole(header) if header.run != self.run => self.odd(Odd::OtherRun, at),
@@ -107,7 +110,7 @@ impl Ear {
     }
 }
 
-/// An ack, and for a command to this terminal alone its result.
+/// Returns an ack, and for a command that targets this terminal alone also its result.
 fn answers(id: CommandId, targeted: bool) -> Vec<String> {
     let mut answers = vec![FromTerminal::Ack(Ack { id }).to_string()];
     if targeted {
@@ -118,7 +121,8 @@ fn answers(id: CommandId, targeted: bool) -> Vec<String> {
     answers
 }
 
-/// The content of a JSON string: our messages have nothing to unescape.
+/// Returns the content of a JSON string. The generator's own messages contain nothing to unescape, so they are
+/// borrowed and not copied.
 fn unquoted(json: &str) -> Cow<'_, str> {
     let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"'));
     match inner {
@@ -127,7 +131,7 @@ fn unquoted(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// Without an allocation once there is room.
+/// Overwrites the cursor in place, which allocates nothing once the string has enough capacity.
 fn replace(cursor: &mut Option<String>, new: &str) {
     cursor.get_or_insert_default().replace_range(.., new);
 }

@@ -1,4 +1,5 @@
-//! Builds the terminals and lets them go. They know nothing of each other.
+//! Builds the terminals of the plan and starts one task for each. The terminals share no state that affects their
+//! behaviour.
 
 use std::{
     net::SocketAddr,
@@ -25,33 +26,35 @@ use crate::{
     plan::{Plan, Temper},
 };
 
-/// How long the tokens of a run are valid.
+/// The validity of the tokens that a run signs: one day.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Which of the plan's terminals this process plays, and under which mark.
+/// The part of the plan that this process plays. Several processes can share a plan; each takes every `of`-th
+/// terminal and message.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
-    /// The run's mark, in messages and ids.
+    /// The run's random id, which is part of each message and of each terminal's id.
     pub run: u32,
-    /// This process is one of so many...
+    /// The number of processes that share the plan.
     pub of: usize,
-    /// ...and plays each terminal and message whose number leaves this rest.
+    /// This process's index among them: it plays each terminal and message whose number modulo `of` equals `rest`.
     pub rest: usize,
 }
 
 impl Part {
-    /// Whether this process plays it.
+    /// Returns true if this process plays the terminal or message with this number.
     pub fn has(&self, number: usize) -> bool {
         number % self.of == self.rest
     }
 
-    /// A terminal's id.
+    /// Returns the id of the terminal with this number.
     pub fn id(&self, number: usize) -> TerminalId {
         format!("load-{:08x}-{number}", self.run).parse().expect("letters, digits and dashes")
     }
 }
 
-/// Starts this part's terminals; they live until the set is shut down.
+/// Starts the terminals of this part. They run until the plan ends or the returned set is shut down. Fails if a URL
+/// can't be resolved or a token can't be signed.
 pub async fn start(
     config: &Config,
     plan: &Plan,
@@ -91,7 +94,7 @@ pub async fn start(
             life,
             ear,
             cursor: None,
-            // Not all at the first one.
+            // Each terminal starts at another endpoint, so that the first one does not receive all connections.
             turn: number,
             black_hole: None,
             replaced: JoinSet::new(),
@@ -101,7 +104,7 @@ pub async fn start(
     Ok(fleet)
 }
 
-/// Each URL with its address, looked up once for all terminals.
+/// Resolves each URL to an address, once for all terminals.
 async fn targets(line: &Line) -> anyhow::Result<Vec<(Uri, SocketAddr)>> {
     let mut targets = Vec::new();
     for url in &line.url {
@@ -117,7 +120,8 @@ async fn targets(line: &Line) -> anyhow::Result<Vec<(Uri, SocketAddr)>> {
     Ok(targets)
 }
 
-/// A raw server is called by its URL alone.
+/// Returns the endpoints of one terminal. The terminal's id is put into the query for Muster only; a raw server is
+/// called by its URL as given.
 fn doors(targets: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<[Door]> {
     let door = |(uri, address): &(Uri, SocketAddr)| {
         let query = match (uri.query(), target) {
@@ -133,7 +137,7 @@ fn doors(targets: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<
     targets.iter().map(door).collect()
 }
 
-/// A token for a terminal, if there is a secret to sign it with.
+/// Signs a token for a terminal. Returns `None` if no secret is set.
 pub fn token(line: &Line, id: &TerminalId) -> anyhow::Result<Option<String>> {
     let Some(secret) = &line.secret else { return Ok(None) };
     let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + DAY).as_secs();
@@ -141,7 +145,8 @@ pub fn token(line: &Line, id: &TerminalId) -> anyhow::Result<Option<String>> {
     Ok(Some(sign(secret, &claims)))
 }
 
-/// The caller of the connection that sends, for servers that relay to all what they receive.
+/// Returns the settings of the connection that sends messages to a server which relays to all terminals what it
+/// receives.
 pub async fn publisher(line: &Line) -> anyhow::Result<Caller> {
     let id: TerminalId = "load-publisher".parse()?;
     let doors = doors(&targets(line).await?, Target::Raw, &id);

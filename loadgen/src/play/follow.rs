@@ -1,5 +1,5 @@
-//! Follows a command to one terminal until the server shows its ack and its result. By asking again and again: so these times are
-//! as coarse as the pauses, which the report says.
+//! Polls the API for a command to one terminal until the API shows its ack and its result. The recorded times are
+//! therefore only as exact as the pauses between polls, which the report states.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::api::Api;
 use crate::{clock::Nanos, journal::Journal};
 
-/// The first pause; each is half longer than the one before.
+/// The pause before the first poll. Each later pause is 1.5 times as long as the one before.
 const PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Deserialize)]
@@ -19,7 +19,8 @@ struct View {
     counts: Map<String, Value>,
 }
 
-/// Asks until it ended, or this time has come.
+/// Polls the state of the command `id` until the command has ended, the API does not know it, or the time `until`
+/// has come. Records in the journal when the API first showed the ack and the result. Failed polls are repeated.
 pub async fn follow(api: Arc<Api>, message: usize, id: String, until: Nanos, journal: Arc<Journal>) {
     let mut pause = PAUSE;
     let path = format!("/v1/commands/{id}");

@@ -1,24 +1,25 @@
-//! How it goes, for the eye alone: a few counters that all terminals share. No number in a report comes from here.
+//! Counters for the progress display, shared by all terminals. No number in a report comes from here.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use crate::clock::Nanos;
 
-/// Latencies in eighths of an octave: to a tenth, which is enough for a line that passes by.
+/// The number of latency buckets. Each bucket is an eighth of an octave wide, so a displayed latency is exact to 10
+/// %.
 const BUCKETS: usize = 8 * 40;
 
-/// The counters.
+/// Counters of a run in progress.
 #[derive(Debug)]
 pub struct Live {
-    /// Terminals on the line.
+    /// Terminals that have a session now.
     pub online: AtomicI64,
-    /// Messages sent.
+    /// Messages that were sent.
     pub sent: AtomicU64,
-    /// Messages received.
+    /// Messages that terminals received.
     pub received: AtomicU64,
-    /// Sessions lost, not by plan.
+    /// Sessions that ended against the plan.
     pub lost: AtomicU64,
-    /// Attempts that failed.
+    /// Connection attempts that failed.
     pub failed: AtomicU64,
     latencies: Vec<AtomicU64>,
 }
@@ -37,13 +38,14 @@ impl Default for Live {
 }
 
 impl Live {
-    /// A message came, so long after it was due.
+    /// Counts a received message; `latency` is the time since the message was due.
     pub fn arrived(&self, latency: Nanos) {
         self.received.fetch_add(1, Relaxed);
         self.latencies[bucket(latency)].fetch_add(1, Relaxed);
     }
 
-    /// Median, 99th percentile and the greatest since this was last asked, in milliseconds; `None` if nothing came.
+    /// Returns the median, the 99th percentile and the maximum of the latencies since the last call, in
+    /// milliseconds. Returns `None` if no message was received since then.
     pub fn latencies(&self) -> Option<[f64; 3]> {
         let counts: Vec<u64> = self.latencies.iter().map(|count| count.swap(0, Relaxed)).collect();
         let all: u64 = counts.iter().sum();
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_right_to_a_tenth_and_begins_anew() {
+    fn latencies_are_exact_to_ten_percent_and_reset_by_each_call() {
         let live = Live::default();
         (1..=1000).for_each(|ms| live.arrived(ms * 1_000_000));
         let near = |got: f64, ms: f64| (got / ms - 1.0).abs() < 0.1;

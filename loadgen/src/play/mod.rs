@@ -1,5 +1,6 @@
-//! Carries out the plan, and writes down what it sees: [`fleet`] moves the terminals, each a `terminal` with a [`socket`] and an
-//! `ear`; the [`operator`] sends what is due when the `pacer` says so, over an [`api`]. Nothing here judges.
+//! Executes the plan and records what happens. [`fleet`] starts the terminals; each terminal is a task with a
+//! [`socket`] and a receiver for its texts. The [`operator`] sends each message when the pacer reports it as due,
+//! through an HTTP [`api`] or a WebSocket of its own. Nothing here judges what was recorded.
 
 pub mod api;
 mod ear;

@@ -1,4 +1,5 @@
-//! A stream that can be made to swallow what is written to it: a terminal that reads, and never answers.
+//! A TCP stream that can discard what is written to it. It makes a terminal that reads and never answers, not even a
+//! ping.
 
 use std::{
     io,
@@ -11,12 +12,12 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A stream whose writes can be swallowed.
+/// A TCP stream whose writes can be discarded.
 #[derive(Debug)]
 pub struct Muzzled {
-    /// The connection.
+    /// The underlying connection.
     pub stream: TcpStream,
-    /// Whether it swallows.
+    /// True if writes are discarded and reported as successful.
     pub mute: bool,
 }
 

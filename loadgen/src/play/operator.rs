@@ -1,5 +1,5 @@
-//! Sends each message when it is due, whatever became of those before. It runs on a thread and a runtime of its own, so that a busy
-//! fleet does not delay the schedule that the cluster is measured by.
+//! Sends each message at its due time, whatever happened to earlier messages. The operator runs on its own thread
+//! with its own runtime, so that a busy fleet does not delay the schedule against which the cluster is measured.
 
 use std::{
     io,
@@ -27,15 +27,15 @@ use crate::{
     plan::Plan,
 };
 
-/// How messages reach the server.
+/// How messages are sent to the server.
 enum Way {
-    /// `POST /v1/commands`, or the text itself to any URL.
+    /// By `POST /v1/commands` to Muster's API, or by posting the message itself to another server's URL.
     Http(Vec<Arc<Api>>),
-    /// A connection of the operator's own.
+    /// Over a WebSocket connection of the operator's own.
     Line(Publisher),
 }
 
-/// All it needs.
+/// The state that all send tasks share.
 struct Operator {
     config: Config,
     plan: Arc<Plan>,
@@ -50,7 +50,8 @@ struct Accepted {
     id: String,
 }
 
-/// Sends this part's messages; returns when the last answer is there, or the time for it is over.
+/// Starts a thread that sends the messages of this part. The thread ends when the last response was received, or at
+/// the end of the plan, whichever is first. Fails if the sending connection can't be set up.
 pub fn start(
     config: Config,
     plan: Arc<Plan>,
@@ -76,7 +77,9 @@ pub fn start(
     thread::Builder::new().name("operator".into()).spawn(work).expect("a thread can be started")
 }
 
-/// Finds out before the run whether Muster's API is there and takes the key: by a command that is none, which it takes no further.
+/// Checks before the run that Muster's API is reachable and accepts the key. The check posts an empty body, which
+/// the API refuses as a command after it has checked the key, so no command is created. Fails if the API can't be
+/// reached or refuses the key. Does nothing for a raw target.
 pub async fn ask(config: &Config) -> anyhow::Result<()> {
     for uri in config.api.iter().filter(|_| config.target == Target::Muster) {
         let api = Api::new(uri.clone(), config.key.clone());
@@ -106,7 +109,8 @@ impl Operator {
         let free = Arc::new(Semaphore::new(if self.config.closed > 0 { self.config.closed } else { usize::MAX >> 3 }));
         let mut due = pacer::start(self.journal.clock, self.due());
         while let Some(message) = due.recv().await {
-            // Open loop: there is always one. Closed: the schedule waits, which is what is wrong with it.
+            // With an open loop a permit is always available. With a closed loop (`--closed`) the schedule waits
+            // here for a response, which is the error of that method: a slow server slows the load down.
             let permit = free.clone().acquire_owned().await;
             let operator = self.clone();
             posts.spawn(async move {
@@ -119,7 +123,8 @@ impl Operator {
         let _ = tokio::time::timeout_at(self.journal.clock.instant(self.plan.last), rest).await;
     }
 
-    /// A closed loop knows no schedule: each is due as soon as there is a sender.
+    /// Returns the messages of this part with their due times. A closed loop has no schedule: each message is due at
+    /// the beginning and is sent as soon as a sender is free.
     fn due(&self) -> Vec<(usize, Nanos)> {
         let mine = self.plan.messages.iter().enumerate().filter(|(number, _)| self.part.has(*number));
         let begin = self.plan.begin;
@@ -150,7 +155,8 @@ impl Operator {
         }
     }
 
-    /// What became of it; for a message to one terminal also the id by which it is followed.
+    /// Posts a message and writes the time of sending to `at`. Returns the outcome and, for a message to one
+    /// terminal, the command id with which the API is polled.
     async fn post(&self, api: &Api, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
         let path = if self.config.target == Target::Muster { "/v1/commands" } else { "" };
         let body = || {
@@ -200,17 +206,21 @@ impl Operator {
     }
 }
 
-/// A number that does not keep step with a plan in which every sixth message, say, goes to all.
+/// Returns a hash of `number` for the choice of an API endpoint. A plain modulo would correlate with the plan, for
+/// example if every sixth message is a broadcast.
 fn scattered(number: usize) -> usize {
     (crc32c::crc32c(&number.to_le_bytes()) >> 8) as usize
 }
 
-/// Muster says 202 once Redis has it; any other server says yes in its own way.
+/// Returns true if the status means that the message was accepted: 202 for Muster, which it sends once Redis has
+/// stored the command, and any 2xx status for another server.
 fn accepted(status: StatusCode, target: Target) -> bool {
     if target == Target::Muster { status == StatusCode::ACCEPTED } else { status.is_success() }
 }
 
-/// A message that never left. A server that can't be reached refuses it; a limit of this machine is not the server's.
+/// Returns the outcome of a message that was not sent. A server that can't be reached counts as a refusal by the
+/// server. A resource limit of this machine (descriptors, ports, memory) says nothing about the server and counts as
+/// unsent.
 fn unreached(error: &anyhow::Error) -> SendOutcome {
     let why = format!("{error:#}");
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
@@ -221,7 +231,8 @@ fn unreached(error: &anyhow::Error) -> SendOutcome {
     }
 }
 
-/// A server that failed, or a proxy that lost its server, may have taken the message all the same.
+/// Returns the outcome for an error status. After 500, 502 or 504 the outcome is unknown: a server that failed, or a
+/// proxy that lost its server, may have accepted the message.
 fn refusal(status: StatusCode, answer: &str) -> SendOutcome {
     let why = format!("{status}: {answer}");
     match status.as_u16() {

@@ -1,5 +1,5 @@
-//! Says when a message is due, from a thread of its own: Tokio's timer is right to a millisecond, and stands behind whatever the
-//! fleet is doing; a thread that sleeps is woken within some 50 us.
+//! Reports when each message is due, from its own thread. Tokio's timer is exact to a millisecond only and is
+//! delayed by the other tasks of the fleet; a sleeping thread wakes within about 50 us.
 
 use std::thread;
 
@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 
 use crate::clock::{Clock, Nanos};
 
-/// Yields each of these places when its time has come. A receiver that is dropped ends it.
+/// Starts the pacer thread. The receiver yields each number of `due` at its time; `due` must be in the order of
+/// time. The thread ends when the receiver is dropped or all numbers were sent.
 pub fn start(clock: Clock, due: Vec<(usize, Nanos)>) -> mpsc::UnboundedReceiver<usize> {
-    // Not bounded by a number, but by the plan.
+    // The channel is unbounded, because it can't hold more entries than the plan has messages.
     let (sender, receiver) = mpsc::unbounded_channel();
     let pace = move || {
         for (place, due) in due {

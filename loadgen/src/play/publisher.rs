@@ -1,8 +1,10 @@
-//! The connection that sends messages to a server which relays what it receives to all (`--target raw` without `--post`).
+//! The connection that sends messages to a server which relays to all terminals what it receives (`--target raw`
+//! without `--post`).
 //!
-//! The server also relays each message to this connection. These copies are read, so that the connection does not fill
-//! up, and count as nobody's delivery. A connection that is lost is opened again. A message that is due meanwhile is not
-//! sent late and is not the server's refusal: it counts as [`SendOutcome::Unsent`].
+//! The server also relays each message to this connection. The connection reads these copies so that its receive
+//! buffer does not fill up; they do not count as deliveries. A lost connection is opened again. A message that is
+//! due while the connection is down is not sent later, and it is not a refusal by the server: its outcome is
+//! [`SendOutcome::Unsent`].
 
 use std::{future::Future, pin::pin, time::Duration};
 
@@ -17,19 +19,20 @@ use super::{
 };
 use crate::{config::Line, journal::SendOutcome};
 
-/// The pause before each attempt to connect again: short, since what is due in it can't be sent.
+/// The pause before each attempt to connect again. It is short, because no message can be sent during the pause.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Messages that wait to be written. With more, the sender waits, and its lag shows it.
+/// The capacity of the queue of messages to write. If the queue is full, the sender waits, and the wait shows in the
+/// measured send lag.
 const WAITING: usize = 64;
 
-/// A message to be written, and where its outcome goes.
+/// A message to write, and the channel for its outcome.
 type Request = (String, oneshot::Sender<SendOutcome>);
 
-/// Sends texts over the connection, which a task of its own holds.
+/// Sends texts over the connection, which a separate task owns.
 pub struct Publisher(mpsc::Sender<Request>);
 
 impl Publisher {
-    /// Starts to connect.
+    /// Starts the task, which connects at once. Fails if the URL can't be resolved.
     pub async fn start(line: &Line) -> anyhow::Result<Self> {
         let caller = fleet::publisher(line).await?;
         let (requests, received) = mpsc::channel(WAITING);
@@ -37,7 +40,8 @@ impl Publisher {
         Ok(Self(requests))
     }
 
-    /// Writes a text. Accepted means written: such a server acknowledges nothing.
+    /// Writes a text. [`SendOutcome::Accepted`] means that the text was written, because such a server acknowledges
+    /// nothing.
     pub async fn publish(&self, text: String) -> SendOutcome {
         let (outcome, received) = oneshot::channel();
         let gone = || SendOutcome::Unsent("the task that sends has ended".into());
@@ -48,7 +52,7 @@ impl Publisher {
     }
 }
 
-/// Connects, and connects again, until all senders are gone.
+/// Connects, and connects again after each loss, until all senders are dropped.
 async fn run(caller: Caller, mut requests: mpsc::Receiver<Request>) {
     let mut why = "it has not connected yet".to_owned();
     let mut pause = Duration::ZERO;
@@ -70,7 +74,8 @@ async fn run(caller: Caller, mut requests: mpsc::Receiver<Request>) {
     }
 }
 
-/// Answers each request with [`SendOutcome::Unsent`] until the attempt is over. `None` if all senders are gone.
+/// Answers each request with [`SendOutcome::Unsent`] until `attempt` completes, and returns its output. Returns
+/// `None` if all senders are dropped.
 async fn decline_until<T>(
     attempt: impl Future<Output = T>,
     why: &str,
@@ -87,14 +92,14 @@ async fn decline_until<T>(
     }
 }
 
-/// Writes what is requested. Returns why the connection ended, or `None` if all senders are gone.
+/// Writes each requested text. Returns why the connection ended, or `None` if all senders are dropped.
 async fn relay(mut socket: Socket, requests: &mut mpsc::Receiver<Request>) -> Option<String> {
     loop {
         tokio::select! {
             request = requests.recv() => {
                 let (text, outcome) = request?;
                 if let Err(end) = socket.say(text).await {
-                    // A part of it may have been written.
+                    // Some of the text's bytes may have been written, so the outcome is unknown.
                     let why = end.to_string();
                     let _ = outcome.send(SendOutcome::Unknown(format!("the generator's sending connection failed: {why}")));
                     return Some(why);

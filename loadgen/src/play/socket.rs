@@ -1,4 +1,5 @@
-//! A terminal's connection, leaner than the shipped client's and able to misbehave: it can fall silent, reset, and read slowly.
+//! A terminal's WebSocket connection. It has less overhead than the shipped client and can misbehave on purpose:
+//! stop sending, reset the connection, and read slowly.
 
 use std::{
     io,
@@ -29,50 +30,53 @@ use tokio_tungstenite::{
 
 use super::muzzle::Muzzled;
 
-/// How long an attempt may take from the first packet to the welcome, as the shipped client has it.
+/// The time limit of a connection attempt, from the first packet to the welcome. The shipped client has the same
+/// limit. At the limit the attempt fails.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// How long a terminal that leaves waits for the answer to its close.
+/// How long a terminal that closes its connection waits for the server's close frame; then it drops the connection.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// The receive buffer of a slow terminal: small, so that the server soon feels it.
+/// The receive buffer of a slow terminal, in bytes. It is small, so that a slow reader soon causes backpressure at
+/// the server.
 const SLOW_BUFFER: u32 = 4 << 10;
 
-/// Where a terminal connects to, looked up once.
+/// An endpoint that terminals connect to; its address is resolved once.
 #[derive(Debug, Clone)]
 pub struct Door {
     /// The server's address.
     pub address: SocketAddr,
-    /// With the terminal's id in its query.
+    /// The URL of the handshake, with the terminal's id in the query for Muster.
     pub uri: Uri,
 }
 
-/// Who knocks.
+/// The connection settings of one terminal.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The terminal.
+    /// The terminal's id.
     pub id: TerminalId,
-    /// The doors it tries in turn.
+    /// The endpoints, which the terminal tries in turn.
     pub doors: Arc<[Door]>,
-    /// Its token.
+    /// The terminal's token; `None` if the server needs no token.
     pub token: Option<String>,
-    /// Where it calls from.
+    /// The source address to bind to; `None` lets the kernel choose.
     pub source: Option<IpAddr>,
-    /// Whether it speaks `muster.v1`; else it sends nothing at all.
+    /// True if the terminal uses `muster.v1`; otherwise it sends no frames at all.
     pub v1: bool,
-    /// Whether it reads slowly.
+    /// True if the terminal reads slowly; it then gets a small receive buffer.
     pub slow: bool,
 }
 
-/// A session that the server has agreed to.
+/// An established session.
 pub struct Socket {
     stream: WebSocketStream<Muzzled>,
-    /// `None` if it speaks no `muster.v1`.
+    /// The node's welcome; `None` if the terminal does not use `muster.v1`.
     pub welcome: Option<Welcome>,
-    /// When anything at all was last read.
+    /// When a frame of any kind was last read, pings included.
     pub heard: Instant,
 }
 
 impl Caller {
-    /// One attempt, going on from this cursor.
+    /// Makes one connection attempt that resumes from `cursor`. Fails if the connection can't be established within
+    /// the time limit, the server refuses the handshake, or its first frame is not a welcome.
     pub async fn dial(&self, door: &Door, cursor: Option<String>) -> Result<Socket, ConnectionEnd> {
         timeout(DEADLINE, self.open(door, cursor)).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
     }
@@ -96,7 +100,8 @@ impl Caller {
             socket.set_recv_buffer_size(SLOW_BUFFER)?;
         }
         if let Some(source) = self.source {
-            // Or else the kernel takes a port at the bind, which no other connection from this address can share.
+            // Without this option the kernel reserves a port at bind time, and no other connection from the same
+            // address can share that port.
             #[cfg(target_os = "linux")]
             nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
             socket.bind((source, 0).into())?;
@@ -124,7 +129,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The next text.
+    /// Waits for the next text frame. Frames of other kinds only update `heard`. Fails when the connection ends.
     pub async fn next(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, ConnectionEnd> {
         loop {
             let message = self.stream.next().await;
@@ -139,17 +144,17 @@ impl Socket {
         }
     }
 
-    /// Says a text.
+    /// Sends a text frame.
     pub async fn say(&mut self, text: String) -> Result<(), ConnectionEnd> {
         self.stream.send(Message::text(text)).await.map_err(lost)
     }
 
-    /// From now on nothing goes out: no ack, and no answer to a ping.
+    /// Discards everything that is written from now on, acks and pong frames included.
     pub fn fall_silent(&mut self) {
         self.stream.get_mut().mute = true;
     }
 
-    /// Leaves politely.
+    /// Sends a close frame and waits briefly for the server's close frame.
     pub async fn close(mut self) {
         let farewell = async {
             let close = CloseFrame { code: CloseCode::Normal, reason: Default::default() };
@@ -160,18 +165,20 @@ impl Socket {
         let _ = timeout(FAREWELL, farewell).await;
     }
 
-    /// Leaves as a killed process does: what is on its way is thrown away, and the peer gets a reset.
+    /// Resets the connection as the kernel does for a killed process: unsent data is discarded, and the peer
+    /// receives a RST.
     pub fn reset(self) {
         let _ = socket2::SockRef::from(&self.stream.get_ref().stream).set_linger(Some(Duration::ZERO));
     }
 }
 
-/// Every limit of the WebSocket layer: thousands of connections in one process, mostly at rest.
+/// Returns the limits of the WebSocket layer. The buffers are small, because one process holds thousands of mostly
+/// idle connections.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(2 << 10)
         .write_buffer_size(0)
-        // More than a message has that the connection that sends may write.
+        // The publisher's connection writes whole messages, so the limit must exceed the largest message.
         .max_write_buffer_size(2 << 20)
         .max_message_size(Some(1 << 20))
         .max_frame_size(Some(1 << 20))

@@ -1,5 +1,5 @@
-//! One terminal through all of its stays: it comes and goes by the plan, and in between it comes back by the shipped client's policy.
-//! Its cursor lives as long as it does.
+//! One terminal for the whole run. The terminal connects and leaves by the plan. Within a stay it reconnects by the
+//! policy of the shipped client. The cursor is retained from session to session.
 
 use std::{
     future::pending,
@@ -24,41 +24,43 @@ use crate::{
     plan::{Life, Stay, Temper},
 };
 
-/// How long after a takeover the server may still send to the one that was replaced.
+/// How long after a takeover the server may still send to the replaced session. A message that is read later counts
+/// as an error.
 const TAKEOVER: Nanos = SECOND;
 
-/// One terminal.
+/// The state of one terminal.
 pub struct Terminal {
-    /// Its part in the plan.
+    /// The terminal's behaviour and its stays.
     pub life: Life,
-    /// How it connects.
+    /// The connection settings.
     pub caller: Caller,
-    /// What it hears with.
+    /// Processes the texts that the terminal receives.
     pub ear: Ear,
-    /// When it comes back.
+    /// Computes the delay before each reconnect.
     pub backoff: Backoff,
-    /// Bytes a second, if it reads slowly.
+    /// The read rate in bytes per second, if the terminal reads slowly.
     pub rate: Option<f64>,
-    /// Where the last session stood.
+    /// The cursor of the last session; `None` before the first welcome or command.
     pub cursor: Option<String>,
-    /// Which door is next, of those there are.
+    /// The number of failed attempts plus an initial offset. Modulo the number of endpoints it is the index of the
+    /// next endpoint.
     pub turn: usize,
-    /// The connection that was left open without a word.
+    /// The last connection that was left open without a close frame.
     pub black_hole: Option<Socket>,
-    /// Connections that another of this terminal replaced.
+    /// Tasks that read connections which another connection of the same terminal replaced.
     pub replaced: JoinSet<()>,
 }
 
-/// How a session went.
+/// How a session ended.
 enum Ending {
-    /// The stay is over; the socket is still good.
+    /// The stay is over, and the connection is still open.
     Planned(Box<Socket>),
-    /// The connection is gone.
+    /// The connection was lost.
     Lost(ConnectionEnd),
 }
 
 impl Terminal {
-    /// Lives to the end of the plan.
+    /// Runs the terminal to the end of its last stay.
     pub async fn live(mut self) {
         for stay in std::mem::take(&mut self.life.stays).into_iter().enumerate() {
             self.ear.journal.clock.reach(stay.1.from).await;
@@ -82,7 +84,7 @@ impl Terminal {
             };
             match self.backoff.after(&end, stood) {
                 Some(delay) => sleep_until(until.min(Instant::now() + delay)).await,
-                // It was told to stay away: for the rest of this stay it does.
+                // The server has forbidden a reconnect, so the terminal stays away for the rest of this stay.
                 None => sleep_until(until).await,
             }
             if Instant::now() >= until {
@@ -91,13 +93,15 @@ impl Terminal {
         }
     }
 
-    /// One attempt, and when it began.
+    /// Makes one connection attempt and returns when it began. A failure is recorded, and the next attempt uses the
+    /// next endpoint.
     async fn dial(&mut self) -> (Result<Socket, ConnectionEnd>, Nanos) {
         let dialled = self.now();
         self.ear.journal.terminal(self.ear.number).dialling = Some(dialled);
         let doors = self.caller.doors.clone();
         let door: &Door = &doors[self.turn % doors.len()];
-        // Boxed, since the many states of a handshake would otherwise be part of every terminal at rest.
+        // The future is boxed, because the many states of a handshake would otherwise enlarge the task of every idle
+        // terminal.
         let opened = Box::pin(self.caller.dial(door, self.cursor.clone())).await;
         if let Err(end) = &opened {
             self.turn += 1;
@@ -126,7 +130,7 @@ impl Terminal {
         }
     }
 
-    /// Writes down that a session is ready; its place in the journal.
+    /// Records that a session is ready. Returns the session's index in the journal.
     fn begin(&mut self, stay: usize, socket: &mut Socket, dialled: Nanos) -> usize {
         let ready = self.now();
         self.live_counters().online.fetch_add(1, Relaxed);
@@ -136,7 +140,8 @@ impl Terminal {
         let welcome = socket.welcome.as_ref();
         let resumed = welcome.is_some_and(|welcome| welcome.resumed);
         let node = welcome.map(|welcome| welcome.node.to_string()).unwrap_or_default();
-        // A node that resumes sends what follows our old cursor: until it has, that one stays.
+        // A node that resumes first replays what follows the old cursor, so the old cursor stays valid until a
+        // replayed command brings a new one.
         if !resumed && let Some(cursor) = welcome.and_then(|welcome| welcome.cursor.as_ref()) {
             self.cursor = Some(cursor.clone());
         }
@@ -146,7 +151,7 @@ impl Terminal {
         lines.sessions.len() - 1
     }
 
-    /// Reads until the stay is over, or the connection.
+    /// Reads until the stay is over or the connection is lost.
     async fn hold(&mut self, socket: &mut Socket, until: Instant) -> Result<(), ConnectionEnd> {
         let patience = patience(socket);
         let alarm = sleep_until(until.min(Instant::now() + patience));
@@ -162,7 +167,8 @@ impl Terminal {
                     if socket.heard.elapsed() >= patience {
                         return Err(ConnectionEnd::Silent);
                     }
-                    // One timer for both, and none is touched when a message comes.
+                    // One timer serves both deadlines, and a received message does not reset it: the timer is
+                    // extended only when it fires.
                     alarm.as_mut().reset(until.min(socket.heard + patience));
                 }
             }
@@ -184,7 +190,8 @@ impl Terminal {
         match leave {
             Leave::Close => socket.close().await,
             Leave::Reset => socket.reset(),
-            // One at a time, so that they don't eat up the descriptors; the one before has long been given up on.
+            // A terminal retains at most one such connection, so that they do not use up the file descriptors. The
+            // server has given up on the previous one long before.
             Leave::BlackHole => self.black_hole = Some(socket),
             Leave::Twin => {
                 self.replaced.spawn(replaced(socket, self.ear.clone(), self.now()));
@@ -201,13 +208,15 @@ impl Terminal {
     }
 }
 
-/// How long the node may say nothing at all: three of the pings that it promised, or for ever.
+/// Returns how long the node may send nothing before the terminal gives the session up: three of the ping intervals
+/// that the welcome announced. Without pings the limit is 2^20 seconds, which never passes in a run.
 fn patience(socket: &Socket) -> Duration {
     let ping = socket.welcome.as_ref().map_or(0, |welcome| welcome.ping_ms);
     if ping == 0 { Duration::from_secs(1 << 20) } else { Duration::from_millis(ping.saturating_mul(3)) }
 }
 
-/// Goes on reading what comes to a connection that another one of the same terminal replaces, until the server closes it.
+/// Reads a connection that another connection of the same terminal replaces, until the server closes it. Counts the
+/// messages that arrive more than the takeover grace after the newer session was ready.
 async fn replaced(mut socket: Socket, ear: Ear, since: Nanos) {
     while let Ok(text) = socket.next().await {
         let at = ear.journal.clock.now();
@@ -216,6 +225,6 @@ async fn replaced(mut socket: Socket, ear: Ear, since: Nanos) {
         let other = lines.sessions.iter().find(|session| session.ready > since).map(|session| session.ready);
         lines.from_replaced += u64::from(other.is_some_and(|ready| at > ready + TAKEOVER));
     }
-    // A twin that was sent away stays away.
+    // A replaced connection must not reconnect, so this task never completes.
     pending::<()>().await;
 }
