@@ -1,5 +1,5 @@
-//! The run's time: nanoseconds since it began, on CLOCK_MONOTONIC, which every process and container of one kernel shares and
-//! which never jumps. Every time in a plan, a journal and a report is of this clock.
+//! The clock of a run: nanoseconds since the run began, on CLOCK_MONOTONIC. All processes and containers of one
+//! kernel share that clock, and it never jumps. All times in plans, journals and reports are of this clock.
 
 use std::{thread, time::Duration};
 
@@ -8,49 +8,49 @@ use rustix::time::{ClockId, clock_gettime};
 /// Nanoseconds since the run began.
 pub type Nanos = u64;
 
-/// A second.
+/// One second.
 pub const SECOND: Nanos = 1_000_000_000;
-/// A millisecond.
+/// One millisecond.
 pub const MILLISECOND: Nanos = 1_000_000;
 
-/// When the run began.
+/// A clock that starts at the beginning of the run.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     zero: u64,
 }
 
 impl Clock {
-    /// Begins after this delay: the fleet is built meanwhile.
+    /// Creates a clock that begins after `delay`, during which the fleet is built.
     pub fn start_in(delay: Duration) -> Self {
         Self { zero: monotonic() + nanos(delay) }
     }
 
-    /// Begins at this reading of the kernel's clock.
+    /// Creates a clock that begins at this reading of the kernel's clock, in nanoseconds.
     pub fn at(zero: u64) -> Self {
         Self { zero }
     }
 
-    /// The kernel's reading at which the run began.
+    /// Returns the reading of the kernel's clock at which the run began, in nanoseconds.
     pub fn zero(&self) -> u64 {
         self.zero
     }
 
-    /// The time now; zero before the beginning.
+    /// Returns the time now; zero before the run began.
     pub fn now(&self) -> Nanos {
         monotonic().saturating_sub(self.zero)
     }
 
-    /// Waits in a task, to the millisecond that Tokio's timer has.
+    /// Waits until `time` in an async task. The precision is Tokio's: one millisecond.
     pub async fn reach(&self, time: Nanos) {
         tokio::time::sleep_until(self.instant(time)).await;
     }
 
-    /// Tokio's clock is the same one.
+    /// Converts `time` to Tokio's `Instant`, which is of the same clock. A time in the past becomes now.
     pub fn instant(&self, time: Nanos) -> tokio::time::Instant {
         tokio::time::Instant::now() + self.until(time)
     }
 
-    /// Waits on a thread of its own, to some 50 us.
+    /// Blocks the thread until `time`. The precision is about 50 us.
     pub fn sleep_until(&self, time: Nanos) {
         thread::sleep(self.until(time));
     }
@@ -60,18 +60,18 @@ impl Clock {
     }
 }
 
-/// The kernel's clock now.
+/// Returns the reading of the kernel's CLOCK_MONOTONIC, in nanoseconds.
 pub fn monotonic() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     now.tv_sec as u64 * SECOND + now.tv_nsec as u64
 }
 
-/// A duration in nanoseconds.
+/// Converts a duration to nanoseconds; `Nanos::MAX` if it is too long.
 pub fn nanos(duration: Duration) -> Nanos {
     duration.as_nanos().try_into().unwrap_or(Nanos::MAX)
 }
 
-/// Seconds in nanoseconds; what is no time at all is zero.
+/// Converts seconds to nanoseconds. Negative values and NaN become zero, and too great values `Nanos::MAX`.
 pub fn from_seconds(seconds: f64) -> Nanos {
     (seconds.max(0.0) * SECOND as f64) as Nanos
 }

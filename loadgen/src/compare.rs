@@ -1,5 +1,5 @@
-//! Sets two sets of runs side by side, and says which differences are beyond the noise of their repeats: two ranges that overlap are no
-//! difference, however far apart their middles are.
+//! Compares two sets of runs, and says which differences exceed the noise of the repeated runs: if the ranges of
+//! both sides overlap, there is no difference, however far apart their medians are.
 
 use std::{
     fs,
@@ -14,12 +14,13 @@ use crate::{
     verdict::Outcome,
 };
 
-/// A value in a report, by its name, if the report has it.
+/// Returns the value of a metric in a report by its name; `None` if the report does not have it.
 type Value = fn(&Report, &str) -> Option<f64>;
-/// What is compared.
+/// The name of a compared metric, and how to get its value.
 type Metric = (String, Value);
 
-/// Reads both sides and prints the table.
+/// Reads the reports of both sides and prints a table. Fails if a file can't be read, is not a report, or has
+/// another schema.
 pub fn run(left: &[PathBuf], right: &[PathBuf]) -> anyhow::Result<()> {
     let (left, right) = (read(left)?, read(right)?);
     let mut out = io::stdout().lock();
@@ -57,7 +58,7 @@ fn table(left: &[Report], right: &[Report]) -> String {
     table
 }
 
-/// Every time that either side has, and the sums that matter.
+/// Returns the metrics to compare: every latency that either side has, and the most important counts.
 fn metrics(left: &[Report], right: &[Report]) -> Vec<Metric> {
     let mut metrics: Vec<Metric> = Vec::new();
     let mut names: Vec<&String> = left.iter().chain(right).flat_map(|report| report.latencies.keys()).collect();
@@ -87,7 +88,7 @@ fn time(report: &Report, metric: &str) -> Option<f64> {
     Some(report.latencies.get(name)?.points.get(point)?.milliseconds())
 }
 
-/// The values of the repeats: the least, the middle, the greatest.
+/// The minimum, median and maximum of a value over the repeated runs.
 struct Range {
     least: f64,
     median: f64,
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_that_overlap_are_no_difference() {
+    fn overlapping_ranges_are_no_difference() {
         let range = |values: &[f64]| Range::of(values.to_vec()).unwrap();
         assert_eq!(range(&[1.0, 2.0, 3.0]).against(&range(&[3.0, 4.0, 5.0])), "within the noise");
         assert_eq!(range(&[1.0, 2.0, 2.5]).against(&range(&[3.0, 4.0, 5.0])), "beyond the noise: more");

@@ -1,5 +1,5 @@
-//! Terminals that hold the line and print what they get, one line each: `TERMINAL PAYLOAD`. For trying things out, and for scripts
-//! that look for every single message. Here the shipped client plays.
+//! Terminals that stay connected and print each received payload as one line: `TERMINAL PAYLOAD`. They are meant for
+//! trials, and for scripts that check every single message. The terminals use the shipped client.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,8 @@ use muster_protocol::{TerminalId, api::Protocol};
 
 use crate::{config::Line, interrupt::Interrupt, play::fleet::token, preflight};
 
-/// Holds `hold-0`, `hold-1`, ... until interrupted.
+/// Connects the terminals `hold-0`, `hold-1`, ... and runs until Ctrl-C. Fails if this machine lacks ports or file
+/// descriptors, or if a terminal can't be started.
 pub async fn run(line: Line) -> anyhow::Result<()> {
     preflight::check(&line)?;
     let mut terminals = Vec::new();
@@ -43,7 +44,7 @@ impl Listener for Printer {
 }
 
 impl Printer {
-    /// A reader that has gone does not matter to the terminals.
+    /// Prints a payload. Write errors are ignored: the terminals go on if the reader of the output is gone.
     fn print(&self, payload: &str) {
         let _ = writeln!(io::stdout().lock(), "{} {payload}", self.0);
     }

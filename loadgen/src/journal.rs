@@ -1,5 +1,6 @@
-//! What was seen, written down as it happens and judged later: here nothing is counted, compared or thrown away. Each terminal has
-//! lines of its own, which only its own task writes, so that nobody waits for anybody.
+//! Records what happens during a run, for judgement after it. Nothing is counted, compared or discarded here. Each
+//! terminal has its own record behind its own lock, written only by the tasks of that terminal, so that terminals do
+//! not wait for each other.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,33 +9,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, Nanos};
 
-/// A message that a terminal got: 16 bytes, since there are many.
+/// A message that a terminal received. The size is 16 bytes, because a run records many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
-    /// Its place in the plan.
+    /// The index of the message in the plan.
     pub message: u32,
-    /// Tells copies apart: the same for the same command id, so that a client that remembers ids would know it.
+    /// Identifies copies: a hash of the command id. Copies with the same command id have the same value, because a
+    /// client that remembers command ids recognizes them.
     pub copy: u32,
-    /// When its frame was read.
+    /// When the frame was read.
     pub at: Nanos,
 }
 
-/// One connection that came to be.
+/// A connection that became a session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
-    /// Which of the terminal's stays.
+    /// The index of the stay in the terminal's plan.
     pub stay: usize,
-    /// When this attempt began.
+    /// When the connection attempt began.
     pub dialled: Nanos,
     /// When the welcome was read.
     pub ready: Nanos,
-    /// When it ended; `Nanos::MAX` while it has not.
+    /// When the session ended; `Nanos::MAX` while it has not.
     pub ended: Nanos,
-    /// The node that held it; empty if it did not say.
+    /// The node of the session; empty if the server did not say.
     pub node: String,
-    /// Whether the node promised to send what was missed.
+    /// Whether the node promised to replay what was missed.
     pub resumed: bool,
-    /// How it ended, if not by plan.
+    /// Why the session ended; `None` if it ended by plan.
     pub lost: Option<String>,
 }
 
@@ -51,81 +53,82 @@ pub struct Failure {
     pub unanswered: bool,
 }
 
-/// What should not come at all.
+/// Something received that should not occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Odd {
-    /// A message that was changed on its way.
+    /// A message whose checksum is wrong.
     Corrupt,
-    /// Something that no load generator sent.
+    /// A text that no load generator sent, or a message that the plan does not contain.
     Phantom,
-    /// A message of another run of a load generator: not ours to judge.
+    /// A message of another run of a load generator, which is not judged.
     OtherRun,
-    /// The node complained about a frame.
+    /// An error frame: the node refused a frame of the terminal.
     Complaint,
 }
 
-/// One terminal's lines.
+/// The record of one terminal.
 #[derive(Debug, Clone, Default)]
 pub struct Lines {
-    /// In the order they began.
+    /// The sessions, in the order in which they began.
     pub sessions: Vec<Session>,
-    /// Attempts that failed.
+    /// Connection attempts that failed.
     pub failures: Vec<Failure>,
-    /// When the attempt began that is still without an outcome.
+    /// When the current connection attempt began; `None` if there is none without an outcome.
     pub dialling: Option<Nanos>,
-    /// In the order they were read.
+    /// The received messages, in the order in which they were read.
     pub arrivals: Vec<Arrival>,
-    /// When the node said that messages are missing.
+    /// When the node reported that messages are missing.
     pub gaps: Vec<Nanos>,
-    /// What should not have come, and when.
+    /// What should not have been received, and when it was.
     pub odd: Vec<(Odd, Nanos)>,
-    /// Messages read from a session after another of the same terminal was ready, and after the grace that a takeover has.
+    /// The number of messages read from a session after a newer session of the same terminal was ready and the grace
+    /// of a takeover had passed.
     pub from_replaced: u64,
 }
 
-/// What the server made of a message.
+/// The outcome of sending a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SendOutcome {
-    /// It took it.
+    /// The server accepted the message.
     Accepted,
-    /// It did not, and said so; or it was not reached.
+    /// The server refused the message, or it could not be reached.
     Refused(String),
-    /// It may have: the answer is missing.
+    /// The server may have accepted the message: there is no response, or one that leaves it open.
     Unknown(String),
-    /// The generator could not send it, for a reason of its own: nothing is known of the server.
+    /// The generator could not send the message for a reason of its own, so nothing is known about the server.
     Unsent(String),
 }
 
-/// A message that was sent.
+/// A message that was sent or should have been.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
-    /// Just before the write.
+    /// The time just before the write.
     pub at: Nanos,
-    /// When the answer was there.
+    /// When the response was received.
     pub answered: Nanos,
-    /// What it said.
+    /// The outcome of sending the message.
     pub fate: SendOutcome,
-    /// Which of the APIs took it.
+    /// The index of the API endpoint that the message was sent to.
     pub via: usize,
-    /// For a message to one terminal: when the server first showed that the terminal has it.
+    /// For a message to one terminal: when the API first showed that the terminal acknowledged it.
     pub acked: Option<Nanos>,
-    /// And when it showed its result.
+    /// For a message to one terminal: when the API first showed its result.
     pub done: Option<Nanos>,
 }
 
-/// All lines of a run.
+/// The records of a run.
 #[derive(Debug)]
 pub struct Journal {
-    /// The run's time.
+    /// The clock of the run.
     pub clock: Clock,
     terminals: Vec<Mutex<Lines>>,
     sent: Vec<Mutex<Option<Sent>>>,
 }
 
 impl Journal {
-    /// Empty.
+    /// Creates an empty journal for these numbers of terminals and messages.
     pub fn new(clock: Clock, terminals: usize, messages: usize) -> Self {
         Self {
             clock,
@@ -134,22 +137,22 @@ impl Journal {
         }
     }
 
-    /// One terminal's lines.
+    /// Locks and returns the record of one terminal.
     pub fn terminal(&self, number: usize) -> MutexGuard<'_, Lines> {
         lock(&self.terminals[number])
     }
 
-    /// What became of a message; `None` if it was never sent.
+    /// Locks and returns the outcome of a message; `None` if it was not sent.
     pub fn sent(&self, message: usize) -> MutexGuard<'_, Option<Sent>> {
         lock(&self.sent[message])
     }
 
-    /// Records an attempt without an outcome as a failure, for each terminal: the run is over at `now`.
+    /// Ends the run at `now`: records each connection attempt that has no outcome yet as a failure.
     pub fn give_up(&self, now: Nanos) {
         (0..self.terminals.len()).for_each(|number| self.terminal(number).give_up(now));
     }
 
-    /// All messages.
+    /// Returns a copy of the outcomes of all messages.
     pub fn all_sent(&self) -> Vec<Option<Sent>> {
         self.sent.iter().map(|sent| lock(sent).clone()).collect()
     }
@@ -160,7 +163,7 @@ fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Lines {
-    /// Records that the terminal gave up its attempt, if it has one, before the server answered.
+    /// Records that the terminal gave up its current attempt, if it has one, before the server answered.
     pub fn give_up(&mut self, now: Nanos) {
         if let Some(dialled) = self.dialling.take() {
             let why = "the server did not answer while the terminal waited".to_owned();
@@ -168,7 +171,7 @@ impl Lines {
         }
     }
 
-    /// A session is over.
+    /// Records that a session ended at `at`; `lost` is the reason if it did not end by plan.
     pub fn ended(&mut self, session: usize, at: Nanos, lost: Option<&ConnectionEnd>) {
         if let Some(session) = self.sessions.get_mut(session) {
             session.ended = at;

@@ -1,51 +1,53 @@
-//! What a message carries: 40 bytes that tell whose it is, which, and when it was due, under a checksum of the whole. As text, so
-//! that it survives any server that moves text: `M1`, the header in hex, and padding up to the size that was asked for.
+//! The content of a message: a header of 40 bytes that identifies the run and the message and says when it was due,
+//! with a checksum over header and padding. The message is text, so that any server that transports text transports
+//! it unchanged: `M1`, the header in hex, and padding up to the configured size.
 //!
-//! Header, little endian: run u32, publisher u32, seq u64, due u64, sent u64, crc32c u32, flags u32. Times are the kernel's clock.
+//! Header, little endian: run u32, publisher u32, seq u64, due u64, sent u64, crc32c u32, flags u32. The times are
+//! readings of the kernel's monotonic clock, in nanoseconds.
 
 use data_encoding::HEXLOWER;
 
-/// Begins every message; another first two letters make it somebody else's.
+/// The first two letters of each message. A text that begins otherwise is not from a load generator.
 const MARK: &str = "M1";
-/// Bytes of a header.
+/// The size of the header, in bytes.
 const HEADER: usize = 40;
-/// Where its checksum stands.
+/// The position of the checksum in the header.
 const CRC: std::ops::Range<usize> = 32..36;
-/// Letters before the padding.
+/// The number of letters before the padding.
 const HEAD: usize = MARK.len() + 2 * HEADER;
 
-/// Set in `flags` of a message for one terminal.
+/// The flag of a message that targets one terminal.
 pub const TARGETED: u32 = 1;
 
-/// What a message says of itself.
+/// The header of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// The run; others may use the same cluster.
+    /// The run's random id. Several runs may use one cluster at the same time.
     pub run: u32,
-    /// Which generator sent it.
+    /// The index of the generator that sent the message.
     pub publisher: u32,
-    /// Its place in the plan.
+    /// The index of the message in the plan.
     pub seq: u64,
-    /// When it was due.
+    /// When the message was due.
     pub due: u64,
-    /// When it was sent.
+    /// When the message was sent.
     pub sent: u64,
-    /// [`TARGETED`] or 0.
+    /// [`TARGETED`] for a message to one terminal, else 0.
     pub flags: u32,
 }
 
-/// What a text turned out to be.
+/// The result of decoding a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// A message that arrived as it left.
+    /// A message with a correct checksum.
     Whole(Header),
-    /// A message that did not.
+    /// A message that was changed on its way.
     Corrupt,
-    /// No message of a load generator.
+    /// A text that is not a message of a load generator.
     Foreign,
 }
 
-/// The text of a message, padded to this many bytes, or as short as it can be.
+/// Encodes a message as text, padded to `bytes`. The text has at least the 82 bytes of the header.
 pub fn encode(header: &Header, bytes: usize) -> String {
     let pad = padding(header.seq, bytes.saturating_sub(HEAD));
     let mut raw = layout(header);
@@ -54,7 +56,7 @@ pub fn encode(header: &Header, bytes: usize) -> String {
     format!("{MARK}{}{pad}", HEXLOWER.encode(&raw))
 }
 
-/// Reads a text.
+/// Decodes a text and checks its checksum.
 pub fn decode(text: &str) -> Reading {
     let Some(hex) = text.strip_prefix(MARK) else { return Reading::Foreign };
     let mut raw = [0; HEADER];
@@ -70,7 +72,7 @@ pub fn decode(text: &str) -> Reading {
     Reading::Whole(parse(&raw))
 }
 
-/// With a checksum of zero.
+/// Lays out the header with a checksum of zero, over which the checksum is computed.
 fn layout(header: &Header) -> [u8; HEADER] {
     let mut raw = [0; HEADER];
     raw[0..4].copy_from_slice(&header.run.to_le_bytes());
@@ -88,7 +90,8 @@ fn parse(raw: &[u8; HEADER]) -> Header {
     Header { run: word(0), publisher: word(4), seq: long(8), due: long(16), sent: long(24), flags: word(36) }
 }
 
-/// Differs from message to message, so that halves of two are not taken for one.
+/// Returns the padding, which differs from message to message, so that a text made of halves of two messages is
+/// detected.
 fn padding(seq: u64, bytes: usize) -> String {
     (0..bytes as u64).map(|n| char::from(b'a' + ((seq + n) % 26) as u8)).collect()
 }
@@ -100,7 +103,7 @@ mod tests {
     const HEADER: Header = Header { run: 7, publisher: 1, seq: 1 << 40, due: 3, sent: 4, flags: TARGETED };
 
     #[test]
-    fn it_arrives_as_it_left_and_has_the_size_that_was_asked_for() {
+    fn a_decoded_message_equals_the_encoded_one_and_has_the_configured_size() {
         for bytes in [0, 82, 500] {
             let text = encode(&HEADER, bytes);
             assert_eq!((text.len(), decode(&text)), (bytes.max(82), Reading::Whole(HEADER)));
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_letter_shows() {
+    fn every_changed_letter_is_detected() {
         let text = encode(&HEADER, 100);
         for at in 2..text.len() {
             let mut bytes = text.clone().into_bytes();

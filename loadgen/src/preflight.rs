@@ -1,4 +1,5 @@
-//! Whether this machine can carry the run, asked before the first connect: half a fleet proves nothing.
+//! Checks before the first connect that this machine can carry the run, because a run with a part of its terminals
+//! proves nothing.
 
 use std::fs;
 
@@ -7,15 +8,16 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Line;
 
-/// Files besides the terminals' sockets: the API's connections, the runtime's, the reports.
+/// File descriptors besides those of the terminals' sockets: API connections, the runtime, report files.
 const OTHER_FILES: u64 = 64;
 
-/// Takes as many descriptors as the run needs, or says what to change.
+/// Raises the soft limit of open files to the hard limit if the run needs more than the soft limit. Fails if the
+/// hard limit or the number of ports is too low; the error says what to change.
 pub fn check(line: &Line) -> anyhow::Result<()> {
     ports(line, ephemeral_ports())?;
     let need = line.terminals as u64 + OTHER_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // `None` is no limit.
+    // `None` means no limit.
     if current.is_none_or(|current| current >= need) {
         return Ok(());
     }
@@ -30,7 +32,8 @@ pub fn check(line: &Line) -> anyhow::Result<()> {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).context("the limit of open files can't be raised")
 }
 
-/// A connection needs a port of its source address that no other connection to the same server has.
+/// Checks that the source addresses have enough ports: each connection needs a port of its source address that no
+/// other connection to the same server uses.
 fn ports(line: &Line, ports: usize) -> anyhow::Result<()> {
     let sources = line.source.len().max(1);
     ensure!(
@@ -46,7 +49,7 @@ fn ports(line: &Line, ports: usize) -> anyhow::Result<()> {
 fn ephemeral_ports() -> usize {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
     let ends: Vec<usize> = range.split_whitespace().filter_map(|end| end.parse().ok()).collect();
-    // Linux's default, if the file is not to be read.
+    // Linux's default applies if the file can't be read.
     if let [low, high] = ends[..] { high.saturating_sub(low) + 1 } else { 28_232 }
 }
 
@@ -56,14 +59,14 @@ mod tests {
     use crate::config::tests::config;
 
     #[test]
-    fn too_many_for_one_address_are_told_how_many_it_takes() {
+    fn the_error_for_too_few_ports_says_how_many_addresses_are_needed() {
         let told = ports(&config("--terminals 60000").line, 28_232).unwrap_err().to_string();
         assert!(told.contains("give 3 of them by --source"), "{told}");
         assert!(ports(&config("--terminals 60000 --source 127.0.0.2,127.0.0.3,127.0.0.4").line, 28_232).is_ok());
     }
 
     #[test]
-    fn more_files_than_there_may_be_are_refused_with_what_to_do() {
+    fn the_error_for_too_few_descriptors_says_what_to_do() {
         let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
         if most > 1 << 30 {
             return;

@@ -1,19 +1,20 @@
-//! A rate over time, as people write it.
+//! Parses a schedule of events: a rate over time.
 
 use std::str::FromStr;
 
-/// A schedule: `5` or `constant:5`, `poisson:5`, `ramp:1..50`, `step:1,10,50`, `once:20`.
+/// A schedule: `5` or `constant:5`, `poisson:5`, `ramp:1..50`, `step:1,10,50`, `once:20`. Rates are events per
+/// second, from 0 to 10,000; a greater rate is refused.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arrivals {
-    /// So many a second, evenly.
+    /// This many events per second, at equal intervals.
     Constant(f64),
-    /// So many a second on average, without memory.
+    /// This many events per second on average, as a Poisson process.
     Poisson(f64),
-    /// From one rate to another, in a straight line.
+    /// A rate that changes linearly from the first to the second value.
     Ramp(f64, f64),
-    /// Each rate for an equal part of the time.
+    /// Each rate in turn, for equal parts of the period.
     Step(Vec<f64>),
-    /// So many, all at once, at the beginning.
+    /// This many events, all at the beginning.
     Once(u32),
 }
 
@@ -43,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nonsense_is_told_what_would_be_a_schedule() {
+    fn malformed_schedules_are_refused() {
         for bad in ["", "x", "-1", "ramp:1", "step:", "once:x", "sine:1", "1e9"] {
             assert!(bad.parse::<Arrivals>().is_err(), "{bad}");
         }

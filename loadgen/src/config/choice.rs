@@ -1,60 +1,60 @@
-//! The values that a setting can have, where it is one of a few.
+//! The types of settings that have a few fixed values, and the type of `--watch`.
 
 use std::str::FromStr;
 
 use clap::ValueEnum;
 
-/// What kind of server is measured.
+/// The kind of server under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Target {
     /// Muster: `muster.v1` frames and its API.
     Muster,
-    /// Any server that sends to all what it receives, or what is posted to --post.
+    /// Any server that relays to all its clients what it receives, or what is posted to --post.
     Raw,
 }
 
 /// Which messages terminals acknowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Acks {
-    /// All, as the shipped client does.
+    /// All messages, as the shipped client does.
     All,
-    /// Only those for them alone.
+    /// Only commands that target the terminal alone.
     Commands,
 }
 
 /// How the first connects are spread over the ramp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Connects {
-    /// Evenly.
+    /// At equal intervals.
     Constant,
-    /// Ever faster.
+    /// At a rate that grows linearly from zero.
     Ramp,
-    /// In four waves.
+    /// In four equal waves.
     Step,
-    /// At random.
+    /// At random times, as in a Poisson process.
     Poisson,
-    /// All at its beginning.
+    /// All at the beginning of the ramp.
     Once,
 }
 
-/// Whether the server promises to send what a terminal missed while it was away.
+/// Whether the server promises to replay what a terminal missed while it was away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replay {
-    /// It does if any welcome said so.
+    /// The server promises replay if any welcome said so.
     Auto,
-    /// It does, whatever it says.
+    /// The server promises replay, whatever its welcomes say.
     On,
-    /// It does not.
+    /// The server does not promise replay.
     Off,
 }
 
-/// A process to watch.
+/// A process whose CPU and memory are measured, written `NAME=PID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
-    /// Under which name it is reported.
+    /// The name of the process in the report.
     pub name: String,
-    /// Which it is.
+    /// The process id.
     pub pid: u32,
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_has_a_name() {
+    fn a_watched_process_needs_a_name() {
         assert_eq!("n=7".parse(), Ok(Watched { name: "n".into(), pid: 7 }));
         assert!("7".parse::<Watched>().is_err());
     }

@@ -1,17 +1,18 @@
-//! How terminals come and go, and in which way they leave, as people write it.
+//! Parses how terminals leave and come back.
 
 use std::str::FromStr;
 
 use super::share::Share;
 
-/// How terminals come and go: `0`, `5%/s` of them each second at random, `every:15s` each, or `together:30%:15s`.
+/// When terminals leave: `0` (never), `5%/s` (this share each second at random), `every:15s` (each terminal after
+/// this time) or `together:30%:15s` (this share at once, in each period).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Churn {
-    /// Lifetimes without memory: this share leaves each second.
+    /// Exponentially distributed lifetimes: this share of the terminals leaves each second.
     Poisson(f64),
-    /// Each leaves so many seconds after it came, its first time at a random part of it.
+    /// Each terminal leaves this many seconds after it came. Its first stay lasts a random part of that time.
     Every(f64),
-    /// A share of them at once, each time so many seconds have passed.
+    /// A share of the terminals leaves at once, each time this many seconds have passed.
     Together(f64, f64),
 }
 
@@ -19,17 +20,17 @@ pub enum Churn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leave {
-    /// With a close.
+    /// With a close frame.
     Close,
-    /// With a reset, as a killed process does.
+    /// With a TCP reset, as a killed process does.
     Reset,
-    /// Without a word, the connection left open, as a pulled cable does.
+    /// Without a close frame and with the connection left open, as after a pulled cable.
     BlackHole,
-    /// Not at all: a second connection of the same terminal takes over.
+    /// The terminal does not leave: a second connection of the same terminal takes over.
     Twin,
 }
 
-/// How many leave in which way: `close`, or `close:8,reset:1,blackhole:1`.
+/// The ways to leave with their weights: `close`, or `close:8,reset:1,blackhole:1`. The default weight is 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leaves(pub Vec<(Leave, f64)>);
 

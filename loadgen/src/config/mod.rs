@@ -1,4 +1,5 @@
-//! Every setting of a run: flag, default, and why. `--help` is the reference; a scenario file holds the same names ([`scenario`]).
+//! All settings of a run, with their flags and defaults. `--help` is the reference. A scenario file uses the same
+//! names ([`scenario`]).
 
 mod arrivals;
 mod choice;
@@ -22,180 +23,193 @@ pub use self::{
 };
 use crate::verdict::{Excuses, Slos};
 
-/// What to run.
+/// The settings of a run.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The terminals.
+    /// The terminals and how they connect.
     #[command(flatten)]
     pub line: Line,
 
-    /// What answers: a Muster cluster, or any WebSocket server that broadcasts
+    /// The kind of server under test: a Muster cluster, or any WebSocket server that relays messages to all its
+    /// clients
     #[arg(long, value_enum, default_value = "muster")]
     pub target: Target,
 
-    /// Muster's API, where messages are posted; several are taken in turn, each a row of the matrix
+    /// The URLs of Muster's API, where messages are posted. Messages are spread over several URLs, and each URL is a
+    /// row of the report's matrix
     #[arg(long, value_name = "HTTP_URL", value_delimiter = ',')]
     pub api: Vec<Uri>,
 
-    /// With --target raw: post each message here; without, a connection of its own sends it
+    /// With --target raw: the URL to which each message is posted. Without it, a WebSocket connection of its own
+    /// sends the messages
     #[arg(long, value_name = "HTTP_URL")]
     pub post: Option<Uri>,
 
-    /// An operator key with the scope command, unless the nodes are --insecure
+    /// An operator key with the scope command. Not needed if the nodes run with --insecure
     #[arg(long, env = "MUSTER_KEY", hide_env_values = true)]
     pub key: Option<String>,
 
-    /// Over how long the terminals connect
+    /// The period over which the terminals connect for the first time
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub ramp: Duration,
 
-    /// How their connects are spread over the ramp
+    /// How the first connects are spread over the ramp
     #[arg(long, value_enum, default_value = "constant")]
     pub connects: Connects,
 
-    /// Messages of this time after the ramp are accounted for, and in no percentile
+    /// A warm-up after the ramp. Its messages are accounted for, but are in no percentile
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
     pub warm: Duration,
 
-    /// For how long is measured
+    /// How long to measure
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "20s")]
     pub duration: Duration,
 
-    /// Messages to all, a second: 5, poisson:5, ramp:1..50, step:1,10,50 or once:20
+    /// Broadcasts per second: 5, poisson:5, ramp:1..50, step:1,10,50 or once:20
     #[arg(long, value_name = "SCHEDULE", default_value = "5")]
     pub broadcasts: Arrivals,
 
-    /// Messages to one terminal each, a second; written like --broadcasts
+    /// Messages to one terminal each, per second. Same syntax as --broadcasts
     #[arg(long, value_name = "SCHEDULE", default_value = "0")]
     pub commands: Arrivals,
 
-    /// Bytes of each message, at least 82
+    /// The size of each message in bytes; at least 82
     #[arg(long, value_name = "BYTES", default_value_t = 128)]
     pub payload: usize,
 
-    /// Not by the schedule: so many senders, each waits for an answer before the next. Hides a slow server; no evidence for an SLO
+    /// Closed loop: ignore the schedule and use this many senders, each of which waits for a response before it
+    /// sends its next message. This hides a slow server, so the result is no evidence for an SLO. 0 is off
     #[arg(long, value_name = "SENDERS", default_value_t = 0)]
     pub closed: usize,
 
-    /// How terminals come and go: 5%/s of them, every:15s each, or together:30%:15s
+    /// How terminals leave and come back: 5%/s of them at random, every:15s for each of them, or together:30%:15s
     #[arg(long, value_name = "CHURN", default_value = "0")]
     pub churn: Churn,
 
-    /// How they leave: close, reset, blackhole or twin (a second connection takes over), or a mix: close:8,reset:2
+    /// How terminals leave: close, reset, blackhole or twin (a second connection takes over), or a weighted mix:
+    /// close:8,reset:2
     #[arg(long, value_name = "WAYS", default_value = "close")]
     pub leave: Leaves,
 
-    /// How long those that left stay away, on average
+    /// How long a terminal that left stays away, on average
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1s")]
     pub away: Duration,
 
-    /// And at least; systems that are compared need the same
+    /// The minimum time that a terminal stays away. Systems that are compared need the same value
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "200ms")]
     pub away_min: Duration,
 
-    /// The range of the first delay after a lost connection; it doubles up to 30 s
+    /// The upper limit of the first random delay after a lost connection. The limit doubles with each further
+    /// attempt, up to 30 s or this value if it is greater
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub backoff: Duration,
 
-    /// What terminals acknowledge: all that comes, as the shipped client does, or only commands for them alone
+    /// Which messages terminals acknowledge: all, as the shipped client does, or only commands that target the
+    /// terminal alone
     #[arg(long, value_enum, default_value = "all")]
     pub acks: Acks,
 
-    /// The share of the terminals that reads, and never answers
+    /// The share of terminals that read and never answer
     #[arg(long, value_name = "SHARE", default_value = "0")]
     pub mute: Share,
 
-    /// The share of the terminals that reads slowly, and how slowly: 1%:1KB/s
+    /// The share of terminals that read slowly, and their read rate: 1%:1KB/s
     #[arg(long, value_name = "SHARE:RATE")]
     pub slow: Option<Slow>,
 
-    /// What is not there so long after it was due is late
+    /// A message that arrives later than this after it was due counts as late
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub grace: Duration,
 
-    /// How long a terminal must have been ready before a message counts as meant for it
+    /// How long a terminal must have been ready before a message counts as intended for it
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "250ms")]
     pub settle: Duration,
 
-    /// Whether the server promises to send later what was missed
+    /// Whether the server promises to replay missed messages
     #[arg(long, value_enum, default_value = "auto")]
     pub replay: Replay,
 
-    /// For how long it keeps what was missed
+    /// How long the server retains messages for replay
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5m")]
     pub retention: Duration,
 
-    /// The same seed makes the same schedule; a fresh one is printed
+    /// The seed of the schedule: the same seed makes the same schedule. Random by default, and printed
     #[arg(long)]
     pub seed: Option<u64>,
 
-    /// Only print the schedule's hash and what it intends
+    /// Only print the hash of the schedule and the number of intended deliveries
     #[arg(long)]
     pub dry_run: bool,
 
-    /// What must hold, such as live.p99<50ms,lost==0,dup_app==0; exit 10 if it does not
+    /// Conditions that must hold, such as live.p99<50ms,lost==0,dup_app==0. If one does not hold, the exit code is
+    /// 10
     #[arg(long, value_name = "CHECKS", default_value = "")]
     pub slo: Slos,
 
-    /// What does not make the run invalid.
+    /// Conditions that do not make the run invalid.
     #[command(flatten)]
     pub excuses: Excuses,
 
-    /// A file or FIFO; each line written to it while the run lasts is a mark on the time line
+    /// A file or FIFO to read while the run lasts. Each line written to it becomes a mark on the time line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
 
-    /// The nodes' metrics, read before and after
+    /// The URLs of the nodes' metrics, which are read before and after the run
     #[arg(long, value_name = "HTTP_URL", value_delimiter = ',')]
     pub metrics: Vec<Uri>,
 
-    /// Processes whose CPU and memory are measured: node1=4711,nginx=4712; children count
+    /// The processes whose CPU and memory are measured, child processes included: node1=4711,nginx=4712
     #[arg(long, value_name = "NAME=PID", value_delimiter = ',')]
     pub watch: Vec<Watched>,
 
-    /// The Redis whose INFO is read before and after
+    /// The Redis server whose INFO is read before and after the run
     #[arg(long, value_name = "HOST:PORT")]
     pub redis: Option<String>,
 
-    /// First measure this machine and this program alone, against a server that does nothing
+    /// Before the run, measure this machine and this program alone, against a server that does nothing but deliver
     #[arg(long)]
     pub floor: bool,
 
-    /// The report's title
+    /// The title of the report
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub title: String,
 
-    /// Also write the report as JSON
+    /// Write the report as JSON to this file, too
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Also write the report as one HTML page
+    /// Write the report as a single HTML page to this file, too
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Also write what was checked as JUnit XML
+    /// Write the checked conditions as JUnit XML to this file, too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
-    /// Also write each histogram as NAME.hgrm, and all of them as an interval log
+    /// Write each histogram as NAME.hgrm and all of them as an interval log to this directory, too
     #[arg(long, value_name = "DIR")]
     pub hgrm: Option<PathBuf>,
 
-    /// Also write the plan and all that was seen as JSON lines, from which scripts/loadgen/check reaches the same numbers
+    /// Write the plan and everything that was recorded as JSON lines to this directory, too. scripts/loadgen/check
+    /// computes the same figures from them
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
 
-    /// A line a second also on a terminal
+    /// Print one line per second instead of the full-screen display, even on a terminal
     #[arg(long)]
     pub no_tui: bool,
 }
 
 impl Config {
-    /// Checks what no single flag can know.
+    /// Checks conditions that involve several flags or that their parsers do not check. Errors name the flag and
+    /// what it needs.
     pub fn validate(&self) -> anyhow::Result<()> {
         match self.target {
             Target::Muster => ensure!(!self.api.is_empty(), "--api is needed: http://HOST:PORT of a node or of Nginx"),
-            Target::Raw => ensure!(self.api.is_empty(), "--api is Muster's; with --target raw give --post, or nothing"),
+            Target::Raw => ensure!(
+                self.api.is_empty(),
+                "--api works only with --target muster; with --target raw give --post, or neither"
+            ),
         }
         for (flag, uris) in
             [("--api", &self.api), ("--post", &self.post.iter().cloned().collect()), ("--metrics", &self.metrics)]
@@ -219,7 +233,7 @@ impl Config {
 
 #[cfg(test)]
 pub mod tests {
-    //! What the flags refuse.
+    //! Tests of the checks on flags.
 
     use clap::Parser;
 
@@ -232,14 +246,14 @@ pub mod tests {
         config: Config,
     }
 
-    /// The configuration of these flags.
+    /// Parses flags into a configuration with a default `--url` and `--api`.
     pub fn config(flags: &str) -> Config {
         let target = "x --url ws://h/ws --api http://h ".to_owned() + flags;
         Cli::parse_from(target.split_whitespace()).config
     }
 
     #[test]
-    fn each_target_has_its_own_way_to_send() {
+    fn each_target_accepts_only_its_own_flags_for_sending() {
         assert!(config("").validate().is_ok());
         assert!(config("--target raw").validate().unwrap_err().to_string().contains("--post"));
         assert!(config("--metrics https://h/metrics").validate().unwrap_err().to_string().contains("http://"));

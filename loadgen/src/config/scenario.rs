@@ -1,12 +1,13 @@
-//! Scenarios: runs that have a name. A TOML file whose keys are the flags' names; a flag on the command line wins. So a field that
-//! no flag has can't exist, and clap checks both alike.
+//! Scenarios: named sets of flags. A scenario is a TOML file whose keys are the names of flags; a flag on the
+//! command line overrides the scenario's. The keys become flags that clap parses, so a key without a flag is
+//! refused, and both sources are checked alike.
 
 use std::{ffi::OsString, fs};
 
 use anyhow::{Context, bail};
 use toml::{Table, Value};
 
-/// Those that come with the program.
+/// The scenarios that are built into the program, by name.
 const BUILT_IN: [(&str, &str); 9] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
@@ -19,7 +20,9 @@ const BUILT_IN: [(&str, &str); 9] = [
     ("centrifugo-connects", include_str!("../../scenarios/centrifugo-connects.toml")),
 ];
 
-/// The command line with `--scenario NAME_OR_FILE` replaced by the scenario's flags, put before all others.
+/// Replaces `--scenario NAME_OR_FILE` by the scenario's flags. They are placed before all other flags, so that later
+/// flags override them. Fails if the scenario is neither built in nor a readable file, or if a value is of an
+/// unsupported type.
 pub fn expand(mut args: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
     let Some(at) = args.iter().position(|arg| arg == "--scenario") else { return Ok(args) };
     let Some(name) = args.get(at + 1).and_then(|name| name.to_str()).map(str::to_owned) else {
@@ -41,7 +44,7 @@ fn flags(name: &str) -> anyhow::Result<Vec<OsString>> {
     table.iter().map(|(key, value)| flag(key, value).with_context(|| format!("--scenario {name}"))).collect()
 }
 
-/// `key = value` as `--key=value`, a switch as `--key`.
+/// Converts `key = value` to `--key=value`, and `key = true` to `--key`.
 fn flag(key: &str, value: &Value) -> anyhow::Result<OsString> {
     Ok(match value {
         Value::Boolean(true) => format!("--{key}"),
@@ -73,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_come_before_those_of_the_command_line() {
+    fn scenario_flags_come_before_those_of_the_command_line() {
         let args = expand(words("muster-loadgen run --for 1s --scenario steady")).unwrap();
         let title = args.iter().position(|arg| arg.to_str().is_some_and(|arg| arg.starts_with("--title")));
         assert!(title.is_some_and(|at| at < args.len() - 2), "{args:?}");
@@ -82,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_scenario_is_a_command_line() {
+    fn every_built_in_scenario_is_a_valid_command_line() {
         for (name, _) in BUILT_IN {
             let mut args = words("x --url=ws://h --api=http://h");
             args.extend(flags(name).unwrap());

@@ -1,8 +1,8 @@
-//! A share of the terminals, as people write it.
+//! Parses shares of the terminals.
 
 use std::str::FromStr;
 
-/// A share between 0 and 1: `5%` or `0.05`.
+/// A share from 0 to 1, written `5%` or `0.05`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Share(pub f64);
 
@@ -16,12 +16,13 @@ impl FromStr for Share {
     }
 }
 
-/// Which terminals read slowly, and how fast: `1%:1KB/s`, or bytes a second without a unit.
+/// The share of terminals that read slowly, and their rate: `1%:1KB/s`. A rate without a unit is in bytes per
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slow {
-    /// Of all terminals.
+    /// The share of all terminals.
     pub share: Share,
-    /// Bytes a second.
+    /// The rate in bytes per second; greater than 0.
     pub rate: f64,
 }
 
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_written_in_two_ways() {
+    fn a_share_is_a_percentage_or_a_fraction() {
         for text in ["5%", "0.05"] {
             assert_eq!(text.parse(), Ok(Share(0.05)), "{text}");
         }
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_terminals_have_a_rate() {
+    fn slow_terminals_need_a_rate() {
         for text in ["1%:2KB/s", "1%:2000", "0.01:2000B/s"] {
             assert_eq!(text.parse(), Ok(Slow { share: Share(0.01), rate: 2000.0 }), "{text}");
         }

@@ -1,5 +1,5 @@
-//! A thread that does nothing but sleep, and notes how much too late it was woken: when this machine is too busy to run it in time, it
-//! is too busy to run the rest of the generator in time.
+//! A thread that only sleeps and records how late it wakes. If this machine is too busy to wake the thread in time,
+//! it is too busy to run the rest of the generator in time.
 
 use std::{
     sync::{
@@ -14,10 +14,10 @@ use crate::{
     measure::Latency,
 };
 
-/// How often it wakes.
+/// The period of the thread: 10 ms.
 const TICK: u64 = 10 * MILLISECOND;
 
-/// The thread.
+/// The running thread.
 #[derive(Debug)]
 pub struct Canary {
     stop: Arc<AtomicBool>,
@@ -25,7 +25,7 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// Starts it.
+    /// Starts the thread.
     pub fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
@@ -33,7 +33,7 @@ impl Canary {
         Self { stop, thread: thread.expect("a thread can be started") }
     }
 
-    /// Stops it: how much too late it was woken each time.
+    /// Stops the thread, and returns how late each wake-up was. The result is empty if the thread panicked.
     pub fn stop(self) -> Latency {
         self.stop.store(true, Relaxed);
         self.thread.join().unwrap_or_default()
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_ticks_until_it_is_stopped() {
+    fn the_thread_records_delays_until_it_is_stopped() {
         let canary = Canary::start();
         thread::sleep(std::time::Duration::from_millis(100));
         assert!(canary.stop().count() > 0);

@@ -1,13 +1,13 @@
-//! Where a run took place: without it a number can't be held against another.
+//! The environment of a run: machine, kernel and versions. Without it a figure can't be compared with another.
 
 use std::{collections::BTreeMap, fs, process::Command};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Facts by name, in order.
+/// Facts by name, sorted by name.
 pub type Environment = BTreeMap<String, String>;
 
-/// Of this machine, now.
+/// Reads the facts of this machine now. Facts that can't be read are left out.
 pub fn environment() -> Environment {
     let read = |file: &str| fs::read_to_string(file).map(|text| text.trim().to_owned()).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
@@ -29,19 +29,20 @@ pub fn environment() -> Environment {
     facts.into_iter().filter(|(_, fact)| !fact.is_empty()).map(|(name, fact)| (name.to_owned(), fact)).collect()
 }
 
-/// The cores that this process may run on.
+/// Returns the number of cores that this process may use; 1 if it is unknown.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Above the servers' or not: below zero, the generator is woken before them when both could run.
+/// Returns the nice value of this process. With a value below that of the servers, the generator is scheduled before
+/// them when both could run.
 fn nice() -> String {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let nice = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(16)?.parse::<i32>().ok());
     nice.map_or_else(String::new, |nice| format!("nice {nice}"))
 }
 
-/// The first line of what a program says; nothing if it is not there.
+/// Returns the first line of a program's output. Returns an empty string if the program can't be started or fails.
 fn output(program: &str, args: &[&str]) -> String {
     let Ok(output) = Command::new(program).args(args).output() else { return String::new() };
     let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };

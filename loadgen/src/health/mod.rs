@@ -1,5 +1,6 @@
-//! Whether the generator, and what it costs and the servers cost, can be told: a thread that ticks ([`canary`]), what the kernel says of
-//! a process ([`usage`]), and what the servers say of themselves ([`servers`]). Nothing here decides; [`crate::verdict`] does.
+//! Measures the health of the generator and the costs of generator and servers: a thread that measures scheduling
+//! delays ([`canary`]), what the kernel reports about a process ([`usage`]), and what the servers report about
+//! themselves ([`servers`]). Nothing here decides; [`crate::verdict`] does.
 
 pub mod canary;
 pub mod environment;

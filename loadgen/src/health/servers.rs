@@ -1,4 +1,5 @@
-//! What the run cost the servers: their metrics, the CPU and memory of named processes, and what Redis says, before and after.
+//! What a run costs the servers: their metrics, the CPU and memory of named processes, and the INFO of Redis, each
+//! read before and after the run.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,44 +14,44 @@ use tokio::{
 use super::Usage;
 use crate::{config::Config, play::api::Api};
 
-/// One look takes no longer.
+/// The time limit for reading one source. A source that takes longer is left out with a warning.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// At one moment. What could not be read is missing, and said once.
+/// The readings at one moment. A source that could not be read is missing, and a warning was logged.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Servers {
-    /// By URL, each family's sum over its labels.
+    /// The metrics by URL: the sum of each family over its labels.
     metrics: BTreeMap<String, BTreeMap<String, f64>>,
-    /// By name.
+    /// The usage of the watched processes, by name.
     processes: BTreeMap<String, Usage>,
-    /// Redis's INFO.
+    /// The fields of Redis's INFO.
     redis: BTreeMap<String, f64>,
 }
 
-/// What one process cost.
+/// What the run cost one process.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Seconds of CPU.
+    /// CPU time, in seconds.
     pub cpu_s: f64,
-    /// Memory before the terminals came.
+    /// Resident memory before the terminals connected, in bytes.
     pub rss_before: u64,
-    /// And with them.
+    /// Resident memory at the end of the run, with the terminals connected, in bytes.
     pub rss_after: u64,
 }
 
-/// What all cost.
+/// What the run cost all servers.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
-    /// By name.
+    /// The usage of the watched processes, by name.
     pub processes: BTreeMap<String, Cost>,
-    /// By URL: how much each family grew; gauges as they are.
+    /// The metrics by URL: the growth of each counter (`_total`), and the last value of each other family.
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
-    /// How much each grew; memory as it is.
+    /// The fields of Redis's INFO: the last value of memory fields, and the growth of the others.
     pub redis: BTreeMap<String, f64>,
 }
 
 impl Servers {
-    /// Looks.
+    /// Reads all configured sources.
     pub async fn look(config: &Config) -> Self {
         let mut servers = Self::default();
         for uri in &config.metrics {
@@ -74,7 +75,7 @@ impl Servers {
         servers
     }
 
-    /// What happened since an earlier look.
+    /// Returns the costs since an earlier reading.
     pub fn since(&self, before: &Self) -> Costs {
         let cost = |(name, after): (&String, &Usage)| {
             let before = before.processes.get(name).copied().unwrap_or_default();
@@ -92,7 +93,7 @@ impl Servers {
     }
 }
 
-/// How much each grew, but what only tells how it stands as it is.
+/// Returns the growth of each value, and the last value of those for which `stands` is true.
 fn growth(
     after: &BTreeMap<String, f64>,
     before: Option<&BTreeMap<String, f64>>,
@@ -102,7 +103,7 @@ fn growth(
     after.iter().map(|(name, value)| (name.clone(), if stands(name) { *value } else { value - was(name) })).collect()
 }
 
-/// Prometheus's text format, labels summed up.
+/// Parses Prometheus's text format, and sums each family over its labels.
 fn families(text: &str) -> BTreeMap<String, f64> {
     let mut families = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -113,7 +114,7 @@ fn families(text: &str) -> BTreeMap<String, f64> {
     families
 }
 
-/// The fields that say what a run cost.
+/// The fields of Redis's INFO that show what a run cost.
 const REDIS: [&str; 6] = [
     "used_cpu_sys",
     "used_cpu_user",
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_summed_and_gauges_stand() {
+    fn labels_are_summed_and_gauges_keep_their_last_value() {
         let before = families("# HELP x\nends_total{end=\"a\"} 1\nsessions 7\n");
         let after = families("ends_total{end=\"a\"} 2\nends_total{end=\"b c\"} 3\nsessions 5\n");
         let grown = growth(&after, Some(&before), |name| !name.ends_with("_total"));

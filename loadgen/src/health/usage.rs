@@ -1,31 +1,32 @@
-//! What the kernel says of a process: its CPU time and its memory.
+//! What the kernel reports about a process: CPU time and memory.
 
 use std::{fs, process};
 
 use serde::{Deserialize, Serialize};
 
-/// At one moment.
+/// The resources that a process used up to one moment.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Seconds of CPU since it began, of all its threads.
+    /// CPU time of all threads since the process began, in seconds.
     pub cpu_s: f64,
-    /// Resident memory.
+    /// Resident memory, in bytes.
     pub rss_bytes: u64,
-    /// How often it was taken off its CPU though it had more to do.
+    /// How often the process was preempted: taken off its CPU although it had more to do.
     pub preempted: u64,
 }
 
 impl Usage {
-    /// Of this process.
+    /// Reads the usage of this process.
     pub fn own() -> Self {
         Self::of(process::id()).unwrap_or_default()
     }
 
-    /// Of a process; `None` if there is none.
+    /// Reads the usage of a process. Returns `None` if the process does not exist.
     pub fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        // After the name, which may hold anything, the times are the 12th and 13th field.
+        // The fields are counted after the process name, because the name may contain any character. The times are
+        // the 12th and 13th of these fields.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
         let ticks: f64 = fields.get(11..13)?.iter().filter_map(|field| field.parse::<f64>().ok()).sum();
         let kib = |name: &str| {
@@ -39,7 +40,8 @@ impl Usage {
         })
     }
 
-    /// Of a process and all its descendants: Nginx's work is done by its children.
+    /// Sums the usage of a process and all its descendants; Nginx, for example, does its work in child processes.
+    /// Processes that do not exist count as zero.
     pub fn of_family(pid: u32) -> Self {
         let parents: Vec<(u32, u32)> = processes();
         let mut family = vec![pid];
@@ -56,7 +58,7 @@ impl Usage {
     }
 }
 
-/// Every process with its parent.
+/// Returns the pid of every process with the pid of its parent.
 fn processes() -> Vec<(u32, u32)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -73,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_shows_as_cpu_time_and_a_child_is_family() {
+    fn work_uses_cpu_time_and_children_are_found() {
         let before = Usage::own();
         assert!(before.rss_bytes > 0);
         let mut child = process::Command::new("sleep").arg("60").spawn().unwrap();

@@ -1,4 +1,4 @@
-//! An agent: plays its part as often as a coordinator asks it to, one run at a time.
+//! An agent: plays its part of a run whenever a coordinator connects, one run at a time.
 
 use std::{io::Write, net::SocketAddr, sync::Arc};
 
@@ -25,7 +25,9 @@ struct Flags {
     config: Config,
 }
 
-/// Serves until the process ends, and says where: `agent on IP:PORT`. Secrets it takes from its own environment.
+/// Serves until the process ends, and prints `agent on IP:PORT` once it listens. The agent takes secrets from its
+/// own environment, because the coordinator does not send them. A failed run is reported to the coordinator, and the
+/// agent goes on to serve. Fails if the address can't be bound.
 pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
     writeln!(std::io::stdout(), "agent on {}", listener.local_addr()?).context("its address on stdout")?;

@@ -1,4 +1,5 @@
-//! The coordinator: starts the agents at one moment of their clocks, and reports on all of them together. It looks at the servers itself.
+//! The coordinator: starts all agents at one moment, converted to each agent's clock, and makes one report of their
+//! results. The coordinator itself reads the servers' metrics and costs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,22 +21,23 @@ use crate::{
     verdict::Outcome,
 };
 
-/// Time for all agents to build their fleets.
+/// The time that all agents have to build their fleets before the run begins.
 const HEAD_START: Duration = Duration::from_secs(1);
-/// How often a clock is asked; the fastest answer counts.
+/// How often an agent's clock is asked. The answer with the shortest round trip counts.
 const ASKED: usize = 20;
 
-/// One agent and its clock.
+/// A connected agent and the offset of its clock.
 struct Agent {
     name: String,
     peer: Peer,
-    /// What must be added to our clock to have its.
+    /// The agent's clock minus the coordinator's, in nanoseconds.
     offset: i64,
-    /// How far that may be off.
+    /// The greatest possible error of `offset`, in nanoseconds.
     error: Nanos,
 }
 
-/// Runs with these agents.
+/// Runs the configuration on the agents at the addresses `names`, and returns the outcome. Fails if an agent can't
+/// be reached, fails, or breaks the protocol.
 pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow::Result<Outcome> {
     config.validate()?;
     ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
@@ -74,7 +76,8 @@ impl Agent {
         Ok(agent)
     }
 
-    /// On another kernel its clock is known to half of the way there and back.
+    /// Asks for the agent's clock once. An agent on the same kernel has the same clock. On another kernel the offset
+    /// is known to half of the round-trip time.
     async fn ask(&mut self) -> anyhow::Result<()> {
         let asked = monotonic();
         self.peer.say(&Order::Clock).await?;
@@ -108,7 +111,8 @@ async fn start(agents: &mut [Agent], plan: &Plan, clock: Clock, command: &str) -
     Ok(())
 }
 
-/// The run's flags without those that are the coordinator's own. Secrets are not among them: agents have them from their environment.
+/// Returns the run's flags without those that are only for the coordinator. Secrets are left out, too: agents take
+/// them from their own environment.
 fn flags(command: &str) -> Vec<String> {
     const OURS: [&str; 14] = [
         "--agents",
@@ -140,7 +144,7 @@ fn flags(command: &str) -> Vec<String> {
     kept
 }
 
-/// What all of them sent, and whether any was promised replay.
+/// Collects what all agents sent, and whether any node promised replay to any of them.
 async fn gather(agents: &mut [Agent], messages: usize) -> anyhow::Result<(Vec<Option<Sent>>, bool, Course)> {
     let (mut all, mut any, mut course) = (vec![None; messages], false, Course::default());
     for agent in agents {
@@ -176,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_agent_gets_the_flags_of_the_run_and_no_others() {
+    fn an_agent_receives_only_the_flags_of_the_run() {
         let got = flags("coordinate --agents a:1,b:2 --url ws://h --json x --slo=lost==0 --terminals 7 --key ***");
         assert_eq!(got, ["--url", "ws://h", "--terminals", "7", "--no-tui"]);
     }

@@ -1,6 +1,7 @@
-//! One run played by several generators. The plan is the same in each, made from the same seed; each plays the terminals and messages
-//! whose numbers fall to it. What was sent is exchanged, each judges its own terminals, and the tallies merge without loss: so thresholds
-//! are judged on the union, and never on an average of percentiles.
+//! One run that several generators play. Each generator computes the same plan from the same seed and plays the
+//! terminals and messages that are assigned to it by number. The agents exchange what was sent, each agent judges
+//! its own terminals, and their tallies are merged without loss. Thresholds are therefore judged on the union of all
+//! samples, never on an average of percentiles.
 //!
 //! ```text
 //!   coordinate ── clock? ──▶ agent        one line of JSON each
@@ -23,72 +24,72 @@ use tokio::{
 
 use crate::{clock::Nanos, journal::Sent, measure::Tally, report::Own};
 
-/// What a coordinator says.
+/// A request of the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Order {
-    /// What is your clock?
+    /// Asks for the agent's clock.
     Clock,
-    /// Play.
+    /// Starts a run.
     Start {
         /// The flags of the run, as on a command line.
         flags: Vec<String>,
-        /// From which the plan is made.
+        /// The seed of the plan.
         seed: u64,
-        /// The run's mark.
+        /// The run's random id.
         run: u32,
-        /// How many agents there are.
+        /// The number of agents.
         of: usize,
-        /// Which of them this is.
+        /// The agent's index among them.
         rest: usize,
         /// The reading of the agent's own clock at which the run begins.
         zero: u64,
     },
-    /// Judge your terminals by this.
+    /// Asks the agent to judge its terminals with the outcomes of all messages.
     Judge {
         /// What became of each message.
         sent: Vec<Option<Sent>>,
-        /// Whether the server is held to replay.
+        /// Whether the server is expected to replay missed messages.
         replay: bool,
     },
 }
 
-/// What an agent says.
+/// A response of an agent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Answer {
-    /// Its clock, and which kernel's that is.
+    /// The agent's clock, and the kernel it belongs to.
     Clock {
-        /// Two processes with the same have the same clock.
+        /// The kernel's boot id. Two processes with the same boot id have the same clock.
         boot: String,
-        /// Its reading.
+        /// The reading of the clock, in nanoseconds.
         now: u64,
     },
-    /// It has played.
+    /// The agent has played its part.
     Played {
-        /// What became of the messages that it sent.
+        /// The outcomes of the messages that the agent sent.
         sent: Vec<Option<Sent>>,
-        /// Whether a node promised it to replay.
+        /// Whether a node promised replay to one of the agent's terminals.
         replay: bool,
-        /// When it was over.
+        /// When the agent's part ended.
         over: Nanos,
-        /// Whether it was interrupted.
+        /// Whether the run was interrupted.
         cut_short: bool,
-        /// Whether something of it broke off.
+        /// Whether a part of the generator failed.
         failed: bool,
     },
-    /// It has judged.
+    /// The agent has judged its terminals.
     Judged {
-        /// Its tally.
+        /// The tally of the agent's terminals.
         tally: Box<Tally>,
-        /// What it cost.
+        /// What the run cost the agent.
         own: Own,
     },
-    /// It can't.
+    /// The agent could not do what was asked, for this reason.
     Failed(String),
 }
 
-/// A connection between the two.
+/// A connection between the coordinator and an agent. Each message is one line of JSON.
 struct Peer {
     lines: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
@@ -96,7 +97,7 @@ struct Peer {
 
 impl Peer {
     fn new(stream: TcpStream) -> Self {
-        // A clock that is asked must answer at once.
+        // Nagle's algorithm would delay the answers to clock requests and so falsify the offset.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
         Self { lines: BufReader::new(reader), writer }
@@ -116,7 +117,7 @@ impl Peer {
     }
 }
 
-/// Which kernel this is, since when.
+/// Returns the kernel's boot id, which is new for each boot. It is empty if it can't be read.
 fn boot() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }

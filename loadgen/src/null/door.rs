@@ -1,4 +1,5 @@
-//! Where the server that does nothing lets in: a WebSocket handshake by hand, and what its terminals say.
+//! The WebSocket handshake and frames of the null server, implemented by hand so that as little code as possible is
+//! measured.
 
 use std::io;
 
@@ -9,18 +10,19 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// A request's head fits in this.
+/// The maximum size of a request head, in bytes. A longer head is an error.
 const HEAD: usize = 8 << 10;
 
-/// A terminal that asked to be let in.
+/// A terminal whose handshake was accepted.
 pub struct Guest {
-    /// Its id; empty if it gave none.
+    /// The terminal's id; empty if the request named none.
     pub id: String,
-    /// Whether it speaks `muster.v1`.
+    /// True if the terminal uses `muster.v1`.
     pub v1: bool,
 }
 
-/// A request's head, which stays unread in the stream.
+/// Waits for a complete request head and returns it without consuming it from the stream. Fails if the connection
+/// ends first or the head exceeds the limit.
 pub async fn head(stream: &TcpStream) -> io::Result<String> {
     let mut buffer = vec![0; HEAD];
     loop {
@@ -36,25 +38,25 @@ pub async fn head(stream: &TcpStream) -> io::Result<String> {
     }
 }
 
-/// Whether a head asks for a WebSocket.
+/// Returns true if a request head asks for a WebSocket.
 pub fn is_handshake(head: &str) -> bool {
     header(head, "sec-websocket-key").is_some()
 }
 
 /// Refuses a handshake with 503.
 pub async fn refuse(stream: &mut TcpStream, head: &str) -> io::Result<()> {
-    // A socket that is closed before it was read sends a reset, and the answer is lost.
+    // The request must be read first: closing a socket with unread data sends a reset, and the response is lost.
     stream.read_exact(&mut vec![0; head.len()]).await?;
     stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await
 }
 
-/// Leaves a handshake unanswered until the terminal gives up.
+/// Leaves a handshake unanswered until the terminal closes the connection.
 pub async fn ignore(stream: &mut TcpStream) -> io::Result<()> {
     while stream.read(&mut [0; 1024]).await? > 0 {}
     Ok(())
 }
 
-/// Agrees to a handshake.
+/// Accepts a handshake.
 pub async fn agree(stream: &mut TcpStream, head: &str) -> io::Result<Guest> {
     let mut read = vec![0; head.len()];
     stream.read_exact(&mut read).await?;
@@ -75,24 +77,25 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// The id of the terminal that asks, if it gave one.
+/// Returns the terminal id from the query of a request head. Returns `None` if there is none or it is invalid.
 pub fn terminal_id(head: &str) -> Option<String> {
     let rest = head.split_once("terminal_id=")?.1;
     let id: TerminalId = rest.split([' ', '&']).next()?.parse().ok()?;
     Some(id.to_string())
 }
 
-/// What a terminal said.
+/// A frame that a terminal sent.
 pub enum Said {
-    /// A text.
+    /// A text frame.
     Text(String),
-    /// That it leaves.
+    /// A close frame.
     Close,
-    /// Anything else.
+    /// A frame of another kind.
     Other,
 }
 
-/// Reads one frame of a terminal: small, masked, in one piece.
+/// Reads one frame of a terminal. The frame must be masked and unfragmented, with a payload of less than 64 KiB; a
+/// longer payload is an error.
 pub async fn frame(reader: &mut OwnedReadHalf) -> io::Result<Said> {
     let (first, second) = (reader.read_u8().await?, reader.read_u8().await?);
     let length = match second & 0x7f {
@@ -112,7 +115,7 @@ pub async fn frame(reader: &mut OwnedReadHalf) -> io::Result<Said> {
     })
 }
 
-/// A frame to a terminal, in one piece.
+/// Encodes an unmasked, unfragmented frame. The payload must be shorter than 64 KiB.
 pub fn encode(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match payload.len() {

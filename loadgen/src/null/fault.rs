@@ -1,12 +1,13 @@
-//! The mistake that the server is told to make: once, with one delivery, or all the time, with some terminals.
+//! A fault that the null server injects on request: once in one delivery, or in each handshake of some terminals.
 
 use std::str::FromStr;
 
-/// A kind of mistake, and what it happens to.
+/// A kind of fault, and where it is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub(super) what: Mistake,
-    /// Which delivery, from 1; for [`Mistake::Refuse`] and [`Mistake::Ignore`] every how many-th terminal.
+    /// The number of the delivery, from 1. For [`Mistake::Refuse`] and [`Mistake::Ignore`] it is N, and each N-th
+    /// terminal is affected.
     pub(super) at: u64,
 }
 
@@ -16,16 +17,16 @@ pub(super) enum Mistake {
     Repeat,
     Swap,
     Corrupt,
-    /// The next command to one terminal goes to another one.
+    /// The next command that targets one terminal is delivered to another one.
     Misdeliver,
-    /// Every N-th terminal is refused with 503, each time that it asks.
+    /// Each handshake of every N-th terminal is refused with 503.
     Refuse,
-    /// The handshake of every N-th terminal is never answered.
+    /// No handshake of every N-th terminal is answered.
     Ignore,
 }
 
 impl Mistake {
-    /// Whether it happens to handshakes, and not to a delivery.
+    /// Returns true if the fault affects handshakes and not a delivery.
     pub(super) fn is_of_handshakes(self) -> bool {
         matches!(self, Self::Refuse | Self::Ignore)
     }

@@ -1,4 +1,5 @@
-//! The terminals of the server that does nothing, and how it delivers to them: one write each, with nothing behind it.
+//! The connected terminals of the null server, and the delivery to them: one non-blocking write per terminal,
+//! without a queue.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,15 +19,15 @@ use super::{
     fault::{Fault, Mistake},
 };
 
-/// One terminal.
+/// A connected terminal.
 pub(super) struct Seat {
     pub(super) guest: Guest,
     pub(super) writer: OwnedWriteHalf,
-    /// A frame that is swapped with the next.
+    /// A frame that is written after the next one, for the fault that swaps frames.
     pub(super) held: Option<Vec<u8>>,
 }
 
-/// All of them.
+/// The connected terminals and the state of the server, behind one lock.
 #[derive(Default)]
 pub(super) struct Hall {
     seats: Mutex<Seats>,
@@ -36,11 +37,11 @@ pub(super) struct Hall {
 pub(super) struct Seats {
     pub(super) seats: Vec<Seat>,
     pub(super) fault: Option<Fault>,
-    /// The ids of terminals, in the order in which they came first.
+    /// The ids of terminals, in the order of their first handshakes.
     came: Vec<String>,
     delivered: u64,
     ids: u64,
-    /// Each message is delivered so much later than the one before.
+    /// How much longer each message is delayed than the one before it.
     pub(super) drag: Duration,
     messages: u32,
 }
@@ -93,7 +94,7 @@ impl Hall {
 }
 
 impl Seats {
-    /// What happens to the handshake of this terminal, if it is to be mistreated.
+    /// Returns the fault to inject into a handshake of this terminal, if any.
     pub(super) fn mistreats(&mut self, id: &str) -> Option<Mistake> {
         let fault = self.fault.filter(|fault| fault.what.is_of_handshakes())?;
         let place = self.came.iter().position(|known| known == id).unwrap_or_else(|| {
@@ -103,13 +104,13 @@ impl Seats {
         (place as u64 + 1).is_multiple_of(fault.at).then_some(fault.what)
     }
 
-    /// Of the next message.
+    /// Counts a message and returns its delay.
     pub(super) fn delay(&mut self) -> Duration {
         self.messages += 1;
         self.drag * self.messages
     }
 
-    /// A text as a bare message, and as a command.
+    /// Encodes a text as a bare message and as a `muster.v1` command.
     fn frames(&mut self, text: &str) -> [Vec<u8>; 2] {
         let command = FromNode::Command(Command {
             id: self.next_id().parse().expect("a uuid"),
@@ -129,7 +130,8 @@ impl Seats {
 }
 
 impl Seat {
-    /// One write, with nothing behind it: who does not read in time misses it, and the instrument says so.
+    /// Writes a frame without waiting and without a queue. If the terminal's socket buffer is full, the frame is
+    /// lost, and the load generator reports the loss.
     fn write(&mut self, frames: &[Vec<u8>; 2]) {
         let _ = self.writer.try_write(&frames[usize::from(self.guest.v1)]);
         if let Some(held) = self.held.take() {
@@ -142,7 +144,7 @@ impl Seat {
     }
 }
 
-/// One letter of the message's padding, where it hurts nothing but the checksum.
+/// Changes one letter of the message's padding, which only the checksum can detect.
 fn corrupt(frame: &[u8]) -> Vec<u8> {
     let mut frame = frame.to_vec();
     let mark = frame.windows(2).position(|pair| pair == b"M1").unwrap_or(0);

@@ -1,5 +1,6 @@
-//! The other end, where there is to be none worth measuring: [`server`] delivers and does nothing else, [`door`] is where it lets in,
-//! [`hall`] holds who came, and a [`fault`] is the mistake that it makes when told to.
+//! The null server: a server with the least possible cost, against which the generator itself is measured. The
+//! [`server`] delivers messages and does nothing else; [`door`] implements the WebSocket handshake, [`hall`] holds
+//! the connected terminals, and [`fault`] defines the faults that the server injects on request.
 
 mod door;
 mod fault;

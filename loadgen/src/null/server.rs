@@ -1,6 +1,7 @@
-//! A server that does nothing but deliver: what is posted to it, or said by a raw terminal, goes to all; what is posted to
-//! `/v1/commands` goes to whom it is for. It is the floor under every figure. Told to, it makes one mistake on purpose, and the instrument
-//! must find that one among all deliveries.
+//! A server that does nothing but deliver. It relays to all terminals what is posted to it or sent by a raw
+//! terminal, and delivers what is posted to `/v1/commands` to the targets of the command. Its figures are the lower
+//! limit of every measurement. On request the server injects one fault, and the load generator must find that fault
+//! among all deliveries.
 
 use std::{
     io::{self, Write},
@@ -30,8 +31,9 @@ use super::{
     hall::{Hall, Seat},
 };
 
-/// Serves until the process ends, and says where: `ready on IP:PORT`. Each message takes `drag` longer than the one before it, so that
-/// the latencies to be measured are known.
+/// Serves until the process ends, and prints `ready on IP:PORT` once it listens. Each message is delayed by `drag`
+/// more than the one before it, so that the latencies to measure are known. Fails if the address can't be bound or
+/// the limit of open files can't be raised.
 pub async fn serve(listen: SocketAddr, fault: Option<Fault>, drag: Duration) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     rustix::process::setrlimit(rustix::process::Resource::Nofile, {
@@ -71,7 +73,7 @@ async fn let_in(mut stream: TcpStream, head: &str, hall: &Hall) {
     }
 }
 
-/// One terminal, until it leaves.
+/// Serves one terminal until it closes its connection.
 async fn attend(stream: TcpStream, guest: Guest, hall: &Hall) -> io::Result<()> {
     let (mut reader, writer) = stream.into_split();
     let id = guest.id.clone();
@@ -83,7 +85,7 @@ async fn attend(stream: TcpStream, guest: Guest, hall: &Hall) -> io::Result<()> 
     hall.seats().seats.push(Seat { guest, writer, held: None });
     loop {
         match door::frame(&mut reader).await {
-            // A raw terminal speaks to all; one of muster.v1 acknowledges.
+            // A raw terminal's text goes to all terminals. A `muster.v1` terminal's texts are acks and results.
             Ok(Said::Text(text)) if id.is_empty() => hall.deliver(None, &text),
             Ok(Said::Text(_) | Said::Other) => {}
             Ok(Said::Close) | Err(_) => break,
