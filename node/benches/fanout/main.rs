@@ -10,7 +10,7 @@ mod server;
 use std::{env, process::ExitCode, time::Duration};
 
 use crowd::Crowd;
-use server::{Floor, Node, Server};
+use server::{BenchNode, FloorServer, Server};
 
 /// Plain terminals on each server.
 const TERMINALS: usize = 5_000;
@@ -39,13 +39,13 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run() -> ExitCode {
     let payload = "x".repeat(PAYLOAD);
-    let mut node = Node::start().await;
+    let mut node = BenchNode::start().await;
     let empty = node.memory();
     let mut on_node = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
     // What a handshake needed is given back by and by.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let per_session = (node.memory() - empty) as f64 / TERMINALS as f64 / 1024.0;
-    let mut floor = Floor::start(PAYLOAD).await;
+    let mut floor = FloorServer::start(PAYLOAD).await;
     let mut on_floor = Crowd::gather(floor.address(), TERMINALS, crowd::nothing).await;
 
     let mut ratios = [Vec::new(), Vec::new()];

@@ -70,9 +70,9 @@ impl Drop for Process {
 }
 
 /// One node alone.
-pub struct Node(Process);
+pub struct BenchNode(Process);
 
-impl Node {
+impl BenchNode {
     /// Starts the node of this build.
     pub async fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
@@ -99,7 +99,7 @@ impl Node {
     }
 }
 
-impl Server for Node {
+impl Server for BenchNode {
     async fn broadcast(&mut self, payload: &str, times: usize) {
         let body = format!(r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}"}}"#);
         let request = format!(
@@ -127,12 +127,12 @@ async fn post(address: SocketAddr, request: String) {
 }
 
 /// The floor, which is this program called in another way.
-pub struct Floor {
+pub struct FloorServer {
     process: Process,
     orders: TcpStream,
 }
 
-impl Floor {
+impl FloorServer {
     /// Starts it.
     pub async fn start(payload: usize) -> Self {
         let own = env::current_exe().expect("a process knows its program");
@@ -148,7 +148,7 @@ impl Floor {
     }
 }
 
-impl Server for Floor {
+impl Server for FloorServer {
     async fn broadcast(&mut self, _payload: &str, times: usize) {
         self.orders.write_u8(times as u8).await.expect("the floor reads");
     }

@@ -10,15 +10,15 @@ use tokio_tungstenite::{
 
 pub const V1: &str = "muster.v1";
 
-pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type TestSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Connects t1 with this subprotocol, says hello in `muster.v1`, and waits until the registry shows it as online.
-pub async fn session(node: &TestNode, protocol: Option<&'static str>) -> Socket {
+pub async fn session(node: &TestNode, protocol: Option<&'static str>) -> TestSocket {
     session_with(node, protocol, r#"{"type":"hello"}"#).await
 }
 
 /// The same with this hello.
-pub async fn session_with(node: &TestNode, protocol: Option<&'static str>, hello: &str) -> Socket {
+pub async fn session_with(node: &TestNode, protocol: Option<&'static str>, hello: &str) -> TestSocket {
     let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
     if let Some(protocol) = protocol {
         request.headers_mut().insert("Sec-WebSocket-Protocol", protocol.parse().unwrap());
@@ -37,12 +37,12 @@ pub async fn is_shown_as(node: &TestNode, status: &str) {
 }
 
 /// The next message.
-pub async fn next(socket: &mut Socket) -> Message {
+pub async fn next(socket: &mut TestSocket) -> Message {
     tokio::time::timeout(PATIENCE, socket.next()).await.expect("something comes").unwrap().unwrap()
 }
 
 /// The code and the reason that the session is closed with.
-pub async fn close_of(socket: &mut Socket) -> (u16, String) {
+pub async fn close_of(socket: &mut TestSocket) -> (u16, String) {
     loop {
         if let Message::Close(frame) = next(socket).await {
             let frame = frame.unwrap();
