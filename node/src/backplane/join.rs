@@ -29,8 +29,8 @@ pub enum JoinOutcome {
     In(ResumePoint),
     /// The terminal has a newer one.
     Outdated,
-    /// The terminal's sessions replace each other without end: this one is to wait before it does so too.
-    Fight(Duration),
+    /// The terminal's sessions replace each other without end: this one waits for so long before it replaces the other.
+    Contested(Duration),
     /// The store is away. It is let in all the same, and joins again when the store is back.
     Away,
 }
@@ -83,14 +83,3 @@ impl GapReason {
         }
     }
 }
-
-/// How long a session waits whose terminal's sessions have replaced each other so often: a quarter second, doubled each time.
-pub fn fight_delay(times: u32) -> Duration {
-    const CAP: Duration = Duration::from_secs(15);
-    Duration::from_millis(250).saturating_mul(1 << times.saturating_sub(FIGHT).min(10)).min(CAP)
-}
-
-/// So many replacements in [`FIGHT_WINDOW`] are a fight. The same in join.lua.
-pub const FIGHT: u32 = 5;
-/// See [`FIGHT`].
-pub const FIGHT_WINDOW: Duration = Duration::from_secs(60);

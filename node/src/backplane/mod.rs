@@ -17,6 +17,7 @@ mod join;
 mod memory;
 mod pacer;
 mod redis;
+mod rules;
 mod terminal_record;
 
 use std::{sync::Arc, time::Duration};
@@ -52,8 +53,6 @@ use crate::{
 
 /// How often reports are taken: long enough to gather many into one write, short enough that nobody waits for them.
 const REPORT_BEAT: Duration = Duration::from_millis(50);
-/// How long an Idempotency-Key is remembered.
-const KEY_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// One of the two kinds. There is one in a process, behind an `Arc`: that one kind is larger costs nothing.
 #[allow(clippy::large_enum_variant)]
@@ -113,7 +112,7 @@ impl TerminalQuery {
     }
 }
 
-/// EventPage after a place in their order.
+/// Events after a place in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventPage {
     /// Oldest first.
@@ -257,7 +256,7 @@ impl Backplane {
         on!(self, kind => kind.nodes().await)
     }
 
-    /// EventPage after a cursor, oldest first; without one, the cursor of the newest.
+    /// Events after a cursor, oldest first; without one, the cursor of the newest.
     pub async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
         on!(self, kind => kind.events(after).await)
     }

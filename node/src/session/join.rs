@@ -83,7 +83,7 @@ impl Established {
                 JoinOutcome::In(start) => return Ok(Some(start)),
                 JoinOutcome::Outdated => return Err(SessionEnd::Replaced),
                 JoinOutcome::Away => return Ok(None),
-                JoinOutcome::Fight(delay) => {
+                JoinOutcome::Contested(delay) => {
                     self.read_for(delay).await?;
                     request.patient = true;
                 }

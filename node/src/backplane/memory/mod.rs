@@ -24,6 +24,7 @@ use super::{
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
+    rules::EVENTS_MAX,
 };
 use crate::{
     config::{Bounds, Config},
@@ -33,8 +34,6 @@ use crate::{
 
 /// Envelopes between acceptance and the shards; beyond it a command is refused.
 const UNDERWAY: usize = 1024;
-/// EventPage remembered.
-const EVENTS_MAX: usize = 10_000;
 
 /// The store of a node alone.
 pub struct MemoryBackplane {

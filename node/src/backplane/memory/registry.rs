@@ -18,8 +18,7 @@ use super::{MemoryBackplane, Store};
 use crate::{
     backplane::{
         BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, TerminalQuery, TerminalRecord,
-        envelope::Envelope,
-        join::{FIGHT, FIGHT_WINDOW, fight_delay},
+        envelope::Envelope, rules,
     },
     end::SessionEnd,
     hub::SessionInfo,
@@ -53,9 +52,9 @@ impl MemoryBackplane {
         }
         let was_known = older.is_some();
         if let Some(known) = older
-            && let Some(delay) = known.fight(info, request.patient)
+            && let Some(delay) = known.contest(info, request.patient)
         {
-            return JoinOutcome::Fight(delay);
+            return JoinOutcome::Contested(delay);
         }
         if store.terminals.entry(request, TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() })
         {
@@ -216,14 +215,14 @@ impl Known {
     }
 
     /// How long a newcomer is to wait, if the terminal's sessions replace each other without end.
-    fn fight(&mut self, newcomer: &SessionInfo, patient: bool) -> Option<Duration> {
+    fn contest(&mut self, newcomer: &SessionInfo, patient: bool) -> Option<Duration> {
         if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
             return None;
         }
-        self.replaced.retain(|at| at.elapsed() < FIGHT_WINDOW);
+        self.replaced.retain(|at| at.elapsed() < rules::CONTEST_WINDOW);
         self.replaced.push_back(Instant::now());
         let times = self.replaced.len() as u32;
-        (times >= FIGHT).then(|| fight_delay(times))
+        (times >= rules::CONTESTED_AFTER).then(|| rules::contest_delay(times))
     }
 }
 

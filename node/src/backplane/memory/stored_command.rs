@@ -15,16 +15,12 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     backplane::{
-        BackplaneError, CommandDraft, CommandRecord, Cursor, GapReason, KEY_KEPT, MissedCommand, TargetRecord,
-        command_record::accepted_ms,
+        BackplaneError, CommandDraft, CommandRecord, Cursor, GapReason, MissedCommand, TargetRecord,
+        command_record::accepted_ms, rules,
     },
     config::Bounds,
     reports::StateReport,
 };
-
-/// Broadcasts before a terminal's cursor that are looked at too: their acknowledgement may have been lost on its way. Far fewer than
-/// the commands that a client remembers, so that none is run again though others came between. The same in join.lua.
-const LOOK_BACK: usize = 256;
 
 /// Commands by id, in their order, and per terminal.
 #[derive(Default)]
@@ -55,7 +51,7 @@ pub(super) struct StoredCommand {
 impl StoredCommand {
     /// Whether it may still be sent.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
-        !self.record.cancelled && self.record.frame.expires_at > now
+        rules::is_live(self.record.frame.expires_at, self.record.cancelled, now)
     }
 }
 
@@ -109,7 +105,7 @@ impl Commands {
 
     /// Forgets what may be forgotten; for want of room also what has expired and is only kept to be looked up.
     pub(super) fn make_room(&mut self, more: u64, bounds: &Bounds) -> Result<(), BackplaneError> {
-        self.keys.retain(|_, (since, _, _)| since.elapsed() < KEY_KEPT);
+        self.keys.retain(|_, (since, _, _)| since.elapsed() < rules::KEY_TTL);
         let now = Timestamp::now();
         self.forget_until(now, |_| true);
         let expired = now.checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
@@ -168,15 +164,10 @@ impl Commands {
             backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
             missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
         }
-        let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(LOOK_BACK);
+        let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(rules::LOOK_BACK);
         for (number, id) in self.log.range(start..) {
             let Some(kept) = self.kept.get(id).filter(|kept| kept.is_live(now)) else { continue };
-            let wanted = match kept.targets.get(terminal).map(|target| target.state) {
-                Some(TargetState::Queued) => true,
-                Some(TargetState::Sent) => protocol == Protocol::V1,
-                _ => false,
-            };
-            if wanted {
+            if kept.targets.get(terminal).is_some_and(|target| rules::is_resent(target.state, protocol)) {
                 missed.insert(*number, (*id, true));
             }
         }

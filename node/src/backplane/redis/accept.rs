@@ -11,7 +11,7 @@ use super::{
     RedisBackplane,
     refusal::{broken, unavailable, unsure},
 };
-use crate::backplane::{Accepted, BackplaneError, CommandDraft, KEY_KEPT, cursor::fresh_epoch};
+use crate::backplane::{Accepted, BackplaneError, CommandDraft, cursor::fresh_epoch, rules};
 
 /// What accept.lua is asked. Times in milliseconds, moments since 1970.
 #[derive(Debug, Serialize)]
@@ -117,7 +117,7 @@ impl RedisBackplane {
             dry,
             key: draft.key.as_ref().map(|key| key.key.clone()),
             body: draft.key.as_ref().map(|key| key.body.clone()).unwrap_or_default(),
-            key_ms: KEY_KEPT.as_millis() as u64,
+            key_ms: rules::KEY_TTL.as_millis() as u64,
             epoch: fresh_epoch(),
             known: seen.epoch,
             seen: seen.number,

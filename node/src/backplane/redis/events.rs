@@ -5,7 +5,7 @@ use redis::streams::{StreamId, StreamRangeReply};
 use super::{RedisBackplane, keys, refusal::unavailable};
 use crate::backplane::{BackplaneError, EventPage, EventView};
 
-/// EventPage read at once.
+/// Events read at once.
 const PAGE: usize = 100;
 
 impl RedisBackplane {

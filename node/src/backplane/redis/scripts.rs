@@ -1,7 +1,12 @@
 //! The steps that must not be torn apart, each a script that Redis runs as one. Every script begins with names.lua.
 
-use muster_protocol::redis_keys::RedisKeys;
+use muster_protocol::{
+    api::{Protocol, TargetState},
+    redis_keys::RedisKeys,
+};
 use redis::{Script, ScriptInvocation};
+
+use crate::backplane::rules;
 
 macro_rules! scripts {
     ($($name:ident),*) => {
@@ -36,7 +41,43 @@ const MAY_BE_REFUSED: [&str; 3] = ["accept", "label", "reply"];
 
 fn script(keys: &RedisKeys, name: &str, body: &str) -> Script {
     let flags = if MAY_BE_REFUSED.contains(&name) { "" } else { "flags=allow-oom" };
-    let (prefix, channels) = (keys.key(""), keys.channel(""));
-    let names = format!("local PREFIX, CHANNELS = '{prefix}', '{channels}'\n{}", include_str!("scripts/names.lua"));
-    Script::new(&format!("#!lua {flags}\n{names}\n{body}"))
+    let (rendered, names) = (rendered(keys), include_str!("scripts/names.lua"));
+    Script::new(&format!("#!lua {flags}\n{rendered}\n{names}\n{body}"))
+}
+
+/// What Lua needs to know of Rust: the prefixes of names, and the rules that hold on every backplane.
+fn rendered(keys: &RedisKeys) -> String {
+    let table = |rows: Vec<String>| format!("{{ {} }}", rows.join(", "));
+    let rank = table(TargetState::ALL.map(|state| format!("{} = {}", state.name(), state.rank())).into());
+    let resent = |protocol| {
+        let states = TargetState::ALL.into_iter().filter(|state| rules::is_resent(*state, protocol));
+        table(states.map(|state| format!("{} = true", state.name())).collect())
+    };
+    [
+        format!("local PREFIX, CHANNELS = '{}', '{}'", keys.key(""), keys.channel("")),
+        format!("local EVENTS_MAX, LOOK_BACK = {}, {}", rules::EVENTS_MAX, rules::LOOK_BACK),
+        format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
+        format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
+        format!("local RANK = {rank}"),
+        format!("local RESENT = {{ v1 = {}, plain = {} }}", resent(Protocol::V1), resent(Protocol::Plain)),
+    ]
+    .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_know_the_rules_as_they_are_here() {
+        let rendered = rendered(&RedisKeys::new(&Default::default(), 0));
+        for line in [
+            "local PREFIX, CHANNELS = '{muster}:', '{muster}:0:'",
+            "local EVENTS_MAX, LOOK_BACK = 10000, 256",
+            "local CONTEST_WINDOW_MS = 60000",
+            "local RESENT = { v1 = { queued = true, sent = true }, plain = { queued = true } }",
+        ] {
+            assert!(rendered.lines().any(|rendered| rendered == line), "{line} is not in:\n{rendered}");
+        }
+    }
 }

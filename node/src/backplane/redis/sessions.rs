@@ -12,7 +12,7 @@ use super::{RedisBackplane, identity::nameless};
 use crate::{
     backplane::{
         Cursor, GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint, TerminalRecord, cursor::fresh_epoch,
-        join::fight_delay,
+        rules::contest_delay,
     },
     end::SessionEnd,
     hub::SessionInfo,
@@ -109,7 +109,9 @@ impl RedisBackplane {
 /// What join.lua answered.
 fn joined(answer: &[String]) -> JoinOutcome {
     match answer {
-        [outcome, times] if outcome == "fight" => JoinOutcome::Fight(fight_delay(times.parse().unwrap_or(u32::MAX))),
+        [outcome, times] if outcome == "fight" => {
+            JoinOutcome::Contested(contest_delay(times.parse().unwrap_or(u32::MAX)))
+        }
         [outcome, epoch, number, lost, missed @ ..] if outcome == "ok" => {
             let lost = match lost.as_str() {
                 "" => None,

@@ -19,16 +19,14 @@ use tokio::{sync::Semaphore, time};
 
 use super::{RedisBackplane, keys, refusal::refused_for_memory};
 use crate::{
-    backplane::{REPORT_BEAT, command_record::accepted_ms},
+    backplane::{REPORT_BEAT, command_record::accepted_ms, rules::EVENTS_MAX},
     reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
 };
 
 /// Terminals in one call of a script: it holds Redis for about a millisecond.
 const PORTION: usize = 1000;
-/// EventPage in one call, of 8 KiB at most each.
+/// Events in one call, of 8 KiB at most each.
 const PORTION_OF_EVENTS: usize = 100;
-/// EventPage kept.
-const EVENTS_MAX: usize = 10_000;
 
 /// Whose turn it is to write, and what could not be written yet.
 #[derive(Debug)]

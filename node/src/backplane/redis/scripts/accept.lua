@@ -69,15 +69,11 @@ if crowded() then forget(time + ask.keep) end
 if crowded() then return { 'crowded', tonumber(redis.call('GET', KEPT)) } end
 
 local to_all = not named and not ask.labels and not ask.rate
-local function dead(id)
-  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled_at'))
-  return not expires or tonumber(expires) <= time or cancelled
-end
 local function has_room(terminal)
   local key = BACKLOG .. terminal
   if redis.call('ZCARD', key) < ask.backlog then return true end
   for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do
-    if dead(id) then redis.call('ZREM', key, id) end
+    if not is_live(id, time) then redis.call('ZREM', key, id) end
   end
   return redis.call('ZCARD', key) < ask.backlog
 end

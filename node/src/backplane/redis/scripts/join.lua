@@ -16,13 +16,13 @@ if process and process ~= ARGV[10] then return { 'nameless' } end
 local old_node, old_session = owner(redis.call('HGET', ONLINE, terminal))
 if ARGV[9] == 'again' and old_session and old_session ~= session then return { 'outdated' } end
 
--- Two clients that use one id replace each other without end: from the fifth time in a minute on, the newcomer waits.
+-- Two clients that use one id replace each other without end: once that is a contest, the newcomer waits.
 if old_session and old_session ~= session then
   if ARGV[6] ~= 'patient' then
     local times = redis.call('INCR', FIGHT .. terminal)
-    if times == 1 then redis.call('PEXPIRE', FIGHT .. terminal, 60000) end
-    if times >= 5 then
-      if times == 5 then
+    if times == 1 then redis.call('PEXPIRE', FIGHT .. terminal, CONTEST_WINDOW_MS) end
+    if times >= CONTESTED_AFTER then
+      if times == CONTESTED_AFTER then
         emit('terminal.contested', '{"terminal":"' .. terminal .. '","at":"' .. at .. '","address":"' .. card.address .. '"}')
       end
       return { 'fight', times }
@@ -56,15 +56,11 @@ redis.call('SET', SEQ, time, 'NX')
 redis.call('SET', EPOCH, ARGV[7], 'NX')
 local number, epoch = tonumber(redis.call('GET', SEQ)), redis.call('GET', EPOCH)
 local missed, lost = {}, ''
-local function live(id)
-  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled_at'))
-  return expires and tonumber(expires) > time and not cancelled
-end
 
 -- Its own: whatever it has not confirmed.
 local backlog = redis.call('ZRANGE', BACKLOG .. terminal, 0, -1, 'WITHSCORES')
 for i = 1, #backlog, 2 do
-  if live(backlog[i]) then
+  if is_live(backlog[i], time) then
     missed[#missed + 1] = { tonumber(backlog[i + 1]), backlog[i], 'some' }
   else
     redis.call('ZREM', BACKLOG .. terminal, backlog[i])
@@ -78,12 +74,11 @@ if cursor_epoch ~= '' and (cursor_epoch ~= epoch or cursor > number) then
 elseif cursor_epoch ~= '' and cursor < tonumber(redis.call('HGET', MARKS, 'lost') or 0) then
   lost = redis.call('HGET', MARKS, 'lost')
 end
--- Far fewer than the commands that a client remembers, so that none is run again though others came between.
-local LOOK_BACK = 256
+local resent = RESENT[plain and 'plain' or 'v1']
 local function wanted(id)
   local state = redis.call('HGET', COMMAND .. id .. TARGETS, terminal)
   state = state and string.match(state, '^%S+')
-  return (state == 'queued' or (state == 'sent' and not plain)) and live(id)
+  return resent[state] and is_live(id, time)
 end
 if old then
   local from = string.format('%.0f', cursor_epoch == epoch and cursor or since)

@@ -1,5 +1,6 @@
 -- What every script begins with: the names of things in Redis, each said once (keys.rs has those that Rust uses), and a few words.
--- PREFIX and CHANNELS stand before this: scripts.rs renders them, as protocol/src/redis_keys.rs has them. All names share one hash tag,
+-- scripts.rs renders what stands before this: PREFIX and CHANNELS, as protocol/src/redis_keys.rs has them, and the values of the rules
+-- in backplane/rules.rs (EVENTS_MAX, LOOK_BACK, CONTESTED_AFTER, CONTEST_WINDOW_MS, RANK, RESENT). All names share one hash tag,
 -- so that a Redis Cluster keeps them together and a script may touch any of them.
 local TERMINALS = PREFIX .. 'terminals'   -- hash, terminal to the record of its last session
 local IDS       = PREFIX .. 'ids'         -- sorted set, all terminal ids, for pages in their order
@@ -38,13 +39,18 @@ local FIGHT     = PREFIX .. 'fight:'      -- + terminal: how often its sessions 
 local BROADCAST = CHANNELS .. 'broadcast'   -- shard channel that every node listens to
 local INBOX     = CHANNELS .. 'inbox:'      -- + node: its channel
 
-local EVENTS_MAX = 10000
 -- A call takes only so many arguments from a script.
 local PORTION = 1000
 
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Whether a command may still be sent.
+local function is_live(id, time)
+  local expires, cancelled = unpack(redis.call('HMGET', COMMAND .. id, 'expires', 'cancelled_at'))
+  return expires and tonumber(expires) > time and not cancelled
 end
 
 local function emit(kind, data)

@@ -2,7 +2,6 @@
 -- none. Returns how many rose.
 -- ARGV: command, state, 'settled' if the terminal will not confirm any more than this, then terminal, milliseconds since the
 --       command was accepted, ...
-local RANK = { queued = 0, sent = 1, acked = 2, running = 3, succeeded = 4, failed = 4, rejected = 4, expired = 4 }
 local STEP = { 's', 'a', 'r', 'e' }
 local id, state, rank = ARGV[1], ARGV[2], RANK[ARGV[2]]
 local command, step = COMMAND .. id, ' ' .. STEP[rank]

@@ -1,0 +1,73 @@
+//! Rules that hold on every backplane, stated once. The memory backplane calls them; the scripts of the Redis backplane get
+//! their values rendered into their first lines (`redis/scripts.rs`).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_protocol::api::{Protocol, TargetState};
+
+/// Events that are stored. Beyond this the oldest are dropped. With events of at most 8 KiB that is 80 MB.
+pub const EVENTS_MAX: usize = 10_000;
+
+/// How long an Idempotency-Key is stored.
+pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
+
+/// Broadcasts before a terminal's cursor that are looked at when it joins: their acknowledgements may have been lost on the way.
+/// Far fewer than the commands that a client remembers, so that a client recognizes each one that it has run already.
+pub const LOOK_BACK: usize = 256;
+
+/// A terminal is contested when its sessions have replaced each other this often within [`CONTEST_WINDOW`], as those of two
+/// devices with the same id do. From then on a new session waits for [`contest_delay`] before it replaces the older one.
+pub const CONTESTED_AFTER: u32 = 5;
+
+/// The time in which replacements are counted.
+pub const CONTEST_WINDOW: Duration = Duration::from_secs(60);
+
+/// How long a new session of a contested terminal waits after this many replacements: 250 ms, twice as long with each further
+/// replacement, 15 s at most.
+pub fn contest_delay(replacements: u32) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(15);
+    let doublings = replacements.saturating_sub(CONTESTED_AFTER).min(10);
+    Duration::from_millis(250).saturating_mul(1 << doublings).min(LONGEST)
+}
+
+/// Whether a command may still be sent.
+pub fn is_live(expires_at: Timestamp, cancelled: bool, now: Timestamp) -> bool {
+    !cancelled && expires_at > now
+}
+
+/// Whether a live broadcast is sent to a terminal that joins, by the state that the terminal has reached. A `muster.v1`
+/// terminal recognizes a command that comes twice, so that what it has not acknowledged is sent again. A plain one does not.
+pub fn is_resent(state: TargetState, protocol: Protocol) -> bool {
+    match state {
+        TargetState::Queued => true,
+        TargetState::Sent => protocol == Protocol::V1,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contest_delay_doubles_up_to_its_bound() {
+        let delays = [5, 6, 7, 10, 11, 100, u32::MAX].map(|times| contest_delay(times).as_millis());
+        assert_eq!(delays, [250, 500, 1000, 8000, 15_000, 15_000, 15_000]);
+    }
+
+    #[test]
+    fn only_what_was_not_acknowledged_is_sent_again() {
+        for state in TargetState::ALL {
+            let resent = [Protocol::V1, Protocol::Plain].map(|protocol| is_resent(state, protocol));
+            assert_eq!(resent, [state.rank() < 2, state.rank() < 1], "{state:?}");
+        }
+    }
+
+    #[test]
+    fn an_expired_or_cancelled_command_is_not_live() {
+        let (now, later) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        assert!(is_live(later, false, now));
+        assert!(!is_live(later, true, now) && !is_live(now, false, now));
+    }
+}
