@@ -1,9 +1,9 @@
-//! Line charts as inline SVG, for the page: no script, no font, no file from elsewhere. Colours are classes, which the page's style
-//! gives a light and a dark value.
+//! Line charts as inline SVG for the HTML page, without scripts, fonts or external files. Colours are CSS classes,
+//! for which the page's style has a light and a dark value.
 
 use std::fmt::Write as _;
 
-/// Room in the picture, in its own units.
+/// The size of a chart and its margins, in SVG user units.
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 56.0;
@@ -13,41 +13,41 @@ const RIGHT: f64 = 12.0;
 
 /// One line of a chart.
 pub struct Line {
-    /// Its class, which is its colour.
+    /// The CSS class of the line, which sets its colour.
     pub class: &'static str,
-    /// Its name.
+    /// The name in the legend; a line with an empty name is not listed.
     pub name: String,
-    /// Its points; a break where there is none.
+    /// The points. The line is interrupted where the value is `None` or not finite.
     pub points: Vec<(f64, Option<f64>)>,
 }
 
-/// How values are laid out.
+/// The scale of the vertical axis.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// Evenly from zero.
+    /// Linear, from zero.
     Linear,
-    /// By magnitude.
+    /// Logarithmic.
     Log,
 }
 
 /// A chart.
 pub struct Chart {
-    /// What is read on the left.
+    /// The unit of the vertical axis.
     pub unit: &'static str,
-    /// How the left is laid out.
+    /// The scale of the vertical axis.
     pub scale: Scale,
-    /// What is read below: value and label.
+    /// The labels of the horizontal axis: value and text. The text is not escaped.
     pub below: Vec<(f64, String)>,
-    /// From where to where below.
+    /// The first and the last value of the horizontal axis.
     pub span: (f64, f64),
-    /// Its lines.
+    /// The lines, the first one at the bottom.
     pub lines: Vec<Line>,
-    /// Marks: where and what.
+    /// Vertical marks: the value on the horizontal axis and the text.
     pub marks: Vec<(f64, String)>,
 }
 
 impl Chart {
-    /// The SVG.
+    /// The chart as an SVG element.
     pub fn svg(&self) -> String {
         let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">");
         self.grid(&mut svg);
@@ -126,7 +126,9 @@ impl Chart {
         HEIGHT - BOTTOM - part.clamp(0.0, 1.0) * (HEIGHT - BOTTOM - TOP - 8.0)
     }
 
-    /// A linear chart begins at zero, a logarithmic one at a power of ten below its least value.
+    /// The lowest and the highest value of the vertical axis. A linear axis begins at zero, a logarithmic one at the
+    /// greatest of 1, 2 or 5 times a power of ten that is not above the least value. A chart without positive values
+    /// has the range 1 to 10.
     fn range(&self) -> (f64, f64) {
         let values = self.lines.iter().flat_map(|line| line.points.iter().filter_map(|(_, y)| *y));
         let values = values.filter(|y| y.is_finite() && *y > 0.0);
@@ -148,19 +150,19 @@ impl Chart {
             Scale::Linear => (0..=4).map(|n| high * f64::from(n) / 4.0).collect(),
             Scale::Log => {
                 let within = decades().into_iter().filter(|step| (low * 0.999..=high * 1.001).contains(step));
-                // Over many decades only their beginnings, which the first digit tells.
+                // An axis over many decades has labels at powers of ten only.
                 within.filter(|step| high / low < 500.0 || step.log10().fract().abs() < 1e-9).collect()
             }
         }
     }
 }
 
-/// 1, 2, 5, 10, 20, 50, ... from a thousandth to ten million.
+/// 1, 2 and 5 times each power of ten, from 0.001 to 5,000,000.
 fn decades() -> Vec<f64> {
     (-3..7).flat_map(|n| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(n))).collect()
 }
 
-/// The next round number.
+/// The least round number that is not below `value`.
 fn nice(value: f64) -> f64 {
     let magnitude = 10_f64.powf(value.log10().floor());
     [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0]

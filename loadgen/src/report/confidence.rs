@@ -1,15 +1,17 @@
-//! How sure a p99 is. The deliveries of one broadcast are late together, so thousands of samples are few: whole seconds are drawn anew,
-//! each with all of its broadcasts, and the p99 of many such draws is looked at.
+//! The confidence range of a p99, by a bootstrap over seconds. The deliveries of one broadcast are late together, so
+//! thousands of samples are worth only a few independent ones. Therefore whole seconds are resampled, each with all
+//! of its broadcasts, and the range covers the p99s of these resamples.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::measure::{Latency, Timeline};
 
-/// Draws; 2.5 % of them on either side are 5.
+/// The number of resamples. 2.5 % of them, on either side of the range, are 5.
 const DRAWS: usize = 200;
 
-/// The range in milliseconds that holds 95 % of the draws; `None` if there are too few seconds to draw from.
+/// The range in milliseconds that covers 95 % of the resampled p99s. `None` if fewer than five seconds have samples.
+/// The same seed gives the same range.
 pub fn p99_range(timeline: &Timeline, seed: u64) -> Option<(f64, f64)> {
     let seconds: Vec<&Latency> =
         timeline.seconds.iter().map(|second| &second.latency).filter(|latency| latency.count() > 0).collect();

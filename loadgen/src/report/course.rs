@@ -1,4 +1,4 @@
-//! The course of a run: its seconds, and what was done to the servers meanwhile.
+//! The course of a run: its seconds, and the marks that were set during it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,42 +11,45 @@ use crate::{
 /// One second of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Second {
-    /// Terminals on the line.
+    /// Terminals connected at the end of the second.
     pub online: i64,
-    /// Sessions lost, not by plan.
+    /// Sessions lost that the plan did not end.
     pub dropped: u64,
-    /// Messages due.
+    /// Messages due in the second.
     pub sent: u64,
-    /// Deliveries.
+    /// Messages received in the second.
     pub received: u64,
-    /// Deliveries of the messages due in it that never came.
+    /// Deliveries that never arrived, of messages due in the second.
     pub lost: u64,
-    /// Their latency, in milliseconds, if there are any.
+    /// The median latency of live deliveries of messages due in the second, in milliseconds; `None` without a
+    /// delivery.
     pub p50: Option<f64>,
-    /// Likewise.
+    /// The 99th percentile of the same latencies.
     pub p99: Option<f64>,
-    /// Likewise.
+    /// The maximum of the same latencies.
     pub max: Option<f64>,
 }
 
-/// Something that was done to the servers meanwhile, and what it did to the latency.
+/// A mark: something that was done to the servers during the run, and its effect on the latency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
-    /// When, in seconds of the run.
+    /// When the mark was set, in seconds since the beginning of the run.
     pub at: f64,
-    /// What.
+    /// The text of the mark.
     pub text: String,
-    /// The ten seconds before.
+    /// The live latencies of the ten seconds before the mark.
     pub before: Figures,
-    /// From it until it was steady again, or the next mark.
+    /// The live latencies from the mark until the service was steady again; until the next mark or the end of the
+    /// run if it never was.
     pub during: Figures,
-    /// From then on, until the next mark.
+    /// The live latencies from when the service was steady again until the next mark or the end of the run.
     pub after: Figures,
-    /// How long until five seconds began without a loss, with a p99 within one and a half times that of before.
+    /// Seconds from the mark until the first of five seconds without a loss whose p99 is at most 1.5 times the p99
+    /// before the mark. `None` if there were no such five seconds before the next mark or the end of the run.
     pub steady_s: Option<f64>,
 }
 
-/// The seconds as rows.
+/// The seconds of a run as rows of the report.
 pub fn seconds(tally: &Tally) -> Vec<Second> {
     let row = |second: &timeline::Second| {
         let at = |share| (second.latency.count() > 0).then(|| second.latency.at(share).milliseconds());
@@ -56,7 +59,8 @@ pub fn seconds(tally: &Tally) -> Vec<Second> {
     tally.timeline.seconds.iter().map(row).collect()
 }
 
-/// Cuts the time line at each mark.
+/// Divides the timeline at each mark. `marks` holds the time in nanoseconds and the text of each mark in the order
+/// of time; `end`, in nanoseconds, ends the time of the last mark.
 pub fn marks(tally: &Tally, marks: &[(u64, String)], end: u64) -> Vec<Mark> {
     let timeline = &tally.timeline;
     let second = |at: u64| (at / SECOND) as usize;

@@ -1,4 +1,4 @@
-//! A distribution of times, as a report tells it.
+//! A distribution of times, as a report contains it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,13 +9,13 @@ use crate::{
     verdict::slo::POINTS,
 };
 
-/// A point of a distribution.
+/// The value of one point of a distribution, such as its p99.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Point {
-    /// In milliseconds.
+    /// A time in milliseconds.
     Milliseconds(f64),
-    /// `"never"`: it lies among those that never came.
+    /// The text `"never"`: the point lies among the samples that never arrived.
     Never(String),
 }
 
@@ -28,7 +28,7 @@ impl From<Quantile> for Point {
     }
 }
 
-/// Three digits are what there is.
+/// Shows three significant digits, because the histogram has no more. Below 1 ms two decimals remain.
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -41,7 +41,7 @@ impl fmt::Display for Point {
 }
 
 impl Point {
-    /// In milliseconds; infinite if never.
+    /// The value in milliseconds; infinite for [`Point::Never`].
     pub fn milliseconds(&self) -> f64 {
         if let Self::Milliseconds(ms) = self { *ms } else { f64::INFINITY }
     }
@@ -50,11 +50,12 @@ impl Point {
 /// A distribution of times.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Samples.
+    /// The number of samples that arrived.
     pub count: u64,
-    /// Those that should have been, and never came.
+    /// The number of samples that should have arrived and never did.
     pub missing: u64,
-    /// By name; one for which there are fewer than ten samples above it is not there.
+    /// The points by name, see [`POINTS`]. A percentile with fewer than ten samples above it is left out; the
+    /// maximum is not.
     pub points: BTreeMap<String, Point>,
 }
 

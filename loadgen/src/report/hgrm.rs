@@ -1,4 +1,5 @@
-//! Histograms in the formats of HdrHistogram's own tools: a percentile table for each (`NAME.hgrm`), and all seconds as an interval log.
+//! Histograms in the formats of HdrHistogram's own tools: a percentile table for each time (`NAME.hgrm`), and all
+//! seconds as an interval log (`intervals.hlog`).
 
 use std::{
     fmt::Write as _,
@@ -15,7 +16,8 @@ use hdrhistogram::serialization::{
 use super::Report;
 use crate::measure::{Latency, Tally};
 
-/// Writes them into a directory, which is made.
+/// Writes the files into the directory `dir`, which is created if needed. Times without a sample have no table.
+/// Fails if a file can't be written.
 pub fn write(dir: &Path, tally: &Tally, report: &Report) -> anyhow::Result<()> {
     fs::create_dir_all(dir)?;
     for (name, latency) in tally.latencies.iter().filter(|(_, latency)| latency.count() > 0) {
@@ -48,7 +50,8 @@ fn table(latency: &Latency) -> String {
     table
 }
 
-/// Each second's latencies by when the messages were due, and the whole of the other histograms.
+/// Writes the interval log: for each second the live latencies of the messages due in it, then every histogram of
+/// the whole run.
 fn intervals(file: &Path, tally: &Tally, report: &Report) -> anyhow::Result<()> {
     let mut file = File::create(file)?;
     let mut serializer = V2DeflateSerializer::new();

@@ -1,9 +1,9 @@
-//! What was checked, as JUnit XML, which every CI shows: a case for each gate, each kind of fault, and each SLO.
+//! The verdict as JUnit XML, which CI systems display: one test case for each gate, each kind of fault and each SLO.
 
 use super::Report;
 use crate::measure::FaultKind;
 
-/// The XML.
+/// The report as JUnit XML.
 pub fn render(report: &Report) -> String {
     let mut cases = Vec::new();
     for gate in &report.verdict.gates {

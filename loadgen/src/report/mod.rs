@@ -1,5 +1,6 @@
-//! What a run came to. [`Report`] is all of it, ready for JSON; every other view is made of it alone: [`text`] for people, [`page`] for
-//! people who were not there, [`junit`] for CI. [`hgrm`] writes out what it is made of.
+//! The report of a run. [`Report`] holds all results, ready for JSON, and the other formats are made from it alone:
+//! [`text`] for a terminal, [`page`] as HTML to pass on, [`junit`] for CI. [`hgrm`] writes the histograms that the
+//! report is computed from.
 
 pub mod chart;
 pub mod confidence;
@@ -27,112 +28,119 @@ use crate::{
     verdict::Verdict,
 };
 
-/// Raised when a field changes its meaning or goes away; new ones may come at any time.
+/// The version of the JSON format. It is raised when a field changes its meaning or is removed; a new field may be
+/// added without raising it.
 pub const SCHEMA: u32 = 2;
 
-/// What the generator cost.
+/// The resources that the generator used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Own {
-    /// CPU time over the time of the threads that move terminals.
+    /// CPU time divided by the time of the threads that run terminals: 1 means that all of them were busy all the
+    /// time. With several generators, the largest value.
     pub cpu_share: f64,
-    /// How many these are.
+    /// The number of threads that run terminals.
     pub threads: usize,
-    /// Microseconds of CPU for each frame that was read, all else that it did included.
+    /// CPU time per frame read, in microseconds. Includes all other work of the generator.
     pub cpu_us_per_frame: f64,
     /// Frames that were read.
     pub frames: u64,
-    /// Bytes of memory for each terminal, by what the process grew while they connected.
+    /// Memory per terminal in bytes: the growth of the process while the terminals connected, divided by their
+    /// number. With several generators, the largest value.
     pub bytes_per_terminal: u64,
-    /// Memory at the end.
+    /// The resident memory of the process at the end of the run, in bytes.
     pub rss_bytes: u64,
-    /// How often it was taken off its CPU.
+    /// How often the kernel preempted the generator's threads.
     pub preempted: u64,
 }
 
-/// What this machine and this program reach against a server that does nothing, in the same run.
+/// The limits of this machine and this program, measured in the same run against a server that does nothing but
+/// deliver.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Floor {
-    /// Response times.
+    /// Live latencies against that server.
     pub live: Figures,
-    /// Microseconds of CPU for each frame, by terminals.
+    /// CPU time per frame with the generator's terminals, in microseconds.
     pub cpu_us_per_frame: f64,
-    /// And by a bare loop that only reads.
+    /// CPU time per frame with a bare loop that only reads, in microseconds.
     pub bare_us_per_frame: f64,
 }
 
-/// A run.
+/// All results of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// The version of this format, see [`SCHEMA`].
     pub schema: u32,
-    /// What it is called.
+    /// The title of the run; may be empty.
     pub title: String,
-    /// When it began, RFC 3339.
+    /// When the run began, in the format of RFC 3339.
     pub started_at: String,
-    /// Its command line, without secrets.
+    /// The command line, without secrets.
     pub command: String,
-    /// From which its schedule was made.
+    /// The seed of the schedule.
     pub seed: u64,
-    /// The schedule's hash.
+    /// The hash of the schedule. Runs with equal hashes have the same schedule.
     pub schedule: String,
-    /// How many deliveries the schedule alone intends, and the hash of their set.
+    /// The number of deliveries that the schedule alone intends, and the hash of their set.
     pub intended: (u64, String),
-    /// How many terminals.
+    /// The number of terminals.
     pub terminals: usize,
-    /// For how long it was measured, in seconds.
+    /// The length of the measured time, without the warm-up, in seconds.
     pub measured_s: f64,
-    /// When messages began, and when the last was due, in seconds of the run.
+    /// When the first messages could be due and when the last was due, in seconds since the beginning of the run.
     pub span_s: (f64, f64),
-    /// Whether senders waited for answers: no evidence for an SLO.
+    /// Whether the loop was closed: each sender waited for an answer before it sent the next message. Such times are
+    /// no evidence for an SLO.
     pub closed_loop: bool,
-    /// Whether the server was held to replay what was missed.
+    /// Whether the server was expected to replay missed messages.
     pub replay: bool,
-    /// The judgement.
+    /// The verdict and its reasons.
     pub verdict: Verdict,
-    /// What became of what was owed, by cohort.
+    /// The outcomes of the deliveries that were owed, by cohort.
     pub ledger: BTreeMap<Cohort, Account>,
-    /// What became of what was read.
+    /// The reasons of the frames that were read.
     pub frames: Frames,
-    /// What became of what was sent.
+    /// Planned messages and the server's answers.
     pub messages: Messages,
-    /// What became of who connected.
+    /// Planned stays, sessions and attempts.
     pub connections: Connections,
-    /// In which order it came.
+    /// Violations of the order of messages.
     pub reorder: Reorder,
-    /// How many faults of each kind.
+    /// The number of faults of each kind, by [`FaultKind::name`](crate::measure::FaultKind::name).
     pub faults: BTreeMap<String, u64>,
-    /// The first of each kind.
+    /// The first faults of each kind, at most [`FAULTS_KEPT`](crate::measure::tally::FAULTS_KEPT) per generator.
     pub examples: Vec<Fault>,
-    /// Neither good nor bad.
+    /// Frames that do not change the verdict, such as those of other runs, by description.
     pub other: BTreeMap<String, u64>,
-    /// Why sessions were lost, attempts failed and messages were refused.
+    /// Why sessions were lost, attempts failed and messages were refused, unanswered or not sent, and how often.
     pub reasons: BTreeMap<String, u64>,
-    /// Times by name, in milliseconds.
+    /// Distributions of times by name, in milliseconds.
     pub latencies: BTreeMap<String, Figures>,
-    /// The 95 % range of the live p99, in milliseconds, by resampling broadcasts: the deliveries of one are not independent.
+    /// The 95 % confidence range of the live p99 in milliseconds; `None` if too few seconds have samples. Whole
+    /// seconds are resampled, because the deliveries of one broadcast are not independent.
     pub live_p99_range: Option<(f64, f64)>,
-    /// Response times by `API > node`.
+    /// Latency of live deliveries by `API > node`.
     pub matrix: BTreeMap<String, Figures>,
-    /// The longest that any terminal heard nothing while it meant to be on the line, in milliseconds.
+    /// The longest time without a message at any well-behaved terminal while its plan had it connected and messages
+    /// were due, in milliseconds.
     pub max_silence_ms: f64,
-    /// Second by second.
+    /// The run second by second.
     pub timeline: Vec<Second>,
-    /// What was done meanwhile.
+    /// The marks that were set during the run.
     pub marks: Vec<Mark>,
-    /// What the servers cost.
+    /// The resources that the servers used.
     pub servers: Costs,
-    /// What the generator cost.
+    /// The resources that the generator used.
     pub own: Own,
-    /// What it reaches against a server that does nothing.
+    /// The limits of this machine and this program; `None` if they were not measured.
     pub floor: Option<Floor>,
-    /// Where it took place.
+    /// The machine on which the generator ran.
     pub environment: Environment,
-    /// How many generators took part.
+    /// The number of generators that took part.
     pub generators: usize,
 }
 
 impl Report {
-    /// The account of all terminals that behave.
+    /// The sum of the accounts of well-behaved terminals. Terminals that are mute or slow by plan are left out.
     pub fn behaved(&self) -> Account {
         let mut sum = Account::default();
         self.ledger.iter().filter(|(cohort, _)| cohort.behaves()).for_each(|(_, account)| sum.add(account));
@@ -140,11 +148,14 @@ impl Report {
     }
 }
 
-/// Times as figures, with the one that only all generators together know: when the last receiver of each broadcast had it.
+/// The distributions of all times. Includes [`names::LAST`], which only the tally of all generators together yields:
+/// a broadcast's last receiver may belong to any generator. Leaves out times without a sample, except
+/// [`names::LIVE`] and [`names::REPLAY`].
 pub fn figures(tally: &Tally) -> BTreeMap<String, Figures> {
     let mut figures: BTreeMap<String, Figures> =
         tally.latencies.iter().map(|(name, latency)| (name.clone(), latency.into())).collect();
-    // A server that never shows a result is not late with all of them.
+    // A server that never shows a result does not support results; the missing samples would make it look late with
+    // all of them.
     figures.retain(|name, figures| figures.count > 0 || name == names::LIVE || name == names::REPLAY);
     let last = last(tally);
     if last.count() + last.missing > 0 {
@@ -153,14 +164,15 @@ pub fn figures(tally: &Tally) -> BTreeMap<String, Figures> {
     figures
 }
 
-/// The tally with that one among the others, for the SLOs.
+/// The tally with [`names::LAST`] among its histograms, for the SLOs.
 pub fn with_last(tally: &Tally) -> Tally {
     let mut tally = tally.clone();
     *tally.latency(names::LAST) = last(&tally);
     tally
 }
 
-/// When the last steady terminal had each broadcast.
+/// The distribution of the time until the last steady terminal had each broadcast. A message that a steady terminal
+/// never received counts as missing. A message without steady receivers is left out.
 pub fn last(tally: &Tally) -> Latency {
     let mut latency = Latency::default();
     for (last, short) in tally.last.iter().zip(&tally.short) {

@@ -1,5 +1,5 @@
-//! The report as one HTML page that asks nobody for anything: its style and its charts are in it. Readable in light and in dark, on
-//! paper, and in ten years.
+//! The report as one HTML page that loads nothing: its style and its charts are part of the file. The page supports
+//! light and dark displays and print, and stays readable without this program or a network.
 
 use minijinja::{Environment, Value, context, value::Serde};
 
@@ -13,7 +13,7 @@ use crate::{
     verdict::slo::POINTS,
 };
 
-/// The page.
+/// Renders the report as an HTML page. Fails if the template can't be rendered.
 pub fn render(report: &Report) -> anyhow::Result<String> {
     let mut page = Environment::new();
     page.add_filter("ms", |ms: f64| milliseconds(ms));
@@ -37,7 +37,7 @@ pub fn render(report: &Report) -> anyhow::Result<String> {
     Ok(page.get_template("page.html")?.render(values)?)
 }
 
-/// Three digits are what there is.
+/// Shows three significant digits, because the histogram has no more. Below 1 ms two decimals remain.
 fn milliseconds(ms: f64) -> String {
     match ms {
         ms if ms < 10.0 => format!("{ms:.2}"),
@@ -46,7 +46,7 @@ fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// With a thin space at each thousand.
+/// The number without decimals, with a narrow no-break space between groups of three digits.
 fn count(number: f64) -> String {
     let digits = format!("{number:.0}");
     let group = |(n, digit): (usize, char)| {
@@ -92,7 +92,8 @@ fn online(report: &Report) -> Chart {
     over_time(report, "", Scale::Linear, lines)
 }
 
-/// The share of the samples that is slower, on a scale of nines.
+/// The latency by percentile, on a horizontal axis that grows by one with each nine of the percentile (90 %, 99 %,
+/// 99.9 %).
 fn percentiles(report: &Report) -> Chart {
     let nines = |share: f64| -(1.0 - share).log10();
     let line = |(name, class): (&str, &'static str)| {

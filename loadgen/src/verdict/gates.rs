@@ -1,4 +1,5 @@
-//! Whether the numbers of a run mean something. A generator that was late, starved or idle measured itself.
+//! Gates: conditions without which the numbers of a run mean nothing. A generator that was late, short of CPU or
+//! idle measured itself and not the server.
 
 use std::fmt;
 
@@ -7,28 +8,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::{FaultKind, Latency, Tally, names};
 
-/// A canary that is woken later than this, one time in a hundred, tells of a machine without a CPU to spare.
+/// The limit for the 99th percentile of the canary's delay, in milliseconds. A larger delay means that the machine
+/// has no CPU to spare.
 const CANARY_MS: f64 = 2.0;
-/// The generator's own delay, unless the server's own time is so much longer that a tenth of it is more.
+/// The limit for the 99th percentile of the generator's own delay, in milliseconds. A tenth of the server's p99 is
+/// the limit instead if that is larger.
 const LAG_MS: f64 = 1.0;
-/// The share of its threads' time that a generator may use.
+/// The limit for the share of its threads' time that the generator uses.
 const CPU: f64 = 0.85;
-/// The share of what was due that must have been sent in time.
+/// The least share of the due messages that must have been sent in time.
 const ACHIEVED: f64 = 0.99;
 
-/// The name of the gate that a run fails which was cut short.
+/// The name of the gate that fails if the run was cut short.
 pub const COURSE: &str = "course of the run";
 
-/// One condition.
+/// One condition and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// What it is about.
+    /// The name of the condition.
     pub name: String,
-    /// Whether it holds.
+    /// Whether the condition holds, or its failure is excused.
     pub ok: bool,
-    /// What was found.
+    /// The value that was found, with its unit.
     pub found: String,
-    /// What is needed.
+    /// The value that is needed, and the flag that excuses a failure, if one did.
     pub needed: String,
 }
 
@@ -38,33 +41,33 @@ impl fmt::Display for Gate {
     }
 }
 
-/// What is not held against a run.
+/// The conditions whose failure does not make a run invalid.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Excuses {
-    /// A terminal that is not let in does not make the run invalid
+    /// Do not mark the run as invalid if a terminal never connects
     #[arg(long)]
     pub allow_shortfall: bool,
 
-    /// A machine without a CPU to spare does not make the run invalid: what arrived is judged as ever, and the times are not to be
-    /// quoted. For demonstrations
+    /// Do not mark the run as invalid if the machine has no CPU to spare: deliveries are judged as usual, but the
+    /// measured times must not be quoted. For demonstrations
     #[arg(long)]
     pub allow_busy: bool,
 }
 
-/// What the gates look at besides the tally.
+/// The facts about the generator that the gates check besides the tally.
 #[derive(Debug, Clone, Copy)]
 pub struct Generator {
-    /// The share of its threads' time that it used.
+    /// The share of its threads' time that the generator used, from 0 to 1.
     pub cpu: f64,
-    /// Whether it was interrupted.
+    /// Whether the run was interrupted.
     pub cut_short: bool,
-    /// Whether a terminal, a message or a report of it broke off.
+    /// Whether the task of a terminal, a message or a report of the generator broke off.
     pub failed: bool,
-    /// How far the clocks of several hosts may be apart, in milliseconds.
+    /// The largest difference between the clocks of several hosts, in milliseconds.
     pub clock_ms: f64,
 }
 
-/// All of them.
+/// Checks every gate against a run.
 pub fn gates(excuses: Excuses, tally: &Tally, generator: Generator) -> Vec<Gate> {
     let p99 = |name: &str| tally.latencies.get(name).map_or(0.0, p99);
     let service = p99(names::SERVICE);
@@ -77,7 +80,7 @@ pub fn gates(excuses: Excuses, tally: &Tally, generator: Generator) -> Vec<Gate>
     let gate = |name: &str, ok, found: String, needed: String| Gate { name: name.into(), ok, found, needed };
     vec![
         gate("ledger", tally.closes(), if tally.closes() { "closed" } else { "open" }.into(), "closed".into()),
-        // Of a run that was cut short before the first message nothing else is wrong.
+        // A run that was cut short before the first message owes no delivery. The gate `COURSE` alone reports it.
         gate("deliveries owed", expected > 0 || generator.cut_short, expected.to_string(), "more than none".into()),
         busy(at_most("schedule lag p99", p99(names::LAG), lag_limit, "ms")),
         busy(at_most("canary overshoot p99", p99(names::CANARY), CANARY_MS, "ms")),
@@ -103,7 +106,8 @@ pub fn gates(excuses: Excuses, tally: &Tally, generator: Generator) -> Vec<Gate>
 }
 
 impl Gate {
-    /// It holds whatever was found, for this reason; a finding that would have closed it still shows.
+    /// Makes the gate hold and adds the flag `reason` that excuses it, if it failed. The value that was found still
+    /// shows.
     fn excused(self, reason: &str) -> Self {
         if self.ok { self } else { Self { ok: true, needed: format!("{}, but {reason}", self.needed), ..self } }
     }
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn each_gate_closes_for_its_own_reason() {
+    fn each_gate_fails_for_its_own_reason() {
         assert_eq!(failing(|_, _| {}), Vec::<String>::new());
         assert_eq!(failing(|tally, _| tally.frames.read = 1), ["ledger"]);
         assert_eq!(failing(|tally, _| tally.ledger.clear()), ["deliveries owed"]);

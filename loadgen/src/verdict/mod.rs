@@ -1,5 +1,9 @@
-//! What a run proves. Three questions in this order: is it *valid*, so that its numbers mean something ([`gates`]); is what arrived
-//! *correct*; and is it as good as was asked for ([`slo`]). The first no decides the exit code.
+//! The verdict on a run. It answers three questions: is the run *valid*, so that its numbers mean something
+//! ([`gates`]); are the deliveries *correct*; and are the SLOs met ([`slo`]).
+//!
+//! The first of these that applies decides the outcome and the exit code: faulty deliveries (11), a failed gate
+//! (12), a run that was cut short (13), a missed SLO (10), a missing output (15). Faulty deliveries come first,
+//! because they are evidence against the server even in an invalid run.
 
 pub mod gates;
 pub mod slo;
@@ -14,26 +18,28 @@ pub use self::{
 };
 use crate::measure::{FaultKind, Tally};
 
-/// How it ended.
+/// The overall result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// All is well.
+    /// The run is valid, the deliveries are correct and the SLOs are met.
     Pass,
-    /// An SLO was missed.
+    /// At least one SLO was missed.
     SloMissed,
-    /// A message was lost in silence, doubled, changed, swapped or misdelivered.
+    /// At least one message was lost without a report, delivered twice, changed, reordered, misdelivered or never
+    /// sent.
     Broken,
-    /// The numbers mean nothing.
+    /// At least one gate besides [`gates::COURSE`] failed: the numbers mean nothing.
     Invalid,
-    /// A signal ended the run early. What was due until then is judged.
+    /// A signal ended the run early, and no other gate failed. Messages that were due until then are judged.
     CutShort,
-    /// All is well, except that an output that was asked for could not be written.
+    /// The run passed, but an output that was asked for could not be written.
     OutputMissing,
 }
 
 impl Outcome {
-    /// The exit code for CI.
+    /// The exit code: 0 for a pass, 10 for a missed SLO, 11 for faulty deliveries, 12 for an invalid run, 13 for a
+    /// run that was cut short, 15 for a missing output.
     pub fn code(self) -> u8 {
         match self {
             Self::Pass => 0,
@@ -45,7 +51,7 @@ impl Outcome {
         }
     }
 
-    /// In a word or two.
+    /// The result in one or two words, for reports.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
@@ -59,8 +65,8 @@ impl Outcome {
 }
 
 impl Outcome {
-    /// The outcome of the process, `complete` being whether all outputs were written. Any other outcome than a pass
-    /// comes before a missing output.
+    /// The outcome of the process. `complete` says whether all outputs were written. A missing output changes only a
+    /// pass: every other outcome takes precedence.
     pub fn with_outputs(self, complete: bool) -> Self {
         if complete || self != Self::Pass { self } else { Self::OutputMissing }
     }
@@ -72,21 +78,21 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// The whole judgement.
+/// The verdict and its reasons.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// How it ended.
+    /// The overall result.
     pub outcome: Outcome,
-    /// Whether the numbers mean something.
+    /// Every gate and its result.
     pub gates: Vec<Gate>,
-    /// What is wrong with what arrived.
+    /// Faults in the deliveries, one text per kind.
     pub broken: Vec<String>,
-    /// What was asked for.
+    /// Every SLO and its result.
     pub checks: Vec<Check>,
 }
 
 impl Verdict {
-    /// Of these findings.
+    /// The verdict that follows from these gates, the faults counted in `tally`, and these checks.
     pub fn new(gates: Vec<Gate>, tally: &Tally, checks: Vec<Check>) -> Self {
         let broken = broken(tally);
         let mut failing = gates.iter().filter(|gate| !gate.ok).peekable();
@@ -105,7 +111,7 @@ impl Verdict {
         Self { outcome, gates, broken, checks }
     }
 
-    /// In one sentence.
+    /// The reasons of the result in one sentence.
     pub fn sentence(&self) -> String {
         let gates = self.gates.iter().filter(|gate| !gate.ok).map(Gate::to_string);
         let checks = self.checks.iter().filter(|check| !check.ok).map(Check::to_string);
@@ -122,7 +128,7 @@ impl Verdict {
     }
 }
 
-/// What is never right, whatever was asked for.
+/// The faults that make every run fail, whatever its SLOs.
 fn broken(tally: &Tally) -> Vec<String> {
     let names = [
         (FaultKind::SilentlyLost, "silently lost"),

@@ -1,5 +1,5 @@
-//! What must hold, as CI writes it: `live.p99<50ms,lost==0,dup_app==0`. A name that does not exist is an error before the run, so that
-//! a slip of the pen can't pass.
+//! Service level objectives, as `--slo` takes them: `live.p99<50ms,lost==0,dup_app==0`. An unknown name is an error
+//! before the run begins, so that a misspelt objective can't pass.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measure::{Account, FaultKind, Tally, names};
 
-/// The times that can be asked for.
+/// The times that an SLO may name.
 const LATENCIES: [&str; 14] = [
     names::LIVE,
     names::SERVICE,
@@ -25,13 +25,13 @@ const LATENCIES: [&str; 14] = [
     names::CANARY,
 ];
 
-/// The points of each, with their share of the samples.
+/// The points of each time that an SLO may name, with the share of the samples at or below the point.
 pub const POINTS: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
 
 type Count = fn(&Tally) -> u64;
 
-/// The sums that can be asked for. Those of the ledger leave out who is mute or slow by plan.
+/// The counts that an SLO may name. Counts of the ledger leave out terminals that are mute or slow by plan.
 const COUNTS: [(&str, Count); 22] = [
     ("expected", |tally| tally.behaved().expected),
     ("on_time", |tally| tally.behaved().on_time),
@@ -57,14 +57,14 @@ const COUNTS: [(&str, Count); 22] = [
     ("never_recovered", |tally| tally.connections.never_recovered),
 ];
 
-/// What is compared.
+/// The value that is compared: a point of a time in milliseconds, or a count.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Metric {
     Time(&'static str, f64),
     Count(&'static str),
 }
 
-/// How.
+/// How the value is compared with the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Below,
@@ -74,7 +74,7 @@ enum Relation {
     Above,
 }
 
-/// One condition.
+/// One objective. `limit` is in milliseconds for a time.
 #[derive(Debug, Clone, PartialEq)]
 struct Slo {
     text: String,
@@ -83,18 +83,18 @@ struct Slo {
     limit: f64,
 }
 
-/// All that were asked for.
+/// The objectives of a run, separated by commas. None by default.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Slos(Vec<Slo>);
 
-/// What became of one.
+/// The result of one objective.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// As it was asked for.
+    /// The objective as it was written.
     pub slo: String,
-    /// Whether it holds.
+    /// Whether the objective is met. False if the run has no sample of the time.
     pub ok: bool,
-    /// What was found.
+    /// The value that was found, with its unit.
     pub found: String,
 }
 
@@ -147,7 +147,7 @@ fn metric(name: &str) -> Result<Metric, String> {
     })
 }
 
-/// Times in milliseconds.
+/// Parses a limit. Returns a time in milliseconds, and a count as it is. Fails if a time has no unit.
 fn number(text: &str, metric: Metric) -> Result<f64, String> {
     let bad = || match metric {
         Metric::Time(..) => format!("{text:?} is no time: write 50ms, 200us or 2s"),
@@ -160,7 +160,8 @@ fn number(text: &str, metric: Metric) -> Result<f64, String> {
 }
 
 impl Slos {
-    /// Holds a run against them. A percentile that too few samples make meaningless is taken as it is: CI asked.
+    /// Checks each objective against a run. A percentile with too few samples to be reliable is used as it is,
+    /// because the objective names it.
     pub fn check(&self, tally: &Tally) -> Vec<Check> {
         self.0.iter().map(|slo| slo.check(tally)).collect()
     }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_held_against_the_run() {
+    fn each_slo_is_checked_against_the_run() {
         assert_eq!(
             passes("live.p99<50ms, lost==0,dup_wire<3,live.max>1s,dup_wire>=3"),
             [true, true, false, false, true]
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_the_pen_is_an_error() {
+    fn a_misspelt_slo_is_an_error() {
         for (bad, told) in [
             ("live.p98<1ms", "there is no"),
             ("losst==0", "there is no"),

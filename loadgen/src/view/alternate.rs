@@ -1,4 +1,4 @@
-//! The terminal's alternate screen, without echo. The kernel still turns Ctrl-C into SIGINT: no key is read here.
+//! The terminal's alternate screen, without echo. No key is read: the kernel still turns Ctrl-C into SIGINT.
 
 use std::{
     io::{self, stderr},
@@ -13,14 +13,15 @@ use ratatui::crossterm::{
 };
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// The terminal's modes before; `None` while the ordinary screen is shown.
+/// The modes of the terminal before the alternate screen was entered; `None` while the ordinary screen is shown.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// The alternate screen, until this is dropped.
+/// Shows the alternate screen until this value is dropped or [`leave`] is called.
 pub struct AlternateScreen(());
 
 impl AlternateScreen {
-    /// Enters it on stderr, which must be a terminal. A panic of any thread leaves it before its message is printed.
+    /// Enters the alternate screen on stderr. Fails if stderr is no terminal. A panic of any thread leaves the
+    /// alternate screen before its message is printed.
     pub fn enter() -> io::Result<Self> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
@@ -40,7 +41,7 @@ impl AlternateScreen {
         Ok(screen)
     }
 
-    /// Whether it is still shown: [`leave`] may have left it.
+    /// Whether the alternate screen is still shown. It is not after [`leave`].
     pub fn is_shown(&self) -> bool {
         lock().is_some()
     }
@@ -52,7 +53,7 @@ impl Drop for AlternateScreen {
     }
 }
 
-/// Leaves the alternate screen if it is shown: the terminal is as it was before.
+/// Leaves the alternate screen if it is shown, and restores the modes of the terminal.
 pub fn leave() {
     if let Some(before) = lock().take() {
         let _ = execute!(stderr(), Show, LeaveAlternateScreen);

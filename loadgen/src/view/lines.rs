@@ -1,4 +1,4 @@
-//! A line a second, for logs.
+//! One line per second, for logs.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::{sync::oneshot, time};
 use super::Scene;
 use crate::console::note;
 
-/// Writes to stderr until it is stopped.
+/// Writes one line per second to stderr until `stopped` resolves.
 pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
     let mut beat = time::interval(Duration::from_secs(1));
     loop {

@@ -1,4 +1,4 @@
-//! How it goes, while it goes: on a terminal a picture (`screen`), elsewhere a line a second (`lines`).
+//! The progress of a run while it goes on: charts on a terminal (`screen`), one line per second elsewhere (`lines`).
 
 mod alternate;
 mod lines;
@@ -11,27 +11,27 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{clock::Clock, config::Config, plan::Plan, play::Live, run::marks::Marks};
 
-/// A view, until it is stopped.
+/// A running view. It ends with [`View::stop`].
 pub struct View {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// What a view looks at.
+/// What a view shows.
 pub struct Scene {
-    /// What the run is called.
+    /// The title of the run; may be empty.
     pub title: String,
-    /// The plan.
+    /// The plan, for the phases and the length of the run.
     pub plan: Arc<Plan>,
-    /// The time.
+    /// The clock of the run.
     pub clock: Clock,
-    /// The counters.
+    /// The live counters of the generator.
     pub live: Arc<Live>,
-    /// What was done to the servers.
+    /// The marks that were set during the run.
     pub marks: Marks,
 }
 
-/// Shows it.
+/// Starts a view on stderr: charts if stderr is a terminal and `--no-tui` is not set, else lines.
 pub fn show(config: &Config, plan: &Arc<Plan>, clock: Clock, live: Arc<Live>, marks: Marks) -> View {
     let scene = Scene { title: config.title.clone(), plan: plan.clone(), clock, live, marks };
     let (stop, stopped) = oneshot::channel();
@@ -43,7 +43,7 @@ pub fn show(config: &Config, plan: &Arc<Plan>, clock: Clock, live: Arc<Live>, ma
 }
 
 impl View {
-    /// Ends it; the terminal is as it was.
+    /// Stops the view and waits until it has restored the terminal.
     pub async fn stop(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;

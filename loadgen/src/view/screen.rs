@@ -1,4 +1,4 @@
-//! A picture on the terminal: what is on the line, what comes, how late, and what was done to the servers.
+//! Charts on the terminal: terminals online, deliveries, latencies and the last mark.
 
 use std::{collections::VecDeque, io, sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -14,10 +14,11 @@ use tokio::{sync::oneshot, time};
 
 use super::{Scene, alternate::AlternateScreen};
 
-/// How many seconds fit.
+/// The number of past seconds that are stored for the charts. Older ones are dropped.
 const SECONDS: usize = 240;
 
-/// The last seconds, the newest first.
+/// The last [`SECONDS`] seconds, newest first. `p99` is in microseconds, `times` holds the latest p50, p99 and
+/// maximum in milliseconds, `before` the count of received messages at the last look.
 #[derive(Default)]
 struct Past {
     online: VecDeque<u64>,
@@ -27,7 +28,8 @@ struct Past {
     before: u64,
 }
 
-/// Draws until it is stopped; then the terminal is as it was.
+/// Draws once per second until `stopped` resolves or the alternate screen is left, then restores the terminal. Draws
+/// nothing if the alternate screen can't be entered.
 pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
     let Ok(screen) = AlternateScreen::enter() else { return };
     let Ok(mut terminal) = Terminal::new(CrosstermBackend::new(io::stderr())) else { return };
@@ -38,7 +40,7 @@ pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
             _ = &mut stopped => break,
             _ = beat.tick() => {
                 past.look(&scene);
-                // What can't be drawn is no reason to stop a run.
+                // An error of the terminal must not stop the run.
                 let _ = terminal.draw(|frame| draw(frame, &scene, &past));
             }
         }

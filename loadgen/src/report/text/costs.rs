@@ -1,4 +1,4 @@
-//! What a run cost, for people: the generator itself, the servers, and Redis.
+//! The costs of a run as text: the generator itself, the servers, and Redis.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The report as a table for people: the verdict first, then what it rests on.
+//! The report as text for a terminal: the verdict first, then the tables that it is based on.
 
 mod costs;
 
@@ -7,7 +7,7 @@ use std::fmt;
 use super::{Figures, Point, Report};
 use crate::measure::{Account, names};
 
-/// The times in the order of their weight, with what each is.
+/// The names of the times, most important first, with a description of each.
 pub const TIMES: [(&str, &str); 14] = [
     (names::LIVE, "due to received: the headline"),
     (names::SERVICE, "sent to received"),
