@@ -8,8 +8,8 @@ use muster_protocol::{TerminalId, api::Protocol};
 
 use crate::{config::Line, interrupt::Interrupt, play::fleet::token, preflight};
 
-/// Connects the terminals `hold-0`, `hold-1`, ... and runs until Ctrl-C. Fails if this machine lacks ports or file
-/// descriptors, or if a terminal can't be started.
+/// Connects the terminals `hold-0`, `hold-1`, ... and runs until it is interrupted. Fails if this machine lacks
+/// ports or file descriptors, or if a terminal can't be started.
 pub async fn run(line: Line) -> anyhow::Result<()> {
     preflight::check(&line)?;
     let mut terminals = Vec::new();
@@ -37,7 +37,7 @@ impl Listener for Printer {
         match incoming {
             Incoming::Command { command, .. } => self.print(command.payload.as_json()),
             Incoming::Text { text, .. } => self.print(&text),
-            Incoming::Gone(end) => tracing::warn!(terminal = %self.0, %end, "gone"),
+            Incoming::Gone(end) => tracing::warn!(terminal = %self.0, %end, "the session ended"),
             other => tracing::info!(terminal = %self.0, ?other),
         }
     }

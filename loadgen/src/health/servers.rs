@@ -60,7 +60,7 @@ impl Servers {
                 Ok(Ok((status, body))) if status.is_success() => {
                     servers.metrics.insert(uri.to_string(), families(&String::from_utf8_lossy(&body)));
                 }
-                other => tracing::warn!(%uri, ?other, "no metrics"),
+                other => tracing::warn!(%uri, ?other, "the metrics could not be read"),
             }
         }
         for watched in &config.watch {
@@ -69,7 +69,7 @@ impl Servers {
         if let Some(address) = &config.redis {
             match timeout(PATIENCE, info(address)).await {
                 Ok(Ok(info)) => servers.redis = info,
-                other => tracing::warn!(address, ?other, "no INFO from Redis"),
+                other => tracing::warn!(address, ?other, "the INFO of Redis could not be read"),
             }
         }
         servers

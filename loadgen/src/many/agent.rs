@@ -25,9 +25,9 @@ struct Flags {
     config: Config,
 }
 
-/// Serves until the process ends, and prints `agent on IP:PORT` once it listens. The agent takes secrets from its
+/// Serves until it is interrupted, and prints `agent on IP:PORT` once it listens. The agent takes secrets from its
 /// own environment, because the coordinator does not send them. A failed run is reported to the coordinator, and the
-/// agent goes on to serve. Fails if the address can't be bound.
+/// agent goes on to serve. Fails if the address can't be bound or stdout can't be written.
 pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
     writeln!(std::io::stdout(), "agent on {}", listener.local_addr()?).context("its address on stdout")?;
@@ -50,7 +50,7 @@ async fn obey(peer: &mut Peer, interrupt: &Interrupt) -> anyhow::Result<()> {
     loop {
         let order = tokio::select! {
             order = peer.hear() => order?,
-            () = interrupt.requested() => bail!("the agent was told to end"),
+            () = interrupt.requested() => bail!("the agent was interrupted"),
         };
         match order {
             Order::Clock => peer.say(&Answer::Clock { boot: boot(), now: monotonic() }).await?,
@@ -58,7 +58,7 @@ async fn obey(peer: &mut Peer, interrupt: &Interrupt) -> anyhow::Result<()> {
                 let config = Flags::try_parse_from(std::iter::once("agent".to_owned()).chain(flags))?.config;
                 return part(peer, config, seed, Part { run, of, rest }, Clock::at(zero), interrupt).await;
             }
-            Order::Judge { .. } => bail!("asked to judge before it played"),
+            Order::Judge { .. } => bail!("the coordinator asked for a tally before the run"),
         }
     }
 }
@@ -81,7 +81,7 @@ async fn part(
     let (sent, over) = (played.journal.all_sent(), played.over);
     let (cut_short, failed) = (played.cut_short, played.failed);
     peer.say(&Answer::Played { sent, replay, over, cut_short, failed }).await?;
-    let Order::Judge { sent, replay } = peer.hear().await? else { bail!("not asked to judge") };
+    let Order::Judge { sent, replay } = peer.hear().await? else { bail!("the coordinator did not ask for the tally") };
     let tally = played.judge(&config, &plan, part, sent, replay);
     let own = played.own(&tally);
     peer.say(&Answer::Judged { tally: Box::new(tally), own }).await

@@ -82,7 +82,7 @@ impl Agent {
         let asked = monotonic();
         self.peer.say(&Order::Clock).await?;
         let Answer::Clock { boot: theirs, now } = self.hear().await? else {
-            bail!("{} did not tell its clock", self.name)
+            bail!("agent {}: the response has no clock", self.name)
         };
         let half = (monotonic() - asked) / 2;
         if theirs == boot() {
@@ -149,7 +149,7 @@ async fn gather(agents: &mut [Agent], messages: usize) -> anyhow::Result<(Vec<Op
     let (mut all, mut any, mut course) = (vec![None; messages], false, Course::default());
     for agent in agents {
         let Answer::Played { sent, replay, cut_short, failed, .. } = agent.hear().await? else {
-            bail!("{} did not tell what it sent", agent.name)
+            bail!("agent {}: the response does not say what was sent", agent.name)
         };
         all.iter_mut().zip(sent).filter(|(_, sent)| sent.is_some()).for_each(|(all, sent)| *all = sent);
         any |= replay;
@@ -168,7 +168,9 @@ async fn judge(
     let (mut sum, mut costs) = (Tally::default(), Vec::new());
     for agent in agents {
         agent.peer.say(&order).await?;
-        let Answer::Judged { tally, own } = agent.hear().await? else { bail!("{} did not judge", agent.name) };
+        let Answer::Judged { tally, own } = agent.hear().await? else {
+            bail!("agent {}: the response has no tally", agent.name)
+        };
         sum.merge(&tally);
         costs.push(own);
     }

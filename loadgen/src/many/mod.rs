@@ -112,8 +112,9 @@ impl Peer {
     async fn hear<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line).await?;
-        ensure!(read > 0, "the other side has closed the connection");
-        serde_json::from_str(&line).context("the other side is of another version")
+        ensure!(read > 0, "the peer closed the connection");
+        serde_json::from_str(&line)
+            .context("the message of the peer is not understood: run the same version everywhere")
     }
 }
 

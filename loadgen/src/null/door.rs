@@ -1,5 +1,4 @@
-//! The WebSocket handshake and frames of the null server, implemented by hand so that as little code as possible is
-//! measured.
+//! The WebSocket handshake and frames of the null server, implemented directly on the TCP stream.
 
 use std::io;
 

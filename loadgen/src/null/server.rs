@@ -32,8 +32,8 @@ use super::{
 };
 
 /// Serves until the process ends, and prints `ready on IP:PORT` once it listens. Each message is delayed by `drag`
-/// more than the one before it, so that the latencies to measure are known. Fails if the address can't be bound or
-/// the limit of open files can't be raised.
+/// more than the one before it, so that the latencies to measure are known. Fails if the address can't be bound, the
+/// limit of open files can't be raised, or stdout can't be written.
 pub async fn serve(listen: SocketAddr, fault: Option<Fault>, drag: Duration) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     rustix::process::setrlimit(rustix::process::Resource::Nofile, {
