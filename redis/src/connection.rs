@@ -1,5 +1,5 @@
-//! One connection to the master, for everything but listening, shared by all its clones. When it ends, hangs, or is told that the
-//! master is elsewhere, whoever noticed gets the error, and the next call looks for the master again. Nothing is sent twice.
+//! One connection to the master, shared by all its clones, for everything but subscriptions. When it ends, does not answer in time, or a server
+//! says that it is not the master, the call that noticed returns the error, and the next call finds the master again. No command is sent twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,50 +16,51 @@ use crate::{
     topology::Topology,
 };
 
-/// An attempt to come to the master: under way, done or failed. Whoever needs it drives it.
-type Attempt = Shared<BoxFuture<'static, RedisResult<Master>>>;
+/// A search for the master: in progress, done or failed. The callers that wait for it poll it.
+type MasterSearch = Shared<BoxFuture<'static, RedisResult<Master>>>;
 
 /// A connection that follows the master.
 #[derive(Clone)]
 pub struct Connection {
     topology: Arc<Topology>,
-    /// The hash tag of all names that are asked for.
+    /// The hash tag of all keys.
     tag: Arc<str>,
-    attempt: Arc<Mutex<Attempt>>,
-    /// Where the master was last found.
+    attempt: Arc<Mutex<MasterSearch>>,
+    /// The address at which the master was last found.
     found: Arc<watch::Sender<Option<ConnectionAddr>>>,
 }
 
 impl Connection {
-    /// Prepares; connects when it is first used. In a Redis Cluster all names that it is used for have the hash tag `tag`.
+    /// Prepares a connection, which connects when it is first used. All keys that it is used for must have the hash tag `tag`, since in a Redis
+    /// Cluster the master is that of the tag's slot.
     pub fn new(topology: Topology, tag: &str) -> Self {
         let (topology, tag, found) = (Arc::new(topology), Arc::from(tag), Arc::new(watch::Sender::new(None)));
         let attempt = Arc::new(Mutex::new(search(topology.clone(), Arc::clone(&tag), found.clone())));
         Self { topology, tag, attempt, found }
     }
 
-    /// Where it looks for the master.
+    /// Returns where it looks for the master.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
 
-    /// The master that commands go to, which has just answered.
+    /// Returns the master that commands go to, after it has answered a PING.
     pub(crate) async fn master(&self) -> RedisResult<Master> {
         let () = cmd("PING").query_async(&mut self.clone()).await?;
         let attempt = self.current().clone();
         attempt.await
     }
 
-    /// Tells where the master was last found.
+    /// Returns a channel with the address at which the master was last found.
     pub(crate) fn found(&self) -> watch::Receiver<Option<ConnectionAddr>> {
         self.found.subscribe()
     }
 
-    fn current(&self) -> MutexGuard<'_, Attempt> {
+    fn current(&self) -> MutexGuard<'_, MasterSearch> {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls by the connection as it is; one that proves wrong is given up, for a new attempt.
+    /// Sends by the current connection. If that proves to be broken, or not to lead to the master, a new search replaces it for later calls.
     async fn call<T>(
         &self,
         send: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
@@ -80,8 +81,8 @@ impl Connection {
         answer
     }
 
-    /// Unless another has done so already.
-    fn give_up(&self, wrong: &Attempt) {
+    /// Replaces an attempt by a new search, unless another call has done so.
+    fn give_up(&self, wrong: &MasterSearch) {
         let mut attempt = self.current();
         if attempt.ptr_eq(wrong) {
             *attempt = search(self.topology.clone(), self.tag.clone(), self.found.clone());
@@ -89,8 +90,8 @@ impl Connection {
     }
 }
 
-/// Not begun before it is first waited for.
-fn search(topology: Arc<Topology>, tag: Arc<str>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> Attempt {
+/// Returns a search for the master, which starts when it is first polled.
+fn search(topology: Arc<Topology>, tag: Arc<str>, found: Arc<watch::Sender<Option<ConnectionAddr>>>) -> MasterSearch {
     let search = async move {
         let master = time::timeout(ANSWER, topology.master(&tag)).await.unwrap_or_else(|_| Err(late()))?;
         found.send_replace(Some(master.info.addr().clone()));
@@ -99,12 +100,12 @@ fn search(topology: Arc<Topology>, tag: Arc<str>, found: Arc<watch::Sender<Optio
     search.boxed().shared()
 }
 
-/// A server that does not answer in time may have been replaced meanwhile, by one that does.
+/// Returns whether an error means that the connection must be replaced. A server that does not answer in time may have been replaced as master.
 fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_timeout()
 }
 
-/// An answer that only one who is not the master gives.
+/// Returns whether this is an answer that only a server gives which is not the master.
 fn is_refusal(value: &Value) -> bool {
     matches!(value, Value::ServerError(error) if error.kind().is_some_and(is_elsewhere))
 }

@@ -1,17 +1,24 @@
-//! Where the Redis master is now, and connections that follow it there. A Redis may be one server, a master with replicas that
-//! Sentinels watch, or a Redis Cluster; the programs see one connection in each case.
+//! Finds the Redis master, and connects to it again after a failover. Redis may be one server, a master with replicas that Sentinels watch, or
+//! a Redis Cluster; the programs see one connection in each case.
 //!
 //! ```text
 //!   --redis URL ──▶ topology ──▶ locate ──▶ connection ──▶ commands
 //!                                              └─────────▶ listen ──▶ messages
 //! ```
 //!
-//! All names of one Muster cluster share one hash tag, so that a Redis Cluster keeps them in one slot. So nothing here routes by slots:
-//! whoever is the master of that one slot is *the* master, and after a failover another is.
+//! All keys of one Muster cluster have one hash tag, so that a Redis Cluster stores them in one slot. So nothing here routes commands by slot: the
+//! master of that slot is the only server that is needed.
 //!
-//! In reading order: [`secret`] reads a password from its file, and [`url`] puts it into a URL; [`topology`] reads that; [`locate`]
-//! asks who is the master; [`connection`] leads there, and looks again when it ends or is told that it is wrong; [`listen`] hears
-//! the channels of that same master. Node and sidecar have this in common, and `protocol/` does no I/O: so it is a crate.
+//! | Module | What it does |
+//! |---|---|
+//! | [`secret`] | reads a secret from a file |
+//! | [`url`] | puts a password into a URL |
+//! | [`topology`] | parses the URL of `--redis` |
+//! | [`locate`] | finds the master |
+//! | [`connection`] | sends commands to the master, and finds it again after an error |
+//! | [`listen`] | receives the messages of channels from the same master |
+//!
+//! Node and sidecar share this crate. It is not part of `protocol/`, which does no I/O.
 
 mod connection;
 mod listen;

@@ -1,6 +1,6 @@
-//! Messages of channels, by a connection of their own to the master that commands go to. The channels are shard channels
-//! (SSUBSCRIBE, SPUBLISH: Redis 7): in a cluster their messages stay with the one shard that has everything else, and a single server
-//! treats them like any others.
+//! Receives the messages of channels, on a separate connection to the master that commands go to. The channels are shard channels (SSUBSCRIBE and
+//! SPUBLISH, from Redis 7): in a Redis Cluster their messages stay in the shard that has all of Muster's keys. A single server treats them like
+//! other channels.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,13 +13,13 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{connection::Connection, locate::ANSWER};
 
-/// Messages that wait for whoever listens. They are kilobytes, so this is a few megabytes; a server has a bound of its own for those
-/// that it can't get rid of (client-output-buffer-limit pubsub).
+/// The number of messages that can wait to be received. They are kilobytes each, so this is a few megabytes. When one more arrives, the
+/// subscription ends. Redis bounds its own buffer for a slow subscriber with `client-output-buffer-limit pubsub`.
 const WAITING: usize = 2048;
 
-/// What is heard of some channels, from when it was made to when it ends.
+/// A subscription to some channels.
 pub struct Subscription {
-    /// Open for as long as this is.
+    /// Keeps the connection open.
     _connection: MultiplexedConnection,
     pushes: mpsc::Receiver<PushInfo>,
     master: ConnectionAddr,
@@ -27,10 +27,10 @@ pub struct Subscription {
 }
 
 impl Connection {
-    /// Listens to these channels at the master that commands go to.
+    /// Subscribes to these channels at the master that commands go to.
     pub async fn listen(&self, channels: &[&str]) -> RedisResult<Subscription> {
         let master = self.master().await?.info;
-        // Only the newer protocol tells messages from answers.
+        // Only RESP3 distinguishes messages from answers.
         let settings = master.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let (push, pushes) = queue();
         let config = AsyncConnectionConfig::new()
@@ -47,13 +47,14 @@ impl Connection {
 }
 
 impl Subscription {
-    /// Where it listens.
+    /// Returns the address of the server that it is subscribed at.
     pub fn master(&self) -> &ConnectionAddr {
         &self.master
     }
 
-    /// The next message. None once the connection has ended, the channels have left this server, or commands go to another: what
-    /// is told there would not be heard here. Also after one for which there was no room, since those after it would hide that.
+    /// Returns the next message. Returns `None` when the connection has ended, when the channels have moved to another server, or when commands go
+    /// to another server, whose messages would not arrive here. Also returns `None` after a message for which the queue had no room: the loss
+    /// would go unnoticed if later messages were delivered.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             let push = tokio::select! {
@@ -69,7 +70,7 @@ impl Subscription {
     }
 }
 
-/// A queue that is closed by the first push for which it has no room, or nobody: the connection can't be made to wait.
+/// Returns a queue that is closed by the first message for which it has no room, since the connection can't be made to wait.
 fn queue() -> (impl AsyncPushSender, mpsc::Receiver<PushInfo>) {
     let (sender, pushes) = mpsc::channel(WAITING);
     let open = Mutex::new(Some(sender));
@@ -84,12 +85,12 @@ fn queue() -> (impl AsyncPushSender, mpsc::Receiver<PushInfo>) {
     (push, pushes)
 }
 
-/// Waits until the master is found elsewhere.
+/// Waits until the master is found at another address.
 async fn moved(found: &mut watch::Receiver<Option<ConnectionAddr>>, master: &ConnectionAddr) {
     let _ = found.wait_for(|found| found.as_ref() != Some(master)).await;
 }
 
-/// Of a push `channel, payload`.
+/// Returns the payload of a message, which is its second field after the channel.
 fn payload(push: PushInfo) -> Option<Vec<u8>> {
     let value: Value = push.data.into_iter().nth(1)?;
     from_redis_value(value).ok()
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_had_no_room_is_never_hidden_by_what_came_after() {
+    async fn the_queue_ends_after_a_message_for_which_it_had_no_room() {
         let (sender, mut pushes) = queue();
         let push = || sender.send(PushInfo { kind: PushKind::SMessage, data: Vec::new() });
         assert!((0..WAITING).all(|_| push().is_ok()));

@@ -1,10 +1,10 @@
-//! A secret that is kept in a file, as the text it is: a password here, and what else the programs sign or open with. An error tells
-//! what is wrong with the file, and never what is in it; whoever asked adds the flag.
+//! Reads a secret from a file: a password, a signing secret or a key. An error says what is wrong with the file and never shows its content. The
+//! caller adds the name of the flag.
 
 use std::{fs, io, path::Path};
 
-/// What the file holds, which is something. A link is followed to a file; what is none is refused unopened, since a FIFO that nobody
-/// writes to would hold up the start for ever.
+/// Reads a file, which must not be empty. Symbolic links are followed. Anything but a regular file is an error and is not opened, since opening a
+/// FIFO that has no writer would block the start.
 pub fn read(file: &Path) -> io::Result<String> {
     if !fs::metadata(file)?.is_file() {
         return Err(io::Error::other("it is no regular file"));
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_leads_to_what_a_file_holds() {
+    fn a_symbolic_link_is_followed() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "s3cret\n").unwrap();
         symlink("file", dir.path().join("link")).unwrap();
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_nothing_or_is_no_file_is_told_at_once() {
+    fn an_empty_file_and_anything_but_a_file_are_errors() {
         let dir = tempfile::tempdir().unwrap();
         let [fifo, empty, absent] = ["fifo", "empty", "absent"].map(|name| dir.path().join(name));
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());

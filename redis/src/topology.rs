@@ -1,12 +1,12 @@
-//! Where to look for the master, as the URL of `--redis` says it.
+//! Parses the URL of `--redis`, which says where to look for the master.
 //!
 //! ```text
-//! redis://[USER:PASSWORD@]HOST:PORT                       always here
-//! redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../NAME     where the Sentinels say that the master of this name is
-//! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           wherever the cluster keeps Muster's names
+//! redis://[USER:PASSWORD@]HOST:PORT                       one server
+//! redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../NAME     the master that these Sentinels know by this name
+//! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           the master of the slot of Muster's keys; some members are given
 //! ```
 //!
-//! User and password are those of Redis. Sentinels that want their own get them as `?sentinel_username=` and `?sentinel_password=`.
+//! User and password are for Redis. Those for the Sentinels, if they need them, are given as `?sentinel_username=` and `?sentinel_password=`.
 
 use std::{fmt, str::FromStr};
 
@@ -14,25 +14,25 @@ use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
 use crate::url::{PORT, SENTINEL_PORT, with_port};
 
-/// Where to look for the master. Printed, it is its addresses alone.
+/// Where to look for the master. Its `Display` shows addresses only, and no password.
 #[derive(Debug, Clone)]
 pub enum Topology {
-    /// It is always here.
+    /// The master is always this server.
     Fixed(ConnectionInfo),
-    /// These know.
+    /// Sentinels know which server is the master.
     Sentinels {
-        /// How each is reached.
+        /// The address, user and password of each Sentinel.
         sentinels: Vec<ConnectionInfo>,
-        /// What they call the master.
+        /// The name of the master.
         name: String,
-        /// With which user and password it is entered.
+        /// User and password for the master.
         entry: RedisConnectionInfo,
     },
-    /// Any member of the cluster knows; these are some of them.
+    /// Some members of a cluster, of which each knows the master of a slot.
     Cluster(Vec<ConnectionInfo>),
 }
 
-/// Not a URL of a Redis. The URL itself is not repeated, since it may hold a password.
+/// The error for a text that is no URL of a Redis. It does not contain the URL, which may have a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "is no URL of the form redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT: {0}"
@@ -40,7 +40,7 @@ pub enum Topology {
 pub struct BadUrl(String);
 
 impl Topology {
-    /// The number of the database in which everything is; 0 with Sentinels and in a Redis Cluster.
+    /// Returns the number of the database; 0 with Sentinels and in a Redis Cluster.
     pub fn database(&self) -> i64 {
         match self {
             Self::Fixed(info) => info.redis_settings().db(),
@@ -64,9 +64,9 @@ impl FromStr for Topology {
 fn sentinels(rest: &str) -> Result<Topology, BadUrl> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
-    // With @ or : it may be the end of a password that has a / in it.
+    // A name with @ or : may be the end of a password with a / in it, and must not be printed.
     if name.is_empty() || name.contains(['/', '@', ':']) {
-        return Err(BadUrl("after the Sentinels comes /NAME, which they know the master by".into()));
+        return Err(BadUrl("after the Sentinels comes /NAME, the name of the master".into()));
     }
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let sentinel_user = credentials(query)?;
@@ -77,20 +77,20 @@ fn sentinels(rest: &str) -> Result<Topology, BadUrl> {
 fn cluster(rest: &str) -> Result<Topology, BadUrl> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?']) {
-        return Err(BadUrl("a cluster has addresses, and no path or query".into()));
+        return Err(BadUrl("a cluster URL has addresses, and no path or query".into()));
     }
     let (user, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
     Ok(Topology::Cluster(members(hosts, user, PORT)?))
 }
 
-/// The user and password in a query, as they stand before the `@` of a URL.
+/// Returns user and password of a query in the form `USER:PASSWORD`.
 fn credentials(query: &str) -> Result<String, BadUrl> {
     let (mut user, mut password) = ("", None);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
             Some(("sentinel_username", value)) => user = value,
             Some(("sentinel_password", value)) => password = Some(value),
-            _ => return Err(BadUrl("what it may ask for is sentinel_username and sentinel_password".into())),
+            _ => return Err(BadUrl("the only parameters are sentinel_username and sentinel_password".into())),
         }
     }
     Ok(password.map(|password| format!("{user}:{password}")).unwrap_or_default())
@@ -100,7 +100,7 @@ fn at(user: &str) -> String {
     if user.is_empty() { String::new() } else { format!("{user}@") }
 }
 
-/// Each of several `HOST:PORT`, entered as the same user.
+/// Parses addresses that are separated by commas, for the same user.
 fn members(hosts: &str, user: &str, port: u16) -> Result<Vec<ConnectionInfo>, BadUrl> {
     let member = |host: &str| match host {
         "" => Err(BadUrl("an address is missing".into())),
@@ -121,9 +121,9 @@ impl fmt::Display for Topology {
         match self {
             Self::Fixed(info) => write!(f, "{}", info.addr()),
             Self::Sentinels { sentinels, name, .. } => {
-                write!(f, "the address that Sentinels tell for {name} ({})", list(sentinels))
+                write!(f, "the master {name} of the Sentinels {}", list(sentinels))
             }
-            Self::Cluster(seeds) => write!(f, "any address of the cluster ({})", list(seeds)),
+            Self::Cluster(seeds) => write!(f, "the cluster of {}", list(seeds)),
         }
     }
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn one_server_is_a_url_as_everywhere() {
+    fn one_server_is_an_ordinary_redis_url() {
         let Topology::Fixed(info) = topology("redis://u:p%40w@10.0.0.1:6380/3") else { panic!("not fixed") };
         assert_eq!((info.addr().to_string().as_str(), info.redis_settings().db()), ("10.0.0.1:6380", 3));
         assert_eq!(entry(info.redis_settings()), (Some("u"), Some("p@w")));
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!((addresses.join(" ").as_str(), name.as_str()), ("a:1 b:26379 ::1:3", "mymaster"));
         assert_eq!(entry(&master), (Some("u"), Some("pw")));
         assert!(sentinels.iter().all(|info| entry(info.redis_settings()) == (None, Some("s/p"))));
-        assert_eq!(topology(url).to_string(), "the address that Sentinels tell for mymaster (a:1, b:26379, ::1:3)");
+        assert_eq!(topology(url).to_string(), "the master mymaster of the Sentinels a:1, b:26379, ::1:3");
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_and_no_secret_repeated() {
+    fn an_invalid_url_is_refused_without_its_password_in_the_text() {
         for (url, says) in [
             ("127.0.0.1:6379", "redis://HOST:PORT"),
             ("http://:guess-me@a", "redis://HOST:PORT"),

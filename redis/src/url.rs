@@ -1,5 +1,5 @@
-//! The URL of a Redis as text: a password that is kept beside it in a file, and its hosts. Called by the programs before they
-//! parse it into a [`Topology`](crate::Topology).
+//! The URL of Redis as text: puts a password from a file into it, and lists its hosts. The programs call this before they parse the URL into a
+//! [`Topology`](crate::Topology).
 
 use std::{
     io,
@@ -8,40 +8,40 @@ use std::{
 
 use crate::secret;
 
-/// Where a Sentinel listens unless it is said.
+/// The default port of a Sentinel.
 pub(crate) const SENTINEL_PORT: u16 = 26379;
-/// The same of a server.
+/// The default port of a Redis server.
 pub(crate) const PORT: u16 = 6379;
 
-/// Why a password can't be put into a URL; repeats neither.
+/// Why a password can't be put into a URL. The text contains neither of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
-    /// No `SCHEME://HOST`.
+    /// It does not begin with `SCHEME://HOST`.
     #[error("it is no URL of the form redis://USER@HOST:PORT")]
     NoHost,
-    /// Two would be a riddle.
-    #[error("it has a password already")]
+    /// It has a password, and it would be unclear which one is meant.
+    #[error("it has a password already; give only one of the two")]
     HasPassword,
 }
 
-/// Why a URL gets no password from a file; by the flags that both programs have for it.
+/// Why the password of `--redis-password-file` can't be used. Both programs have these flags.
 #[derive(Debug, thiserror::Error)]
 pub enum BadPassword {
-    /// The file holds none.
+    /// The file can't be read or is empty.
     #[error("--redis-password-file {}", .0.display())]
     File(PathBuf, #[source] io::Error),
-    /// The URL takes none.
-    #[error("--redis, to which --redis-password-file gives a password")]
+    /// The URL can't take a password.
+    #[error("--redis, which gets its password from --redis-password-file")]
     Url(#[source] InvalidUrl),
 }
 
-/// Puts the password that `file` holds into the URL.
+/// Returns the URL with the password in `file`. White space at the end of the file is ignored.
 pub fn with_password_file(url: &str, file: &Path) -> Result<String, BadPassword> {
     let password = secret::read(file).map_err(|error| BadPassword::File(file.to_owned(), error))?;
     with_password(url, password.trim_end()).map_err(BadPassword::Url)
 }
 
-/// Puts `password` into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`, of which there may be several hosts with commas.
+/// Puts a password into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`. There can be several hosts, separated by commas.
 fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
     let (scheme, rest) = url.split_once("://").filter(|(_, rest)| !rest.starts_with('/')).ok_or(InvalidUrl::NoHost)?;
     let (authority, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -53,7 +53,7 @@ fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
     }
 }
 
-/// `HOST:PORT` of each host; none of what has none, as a socket's file.
+/// Returns `HOST:PORT` of each host in a URL; nothing for a URL without a host, such as that of a unix socket.
 pub fn hosts(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
     let port = if scheme == "redis+sentinel" { SENTINEL_PORT } else { PORT };
@@ -62,7 +62,7 @@ pub fn hosts(url: &str) -> Vec<String> {
     hosts.split(',').filter(|host| !host.is_empty()).map(|host| with_port(host, port)).collect()
 }
 
-/// A host, with `port` unless it has one.
+/// Adds the port to a host that has none.
 pub(crate) fn with_port(host: &str, port: u16) -> String {
     match host.rsplit_once(':') {
         Some((_, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
@@ -70,7 +70,7 @@ pub(crate) fn with_port(host: &str, port: u16) -> String {
     }
 }
 
-/// As it can stand in a URL, whatever it holds.
+/// Percent-encodes a password for a URL.
 fn encoded(password: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_put_where_it_belongs_and_nothing_else_changes() {
+    fn a_password_is_added_and_nothing_else_changes() {
         let put = |url: &str| with_password(url, "p@/1").unwrap();
         assert_eq!(put("redis://redis:6379/0"), "redis://:p%40%2F1@redis:6379/0");
         assert_eq!(put("rediss://node@10.0.0.1"), "rediss://node:p%40%2F1@10.0.0.1");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_takes_none_is_told() {
+    fn a_url_that_can_take_no_password_is_refused() {
         for (url, why) in [
             ("redis://node:old@redis", InvalidUrl::HasPassword),
             ("redis://:old@redis", InvalidUrl::HasPassword),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_found_with_their_ports() {
+    fn hosts_are_listed_with_their_ports() {
         assert_eq!(hosts("redis://node:p@redis:6380/1"), ["redis:6380"]);
         assert_eq!(hosts("redis+cluster://10.0.0.1,b:2"), ["10.0.0.1:6379", "b:2"]);
         assert_eq!(hosts("redis+sentinel://a,b:2/main?sentinel_password=p@w"), ["a:26379", "b:2"]);

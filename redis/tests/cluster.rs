@@ -13,7 +13,7 @@ use tokio::time;
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";
 
-/// A server of a cluster, which keeps nothing.
+/// One server of a Redis Cluster, without persistence.
 struct ClusterServer {
     child: Child,
     port: u16,
@@ -59,7 +59,7 @@ impl ClusterServer {
         redis::from_redis_value(self.ask(words).await.unwrap()).unwrap()
     }
 
-    /// Takes the slot of all names from the other.
+    /// Moves the slot of all keys from the other server to this one.
     async fn take(&self, other: &Self) {
         let (slot, id) = (self.text(&format!("CLUSTER KEYSLOT {TAG}")).await, self.text("CLUSTER MYID").await);
         for member in [self, other] {
@@ -68,7 +68,7 @@ impl ClusterServer {
     }
 }
 
-/// Two of which the second has all slots, and a place that names, beside the first, one who is dead and one who hangs.
+/// Starts a cluster of two servers, of which the second has all slots, and a connection whose URL also names a dead and a hanging server.
 async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
     let (one, other) = (ClusterServer::start().await, ClusterServer::start().await);
     other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();
@@ -96,23 +96,23 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn one_who_is_dead_and_one_who_hangs_hide_no_master() {
+async fn a_dead_and_a_hanging_server_do_not_hide_the_master() {
     let (one, other, mut connection, _hangs) = cluster().await;
-    let () = connection.set(format!("{TAG}:key"), "value").await.expect("the first call comes through");
+    let () = connection.set(format!("{TAG}:key"), "value").await.expect("the first call succeeds");
     assert_eq!(other.text(&format!("GET {TAG}:key")).await, "value");
     let error = one.ask(&format!("GET {TAG}:key")).await.unwrap_err();
     assert!(error.redirect_node().is_some(), "{error}");
 }
 
 #[tokio::test]
-async fn commands_and_channels_follow_to_another_master() {
+async fn commands_and_subscriptions_follow_the_master() {
     let (one, other, mut connection, _hangs) = cluster().await;
     let channel = format!("{TAG}:channel");
     let mut heard = connection.listen(&[&channel]).await.unwrap();
     let () = connection.spublish(&channel, "1").await.unwrap();
     assert_eq!(heard.next().await.as_deref(), Some(&b"1"[..]));
     one.take(&other).await;
-    assert_eq!(heard.next().await, None, "what is told elsewhere would not be heard");
+    assert_eq!(heard.next().await, None, "the master is another server now");
     until("the other is found", async || connection.set::<_, _, ()>(format!("{TAG}:key"), "value").await.is_ok()).await;
     assert_eq!(one.text(&format!("GET {TAG}:key")).await, "value");
     let mut heard = connection.listen(&[&channel]).await.unwrap();
@@ -122,7 +122,7 @@ async fn commands_and_channels_follow_to_another_master() {
 }
 
 #[tokio::test]
-async fn a_connection_comes_back_with_its_server() {
+async fn a_killed_connection_is_replaced() {
     let (_one, other, mut connection, _hangs) = cluster().await;
     let mut heard = connection.listen(&[&format!("{TAG}:channel")]).await.unwrap();
     for kind in ["normal", "pubsub"] {
