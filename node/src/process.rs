@@ -1,4 +1,4 @@
-//! The node as a process: its log, its runtime and the signals that stop it.
+//! The node as a program: its log, its runtime and the signals that stop it.
 
 use std::{
     env,
@@ -14,16 +14,17 @@ use tracing_subscriber::{
 
 use crate::{config::Config, serve};
 
-/// Runs a node until SIGTERM, SIGINT or an operator stops it. It prints one line once it serves.
+/// Runs a node until SIGTERM, SIGINT or an operator stops it. Prints one line on standard output once the node
+/// serves.
 ///
-/// It stands in the library, and blocks, so that the node's async code is compiled once: an `async fn` is compiled by the crate that
-/// polls it, and the program would compile all of the node a second time.
+/// This function is in the library, and blocks, so that the node's async code is compiled once: an `async fn` is
+/// compiled by the crate that polls it, and the program would compile all of the node a second time.
 #[tokio::main]
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let ansi = io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(io::stderr);
-    // A line that can't be written, since the reader has gone or the disk is full, is dropped. To tell of that, also on standard error, would
-    // end the process.
+    // A log line that can't be written, because the reader has gone or the disk is full, is dropped. Reporting that
+    // on standard error would end the process.
     let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     let config = config.load_files()?;
@@ -39,7 +40,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     serve::run(config, socket, |address| drop(writeln!(io::stdout(), "muster-node ready on {address}")), stop).await
 }
 
-/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_node=debug`; `info` if it is empty or can't be read.
+/// Which log lines are written, from the value of RUST_LOG, such as `info,muster_node=debug`. The default is `info`,
+/// also for a value that can't be parsed.
 fn log_filter(rust_log: &str) -> Targets {
     let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     let default = Targets::new().with_default(LevelFilter::INFO);

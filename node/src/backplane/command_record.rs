@@ -1,7 +1,8 @@
-//! A command's life, the same for both backplanes: how a target's state rises, and what is shown of a command and its targets.
+//! The record of a command, the same for both backplanes: how the state of a target rises, and what the API shows of
+//! a command and its targets.
 //!
-//! Stored are only what happened: queued, sent, and what terminals said. That a command has expired, timed out or was cancelled
-//! follows from its own data at the time of asking, so that nothing has to be written for it, by anyone, at any moment.
+//! Only facts are stored: queued, sent, and what terminals sent back. Whether a command has expired, timed out or
+//! was cancelled is derived from its own data when someone asks, so nothing has to be written at that moment.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,34 +13,35 @@ use muster_protocol::{
     frame,
 };
 
-/// What is known of a command.
+/// What is stored of a command.
 #[derive(Debug, Clone)]
 pub struct CommandRecord {
-    /// The frame that its targets get.
+    /// The frame that the targets get.
     pub frame: frame::Command,
-    /// As it was asked for.
+    /// The request as the operator sent it.
     pub request: CommandRequest,
-    /// When it was accepted.
+    /// When the command was accepted.
     pub created_at: Timestamp,
-    /// Whether an operator took it back.
+    /// Whether an operator cancelled the command.
     pub cancelled: bool,
-    /// How many targets are in each stored state.
+    /// The number of targets in each stored state.
     pub counts: BTreeMap<TargetState, u64>,
 }
 
-/// A target as it is stored: its state, and when it took each step, in milliseconds since the command was accepted.
+/// A target as it is stored: its state, and when it reached each state, in milliseconds since the command was
+/// accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetRecord {
-    /// Never one that is derived.
+    /// The stored state. It is never a derived one, such as expired.
     pub state: TargetState,
-    /// Sent, acked, running, ended.
+    /// The times of sent, acked, running and the final state.
     pub steps: [Option<u64>; 4],
 }
 
-/// The steps' letters in Redis, and their names in the API.
+/// The letters of the states in Redis, and the names in the API.
 const STEPS: [(char, &str); 4] = [('s', "sent"), ('a', "acked"), ('r', "running"), ('e', "ended")];
 
-/// When a command was accepted, in milliseconds since 1970: its id begins with it.
+/// When a command was accepted, in milliseconds since 1970. The command's id begins with this time.
 pub fn accepted_ms(id: CommandId) -> u64 {
     let (seconds, nanos) = id.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
     seconds * 1000 + u64::from(nanos) / 1_000_000
@@ -51,7 +53,7 @@ pub fn accepted_at(id: CommandId) -> Timestamp {
 }
 
 impl CommandRecord {
-    /// The state that is shown for a stored one.
+    /// The state that the API shows for a stored state.
     pub fn shown(&self, stored: TargetState, now: Timestamp) -> TargetState {
         let over = now >= self.frame.expires_at;
         match stored {
@@ -129,10 +131,11 @@ impl CommandRecord {
 }
 
 impl TargetRecord {
-    /// One that was just accepted.
+    /// A target of a command that was just accepted.
     pub const QUEUED: Self = Self { state: TargetState::Queued, steps: [None; 4] };
 
-    /// Takes a step at `ms`; a step keeps its first time. Whether the state rose.
+    /// Records that the target reached `state` at `ms`. The first time of a state stays. Returns whether the state
+    /// rose.
     pub fn raise(&mut self, state: TargetState, ms: u64) -> bool {
         let Some(step) = (state.rank() as usize).checked_sub(1) else { return false };
         self.steps[step].get_or_insert(ms);
@@ -143,7 +146,7 @@ impl TargetRecord {
         rises
     }
 
-    /// As Redis has it: `acked s12 a15`.
+    /// Parses the form in Redis: `acked s12 a15`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let mut target = Self { state: TargetState::of_name(words.next()?)?, steps: [None; 4] };

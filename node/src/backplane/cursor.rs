@@ -1,17 +1,18 @@
-//! Where a terminal stands in the order of all broadcasts. Opaque to terminals, who only hand it back.
+//! A cursor: the position of a terminal in the order of all broadcasts. It is opaque to terminals, which only hand
+//! it back.
 
 use std::{fmt, str::FromStr};
 
-/// The number of a broadcast, in a store of this name: numbers of different stores can't be compared.
+/// The sequence number of a broadcast in the store named `epoch`. Numbers of different stores can't be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The store's name.
+    /// The name of the store.
     pub epoch: String,
-    /// The number up to which a terminal has had everything.
+    /// The sequence number up to which a terminal has received everything.
     pub number: u64,
 }
 
-/// Not a cursor that a node gave out.
+/// The text is no cursor that a node gave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoCursor;
 

@@ -1,4 +1,4 @@
-//! A command about to be accepted, and what may become of that.
+//! A command that is about to be accepted, and the result of accepting it.
 
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
@@ -12,62 +12,62 @@ use uuid::Uuid;
 
 use super::command_record::{CommandRecord, accepted_at};
 
-/// A request with a name and a date.
+/// A request that has an id and a time.
 #[derive(Debug)]
 pub struct CommandDraft {
-    /// As it was asked for.
+    /// The request as the operator sent it.
     pub request: CommandRequest,
     /// The frame that the targets get.
     pub frame: frame::Command,
-    /// When it was asked for.
+    /// When the request arrived, by this node's clock.
     pub created_at: Timestamp,
-    /// By which the same request is known if it comes again.
+    /// The Idempotency-Key, by which the same request is recognized if it comes again.
     pub key: Option<IdempotencyKey>,
 }
 
-/// What an operator called a request.
+/// An operator's name for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The header's value.
+    /// The value of the header.
     pub key: String,
-    /// The hash of the body, in hexadecimal: the same key with another body is a mistake.
+    /// The hash of the body, in hexadecimal. The same key with another body is refused.
     pub body: String,
 }
 
-/// What became of a draft.
+/// The result of accepting a draft.
 #[derive(Debug)]
 pub enum Accepted {
-    /// It is stored and on its way.
+    /// The command is stored and on its way.
     New(CommandView),
-    /// It was accepted before, under the same key.
+    /// The command was accepted before, under the same key.
     Before(CommandId),
 }
 
-/// Why a request can't be met.
+/// Why the backplane can't do what was asked. The text is shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackplaneError {
-    /// Terminals that never were.
+    /// Terminals that are not in the registry.
     #[error("no such terminal: {}", list(.0))]
     Unknown(Vec<TerminalId>),
     /// Terminals that have no session now.
     #[error("offline, and \"offline\":\"skip\" was asked for: {}", list(.0))]
     Offline(Vec<TerminalId>),
-    /// Terminals for which too much is waiting.
+    /// Terminals for which as many commands wait as `--backlog` allows.
     #[error("as many commands as are kept (--backlog) wait for: {}; nothing was accepted", list(.0))]
     Full(Vec<TerminalId>),
-    /// No room for so many more targets.
+    /// The stored commands have as many targets as `--max-targets` allows.
     #[error("{0} targets of commands are kept, which is all there is room for (--max-targets); nothing was accepted")]
     Crowded(u64),
-    /// The same key with another body.
+    /// The Idempotency-Key was used with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]
     OtherBody(CommandId),
-    /// Not a place in the order of events.
+    /// The text is no position in the order of events.
     #[error("Last-Event-ID is none that a stream of events gave out")]
     NoCursor,
     /// The store is away, and nothing was changed.
     #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),
-    /// Another process has this node's name.
+    /// Another process holds this node's id.
     #[error("another process, at {0}, has this node's name (--node-id), and nothing was changed: ask another node")]
     Nameless(String),
     /// The store was asked, and nobody knows what it did.
@@ -75,7 +75,7 @@ pub enum BackplaneError {
         "the store was asked and gave no answer: it is not known whether it did what was asked for; ask again (for a command, with the same Idempotency-Key)"
     )]
     Unsure,
-    /// It is stored and on its way, but by too few servers.
+    /// The command is stored and on its way, but on fewer replicas than `--redis-replicas` asks for.
     #[error(
         "stored, but not known to be on as many replicas as --redis-replicas asks for: it may be lost with the master; ask again with the same Idempotency-Key"
     )]
@@ -83,7 +83,8 @@ pub enum BackplaneError {
 }
 
 impl BackplaneError {
-    /// Of a look at what was changed before: whatever becomes of the look, the change was made.
+    /// The error of a look at something that was changed just before: whatever went wrong with the look, the change
+    /// was made.
     pub fn after_a_change(self) -> Self {
         match self {
             Self::Unavailable(_) | Self::Nameless(_) => Self::Unsure,
@@ -92,7 +93,7 @@ impl BackplaneError {
     }
 }
 
-/// The first few ids, and how many more.
+/// The first few ids, and the number of the others.
 fn list(ids: &[TerminalId]) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<_> = ids.iter().take(SHOWN).map(TerminalId::as_str).collect();
@@ -101,10 +102,10 @@ fn list(ids: &[TerminalId]) -> String {
 }
 
 impl CommandDraft {
-    /// Names and dates a request.
+    /// Gives a request an id and a time.
     pub fn new(request: CommandRequest, key: Option<IdempotencyKey>) -> Self {
         let id = CommandId(Uuid::now_v7());
-        // The id's own time, so that whoever has the id can tell how long after that something happened.
+        // This is the time inside the id, so whoever has the id can tell how much later something happened.
         let created_at = accepted_at(id);
         let frame = frame::Command {
             id,
@@ -117,7 +118,7 @@ impl CommandDraft {
         Self { request, frame, created_at, key }
     }
 
-    /// How it begins: no target has got anything yet.
+    /// The record of the command before any target got it.
     pub fn record(self, targets: u64) -> CommandRecord {
         let counts = [(TargetState::Queued, targets)].into();
         CommandRecord {
@@ -131,7 +132,7 @@ impl CommandDraft {
 }
 
 impl IdempotencyKey {
-    /// The longest that is taken.
+    /// The longest key, in bytes.
     pub const MAX: usize = 128;
 
     /// A key, if it is visible ASCII and not too long.

@@ -1,4 +1,4 @@
-//! What nodes send each other, and what the one that gets it does.
+//! Envelopes: what nodes send each other, and what the receiving node does.
 
 use std::sync::Arc;
 
@@ -13,38 +13,39 @@ use crate::{end::SessionEnd, wire::EncodedCommand};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Envelope {
-    /// Send a command to terminals of the receiving node.
+    /// Sends a command to terminals of the receiving node.
     Deliver(Delivery),
-    /// Send no more of a command.
+    /// Stops sending a command.
     Cancel {
-        /// Which.
+        /// The command.
         command: CommandId,
     },
-    /// A newer session of a terminal began on another node.
+    /// A newer session of a terminal started on another node.
     Replaced {
-        /// Whose.
+        /// The terminal.
         terminal: TerminalId,
-        /// The older one, which is to end.
+        /// The older session, which has to end.
         session: SessionId,
     },
-    /// An operator ends a terminal's session; it may come back.
+    /// An operator ends a terminal's session. The terminal may come back.
     Disconnect {
-        /// Whose.
+        /// The terminal.
         terminal: TerminalId,
     },
-    /// An operator removed a terminal; it is to stay away.
+    /// An operator removed a terminal. It must not come back.
     Remove {
-        /// Which.
+        /// The terminal.
         terminal: TerminalId,
     },
-    /// Close sessions. The same JSON as [`InboxMessage::Depart`](muster_protocol::inbox::InboxMessage::Depart), which the sidecar
-    /// sends; read here directly, since a nested enum would be buffered and lose the text of a delivery's payload.
+    /// Sends sessions away. The JSON is the same as that of
+    /// [`InboxMessage::Depart`](muster_protocol::inbox::InboxMessage::Depart), which the sidecar sends. It is read
+    /// here directly, because serde would buffer a nested enum and lose the text of a delivery's payload.
     Depart(DrainRequest),
-    /// The store has another name: it has lost what some node has seen of it.
+    /// The store has a new epoch: it has lost something that a node has seen of it.
     Renamed,
-    /// A node listens whether it hears itself.
+    /// A node checks whether it hears itself.
     Probe {
-        /// Which of its probes.
+        /// The number of the probe.
         number: u64,
     },
 }
@@ -52,15 +53,16 @@ pub enum Envelope {
 /// A command on its way to a node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delivery {
-    /// The store that numbers it.
+    /// The epoch of the store that numbers the command.
     pub epoch: String,
-    /// Its place in the order of all commands.
+    /// The command's sequence number.
     pub number: u64,
-    /// The number of the one before on the same channel.
+    /// The sequence number of the command before it on the same channel. A node that has not seen that one fills the
+    /// gap from the log.
     pub prev: u64,
-    /// To whom.
+    /// The terminals that get the command.
     pub to: Audience,
-    /// So many terminals a second; all at once if none.
+    /// Terminals per second. None sends to all at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
     /// The frame.
@@ -71,20 +73,20 @@ pub struct Delivery {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
-    /// All that the receiving node holds.
+    /// All sessions of the receiving node.
     All,
-    /// These.
+    /// These terminals.
     Terminals(Vec<TerminalId>),
 }
 
 impl Delivery {
-    /// The command, encoded once, whatever the number of terminals. A broadcast's frame carries the cursor.
+    /// The command, encoded once for any number of terminals. The frame of a broadcast carries the cursor.
     pub fn encode(&self) -> Arc<EncodedCommand> {
         let to_all = matches!(self.to, Audience::All);
         encode(self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
     }
 
-    /// Sends to those of its audience who are here, all at once, unless it has expired.
+    /// Sends the command to the sessions of its audience on this node, all at once. An expired command is not sent.
     pub async fn send(&self, sessions: &dyn Deliver) {
         if self.command.expires_at <= Timestamp::now() {
             return;
@@ -96,13 +98,13 @@ impl Delivery {
     }
 }
 
-/// A command as it goes to terminals.
+/// Encodes a command. `place` is its position; a broadcast's frame carries it as cursor.
 pub fn encode(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<EncodedCommand> {
     command.cursor = to_all.then(|| place.to_string());
     Arc::new(EncodedCommand::new(place.number, command))
 }
 
-/// Does what an envelope asks that concerns sessions' ends.
+/// Does what an envelope asks that concerns the end of sessions.
 pub async fn end_sessions(sessions: &dyn Deliver, envelope: Envelope) {
     match envelope {
         Envelope::Replaced { terminal, session } => sessions.end_replaced(&terminal, session).await,

@@ -1,4 +1,5 @@
-//! A session that joins: what it brings, and what it must know to go on where its terminal's last one stopped.
+//! Joining: what a session tells the backplane when it registers, and what it gets to go on where the terminal's
+//! last session stopped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,47 +8,49 @@ use muster_protocol::{CommandId, Payload};
 use super::cursor::Cursor;
 use crate::hub::SessionInfo;
 
-/// What a session brings.
+/// What a session tells the backplane when it registers.
 #[derive(Debug, Clone)]
 pub struct JoinRequest {
-    /// Who it is.
+    /// The identity of the session.
     pub info: Arc<SessionInfo>,
-    /// Published once if the terminal is lost.
+    /// The last will, which is published once if the terminal is lost.
     pub will: Option<Payload>,
-    /// Where it stood; none for a terminal that never had a cursor.
+    /// The terminal's cursor. None for a terminal that never had one.
     pub cursor: Option<Cursor>,
-    /// Whether it was registered before, and may have been forgotten or replaced since.
+    /// Whether the session was registered before. The registry may have lost or replaced it since.
     pub again: bool,
-    /// Whether it has waited its time after too many sessions of one id.
+    /// Whether the session has waited as [`JoinOutcome::Fight`] told it to.
     pub patient: bool,
 }
 
-/// What became of it.
+/// The result of joining.
 #[derive(Debug)]
 pub enum JoinOutcome {
-    /// It is the terminal's session now.
+    /// The session is registered.
     In(ResumePoint),
-    /// The terminal has a newer one.
+    /// The terminal has a newer session.
     Outdated,
-    /// The terminal's sessions replace each other without end: this one waits for so long before it replaces the other.
+    /// Sessions of the terminal replace each other without end. The session must wait for this time before it
+    /// replaces the other.
     Contested(Duration),
-    /// The store is away. It is let in all the same, and joins again when the store is back.
+    /// The store is away. The session is let in all the same, and joins again when the store is back.
     Away,
 }
 
-/// Where a session begins.
+/// Where a session continues.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResumePoint {
-    /// What was accepted up to here is in `missed` or is not for it; what comes after, it gets live.
+    /// A command that was accepted up to this cursor is in `missed`, or is not for the terminal. A later command is
+    /// sent live.
     pub cursor: Cursor,
-    /// What is for it and was not confirmed, in order.
+    /// Commands for the terminal that were not confirmed, in order.
     pub missed: Vec<MissedCommand>,
-    /// What is for it and will not come.
+    /// Why the terminal misses commands that are not in `missed`. None if it misses none.
     pub lost: Option<GapReason>,
 }
 
 impl ResumePoint {
-    /// Where a terminal stands before it has got anything of what it missed.
+    /// The position of a terminal before it got any of `missed`.
     pub fn before(&self) -> Cursor {
         let first = self.missed.iter().find(|missed| missed.to_all).map(|missed| missed.number - 1);
         Cursor { number: first.unwrap_or(self.cursor.number), ..self.cursor.clone() }
@@ -57,25 +60,25 @@ impl ResumePoint {
 /// A command that a terminal has missed, or has not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissedCommand {
-    /// Its place in the order of all commands.
+    /// The command's sequence number.
     pub number: u64,
-    /// Which.
+    /// The command's id.
     pub command: CommandId,
-    /// Whether it is for all, and so moves the cursor.
+    /// Whether the command is a broadcast, and so moves the cursor.
     pub to_all: bool,
 }
 
-/// Broadcasts that can't be made up for.
+/// Why broadcasts can't be sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GapReason {
-    /// Those up to this number: the log does not reach back so far.
+    /// The log begins after this sequence number.
     Trimmed(u64),
-    /// Nobody knows which: the store is another.
+    /// The store is another one, so nobody knows which broadcasts are missing.
     Store,
 }
 
 impl GapReason {
-    /// Why, for the terminal.
+    /// The reason as the terminal gets it.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Trimmed(_) => "the log no longer has them",

@@ -1,5 +1,6 @@
-//! Commands that go out at a rate: what is due later waits here. One for each backplane, carried by its run loop. What waits is
-//! stored elsewhere too, so that a node which dies with it loses nothing: whoever comes back gets it then.
+//! The pacer: commands that are sent at a rate wait here until they are due. Each backplane has one and runs it.
+//! What waits here is stored elsewhere too, so nothing is lost with the node: a terminal that comes back gets it
+//! then.
 
 use std::{
     collections::VecDeque,
@@ -34,7 +35,7 @@ struct Paced {
 }
 
 impl Pacer {
-    /// Takes a delivery with a rate; false if it has none.
+    /// Takes a delivery that has a rate. Returns false if it has none.
     pub fn take(&self, delivery: &Delivery) -> bool {
         let (Some(rate), Audience::Terminals(terminals)) = (delivery.rate.filter(|rate| *rate > 0.0), &delivery.to)
         else {
@@ -57,12 +58,12 @@ impl Pacer {
         self.waiting().iter().map(|paced| paced.encoded.command).collect()
     }
 
-    /// Sends no more of this command.
+    /// Stops sending a command.
     pub fn cancel(&self, command: CommandId) {
         self.waiting().retain(|paced| paced.encoded.command != command);
     }
 
-    /// Sends what is due, for ever.
+    /// Sends what is due, until it is dropped.
     pub async fn run(&self, sessions: &dyn Deliver) {
         loop {
             let (due, next) = self.due();
@@ -76,7 +77,7 @@ impl Pacer {
         }
     }
 
-    /// What is due now, and when something is next.
+    /// What is due now, and when the next is due.
     fn due(&self) -> (Vec<(TerminalId, Arc<EncodedCommand>)>, Option<Instant>) {
         let mut waiting = self.waiting();
         let (now, mut due) = (Instant::now(), Vec::new());

@@ -1,4 +1,4 @@
-//! A terminal as the registry keeps it, and what the API shows of it.
+//! A terminal as the registry stores it, and as the API shows it.
 
 use std::time::Duration;
 
@@ -12,18 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{hub::SessionInfo, reports::HealthReport};
 
-/// The last session of a terminal, and where it was or is.
+/// The last session of a terminal, and its node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TerminalRecord {
-    /// The session.
+    /// The identity of the session.
     #[serde(flatten)]
     pub info: SessionInfo,
-    /// The node that holds or held it.
+    /// The node that holds or held the session.
     pub node: NodeId,
 }
 
 impl TerminalRecord {
-    /// As the API shows it. `owner`: the session that is on the line now, if any. `ping`: how often it is pinged.
+    /// The terminal as the API shows it. `owner` is the session that is online now, if there is one. `ping` is the
+    /// ping interval.
     pub fn view(self, owner: Option<SessionId>, vitals: HealthReport, ping: Duration) -> TerminalView {
         let online = owner == Some(self.info.session);
         let health = vitals.health.unwrap_or_else(healthy);
@@ -53,8 +54,9 @@ impl TerminalRecord {
     }
 }
 
-/// After so long without a sign of life a session is stale: a pong is due with each ping, and has some time to come and to be
-/// written. By the second ping without a pong the session ends, so that a lost terminal is stale, then offline, within two.
+/// The time without a sign of life after which a session is stale. A pong is due with each ping, and has some time
+/// to arrive and to be written. A session ends at the second ping without a pong, so a lost terminal becomes stale
+/// and then offline within two intervals.
 pub fn stale_after(ping: Duration) -> Duration {
     ping.mul_f64(1.25) + Duration::from_millis(500)
 }

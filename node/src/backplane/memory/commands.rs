@@ -1,4 +1,5 @@
-//! Commands in memory: accepted and looked up as in Redis (see accept.lua). How they are kept is in [`kept`](super::kept).
+//! Commands in memory: accepts them and looks them up as Redis does (accept.lua).
+//! [`stored_command`](super::stored_command) says how they are stored.
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -92,7 +93,7 @@ impl MemoryBackplane {
 }
 
 impl Store {
-    /// The terminals that a request is for, and how many of them are on the line.
+    /// The terminals that a request is for, and the number of them that are online.
     fn resolve(&self, request: &CommandRequest) -> Result<(Vec<TerminalId>, u64), BackplaneError> {
         let named = match &request.target {
             Selector::Terminal(id) => Some(std::slice::from_ref(id)),

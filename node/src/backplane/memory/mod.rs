@@ -1,8 +1,8 @@
-//! The backplane of a node alone: the same behaviour as in a cluster, in this process's memory. Bounded as in a cluster; gone with
-//! the process, and then everyone is told by another epoch.
+//! The backplane of a node without a cluster: the same behaviour as in a cluster, in the memory of this process. It
+//! has the same bounds. Everything is lost on restart; the new epoch tells clients so.
 //!
-//! The lock is held for a look-up or a change, never across an await. What is accepted leaves through a bounded channel, in the
-//! order of its numbers, since it is put there under the lock.
+//! The lock is held for a look-up or a change and never across an await. Accepted commands leave through a bounded
+//! channel in the order of their numbers, since they are put there under the lock.
 
 mod commands;
 mod registry;
@@ -32,10 +32,10 @@ use crate::{
     reports::{ReportBatch, ReportedEvent, Reports},
 };
 
-/// Envelopes between acceptance and the shards; beyond it a command is refused.
+/// The number of accepted commands on their way to the shards. Beyond it a command is refused.
 const UNDERWAY: usize = 1024;
 
-/// The store of a node alone.
+/// The store of a node without a cluster.
 pub struct MemoryBackplane {
     node: NodeView,
     ping: Duration,
@@ -48,20 +48,20 @@ pub struct MemoryBackplane {
     pacer: Pacer,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
-    /// Taken by [`run`](Self::run).
+    /// The receiving end of `underway`, until [`run`](Self::run) takes it.
     arriving: Mutex<Option<mpsc::Receiver<Envelope>>>,
 }
 
 #[derive(Default)]
 struct Store {
-    /// The number of the last accepted command.
+    /// The sequence number of the last accepted command.
     number: u64,
     commands: Commands,
     terminals: Terminals,
     events: EventLog,
 }
 
-/// What happened, oldest first: its kind and its data.
+/// Events, oldest first: the kind and the data of each.
 #[derive(Default)]
 struct EventLog {
     kept: VecDeque<(String, String)>,
@@ -149,13 +149,13 @@ impl MemoryBackplane {
         }
     }
 
-    /// Sends an envelope after those before it. Called under the lock of the store.
+    /// Sends an envelope after those before it. The caller holds the lock of the store.
     fn send(&self, envelope: Envelope) -> Result<(), BackplaneError> {
         let busy = |_| BackplaneError::Unavailable("this node is busy with the commands before".into());
         self.underway.try_send(envelope).map_err(busy)
     }
 
-    /// Their cursors carry the epoch: after a restart of this process those of before are known to be of before.
+    /// The cursors of events carry the epoch, which makes cursors from before a restart recognizable.
     pub(super) async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
         let store = self.store();
         let newest = self.event_cursor(store.events.number);

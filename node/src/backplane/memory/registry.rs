@@ -1,4 +1,5 @@
-//! The registry in memory: who is on the line, who was, and how they fare (see join.lua and leave.lua).
+//! The registry in memory: which terminals are online, which were, and their health (join.lua and leave.lua do the
+//! same in Redis).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,7 +26,7 @@ use crate::{
     reports::{HealthReport, ReportedEvent},
 };
 
-/// All terminals that ever joined and are not forgotten.
+/// All terminals that joined and were not forgotten.
 #[derive(Default)]
 pub(super) struct Terminals(BTreeMap<TerminalId, Known>);
 
@@ -35,9 +36,9 @@ struct Known {
     will: Option<Payload>,
     given: Labels,
     vitals: HealthReport,
-    /// Since when it is off the line.
+    /// When the terminal went offline.
     away: Option<Instant>,
-    /// When its sessions were replaced lately.
+    /// When sessions of the terminal were replaced lately.
     replaced: VecDeque<Instant>,
 }
 
@@ -171,7 +172,7 @@ impl Terminals {
         self.0.get(id).is_some_and(|known| known.owner.is_some())
     }
 
-    /// Those that a selector means.
+    /// The terminals that a selector selects.
     pub(super) fn matching(&self, target: &Selector) -> Vec<TerminalId> {
         let matching = self.0.iter().filter(|(id, known)| target.matches(id, &known.labels()));
         matching.map(|(id, _)| id.clone()).collect()
@@ -184,13 +185,13 @@ impl Terminals {
         }
     }
 
-    /// Those that were away for too long, who are forgotten.
+    /// Removes the terminals that were offline for too long.
     pub(super) fn forget_absent(&mut self, after: Duration) -> Vec<TerminalId> {
         let absent = self.0.extract_if(.., |_, known| known.away.is_some_and(|since| since.elapsed() >= after));
         absent.map(|(terminal, _)| terminal).collect()
     }
 
-    /// Makes this session its terminal's; false if it was that already.
+    /// Makes this session the terminal's session. Returns false if it was that already.
     fn entry(&mut self, request: &JoinRequest, record: TerminalRecord) -> bool {
         let info = &request.info;
         let old = self.0.remove(&info.terminal);
@@ -203,7 +204,7 @@ impl Terminals {
 }
 
 impl Known {
-    /// What it says of itself, overruled by what operators say of it.
+    /// The terminal's own labels, overridden by the labels that operators gave it.
     fn labels(&self) -> Labels {
         self.record.info.labels.clone().into_iter().chain(self.given.clone()).collect()
     }
@@ -214,7 +215,7 @@ impl Known {
         record.view(self.owner, self.vitals.clone(), ping)
     }
 
-    /// How long a newcomer is to wait, if the terminal's sessions replace each other without end.
+    /// How long a new session must wait if sessions of the terminal replace each other without end.
     fn contest(&mut self, newcomer: &SessionInfo, patient: bool) -> Option<Duration> {
         if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
             return None;

@@ -1,5 +1,5 @@
-//! How commands are kept in memory: in the order of their numbers, per terminal, and by when they may be forgotten; and how their
-//! targets rise (see accept.lua, join.lua and raise.lua).
+//! How commands are stored in memory: by sequence number, by terminal, and by the time at which they may be removed;
+//! and how the states of targets rise (accept.lua, join.lua and raise.lua do the same in Redis).
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -22,19 +22,19 @@ use crate::{
     reports::StateReport,
 };
 
-/// Commands by id, in their order, and per terminal.
+/// Commands by id, by sequence number and by terminal.
 #[derive(Default)]
 pub(super) struct Commands {
     pub(super) kept: FxHashMap<CommandId, StoredCommand>,
-    /// Broadcasts that can be replayed, by number, oldest first.
+    /// Broadcasts that can be sent again, by sequence number, oldest first.
     log: VecDeque<(u64, CommandId)>,
-    /// The number up to which broadcasts that could still be asked for have left the log.
+    /// The sequence number up to which broadcasts were removed from the log that a terminal could still ask for.
     lost: u64,
-    /// The number of the last broadcast.
+    /// The sequence number of the last broadcast.
     pub(super) broadcast: u64,
-    /// What is meant for a terminal alone and not confirmed, by number.
+    /// Unconfirmed commands that name a terminal as target, by sequence number.
     backlog: FxHashMap<TerminalId, BTreeSet<(u64, CommandId)>>,
-    /// By when a command may be forgotten.
+    /// When each command may be removed.
     order: BTreeSet<(Timestamp, CommandId)>,
     targets: u64,
     pub(super) keys: FxHashMap<String, (Instant, String, CommandId)>,
@@ -49,7 +49,7 @@ pub(super) struct StoredCommand {
 }
 
 impl StoredCommand {
-    /// Whether it may still be sent.
+    /// Whether the command may still be sent.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
         rules::is_live(self.record.frame.expires_at, self.record.cancelled, now)
     }
@@ -84,7 +84,7 @@ impl Commands {
         view
     }
 
-    /// Puts a broadcast into the log; at its bound the oldest makes room.
+    /// Appends a broadcast to the log. At the bound the oldest is removed.
     fn append(&mut self, number: u64, id: CommandId, limit: u64) {
         self.log.push_back((number, id));
         let now = Timestamp::now();
@@ -103,7 +103,8 @@ impl Commands {
         }
     }
 
-    /// Forgets what may be forgotten; for want of room also what has expired and is only kept to be looked up.
+    /// Removes what may be removed. If there is no room, removes expired commands too, which are stored only to be
+    /// looked up.
     pub(super) fn make_room(&mut self, more: u64, bounds: &Bounds) -> Result<(), BackplaneError> {
         self.keys.retain(|_, (since, _, _)| since.elapsed() < rules::KEY_TTL);
         let now = Timestamp::now();
@@ -141,7 +142,7 @@ impl Commands {
         if full.is_empty() { Ok(()) } else { Err(BackplaneError::Full(full)) }
     }
 
-    /// What a terminal has missed or not confirmed, in order, and what of it is lost.
+    /// What a terminal has missed or not confirmed, in order, and why something of it is missing.
     pub(super) fn missed(
         &mut self,
         terminal: &TerminalId,
@@ -151,7 +152,7 @@ impl Commands {
         newest: u64,
     ) -> (Vec<MissedCommand>, Option<GapReason>) {
         let now = Timestamp::now();
-        // One that lies ahead of this store was not given out by it.
+        // A cursor beyond the last number was not given out by this store.
         let ours = |cursor: &&Cursor| cursor.epoch == epoch && cursor.number <= newest;
         let known = cursor.filter(ours).map_or(0, |cursor| cursor.number);
         let lost = match cursor {
@@ -175,7 +176,7 @@ impl Commands {
         (missed.map(|(number, (command, to_all))| MissedCommand { number, command, to_all }).collect(), lost)
     }
 
-    /// Raises targets; the event's data, if any rose.
+    /// Raises the states of targets. Returns the event's data if a state rose.
     pub(super) fn raise(&mut self, step: StateReport, reached: &[(&TerminalId, u64)]) -> Option<String> {
         let StateReport { command, state, settled } = step;
         let kept = self.kept.get_mut(&command)?;
