@@ -18,13 +18,14 @@ use tracing_subscriber::{
 
 use crate::{
     Config, compare,
-    config::{Line, scenario},
+    config::{FleetConfig, scenario},
     console::note,
+    distributed,
     health::environment::cores,
-    hold, many,
-    null::{self, Fault},
+    hold,
+    null::{self, NullFault},
     run,
-    verdict::Outcome,
+    verdict::RunOutcome,
 };
 
 /// Plays terminals that come and go, and measures latency and every loss
@@ -45,27 +46,27 @@ enum Verb {
     #[command(args_override_self = true)]
     Run(Box<Config>),
     /// Run as one of several generators, as a coordinator says
-    Agent(Agent),
+    Agent(AgentArgs),
     /// Run with several agents, and report on all of them together
     #[command(args_override_self = true)]
-    Coordinate(Box<Coordinate>),
+    Coordinate(Box<CoordinateArgs>),
     /// Hold terminals on the line and print what they get, a line for each message: TERMINAL PAYLOAD
-    Hold(Line),
+    Hold(FleetConfig),
     /// Set the reports of two sets of runs side by side
-    Compare(Compare),
+    Compare(CompareArgs),
     /// A server that does nothing but deliver, or one that makes a mistake on purpose: to try this instrument itself
-    NullServer(NullServer),
+    NullServer(NullServerArgs),
 }
 
 #[derive(Args)]
-struct Agent {
+struct AgentArgs {
     /// Where the coordinator reaches it. It does what whoever connects says, so only on a network that is trusted
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9100")]
     listen: SocketAddr,
 }
 
 #[derive(Args)]
-struct Coordinate {
+struct CoordinateArgs {
     /// The agents, each with its part of the terminals
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required = true)]
     agents: Vec<String>,
@@ -75,7 +76,7 @@ struct Coordinate {
 }
 
 #[derive(Args)]
-struct Compare {
+struct CompareArgs {
     /// The reports of one side, as --json wrote them: one for each repeat
     #[arg(value_name = "A.json,...", value_delimiter = ',', num_args = 1, required = true)]
     left: Vec<PathBuf>,
@@ -86,7 +87,7 @@ struct Compare {
 }
 
 #[derive(Args)]
-struct NullServer {
+struct NullServerArgs {
     /// Where it serves terminals and takes messages
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -94,7 +95,7 @@ struct NullServer {
     /// A mistake: drop:N, repeat:N, swap:N, corrupt:N or misdeliver:N happens to the N-th delivery; refuse:N (503) or
     /// ignore:N (no answer) happens to each handshake of every N-th terminal
     #[arg(long, value_name = "WHAT:N")]
-    fault: Option<Fault>,
+    fault: Option<NullFault>,
 
     /// Each message is delivered so much later than the one before, so that what is to be measured is known
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
@@ -134,24 +135,24 @@ fn runtime() -> Runtime {
     builder.enable_all().build().expect("threads can be started")
 }
 
-async fn start(args: Vec<OsString>) -> anyhow::Result<Outcome> {
+async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     let args = scenario::expand(args)?;
-    let command = spoken(&args);
+    let command = redacted(&args);
     let cli = Cli::try_parse_from(args).unwrap_or_else(|error| masked(error).exit());
     match cli.verb {
         Verb::Run(config) => run::run(*config, command).await,
-        Verb::Agent(agent) => many::agent::serve(agent.listen).await.map(|()| Outcome::Pass),
-        Verb::Coordinate(it) => many::coordinate::run(it.agents, it.config, command).await,
-        Verb::Hold(line) => hold::run(line).await.map(|()| Outcome::Pass),
-        Verb::Compare(files) => compare::run(&files.left, &files.right).map(|()| Outcome::Pass),
+        Verb::Agent(agent) => distributed::agent::serve(agent.listen).await.map(|()| RunOutcome::Pass),
+        Verb::Coordinate(it) => distributed::coordinate::run(it.agents, it.config, command).await,
+        Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
+        Verb::Compare(files) => compare::run(&files.left, &files.right).map(|()| RunOutcome::Pass),
         Verb::NullServer(server) => {
-            null::server::serve(server.listen, server.fault, server.drag).await.map(|()| Outcome::Pass)
+            null::server::serve(server.listen, server.fault, server.drag).await.map(|()| RunOutcome::Pass)
         }
     }
 }
 
 /// The command line for a report: what follows --key and --secret stays out of it.
-fn spoken(args: &[OsString]) -> String {
+fn redacted(args: &[OsString]) -> String {
     let mut hide = false;
     let word = |arg: &OsString| {
         let arg = arg.to_string_lossy().into_owned();

@@ -41,7 +41,7 @@ impl Clock {
     }
 
     /// Waits until `time` in an async task. The precision is Tokio's: one millisecond.
-    pub async fn reach(&self, time: Nanos) {
+    pub async fn wait_until(&self, time: Nanos) {
         tokio::time::sleep_until(self.instant(time)).await;
     }
 

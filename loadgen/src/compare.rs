@@ -11,13 +11,13 @@ use anyhow::{Context, ensure};
 
 use crate::{
     report::{Report, SCHEMA},
-    verdict::Outcome,
+    verdict::RunOutcome,
 };
 
 /// Returns the value of a metric in a report by its name; `None` if the report does not have it.
 type Value = fn(&Report, &str) -> Option<f64>;
 /// The name of a compared metric, and how to get its value.
-type Metric = (String, Value);
+type ComparedMetric = (String, Value);
 
 /// Reads the reports of both sides and prints a table. Fails if a file can't be read, is not a report, or has
 /// another schema.
@@ -49,8 +49,8 @@ fn table(left: &[Report], right: &[Report]) -> String {
     }
     for report in left.iter().chain(right) {
         let what = match report.verdict.outcome {
-            Outcome::Invalid => "the run is invalid, and its numbers mean nothing",
-            Outcome::CutShort => "the run was cut short",
+            RunOutcome::Invalid => "the run is invalid, and its numbers mean nothing",
+            RunOutcome::CutShort => "the run was cut short",
             _ => continue,
         };
         table += &format!("{}, seed {}: {what}\n", report.title, report.seed);
@@ -59,8 +59,8 @@ fn table(left: &[Report], right: &[Report]) -> String {
 }
 
 /// Returns the metrics to compare: every latency that either side has, and the most important counts.
-fn metrics(left: &[Report], right: &[Report]) -> Vec<Metric> {
-    let mut metrics: Vec<Metric> = Vec::new();
+fn metrics(left: &[Report], right: &[Report]) -> Vec<ComparedMetric> {
+    let mut metrics: Vec<ComparedMetric> = Vec::new();
     let mut names: Vec<&String> = left.iter().chain(right).flat_map(|report| report.latencies.keys()).collect();
     names.sort();
     names.dedup();

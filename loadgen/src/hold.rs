@@ -6,11 +6,11 @@ use std::io::{self, Write};
 use muster_client::{Config as Client, Incoming, Listener, Terminal};
 use muster_protocol::{TerminalId, api::Protocol};
 
-use crate::{config::Line, interrupt::Interrupt, play::fleet::token, preflight};
+use crate::{config::FleetConfig, interrupt::Interrupt, play::fleet::token, preflight};
 
 /// Connects the terminals `hold-0`, `hold-1`, ... and runs until it is interrupted. Fails if this machine lacks
 /// ports or file descriptors, or if a terminal can't be started.
-pub async fn run(line: Line) -> anyhow::Result<()> {
+pub async fn run(line: FleetConfig) -> anyhow::Result<()> {
     preflight::check(&line)?;
     let mut terminals = Vec::new();
     for number in 0..line.terminals {
@@ -21,7 +21,7 @@ pub async fn run(line: Line) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn client(line: &Line, id: TerminalId, number: usize) -> anyhow::Result<Client> {
+fn client(line: &FleetConfig, id: TerminalId, number: usize) -> anyhow::Result<Client> {
     let mut client = Client::new(line.url.iter().cloned(), id.clone());
     client.token = token(line, &id)?.map(|token| token.parse()).transpose()?;
     client.protocol = if line.plain { Protocol::Plain } else { Protocol::V1 };

@@ -11,7 +11,7 @@ use crate::clock::{Clock, Nanos};
 
 /// A message that a terminal received. The size is 16 bytes, because a run records many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arrival {
+pub struct Received {
     /// The index of the message in the plan.
     pub message: u32,
     /// Identifies copies: a hash of the command id. Copies with the same command id have the same value, because a
@@ -23,7 +23,7 @@ pub struct Arrival {
 
 /// A connection that became a session.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Session {
+pub struct SessionRecord {
     /// The index of the stay in the terminal's plan.
     pub stay: usize,
     /// When the connection attempt began.
@@ -42,7 +42,7 @@ pub struct Session {
 
 /// An attempt that led to no session.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
+pub struct FailedAttempt {
     /// When the attempt began.
     pub dialled: Nanos,
     /// When the attempt ended.
@@ -56,7 +56,7 @@ pub struct Failure {
 /// Something received that should not occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Odd {
+pub enum Anomaly {
     /// A message whose checksum is wrong.
     Corrupt,
     /// A text that no load generator sent, or a message that the plan does not contain.
@@ -69,19 +69,19 @@ pub enum Odd {
 
 /// The record of one terminal.
 #[derive(Debug, Clone, Default)]
-pub struct Lines {
+pub struct TerminalLog {
     /// The sessions, in the order in which they began.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionRecord>,
     /// Connection attempts that failed.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedAttempt>,
     /// When the current connection attempt began; `None` if there is none without an outcome.
     pub dialling: Option<Nanos>,
     /// The received messages, in the order in which they were read.
-    pub arrivals: Vec<Arrival>,
+    pub arrivals: Vec<Received>,
     /// When the node reported that messages are missing.
     pub gaps: Vec<Nanos>,
     /// What should not have been received, and when it was.
-    pub odd: Vec<(Odd, Nanos)>,
+    pub odd: Vec<(Anomaly, Nanos)>,
     /// The number of messages read from a session after a newer session of the same terminal was ready and the grace
     /// of a takeover had passed.
     pub from_replaced: u64,
@@ -123,7 +123,7 @@ pub struct Sent {
 pub struct Journal {
     /// The clock of the run.
     pub clock: Clock,
-    terminals: Vec<Mutex<Lines>>,
+    terminals: Vec<Mutex<TerminalLog>>,
     sent: Vec<Mutex<Option<Sent>>>,
 }
 
@@ -138,7 +138,7 @@ impl Journal {
     }
 
     /// Locks and returns the record of one terminal.
-    pub fn terminal(&self, number: usize) -> MutexGuard<'_, Lines> {
+    pub fn terminal(&self, number: usize) -> MutexGuard<'_, TerminalLog> {
         lock(&self.terminals[number])
     }
 
@@ -162,12 +162,12 @@ fn lock<T>(line: &Mutex<T>) -> MutexGuard<'_, T> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Lines {
+impl TerminalLog {
     /// Records that the terminal gave up its current attempt, if it has one, before the server answered.
     pub fn give_up(&mut self, now: Nanos) {
         if let Some(dialled) = self.dialling.take() {
             let why = "the server did not answer while the terminal waited".to_owned();
-            self.failures.push(Failure { dialled, at: now, why, unanswered: true });
+            self.failures.push(FailedAttempt { dialled, at: now, why, unanswered: true });
         }
     }
 

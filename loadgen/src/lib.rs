@@ -13,7 +13,7 @@
 //! In reading order: [`clock`] is the run's time, [`config`] what is asked for, [`preflight`] whether this machine can do it, [`plan`] the
 //! schedule, [`message`] what is sent, [`play`] carries it out, [`journal`] is what was seen, [`measure`] judges it, [`health`] looks at the
 //! generator and the servers, [`verdict`] says what it proves, [`report`] and [`view`] show it, [`run`] strings all of them together,
-//! [`many`] does so with several generators, [`null`] is a server that does nothing, to measure the instrument itself, [`compare`] sets
+//! [`distributed`] does so with several generators, [`null`] is a server that does nothing, to measure the instrument itself, [`compare`] sets
 //! runs side by side, [`hold`] holds terminals for scripts, and [`cli`] is the command line.
 
 pub mod cli;
@@ -21,13 +21,15 @@ pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod console;
+pub mod distributed;
 pub mod health;
 pub mod hold;
 pub mod interrupt;
 pub mod journal;
-pub mod many;
+pub mod marks;
 pub mod measure;
 pub mod message;
+pub mod names;
 pub mod null;
 pub mod plan;
 pub mod play;

@@ -38,7 +38,7 @@ pub struct Header {
 
 /// The result of decoding a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum Decoded {
     /// A message with a correct checksum.
     Whole(Header),
     /// A message that was changed on its way.
@@ -57,19 +57,19 @@ pub fn encode(header: &Header, bytes: usize) -> String {
 }
 
 /// Decodes a text and checks its checksum.
-pub fn decode(text: &str) -> Reading {
-    let Some(hex) = text.strip_prefix(MARK) else { return Reading::Foreign };
+pub fn decode(text: &str) -> Decoded {
+    let Some(hex) = text.strip_prefix(MARK) else { return Decoded::Foreign };
     let mut raw = [0; HEADER];
-    let Some((head, pad)) = hex.as_bytes().split_at_checked(2 * HEADER) else { return Reading::Corrupt };
+    let Some((head, pad)) = hex.as_bytes().split_at_checked(2 * HEADER) else { return Decoded::Corrupt };
     if HEXLOWER.decode_mut(head, &mut raw).is_err() {
-        return Reading::Corrupt;
+        return Decoded::Corrupt;
     }
     let crc = u32::from_le_bytes(raw[CRC].try_into().expect("four bytes"));
     raw[CRC].fill(0);
     if crc32c::crc32c_append(crc32c::crc32c(&raw), pad) != crc {
-        return Reading::Corrupt;
+        return Decoded::Corrupt;
     }
-    Reading::Whole(parse(&raw))
+    Decoded::Whole(parse(&raw))
 }
 
 /// Lays out the header with a checksum of zero, over which the checksum is computed.
@@ -106,7 +106,7 @@ mod tests {
     fn a_decoded_message_equals_the_encoded_one_and_has_the_configured_size() {
         for bytes in [0, 82, 500] {
             let text = encode(&HEADER, bytes);
-            assert_eq!((text.len(), decode(&text)), (bytes.max(82), Reading::Whole(HEADER)));
+            assert_eq!((text.len(), decode(&text)), (bytes.max(82), Decoded::Whole(HEADER)));
         }
     }
 
@@ -116,9 +116,9 @@ mod tests {
         for at in 2..text.len() {
             let mut bytes = text.clone().into_bytes();
             bytes[at] ^= 1;
-            assert_eq!(decode(std::str::from_utf8(&bytes).unwrap()), Reading::Corrupt, "letter {at}");
+            assert_eq!(decode(std::str::from_utf8(&bytes).unwrap()), Decoded::Corrupt, "letter {at}");
         }
-        assert_eq!(decode(&text[..text.len() - 1]), Reading::Corrupt);
-        assert_eq!(decode("hello"), Reading::Foreign);
+        assert_eq!(decode(&text[..text.len() - 1]), Decoded::Corrupt);
+        assert_eq!(decode("hello"), Decoded::Foreign);
     }
 }

@@ -6,14 +6,14 @@ use std::fs;
 use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::Line;
+use crate::config::FleetConfig;
 
 /// File descriptors besides those of the terminals' sockets: API connections, the runtime, report files.
 const OTHER_FILES: u64 = 64;
 
 /// Raises the soft limit of open files to the hard limit if the run needs more than the soft limit. Fails if the
 /// hard limit or the number of ports is too low; the error says what to change.
-pub fn check(line: &Line) -> anyhow::Result<()> {
+pub fn check(line: &FleetConfig) -> anyhow::Result<()> {
     ports(line, ephemeral_ports())?;
     let need = line.terminals as u64 + OTHER_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -34,7 +34,7 @@ pub fn check(line: &Line) -> anyhow::Result<()> {
 
 /// Checks that the source addresses have enough ports: each connection needs a port of its source address that no
 /// other connection to the same server uses.
-fn ports(line: &Line, ports: usize) -> anyhow::Result<()> {
+fn ports(line: &FleetConfig, ports: usize) -> anyhow::Result<()> {
     let sources = line.source.len().max(1);
     ensure!(
         line.terminals <= sources * ports,
@@ -60,9 +60,9 @@ mod tests {
 
     #[test]
     fn the_error_for_too_few_ports_says_how_many_addresses_are_needed() {
-        let told = ports(&config("--terminals 60000").line, 28_232).unwrap_err().to_string();
+        let told = ports(&config("--terminals 60000").fleet, 28_232).unwrap_err().to_string();
         assert!(told.contains("give 3 of them by --source"), "{told}");
-        assert!(ports(&config("--terminals 60000 --source 127.0.0.2,127.0.0.3,127.0.0.4").line, 28_232).is_ok());
+        assert!(ports(&config("--terminals 60000 --source 127.0.0.2,127.0.0.3,127.0.0.4").fleet, 28_232).is_ok());
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
         if most > 1 << 30 {
             return;
         }
-        let mut line = config("").line;
+        let mut line = config("").fleet;
         line.terminals = most as usize;
         line.source = (2..200).map(|n| format!("127.0.0.{n}").parse().unwrap()).collect();
         let told = check(&line).unwrap_err().to_string();

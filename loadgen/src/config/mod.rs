@@ -1,12 +1,14 @@
 //! All settings of a run, with their flags and defaults. `--help` is the reference. A scenario file uses the same
 //! names ([`scenario`]).
 
+mod allowances;
 mod arrivals;
 mod choice;
 mod churn;
-mod line;
+mod fleet;
 pub mod scenario;
 mod share;
+mod slo;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -15,20 +17,21 @@ use clap::Args;
 use hyper::Uri;
 
 pub use self::{
+    allowances::Allowances,
     arrivals::Arrivals,
     choice::{Acks, Connects, Replay, Target, Watched},
     churn::{Churn, Leave, Leaves},
-    line::Line,
+    fleet::FleetConfig,
     share::{Share, Slow},
+    slo::{Metric, Slo, Slos},
 };
-use crate::verdict::{Excuses, Slos};
 
 /// The settings of a run.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// The terminals and how they connect.
     #[command(flatten)]
-    pub line: Line,
+    pub fleet: FleetConfig,
 
     /// The kind of server under test: a Muster cluster, or any WebSocket server that relays messages to all its
     /// clients
@@ -148,7 +151,7 @@ pub struct Config {
 
     /// Conditions that do not make the run invalid.
     #[command(flatten)]
-    pub excuses: Excuses,
+    pub allowances: Allowances,
 
     /// A file or FIFO to read while the run lasts. Each line written to it becomes a mark on the time line
     #[arg(long, value_name = "FILE")]
@@ -219,13 +222,13 @@ impl Config {
                 bail!("{flag} must be http://HOST:PORT, not {uri}");
             }
         }
-        if let Some(url) = self.line.url.iter().find(|url| !url.starts_with("ws://")) {
+        if let Some(url) = self.fleet.url.iter().find(|url| !url.starts_with("ws://")) {
             bail!("--url must be ws://HOST:PORT/PATH, not {url}");
         }
         if self.target == Target::Raw && self.commands != Arrivals::Constant(0.0) {
             bail!("--commands needs a server that can send to one terminal; --target raw can't");
         }
-        ensure!(self.line.terminals > 0, "--terminals must be at least 1");
+        ensure!(self.fleet.terminals > 0, "--terminals must be at least 1");
         ensure!(!self.duration.is_zero(), "--for must be longer than 0s");
         Ok(())
     }

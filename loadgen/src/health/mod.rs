@@ -7,4 +7,4 @@ pub mod environment;
 pub mod servers;
 pub mod usage;
 
-pub use self::{canary::Canary, environment::Environment, servers::Servers, usage::Usage};
+pub use self::{canary::Canary, environment::Environment, servers::ServerSnapshot, usage::Usage};

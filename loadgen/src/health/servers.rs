@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The readings at one moment. A source that could not be read is missing, and a warning was logged.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct Servers {
+pub struct ServerSnapshot {
     /// The metrics by URL: the sum of each family over its labels.
     metrics: BTreeMap<String, BTreeMap<String, f64>>,
     /// The usage of the watched processes, by name.
@@ -30,7 +30,7 @@ pub struct Servers {
 
 /// What the run cost one process.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Cost {
+pub struct ProcessCost {
     /// CPU time, in seconds.
     pub cpu_s: f64,
     /// Resident memory before the terminals connected, in bytes.
@@ -41,16 +41,16 @@ pub struct Cost {
 
 /// What the run cost all servers.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Costs {
+pub struct ServerCosts {
     /// The usage of the watched processes, by name.
-    pub processes: BTreeMap<String, Cost>,
+    pub processes: BTreeMap<String, ProcessCost>,
     /// The metrics by URL: the growth of each counter (`_total`), and the last value of each other family.
     pub metrics: BTreeMap<String, BTreeMap<String, f64>>,
     /// The fields of Redis's INFO: the last value of memory fields, and the growth of the others.
     pub redis: BTreeMap<String, f64>,
 }
 
-impl Servers {
+impl ServerSnapshot {
     /// Reads all configured sources.
     pub async fn look(config: &Config) -> Self {
         let mut servers = Self::default();
@@ -76,16 +76,16 @@ impl Servers {
     }
 
     /// Returns the costs since an earlier reading.
-    pub fn since(&self, before: &Self) -> Costs {
+    pub fn since(&self, before: &Self) -> ServerCosts {
         let cost = |(name, after): (&String, &Usage)| {
             let before = before.processes.get(name).copied().unwrap_or_default();
             let cpu_s = (after.cpu_s - before.cpu_s).max(0.0);
-            (name.clone(), Cost { cpu_s, rss_before: before.rss_bytes, rss_after: after.rss_bytes })
+            (name.clone(), ProcessCost { cpu_s, rss_before: before.rss_bytes, rss_after: after.rss_bytes })
         };
         let metrics = self.metrics.iter().map(|(url, after)| {
             (url.clone(), growth(after, before.metrics.get(url), |name| !name.ends_with("_total")))
         });
-        Costs {
+        ServerCosts {
             processes: self.processes.iter().map(cost).collect(),
             metrics: metrics.collect(),
             redis: growth(&self.redis, Some(&before.redis), |name| name.starts_with("used_memory")),

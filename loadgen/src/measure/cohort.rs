@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Nanos,
-    journal::Session,
-    plan::{Stay, Temper},
+    journal::SessionRecord,
+    plan::{Behaviour, Stay},
 };
 
 /// The relation of a terminal to a message, judged over the window from `settle` before the message was due to
@@ -52,8 +52,8 @@ pub struct Window {
 #[derive(Debug)]
 pub struct Intent<'a> {
     window: Window,
-    temper: Temper,
-    sessions: &'a [Session],
+    behaviour: Behaviour,
+    sessions: &'a [SessionRecord],
     /// The times in which the plan has the terminal connected. Adjacent stays, such as those of a takeover, are
     /// joined.
     up: Vec<(Nanos, Nanos)>,
@@ -63,9 +63,9 @@ pub struct Intent<'a> {
 
 impl<'a> Intent<'a> {
     /// An intent from the planned stays and the sessions of the terminal.
-    pub fn new(window: Window, temper: Temper, stays: &[Stay], sessions: &'a [Session]) -> Self {
+    pub fn new(window: Window, behaviour: Behaviour, stays: &[Stay], sessions: &'a [SessionRecord]) -> Self {
         let subscribed = sessions.iter().map(|session| session.ready).min();
-        Self { window, temper, sessions, up: up(window, stays, sessions), subscribed }
+        Self { window, behaviour, sessions, up: up(window, stays, sessions), subscribed }
     }
 
     /// The cohort for a message that is due at `due`. `None` if the message is not owed; its delivery is legal even
@@ -81,10 +81,10 @@ impl<'a> Intent<'a> {
             false if self.returns(from, to) => Cohort::Resumable,
             false => return None,
         };
-        Some(match self.temper {
-            Temper::Good => cohort,
-            Temper::Mute => Cohort::Mute,
-            Temper::Slow => Cohort::Slow,
+        Some(match self.behaviour {
+            Behaviour::Good => cohort,
+            Behaviour::Mute => Cohort::Mute,
+            Behaviour::Slow => Cohort::Slow,
         })
     }
 
@@ -112,7 +112,7 @@ impl<'a> Intent<'a> {
 ///
 /// Without replay each stay is a new subscription: it begins when its first session is ready, and a stay without a
 /// session is left out.
-fn up(window: Window, stays: &[Stay], sessions: &[Session]) -> Vec<(Nanos, Nanos)> {
+fn up(window: Window, stays: &[Stay], sessions: &[SessionRecord]) -> Vec<(Nanos, Nanos)> {
     let mut up: Vec<(Nanos, Nanos)> = Vec::new();
     for (number, stay) in stays.iter().enumerate() {
         let ready = sessions.iter().filter(|session| session.stay == number).map(|session| session.ready).min();
@@ -139,13 +139,13 @@ mod tests {
         [(100, 1000), (1200, 3000)].map(|(from, to)| Stay { from, to, leave: Leave::Close })
     }
 
-    fn session(stay: usize, ready: Nanos, ended: Nanos) -> Session {
-        Session { stay, dialled: 0, ready, ended, node: String::new(), resumed: false, lost: None }
+    fn session(stay: usize, ready: Nanos, ended: Nanos) -> SessionRecord {
+        SessionRecord { stay, dialled: 0, ready, ended, node: String::new(), resumed: false, lost: None }
     }
 
-    fn cohorts(retention: Option<Nanos>, sessions: &[Session], dues: &[Nanos]) -> Vec<Option<Cohort>> {
+    fn cohorts(retention: Option<Nanos>, sessions: &[SessionRecord], dues: &[Nanos]) -> Vec<Option<Cohort>> {
         let window = Window { settle: 10, grace: 100, retention };
-        let intent = Intent::new(window, Temper::Good, &stays(), sessions);
+        let intent = Intent::new(window, Behaviour::Good, &stays(), sessions);
         dues.iter().map(|due| intent.cohort(*due)).collect()
     }
 

@@ -44,7 +44,7 @@ impl FaultKind {
 
 /// One fault, with the details needed to find it in the logs of the servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
+pub struct DeliveryFault {
     /// What is wrong.
     pub kind: FaultKind,
     /// The number of the message; `None` if it could not be read.

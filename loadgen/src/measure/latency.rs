@@ -108,7 +108,7 @@ impl Quantile {
 /// The serialized form: the histogram in the V2 format of HdrHistogram, deflated and base64-encoded, and the two
 /// counts.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+struct EncodedLatency {
     hdr: String,
     missing: u64,
     overflows: u64,
@@ -118,14 +118,14 @@ impl Serialize for Latency {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(&self.histogram, &mut bytes).map_err(S::Error::custom)?;
-        let wire = Wire { hdr: STANDARD.encode(bytes), missing: self.missing, overflows: self.overflows };
+        let wire = EncodedLatency { hdr: STANDARD.encode(bytes), missing: self.missing, overflows: self.overflows };
         wire.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Latency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer)?;
+        let wire = EncodedLatency::deserialize(deserializer)?;
         let bytes = STANDARD.decode(wire.hdr).map_err(D::Error::custom)?;
         let histogram = Reader::new().deserialize(&mut &bytes[..]).map_err(D::Error::custom)?;
         Ok(Self { histogram, missing: wire.missing, overflows: wire.overflows })

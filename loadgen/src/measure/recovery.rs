@@ -1,10 +1,11 @@
 //! Whether terminals connected as planned, and whether they reconnected after a session was lost that the plan did
 //! not end.
 
-use super::{Tally, names, sums::Connections};
+use super::{Tally, sums::Connections};
 use crate::{
     clock::{Nanos, SECOND},
-    journal::{Failure, Lines},
+    journal::{FailedAttempt, TerminalLog},
+    names,
     plan::Stay,
 };
 
@@ -18,11 +19,11 @@ const ANSWER: Nanos = SECOND;
 /// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run.
 ///
 /// A stay without a session counts as `never` if an attempt failed in it, however short the stay or the run was.
-pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos) {
-    let failures = failures(stays, lines, now);
+pub fn connections(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, now: Nanos) {
+    let failures = failures(stays, log, now);
     for (number, stay) in stays.iter().enumerate().filter(|(_, stay)| stay.from < now) {
         tally.connections.planned += 1;
-        match lines.sessions.iter().find(|session| session.stay == number) {
+        match log.sessions.iter().find(|session| session.stay == number) {
             Some(first) => {
                 tally.connections.made += 1;
                 tally.latency(names::CONNECT).record(first.ready.saturating_sub(stay.from));
@@ -34,7 +35,7 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos)
             None => {}
         }
     }
-    sessions(tally, stays, lines, &failures, now);
+    sessions(tally, stays, log, &failures, now);
     tally.connections.failed += failures.len() as u64;
     failures.iter().for_each(|failure| tally.reason("attempt failed", &failure.why));
 }
@@ -44,22 +45,22 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], lines: &Lines, now: Nanos)
 /// An attempt without an answer that the terminal gave up within [`ANSWER`] does not count, with one exception: if
 /// the run is complete and the terminal never had a session, every attempt counts. Otherwise a server that never
 /// answers could go unnoticed.
-fn failures<'a>(stays: &[Stay], lines: &'a Lines, now: Nanos) -> Vec<&'a Failure> {
+fn failures<'a>(stays: &[Stay], log: &'a TerminalLog, now: Nanos) -> Vec<&'a FailedAttempt> {
     let complete = stays.last().is_some_and(|stay| stay.to <= now);
-    let shut_out = complete && lines.sessions.is_empty();
-    let counts = |failure: &&Failure| !failure.unanswered || shut_out || failure.at - failure.dialled >= ANSWER;
-    lines.failures.iter().filter(counts).collect()
+    let shut_out = complete && log.sessions.is_empty();
+    let counts = |failure: &&FailedAttempt| !failure.unanswered || shut_out || failure.at - failure.dialled >= ANSWER;
+    log.failures.iter().filter(counts).collect()
 }
 
 /// Whether a failed attempt began between `from` and `to`.
-fn within(failures: &[&Failure], from: Nanos, to: Nanos) -> bool {
+fn within(failures: &[&FailedAttempt], from: Nanos, to: Nanos) -> bool {
     failures.iter().any(|failure| (from..to).contains(&failure.dialled))
 }
 
 /// Records for each lost session the time from the loss until the terminal had the last message that it had missed.
 /// `came` yields for each message that arrived when it was due and when it arrived.
-pub fn caught_up(tally: &mut Tally, lines: &Lines, came: impl Iterator<Item = (Nanos, Nanos)> + Clone) {
-    for pair in lines.sessions.windows(2).filter(|pair| pair[0].lost.is_some()) {
+pub fn caught_up(tally: &mut Tally, log: &TerminalLog, came: impl Iterator<Item = (Nanos, Nanos)> + Clone) {
+    for pair in log.sessions.windows(2).filter(|pair| pair[0].lost.is_some()) {
         let (lost, back) = (pair[0].ended, pair[1].ready);
         let missed = came.clone().filter(|(due, at)| (lost..back).contains(due) && *at >= back);
         if let Some(last) = missed.map(|(_, at)| at).max() {
@@ -68,8 +69,8 @@ pub fn caught_up(tally: &mut Tally, lines: &Lines, came: impl Iterator<Item = (N
     }
 }
 
-fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, failures: &[&Failure], now: Nanos) {
-    for (number, session) in lines.sessions.iter().enumerate() {
+fn sessions(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, failures: &[&FailedAttempt], now: Nanos) {
+    for (number, session) in log.sessions.iter().enumerate() {
         tally.latency(names::ATTEMPT).record(session.ready.saturating_sub(session.dialled));
         tally.timeline.online(session.ready, session.ended, now);
         let Connections { sessions, resumed, .. } = &mut tally.connections;
@@ -80,7 +81,7 @@ fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, failures: &[&Failu
         tally.reason("session lost", why);
         tally.timeline.second(session.ended).dropped += 1;
         let until = stays[session.stay].to.min(now);
-        match lines.sessions.get(number + 1).filter(|next| next.stay == session.stay) {
+        match log.sessions.get(number + 1).filter(|next| next.stay == session.stay) {
             Some(next) => tally.latency(names::RECONNECT).record(next.ready.saturating_sub(session.ended)),
             None if within(failures, session.ended, until) || until > session.ended + OVERDUE => {
                 tally.connections.never_recovered += 1;
@@ -95,7 +96,7 @@ fn sessions(tally: &mut Tally, stays: &[Stay], lines: &Lines, failures: &[&Failu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Leave, journal::Session, measure::sums::Connections};
+    use crate::{config::Leave, journal::SessionRecord, measure::sums::Connections};
 
     const STAYS: [Stay; 2] = [stay(0, 3), stay(4, 8)];
 
@@ -103,23 +104,23 @@ mod tests {
         Stay { from: from * SECOND, to: to * SECOND, leave: Leave::Close }
     }
 
-    fn session(stay: usize, ready: Nanos, lost: Option<Nanos>) -> Session {
+    fn session(stay: usize, ready: Nanos, lost: Option<Nanos>) -> SessionRecord {
         let (ready, ended) = (ready * SECOND, lost.map_or(Nanos::MAX, |at| at * SECOND));
         let lost = lost.map(|_| "reset".into());
-        Session { stay, dialled: ready, ready, ended, node: String::new(), resumed: false, lost }
+        SessionRecord { stay, dialled: ready, ready, ended, node: String::new(), resumed: false, lost }
     }
 
-    fn refused(at: Nanos) -> Failure {
-        Failure { dialled: at * SECOND, at: at * SECOND + 1, why: "503".into(), unanswered: false }
+    fn refused(at: Nanos) -> FailedAttempt {
+        FailedAttempt { dialled: at * SECOND, at: at * SECOND + 1, why: "503".into(), unanswered: false }
     }
 
-    fn unanswered(at: Nanos, waited: Nanos) -> Failure {
-        Failure { dialled: at * SECOND, at: at * SECOND + waited, why: "no answer".into(), unanswered: true }
+    fn unanswered(at: Nanos, waited: Nanos) -> FailedAttempt {
+        FailedAttempt { dialled: at * SECOND, at: at * SECOND + waited, why: "no answer".into(), unanswered: true }
     }
 
-    fn counted(sessions: Vec<Session>, failures: Vec<Failure>, now: Nanos) -> Connections {
+    fn counted(sessions: Vec<SessionRecord>, failures: Vec<FailedAttempt>, now: Nanos) -> Connections {
         let mut tally = Tally::default();
-        connections(&mut tally, &STAYS, &Lines { sessions, failures, ..Lines::default() }, now * SECOND);
+        connections(&mut tally, &STAYS, &TerminalLog { sessions, failures, ..TerminalLog::default() }, now * SECOND);
         tally.connections
     }
 

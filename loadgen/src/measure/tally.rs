@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Cohort, Latency, Timeline,
-    fault::{Fault, FaultKind},
+    fault::{DeliveryFault, FaultKind},
     sums::{Account, Connections, Frames, Messages, Reorder},
 };
 use crate::clock::Nanos;
@@ -32,7 +32,7 @@ pub struct Tally {
     pub faults: BTreeMap<FaultKind, u64>,
     /// The first [`FAULTS_KEPT`] faults of each kind. A merge puts the lists of all parts together, so each part may
     /// add that many.
-    pub examples: Vec<Fault>,
+    pub examples: Vec<DeliveryFault>,
     /// Frames of other runs, and error frames of nodes, by description. They do not change the verdict.
     pub other: BTreeMap<String, u64>,
     /// Why sessions were lost, attempts failed and messages were refused, unanswered or not sent, and how often.
@@ -63,7 +63,7 @@ impl Tally {
     }
 
     /// Counts a fault, and stores it if it is among the first [`FAULTS_KEPT`] of its kind.
-    pub fn fault(&mut self, fault: Fault) {
+    pub fn fault(&mut self, fault: DeliveryFault) {
         let count = self.faults.entry(fault.kind).or_default();
         *count += 1;
         if *count <= FAULTS_KEPT as u64 {

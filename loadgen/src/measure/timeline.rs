@@ -8,7 +8,7 @@ use crate::clock::{Nanos, SECOND};
 
 /// One second of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Second {
+pub struct TimelineSecond {
     /// Terminals connected at the end of the second.
     pub online: i64,
     /// Sessions lost in the second that the plan did not end.
@@ -23,7 +23,7 @@ pub struct Second {
     pub latency: Latency,
 }
 
-impl Default for Second {
+impl Default for TimelineSecond {
     fn default() -> Self {
         // Two digits take less memory: every second has a histogram.
         Self { online: 0, dropped: 0, sent: 0, received: 0, lost: 0, latency: Latency::with_digits(2) }
@@ -34,15 +34,15 @@ impl Default for Second {
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
     /// The seconds from the beginning of the run to the last one in which something was counted.
-    pub seconds: Vec<Second>,
+    pub seconds: Vec<TimelineSecond>,
 }
 
 impl Timeline {
     /// The second that contains the time `at`. Adds empty seconds up to it if needed.
-    pub fn second(&mut self, at: Nanos) -> &mut Second {
+    pub fn second(&mut self, at: Nanos) -> &mut TimelineSecond {
         let number = (at / SECOND) as usize;
         if self.seconds.len() <= number {
-            self.seconds.resize_with(number + 1, Second::default);
+            self.seconds.resize_with(number + 1, TimelineSecond::default);
         }
         &mut self.seconds[number]
     }

@@ -4,15 +4,15 @@ use std::str::FromStr;
 
 /// A kind of fault, and where it is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    pub(super) what: Mistake,
-    /// The number of the delivery, from 1. For [`Mistake::Refuse`] and [`Mistake::Ignore`] it is N, and each N-th
+pub struct NullFault {
+    pub(super) what: NullFaultKind,
+    /// The number of the delivery, from 1. For [`NullFaultKind::Refuse`] and [`NullFaultKind::Ignore`] it is N, and each N-th
     /// terminal is affected.
     pub(super) at: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mistake {
+pub(super) enum NullFaultKind {
     Drop,
     Repeat,
     Swap,
@@ -25,14 +25,14 @@ pub(super) enum Mistake {
     Ignore,
 }
 
-impl Mistake {
+impl NullFaultKind {
     /// Returns true if the fault affects handshakes and not a delivery.
     pub(super) fn is_of_handshakes(self) -> bool {
         matches!(self, Self::Refuse | Self::Ignore)
     }
 }
 
-impl FromStr for Fault {
+impl FromStr for NullFault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -42,13 +42,13 @@ impl FromStr for Fault {
         };
         let (what, at) = text.split_once(':').ok_or_else(bad)?;
         let what = match what {
-            "drop" => Mistake::Drop,
-            "repeat" => Mistake::Repeat,
-            "swap" => Mistake::Swap,
-            "corrupt" => Mistake::Corrupt,
-            "misdeliver" => Mistake::Misdeliver,
-            "refuse" => Mistake::Refuse,
-            "ignore" => Mistake::Ignore,
+            "drop" => NullFaultKind::Drop,
+            "repeat" => NullFaultKind::Repeat,
+            "swap" => NullFaultKind::Swap,
+            "corrupt" => NullFaultKind::Corrupt,
+            "misdeliver" => NullFaultKind::Misdeliver,
+            "refuse" => NullFaultKind::Refuse,
+            "ignore" => NullFaultKind::Ignore,
             _ => return Err(bad()),
         };
         Ok(Self { what, at: at.parse().ok().filter(|at| *at > 0).ok_or_else(bad)? })

@@ -11,7 +11,7 @@ use crate::{
 
 /// The settings that the stays of all terminals share.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub struct StayRules {
     /// Which terminals leave, and when.
     pub churn: Churn,
     /// The ways to leave and their weights.
@@ -30,7 +30,7 @@ pub struct Rules {
     pub last: Nanos,
 }
 
-impl Rules {
+impl StayRules {
     /// Computes the stays of one terminal, which first connects at `first`. `rng` must be the terminal's own random
     /// stream.
     pub fn stays(&self, first: Nanos, rng: &mut ChaCha8Rng) -> Vec<Stay> {

@@ -4,10 +4,12 @@
 
 mod arrivals;
 mod churn;
+mod partition;
 
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
+pub use self::partition::Partition;
 use crate::{
     clock::{Nanos, from_seconds, nanos},
     config::{Config, Connects, Leave},
@@ -27,7 +29,7 @@ pub struct Stay {
 /// How a terminal treats its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Temper {
+pub enum Behaviour {
     /// The terminal reads and answers as the protocol demands.
     Good,
     /// The terminal reads, and never answers.
@@ -38,16 +40,16 @@ pub enum Temper {
 
 /// The part of one terminal in the plan.
 #[derive(Debug, Clone)]
-pub struct Life {
+pub struct TerminalPlan {
     /// How the terminal treats its connection.
-    pub temper: Temper,
+    pub behaviour: Behaviour,
     /// The periods in which the terminal is connected, in order.
     pub stays: Vec<Stay>,
 }
 
 /// A message of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Message {
+pub struct PlannedMessage {
     /// When the message is due.
     pub due: Nanos,
     /// The number of the target terminal; `None` for a broadcast.
@@ -60,9 +62,9 @@ pub struct Plan {
     /// The seed of the schedule.
     pub seed: u64,
     /// The part of each terminal; the index is the terminal's number.
-    pub lives: Vec<Life>,
+    pub terminals: Vec<TerminalPlan>,
     /// The messages in the order of their due times; the index is the message's `seq`.
-    pub messages: Vec<Message>,
+    pub messages: Vec<PlannedMessage>,
     /// When messages begin.
     pub begin: Nanos,
     /// When measuring begins. Earlier messages warm up the cluster: they are accounted for, but are in no
@@ -77,7 +79,7 @@ pub struct Plan {
 /// The numbers of the random streams that belong to no terminal. A terminal's stream has the terminal's number.
 const MESSAGES: u64 = u64::MAX;
 const CONNECTS: u64 = u64::MAX - 1;
-const TEMPERS: u64 = u64::MAX - 2;
+const BEHAVIOURS: u64 = u64::MAX - 2;
 
 impl Plan {
     /// Computes the schedule of a configuration from a seed.
@@ -87,7 +89,7 @@ impl Plan {
         let end = measure + nanos(config.duration);
         // The last message has one grace to arrive in time, and one more in which a missed message can be replayed.
         let last = end + 2 * nanos(config.grace);
-        let rules = churn::Rules {
+        let rules = churn::StayRules {
             churn: config.churn,
             leaves: config.leave.clone(),
             away: nanos(config.away),
@@ -97,22 +99,22 @@ impl Plan {
             last,
         };
         let connects = connects(config, &mut stream(seed, CONNECTS));
-        let tempers = tempers(config, &mut stream(seed, TEMPERS));
-        let life = |(number, (from, temper)): (usize, (Nanos, Temper))| Life {
-            temper,
+        let behaviours = behaviours(config, &mut stream(seed, BEHAVIOURS));
+        let planned = |(number, (from, behaviour)): (usize, (Nanos, Behaviour))| TerminalPlan {
+            behaviour,
             stays: rules.stays(from, &mut stream(seed, number as u64)),
         };
-        let lives = connects.into_iter().zip(tempers).enumerate().map(life).collect();
+        let terminals = connects.into_iter().zip(behaviours).enumerate().map(planned).collect();
         let messages = messages(config, begin, end - begin, &mut stream(seed, MESSAGES));
-        Self { seed, lives, messages, begin, measure, end, last }
+        Self { seed, terminals, messages, begin, measure, end, last }
     }
 
     /// Returns a hash of the plan that is equal for equal plans on every machine and in every version: 64-bit FNV-1a
     /// over all numbers of the plan.
     pub fn hash(&self) -> u64 {
-        let stays = self.lives.iter().flat_map(|life| {
-            let stays = life.stays.iter().flat_map(|stay| [stay.from, stay.to, stay.leave as u64]);
-            std::iter::once(life.temper as u64).chain(stays)
+        let stays = self.terminals.iter().flat_map(|planned| {
+            let stays = planned.stays.iter().flat_map(|stay| [stay.from, stay.to, stay.leave as u64]);
+            std::iter::once(planned.behaviour as u64).chain(stays)
         });
         let messages = self.messages.iter().flat_map(|message| [message.due, message.to.map_or(u64::MAX, u64::from)]);
         fnv(stays.chain(messages))
@@ -124,8 +126,8 @@ impl Plan {
     pub fn intended(&self, before: Nanos, after: Nanos) -> (u64, u64) {
         let mut count = 0;
         let mut hash = Vec::new();
-        for (number, life) in self.lives.iter().enumerate() {
-            let mut stays = life.stays.iter().peekable();
+        for (number, planned) in self.terminals.iter().enumerate() {
+            let mut stays = planned.stays.iter().peekable();
             for (seq, message) in self.messages.iter().enumerate() {
                 while stays.next_if(|stay| stay.to < message.due + after).is_some() {}
                 let covers = stays.peek().is_some_and(|stay| stay.from + before <= message.due);
@@ -154,7 +156,7 @@ fn fnv(numbers: impl Iterator<Item = u64>) -> u64 {
 
 /// Returns when each terminal first connects.
 fn connects(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Nanos> {
-    let count = config.line.terminals;
+    let count = config.fleet.terminals;
     let part = |n: usize| n as f64 / count as f64;
     let parts: Vec<f64> = match config.connects {
         Connects::Constant => (0..count).map(part).collect(),
@@ -169,25 +171,25 @@ fn connects(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Nanos> {
 }
 
 /// Assigns the behaviours to random terminals, in exactly the configured shares.
-fn tempers(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Temper> {
-    let count = config.line.terminals;
+fn behaviours(config: &Config, rng: &mut ChaCha8Rng) -> Vec<Behaviour> {
+    let count = config.fleet.terminals;
     let part = |share: f64| (share * count as f64).round() as usize;
-    let mut tempers = vec![Temper::Good; count];
+    let mut behaviours = vec![Behaviour::Good; count];
     let (mute, slow) = (part(config.mute.0), config.slow.map_or(0, |slow| part(slow.share.0)));
-    tempers.iter_mut().take(mute).for_each(|temper| *temper = Temper::Mute);
-    tempers.iter_mut().skip(mute).take(slow).for_each(|temper| *temper = Temper::Slow);
-    tempers.shuffle(rng);
-    tempers
+    behaviours.iter_mut().take(mute).for_each(|behaviour| *behaviour = Behaviour::Mute);
+    behaviours.iter_mut().skip(mute).take(slow).for_each(|behaviour| *behaviour = Behaviour::Slow);
+    behaviours.shuffle(rng);
+    behaviours
 }
 
-fn messages(config: &Config, begin: Nanos, length: Nanos, rng: &mut ChaCha8Rng) -> Vec<Message> {
+fn messages(config: &Config, begin: Nanos, length: Nanos, rng: &mut ChaCha8Rng) -> Vec<PlannedMessage> {
     let seconds = length as f64 / 1e9;
     let due = |at: f64| begin + from_seconds(at);
     let broadcasts = arrivals::times(&config.broadcasts, seconds, rng);
-    let mut messages: Vec<_> = broadcasts.into_iter().map(|at| Message { due: due(at), to: None }).collect();
+    let mut messages: Vec<_> = broadcasts.into_iter().map(|at| PlannedMessage { due: due(at), to: None }).collect();
     for at in arrivals::times(&config.commands, seconds, rng) {
-        let to = rng.random_range(0..config.line.terminals as u32);
-        messages.push(Message { due: due(at), to: Some(to) });
+        let to = rng.random_range(0..config.fleet.terminals as u32);
+        messages.push(PlannedMessage { due: due(at), to: Some(to) });
     }
     messages.sort_by_key(|message| message.due);
     messages

@@ -21,22 +21,22 @@ fn departures_match_the_configured_churn() {
     let plan = plan("--terminals 200 --churn 5%/s --for 20s --broadcasts 5", 7);
     assert_eq!(plan.messages.len(), 100);
     // 200 terminals, 5 % per second, 20 s: 200 departures are expected; the bounds are four standard deviations.
-    let departures: usize = plan.lives.iter().map(|life| life.stays.len() - 1).sum();
+    let departures: usize = plan.terminals.iter().map(|planned| planned.stays.len() - 1).sum();
     assert!((140..260).contains(&departures), "{departures}");
-    for life in &plan.lives {
-        assert!(life.stays.windows(2).all(|pair| pair[1].from > pair[0].to), "{life:?}");
-        assert_eq!(life.stays.last().unwrap().to, plan.last);
+    for planned in &plan.terminals {
+        assert!(planned.stays.windows(2).all(|pair| pair[1].from > pair[0].to), "{planned:?}");
+        assert_eq!(planned.stays.last().unwrap().to, plan.last);
     }
 }
 
 #[test]
 fn periodic_stays_and_waves_are_exact() {
     let every = plan("--terminals 50 --churn every:3s --away 1s --away-min 1s --for 20s", 7);
-    let lengths = every.lives.iter().flat_map(|life| life.stays[1..life.stays.len() - 1].iter());
+    let lengths = every.terminals.iter().flat_map(|planned| planned.stays[1..planned.stays.len() - 1].iter());
     assert!(lengths.clone().count() > 100 && lengths.into_iter().all(|stay| stay.to - stay.from == 3 * SECOND));
 
     let waves = plan("--terminals 100 --churn together:30%:5s --for 20s", 7);
-    let mut departures: Vec<_> = waves.lives.iter().flat_map(|l| &l.stays).map(|stay| stay.to).collect();
+    let mut departures: Vec<_> = waves.terminals.iter().flat_map(|l| &l.stays).map(|stay| stay.to).collect();
     departures.retain(|to| *to != waves.last);
     assert!(departures.iter().all(|to| (to - waves.begin).is_multiple_of(5 * SECOND)));
     assert!((60..120).contains(&departures.len()), "{}", departures.len());
@@ -45,14 +45,14 @@ fn periodic_stays_and_waves_are_exact() {
 #[test]
 fn a_twin_connects_when_the_other_connection_would_leave() {
     let twins = plan("--terminals 20 --churn 20%/s --leave twin", 7);
-    assert!(twins.lives.iter().all(|life| life.stays.windows(2).all(|pair| pair[1].from == pair[0].to)));
+    assert!(twins.terminals.iter().all(|planned| planned.stays.windows(2).all(|pair| pair[1].from == pair[0].to)));
 }
 
 #[test]
 fn behaviours_are_exact_shares() {
     let plan = plan("--terminals 200 --mute 5% --slow 1%:1KB/s", 7);
-    let count = |temper| plan.lives.iter().filter(|life| life.temper == temper).count();
-    assert_eq!((count(Temper::Mute), count(Temper::Slow), count(Temper::Good)), (10, 2, 188));
+    let count = |behaviour| plan.terminals.iter().filter(|planned| planned.behaviour == behaviour).count();
+    assert_eq!((count(Behaviour::Mute), count(Behaviour::Slow), count(Behaviour::Good)), (10, 2, 188));
 }
 
 #[test]

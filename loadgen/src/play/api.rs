@@ -30,7 +30,7 @@ pub struct Api {
 
 /// Why a request has no response.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum RequestError {
     /// The request was not sent: the connection could not be opened or the request could not be built.
     Unsent(anyhow::Error),
     /// The request was sent, and no complete response was received.
@@ -52,10 +52,10 @@ impl Api {
     /// Sends a POST request to `path` (the URL's own path if empty) and returns the status and the body of the
     /// response. `body` is called once a connection is ready, so that a time in the body is the time of sending. The
     /// method has no timeout of its own.
-    pub async fn post(&self, path: &str, body: impl FnOnce() -> String) -> Result<(StatusCode, Bytes), Trouble> {
-        let mut sender = self.sender().await.map_err(Trouble::Unsent)?;
-        let request = self.request(Method::POST, path, body()).map_err(Trouble::Unsent)?;
-        let answer = exchange(&mut sender, request).await.map_err(Trouble::Unanswered)?;
+    pub async fn post(&self, path: &str, body: impl FnOnce() -> String) -> Result<(StatusCode, Bytes), RequestError> {
+        let mut sender = self.sender().await.map_err(RequestError::Unsent)?;
+        let request = self.request(Method::POST, path, body()).map_err(RequestError::Unsent)?;
+        let answer = exchange(&mut sender, request).await.map_err(RequestError::Unanswered)?;
         self.keep(sender);
         Ok(answer)
     }

@@ -17,85 +17,61 @@ use tokio::{net::lookup_host, task::JoinSet};
 use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::{
-    Ear, Live, Terminal,
-    socket::{Caller, Door},
+    FrameReceiver, LiveCounters, PlayedTerminal,
+    socket::{DialTarget, Dialer},
 };
 use crate::{
-    config::{Acks, Config, Line, Target},
+    config::{Acks, Config, FleetConfig, Target},
     journal::Journal,
-    plan::{Plan, Temper},
+    plan::{Behaviour, Partition, Plan},
 };
 
 /// The validity of the tokens that a run signs: one day.
 const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// The part of the plan that this process plays. Several processes can share a plan; each takes every `of`-th
-/// terminal and message.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// The run's random id, which is part of each message and of each terminal's id.
-    pub run: u32,
-    /// The number of processes that share the plan.
-    pub of: usize,
-    /// This process's index among them: it plays each terminal and message whose number modulo `of` equals `rest`.
-    pub rest: usize,
-}
-
-impl Part {
-    /// Returns true if this process plays the terminal or message with this number.
-    pub fn has(&self, number: usize) -> bool {
-        number % self.of == self.rest
-    }
-
-    /// Returns the id of the terminal with this number.
-    pub fn id(&self, number: usize) -> TerminalId {
-        format!("load-{:08x}-{number}", self.run).parse().expect("letters, digits and dashes")
-    }
-}
 
 /// Starts the terminals of this part. They run until the plan ends or the returned set is shut down. Fails if a URL
 /// can't be resolved or a token can't be signed.
 pub async fn start(
     config: &Config,
     plan: &Plan,
-    part: Part,
+    partition: Partition,
     journal: &Arc<Journal>,
-    live: &Arc<Live>,
+    live: &Arc<LiveCounters>,
 ) -> anyhow::Result<JoinSet<()>> {
-    let targets = targets(&config.line).await?;
-    let v1 = config.target == Target::Muster && !config.line.plain;
+    let resolved = resolve(&config.fleet).await?;
+    let v1 = config.target == Target::Muster && !config.fleet.plain;
     let mut fleet = JoinSet::new();
-    for number in (0..plan.lives.len()).filter(|number| part.has(*number)) {
-        let life = plan.lives[number].clone();
-        let ear = Ear {
+    for number in (0..plan.terminals.len()).filter(|number| partition.has(*number)) {
+        let planned = plan.terminals[number].clone();
+        let receiver = FrameReceiver {
             number,
-            run: part.run,
+            run: partition.run,
             v1,
             acks_all: config.acks == Acks::All,
             messages: plan.messages.len(),
             journal: journal.clone(),
             live: live.clone(),
         };
-        let id = part.id(number);
-        let slow = life.temper == Temper::Slow;
+        let id = partition.id(number);
+        let slow = planned.behaviour == Behaviour::Slow;
         let policy =
             Policy { first: config.backoff, cap: config.backoff.max(Policy::default().cap), ..Policy::default() };
-        let terminal = Terminal {
-            caller: Caller {
-                doors: doors(&targets, config.target, &id),
-                token: token(&config.line, &id)?,
-                source: config.line.source.get(number % config.line.source.len().max(1)).copied(),
+        let terminal = PlayedTerminal {
+            dialer: Dialer {
+                targets: targets(&resolved, config.target, &id),
+                token: token(&config.fleet, &id)?,
+                source: config.fleet.source.get(number % config.fleet.source.len().max(1)).copied(),
                 v1,
                 slow,
                 id,
             },
             rate: config.slow.filter(|_| slow).map(|slow| slow.rate),
             backoff: Backoff::new(policy, plan.seed.wrapping_add(number as u64)),
-            life,
-            ear,
+            planned,
+            receiver,
             cursor: None,
             // Each terminal starts at another endpoint, so that the first one does not receive all connections.
-            turn: number,
+            next_target: number,
             black_hole: None,
             replaced: JoinSet::new(),
         };
@@ -105,9 +81,9 @@ pub async fn start(
 }
 
 /// Resolves each URL to an address, once for all terminals.
-async fn targets(line: &Line) -> anyhow::Result<Vec<(Uri, SocketAddr)>> {
+async fn resolve(fleet: &FleetConfig) -> anyhow::Result<Vec<(Uri, SocketAddr)>> {
     let mut targets = Vec::new();
-    for url in &line.url {
+    for url in &fleet.url {
         let uri: Uri = url.parse().with_context(|| format!("--url {url}"))?;
         ensure!(uri.scheme_str() == Some("ws"), "--url {url} must begin with ws://");
         let host =
@@ -122,8 +98,8 @@ async fn targets(line: &Line) -> anyhow::Result<Vec<(Uri, SocketAddr)>> {
 
 /// Returns the endpoints of one terminal. The terminal's id is put into the query for Muster only; a raw server is
 /// called by its URL as given.
-fn doors(targets: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<[Door]> {
-    let door = |(uri, address): &(Uri, SocketAddr)| {
+fn targets(resolved: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<[DialTarget]> {
+    let target = |(uri, address): &(Uri, SocketAddr)| {
         let query = match (uri.query(), target) {
             (Some(query), Target::Muster) => format!("?{query}&terminal_id={id}"),
             (None, Target::Muster) => format!("?terminal_id={id}"),
@@ -132,14 +108,14 @@ fn doors(targets: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<
         };
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let uri = format!("ws://{authority}{}{query}", uri.path()).parse().expect("an id needs no escaping");
-        Door { address: *address, uri }
+        DialTarget { address: *address, uri }
     };
-    targets.iter().map(door).collect()
+    resolved.iter().map(target).collect()
 }
 
 /// Signs a token for a terminal. Returns `None` if no secret is set.
-pub fn token(line: &Line, id: &TerminalId) -> anyhow::Result<Option<String>> {
-    let Some(secret) = &line.secret else { return Ok(None) };
+pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<String>> {
+    let Some(secret) = &fleet.secret else { return Ok(None) };
     let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + DAY).as_secs();
     let claims = TerminalClaims { sub: id.clone(), exp, aud: None, labels: Default::default() };
     Ok(Some(sign(secret, &claims)))
@@ -147,8 +123,8 @@ pub fn token(line: &Line, id: &TerminalId) -> anyhow::Result<Option<String>> {
 
 /// Returns the settings of the connection that sends messages to a server which relays to all terminals what it
 /// receives.
-pub async fn publisher(line: &Line) -> anyhow::Result<Caller> {
+pub async fn publisher(fleet: &FleetConfig) -> anyhow::Result<Dialer> {
     let id: TerminalId = "load-publisher".parse()?;
-    let doors = doors(&targets(line).await?, Target::Raw, &id);
-    Ok(Caller { token: token(line, &id)?, id, doors, source: None, v1: false, slow: false })
+    let targets = targets(&resolve(fleet).await?, Target::Raw, &id);
+    Ok(Dialer { token: token(fleet, &id)?, id, targets, source: None, v1: false, slow: false })
 }

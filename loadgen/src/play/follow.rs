@@ -15,7 +15,7 @@ use crate::{clock::Nanos, journal::Journal};
 const PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Deserialize)]
-struct View {
+struct CommandStatus {
     counts: Map<String, Value>,
 }
 
@@ -31,7 +31,7 @@ pub async fn follow(api: Arc<Api>, message: usize, id: String, until: Nanos, jou
         if status == StatusCode::NOT_FOUND {
             return;
         }
-        let Ok(view) = serde_json::from_slice::<View>(&body) else { continue };
+        let Ok(view) = serde_json::from_slice::<CommandStatus>(&body) else { continue };
         let now = journal.clock.now();
         let has = |states: &[&str]| states.iter().any(|state| view.counts.get(*state).is_some_and(|n| n != 0));
         let mut sent = journal.sent(message);

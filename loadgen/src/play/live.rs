@@ -10,7 +10,7 @@ const BUCKETS: usize = 8 * 40;
 
 /// Counters of a run in progress.
 #[derive(Debug)]
-pub struct Live {
+pub struct LiveCounters {
     /// Terminals that have a session now.
     pub online: AtomicI64,
     /// Messages that were sent.
@@ -24,7 +24,7 @@ pub struct Live {
     latencies: Vec<AtomicU64>,
 }
 
-impl Default for Live {
+impl Default for LiveCounters {
     fn default() -> Self {
         Self {
             online: AtomicI64::new(0),
@@ -37,7 +37,7 @@ impl Default for Live {
     }
 }
 
-impl Live {
+impl LiveCounters {
     /// Counts a received message; `latency` is the time since the message was due.
     pub fn arrived(&self, latency: Nanos) {
         self.received.fetch_add(1, Relaxed);
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn latencies_are_exact_to_ten_percent_and_reset_by_each_call() {
-        let live = Live::default();
+        let live = LiveCounters::default();
         (1..=1000).for_each(|ms| live.arrived(ms * 1_000_000));
         let near = |got: f64, ms: f64| (got / ms - 1.0).abs() < 0.1;
         let [p50, p99, max] = live.latencies().unwrap();

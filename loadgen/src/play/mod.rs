@@ -3,15 +3,15 @@
 //! through an HTTP [`api`] or a WebSocket of its own. Nothing here judges what was recorded.
 
 pub mod api;
-mod ear;
 pub mod fleet;
 mod follow;
 mod live;
-mod muzzle;
+mod mute;
 pub mod operator;
 mod pacer;
 mod publisher;
+mod receiver;
 pub mod socket;
 mod terminal;
 
-pub use self::{ear::Ear, live::Live, terminal::Terminal};
+pub use self::{live::LiveCounters, receiver::FrameReceiver, terminal::PlayedTerminal};

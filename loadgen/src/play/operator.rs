@@ -13,9 +13,8 @@ use serde::Deserialize;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use super::{
-    Live,
-    api::{Api, Trouble},
-    fleet::Part,
+    LiveCounters,
+    api::{Api, RequestError},
     follow, pacer,
     publisher::Publisher,
 };
@@ -24,11 +23,11 @@ use crate::{
     config::{Acks, Config, Target},
     journal::{Journal, SendOutcome, Sent},
     message::{self, Header, TARGETED},
-    plan::Plan,
+    plan::{Partition, Plan},
 };
 
 /// How messages are sent to the server.
-enum Way {
+enum SendPath {
     /// By `POST /v1/commands` to Muster's API, or by posting the message itself to another server's URL.
     Http(Vec<Arc<Api>>),
     /// Over a WebSocket connection of the operator's own.
@@ -39,14 +38,14 @@ enum Way {
 struct Operator {
     config: Config,
     plan: Arc<Plan>,
-    part: Part,
+    partition: Partition,
     journal: Arc<Journal>,
-    live: Arc<Live>,
-    way: Way,
+    live: Arc<LiveCounters>,
+    way: SendPath,
 }
 
 #[derive(Deserialize)]
-struct Accepted {
+struct AcceptedCommand {
     id: String,
 }
 
@@ -55,21 +54,21 @@ struct Accepted {
 pub fn start(
     config: Config,
     plan: Arc<Plan>,
-    part: Part,
+    partition: Partition,
     journal: Arc<Journal>,
-    live: Arc<Live>,
+    live: Arc<LiveCounters>,
 ) -> thread::JoinHandle<anyhow::Result<()>> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let way = way(&config).await?;
-            if let Way::Http(apis) = &way {
-                journal.clock.reach(plan.begin.saturating_sub(SECOND / 4)).await;
+            if let SendPath::Http(apis) = &way {
+                journal.clock.wait_until(plan.begin.saturating_sub(SECOND / 4)).await;
                 for api in apis {
                     api.warm_up().await;
                 }
             }
-            let operator = Arc::new(Operator { config, plan, part, journal, live, way });
+            let operator = Arc::new(Operator { config, plan, partition, journal, live, way });
             operator.run().await;
             Ok(())
         })
@@ -84,7 +83,7 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
     for uri in config.api.iter().filter(|_| config.target == Target::Muster) {
         let api = Api::new(uri.clone(), config.key.clone());
         let (status, answer) = api.post("/v1/commands", String::new).await.map_err(|trouble| match trouble {
-            Trouble::Unsent(error) | Trouble::Unanswered(error) => error.context(format!("--api {uri}")),
+            RequestError::Unsent(error) | RequestError::Unanswered(error) => error.context(format!("--api {uri}")),
         })?;
         if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
             let answer = String::from_utf8_lossy(&answer);
@@ -94,12 +93,12 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn way(config: &Config) -> anyhow::Result<Way> {
+async fn way(config: &Config) -> anyhow::Result<SendPath> {
     let api = |uri: &hyper::Uri| Arc::new(Api::new(uri.clone(), config.key.clone()));
     Ok(match (config.target, &config.post) {
-        (Target::Muster, _) => Way::Http(config.api.iter().map(api).collect()),
-        (Target::Raw, Some(post)) => Way::Http(vec![api(post)]),
-        (Target::Raw, None) => Way::Line(Publisher::start(&config.line).await?),
+        (Target::Muster, _) => SendPath::Http(config.api.iter().map(api).collect()),
+        (Target::Raw, Some(post)) => SendPath::Http(vec![api(post)]),
+        (Target::Raw, None) => SendPath::Line(Publisher::start(&config.fleet).await?),
     })
 }
 
@@ -126,7 +125,7 @@ impl Operator {
     /// Returns the messages of this part with their due times. A closed loop has no schedule: each message is due at
     /// the beginning and is sent as soon as a sender is free.
     fn due(&self) -> Vec<(usize, Nanos)> {
-        let mine = self.plan.messages.iter().enumerate().filter(|(number, _)| self.part.has(*number));
+        let mine = self.plan.messages.iter().enumerate().filter(|(number, _)| self.partition.has(*number));
         let begin = self.plan.begin;
         mine.map(|(number, message)| (number, if self.config.closed > 0 { begin } else { message.due })).collect()
     }
@@ -134,12 +133,12 @@ impl Operator {
     async fn send(self: &Arc<Self>, message: usize) {
         let mut at = 0;
         let (fate, via, id) = match &self.way {
-            Way::Http(apis) => {
+            SendPath::Http(apis) => {
                 let via = scattered(message) % apis.len();
                 let (fate, id) = self.post(&apis[via], message, &mut at).await;
                 (fate, via, id.map(|id| (apis[via].clone(), id)))
             }
-            Way::Line(publisher) => {
+            SendPath::Line(publisher) => {
                 at = self.journal.clock.now();
                 (publisher.publish(self.text(message, at)).await, 0, None)
             }
@@ -166,15 +165,15 @@ impl Operator {
         match api.post(path, body).await {
             Ok((status, answer)) if accepted(status, self.config.target) => {
                 let targeted = self.plan.messages[message].to.is_some();
-                let id = serde_json::from_slice::<Accepted>(&answer).ok().filter(|_| targeted);
+                let id = serde_json::from_slice::<AcceptedCommand>(&answer).ok().filter(|_| targeted);
                 (SendOutcome::Accepted, id.map(|accepted| accepted.id))
             }
             Ok((status, answer)) => (refusal(status, &String::from_utf8_lossy(&answer)), None),
-            Err(Trouble::Unsent(error)) => {
+            Err(RequestError::Unsent(error)) => {
                 *at = self.journal.clock.now();
                 (unreached(&error), None)
             }
-            Err(Trouble::Unanswered(error)) => (SendOutcome::Unknown(format!("{error:#}")), None),
+            Err(RequestError::Unanswered(error)) => (SendOutcome::Unknown(format!("{error:#}")), None),
         }
     }
 
@@ -184,7 +183,7 @@ impl Operator {
             return text;
         }
         let (target, confirm) = match self.plan.messages[message].to {
-            Some(terminal) => (format!(r#"{{"terminal":"{}"}}"#, self.part.id(terminal as usize)), "result"),
+            Some(terminal) => (format!(r#"{{"terminal":"{}"}}"#, self.partition.id(terminal as usize)), "result"),
             None if self.config.acks == Acks::All => (r#"{"all":true}"#.to_owned(), "ack"),
             None => (r#"{"all":true}"#.to_owned(), "none"),
         };
@@ -195,8 +194,8 @@ impl Operator {
         let message = self.plan.messages[number];
         let zero = self.journal.clock.zero();
         let header = Header {
-            run: self.part.run,
-            publisher: self.part.rest as u32,
+            run: self.partition.run,
+            publisher: self.partition.rest as u32,
             seq: number as u64,
             due: zero + message.due,
             sent: zero + at,

@@ -15,9 +15,9 @@ use tokio::{
 
 use super::{
     fleet,
-    socket::{Caller, Socket},
+    socket::{Dialer, TerminalSocket},
 };
-use crate::{config::Line, journal::SendOutcome};
+use crate::{config::FleetConfig, journal::SendOutcome};
 
 /// The pause before each attempt to connect again. It is short, because no message can be sent during the pause.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -33,10 +33,10 @@ pub struct Publisher(mpsc::Sender<Request>);
 
 impl Publisher {
     /// Starts the task, which connects at once. Fails if the URL can't be resolved.
-    pub async fn start(line: &Line) -> anyhow::Result<Self> {
-        let caller = fleet::publisher(line).await?;
+    pub async fn start(line: &FleetConfig) -> anyhow::Result<Self> {
+        let dialer = fleet::publisher(line).await?;
         let (requests, received) = mpsc::channel(WAITING);
-        tokio::spawn(run(caller, received));
+        tokio::spawn(run(dialer, received));
         Ok(Self(requests))
     }
 
@@ -53,13 +53,13 @@ impl Publisher {
 }
 
 /// Connects, and connects again after each loss, until all senders are dropped.
-async fn run(caller: Caller, mut requests: mpsc::Receiver<Request>) {
+async fn run(dialer: Dialer, mut requests: mpsc::Receiver<Request>) {
     let mut why = "it has not connected yet".to_owned();
     let mut pause = Duration::ZERO;
-    for door in caller.doors.iter().cycle() {
+    for target in dialer.targets.iter().cycle() {
         let attempt = async {
             sleep(pause).await;
-            caller.dial(door, None).await
+            dialer.dial(target, None).await
         };
         let Some(connected) = decline_until(attempt, &why, &mut requests).await else { return };
         let end = match connected {
@@ -93,12 +93,12 @@ async fn decline_until<T>(
 }
 
 /// Writes each requested text. Returns why the connection ended, or `None` if all senders are dropped.
-async fn relay(mut socket: Socket, requests: &mut mpsc::Receiver<Request>) -> Option<String> {
+async fn relay(mut socket: TerminalSocket, requests: &mut mpsc::Receiver<Request>) -> Option<String> {
     loop {
         tokio::select! {
             request = requests.recv() => {
                 let (text, outcome) = request?;
-                if let Err(end) = socket.say(text).await {
+                if let Err(end) = socket.send_text(text).await {
                     // Some of the text's bytes may have been written, so the outcome is unknown.
                     let why = end.to_string();
                     let _ = outcome.send(SendOutcome::Unknown(format!("the generator's sending connection failed: {why}")));

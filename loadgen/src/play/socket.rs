@@ -28,7 +28,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::muzzle::Muzzled;
+use super::mute::MuteStream;
 
 /// The time limit of a connection attempt, from the first packet to the welcome. The shipped client has the same
 /// limit. At the limit the attempt fails.
@@ -41,7 +41,7 @@ const SLOW_BUFFER: u32 = 4 << 10;
 
 /// An endpoint that terminals connect to; its address is resolved once.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct DialTarget {
     /// The server's address.
     pub address: SocketAddr,
     /// The URL of the handshake, with the terminal's id in the query for Muster.
@@ -50,11 +50,11 @@ pub struct Door {
 
 /// The connection settings of one terminal.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Dialer {
     /// The terminal's id.
     pub id: TerminalId,
     /// The endpoints, which the terminal tries in turn.
-    pub doors: Arc<[Door]>,
+    pub targets: Arc<[DialTarget]>,
     /// The terminal's token; `None` if the server needs no token.
     pub token: Option<String>,
     /// The source address to bind to; `None` lets the kernel choose.
@@ -66,30 +66,30 @@ pub struct Caller {
 }
 
 /// An established session.
-pub struct Socket {
-    stream: WebSocketStream<Muzzled>,
+pub struct TerminalSocket {
+    stream: WebSocketStream<MuteStream>,
     /// The node's welcome; `None` if the terminal does not use `muster.v1`.
     pub welcome: Option<Welcome>,
     /// When a frame of any kind was last read, pings included.
-    pub heard: Instant,
+    pub last_read: Instant,
 }
 
-impl Caller {
+impl Dialer {
     /// Makes one connection attempt that resumes from `cursor`. Fails if the connection can't be established within
     /// the time limit, the server refuses the handshake, or its first frame is not a welcome.
-    pub async fn dial(&self, door: &Door, cursor: Option<String>) -> Result<Socket, ConnectionEnd> {
-        timeout(DEADLINE, self.open(door, cursor)).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
+    pub async fn dial(&self, target: &DialTarget, cursor: Option<String>) -> Result<TerminalSocket, ConnectionEnd> {
+        timeout(DEADLINE, self.open(target, cursor)).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
     }
 
-    async fn open(&self, door: &Door, cursor: Option<String>) -> Result<Socket, ConnectionEnd> {
-        let stream = self.socket(door.address).map_err(lost)?.connect(door.address).await.map_err(lost)?;
+    async fn open(&self, target: &DialTarget, cursor: Option<String>) -> Result<TerminalSocket, ConnectionEnd> {
+        let stream = self.socket(target.address).map_err(lost)?.connect(target.address).await.map_err(lost)?;
         stream.set_nodelay(true).map_err(lost)?;
-        let stream = Muzzled { stream, mute: false };
-        let opening = client_async_with_config(self.request(door), stream, Some(limits()));
+        let stream = MuteStream { stream, mute: false };
+        let opening = client_async_with_config(self.request(target), stream, Some(limits()));
         let (stream, _) = opening.await.map_err(refused)?;
-        let mut socket = Socket { stream, welcome: None, heard: Instant::now() };
+        let mut socket = TerminalSocket { stream, welcome: None, last_read: Instant::now() };
         if self.v1 {
-            socket.greet(cursor).await?;
+            socket.hello(cursor).await?;
         }
         Ok(socket)
     }
@@ -109,8 +109,8 @@ impl Caller {
         Ok(socket)
     }
 
-    fn request(&self, door: &Door) -> ClientRequestBuilder {
-        let mut request = ClientRequestBuilder::new(door.uri.clone());
+    fn request(&self, target: &DialTarget) -> ClientRequestBuilder {
+        let mut request = ClientRequestBuilder::new(target.uri.clone());
         if let Some(token) = &self.token {
             request = request.with_header("Authorization", format!("Bearer {token}"));
         }
@@ -118,10 +118,10 @@ impl Caller {
     }
 }
 
-impl Socket {
-    async fn greet(&mut self, resume: Option<String>) -> Result<(), ConnectionEnd> {
+impl TerminalSocket {
+    async fn hello(&mut self, resume: Option<String>) -> Result<(), ConnectionEnd> {
         let hello = Hello { sdk: "muster-loadgen".into(), resume, ..Hello::default() };
-        self.say(FromTerminal::Hello(hello).to_string()).await?;
+        self.send_text(FromTerminal::Hello(hello).to_string()).await?;
         match FromNode::decode(&self.next().await?).map_err(lost)? {
             FromNode::Welcome(welcome) => self.welcome = Some(welcome),
             _ => return Err(lost("the node's first frame was no welcome")),
@@ -129,11 +129,11 @@ impl Socket {
         Ok(())
     }
 
-    /// Waits for the next text frame. Frames of other kinds only update `heard`. Fails when the connection ends.
+    /// Waits for the next text frame. Frames of other kinds only update `last_read`. Fails when the connection ends.
     pub async fn next(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, ConnectionEnd> {
         loop {
             let message = self.stream.next().await;
-            self.heard = Instant::now();
+            self.last_read = Instant::now();
             match message {
                 Some(Ok(Message::Text(text))) => return Ok(text),
                 Some(Ok(Message::Close(frame))) => return Err(closed(frame)),
@@ -145,12 +145,12 @@ impl Socket {
     }
 
     /// Sends a text frame.
-    pub async fn say(&mut self, text: String) -> Result<(), ConnectionEnd> {
+    pub async fn send_text(&mut self, text: String) -> Result<(), ConnectionEnd> {
         self.stream.send(Message::text(text)).await.map_err(lost)
     }
 
     /// Discards everything that is written from now on, acks and pong frames included.
-    pub fn fall_silent(&mut self) {
+    pub fn mute(&mut self) {
         self.stream.get_mut().mute = true;
     }
 

@@ -14,14 +14,14 @@ use tokio::{
 };
 
 use super::{
-    Ear, Live,
-    socket::{Caller, Door, Socket},
+    FrameReceiver, LiveCounters,
+    socket::{DialTarget, Dialer, TerminalSocket},
 };
 use crate::{
     clock::{Nanos, SECOND},
     config::Leave,
-    journal::{Failure, Session},
-    plan::{Life, Stay, Temper},
+    journal::{FailedAttempt, SessionRecord},
+    plan::{Behaviour, Stay, TerminalPlan},
 };
 
 /// How long after a takeover the server may still send to the replaced session. A message that is read later counts
@@ -29,13 +29,13 @@ use crate::{
 const TAKEOVER: Nanos = SECOND;
 
 /// The state of one terminal.
-pub struct Terminal {
+pub struct PlayedTerminal {
     /// The terminal's behaviour and its stays.
-    pub life: Life,
+    pub planned: TerminalPlan,
     /// The connection settings.
-    pub caller: Caller,
+    pub dialer: Dialer,
     /// Processes the texts that the terminal receives.
-    pub ear: Ear,
+    pub receiver: FrameReceiver,
     /// Computes the delay before each reconnect.
     pub backoff: Backoff,
     /// The read rate in bytes per second, if the terminal reads slowly.
@@ -44,41 +44,41 @@ pub struct Terminal {
     pub cursor: Option<String>,
     /// The number of failed attempts plus an initial offset. Modulo the number of endpoints it is the index of the
     /// next endpoint.
-    pub turn: usize,
+    pub next_target: usize,
     /// The last connection that was left open without a close frame.
-    pub black_hole: Option<Socket>,
+    pub black_hole: Option<TerminalSocket>,
     /// Tasks that read connections which another connection of the same terminal replaced.
     pub replaced: JoinSet<()>,
 }
 
 /// How a session ended.
-enum Ending {
+enum SessionEnding {
     /// The stay is over, and the connection is still open.
-    Planned(Box<Socket>),
+    Planned(Box<TerminalSocket>),
     /// The connection was lost.
     Lost(ConnectionEnd),
 }
 
-impl Terminal {
+impl PlayedTerminal {
     /// Runs the terminal to the end of its last stay.
     pub async fn live(mut self) {
-        for stay in std::mem::take(&mut self.life.stays).into_iter().enumerate() {
-            self.ear.journal.clock.reach(stay.1.from).await;
+        for stay in std::mem::take(&mut self.planned.stays).into_iter().enumerate() {
+            self.receiver.journal.clock.wait_until(stay.1.from).await;
             self.stay(stay).await;
         }
     }
 
     async fn stay(&mut self, (number, stay): (usize, Stay)) {
-        let until = self.ear.journal.clock.instant(stay.to);
+        let until = self.receiver.journal.clock.instant(stay.to);
         loop {
             let Ok((end, stood)) = tokio::time::timeout_at(until, self.dial()).await else {
                 let now = self.now();
-                return self.ear.journal.terminal(self.ear.number).give_up(now);
+                return self.receiver.journal.terminal(self.receiver.number).give_up(now);
             };
             let (end, stood) = match (end, stood) {
                 (Ok(socket), dialled) => match self.session(number, stay, socket, dialled).await {
-                    (Ending::Planned(socket), _) => return self.leave(stay.leave, *socket).await,
-                    (Ending::Lost(end), stood) => (end, stood),
+                    (SessionEnding::Planned(socket), _) => return self.leave(stay.leave, *socket).await,
+                    (SessionEnding::Lost(end), stood) => (end, stood),
                 },
                 (Err(end), _) => (end, Duration::ZERO),
             };
@@ -95,47 +95,53 @@ impl Terminal {
 
     /// Makes one connection attempt and returns when it began. A failure is recorded, and the next attempt uses the
     /// next endpoint.
-    async fn dial(&mut self) -> (Result<Socket, ConnectionEnd>, Nanos) {
+    async fn dial(&mut self) -> (Result<TerminalSocket, ConnectionEnd>, Nanos) {
         let dialled = self.now();
-        self.ear.journal.terminal(self.ear.number).dialling = Some(dialled);
-        let doors = self.caller.doors.clone();
-        let door: &Door = &doors[self.turn % doors.len()];
+        self.receiver.journal.terminal(self.receiver.number).dialling = Some(dialled);
+        let targets = self.dialer.targets.clone();
+        let target: &DialTarget = &targets[self.next_target % targets.len()];
         // The future is boxed, because the many states of a handshake would otherwise enlarge the task of every idle
         // terminal.
-        let opened = Box::pin(self.caller.dial(door, self.cursor.clone())).await;
+        let opened = Box::pin(self.dialer.dial(target, self.cursor.clone())).await;
         if let Err(end) = &opened {
-            self.turn += 1;
+            self.next_target += 1;
             self.live_counters().failed.fetch_add(1, Relaxed);
-            let failure = Failure { dialled, at: self.now(), why: end.to_string(), unanswered: false };
-            let mut lines = self.ear.journal.terminal(self.ear.number);
-            lines.dialling = None;
-            lines.failures.push(failure);
+            let failure = FailedAttempt { dialled, at: self.now(), why: end.to_string(), unanswered: false };
+            let mut log = self.receiver.journal.terminal(self.receiver.number);
+            log.dialling = None;
+            log.failures.push(failure);
         }
         (opened, dialled)
     }
 
-    async fn session(&mut self, number: usize, stay: Stay, mut socket: Socket, dialled: Nanos) -> (Ending, Duration) {
+    async fn session(
+        &mut self,
+        number: usize,
+        stay: Stay,
+        mut socket: TerminalSocket,
+        dialled: Nanos,
+    ) -> (SessionEnding, Duration) {
         let session = self.begin(number, &mut socket, dialled);
         let began = Instant::now();
-        let end = self.hold(&mut socket, self.ear.journal.clock.instant(stay.to)).await;
+        let end = self.hold(&mut socket, self.receiver.journal.clock.instant(stay.to)).await;
         self.live_counters().online.fetch_sub(1, Relaxed);
         let lost = end.as_ref().err();
-        self.ear.journal.terminal(self.ear.number).ended(session, self.now(), lost);
+        self.receiver.journal.terminal(self.receiver.number).ended(session, self.now(), lost);
         match end {
-            Ok(()) => (Ending::Planned(Box::new(socket)), began.elapsed()),
+            Ok(()) => (SessionEnding::Planned(Box::new(socket)), began.elapsed()),
             Err(end) => {
                 self.live_counters().lost.fetch_add(1, Relaxed);
-                (Ending::Lost(end), began.elapsed())
+                (SessionEnding::Lost(end), began.elapsed())
             }
         }
     }
 
     /// Records that a session is ready. Returns the session's index in the journal.
-    fn begin(&mut self, stay: usize, socket: &mut Socket, dialled: Nanos) -> usize {
+    fn begin(&mut self, stay: usize, socket: &mut TerminalSocket, dialled: Nanos) -> usize {
         let ready = self.now();
         self.live_counters().online.fetch_add(1, Relaxed);
-        if self.life.temper == Temper::Mute {
-            socket.fall_silent();
+        if self.planned.behaviour == Behaviour::Mute {
+            socket.mute();
         }
         let welcome = socket.welcome.as_ref();
         let resumed = welcome.is_some_and(|welcome| welcome.resumed);
@@ -145,40 +151,40 @@ impl Terminal {
         if !resumed && let Some(cursor) = welcome.and_then(|welcome| welcome.cursor.as_ref()) {
             self.cursor = Some(cursor.clone());
         }
-        let mut lines = self.ear.journal.terminal(self.ear.number);
-        lines.dialling = None;
-        lines.sessions.push(Session { stay, dialled, ready, ended: Nanos::MAX, node, resumed, lost: None });
-        lines.sessions.len() - 1
+        let mut log = self.receiver.journal.terminal(self.receiver.number);
+        log.dialling = None;
+        log.sessions.push(SessionRecord { stay, dialled, ready, ended: Nanos::MAX, node, resumed, lost: None });
+        log.sessions.len() - 1
     }
 
     /// Reads until the stay is over or the connection is lost.
-    async fn hold(&mut self, socket: &mut Socket, until: Instant) -> Result<(), ConnectionEnd> {
+    async fn hold(&mut self, socket: &mut TerminalSocket, until: Instant) -> Result<(), ConnectionEnd> {
         let patience = patience(socket);
         let alarm = sleep_until(until.min(Instant::now() + patience));
         tokio::pin!(alarm);
         loop {
             tokio::select! {
                 biased;
-                text = socket.next() => self.heard(socket, &text?).await?,
+                text = socket.next() => self.received(socket, &text?).await?,
                 () = &mut alarm => {
                     if Instant::now() >= until {
                         return Ok(());
                     }
-                    if socket.heard.elapsed() >= patience {
+                    if socket.last_read.elapsed() >= patience {
                         return Err(ConnectionEnd::Silent);
                     }
                     // One timer serves both deadlines, and a received message does not reset it: the timer is
                     // extended only when it fires.
-                    alarm.as_mut().reset(until.min(socket.heard + patience));
+                    alarm.as_mut().reset(until.min(socket.last_read + patience));
                 }
             }
         }
     }
 
-    async fn heard(&mut self, socket: &mut Socket, text: &str) -> Result<(), ConnectionEnd> {
+    async fn received(&mut self, socket: &mut TerminalSocket, text: &str) -> Result<(), ConnectionEnd> {
         let at = self.now();
-        for answer in self.ear.hear(text, at, &mut self.cursor) {
-            socket.say(answer).await?;
+        for answer in self.receiver.receive(text, at, &mut self.cursor) {
+            socket.send_text(answer).await?;
         }
         if let Some(rate) = self.rate {
             sleep(Duration::from_secs_f64(text.len() as f64 / rate)).await;
@@ -186,7 +192,7 @@ impl Terminal {
         Ok(())
     }
 
-    async fn leave(&mut self, leave: Leave, socket: Socket) {
+    async fn leave(&mut self, leave: Leave, socket: TerminalSocket) {
         match leave {
             Leave::Close => socket.close().await,
             Leave::Reset => socket.reset(),
@@ -194,36 +200,36 @@ impl Terminal {
             // server has given up on the previous one long before.
             Leave::BlackHole => self.black_hole = Some(socket),
             Leave::Twin => {
-                self.replaced.spawn(replaced(socket, self.ear.clone(), self.now()));
+                self.replaced.spawn(replaced(socket, self.receiver.clone(), self.now()));
             }
         }
     }
 
     fn now(&self) -> Nanos {
-        self.ear.journal.clock.now()
+        self.receiver.journal.clock.now()
     }
 
-    fn live_counters(&self) -> &Arc<Live> {
-        &self.ear.live
+    fn live_counters(&self) -> &Arc<LiveCounters> {
+        &self.receiver.live
     }
 }
 
 /// Returns how long the node may send nothing before the terminal gives the session up: three of the ping intervals
 /// that the welcome announced. Without pings the limit is 2^20 seconds, which never passes in a run.
-fn patience(socket: &Socket) -> Duration {
+fn patience(socket: &TerminalSocket) -> Duration {
     let ping = socket.welcome.as_ref().map_or(0, |welcome| welcome.ping_ms);
     if ping == 0 { Duration::from_secs(1 << 20) } else { Duration::from_millis(ping.saturating_mul(3)) }
 }
 
 /// Reads a connection that another connection of the same terminal replaces, until the server closes it. Counts the
 /// messages that arrive more than the takeover grace after the newer session was ready.
-async fn replaced(mut socket: Socket, ear: Ear, since: Nanos) {
+async fn replaced(mut socket: TerminalSocket, receiver: FrameReceiver, since: Nanos) {
     while let Ok(text) = socket.next().await {
-        let at = ear.journal.clock.now();
-        ear.hear(&text, at, &mut None);
-        let mut lines = ear.journal.terminal(ear.number);
-        let other = lines.sessions.iter().find(|session| session.ready > since).map(|session| session.ready);
-        lines.from_replaced += u64::from(other.is_some_and(|ready| at > ready + TAKEOVER));
+        let at = receiver.journal.clock.now();
+        receiver.receive(&text, at, &mut None);
+        let mut log = receiver.journal.terminal(receiver.number);
+        let other = log.sessions.iter().find(|session| session.ready > since).map(|session| session.ready);
+        log.from_replaced += u64::from(other.is_some_and(|ready| at > ready + TAKEOVER));
     }
     // A replaced connection must not reconnect, so this task never completes.
     pending::<()>().await;

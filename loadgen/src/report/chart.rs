@@ -12,7 +12,7 @@ const TOP: f64 = 14.0;
 const RIGHT: f64 = 12.0;
 
 /// One line of a chart.
-pub struct Line {
+pub struct ChartLine {
     /// The CSS class of the line, which sets its colour.
     pub class: &'static str,
     /// The name in the legend; a line with an empty name is not listed.
@@ -41,7 +41,7 @@ pub struct Chart {
     /// The first and the last value of the horizontal axis.
     pub span: (f64, f64),
     /// The lines, the first one at the bottom.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ChartLine>,
     /// Vertical marks: the value on the horizontal axis and the text.
     pub marks: Vec<(f64, String)>,
 }
@@ -66,7 +66,7 @@ impl Chart {
         svg + "</svg>"
     }
 
-    fn line(&self, svg: &mut String, line: &Line) {
+    fn line(&self, svg: &mut String, line: &ChartLine) {
         let mut path = String::new();
         let mut pen_down = false;
         for (x, y) in &line.points {

@@ -10,7 +10,7 @@ use crate::{
 
 /// One second of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Second {
+pub struct SecondRow {
     /// Terminals connected at the end of the second.
     pub online: i64,
     /// Sessions lost that the plan did not end.
@@ -50,11 +50,11 @@ pub struct Mark {
 }
 
 /// The seconds of a run as rows of the report.
-pub fn seconds(tally: &Tally) -> Vec<Second> {
-    let row = |second: &timeline::Second| {
+pub fn seconds(tally: &Tally) -> Vec<SecondRow> {
+    let row = |second: &timeline::TimelineSecond| {
         let at = |share| (second.latency.count() > 0).then(|| second.latency.at(share).milliseconds());
-        let timeline::Second { online, dropped, sent, received, lost, .. } = *second;
-        Second { online, dropped, sent, received, lost, p50: at(0.5), p99: at(0.99), max: at(1.0) }
+        let timeline::TimelineSecond { online, dropped, sent, received, lost, .. } = *second;
+        SecondRow { online, dropped, sent, received, lost, p50: at(0.5), p99: at(0.99), max: at(1.0) }
     };
     tally.timeline.seconds.iter().map(row).collect()
 }

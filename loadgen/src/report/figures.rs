@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     measure::{Latency, Quantile},
-    verdict::slo::POINTS,
+    names::POINTS,
 };
 
 /// The value of one point of a distribution, such as its p99.

@@ -16,16 +16,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    course::{Mark, Second},
+    course::{Mark, SecondRow},
     figures::{Figures, Point},
 };
 use crate::{
-    health::{Environment, servers::Costs},
+    health::{Environment, servers::ServerCosts},
     measure::{
-        Account, Cohort, Fault, Latency, Tally, names,
+        Account, Cohort, DeliveryFault, Latency, Tally,
         sums::{Connections, Frames, Messages, Reorder},
     },
-    verdict::Verdict,
+    names,
+    verdict::RunVerdict,
 };
 
 /// The version of the JSON format. It is raised when a field changes its meaning or is removed; a new field may be
@@ -34,7 +35,7 @@ pub const SCHEMA: u32 = 2;
 
 /// The resources that the generator used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Own {
+pub struct GeneratorCost {
     /// CPU time divided by the time of the threads that run terminals: 1 means that all of them were busy all the
     /// time. With several generators, the largest value.
     pub cpu_share: f64,
@@ -94,7 +95,7 @@ pub struct Report {
     /// Whether the server was expected to replay missed messages.
     pub replay: bool,
     /// The verdict and its reasons.
-    pub verdict: Verdict,
+    pub verdict: RunVerdict,
     /// The outcomes of the deliveries that were owed, by cohort.
     pub ledger: BTreeMap<Cohort, Account>,
     /// The reasons of the frames that were read.
@@ -108,7 +109,7 @@ pub struct Report {
     /// The number of faults of each kind, by [`FaultKind::name`](crate::measure::FaultKind::name).
     pub faults: BTreeMap<String, u64>,
     /// The first faults of each kind, at most [`FAULTS_KEPT`](crate::measure::tally::FAULTS_KEPT) per generator.
-    pub examples: Vec<Fault>,
+    pub examples: Vec<DeliveryFault>,
     /// Frames that do not change the verdict, such as those of other runs, by description.
     pub other: BTreeMap<String, u64>,
     /// Why sessions were lost, attempts failed and messages were refused, unanswered or not sent, and how often.
@@ -124,13 +125,13 @@ pub struct Report {
     /// were due, in milliseconds.
     pub max_silence_ms: f64,
     /// The run second by second.
-    pub timeline: Vec<Second>,
+    pub timeline: Vec<SecondRow>,
     /// The marks that were set during the run.
     pub marks: Vec<Mark>,
     /// The resources that the servers used.
-    pub servers: Costs,
+    pub servers: ServerCosts,
     /// The resources that the generator used.
-    pub own: Own,
+    pub own: GeneratorCost,
     /// The limits of this machine and this program; `None` if they were not measured.
     pub floor: Option<Floor>,
     /// The machine on which the generator ran.

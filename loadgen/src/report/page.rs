@@ -4,13 +4,13 @@
 use minijinja::{Environment, Value, context, value::Serde};
 
 use super::{
-    Report, Second,
-    chart::{Chart, Line, Scale},
+    Report, SecondRow,
+    chart::{Chart, ChartLine, Scale},
     text::TIMES,
 };
 use crate::{
-    measure::{Account, names},
-    verdict::slo::POINTS,
+    measure::Account,
+    names::{self, POINTS},
 };
 
 /// Renders the report as an HTML page. Fails if the template can't be rendered.
@@ -23,7 +23,7 @@ pub fn render(report: &Report) -> anyhow::Result<String> {
     report.ledger.values().for_each(|account| all.add(account));
     let values = context! {
         report => Value::from(Serde(report)),
-        outcome => report.verdict.outcome.word(),
+        outcome => report.verdict.outcome.label(),
         sentence => report.verdict.sentence(),
         all => Value::from(Serde(all)),
         lost => report.behaved().lost(),
@@ -56,7 +56,7 @@ fn count(number: f64) -> String {
     digits.chars().enumerate().flat_map(group).collect()
 }
 
-fn over_time(report: &Report, unit: &'static str, scale: Scale, lines: Vec<Line>) -> Chart {
+fn over_time(report: &Report, unit: &'static str, scale: Scale, lines: Vec<ChartLine>) -> Chart {
     let seconds = report.timeline.len().max(1);
     let step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600].into_iter().find(|step| seconds / step <= 12).unwrap_or(1800);
     Chart {
@@ -69,9 +69,9 @@ fn over_time(report: &Report, unit: &'static str, scale: Scale, lines: Vec<Line>
     }
 }
 
-fn series(report: &Report, class: &'static str, name: &str, value: impl Fn(&Second) -> Option<f64>) -> Line {
+fn series(report: &Report, class: &'static str, name: &str, value: impl Fn(&SecondRow) -> Option<f64>) -> ChartLine {
     let points = report.timeline.iter().enumerate().map(|(n, second)| (n as f64 + 0.5, value(second)));
-    Line { class, name: name.to_owned(), points: points.collect() }
+    ChartLine { class, name: name.to_owned(), points: points.collect() }
 }
 
 fn latency(report: &Report) -> Chart {
@@ -100,7 +100,7 @@ fn percentiles(report: &Report) -> Chart {
         let figures = report.latencies.get(name)?;
         let points = POINTS.iter().filter(|(point, _)| *point != "max");
         let points = points.map(|(point, share)| (nines(*share), figures.points.get(*point).map(|p| p.milliseconds())));
-        Some(Line { class, name: name.to_owned(), points: points.collect() })
+        Some(ChartLine { class, name: name.to_owned(), points: points.collect() })
     };
     let names = [(names::LIVE, "p99"), (names::SERVICE, "p50"), (names::REPLAY, "max"), (names::CONNECT, "grey")];
     let labels = POINTS.iter().filter(|(point, _)| *point != "max");

@@ -20,26 +20,26 @@ use crate::{
     config::Config,
     health::{Canary, Usage},
     journal::Journal,
-    plan::Plan,
-    play::{Live, fleet::Part, operator},
+    plan::{Partition, Plan},
+    play::{LiveCounters, operator},
 };
 
 /// Microseconds of CPU of this process for each frame that a bare reader gets; what sends them is the same as in a run.
 pub async fn cpu_us_per_frame(config: &Config, plan: &Arc<Plan>, address: &str) -> anyhow::Result<f64> {
     let bytes = Arc::new(AtomicU64::new(0));
     let mut readers = JoinSet::new();
-    for _ in 0..config.line.terminals {
+    for _ in 0..config.fleet.terminals {
         let stream = open(address).await?;
         readers.spawn(read(stream, bytes.clone()));
     }
     let clock = Clock::start_in(Duration::ZERO);
     let journal = Arc::new(Journal::new(clock, 0, plan.messages.len()));
-    let part = Part { run: 0, of: 1, rest: 0 };
+    let partition = Partition { run: 0, of: 1, rest: 0 };
     let canary = Canary::start();
-    operator::start(config.clone(), plan.clone(), part, journal, Arc::new(Live::default()));
-    clock.reach(plan.begin).await;
+    operator::start(config.clone(), plan.clone(), partition, journal, Arc::new(LiveCounters::default()));
+    clock.wait_until(plan.begin).await;
     let before = Usage::own();
-    clock.reach(plan.end + SECOND).await;
+    clock.wait_until(plan.end + SECOND).await;
     let cpu_s = Usage::own().cpu_s - before.cpu_s;
     canary.stop();
     // Two bytes of header, or four from 126 on.

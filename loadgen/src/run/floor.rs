@@ -17,9 +17,8 @@ use crate::{
     clock::Clock,
     config::{Arrivals, Churn, Config, Target},
     interrupt::Interrupt,
-    measure::names,
-    plan::Plan,
-    play::fleet::Part,
+    names,
+    plan::{Partition, Plan},
     report::Floor,
 };
 
@@ -32,9 +31,9 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Flo
     let config = calm(config, &address)?;
     let plan = Arc::new(Plan::new(&config, 1));
     let bare_us_per_frame = bare::cpu_us_per_frame(&config, &plan, &address).await?;
-    let part = Part { run: rand::random(), of: 1, rest: 0 };
-    let played = play(&config, &plan, part, Clock::start_in(head_start(&config)), interrupt).await?;
-    let tally = played.judge(&config, &plan, part, played.journal.all_sent(), false);
+    let partition = Partition { run: rand::random(), of: 1, rest: 0 };
+    let played = play(&config, &plan, partition, Clock::start_in(head_start(&config)), interrupt).await?;
+    let tally = played.judge(&config, &plan, partition, played.journal.all_sent(), false);
     child.kill().await?;
     let live = tally.latencies.get(names::LIVE).context("nothing was delivered")?;
     Ok(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame })
@@ -44,9 +43,9 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Flo
 fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     let mut config = config.clone();
     config.target = Target::Raw;
-    config.line.url = vec![format!("ws://{address}/")];
-    config.line.terminals = config.line.terminals.min(TERMINALS);
-    config.line.secret = None;
+    config.fleet.url = vec![format!("ws://{address}/")];
+    config.fleet.terminals = config.fleet.terminals.min(TERMINALS);
+    config.fleet.secret = None;
     config.api = Vec::new();
     config.post = Some(format!("http://{address}/").parse()?);
     config.ramp = Duration::from_secs(1);

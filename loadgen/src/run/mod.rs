@@ -1,4 +1,4 @@
-//! Strings all of it together, for one process: plan, play, judge, report. [`crate::many`] does the same with several.
+//! Strings all of it together, for one process: plan, play, judge, report. [`crate::distributed`] does the same with several.
 //!
 //! [`play`] carries the plan out, with [`marks`] that scripts set meanwhile; [`logs`] writes out the plan and all that was seen;
 //! [`floor`] measures the instrument itself, with [`bare`] readers beside its terminals.
@@ -6,7 +6,6 @@
 mod bare;
 mod floor;
 mod logs;
-pub mod marks;
 pub mod outputs;
 mod play;
 
@@ -19,19 +18,19 @@ use crate::{
     clock::{Clock, nanos},
     config::Config,
     console::note,
-    health::{environment::environment, servers::Costs},
+    health::{environment::environment, servers::ServerCosts},
     interrupt::Interrupt,
     measure::{Tally, promises_replay},
-    plan::Plan,
-    play::{fleet::Part, operator},
+    plan::{Partition, Plan},
+    play::operator,
     preflight,
-    report::{self, Floor, Own, Report},
-    verdict::{Outcome, Verdict, gates},
+    report::{self, Floor, GeneratorCost, Report},
+    verdict::{RunOutcome, RunVerdict, gates, slo},
     view,
 };
 
 /// One run, from its flags to its reports.
-pub async fn run(config: Config, command: String) -> anyhow::Result<Outcome> {
+pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> {
     config.validate()?;
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
     let intended = plan.intended(nanos(config.settle), nanos(config.grace));
@@ -43,25 +42,25 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<Outcome> {
         intended.1
     ));
     if config.dry_run {
-        return Ok(Outcome::Pass);
+        return Ok(RunOutcome::Pass);
     }
     outputs::check(&config)?;
-    preflight::check(&config.line)?;
+    preflight::check(&config.fleet)?;
     operator::ask(&config).await?;
     let interrupt = Interrupt::listen(view::leave)?;
-    let part = Part { run: rand::random(), of: 1, rest: 0 };
+    let partition = Partition { run: rand::random(), of: 1, rest: 0 };
     let clock = Clock::start_in(head_start(&config));
     let started_at = Timestamp::now();
-    let played = play(&config, &plan, part, clock, &interrupt).await?;
+    let played = play(&config, &plan, partition, clock, &interrupt).await?;
     let sent = played.journal.all_sent();
     let replay = promises_replay(&config, &plan, &played.journal);
-    let tally = played.judge(&config, &plan, part, sent, replay);
+    let tally = played.judge(&config, &plan, partition, sent, replay);
     // Afterwards, so that what it leaves in memory is not taken for the terminals'.
     let (floor, measured) = measure_floor(&config, &interrupt).await;
-    let course = Course { cut_short: played.cut_short, failed: played.failed };
-    let facts = Facts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
+    let course = Completion { cut_short: played.cut_short, failed: played.failed };
+    let facts = RunFacts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
     let report = assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
-    let logs = |folder: &Path| logs::write(folder, &config, &plan, part, &played, replay);
+    let logs = |folder: &Path| logs::write(folder, &config, &plan, partition, &played, replay);
     let written = outputs::write(&config, &report, &tally, logs);
     Ok(report.verdict.outcome.with_outputs(measured && written))
 }
@@ -81,7 +80,7 @@ async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>
 }
 
 /// What a report says besides what was measured.
-pub struct Facts {
+pub struct RunFacts {
     /// The command line.
     pub command: String,
     /// When it began.
@@ -95,12 +94,12 @@ pub struct Facts {
     /// How far their clocks may be apart.
     pub clock_ms: f64,
     /// Whether it took its course.
-    pub course: Course,
+    pub course: Completion,
 }
 
 /// Whether a run took its course.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Course {
+pub struct Completion {
     /// It was interrupted.
     pub cut_short: bool,
     /// A terminal's task or the operator broke off.
@@ -112,12 +111,12 @@ pub fn assemble(
     config: &Config,
     plan: &Plan,
     tally: &Tally,
-    own: &[Own],
+    own: &[GeneratorCost],
     marks: &[(u64, String)],
-    servers: Costs,
-    facts: Facts,
+    servers: ServerCosts,
+    facts: RunFacts,
 ) -> Report {
-    let generator = gates::Generator {
+    let generator = gates::GeneratorHealth {
         cpu: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
         cut_short: facts.course.cut_short,
         failed: facts.course.failed,
@@ -132,15 +131,15 @@ pub fn assemble(
         seed: plan.seed,
         schedule: format!("{:016x}", plan.hash()),
         intended: (intended.0, format!("{:016x}", intended.1)),
-        terminals: config.line.terminals,
+        terminals: config.fleet.terminals,
         measured_s: config.duration.as_secs_f64(),
         span_s: (plan.begin as f64 / 1e9, plan.end as f64 / 1e9),
         closed_loop: config.closed > 0,
         replay: facts.replay,
-        verdict: Verdict::new(
-            gates::gates(config.excuses, tally, generator),
+        verdict: RunVerdict::new(
+            gates::gates(config.allowances, tally, generator),
             tally,
-            config.slo.check(&report::with_last(tally)),
+            slo::check(&config.slo, &report::with_last(tally)),
         ),
         ledger: tally.ledger.clone(),
         frames: tally.frames,
@@ -166,10 +165,10 @@ pub fn assemble(
 }
 
 /// What several generators cost together; the share of their time is that of the busiest.
-fn sum(own: &[Own], frames: u64) -> Own {
+fn sum(own: &[GeneratorCost], frames: u64) -> GeneratorCost {
     let cpu_us: f64 = own.iter().map(|own| own.cpu_us_per_frame * own.frames as f64).sum();
     let first = own.first().cloned().unwrap_or_default();
-    Own {
+    GeneratorCost {
         cpu_share: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
         cpu_us_per_frame: cpu_us / frames.max(1) as f64,
         frames,

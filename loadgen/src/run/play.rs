@@ -5,18 +5,19 @@ use std::{
     time::Duration,
 };
 
-use super::marks;
 use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
     console::note,
-    health::{Canary, Servers, Usage, servers::Costs},
+    health::{Canary, ServerSnapshot, Usage, servers::ServerCosts},
     interrupt::Interrupt,
     journal::{Journal, Sent},
-    measure::{Judge, Latency, Tally, names},
-    plan::Plan,
-    play::{Live, fleet, fleet::Part, operator},
-    report::Own,
+    marks,
+    measure::{Judge, Latency, Tally},
+    names,
+    plan::{Partition, Plan},
+    play::{LiveCounters, fleet, operator},
+    report::GeneratorCost,
     view,
 };
 
@@ -24,7 +25,7 @@ use crate::{
 const HEAD_START: Duration = Duration::from_millis(300);
 
 /// What there is when it is over.
-pub struct Played {
+pub struct PlayedRun {
     /// What was seen.
     pub journal: Arc<Journal>,
     /// When it was over.
@@ -38,7 +39,7 @@ pub struct Played {
     /// What was done to the servers meanwhile.
     pub marks: Vec<(Nanos, String)>,
     /// What they cost.
-    pub costs: Costs,
+    pub costs: ServerCosts,
     terminals: usize,
     /// Those that move terminals.
     threads: usize,
@@ -48,30 +49,30 @@ pub struct Played {
 
 /// So that nobody is late for the first connect.
 pub fn head_start(config: &Config) -> Duration {
-    HEAD_START + Duration::from_micros(10) * config.line.terminals as u32
+    HEAD_START + Duration::from_micros(10) * config.fleet.terminals as u32
 }
 
 /// Plays it.
 pub async fn play(
     config: &Config,
     plan: &Arc<Plan>,
-    part: Part,
+    partition: Partition,
     clock: Clock,
     interrupt: &Interrupt,
-) -> anyhow::Result<Played> {
-    let journal = Arc::new(Journal::new(clock, plan.lives.len(), plan.messages.len()));
-    let live = Arc::new(Live::default());
+) -> anyhow::Result<PlayedRun> {
+    let journal = Arc::new(Journal::new(clock, plan.terminals.len(), plan.messages.len()));
+    let live = Arc::new(LiveCounters::default());
     let marks = marks::listen(config.events.as_deref(), clock)?;
-    let (before, servers) = (Usage::own(), Servers::look(config).await);
-    let mut fleet = fleet::start(config, plan, part, &journal, &live).await?;
-    let operator = operator::start(config.clone(), plan.clone(), part, journal.clone(), live.clone());
+    let (before, servers) = (Usage::own(), ServerSnapshot::look(config).await);
+    let mut fleet = fleet::start(config, plan, partition, &journal, &live).await?;
+    let operator = operator::start(config.clone(), plan.clone(), partition, journal.clone(), live.clone());
     let canary = Canary::start();
     let shown = view::show(config, plan, clock, live, marks.clone());
 
     let mut cut_short = until(clock, plan.begin, interrupt).await;
     let begun = Usage::own();
     cut_short = cut_short || until(clock, plan.end + SECOND, interrupt).await;
-    let (ended, costs) = (Usage::own(), Servers::look(config).await.since(&servers));
+    let (ended, costs) = (Usage::own(), ServerSnapshot::look(config).await.since(&servers));
     let span = clock.now().saturating_sub(plan.begin).max(1);
     cut_short = cut_short || until(clock, plan.last, interrupt).await;
 
@@ -82,9 +83,9 @@ pub async fn play(
     failed |= shutdown(&mut fleet).await;
     journal.give_up(over);
     let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
-    let terminals = (0..plan.lives.len()).filter(|number| part.has(*number)).count();
+    let terminals = (0..plan.terminals.len()).filter(|number| partition.has(*number)).count();
     let threads = tokio::runtime::Handle::current().metrics().num_workers();
-    Ok(Played {
+    Ok(PlayedRun {
         journal,
         over,
         cut_short,
@@ -102,7 +103,7 @@ pub async fn play(
 /// Whether it was interrupted before this time.
 async fn until(clock: Clock, time: Nanos, interrupt: &Interrupt) -> bool {
     tokio::select! {
-        () = clock.reach(time) => false,
+        () = clock.wait_until(time) => false,
         () = interrupt.requested() => true,
     }
 }
@@ -125,20 +126,27 @@ async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
     panicked
 }
 
-impl Played {
+impl PlayedRun {
     /// The tally of this part.
-    pub fn judge(&self, config: &Config, plan: &Plan, part: Part, sent: Vec<Option<Sent>>, replay: bool) -> Tally {
-        let mut tally = Judge::new(config, plan, part, sent, replay, self.over).tally(&self.journal);
+    pub fn judge(
+        &self,
+        config: &Config,
+        plan: &Plan,
+        partition: Partition,
+        sent: Vec<Option<Sent>>,
+        replay: bool,
+    ) -> Tally {
+        let mut tally = Judge::new(config, plan, partition, sent, replay, self.over).tally(&self.journal);
         tally.latency(names::CANARY).merge(&self.canary);
         tally
     }
 
     /// What this process cost.
-    pub fn own(&self, tally: &Tally) -> Own {
+    pub fn own(&self, tally: &Tally) -> GeneratorCost {
         let [before, begun, ended] = self.looks;
         let (cpu_s, threads) = (ended.cpu_s - begun.cpu_s, self.threads);
         let frames = tally.frames.read;
-        Own {
+        GeneratorCost {
             cpu_share: cpu_s / (self.span as f64 / 1e9) / threads as f64,
             threads,
             cpu_us_per_frame: cpu_s * 1e6 / frames.max(1) as f64,

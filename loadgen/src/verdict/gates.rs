@@ -3,10 +3,13 @@
 
 use std::fmt;
 
-use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::{FaultKind, Latency, Tally, names};
+use crate::{
+    config::Allowances,
+    measure::{FaultKind, Latency, Tally},
+    names,
+};
 
 /// The limit for the 99th percentile of the canary's delay, in milliseconds. A larger delay means that the machine
 /// has no CPU to spare.
@@ -31,7 +34,7 @@ pub struct Gate {
     pub ok: bool,
     /// The value that was found, with its unit.
     pub found: String,
-    /// The value that is needed, and the flag that excuses a failure, if one did.
+    /// The value that is needed, and the flag that allowances a failure, if one did.
     pub needed: String,
 }
 
@@ -41,22 +44,9 @@ impl fmt::Display for Gate {
     }
 }
 
-/// The conditions whose failure does not make a run invalid.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct Excuses {
-    /// Do not mark the run as invalid if a terminal never connects
-    #[arg(long)]
-    pub allow_shortfall: bool,
-
-    /// Do not mark the run as invalid if the machine has no CPU to spare: deliveries are judged as usual, but the
-    /// measured times must not be quoted. For demonstrations
-    #[arg(long)]
-    pub allow_busy: bool,
-}
-
 /// The facts about the generator that the gates check besides the tally.
 #[derive(Debug, Clone, Copy)]
-pub struct Generator {
+pub struct GeneratorHealth {
     /// The share of its threads' time that the generator used, from 0 to 1.
     pub cpu: f64,
     /// Whether the run was interrupted.
@@ -68,15 +58,15 @@ pub struct Generator {
 }
 
 /// Checks every gate against a run.
-pub fn gates(excuses: Excuses, tally: &Tally, generator: Generator) -> Vec<Gate> {
+pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth) -> Vec<Gate> {
     let p99 = |name: &str| tally.latencies.get(name).map_or(0.0, p99);
     let service = p99(names::SERVICE);
     let lag_limit = if service.is_finite() { LAG_MS.max(service / 10.0) } else { LAG_MS };
     let expected: u64 = tally.ledger.values().map(|account| account.expected).sum();
     let achieved = tally.messages.punctual as f64 / tally.messages.planned.max(1) as f64;
     let never = tally.connections.never;
-    let short = |gate: Gate| if excuses.allow_shortfall { gate.excused("--allow-shortfall") } else { gate };
-    let busy = |gate: Gate| if excuses.allow_busy { gate.excused("--allow-busy") } else { gate };
+    let short = |gate: Gate| if allowances.allow_shortfall { gate.excused("--allow-shortfall") } else { gate };
+    let busy = |gate: Gate| if allowances.allow_busy { gate.excused("--allow-busy") } else { gate };
     let gate = |name: &str, ok, found: String, needed: String| Gate { name: name.into(), ok, found, needed };
     vec![
         gate("ledger", tally.closes(), if tally.closes() { "closed" } else { "open" }.into(), "closed".into()),
@@ -106,7 +96,7 @@ pub fn gates(excuses: Excuses, tally: &Tally, generator: Generator) -> Vec<Gate>
 }
 
 impl Gate {
-    /// Makes the gate hold and adds the flag `reason` that excuses it, if it failed. The value that was found still
+    /// Makes the gate hold and adds the flag `reason` that allowances it, if it failed. The value that was found still
     /// shows.
     fn excused(self, reason: &str) -> Self {
         if self.ok { self } else { Self { ok: true, needed: format!("{}, but {reason}", self.needed), ..self } }
@@ -127,14 +117,14 @@ mod tests {
     use super::*;
     use crate::clock::MILLISECOND;
 
-    fn failing(prepare: impl FnOnce(&mut Tally, &mut Generator)) -> Vec<String> {
+    fn failing(prepare: impl FnOnce(&mut Tally, &mut GeneratorHealth)) -> Vec<String> {
         let mut tally = Tally::default();
         let account = tally.ledger.entry(crate::measure::Cohort::Steady).or_default();
         (account.expected, account.on_time) = (1, 1);
         (tally.messages.planned, tally.messages.punctual) = (1000, 1000);
-        let mut generator = Generator { cpu: 0.5, cut_short: false, failed: false, clock_ms: 0.0 };
+        let mut generator = GeneratorHealth { cpu: 0.5, cut_short: false, failed: false, clock_ms: 0.0 };
         prepare(&mut tally, &mut generator);
-        let gates = gates(Excuses::default(), &tally, generator);
+        let gates = gates(Allowances::default(), &tally, generator);
         gates.into_iter().filter(|gate| !gate.ok).map(|gate| gate.name).collect()
     }
 
@@ -157,15 +147,15 @@ mod tests {
     fn a_busy_machine_can_be_excused_and_nothing_else() {
         let mut tally = Tally::default();
         tally.latency(names::CANARY).record(3 * MILLISECOND);
-        let generator = Generator { cpu: 0.9, cut_short: true, failed: false, clock_ms: 0.0 };
-        let gates = gates(Excuses { allow_busy: true, ..Excuses::default() }, &tally, generator);
+        let generator = GeneratorHealth { cpu: 0.9, cut_short: true, failed: false, clock_ms: 0.0 };
+        let gates = gates(Allowances { allow_busy: true, ..Allowances::default() }, &tally, generator);
         let failing: Vec<_> = gates.iter().filter(|gate| !gate.ok).map(|gate| gate.name.as_str()).collect();
         assert_eq!(failing, ["course of the run"]);
     }
 
     #[test]
     fn a_slow_server_excuses_a_lag_of_a_tenth_of_its_time() {
-        let slow = |tally: &mut Tally, _: &mut Generator| {
+        let slow = |tally: &mut Tally, _: &mut GeneratorHealth| {
             tally.latency(names::SERVICE).record(100 * MILLISECOND);
             tally.latency(names::LAG).record(9 * MILLISECOND);
         };

@@ -12,16 +12,13 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{
-    gates::{Excuses, Gate},
-    slo::{Check, Slos},
-};
+pub use self::{gates::Gate, slo::Check};
 use crate::measure::{FaultKind, Tally};
 
 /// The overall result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// The run is valid, the deliveries are correct and the SLOs are met.
     Pass,
     /// At least one SLO was missed.
@@ -37,7 +34,7 @@ pub enum Outcome {
     OutputMissing,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// The exit code: 0 for a pass, 10 for a missed SLO, 11 for faulty deliveries, 12 for an invalid run, 13 for a
     /// run that was cut short, 15 for a missing output.
     pub fn code(self) -> u8 {
@@ -52,7 +49,7 @@ impl Outcome {
     }
 
     /// The result in one or two words, for reports.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Pass => "PASS",
             Self::SloMissed => "SLO MISSED",
@@ -64,7 +61,7 @@ impl Outcome {
     }
 }
 
-impl Outcome {
+impl RunOutcome {
     /// The outcome of the process. `complete` says whether all outputs were written. A missing output changes only a
     /// pass: every other outcome takes precedence.
     pub fn with_outputs(self, complete: bool) -> Self {
@@ -72,17 +69,17 @@ impl Outcome {
     }
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
+impl From<RunOutcome> for ExitCode {
+    fn from(outcome: RunOutcome) -> Self {
         outcome.code().into()
     }
 }
 
 /// The verdict and its reasons.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct RunVerdict {
     /// The overall result.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Every gate and its result.
     pub gates: Vec<Gate>,
     /// Faults in the deliveries, one text per kind.
@@ -91,22 +88,22 @@ pub struct Verdict {
     pub checks: Vec<Check>,
 }
 
-impl Verdict {
+impl RunVerdict {
     /// The verdict that follows from these gates, the faults counted in `tally`, and these checks.
     pub fn new(gates: Vec<Gate>, tally: &Tally, checks: Vec<Check>) -> Self {
         let broken = broken(tally);
         let mut failing = gates.iter().filter(|gate| !gate.ok).peekable();
         let outcome = if !broken.is_empty() {
-            Outcome::Broken
+            RunOutcome::Broken
         } else if failing.peek().is_some() {
             match failing.all(|gate| gate.name == gates::COURSE) {
-                true => Outcome::CutShort,
-                false => Outcome::Invalid,
+                true => RunOutcome::CutShort,
+                false => RunOutcome::Invalid,
             }
         } else if checks.iter().any(|check| !check.ok) {
-            Outcome::SloMissed
+            RunOutcome::SloMissed
         } else {
-            Outcome::Pass
+            RunOutcome::Pass
         };
         Self { outcome, gates, broken, checks }
     }
@@ -116,13 +113,13 @@ impl Verdict {
         let gates = self.gates.iter().filter(|gate| !gate.ok).map(Gate::to_string);
         let checks = self.checks.iter().filter(|check| !check.ok).map(Check::to_string);
         let why: Vec<String> = match self.outcome {
-            Outcome::Pass => {
+            RunOutcome::Pass => {
                 return "the run is valid, every delivery that was owed is accounted for, and none is wrong".into();
             }
-            Outcome::Invalid | Outcome::CutShort => gates.collect(),
-            Outcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
-            Outcome::OutputMissing => vec!["an output could not be written".into()],
-            Outcome::SloMissed => checks.collect(),
+            RunOutcome::Invalid | RunOutcome::CutShort => gates.collect(),
+            RunOutcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
+            RunOutcome::OutputMissing => vec!["an output could not be written".into()],
+            RunOutcome::SloMissed => checks.collect(),
         };
         why.join("; ")
     }
@@ -157,7 +154,7 @@ mod tests {
             tally.faults.insert(FaultKind::SilentlyLost, 1);
         }
         let check = Check { slo: "lost==0".into(), ok: !missed, found: "1".into() };
-        let verdict = Verdict::new(gates.iter().map(|name| gate(name)).collect(), &tally, vec![check]);
+        let verdict = RunVerdict::new(gates.iter().map(|name| gate(name)).collect(), &tally, vec![check]);
         verdict.outcome.with_outputs(complete).code()
     }
 

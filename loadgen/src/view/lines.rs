@@ -4,11 +4,11 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use tokio::{sync::oneshot, time};
 
-use super::Scene;
+use super::ViewData;
 use crate::console::note;
 
 /// Writes one line per second to stderr until `stopped` resolves.
-pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
+pub async fn show(scene: ViewData, mut stopped: oneshot::Receiver<()>) {
     let mut beat = time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -18,7 +18,7 @@ pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
     }
 }
 
-fn line(scene: &Scene) -> String {
+fn line(scene: &ViewData) -> String {
     let live = &scene.live;
     let times = live
         .latencies()

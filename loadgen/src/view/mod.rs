@@ -9,7 +9,7 @@ use std::{io::IsTerminal, sync::Arc};
 pub use self::alternate::leave;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{clock::Clock, config::Config, plan::Plan, play::Live, run::marks::Marks};
+use crate::{clock::Clock, config::Config, marks::Marks, plan::Plan, play::LiveCounters};
 
 /// A running view. It ends with [`View::stop`].
 pub struct View {
@@ -18,7 +18,7 @@ pub struct View {
 }
 
 /// What a view shows.
-pub struct Scene {
+pub struct ViewData {
     /// The title of the run; may be empty.
     pub title: String,
     /// The plan, for the phases and the length of the run.
@@ -26,14 +26,14 @@ pub struct Scene {
     /// The clock of the run.
     pub clock: Clock,
     /// The live counters of the generator.
-    pub live: Arc<Live>,
+    pub live: Arc<LiveCounters>,
     /// The marks that were set during the run.
     pub marks: Marks,
 }
 
 /// Starts a view on stderr: charts if stderr is a terminal and `--no-tui` is not set, else lines.
-pub fn show(config: &Config, plan: &Arc<Plan>, clock: Clock, live: Arc<Live>, marks: Marks) -> View {
-    let scene = Scene { title: config.title.clone(), plan: plan.clone(), clock, live, marks };
+pub fn show(config: &Config, plan: &Arc<Plan>, clock: Clock, live: Arc<LiveCounters>, marks: Marks) -> View {
+    let scene = ViewData { title: config.title.clone(), plan: plan.clone(), clock, live, marks };
     let (stop, stopped) = oneshot::channel();
     let task = match std::io::stderr().is_terminal() && !config.no_tui {
         true => tokio::spawn(screen::show(scene, stopped)),

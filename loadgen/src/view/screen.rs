@@ -12,7 +12,7 @@ use ratatui::{
 };
 use tokio::{sync::oneshot, time};
 
-use super::{Scene, alternate::AlternateScreen};
+use super::{ViewData, alternate::AlternateScreen};
 
 /// The number of past seconds that are stored for the charts. Older ones are dropped.
 const SECONDS: usize = 240;
@@ -20,7 +20,7 @@ const SECONDS: usize = 240;
 /// The last [`SECONDS`] seconds, newest first. `p99` is in microseconds, `times` holds the latest p50, p99 and
 /// maximum in milliseconds, `before` the count of received messages at the last look.
 #[derive(Default)]
-struct Past {
+struct History {
     online: VecDeque<u64>,
     received: VecDeque<u64>,
     p99: VecDeque<u64>,
@@ -30,10 +30,10 @@ struct Past {
 
 /// Draws once per second until `stopped` resolves or the alternate screen is left, then restores the terminal. Draws
 /// nothing if the alternate screen can't be entered.
-pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
+pub async fn show(scene: ViewData, mut stopped: oneshot::Receiver<()>) {
     let Ok(screen) = AlternateScreen::enter() else { return };
     let Ok(mut terminal) = Terminal::new(CrosstermBackend::new(io::stderr())) else { return };
-    let mut past = Past::default();
+    let mut past = History::default();
     let mut beat = time::interval(Duration::from_secs(1));
     while screen.is_shown() {
         tokio::select! {
@@ -47,8 +47,8 @@ pub async fn show(scene: Scene, mut stopped: oneshot::Receiver<()>) {
     }
 }
 
-impl Past {
-    fn look(&mut self, scene: &Scene) {
+impl History {
+    fn look(&mut self, scene: &ViewData) {
         let received = scene.live.received.load(Relaxed);
         self.times = scene.live.latencies();
         push(&mut self.online, scene.live.online.load(Relaxed).max(0) as u64);
@@ -63,7 +63,7 @@ fn push(past: &mut VecDeque<u64>, value: u64) {
     past.truncate(SECONDS);
 }
 
-fn draw(frame: &mut Frame, scene: &Scene, past: &Past) {
+fn draw(frame: &mut Frame, scene: &ViewData, past: &History) {
     let heights =
         [Constraint::Length(3), Constraint::Length(3), Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
     let [top, course, online, received, latency] = Layout::vertical(heights).areas(frame.area());
@@ -81,7 +81,7 @@ fn draw(frame: &mut Frame, scene: &Scene, past: &Past) {
     spark(frame, latency, times, &past.p99, Color::Yellow);
 }
 
-fn head<'a>(scene: &Scene, past: &Past) -> Paragraph<'a> {
+fn head<'a>(scene: &ViewData, past: &History) -> Paragraph<'a> {
     let (sent, lost) = (scene.live.sent.load(Relaxed), scene.live.lost.load(Relaxed));
     let failed = scene.live.failed.load(Relaxed);
     let mark = scene.marks.lock().ok().and_then(|marks| marks.last().map(|(_, text)| format!("   mark: {text}")));
@@ -95,7 +95,7 @@ fn head<'a>(scene: &Scene, past: &Past) -> Paragraph<'a> {
     Paragraph::new(Line::from(text).bold()).block(Block::bordered().title(title))
 }
 
-fn phase(scene: &Scene) -> &'static str {
+fn phase(scene: &ViewData) -> &'static str {
     let (now, plan) = (scene.clock.now(), &scene.plan);
     match now {
         now if now < plan.begin => "connecting",

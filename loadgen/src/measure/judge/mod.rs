@@ -1,4 +1,4 @@
-//! Reads the lines of each terminal once. Gives every delivery that is owed exactly one outcome, and every frame
+//! Reads the log of each terminal once. Gives every delivery that is owed exactly one outcome, and every frame
 //! that was read exactly one reason.
 
 mod owed;
@@ -6,18 +6,17 @@ mod owed;
 use std::collections::HashSet;
 
 use super::{
-    Fault, FaultKind, Tally,
+    DeliveryFault, FaultKind, Tally,
     cohort::{Intent, Window},
-    names,
-    order::Order,
     recovery,
+    sequence::SequenceCheck,
 };
 use crate::{
     clock::{MILLISECOND, Nanos, SECOND, nanos},
     config::{Config, Replay},
-    journal::{Arrival, Journal, Lines, Odd, SendOutcome, Sent, Session},
-    plan::{Plan, Temper},
-    play::fleet::Part,
+    journal::{Anomaly, Journal, Received, SendOutcome, Sent, SessionRecord, TerminalLog},
+    names,
+    plan::{Behaviour, Partition, Plan},
 };
 
 /// Whether the server is expected to replay missed messages. `--replay auto`: true if any session of the journal was
@@ -27,14 +26,14 @@ pub fn promises_replay(config: &Config, plan: &Plan, journal: &Journal) -> bool 
     match config.replay {
         Replay::On => true,
         Replay::Off => false,
-        Replay::Auto => (0..plan.lives.len()).any(resumed),
+        Replay::Auto => (0..plan.terminals.len()).any(resumed),
     }
 }
 
 /// The judge of one part of a run: all that is the same for every terminal.
 pub struct Judge<'a> {
     plan: &'a Plan,
-    part: Part,
+    partition: Partition,
     window: Window,
     /// Whether the terminals remember the ids of commands, and so discard repetitions: true for Muster's own client.
     dedupes: bool,
@@ -48,11 +47,11 @@ pub struct Judge<'a> {
 }
 
 /// One terminal that is judged.
-struct Case<'a> {
+struct TerminalCase<'a> {
     number: usize,
-    lines: &'a Lines,
+    log: &'a TerminalLog,
     intent: Intent<'a>,
-    temper: Temper,
+    behaviour: Behaviour,
     /// By message: when it first arrived; `Nanos::MAX` if it never did.
     first: Vec<Nanos>,
 }
@@ -63,7 +62,7 @@ impl<'a> Judge<'a> {
     pub fn new(
         config: &'a Config,
         plan: &'a Plan,
-        part: Part,
+        partition: Partition,
         sent: Vec<Option<Sent>>,
         replay: bool,
         now: Nanos,
@@ -71,8 +70,8 @@ impl<'a> Judge<'a> {
         let retention = replay.then(|| nanos(config.retention));
         let window = Window { settle: nanos(config.settle), grace: nanos(config.grace), retention };
         let apis = config.api.iter().map(|api| api.authority().map_or_else(String::new, ToString::to_string)).collect();
-        let dedupes = config.target == crate::config::Target::Muster && !config.line.plain;
-        Self { plan, part, window, dedupes, closed: config.closed > 0, sent, apis, now }
+        let dedupes = config.target == crate::config::Target::Muster && !config.fleet.plain;
+        Self { plan, partition, window, dedupes, closed: config.closed > 0, sent, apis, now }
     }
 
     /// Judges the journal and returns the tally of this part.
@@ -80,9 +79,9 @@ impl<'a> Judge<'a> {
         let count = self.plan.messages.len();
         let mut tally = Tally { last: vec![0; count], short: vec![0; count], ..Tally::default() };
         self.messages(&mut tally);
-        for number in (0..self.plan.lives.len()).filter(|number| self.part.has(*number)) {
-            let lines = journal.terminal(number).clone();
-            self.terminal(&mut tally, number, &lines);
+        for number in (0..self.plan.terminals.len()).filter(|number| self.partition.has(*number)) {
+            let log = journal.terminal(number).clone();
+            self.terminal(&mut tally, number, &log);
         }
         tally.connections.peak = tally.timeline.seconds.iter().map(|second| second.online).max().unwrap_or(0) as u64;
         tally
@@ -103,7 +102,7 @@ impl<'a> Judge<'a> {
             .messages
             .iter()
             .enumerate()
-            .filter(|(number, message)| self.part.has(*number) && message.due < self.now);
+            .filter(|(number, message)| self.partition.has(*number) && message.due < self.now);
         for (number, message) in due {
             tally.messages.planned += 1;
             tally.messages.broadcasts += u64::from(message.to.is_none());
@@ -134,29 +133,32 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn terminal(&self, tally: &mut Tally, number: usize, lines: &Lines) {
-        let life = &self.plan.lives[number];
-        recovery::connections(tally, &life.stays, lines, self.now);
-        let intent = Intent::new(self.window, life.temper, &life.stays, &lines.sessions);
+    fn terminal(&self, tally: &mut Tally, number: usize, log: &TerminalLog) {
+        let planned = &self.plan.terminals[number];
+        recovery::connections(tally, &planned.stays, log, self.now);
+        let intent = Intent::new(self.window, planned.behaviour, &planned.stays, &log.sessions);
         let first = vec![Nanos::MAX; self.plan.messages.len()];
-        let mut case = Case { number, lines, intent, temper: life.temper, first };
+        let mut case = TerminalCase { number, log, intent, behaviour: planned.behaviour, first };
         self.arrivals(tally, &mut case);
         self.owed(tally, &case);
         self.odd(tally, &case);
         self.silence(tally, &case);
         let came = self.plan.messages.iter().zip(&case.first).filter(|(_, at)| **at != Nanos::MAX);
-        recovery::caught_up(tally, lines, came.map(|(message, at)| (message.due, *at)));
+        recovery::caught_up(tally, log, came.map(|(message, at)| (message.due, *at)));
     }
 
     /// Gives each frame its reason. The first delivery of a message gets its reason in [`Self::owed`] instead.
-    fn arrivals(&self, tally: &mut Tally, case: &mut Case) {
+    fn arrivals(&self, tally: &mut Tally, case: &mut TerminalCase) {
         let mut copies = HashSet::new();
-        let (mut wire, mut app) = ([Order::default(), Order::default()], [Order::default(), Order::default()]);
-        let mut arrivals = case.lines.arrivals.clone();
+        let (mut wire, mut app) = (
+            [SequenceCheck::default(), SequenceCheck::default()],
+            [SequenceCheck::default(), SequenceCheck::default()],
+        );
+        let mut arrivals = case.log.arrivals.clone();
         // The frames of a replaced connection are stored beside those of the new one, so the list is not in the
         // order of time.
         arrivals.sort_by_key(|arrival| arrival.at);
-        for Arrival { message, copy, at } in arrivals {
+        for Received { message, copy, at } in arrivals {
             let number = message as usize;
             tally.frames.read += 1;
             tally.timeline.second(at).received += 1;
@@ -196,29 +198,29 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn odd(&self, tally: &mut Tally, case: &Case) {
-        for (odd, at) in &case.lines.odd {
+    fn odd(&self, tally: &mut Tally, case: &TerminalCase) {
+        for (odd, at) in &case.log.odd {
             match odd {
-                Odd::Corrupt => self.fault(tally, case, FaultKind::Corrupt, None, *at),
-                Odd::Phantom => self.fault(tally, case, FaultKind::Phantom, None, *at),
-                Odd::OtherRun => *tally.other.entry("frames of other runs".into()).or_default() += 1,
-                Odd::Complaint => *tally.other.entry("complaints of nodes".into()).or_default() += 1,
+                Anomaly::Corrupt => self.fault(tally, case, FaultKind::Corrupt, None, *at),
+                Anomaly::Phantom => self.fault(tally, case, FaultKind::Phantom, None, *at),
+                Anomaly::OtherRun => *tally.other.entry("frames of other runs".into()).or_default() += 1,
+                Anomaly::Complaint => *tally.other.entry("complaints of nodes".into()).or_default() += 1,
             }
         }
-        for _ in 0..case.lines.from_replaced {
+        for _ in 0..case.log.from_replaced {
             self.fault(tally, case, FaultKind::FromReplaced, None, 0);
         }
     }
 
     /// Records the longest time without a message while the plan had the terminal connected and messages were due.
     /// Leaves out terminals that are mute or slow by plan.
-    fn silence(&self, tally: &mut Tally, case: &Case) {
-        if case.temper != Temper::Good {
+    fn silence(&self, tally: &mut Tally, case: &TerminalCase) {
+        if case.behaviour != Behaviour::Good {
             return;
         }
         for (from, to) in case.intent.up() {
             let (from, to) = ((*from).max(self.plan.begin), (*to).min(self.plan.end).min(self.now));
-            let within = case.lines.arrivals.iter().map(|arrival| arrival.at).filter(|at| (from..to).contains(at));
+            let within = case.log.arrivals.iter().map(|arrival| arrival.at).filter(|at| (from..to).contains(at));
             let mut before = from;
             for at in within.chain([to]) {
                 tally.max_silence = tally.max_silence.max(at.saturating_sub(before));
@@ -227,15 +229,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn fault(&self, tally: &mut Tally, case: &Case, kind: FaultKind, message: Option<usize>, at: Nanos) {
-        let node = session_at(&case.lines.sessions, at).map_or_else(String::new, |session| session.node.clone());
-        let terminal = self.part.id(case.number).to_string();
-        tally.fault(Fault { kind, message: message.map(|number| number as u64), terminal, at, node });
+    fn fault(&self, tally: &mut Tally, case: &TerminalCase, kind: FaultKind, message: Option<usize>, at: Nanos) {
+        let node = session_at(&case.log.sessions, at).map_or_else(String::new, |session| session.node.clone());
+        let terminal = self.partition.id(case.number).to_string();
+        tally.fault(DeliveryFault { kind, message: message.map(|number| number as u64), terminal, at, node });
     }
 }
 
 /// The latest session that was ready at `at`. A session counts from 1 ms before it was ready, because a message may
 /// be read a moment before the welcome is recorded.
-fn session_at(sessions: &[Session], at: Nanos) -> Option<&Session> {
+fn session_at(sessions: &[SessionRecord], at: Nanos) -> Option<&SessionRecord> {
     sessions.iter().rev().find(|session| session.ready <= at + MILLISECOND)
 }

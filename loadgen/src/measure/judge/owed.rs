@@ -1,11 +1,12 @@
 //! Decides the outcome of each delivery that is owed.
 
-use super::{Case, Judge, session_at};
+use super::{Judge, TerminalCase, session_at};
 use crate::{
     clock::{Nanos, SECOND},
-    journal::{Lines, SendOutcome, Sent, Session},
-    measure::{Account, Cohort, FaultKind, Tally, names},
-    plan::Temper,
+    journal::{SendOutcome, Sent, SessionRecord, TerminalLog},
+    measure::{Account, Cohort, FaultKind, Tally},
+    names,
+    plan::Behaviour,
 };
 
 /// A delivery that is owed, of message `number`.
@@ -19,7 +20,7 @@ struct Owed<'a> {
 impl Judge<'_> {
     /// Decides the outcome of each message that is owed to the terminal of `case`, and gives the first delivery of
     /// each message its reason.
-    pub(super) fn owed(&self, tally: &mut Tally, case: &Case) {
+    pub(super) fn owed(&self, tally: &mut Tally, case: &TerminalCase) {
         for (number, message) in self.plan.messages.iter().enumerate() {
             if message.to.is_some_and(|to| to as usize != case.number) {
                 continue;
@@ -38,7 +39,7 @@ impl Judge<'_> {
         }
     }
 
-    fn accepted(&self, tally: &mut Tally, case: &Case, number: usize, sent: &Sent, came: Option<Nanos>) {
+    fn accepted(&self, tally: &mut Tally, case: &TerminalCase, number: usize, sent: &Sent, came: Option<Nanos>) {
         let due = self.due(number, sent);
         // A message whose grace ends after the run has no outcome yet: it is not owed.
         let over = due + self.window.grace <= self.now;
@@ -51,7 +52,7 @@ impl Judge<'_> {
         match came {
             Some(at) => {
                 tally.frames.owed += 1;
-                let replayed = by_replay(&case.lines.sessions, sent, at);
+                let replayed = by_replay(&case.log.sessions, sent, at);
                 fate(account, replayed, at > due + self.window.grace);
                 self.came(tally, case, Owed { cohort, number, sent, due }, at, replayed);
             }
@@ -62,7 +63,7 @@ impl Judge<'_> {
         }
     }
 
-    fn came(&self, tally: &mut Tally, case: &Case, owed: Owed, at: Nanos, replayed: bool) {
+    fn came(&self, tally: &mut Tally, case: &TerminalCase, owed: Owed, at: Nanos, replayed: bool) {
         let Owed { cohort, number, sent, due } = owed;
         let response = at.saturating_sub(due);
         if cohort == Cohort::Steady && self.plan.messages[number].to.is_none() {
@@ -78,21 +79,21 @@ impl Judge<'_> {
         tally.latency(names::LIVE).record(response);
         tally.latency(names::SERVICE).record(at.saturating_sub(sent.at));
         tally.timeline.second(due).latency.record(response);
-        let node = session_at(&case.lines.sessions, at).map_or("", |session| &session.node);
+        let node = session_at(&case.log.sessions, at).map_or("", |session| &session.node);
         if let (Some(api), false) = (self.apis.get(sent.via), node.is_empty()) {
             tally.matrix.entry(format!("{api} > {node}")).or_default().record(response);
         }
     }
 
-    fn lost(&self, tally: &mut Tally, case: &Case, cohort: Cohort, number: usize, due: Nanos) {
+    fn lost(&self, tally: &mut Tally, case: &TerminalCase, cohort: Cohort, number: usize, due: Nanos) {
         let account = tally.ledger.entry(cohort).or_default();
-        let signalled = signalled(case.lines, due);
+        let signalled = signalled(case.log, due);
         if signalled {
             account.signalled_gap += 1;
         } else {
             account.silently_lost += 1;
         }
-        if case.temper != Temper::Good {
+        if case.behaviour != Behaviour::Good {
             return;
         }
         if cohort == Cohort::Steady {
@@ -109,8 +110,16 @@ impl Judge<'_> {
 
     /// Records for a command to one terminal when the terminal had it, and when the server showed its ack and its
     /// result.
-    fn command(&self, tally: &mut Tally, case: &Case, cohort: Cohort, due: Nanos, sent: &Sent, came: Option<Nanos>) {
-        if !self.measured(due) || case.temper != Temper::Good || cohort == Cohort::Resumable {
+    fn command(
+        &self,
+        tally: &mut Tally,
+        case: &TerminalCase,
+        cohort: Cohort,
+        due: Nanos,
+        sent: &Sent,
+        came: Option<Nanos>,
+    ) {
+        if !self.measured(due) || case.behaviour != Behaviour::Good || cohort == Cohort::Resumable {
             return;
         }
         for (name, at) in [(names::COMMAND, came), (names::ACK, sent.acked), (names::RESULT, sent.done)] {
@@ -132,15 +141,15 @@ fn fate(account: &mut Account, replayed: bool, late: bool) {
 
 /// Whether a message that arrived at `at` was replayed: the session that received it was resumed, and the server had
 /// answered the sender before that session was ready.
-fn by_replay(sessions: &[Session], sent: &Sent, at: Nanos) -> bool {
+fn by_replay(sessions: &[SessionRecord], sent: &Sent, at: Nanos) -> bool {
     session_at(sessions, at).is_some_and(|session| session.resumed && sent.answered < session.ready)
 }
 
 /// Whether a gap that the server reported covers a message due at `due`. A gap covers what its session, and the
 /// sessions before it, did not receive. Only the first gap after `due` counts.
-fn signalled(lines: &Lines, due: Nanos) -> bool {
-    let Some(gap) = lines.gaps.iter().copied().find(|gap| *gap >= due) else { return false };
-    let session = session_at(&lines.sessions, gap);
+fn signalled(log: &TerminalLog, due: Nanos) -> bool {
+    let Some(gap) = log.gaps.iter().copied().find(|gap| *gap >= due) else { return false };
+    let session = session_at(&log.sessions, gap);
     // A message due more than a second after the session was ready would have arrived live, so the gap covers it
     // only if the gap was reported within a second of `due`.
     session.is_some_and(|session| due <= session.ready + SECOND || gap <= due + SECOND)

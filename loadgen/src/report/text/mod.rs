@@ -5,7 +5,7 @@ mod costs;
 use std::fmt;
 
 use super::{Figures, Point, Report};
-use crate::measure::{Account, names};
+use crate::{measure::Account, names};
 
 /// The names of the times, most important first, with a description of each.
 pub const TIMES: [(&str, &str); 14] = [
@@ -193,7 +193,7 @@ impl Report {
         for check in &self.verdict.checks {
             writeln!(f, "  {} {check}", if check.ok { "ok  " } else { "MISS" })?;
         }
-        writeln!(f, "{}: {}", self.verdict.outcome.word(), self.verdict.sentence())
+        writeln!(f, "{}: {}", self.verdict.outcome.label(), self.verdict.sentence())
     }
 }
 

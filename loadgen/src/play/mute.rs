@@ -14,20 +14,20 @@ use tokio::{
 
 /// A TCP stream whose writes can be discarded.
 #[derive(Debug)]
-pub struct Muzzled {
+pub struct MuteStream {
     /// The underlying connection.
     pub stream: TcpStream,
     /// True if writes are discarded and reported as successful.
     pub mute: bool,
 }
 
-impl AsyncRead for Muzzled {
+impl AsyncRead for MuteStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Muzzled {
+impl AsyncWrite for MuteStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.mute { Poll::Ready(Ok(bytes.len())) } else { Pin::new(&mut self.stream).poll_write(cx, bytes) }
     }

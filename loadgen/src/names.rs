@@ -29,3 +29,37 @@ pub const RECONNECT: &str = "reconnect";
 pub const CAUGHT_UP: &str = "caught_up";
 /// How much later than requested a sleeping thread of the generator was woken.
 pub const CANARY: &str = "canary";
+
+/// Every name above.
+pub const LATENCIES: [&str; 14] =
+    [LIVE, SERVICE, REPLAY, CONNECT, ATTEMPT, LAST, COMMAND, ACK, RESULT, LAG, ACCEPT, RECONNECT, CAUGHT_UP, CANARY];
+
+/// The points of a distribution that reports show and SLOs may name, with the share of the samples at or below each.
+pub const POINTS: [(&str, f64); 6] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
+
+/// The counts that SLOs may name. Those of the ledger leave out terminals that are mute or slow by plan.
+pub const COUNTS: [&str; 22] = [
+    "expected",
+    "on_time",
+    "late",
+    "replayed",
+    "signalled_gap",
+    "silently_lost",
+    "lost",
+    "dup_wire",
+    "dup_app",
+    "reorder_wire",
+    "reorder_app",
+    "corrupt",
+    "misdelivered",
+    "phantom",
+    "from_replaced",
+    "refused",
+    "indeterminate",
+    "accepted",
+    "dropped",
+    "failed_attempts",
+    "never_connected",
+    "never_recovered",
+];

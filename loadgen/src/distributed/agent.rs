@@ -6,15 +6,14 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use tokio::net::TcpListener;
 
-use super::{Answer, Order, Peer, boot};
+use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
 use crate::{
     clock::{Clock, monotonic},
     config::Config,
     console::note,
     interrupt::Interrupt,
     measure::promises_replay,
-    plan::Plan,
-    play::fleet::Part,
+    plan::{Partition, Plan},
     preflight, run, view,
 };
 
@@ -37,52 +36,55 @@ pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
             accepted = listener.accept() => accepted?,
             () = interrupt.requested() => break,
         };
-        let mut peer_line = Peer::new(stream);
-        if let Err(error) = obey(&mut peer_line, &interrupt).await {
+        let mut peer_line = AgentConnection::new(stream);
+        if let Err(error) = serve_coordinator(&mut peer_line, &interrupt).await {
             note(format!("muster-loadgen: the run for {peer} failed: {error:#}"));
-            let _ = peer_line.say(&Answer::Failed(format!("{error:#}"))).await;
+            let _ = peer_line.send(&AgentAnswer::Failed(format!("{error:#}"))).await;
         }
     }
     Ok(())
 }
 
-async fn obey(peer: &mut Peer, interrupt: &Interrupt) -> anyhow::Result<()> {
+async fn serve_coordinator(peer: &mut AgentConnection, interrupt: &Interrupt) -> anyhow::Result<()> {
     loop {
         let order = tokio::select! {
-            order = peer.hear() => order?,
+            order = peer.receive() => order?,
             () = interrupt.requested() => bail!("the agent was interrupted"),
         };
         match order {
-            Order::Clock => peer.say(&Answer::Clock { boot: boot(), now: monotonic() }).await?,
-            Order::Start { flags, seed, run, of, rest, zero } => {
+            AgentRequest::Clock => peer.send(&AgentAnswer::Clock { boot: boot(), now: monotonic() }).await?,
+            AgentRequest::Start { flags, seed, run, of, rest, zero } => {
                 let config = Flags::try_parse_from(std::iter::once("agent".to_owned()).chain(flags))?.config;
-                return part(peer, config, seed, Part { run, of, rest }, Clock::at(zero), interrupt).await;
+                return play_partition(peer, config, seed, Partition { run, of, rest }, Clock::at(zero), interrupt)
+                    .await;
             }
-            Order::Judge { .. } => bail!("the coordinator asked for a tally before the run"),
+            AgentRequest::Judge { .. } => bail!("the coordinator asked for a tally before the run"),
         }
     }
 }
 
-async fn part(
-    peer: &mut Peer,
+async fn play_partition(
+    peer: &mut AgentConnection,
     config: Config,
     seed: u64,
-    part: Part,
+    partition: Partition,
     clock: Clock,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     config.validate()?;
-    let mut mine = config.line.clone();
-    mine.terminals = config.line.terminals.div_ceil(part.of);
+    let mut mine = config.fleet.clone();
+    mine.terminals = config.fleet.terminals.div_ceil(partition.of);
     preflight::check(&mine)?;
     let plan = Arc::new(Plan::new(&config, seed));
-    let played = run::play(&config, &plan, part, clock, interrupt).await?;
+    let played = run::play(&config, &plan, partition, clock, interrupt).await?;
     let replay = promises_replay(&config, &plan, &played.journal);
     let (sent, over) = (played.journal.all_sent(), played.over);
     let (cut_short, failed) = (played.cut_short, played.failed);
-    peer.say(&Answer::Played { sent, replay, over, cut_short, failed }).await?;
-    let Order::Judge { sent, replay } = peer.hear().await? else { bail!("the coordinator did not ask for the tally") };
-    let tally = played.judge(&config, &plan, part, sent, replay);
+    peer.send(&AgentAnswer::Played { sent, replay, over, cut_short, failed }).await?;
+    let AgentRequest::Judge { sent, replay } = peer.receive().await? else {
+        bail!("the coordinator did not ask for the tally")
+    };
+    let tally = played.judge(&config, &plan, partition, sent, replay);
     let own = played.own(&tally);
-    peer.say(&Answer::Judged { tally: Box::new(tally), own }).await
+    peer.send(&AgentAnswer::Judged { tally: Box::new(tally), own }).await
 }

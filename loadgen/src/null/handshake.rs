@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 const HEAD: usize = 8 << 10;
 
 /// A terminal whose handshake was accepted.
-pub struct Guest {
+pub struct NullTerminal {
     /// The terminal's id; empty if the request named none.
     pub id: String,
     /// True if the terminal uses `muster.v1`.
@@ -56,7 +56,7 @@ pub async fn ignore(stream: &mut TcpStream) -> io::Result<()> {
 }
 
 /// Accepts a handshake.
-pub async fn agree(stream: &mut TcpStream, head: &str) -> io::Result<Guest> {
+pub async fn accept(stream: &mut TcpStream, head: &str) -> io::Result<NullTerminal> {
     let mut read = vec![0; head.len()];
     stream.read_exact(&mut read).await?;
     let key = header(head, "sec-websocket-key").unwrap_or_default();
@@ -68,7 +68,7 @@ pub async fn agree(stream: &mut TcpStream, head: &str) -> io::Result<Guest> {
         derive_accept_key(key.as_bytes())
     );
     stream.write_all(answer.as_bytes()).await?;
-    Ok(Guest { id: terminal_id(head).unwrap_or_default(), v1 })
+    Ok(NullTerminal { id: terminal_id(head).unwrap_or_default(), v1 })
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
@@ -84,7 +84,7 @@ pub fn terminal_id(head: &str) -> Option<String> {
 }
 
 /// A frame that a terminal sent.
-pub enum Said {
+pub enum TerminalFrame {
     /// A text frame.
     Text(String),
     /// A close frame.
@@ -95,7 +95,7 @@ pub enum Said {
 
 /// Reads one frame of a terminal. The frame must be masked and unfragmented, with a payload of less than 64 KiB; a
 /// longer payload is an error.
-pub async fn frame(reader: &mut OwnedReadHalf) -> io::Result<Said> {
+pub async fn frame(reader: &mut OwnedReadHalf) -> io::Result<TerminalFrame> {
     let (first, second) = (reader.read_u8().await?, reader.read_u8().await?);
     let length = match second & 0x7f {
         126 => usize::from(reader.read_u16().await?),
@@ -108,9 +108,9 @@ pub async fn frame(reader: &mut OwnedReadHalf) -> io::Result<Said> {
     reader.read_exact(&mut payload).await?;
     payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
     Ok(match first & 0x0f {
-        1 => Said::Text(String::from_utf8_lossy(&payload).into_owned()),
-        8 => Said::Close,
-        _ => Said::Other,
+        1 => TerminalFrame::Text(String::from_utf8_lossy(&payload).into_owned()),
+        8 => TerminalFrame::Close,
+        _ => TerminalFrame::Other,
     })
 }
 

@@ -10,11 +10,11 @@ use muster_protocol::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Live;
+use super::LiveCounters;
 use crate::{
     clock::Nanos,
-    journal::{Arrival, Journal, Odd},
-    message::{self, Reading, TARGETED},
+    journal::{Anomaly, Journal, Received},
+    message::{self, Decoded, TARGETED},
 };
 
 /// The fields of a node's frames that matter here. All kinds of frame are parsed into this one struct, in one pass.
@@ -33,7 +33,7 @@ struct Frame<'a> {
 
 /// Processes the texts of one terminal.
 #[derive(Clone)]
-pub struct Ear {
+pub struct FrameReceiver {
     /// The terminal's number in the plan.
     pub number: usize,
     /// The run's random id, which each message of the run carries.
@@ -48,19 +48,19 @@ pub struct Ear {
     /// The journal that receives the records.
     pub journal: Arc<Journal>,
     /// The counters for the progress display.
-    pub live: Arc<Live>,
+    pub live: Arc<LiveCounters>,
 }
 
-impl Ear {
+impl FrameReceiver {
     /// Records a text that was read at `at`. Returns the frames to send, and moves `cursor` forward if the frame
     /// carries a cursor.
-    pub fn hear(&self, text: &str, at: Nanos, cursor: &mut Option<String>) -> Vec<String> {
+    pub fn receive(&self, text: &str, at: Nanos, cursor: &mut Option<String>) -> Vec<String> {
         if !self.v1 {
             self.message(text, None, at);
             return Vec::new();
         }
         let Ok(frame) = serde_json::from_str::<Frame>(text) else {
-            self.odd(Odd::Corrupt, at);
+            self.odd(Anomaly::Corrupt, at);
             return Vec::new();
         };
         self.frame(frame, at, cursor)
@@ -82,7 +82,7 @@ impl Ear {
                     replace(cursor, &to);
                 }
             }
-            ("error", _) => self.odd(Odd::Complaint, at),
+            ("error", _) => self.odd(Anomaly::Complaint, at),
             _ => {}
         }
         Vec::new()
@@ -91,21 +91,21 @@ impl Ear {
     /// Records a message. Returns true if the message targets this terminal alone.
     fn message(&self, text: &str, id: Option<CommandId>, at: Nanos) -> bool {
         match message::decode(text) {
-            Reading::Whole(header) if header.run != self.run => self.odd(Odd::OtherRun, at),
-            Reading::Whole(header) if header.seq < self.messages as u64 => {
+            Decoded::Whole(header) if header.run != self.run => self.odd(Anomaly::OtherRun, at),
+            Decoded::Whole(header) if header.seq < self.messages as u64 => {
                 let copy = id.map_or(0, |id| crc32c::crc32c(id.0.as_bytes()));
                 self.live.arrived(at.saturating_sub(header.due.saturating_sub(self.journal.clock.zero())));
-                let arrival = Arrival { message: header.seq as u32, copy, at };
+                let arrival = Received { message: header.seq as u32, copy, at };
                 self.journal.terminal(self.number).arrivals.push(arrival);
                 return header.flags & TARGETED != 0;
             }
-            Reading::Corrupt => self.odd(Odd::Corrupt, at),
-            Reading::Whole(_) | Reading::Foreign => self.odd(Odd::Phantom, at),
+            Decoded::Corrupt => self.odd(Anomaly::Corrupt, at),
+            Decoded::Whole(_) | Decoded::Foreign => self.odd(Anomaly::Phantom, at),
         }
         false
     }
 
-    fn odd(&self, odd: Odd, at: Nanos) {
+    fn odd(&self, odd: Anomaly, at: Nanos) {
         self.journal.terminal(self.number).odd.push((odd, at));
     }
 }

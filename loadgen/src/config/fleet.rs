@@ -7,7 +7,7 @@ use muster_protocol::token::Secret;
 
 /// The terminals and how they connect.
 #[derive(Debug, Clone, Args)]
-pub struct Line {
+pub struct FleetConfig {
     /// The WebSocket URLs that terminals connect to. Terminals are spread over several URLs, and each terminal tries
     /// them in turn
     #[arg(long, value_name = "WS_URL", required = true, value_delimiter = ',')]

@@ -7,14 +7,14 @@ use crate::clock::Nanos;
 /// The messages that one terminal has received in one stream. A terminal has two streams: messages for all, and
 /// messages for this terminal alone.
 #[derive(Debug, Default)]
-pub struct Order {
+pub struct SequenceCheck {
     /// When each message was sent, in the order of arrival.
     came: Vec<Nanos>,
     /// The latest time in `came`.
     latest: Nanos,
 }
 
-impl Order {
+impl SequenceCheck {
     /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted.
     pub fn overtaken(&mut self, sent: Nanos, accepted: Nanos) -> u64 {
         // The search is skipped where no message that arrived was sent after this one was accepted, which is almost
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn only_a_message_sent_after_the_other_was_accepted_has_an_order() {
-        let mut order = Order::default();
+        let mut order = SequenceCheck::default();
         // Sent at 10 and at 12, both accepted at 15: either may arrive first.
         assert_eq!((order.overtaken(12, 15), order.overtaken(10, 15)), (0, 0));
         // Sent at 20 and 30, accepted at 25 and 35: these have an order.

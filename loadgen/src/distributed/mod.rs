@@ -22,12 +22,12 @@ use tokio::{
     net::{TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
 };
 
-use crate::{clock::Nanos, journal::Sent, measure::Tally, report::Own};
+use crate::{clock::Nanos, journal::Sent, measure::Tally, report::GeneratorCost};
 
 /// A request of the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Order {
+enum AgentRequest {
     /// Asks for the agent's clock.
     Clock,
     /// Starts a run.
@@ -57,7 +57,7 @@ enum Order {
 /// A response of an agent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Answer {
+enum AgentAnswer {
     /// The agent's clock, and the kernel it belongs to.
     Clock {
         /// The kernel's boot id. Two processes with the same boot id have the same clock.
@@ -83,19 +83,19 @@ enum Answer {
         /// The tally of the agent's terminals.
         tally: Box<Tally>,
         /// What the run cost the agent.
-        own: Own,
+        own: GeneratorCost,
     },
     /// The agent could not do what was asked, for this reason.
     Failed(String),
 }
 
 /// A connection between the coordinator and an agent. Each message is one line of JSON.
-struct Peer {
+struct AgentConnection {
     lines: BufReader<OwnedReadHalf>,
     writer: OwnedWriteHalf,
 }
 
-impl Peer {
+impl AgentConnection {
     fn new(stream: TcpStream) -> Self {
         // Nagle's algorithm would delay the answers to clock requests and so falsify the offset.
         let _ = stream.set_nodelay(true);
@@ -103,13 +103,13 @@ impl Peer {
         Self { lines: BufReader::new(reader), writer }
     }
 
-    async fn say(&mut self, what: &impl Serialize) -> anyhow::Result<()> {
+    async fn send(&mut self, what: &impl Serialize) -> anyhow::Result<()> {
         let mut line = serde_json::to_string(what)?;
         line.push('\n');
         Ok(self.writer.write_all(line.as_bytes()).await?)
     }
 
-    async fn hear<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
+    async fn receive<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line).await?;
         ensure!(read > 0, "the peer closed the connection");

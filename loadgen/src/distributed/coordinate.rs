@@ -7,18 +7,19 @@ use anyhow::{Context, bail, ensure};
 use jiff::Timestamp;
 use tokio::net::TcpStream;
 
-use super::{Answer, Order, Peer, boot};
+use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
 use crate::{
     clock::{Clock, Nanos, SECOND, monotonic},
     config::Config,
     console::note,
-    health::Servers,
+    health::ServerSnapshot,
     journal::Sent,
+    marks,
     measure::Tally,
     plan::Plan,
     play::operator,
-    run::{self, Course, Facts, marks, outputs},
-    verdict::Outcome,
+    run::{self, Completion, RunFacts, outputs},
+    verdict::RunOutcome,
 };
 
 /// The time that all agents have to build their fleets before the run begins.
@@ -27,9 +28,9 @@ const HEAD_START: Duration = Duration::from_secs(1);
 const ASKED: usize = 20;
 
 /// A connected agent and the offset of its clock.
-struct Agent {
+struct RemoteAgent {
     name: String,
-    peer: Peer,
+    peer: AgentConnection,
     /// The agent's clock minus the coordinator's, in nanoseconds.
     offset: i64,
     /// The greatest possible error of `offset`, in nanoseconds.
@@ -38,7 +39,7 @@ struct Agent {
 
 /// Runs the configuration on the agents at the addresses `names`, and returns the outcome. Fails if an agent can't
 /// be reached, fails, or breaks the protocol.
-pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow::Result<Outcome> {
+pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow::Result<RunOutcome> {
     config.validate()?;
     ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
     ensure!(!config.floor, "--floor is not available with several generators: measure it with `run`");
@@ -46,30 +47,30 @@ pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow:
     operator::ask(&config).await?;
     let mut agents = Vec::new();
     for name in names {
-        agents.push(Agent::reach(name).await?);
+        agents.push(RemoteAgent::connect(name).await?);
     }
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
     note(format!("seed {}, schedule {:016x}, {} agents", plan.seed, plan.hash(), agents.len()));
-    let (before, started_at) = (Servers::look(&config).await, Timestamp::now());
+    let (before, started_at) = (ServerSnapshot::look(&config).await, Timestamp::now());
     let clock = Clock::start_in(HEAD_START + run::head_start(&config));
     let marks = marks::listen(config.events.as_deref(), clock)?;
     start(&mut agents, &plan, clock, &command).await?;
-    clock.reach(plan.end + SECOND).await;
-    let costs = Servers::look(&config).await.since(&before);
+    clock.wait_until(plan.end + SECOND).await;
+    let costs = ServerSnapshot::look(&config).await.since(&before);
     let (sent, replay, course) = gather(&mut agents, plan.messages.len()).await?;
     let (tally, own) = judge(&mut agents, sent, replay).await?;
     let marks = marks.lock().map(|marks| marks.clone()).unwrap_or_default();
     let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
-    let facts = Facts { command, started_at, floor: None, replay, generators: agents.len(), clock_ms, course };
+    let facts = RunFacts { command, started_at, floor: None, replay, generators: agents.len(), clock_ms, course };
     let report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
     let written = outputs::write(&config, &report, &tally, |_| Ok(()));
     Ok(report.verdict.outcome.with_outputs(written))
 }
 
-impl Agent {
-    async fn reach(name: String) -> anyhow::Result<Self> {
+impl RemoteAgent {
+    async fn connect(name: String) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(&name).await.with_context(|| format!("--agents {name}"))?;
-        let mut agent = Self { name, peer: Peer::new(stream), offset: 0, error: Nanos::MAX };
+        let mut agent = Self { name, peer: AgentConnection::new(stream), offset: 0, error: Nanos::MAX };
         for _ in 0..ASKED {
             agent.ask().await?;
         }
@@ -80,8 +81,8 @@ impl Agent {
     /// is known to half of the round-trip time.
     async fn ask(&mut self) -> anyhow::Result<()> {
         let asked = monotonic();
-        self.peer.say(&Order::Clock).await?;
-        let Answer::Clock { boot: theirs, now } = self.hear().await? else {
+        self.peer.send(&AgentRequest::Clock).await?;
+        let AgentAnswer::Clock { boot: theirs, now } = self.receive().await? else {
             bail!("agent {}: the response has no clock", self.name)
         };
         let half = (monotonic() - asked) / 2;
@@ -93,20 +94,20 @@ impl Agent {
         Ok(())
     }
 
-    async fn hear(&mut self) -> anyhow::Result<Answer> {
-        match self.peer.hear().await.with_context(|| format!("agent {}", self.name))? {
-            Answer::Failed(why) => bail!("agent {}: {why}", self.name),
+    async fn receive(&mut self) -> anyhow::Result<AgentAnswer> {
+        match self.peer.receive().await.with_context(|| format!("agent {}", self.name))? {
+            AgentAnswer::Failed(why) => bail!("agent {}: {why}", self.name),
             answer => Ok(answer),
         }
     }
 }
 
-async fn start(agents: &mut [Agent], plan: &Plan, clock: Clock, command: &str) -> anyhow::Result<()> {
+async fn start(agents: &mut [RemoteAgent], plan: &Plan, clock: Clock, command: &str) -> anyhow::Result<()> {
     let (run, of) = (rand::random(), agents.len());
     for (rest, agent) in agents.iter_mut().enumerate() {
         let zero = clock.zero().saturating_add_signed(agent.offset);
-        let order = Order::Start { flags: flags(command), seed: plan.seed, run, of, rest, zero };
-        agent.peer.say(&order).await?;
+        let order = AgentRequest::Start { flags: flags(command), seed: plan.seed, run, of, rest, zero };
+        agent.peer.send(&order).await?;
     }
     Ok(())
 }
@@ -145,10 +146,10 @@ fn flags(command: &str) -> Vec<String> {
 }
 
 /// Collects what all agents sent, and whether any node promised replay to any of them.
-async fn gather(agents: &mut [Agent], messages: usize) -> anyhow::Result<(Vec<Option<Sent>>, bool, Course)> {
-    let (mut all, mut any, mut course) = (vec![None; messages], false, Course::default());
+async fn gather(agents: &mut [RemoteAgent], messages: usize) -> anyhow::Result<(Vec<Option<Sent>>, bool, Completion)> {
+    let (mut all, mut any, mut course) = (vec![None; messages], false, Completion::default());
     for agent in agents {
-        let Answer::Played { sent, replay, cut_short, failed, .. } = agent.hear().await? else {
+        let AgentAnswer::Played { sent, replay, cut_short, failed, .. } = agent.receive().await? else {
             bail!("agent {}: the response does not say what was sent", agent.name)
         };
         all.iter_mut().zip(sent).filter(|(_, sent)| sent.is_some()).for_each(|(all, sent)| *all = sent);
@@ -160,15 +161,15 @@ async fn gather(agents: &mut [Agent], messages: usize) -> anyhow::Result<(Vec<Op
 }
 
 async fn judge(
-    agents: &mut [Agent],
+    agents: &mut [RemoteAgent],
     sent: Vec<Option<Sent>>,
     replay: bool,
-) -> anyhow::Result<(Tally, Vec<crate::report::Own>)> {
-    let order = Order::Judge { sent, replay };
+) -> anyhow::Result<(Tally, Vec<crate::report::GeneratorCost>)> {
+    let order = AgentRequest::Judge { sent, replay };
     let (mut sum, mut costs) = (Tally::default(), Vec::new());
     for agent in agents {
-        agent.peer.say(&order).await?;
-        let Answer::Judged { tally, own } = agent.hear().await? else {
+        agent.peer.send(&order).await?;
+        let AgentAnswer::Judged { tally, own } = agent.receive().await? else {
             bail!("agent {}: the response has no tally", agent.name)
         };
         sum.merge(&tally);

@@ -15,30 +15,30 @@ use muster_protocol::{
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{
-    door::{self, Guest},
-    fault::{Fault, Mistake},
+    fault::{NullFault, NullFaultKind},
+    handshake::{self, NullTerminal},
 };
 
 /// A connected terminal.
-pub(super) struct Seat {
-    pub(super) guest: Guest,
+pub(super) struct NullSession {
+    pub(super) terminal: NullTerminal,
     pub(super) writer: OwnedWriteHalf,
     /// A frame that is written after the next one, for the fault that swaps frames.
-    pub(super) held: Option<Vec<u8>>,
+    pub(super) swapped: Option<Vec<u8>>,
 }
 
 /// The connected terminals and the state of the server, behind one lock.
 #[derive(Default)]
-pub(super) struct Hall {
-    seats: Mutex<Seats>,
+pub(super) struct NullSessions {
+    sessions: Mutex<NullState>,
 }
 
 #[derive(Default)]
-pub(super) struct Seats {
-    pub(super) seats: Vec<Seat>,
-    pub(super) fault: Option<Fault>,
+pub(super) struct NullState {
+    pub(super) sessions: Vec<NullSession>,
+    pub(super) fault: Option<NullFault>,
     /// The ids of terminals, in the order of their first handshakes.
-    came: Vec<String>,
+    known_ids: Vec<String>,
     delivered: u64,
     ids: u64,
     /// How much longer each message is delayed than the one before it.
@@ -46,9 +46,9 @@ pub(super) struct Seats {
     messages: u32,
 }
 
-impl Hall {
-    pub(super) fn seats(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+impl NullSessions {
+    pub(super) fn state(&self) -> MutexGuard<'_, NullState> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn command(&self, command: &CommandRequest) -> StatusCode {
@@ -62,44 +62,44 @@ impl Hall {
     }
 
     pub(super) fn deliver(&self, to: Option<&str>, text: &str) {
-        let mut hall = self.seats();
-        let (frames, again) = (hall.frames(text), hall.frames(text));
-        let Seats { seats, fault, delivered, .. } = &mut *hall;
-        let count = seats.len();
+        let mut sessions = self.state();
+        let (frames, again) = (sessions.frames(text), sessions.frames(text));
+        let NullState { sessions, fault, delivered, .. } = &mut *sessions;
+        let count = sessions.len();
         for at in 0..count {
-            if to.is_some_and(|to| to != seats[at].guest.id) {
+            if to.is_some_and(|to| to != sessions[at].terminal.id) {
                 continue;
             }
             *delivered += 1;
             let due = fault.filter(|fault| !fault.what.is_of_handshakes() && *delivered >= fault.at);
             let due = due.map(|fault| fault.what);
-            let mistake = due.filter(|what| *what != Mistake::Misdeliver || to.is_some() && count > 1);
+            let mistake = due.filter(|what| *what != NullFaultKind::Misdeliver || to.is_some() && count > 1);
             if mistake.is_some() {
                 *fault = None;
             }
             let other = (at + 1) % count;
             match mistake {
-                Some(Mistake::Drop) => {}
-                Some(Mistake::Repeat) => {
-                    seats[at].write(&frames);
-                    seats[at].write(&again);
+                Some(NullFaultKind::Drop) => {}
+                Some(NullFaultKind::Repeat) => {
+                    sessions[at].write(&frames);
+                    sessions[at].write(&again);
                 }
-                Some(Mistake::Swap) => seats[at].hold(&frames),
-                Some(Mistake::Corrupt) => seats[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
-                Some(Mistake::Misdeliver) => seats[other].write(&frames),
-                Some(Mistake::Refuse | Mistake::Ignore) | None => seats[at].write(&frames),
+                Some(NullFaultKind::Swap) => sessions[at].hold(&frames),
+                Some(NullFaultKind::Corrupt) => sessions[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
+                Some(NullFaultKind::Misdeliver) => sessions[other].write(&frames),
+                Some(NullFaultKind::Refuse | NullFaultKind::Ignore) | None => sessions[at].write(&frames),
             }
         }
     }
 }
 
-impl Seats {
+impl NullState {
     /// Returns the fault to inject into a handshake of this terminal, if any.
-    pub(super) fn mistreats(&mut self, id: &str) -> Option<Mistake> {
+    pub(super) fn handshake_fault(&mut self, id: &str) -> Option<NullFaultKind> {
         let fault = self.fault.filter(|fault| fault.what.is_of_handshakes())?;
-        let place = self.came.iter().position(|known| known == id).unwrap_or_else(|| {
-            self.came.push(id.to_owned());
-            self.came.len() - 1
+        let place = self.known_ids.iter().position(|known| known == id).unwrap_or_else(|| {
+            self.known_ids.push(id.to_owned());
+            self.known_ids.len() - 1
         });
         (place as u64 + 1).is_multiple_of(fault.at).then_some(fault.what)
     }
@@ -120,7 +120,7 @@ impl Seats {
             cursor: None,
             stagger_ms: None,
         });
-        [door::encode(1, text.as_bytes()), door::encode(1, command.to_string().as_bytes())]
+        [handshake::encode(1, text.as_bytes()), handshake::encode(1, command.to_string().as_bytes())]
     }
 
     pub(super) fn next_id(&mut self) -> String {
@@ -129,18 +129,18 @@ impl Seats {
     }
 }
 
-impl Seat {
+impl NullSession {
     /// Writes a frame without waiting and without a queue. If the terminal's socket buffer is full, the frame is
     /// lost, and the load generator reports the loss.
     fn write(&mut self, frames: &[Vec<u8>; 2]) {
-        let _ = self.writer.try_write(&frames[usize::from(self.guest.v1)]);
-        if let Some(held) = self.held.take() {
-            let _ = self.writer.try_write(&held);
+        let _ = self.writer.try_write(&frames[usize::from(self.terminal.v1)]);
+        if let Some(swapped) = self.swapped.take() {
+            let _ = self.writer.try_write(&swapped);
         }
     }
 
     fn hold(&mut self, frames: &[Vec<u8>; 2]) {
-        self.held = Some(frames[usize::from(self.guest.v1)].clone());
+        self.swapped = Some(frames[usize::from(self.terminal.v1)].clone());
     }
 }
 
