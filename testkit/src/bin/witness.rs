@@ -35,7 +35,7 @@ struct Cli {
 enum Verb {
     Hold {
         #[command(flatten)]
-        target: Target,
+        client: ClientArgs,
         #[arg(long)]
         terminals: usize,
         /// The time over which they connect
@@ -47,7 +47,7 @@ enum Verb {
     },
     Knock {
         #[command(flatten)]
-        target: Target,
+        client: ClientArgs,
         #[arg(long)]
         rate: f64,
         #[arg(long = "for", value_parser = humantime::parse_duration)]
@@ -59,7 +59,7 @@ enum Verb {
 }
 
 #[derive(Args)]
-struct Target {
+struct ClientArgs {
     #[arg(long)]
     url: String,
     #[arg(long, env = "MUSTER_SECRET")]
@@ -72,15 +72,15 @@ struct Target {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().verb {
-        Verb::Hold { target, terminals, ramp, backoff } => hold(target, terminals, ramp, backoff).await,
-        Verb::Knock { target, rate, duration, keep } => knock(target, rate, duration, keep).await,
+        Verb::Hold { client, terminals, ramp, backoff } => hold(client, terminals, ramp, backoff).await,
+        Verb::Knock { client, rate, duration, keep } => knock(client, rate, duration, keep).await,
     }
 }
 
-async fn hold(target: Target, count: usize, ramp: Duration, backoff: Duration) -> anyhow::Result<()> {
+async fn hold(client: ClientArgs, count: usize, ramp: Duration, backoff: Duration) -> anyhow::Result<()> {
     let mut terminals = Vec::new();
     for number in 0..count {
-        let mut config = target.client(number)?;
+        let mut config = client.config(number)?;
         config.policy = Policy { first: backoff, ..Policy::default() };
         let printer = Printer { terminal: config.terminal.to_string(), began: Instant::now(), first: None };
         terminals.push(Terminal::start(config, printer)?);
@@ -90,7 +90,7 @@ async fn hold(target: Target, count: usize, ramp: Duration, backoff: Duration) -
     Ok(())
 }
 
-async fn knock(target: Target, rate: f64, duration: Duration, keep: bool) -> anyhow::Result<()> {
+async fn knock(client: ClientArgs, rate: f64, duration: Duration, keep: bool) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut ticks = time::interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
@@ -101,7 +101,7 @@ async fn knock(target: Target, rate: f64, duration: Duration, keep: bool) -> any
             _ = terminate.recv() => break,
         }
         let (tell, mut told) = mpsc::channel(1);
-        let config = target.client(number)?;
+        let config = client.config(number)?;
         let printer = Printer { terminal: config.terminal.to_string(), began: Instant::now(), first: Some(tell) };
         printer.write("begun");
         let terminal = Terminal::start(config, printer)?;
@@ -124,8 +124,8 @@ async fn knock(target: Target, rate: f64, duration: Duration, keep: bool) -> any
     Ok(())
 }
 
-impl Target {
-    fn client(&self, number: usize) -> anyhow::Result<Config> {
+impl ClientArgs {
+    fn config(&self, number: usize) -> anyhow::Result<Config> {
         let terminal: muster_protocol::TerminalId = format!("{}-{number}", self.prefix).parse()?;
         let mut config = Config::new([self.url.clone()], terminal.clone());
         config.seed = rand::random();

@@ -1,0 +1,91 @@
+//! The names that are allowed, and those that are not.
+
+/// Public types that share a name, and why that misleads nobody.
+pub const SHARED: &[(&str, &str)] = &[
+    ("Config", "the configuration of one program or of the client; always used under the name of its crate"),
+    ("Metrics", "the metrics of one program; programs do not use each other's"),
+];
+
+/// Types that were renamed, and what each is today.
+pub const RETIRED_TYPES: &[(&str, &str)] = &[
+    ("Arrival", "JoinRequest and Upgraded in the node, Received in the load generator"),
+    ("Batch", "WriteBatch, ReportBatch"),
+    ("Beginning", "ResumeState"),
+    ("Caller", "Operator in the node"),
+    ("Card", "SessionInfo"),
+    ("Complaint", "ErrorFrame"),
+    ("Departure", "DrainRequest"),
+    ("Draft", "CommandDraft"),
+    ("Ear", "FrameReceiver"),
+    ("End", "SessionEnd in the node, ConnectionEnd in the client"),
+    ("Fate", "SendOutcome"),
+    ("Fault", "DeliveryFault, NullFault"),
+    ("Front", "HttpState"),
+    ("Happening", "ReportedEvent"),
+    ("Joined", "JoinOutcome"),
+    ("Kept", "TerminalState in the client, StoredCommand in the backplane"),
+    ("Life", "Connector in the client, CommandRecord in the backplane, TerminalPlan in the load generator"),
+    ("Local", "MemoryBackplane"),
+    ("Lost", "GapReason"),
+    ("Member", "Established"),
+    ("Memory", "SeenCommands"),
+    ("Missed", "MissedCommand"),
+    ("Muzzled", "MuteStream"),
+    ("Odd", "Anomaly"),
+    ("Order", "Outgoing in the client, ShardMessage in the node, SequenceCheck in the load generator"),
+    ("Outcome", "ResultFrame, JoinOutcome, RolloutOutcome, RunOutcome"),
+    ("Pace", "ReadBudget in the node, ReloadPacing in the sidecar"),
+    ("Parcel", "EncodedCommand"),
+    ("Place", "SessionAddr"),
+    ("Refusal", "BackplaneError"),
+    ("Said", "ResultOutbox"),
+    ("Seat", "Entry"),
+    ("Speaker", "Publisher"),
+    ("Standing", "Lifecycle"),
+    ("Start", "ResumePoint"),
+    ("Step", "StateReport"),
+    ("Temper", "Behaviour"),
+    ("Unsent", "SendError"),
+    ("Visitor", "Handshaking"),
+    ("Vitals", "HealthReport"),
+    ("Waiting", "StaggerQueue"),
+];
+
+/// Functions that were renamed. Those of the Redis backplane are not looked at.
+pub const RETIRED_FUNCTIONS: &[(&str, &str)] = &[
+    ("dismiss", "end_terminal"),
+    ("reach", "sleep_until_some, wait_until"),
+    ("settle", "load_files, choose"),
+    ("take_seat", "insert"),
+];
+
+/// Files and folders that were renamed, relative to the workspace, without `.rs`.
+pub const RETIRED_PATHS: &[(&str, &str)] = &[
+    ("client/src/kept", "state"),
+    ("client/src/life", "connector"),
+    ("client/src/memory", "seen"),
+    ("client/src/order", "outgoing"),
+    ("client/src/said", "outbox"),
+    ("client/src/waiting", "stagger"),
+    ("loadgen/src/many", "distributed"),
+    ("loadgen/src/null/door", "null/handshake"),
+    ("loadgen/src/null/hall", "null/sessions"),
+    ("loadgen/src/play/ear", "play/receiver"),
+    ("loadgen/src/play/muzzle", "play/mute"),
+    ("loadgen/src/play/speaker", "play/publisher"),
+    ("nginx/src/follow", "reconcile"),
+    ("nginx/src/pace", "reload_pacing"),
+    ("nginx/src/trust", "registry_trust"),
+    ("node/src/backplane/life", "command_record"),
+    ("node/src/backplane/local", "backplane/memory"),
+    ("node/src/card", "hub/info"),
+    ("node/src/departure", "drain/schedule"),
+    ("node/src/fanout", "shard/fanout"),
+    ("node/src/session/member", "session/established"),
+    ("node/src/session/pace", "session/read_budget"),
+    ("node/src/session/visitor", "session/handshaking"),
+    ("node/src/standing", "hub/lifecycle"),
+    ("node/src/turn", "drain/turn"),
+    ("node/tests/harness", "the crate testkit"),
+    ("protocol/src/departure", "inbox"),
+];
