@@ -1,7 +1,7 @@
-//! The command line: which verb, with which settings.
+//! The command line: the subcommands and their flags.
 //!
-//! It stands in the library and blocks, so that the generator's async code is compiled once: an `async fn` is compiled by the crate
-//! that polls it, and the program would compile the whole generator a second time.
+//! [`main`] is in the library and blocks, so that the generator's async code is compiled once: an `async fn` is
+//! compiled by the crate that polls it, and the program would compile the whole generator a second time.
 
 use std::{env, ffi::OsString, io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -28,7 +28,7 @@ use crate::{
     verdict::RunOutcome,
 };
 
-/// Plays terminals that come and go, and measures latency and every loss
+/// Runs terminals that connect and disconnect, measures latency and accounts for every message
 #[derive(Parser)]
 #[command(name = "muster-loadgen", version, args_override_self = true)]
 struct Cli {
@@ -38,36 +38,38 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run terminals and messages against a server. --scenario NAME_OR_FILE takes flags from a scenario, and those given besides win.
+    /// Run terminals and messages against a server. --scenario NAME_OR_FILE takes flags from a scenario; flags on the
+    /// command line override them
     ///
-    /// Exit codes: 0 all is well; 10 an SLO was missed; 11 a message was lost in silence, doubled, swapped, changed or
-    /// misdelivered; 12 the numbers mean nothing; 13 a signal cut the run short; 15 an output could not be written; 1 or 2 the
-    /// run could not begin. Of several the first of 11, 12, 13, 10, 15 counts.
+    /// Exit codes: 0 the run passed; 10 an SLO was missed; 11 a message was silently lost, duplicated, reordered,
+    /// changed or misdelivered; 12 the run is invalid and its numbers mean nothing; 13 a signal ended the run early; 15
+    /// an output could not be written; 1 or 2 the run could not begin. If several apply, the first of 11, 12, 13, 10, 15
+    /// is used.
     #[command(args_override_self = true)]
     Run(Box<Config>),
-    /// Run as one of several generators, as a coordinator says
+    /// Run as one of several generators, on request of a coordinator
     Agent(AgentArgs),
-    /// Run with several agents, and report on all of them together
+    /// Run with several agents and write one report about all of them
     #[command(args_override_self = true)]
     Coordinate(Box<CoordinateArgs>),
-    /// Hold terminals on the line and print what they get, a line for each message: TERMINAL PAYLOAD
+    /// Keep terminals connected and print a line for each message that they receive: TERMINAL PAYLOAD
     Hold(FleetConfig),
-    /// Set the reports of two sets of runs side by side
+    /// Compare the reports of two sets of runs
     Compare(CompareArgs),
-    /// A server that does nothing but deliver, or one that makes a mistake on purpose: to try this instrument itself
+    /// Run a server that only delivers, or makes a mistake on purpose: to test the generator itself
     NullServer(NullServerArgs),
 }
 
 #[derive(Args)]
 struct AgentArgs {
-    /// Where the coordinator reaches it. It does what whoever connects says, so only on a network that is trusted
+    /// The address for the coordinator. The agent obeys everyone who connects, so listen only on a trusted network
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9100")]
     listen: SocketAddr,
 }
 
 #[derive(Args)]
 struct CoordinateArgs {
-    /// The agents, each with its part of the terminals
+    /// The addresses of the agents. Each one plays its part of the terminals
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required = true)]
     agents: Vec<String>,
 
@@ -77,36 +79,36 @@ struct CoordinateArgs {
 
 #[derive(Args)]
 struct CompareArgs {
-    /// The reports of one side, as --json wrote them: one for each repeat
+    /// The reports of one side, written with --json: one for each repeat
     #[arg(value_name = "A.json,...", value_delimiter = ',', num_args = 1, required = true)]
     left: Vec<PathBuf>,
 
-    /// Those of the other
+    /// The reports of the other side
     #[arg(value_name = "B.json,...", value_delimiter = ',', num_args = 1, required = true)]
     right: Vec<PathBuf>,
 }
 
 #[derive(Args)]
 struct NullServerArgs {
-    /// Where it serves terminals and takes messages
+    /// The address for terminals and for messages. Port 0 is a free port, which is printed
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// A mistake: drop:N, repeat:N, swap:N, corrupt:N or misdeliver:N happens to the N-th delivery; refuse:N (503) or
-    /// ignore:N (no answer) happens to each handshake of every N-th terminal
+    /// A mistake. drop:N, repeat:N, swap:N, corrupt:N and misdeliver:N happen once, to the N-th delivery; refuse:N (503)
+    /// and ignore:N (no answer) happen to each handshake of every N-th terminal
     #[arg(long, value_name = "WHAT:N")]
     fault: Option<NullFault>,
 
-    /// Each message is delivered so much later than the one before, so that what is to be measured is known
+    /// Deliver each message later than the previous one by this time, so that the latencies to be measured are known
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
     drag: Duration,
 }
 
-/// Runs the program with this process's arguments.
+/// Runs the program with the arguments of this process, and returns its exit code.
 pub fn main() -> ExitCode {
     let ansi = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(std::io::stderr);
-    // A line that can't be written is dropped. To tell of that, also on standard error, would end the process.
+    // A log line that can't be written is dropped. Reporting that on stderr, too, would panic.
     let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
     match runtime().block_on(start(env::args_os().collect())) {
@@ -118,15 +120,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_loadgen=debug`; `warn` if it is empty or can't be read.
+/// The filter for log lines from the value of RUST_LOG, such as `info,muster_loadgen=debug`; `warn` if the value is empty or invalid.
 fn log_filter(rust_log: &str) -> Targets {
     let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     let default = Targets::new().with_default(LevelFilter::WARN);
     if directives.is_empty() { default } else { directives.join(",").parse().unwrap_or(default) }
 }
 
-/// Half of the cores, for the servers need theirs where they share the machine: on all of them a crowd of terminals that read at once
-/// would stand in the way of the generator's own clockwork. TOKIO_WORKER_THREADS says otherwise.
+/// Uses half of the cores. Servers on the same machine need the others, and with a thread on each core, many terminals
+/// that read at once would delay the generator's own timing threads. TOKIO_WORKER_THREADS overrides the number.
 fn runtime() -> Runtime {
     let mut builder = runtime::Builder::new_multi_thread();
     if env::var_os("TOKIO_WORKER_THREADS").is_none() {
@@ -151,7 +153,7 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     }
 }
 
-/// The command line for a report: what follows --key and --secret stays out of it.
+/// Returns the command line for the report. The values of --key and --secret are replaced by `***`.
 fn redacted(args: &[OsString]) -> String {
     let mut hide = false;
     let word = |arg: &OsString| {
@@ -169,7 +171,7 @@ fn redacted(args: &[OsString]) -> String {
     args.iter().skip(1).map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A secret that was mistyped is still a secret: all is told but its text.
+/// Removes the value of --secret from an error: a mistyped secret must not be printed either.
 fn masked(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && flag.starts_with("--secret")

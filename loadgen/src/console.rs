@@ -1,4 +1,4 @@
-//! Lines on stderr. A run goes on although nobody reads them: `eprintln!` would panic.
+//! Lines on stderr. `eprintln!` panics if stderr can't be written; a run must continue.
 
 use std::{
     fmt::Display,

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP end a run early: with its report and its outputs, as far as it came.
+//! SIGINT, SIGTERM and SIGHUP end a run early. The report and the outputs are written about the time until then.
 
 use std::{fs, process};
 
@@ -12,14 +12,15 @@ const SIGHUP: u32 = 1;
 /// The exit code of a run that was cut short.
 const CUT_SHORT: i32 = 13;
 
-/// Tells when the first signal came. Clones share it.
+/// Whether a signal was received. Clones share the state.
 #[derive(Debug, Clone)]
 pub struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Listens from now on, for as long as the process lives. The second signal ends the process at once, after `leave`.
+    /// Handles the signals from now on, until the process ends. The first signal sets the state; the second one calls
+    /// `leave` and ends the process at once with exit code 13.
     ///
-    /// A SIGHUP that this process was started to ignore (`nohup`) stays ignored.
+    /// SIGHUP stays ignored if it was ignored when the process was started (`nohup`). Fails if a handler can't be set.
     pub fn listen(leave: fn()) -> anyhow::Result<Self> {
         let (sender, receiver) = watch::channel(false);
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -41,15 +42,15 @@ impl Interrupt {
         Ok(Self(receiver))
     }
 
-    /// Returns once a signal came, at once if it came before.
+    /// Waits for the first signal. Returns at once if it was received before.
     pub async fn requested(&self) {
-        // The sender lives in its task as long as the runtime.
+        // Fails only when the runtime shuts down, which drops the sender.
         if self.0.clone().wait_for(|requested| *requested).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Whether a signal came.
+    /// Returns true after the first signal.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }

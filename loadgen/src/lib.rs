@@ -1,20 +1,39 @@
-//! `muster-loadgen`: plays thousands of terminals that come and go, and measures latency and every loss.
+//! `muster-loadgen`: runs thousands of terminals that connect and disconnect, measures latency, and accounts for every
+//! message.
 //!
 //! ```text
 //!   config ──▶ plan ──▶ play ──▶ journal ──▶ measure ──▶ verdict ──▶ report
-//!               │       fleet, operator        ▲  tally
-//!               └──────────── intent ──────────┘
+//!               │                               ▲
+//!               └─────── who is owed what ──────┘
 //! ```
 //!
-//! What is to happen is computed from a seed before it begins; what does happen is only written down; when all is over, the one is
-//! held against the other. So no time depends on how an earlier one went, no loss hides behind another, and pacing, playing,
-//! measuring and printing never mix.
+//! The plan is computed from a seed before the run. During the run, events are only recorded in the journal. After the
+//! run, the journal is compared with the plan. So no send time depends on how an earlier message went, no loss hides
+//! another one, and pacing, playing, measuring and printing never mix.
 //!
-//! In reading order: [`clock`] is the run's time, [`config`] what is asked for, [`preflight`] whether this machine can do it, [`plan`] the
-//! schedule, [`message`] what is sent, [`play`] carries it out, [`journal`] is what was seen, [`measure`] judges it, [`health`] looks at the
-//! generator and the servers, [`verdict`] says what it proves, [`report`] and [`view`] show it, [`run`] strings all of them together,
-//! [`distributed`] does so with several generators, [`null`] is a server that does nothing, to measure the instrument itself, [`compare`] sets
-//! runs side by side, [`hold`] holds terminals for scripts, and [`cli`] is the command line.
+//! The modules are floors: a module imports only from its own floor and from the floors below it (`tests/floors.rs`
+//! checks this). From top to bottom:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | parses the command line and starts a subcommand |
+//! | [`compare`] | compares the reports of two sets of runs |
+//! | [`distributed`] | runs one plan on several generators and merges their results |
+//! | [`hold`] | keeps terminals connected and prints what they receive, for scripts |
+//! | [`null`] | a server that only delivers, to measure the generator itself, or that makes one mistake on purpose |
+//! | [`run`] | one run in one process, from its flags to its outputs |
+//! | [`view`] | shows the progress of a run |
+//! | [`report`] | the result as text, JSON, HTML, JUnit and HdrHistogram files |
+//! | [`verdict`] | decides whether a run is valid, correct and within its objectives |
+//! | [`health`] | measures the CPU and memory of the generator and the servers |
+//! | [`play`] | carries out the plan: terminals connect, messages are sent |
+//! | [`measure`] | compares the journal with the plan, in sums and histograms |
+//! | [`journal`] | what happened during the run |
+//! | [`preflight`] | checks that this machine has the files and ports that a run needs |
+//! | [`plan`] | when each terminal is connected and when each message is due |
+//! | [`config`] | the flags of a run |
+//! | [`marks`] | notes of scripts on the time line of a run |
+//! | [`clock`], [`console`], [`interrupt`], [`message`], [`names`] | time, lines on stderr, signals, the content of a message, and the names of measured values |
 
 pub mod cli;
 pub mod clock;

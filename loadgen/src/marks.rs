@@ -1,5 +1,5 @@
-//! Marks on the time line, from scripts: `echo kill node2 >FILE` while the run lasts. FILE may be a FIFO or a file; what it held before
-//! the run is not of this run.
+//! Marks on the time line of a run, written by scripts: `echo kill node2 >FILE` during the run. FILE is a file or a
+//! FIFO. Lines that a file contained before the run are ignored.
 
 use std::{
     fs::OpenOptions,
@@ -14,20 +14,21 @@ use anyhow::Context;
 
 use crate::clock::{Clock, Nanos};
 
-/// What was said so far, and when.
+/// The marks so far: time and text.
 pub type Marks = Arc<Mutex<Vec<(Nanos, String)>>>;
 
-/// How often a file is looked at; a FIFO wakes us.
+/// How often a file is checked for new lines. A FIFO needs no check: a read waits for the next line.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Listens on a thread that lives as long as the process.
+/// Starts a thread that reads marks from `file` until the process ends. Without a file, there are never any marks.
+/// Fails if the file can't be opened.
 pub fn listen(file: Option<&Path>, clock: Clock) -> anyhow::Result<Marks> {
     let marks = Marks::default();
     let Some(path) = file else { return Ok(marks) };
-    // Also for writing, so that a FIFO neither blocks here nor ends with its first writer.
+    // Opened for writing, too: a FIFO then neither blocks here nor ends when its first writer closes it.
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let mut file = opened.with_context(|| format!("--events {}", path.display()))?;
-    // A FIFO has no end to go to.
+    // Fails for a FIFO, which has no end to seek to.
     let _ = file.seek(SeekFrom::End(0));
     let heard = marks.clone();
     thread::Builder::new().name("marks".into()).spawn(move || hear(BufReader::new(file), clock, &heard))?;
@@ -36,7 +37,7 @@ pub fn listen(file: Option<&Path>, clock: Clock) -> anyhow::Result<Marks> {
 
 fn hear(mut file: impl BufRead, clock: Clock, marks: &Marks) {
     let mut line = String::new();
-    // A line may come in pieces: it is one at its end.
+    // A line may arrive in pieces. It is complete at its newline.
     while let Ok(read) = file.read_line(&mut line) {
         if let Some(text) = line.strip_suffix('\n') {
             marks.lock().unwrap_or_else(PoisonError::into_inner).push((clock.now(), text.to_owned()));

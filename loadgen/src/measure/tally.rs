@@ -37,7 +37,7 @@ pub struct Tally {
     pub other: BTreeMap<String, u64>,
     /// Why sessions were lost, attempts failed and messages were refused, unanswered or not sent, and how often.
     pub reasons: BTreeMap<String, u64>,
-    /// Histograms by name, see [`super::names`].
+    /// Histograms by name, see [`crate::names`].
     pub latencies: BTreeMap<String, Latency>,
     /// Latency of live deliveries by `API > node`.
     pub matrix: BTreeMap<String, Latency>,

@@ -1,4 +1,4 @@
-//! The least that any reader can do: wait until a socket is readable, read, and count bytes.
+//! The minimum work of a reader: wait until a socket is readable, read, and count bytes.
 
 use std::{
     sync::{
@@ -24,7 +24,8 @@ use crate::{
     play::{LiveCounters, operator},
 };
 
-/// Microseconds of CPU of this process for each frame that a bare reader gets; what sends them is the same as in a run.
+/// Measures the CPU time of this process per frame that a bare reader receives, in microseconds. The messages are sent as
+/// in a run.
 pub async fn cpu_us_per_frame(config: &Config, plan: &Arc<Plan>, address: &str) -> anyhow::Result<f64> {
     let bytes = Arc::new(AtomicU64::new(0));
     let mut readers = JoinSet::new();
@@ -42,11 +43,11 @@ pub async fn cpu_us_per_frame(config: &Config, plan: &Arc<Plan>, address: &str) 
     clock.wait_until(plan.end + SECOND).await;
     let cpu_s = Usage::own().cpu_s - before.cpu_s;
     canary.stop();
-    // Two bytes of header, or four from 126 on.
+    // A frame has a header of two bytes, or four if its payload has 126 bytes or more.
     let payload = config.payload.max(82);
     let frame = payload + if payload < 126 { 2 } else { 4 };
     let frames = bytes.load(Relaxed) / frame as u64;
-    ensure!(frames > 0, "a bare reader got nothing");
+    ensure!(frames > 0, "the bare readers received nothing");
     Ok(cpu_s * 1e6 / frames as f64)
 }
 
@@ -61,7 +62,7 @@ async fn open(address: &str) -> anyhow::Result<TcpStream> {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    ensure!(head.starts_with(b"HTTP/1.1 101"), "a bare reader was refused");
+    ensure!(head.starts_with(b"HTTP/1.1 101"), "the null server refused a bare reader");
     Ok(stream)
 }
 

@@ -1,5 +1,5 @@
-//! The instrument measured by itself: against a server that does nothing but deliver, once with terminals and once with a bare loop that
-//! only reads. What is left of a figure after this floor is the server's.
+//! Measures the generator itself against the null server: once with terminals, and once with a loop that only reads. The
+//! part of a result above this floor is due to the server under test.
 
 use std::{process::Stdio, sync::Arc, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::{
     report::Floor,
 };
 
-/// As many terminals as were asked for, up to this.
+/// The maximum number of terminals. A run with fewer uses its own number.
 const TERMINALS: usize = 2000;
 
-/// Measures it, in some 10 s.
+/// Measures the floor, in about 10 s. Fails if the null server does not start or nothing is delivered.
 pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Floor> {
     let (mut child, address) = server_process().await?;
     let config = calm(config, &address)?;
@@ -39,7 +39,7 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Flo
     Ok(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame })
 }
 
-/// The run without all that disturbs: nobody leaves, and messages come often enough for their cost to be told.
+/// The configuration without disturbances: no terminal leaves, and there are enough messages to measure their cost.
 fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     let mut config = config.clone();
     config.target = Target::Raw;
@@ -66,13 +66,13 @@ fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// A process of its own, so that its CPU time is not ours. It ends with us.
+/// Starts the null server as a process, so that its CPU time is not counted as ours. Dropping the child kills it.
 async fn server_process() -> anyhow::Result<(Child, String)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("null-server").stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().context("the server that does nothing")?;
-    let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
-    let line = lines.next_line().await?.context("the server that does nothing said nothing")?;
-    let address = line.strip_prefix("ready on ").context("the server that does nothing is not ready")?.to_owned();
+    let mut child = command.spawn().context("the null server can't be started")?;
+    let mut lines = BufReader::new(child.stdout.take().context("the null server has no stdout")?).lines();
+    let line = lines.next_line().await?.context("the null server ended without an address")?;
+    let address = line.strip_prefix("ready on ").context("the null server did not print its address")?.to_owned();
     Ok((child, address))
 }

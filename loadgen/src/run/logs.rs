@@ -1,5 +1,6 @@
-//! The plan, and all that was seen, as JSON lines: raw, without any sum. Another program (scripts/loadgen/check) reaches the same numbers
-//! from them, or one of the two is wrong. Times are nanoseconds of the run.
+//! The plan and the journal as JSON lines, without any sums. Another program (scripts/loadgen/check) computes the numbers
+//! of the report from these lines; if they differ, one of the programs is wrong. Times are in nanoseconds since the
+//! begin of the run.
 
 use std::{
     fs::{self, File},
@@ -16,7 +17,7 @@ use crate::{
     plan::{Partition, Plan},
 };
 
-/// Writes `run.json`, `messages.jsonl` and `terminals.jsonl` into a directory, which is made.
+/// Writes `run.json`, `messages.jsonl` and `terminals.jsonl` into `dir`, which is created if needed.
 pub fn write(
     dir: &Path,
     config: &Config,

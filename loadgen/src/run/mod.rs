@@ -1,7 +1,8 @@
-//! Strings all of it together, for one process: plan, play, judge, report. [`crate::distributed`] does the same with several.
+//! One run in one process: plan, play, measure, report. [`crate::distributed`] does the same with several processes.
 //!
-//! [`play`] carries the plan out, with [`marks`] that scripts set meanwhile; [`logs`] writes out the plan and all that was seen;
-//! [`floor`] measures the instrument itself, with [`bare`] readers beside its terminals.
+//! [`play`] carries out the plan. [`outputs`] checks the output files before the run and writes them after it. `logs`
+//! writes the plan and the journal as JSON lines. `floor` measures the generator itself against the null server, with
+//! terminals and with `bare` readers.
 
 mod bare;
 mod floor;
@@ -29,7 +30,8 @@ use crate::{
     view,
 };
 
-/// One run, from its flags to its reports.
+/// Runs `config`, writes its outputs and returns the outcome. `command` is the command line for the report. Fails only if
+/// the run can't begin.
 pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> {
     config.validate()?;
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
@@ -55,7 +57,7 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     let sent = played.journal.all_sent();
     let replay = promises_replay(&config, &plan, &played.journal);
     let tally = played.judge(&config, &plan, partition, sent, replay);
-    // Afterwards, so that what it leaves in memory is not taken for the terminals'.
+    // After the run, so that the memory that it uses is not counted as the terminals'.
     let (floor, measured) = measure_floor(&config, &interrupt).await;
     let course = Completion { cut_short: played.cut_short, failed: played.failed };
     let facts = RunFacts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
@@ -65,7 +67,8 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     Ok(report.verdict.outcome.with_outputs(measured && written))
 }
 
-/// The floor, if it was asked for, and whether all that was asked for is there. Without it there is still the run.
+/// Measures the floor if `--floor` is set. Returns it, and false if the measurement failed: the run is then reported
+/// without a floor.
 async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>, bool) {
     if !config.floor {
         return (None, true);
@@ -73,40 +76,40 @@ async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>
     match floor::floor(config, interrupt).await {
         Ok(floor) => (Some(floor), true),
         Err(error) => {
-            note(format!("muster-loadgen: an output is missing: --floor: {error:#}"));
+            note(format!("muster-loadgen: this output could not be written: --floor: {error:#}"));
             (None, false)
         }
     }
 }
 
-/// What a report says besides what was measured.
+/// The facts of a report that were not measured.
 pub struct RunFacts {
-    /// The command line.
+    /// The command line, without secrets.
     pub command: String,
-    /// When it began.
+    /// When the run began.
     pub started_at: Timestamp,
-    /// What a server that does nothing reaches.
+    /// The result against the null server, if `--floor` is set.
     pub floor: Option<Floor>,
-    /// Whether the server was held to replay.
+    /// Whether the server owed a replay of missed messages.
     pub replay: bool,
-    /// How many took part.
+    /// The number of generators.
     pub generators: usize,
-    /// How far their clocks may be apart.
+    /// The largest possible difference between their clocks, in milliseconds.
     pub clock_ms: f64,
-    /// Whether it took its course.
+    /// Whether the run was complete.
     pub course: Completion,
 }
 
-/// Whether a run took its course.
+/// Whether a run was complete. False in both fields by default, which is a complete run.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Completion {
-    /// It was interrupted.
+    /// A signal ended the run early.
     pub cut_short: bool,
-    /// A terminal's task or the operator broke off.
+    /// The task of a terminal panicked, or the operator could not send.
     pub failed: bool,
 }
 
-/// Everything in one report.
+/// Builds the report. `own` has an entry for each generator.
 pub fn assemble(
     config: &Config,
     plan: &Plan,
@@ -164,7 +167,7 @@ pub fn assemble(
     }
 }
 
-/// What several generators cost together; the share of their time is that of the busiest.
+/// Adds up the costs of several generators. The CPU share and the memory per terminal are those of the highest.
 fn sum(own: &[GeneratorCost], frames: u64) -> GeneratorCost {
     let cpu_us: f64 = own.iter().map(|own| own.cpu_us_per_frame * own.frames as f64).sum();
     let first = own.first().cloned().unwrap_or_default();

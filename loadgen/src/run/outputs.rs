@@ -1,5 +1,5 @@
-//! The files that a run leaves, and its report on stdout. Each is tried before the run, and written at its end whatever
-//! became of the others.
+//! The output files of a run and its report on stdout. Each output is tested before the run, and written after it even
+//! if another output fails.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -16,7 +16,7 @@ use crate::{
     report::{self, Report},
 };
 
-/// Checks before the run that each output can be written: half an hour later it is too late.
+/// Tests whether each output can be written, before the run. The error names the flag.
 pub fn check(config: &Config) -> anyhow::Result<()> {
     for (flag, file) in [("--json", &config.json), ("--html", &config.html), ("--junit", &config.junit)] {
         if let Some(file) = file {
@@ -34,30 +34,30 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 fn try_file(file: &Path) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        bail!("there is no folder {}: make it first, or write elsewhere", folder.display());
+        bail!("the folder {} does not exist: create it, or choose another path", folder.display());
     }
     match fs::metadata(file) {
-        Ok(there) if there.is_dir() => bail!("it is a folder: name a file in it"),
-        // A pipe or a device would block, or take what is written.
+        Ok(there) if there.is_dir() => bail!("this is a folder: give a file name in it"),
+        // Opening a pipe would block, and a device would accept what is written.
         Ok(there) if !there.is_file() => {}
-        Ok(_) => drop(OpenOptions::new().append(true).open(file).context("it can't be written")?),
+        Ok(_) => drop(OpenOptions::new().append(true).open(file).context("the file can't be written")?),
         Err(_) => {
-            File::create_new(file).context("it can't be written")?;
-            fs::remove_file(file).context("it can't be removed again")?;
+            File::create_new(file).context("the file can't be created")?;
+            fs::remove_file(file).context("the test file can't be removed")?;
         }
     }
     Ok(())
 }
 
 fn try_folder(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).context("the folder can't be made")?;
+    fs::create_dir_all(folder).context("the folder can't be created")?;
     let file = folder.join(format!(".muster-loadgen-{}", std::process::id()));
-    File::create_new(&file).context("no file can be made in the folder")?;
-    fs::remove_file(&file).context("no file can be removed from the folder")
+    File::create_new(&file).context("a file in the folder can't be created")?;
+    fs::remove_file(&file).context("a file in the folder can't be removed")
 }
 
-/// Writes every output that was asked for, and says on stderr which failed. `logs` writes those of `--logs`. Returns
-/// whether all are complete.
+/// Writes each requested output, and a line on stderr for each one that failed. `logs` writes the files of `--logs`.
+/// Returns true if all outputs were written.
 pub fn write(config: &Config, report: &Report, tally: &Tally, logs: impl FnOnce(&Path) -> anyhow::Result<()>) -> bool {
     let mut failures = Vec::new();
     let mut output = |flag: &str, path: &Option<PathBuf>, write: &mut dyn FnMut(&Path) -> anyhow::Result<()>| {
@@ -76,11 +76,11 @@ pub fn write(config: &Config, report: &Report, tally: &Tally, logs: impl FnOnce(
     output("--hgrm", &config.hgrm, &mut |folder| report::hgrm::write(folder, tally, report));
     let mut logs = Some(logs);
     output("--logs", &config.logs, &mut |folder| logs.take().map_or(Ok(()), |logs| logs(folder)));
-    // Last, since whoever reads it may be slow.
+    // Last, since the reader of a pipe may be slow.
     if let Err(error) = print(report) {
         failures.push(format!("the report on stdout: {error}"));
     }
-    failures.iter().for_each(|failure| note(format!("muster-loadgen: an output is missing: {failure}")));
+    failures.iter().for_each(|failure| note(format!("muster-loadgen: this output could not be written: {failure}")));
     failures.is_empty()
 }
 

@@ -1,4 +1,5 @@
-//! Plays one process's part of the plan, from the first connect to the last grace, and looks at what it costs.
+//! Plays the part of the plan that belongs to this process, from the first connect to the end of the last grace period,
+//! and measures its cost.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -21,38 +22,38 @@ use crate::{
     view,
 };
 
-/// Time to build the fleet before the first is to connect, and a hundredth of a millisecond for each terminal.
+/// The time to create the terminals before the first one connects. 10 us per terminal are added.
 const HEAD_START: Duration = Duration::from_millis(300);
 
-/// What there is when it is over.
+/// The result of a run that was played.
 pub struct PlayedRun {
-    /// What was seen.
+    /// What happened.
     pub journal: Arc<Journal>,
-    /// When it was over.
+    /// When the run ended.
     pub over: Nanos,
-    /// Whether it was interrupted.
+    /// Whether a signal ended the run early.
     pub cut_short: bool,
-    /// Whether a terminal's task or the operator broke off.
+    /// Whether the task of a terminal panicked, or the operator could not send.
     pub failed: bool,
-    /// How much too late the canary was woken.
+    /// The delays of the canary thread.
     pub canary: Latency,
-    /// What was done to the servers meanwhile.
+    /// The marks that scripts wrote during the run.
     pub marks: Vec<(Nanos, String)>,
-    /// What they cost.
+    /// The cost of the servers.
     pub costs: ServerCosts,
     terminals: usize,
-    /// Those that move terminals.
+    /// The number of runtime threads, which run the terminals.
     threads: usize,
     looks: [Usage; 3],
     span: Nanos,
 }
 
-/// So that nobody is late for the first connect.
+/// The time between the creation of the clock and the first connect, so that no terminal is created too late.
 pub fn head_start(config: &Config) -> Duration {
     HEAD_START + Duration::from_micros(10) * config.fleet.terminals as u32
 }
 
-/// Plays it.
+/// Plays this process's partition of the plan. Fails if the terminals can't be created or the marks file can't be opened.
 pub async fn play(
     config: &Config,
     plan: &Arc<Plan>,
@@ -100,7 +101,7 @@ pub async fn play(
     })
 }
 
-/// Whether it was interrupted before this time.
+/// Waits until `time`. Returns true if a signal was received before.
 async fn until(clock: Clock, time: Nanos, interrupt: &Interrupt) -> bool {
     tokio::select! {
         () = clock.wait_until(time) => false,
@@ -108,7 +109,7 @@ async fn until(clock: Clock, time: Nanos, interrupt: &Interrupt) -> bool {
     }
 }
 
-/// Whether it failed, which it then says.
+/// Returns true if the operator failed, and prints why.
 fn complain(done: anyhow::Result<()>) -> bool {
     if let Err(error) = &done {
         note(format!("muster-loadgen: messages can't be sent: {error:#}"));
@@ -116,7 +117,7 @@ fn complain(done: anyhow::Result<()>) -> bool {
     done.is_err()
 }
 
-/// Ends all terminals. Whether one of them had panicked.
+/// Ends the tasks of all terminals. Returns true if one of them had panicked.
 async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
     fleet.abort_all();
     let mut panicked = false;
@@ -127,7 +128,7 @@ async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
 }
 
 impl PlayedRun {
-    /// The tally of this part.
+    /// Returns the tally of this partition.
     pub fn judge(
         &self,
         config: &Config,
@@ -141,7 +142,7 @@ impl PlayedRun {
         tally
     }
 
-    /// What this process cost.
+    /// Returns the cost of this process.
     pub fn own(&self, tally: &Tally) -> GeneratorCost {
         let [before, begun, ended] = self.looks;
         let (cpu_s, threads) = (ended.cpu_s - begun.cpu_s, self.threads);

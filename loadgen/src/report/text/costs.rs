@@ -20,7 +20,7 @@ impl Report {
             let p99 = floor.live.points.get("p99").map_or("-".into(), Point::to_string);
             writeln!(
                 f,
-                "  floor       p99 {p99} ms against a server that does nothing; {:.2} us of CPU per frame, {:.2} x a bare reader's {:.2} us",
+                "  floor       p99 {p99} ms against the null server; {:.2} us of CPU per frame, {:.2} x a bare reader's {:.2} us",
                 floor.cpu_us_per_frame,
                 floor.cpu_us_per_frame / floor.bare_us_per_frame,
                 floor.bare_us_per_frame

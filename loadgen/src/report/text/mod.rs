@@ -9,20 +9,20 @@ use crate::{measure::Account, names};
 
 /// The names of the times, most important first, with a description of each.
 pub const TIMES: [(&str, &str); 14] = [
-    (names::LIVE, "due to received: the headline"),
+    (names::LIVE, "due to received: the main result"),
     (names::SERVICE, "sent to received"),
     (names::REPLAY, "due to received by replay"),
     (names::LAST, "due to received by the last terminal"),
     (names::COMMAND, "to one terminal: due to received"),
-    (names::ACK, "due to its ack shown (asked for every few ms)"),
-    (names::RESULT, "due to its result shown (likewise)"),
+    (names::ACK, "due to its ack seen in the API (polled every few ms)"),
+    (names::RESULT, "due to its result seen in the API (polled)"),
     (names::ACCEPT, "sent to accepted"),
     (names::CONNECT, "planned to ready, retries included"),
     (names::ATTEMPT, "one attempt that succeeded"),
     (names::RECONNECT, "lost to ready again"),
     (names::CAUGHT_UP, "lost to the last message that was missed"),
-    (names::LAG, "due to sent: the generator's own"),
-    (names::CANARY, "a thread of the generator woken too late"),
+    (names::LAG, "due to sent: the generator's own delay"),
+    (names::CANARY, "the delay of a sleeping thread of the generator"),
 ];
 
 const POINTS: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
@@ -89,10 +89,14 @@ impl Report {
         )?;
         let closed =
             if sum.closes() && frames.closes() { "both equations close" } else { "AN EQUATION DOES NOT CLOSE" };
-        let replay = if self.replay { "held to replay" } else { "no replay promised: who is away is owed nothing" };
+        let replay = if self.replay {
+            "the server owes a replay"
+        } else {
+            "no replay promised: a terminal that is away is owed nothing"
+        };
         writeln!(f, "  {closed}; {replay}")?;
         if self.ledger.keys().any(|cohort| !cohort.behaves()) {
-            writeln!(f, "  who is mute or slow is so by plan: what those did not read is in no SLO and no fault")?;
+            writeln!(f, "  mute and slow terminals are so by plan: their losses are in no SLO and no fault")?;
         }
         Ok(())
     }
@@ -134,7 +138,7 @@ impl Report {
                 self.messages.broadcasts
             )?;
         }
-        writeln!(f, "  the longest silence that any terminal heard: {:.0} ms", self.max_silence_ms)
+        writeln!(f, "  the longest time without a message at any connected terminal: {:.0} ms", self.max_silence_ms)
     }
 
     fn matrix_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
