@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     auth::Auth,
-    backplane::{Backplane, Host},
+    backplane::{self, Host},
     cluster::{Admission, Candidate, Peers, admission},
     config::{Config, advertise},
     drain::{self, turn},
@@ -129,7 +129,7 @@ impl Node {
             reports: reports.clone(),
             metrics: metrics.clone(),
         };
-        let backplane = Arc::new(Backplane::open(&config, host).await?);
+        let backplane = backplane::open(&config, host).await?;
         let listener = match socket.listen(BACKLOG) {
             Ok(listener) => listener,
             Err(error) => {
@@ -157,7 +157,7 @@ impl Node {
         let mut beside = JoinSet::new();
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
-        beside.spawn(backplane.run());
+        beside.spawn(async move { backplane.run().await });
         let front = Arc::new(HttpState { auth, shared, admission, peers, me, untrusted: Default::default() });
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
         Ok(Self { front, listening, closing, leave, beside, threads })

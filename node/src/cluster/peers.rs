@@ -69,17 +69,17 @@ impl Peers {
 
     /// Reads the leases at an interval, until it is dropped. While the store is away no lease is renewed, so soon
     /// every peer is stale and each node keeps the handshakes that it gets.
-    pub async fn run(self: Arc<Self>, backplane: Arc<Backplane>) {
+    pub async fn run(self: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut beat = time::interval(LOOK);
         loop {
             beat.tick().await;
             // A peer whose lease can't be read is soon stale.
-            let _ = self.look(&backplane).await;
+            let _ = self.look(&*backplane).await;
         }
     }
 
     /// Reads the leases now. Fails if the store is away.
-    pub async fn look(&self, backplane: &Backplane) -> Result<(), BackplaneError> {
+    pub async fn look(&self, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
         self.update(backplane.nodes().await?);
         Ok(())
     }

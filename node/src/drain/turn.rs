@@ -26,7 +26,7 @@ const STAYS_AFTER: Duration = Duration::from_secs(8);
 /// Waits until this node may drain, at most for `patience`. Does not wait if the node is alone, if the cluster holds
 /// no session, or if the leases can't be read.
 pub async fn wait(shared: &Shared, peers: &Peers, patience: Duration) {
-    let (backplane, hub) = (&shared.backplane, &shared.hub);
+    let (backplane, hub) = (&*shared.backplane, &shared.hub);
     let began = Instant::now();
     if peers.look(backplane).await.is_err() || peers.states().is_empty() || hub.len() as u64 + peers.sessions() == 0 {
         return;

@@ -27,7 +27,7 @@ pub async fn list(state: &HttpState) -> Answer {
 /// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
 pub async fn drain(id: &str, state: &HttpState) -> Answer {
     let id: NodeId = id.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}")))?;
-    if state.shared.backplane.depart(&id, DrainRequest::Drain).await? {
+    if state.shared.backplane.request_drain(&id, DrainRequest::Drain).await? {
         return Ok(typed(
             StatusCode::ACCEPTED,
             "application/json",
@@ -46,7 +46,7 @@ pub async fn rebalance(query: &str, state: &HttpState) -> Answer {
     for (asked, (node, sessions)) in moving.iter().enumerate() {
         let share = rate * *sessions as f64 / total as f64;
         let departure = DrainRequest::Rebalance { sessions: *sessions, rate: share };
-        let heard = state.shared.backplane.depart(node, departure).await;
+        let heard = state.shared.backplane.request_drain(node, departure).await;
         if !heard.map_err(|refusal| if asked == 0 { refusal } else { refusal.after_a_change() })? {
             tracing::warn!(%node, "a node left before it could send its surplus away");
         }

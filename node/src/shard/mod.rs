@@ -71,7 +71,7 @@ pub struct Shared {
     /// Whether the node takes new sessions.
     pub lifecycle: Arc<Lifecycle>,
     /// The store, and the way to the other nodes.
-    pub backplane: Arc<Backplane>,
+    pub backplane: Arc<dyn Backplane>,
     /// What sessions report, until the backplane takes it.
     pub reports: Arc<Reports>,
     /// The metrics of the node.

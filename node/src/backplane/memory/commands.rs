@@ -1,6 +1,7 @@
 //! Commands in memory: accepts them and looks them up as Redis does (accept.lua).
 //! [`stored_command`](super::stored_command) says how they are stored.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_protocol::{
     CommandId, Payload, Selector, TerminalId,
@@ -10,12 +11,13 @@ use muster_protocol::{
 
 use super::{MemoryBackplane, Store};
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, TargetRecord,
+    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord,
     envelope::{Audience, Delivery, Envelope},
 };
 
-impl MemoryBackplane {
-    pub(in crate::backplane) async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
+#[async_trait]
+impl CommandStore for MemoryBackplane {
+    async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
         let mut store = self.store();
         if let Some(key) = &draft.key
             && let Some((_, body, id)) = store.commands.keys.get(&key.key)
@@ -42,53 +44,47 @@ impl MemoryBackplane {
         Ok(Accepted::New(store.commands.keep(draft, number, to_all, targets, &self.bounds)))
     }
 
-    pub(in crate::backplane) async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
+    async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
         let (targets, online) = self.store().resolve(request)?;
         Ok(DryRun { targets: targets.len() as u64, online })
     }
 
-    pub(in crate::backplane) async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+    async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         Ok(self.store().commands.kept.get(&id).map(|kept| kept.record.clone()))
     }
 
-    pub(in crate::backplane) async fn targets(
-        &self,
-        id: CommandId,
-    ) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
         let store = self.store();
-        let targets = store.commands.kept.get(&id).map(|kept| kept.targets.iter());
-        Ok(targets.into_iter().flatten().map(|(terminal, target)| (terminal.clone(), target.clone())).collect())
+        let stored = store.commands.kept.get(&id).map(|kept| kept.targets.iter());
+        let cloned = stored.into_iter().flatten().map(|(terminal, target)| (terminal.clone(), target.clone()));
+        let mut targets: Vec<_> = cloned.collect();
+        targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        Ok(targets)
     }
 
-    pub(in crate::backplane) async fn replies(
-        &self,
-        id: CommandId,
-        terminals: &[TerminalId],
-    ) -> Result<Vec<Option<Payload>>, BackplaneError> {
+    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
         let store = self.store();
         let kept = store.commands.kept.get(&id);
         Ok(terminals.iter().map(|terminal| kept?.replies.get(terminal).cloned()).collect())
     }
 
-    pub(in crate::backplane) async fn frames(
-        &self,
-        ids: &[CommandId],
-    ) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
+    async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         let store = self.store();
-        Ok(ids.iter().map(|id| store.commands.kept.get(id).map(|kept| kept.record.frame.clone())).collect())
+        let stored = ids.iter().map(|id| store.commands.kept.get(id).filter(|kept| !kept.record.cancelled));
+        Ok(stored.map(|kept| kept.map(|kept| kept.record.frame.clone())).collect())
     }
 
-    pub(in crate::backplane) async fn cancel(&self, id: CommandId) -> Result<bool, BackplaneError> {
+    async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut store = self.store();
-        let Some(kept) = store.commands.kept.get_mut(&id) else { return Ok(false) };
+        let Store { commands, events, .. } = &mut *store;
+        let Some(kept) = commands.kept.get_mut(&id) else { return Ok(None) };
         let queued = kept.record.counts.get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
-        if !queued || !kept.is_live(Timestamp::now()) {
-            return Ok(true);
+        if queued && kept.is_live(Timestamp::now()) {
+            self.send(Envelope::Cancel { command: id })?;
+            kept.record.cancelled = true;
+            events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         }
-        self.send(Envelope::Cancel { command: id })?;
-        kept.record.cancelled = true;
-        store.events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
-        Ok(true)
+        Ok(Some(kept.record.clone()))
     }
 }
 

@@ -5,31 +5,31 @@
 //! channel in the order of their numbers, since they are put there under the lock.
 
 mod commands;
+mod events;
+mod membership;
 mod registry;
 mod stored_command;
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+use muster_protocol::api::NodeView;
 use tokio::{sync::mpsc, time};
 
-use self::{registry::Terminals, stored_command::Commands};
+use self::{events::EventLog, registry::Terminals, stored_command::Commands};
 use super::{
-    BackplaneError, Cursor, Deliver, EventPage, EventView, Host, REPORT_BEAT,
+    BackplaneError, Deliver, Host, REPORT_BEAT,
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
-    rules::EVENTS_MAX,
 };
 use crate::{
     config::{Bounds, Config},
     hub::{Hub, Lifecycle},
-    reports::{ReportBatch, ReportedEvent, Reports},
+    reports::{ReportBatch, Reports},
 };
 
 /// The number of accepted commands on their way to the shards. Beyond it a command is refused.
@@ -61,13 +61,6 @@ struct Store {
     events: EventLog,
 }
 
-/// Events, oldest first: the kind and the data of each.
-#[derive(Default)]
-struct EventLog {
-    kept: VecDeque<(String, String)>,
-    number: u64,
-}
-
 impl MemoryBackplane {
     /// An empty store.
     pub fn new(config: &Config, host: Host) -> Self {
@@ -88,20 +81,6 @@ impl MemoryBackplane {
             underway,
             arriving: Mutex::new(Some(arriving)),
         }
-    }
-
-    pub(super) fn node(&self) -> &NodeView {
-        &self.node
-    }
-
-    pub(super) async fn run(&self) {
-        let Some(arriving) = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        tokio::join!(
-            self.deliver(arriving),
-            self.pacer.run(&*self.sessions),
-            self.take_reports(),
-            self.forget_absent()
-        );
     }
 
     async fn deliver(&self, mut arriving: mpsc::Receiver<Envelope>) {
@@ -155,70 +134,7 @@ impl MemoryBackplane {
         self.underway.try_send(envelope).map_err(busy)
     }
 
-    /// The cursors of events carry the epoch, which makes cursors from before a restart recognizable.
-    pub(super) async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
-        let store = self.store();
-        let newest = self.event_cursor(store.events.number);
-        let Some(after) = after else { return Ok(EventPage { newest, ..EventPage::default() }) };
-        let after =
-            if after == "0-0" { None } else { Some(after.parse::<Cursor>().map_err(|_| BackplaneError::NoCursor)?) };
-        let known = after.as_ref().filter(|after| after.epoch == self.epoch).map_or(0, |after| after.number);
-        let kept = &store.events.kept;
-        let first = store.events.number - kept.len() as u64;
-        let new = kept.iter().zip(first + 1..).filter(|(_, number)| *number > known);
-        let kept = new.map(|((kind, data), number)| EventView {
-            cursor: self.event_cursor(number),
-            kind: kind.clone(),
-            data: data.clone(),
-        });
-        let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
-        Ok(EventPage { kept: kept.collect(), newest, gap })
-    }
-
-    fn event_cursor(&self, number: u64) -> String {
-        Cursor { epoch: self.epoch.clone(), number }.to_string()
-    }
-
-    pub(super) async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
-        Ok(vec![NodeView {
-            state: self.lifecycle.state(),
-            sessions: self.hub.len() as u64,
-            renewed_at: Some(Timestamp::now()),
-            ..self.node.clone()
-        }])
-    }
-
-    pub(super) async fn depart(&self, node: &NodeId, departure: DrainRequest) -> Result<bool, BackplaneError> {
-        let here = *node == self.node.id;
-        if here {
-            self.sessions.request_drain(departure);
-        }
-        Ok(here)
-    }
-
-    pub(super) async fn announce(&self) {}
-
-    pub(super) fn ready(&self) -> Result<(), String> {
-        Ok(())
-    }
-
-    pub(super) async fn close(&self) {}
-
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl EventLog {
-    fn record(&mut self, event: &ReportedEvent) {
-        self.push(event.kind, event.data());
-    }
-
-    fn push(&mut self, kind: &str, data: String) {
-        self.number += 1;
-        self.kept.push_back((kind.into(), data));
-        if self.kept.len() > EVENTS_MAX {
-            self.kept.pop_front();
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The registry in memory: which terminals are online, which were, and their health (join.lua and leave.lua do the
 //! same in Redis).
 
+use async_trait::async_trait;
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Bound,
@@ -18,8 +19,8 @@ use muster_protocol::{
 use super::{MemoryBackplane, Store};
 use crate::{
     backplane::{
-        BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, TerminalQuery, TerminalRecord,
-        envelope::Envelope, rules,
+        BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalQuery, TerminalRecord,
+        TerminalRegistry, envelope::Envelope, rules,
     },
     end::SessionEnd,
     hub::SessionInfo,
@@ -42,8 +43,9 @@ struct Known {
     replaced: VecDeque<Instant>,
 }
 
-impl MemoryBackplane {
-    pub(in crate::backplane) async fn join(&self, request: &JoinRequest) -> JoinOutcome {
+#[async_trait]
+impl SessionStore for MemoryBackplane {
+    async fn join(&self, request: &JoinRequest) -> JoinOutcome {
         let info = &request.info;
         let mut store = self.store();
         let store = &mut *store;
@@ -75,7 +77,7 @@ impl MemoryBackplane {
         })
     }
 
-    pub(in crate::backplane) async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
         let mut store = self.store();
         let Store { terminals, events, .. } = &mut *store;
         let Some(known) = terminals.0.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session)) else {
@@ -89,12 +91,15 @@ impl MemoryBackplane {
             events.record(&event("terminal.event", &info.terminal, fields));
         }
     }
+}
 
-    pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
+#[async_trait]
+impl TerminalRegistry for MemoryBackplane {
+    async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
         Ok(self.store().terminals.0.get(id).map(|known| known.view(self.ping)))
     }
 
-    pub(in crate::backplane) async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
+    async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
         let store = self.store();
         let labels = Selector::Labels(query.labels.clone());
         let matching = store
@@ -113,14 +118,14 @@ impl MemoryBackplane {
         Ok(TerminalPage { terminals, next })
     }
 
-    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, BackplaneError> {
+    async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {
         let mut store = self.store();
-        let Some(known) = store.terminals.0.get_mut(id) else { return Ok(false) };
+        let Some(known) = store.terminals.0.get_mut(id) else { return Ok(None) };
         known.given.clone_from(labels);
-        Ok(true)
+        Ok(Some(known.view(self.ping)))
     }
 
-    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+    async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let store = self.store();
         if !store.terminals.is_online(id) {
             return Ok(false);
@@ -129,7 +134,7 @@ impl MemoryBackplane {
         Ok(true)
     }
 
-    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+    async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let mut store = self.store();
         if !store.terminals.is_known(id) {
             return Ok(false);
@@ -143,7 +148,7 @@ impl MemoryBackplane {
         Ok(true)
     }
 
-    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, BackplaneError> {
+    async fn fleet(&self) -> Result<FleetView, BackplaneError> {
         let store = self.store();
         let mut fleet = FleetView::default();
         for view in store.terminals.0.values().map(|known| known.view(self.ping)) {

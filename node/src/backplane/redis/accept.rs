@@ -2,7 +2,7 @@
 
 use muster_protocol::{
     CommandId, Payload, Selector, TerminalId,
-    api::{CommandRequest, DryRun, Offline},
+    api::{CommandRequest, Offline},
 };
 use redis::{FromRedisValue, Value, from_redis_value};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use super::{
     RedisBackplane,
     refusal::{broken, unavailable, unsure},
 };
-use crate::backplane::{Accepted, BackplaneError, CommandDraft, cursor::fresh_epoch, rules};
+use crate::backplane::{BackplaneError, CommandDraft, cursor::fresh_epoch, rules};
 
 /// What accept.lua is asked. Times in milliseconds, moments since 1970.
 #[derive(Debug, Serialize)]
@@ -43,38 +43,17 @@ struct Ask {
     max_targets: u64,
 }
 
-/// What it answered.
-struct Answer {
-    outcome: String,
-    value: Value,
-    online: Option<u64>,
+/// What accept.lua answered.
+pub(super) struct Answer {
+    pub(super) outcome: String,
+    pub(super) value: Value,
+    pub(super) online: Option<u64>,
     /// Whether as many replicas have it as must.
-    replicated: bool,
+    pub(super) replicated: bool,
 }
 
 impl RedisBackplane {
-    pub(in crate::backplane) async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
-        let Answer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
-        match outcome.as_str() {
-            "ok" | "same" if !replicated => Err(BackplaneError::Unreplicated),
-            "ok" => {
-                let record = draft.record(as_count(value)?);
-                Ok(Accepted::New(record.view(record.created_at)))
-            }
-            "same" => Ok(Accepted::Before(as_id(value)?)),
-            other => Err(refusal(other, value)?),
-        }
-    }
-
-    pub(in crate::backplane) async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
-        let Answer { outcome, value, online, .. } = self.ask(&CommandDraft::new(request.clone(), None), true).await?;
-        match outcome.as_str() {
-            "ok" => Ok(DryRun { targets: as_count(value)?, online: online.unwrap_or(0) }),
-            other => Err(refusal(other, value)?),
-        }
-    }
-
-    async fn ask(&self, draft: &CommandDraft, dry: bool) -> Result<Answer, BackplaneError> {
+    pub(super) async fn ask(&self, draft: &CommandDraft, dry: bool) -> Result<Answer, BackplaneError> {
         let ask = serde_json::to_string(&self.question(draft, dry)).expect("a question is JSON");
         let frame = serde_json::to_string(&draft.frame).expect("a frame is JSON");
         // The payload is in the frame; twice would be twice the memory.
@@ -129,7 +108,7 @@ impl RedisBackplane {
     }
 }
 
-fn refusal(outcome: &str, value: Value) -> Result<BackplaneError, BackplaneError> {
+pub(super) fn refusal(outcome: &str, value: Value) -> Result<BackplaneError, BackplaneError> {
     Ok(match outcome {
         "unknown" => BackplaneError::Unknown(as_ids(value)?),
         "offline" => BackplaneError::Offline(as_ids(value)?),
@@ -145,11 +124,11 @@ fn next<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> Result<T
     from_redis_value(values.next().unwrap_or(Value::Nil)).map_err(broken)
 }
 
-fn as_count(value: Value) -> Result<u64, BackplaneError> {
+pub(super) fn as_count(value: Value) -> Result<u64, BackplaneError> {
     from_redis_value(value).map_err(broken)
 }
 
-fn as_id(value: Value) -> Result<CommandId, BackplaneError> {
+pub(super) fn as_id(value: Value) -> Result<CommandId, BackplaneError> {
     let text: String = from_redis_value(value).map_err(broken)?;
     text.parse().map_err(|_| broken("a stored command id is none"))
 }

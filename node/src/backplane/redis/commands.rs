@@ -1,21 +1,46 @@
-//! Commands in Redis, looked up and taken back.
+//! Commands in Redis: accepted ([`accept`](super::accept)), looked up and cancelled.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_protocol::{
     CommandId, Payload, TerminalId,
-    api::{CommandRequest, TargetState},
+    api::{CommandRequest, DryRun, TargetState},
     frame,
 };
 use redis::AsyncCommands;
 
 use super::{
-    RedisBackplane, keys,
+    RedisBackplane,
+    accept::{Answer, as_count, as_id, refusal},
+    keys,
     refusal::{read, unavailable},
 };
-use crate::backplane::{BackplaneError, CommandRecord, TargetRecord};
+use crate::backplane::{Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord};
 
-impl RedisBackplane {
-    pub(in crate::backplane) async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+#[async_trait]
+impl CommandStore for RedisBackplane {
+    async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
+        let Answer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
+        match outcome.as_str() {
+            "ok" | "same" if !replicated => Err(BackplaneError::Unreplicated),
+            "ok" => {
+                let record = draft.record(as_count(value)?);
+                Ok(Accepted::New(record.view(record.created_at)))
+            }
+            "same" => Ok(Accepted::Before(as_id(value)?)),
+            other => Err(refusal(other, value)?),
+        }
+    }
+
+    async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
+        let Answer { outcome, value, online, .. } = self.ask(&CommandDraft::new(request.clone(), None), true).await?;
+        match outcome.as_str() {
+            "ok" => Ok(DryRun { targets: as_count(value)?, online: online.unwrap_or(0) }),
+            other => Err(refusal(other, value)?),
+        }
+    }
+
+    async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut fields = vec!["frame", "ask", "created", "cancelled_at"];
         fields.extend(TargetState::ALL.map(TargetState::name));
         let values: Vec<Option<String>> =
@@ -34,20 +59,16 @@ impl RedisBackplane {
         }))
     }
 
-    pub(in crate::backplane) async fn targets(
-        &self,
-        id: CommandId,
-    ) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
         let all: Vec<(String, String)> =
             self.reach()?.hgetall(self.keys.key(&keys::targets(id))).await.map_err(unavailable)?;
-        Ok(all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, TargetRecord::parse(target)?))).collect())
+        let parsed = all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, TargetRecord::parse(target)?)));
+        let mut targets: Vec<(TerminalId, TargetRecord)> = parsed.collect();
+        targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        Ok(targets)
     }
 
-    pub(in crate::backplane) async fn replies(
-        &self,
-        id: CommandId,
-        terminals: &[TerminalId],
-    ) -> Result<Vec<Option<Payload>>, BackplaneError> {
+    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
         if terminals.is_empty() {
             return Ok(Vec::new());
         }
@@ -58,10 +79,7 @@ impl RedisBackplane {
     }
 
     /// Also of a command that was cancelled or has expired meanwhile: those are left out.
-    pub(in crate::backplane) async fn frames(
-        &self,
-        ids: &[CommandId],
-    ) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
+    async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -76,9 +94,13 @@ impl RedisBackplane {
             .collect()
     }
 
-    pub(in crate::backplane) async fn cancel(&self, id: CommandId) -> Result<bool, BackplaneError> {
+    async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut call = self.scripts.cancel();
         call.arg(id.to_string());
-        self.change(&call).await
+        let is_known: bool = self.change(&call).await?;
+        if !is_known {
+            return Ok(None);
+        }
+        self.command(id).await.map_err(BackplaneError::after_a_change)
     }
 }

@@ -1,15 +1,17 @@
 //! What happened, as a bounded stream in Redis.
 
+use async_trait::async_trait;
 use redis::streams::{StreamId, StreamRangeReply};
 
 use super::{RedisBackplane, keys, refusal::unavailable};
-use crate::backplane::{BackplaneError, EventPage, EventView};
+use crate::backplane::{BackplaneError, EventPage, EventStore, EventView};
 
 /// Events read at once.
 const PAGE: usize = 100;
 
-impl RedisBackplane {
-    pub(in crate::backplane) async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
+#[async_trait]
+impl EventStore for RedisBackplane {
+    async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError> {
         let Some(after) = after else {
             return Ok(EventPage { newest: self.newest().await?, ..EventPage::default() });
         };
@@ -28,7 +30,9 @@ impl RedisBackplane {
         let newest = kept.last().map_or_else(|| after.to_owned(), |event| event.cursor.clone());
         Ok(EventPage { kept, newest, gap: known > (0, 0) && oldest.is_some_and(|oldest| known < oldest) })
     }
+}
 
+impl RedisBackplane {
     async fn newest(&self) -> Result<String, BackplaneError> {
         let mut newest = redis::cmd("XREVRANGE");
         newest.arg(self.keys.key(keys::EVENTS)).arg("+").arg("-").arg("COUNT").arg(1);

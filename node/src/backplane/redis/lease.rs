@@ -7,16 +7,12 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
-use redis::{AsyncCommands, RedisResult};
+use muster_protocol::{NodeId, api::NodeView};
+use redis::RedisResult;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{
-    RedisBackplane,
-    identity::Rival,
-    refusal::{read, unavailable},
-};
-use crate::backplane::{BackplaneError, Envelope, cursor::fresh_epoch};
+use super::{RedisBackplane, identity::Rival};
+use crate::backplane::cursor::fresh_epoch;
 
 /// Five beats may be missed.
 pub const LEASE: Duration = Duration::from_secs(6);
@@ -111,44 +107,6 @@ impl RedisBackplane {
             tracing::warn!(%node, sessions, "a node's lease ran out");
         }
         Ok(())
-    }
-
-    pub(in crate::backplane) async fn announce(&self) {
-        if let Err(error) = self.renew().await {
-            tracing::warn!(%error, "the lease could not tell the node's state");
-        }
-    }
-
-    /// Gives the lease back, with whatever is still registered under it.
-    pub(in crate::backplane) async fn close(&self) {
-        if let Err(error) = self.flush().await {
-            tracing::warn!(%error, "the last reports were not written");
-        }
-        if let Err(error) = self.bury(&self.node.id, "node_stopped").await {
-            tracing::warn!(%error, "the lease was not given back; it runs out by itself");
-        }
-    }
-
-    /// The nodes that hold a lease, in the order of their ids.
-    pub(in crate::backplane) async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
-        let mut connection = self.reach()?;
-        let ids: Vec<String> = connection.zrange(self.keys.nodes(), 0, -1).await.map_err(unavailable)?;
-        let mut nodes = Vec::new();
-        for id in ids.iter().filter_map(|id| id.parse::<NodeId>().ok()) {
-            let lease: Option<String> = connection.get(self.keys.lease(id.as_str())).await.map_err(unavailable)?;
-            nodes.extend(lease.as_deref().map(read::<NodeView>).transpose()?);
-        }
-        nodes.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(nodes)
-    }
-
-    /// Asks a node by its inbox; whether it was there to hear it.
-    pub(in crate::backplane) async fn depart(
-        &self,
-        node: &NodeId,
-        departure: DrainRequest,
-    ) -> Result<bool, BackplaneError> {
-        self.tell(node, &Envelope::Depart(departure)).await
     }
 
     fn view(&self) -> NodeView {

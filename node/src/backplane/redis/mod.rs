@@ -19,6 +19,7 @@ mod hearing;
 mod identity;
 mod keys;
 mod lease;
+mod membership;
 mod refusal;
 mod registry;
 mod replicas;
@@ -121,23 +122,6 @@ impl RedisBackplane {
         };
         backplane.take_name().await?;
         Ok(backplane)
-    }
-
-    pub(super) fn node(&self) -> &NodeView {
-        &self.node
-    }
-
-    /// Until it is dropped: keeps the lease, listens, sends what is due, and writes what is reported.
-    pub(super) async fn run(&self) {
-        let delivers = self.pacer.run(&*self.sessions);
-        let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
-        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), late);
-    }
-
-    /// Whether this node could write lately, and hears itself.
-    pub(super) fn ready(&self) -> Result<(), String> {
-        self.reach().map_err(|refusal| refusal.to_string())?;
-        self.hearing.check()
     }
 
     /// The connection, unless Redis is known to be away: then nobody is to wait for it.

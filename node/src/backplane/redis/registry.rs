@@ -1,5 +1,6 @@
 //! Terminals in Redis: who is on the line and where, who was, and how they fare. Answered from Redis alone: no other node is asked.
 
+use async_trait::async_trait;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -15,19 +16,23 @@ use super::{
     refusal::{read, unavailable},
 };
 use crate::{
-    backplane::{BackplaneError, TerminalQuery, TerminalRecord, envelope::Envelope, terminal_record::stale_after},
+    backplane::{
+        BackplaneError, TerminalQuery, TerminalRecord, TerminalRegistry, envelope::Envelope,
+        terminal_record::stale_after,
+    },
     reports::HealthReport,
 };
 
 /// Ids looked at in one step of a page: a query that few terminals match costs several steps.
 const STEP: usize = 500;
 
-impl RedisBackplane {
-    pub(in crate::backplane) async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
+#[async_trait]
+impl TerminalRegistry for RedisBackplane {
+    async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
         Ok(self.views(std::slice::from_ref(id)).await?.pop())
     }
 
-    pub(in crate::backplane) async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
+    async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
         let mut terminals = Vec::new();
         let mut from =
             if query.after.is_some() { format!("({}", query.begin()) } else { format!("[{}", query.begin()) };
@@ -49,6 +54,69 @@ impl RedisBackplane {
         }
     }
 
+    async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {
+        let mut call = self.scripts.label();
+        call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
+        let is_known: bool = self.change(&call).await?;
+        if !is_known {
+            return Ok(None);
+        }
+        self.terminal(id).await.map_err(BackplaneError::after_a_change)
+    }
+
+    async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+        let owner: Option<String> =
+            self.reach()?.hget(self.keys.key(keys::ONLINE), id.as_str()).await.map_err(unavailable)?;
+        let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
+        self.tell(&node, &Envelope::Disconnect { terminal: id.clone() }).await?;
+        Ok(true)
+    }
+
+    async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+        let mut call = self.scripts.forget();
+        call.arg(id.as_str()).arg(Timestamp::now().to_string());
+        self.change(&call).await
+    }
+
+    async fn fleet(&self) -> Result<FleetView, BackplaneError> {
+        let mut connection = self.reach()?;
+        let silent = Timestamp::now().as_millisecond() - stale_after(self.ping).as_millis() as i64;
+        let condition = |name: &str| self.keys.key(&format!("{}{name}", keys::CONDITION));
+        let mut pipe = redis::pipe();
+        pipe.zcard(self.keys.key(keys::IDS)).hlen(self.keys.key(keys::ONLINE)).zcount(
+            self.keys.key(keys::PULSE),
+            "-inf",
+            silent,
+        );
+        pipe.scard(condition("degraded")).scard(condition("failing"));
+        pipe.zrange(self.keys.nodes(), 0, -1).smembers(self.keys.key(keys::LABELS));
+        type Numbers = (u64, u64, u64, u64, u64, Vec<String>, Vec<String>);
+        let (known, online, stale, degraded, failing, nodes, labels): Numbers =
+            pipe.query_async(&mut connection).await.map_err(unavailable)?;
+        let sizes = async |prefix: &str, names: Vec<String>| -> Result<BTreeMap<String, u64>, BackplaneError> {
+            let mut pipe = redis::pipe();
+            names.iter().for_each(|name| _ = pipe.scard(self.keys.key(&format!("{prefix}{name}"))));
+            let sizes: Vec<u64> = if names.is_empty() {
+                Vec::new()
+            } else {
+                pipe.query_async(&mut connection.clone()).await.map_err(unavailable)?
+            };
+            Ok(names.into_iter().zip(sizes).collect())
+        };
+        let ok = known.saturating_sub(degraded + failing);
+        let conditions = [("ok", ok), ("degraded", degraded), ("failing", failing)];
+        Ok(FleetView {
+            online: online.saturating_sub(stale),
+            stale,
+            offline: known.saturating_sub(online),
+            by_node: sizes(keys::HELD, nodes).await?,
+            by_condition: conditions.map(|(name, count)| (name.to_owned(), count)).into(),
+            by_label: sizes(keys::LABEL, labels).await?,
+        })
+    }
+}
+
+impl RedisBackplane {
     /// The set of the terminals with a label, which is written `key=value`.
     pub(super) fn label_key(&self, label: &str) -> String {
         self.keys.key(&format!("{}{label}", keys::LABEL))
@@ -109,63 +177,6 @@ impl RedisBackplane {
         record.info.labels.extend(given.map(read::<Labels>).transpose()?.unwrap_or_default());
         let vitals = HealthReport { seen: seen.and_then(pong), health: health.map(read).transpose()? };
         Ok(record.view(owner.and_then(session_of), vitals, self.ping))
-    }
-
-    pub(in crate::backplane) async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, BackplaneError> {
-        let mut call = self.scripts.label();
-        call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
-        self.change(&call).await
-    }
-
-    pub(in crate::backplane) async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
-        let owner: Option<String> =
-            self.reach()?.hget(self.keys.key(keys::ONLINE), id.as_str()).await.map_err(unavailable)?;
-        let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
-        self.tell(&node, &Envelope::Disconnect { terminal: id.clone() }).await?;
-        Ok(true)
-    }
-
-    pub(in crate::backplane) async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
-        let mut call = self.scripts.forget();
-        call.arg(id.as_str()).arg(Timestamp::now().to_string());
-        self.change(&call).await
-    }
-
-    pub(in crate::backplane) async fn fleet(&self) -> Result<FleetView, BackplaneError> {
-        let mut connection = self.reach()?;
-        let silent = Timestamp::now().as_millisecond() - stale_after(self.ping).as_millis() as i64;
-        let condition = |name: &str| self.keys.key(&format!("{}{name}", keys::CONDITION));
-        let mut pipe = redis::pipe();
-        pipe.zcard(self.keys.key(keys::IDS)).hlen(self.keys.key(keys::ONLINE)).zcount(
-            self.keys.key(keys::PULSE),
-            "-inf",
-            silent,
-        );
-        pipe.scard(condition("degraded")).scard(condition("failing"));
-        pipe.zrange(self.keys.nodes(), 0, -1).smembers(self.keys.key(keys::LABELS));
-        type Numbers = (u64, u64, u64, u64, u64, Vec<String>, Vec<String>);
-        let (known, online, stale, degraded, failing, nodes, labels): Numbers =
-            pipe.query_async(&mut connection).await.map_err(unavailable)?;
-        let sizes = async |prefix: &str, names: Vec<String>| -> Result<BTreeMap<String, u64>, BackplaneError> {
-            let mut pipe = redis::pipe();
-            names.iter().for_each(|name| _ = pipe.scard(self.keys.key(&format!("{prefix}{name}"))));
-            let sizes: Vec<u64> = if names.is_empty() {
-                Vec::new()
-            } else {
-                pipe.query_async(&mut connection.clone()).await.map_err(unavailable)?
-            };
-            Ok(names.into_iter().zip(sizes).collect())
-        };
-        let ok = known.saturating_sub(degraded + failing);
-        let conditions = [("ok", ok), ("degraded", degraded), ("failing", failing)];
-        Ok(FleetView {
-            online: online.saturating_sub(stale),
-            stale,
-            offline: known.saturating_sub(online),
-            by_node: sizes(keys::HELD, nodes).await?,
-            by_condition: conditions.map(|(name, count)| (name.to_owned(), count)).into(),
-            by_label: sizes(keys::LABEL, labels).await?,
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sessions in Redis: registered as they begin, and taken out as they end. A session that begins is never kept waiting for a Redis
 //! that is away: it becomes a [stray](super::strays). One that ended meanwhile is remembered until the lease is renewed.
 
+use async_trait::async_trait;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, StreamExt};
@@ -11,8 +12,8 @@ use redis::RedisResult;
 use super::{RedisBackplane, identity::nameless};
 use crate::{
     backplane::{
-        Cursor, GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint, TerminalRecord, cursor::fresh_epoch,
-        rules::contest_delay,
+        Cursor, GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint, SessionStore, TerminalRecord,
+        cursor::fresh_epoch, rules::contest_delay,
     },
     end::SessionEnd,
     hub::SessionInfo,
@@ -23,9 +24,10 @@ const PARTED_MAX: usize = 100_000;
 /// So many of them at once.
 const LEAVING: usize = 64;
 
-impl RedisBackplane {
+#[async_trait]
+impl SessionStore for RedisBackplane {
     /// Registers a session (join.lua). If that can't be done it becomes a stray, which joins again alone.
-    pub(in crate::backplane) async fn join(&self, request: &JoinRequest) -> JoinOutcome {
+    async fn join(&self, request: &JoinRequest) -> JoinOutcome {
         let _permit = self.joining.acquire().await;
         let info = &request.info;
         if self.reach().is_err() {
@@ -45,6 +47,20 @@ impl RedisBackplane {
         }
     }
 
+    /// Unregisters a session, if it is still the terminal's; with Redis away, as soon as it is back.
+    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+        self.strays.remove(info.session);
+        if let Err(error) = self.try_leave(info, end).await {
+            tracing::warn!(terminal = %info.terminal, %error, "not unregistered yet");
+            let mut parted = self.parted();
+            if parted.len() < PARTED_MAX {
+                parted.push((info.clone(), end));
+            }
+        }
+    }
+}
+
+impl RedisBackplane {
     async fn try_join(&self, request: &JoinRequest) -> RedisResult<JoinOutcome> {
         let record = TerminalRecord { info: SessionInfo::clone(&request.info), node: self.node.id.clone() };
         let record = serde_json::to_string(&record).expect("a record is JSON");
@@ -63,18 +79,6 @@ impl RedisBackplane {
         call.arg(self.identity.process());
         let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
         if answer[..] == ["nameless"] { Err(nameless()) } else { Ok(joined(&answer)) }
-    }
-
-    /// Unregisters a session, if it is still the terminal's; with Redis away, as soon as it is back.
-    pub(in crate::backplane) async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
-        self.strays.remove(info.session);
-        if let Err(error) = self.try_leave(info, end).await {
-            tracing::warn!(terminal = %info.terminal, %error, "not unregistered yet");
-            let mut parted = self.parted();
-            if parted.len() < PARTED_MAX {
-                parted.push((info.clone(), end));
-            }
-        }
     }
 
     /// Unregisters those who left while Redis was away, for ever: beside the lease, which must not wait for however many they are.

@@ -1,0 +1,160 @@
+//! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
+//! [`RedisBackplane`](super::RedisBackplane), in five parts. The tests in `tests/suite` hold both to it.
+//!
+//! | part | what it is about | in `memory/` and `redis/` |
+//! |---|---|---|
+//! | [`SessionStore`] | sessions of terminals that begin and end | `sessions.rs`, in memory `registry.rs` |
+//! | [`CommandStore`] | commands, their targets and their frames | `commands.rs` |
+//! | [`TerminalRegistry`] | terminals that are known, online or not | `registry.rs` |
+//! | [`EventStore`] | what happened | `events.rs` |
+//! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
+//!
+//! Every method may wait for the store, for a few seconds at most. One that only reads fails with
+//! [`BackplaneError::Unavailable`] or [`BackplaneError::Nameless`]. One that changes something fails with these only if nothing
+//! was changed, and with [`BackplaneError::Unsure`] if the store may have made the change. No method leaves a change half made.
+//!
+//! The traits are used as `dyn Backplane`: a call allocates once, which is little beside the work of any of these methods, and
+//! no command or frame that goes to a terminal passes here one by one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use muster_protocol::{
+    CommandId, NodeId, Payload, TerminalId,
+    api::{CommandRequest, DryRun, FleetView, NodeView, TerminalPage, TerminalView},
+    frame,
+    inbox::DrainRequest,
+    selector::Labels,
+};
+
+use super::{
+    Accepted, BackplaneError, CommandDraft, CommandRecord, EventPage, JoinOutcome, JoinRequest, TargetRecord,
+    TerminalQuery,
+};
+use crate::{end::SessionEnd, hub::SessionInfo};
+
+/// A whole backplane.
+pub trait Backplane: SessionStore + CommandStore + TerminalRegistry + EventStore + Membership {}
+
+impl<T: SessionStore + CommandStore + TerminalRegistry + EventStore + Membership> Backplane for T {}
+
+/// Sessions of terminals that begin and end.
+#[async_trait]
+pub trait SessionStore: Send + Sync {
+    /// Registers a session as its terminal's and reads what the terminal missed, in one step: a command that is accepted later
+    /// finds the session, and one that was accepted before is among the missed.
+    ///
+    /// An older session of the terminal ends, on whichever node it is. A store that is away does not keep a terminal out: the
+    /// outcome is then [`JoinOutcome::Away`], and the session is asked to join again when it can be registered.
+    async fn join(&self, request: &JoinRequest) -> JoinOutcome;
+
+    /// Takes a session out of the registry if it is still its terminal's, and writes `terminal.offline` with the reason. If
+    /// `end` is a loss, the terminal's will is written too.
+    ///
+    /// While the store is away this is done later. Beyond 100,000 such sessions the rest stays registered until the node's
+    /// lease ends.
+    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd);
+}
+
+/// Commands, their targets and their frames.
+#[async_trait]
+pub trait CommandStore: Send + Sync {
+    /// Stores a command, fixes its targets and sends it on its way, in one step.
+    ///
+    /// A draft with an idempotency key that was used for the same body is not stored again: the result is
+    /// [`Accepted::Before`].
+    ///
+    /// # Errors
+    /// [`Unknown`](BackplaneError::Unknown), [`Offline`](BackplaneError::Offline), [`Full`](BackplaneError::Full) and
+    /// [`Crowded`](BackplaneError::Crowded) if it can't be accepted for its targets,
+    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body, and
+    /// [`Unreplicated`](BackplaneError::Unreplicated) if it is stored on too few servers.
+    async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError>;
+
+    /// Counts the terminals that a request would be for. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`Unknown`](BackplaneError::Unknown) and [`Offline`](BackplaneError::Offline), as for [`accept`](Self::accept).
+    async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError>;
+
+    /// A command with the counts of its targets, or `None` if it is not known or not stored any more.
+    async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError>;
+
+    /// All targets of a command, in ascending order of their ids. Empty if the command is not known.
+    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError>;
+
+    /// The last reply of each of these terminals to a command, in the order of `terminals`; `None` for a terminal without one.
+    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError>;
+
+    /// The frames of commands, in the order of `ids`; `None` for a command that is not stored any more or was
+    /// cancelled. One that has expired may be among them.
+    async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError>;
+
+    /// Cancels a command for the targets to which it was not sent yet. Returns the command after that, or `None` if it is not
+    /// known. A command that has expired or was sent to all of its targets stays as it is.
+    async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError>;
+}
+
+/// Terminals that are known: those that joined once and were not forgotten since.
+#[async_trait]
+pub trait TerminalRegistry: Send + Sync {
+    /// A terminal, or `None` if it is not known.
+    async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError>;
+
+    /// A page of the terminals that a query asks for, in ascending order of their ids.
+    async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError>;
+
+    /// Replaces the labels that operators gave a terminal. Labels that the terminal has from elsewhere stay. Returns the
+    /// terminal after that, or `None` if it is not known.
+    async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError>;
+
+    /// Ends a terminal's session, on whichever node it is; the terminal may come back. False if it has none.
+    async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
+
+    /// Forgets a terminal and all that waits for it. If it is online, its session ends and `terminal.offline` is written with
+    /// the reason `removed`. False if it is not known.
+    async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
+
+    /// Counts of all terminals.
+    async fn fleet(&self) -> Result<FleetView, BackplaneError>;
+}
+
+/// What happened, for those who follow it.
+#[async_trait]
+pub trait EventStore: Send + Sync {
+    /// Events after the cursor `after`, oldest first; empty if there are none yet. Without a cursor, only the cursor of the
+    /// newest event.
+    ///
+    /// # Errors
+    /// [`NoCursor`](BackplaneError::NoCursor) if no event log has given out this cursor.
+    async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError>;
+}
+
+/// This node among the nodes of its cluster. A node alone is a cluster of one.
+#[async_trait]
+pub trait Membership: Send + Sync {
+    /// Does what the backplane does by itself: it delivers commands, takes reports every 50 ms and, in a cluster, renews the
+    /// lease and listens. Never returns. Call it once.
+    async fn run(&self);
+
+    /// This node's id.
+    fn node(&self) -> &NodeId;
+
+    /// The nodes that hold a lease, in ascending order of their ids.
+    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError>;
+
+    /// Whether this node can store and deliver now, or why not, as a sentence for operators.
+    fn ready(&self) -> Result<(), String>;
+
+    /// Asks a node, which may be this one, to send sessions away. False if no such node listens.
+    async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError>;
+
+    /// Tells the other nodes this node's state now, not only with the next renewal of its lease. A failure is logged.
+    async fn announce(&self);
+
+    /// Fails if another process has taken this node's id; the error says which one.
+    fn check_name(&self) -> anyhow::Result<()>;
+
+    /// Stores the last reports and gives the lease back. A failure is logged. Call it when [`run`](Self::run) has been dropped.
+    async fn close(&self);
+}

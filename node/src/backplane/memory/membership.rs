@@ -1,0 +1,56 @@
+//! A node alone: it is its whole cluster, and holds no lease.
+
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+
+use super::MemoryBackplane;
+use crate::backplane::{BackplaneError, Membership};
+
+#[async_trait]
+impl Membership for MemoryBackplane {
+    async fn run(&self) {
+        let Some(arriving) = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        tokio::join!(
+            self.deliver(arriving),
+            self.pacer.run(&*self.sessions),
+            self.take_reports(),
+            self.forget_absent()
+        );
+    }
+
+    fn node(&self) -> &NodeId {
+        &self.node.id
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
+        Ok(vec![NodeView {
+            state: self.lifecycle.state(),
+            sessions: self.hub.len() as u64,
+            renewed_at: Some(Timestamp::now()),
+            ..self.node.clone()
+        }])
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError> {
+        let here = *node == self.node.id;
+        if here {
+            self.sessions.request_drain(request);
+        }
+        Ok(here)
+    }
+
+    async fn announce(&self) {}
+
+    fn check_name(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}

@@ -1,0 +1,60 @@
+//! What is asked of the registry and of the event log.
+
+use muster_protocol::{
+    TerminalId,
+    api::{Status, TerminalView},
+    selector::Labels,
+};
+
+/// Which terminals to list. A terminal is listed if it meets all conditions.
+#[derive(Debug, Clone, Default)]
+pub struct TerminalQuery {
+    /// It has all of these labels.
+    pub labels: Labels,
+    /// It has this status. Any status if `None`.
+    pub status: Option<Status>,
+    /// Its id begins with this.
+    pub prefix: String,
+    /// Its id comes after this one.
+    pub after: Option<TerminalId>,
+    /// The most terminals that are listed.
+    pub limit: usize,
+}
+
+impl TerminalQuery {
+    /// Whether a terminal that has the labels and the prefix is listed.
+    pub fn wants(&self, view: &TerminalView) -> bool {
+        self.status.is_none_or(|status| view.status == status)
+    }
+
+    /// The first id that can be listed. It is listed itself only if it is not [`after`](Self::after).
+    pub fn begin(&self) -> &str {
+        self.after
+            .as_ref()
+            .map(TerminalId::as_str)
+            .filter(|after| *after > self.prefix.as_str())
+            .unwrap_or(&self.prefix)
+    }
+}
+
+/// Events after a cursor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events, oldest first.
+    pub kept: Vec<EventView>,
+    /// The cursor after which the next events come.
+    pub newest: String,
+    /// Whether events between the cursor and these are not stored any more.
+    pub gap: bool,
+}
+
+/// An event as the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventView {
+    /// The event's place in the order of all events; opaque to clients.
+    pub cursor: String,
+    /// The kind, such as `terminal.online`.
+    pub kind: String,
+    /// What the event tells, as a JSON object.
+    pub data: String,
+}
