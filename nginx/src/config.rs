@@ -34,8 +34,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
 
-    /// The name of the cluster, the same for all its nodes and sidecars: clusters with other names can share this Redis; 1 to 64
-    /// characters of a-z 0-9 -
+    /// The name of the cluster, the same for all its nodes and sidecars: clusters with other names can share this
+    /// Redis; 1 to 64 characters of a-z 0-9 -
     #[arg(long, env = "MUSTER_CLUSTER", value_name = "NAME", default_value_t)]
     pub cluster: ClusterName,
 
@@ -47,8 +47,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_WS_PATH", value_name = "PATH", default_value = "/ws", value_parser = word)]
     pub ws_path: String,
 
-    /// Serve wss and https with this certificate (PEM, with its chain). A new certificate is used within 10 s after its file and the key's
-    /// were replaced. The sidecar must be able to read both
+    /// Serve wss and https with this certificate (PEM, with its chain). A new certificate is used within 10 s after its
+    /// file and the key's were replaced. The sidecar must be able to read both
     #[arg(long, env = "MUSTER_TLS_CERT", value_name = "FILE", value_parser = word, requires = "tls_key")]
     pub tls_cert: Option<String>,
 
@@ -76,7 +76,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_RESOLVE", value_name = "HOW", value_enum, default_value_t = ResolveMode::Auto)]
     pub resolve: ResolveMode,
 
-    /// Do not start Nginx, but signal the one with this pid file: a system service that has `include DIR/current/http*.conf;` in its http block
+    /// Do not start Nginx, but signal the one with this pid file: a system service that has `include
+    /// DIR/current/http*.conf;` in its http block
     #[arg(long, env = "MUSTER_SIGNAL", value_name = "PIDFILE")]
     pub signal: Option<PathBuf>,
 
@@ -88,8 +89,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_ACCESS_LOG", value_name = "FILE", value_parser = word)]
     pub access_log: Option<String>,
 
-    /// A folder with directives of your own for Nginx, in http/*.conf and server/*.conf. They are copied and applied when they change; if Nginx
-    /// refuses them, it goes on with the last ones that it ran [default: DIR/snippets]
+    /// A folder with directives of your own for Nginx, in http/*.conf and server/*.conf. They are copied and applied
+    /// when they change; if Nginx refuses them, it goes on with the last ones that it ran [default: DIR/snippets]
     #[arg(long, env = "MUSTER_SNIPPETS", value_name = "DIR", value_parser = word)]
     pub snippets: Option<String>,
 
@@ -105,7 +106,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_POLL", value_name = "TIME", value_parser = time, default_value = "500ms")]
     pub poll: Duration,
 
-    /// How long the set of nodes must stay the same before a reload; a set that keeps changing is applied after six times this
+    /// How long the set of nodes must stay the same before a reload; a set that keeps changing is applied after six
+    /// times this
     #[arg(long, env = "MUSTER_QUIET", value_name = "TIME", value_parser = time, default_value = "5s")]
     pub quiet: Duration,
 
@@ -129,8 +131,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_RETIRE_OVER", value_name = "TIME", value_parser = time, default_value = "30s")]
     pub retire_over: Duration,
 
-    /// How long the sessions may take to move elsewhere after a SIGTERM; the rest is cut then. A second SIGTERM cuts at once. Docker kills after
-    /// 10 s
+    /// How long the sessions may take to move elsewhere after a SIGTERM; the rest is cut then. A second SIGTERM cuts at
+    /// once. Docker kills after 10 s
     #[arg(long, env = "MUSTER_GRACE", value_name = "TIME", value_parser = time, default_value = "5s")]
     pub grace: Duration,
 
@@ -149,14 +151,14 @@ impl Config {
         self.redis.as_deref().context("--redis is missing: give the URL of the nodes' Redis, also as MUSTER_REDIS")
     }
 
-    /// Returns the connections of one worker: two for each session, and half as many again, since the kernel does not distribute connections
-    /// evenly to workers.
+    /// Returns the connections of one worker: two for each session, and half as many again, since the kernel does not
+    /// distribute connections evenly to workers.
     pub fn connections(&self) -> u32 {
         self.sessions * 3 / self.workers.max(1) + 64
     }
 
-    /// Reads the password file, makes the folders, fills in the defaults that depend on other settings, and checks values. An error names the
-    /// flag.
+    /// Reads the password file, makes the folders, fills in the defaults that depend on other settings, and checks
+    /// values. An error names the flag.
     pub fn load_files(mut self) -> anyhow::Result<Self> {
         if self.workers == 0 || self.sessions == 0 {
             bail!("--workers and --sessions must be at least 1");

@@ -1,5 +1,5 @@
-//! Asks Nginx which generation it runs. A SIGHUP alone proves nothing: if the master can't run the configuration, it only writes a line to its
-//! log and goes on as before.
+//! Asks Nginx which generation it runs. A SIGHUP alone proves nothing: if the master can't run the configuration, it
+//! only writes a line to its log and goes on as before.
 
 use std::{
     io,
@@ -17,8 +17,8 @@ use crate::nginx::Nginx;
 
 /// A reload is confirmed within this time, or rolled back.
 const CONFIRM: Duration = Duration::from_secs(5);
-/// Old workers still accept connections for about 100 ms after a reload. So a reload counts as confirmed after at least [`ANSWERS`] answers
-/// of the new generation in a row, over at least this time.
+/// Old workers still accept connections for about 100 ms after a reload. So a reload counts as confirmed after at least
+/// [`ANSWERS`] answers of the new generation in a row, over at least this time.
 const STEADY: Duration = Duration::from_millis(150);
 /// The number of answers in a row that confirm a reload.
 const ANSWERS: u32 = 3;
@@ -27,8 +27,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// The longest answer that is read, in bytes. Nginx's answer has 200.
 const ANSWER_MAX: u64 = 4096;
 
-/// Waits until Nginx answers with this generation, as often as [`ANSWERS`] and [`STEADY`] demand, and none of the `old` workers accepts
-/// connections any more. An error after 5 s.
+/// Waits until Nginx answers with this generation, as often as [`ANSWERS`] and [`STEADY`] demand, and none of the `old`
+/// workers accepts connections any more. An error after 5 s.
 pub async fn confirm(nginx: &Nginx, control: SocketAddr, generation: u64, old: &[i32]) -> anyhow::Result<()> {
     let deadline = Instant::now() + CONFIRM;
     let (mut since, mut answers, mut last) = (Instant::now(), 0, None);

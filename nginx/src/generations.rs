@@ -1,5 +1,6 @@
-//! The generations of the configuration on the disk: `gen/N/` with the files of generation N, and the symbolic link `current` to the one that
-//! Nginx is to run. Nginx can start with `current` at any time, also after the sidecar was killed in the middle of a change.
+//! The generations of the configuration on the disk: `gen/N/` with the files of generation N, and the symbolic link
+//! `current` to the one that Nginx is to run. Nginx can start with `current` at any time, also after the sidecar was
+//! killed in the middle of a change.
 
 use std::{
     fs, io,

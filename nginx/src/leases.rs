@@ -1,4 +1,5 @@
-//! Reads the nodes' leases from Redis, once per `--poll`. Nothing is written to Redis; a drain request to the nodes is published.
+//! Reads the nodes' leases from Redis, once per `--poll`. Nothing is written to Redis; a drain request to the nodes is
+//! published.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -22,7 +23,8 @@ use crate::membership::{LeaseRefusal, Members, member};
 const START: Duration = Duration::from_secs(10);
 /// The time between two attempts to read at the start.
 const RETRY: Duration = Duration::from_millis(200);
-/// How many refused leases are remembered, so that each is logged and counted once. Later ones are neither logged nor counted.
+/// How many refused leases are remembered, so that each is logged and counted once. Later ones are neither logged nor
+/// counted.
 const REMEMBERED: usize = 1000;
 
 /// Reads leases through a connection that follows the Redis master.
@@ -47,7 +49,8 @@ pub struct RegistrySnapshot {
 }
 
 impl LeaseReader {
-    /// Prepares a reader. It connects at the first read, and again whenever Redis was away. An error if `url` is no URL of a Redis.
+    /// Prepares a reader. It connects at the first read, and again whenever Redis was away. An error if `url` is no URL
+    /// of a Redis.
     pub fn new(url: &str, cluster: &ClusterName, allow: Vec<IpNet>) -> anyhow::Result<Self> {
         let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
         let keys = RedisKeys::new(cluster, topology.database());
@@ -55,8 +58,9 @@ impl LeaseReader {
         Ok(Self { connection, keys, allow, known: HashSet::new(), refused: BTreeMap::new() })
     }
 
-    /// Reads the leases for the first time, and waits up to 10 s for Redis. Returns `None` without waiting if Redis is away and the sidecar
-    /// `inherits` a set of nodes that it can serve meanwhile. An error if Redis stays away or refuses the user or password.
+    /// Reads the leases for the first time, and waits up to 10 s for Redis. Returns `None` without waiting if Redis is
+    /// away and the sidecar `inherits` a set of nodes that it can serve meanwhile. An error if Redis stays away or
+    /// refuses the user or password.
     pub async fn first(&mut self, inherits: bool) -> anyhow::Result<Option<RegistrySnapshot>> {
         let deadline = Instant::now() + START;
         loop {

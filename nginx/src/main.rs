@@ -20,6 +20,7 @@
 //! | [`reload_pacing`] | decides when a change is worth a reload |
 //! | [`retry`] | decides when a failed change is tried again |
 //! | [`rollout`] | applies a set of nodes, or goes back to the set before |
+//! | [`check`] | checks a configuration with `nginx -t` |
 //! | [`confirm`] | asks Nginx which generation it runs |
 //! | [`start`] | chooses the generation that a sidecar starts with |
 //! | [`template`] | makes the text of the configuration |
@@ -33,6 +34,7 @@
 //! | [`output`] | writes to standard output and the log |
 //! | [`render`] | the command `muster-sidecar render` |
 
+mod check;
 mod config;
 mod confirm;
 mod dns;
@@ -125,7 +127,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_sidecar=debug`; `info` if it is empty or can't be read.
+/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_sidecar=debug`; `info` if it is empty or
+/// can't be read.
 fn log_filter(rust_log: &str) -> Targets {
     let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     let default = Targets::new().with_default(LevelFilter::INFO);
@@ -156,8 +159,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     reconcile::run(config, shown, |address| print_line(format_args!("muster-sidecar ready on {address}")), stop).await
 }
 
-/// Locks `--dir`, since two sidecars in one folder would undo each other's changes. The kernel releases the lock when the process ends,
-/// also when it is killed.
+/// Locks `--dir`, since two sidecars in one folder would undo each other's changes. The kernel releases the lock when
+/// the process ends, also when it is killed.
 fn lock(config: &Config) -> anyhow::Result<fs::File> {
     let path = config.dir.join("lock");
     let file = fs::File::create(&path).with_context(|| format!("--dir: can't write {}", path.display()))?;

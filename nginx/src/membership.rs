@@ -1,5 +1,5 @@
-//! Which nodes Nginx may send to: a sorted set of typed addresses. This module does no I/O. What a lease says reaches the configuration
-//! only as an address that the parser here accepted.
+//! Which nodes Nginx may send to: a sorted set of typed addresses. This module does no I/O. What a lease says reaches
+//! the configuration only as an address that the parser here accepted.
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
@@ -12,7 +12,8 @@ use muster_protocol::{
 /// Addresses of nodes, each once and sorted, so that equal sets make equal files.
 pub type Members = BTreeSet<SocketAddr>;
 
-/// The longest lease that is parsed, in bytes: twenty times what a node writes. A longer one is refused as [`LeaseRefusal::NoLease`].
+/// The longest lease that is parsed, in bytes: twenty times what a node writes. A longer one is refused as
+/// [`LeaseRefusal::NoLease`].
 const LEASE_MAX: usize = 4096;
 
 /// Why a lease is refused.
@@ -37,8 +38,8 @@ impl LeaseRefusal {
     }
 }
 
-/// Returns the address in a lease and whether that node drains. A draining node is a member too: it answers 503, on which Nginx tries the
-/// next node, and no reload is needed.
+/// Returns the address in a lease and whether that node drains. A draining node is a member too: it answers 503, on
+/// which Nginx tries the next node, and no reload is needed.
 pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseRefusal> {
     if lease.len() > LEASE_MAX {
         return Err(LeaseRefusal::NoLease);
@@ -66,9 +67,9 @@ pub struct MembershipDecision {
     pub withheld: Members,
 }
 
-/// Returns the set to serve after `served`. A node joins when it is `leased`. It leaves only if it has no lease and is `dead`, which means
-/// that it does not answer the sidecar's probe either. No node leaves while the registry is not trusted (`frozen`). The last nodes never
-/// leave, since an empty set serves nobody.
+/// Returns the set to serve after `served`. A node joins when it is `leased`. It leaves only if it has no lease and is
+/// `dead`, which means that it does not answer the sidecar's probe either. No node leaves while the registry is not
+/// trusted (`frozen`). The last nodes never leave, since an empty set serves nobody.
 pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) -> MembershipDecision {
     let gone: Members = served.difference(leased).copied().collect();
     let kept = gone.difference(dead).copied().collect();

@@ -1,10 +1,11 @@
-//! The Nginx process. The sidecar starts an Nginx of its own, finds it again after the sidecar was killed, and starts it again when it dies.
-//! With `--signal` the system runs Nginx, and the sidecar only signals it. A session ends only when its own worker process ends.
+//! The Nginx process. The sidecar starts an Nginx of its own, finds it again after the sidecar was killed, and starts
+//! it again when it dies. With `--signal` the system runs Nginx, and the sidecar only signals it. A session ends only
+//! when its own worker process ends.
 
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -23,16 +24,13 @@ use crate::{
 
 /// How the title of a master process begins.
 const MASTER: &str = "nginx: master process";
-/// How often the sidecar checks that a master which is not its child still runs. Five times as often would cost as much as everything else
-/// that an idle sidecar does.
+/// How often the sidecar checks that a master which is not its child still runs. Five times as often would cost as much
+/// as everything else that an idle sidecar does.
 const CHECK_MASTER_EVERY: Duration = Duration::from_secs(1);
 /// How often the sidecar checks whether workers have stopped listening.
 const CHECK_WORKERS_EVERY: Duration = Duration::from_millis(50);
 /// How long Nginx may take to end after SIGTERM. It is killed then.
 const STOP: Duration = Duration::from_secs(2);
-/// How long `nginx -t` may take. It reads files and resolves names, which takes milliseconds. It is killed then, and the configuration is
-/// not used.
-const CHECK: Duration = Duration::from_secs(10);
 /// How long workers without a master may take to stop listening. Nginx is started then anyway.
 const RELEASE_PORT: Duration = Duration::from_secs(5);
 
@@ -48,8 +46,8 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Finds the Nginx that runs, or starts one with the configuration in `file`. An error if `--signal` names none that runs, if the port
-    /// is taken, or if the program can't be run.
+    /// Finds the Nginx that runs, or starts one with the configuration in `file`. An error if `--signal` names none
+    /// that runs, if the port is taken, or if the program can't be run.
     pub async fn find_or_start(config: Config, file: PathBuf, listen: SocketAddr) -> anyhow::Result<Self> {
         let master = running(&config);
         let mut nginx = Self { config, file, listen, child: None, master: master.unwrap_or_default() };
@@ -73,8 +71,8 @@ impl Nginx {
         self.child.is_none()
     }
 
-    /// Uses the master that the pid file of `--signal` names now. During an upgrade of the program (SIGUSR2) the old master runs beside the
-    /// new one, and after SIGQUIT it runs for as long as its sessions last.
+    /// Uses the master that the pid file of `--signal` names now. During an upgrade of the program (SIGUSR2) the old
+    /// master runs beside the new one, and after SIGQUIT it runs for as long as its sessions last.
     pub fn follow_upgrade(&mut self) {
         if self.config.signal.is_some()
             && let Some(master) = running(&self.config)
@@ -105,8 +103,8 @@ impl Nginx {
         self.master = 0;
     }
 
-    /// Starts Nginx again after its end, or with `--signal` looks whether the system has done so. Returns whether it runs. Workers that
-    /// lost their master keep their sessions; they are told to stop listening, which frees the port.
+    /// Starts Nginx again after its end, or with `--signal` looks whether the system has done so. Returns whether it
+    /// runs. Workers that lost their master keep their sessions; they are told to stop listening, which frees the port.
     pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
         self.child = None;
         if self.config.signal.is_some() {
@@ -122,8 +120,8 @@ impl Nginx {
         self.config.signal.is_some() && self.master == 0
     }
 
-    /// Tells an Nginx of the sidecar's own to accept no more connections and to end when it has none left. Returns false with `--signal`,
-    /// where Nginx goes on.
+    /// Tells an Nginx of the sidecar's own to accept no more connections and to end when it has none left. Returns
+    /// false with `--signal`, where Nginx goes on.
     pub fn quit(&self) -> bool {
         let own = self.config.signal.is_none();
         if own {
@@ -158,19 +156,6 @@ impl Nginx {
         self.child = Some(child);
         Ok(())
     }
-}
-
-/// Checks a configuration with `nginx -t`. An error if Nginx refuses it, with Nginx's message, or does not answer within 10 s. The check would
-/// not notice an injected directive; the templates hold typed values only.
-pub async fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
-    let mut command = command(config);
-    command.args(["-t", "-q", "-c"]).arg(file).kill_on_drop(true);
-    let Ok(checked) = time::timeout(CHECK, command.output()).await else { bail!(unchecked(config)) };
-    let checked = checked.with_context(|| missing(config))?;
-    if !checked.status.success() {
-        bail!("Nginx refuses the configuration: {}", String::from_utf8_lossy(&checked.stderr).trim());
-    }
-    Ok(())
 }
 
 /// Signals one process. It is no error if the process has ended already.
@@ -209,18 +194,11 @@ fn is_master(config: &Config, pid: i32) -> bool {
     title.starts_with(MASTER) && ours
 }
 
-fn command(config: &Config) -> Command {
+/// Returns the command of Nginx for this `--dir`.
+pub fn command(config: &Config) -> Command {
     let mut command = Command::new(&config.nginx);
     command.arg("-p").arg(&config.dir).args(["-e", "stderr"]).stdin(Stdio::null());
     command
-}
-
-fn unchecked(config: &Config) -> String {
-    format!(
-        "--nginx {}: its check of the configuration (-t) did not end within {} s; check that every file and host name in it and in --snippets can be read and resolved",
-        config.nginx.display(),
-        CHECK.as_secs()
-    )
 }
 
 /// The error text for an Nginx that can't be run.

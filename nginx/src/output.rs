@@ -1,5 +1,5 @@
-//! Standard output, and the log on standard error. A line that can't be written, because the reader of a pipe has ended or a disk is full, is
-//! dropped and counted. `println!` would panic.
+//! Standard output, and the log on standard error. A line that can't be written, because the reader of a pipe has ended
+//! or a disk is full, is dropped and counted. `println!` would panic.
 
 use std::{
     fmt::Display,

@@ -1,6 +1,6 @@
-//! The operator's own files that the configuration includes: the snippets, and the certificate with its key. Each generation has its own copy
-//! of them. So the configuration that last ran can always run again: Nginx can restart, and nodes can join and leave, while a snippet is broken
-//! or a certificate does not match its key.
+//! The operator's own files that the configuration includes: the snippets, and the certificate with its key. Each
+//! generation has its own copy of them. So the configuration that last ran can always run again: Nginx can restart, and
+//! nodes can join and leave, while a snippet is broken or a certificate does not match its key.
 
 use std::{
     collections::BTreeMap,
@@ -68,7 +68,8 @@ impl OwnFiles {
         Ok(Self(files))
     }
 
-    /// Writes the copy into the folder of a generation, and syncs it to the disk. Only the owner can read the files, since one is a key.
+    /// Writes the copy into the folder of a generation, and syncs it to the disk. Only the owner can read the files,
+    /// since one is a key.
     pub fn write(&self, generation: &Path) -> io::Result<()> {
         let own = generation.join(FOLDER);
         for folder in SNIPPETS {
@@ -111,7 +112,8 @@ fn read_snippets(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(snippets)
 }
 
-/// Reads a regular file. Any other kind of file is an error and is not opened, since opening a FIFO that has no writer would block the sidecar.
+/// Reads a regular file. Any other kind of file is an error and is not opened, since opening a FIFO that has no writer
+/// would block the sidecar.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is no regular file"));

@@ -1,5 +1,5 @@
-//! Watches the operator's own files. They are applied when they change. If Nginx does not accept them, it goes on with the copy that it runs
-//! with, and the files are tried again later.
+//! Watches the operator's own files. They are applied when they change. If Nginx does not accept them, it goes on with
+//! the copy that it runs with, and the files are tried again later.
 
 use std::time::Instant;
 
@@ -23,8 +23,9 @@ struct RefusedOwnFiles {
 }
 
 impl OwnFilesWatch {
-    /// Reads the files, and returns the reason for a reload if they are to be applied now: they differ from the `running` ones and are the same
-    /// as at the last look. One look is not enough, since a certificate and its key are not replaced at the same moment.
+    /// Reads the files, and returns the reason for a reload if they are to be applied now: they differ from the
+    /// `running` ones and are the same as at the last look. One look is not enough, since a certificate and its key are
+    /// not replaced at the same moment.
     pub fn look(&mut self, config: &Config, running: Option<&OwnFiles>, now: Instant) -> Option<&'static str> {
         let own = OwnFiles::read(config).ok();
         let is_steady = self.seen.as_ref() == Some(&own);
@@ -66,7 +67,8 @@ impl OwnFilesWatch {
         self.outdated = true;
     }
 
-    /// Records that Nginx runs with the current settings; and `with_own`, that it runs with the files themselves and not with an older copy.
+    /// Records that Nginx runs with the current settings; and `with_own`, that it runs with the files themselves and
+    /// not with an older copy.
     pub fn applied(&mut self, with_own: bool) {
         self.outdated = false;
         if with_own {

@@ -1,5 +1,5 @@
-//! The addresses of a proxy, stored in a file of `--dir`. A sidecar that starts again needs them to find the Nginx that it left running,
-//! and Nginx needs them to find its resolver.
+//! The addresses of a proxy, stored in a file of `--dir`. A sidecar that starts again needs them to find the Nginx that
+//! it left running, and Nginx needs them to find its resolver.
 
 use std::{
     fs, io,
@@ -25,7 +25,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Chooses the stored addresses if they still match `listen`, and free ones otherwise. Does not store them: see [`Ports::keep`].
+    /// Chooses the stored addresses if they still match `listen`, and free ones otherwise. Does not store them: see
+    /// [`Ports::keep`].
     pub fn choose(dir: &Path, listen: SocketAddr, by_dns: bool) -> anyhow::Result<Self> {
         let fits = |ports: &Self| ports.listen.ip() == listen.ip() && (listen.port() == 0 || ports.listen == listen);
         let mut ports = match before(dir).filter(fits) {
@@ -48,8 +49,8 @@ impl Ports {
         Ok(resolver)
     }
 
-    /// Stores the addresses for the next sidecar. The file is replaced in one step. It is not written if it holds them already, so that a
-    /// sidecar can start again while the disk is full.
+    /// Stores the addresses for the next sidecar. The file is replaced in one step. It is not written if it holds them
+    /// already, so that a sidecar can start again while the disk is full.
     pub fn keep(&self, dir: &Path) -> anyhow::Result<()> {
         if before(dir) == Some(*self) {
             return Ok(());

@@ -1,4 +1,5 @@
-//! Probes nodes that have no lease. A node leaves the configuration only if its lease is gone and it does not answer a probe either.
+//! Probes nodes that have no lease. A node leaves the configuration only if its lease is gone and it does not answer a
+//! probe either.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
 
@@ -15,7 +16,8 @@ use crate::membership::Members;
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Probes of one node in one round, one after the other.
 const PROBES: usize = 2;
-/// Rounds without an answer before more than half of the members count as dead at once. This host may be the one that is cut off.
+/// Rounds without an answer before more than half of the members count as dead at once. This host may be the one that
+/// is cut off.
 const ROUNDS_FOR_MOST: u32 = 3;
 
 /// Counts the rounds without an answer, by node.
@@ -23,8 +25,8 @@ const ROUNDS_FOR_MOST: u32 = 3;
 pub struct Probes(BTreeMap<SocketAddr, u32>);
 
 impl Probes {
-    /// Probes the suspects, all at once, and returns those that are dead. Other nodes are forgotten. A suspect is dead after one round without
-    /// an answer, or after three if more than half of the `members` do not answer.
+    /// Probes the suspects, all at once, and returns those that are dead. Other nodes are forgotten. A suspect is dead
+    /// after one round without an answer, or after three if more than half of the `members` do not answer.
     pub async fn round(&mut self, suspects: &Members, members: usize) -> Members {
         let answers = join_all(suspects.iter().map(|node| answers(*node))).await;
         let silent = suspects.iter().zip(answers).filter(|(_, answered)| !answered);

@@ -1,11 +1,13 @@
-//! Decides whether a missing lease means that its node is gone. A Redis that was away, is another process, or was flushed may have lost
-//! the leases of live nodes. For a while after that no node leaves, so that live nodes can register again. The caller gives the time.
+//! Decides whether a missing lease means that its node is gone. A Redis that was away, is another process, or was
+//! flushed may have lost the leases of live nodes. For a while after that no node leaves, so that live nodes can
+//! register again. The caller gives the time.
 
 use std::time::{Duration, Instant};
 
 use crate::leases::RegistrySnapshot;
 
-/// For how long no node leaves after such an event. Twice the duration of a lease: every live node has registered again by then.
+/// For how long no node leaves after such an event. Twice the duration of a lease: every live node has registered again
+/// by then.
 const GRACE: Duration = Duration::from_secs(12);
 
 /// What is known of the Redis that holds the registry.
@@ -19,8 +21,8 @@ pub struct RegistryTrust {
 }
 
 impl RegistryTrust {
-    /// Nothing is known yet. A sidecar that `inherits` a set of nodes trusts the registry only after the grace time, since it does not know
-    /// what happened to Redis since the set was made.
+    /// Nothing is known yet. A sidecar that `inherits` a set of nodes trusts the registry only after the grace time,
+    /// since it does not know what happened to Redis since the set was made.
     pub fn new(inherits: bool, now: Instant) -> Self {
         let frozen_until = if inherits { now + GRACE } else { now };
         Self { run_id: None, leases: 0, away_since: None, frozen_until, read_at: now }
@@ -31,8 +33,8 @@ impl RegistryTrust {
         self.away_since.replace(self.away_since.unwrap_or(now)).is_none()
     }
 
-    /// Records an answer of Redis. Returns why the registry is not trusted from now on for the grace time: `new` (another process), `back` (it
-    /// was away) or `flushed` (no lease is left). `None` if nothing happened.
+    /// Records an answer of Redis. Returns why the registry is not trusted from now on for the grace time: `new`
+    /// (another process), `back` (it was away) or `flushed` (no lease is left). `None` if nothing happened.
     pub fn read(&mut self, look: &RegistrySnapshot, now: Instant) -> Option<&'static str> {
         let (back, new) = (self.away_since.take(), self.run_id.as_ref().is_some_and(|id| *id != look.run_id));
         let flushed = self.leases > 0 && look.leased.is_empty();

@@ -1,6 +1,6 @@
-//! Decides when a change of the set of nodes is worth a reload. Each reload leaves old workers behind, so changes are collected: a set must
-//! stay the same for a while, and the number of reloads is limited. A change that waits is merged with the next one and never lost. The
-//! caller gives the time.
+//! Decides when a change of the set of nodes is worth a reload. Each reload leaves old workers behind, so changes are
+//! collected: a set must stay the same for a while, and the number of reloads is limited. A change that waits is merged
+//! with the next one and never lost. The caller gives the time.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,8 @@ use crate::{config::Config, membership::Members};
 const QUIETS_AT_MOST: u32 = 6;
 /// An urgent set that keeps changing is applied after this many times `--quiet-urgent`.
 const URGENT_QUIETS_AT_MOST: u32 = 2;
-/// The size of each of the two token buckets: the reloads that can follow each other at once. The second bucket is for urgent changes alone.
+/// The size of each of the two token buckets: the reloads that can follow each other at once. The second bucket is for
+/// urgent changes alone.
 const BURST: f64 = 2.0;
 
 /// How much a change matters.
@@ -92,8 +93,8 @@ impl ReloadPacing {
         self.wanted = None;
     }
 
-    /// Returns `Ok` if this set is to be applied now, which takes one of the reloads, or why it waits. `crowded` says that too many old
-    /// workers linger.
+    /// Returns `Ok` if this set is to be applied now, which takes one of the reloads, or why it waits. `crowded` says
+    /// that too many old workers linger.
     pub fn due(&mut self, set: &Members, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
         let (first, since) = self.want(set, now);
         let (quiet, most) = match urgency {

@@ -15,8 +15,8 @@ use crate::{
     template::{GenerationFiles, render},
 };
 
-/// Prints the files for the nodes that hold a lease, or with `diff` their differences to the files that are served. Prints again at each
-/// change unless `once`. An error if Redis is away or standard output can't be written.
+/// Prints the files for the nodes that hold a lease, or with `diff` their differences to the files that are served.
+/// Prints again at each change unless `once`. An error if Redis is away or standard output can't be written.
 pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     let generations = Generations::new(&config.dir)?;
     let ports = Ports::choose(&config.dir, config.listen, by_dns(&config).await?)?;

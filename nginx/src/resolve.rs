@@ -1,5 +1,5 @@
-//! Decides whether Nginx learns of nodes by DNS, without reloads, or from its configuration. That depends on `--resolve` and on the version of
-//! Nginx.
+//! Decides whether Nginx learns of nodes by DNS, without reloads, or from its configuration. That depends on
+//! `--resolve` and on the version of Nginx.
 
 use std::{path::PathBuf, process::Stdio, sync::Arc};
 
@@ -30,7 +30,8 @@ pub async fn by_dns(config: &Config) -> anyhow::Result<bool> {
     }
 }
 
-/// Starts the DNS server if Nginx is to use it. If another process took its port while no sidecar ran, it gets another port, which is stored.
+/// Starts the DNS server if Nginx is to use it. If another process took its port while no sidecar ran, it gets another
+/// port, which is stored.
 pub async fn serve(
     ports: &mut Ports,
     config: &Config,
@@ -56,7 +57,8 @@ fn require(found: NginxVersion) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the version of the Nginx that runs, since a newer one may have been installed after its start, or else of `--nginx`.
+/// Returns the version of the Nginx that runs, since a newer one may have been installed after its start, or else of
+/// `--nginx`.
 async fn version(config: &Config) -> anyhow::Result<NginxVersion> {
     let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
     for program in running.iter().chain([&config.nginx]) {

@@ -1,5 +1,6 @@
-//! Decides when something that failed is tried again: after 1 s, and then after twice as long each time, up to 30 s. So what failed for an
-//! external reason, such as a full disk, is applied soon after the reason is gone. The caller gives the time.
+//! Decides when something that failed is tried again: after 1 s, and then after twice as long each time, up to 30 s. So
+//! what failed for an external reason, such as a full disk, is applied soon after the reason is gone. The caller gives
+//! the time.
 
 use std::time::{Duration, Instant};
 

@@ -1,18 +1,20 @@
-//! Applies a set of nodes to Nginx: writes a generation, checks it with `nginx -t`, makes it the current one, reloads Nginx, and waits until
-//! Nginx answers with its number. If that fails, the generation before becomes the current one again.
+//! Applies a set of nodes to Nginx: writes a generation, checks it with `nginx -t`, makes it the current one, reloads
+//! Nginx, and waits until Nginx answers with its number. If that fails, the generation before becomes the current one
+//! again.
 //!
-//! A rollout can fail because of the set, because of the operator's own files, or for an external reason such as a full disk. So no set is ever
-//! given up: the caller tries again (see [`retry`](crate::retry)). Own files are the cause if Nginx accepts the same set with the copy of them
-//! that it runs with.
+//! A rollout can fail because of the set, because of the operator's own files, or for an external reason such as a full
+//! disk. So no set is ever given up: the caller tries again (see [`retry`](crate::retry)). Own files are the cause if
+//! Nginx accepts the same set with the copy of them that it runs with.
 
 use std::time::Instant;
 
 use crate::{
+    check::check,
     config::Config,
     confirm::{confirm, serving},
     generations::Generations,
     membership::Members,
-    nginx::{Nginx, check},
+    nginx::Nginx,
     own_files::OwnFiles,
     own_watch::OwnFilesWatch,
     ports::Ports,
@@ -96,7 +98,8 @@ impl Rollout {
         self.own.error()
     }
 
-    /// Serves these members from now on, or goes on as before. Takes up to 10 s for each attempt that Nginx does not confirm.
+    /// Serves these members from now on, or goes on as before. Takes up to 10 s for each attempt that Nginx does not
+    /// confirm.
     pub async fn apply(&mut self, members: &Members) -> RolloutOutcome {
         self.nginx.follow_upgrade();
         let before = self.generation();
@@ -105,7 +108,8 @@ impl Rollout {
         outcome
     }
 
-    /// Tries the operator's own files as they are. If Nginx does not accept them and the members are new, tries the copy that Nginx runs with.
+    /// Tries the operator's own files as they are. If Nginx does not accept them and the members are new, tries the
+    /// copy that Nginx runs with.
     async fn apply_with_own_files(&mut self, before: u64, members: &Members) -> RolloutOutcome {
         let (read, running) = (OwnFiles::read(&self.config), self.generations.own_files(before));
         let own = read.as_ref().ok().cloned();
@@ -189,8 +193,8 @@ impl Rollout {
         confirm(&self.nginx, self.ports.control, generation, old).await
     }
 
-    /// Makes the generation before the current one again. If the master did not reload, the workers before go on and nothing is waited for: the
-    /// master would refuse a reload now for the same reason.
+    /// Makes the generation before the current one again. If the master did not reload, the workers before go on and
+    /// nothing is waited for: the master would refuse a reload now for the same reason.
     async fn roll_back(&self, generation: u64, reloaded: bool) {
         let old = serving(&self.nginx);
         let back = async {

@@ -1,9 +1,11 @@
-//! Chooses the generation that a sidecar starts with, and brings Nginx to it. If Nginx does not accept the settings or the operator's own files
-//! as they are now, the sidecar starts with a generation that ran before, follows the nodes, and tries again later.
+//! Chooses the generation that a sidecar starts with, and brings Nginx to it. If Nginx does not accept the settings or
+//! the operator's own files as they are now, the sidecar starts with a generation that ran before, follows the nodes,
+//! and tries again later.
 
 use std::time::Instant;
 
 use crate::{
+    check,
     config::Config,
     confirm::{confirm, running, serving},
     generations::Generations,
@@ -25,8 +27,8 @@ struct StartChoice {
     outdated: bool,
 }
 
-/// Finds or starts Nginx and brings it to a generation: the current one, or a new one with these `members` if there is none. Returns the
-/// members that are served. An error if Nginx does not run and accepts no generation.
+/// Finds or starts Nginx and brings it to a generation: the current one, or a new one with these `members` if there is
+/// none. Returns the members that are served. An error if Nginx does not run and accepts no generation.
 pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::Result<(Rollout, Members)> {
     let generations = Generations::new(&config.dir)?;
     let own = OwnFiles::read(&config);
@@ -60,8 +62,8 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
     Ok((Rollout::new(config, ports, generations, watch, nginx), served))
 }
 
-/// Returns the current generation if nothing has changed, or else a new one. If Nginx does not accept that, returns the newest generation that
-/// it accepts, with its own copy of the operator's files; or the one that runs.
+/// Returns the current generation if nothing has changed, or else a new one. If Nginx does not accept that, returns the
+/// newest generation that it accepts, with its own copy of the operator's files; or the one that runs.
 async fn choose(
     config: &Config,
     generations: &Generations,
@@ -120,7 +122,7 @@ async fn make(
 }
 
 async fn check(config: &Config, generations: &Generations, generation: u64) -> anyhow::Result<()> {
-    nginx::check(config, &generations.path(generation).join("nginx.conf")).await
+    check::check(config, &generations.path(generation).join("nginx.conf")).await
 }
 
 /// Brings Nginx to the generation, and waits for its confirmation. An Nginx that was found may run an older one.

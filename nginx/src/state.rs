@@ -1,4 +1,5 @@
-//! What the sidecar knew after its last look at the registry. The loop fills it in; `/state` and the gauges of `/metrics` show it.
+//! What the sidecar knew after its last look at the registry. The loop fills it in; `/state` and the gauges of
+//! `/metrics` show it.
 
 use std::net::SocketAddr;
 

@@ -15,8 +15,8 @@ use crate::{
 /// The text of a generation's files, by file name.
 pub type GenerationFiles = BTreeMap<&'static str, String>;
 
-/// How many requests one client address may have in progress. Streams of events count, WebSocket sessions do not. Nginx answers 429 to more.
-/// Clients behind a proxy that `--real-ip-from` does not name share one address.
+/// How many requests one client address may have in progress. Streams of events count, WebSocket sessions do not. Nginx
+/// answers 429 to more. Clients behind a proxy that `--real-ip-from` does not name share one address.
 const REQUESTS_PER_ADDRESS: u32 = 100;
 
 /// Returns the files of one generation.

@@ -1,4 +1,5 @@
-//! Nginx's worker processes, read from /proc: those that accept connections, and old ones that linger until their sessions end.
+//! Nginx's worker processes, read from /proc: those that accept connections, and old ones that linger until their
+//! sessions end.
 
 use std::{
     fs,

@@ -1,5 +1,6 @@
-//! One connection to the master, shared by all its clones, for everything but subscriptions. When it ends, does not answer in time, or a server
-//! says that it is not the master, the call that noticed returns the error, and the next call finds the master again. No command is sent twice.
+//! One connection to the master, shared by all its clones, for everything but subscriptions. When it ends, does not
+//! answer in time, or a server says that it is not the master, the call that noticed returns the error, and the next
+//! call finds the master again. No command is sent twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,8 +32,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Prepares a connection, which connects when it is first used. All keys that it is used for must have the hash tag `tag`, since in a Redis
-    /// Cluster the master is that of the tag's slot.
+    /// Prepares a connection, which connects when it is first used. All keys that it is used for must have the hash tag
+    /// `tag`, since in a Redis Cluster the master is that of the tag's slot.
     pub fn new(topology: Topology, tag: &str) -> Self {
         let (topology, tag, found) = (Arc::new(topology), Arc::from(tag), Arc::new(watch::Sender::new(None)));
         let attempt = Arc::new(Mutex::new(search(topology.clone(), Arc::clone(&tag), found.clone())));
@@ -60,7 +61,8 @@ impl Connection {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends by the current connection. If that proves to be broken, or not to lead to the master, a new search replaces it for later calls.
+    /// Sends by the current connection. If that proves to be broken, or not to lead to the master, a new search
+    /// replaces it for later calls.
     async fn call<T>(
         &self,
         send: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
@@ -100,7 +102,8 @@ fn search(topology: Arc<Topology>, tag: Arc<str>, found: Arc<watch::Sender<Optio
     search.boxed().shared()
 }
 
-/// Returns whether an error means that the connection must be replaced. A server that does not answer in time may have been replaced as master.
+/// Returns whether an error means that the connection must be replaced. A server that does not answer in time may have
+/// been replaced as master.
 fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_timeout()
 }

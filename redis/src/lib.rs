@@ -1,13 +1,13 @@
-//! Finds the Redis master, and connects to it again after a failover. Redis may be one server, a master with replicas that Sentinels watch, or
-//! a Redis Cluster; the programs see one connection in each case.
+//! Finds the Redis master, and connects to it again after a failover. Redis may be one server, a master with replicas
+//! that Sentinels watch, or a Redis Cluster; the programs see one connection in each case.
 //!
 //! ```text
 //!   --redis URL ──▶ topology ──▶ locate ──▶ connection ──▶ commands
 //!                                              └─────────▶ listen ──▶ messages
 //! ```
 //!
-//! All keys of one Muster cluster have one hash tag, so that a Redis Cluster stores them in one slot. So nothing here routes commands by slot: the
-//! master of that slot is the only server that is needed.
+//! All keys of one Muster cluster have one hash tag, so that a Redis Cluster stores them in one slot. So nothing here
+//! routes commands by slot: the master of that slot is the only server that is needed.
 //!
 //! | Module | What it does |
 //! |---|---|

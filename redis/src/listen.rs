@@ -1,6 +1,6 @@
-//! Receives the messages of channels, on a separate connection to the master that commands go to. The channels are shard channels (SSUBSCRIBE and
-//! SPUBLISH, from Redis 7): in a Redis Cluster their messages stay in the shard that has all of Muster's keys. A single server treats them like
-//! other channels.
+//! Receives the messages of channels, on a separate connection to the master that commands go to. The channels are
+//! shard channels (SSUBSCRIBE and SPUBLISH, from Redis 7): in a Redis Cluster their messages stay in the shard that has
+//! all of Muster's keys. A single server treats them like other channels.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{connection::Connection, locate::ANSWER};
 
-/// The number of messages that can wait to be received. They are kilobytes each, so this is a few megabytes. When one more arrives, the
-/// subscription ends. Redis bounds its own buffer for a slow subscriber with `client-output-buffer-limit pubsub`.
+/// The number of messages that can wait to be received. They are kilobytes each, so this is a few megabytes. When one
+/// more arrives, the subscription ends. Redis bounds its own buffer for a slow subscriber with
+/// `client-output-buffer-limit pubsub`.
 const WAITING: usize = 2048;
 
 /// A subscription to some channels.
@@ -52,9 +53,9 @@ impl Subscription {
         &self.master
     }
 
-    /// Returns the next message. Returns `None` when the connection has ended, when the channels have moved to another server, or when commands go
-    /// to another server, whose messages would not arrive here. Also returns `None` after a message for which the queue had no room: the loss
-    /// would go unnoticed if later messages were delivered.
+    /// Returns the next message. Returns `None` when the connection has ended, when the channels have moved to another
+    /// server, or when commands go to another server, whose messages would not arrive here. Also returns `None` after a
+    /// message for which the queue had no room: the loss would go unnoticed if later messages were delivered.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             let push = tokio::select! {
@@ -70,7 +71,8 @@ impl Subscription {
     }
 }
 
-/// Returns a queue that is closed by the first message for which it has no room, since the connection can't be made to wait.
+/// Returns a queue that is closed by the first message for which it has no room, since the connection can't be made to
+/// wait.
 fn queue() -> (impl AsyncPushSender, mpsc::Receiver<PushInfo>) {
     let (sender, pushes) = mpsc::channel(WAITING);
     let open = Mutex::new(Some(sender));

@@ -1,5 +1,5 @@
-//! Finds the current master. All Sentinels, or all known members of a cluster, are asked at once, and the first answer that leads to a master
-//! counts. So a server that is dead, hangs, or names an old master delays nothing.
+//! Finds the current master. All Sentinels, or all known members of a cluster, are asked at once, and the first answer
+//! that leads to a master counts. So a server that is dead, hangs, or names an old master delays nothing.
 
 use std::{io, time::Duration};
 
@@ -14,11 +14,12 @@ use crate::topology::Topology;
 
 /// How long connecting, or one answer, may take.
 pub const ANSWER: Duration = Duration::from_secs(2);
-/// How long one Sentinel or member may take. It is shorter than [`ANSWER`], so that a new search can start: the others may have failed for a
-/// reason that is gone by then.
+/// How long one Sentinel or member may take. It is shorter than [`ANSWER`], so that a new search can start: the others
+/// may have failed for a reason that is gone by then.
 const SOURCE_ANSWER: Duration = Duration::from_secs(1);
 
-/// The kind of the error of a failed search. No other error has it, since the cluster client of the `redis` crate is not used.
+/// The kind of the error of a failed search. No other error has it, since the cluster client of the `redis` crate is
+/// not used.
 const UNREACHED: ErrorKind = ErrorKind::ClusterConnectionNotFound;
 
 /// A master that was found.
@@ -58,7 +59,8 @@ pub fn not_sent(error: &RedisError) -> bool {
     matches!(error.kind(), UNREACHED | AuthenticationFailed | InvalidClientConfig | MasterNameNotFoundBySentinel)
 }
 
-/// Makes the error of a failed search recognizable. With its own kind it would look like the error of a call that was sent.
+/// Makes the error of a failed search recognizable. With its own kind it would look like the error of a call that was
+/// sent.
 pub(crate) fn unreached(error: RedisError) -> RedisError {
     if will_pass(&error) { (UNREACHED, "no master was reached", error.to_string()).into() } else { error }
 }
@@ -83,8 +85,8 @@ pub(crate) fn late() -> RedisError {
     io::Error::new(io::ErrorKind::TimedOut, "no master found in time").into()
 }
 
-/// Connects to the master that a Sentinel names, and asks that server for its role: a Sentinel goes on naming a master that has just died, and a
-/// server that was the master may come back as one.
+/// Connects to the master that a Sentinel names, and asks that server for its role: a Sentinel goes on naming a master
+/// that has just died, and a server that was the master may come back as one.
 async fn master_by_sentinel(sentinel: &ConnectionInfo, name: &str, entry: &RedisConnectionInfo) -> RedisResult<Master> {
     let mut connection = connect(sentinel.clone()).await?.connection;
     let answer: Option<(String, u16)> =

@@ -1,10 +1,10 @@
-//! Reads a secret from a file: a password, a signing secret or a key. An error says what is wrong with the file and never shows its content. The
-//! caller adds the name of the flag.
+//! Reads a secret from a file: a password, a signing secret or a key. An error says what is wrong with the file and
+//! never shows its content. The caller adds the name of the flag.
 
 use std::{fs, io, path::Path};
 
-/// Reads a file, which must not be empty. Symbolic links are followed. Anything but a regular file is an error and is not opened, since opening a
-/// FIFO that has no writer would block the start.
+/// Reads a file, which must not be empty. Symbolic links are followed. Anything but a regular file is an error and is
+/// not opened, since opening a FIFO that has no writer would block the start.
 pub fn read(file: &Path) -> io::Result<String> {
     if !fs::metadata(file)?.is_file() {
         return Err(io::Error::other("it is no regular file"));

@@ -6,7 +6,8 @@
 //! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           the master of the slot of Muster's keys; some members are given
 //! ```
 //!
-//! User and password are for Redis. Those for the Sentinels, if they need them, are given as `?sentinel_username=` and `?sentinel_password=`.
+//! User and password are for Redis. Those for the Sentinels, if they need them, are given as `?sentinel_username=` and
+//! `?sentinel_password=`.
 
 use std::{fmt, str::FromStr};
 

@@ -1,5 +1,5 @@
-//! The URL of Redis as text: puts a password from a file into it, and lists its hosts. The programs call this before they parse the URL into a
-//! [`Topology`](crate::Topology).
+//! The URL of Redis as text: puts a password from a file into it, and lists its hosts. The programs call this before
+//! they parse the URL into a [`Topology`](crate::Topology).
 
 use std::{
     io,
@@ -41,7 +41,8 @@ pub fn with_password_file(url: &str, file: &Path) -> Result<String, BadPassword>
     with_password(url, password.trim_end()).map_err(BadPassword::Url)
 }
 
-/// Puts a password into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`. There can be several hosts, separated by commas.
+/// Puts a password into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`. There can be several hosts, separated by
+/// commas.
 fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
     let (scheme, rest) = url.split_once("://").filter(|(_, rest)| !rest.starts_with('/')).ok_or(InvalidUrl::NoHost)?;
     let (authority, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));

@@ -68,7 +68,8 @@ impl ClusterServer {
     }
 }
 
-/// Starts a cluster of two servers, of which the second has all slots, and a connection whose URL also names a dead and a hanging server.
+/// Starts a cluster of two servers, of which the second has all slots, and a connection whose URL also names a dead and
+/// a hanging server.
 async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
     let (one, other) = (ClusterServer::start().await, ClusterServer::start().await);
     other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();

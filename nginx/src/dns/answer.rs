@@ -1,5 +1,6 @@
-//! Makes the answer to a DNS query. This module does no I/O. An answer is never empty and never says that a name does not exist (NXDOMAIN), since
-//! Nginx would drop all nodes at once. On SERVFAIL or REFUSED it keeps the nodes that it has.
+//! Makes the answer to a DNS query. This module does no I/O. An answer is never empty and never says that a name does
+//! not exist (NXDOMAIN), since Nginx would drop all nodes at once. On SERVFAIL or REFUSED it keeps the nodes that it
+//! has.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -63,13 +64,15 @@ fn services(query: &Query, set: Option<&Members>) -> Result<Vec<Record>, Respons
     Ok(set.iter().map(|node| Record::from_rdata(query.name().clone(), TTL, service(*node))).collect())
 }
 
-/// Returns the SRV record of a node. All nodes have the same weight, also those that drain: the nodes decide which of them takes a handshake.
+/// Returns the SRV record of a node. All nodes have the same weight, also those that drain: the nodes decide which of
+/// them takes a handshake.
 fn service(node: SocketAddr) -> RData {
     RData::SRV(SRV::new(0, 1, node.port(), target(node.ip())))
 }
 
-/// Returns the address record of a target, whose name contains the address. So the answer exists also if the node has left the set since the SRV
-/// answer, and the two answers never disagree. The answer for the other address family is empty; Nginx asks for it too and does not need it.
+/// Returns the address record of a target, whose name contains the address. So the answer exists also if the node has
+/// left the set since the SRV answer, and the two answers never disagree. The answer for the other address family is
+/// empty; Nginx asks for it too and does not need it.
 fn addresses(query: &Query) -> Result<Vec<Record>, ResponseCode> {
     let address = address(query.name()).ok_or(ResponseCode::Refused)?;
     let record = Record::from_rdata(query.name().clone(), TTL, RData::from(address));

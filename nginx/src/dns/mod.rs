@@ -1,6 +1,6 @@
-//! A DNS server for one name and one Nginx: answers which nodes there are, on a loopback address, by UDP and TCP. An Nginx that asks each second
-//! needs no reload when the nodes change. [`answer`] makes the answers, [`serve`] owns the sockets, and this file holds the set of nodes to
-//! answer with and the number of the last set that Nginx was given.
+//! A DNS server for one name and one Nginx: answers which nodes there are, on a loopback address, by UDP and TCP. An
+//! Nginx that asks each second needs no reload when the nodes change. [`answer`] makes the answers, [`serve`] owns the
+//! sockets, and this file holds the set of nodes to answer with and the number of the last set that Nginx was given.
 
 pub mod answer;
 mod serve;
@@ -23,7 +23,8 @@ use tokio::{
 use self::serve::{serve_datagrams, serve_streams};
 use crate::{membership::Members, status::StatusServer};
 
-/// How long [`DnsServer::wait_until_answered`] waits. Nginx asks each second, so an Nginx that has not asked in this time does not ask at all.
+/// How long [`DnsServer::wait_until_answered`] waits. Nginx asks each second, so an Nginx that has not asked in this
+/// time does not ask at all.
 const ANSWERED: Duration = Duration::from_secs(5);
 
 /// A running server. It ends when this is dropped.
@@ -77,8 +78,9 @@ impl DnsServer {
 }
 
 impl DnsZone {
-    /// Returns the answer to a query of any bytes. The answer has at most `limit` bytes, or with `None` as many as the query allows; a longer one
-    /// is truncated. Returns `None` for anything that is no query, since two servers that answered each other's answers would never stop.
+    /// Returns the answer to a query of any bytes. The answer has at most `limit` bytes, or with `None` as many as the
+    /// query allows; a longer one is truncated. Returns `None` for anything that is no query, since two servers that
+    /// answered each other's answers would never stop.
     fn answer(&self, request: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
         let request = Message::from_vec(request).ok().filter(|it| it.metadata.message_type == MessageType::Query)?;
         let (mut answer, number) = {

@@ -1,4 +1,5 @@
-//! The sockets of [`DnsServer`](super::DnsServer): UDP, and TCP for answers that do not fit a datagram. No input closes the sockets.
+//! The sockets of [`DnsServer`](super::DnsServer): UDP, and TCP for answers that do not fit a datagram. No input closes
+//! the sockets.
 
 use std::{io, sync::Arc, time::Duration};
 

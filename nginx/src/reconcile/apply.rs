@@ -55,8 +55,8 @@ impl Reconcile {
         }
     }
 
-    /// Applies a set by DNS, which costs no reload and need not be rare. The set is written to the disk first: a sidecar that is killed in
-    /// between must not start again with an older set than Nginx has.
+    /// Applies a set by DNS, which costs no reload and need not be rare. The set is written to the disk first: a
+    /// sidecar that is killed in between must not start again with an older set than Nginx has.
     async fn announce(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
         if let Err(error) = self.rollout.remember(next) {
             tracing::error!("Nginx learns of the nodes by DNS, but would start with older ones: {error:#}");

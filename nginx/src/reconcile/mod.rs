@@ -1,5 +1,6 @@
-//! The loop of the sidecar: once per `--poll` it reads the leases, decides, applies and reports. [`membership::next`] alone decides which nodes
-//! are served. A change is applied when [`ReloadPacing`] says so, or at once if Nginx learns of it by DNS.
+//! The loop of the sidecar: once per `--poll` it reads the leases, decides, applies and reports. [`membership::next`]
+//! alone decides which nodes are served. A change is applied when [`ReloadPacing`] says so, or at once if Nginx learns
+//! of it by DNS.
 
 mod apply;
 mod show;
@@ -30,7 +31,8 @@ use crate::{
     workers::NginxWorker,
 };
 
-/// The workers and the operator's own files are looked at once in this many steps, since reading /proc costs more than a query to Redis.
+/// The workers and the operator's own files are looked at once in this many steps, since reading /proc costs more than
+/// a query to Redis.
 const UPKEEP_EVERY: u32 = 10;
 
 /// The state of the loop.
@@ -64,8 +66,8 @@ struct FailedChange {
     error: String,
 }
 
-/// Runs the loop until `stop` completes, and then stops Nginx. If `stop` completes a second time, Nginx is stopped at once and its sessions are
-/// cut. `ready` is called once Nginx serves. An error if the sidecar can't start.
+/// Runs the loop until `stop` completes, and then stops Nginx. If `stop` completes a second time, Nginx is stopped at
+/// once and its sessions are cut. `ready` is called once Nginx serves. An error if the sidecar can't start.
 pub async fn run(
     config: Config,
     status: Arc<StatusServer>,
@@ -84,9 +86,11 @@ pub async fn run(
     while stops == 0 {
         stops = tokio::select! {
             () = stop() => 1,
-            // One signal interrupts the restart: an Nginx of the sidecar's own is to end anyway, and another one is not touched.
+            // One signal interrupts the restart: an Nginx of the sidecar's own is to end anyway, and another one is not
+            // touched.
             () = reconcile.rollout.nginx.ended(), if !reconcile.rollout.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
-            // After one signal a step goes on, so that a reload is confirmed or rolled back. A second signal interrupts it.
+            // After one signal a step goes on, so that a reload is confirmed or rolled back. A second signal interrupts
+            // it.
             _ = ticks.tick() => unless(&mut stop, 2, reconcile.step()).await,
         };
     }
@@ -202,8 +206,8 @@ impl Reconcile {
         Some(snapshot)
     }
 
-    /// Announces by DNS the nodes that are served, until there is a change; while Redis is away, announces that they are unknown, on which Nginx
-    /// keeps them.
+    /// Announces by DNS the nodes that are served, until there is a change; while Redis is away, announces that they
+    /// are unknown, on which Nginx keeps them.
     fn announce_served(&self) {
         if let Some(dns) = &self.dns {
             dns.announce(self.trust.up().then_some(&self.served));

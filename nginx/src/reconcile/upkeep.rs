@@ -1,4 +1,5 @@
-//! The part of the loop that takes care of Nginx: retires its old workers, applies the operator's own files, restarts it, and stops it.
+//! The part of the loop that takes care of Nginx: retires its old workers, applies the operator's own files, restarts
+//! it, and stops it.
 
 use std::{future::Future, time::Instant};
 
@@ -20,7 +21,8 @@ impl Reconcile {
         self.rollout.nginx.worker_scope().list().into_iter().filter(|worker| worker.lingering).collect()
     }
 
-    /// Starts Nginx again after it has ended. With `--signal` every step looks from now on whether the system has started it.
+    /// Starts Nginx again after it has ended. With `--signal` every step looks from now on whether the system has
+    /// started it.
     pub(super) async fn restart(&mut self) {
         tracing::warn!("Nginx ended; it is started again, or with --signal waited for");
         self.revive().await;
@@ -58,9 +60,9 @@ impl Reconcile {
         }
     }
 
-    /// Stops an Nginx of the sidecar's own. It accepts no more connections, and the nodes are asked to move its sessions, since its end would
-    /// cut them without a close code. The nodes have three quarters of `--grace` for that, and Nginx the rest. When `at_once` completes, Nginx is
-    /// stopped at once.
+    /// Stops an Nginx of the sidecar's own. It accepts no more connections, and the nodes are asked to move its
+    /// sessions, since its end would cut them without a close code. The nodes have three quarters of `--grace` for
+    /// that, and Nginx the rest. When `at_once` completes, Nginx is stopped at once.
     pub(super) async fn end(mut self, at_once: impl Future<Output = ()>) {
         let grace = self.config.grace;
         if self.rollout.nginx.quit() && !grace.is_zero() {
