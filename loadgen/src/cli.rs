@@ -95,7 +95,8 @@ struct NullServerArgs {
     listen: SocketAddr,
 
     /// A mistake. drop:N, repeat:N, swap:N, corrupt:N and misdeliver:N happen once, to the N-th delivery; refuse:N (503)
-    /// and ignore:N (no answer) happen to each handshake of every N-th terminal
+    /// and ignore:N (no answer) happen to each handshake of every N-th terminal; noanswer:N happens to every N-th message
+    /// that is posted
     #[arg(long, value_name = "WHAT:N")]
     fault: Option<NullFault>,
 

@@ -64,6 +64,17 @@ fn a_command_to_the_wrong_terminal_is_found() {
 }
 
 #[test]
+fn a_message_that_is_delivered_but_never_answered_is_no_fault() {
+    let (report, code) = run("noanswer", &["--fault", "noanswer:4"]);
+    let messages = &report["messages"];
+    assert_eq!(report["faults"].as_object().unwrap().len(), 0, "{}", report["faults"]);
+    assert_eq!(messages["sent"], messages["planned"], "{messages}");
+    assert!(messages["indeterminate"].as_u64().unwrap() >= 15, "{messages}");
+    assert!(report["frames"]["indeterminate"].as_u64().unwrap() > 0, "{}", report["frames"]);
+    assert!(code == 0 || code == 12, "exit {code}");
+}
+
+#[test]
 fn an_slo_that_does_not_exist_is_no_run() {
     let out = Command::new(LOADGEN)
         .args(["run", "--url", "ws://h/ws", "--api", "http://h", "--slo", "live.p98<1ms"])

@@ -6,8 +6,8 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NullFault {
     pub(super) what: NullFaultKind,
-    /// The number of the delivery, from 1. For [`NullFaultKind::Refuse`] and [`NullFaultKind::Ignore`] it is N, and each N-th
-    /// terminal is affected.
+    /// The number of the delivery, from 1. For [`NullFaultKind::Refuse`] and [`NullFaultKind::Ignore`] each N-th terminal is
+    /// affected, for [`NullFaultKind::NoAnswer`] each N-th message.
     pub(super) at: u64,
 }
 
@@ -23,10 +23,17 @@ pub(super) enum NullFaultKind {
     Refuse,
     /// No handshake of every N-th terminal is answered.
     Ignore,
+    /// Every N-th message that is posted is delivered, and the request is never answered.
+    NoAnswer,
 }
 
 impl NullFaultKind {
-    /// Returns true if the fault affects handshakes and not a delivery.
+    /// Returns true if the fault affects a single delivery.
+    pub(super) fn is_of_deliveries(self) -> bool {
+        !self.is_of_handshakes() && self != Self::NoAnswer
+    }
+
+    /// Returns true if the fault affects handshakes.
     pub(super) fn is_of_handshakes(self) -> bool {
         matches!(self, Self::Refuse | Self::Ignore)
     }
@@ -37,7 +44,7 @@ impl FromStr for NullFault {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
-            "a fault is drop:N, repeat:N, swap:N, corrupt:N, misdeliver:N, refuse:N or ignore:N, with N from 1"
+            "a fault is drop:N, repeat:N, swap:N, corrupt:N, misdeliver:N, refuse:N, ignore:N or noanswer:N, with N from 1"
                 .to_owned()
         };
         let (what, at) = text.split_once(':').ok_or_else(bad)?;
@@ -49,6 +56,7 @@ impl FromStr for NullFault {
             "misdeliver" => NullFaultKind::Misdeliver,
             "refuse" => NullFaultKind::Refuse,
             "ignore" => NullFaultKind::Ignore,
+            "noanswer" => NullFaultKind::NoAnswer,
             _ => return Err(bad()),
         };
         Ok(Self { what, at: at.parse().ok().filter(|at| *at > 0).ok_or_else(bad)? })

@@ -118,7 +118,7 @@ async fn post(request: Request<Incoming>, sessions: Arc<NullSessions>) -> hyper:
     }
     let command = request.uri().path() == "/v1/commands";
     let body = request.into_body().collect().await?.to_bytes();
-    let delay = sessions.state().delay();
+    let (delay, answers) = sessions.state().next_message();
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -132,6 +132,9 @@ async fn post(request: Request<Incoming>, sessions: Arc<NullSessions>) -> hyper:
             StatusCode::ACCEPTED
         }
     };
+    if !answers {
+        return std::future::pending().await;
+    }
     let answer = format!(r#"{{"id":"{}","counts":{{}}}}"#, sessions.state().next_id());
     Ok(Response::builder().status(status).body(Full::from(answer)).expect("a status and a body"))
 }

@@ -71,7 +71,7 @@ impl NullSessions {
                 continue;
             }
             *delivered += 1;
-            let due = fault.filter(|fault| !fault.what.is_of_handshakes() && *delivered >= fault.at);
+            let due = fault.filter(|fault| fault.what.is_of_deliveries() && *delivered >= fault.at);
             let due = due.map(|fault| fault.what);
             let mistake = due.filter(|what| *what != NullFaultKind::Misdeliver || to.is_some() && count > 1);
             if mistake.is_some() {
@@ -87,7 +87,9 @@ impl NullSessions {
                 Some(NullFaultKind::Swap) => sessions[at].hold(&frames),
                 Some(NullFaultKind::Corrupt) => sessions[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
                 Some(NullFaultKind::Misdeliver) => sessions[other].write(&frames),
-                Some(NullFaultKind::Refuse | NullFaultKind::Ignore) | None => sessions[at].write(&frames),
+                Some(NullFaultKind::Refuse | NullFaultKind::Ignore | NullFaultKind::NoAnswer) | None => {
+                    sessions[at].write(&frames)
+                }
             }
         }
     }
@@ -104,10 +106,12 @@ impl NullState {
         (place as u64 + 1).is_multiple_of(fault.at).then_some(fault.what)
     }
 
-    /// Counts a message and returns its delay.
-    pub(super) fn delay(&mut self) -> Duration {
+    /// Counts a posted message. Returns the time by which its delivery is delayed, and whether the request is answered.
+    pub(super) fn next_message(&mut self) -> (Duration, bool) {
         self.messages += 1;
-        self.drag * self.messages
+        let silent = self.fault.filter(|fault| fault.what == NullFaultKind::NoAnswer);
+        let answers = silent.is_none_or(|fault| !u64::from(self.messages).is_multiple_of(fault.at));
+        (self.drag * self.messages, answers)
     }
 
     /// Encodes a text as a bare message and as a `muster.v1` command.

@@ -135,7 +135,7 @@ impl Operator {
         let (fate, via, id) = match &self.way {
             SendPath::Http(apis) => {
                 let via = scattered(message) % apis.len();
-                let (fate, id) = self.post(&apis[via], message, &mut at).await;
+                let (fate, id) = self.post(&apis[via], via, message, &mut at).await;
                 (fate, via, id.map(|id| (apis[via].clone(), id)))
             }
             SendPath::Line(publisher) => {
@@ -156,10 +156,11 @@ impl Operator {
 
     /// Posts a message and writes the time of sending to `at`. Returns the outcome and, for a message to one
     /// terminal, the command id with which the API is polled.
-    async fn post(&self, api: &Api, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
+    async fn post(&self, api: &Api, via: usize, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
         let path = if self.config.target == Target::Muster { "/v1/commands" } else { "" };
         let body = || {
             *at = self.journal.clock.now();
+            self.leaves(message, *at, via);
             self.body(message, *at)
         };
         match api.post(path, body).await {
@@ -175,6 +176,13 @@ impl Operator {
             }
             Err(RequestError::Unanswered(error)) => (SendOutcome::Unknown(format!("{error:#}")), None),
         }
+    }
+
+    /// Records that a message is about to be written. The record stays if the run ends before the answer: the server may
+    /// deliver the message, and that must not count as a delivery of something that was never sent.
+    fn leaves(&self, message: usize, at: Nanos, via: usize) {
+        let fate = SendOutcome::Unknown("no answer before the end of the run".into());
+        *self.journal.sent(message) = Some(Sent { at, answered: Nanos::MAX, fate, via, acked: None, done: None });
     }
 
     fn body(&self, message: usize, at: Nanos) -> String {

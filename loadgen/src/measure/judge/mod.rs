@@ -117,7 +117,10 @@ impl<'a> Judge<'a> {
             tally.messages.sent += 1;
             tally.messages.punctual += u64::from(lag <= SECOND);
             tally.latency(names::LAG).record(lag);
-            tally.latency(names::ACCEPT).record(sent.answered.saturating_sub(sent.at));
+            match sent.answered {
+                Nanos::MAX => tally.latency(names::ACCEPT).missing += 1,
+                answered => tally.latency(names::ACCEPT).record(answered.saturating_sub(sent.at)),
+            }
             match &sent.fate {
                 SendOutcome::Accepted => tally.messages.accepted += 1,
                 SendOutcome::Refused(why) => {
