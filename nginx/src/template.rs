@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use upon::{Engine, Value, value};
 
 use crate::{
     config::Config,
@@ -22,27 +22,29 @@ const REQUESTS_PER_ADDRESS: u32 = 100;
 /// Returns the files of one generation.
 pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<GenerationFiles> {
     let connections = config.connections();
-    let values = context! {
-        generation,
-        workers => config.workers,
-        connections,
+    let dir = config.dir.display().to_string();
+    let values = value! {
+        generation: generation,
+        workers: config.workers,
+        connections: connections,
         // Each worker also needs descriptors for its logs and listeners.
-        descriptors => connections + 64,
-        dir => config.dir.display().to_string(),
-        access_log => config.access_log.clone(),
-        snippets => config.snippets.clone(),
-        listen => ports.listen.to_string(),
-        control => ports.control.to_string(),
-        resolver => ports.resolver.map(|resolver| resolver.to_string()),
-        own => FOLDER,
-        certificate => config.tls_cert.as_ref().map(|_| CERTIFICATE),
-        certificate_key => KEY,
-        real_ip_from => config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ws_path => config.ws_path.clone(),
-        edge => config.edge.clone(),
-        max_body => config.max_body,
-        requests_per_address => REQUESTS_PER_ADDRESS,
-        nodes => addresses(members),
+        descriptors: connections + 64,
+        own: format!("{dir}/gen/{generation}/{FOLDER}"),
+        dir: dir,
+        access_log: config.access_log.clone(),
+        snippets: config.snippets.clone(),
+        listen: ports.listen.to_string(),
+        control: ports.control.to_string(),
+        resolver: ports.resolver.map(|resolver| resolver.to_string()),
+        certificate: config.tls_cert.as_ref().map(|_| CERTIFICATE),
+        certificate_key: KEY,
+        real_ip_from: config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ws_path: config.ws_path.clone(),
+        edge: config.edge.clone(),
+        max_body: config.max_body,
+        requests_per_address: REQUESTS_PER_ADDRESS,
+        errors: errors(config),
+        has_upstream: !members.is_empty() || ports.resolver.is_some(),
     };
     Ok(GenerationFiles::from([
         ("nginx.conf", fill(include_str!("../templates/nginx.conf"), &values)?),
@@ -53,11 +55,11 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
 
 /// Returns the upstream, which depends only on the set of nodes and on the resolver.
 pub fn nodes(members: &Members, resolver: Option<SocketAddr>) -> anyhow::Result<String> {
-    let values = context! {
-        nodes => addresses(members),
-        resolver => resolver.map(|resolver| resolver.to_string()),
-        zone => ZONE,
-        service => SERVICE,
+    let values = value! {
+        nodes: addresses(members),
+        resolver: resolver.map(|resolver| resolver.to_string()),
+        zone: ZONE,
+        service: SERVICE,
     };
     fill(include_str!("../templates/nodes.conf"), &values)
 }
@@ -72,10 +74,25 @@ fn addresses(members: &Members) -> Vec<String> {
     members.iter().map(SocketAddr::to_string).collect()
 }
 
+/// The errors that Nginx answers itself, as problem documents like those of the nodes.
+fn errors(config: &Config) -> Vec<Value> {
+    let too_large = format!("the body is larger than {} bytes (--max-body)", config.max_body);
+    let too_many = format!("this address has {REQUESTS_PER_ADDRESS} requests in progress; wait for answers");
+    let errors = [
+        (413, "Payload Too Large", &*too_large),
+        (414, "URI Too Long", "the URL is too long"),
+        (429, "Too Many Requests", &*too_many),
+        (500, "Internal Server Error", "the proxy failed; see the log of Nginx"),
+        (502, "Bad Gateway", "no node answers; try again"),
+        (504, "Gateway Timeout", "the node did not answer in time"),
+    ];
+    errors.map(|(status, title, detail)| value! { status: status, title: title, detail: detail }).into()
+}
+
+/// Fills a template. A value that the template names and `values` lacks is an error.
 fn fill(template: &str, values: &Value) -> anyhow::Result<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    Ok(environment.render_str(template, values.clone())? + "\n")
+    let engine = Engine::new();
+    Ok(engine.compile(template)?.render_from(&engine, values).to_string()?)
 }
 
 #[cfg(test)]
@@ -152,5 +169,14 @@ mod tests {
         assert_eq!(nodes.matches(" backup;").count(), 2);
         let none = files_by(resolver, &[], &Members::new());
         assert!(none["http.conf"].contains("nodes.conf") && none["nodes.conf"].contains(" resolve "));
+    }
+
+    #[test]
+    fn no_file_holds_a_tag_of_the_templates() {
+        let with_tls = ["--tls-cert", "/c.pem", "--tls-key", "/k.pem", "--max-body", "1000"];
+        for (name, text) in files_by(Some(([127, 0, 0, 1], 5353).into()), &with_tls, &members()) {
+            assert!(!text.contains("{{") && !text.contains("{%") && !text.contains("{#"), "{name}:\n{text}");
+        }
+        assert!(files(&["--max-body", "1000"], &members())["http.conf"].contains("larger than 1000 bytes"));
     }
 }
