@@ -19,7 +19,7 @@ pub struct JoinRequest {
     pub cursor: Option<Cursor>,
     /// Whether the session was registered before. The registry may have lost or replaced it since.
     pub again: bool,
-    /// Whether the session has waited as [`JoinOutcome::Fight`] told it to.
+    /// Whether the session has waited as [`JoinOutcome::Contested`] told it to.
     pub patient: bool,
 }
 

@@ -48,7 +48,7 @@ pub struct MemoryBackplane {
     pacer: Pacer,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
-    /// The receiving end of `underway`, until [`run`](Self::run) takes it.
+    /// The receiving end of `underway`, until [`run`](super::Membership::run) takes it.
     arriving: Mutex<Option<mpsc::Receiver<Envelope>>>,
 }
 

@@ -1,5 +1,5 @@
 //! What a failure of Redis is told as. The API says that nothing was changed only where that is certain: a call that changes
-//! something goes through [`change`](Redis::change) or [`tell`](Redis::tell), or tells its own failure as [`unsure`], as `accept`
+//! something goes through [`change`](RedisBackplane::change) or [`tell`](RedisBackplane::tell), or tells its own failure as [`unsure`], as `accept`
 //! does; and one whose answer got lost may have been carried out.
 
 use std::fmt::Display;
