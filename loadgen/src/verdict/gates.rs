@@ -22,6 +22,14 @@ const CPU: f64 = 0.85;
 /// The least share of the due messages that must have been sent in time.
 const ACHIEVED: f64 = 0.99;
 
+const SCHEDULE_LAG: &str = "schedule lag p99";
+const CANARY_OVERSHOOT: &str = "canary overshoot p99";
+const ACHIEVED_SHARE: &str = "achieved / offered";
+const GENERATOR_CPU: &str = "generator's CPU";
+/// The names of the gates that fail if the generator did not get enough CPU. It may then have left messages unread, and
+/// can't know that the server lost them.
+pub const STARVED: [&str; 4] = [SCHEDULE_LAG, CANARY_OVERSHOOT, ACHIEVED_SHARE, GENERATOR_CPU];
+
 /// The name of the gate that fails if the run was cut short.
 pub const COURSE: &str = "course of the run";
 
@@ -72,10 +80,10 @@ pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth) 
         gate("ledger", tally.closes(), if tally.closes() { "closed" } else { "open" }.into(), "closed".into()),
         // A run that was cut short before the first message owes no delivery. The gate `COURSE` alone reports it.
         gate("deliveries owed", expected > 0 || generator.cut_short, expected.to_string(), "more than none".into()),
-        busy(at_most("schedule lag p99", p99(names::LAG), lag_limit, "ms")),
-        busy(at_most("canary overshoot p99", p99(names::CANARY), CANARY_MS, "ms")),
-        busy(gate("achieved / offered", achieved >= ACHIEVED, format!("{:.2} %", achieved * 100.0), "99 %".into())),
-        busy(at_most("generator's CPU", generator.cpu * 100.0, CPU * 100.0, "%")),
+        busy(at_most(SCHEDULE_LAG, p99(names::LAG), lag_limit, "ms")),
+        busy(at_most(CANARY_OVERSHOOT, p99(names::CANARY), CANARY_MS, "ms")),
+        busy(gate(ACHIEVED_SHARE, achieved >= ACHIEVED, format!("{:.2} %", achieved * 100.0), "99 %".into())),
+        busy(at_most(GENERATOR_CPU, generator.cpu * 100.0, CPU * 100.0, "%")),
         at_most("messages that the generator could not send", tally.messages.unsent as f64, 0.0, ""),
         short(gate("terminals never let in", never == 0, never.to_string(), "none".into())),
         at_most("came before it was sent", tally.count(FaultKind::BeforeSent) as f64, 0.0, ""),

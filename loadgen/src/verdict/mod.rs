@@ -93,7 +93,7 @@ impl RunVerdict {
     pub fn new(gates: Vec<Gate>, tally: &Tally, checks: Vec<Check>) -> Self {
         let broken = broken(tally);
         let mut failing = gates.iter().filter(|gate| !gate.ok).peekable();
-        let outcome = if !broken.is_empty() {
+        let outcome = if is_broken(&gates, tally) {
             RunOutcome::Broken
         } else if failing.peek().is_some() {
             match failing.all(|gate| gate.name == gates::COURSE) {
@@ -116,7 +116,7 @@ impl RunVerdict {
             RunOutcome::Pass => {
                 return "the run is valid, every delivery that was owed is accounted for, and none is wrong".into();
             }
-            RunOutcome::Invalid | RunOutcome::CutShort => gates.collect(),
+            RunOutcome::Invalid | RunOutcome::CutShort => gates.chain(self.broken.iter().cloned()).collect(),
             RunOutcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
             RunOutcome::OutputMissing => vec!["an output could not be written".into()],
             RunOutcome::SloMissed => checks.collect(),
@@ -125,19 +125,28 @@ impl RunVerdict {
     }
 }
 
-/// The faults that make every run fail, whatever its SLOs.
+/// The faults that make every run fail, whatever its SLOs, and their names in the verdict.
+const BROKEN: [(FaultKind, &str); 7] = [
+    (FaultKind::SilentlyLost, "silently lost"),
+    (FaultKind::DupApp, "delivered twice"),
+    (FaultKind::Reordered, "out of order"),
+    (FaultKind::Corrupt, "corrupt"),
+    (FaultKind::Misdelivered, "misdelivered"),
+    (FaultKind::Phantom, "never sent"),
+    (FaultKind::FromReplaced, "from a replaced session"),
+];
+
+/// The faults of a run in words, one text per kind.
 fn broken(tally: &Tally) -> Vec<String> {
-    let names = [
-        (FaultKind::SilentlyLost, "silently lost"),
-        (FaultKind::DupApp, "delivered twice"),
-        (FaultKind::Reordered, "out of order"),
-        (FaultKind::Corrupt, "corrupt"),
-        (FaultKind::Misdelivered, "misdelivered"),
-        (FaultKind::Phantom, "never sent"),
-        (FaultKind::FromReplaced, "from a replaced session"),
-    ];
-    let counted = names.iter().map(|(kind, name)| (tally.count(*kind), name));
+    let counted = BROKEN.iter().map(|(kind, name)| (tally.count(*kind), name));
     counted.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect()
+}
+
+/// Whether the server delivered wrongly for certain. A wrong delivery that was received is certain. A message that was
+/// not received may be the generator's fault if it was starved.
+fn is_broken(gates: &[Gate], tally: &Tally) -> bool {
+    let starved = gates.iter().any(|gate| !gate.ok && gates::STARVED.contains(&gate.name.as_str()));
+    BROKEN.iter().any(|(kind, _)| tally.count(*kind) > 0 && !(starved && *kind == FaultKind::SilentlyLost))
 }
 
 #[cfg(test)]
@@ -162,6 +171,7 @@ mod tests {
     fn the_first_of_11_12_13_10_15_counts() {
         assert_eq!(outcome(&["ledger", gates::COURSE], true, true, false), 11);
         assert_eq!(outcome(&["ledger", gates::COURSE], false, true, false), 12);
+        assert_eq!(outcome(&[gates::STARVED[0]], true, true, false), 12, "the generator may have lost it");
         assert_eq!(outcome(&[gates::COURSE], false, true, false), 13);
         assert_eq!(outcome(&[], false, true, false), 10);
         assert_eq!(outcome(&[], false, false, false), 15);
