@@ -47,7 +47,7 @@ enum Verb {
     /// is used.
     #[command(args_override_self = true)]
     Run(Box<Config>),
-    /// Run as one of several generators, on request of a coordinator
+    /// Run as one of several generators that a coordinator directs
     Agent(AgentArgs),
     /// Run with several agents and write one report about all of them
     #[command(args_override_self = true)]
@@ -79,7 +79,7 @@ struct CoordinateArgs {
 
 #[derive(Args)]
 struct CompareArgs {
-    /// The reports of one side, written with --json: one for each repeat
+    /// The reports of one side, as --json wrote them, one for each repetition
     #[arg(value_name = "A.json,...", value_delimiter = ',', num_args = 1, required = true)]
     left: Vec<PathBuf>,
 

@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::membership::Members;
 
-/// For one probe. A live node answers within it.
+/// The time that one probe may take. A live node answers within it.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Probes of one node in one round, one after the other.
 const PROBES: usize = 2;

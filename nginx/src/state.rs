@@ -62,7 +62,7 @@ pub struct FailingChange {
 pub struct LingeringWorker {
     /// The process id.
     pub pid: i32,
-    /// Its age in seconds.
+    /// The worker's age in seconds.
     pub age: u64,
     /// The number of its open sockets: two for each session.
     pub sockets: u64,

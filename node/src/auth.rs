@@ -30,10 +30,10 @@ pub enum AuthError {
     /// The token's key did not sign it, or the token is not valid now.
     #[error("the token is refused: {0}")]
     BadToken(#[from] TokenError),
-    /// No id, and no token that could say it.
+    /// The handshake names no terminal: it has no `?terminal_id=` and no token that can be verified.
     #[error("say which terminal: ?terminal_id=ID, or a token that this node verifies, whose sub is the id")]
     Unnamed,
-    /// The token is valid, for something else.
+    /// The token is valid, but not for this terminal or this scope.
     #[error("{0}")]
     Forbidden(String),
 }

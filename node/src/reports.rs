@@ -103,8 +103,8 @@ impl Reports {
 
     /// Reports that a command was written to the sockets of all these terminals.
     pub fn sent_to_all(&self, command: CommandId, terminals: Arc<[TerminalId]>, protocol: Protocol) {
-        // The list is shared between walks. Its weight is charged only where it differs from the list of the last
-        // walk.
+        // Walks share the list of terminals, so its bytes are charged once: where it differs from the list of the
+        // walk before.
         self.add(ENTRY, |batch| batch.walks.push((sent(command, protocol), now(), terminals)));
     }
 

@@ -44,7 +44,8 @@ async fn clusters_of_two_names_in_one_database_do_not_meet() {
     do_not_meet(&["--redis", &redis.url], &["--redis", &redis.url, "--cluster", "staging"]).await;
 }
 
-/// Also not by a channel: what another store numbered is in no log of this one.
+/// A delivery on this cluster's channel that another store numbered is not passed on, since this store's log does
+/// not hold it.
 #[tokio::test]
 async fn a_delivery_of_another_store_is_not_passed_on() {
     let redis = TestRedis::start().await;

@@ -24,7 +24,7 @@ use tokio::{
 
 const TO_ALL: &str = r#"{"all":true}"#;
 
-/// Tells whoever asks that the master is at the port that it was told last.
+/// A Sentinel that answers every query with the master's address that the test set last.
 struct Sentinel {
     address: SocketAddr,
     master: Arc<AtomicU16>,
@@ -59,7 +59,7 @@ impl Sentinel {
     }
 }
 
-/// To each call in these bytes, which begins with the number of its words.
+/// The answers to all calls in `asked`. In Redis's protocol each call begins with `*` and the number of its words.
 fn answers(asked: &str, master: u16) -> String {
     let calls = asked.split('*').skip(1);
     let answer = |call: &str| match call.contains("GET-MASTER-ADDR-BY-NAME") {
@@ -100,7 +100,7 @@ async fn has_everything(replica: &TestRedis, master: &TestRedis) {
     tell(master, &["DEL", "written"]).await;
 }
 
-/// Everything that a terminal is told until a command with this payload.
+/// Returns everything that a terminal receives, up to a command with this payload.
 async fn told_until(terminal: &mut OnlineTerminal, last: &str) -> Vec<String> {
     let mut told = Vec::new();
     loop {
@@ -221,7 +221,7 @@ async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused
     let master = TestRedis::start().await;
     let node = TestNode::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
     let mut terminal = node.terminal("one", V1, &[]).await;
-    // From now on the server knows the script, and all of a call is sent at once.
+    // Redis knows the script now, so the whole call is sent at once.
     assert_eq!(node.command(TO_ALL, "1").await.0, 504);
     let demote = async {
         until("the command waits for a replica", async || {

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 /// A node named `n`, as a program of its own.
 struct Program {
     child: Child,
-    /// What it prints.
+    /// The folder with the files `out` and `err`, which the program prints to.
     dir: TempDir,
 }
 
@@ -42,7 +42,7 @@ impl Program {
         fs::read_to_string(self.dir.path().join(file)).unwrap()
     }
 
-    /// Where it serves, once it does.
+    /// Waits until the node serves. Returns its address.
     async fn ready(&self) -> SocketAddr {
         let mut address = None;
         until("the program is ready", async || {
@@ -54,7 +54,7 @@ impl Program {
         address.unwrap()
     }
 
-    /// How it ended, and its last line.
+    /// Waits until the program ends. Returns its exit status and its last line on stderr.
     async fn ends(mut self) -> (ExitStatus, String) {
         let mut status = None;
         until("the program ends", async || {

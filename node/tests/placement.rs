@@ -27,7 +27,7 @@ async fn placed(node: &TestNode, terminal: &str) -> String {
     to.expect("a redirect").to_owned()
 }
 
-/// The id by which the others know it.
+/// The node's id, as the other nodes know it.
 async fn id(node: &TestNode) -> String {
     let nodes = get(node.address, "/v1/nodes").await.1["nodes"].clone();
     let me = nodes.as_array().unwrap().iter().find(|view| view["address"] == node.address.to_string());

@@ -61,10 +61,10 @@ struct Keys {
 /// Why a JSON object is not a selector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSelector {
-    /// It has none of the four keys, or several.
+    /// The object has none of the four keys, or several.
     #[error(r#"a selector has exactly one of "all", "terminal", "terminals" and "labels""#)]
     NotOneKey,
-    /// It is `{"all":false}`, which would select nothing.
+    /// The object is `{"all":false}`, which would select nothing.
     #[error(r#""all" can only be true"#)]
     AllFalse,
     /// The list or map is empty, which is more likely a mistake than intended.

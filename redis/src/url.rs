@@ -16,10 +16,10 @@ pub(crate) const PORT: u16 = 6379;
 /// Why a password can't be put into a URL. The text contains neither of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUrl {
-    /// It does not begin with `SCHEME://HOST`.
+    /// The URL does not begin with `SCHEME://HOST`.
     #[error("it is no URL of the form redis://USER@HOST:PORT")]
     NoHost,
-    /// It has a password, and it would be unclear which one is meant.
+    /// The URL has a password already, and it would be unclear which one is meant.
     #[error("it has a password already; give only one of the two")]
     HasPassword,
 }

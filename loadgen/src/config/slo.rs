@@ -16,9 +16,9 @@ pub struct Slo {
     pub text: String,
     /// The measured value that is compared.
     pub metric: Metric,
-    /// How it is compared.
+    /// How the figure is compared with the limit.
     pub relation: Relation,
-    /// What it is compared with: milliseconds for a time, a plain number for a count.
+    /// The limit: milliseconds for a time, a plain number for a count.
     pub limit: f64,
 }
 

@@ -59,7 +59,7 @@ pub struct GeneratorHealth {
     pub cpu: f64,
     /// Whether the run was interrupted.
     pub cut_short: bool,
-    /// Whether the task of a terminal, a message or a report of the generator broke off.
+    /// True if a task of the generator failed: one of a terminal, of the sending of messages, or of a report.
     pub failed: bool,
     /// The largest difference between the clocks of several hosts, in milliseconds.
     pub clock_ms: f64,

@@ -17,7 +17,7 @@ use tokio::{
 
 /// A text frame with a payload of 126 to 65,535 bytes has a head of four.
 const FRAME: u64 = 4 + super::PAYLOAD as u64;
-/// Nothing takes so long.
+/// A wait that lasts longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The terminals of one server.
@@ -64,7 +64,7 @@ pub fn handshake(number: usize) -> String {
     )
 }
 
-/// The floor asks for nothing.
+/// The first words of a terminal to the floor server, which needs none.
 pub fn nothing(_number: usize) -> String {
     String::new()
 }

@@ -5,8 +5,8 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-/// Serves for ever: the first connection gives orders (the payload's size, then per broadcast one byte, how many walks), the
-/// others are terminals.
+/// Serves until the process is killed. The first connection controls the server: it sends the size of the payload,
+/// and then one byte for each request, the number of broadcasts. All other connections are terminals.
 pub fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     println!("{}", listener.local_addr().expect("it is bound"));

@@ -16,12 +16,14 @@ use server::{BenchNode, FloorServer, Server};
 const TERMINALS: usize = 5_000;
 /// Bytes of payload.
 const PAYLOAD: usize = 128;
-/// Measured in turn, so that a busy moment of the machine hits both.
+/// The number of rounds. In each both servers are measured in turn, so that a busy moment of the machine affects
+/// both.
 const ROUNDS: usize = 5;
 /// Deliveries of one measurement: 10 s of a floor's CPU in all.
 const BROADCASTS: usize = 64;
 
-/// What must hold: CPU per delivery, one in flight and 16, against the floor; memory in KiB.
+/// The bounds: the node's CPU per delivery as a ratio to the floor's, with one broadcast in flight and with 16; and
+/// its memory per terminal in KiB.
 const ONE_MAX: f64 = 1.5;
 const SIXTEEN_MAX: f64 = 0.4;
 const MEMORY_MAX: f64 = 6.0;

@@ -19,10 +19,10 @@ pub trait Server {
     /// Sends `times` broadcasts without waiting between them.
     async fn broadcast(&mut self, payload: &str, times: usize);
 
-    /// Its process.
+    /// The process of the server.
     fn process(&self) -> &Process;
 
-    /// CPU that it used so far.
+    /// The CPU time that the server has used so far.
     fn cpu(&self) -> Duration {
         self.process().cpu()
     }
@@ -35,7 +35,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it; its first line ends with its address.
+    /// Starts the program. The last word of its first line is its address.
     fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
         let mut line = String::new();
@@ -69,7 +69,7 @@ impl Drop for Process {
     }
 }
 
-/// One node alone.
+/// A node without a cluster.
 pub struct BenchNode(Process);
 
 impl BenchNode {

@@ -47,7 +47,7 @@ pub fn accepted_ms(id: CommandId) -> u64 {
     seconds * 1000 + u64::from(nanos) / 1_000_000
 }
 
-/// The same, as a time.
+/// The time at which a command was accepted, from its id.
 pub fn accepted_at(id: CommandId) -> Timestamp {
     Timestamp::from_millisecond(accepted_ms(id) as i64).unwrap_or_default()
 }
@@ -66,7 +66,8 @@ impl CommandRecord {
         }
     }
 
-    /// Whether a target in this state has confirmed what was asked for, or can't any more.
+    /// Whether a target in this state is finished for this command: it has confirmed what was asked for, or can't
+    /// any more.
     fn settled(&self, shown: TargetState) -> bool {
         let enough = match self.request.confirm {
             Confirm::None => TargetState::Sent,

@@ -19,7 +19,7 @@ pub struct JoinRequest {
     pub cursor: Option<Cursor>,
     /// Whether the session was registered before. The registry may have lost or replaced it since.
     pub again: bool,
-    /// Whether the session has waited as [`JoinOutcome::Contested`] told it to.
+    /// True if the session has waited as [`JoinOutcome::Contested`] demanded.
     pub patient: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct MissedCommand {
 pub enum GapReason {
     /// The log begins after this sequence number.
     Trimmed(u64),
-    /// The store is another one, so nobody knows which broadcasts are missing.
+    /// The store was lost and is another one now, so it is unknown which broadcasts are missing.
     Store,
 }
 

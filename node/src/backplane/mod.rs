@@ -52,7 +52,8 @@ use crate::{
     reports::Reports,
 };
 
-/// How often reports are taken: long enough to gather many into one write, short enough that nobody waits for them.
+/// The interval at which reports are taken: long enough to gather many into one write, short enough that nobody
+/// waits for them.
 const REPORT_BEAT: Duration = Duration::from_millis(50);
 
 /// What a backplane needs of the node that it belongs to.

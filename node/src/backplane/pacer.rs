@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{sleep::sleep_until_some, wire::EncodedCommand};
 
-/// What waits, by command.
+/// The deliveries that wait, by command.
 #[derive(Debug, Default)]
 pub struct Pacer {
     waiting: Mutex<Vec<Paced>>,
@@ -77,7 +77,7 @@ impl Pacer {
         }
     }
 
-    /// What is due now, and when the next is due.
+    /// Takes the deliveries that are due now. Also returns the time at which the next one is due.
     fn due(&self) -> (Vec<(TerminalId, Arc<EncodedCommand>)>, Option<Instant>) {
         let mut waiting = self.waiting();
         let (now, mut due) = (Instant::now(), Vec::new());

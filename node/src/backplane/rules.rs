@@ -36,8 +36,9 @@ pub fn is_live(expires_at: Timestamp, cancelled: bool, now: Timestamp) -> bool {
     !cancelled && expires_at > now
 }
 
-/// Whether a live broadcast is sent to a terminal that joins, by the state that the terminal has reached. A `muster.v1`
-/// terminal recognizes a command that comes twice, so that what it has not acknowledged is sent again. A plain one does not.
+/// Whether a broadcast that may still be sent is sent to a terminal that joins, given the state that the terminal
+/// has reached. To a `muster.v1` terminal everything that it has not acknowledged is sent again, since it recognizes
+/// a command that comes twice. A plain terminal does not.
 pub fn is_resent(state: TargetState, protocol: Protocol) -> bool {
     match state {
         TargetState::Queued => true,

@@ -19,8 +19,8 @@ use crate::{cluster::Peers, shard::Shared};
 /// longer than a lease takes to be written.
 const LOOK: Duration = Duration::from_millis(500);
 /// A restarted node counts as a node that stays after this time. A proxy that found the node gone tries it again
-/// after 5 s. Those begin when the proxy gives up a connect, which takes 1 s where an address goes away with its
-/// container, and the proxy's clock has whole seconds, which adds another.
+/// after 5 s. The 5 s begin when the proxy gives up connecting, which takes 1 s where an address goes away with its
+/// container. The proxy's clock has whole seconds, which adds another 1 s.
 const STAYS_AFTER: Duration = Duration::from_secs(8);
 
 /// Waits until this node may drain, at most for `patience`. Does not wait if the node is alone, if the cluster holds

@@ -66,7 +66,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// a short time only, and much longer for a silent session. So a node that hangs is detected before a session is
 /// given to it.
 pub async fn place(state: &HttpState, terminal: &TerminalId, via: &ProxyHop) -> Answer {
-    // No other node's address is told to whoever is not trusted.
+    // A sender that is not trusted is told no other node's address.
     if !via.trusted {
         return Ok(redirect(state.me.address));
     }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 /// How far a terminal may be ahead of its rate, so that what it has to send after a while away is read at once.
 const BURST: Duration = Duration::from_secs(4);
 
-/// What one frame, or one KiB, costs is paid off in time. Everything that is read is paid for: frames of every kind, whether
-/// they complete a message or not, and bytes, whether they complete a frame or not. What were free could be sent without end.
+/// The read budget of one terminal. Each frame that is read, and each KiB, costs one unit, which the passing of time
+/// pays off. Every frame is charged, of any kind and whether it completes a message or not; so is every byte,
+/// whether it completes a frame or not. Anything that cost nothing could be sent without end.
 #[derive(Debug)]
 pub struct ReadBudget {
     /// The time at which everything read so far is paid off.
     accounted: Instant,
-    /// What one frame, or one KiB, costs.
+    /// The time that pays off one frame or one KiB: a second divided by the rate.
     each: Duration,
 }
 

@@ -77,7 +77,7 @@ impl Cluster {
     }
 }
 
-/// Each of these tests on a node alone and on a cluster; after a bar, with these flags of the nodes.
+/// Runs each of these tests on a node alone and on a cluster. Flags for the nodes may follow a bar.
 #[macro_export]
 macro_rules! on_both {
     ($($name:ident),*) => { $crate::on_both!($($name),* | []); };

@@ -1,4 +1,4 @@
-//! What becomes of a command, and that it is told as it is.
+//! The life of a command, and that the API reports it truthfully.
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -190,7 +190,8 @@ async fn a_rate_spreads_the_targets(cluster: Cluster) {
     for terminal in &mut terminals {
         assert_eq!(terminal.payload().await, "1");
     }
-    // Six at ten a second: the last of three on each of two nodes goes out 0.4 s after the first; alone, 0.5 s.
+    // Six targets at ten a second: each of two nodes sends to three, the last 0.4 s after the first. A node alone
+    // takes 0.5 s.
     assert!(began.elapsed().as_millis() >= 350, "{:?}", began.elapsed());
     assert!(terminals.iter_mut().all(OnlineTerminal::is_quiet));
 }
@@ -209,7 +210,8 @@ async fn what_is_not_confirmed_is_not_claimed(cluster: Cluster) {
     assert_eq!(target(&cluster, &command, "succeeded").await["terminal"], "near");
 }
 
-/// What was sent and not answered may be done later: nobody is told that nothing was changed.
+/// A call that was sent to Redis and not answered may still be carried out, so nobody is told that nothing was
+/// changed.
 #[tokio::test]
 async fn a_change_that_was_not_answered_is_not_told_to_be_refused() {
     let cluster = Cluster::redis(&[]).await;
@@ -217,7 +219,7 @@ async fn a_change_that_was_not_answered_is_not_told_to_be_refused() {
     let _near = cluster.here().terminal("near", V1, &[]).await;
     let node = cluster.get("/v1/terminals/near").await["node"].as_str().unwrap().to_owned();
     let command = send(&cluster, r#"{"target":{"terminal":"far"},"name":"update"}"#).await;
-    // From now on the server knows the script, and all of a call is sent at once.
+    // Redis knows the script now, so the whole call is sent at once.
     assert_eq!(cluster.ask("DELETE", "/v1/commands/0190163d-8694-739b-aea5-966c26f8ad91", "").await.0, 404);
     cluster.redis.as_ref().unwrap().hang();
     let (cancel, drain) = (path(&command, ""), format!("/v1/nodes/{node}/drain"));

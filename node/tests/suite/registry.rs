@@ -1,4 +1,4 @@
-//! Who is on the line, where, and how they fare.
+//! The registry: which terminals are online, on which node, and in which condition.
 
 use std::time::{Duration, Instant};
 
@@ -97,7 +97,7 @@ async fn an_operator_ends_a_session_and_forgets_a_terminal(cluster: Cluster) {
     assert_eq!(cluster.here().command(r#"{"terminal":"far"}"#, "1").await.0, 404);
 }
 
-/// Its will is not published: it did not get lost.
+/// The will of a terminal that left is not published, since its connection was not lost.
 async fn a_terminal_that_is_forgotten_while_online_goes_with_one_event(cluster: Cluster) {
     let will = Some(Payload::from_text("will of far"));
     let mut far = cluster.there().terminal_with("far", |config| config.will = will).await;
@@ -134,7 +134,8 @@ async fn a_lost_terminals_will_is_published_once_and_one_that_left_has_none(clus
     assert_eq!((events.matches("will of lost").count(), events.matches("will of left").count()), (1, 0), "{events}");
 }
 
-/// Its connection stands, and nothing comes: stale once a pong is overdue, offline by the second ping without one.
+/// A terminal whose connection is open but silent is stale once a pong is overdue, and offline at the second ping
+/// without a pong.
 async fn one_that_falls_silent_is_stale_then_offline(cluster: Cluster) {
     let _chatty = cluster.here().terminal("chatty", V1, &[]).await;
     let url = format!("ws://{}/ws?terminal_id=silent", cluster.there().address);

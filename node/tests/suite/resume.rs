@@ -1,4 +1,5 @@
-//! A terminal that was away gets what it missed, once and in order, wherever it comes back; or is told what is missing.
+//! A terminal that was away gets what it missed, once and in order, on whichever node it returns to, or a gap says
+//! what is missing.
 
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::{Plain, V1};
@@ -122,7 +123,7 @@ async fn nothing_is_doubled_while_it_comes_back(cluster: Cluster) {
             let mut far = node.terminal_with("far", remember).await;
             run.push(far.command().await);
             far.terminal.kill().await;
-            // What it was told before it ended, it has run.
+            // The client has run every command that it received before it ended.
             while let Some(Incoming::Command { command, .. }) = far.told.recv().await {
                 run.push(command);
             }

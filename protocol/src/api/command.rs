@@ -59,10 +59,10 @@ pub enum Confirm {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Offline {
-    /// It receives the command if it comes back before the command expires.
+    /// The target receives the command if it comes back before the command expires.
     #[default]
     Queue,
-    /// It is left out. If the selector names it, the request fails with 409.
+    /// The target is left out. If the selector names the terminal, the request fails with 409.
     Skip,
 }
 

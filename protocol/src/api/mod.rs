@@ -68,11 +68,11 @@ pub struct TerminalView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
-    /// It takes them.
+    /// The node takes new sessions.
     Ready,
-    /// It takes them only while no other node is ready, and drains as soon as one is.
+    /// The node takes new sessions only while no other node is ready, and drains as soon as one is.
     Leaving,
-    /// It takes none and closes those it has, with a hint to come back.
+    /// The node takes no new sessions and closes those that it has, with a hint to come back.
     Draining,
 }
 

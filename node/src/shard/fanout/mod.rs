@@ -136,7 +136,7 @@ impl Sockets {
         sockets.iter().for_each(|socket| socket.ask_to_rejoin());
     }
 
-    /// Has the session at `place` join again, if it still sits there.
+    /// Has the session at `addr` register again, if it is still there.
     pub fn rejoin_one(&self, addr: SessionAddr) {
         if let Some(socket) = self.at(addr) {
             socket.ask_to_rejoin();
