@@ -43,8 +43,8 @@ enum Verb {
     ///
     /// Exit codes: 0 the run passed; 10 an SLO was missed; 11 a message was silently lost, duplicated, reordered,
     /// changed or misdelivered; 12 the run is invalid and its numbers mean nothing; 13 a signal ended the run early; 15
-    /// an output could not be written; 1 or 2 the run could not begin. If several apply, the first of 11, 12, 13, 10, 15
-    /// is used.
+    /// an output could not be written; 1 or 2 the run could not begin. If several apply, the first of 11, 12, 13, 10,
+    /// 15 is used.
     #[command(args_override_self = true)]
     Run(Box<Config>),
     /// Run as one of several generators that a coordinator directs
@@ -94,9 +94,9 @@ struct NullServerArgs {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// A mistake. drop:N, repeat:N, swap:N, corrupt:N and misdeliver:N happen once, to the N-th delivery; refuse:N (503)
-    /// and ignore:N (no answer) happen to each handshake of every N-th terminal; noanswer:N happens to every N-th message
-    /// that is posted
+    /// A mistake. drop:N, repeat:N, swap:N, corrupt:N and misdeliver:N happen once, to the N-th delivery; refuse:N
+    /// (503) and ignore:N (no answer) happen to each handshake of every N-th terminal; noanswer:N happens to every N-th
+    /// message that is posted
     #[arg(long, value_name = "WHAT:N")]
     fault: Option<NullFault>,
 
@@ -121,7 +121,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The filter for log lines from the value of RUST_LOG, such as `info,muster_loadgen=debug`; `warn` if the value is empty or invalid.
+/// The filter for log lines from the value of RUST_LOG, such as `info,muster_loadgen=debug`; `warn` if the value is
+/// empty or invalid.
 fn log_filter(rust_log: &str) -> Targets {
     let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     let default = Targets::new().with_default(LevelFilter::WARN);

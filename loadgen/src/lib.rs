@@ -33,7 +33,11 @@
 //! | [`plan`] | when each terminal is connected and when each message is due |
 //! | [`config`] | the flags of a run |
 //! | [`marks`] | notes of scripts on the time line of a run |
-//! | [`clock`], [`console`], [`interrupt`], [`message`], [`names`] | time, lines on stderr, signals, the content of a message, and the names of measured values |
+//! | [`clock`] | the time of a run |
+//! | [`console`] | lines on stderr |
+//! | [`interrupt`] | signals that end a run |
+//! | [`message`] | the content of a message |
+//! | [`names`] | the names of measured values |
 
 pub mod cli;
 pub mod clock;

@@ -1,5 +1,5 @@
-//! The instrument against a server that makes one mistake: each is found, named, and decides the exit code; a server without a fault
-//! is not accused of any.
+//! Runs against a null server that makes one mistake: the mistake is found, named, and decides the exit code. A server
+//! without a fault is reported as faultless.
 
 mod harness;
 
@@ -8,13 +8,14 @@ use std::process::Command;
 use harness::{LOADGEN, NullServer, report};
 use serde_json::Value;
 
-/// The report and the exit code of a short run against a server with this fault.
+/// Returns the report and the exit code of a short run against a server with this fault.
 fn run(name: &str, fault: &[&str]) -> (Value, i32) {
     let server = NullServer::start(fault);
     report(name, server.run(&[]))
 }
 
-/// One mistake of this kind, which breaks the run unless this machine was too busy to judge at all.
+/// Checks that a mistake of this kind is found. The exit code is 11, or 12 if this machine was too busy for a valid
+/// run.
 fn finds(fault: &str, kind: &str, named: bool) {
     let (report, code) = run(kind, &["--fault", fault]);
     assert_eq!(report["faults"][kind], 1, "{}", report["faults"]);

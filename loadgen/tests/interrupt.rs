@@ -1,4 +1,5 @@
-//! A signal, or Ctrl-C on a terminal, ends a run early: with its report, its outputs and exit code 13.
+//! A signal, or Ctrl-C on a terminal, ends a run early. The report and the outputs are written, and the exit code is
+//! 13.
 
 mod harness;
 
@@ -16,10 +17,10 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-/// Long enough that only a signal ends it; on a machine that others use, too.
+/// A run that only a signal ends in time, and that is valid on a busy machine, too.
 const LONG: [&str; 3] = ["--for", "60s", "--allow-busy"];
 
-/// Ends the run although the test fails.
+/// Kills the run when it is dropped, also if the test fails.
 struct Run(Child);
 
 impl Drop for Run {
@@ -29,7 +30,7 @@ impl Drop for Run {
     }
 }
 
-/// Starts a run on pipes, waits until messages are received, and sends the signal.
+/// Starts a run on pipes, waits until messages are received, sends the signal, and checks how the run ends.
 fn signalled(name: &str, signal: Signal) {
     let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
     let mut command = server.run(&LONG);
@@ -61,7 +62,7 @@ fn sighup_on_a_pipe_ends_the_run_with_a_report() {
     signalled("sighup", Signal::HUP);
 }
 
-/// A pseudo-terminal: our end, and the path of the program's.
+/// Opens a pseudo-terminal. Returns the test's end and the path of the program's end.
 fn terminal() -> (OwnedFd, String) {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&ours).unwrap();
@@ -71,13 +72,14 @@ fn terminal() -> (OwnedFd, String) {
     (ours, path)
 }
 
-/// Starts a run on a terminal of its own, waits for the alternate screen, lets `end` end it, and returns what it wrote.
+/// Starts a run on a new pseudo-terminal, waits for the alternate screen, and calls `end` to end the run. Returns the
+/// output of the run.
 fn on_a_terminal(name: &str, end: impl FnOnce(&mut File, &Child)) -> String {
     let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
     let (ours, path) = terminal();
     let theirs = || Stdio::from(File::options().read(true).write(true).open(&path).unwrap());
     let run = server.run(&LONG);
-    // setsid(1) makes it the terminal's foreground process, to which the kernel sends what Ctrl-C means.
+    // setsid(1) makes the run the foreground process of the terminal. The kernel sends SIGINT to it on Ctrl-C.
     let mut command = Command::new("setsid");
     command.arg("--ctty").arg(run.get_program()).args(run.get_args().filter(|flag| *flag != "--no-tui"));
     command.arg("--json").arg(&file).env("TERM", "xterm").stdin(theirs()).stdout(theirs()).stderr(theirs());
@@ -97,14 +99,14 @@ fn on_a_terminal(name: &str, end: impl FnOnce(&mut File, &Child)) -> String {
     text
 }
 
-/// The next that is written to a terminal; `None` once the program has closed it.
+/// Reads the next output from the terminal. `None` after the program has closed it.
 fn some(screen: &mut File) -> Option<String> {
     let mut buffer = [0; 4096];
     let read = screen.read(&mut buffer).ok().filter(|read| *read > 0)?;
     Some(String::from_utf8_lossy(&buffer[..read]).into_owned())
 }
 
-/// The report stands on the ordinary screen.
+/// Checks that the report is on the ordinary screen.
 fn shows_the_report(text: &str) {
     let (_, after) = text.rsplit_once("\u{1b}[?1049l").expect("the alternate screen is left");
     assert!(after.contains("CUT SHORT"), "{after}");

@@ -1,10 +1,11 @@
-//! Terminals that the server does not let in: the run is invalid, however short it was and however often they tried.
+//! A run is invalid if the server does not let in some of its terminals, however short the run is.
 
 mod harness;
 
 use harness::{NullServer, gate, report};
 
-/// Half of 40 terminals are mistreated. Returns the stays that were never let in, and the failed attempts.
+/// Runs against a server that refuses or ignores half of 40 terminals. Returns the number of stays that were never let
+/// in, and of failed attempts.
 fn half(name: &str, fault: &str, flags: &[&str]) -> (u64, u64) {
     let server = NullServer::start(&["--fault", fault]);
     let (report, code) = report(name, server.run(flags));

@@ -1,4 +1,4 @@
-//! The outputs of a run: one that can't be written is told before the run, and costs no other at its end.
+//! An output that can't be written is an error before the run. One that fails at the end does not affect the others.
 
 mod harness;
 
@@ -9,10 +9,10 @@ use std::{
 
 use harness::{LOADGEN, NullServer, read, scratch};
 
-/// Quick, and not invalid on a machine that others use.
+/// A short run that is valid on a busy machine, too.
 const QUICK: [&str; 5] = ["--for", "500ms", "--grace", "200ms", "--allow-busy"];
 
-/// Runs with these flags too.
+/// Runs with [`QUICK`] and these flags.
 fn run(server: &NullServer, flags: &[&str]) -> Output {
     server.run(&QUICK).args(flags).output().unwrap()
 }
@@ -61,7 +61,7 @@ fn an_output_on_a_full_disk_costs_no_other() {
     let server = NullServer::start(&[]);
     let (junit, hgrm, logs) = (scratch("full.xml"), scratch("full-hgrm"), scratch("full-logs"));
     let mut run = server.run(&QUICK);
-    // What is written to this device fails as on a full disk.
+    // A write to this device fails as on a full disk.
     run.args(["--json", "/dev/full", "--html", "/dev/full", "--junit"]).arg(&junit);
     let out = run.arg("--hgrm").arg(&hgrm).arg("--logs").arg(&logs).output().unwrap();
     let (report, told) = (text(&out.stdout), text(&out.stderr));
@@ -77,7 +77,7 @@ fn an_output_on_a_full_disk_costs_no_other() {
 fn logs_that_fail_leave_the_report() {
     let server = NullServer::start(&[]);
     let logs = scratch("broken-logs");
-    // The folder can be written, but one of its files is a folder.
+    // The folder is writable, but a file that is to be written in it exists as a folder.
     fs::create_dir_all(logs.join("run.json")).unwrap();
     let out = run(&server, &["--logs", logs.to_str().unwrap()]);
     assert_eq!(out.status.code(), Some(15), "{}", text(&out.stderr));

@@ -1,5 +1,5 @@
-//! A server that relays what it receives is restarted during a run: what could not be sent is not the server's refusal,
-//! and the connection that sends comes back.
+//! A relaying server is restarted during a run: messages that could not be sent meanwhile do not count as refused, and
+//! the sending connection is opened again.
 
 mod harness;
 
@@ -10,7 +10,7 @@ use std::{
 
 use harness::{LOADGEN, NullServer, gate, read, scratch};
 
-/// How many messages a line of the running view says were sent.
+/// Returns the number of sent messages in a line of the progress output; 0 if the line has none.
 fn sent(line: &str) -> u64 {
     let words: Vec<&str> = line.split_whitespace().collect();
     let at = words.iter().position(|word| *word == "sent");
@@ -46,6 +46,6 @@ fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals()
     assert!(count("unsent") > 0 && count("accepted") > before + 20, "{before} were sent before; {messages}");
     assert_eq!(count("planned"), count("accepted") + count("indeterminate") + count("unsent"), "{messages}");
     assert_eq!(gate(&report, "messages that the generator could not send")["ok"], false);
-    // Broken, if a terminal that was on its way back missed a message; else invalid.
+    // Broken if a terminal missed a message before it had reconnected; otherwise invalid.
     assert!(matches!(code, Some(11 | 12)), "exit {code:?}");
 }

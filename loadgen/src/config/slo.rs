@@ -1,5 +1,5 @@
-//! Service level objectives as CI writes them: `live.p99<50ms,lost==0,dup_app==0`. A name that does not exist is an error
-//! before the run, so that a misspelled objective can't pass.
+//! Service level objectives as CI writes them: `live.p99<50ms,lost==0,dup_app==0`. A name that does not exist is an
+//! error before the run, so that a misspelled objective can't pass.
 
 use std::str::FromStr;
 

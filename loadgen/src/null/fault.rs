@@ -6,8 +6,8 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NullFault {
     pub(super) what: NullFaultKind,
-    /// The number of the delivery, from 1. For [`NullFaultKind::Refuse`] and [`NullFaultKind::Ignore`] each N-th terminal is
-    /// affected, for [`NullFaultKind::NoAnswer`] each N-th message.
+    /// The number of the delivery, from 1. For [`NullFaultKind::Refuse`] and [`NullFaultKind::Ignore`] each N-th
+    /// terminal is affected, for [`NullFaultKind::NoAnswer`] each N-th message.
     pub(super) at: u64,
 }
 

@@ -178,8 +178,8 @@ impl Operator {
         }
     }
 
-    /// Records that a message is about to be written. The record stays if the run ends before the answer: the server may
-    /// deliver the message, and that must not count as a delivery of something that was never sent.
+    /// Records that a message is about to be written. The record stays if the run ends before the answer: the server
+    /// may deliver the message, and that must not count as a delivery of something that was never sent.
     fn leaves(&self, message: usize, at: Nanos, via: usize) {
         let fate = SendOutcome::Unknown("no answer before the end of the run".into());
         *self.journal.sent(message) = Some(Sent { at, answered: Nanos::MAX, fate, via, acked: None, done: None });

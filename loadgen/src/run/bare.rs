@@ -24,8 +24,8 @@ use crate::{
     play::{LiveCounters, operator},
 };
 
-/// Measures the CPU time of this process per frame that a bare reader receives, in microseconds. The messages are sent as
-/// in a run.
+/// Measures the CPU time of this process per frame that a bare reader receives, in microseconds. The messages are sent
+/// as in a run.
 pub async fn cpu_us_per_frame(config: &Config, plan: &Arc<Plan>, address: &str) -> anyhow::Result<f64> {
     let bytes = Arc::new(AtomicU64::new(0));
     let mut readers = JoinSet::new();

@@ -1,5 +1,5 @@
-//! Measures the generator itself against the null server: once with terminals, and once with a loop that only reads. The
-//! part of a result above this floor is due to the server under test.
+//! Measures the generator itself against the null server: once with terminals, and once with a loop that only reads.
+//! The part of a result above this floor is due to the server under test.
 
 use std::{process::Stdio, sync::Arc, time::Duration};
 

@@ -30,8 +30,8 @@ use crate::{
     view,
 };
 
-/// Runs `config`, writes its outputs and returns the outcome. `command` is the command line for the report. Fails only if
-/// the run can't begin.
+/// Runs `config`, writes its outputs and returns the outcome. `command` is the command line for the report. Fails only
+/// if the run can't begin.
 pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> {
     config.validate()?;
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));

@@ -53,7 +53,8 @@ pub fn head_start(config: &Config) -> Duration {
     HEAD_START + Duration::from_micros(10) * config.fleet.terminals as u32
 }
 
-/// Plays this process's partition of the plan. Fails if the terminals can't be created or the marks file can't be opened.
+/// Plays this process's partition of the plan. Fails if the terminals can't be created or the marks file can't be
+/// opened.
 pub async fn play(
     config: &Config,
     plan: &Arc<Plan>,

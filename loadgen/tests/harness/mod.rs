@@ -1,4 +1,4 @@
-//! What the tests share: the null server as a process, and a short run against it.
+//! Shared by the tests: the null server as a process, and a short run against it.
 
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
@@ -11,27 +11,27 @@ use std::{
 
 use serde_json::Value;
 
-/// The program.
+/// The path of the program.
 pub const LOADGEN: &str = env!("CARGO_BIN_EXE_muster-loadgen");
 
 /// The flags of a run of 2 s with 40 terminals.
 pub const SHORT: &str =
     "--terminals 40 --ramp 200ms --for 2s --broadcasts 20 --commands 10 --grace 500ms --seed 1 --no-tui";
 
-/// The null server; it ends with this value.
+/// A null server process. Dropping it kills the process.
 pub struct NullServer {
     child: Child,
-    /// `IP:PORT`.
+    /// The address of the server, as `IP:PORT`.
     pub address: String,
 }
 
 impl NullServer {
-    /// Starts it on a free port.
+    /// Starts a null server on a free port.
     pub fn start(flags: &[&str]) -> Self {
         Self::start_on("127.0.0.1:0", flags)
     }
 
-    /// Starts it on this address.
+    /// Starts a null server on this address.
     pub fn start_on(listen: &str, flags: &[&str]) -> Self {
         let mut command = Command::new(LOADGEN);
         command.args(["null-server", "--listen", listen]).args(flags).stdout(Stdio::piped());
@@ -42,7 +42,7 @@ impl NullServer {
         Self { child, address }
     }
 
-    /// A run of Muster's protocol against this server, with [`SHORT`] and these flags.
+    /// Returns the command for a run against this server over Muster's protocol, with [`SHORT`] and these flags.
     pub fn run(&self, flags: &[&str]) -> Command {
         let (url, api) = (format!("ws://{}/ws", self.address), format!("http://{}", self.address));
         let mut command = Command::new(LOADGEN);
@@ -58,24 +58,24 @@ impl Drop for NullServer {
     }
 }
 
-/// A file of this name that only these tests use.
+/// Returns the path of a file in the folder for tests' files.
 pub fn scratch(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// Runs the command quietly with `--json`: the report and the exit code.
+/// Runs the command with `--json` and without output. Returns the report and the exit code.
 pub fn report(name: &str, mut command: Command) -> (Value, i32) {
     let file = scratch(&format!("{name}.json"));
     let status = command.arg("--json").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     (read(&file), status.code().expect("the run ended by itself"))
 }
 
-/// A report that was written.
+/// Reads a JSON report.
 pub fn read(file: &PathBuf) -> Value {
     serde_json::from_str(&fs::read_to_string(file).expect("a report was written")).unwrap()
 }
 
-/// The gate of this name in a report.
+/// Returns the gate of this name in a report.
 pub fn gate<'a>(report: &'a Value, name: &str) -> &'a Value {
     let gates = report["verdict"]["gates"].as_array().unwrap();
     gates.iter().find(|gate| gate["name"] == name).unwrap_or_else(|| panic!("no gate {name:?} in {gates:?}"))
