@@ -74,6 +74,18 @@ fn an_output_on_a_full_disk_costs_no_other() {
 }
 
 #[test]
+fn the_page_is_whole_and_its_texts_are_escaped() {
+    let server = NullServer::start(&["--fault", "drop:5"]);
+    let html = scratch("page.html");
+    let out = run(&server, &["--title", "a <b>", "--seed", "18446744073709551615", "--html", html.to_str().unwrap()]);
+    let page = fs::read_to_string(&html).unwrap_or_else(|error| panic!("{error}: {}", text(&out.stderr)));
+    for wanted in ["<title>", "a &lt;b&gt;", "18446744073709551615", "silently lost", "<svg", "</html>"] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    assert!(!page.contains("{{") && !page.contains("{%") && !page.contains("a <b>"));
+}
+
+#[test]
 fn logs_that_fail_leave_the_report() {
     let server = NullServer::start(&[]);
     let logs = scratch("broken-logs");

@@ -1,60 +1,12 @@
-//! The report as one HTML page that loads nothing: its style and its charts are part of the file. The page supports
-//! light and dark displays and print, and stays readable without this program or a network.
+//! The charts of the HTML page.
 
-use minijinja::{Environment, Value, context, value::Serde};
-
-use super::{
-    Report, SecondRow,
-    chart::{Chart, ChartLine, Scale},
-    text::TIMES,
-};
 use crate::{
-    measure::Account,
     names::{self, POINTS},
+    report::{
+        Report, SecondRow,
+        chart::{Chart, ChartLine, Scale},
+    },
 };
-
-/// Renders the report as an HTML page. Fails if the template can't be rendered.
-pub fn render(report: &Report) -> anyhow::Result<String> {
-    let mut page = Environment::new();
-    page.add_filter("ms", |ms: f64| milliseconds(ms));
-    page.add_filter("count", count);
-    page.add_template("page.html", include_str!("page.html"))?;
-    let mut all = Account::default();
-    report.ledger.values().for_each(|account| all.add(account));
-    let values = context! {
-        report => Value::from(Serde(report)),
-        outcome => report.verdict.outcome.label(),
-        sentence => report.verdict.sentence(),
-        all => Value::from(Serde(all)),
-        lost => report.behaved().lost(),
-        times => TIMES,
-        ledger => Value::from(Serde(report.ledger.iter().collect::<Vec<_>>())),
-        points => POINTS.map(|(name, _)| name),
-        latency => latency(report).svg(),
-        online => online(report).svg(),
-        percentiles => percentiles(report).svg(),
-    };
-    Ok(page.get_template("page.html")?.render(values)?)
-}
-
-/// Shows three significant digits, because the histogram has no more. Below 1 ms two decimals remain.
-fn milliseconds(ms: f64) -> String {
-    match ms {
-        ms if ms < 10.0 => format!("{ms:.2}"),
-        ms if ms < 100.0 => format!("{ms:.1}"),
-        ms => format!("{ms:.0}"),
-    }
-}
-
-/// The number without decimals, with a narrow no-break space between groups of three digits.
-fn count(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let group = |(n, digit): (usize, char)| {
-        let space = n > 0 && (digits.len() - n).is_multiple_of(3);
-        space.then_some('\u{202f}').into_iter().chain([digit])
-    };
-    digits.chars().enumerate().flat_map(group).collect()
-}
 
 fn over_time(report: &Report, unit: &'static str, scale: Scale, lines: Vec<ChartLine>) -> Chart {
     let seconds = report.timeline.len().max(1);
@@ -74,7 +26,8 @@ fn series(report: &Report, class: &'static str, name: &str, value: impl Fn(&Seco
     ChartLine { class, name: name.to_owned(), points: points.collect() }
 }
 
-fn latency(report: &Report) -> Chart {
+/// The latency of each second of the run.
+pub(super) fn latency(report: &Report) -> Chart {
     let lines = vec![
         series(report, "max", "max", |second| second.max),
         series(report, "p99", "p99", |second| second.p99),
@@ -83,7 +36,8 @@ fn latency(report: &Report) -> Chart {
     over_time(report, "ms, by when it was due", Scale::Log, lines)
 }
 
-fn online(report: &Report) -> Chart {
+/// The terminals online, and the deliveries and losses of each second of the run.
+pub(super) fn online(report: &Report) -> Chart {
     let lines = vec![
         series(report, "p50", "terminals online", |second| Some(second.online as f64)),
         series(report, "p99", "deliveries a second", |second| Some(second.received as f64)),
@@ -94,7 +48,7 @@ fn online(report: &Report) -> Chart {
 
 /// The latency by percentile, on a horizontal axis that grows by one with each nine of the percentile (90 %, 99 %,
 /// 99.9 %).
-fn percentiles(report: &Report) -> Chart {
+pub(super) fn percentiles(report: &Report) -> Chart {
     let nines = |share: f64| -(1.0 - share).log10();
     let line = |(name, class): (&str, &'static str)| {
         let figures = report.latencies.get(name)?;
