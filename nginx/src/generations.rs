@@ -120,9 +120,12 @@ impl Generations {
         switch().with_context(|| format!("--dir: can't switch {} to generation {generation}", self.dir.display()))
     }
 
-    /// Removes a generation that no worker ever ran.
+    /// Removes a generation that no worker ever ran. The current generation stays, whatever happened: without it Nginx could
+    /// not start.
     pub fn remove(&self, generation: u64) {
-        let _ = fs::remove_dir_all(self.path(generation));
+        if self.current() != Some(generation) {
+            let _ = fs::remove_dir_all(self.path(generation));
+        }
     }
 
     /// Removes all generations but the five newest and the current one.
@@ -164,5 +167,8 @@ mod tests {
         generations.prune();
         assert_eq!(generations.all(), [9, 8, 7, 6, 5, 2], "five, and the current one");
         assert_eq!(generations.next(), 10);
+        generations.remove(2);
+        generations.remove(9);
+        assert_eq!(generations.all(), [8, 7, 6, 5, 2], "the current one is never removed");
     }
 }

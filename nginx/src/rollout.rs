@@ -170,6 +170,8 @@ impl Rollout {
             return RolloutOutcome::Refused(error);
         }
         if let Err(error) = self.generations.switch(next) {
+            // The link may have moved before the step that failed. Nginx has not been told yet.
+            let _ = self.generations.switch(before);
             self.generations.remove(next);
             return RolloutOutcome::NotWritten(error);
         }

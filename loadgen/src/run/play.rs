@@ -81,7 +81,7 @@ pub async fn play(
     let over = clock.now();
     let canary = canary.stop();
     shown.stop().await;
-    let mut failed = operator.is_finished() && operator.join().is_ok_and(complain);
+    let mut failed = operator.is_finished() && operator.join().map_or(true, has_failed);
     failed |= shutdown(&mut fleet).await;
     journal.give_up(over);
     let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -111,7 +111,7 @@ async fn until(clock: Clock, time: Nanos, interrupt: &Interrupt) -> bool {
 }
 
 /// Returns true if the operator failed, and prints why.
-fn complain(done: anyhow::Result<()>) -> bool {
+fn has_failed(done: anyhow::Result<()>) -> bool {
     if let Err(error) = &done {
         note(format!("muster-loadgen: messages can't be sent: {error:#}"));
     }

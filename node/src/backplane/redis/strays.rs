@@ -46,7 +46,9 @@ impl Strays {
         let mut strays = self.lock();
         let stray =
             strays.entry(info.session).or_insert(Stray { terminal: info.terminal.clone(), failures: 0, due: None });
-        stray.due = Some(Instant::now() + wait_after(stray.failures));
+        // Drawn, so that the strays of one outage do not return to Redis together.
+        let share = rand::random_range(0.75..1.25);
+        stray.due = Some(Instant::now() + wait_after(stray.failures).mul_f64(share));
         stray.failures += 1;
     }
 
