@@ -30,11 +30,20 @@ impl Drop for Run {
     }
 }
 
+/// The same command with the default action of SIGHUP, which tests that run under `nohup` inherit as ignored.
+fn hearing_hangups(command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args());
+    env.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    env
+}
+
 /// Starts a run on pipes, waits until messages are received, sends the signal, and checks how the run ends.
 fn signalled(name: &str, signal: Signal) {
     let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
     let mut command = server.run(&LONG);
-    let run = command.arg("--json").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    command.arg("--json").arg(&file);
+    let run = hearing_hangups(&command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut run = Run(run);
     let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.contains("max")), "messages are received");
