@@ -87,7 +87,7 @@ mod tests {
                 "--redis-password-file /nonexistent",
             ),
             (vec!["--redis", "redis://r", "--redis-password-file", &empty], "it is empty"),
-            (vec!["--redis", "redis://:old@r", "--redis-password-file", &short], "--redis, to which"),
+            (vec!["--redis", "redis://:old@r", "--redis-password-file", &short], "--redis, which gets its password"),
             (vec!["--redis-password-file", &short], "--redis <URL>"),
         ] {
             let told = load_files(&flags).unwrap_err();

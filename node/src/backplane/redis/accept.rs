@@ -44,7 +44,7 @@ struct Ask {
 }
 
 /// What accept.lua answered.
-pub(super) struct Answer {
+pub(super) struct AcceptAnswer {
     pub(super) outcome: String,
     pub(super) value: Value,
     pub(super) online: Option<u64>,
@@ -53,7 +53,7 @@ pub(super) struct Answer {
 }
 
 impl RedisBackplane {
-    pub(super) async fn ask(&self, draft: &CommandDraft, dry: bool) -> Result<Answer, BackplaneError> {
+    pub(super) async fn ask(&self, draft: &CommandDraft, dry: bool) -> Result<AcceptAnswer, BackplaneError> {
         let ask = serde_json::to_string(&self.question(draft, dry)).expect("a question is JSON");
         let frame = serde_json::to_string(&draft.frame).expect("a frame is JSON");
         // The payload is in the frame; twice would be twice the memory.
@@ -72,7 +72,7 @@ impl RedisBackplane {
         if let Some((epoch, number)) = next::<Option<String>>(&mut values)?.zip(next(&mut values)?) {
             self.hearing.saw(&epoch, number);
         }
-        Ok(Answer { outcome, value, online, replicated })
+        Ok(AcceptAnswer { outcome, value, online, replicated })
     }
 
     fn question(&self, draft: &CommandDraft, dry: bool) -> Ask {

@@ -11,7 +11,7 @@ use redis::AsyncCommands;
 
 use super::{
     RedisBackplane,
-    accept::{Answer, as_count, as_id, refusal},
+    accept::{AcceptAnswer, as_count, as_id, refusal},
     keys,
     refusal::{read, unavailable},
 };
@@ -20,7 +20,7 @@ use crate::backplane::{Accepted, BackplaneError, CommandDraft, CommandRecord, Co
 #[async_trait]
 impl CommandStore for RedisBackplane {
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
-        let Answer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
+        let AcceptAnswer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
         match outcome.as_str() {
             "ok" | "same" if !replicated => Err(BackplaneError::Unreplicated),
             "ok" => {
@@ -33,7 +33,8 @@ impl CommandStore for RedisBackplane {
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
-        let Answer { outcome, value, online, .. } = self.ask(&CommandDraft::new(request.clone(), None), true).await?;
+        let AcceptAnswer { outcome, value, online, .. } =
+            self.ask(&CommandDraft::new(request.clone(), None), true).await?;
         match outcome.as_str() {
             "ok" => Ok(DryRun { targets: as_count(value)?, online: online.unwrap_or(0) }),
             other => Err(refusal(other, value)?),
