@@ -2,7 +2,7 @@
 //! never wait. The backplane drains the table at an interval of its own, so ten thousand acknowledgements become a
 //! few writes.
 //!
-//! The lock is held for an append and never across an await. The table is bounded: beyond [`ROOM`] bytes new entries
+//! The lock is held for an append and never across an await. The table is bounded: beyond `ROOM` bytes new entries
 //! are counted as dropped. That happens only while the store behind the backplane is away, and the backplane logs
 //! it.
 
@@ -20,7 +20,7 @@ use muster_protocol::{
 
 /// The bytes that the table may hold, by the weights used here: states and replies of commands, and everything else.
 const ROOM: usize = 128 << 20;
-/// The part of [`ROOM`] for what terminals report by themselves, so that such reports can't push out what became of
+/// The part of `ROOM` for what terminals report by themselves, so that such reports can't push out what became of
 /// commands.
 const ROOM_FOR_EVENTS: usize = 32 << 20;
 /// The weight of an entry in bytes, without its payload.

@@ -13,10 +13,10 @@
 //! |---|---|
 //! | [`secret`] | reads a secret from a file |
 //! | [`url`] | puts a password into a URL |
-//! | [`topology`] | parses the URL of `--redis` |
-//! | [`locate`] | finds the master |
-//! | [`connection`] | sends commands to the master, and finds it again after an error |
-//! | [`listen`] | receives the messages of channels from the same master |
+//! | `topology` | parses the URL of `--redis` |
+//! | `locate` | finds the master |
+//! | `connection` | sends commands to the master, and finds it again after an error |
+//! | `listen` | receives the messages of channels from the same master |
 //!
 //! Node and sidecar share this crate. It is not part of `protocol/`, which does no I/O.
 

@@ -129,7 +129,7 @@ impl Peers {
     ///
     /// A node that hangs keeps its lease for seconds, and a handshake that is sent there is stuck. Handshakes that
     /// arrive while the peer is being asked share the answer. A peer that did not answer is not asked again for
-    /// [`SILENT`].
+    /// `SILENT`.
     pub async fn answers(&self, address: SocketAddr) -> bool {
         let asked = {
             let mut table = self.table();

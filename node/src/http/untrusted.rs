@@ -9,7 +9,7 @@ use std::{
 /// How many addresses are warned about. Any client can send a proxy's headers, and must not fill the log by it.
 const ADDRESSES_MAX: usize = 64;
 
-/// The addresses that a warning was logged for. At most [`ADDRESSES_MAX`]; there is no warning for any further one.
+/// The addresses that a warning was logged for. At most `ADDRESSES_MAX`; there is no warning for any further one.
 #[derive(Debug, Default)]
 pub struct UntrustedProxies(Mutex<HashSet<IpAddr>>);
 

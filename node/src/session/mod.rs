@@ -4,10 +4,10 @@
 //!   Upgraded ──▶ Handshaking (until the hello) ──▶ Established ──▶ join ──▶ serve ──▶ leave
 //! ```
 //!
-//! Nobody knows a connection in [`handshaking`]. An [`established`] session is in the lane of its shard, in the hub
+//! Nobody knows a connection in `handshaking`. An `established` session is in the lane of its shard, in the hub
 //! and in the registry. A plain terminal sends no hello, so its session is established at once.
 //!
-//! A session enters its lane and the hub first, held, and registers after that ([`join`]). A command that was
+//! A session enters its lane and the hub first, held, and registers after that (`join`). A command that was
 //! accepted before is found by registering; a command that is accepted after waits in the lane; and no command is
 //! sent before the welcome.
 

@@ -1,6 +1,6 @@
-//! The report as one HTML page that loads nothing: its style and its [`charts`] are part of the file. The page supports
+//! The report as one HTML page that loads nothing: its style and its `charts` are part of the file. The page supports
 //! light and dark displays and print, and stays readable without this program or a network. The template decides
-//! nothing: [`rows`] makes the texts of its tables.
+//! nothing: `rows` makes the texts of its tables.
 
 mod charts;
 mod rows;
