@@ -41,6 +41,17 @@ pub struct TargetRecord {
 /// The letters of the states in Redis, and the names in the API.
 const STEPS: [(char, &str); 4] = [('s', "sent"), ('a', "acked"), ('r', "running"), ('e', "ended")];
 
+/// The index of a state in [`TargetRecord::steps`]. None for queued, whose time is that of the command.
+fn step(state: TargetState) -> Option<usize> {
+    match state {
+        TargetState::Queued => None,
+        TargetState::Sent => Some(0),
+        TargetState::Acked => Some(1),
+        TargetState::Running => Some(2),
+        _ => Some(3),
+    }
+}
+
 /// When a command was accepted, in milliseconds since 1970. The command's id begins with this time.
 pub fn accepted_ms(id: CommandId) -> u64 {
     let (seconds, nanos) = id.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
@@ -69,12 +80,11 @@ impl CommandRecord {
     /// Whether a target in this state is finished for this command: it has confirmed what was asked for, or can't
     /// any more.
     fn settled(&self, shown: TargetState) -> bool {
-        let enough = match self.request.confirm {
-            Confirm::None => TargetState::Sent,
-            Confirm::Ack => TargetState::Acked,
-            Confirm::Result => TargetState::Succeeded,
-        };
-        shown.rank() >= enough.rank()
+        match self.request.confirm {
+            Confirm::None => shown.rank() >= TargetState::Sent.rank(),
+            Confirm::Ack => shown.rank() >= TargetState::Acked.rank(),
+            Confirm::Result => shown.is_final(),
+        }
     }
 
     /// Whether a target in this state has ended without what was asked for, so that it can be tried again.
@@ -135,12 +145,17 @@ impl TargetRecord {
     /// A target of a command that was just accepted.
     pub const QUEUED: Self = Self { state: TargetState::Queued, steps: [None; 4] };
 
-    /// Records that the target reached `state` at `ms`. The first time of a state stays. Returns whether the state
-    /// rose.
+    /// Records that the target reached `state` at `ms`. Returns whether the state rose.
+    ///
+    /// The first time of a state stays. The time of the end is that of the final state that counts, so a final state
+    /// that replaces a lower one brings its own time.
     pub fn raise(&mut self, state: TargetState, ms: u64) -> bool {
-        let Some(step) = (state.rank() as usize).checked_sub(1) else { return false };
-        self.steps[step].get_or_insert(ms);
+        let Some(step) = step(state) else { return false };
         let rises = state.rank() > self.state.rank();
+        if rises && self.state.is_final() {
+            self.steps[step] = None;
+        }
+        self.steps[step].get_or_insert(ms);
         if rises {
             self.state = state;
         }
@@ -188,11 +203,22 @@ mod tests {
         let mut target = TargetRecord::QUEUED;
         assert!(target.raise(Succeeded, 40));
         assert!(!target.raise(Acked, 15) && !target.raise(Sent, 12) && !target.raise(Running, 20));
-        assert!(!target.raise(Succeeded, 99) && !target.raise(TargetState::Failed, 99));
+        assert!(!target.raise(Succeeded, 99) && !target.raise(TargetState::TimedOut, 99));
         assert_eq!(target, TargetRecord { state: Succeeded, steps: [Some(12), Some(15), Some(20), Some(40)] });
         assert_eq!(TargetRecord::parse("succeeded e40 a15 s12 r20"), Some(target));
         assert_eq!(TargetRecord::parse("queued").unwrap().state, Queued);
         assert_eq!((TargetRecord::parse("nonsense"), TargetRecord::parse("sent x1")), (None, None));
+    }
+
+    #[test]
+    fn of_several_ends_the_highest_counts_with_its_time_in_any_order() {
+        use TargetState::{Expired, Failed, Rejected, Succeeded};
+        let ends = [(Expired, 1), (Succeeded, 2), (Failed, 3), (Rejected, 4)];
+        let (mut up, mut down) = (TargetRecord::QUEUED, TargetRecord::QUEUED);
+        assert!(ends.iter().all(|(state, ms)| up.raise(*state, *ms)));
+        assert!(ends.iter().rev().map(|(state, ms)| down.raise(*state, *ms)).eq([true, false, false, false]));
+        assert_eq!(up, TargetRecord { state: Rejected, steps: [None, None, None, Some(4)] });
+        assert_eq!(up, down);
     }
 
     #[test]

@@ -25,7 +25,8 @@ crate::on_both!(
     only_those_without_success_are_tried_again,
     targets_page_by_state,
     a_rate_spreads_the_targets,
-    what_is_not_confirmed_is_not_claimed
+    what_is_not_confirmed_is_not_claimed,
+    of_several_results_the_highest_counts
 );
 
 async fn send(cluster: &Cluster, body: &str) -> Value {
@@ -208,6 +209,30 @@ async fn what_is_not_confirmed_is_not_claimed(cluster: Cluster) {
     // A result that comes late is still recorded.
     near.terminal.result(command["id"].as_str().unwrap().parse().unwrap(), true, Payload::default()).await.unwrap();
     assert_eq!(target(&cluster, &command, "succeeded").await["terminal"], "near");
+}
+
+async fn of_several_results_the_highest_counts(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    let body = r#"{"target":{"terminal":"far"},"name":"x","confirm":"result"}"#;
+    let command = send(&cluster, body).await;
+    let id = far.command().await.id;
+    let result = |ok, reason| FromTerminal::Result(ResultFrame { id, ok, reason, payload: Payload::default() });
+    let steps = [
+        (result(false, Some(NotRun::Expired)), "expired"),
+        (result(true, None), "succeeded"),
+        (result(false, None), "failed"),
+        (result(false, Some(NotRun::Rejected)), "rejected"),
+    ];
+    for (frame, state) in steps {
+        far.terminal.send(frame).await.unwrap();
+        assert_eq!(target(&cluster, &command, state).await["terminal"], "far");
+    }
+    // A lower one changes nothing: the progress after it shows that it was read.
+    far.terminal.send(result(true, None)).await.unwrap();
+    far.terminal.progress(id, Payload::from_text("late")).await.unwrap();
+    until("the progress is stored", async || target(&cluster, &command, "rejected").await["payload"] == "late").await;
+    let counts = cluster.get(&path(&command, "")).await["counts"].clone();
+    assert_eq!(counts, json!({"queued": 0, "sent": 0, "acked": 0, "rejected": 1}));
 }
 
 /// A call that was sent to Redis and not answered may still be carried out, so nobody is told that nothing was

@@ -35,23 +35,34 @@ impl TargetState {
         Self::Sent,
         Self::Acked,
         Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Rejected,
         Self::Expired,
         Self::Cancelled,
         Self::TimedOut,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Rejected,
     ];
 
-    /// The state's rank, 0 to 4. A state is replaced only by one of higher rank.
+    /// The state's rank, 0 to 7. A state is replaced only by one of higher rank.
+    ///
+    /// What a terminal says of the end of a command ranks above what is concluded without it, so a late result replaces
+    /// `timed_out`. Of two results the higher one counts, whichever came first.
     pub fn rank(self) -> u8 {
         match self {
             Self::Queued => 0,
             Self::Sent => 1,
             Self::Acked => 2,
             Self::Running => 3,
-            Self::Succeeded | Self::Failed | Self::Rejected | Self::Expired | Self::Cancelled | Self::TimedOut => 4,
+            Self::Expired | Self::Cancelled | Self::TimedOut => 4,
+            Self::Succeeded => 5,
+            Self::Failed => 6,
+            Self::Rejected => 7,
         }
+    }
+
+    /// Whether the command has ended at the target. A final state is replaced only by another final state of higher rank.
+    pub fn is_final(self) -> bool {
+        self.rank() > Self::Running.rank()
     }
 
     /// The state's name in JSON.
@@ -98,6 +109,8 @@ mod tests {
     fn the_rank_rises_in_the_order_of_all() {
         let ranks: Vec<_> = TargetState::ALL.iter().map(|state| state.rank()).collect();
         assert!(ranks.is_sorted());
+        let ends = TargetState::ALL.into_iter().filter(|state| state.is_final());
+        assert_eq!(ends.map(TargetState::rank).collect::<Vec<_>>(), [4, 4, 4, 5, 6, 7]);
         for state in TargetState::ALL {
             assert_eq!(TargetState::of_name(state.name()), Some(state));
             assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{}\"", state.name()));

@@ -1,10 +1,12 @@
--- Raises targets of a command to a state; states only rise, each step keeps the first time that is told, and what is no target is
--- none. Returns how many rose.
+-- Raises targets of a command to a state. States only rise. Each step keeps the first time that is told; the time of the end is that
+-- of the final state that counts, so a final state that replaces a lower one brings its own time. What is no target is none.
+-- Returns how many rose.
 -- ARGV: command, state, 'settled' if the terminal will not confirm any more than this, then terminal, milliseconds since the
 --       command was accepted, ...
 local STEP = { 's', 'a', 'r', 'e' }
+local END = #STEP
 local id, state, rank = ARGV[1], ARGV[2], RANK[ARGV[2]]
-local command, step = COMMAND .. id, ' ' .. STEP[rank]
+local command, step = COMMAND .. id, ' ' .. STEP[math.min(rank, END)]
 local to = redis.call('HGET', command, 'to')
 if not to then return 0 end
 local settled = to == 'some' and (rank >= 2 or ARGV[3] == 'settled')
@@ -15,6 +17,7 @@ for i = 4, #ARGV, 2 do
   local value = redis.call('HGET', command .. TARGETS, terminal)
   if value then
     local old, next = string.match(value, '^%S+'), value
+    if rank > RANK[old] and RANK[old] >= END then next = string.gsub(next, ' e%d+', '') end
     if not string.find(value, step, 1, true) then next = next .. step .. ARGV[i + 1] end
     if RANK[old] < rank then
       next = state .. string.sub(next, #old + 1)
