@@ -106,23 +106,20 @@ impl Established {
         Ok(())
     }
 
-    /// Closes the session: sends the close frame, tells the hub and the registry, and reads what the terminal still
-    /// sends.
+    /// Closes the session: tells the hub and the registry, sends the close frame, and reads what the terminal still
+    /// sends. What was queued is not sent, except the rest of a frame that was begun.
     pub async fn leave(mut self, end: SessionEnd) {
         let (shard, socket, partial) = (self.shard.clone(), self.socket.clone(), self.partial.take());
         let info = socket.info.clone();
-        let close = end.close(socket.protocol());
-        if let Some((code, reason)) = &close {
-            self.send_frame(&wire::close(*code, reason));
-        }
         shard.shared.hub.remove(&info.terminal, info.session);
         shard.count_end(&info.terminal, end);
-        // The session leaves its lane before the registry is waited for: nothing may follow a close.
+        // The session leaves its lane before the close frame is sent: nothing may follow a close.
         drop(self);
         let leaves = shard.shared.backplane.leave(&info, end);
-        if close.is_some() && end != SessionEnd::Left {
+        if let Some((code, reason)) = end.close(socket.protocol()) {
+            shard.sockets.send_last(&socket, &wire::close(code, &reason));
             // Both run together, so that neither the registry nor the terminal makes the other wait.
-            tokio::join!(leaves, Farewell::new(&shard, &socket.stream, partial, end).discard_rest());
+            tokio::join!(leaves, Farewell::established(&shard, &socket, partial, end).finish());
         } else {
             leaves.await;
         }

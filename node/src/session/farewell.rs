@@ -1,4 +1,7 @@
-//! The farewell: reads and discards what a terminal still sends after the close frame.
+//! The farewell: waits until the close frame is written, and reads and discards what the terminal still sends.
+//!
+//! The socket of a terminal that reads slowly may not take the close frame at once. Reading goes on meanwhile: a
+//! terminal that reads only after it has sent would otherwise wait for the node, and the node for the terminal.
 //!
 //! The kernel resets a connection that is closed with bytes unread, or that bytes still arrive on. The reset may
 //! overtake the close frame and everything that was sent before it. So what still arrives is read and discarded
@@ -11,7 +14,7 @@ use tokio::{net::TcpStream, task, time};
 
 use crate::{
     end::SessionEnd,
-    shard::Shard,
+    shard::{Shard, Socket},
     wire::{Message, Partial},
 };
 
@@ -37,19 +40,41 @@ pub struct Farewell<'a> {
     shard: &'a Shard,
     stream: &'a TcpStream,
     partial: Option<Box<Partial>>,
+    /// The socket of an established session, for which the close frame may be queued.
+    socket: Option<&'a Socket>,
+    /// Whether the terminal closed first, so that the close frame is the answer and nothing more is read.
+    has_left: bool,
     /// Whether the bytes can't be decoded any more, so that an answer to the close would not be recognised.
     is_broken: bool,
 }
 
 impl<'a> Farewell<'a> {
-    /// A farewell, once the close frame for `end` has been written.
+    /// A farewell to a connection that a close frame for `end` was written on.
     pub fn new(shard: &'a Shard, stream: &'a TcpStream, partial: Option<Box<Partial>>, end: SessionEnd) -> Self {
-        Self { shard, stream, partial, is_broken: matches!(end, SessionEnd::Wire(_)) }
+        let (is_broken, has_left) = (matches!(end, SessionEnd::Wire(_)), end == SessionEnd::Left);
+        Self { shard, stream, partial, socket: None, has_left, is_broken }
     }
 
-    /// Reads and discards until the terminal has answered the close or has gone, within [`TIME`] and [`BYTES`].
-    pub async fn discard_rest(mut self) {
-        let _ = time::timeout(TIME, self.discard()).await;
+    /// A farewell to an established session, for whose socket the close frame is written or queued.
+    pub fn established(shard: &'a Shard, socket: &'a Socket, partial: Option<Box<Partial>>, end: SessionEnd) -> Self {
+        Self { socket: Some(socket), ..Self::new(shard, &socket.stream, partial, end) }
+    }
+
+    /// Writes what is queued, and meanwhile reads and discards until the terminal has answered the close or has gone,
+    /// within [`TIME`] and [`BYTES`]. A terminal that has not taken the close frame by then is cut off without it.
+    pub async fn finish(mut self) {
+        let (shard, socket) = (self.shard, self.socket);
+        let write = async {
+            if let Some(socket) = socket {
+                shard.sockets.flush_all(socket).await;
+            }
+        };
+        let read = async {
+            if !self.has_left {
+                self.discard().await;
+            }
+        };
+        let _ = time::timeout(TIME, async { tokio::join!(write, read) }).await;
     }
 
     async fn discard(&mut self) {
@@ -60,7 +85,9 @@ impl<'a> Farewell<'a> {
                 if self.stream.readable().await.is_err() {
                     return;
                 }
-            } else if time::timeout(QUIET, self.stream.readable()).await.is_err() {
+            } else if time::timeout(QUIET, self.stream.readable()).await.is_err()
+                && self.socket.is_none_or(Socket::is_flushed)
+            {
                 is_shut_down = true;
                 // Fails only if the terminal has gone, which the next read shows.
                 let _ = shutdown(self.stream, Shutdown::Write);

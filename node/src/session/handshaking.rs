@@ -10,6 +10,7 @@ use muster_protocol::{
     frame::{FromTerminal, Hello},
     selector::{Labels, check_labels},
 };
+use rustix::net::{SendFlags, send};
 use tokio::{net::TcpStream, task, time};
 
 use super::{ReadBudget, established::Established, farewell::Farewell};
@@ -132,11 +133,11 @@ impl Handshaking {
     pub async fn refuse<T>(mut self, end: SessionEnd) -> Option<T> {
         self.shard.count_end(&self.terminal, end);
         if let Some((code, reason)) = end.close(self.protocol) {
-            // The send buffer of the socket is empty: it takes a close frame at once, unless the peer has gone.
-            let _ = self.stream.try_write(&wire::close(code, &reason));
-            if end != SessionEnd::Left {
-                Farewell::new(&self.shard, &self.stream, self.partial.take(), end).discard_rest().await;
-            }
+            // The send buffer of the socket is empty: it takes a close frame at once, unless the peer has gone. The
+            // write does not go through tokio, which refuses writes until it has first polled the socket: not before
+            // a hello is refused that came with the request.
+            let _ = send(&self.stream, &wire::close(code, &reason), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+            Farewell::new(&self.shard, &self.stream, self.partial.take(), end).finish().await;
         }
         None
     }

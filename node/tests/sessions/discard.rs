@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     thread,
     time::Duration,
 };
@@ -10,7 +10,7 @@ use std::{
 use muster_testkit::{TestNode, wait::PATIENCE};
 use tokio::task;
 
-use crate::raw::{frame, upgrade};
+use crate::raw::{frame, upgrade, upgrade_with};
 
 /// How often each case is tried: a reset overtakes the close frame only now and then.
 const TRIES: usize = 20;
@@ -19,14 +19,18 @@ fn hello() -> Vec<u8> {
     frame(0x81, br#"{"type":"hello"}"#)
 }
 
-/// Sends these bytes at once, then reads to the end of the connection. Returns the code of the close frame, which must be the last
-/// thing that came.
+/// Sends these bytes at once, then reads to the end of the connection. See [`read_close`].
 fn close_after(address: SocketAddr, terminal: &str, protocol: &str, bytes: &[u8]) -> Result<u16, String> {
     let mut stream = upgrade(address, terminal, protocol);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(bytes).map_err(|error| format!("the message can't be sent: {error}"))?;
     // What has arrived by then is what a library finds that reads only after it has sent; a reset would have removed it.
     thread::sleep(Duration::from_millis(20));
+    read_close(stream)
+}
+
+/// Reads to the end of the connection. Returns the code of the close frame, which must be the last thing that came.
+fn read_close(mut stream: TcpStream) -> Result<u16, String> {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut read = Vec::new();
     stream.read_to_end(&mut read).map_err(|error| format!("no clean end: {error}"))?;
     let start = read.iter().rposition(|&byte| byte == 0x88).ok_or("no close frame")?;
@@ -90,4 +94,18 @@ async fn a_message_of_a_type_that_v1_does_not_have_is_closed_with_4500() {
 #[tokio::test]
 async fn what_is_no_hello_is_closed_with_4500() {
     is_always_closed_with(4500, "muster.v1", [frame(0x81, b"x"), many()].concat()).await;
+}
+
+#[tokio::test]
+async fn what_is_no_hello_and_came_with_the_request_is_closed_with_4500() {
+    let node = TestNode::start(&["--insecure"]).await;
+    for _ in 0..TRIES {
+        let address = node.address;
+        let close = move || {
+            let stream = upgrade_with(address, "t1", "muster.v1", &frame(0x81, b"x"));
+            read_close(stream)
+        };
+        assert_eq!(task::spawn_blocking(close).await.unwrap(), Ok(4500));
+    }
+    node.stop().await;
 }

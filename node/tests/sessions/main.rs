@@ -3,6 +3,7 @@
 mod closes;
 mod discard;
 mod flood;
+mod queued;
 mod raw;
 mod socket;
 mod will;

@@ -15,6 +15,7 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use muster_protocol::{CommandId, api::Protocol};
 use prometheus::IntCounter;
 use slab::Slab;
@@ -128,6 +129,18 @@ impl Sockets {
     /// Writes what is queued for the socket, as far as the socket takes it.
     pub fn flush(&self, socket: &Socket) {
         self.sent(socket, socket.flush());
+    }
+
+    /// Sends `last` after the rest of a frame that was begun, and drops what else is queued or held.
+    pub fn send_last(&self, socket: &Socket, last: &Bytes) {
+        self.sent(socket, socket.send_last(&WriteBatch::bare(last.clone())));
+    }
+
+    /// Returns when all that is queued was written, or when the connection is broken.
+    pub async fn flush_all(&self, socket: &Socket) {
+        while !socket.is_flushed() && socket.stream.writable().await.is_ok() {
+            self.flush(socket);
+        }
     }
 
     /// Has every session register again.

@@ -68,6 +68,15 @@ impl Queue {
         Ok(())
     }
 
+    /// Drops every frame that was not begun, and appends `last` after the rest of the one that was. No bound holds
+    /// for `last`.
+    pub fn end_with(&mut self, last: &WriteBatch) {
+        let begun = self.batches.pop_front().and_then(|batch| batch.begun(self.sent));
+        self.sent = begun.as_ref().map_or(0, |_| self.sent);
+        self.batches = begun.into_iter().chain([last.clone()]).collect();
+        self.queued_bytes = self.batches.iter().map(|batch| batch.bytes.len()).sum::<usize>() - self.sent;
+    }
+
     /// The bytes to send next. Leaves out commands that expired while they waited, unless their frame was begun.
     pub fn next(&mut self, now: Timestamp) -> Option<&[u8]> {
         while self.sent == 0
@@ -122,6 +131,24 @@ mod tests {
         }
         assert_eq!(out, b"lloworld");
         assert_eq!(queue.queued_bytes, 0);
+    }
+
+    #[test]
+    fn only_a_frame_that_was_begun_goes_before_the_last() {
+        let last = WriteBatch::bare(Bytes::from_static(b"close"));
+        for (sent, rest) in [(0, "close"), (2, "lloclose")] {
+            let mut queue = Queue::default();
+            queue.push(&WriteBatch::bare(Bytes::from_static(b"hello")), sent, 100).unwrap();
+            queue.push(&WriteBatch::bare(Bytes::from_static(b"world")), 0, 100).unwrap();
+            queue.end_with(&last);
+            assert_eq!(queue.queued_bytes, rest.len());
+            let mut out = Vec::new();
+            while let Some(bytes) = queue.next(Timestamp::now()).map(<[u8]>::to_vec) {
+                out.extend_from_slice(&bytes);
+                queue.advance(bytes.len());
+            }
+            assert_eq!(out, rest.as_bytes());
+        }
     }
 
     #[test]

@@ -122,16 +122,34 @@ impl Socket {
     /// Queues what remains of `batch` after `sent` bytes, and has the session's task wait until the socket takes
     /// more. Returns the commands that went out whole.
     pub(super) fn queue_rest(&self, batch: &WriteBatch, sent: usize) -> Vec<CommandId> {
-        if self.queue.borrow_mut().push(batch, sent, self.queue_limit).is_err() {
+        self.lane.block(self.index.get());
+        let mut queue = self.queue.borrow_mut();
+        if queue.push(batch, sent, self.queue_limit).is_err() {
+            // The rest of a frame that was begun is stored beyond the limit: the close frame has to follow it.
+            if sent > 0 {
+                let _ = queue.push(batch, sent, usize::MAX);
+            }
             self.end(SessionEnd::TooSlow);
             return Vec::new();
         }
-        self.lane.block(self.index.get());
         self.wake.notify_one();
         batch.commands(0, sent).collect()
     }
 
-    /// Writes what is queued, as far as the socket takes it. Returns the commands whose frames went out whole.
+    /// Sends `last`, after which the session sends nothing. Of what is queued only the rest of a frame that was
+    /// begun goes before it: whole frames are dropped, and their commands count as not sent, so that the
+    /// terminal's next session is sent them. Returns the commands whose frames went out whole.
+    pub fn send_last(&self, last: &WriteBatch) -> Vec<CommandId> {
+        *self.held.borrow_mut() = None;
+        if self.is_flushed() {
+            return self.write(last);
+        }
+        self.queue.borrow_mut().end_with(last);
+        self.flush()
+    }
+
+    /// Writes what is queued, as far as the socket takes it. Drops it if the connection is broken. Returns the
+    /// commands whose frames went out whole.
     pub fn flush(&self) -> Vec<CommandId> {
         let mut queue = self.queue.borrow_mut();
         let mut commands = Vec::new();
@@ -143,6 +161,7 @@ impl Socket {
                 Ok(taken) => commands.extend(queue.advance(taken)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return commands,
                 Err(_) => {
+                    *queue = Queue::default();
                     self.end(SessionEnd::Lost);
                     return commands;
                 }

@@ -78,6 +78,16 @@ impl WriteBatch {
         (had < self.frame_ends.len()).then(|| Self { bytes: self.bytes.slice(start..), frame_ends: rest.collect() })
     }
 
+    /// The part up to the end of the frame of which some bytes, but not all, are among the first `sent` bytes. None
+    /// if `sent` is where a frame ends or the batch begins.
+    pub fn begun(self, sent: usize) -> Option<Self> {
+        let whole = self.frame_ends.iter().take_while(|frame_end| frame_end.end <= sent).count();
+        let start = whole.checked_sub(1).map_or(0, |last| self.frame_ends[last].end);
+        let end = self.frame_ends.get(whole).map_or(self.bytes.len(), |frame_end| frame_end.end);
+        let frame_ends = self.frame_ends.iter().take(whole + 1).copied().collect();
+        (start < sent && sent < end).then(|| Self { bytes: self.bytes.slice(..end), frame_ends })
+    }
+
     /// The part that has not expired at `now`, if there is any. Called for a batch that had to wait.
     pub fn fresh(self, now: Timestamp) -> Option<Self> {
         if self.frame_ends.iter().all(|frame_end| frame_end.expires_at > now) {
@@ -156,6 +166,20 @@ mod tests {
         );
         assert!(batch.after(8).is_none());
         assert!(WriteBatch::bare(Bytes::from_static(b"ping")).after(u64::MAX).is_some());
+    }
+
+    #[test]
+    fn a_frame_that_was_begun_ends_the_batch() {
+        let commands = [encoded(7, "one"), encoded(8, "three"), encoded(9, "ten")];
+        let batch = WriteBatch::of(&commands, Protocol::Plain).remove(0);
+        for at_an_end in [0, 5, 12, 17] {
+            assert!(batch.clone().begun(at_an_end).is_none(), "{at_an_end}");
+        }
+        let begun = batch.clone().begun(6).unwrap();
+        assert_eq!(&begun.bytes[..], b"\x81\x03one\x81\x05three");
+        assert_eq!(begun.commands(6, 12).collect::<Vec<_>>(), [commands[1].command]);
+        assert_eq!(batch.begun(13).unwrap().bytes.len(), 17);
+        assert_eq!(WriteBatch::bare(Bytes::from_static(b"ping")).begun(1).unwrap().bytes.len(), 4);
     }
 
     #[test]
