@@ -103,6 +103,10 @@ struct NullServerArgs {
     /// Deliver each message later than the previous one by this time, so that the latencies to be measured are known
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "0s")]
     drag: Duration,
+
+    /// End when stdin ends: with the process that holds the other end of the pipe, in whatever way that process ends
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
 }
 
 /// Runs the program with the arguments of this process, and returns its exit code.
@@ -150,7 +154,8 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
         Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
         Verb::Compare(files) => compare::run(&files.left, &files.right).map(|()| RunOutcome::Pass),
         Verb::NullServer(server) => {
-            null::server::serve(server.listen, server.fault, server.drag).await.map(|()| RunOutcome::Pass)
+            let serve = null::server::serve(server.listen, server.fault, server.drag);
+            null::server::until_stdin_ends(server.until_stdin_ends, serve).await.map(|()| RunOutcome::Pass)
         }
     }
 }

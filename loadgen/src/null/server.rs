@@ -49,6 +49,17 @@ pub async fn serve(listen: SocketAddr, fault: Option<NullFault>, drag: Duration)
     }
 }
 
+/// Runs `serve`; if `ends` is set, only until stdin is at its end.
+pub async fn until_stdin_ends(ends: bool, serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    if !ends {
+        return serve.await;
+    }
+    tokio::select! {
+        served = serve => served,
+        _ = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink())) => Ok(()),
+    }
+}
+
 async fn connection(mut stream: TcpStream, sessions: Arc<NullSessions>) {
     let _ = stream.set_nodelay(true);
     let Ok(head) = handshake::head(&stream).await else { return };

@@ -25,18 +25,30 @@ use crate::{
 /// The maximum number of terminals. A run with fewer uses its own number.
 const TERMINALS: usize = 2000;
 
-/// Measures the floor, in about 10 s. Fails if the null server does not start or nothing is delivered.
-pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Floor> {
-    let (mut child, address) = server_process().await?;
-    let config = calm(config, &address)?;
-    let plan = Arc::new(Plan::new(&config, 1));
-    let bare_us_per_frame = bare::cpu_us_per_frame(&config, &plan, &address).await?;
+/// Measures the floor, in about 10 s. Returns none if a signal was received before or meanwhile. Fails if the null
+/// server does not start or nothing is delivered.
+pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Option<Floor>> {
+    let readers = async {
+        let (child, address) = server_process().await?;
+        let config = calm(config, &address)?;
+        let plan = Arc::new(Plan::new(&config, 1));
+        let bare_us_per_frame = bare::cpu_us_per_frame(&config, &plan, &address).await?;
+        anyhow::Ok((child, config, plan, bare_us_per_frame))
+    };
+    let (mut child, config, plan, bare_us_per_frame) = tokio::select! {
+        biased;
+        () = interrupt.requested() => return Ok(None),
+        measured = readers => measured?,
+    };
     let partition = Partition { run: rand::random(), of: 1, rest: 0 };
     let played = play(&config, &plan, partition, Clock::start_in(head_start(&config)), interrupt).await?;
+    if played.cut_short {
+        return Ok(None);
+    }
     let tally = played.judge(&config, &plan, partition, played.journal.all_sent(), false);
     child.kill().await?;
     let live = tally.latencies.get(names::LIVE).context("nothing was delivered")?;
-    Ok(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame })
+    Ok(Some(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame }))
 }
 
 /// The configuration without disturbances: no terminal leaves, and there are enough messages to measure their cost.
@@ -66,10 +78,13 @@ fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Starts the null server as a process, so that its CPU time is not counted as ours. Dropping the child kills it.
+/// Starts the null server as a process, so that its CPU time is not counted as ours. Dropping the child kills it. The
+/// child also ends when this process does, in whatever way, because its stdin then ends. Ctrl-C reaches this process
+/// alone, which then ends the child.
 async fn server_process() -> anyhow::Result<(Child, String)> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("null-server").stdout(Stdio::piped()).kill_on_drop(true);
+    command.args(["null-server", "--until-stdin-ends"]).process_group(0).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().context("the null server can't be started")?;
     let mut lines = BufReader::new(child.stdout.take().context("the null server has no stdout")?).lines();
     let line = lines.next_line().await?.context("the null server ended without an address")?;

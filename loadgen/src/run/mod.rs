@@ -58,26 +58,30 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     let replay = promises_replay(&config, &plan, &played.journal);
     let tally = played.judge(&config, &plan, partition, sent, replay);
     // After the run, so that the memory that it uses is not counted as the terminals'.
-    let (floor, measured) = measure_floor(&config, &interrupt).await;
+    let (floor, ended) = measure_floor(&config, &interrupt).await;
     let course = Completion { cut_short: played.cut_short, failed: played.failed };
     let facts = RunFacts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
     let report = assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
     let logs = |folder: &Path| logs::write(folder, &config, &plan, partition, &played, replay);
     let written = outputs::write(&config, &report, &tally, logs);
-    Ok(report.verdict.outcome.with_outputs(measured && written))
+    Ok(report.verdict.outcome.or(ended).with_outputs(written))
 }
 
-/// Measures the floor if `--floor` is set. Returns it, and false if the measurement failed: the run is then reported
-/// without a floor.
-async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>, bool) {
+/// Measures the floor if `--floor` is set. Returns it, and the outcome of a run that passed until then: the run is
+/// reported without a floor if the measurement failed or a signal ended it.
+async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>, RunOutcome) {
     if !config.floor {
-        return (None, true);
+        return (None, RunOutcome::Pass);
     }
     match floor::floor(config, interrupt).await {
-        Ok(floor) => (Some(floor), true),
+        Ok(Some(floor)) => (Some(floor), RunOutcome::Pass),
+        Ok(None) => {
+            note("muster-loadgen: --floor was not measured: a signal ended the program early");
+            (None, RunOutcome::CutShort)
+        }
         Err(error) => {
             note(format!("muster-loadgen: this output could not be written: --floor: {error:#}"));
-            (None, false)
+            (None, RunOutcome::OutputMissing)
         }
     }
 }

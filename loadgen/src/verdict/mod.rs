@@ -62,10 +62,15 @@ impl RunOutcome {
 }
 
 impl RunOutcome {
+    /// This outcome, unless it is a pass; then `later`, which is about what followed the run.
+    pub fn or(self, later: Self) -> Self {
+        if self == Self::Pass { later } else { self }
+    }
+
     /// The outcome of the process. `complete` says whether all outputs were written. A missing output changes only a
     /// pass: every other outcome takes precedence.
     pub fn with_outputs(self, complete: bool) -> Self {
-        if complete || self != Self::Pass { self } else { Self::OutputMissing }
+        self.or(if complete { Self::Pass } else { Self::OutputMissing })
     }
 }
 
