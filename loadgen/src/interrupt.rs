@@ -42,6 +42,12 @@ impl Interrupt {
         Ok(Self(receiver))
     }
 
+    /// An interrupt that is requested by a message to its sender, not by a signal.
+    pub fn by_message() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
     /// Waits for the first signal. Returns at once if it was received before.
     pub async fn requested(&self) {
         // Fails only when the runtime shuts down, which drops the sender.

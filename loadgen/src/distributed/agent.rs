@@ -1,10 +1,10 @@
 //! An agent: plays its part of a run whenever a coordinator connects, one run at a time.
 
-use std::{io::Write, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, io::Write, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
 use crate::{
@@ -58,7 +58,9 @@ async fn serve_coordinator(peer: &mut AgentConnection, interrupt: &Interrupt) ->
                 return play_partition(peer, config, seed, Partition { run, of, rest }, Clock::at(zero), interrupt)
                     .await;
             }
-            AgentRequest::Judge { .. } => bail!("the coordinator asked for a tally before the run"),
+            AgentRequest::Stop | AgentRequest::Judge { .. } => {
+                bail!("the coordinator asked for a tally before the run")
+            }
         }
     }
 }
@@ -76,15 +78,36 @@ async fn play_partition(
     mine.terminals = config.fleet.terminals.div_ceil(partition.of);
     preflight::check(&mine)?;
     let plan = Arc::new(Plan::new(&config, seed));
-    let played = run::play(&config, &plan, partition, clock, interrupt).await?;
+    let (stop, stopped) = Interrupt::by_message();
+    let played = tokio::select! {
+        played = run::play(&config, &plan, partition, clock, &stopped) => played?,
+        never = forward_stop(peer, interrupt, stop) => match never {},
+    };
     let replay = promises_replay(&config, &plan, &played.journal);
     let (sent, over) = (played.journal.all_sent(), played.over);
     let (cut_short, failed) = (played.cut_short, played.failed);
     peer.send(&AgentAnswer::Played { sent, replay, over, cut_short, failed }).await?;
-    let AgentRequest::Judge { sent, replay } = peer.receive().await? else {
-        bail!("the coordinator did not ask for the tally")
+    let (sent, replay) = loop {
+        match peer.receive().await? {
+            AgentRequest::Judge { sent, replay } => break (sent, replay),
+            // It was sent before the coordinator knew that this part was over.
+            AgentRequest::Stop => {}
+            _ => bail!("the coordinator did not ask for the tally"),
+        }
     };
     let tally = played.judge(&config, &plan, partition, sent, replay);
     let own = played.own(&tally);
     peer.send(&AgentAnswer::Judged { tally: Box::new(tally), own }).await
+}
+
+/// Sends to `stop` when a signal or the coordinator ends the run. A coordinator that has gone ends it, too: nobody
+/// would get the results. The call does not return.
+async fn forward_stop(peer: &mut AgentConnection, interrupt: &Interrupt, stop: watch::Sender<bool>) -> Infallible {
+    tokio::select! {
+        () = interrupt.requested() => {}
+        // Nothing but `AgentRequest::Stop` is sent while the run goes on.
+        _ = peer.receive::<AgentRequest>() => {}
+    }
+    stop.send_replace(true);
+    std::future::pending().await
 }

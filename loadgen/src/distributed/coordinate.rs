@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     console::note,
     health::ServerSnapshot,
+    interrupt::Interrupt,
     journal::Sent,
     marks,
     measure::Tally,
@@ -54,10 +55,14 @@ pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow:
     let (before, started_at) = (ServerSnapshot::look(&config).await, Timestamp::now());
     let clock = Clock::start_in(HEAD_START + run::head_start(&config));
     let marks = marks::listen(config.events.as_deref(), clock)?;
+    let interrupt = Interrupt::listen(|| {})?;
     start(&mut agents, &plan, clock, &command).await?;
-    clock.wait_until(plan.end + SECOND).await;
+    tokio::select! {
+        () = clock.wait_until(plan.end + SECOND) => {}
+        () = interrupt.requested() => stop(&mut agents).await,
+    }
     let costs = ServerSnapshot::look(&config).await.since(&before);
-    let (sent, replay, course) = gather(&mut agents, plan.messages.len()).await?;
+    let (sent, replay, course) = gather(&mut agents, plan.messages.len(), &interrupt).await?;
     let (tally, own) = judge(&mut agents, sent, replay).await?;
     let marks = marks.lock().map(|marks| marks.clone()).unwrap_or_default();
     let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
@@ -145,12 +150,35 @@ fn flags(command: &str) -> Vec<String> {
     kept
 }
 
-/// Collects what all agents sent, and whether any node promised replay to any of them.
-async fn gather(agents: &mut [RemoteAgent], messages: usize) -> anyhow::Result<(Vec<Option<Sent>>, bool, Completion)> {
-    let (mut all, mut any, mut course) = (vec![None; messages], false, Completion::default());
+/// Ends the run of all agents early. Their results are about the time until then. An agent that has failed says so in
+/// its next answer.
+async fn stop(agents: &mut [RemoteAgent]) {
     for agent in agents {
-        let AgentAnswer::Played { sent, replay, cut_short, failed, .. } = agent.receive().await? else {
-            bail!("agent {}: the response does not say what was sent", agent.name)
+        let _ = agent.peer.send(&AgentRequest::Stop).await;
+    }
+}
+
+/// Collects what all agents sent, and whether any node promised replay to any of them. Stops the agents if a signal
+/// comes meanwhile.
+async fn gather(
+    agents: &mut [RemoteAgent],
+    messages: usize,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Vec<Option<Sent>>, bool, Completion)> {
+    let (mut all, mut any, mut course) = (vec![None; messages], false, Completion::default());
+    let mut is_stopped = false;
+    for index in 0..agents.len() {
+        let answer = loop {
+            tokio::select! {
+                answer = agents[index].receive() => break answer?,
+                () = interrupt.requested(), if !is_stopped => {
+                    stop(agents).await;
+                    is_stopped = true;
+                }
+            }
+        };
+        let AgentAnswer::Played { sent, replay, cut_short, failed, .. } = answer else {
+            bail!("agent {}: the response does not say what was sent", agents[index].name)
         };
         all.iter_mut().zip(sent).filter(|(_, sent)| sent.is_some()).for_each(|(all, sent)| *all = sent);
         any |= replay;

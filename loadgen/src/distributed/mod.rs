@@ -7,6 +7,7 @@
 //!   coordinate ── clock? ──▶ agent        one line of JSON each
 //!              ◀── its clock ──
 //!              ── start ──▶
+//!              ── stop ──▶            only if a signal ends the run early
 //!              ◀── what it sent ──
 //!              ── what all sent ──▶
 //!              ◀── its tally ──
@@ -15,10 +16,10 @@
 pub mod agent;
 pub mod coordinate;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     net::{TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
 };
 
@@ -45,6 +46,8 @@ enum AgentRequest {
         /// The reading of the agent's own clock at which the run begins.
         zero: u64,
     },
+    /// Ends the run early. Ignored once the agent has played.
+    Stop,
     /// Asks the agent to judge its terminals with the outcomes of all messages.
     Judge {
         /// What became of each message.
@@ -91,7 +94,7 @@ enum AgentAnswer {
 
 /// A connection between the coordinator and an agent. Each message is one line of JSON.
 struct AgentConnection {
-    lines: BufReader<OwnedReadHalf>,
+    lines: Lines<BufReader<OwnedReadHalf>>,
     writer: OwnedWriteHalf,
 }
 
@@ -100,7 +103,7 @@ impl AgentConnection {
         // Nagle's algorithm would delay the answers to clock requests and so falsify the offset.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        Self { lines: BufReader::new(reader), writer }
+        Self { lines: BufReader::new(reader).lines(), writer }
     }
 
     async fn send(&mut self, what: &impl Serialize) -> anyhow::Result<()> {
@@ -109,10 +112,9 @@ impl AgentConnection {
         Ok(self.writer.write_all(line.as_bytes()).await?)
     }
 
+    /// Receives the next message. Cancelling the call loses nothing. Fails if the peer has closed the connection.
     async fn receive<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
-        let mut line = String::new();
-        let read = self.lines.read_line(&mut line).await?;
-        ensure!(read > 0, "the peer closed the connection");
+        let line = self.lines.next_line().await?.context("the peer closed the connection")?;
         serde_json::from_str(&line)
             .context("the message of the peer is not understood: run the same version everywhere")
     }
