@@ -1,17 +1,18 @@
 //! The terminal's alternate screen, without echo. No key is read: the kernel still turns Ctrl-C into SIGINT.
 
 use std::{
-    io::{self, stderr},
+    io::{self, Write, stderr},
     panic,
     sync::{Mutex, MutexGuard, Once, PoisonError},
 };
 
-use ratatui::crossterm::{
-    cursor::{Hide, Show},
-    execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen},
-};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+/// Enters the alternate screen, hides the cursor, and turns off the wrapping of long lines: a title of wide characters
+/// is cut off at the right edge.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l";
+/// Undoes [`ENTER`].
+const LEAVE: &[u8] = b"\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// The modes of the terminal before the alternate screen was entered; `None` while the ordinary screen is shown.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -37,13 +38,21 @@ impl AlternateScreen {
         tcsetattr(stderr(), OptionalActions::Now, &modes)?;
         *lock() = Some(before);
         let screen = Self(());
-        execute!(stderr(), EnterAlternateScreen, Hide)?;
+        stderr().write_all(ENTER)?;
         Ok(screen)
     }
 
     /// Whether the alternate screen is still shown. It is not after [`leave`].
     pub fn is_shown(&self) -> bool {
         lock().is_some()
+    }
+
+    /// Writes a frame, or nothing after [`leave`]: a frame must not reach the ordinary screen. An error of the terminal
+    /// is ignored, because it must not stop the run.
+    pub fn write(&self, frame: &str) {
+        if lock().is_some() {
+            let _ = stderr().write_all(frame.as_bytes());
+        }
     }
 }
 
@@ -55,8 +64,9 @@ impl Drop for AlternateScreen {
 
 /// Leaves the alternate screen if it is shown, and restores the modes of the terminal.
 pub fn leave() {
-    if let Some(before) = lock().take() {
-        let _ = execute!(stderr(), Show, LeaveAlternateScreen);
+    let mut shown = lock();
+    if let Some(before) = shown.take() {
+        let _ = stderr().write_all(LEAVE);
         let _ = tcsetattr(stderr(), OptionalActions::Now, &before);
     }
 }

@@ -1,6 +1,7 @@
 //! The progress of a run while it goes on: charts on a terminal (`screen`), one line per second elsewhere (`lines`).
 
 mod alternate;
+mod frame;
 mod lines;
 mod screen;
 

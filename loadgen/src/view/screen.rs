@@ -1,18 +1,15 @@
 //! Charts on the terminal: terminals online, deliveries, latencies and the last mark.
 
-use std::{collections::VecDeque, io, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{collections::VecDeque, env, io::stderr, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use ratatui::{
-    Frame, Terminal,
-    backend::CrosstermBackend,
-    layout::{Constraint, Layout},
-    style::{Color, Style, Stylize},
-    text::Line,
-    widgets::{Block, Gauge, Paragraph, Sparkline},
-};
+use rustix::termios::tcgetwinsize;
 use tokio::{sync::oneshot, time};
 
-use super::{ViewData, alternate::AlternateScreen};
+use super::{
+    ViewData,
+    alternate::AlternateScreen,
+    frame::{Color, Frame},
+};
 
 /// The number of past seconds that are stored for the charts. Older ones are dropped.
 const SECONDS: usize = 240;
@@ -32,7 +29,8 @@ struct History {
 /// nothing if the alternate screen can't be entered.
 pub async fn show(scene: ViewData, mut stopped: oneshot::Receiver<()>) {
     let Ok(screen) = AlternateScreen::enter() else { return };
-    let Ok(mut terminal) = Terminal::new(CrosstermBackend::new(io::stderr())) else { return };
+    // https://no-color.org
+    let colored = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut past = History::default();
     let mut beat = time::interval(Duration::from_secs(1));
     while screen.is_shown() {
@@ -40,8 +38,10 @@ pub async fn show(scene: ViewData, mut stopped: oneshot::Receiver<()>) {
             _ = &mut stopped => break,
             _ = beat.tick() => {
                 past.look(&scene);
-                // An error of the terminal must not stop the run.
-                let _ = terminal.draw(|frame| draw(frame, &scene, &past));
+                let Ok(size) = tcgetwinsize(stderr()) else { continue };
+                let mut frame = Frame::new(size.ws_row, size.ws_col, colored);
+                draw(&mut frame, &scene, &past);
+                screen.write(&frame.into_text());
             }
         }
     }
@@ -64,35 +64,41 @@ fn push(past: &mut VecDeque<u64>, value: u64) {
 }
 
 fn draw(frame: &mut Frame, scene: &ViewData, past: &History) {
-    let heights =
-        [Constraint::Length(3), Constraint::Length(3), Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
-    let [top, course, online, received, latency] = Layout::vertical(heights).areas(frame.area());
-    frame.render_widget(head(scene, past), top);
+    let head = frame.bold(&counts(scene, past));
+    frame.add_box(&title(scene), &[head]);
     let (now, last) = (scene.clock.now(), scene.plan.last.max(1));
     let label = format!("{:.0} of {:.0} s", now as f64 / 1e9, last as f64 / 1e9);
-    let gauge = Gauge::default().ratio((now as f64 / last as f64).clamp(0.0, 1.0)).label(label);
-    frame.render_widget(gauge.block(Block::bordered().title(phase(scene))).gauge_style(Color::Blue), course);
+    let course = frame.gauge((now as f64 / last as f64).clamp(0.0, 1.0), &label, Color::Blue);
+    frame.add_box(phase(scene), &[course]);
     let newest = |values: &VecDeque<u64>| values.front().copied().unwrap_or(0);
-    spark(frame, online, format!("online {}", newest(&past.online)), &past.online, Color::Green);
-    spark(frame, received, format!("received {} a second", newest(&past.received)), &past.received, Color::Cyan);
     let times = past
         .times
         .map_or_else(|| "latency".into(), |[p50, p99, max]| format!("p50 {p50:.1}  p99 {p99:.1}  max {max:.1} ms"));
-    spark(frame, latency, times, &past.p99, Color::Yellow);
+    // Each chart has an equal share of the rows that the charts before it left.
+    chart(frame, 3, &format!("online {}", newest(&past.online)), &past.online, Color::Green);
+    chart(frame, 2, &format!("received {} a second", newest(&past.received)), &past.received, Color::Cyan);
+    chart(frame, 1, &times, &past.p99, Color::Yellow);
 }
 
-fn head<'a>(scene: &ViewData, past: &History) -> Paragraph<'a> {
+fn chart(frame: &mut Frame, share: usize, title: &str, values: &VecDeque<u64>, color: Color) {
+    let shown: Vec<u64> = values.iter().take(frame.inner_width()).rev().copied().collect();
+    let rows = (frame.rows_left() / share).saturating_sub(2);
+    frame.add_box(title, &frame.bars(&shown, rows, color));
+}
+
+fn title(scene: &ViewData) -> String {
+    if scene.title.is_empty() { "muster-loadgen".into() } else { format!("muster-loadgen: {}", scene.title) }
+}
+
+fn counts(scene: &ViewData, past: &History) -> String {
     let (sent, lost) = (scene.live.sent.load(Relaxed), scene.live.lost.load(Relaxed));
     let failed = scene.live.failed.load(Relaxed);
     let mark = scene.marks.lock().ok().and_then(|marks| marks.last().map(|(_, text)| format!("   mark: {text}")));
-    let text = format!(
+    format!(
         "{sent} sent   {} received   {lost} sessions lost   {failed} attempts failed{}",
         past.before,
         mark.unwrap_or_default()
-    );
-    let title =
-        if scene.title.is_empty() { "muster-loadgen".into() } else { format!("muster-loadgen: {}", scene.title) };
-    Paragraph::new(Line::from(text).bold()).block(Block::bordered().title(title))
+    )
 }
 
 fn phase(scene: &ViewData) -> &'static str {
@@ -103,11 +109,4 @@ fn phase(scene: &ViewData) -> &'static str {
         now if now < plan.end => "measuring",
         _ => "waiting for the last",
     }
-}
-
-fn spark(frame: &mut Frame, area: ratatui::layout::Rect, title: String, values: &VecDeque<u64>, color: Color) {
-    let width = area.width.saturating_sub(2) as usize;
-    let shown: Vec<u64> = values.iter().take(width).rev().copied().collect();
-    let widget = Sparkline::default().data(&shown).style(Style::new().fg(color)).block(Block::bordered().title(title));
-    frame.render_widget(widget, area);
 }
