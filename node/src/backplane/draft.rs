@@ -7,7 +7,7 @@ use muster_protocol::{
     api::{CommandRequest, CommandView, TargetState},
     frame,
 };
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
 use super::command_record::{CommandRecord, accepted_at};
@@ -138,6 +138,6 @@ impl IdempotencyKey {
     /// A key, if it is visible ASCII and not too long.
     pub fn new(key: &str, body: &[u8]) -> Option<Self> {
         let good = (1..=Self::MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        good.then(|| Self { key: key.to_owned(), body: HEXLOWER.encode(&Sha256::digest(body)) })
+        good.then(|| Self { key: key.to_owned(), body: HEXLOWER.encode(digest(&SHA256, body).as_ref()) })
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use muster_protocol::TerminalId;
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 
 use crate::config::Placement;
 
@@ -62,7 +62,8 @@ fn balance(me: &Candidate, all: &[Candidate]) -> Option<SocketAddr> {
 /// each of the others, and nothing moves between the others. The weight depends on the address, which a restart does
 /// not change, and on a hash that is the same in every version of Muster.
 fn weight(address: SocketAddr, terminal: &TerminalId) -> [u8; 32] {
-    Sha256::digest(format!("{address} {terminal}")).into()
+    let hash = digest(&SHA256, format!("{address} {terminal}").as_bytes());
+    hash.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]

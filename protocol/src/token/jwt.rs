@@ -1,12 +1,11 @@
-//! JSON Web Tokens in compact form, `HEADER.CLAIMS.JYM7xPKfmOCTPjlofH3OOVJLgjxcUGHOPVZ4-YZL6TU`. HS256 is signed and
+//! JSON Web Tokens in compact form, `HEADER.CLAIMS.SIGNATURE`. HS256 is signed and
 //! verified here. An EdDSA signature is verified by the caller, so that programs without public keys need no code for
 //! them.
 
 use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
+use ring::hmac::{self, HMAC_SHA256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
-use sha2::Sha256;
 
 use super::Secret;
 
@@ -84,7 +83,7 @@ impl<'a> Jwt<'a> {
 
     /// Verifies an HS256 signature. Fails with [`TokenError::WrongAlgorithm`] or [`TokenError::WrongSignature`].
     pub fn verify_with(self, secret: &Secret) -> Result<VerifiedJwt<'a>, TokenError> {
-        self.verify(Algorithm::Hs256, |signed, signature| mac(secret, signed).verify_slice(signature).is_ok())
+        self.verify(Algorithm::Hs256, |signed, signature| hmac::verify(&key(secret), signed, signature).is_ok())
     }
 
     /// Verifies the signature of a key of this algorithm by `is_valid`, which is given what was signed and the
@@ -139,14 +138,12 @@ pub fn sign<C: Serialize>(secret: &Secret, claims: &C) -> String {
     let claims = serde_json::to_string(claims).expect("claims have a JSON form");
     let encode = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
     let signed = format!("{}.{}", encode(&header.to_string()), encode(&claims));
-    let signature = mac(secret, signed.as_bytes()).finalize().into_bytes();
-    format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))
+    let signature = hmac::sign(&key(secret), signed.as_bytes());
+    format!("{signed}.{}", BASE64URL_NOPAD.encode(signature.as_ref()))
 }
 
-fn mac(secret: &Secret, signed: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    mac.update(signed);
-    mac
+fn key(secret: &Secret) -> hmac::Key {
+    hmac::Key::new(HMAC_SHA256, secret.as_bytes())
 }
 
 fn decode<T: DeserializeOwned>(part: &str) -> Option<T> {

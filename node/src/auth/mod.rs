@@ -2,10 +2,11 @@
 //! secret (HS256) or, for terminals, a public key (EdDSA). The algorithm is the one of the key and never the token's
 //! own claim; `none` has no key.
 
+mod public_key;
+
 use std::{collections::HashMap, fs};
 
 use anyhow::{Context, bail};
-use ed25519_dalek::{Signature, Verifier, VerifyingKey, pkcs8::DecodePublicKey};
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
@@ -16,6 +17,7 @@ use muster_protocol::{
 };
 use serde::de::DeserializeOwned;
 
+use self::public_key::PublicKey;
 use crate::config::Config;
 
 /// Why a token or key is refused. The text is fit to be shown to its holder.
@@ -47,16 +49,14 @@ pub struct Auth {
 /// What verifies the tokens of one `kid`.
 enum Key {
     Secret(Secret),
-    Public(VerifyingKey),
+    Public(PublicKey),
 }
 
 impl Key {
     fn verify<'a>(&self, jwt: Jwt<'a>) -> Result<VerifiedJwt<'a>, TokenError> {
         match self {
             Self::Secret(secret) => jwt.verify_with(secret),
-            Self::Public(key) => jwt.verify(Algorithm::EdDsa, |signed, signature| {
-                Signature::from_slice(signature).is_ok_and(|signature| key.verify(signed, &signature).is_ok())
-            }),
+            Self::Public(key) => jwt.verify(Algorithm::EdDsa, |signed, signature| key.verify(signed, signature)),
         }
     }
 }
@@ -77,7 +77,7 @@ impl Auth {
         for (kid, path) in &config.keys.public_key {
             let pem = fs::read_to_string(path)
                 .with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
-            let key = VerifyingKey::from_public_key_pem(&pem)
+            let key = PublicKey::from_pem(&pem)
                 .with_context(|| format!("--public-key {kid}: {} is no Ed25519 public key in PEM", path.display()))?;
             if keys.insert(kid.clone(), Key::Public(key)).is_some() {
                 bail!("--public-key {kid}: another key has the same name");
