@@ -1,8 +1,7 @@
 //! Computes the due times of repeated events from a rate and a seed. The load is open loop: no time depends on how
 //! an earlier event went.
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::{RngExt, rngs::ChaCha8Rng};
 
 use crate::config::Arrivals;
 

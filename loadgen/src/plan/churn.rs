@@ -1,7 +1,6 @@
 //! Computes when each terminal is meant to be connected, and how it leaves.
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
+use rand::{RngExt, rngs::ChaCha8Rng};
 
 use super::{Stay, arrivals::exponential};
 use crate::{

@@ -6,8 +6,7 @@ mod arrivals;
 mod churn;
 mod partition;
 
-use rand::{RngExt, SeedableRng, seq::SliceRandom};
-use rand_chacha::ChaCha8Rng;
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
 
 pub use self::partition::Partition;
 use crate::{

@@ -2,8 +2,7 @@
 //! thousands of samples are worth only a few independent ones. Therefore whole seconds are resampled, each with all
 //! of its broadcasts, and the range covers the p99s of these resamples.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 use crate::measure::{Latency, Timeline};
 
