@@ -1,17 +1,10 @@
-//! Makes the answer to a DNS query. This module does no I/O. An answer is never empty and never says that a name does
-//! not exist (NXDOMAIN), since Nginx would drop all nodes at once. On SERVFAIL or REFUSED it keeps the nodes that it
-//! has.
+//! Chooses the records that answer a DNS query. This module does no I/O. An answer is never empty and never says that a
+//! name does not exist (NXDOMAIN), since Nginx would drop all nodes at once. On SERVFAIL or REFUSED it keeps the nodes
+//! that it has.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::LazyLock,
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hickory_proto::{
-    op::{Edns, Message, Metadata, OpCode, Query, ResponseCode},
-    rr::{DNSClass, Name, RData, Record, RecordType, rdata::SRV},
-};
-
+use super::wire::{A, AAAA, Failure, IN, Query, Record, SRV};
 use crate::membership::Members;
 
 /// The zone of the names that Nginx asks for.
@@ -20,78 +13,50 @@ pub const ZONE: &str = "muster.internal";
 pub const SERVICE: &str = "_ws._tcp";
 
 /// How long Nginx may cache an answer, in seconds. The set of nodes may change at any time.
-const TTL: u32 = 1;
+pub const TTL: u16 = 1;
 
-static ORIGIN: LazyLock<Name> = LazyLock::new(|| name(ZONE));
-static NODES: LazyLock<Name> = LazyLock::new(|| name(&format!("{SERVICE}.{ZONE}")));
-
-/// Returns the answer when this `set` of nodes is announced. `None`: it is unknown which nodes there are.
-pub fn answer(request: &Message, set: Option<&Members>) -> Message {
-    let mut answer = Message::response(request.metadata.id, request.metadata.op_code);
-    answer.metadata = Metadata::response_from_request(&request.metadata);
-    answer.metadata.authoritative = true;
-    answer.queries.clone_from(&request.queries);
-    if request.edns.is_some() {
-        answer.set_edns(Edns::new());
+/// Returns the records to answer with when this `set` of nodes is announced. `None`: it is unknown which nodes there
+/// are.
+pub fn records(query: &Query, set: Option<&Members>) -> Result<Vec<Record>, Failure> {
+    let question = query.question.as_ref().ok_or(Failure::FormErr)?;
+    if !query.is_standard() {
+        return Err(Failure::NotImp);
     }
-    match records(request, set) {
-        Ok(records) => answer.answers = records,
-        Err(code) => answer.metadata.response_code = code,
-    }
-    answer
-}
-
-/// Returns whether an answer has the nodes in it.
-pub fn has_nodes(answer: &Message) -> bool {
-    answer.answers.iter().any(|record| record.record_type() == RecordType::SRV)
-}
-
-fn records(request: &Message, set: Option<&Members>) -> Result<Vec<Record>, ResponseCode> {
-    let [query] = &request.queries[..] else { return Err(ResponseCode::FormErr) };
-    if request.metadata.op_code != OpCode::Query {
-        return Err(ResponseCode::NotImp);
-    }
-    match query.query_type() {
-        _ if query.query_class() != DNSClass::IN => Err(ResponseCode::Refused),
-        RecordType::SRV if query.name() == &*NODES => services(query, set),
-        RecordType::A | RecordType::AAAA => addresses(query),
-        _ => Err(ResponseCode::Refused),
+    match question.kind {
+        _ if question.class != IN => Err(Failure::Refused),
+        SRV if is(&question.labels, &format!("{SERVICE}.{ZONE}")) => services(set),
+        A | AAAA => addresses(&question.labels, question.kind),
+        _ => Err(Failure::Refused),
     }
 }
 
-fn services(query: &Query, set: Option<&Members>) -> Result<Vec<Record>, ResponseCode> {
-    let set = set.filter(|set| !set.is_empty()).ok_or(ResponseCode::ServFail)?;
-    Ok(set.iter().map(|node| Record::from_rdata(query.name().clone(), TTL, service(*node))).collect())
+fn services(set: Option<&Members>) -> Result<Vec<Record>, Failure> {
+    let set = set.filter(|set| !set.is_empty()).ok_or(Failure::ServFail)?;
+    Ok(set.iter().map(|node| service(*node)).collect())
 }
 
 /// Returns the SRV record of a node. All nodes have the same weight, also those that drain: the nodes decide which of
 /// them takes a handshake.
-fn service(node: SocketAddr) -> RData {
-    RData::SRV(SRV::new(0, 1, node.port(), target(node.ip())))
+fn service(node: SocketAddr) -> Record {
+    let label = match node.ip() {
+        IpAddr::V4(v4) => format!("{:08x}", v4.to_bits()),
+        IpAddr::V6(v6) => format!("{:032x}", v6.to_bits()),
+    };
+    Record::Service(node.port(), [label].into_iter().chain(ZONE.split('.').map(str::to_owned)).collect())
 }
 
 /// Returns the address record of a target, whose name contains the address. So the answer exists also if the node has
 /// left the set since the SRV answer, and the two answers never disagree. The answer for the other address family is
 /// empty; Nginx asks for it too and does not need it.
-fn addresses(query: &Query) -> Result<Vec<Record>, ResponseCode> {
-    let address = address(query.name()).ok_or(ResponseCode::Refused)?;
-    let record = Record::from_rdata(query.name().clone(), TTL, RData::from(address));
-    Ok(if record.record_type() == query.query_type() { vec![record] } else { Vec::new() })
+fn addresses(target: &[&[u8]], kind: u16) -> Result<Vec<Record>, Failure> {
+    let address = address(target).ok_or(Failure::Refused)?;
+    let of_kind = kind == if address.is_ipv4() { A } else { AAAA };
+    Ok(of_kind.then_some(Record::Address(address)).into_iter().collect())
 }
 
-fn target(address: IpAddr) -> Name {
-    let label = match address {
-        IpAddr::V4(v4) => format!("{:08x}", v4.to_bits()),
-        IpAddr::V6(v6) => format!("{:032x}", v6.to_bits()),
-    };
-    ORIGIN.prepend_label(label).expect("hexadecimal digits are a label")
-}
-
-fn address(target: &Name) -> Option<IpAddr> {
-    if target.base_name() != *ORIGIN {
-        return None;
-    }
-    let digits = std::str::from_utf8(target.iter().next()?).ok()?;
+fn address(target: &[&[u8]]) -> Option<IpAddr> {
+    let (first, _) = target.split_first().filter(|(_, zone)| is(zone, ZONE))?;
+    let digits = std::str::from_utf8(first).ok()?;
     match digits.len() {
         8 => u32::from_str_radix(digits, 16).ok().map(|bits| Ipv4Addr::from_bits(bits).into()),
         32 => u128::from_str_radix(digits, 16).ok().map(|bits| Ipv6Addr::from_bits(bits).into()),
@@ -99,20 +64,35 @@ fn address(target: &Name) -> Option<IpAddr> {
     }
 }
 
-fn name(text: &str) -> Name {
-    let mut name = Name::from_ascii(text).expect("a literal name is valid");
-    name.set_fqdn(true);
-    name
+/// Whether the labels are those of the name. The case of letters doesn't matter.
+fn is(labels: &[&[u8]], name: &str) -> bool {
+    let same = |(label, expected): (&&[u8], &str)| label.eq_ignore_ascii_case(expected.as_bytes());
+    labels.len() == name.split('.').count() && labels.iter().zip(name.split('.')).all(same)
 }
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::{
+        op::{Message, Query as Asked, ResponseCode},
+        rr::{Name, RData, RecordType},
+    };
+
     use super::*;
 
     fn ask(name: &str, kind: RecordType) -> Message {
         let mut request = Message::query();
-        request.add_query(Query::query(super::name(name), kind));
+        let mut name = Name::from_ascii(name).unwrap();
+        name.set_fqdn(true);
+        request.add_query(Asked::query(name, kind));
         request
+    }
+
+    /// The answer as another implementation reads it.
+    fn answer(request: &Message, set: Option<&Members>) -> Message {
+        let request = request.to_vec().unwrap();
+        let query = Query::read(&request).unwrap();
+        let records = records(&query, set);
+        Message::from_vec(&query.answer(records.as_deref().map_err(|failure| *failure))).unwrap()
     }
 
     fn set() -> Members {
@@ -148,7 +128,7 @@ mod tests {
         let request = ask("_WS._tcp.Muster.internal", RecordType::SRV);
         let answer = answer(&request, Some(&set()));
         assert_eq!((answer.metadata.id, &answer.queries), (request.metadata.id, &request.queries));
-        assert!(has_nodes(&answer) && answer.answers.iter().all(|record| record.ttl == 1));
+        assert!(answer.answers.len() == 3 && answer.answers.iter().all(|record| record.ttl == 1));
         let weights = answer.answers.iter().map(|record| match &record.data {
             RData::SRV(srv) => (srv.priority, srv.weight),
             other => panic!("{other:?}"),

@@ -1,9 +1,11 @@
 //! A DNS server for one name and one Nginx: answers which nodes there are, on a loopback address, by UDP and TCP. An
-//! Nginx that asks each second needs no reload when the nodes change. [`answer`] makes the answers, [`serve`] owns the
-//! sockets, and this file holds the set of nodes to answer with and the number of the last set that Nginx was given.
+//! Nginx that asks each second needs no reload when the nodes change. [`answer`] chooses the records, [`wire`] reads and
+//! writes messages, [`serve`] owns the sockets, and this file holds the set of nodes to answer with and the number of
+//! the last set that Nginx was given.
 
 pub mod answer;
 mod serve;
+mod wire;
 
 use std::{
     io,
@@ -12,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use hickory_proto::op::{Message, MessageType};
 use tokio::{
     net::{TcpListener, UdpSocket},
     sync::watch,
@@ -20,7 +21,10 @@ use tokio::{
     time,
 };
 
-use self::serve::{serve_datagrams, serve_streams};
+use self::{
+    serve::{serve_datagrams, serve_streams},
+    wire::{Query, Record},
+};
 use crate::{membership::Members, status::StatusServer};
 
 /// How long [`DnsServer::wait_until_answered`] waits. Nginx asks each second, so an Nginx that has not asked in this
@@ -82,20 +86,20 @@ impl DnsZone {
     /// query allows; a longer one is truncated. Returns `None` for anything that is no query, since two servers that
     /// answered each other's answers would never stop.
     fn answer(&self, request: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
-        let request = Message::from_vec(request).ok().filter(|it| it.metadata.message_type == MessageType::Query)?;
-        let (mut answer, number) = {
+        let query = Query::read(request)?;
+        let (mut records, number) = {
             let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-            (answer::answer(&request, announced.set.as_ref()), announced.number)
+            (answer::records(&query, announced.set.as_ref()), announced.number)
         };
-        let mut bytes = answer.to_vec().ok()?;
-        if bytes.len() > limit.unwrap_or(request.max_payload().into()) {
+        let mut bytes = query.answer(records.as_deref().map_err(|failure| *failure));
+        if bytes.len() > limit.unwrap_or(query.max_payload()) {
             // On a truncated answer Nginx asks again by TCP.
-            answer = answer.truncate();
-            bytes = answer.to_vec().ok()?;
+            bytes = query.truncated();
+            records = Ok(Vec::new());
         }
-        let code = format!("{:?}", answer.metadata.response_code).to_lowercase();
+        let code = records.as_ref().map_or_else(|failure| format!("{failure:?}"), |_| "NoError".into()).to_lowercase();
         self.status.metrics.dns_answers.with_label_values(&[&code]).inc();
-        if answer::has_nodes(&answer) {
+        if records.is_ok_and(|records| records.iter().any(|record| matches!(record, Record::Service(..)))) {
             self.answered.send_replace(number);
         }
         Some(bytes)
@@ -105,7 +109,7 @@ impl DnsZone {
 #[cfg(test)]
 mod tests {
     use hickory_proto::{
-        op::{Query, ResponseCode},
+        op::{Message, Query as Asked, ResponseCode},
         rr::{Name, RecordType},
     };
     use rand::RngExt;
@@ -118,7 +122,7 @@ mod tests {
 
     pub fn question() -> Vec<u8> {
         let mut request = Message::query();
-        request.add_query(Query::query(Name::from_ascii("_ws._tcp.muster.internal.").unwrap(), RecordType::SRV));
+        request.add_query(Asked::query(Name::from_ascii("_ws._tcp.muster.internal.").unwrap(), RecordType::SRV));
         request.to_vec().unwrap()
     }
 
