@@ -10,11 +10,12 @@
 //! Invariant: everything of a session happens on its shard's thread, so sockets need no locks.
 
 mod fanout;
+mod gate;
 mod message;
 mod shards;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     io,
     rc::Rc,
     sync::Arc,
@@ -32,7 +33,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
-use self::fanout::Sockets;
+use self::{fanout::Sockets, gate::CommandGate};
 pub use self::{
     fanout::{Socket, WriteBatch},
     message::{MAILBOX, ShardMessage, Upgraded},
@@ -92,9 +93,8 @@ pub struct Shard {
     pub decoder: Decoder,
     /// The read buffer, which is lent to the socket that is readable. It is never borrowed across an await.
     pub buffer: RefCell<Box<[u8]>>,
-    /// Set when a command was dropped because the fence had expired. Until all sessions have been asked to register
-    /// again, every later command is dropped too: it must not overtake the one that was dropped.
-    fenced: Cell<bool>,
+    /// Drops commands while the fence has expired.
+    gate: CommandGate,
 }
 
 /// Starts the thread of a shard. The thread ends when `Shared::stop` is cancelled. Fails if the thread or its
@@ -102,14 +102,7 @@ pub struct Shard {
 pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-        let shard = Rc::new(Shard {
-            index,
-            sockets: Sockets::new(shared.config.queue, shared.reports.clone(), shared.metrics.delivered.clone()),
-            decoder: Decoder { max_message: shared.config.max_message },
-            buffer: RefCell::new(vec![0; READ_BUFFER].into()),
-            shared,
-            fenced: Cell::new(false),
-        });
+        let shard = Rc::new(Shard::new(index, shared));
         let sessions = LocalSet::new();
         runtime.block_on(async {
             sessions.run_until(run(shard, mailbox)).await;
@@ -147,7 +140,7 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
 fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<ShardMessage>) {
     let mut together: Vec<Arc<EncodedCommand>> = Vec::new();
     for order in orders.drain(..) {
-        if matches!(order, ShardMessage::Broadcast(_) | ShardMessage::Send(..)) && shard.is_fenced() {
+        if matches!(order, ShardMessage::Broadcast(_) | ShardMessage::Send(..)) && !shard.gate.is_open() {
             continue;
         }
         if let ShardMessage::Broadcast(encoded) = order {
@@ -162,7 +155,7 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<ShardMessage>) {
             ShardMessage::Send(addr, encoded) => shard.sockets.send(addr, &encoded),
             ShardMessage::SendUnstored(addr, encoded) => shard.sockets.send_unstored(addr, &encoded),
             ShardMessage::Rejoin(begun) => {
-                shard.fenced.set(false);
+                shard.gate.reopen();
                 shard.sockets.rejoin();
                 let _ = begun.send(());
             }
@@ -175,11 +168,15 @@ fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<ShardMessage>) {
 }
 
 impl Shard {
-    fn is_fenced(&self) -> bool {
-        if !self.shared.fence.holds() {
-            self.fenced.set(true);
+    fn new(index: usize, shared: Arc<Shared>) -> Self {
+        Self {
+            index,
+            sockets: Sockets::new(shared.config.queue, shared.reports.clone(), shared.metrics.delivered.clone()),
+            decoder: Decoder { max_message: shared.config.max_message },
+            buffer: RefCell::new(vec![0; READ_BUFFER].into()),
+            gate: CommandGate::new(shared.fence.clone()),
+            shared,
         }
-        self.fenced.get()
     }
 
     /// Reads what the socket has with the shard's buffer, and appends the messages that it completes. Returns

@@ -117,7 +117,7 @@ impl RedisBackplane {
 
     /// Another process has this node's lease. Once it is seen to live, this one ends; and until then it has no lease.
     pub(super) fn give_way(&self, rival: Rival) -> RedisError {
-        self.fence.extend(Instant::now(), Duration::ZERO);
+        self.claim.give_way();
         if self.identity.meets(&rival) && self.identity.lost_to.set(rival.clone()).is_ok() {
             tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
         }

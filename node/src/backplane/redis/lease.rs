@@ -2,7 +2,7 @@
 //! ran out takes that node and its sessions out of the registry, once: in one step that looks again.
 
 use std::{
-    sync::{MutexGuard, PoisonError, atomic::Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -46,27 +46,15 @@ impl RedisBackplane {
     /// If the lease was lost, or commands ran into the fence, all sessions join again.
     async fn try_renew(&self) -> RedisResult<()> {
         let asked = Instant::now();
-        let (claim, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
-        let held = *self.claim() == claim;
-        let tripped = self.fence.takes_tripped();
-        if !held || tripped {
-            tracing::info!(held, tripped, "all sessions join again");
-            self.sessions.rejoin().await;
-            // Only now: of two that renew at once, neither moves the fence before the sessions were asked.
-            *self.claim() = claim;
-        }
-        // Not before: what waited in a mailbox would go out to sessions that have another owner by now.
-        self.fence.extend(asked, LEASE);
+        let (name, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
+        self.claim.renew(name, asked, LEASE, self.sessions.rejoin()).await;
         self.bury_all(dead).await
     }
 
     /// The first lease, before there are sessions; or the other process that has it.
     pub(super) async fn take_lease(&self) -> RedisResult<Result<(), Rival>> {
         let asked = Instant::now();
-        Ok(self.beat().await?.map(|(claim, _)| {
-            *self.claim() = claim;
-            self.fence.extend(asked, LEASE);
-        }))
+        Ok(self.beat().await?.map(|(name, _)| self.claim.begin(name, asked, LEASE)))
     }
 
     /// The lease's name in the store, and the nodes whose leases ran out; or the other process that has it.
@@ -87,11 +75,6 @@ impl RedisBackplane {
         }
         self.identity.forget_rival();
         Ok(Ok((told, dead)))
-    }
-
-    /// The name of the lease that this node knows to have. Never locked across an await.
-    fn claim(&self) -> MutexGuard<'_, String> {
-        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a node out of the registry whose lease has run out, or is this process's own.

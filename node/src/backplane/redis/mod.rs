@@ -48,7 +48,7 @@ use super::{BackplaneError, Deliver, Host, pacer::Pacer};
 use crate::{
     config::{Bounds, Config},
     end::SessionEnd,
-    fence::Fence,
+    fence::Claim,
     hub::{Hub, Lifecycle, SessionInfo},
     metrics::Metrics,
     reports::Reports,
@@ -69,14 +69,13 @@ pub struct RedisBackplane {
     ping: Duration,
     bounds: Bounds,
     hub: Arc<Hub>,
-    fence: Arc<Fence>,
     lifecycle: Arc<Lifecycle>,
     sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
     metrics: Arc<Metrics>,
     pacer: Pacer,
-    /// The name of the lease under which this node's sessions are registered.
-    claim: Mutex<String>,
+    /// The lease under which this node's sessions are registered.
+    claim: Claim,
     /// Whether the lease was renewed at the last beat, which needs a Redis that takes writes.
     reachable: AtomicBool,
     /// It was: who left while Redis was away can be unregistered.
@@ -103,13 +102,12 @@ impl RedisBackplane {
             ping: config.ping,
             bounds: config.bounds.clone(),
             hub,
-            fence,
             lifecycle,
             sessions,
             reports,
             metrics,
             pacer: Pacer::default(),
-            claim: Mutex::default(),
+            claim: Claim::new(fence),
             reachable: AtomicBool::new(true),
             renewed: Notify::new(),
             strays: Strays::default(),

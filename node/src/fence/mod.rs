@@ -6,10 +6,14 @@
 //! The fence is measured by this machine's monotonic clock from the moment at which a renewal was *requested*. So the fence expires
 //! before the lease in Redis does.
 
+mod claim;
+
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
+
+pub use self::claim::Claim;
 
 /// The fence of one node. The backplane extends it; the shards check it before they send.
 #[derive(Debug)]

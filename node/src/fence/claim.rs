@@ -1,0 +1,76 @@
+//! The claim: which lease this node knows to hold, and what follows from a renewal.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::Fence;
+
+/// The name of the lease under which this node's sessions are registered, and the fence that lasts as long as the lease.
+#[derive(Debug)]
+pub struct Claim {
+    /// Never locked across an await.
+    name: Mutex<String>,
+    fence: Arc<Fence>,
+}
+
+impl Claim {
+    /// A claim to no lease yet.
+    pub fn new(fence: Arc<Fence>) -> Self {
+        Self { name: Mutex::default(), fence }
+    }
+
+    /// Records the first lease, which was requested at `asked` and lasts for `lasting`. There are no sessions yet.
+    pub fn begin(&self, name: String, asked: Instant, lasting: Duration) {
+        *self.name() = name;
+        self.fence.extend(asked, lasting);
+    }
+
+    /// Records a renewal that was requested at `asked` and lasts for `lasting`. If the lease has another name, it was lost
+    /// meanwhile; then, and if commands were dropped because the fence had expired, all sessions join again: `rejoin` asks
+    /// them, and completes when each shard has handled what waited in its mailbox before.
+    pub async fn renew(&self, name: String, asked: Instant, lasting: Duration, rejoin: impl Future<Output = ()>) {
+        let held = *self.name() == name;
+        let tripped = self.fence.takes_tripped();
+        if !held || tripped {
+            tracing::info!(held, tripped, "all sessions join again");
+            rejoin.await;
+            // Only now: of two renewals at once, neither extends the fence before the sessions were asked.
+            *self.name() = name;
+        }
+        // Not before: what waited in a mailbox would go out to sessions that have another owner by now.
+        self.fence.extend(asked, lasting);
+    }
+
+    /// Lets the fence expire: another process holds the lease.
+    pub fn give_way(&self) {
+        self.fence.extend(Instant::now(), Duration::ZERO);
+    }
+
+    fn name(&self) -> MutexGuard<'_, String> {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn all_sessions_join_again_if_the_lease_was_lost_or_a_command_was_dropped() {
+        let fence = Arc::<Fence>::default();
+        let claim = Claim::new(fence.clone());
+        claim.begin("first".into(), Instant::now(), Duration::from_secs(60));
+        let renew = async |name: &str| {
+            let mut rejoined = false;
+            claim.renew(name.into(), Instant::now(), Duration::from_secs(60), async { rejoined = true }).await;
+            rejoined
+        };
+        assert!(!renew("first").await);
+        assert!(renew("second").await && !renew("second").await);
+        claim.give_way();
+        assert!(!fence.holds());
+        assert!(renew("second").await && fence.holds());
+    }
+}
