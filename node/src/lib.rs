@@ -26,6 +26,7 @@
 //! | [`wire`] | encodes and decodes WebSocket frames |
 //! | [`sleep`] | waits until a moment that may be absent |
 //! | [`metrics`] | counts, for Prometheus |
+//! | `sync` | the locks, atomics and channels through which threads share state |
 //! | [`config`] | holds every setting and reads secret files |
 
 pub mod auth;
@@ -44,4 +45,5 @@ pub mod serve;
 pub mod session;
 pub mod shard;
 pub mod sleep;
+mod sync;
 pub mod wire;

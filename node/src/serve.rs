@@ -17,7 +17,6 @@ use muster_protocol::{
 };
 use tokio::{
     net::TcpSocket,
-    sync::mpsc,
     task::{JoinHandle, JoinSet},
     time,
 };
@@ -35,6 +34,7 @@ use crate::{
     metrics::Metrics,
     reports::Reports,
     shard::{self, MAILBOX, Shards, Shared},
+    sync::mpsc,
 };
 
 /// The part of the stop deadline that is kept for what follows the drain: the end of the last sessions, then the

@@ -24,6 +24,7 @@ const FLOORS: &[&[&str]] = &[
     &["wire"],
     &["sleep"],
     &["metrics"],
+    &["sync"],
     &["config"],
 ];
 

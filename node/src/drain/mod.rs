@@ -22,11 +22,11 @@ use muster_protocol::{
     api::{NodeState, NodeView},
     inbox::DrainRequest,
 };
-use tokio::{sync::mpsc, task::JoinSet, time};
+use tokio::{task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 
 use self::schedule::{SLICE, Schedule};
-use crate::{cluster::Peers, end::SessionEnd, hub::SessionInfo, shard::Shared};
+use crate::{cluster::Peers, end::SessionEnd, hub::SessionInfo, shard::Shared, sync::mpsc};
 
 /// The time that the sessions which were closed last may take to end.
 pub const GRACE: Duration = Duration::from_secs(2);

@@ -1,11 +1,12 @@
 //! The claim: which lease this node knows to hold, and what follows from a renewal.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
 use super::Fence;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The name of the lease under which this node's sessions are registered, and the fence that lasts as long as the lease.
 #[derive(Debug)]

@@ -7,13 +7,13 @@
 //! before the lease in Redis does.
 
 mod claim;
+#[cfg(all(test, feature = "shuttle"))]
+mod models;
 
-use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 pub use self::claim::Claim;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The fence of one node. The backplane extends it; the shards check it before they send.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 //!
 //! [`serve`](crate::serve) alone changes it. Handshakes read it, `/readyz` reads it, and the node's lease shows it to the others.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use muster_protocol::api::NodeState;
+
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The state of this node. The default is [`NodeState::Ready`].
 #[derive(Debug, Default)]

@@ -11,13 +11,16 @@
 
 mod info;
 mod lifecycle;
+#[cfg(all(test, feature = "shuttle"))]
+mod models;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use muster_protocol::{SessionId, TerminalId};
 use rustc_hash::FxHashMap;
 
 pub use self::{info::SessionInfo, lifecycle::Lifecycle};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The address of a session inside this node.
 ///

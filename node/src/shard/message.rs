@@ -4,9 +4,8 @@ use std::{net::TcpStream, sync::Arc};
 
 use bytes::Bytes;
 use muster_protocol::{TerminalId, api::Protocol, selector::Labels};
-use tokio::sync::oneshot;
 
-use crate::{end::SessionEnd, hub::SessionAddr, wire::EncodedCommand};
+use crate::{end::SessionEnd, hub::SessionAddr, sync::oneshot, wire::EncodedCommand};
 
 /// The number of messages that may wait for a busy shard. Beyond it the sender waits.
 pub const MAILBOX: usize = 1024;

@@ -12,6 +12,8 @@
 mod fanout;
 mod gate;
 mod message;
+#[cfg(all(test, feature = "shuttle"))]
+mod models;
 mod shards;
 
 use std::{
@@ -26,7 +28,6 @@ use muster_protocol::TerminalId;
 use tokio::{
     net::TcpStream,
     runtime,
-    sync::mpsc,
     task::LocalSet,
     time::{self, Instant, MissedTickBehavior},
 };
@@ -48,6 +49,7 @@ use crate::{
     metrics::Metrics,
     reports::Reports,
     session::{self, ReadBudget},
+    sync::mpsc,
     wire::{Decoder, EncodedCommand, Message, Partial},
 };
 

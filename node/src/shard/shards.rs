@@ -1,20 +1,20 @@
 //! The shards of a node as the other floors see them: their mailboxes. What is for one terminal finds its shard through the
 //! [`Hub`]; what is for all goes to every mailbox.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest};
-use tokio::sync::{mpsc, oneshot};
 
 use super::{ShardMessage, Upgraded};
 use crate::{
     backplane::Deliver,
     end::SessionEnd,
     hub::{Hub, SessionAddr},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc, oneshot,
+    },
     wire::EncodedCommand,
 };
 

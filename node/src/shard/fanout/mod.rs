@@ -182,6 +182,12 @@ impl Sockets {
         }
     }
 
+    /// The sequence number of the last command that was sent to the sockets.
+    #[cfg(all(test, feature = "shuttle"))]
+    pub fn sent_up_to(&self) -> u64 {
+        self.sent_up_to.get()
+    }
+
     fn raise_sent_up_to(&self, number: u64) {
         self.sent_up_to.set(self.sent_up_to.get().max(number));
     }

@@ -6,9 +6,12 @@
 //! are counted as dropped. That happens only while the store behind the backplane is away, and the backplane logs
 //! it.
 
+#[cfg(all(test, feature = "shuttle"))]
+mod models;
+
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use jiff::Timestamp;
@@ -17,6 +20,8 @@ use muster_protocol::{
     api::{Protocol, TargetState},
     frame::{Condition, Health},
 };
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The bytes that the table may hold, by the weights used here: states and replies of commands, and everything else.
 const ROOM: usize = 128 << 20;
