@@ -18,8 +18,9 @@ pub struct Metrics {
     pub commands: IntCounter,
     /// Command frames that sockets of this node took whole.
     pub delivered: IntCounter,
-    /// Reports of sessions that were not stored, by `reason`: `event_refused` and `reply_refused` by a Redis without memory
-    /// (maxmemory), `no_room` in this node's own table while Redis was away.
+    /// Reports of sessions that were not stored, by `reason`: `event_refused`, `reply_refused`, `state_refused` and
+    /// `health_refused` by Redis for good, as when it has no memory (maxmemory); `no_room` in this node's own table
+    /// while Redis was away.
     pub reports_dropped: IntCounterVec,
 }
 

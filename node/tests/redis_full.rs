@@ -1,10 +1,10 @@
-//! What a node does with a Redis that refuses something: for want of memory, or for one terminal alone.
+//! What a node does with a Redis that refuses something: for want of memory, for one terminal, or for one report.
 
 use muster_client::Incoming;
 use muster_protocol::{
     Payload,
     api::Protocol::{Plain, V1},
-    frame::{Ack, Event, FromTerminal},
+    frame::{Ack, Event, FromTerminal, Progress},
 };
 use muster_testkit::{
     OnlineTerminal, TestNode, TestRedis,
@@ -82,4 +82,41 @@ async fn a_session_that_can_not_be_registered_tries_again_alone() {
     let mut bad = OnlineTerminal { terminal, told };
     assert_eq!(node.command(r#"{"all":true}"#, "1").await.1["targets"], 2);
     assert_eq!((good.payload().await, bad.payload().await), ("1".into(), "1".into()));
+}
+
+/// Waits until so many reports were dropped for this reason.
+async fn are_dropped(node: &TestNode, reason: &str, count: usize) {
+    let line = format!(r#"muster_reports_dropped_total{{reason="{reason}"}} {count}"#);
+    until(&line, async || metrics(node).await.lines().any(|found| found == line)).await;
+}
+
+#[tokio::test]
+async fn a_report_that_redis_refuses_for_good_is_dropped_and_holds_up_no_other() {
+    let redis = TestRedis::start().await;
+    let node = TestNode::start(&["--insecure", "--redis", &redis.url]).await;
+    let mut one = node.terminal_with("one", |config| config.acknowledge = false).await;
+    let (_, command) = node.command(r#"{"terminal":"one"}"#, "1").await;
+    let (id, text) = (one.command().await.id, command["id"].as_str().unwrap());
+    // Another type under a key makes Redis refuse what is written there.
+    let replies = format!("{{muster}}:command:{text}:replies");
+    let () = ask(&redis, &["SET", &replies, "no hash"]).await;
+    let () = ask(&redis, &["SET", "{muster}:health", "no hash"]).await;
+    let progress = Progress { id, payload: Payload::from_text("half") };
+    one.terminal.send(FromTerminal::Progress(progress)).await.unwrap();
+    are_dropped(&node, "reply_refused", 1).await;
+    let health = r#"{"type":"health","condition":"failing"}"#;
+    one.terminal.send(FromTerminal::decode(health).unwrap()).await.unwrap();
+    are_dropped(&node, "health_refused", 1).await;
+    let () = ask(&redis, &["DEL", "{muster}:health"]).await;
+    // The state that came with the reply.
+    until("it runs", async || get(node.address, &format!("/v1/commands/{text}")).await.1["counts"]["running"] == 1)
+        .await;
+    let () = ask(&redis, &["DEL", "{muster}:backlog:one"]).await;
+    let () = ask(&redis, &["SET", "{muster}:backlog:one", "no sorted set"]).await;
+    let ended = format!(r#"{{"type":"result","id":"{text}","ok":true}}"#);
+    one.terminal.send(FromTerminal::decode(&ended).unwrap()).await.unwrap();
+    are_dropped(&node, "state_refused", 1).await;
+    let _two = node.terminal("two", V1, &[]).await;
+    let (_, command) = node.command(r#"{"terminal":"two"}"#, "1").await;
+    node.counts(command["id"].as_str().unwrap(), 0, 0, 1).await;
 }

@@ -6,17 +6,17 @@ use std::fmt::Display;
 
 use muster_protocol::NodeId;
 use muster_redis::not_sent;
-use redis::{AsyncCommands, FromRedisValue, RedisError, ScriptInvocation};
+use redis::{AsyncCommands, FromRedisValue, RedisError, ScriptInvocation, ServerError};
 
 use super::RedisBackplane;
 use crate::backplane::{BackplaneError, envelope::Envelope};
 
-/// What Redis says before it has done anything of a script. NOPERM is not among them: it may come from the midst of one.
-const DONE_NOTHING: [&str; 15] = [
+/// The errors by which Redis refuses every call in the state that it is in: the same call may succeed later. Redis
+/// returns them before it has done anything of a script.
+const PASSING: [&str; 13] = [
     "ASK",
     "BUSY",
     "CLUSTERDOWN",
-    "CROSSSLOT",
     "LOADING",
     "MASTERDOWN",
     "MISCONF",
@@ -24,11 +24,13 @@ const DONE_NOTHING: [&str; 15] = [
     "NOAUTH",
     "NOREPLICAS",
     "NOSCRIPT",
-    "OOM",
     "READONLY",
     "TRYAGAIN",
     "WRONGPASS",
 ];
+/// The other errors that Redis returns before it has done anything of a script. NOPERM is not among them: a command
+/// in the middle of a script may cause it.
+const DONE_NOTHING: [&str; 2] = ["CROSSSLOT", "OOM"];
 
 impl RedisBackplane {
     /// Calls a script that changes something.
@@ -59,7 +61,8 @@ pub fn unavailable(error: RedisError) -> BackplaneError {
 
 /// Of a call that changes something: once sent, it may have been carried out, unless Redis says that it was not.
 pub fn unsure(error: RedisError) -> BackplaneError {
-    let nothing = code(&error).is_some_and(|code| DONE_NOTHING.contains(&code.as_str()));
+    let is_first = |code: String| PASSING.contains(&code.as_str()) || DONE_NOTHING.contains(&code.as_str());
+    let nothing = code(&error).is_some_and(is_first);
     if nothing || not_sent(&error) {
         return unavailable(error);
     }
@@ -79,14 +82,48 @@ pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BackplaneEr
         .map_err(|error| BackplaneError::Unavailable(format!("a stored value is broken: {error}")))
 }
 
-/// How many calls of a pipeline were refused by a Redis that has no memory left (maxmemory); none if anything else failed too.
-pub fn refused_for_memory(error: &RedisError) -> Option<usize> {
+/// The number of calls of a pipeline that Redis refused for good, so that it would refuse them again: for want of
+/// permission, because a key holds a value of another type, or for want of memory (maxmemory), which may last. None
+/// if a call failed in a way that may pass, or if the connection failed.
+pub fn refused_for_good(error: &RedisError) -> Option<usize> {
     let errors = error.clone().into_server_errors()?;
-    errors.iter().all(|(_, error)| error.code() == "OOM").then_some(errors.len())
+    (!not_sent(error) && !errors.iter().any(|(_, error)| passes(error))).then_some(errors.len())
+}
+
+fn passes(error: &ServerError) -> bool {
+    // A server without room for another client refuses the connection by an error that has no code of its own.
+    PASSING.contains(&error.code()) || error.details().is_some_and(|text| text.contains("max number of clients"))
 }
 
 /// What the server called it, also in the midst of several calls.
 fn code(error: &RedisError) -> Option<String> {
     let errors = error.clone().into_server_errors()?;
     errors.first().map(|(_, error)| error.code().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::{Value, parse_redis_value};
+
+    use super::*;
+
+    fn answered(line: &str) -> RedisError {
+        match parse_redis_value(format!("{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => error.into(),
+            other => panic!("no error but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_what_would_be_refused_again_is_refused_for_good() {
+        for lasting in ["-NOPERM no", "-WRONGTYPE no", "-ERR unknown command", "-OOM no"] {
+            assert_eq!(refused_for_good(&answered(lasting)), Some(1), "{lasting}");
+        }
+        for passing in ["-LOADING no", "-READONLY no", "-BUSY no", "-MISCONF no", "-ERR max number of clients reached"]
+        {
+            assert_eq!(refused_for_good(&answered(passing)), None, "{passing}");
+        }
+        let broken = RedisError::from(std::io::Error::from(std::io::ErrorKind::BrokenPipe));
+        assert_eq!(refused_for_good(&broken), None);
+    }
 }

@@ -1,23 +1,24 @@
-//! The writing half: what sessions have reported becomes a few calls, each beat. Every one of them may be repeated without
-//! harm but events, which a failed write may show twice. A Redis that has no memory left (maxmemory) refuses events and replies:
-//! these are dropped and counted, so that what it still takes, the states of commands and how terminals fare, is written.
+//! Writes what sessions have reported, in a few calls at each interval. Every call may be repeated without harm, except
+//! those that write events: after a failed write an event may be shown twice.
 //!
-//! One writer at a time, and what could not be written comes before what was reported since: a later reply never gives way to an
-//! earlier one, and nothing is lost with a Redis that comes and goes.
+//! What Redis refuses for good is dropped and counted, one call at a time, so that it blocks nothing behind it. A Redis
+//! without memory (maxmemory) refuses events and replies, and still takes the states of commands and the health of
+//! terminals.
+//!
+//! Only one task writes at a time, and what could not be written comes before what was reported since: a later reply is
+//! never replaced by an earlier one, and nothing is lost while Redis is away.
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use muster_protocol::{CommandId, Payload, TerminalId};
 use redis::{Pipeline, RedisError, RedisResult};
 use tokio::{sync::Semaphore, time};
 
-use super::{RedisBackplane, keys, refusal::refused_for_memory};
+use super::{RedisBackplane, keys, refusal::refused_for_good};
 use crate::{
     backplane::{REPORT_BEAT, command_record::accepted_ms, rules::EVENTS_MAX},
     reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
@@ -28,18 +29,21 @@ const PORTION: usize = 1000;
 /// Events in one call, of 8 KiB at most each.
 const PORTION_OF_EVENTS: usize = 100;
 
+/// The shortest time between two warnings about reports that were dropped.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Whose turn it is to write, and what could not be written yet.
 #[derive(Debug)]
 pub struct Writer {
     turn: Semaphore,
     unwritten: Mutex<Arc<ReportBatch>>,
-    /// Whether Redis refused something for want of memory since it last took an event or a reply: a warning is logged once.
-    is_full: AtomicBool,
+    /// When a warning about dropped reports was last logged.
+    warned_at: Mutex<Option<Instant>>,
 }
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), unwritten: Mutex::default(), is_full: AtomicBool::new(false) }
+        Self { turn: Semaphore::new(1), unwritten: Mutex::default(), warned_at: Mutex::default() }
     }
 }
 
@@ -50,6 +54,16 @@ impl Writer {
 
     fn set_unwritten(&self, batch: Arc<ReportBatch>) {
         *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = batch;
+    }
+
+    /// Whether no warning was logged within [`WARNING_INTERVAL`]. If so, one counts as logged now.
+    fn may_warn(&self) -> bool {
+        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = warned_at.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL);
+        if may {
+            *warned_at = Some(Instant::now());
+        }
+        may
     }
 }
 
@@ -82,7 +96,7 @@ impl RedisBackplane {
     }
 
     async fn write(&self, batch: &ReportBatch) -> RedisResult<()> {
-        // What was said first: who sees that a command has ended sees its reply too.
+        // Replies first: whoever sees that a command has ended sees its reply too.
         self.reply(&batch.replies).await?;
         for (step, terminals) in batch.all_states() {
             self.raise(step, &terminals).await?;
@@ -98,22 +112,23 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Lets go of what Redis refused for want of memory: `count` tells, from the number of calls refused, how many reports these
-    /// were. Counted for this `reason`; any other failure is passed on.
+    /// Drops what Redis refused for good. `count` tells, from the number of calls that were refused, how many reports
+    /// these were; they are counted under `reason`. Passes any other failure on.
     fn drop_refused(
         &self,
         written: RedisResult<()>,
         reason: &str,
         count: impl Fn(usize) -> usize,
     ) -> Result<(), RedisError> {
-        let Err(error) = written else {
-            self.writer.is_full.store(false, Ordering::Relaxed);
-            return Ok(());
-        };
-        let Some(refused) = refused_for_memory(&error) else { return Err(error) };
+        let Err(error) = written else { return Ok(()) };
+        let Some(refused) = refused_for_good(&error) else { return Err(error) };
         self.metrics.reports_dropped.with_label_values(&[reason]).inc_by(count(refused) as u64);
-        if !self.writer.is_full.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "events and replies are dropped until Redis has memory again (maxmemory)");
+        if self.writer.may_warn() {
+            tracing::warn!(
+                %error, reason,
+                "Redis refuses reports, which are dropped and counted in muster_reports_dropped_total: check maxmemory, \
+                 the rights of this node's Redis user, and who else writes to its keys"
+            );
         }
         Ok(())
     }
@@ -126,7 +141,8 @@ impl RedisBackplane {
             for (terminal, at) in portion {
                 call.arg(terminal.as_str()).arg(at.saturating_sub(begun));
             }
-            let _: u64 = call.invoke_async(&mut self.connection.clone()).await?;
+            let written = call.invoke_async::<u64>(&mut self.connection.clone()).await;
+            self.drop_refused(written.map(drop), "state_refused", |_| portion.len())?;
         }
         Ok(())
     }
@@ -136,15 +152,15 @@ impl RedisBackplane {
         for (command, terminal, payload) in replies.iter().filter(|(.., payload)| payload.as_json() != "null") {
             by_command.entry(*command).or_default().push((terminal, payload));
         }
-        for (command, said) in by_command {
-            for portion in said.chunks(PORTION) {
+        for (command, replies) in by_command {
+            for portion in replies.chunks(PORTION) {
                 let mut call = self.scripts.reply();
                 call.arg(command.to_string());
                 for (terminal, payload) in portion {
                     call.arg(terminal.as_str()).arg(payload.as_json());
                 }
-                let kept: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
-                self.drop_refused(kept, "reply_refused", |_| portion.len())?;
+                let written: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
+                self.drop_refused(written, "reply_refused", |_| portion.len())?;
             }
         }
         Ok(())
@@ -165,7 +181,8 @@ impl RedisBackplane {
                 );
                 call.arg(condition.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default());
             }
-            let () = call.invoke_async(&mut self.connection.clone()).await?;
+            let written: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
+            self.drop_refused(written, "health_refused", |_| portion.len())?;
         }
         Ok(())
     }
