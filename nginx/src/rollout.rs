@@ -37,6 +37,15 @@ pub enum RolloutOutcome {
         /// The master did reload, so that old workers were left behind.
         reloaded: bool,
     },
+    /// As [`RolledBack`](Self::RolledBack), but the generation before could not be made the current one, as with a full
+    /// disk: an Nginx that is started or reloaded now reads the new one. [`Rollout`] tries again to switch back before
+    /// it does anything else.
+    NotRolledBack {
+        /// The reason, with the reason why the generation before is not the current one.
+        error: anyhow::Error,
+        /// The master did reload, so that old workers were left behind.
+        reloaded: bool,
+    },
 }
 
 impl RolloutOutcome {
@@ -47,6 +56,7 @@ impl RolloutOutcome {
             Self::NotWritten(_) => "not_written",
             Self::Refused(_) => "refused",
             Self::RolledBack { .. } => "rolled_back",
+            Self::NotRolledBack { .. } => "not_rolled_back",
         }
     }
 
@@ -54,7 +64,28 @@ impl RolloutOutcome {
     pub fn error(&self) -> Option<&anyhow::Error> {
         match self {
             Self::Confirmed => None,
-            Self::NotWritten(error) | Self::Refused(error) | Self::RolledBack { error, .. } => Some(error),
+            Self::NotWritten(error) | Self::Refused(error) => Some(error),
+            Self::RolledBack { error, .. } | Self::NotRolledBack { error, .. } => Some(error),
+        }
+    }
+
+    /// Returns whether the master reloaded a set that it does not serve, so that old workers were left behind.
+    pub fn left_workers(&self) -> bool {
+        matches!(self, Self::RolledBack { reloaded: true, .. } | Self::NotRolledBack { reloaded: true, .. })
+    }
+
+    /// The outcome of two attempts: this one, the second, unless it would hide that the first left old workers behind.
+    fn after(self, first: Option<&Self>) -> Self {
+        match self {
+            Self::NotWritten(error) | Self::Refused(error) | Self::RolledBack { error, .. }
+                if first.is_some_and(Self::left_workers) =>
+            {
+                Self::RolledBack { error, reloaded: true }
+            }
+            Self::NotRolledBack { error, reloaded } => {
+                Self::NotRolledBack { error, reloaded: reloaded || first.is_some_and(Self::left_workers) }
+            }
+            second => second,
         }
     }
 }
@@ -65,6 +96,8 @@ pub struct Rollout {
     /// The addresses of the proxy.
     pub ports: Ports,
     generations: Generations,
+    /// The generation that Nginx ran last, as far as is known. It is the current one unless the disk was full.
+    confirmed: u64,
     /// What is known of the operator's own files.
     own: OwnFilesWatch,
     /// The Nginx.
@@ -74,7 +107,8 @@ pub struct Rollout {
 impl Rollout {
     /// Takes an Nginx that runs the current one of these generations.
     pub fn new(config: Config, ports: Ports, generations: Generations, own: OwnFilesWatch, nginx: Nginx) -> Self {
-        Self { config, ports, generations, own, nginx }
+        let confirmed = generations.current().unwrap_or_default();
+        Self { config, ports, generations, confirmed, own, nginx }
     }
 
     /// Returns the current generation.
@@ -102,10 +136,21 @@ impl Rollout {
     /// confirm.
     pub async fn apply(&mut self, members: &Members) -> RolloutOutcome {
         self.nginx.follow_upgrade();
+        if let Err(error) = self.switch_back() {
+            return RolloutOutcome::NotWritten(error);
+        }
         let before = self.generation();
         let outcome = self.apply_with_own_files(before, members).await;
-        self.generations.prune();
+        // A roll-back that failed left two generations that Nginx may be started with.
+        if self.generation() == self.confirmed {
+            self.generations.prune();
+        }
         outcome
+    }
+
+    /// Makes the generation that Nginx ran last the current one, if a roll-back could not.
+    fn switch_back(&self) -> anyhow::Result<()> {
+        if self.generation() == self.confirmed { Ok(()) } else { self.generations.switch(self.confirmed) }
     }
 
     /// Tries the operator's own files as they are. If Nginx does not accept them and the members are new, tries the
@@ -125,7 +170,7 @@ impl Rollout {
                     self.own.applied(true);
                     return outcome;
                 }
-                RolloutOutcome::NotWritten(_) => return outcome,
+                RolloutOutcome::NotWritten(_) | RolloutOutcome::NotRolledBack { .. } => return outcome,
                 _ if own == running && other_members => return outcome,
                 _ => refusal = Some(outcome),
             }
@@ -140,7 +185,7 @@ impl Rollout {
                 self.blame_own_files(own, refusal.as_ref());
                 RolloutOutcome::Confirmed
             }
-            (_, Some(outcome)) => outcome,
+            (refusal, Some(outcome)) => outcome.after(refusal.as_ref()),
             (Some(refusal), None) => {
                 self.blame_own_files(own, Some(&refusal));
                 refusal
@@ -160,6 +205,7 @@ impl Rollout {
         }
     }
 
+    /// Tries one set with these own files. `before` is the current generation.
     async fn roll_out(&mut self, before: u64, members: &Members, own: &OwnFiles) -> RolloutOutcome {
         let next = self.generations.next();
         if let Err(error) = self.write(next, members, own) {
@@ -177,11 +223,19 @@ impl Rollout {
         }
         let old = serving(&self.nginx);
         match self.reload(next, &old).await {
-            Ok(()) => RolloutOutcome::Confirmed,
+            Ok(()) => {
+                self.confirmed = next;
+                RolloutOutcome::Confirmed
+            }
             Err(error) => {
                 let reloaded = serving(&self.nginx) != old;
-                self.roll_back(before, reloaded).await;
-                RolloutOutcome::RolledBack { error, reloaded }
+                match self.roll_back(before, reloaded).await {
+                    Ok(()) => RolloutOutcome::RolledBack { error, reloaded },
+                    Err(switch) => {
+                        let error = error.context(format!("the roll-back failed, too: {switch:#}"));
+                        RolloutOutcome::NotRolledBack { error, reloaded }
+                    }
+                }
             }
         }
     }
@@ -196,16 +250,20 @@ impl Rollout {
     }
 
     /// Makes the generation before the current one again. If the master did not reload, the workers before go on and
-    /// nothing is waited for: the master would refuse a reload now for the same reason.
-    async fn roll_back(&self, generation: u64, reloaded: bool) {
+    /// nothing is waited for: the master would refuse a reload now for the same reason. Fails if the generation before
+    /// could not be made the current one; Nginx is then not reloaded, since it would read the new one again.
+    async fn roll_back(&self, generation: u64, reloaded: bool) -> anyhow::Result<()> {
         let old = serving(&self.nginx);
-        let back = async {
-            self.generations.switch(generation)?;
-            if reloaded { self.reload(generation, &old).await } else { self.nginx.reload() }
-        };
-        if let Err(error) = back.await {
+        if let Err(error) = self.generations.switch(generation)
+            && self.generation() != generation
+        {
+            return Err(error);
+        }
+        let back = if reloaded { self.reload(generation, &old).await } else { self.nginx.reload() };
+        if let Err(error) = back {
             tracing::error!(generation, "Nginx does not confirm the generation before either: {error:#}");
         }
+        Ok(())
     }
 
     /// Writes nodes of which Nginx learned by DNS to the current generation, so that it starts with them the next time.
@@ -215,9 +273,101 @@ impl Rollout {
 
     /// Starts Nginx again with the current generation. Returns false if the system has to start it and has not done so.
     pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
+        if let Err(error) = self.switch_back() {
+            tracing::error!("Nginx is started with a generation that it has not confirmed: {error:#}");
+        }
         if !self.nginx.bring_back().await? {
             return Ok(false);
         }
         confirm(&self.nginx, self.ports.control, self.generation(), &[]).await.map(|()| true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::PermissionsExt,
+        path::{Path, PathBuf},
+        thread,
+        time::Duration,
+    };
+
+    use anyhow::anyhow;
+
+    use super::*;
+
+    /// A program in place of Nginx: it refuses a configuration while the file `refuse` is beside it, and otherwise runs
+    /// and answers nothing.
+    fn silent_nginx(dir: &Path) -> PathBuf {
+        let file = dir.join("silent-nginx");
+        let script = format!(
+            "#!/bin/sh\ntrap '' HUP\ncase \" $* \" in *' -t '*) [ ! -e {}/refuse ]; exit;; esac\nexec sleep 60\n",
+            dir.display()
+        );
+        fs::write(&file, script).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        file
+    }
+
+    /// A rollout in this folder with generation 1, without nodes.
+    async fn rollout(dir: &Path) -> Rollout {
+        let (nginx, dir_flag) = (silent_nginx(dir), dir.to_str().unwrap());
+        for folder in ["http", "server"] {
+            fs::create_dir_all(dir.join("snippets").join(folder)).unwrap();
+        }
+        let flags = ["--nginx", nginx.to_str().unwrap(), "--dir", dir_flag, "--listen", "127.0.0.1:0"];
+        let snippets = dir.join("snippets").display().to_string();
+        let flags = [&flags[..], &["--snippets", &snippets]].concat();
+        let config = crate::config::tests::config(&flags);
+        let ports = Ports::choose(dir, "127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let generations = Generations::new(dir).unwrap();
+        let own = OwnFiles::read(&config).unwrap();
+        generations.write(1, &render(&config, ports, 1, &Members::default()).unwrap(), &own).unwrap();
+        generations.switch(1).unwrap();
+        let nginx = Nginx::find_or_start(config.clone(), generations.current_file(), ports.listen).await.unwrap();
+        Rollout::new(config, ports, generations, OwnFilesWatch::default(), nginx)
+    }
+
+    #[tokio::test]
+    async fn a_roll_back_that_fails_is_told_and_made_up_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut rollout = rollout(dir.path()).await;
+        let obstacle = dir.path().join("current.next");
+        let (current, obstacle_made) = (dir.path().join("current"), obstacle.clone());
+        // A folder where the new link would be made keeps the link from being switched back.
+        let obstruct = thread::spawn(move || {
+            while fs::read_link(&current).unwrap() != Path::new("gen/2") {
+                thread::sleep(Duration::from_millis(5));
+            }
+            fs::create_dir(obstacle_made).unwrap();
+        });
+        let outcome = rollout.apply(&Members::default()).await;
+        obstruct.join().unwrap();
+        assert_eq!((outcome.label(), rollout.generation()), ("not_rolled_back", 2), "{outcome:?}");
+        let outcome = rollout.apply(&Members::default()).await;
+        assert_eq!((outcome.label(), rollout.generation()), ("not_written", 2), "{outcome:?}");
+        fs::remove_dir(&obstacle).unwrap();
+        fs::write(dir.path().join("refuse"), "").unwrap();
+        let outcome = rollout.apply(&Members::default()).await;
+        assert_eq!((outcome.label(), rollout.generation()), ("refused", 1), "{outcome:?}");
+        rollout.nginx.stop().await;
+    }
+
+    #[test]
+    fn a_second_attempt_does_not_hide_that_the_first_left_workers_behind() {
+        let rolled_back = |reloaded| RolloutOutcome::RolledBack { error: anyhow!("first"), reloaded };
+        for (first, left) in [(Some(rolled_back(true)), true), (Some(rolled_back(false)), false), (None, false)] {
+            for second in [
+                RolloutOutcome::Refused(anyhow!("second")),
+                RolloutOutcome::NotWritten(anyhow!("second")),
+                rolled_back(false),
+                RolloutOutcome::NotRolledBack { error: anyhow!("second"), reloaded: false },
+            ] {
+                let shown = format!("{second:?} after {first:?}");
+                assert_eq!(second.after(first.as_ref()).left_workers(), left, "{shown}");
+            }
+        }
+        assert!(matches!(RolloutOutcome::Confirmed.after(Some(&rolled_back(true))), RolloutOutcome::Confirmed));
     }
 }

@@ -45,7 +45,7 @@ pub struct FailingChange {
     pub joined: Vec<SocketAddr>,
     /// Nodes that are served and should not be.
     pub left: Vec<SocketAddr>,
-    /// The result of the last attempt: not_written, refused or rolled_back.
+    /// The result of the last attempt: not_written, refused, rolled_back or not_rolled_back.
     pub result: &'static str,
     /// The error of the last attempt, cut off after 1000 bytes.
     pub error: String,

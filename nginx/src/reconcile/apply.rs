@@ -93,7 +93,7 @@ impl Reconcile {
                 // The workers before the reload are old ones now.
                 self.lingering = self.list_lingering();
             }
-            RolloutOutcome::RolledBack { reloaded: true, .. } => {}
+            outcome if outcome.left_workers() => {}
             _ => self.pace.give_back(),
         }
         if let Some(error) = outcome.error() {
