@@ -4,19 +4,32 @@ use std::{
     collections::HashSet,
     net::IpAddr,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
-/// How many addresses are warned about. Any client can send a proxy's headers, and must not fill the log by it.
+/// How many addresses are warned about in each [`INTERVAL`]. Any client can send a proxy's headers, and must not fill
+/// the log by it.
 const ADDRESSES_MAX: usize = 64;
+/// The addresses are forgotten after this time, so that addresses which clients made up do not keep a proxy from being
+/// warned about.
+const INTERVAL: Duration = Duration::from_secs(3600);
 
-/// The addresses that a warning was logged for. At most `ADDRESSES_MAX`; there is no warning for any further one.
+/// The addresses that a warning was logged for lately.
 #[derive(Debug, Default)]
-pub struct UntrustedProxies(Mutex<HashSet<IpAddr>>);
+pub struct UntrustedProxies(Mutex<WarnedAddresses>);
+
+/// At most [`ADDRESSES_MAX`]; there is no warning for any further one until they are forgotten.
+#[derive(Debug, Default)]
+struct WarnedAddresses {
+    addresses: HashSet<IpAddr>,
+    /// When the first of them was added. None if there is none.
+    since: Option<Instant>,
+}
 
 impl UntrustedProxies {
-    /// Logs that `ip` sends a proxy's headers and is not trusted, once for each address.
+    /// Logs that `ip` sends a proxy's headers and is not trusted, at most once an hour for each address.
     pub fn warn(&self, ip: IpAddr) {
-        if self.is_new(ip) {
+        if self.is_new(ip, Instant::now()) {
             tracing::warn!(
                 %ip,
                 "handshakes come through a proxy that --trusted-proxy does not name: add its address or network there. Until \
@@ -26,9 +39,12 @@ impl UntrustedProxies {
         }
     }
 
-    fn is_new(&self, ip: IpAddr) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.len() < ADDRESSES_MAX && seen.insert(ip)
+    fn is_new(&self, ip: IpAddr, now: Instant) -> bool {
+        let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.duration_since(*warned.since.get_or_insert(now)) >= INTERVAL {
+            *warned = WarnedAddresses { since: Some(now), ..Default::default() };
+        }
+        warned.addresses.len() < ADDRESSES_MAX && warned.addresses.insert(ip)
     }
 }
 
@@ -38,9 +54,18 @@ mod tests {
 
     #[test]
     fn each_address_is_new_once_and_no_more_than_the_bound_are() {
-        let proxies = UntrustedProxies::default();
+        let (proxies, now) = (UntrustedProxies::default(), Instant::now());
         let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
-        assert!(proxies.is_new(ip(0)) && !proxies.is_new(ip(0)));
-        assert_eq!((1..=255).filter(|n| proxies.is_new(ip(*n))).count(), ADDRESSES_MAX - 1);
+        assert!(proxies.is_new(ip(0), now) && !proxies.is_new(ip(0), now));
+        assert_eq!((1..=255).filter(|n| proxies.is_new(ip(*n), now)).count(), ADDRESSES_MAX - 1);
+    }
+
+    #[test]
+    fn addresses_that_were_made_up_are_forgotten_after_an_hour() {
+        let (proxies, now) = (UntrustedProxies::default(), Instant::now());
+        let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
+        (0..64).for_each(|n| assert!(proxies.is_new(ip(n), now)));
+        assert!(!proxies.is_new(ip(255), now + INTERVAL / 2));
+        assert!(proxies.is_new(ip(255), now + INTERVAL));
     }
 }
