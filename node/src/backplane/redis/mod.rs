@@ -5,7 +5,7 @@
 //! In reading order: [`connection`] reaches Redis; [`accept`] stores a command, with [`replicas`] for what must outlive the master,
 //! and [`commands`] looks it up; [`subscription`] listens for what other nodes accepted, [`catch_up`] fills the gaps from the log,
 //! and [`hearing`] remembers how far that came; [`sessions`] registers who comes and goes, with [`strays`] for those that could not
-//! be registered yet, and [`registry`] knows terminals;
+//! be registered yet and [`parted`] for those that could not be unregistered yet, and [`registry`] knows terminals;
 //! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with
 //! one process; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]); what a failure is
 //! told as is one table ([`refusal`]).
@@ -20,6 +20,7 @@ mod identity;
 mod keys;
 mod lease;
 mod membership;
+mod parted;
 mod refusal;
 mod registry;
 mod replicas;
@@ -31,7 +32,7 @@ mod writer;
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -42,14 +43,14 @@ use muster_redis::Connection;
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
-    hearing::Hearing, identity::Identity, replicas::Replicas, scripts::Scripts, strays::Strays, writer::Writer,
+    hearing::Hearing, identity::Identity, parted::PartedSessions, replicas::Replicas, scripts::Scripts, strays::Strays,
+    writer::Writer,
 };
 use super::{BackplaneError, Deliver, Host, pacer::Pacer};
 use crate::{
     config::{Bounds, Config},
-    end::SessionEnd,
     fence::Claim,
-    hub::{Hub, Lifecycle, SessionInfo},
+    hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
 };
@@ -83,7 +84,7 @@ pub struct RedisBackplane {
     strays: Strays,
     joining: Semaphore,
     /// Sessions that ended while Redis was away.
-    parted: Mutex<Vec<(Arc<SessionInfo>, SessionEnd)>>,
+    parted: PartedSessions,
     writer: Writer,
     hearing: Hearing,
     scripts: Scripts,
@@ -112,7 +113,7 @@ impl RedisBackplane {
             renewed: Notify::new(),
             strays: Strays::default(),
             joining: Semaphore::new(JOINING),
-            parted: Mutex::default(),
+            parted: PartedSessions::default(),
             writer: Writer::default(),
             hearing: Hearing::default(),
             scripts: Scripts::new(&keys),

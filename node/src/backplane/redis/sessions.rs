@@ -2,7 +2,7 @@
 //! that is away: it becomes a [stray](super::strays). One that ended meanwhile is remembered until the lease is renewed.
 
 use async_trait::async_trait;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
@@ -19,8 +19,6 @@ use crate::{
     hub::SessionInfo,
 };
 
-/// Sessions that may end while Redis is away and still be unregistered one by one.
-const PARTED_MAX: usize = 100_000;
 /// So many of them at once.
 const LEAVING: usize = 64;
 
@@ -52,10 +50,7 @@ impl SessionStore for RedisBackplane {
         self.strays.remove(info.session);
         if let Err(error) = self.try_leave(info, end).await {
             tracing::warn!(terminal = %info.terminal, %error, "not unregistered yet");
-            let mut parted = self.parted();
-            if parted.len() < PARTED_MAX {
-                parted.push((info.clone(), end));
-            }
+            self.parted.push(info.clone(), end);
         }
     }
 }
@@ -85,7 +80,7 @@ impl RedisBackplane {
     pub(super) async fn leave_late(&self) {
         loop {
             self.renewed.notified().await;
-            let parted = std::mem::take(&mut *self.parted());
+            let parted = self.parted.take();
             stream::iter(parted).for_each_concurrent(LEAVING, |(info, end)| self.leave_again(info, end)).await;
         }
     }
@@ -93,12 +88,8 @@ impl RedisBackplane {
     async fn leave_again(&self, info: Arc<SessionInfo>, end: SessionEnd) {
         // If Redis is away again, not each of them is to wait for its answer.
         if self.reach().is_err() || self.try_leave(&info, end).await.is_err() {
-            self.parted().push((info, end));
+            self.parted.push(info, end);
         }
-    }
-
-    fn parted(&self) -> MutexGuard<'_, Vec<(Arc<SessionInfo>, SessionEnd)>> {
-        self.parted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn try_leave(&self, info: &SessionInfo, end: SessionEnd) -> RedisResult<()> {
