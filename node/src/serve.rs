@@ -127,6 +127,7 @@ impl Node {
             lifecycle: lifecycle.clone(),
             sessions: shards.clone(),
             reports: reports.clone(),
+            report_interval: backplane::REPORT_INTERVAL,
             metrics: metrics.clone(),
         };
         let backplane = backplane::open(&config, host).await?;

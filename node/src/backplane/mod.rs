@@ -12,6 +12,7 @@
 //! and the sessions of its targets are looked up in one step, and a session is registered and what it missed is read in one step.
 //! So no command falls between.
 
+mod clock;
 mod command_record;
 pub mod contract;
 mod cursor;
@@ -32,6 +33,7 @@ use muster_protocol::api::NodeView;
 
 use self::envelope::Envelope;
 pub use self::{
+    clock::{Clock, SystemClock},
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry},
     cursor::Cursor,
@@ -52,9 +54,9 @@ use crate::{
     reports::Reports,
 };
 
-/// The interval at which reports are taken: long enough to gather many into one write, short enough that nobody
-/// waits for them.
-const REPORT_BEAT: Duration = Duration::from_millis(50);
+/// The interval at which a node's reports are taken: long enough to gather many into one write, short enough that
+/// nobody waits for them.
+pub const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a backplane needs of the node that it belongs to.
 pub struct Host {
@@ -70,6 +72,8 @@ pub struct Host {
     pub sessions: Arc<dyn Deliver>,
     /// What the node's sessions report.
     pub reports: Arc<Reports>,
+    /// The interval at which reports are taken. A node uses [`REPORT_INTERVAL`].
+    pub report_interval: Duration,
     /// The metrics of the node.
     pub metrics: Arc<Metrics>,
 }

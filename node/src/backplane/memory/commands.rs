@@ -2,7 +2,6 @@
 //! [`stored_command`](super::stored_command) says how they are stored.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use muster_protocol::{
     CommandId, Payload, Selector, TerminalId,
     api::{CommandRequest, DryRun, Offline, TargetState},
@@ -79,7 +78,7 @@ impl CommandStore for MemoryBackplane {
         let Store { commands, events, .. } = &mut *store;
         let Some(kept) = commands.kept.get_mut(&id) else { return Ok(None) };
         let queued = kept.record.counts.get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
-        if queued && kept.is_live(Timestamp::now()) {
+        if queued && kept.is_live(self.clock.now()) {
             self.send(Envelope::Cancel { command: id })?;
             kept.record.cancelled = true;
             events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));

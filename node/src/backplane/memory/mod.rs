@@ -15,13 +15,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use muster_protocol::api::NodeView;
 use tokio::{sync::mpsc, time};
 
 use self::{events::EventLog, registry::Terminals, stored_command::Commands};
 use super::{
-    BackplaneError, Deliver, Host, REPORT_BEAT,
+    BackplaneError, Clock, Deliver, Host, SystemClock,
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
@@ -45,6 +44,8 @@ pub struct MemoryBackplane {
     lifecycle: Arc<Lifecycle>,
     sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
+    report_interval: Duration,
+    clock: Arc<dyn Clock>,
     pacer: Pacer,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
@@ -52,7 +53,6 @@ pub struct MemoryBackplane {
     arriving: Mutex<Option<mpsc::Receiver<Envelope>>>,
 }
 
-#[derive(Default)]
 struct Store {
     /// The sequence number of the last accepted command.
     number: u64,
@@ -62,11 +62,21 @@ struct Store {
 }
 
 impl MemoryBackplane {
-    /// An empty store.
+    /// An empty store that goes by the clock of this machine.
     pub fn new(config: &Config, host: Host) -> Self {
-        let Host { view: node, hub, lifecycle, sessions, reports, .. } = host;
+        Self::with_clock(config, host, Arc::new(SystemClock))
+    }
+
+    /// An empty store that goes by this clock.
+    pub fn with_clock(config: &Config, host: Host, clock: Arc<dyn Clock>) -> Self {
+        let Host { view: node, hub, lifecycle, sessions, reports, report_interval, .. } = host;
         let (underway, arriving) = mpsc::channel(UNDERWAY);
-        let number = Timestamp::now().as_millisecond().unsigned_abs();
+        let store = Store {
+            number: clock.now().as_millisecond().unsigned_abs(),
+            commands: Commands::new(clock.clone()),
+            terminals: Terminals::new(clock.clone()),
+            events: EventLog::default(),
+        };
         Self {
             node,
             ping: config.ping,
@@ -76,8 +86,10 @@ impl MemoryBackplane {
             lifecycle,
             sessions,
             reports,
+            report_interval,
+            clock,
             pacer: Pacer::default(),
-            store: Mutex::new(Store { number, ..Store::default() }),
+            store: Mutex::new(store),
             underway,
             arriving: Mutex::new(Some(arriving)),
         }
@@ -95,7 +107,7 @@ impl MemoryBackplane {
     }
 
     async fn take_reports(&self) {
-        let mut beat = time::interval(REPORT_BEAT);
+        let mut beat = time::interval(self.report_interval);
         loop {
             beat.tick().await;
             self.take(self.reports.drain());

@@ -19,8 +19,8 @@ use muster_protocol::{
 use super::{MemoryBackplane, Store};
 use crate::{
     backplane::{
-        BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalQuery, TerminalRecord,
-        TerminalRegistry, envelope::Envelope, rules,
+        BackplaneError, Clock, Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalQuery,
+        TerminalRecord, TerminalRegistry, envelope::Envelope, rules,
     },
     end::SessionEnd,
     hub::SessionInfo,
@@ -28,8 +28,10 @@ use crate::{
 };
 
 /// All terminals that joined and were not forgotten.
-#[derive(Default)]
-pub(super) struct Terminals(BTreeMap<TerminalId, Known>);
+pub(super) struct Terminals {
+    known: BTreeMap<TerminalId, Known>,
+    clock: Arc<dyn Clock>,
+}
 
 struct Known {
     record: TerminalRecord,
@@ -49,13 +51,13 @@ impl SessionStore for MemoryBackplane {
         let info = &request.info;
         let mut store = self.store();
         let store = &mut *store;
-        let older = store.terminals.0.get_mut(&info.terminal);
+        let older = store.terminals.known.get_mut(&info.terminal);
         if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
             return JoinOutcome::Outdated;
         }
         let was_known = older.is_some();
         if let Some(known) = older
-            && let Some(delay) = known.contest(info, request.patient)
+            && let Some(delay) = known.contest(info, request.patient, self.clock.instant())
         {
             return JoinOutcome::Contested(delay);
         }
@@ -80,11 +82,12 @@ impl SessionStore for MemoryBackplane {
     async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
         let mut store = self.store();
         let Store { terminals, events, .. } = &mut *store;
-        let Some(known) = terminals.0.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session)) else {
+        let Some(known) = terminals.known.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session))
+        else {
             return;
         };
         known.owner = None;
-        known.away = Some(Instant::now());
+        known.away = Some(self.clock.instant());
         events.record(&offline(&info.terminal, end));
         if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
@@ -96,7 +99,7 @@ impl SessionStore for MemoryBackplane {
 #[async_trait]
 impl TerminalRegistry for MemoryBackplane {
     async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
-        Ok(self.store().terminals.0.get(id).map(|known| known.view(self.ping)))
+        Ok(self.store().terminals.known.get(id).map(|known| known.view(self.ping)))
     }
 
     async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
@@ -104,7 +107,7 @@ impl TerminalRegistry for MemoryBackplane {
         let labels = Selector::Labels(query.labels.clone());
         let matching = store
             .terminals
-            .0
+            .known
             .range::<str, _>((Bound::Included(query.begin()), Bound::Unbounded))
             .skip_while(|(id, _)| query.after.as_ref() == Some(*id))
             .take_while(|(id, _)| id.as_str().starts_with(&query.prefix))
@@ -120,7 +123,7 @@ impl TerminalRegistry for MemoryBackplane {
 
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {
         let mut store = self.store();
-        let Some(known) = store.terminals.0.get_mut(id) else { return Ok(None) };
+        let Some(known) = store.terminals.known.get_mut(id) else { return Ok(None) };
         known.given.clone_from(labels);
         Ok(Some(known.view(self.ping)))
     }
@@ -141,7 +144,7 @@ impl TerminalRegistry for MemoryBackplane {
         }
         self.send(Envelope::Remove { terminal: id.clone() })?;
         let Store { commands, terminals, events, .. } = &mut *store;
-        if terminals.0.remove(id).is_some_and(|known| known.owner.is_some()) {
+        if terminals.known.remove(id).is_some_and(|known| known.owner.is_some()) {
             events.record(&offline(id, SessionEnd::Removed));
         }
         commands.forget_terminal(id);
@@ -151,7 +154,7 @@ impl TerminalRegistry for MemoryBackplane {
     async fn fleet(&self) -> Result<FleetView, BackplaneError> {
         let store = self.store();
         let mut fleet = FleetView::default();
-        for view in store.terminals.0.values().map(|known| known.view(self.ping)) {
+        for view in store.terminals.known.values().map(|known| known.view(self.ping)) {
             match view.status {
                 Status::Online => fleet.online += 1,
                 Status::Stale => fleet.stale += 1,
@@ -169,22 +172,26 @@ impl TerminalRegistry for MemoryBackplane {
 }
 
 impl Terminals {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { known: BTreeMap::new(), clock }
+    }
+
     pub(super) fn is_known(&self, id: &TerminalId) -> bool {
-        self.0.contains_key(id)
+        self.known.contains_key(id)
     }
 
     pub(super) fn is_online(&self, id: &TerminalId) -> bool {
-        self.0.get(id).is_some_and(|known| known.owner.is_some())
+        self.known.get(id).is_some_and(|known| known.owner.is_some())
     }
 
     /// The terminals that a selector selects.
     pub(super) fn matching(&self, target: &Selector) -> Vec<TerminalId> {
-        let matching = self.0.iter().filter(|(id, known)| target.matches(id, &known.labels()));
+        let matching = self.known.iter().filter(|(id, known)| target.matches(id, &known.labels()));
         matching.map(|(id, _)| id.clone()).collect()
     }
 
     pub(super) fn vitals(&mut self, terminal: &TerminalId, vitals: HealthReport) {
-        if let Some(known) = self.0.get_mut(terminal) {
+        if let Some(known) = self.known.get_mut(terminal) {
             known.vitals.seen = vitals.seen.or(known.vitals.seen);
             known.vitals.health = vitals.health.or(known.vitals.health.take());
         }
@@ -192,18 +199,19 @@ impl Terminals {
 
     /// Removes the terminals that were offline for too long.
     pub(super) fn forget_absent(&mut self, after: Duration) -> Vec<TerminalId> {
-        let absent = self.0.extract_if(.., |_, known| known.away.is_some_and(|since| since.elapsed() >= after));
+        let now = self.clock.instant();
+        let absent = self.known.extract_if(.., |_, known| known.away.is_some_and(|since| now - since >= after));
         absent.map(|(terminal, _)| terminal).collect()
     }
 
     /// Makes this session the terminal's session. Returns false if it was that already.
     fn entry(&mut self, request: &JoinRequest, record: TerminalRecord) -> bool {
         let info = &request.info;
-        let old = self.0.remove(&info.terminal);
+        let old = self.known.remove(&info.terminal);
         let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
         let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
         let (owner, will) = (Some(info.session), request.will.clone());
-        self.0.insert(info.terminal.clone(), Known { record, owner, will, given, vitals, away: None, replaced });
+        self.known.insert(info.terminal.clone(), Known { record, owner, will, given, vitals, away: None, replaced });
         is_new
     }
 }
@@ -221,12 +229,12 @@ impl Known {
     }
 
     /// How long a new session must wait if sessions of the terminal replace each other without end.
-    fn contest(&mut self, newcomer: &SessionInfo, patient: bool) -> Option<Duration> {
+    fn contest(&mut self, newcomer: &SessionInfo, patient: bool, now: Instant) -> Option<Duration> {
         if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
             return None;
         }
-        self.replaced.retain(|at| at.elapsed() < rules::CONTEST_WINDOW);
-        self.replaced.push_back(Instant::now());
+        self.replaced.retain(|at| now - *at < rules::CONTEST_WINDOW);
+        self.replaced.push_back(now);
         let times = self.replaced.len() as u32;
         (times >= rules::CONTESTED_AFTER).then(|| rules::contest_delay(times))
     }

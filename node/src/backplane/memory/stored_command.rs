@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::Instant,
 };
 
@@ -15,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     backplane::{
-        BackplaneError, CommandDraft, CommandRecord, Cursor, GapReason, MissedCommand, TargetRecord,
+        BackplaneError, Clock, CommandDraft, CommandRecord, Cursor, GapReason, MissedCommand, TargetRecord,
         command_record::accepted_ms, rules,
     },
     config::Bounds,
@@ -23,8 +24,8 @@ use crate::{
 };
 
 /// Commands by id, by sequence number and by terminal.
-#[derive(Default)]
 pub(super) struct Commands {
+    clock: Arc<dyn Clock>,
     pub(super) kept: FxHashMap<CommandId, StoredCommand>,
     /// Broadcasts that can be sent again, by sequence number, oldest first.
     log: VecDeque<(u64, CommandId)>,
@@ -56,6 +57,20 @@ impl StoredCommand {
 }
 
 impl Commands {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            kept: FxHashMap::default(),
+            log: VecDeque::new(),
+            lost: 0,
+            broadcast: 0,
+            backlog: FxHashMap::default(),
+            order: BTreeSet::new(),
+            targets: 0,
+            keys: FxHashMap::default(),
+        }
+    }
+
     pub(super) fn keep(
         &mut self,
         draft: CommandDraft,
@@ -66,7 +81,7 @@ impl Commands {
     ) -> CommandView {
         let id = draft.frame.id;
         if let Some(key) = &draft.key {
-            self.keys.insert(key.key.clone(), (Instant::now(), key.body.clone(), id));
+            self.keys.insert(key.key.clone(), (self.clock.instant(), key.body.clone(), id));
         }
         if to_all {
             self.broadcast = number;
@@ -87,7 +102,7 @@ impl Commands {
     /// Appends a broadcast to the log. At the bound the oldest is removed.
     fn append(&mut self, number: u64, id: CommandId, limit: u64) {
         self.log.push_back((number, id));
-        let now = Timestamp::now();
+        let now = self.clock.now();
         while let Some((oldest, id)) = self.log.front().copied() {
             let live = self.kept.get(&id).is_some_and(|kept| kept.is_live(now));
             if live && self.log.len() as u64 <= limit {
@@ -106,8 +121,9 @@ impl Commands {
     /// Removes what may be removed. If there is no room, removes expired commands too, which are stored only to be
     /// looked up.
     pub(super) fn make_room(&mut self, more: u64, bounds: &Bounds) -> Result<(), BackplaneError> {
-        self.keys.retain(|_, (since, _, _)| since.elapsed() < rules::KEY_TTL);
-        let now = Timestamp::now();
+        let instant = self.clock.instant();
+        self.keys.retain(|_, (since, _, _)| instant - *since < rules::KEY_TTL);
+        let now = self.clock.now();
         self.forget_until(now, |_| true);
         let expired = now.checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
         self.forget_until(expired, |targets| targets + more > bounds.max_targets);
@@ -128,7 +144,7 @@ impl Commands {
     }
 
     pub(super) fn check_backlogs(&mut self, targets: &[TerminalId], limit: u64) -> Result<(), BackplaneError> {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let mut full = Vec::new();
         for terminal in targets {
             let Some(backlog) = self.backlog.get_mut(terminal) else { continue };
@@ -151,7 +167,7 @@ impl Commands {
         epoch: &str,
         newest: u64,
     ) -> (Vec<MissedCommand>, Option<GapReason>) {
-        let now = Timestamp::now();
+        let now = self.clock.now();
         // A cursor beyond the last number was not given out by this store.
         let ours = |cursor: &&Cursor| cursor.epoch == epoch && cursor.number <= newest;
         let known = cursor.filter(ours).map_or(0, |cursor| cursor.number);

@@ -73,6 +73,7 @@ pub struct RedisBackplane {
     lifecycle: Arc<Lifecycle>,
     sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
+    report_interval: Duration,
     metrics: Arc<Metrics>,
     pacer: Pacer,
     /// The lease under which this node's sessions are registered.
@@ -93,7 +94,7 @@ pub struct RedisBackplane {
 impl RedisBackplane {
     /// Connects, and takes this node's name.
     pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
-        let Host { view: node, hub, fence, lifecycle, sessions, reports, metrics } = host;
+        let Host { view: node, hub, fence, lifecycle, sessions, reports, report_interval, metrics } = host;
         let (connection, keys) = connection::open(url, &config.cluster).await?;
         let backplane = Self {
             replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
@@ -106,6 +107,7 @@ impl RedisBackplane {
             lifecycle,
             sessions,
             reports,
+            report_interval,
             metrics,
             pacer: Pacer::default(),
             claim: Claim::new(fence),

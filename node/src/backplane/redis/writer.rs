@@ -20,7 +20,7 @@ use tokio::{sync::Semaphore, time};
 
 use super::{RedisBackplane, keys, refusal::refused_for_good};
 use crate::{
-    backplane::{REPORT_BEAT, command_record::accepted_ms, rules::EVENTS_MAX},
+    backplane::{command_record::accepted_ms, rules::EVENTS_MAX},
     reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
 };
 
@@ -70,12 +70,12 @@ impl Writer {
 impl RedisBackplane {
     /// Takes reports for ever. What can't be written is tried again, while new ones gather in their bounded table.
     pub(super) async fn write_reports(&self) {
-        let mut beat = time::interval(REPORT_BEAT);
+        let mut beat = time::interval(self.report_interval);
         loop {
             beat.tick().await;
             if let Err(error) = self.flush().await {
                 tracing::debug!(%error, "reports wait");
-                time::sleep(10 * REPORT_BEAT).await;
+                time::sleep(10 * self.report_interval).await;
             }
         }
     }

@@ -1,0 +1,28 @@
+//! The clock of the memory backplane. In a cluster the clock of Redis has this part.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+/// Tells a store the time.
+pub trait Clock: Send + Sync {
+    /// The time of day, by which commands expire.
+    fn now(&self) -> Timestamp;
+
+    /// A time that never goes back, by which durations are measured.
+    fn instant(&self) -> Instant;
+}
+
+/// The clock of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+}
