@@ -23,6 +23,9 @@ pub const CONTESTED_AFTER: u32 = 5;
 /// The time in which replacements are counted.
 pub const CONTEST_WINDOW: Duration = Duration::from_secs(60);
 
+/// The replacements of one terminal that are remembered. After so many the delay has reached its bound.
+pub const CONTEST_MAX: u32 = CONTESTED_AFTER + 10;
+
 /// How long a new session of a contested terminal waits after this many replacements: 250 ms, twice as long with each further
 /// replacement, 15 s at most.
 pub fn contest_delay(replacements: u32) -> Duration {

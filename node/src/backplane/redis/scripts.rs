@@ -57,7 +57,7 @@ fn rendered(keys: &RedisKeys) -> String {
         format!("local PREFIX, CHANNELS = '{}', '{}'", keys.key(""), keys.channel("")),
         format!("local EVENTS_MAX, LOOK_BACK = {}, {}", rules::EVENTS_MAX, rules::LOOK_BACK),
         format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
-        format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
+        format!("local CONTEST_WINDOW_MS, FIGHT_MAX = {}, {}", rules::CONTEST_WINDOW.as_millis(), rules::CONTEST_MAX),
         format!("local RANK = {rank}"),
         format!("local RESENT = {{ v1 = {}, plain = {} }}", resent(Protocol::V1), resent(Protocol::Plain)),
     ]
@@ -74,7 +74,7 @@ mod tests {
         for line in [
             "local PREFIX, CHANNELS = '{muster}:', '{muster}:0:'",
             "local EVENTS_MAX, LOOK_BACK = 10000, 256",
-            "local CONTEST_WINDOW_MS = 60000",
+            "local CONTEST_WINDOW_MS, FIGHT_MAX = 60000, 15",
             "local RESENT = { v1 = { queued = true, sent = true }, plain = { queued = true } }",
         ] {
             assert!(rendered.lines().any(|rendered| rendered == line), "{line} is not in:\n{rendered}");

@@ -149,7 +149,7 @@ impl RedisBackplane {
 
     async fn reply(&self, replies: &[(CommandId, TerminalId, Payload)]) -> RedisResult<()> {
         let mut by_command: HashMap<CommandId, Vec<(&TerminalId, &Payload)>> = HashMap::new();
-        for (command, terminal, payload) in replies.iter().filter(|(.., payload)| payload.as_json() != "null") {
+        for (command, terminal, payload) in replies {
             by_command.entry(*command).or_default().push((terminal, payload));
         }
         for (command, replies) in by_command {

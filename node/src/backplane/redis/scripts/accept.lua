@@ -55,17 +55,18 @@ for _ in pairs(node_of) do online = online + 1 end
 if ask.dry then return { 'ok', #targets, online } end
 
 -- Whether there is room. First what may be forgotten goes; then, for want of room, what has expired and is only kept to be looked up.
-local function forget(up_to)
+local function crowded() return tonumber(redis.call('GET', KEPT) or 0) + #targets > ask.max_targets end
+local function forget(up_to, is_wanted)
   for _, entry in ipairs(redis.call('ZRANGEBYSCORE', COMMANDS, '-inf', up_to, 'LIMIT', 0, 100)) do
+    if not is_wanted() then return end
     local id, count = string.match(entry, '^(%S+) (%d+)$')
     redis.call('DEL', COMMAND .. id, COMMAND .. id .. TARGETS, COMMAND .. id .. REPLIES)
     redis.call('ZREM', COMMANDS, entry)
     redis.call('DECRBY', KEPT, count)
   end
 end
-local function crowded() return tonumber(redis.call('GET', KEPT) or 0) + #targets > ask.max_targets end
-forget(time)
-if crowded() then forget(time + ask.keep) end
+forget(time, function() return true end)
+forget(time + ask.keep, crowded)
 if crowded() then return { 'crowded', tonumber(redis.call('GET', KEPT)) } end
 
 local to_all = not named and not ask.labels and not ask.rate

@@ -19,8 +19,15 @@ if ARGV[9] == 'again' and old_session and old_session ~= session then return { '
 -- Two clients that use one id replace each other without end: once that is a contest, the newcomer waits.
 if old_session and old_session ~= session then
   if ARGV[6] ~= 'patient' then
-    local times = redis.call('INCR', FIGHT .. terminal)
-    if times == 1 then redis.call('PEXPIRE', FIGHT .. terminal, CONTEST_WINDOW_MS) end
+    local fight = FIGHT .. terminal
+    local times = redis.call('RPUSH', fight, time)
+    while times > 1 and tonumber(redis.call('LINDEX', fight, 0)) <= time - CONTEST_WINDOW_MS do
+      redis.call('LPOP', fight)
+      times = times - 1
+    end
+    -- More than these make no newcomer wait longer.
+    if times > FIGHT_MAX then redis.call('LPOP', fight) end
+    redis.call('PEXPIRE', fight, CONTEST_WINDOW_MS)
     if times >= CONTESTED_AFTER then
       if times == CONTESTED_AFTER then
         emit('terminal.contested', '{"terminal":"' .. terminal .. '","at":"' .. at .. '","address":"' .. card.address .. '"}')

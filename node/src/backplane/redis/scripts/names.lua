@@ -1,6 +1,6 @@
 -- What every script begins with: the names of things in Redis, each said once (keys.rs has those that Rust uses), and a few words.
 -- scripts.rs renders what stands before this: PREFIX and CHANNELS, as protocol/src/redis_keys.rs has them, and the values of the rules
--- in backplane/rules.rs (EVENTS_MAX, LOOK_BACK, CONTESTED_AFTER, CONTEST_WINDOW_MS, RANK, RESENT). All names share one hash tag,
+-- in backplane/rules.rs (EVENTS_MAX, LOOK_BACK, CONTESTED_AFTER, CONTEST_WINDOW_MS, FIGHT_MAX, RANK, RESENT). All names share one hash tag,
 -- so that a Redis Cluster keeps them together and a script may touch any of them.
 local TERMINALS = PREFIX .. 'terminals'   -- hash, terminal to the record of its last session
 local IDS       = PREFIX .. 'ids'         -- sorted set, all terminal ids, for pages in their order
@@ -35,7 +35,7 @@ local TARGETS   = ':targets'             -- COMMAND id +: hash, terminal to `sta
 local REPLIES   = ':replies'             -- COMMAND id +: hash, terminal to what it last said of the command
 local BACKLOG   = PREFIX .. 'backlog:'    -- + terminal: sorted set, commands meant for it and not confirmed, by number
 local KEY       = PREFIX .. 'key:'        -- + an Idempotency-Key: `id` and the hash of its body
-local FIGHT     = PREFIX .. 'fight:'      -- + terminal: how often its sessions replaced each other lately
+local FIGHT     = PREFIX .. 'fight:'      -- + terminal: list, when its sessions replaced each other lately, in milliseconds
 local BROADCAST = CHANNELS .. 'broadcast'   -- shard channel that every node listens to
 local INBOX     = CHANNELS .. 'inbox:'      -- + node: its channel
 
@@ -152,6 +152,6 @@ local function forget_terminal(terminal)
   for _, hash in ipairs({ TERMINALS, ONLINE, SINCE, WILLS, GIVEN, SEEN, HEALTH }) do redis.call('HDEL', hash, terminal) end
   for _, sorted in ipairs({ IDS, PULSE, AWAY }) do redis.call('ZREM', sorted, terminal) end
   for _, condition in ipairs({ 'degraded', 'failing' }) do redis.call('SREM', CONDITION .. condition, terminal) end
-  redis.call('DEL', BACKLOG .. terminal)
+  redis.call('DEL', BACKLOG .. terminal, FIGHT .. terminal)
   return 1
 end

@@ -18,7 +18,7 @@ for i = 4, #ARGV, 2 do
   if value then
     local old, next = string.match(value, '^%S+'), value
     if rank > RANK[old] and RANK[old] >= END then next = string.gsub(next, ' e%d+', '') end
-    if not string.find(value, step, 1, true) then next = next .. step .. ARGV[i + 1] end
+    if not string.find(next, step, 1, true) then next = next .. step .. ARGV[i + 1] end
     if RANK[old] < rank then
       next = state .. string.sub(next, #old + 1)
       from[old] = (from[old] or 0) + 1
