@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use muster_protocol::{
     Payload, Selector, SessionId, TerminalId,
     api::{FleetView, Status, TerminalPage, TerminalView},
+    frame::Condition,
     selector::Labels,
 };
 
@@ -57,9 +58,13 @@ impl SessionStore for MemoryBackplane {
         }
         let was_known = older.is_some();
         if let Some(known) = older
-            && let Some(delay) = known.contest(info, request.patient, self.clock.instant())
+            && let Some(times) = known.contest(info, request.patient, self.clock.instant())
         {
-            return JoinOutcome::Contested(delay);
+            if times == rules::CONTESTED_AFTER {
+                let address = Payload::from_text(&info.address);
+                store.events.record(&event("terminal.contested", &info.terminal, vec![("address", address)]));
+            }
+            return JoinOutcome::Contested(rules::contest_delay(times));
         }
         if store.terminals.entry(request, TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() })
         {
@@ -68,7 +73,7 @@ impl SessionStore for MemoryBackplane {
         }
         let cursor = request.cursor.as_ref();
         let (missed, lost) = if was_known || cursor.is_some() {
-            store.commands.missed(&info.terminal, info.protocol, cursor, &self.epoch, store.number)
+            store.commands.missed(&info.terminal, info.protocol, cursor, was_known, &self.epoch, store.number)
         } else {
             Default::default()
         };
@@ -154,14 +159,15 @@ impl TerminalRegistry for MemoryBackplane {
     async fn fleet(&self) -> Result<FleetView, BackplaneError> {
         let store = self.store();
         let mut fleet = FleetView::default();
+        let conditions = [Condition::Ok, Condition::Degraded, Condition::Failing];
+        fleet.by_condition = conditions.map(|condition| (name(condition), 0)).into();
         for view in store.terminals.known.values().map(|known| known.view(self.ping)) {
             match view.status {
                 Status::Online => fleet.online += 1,
                 Status::Stale => fleet.stale += 1,
                 Status::Offline => fleet.offline += 1,
             }
-            let condition = serde_json::to_value(view.condition).unwrap_or_default();
-            *fleet.by_condition.entry(condition.as_str().unwrap_or_default().to_owned()).or_default() += 1;
+            *fleet.by_condition.entry(name(view.condition)).or_default() += 1;
             for (key, value) in view.labels {
                 *fleet.by_label.entry(format!("{key}={value}")).or_default() += 1;
             }
@@ -228,16 +234,21 @@ impl Known {
         record.view(self.owner, self.vitals.clone(), ping)
     }
 
-    /// How long a new session must wait if sessions of the terminal replace each other without end.
-    fn contest(&mut self, newcomer: &SessionInfo, patient: bool, now: Instant) -> Option<Duration> {
+    /// How often sessions of the terminal have replaced each other lately, if they do so without end.
+    fn contest(&mut self, newcomer: &SessionInfo, patient: bool, now: Instant) -> Option<u32> {
         if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
             return None;
         }
         self.replaced.retain(|at| now - *at < rules::CONTEST_WINDOW);
         self.replaced.push_back(now);
         let times = self.replaced.len() as u32;
-        (times >= rules::CONTESTED_AFTER).then(|| rules::contest_delay(times))
+        (times >= rules::CONTESTED_AFTER).then_some(times)
     }
+}
+
+/// The name of a condition in JSON.
+fn name(condition: Condition) -> String {
+    serde_json::to_value(condition).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn offline(terminal: &TerminalId, end: SessionEnd) -> ReportedEvent {

@@ -26,7 +26,7 @@ use crate::{
 /// Commands by id, by sequence number and by terminal.
 pub(super) struct Commands {
     clock: Arc<dyn Clock>,
-    pub(super) kept: FxHashMap<CommandId, StoredCommand>,
+    kept: FxHashMap<CommandId, StoredCommand>,
     /// Broadcasts that can be sent again, by sequence number, oldest first.
     log: VecDeque<(u64, CommandId)>,
     /// The sequence number up to which broadcasts were removed from the log that a terminal could still ask for.
@@ -69,6 +69,17 @@ impl Commands {
             targets: 0,
             keys: FxHashMap::default(),
         }
+    }
+
+    /// A command that is stored. One that may be removed is not shown any more, whenever it is removed.
+    pub(super) fn find(&self, id: &CommandId) -> Option<&StoredCommand> {
+        let now = self.clock.now();
+        self.kept.get(id).filter(|kept| kept.forget_at > now)
+    }
+
+    pub(super) fn find_mut(&mut self, id: &CommandId) -> Option<&mut StoredCommand> {
+        let now = self.clock.now();
+        self.kept.get_mut(id).filter(|kept| kept.forget_at > now)
     }
 
     pub(super) fn keep(
@@ -164,6 +175,7 @@ impl Commands {
         terminal: &TerminalId,
         protocol: Protocol,
         cursor: Option<&Cursor>,
+        was_known: bool,
         epoch: &str,
         newest: u64,
     ) -> (Vec<MissedCommand>, Option<GapReason>) {
@@ -182,7 +194,8 @@ impl Commands {
             missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
         }
         let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(rules::LOOK_BACK);
-        for (number, id) in self.log.range(start..) {
+        // A terminal that was not known before is a target of no broadcast, also if it was forgotten since.
+        for (number, id) in self.log.range(start..).filter(|_| was_known) {
             let Some(kept) = self.kept.get(id).filter(|kept| kept.is_live(now)) else { continue };
             if kept.targets.get(terminal).is_some_and(|target| rules::is_resent(target.state, protocol)) {
                 missed.insert(*number, (*id, true));
