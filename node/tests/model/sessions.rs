@@ -169,42 +169,41 @@ impl Sessions {
     }
 }
 
+/// Each call does nothing before its future is polled, as the shards' calls do.
 impl Deliver for Sessions {
     fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()> {
-        self.live().values_mut().for_each(|live| self.send_live(live, &command, true));
-        Box::pin(async {})
+        Box::pin(async move { self.live().values_mut().for_each(|live| self.send_live(live, &command, true)) })
     }
 
     fn send<'a>(&'a self, terminals: &'a [TerminalId], command: Arc<EncodedCommand>) -> BoxFuture<'a, ()> {
-        let mut all = self.live();
-        for terminal in terminals {
-            if let Some(live) = all.get_mut(terminal) {
-                self.send_live(live, &command, false);
+        Box::pin(async move {
+            let mut all = self.live();
+            for terminal in terminals {
+                if let Some(live) = all.get_mut(terminal) {
+                    self.send_live(live, &command, false);
+                }
             }
-        }
-        Box::pin(async {})
+        })
     }
 
     fn end_replaced<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, ()> {
-        self.end(terminal, Some(session), SessionEnd::Replaced);
-        Box::pin(async {})
+        Box::pin(async move { self.end(terminal, Some(session), SessionEnd::Replaced) })
     }
 
     fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()> {
-        self.end(terminal, None, end);
-        Box::pin(async {})
+        Box::pin(async move { self.end(terminal, None, end) })
     }
 
     fn rejoin(&self) -> BoxFuture<'_, ()> {
-        self.live().values_mut().for_each(|live| self.ask_to_rejoin(live));
-        Box::pin(async {})
+        Box::pin(async move { self.live().values_mut().for_each(|live| self.ask_to_rejoin(live)) })
     }
 
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool> {
-        let mut all = self.live();
-        let live = all.get_mut(terminal).filter(|live| live.info.session == session);
-        let is_here = live.map(|live| self.ask_to_rejoin(live)).is_some();
-        Box::pin(async move { is_here })
+        Box::pin(async move {
+            let mut all = self.live();
+            let live = all.get_mut(terminal).filter(|live| live.info.session == session);
+            live.map(|live| self.ask_to_rejoin(live)).is_some()
+        })
     }
 
     fn request_drain(&self, request: DrainRequest) {
