@@ -73,6 +73,7 @@ fn of_two_renewals_at_once_neither_extends_the_fence_before_the_sessions_were_as
                     thread::yield_now();
                     asked.store(true, Ordering::SeqCst);
                 }));
+                assert!(asked.load(Ordering::SeqCst), "the fence was extended before the sessions were asked");
             })
         });
         assert!(!fence.holds() || asked.load(Ordering::SeqCst), "the fence holds before the sessions were asked");
