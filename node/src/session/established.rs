@@ -77,10 +77,12 @@ impl Established {
                     return end;
                 }
             }
-            if self.socket.takes_rejoin()
-                && let Err(end) = Box::pin(self.rejoin()).await
-            {
-                return end;
+            // A session that is asked again while it joins again has already used up the wake-up: it waits for its socket there
+            // too. So it looks once more before it waits here.
+            while self.socket.takes_rejoin() {
+                if let Err(end) = Box::pin(self.rejoin()).await {
+                    return end;
+                }
             }
             if let Err(end) = self.step().await {
                 return end;

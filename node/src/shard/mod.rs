@@ -14,7 +14,11 @@ mod gate;
 mod message;
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
+#[cfg(test)]
+mod rejoin_test;
 mod shards;
+#[cfg(test)]
+mod test_node;
 
 use std::{
     cell::RefCell,

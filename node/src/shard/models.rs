@@ -2,24 +2,18 @@
 //! thread that carries out real messages, without sockets: what it would send is seen by the number of the last command.
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use clap::Parser;
 use jiff::Timestamp;
-use muster_protocol::{
-    CommandId, Payload, SessionId,
-    api::{NodeState, NodeView, Protocol},
-    frame,
-};
+use muster_protocol::{CommandId, Payload, SessionId, api::Protocol, frame};
 use shuttle::{future::block_on, thread};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
 use crate::{
-    backplane::{Deliver, Host, MemoryBackplane},
+    backplane::Deliver,
     fence::Claim,
     hub::{SessionAddr, SessionInfo},
     sync,
@@ -28,65 +22,22 @@ use crate::{
 /// Longer than a run.
 const HOUR: Duration = Duration::from_secs(3600);
 
-#[derive(Parser)]
-struct Cli {
-    #[command(flatten)]
-    config: Config,
-}
-
-static CONFIG: LazyLock<Config> = LazyLock::new(|| Cli::parse_from(["node"]).config);
-static METRICS: LazyLock<Arc<Metrics>> = LazyLock::new(Arc::default);
-
 fn in_each_order(model: impl Fn() + Send + Sync + 'static) {
-    prepare();
+    test_node::prepare();
     sync::in_each_order(model);
 }
 
 fn in_many_orders(model: impl Fn() + Send + Sync + 'static) {
-    prepare();
+    test_node::prepare();
     sync::in_many_orders(model);
 }
 
-/// Reading the flags takes more stack than the threads of a model have.
-fn prepare() {
-    LazyLock::force(&CONFIG);
-    LazyLock::force(&METRICS);
-}
-
-/// A node with `count` shards whose mailboxes have room for `room` messages. Its fence has expired, and its claim is to the
-/// lease `first`.
+/// A node whose fence has expired, with a claim to the lease `first`.
 fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>, Arc<Claim>) {
-    let (hub, fence, lifecycle) = (Arc::<Hub>::default(), Arc::<Fence>::default(), Arc::<Lifecycle>::default());
-    let (reports, metrics) = (Arc::<Reports>::default(), METRICS.clone());
-    let (senders, mailboxes) = (0..count).map(|_| mpsc::channel(room)).unzip();
-    let shards = Arc::new(Shards::new(hub.clone(), senders, mpsc::channel(1).0));
-    let host = Host {
-        view: view(),
-        hub: hub.clone(),
-        fence: fence.clone(),
-        lifecycle: lifecycle.clone(),
-        sessions: shards.clone(),
-        reports: reports.clone(),
-        metrics: metrics.clone(),
-    };
-    let backplane = Arc::new(MemoryBackplane::new(&CONFIG, host));
-    let (config, stop) = (CONFIG.clone(), CancellationToken::new());
-    let claim = Arc::new(Claim::new(fence.clone()));
+    let (shared, mailboxes) = test_node::node(count, room);
+    let claim = Arc::new(Claim::new(shared.fence.clone()));
     claim.begin("first".into(), Instant::now(), Duration::ZERO);
-    (Arc::new(Shared { config, hub, shards, fence, lifecycle, backplane, reports, metrics, stop }), mailboxes, claim)
-}
-
-fn view() -> NodeView {
-    NodeView {
-        id: "n1".parse().unwrap(),
-        address: String::new(),
-        state: NodeState::Ready,
-        sessions: 0,
-        accepts: 0,
-        renewed_at: None,
-        version: String::new(),
-        started_at: Timestamp::UNIX_EPOCH,
-    }
+    (shared, mailboxes, claim)
 }
 
 fn command(number: u64) -> Arc<EncodedCommand> {
@@ -103,7 +54,7 @@ fn command(number: u64) -> Arc<EncodedCommand> {
 
 /// What a shard did with one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum CarriedOut {
     Sent(u64),
     Dropped(u64),
     Rejoined,
@@ -111,19 +62,19 @@ enum Step {
 }
 
 /// Carries out the next `count` messages.
-fn carry_out_next(shard: &Rc<Shard>, mailbox: &mut mpsc::Receiver<ShardMessage>, count: usize) -> Vec<Step> {
+fn carry_out_next(shard: &Rc<Shard>, mailbox: &mut mpsc::Receiver<ShardMessage>, count: usize) -> Vec<CarriedOut> {
     let next = || {
         let mut messages = Vec::new();
         block_on(mailbox.recv_many(&mut messages, 1));
         let message = match &messages[0] {
-            ShardMessage::Broadcast(command) => Step::Dropped(command.number),
-            ShardMessage::Rejoin(_) => Step::Rejoined,
-            ShardMessage::End(addr, _) => Step::Ended(addr.session),
+            ShardMessage::Broadcast(command) => CarriedOut::Dropped(command.number),
+            ShardMessage::Rejoin(_) => CarriedOut::Rejoined,
+            ShardMessage::End(addr, _) => CarriedOut::Ended(addr.session),
             other => panic!("another message: {other:?}"),
         };
         carry_out(shard, &mut messages);
         match message {
-            Step::Dropped(number) if shard.sockets.sent_up_to() == number => Step::Sent(number),
+            CarriedOut::Dropped(number) if shard.sockets.sent_up_to() == number => CarriedOut::Sent(number),
             step => step,
         }
     };
@@ -145,10 +96,10 @@ fn what_waited_while_the_lease_was_lost_is_not_sent_before_the_sessions_were_ask
         };
         let shard = Rc::new(Shard::new(0, shared.clone()));
         let steps = carry_out_next(&shard, &mut mailboxes[0], 2);
-        assert_eq!(steps, [Step::Dropped(1), Step::Rejoined]);
+        assert_eq!(steps, [CarriedOut::Dropped(1), CarriedOut::Rejoined]);
         renewal.join().unwrap();
         block_on(shared.shards.broadcast(command(2)));
-        assert_eq!(carry_out_next(&shard, &mut mailboxes[0], 1), [Step::Sent(2)]);
+        assert_eq!(carry_out_next(&shard, &mut mailboxes[0], 1), [CarriedOut::Sent(2)]);
     });
 }
 
@@ -172,9 +123,9 @@ fn no_command_overtakes_one_that_the_fence_dropped_and_a_renewal_has_the_session
         let addr = SessionAddr { shard: 0, key: 0, session: SessionId(Uuid::nil()) };
         block_on(shared.shards.end(addr, SessionEnd::Left));
         let steps = shard.join().unwrap();
-        let sent = |steps: &[Step]| steps.iter().any(|step| matches!(step, Step::Sent(_)));
-        if let Some(dropped) = steps.iter().position(|step| matches!(step, Step::Dropped(_))) {
-            let asked = steps.iter().skip(dropped).position(|step| *step == Step::Rejoined);
+        let sent = |steps: &[CarriedOut]| steps.iter().any(|step| matches!(step, CarriedOut::Sent(_)));
+        if let Some(dropped) = steps.iter().position(|step| matches!(step, CarriedOut::Dropped(_))) {
+            let asked = steps.iter().skip(dropped).position(|step| *step == CarriedOut::Rejoined);
             let overtaking = asked.map_or(&steps[dropped..], |asked| &steps[dropped..dropped + asked]);
             assert!(!sent(overtaking), "a command overtook the one that was dropped: {steps:?}");
             assert!(asked.is_some() || shared.fence.takes_tripped(), "no renewal asks the sessions: {steps:?}");
@@ -265,7 +216,7 @@ fn the_end_of_a_replaced_session_does_not_reach_the_newer_one() {
         let addr = SessionAddr { shard: 0, key: 0, session: SessionId(Uuid::nil()) };
         block_on(shared.shards.end(addr, SessionEnd::Left));
         let shard = Rc::new(Shard::new(0, shared));
-        while let [Step::Ended(session)] = carry_out_next(&shard, &mut mailboxes[0], 1)[..] {
+        while let [CarriedOut::Ended(session)] = carry_out_next(&shard, &mut mailboxes[0], 1)[..] {
             assert_ne!(session, newer);
             if session == addr.session {
                 return;

@@ -4,6 +4,11 @@
 pub const SHARED: &[(&str, &str)] = &[
     ("Config", "the configuration of one program or of the client; always used under the name of its crate"),
     ("Metrics", "the metrics of one program; programs do not use each other's"),
+    (
+        "Receiver",
+        "the models of tokio's channels in node/src/sync have tokio's names, under the names of their modules",
+    ),
+    ("Sender", "the models of tokio's channels in node/src/sync have tokio's names, under the names of their modules"),
 ];
 
 /// Types that were renamed, and what each is today.
