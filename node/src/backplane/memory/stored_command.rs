@@ -208,7 +208,8 @@ impl Commands {
     /// Raises the states of targets. Returns the event's data if a state rose.
     pub(super) fn raise(&mut self, step: StateReport, reached: &[(&TerminalId, u64)]) -> Option<String> {
         let StateReport { command, state, settled } = step;
-        let kept = self.kept.get_mut(&command)?;
+        let now = self.clock.now();
+        let kept = self.kept.get_mut(&command).filter(|kept| kept.forget_at > now)?;
         let begun = accepted_ms(command);
         let mut rose = 0;
         for (terminal, at) in reached {
@@ -232,7 +233,7 @@ impl Commands {
     }
 
     pub(super) fn reply(&mut self, command: CommandId, terminal: TerminalId, payload: Payload) {
-        if let Some(kept) = self.kept.get_mut(&command).filter(|kept| kept.targets.contains_key(&terminal)) {
+        if let Some(kept) = self.find_mut(&command).filter(|kept| kept.targets.contains_key(&terminal)) {
             kept.replies.insert(terminal, payload);
         }
     }
