@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 /// Tells a store the time.
-pub trait Clock: Send + Sync {
+pub trait TimeSource: Send + Sync {
     /// The time of day, by which commands expire.
     fn now(&self) -> Timestamp;
 
@@ -17,7 +17,7 @@ pub trait Clock: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-impl Clock for SystemClock {
+impl TimeSource for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -33,7 +33,7 @@ use muster_protocol::api::NodeView;
 
 use self::envelope::Envelope;
 pub use self::{
-    clock::{Clock, SystemClock},
+    clock::{SystemClock, TimeSource},
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry},
     cursor::Cursor,

@@ -7,7 +7,7 @@ use muster_protocol::api::{CommandState, TargetState};
 
 /// What an operation led to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct StepResult {
     /// The answer to the operation.
     pub answer: String,
     /// The commands that each terminal's session received, in order, and `gap` where it was told of one.

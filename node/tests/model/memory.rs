@@ -7,16 +7,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_node::backplane::{Clock, MemoryBackplane};
+use muster_node::backplane::{MemoryBackplane, TimeSource};
 use muster_protocol::{TerminalId, frame::Condition};
 use tokio::task;
 
 use crate::{
-    answer::Outcome,
-    node::{Node, Parts, config, host},
+    answer::StepResult,
+    node::{ModelNode, Parts, config, host},
     operation::Operation,
     rules,
-    sessions::{Job, Received},
+    sessions::{Delivered, Job},
     store::Store,
 };
 
@@ -26,7 +26,7 @@ pub struct StillClock {
     passed: Mutex<Duration>,
 }
 
-impl Clock for StillClock {
+impl TimeSource for StillClock {
     fn now(&self) -> Timestamp {
         self.began.0 + *self.passed.lock().unwrap()
     }
@@ -36,22 +36,22 @@ impl Clock for StillClock {
     }
 }
 
-pub struct Memory {
+pub struct MemoryStore {
     pub store: Store,
     clock: Arc<StillClock>,
 }
 
-impl Memory {
+impl MemoryStore {
     pub fn start(now: Timestamp, case: u64) -> Self {
         let clock = Arc::new(StillClock { began: (now, Instant::now()), passed: Mutex::default() });
-        let received = Arc::<Mutex<Received>>::default();
+        let received = Arc::<Mutex<Delivered>>::default();
         let nodes = vec![open(Parts::new(&received), &clock)];
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
         let store = Store { nodes, received, now, commands, placed, conditions, event: "0-0".into(), case };
         Self { store, clock }
     }
 
-    pub async fn apply(&mut self, operation: &Operation) -> Outcome {
+    pub async fn apply(&mut self, operation: &Operation) -> StepResult {
         match operation {
             Operation::Flush => self.flush(),
             Operation::Clock { tens } => {
@@ -61,13 +61,13 @@ impl Memory {
             _ => {}
         }
         let answer = self.store.apply(operation).await;
-        self.settle().await;
+        self.quiesce().await;
         self.store.outcome(answer).await
     }
 
     /// Waits until everything that was accepted has been delivered. All tasks run on this thread and never wait for
     /// anything else, so each of them has done what it can once the others had their turns.
-    async fn settle(&self) {
+    async fn quiesce(&self) {
         let mut turns = 0;
         while turns < 30 || !self.store.is_idle() {
             task::yield_now().await;
@@ -95,10 +95,10 @@ impl Memory {
     }
 }
 
-fn open(parts: Parts, clock: &Arc<StillClock>) -> Node {
+fn open(parts: Parts, clock: &Arc<StillClock>) -> ModelNode {
     let (keep, backlog, targets) =
         (format!("{}s", rules::KEEP), rules::BACKLOG.to_string(), rules::MAX_TARGETS.to_string());
     let config = config(&["--keep", &keep, "--backlog", &backlog, "--max-targets", &targets]);
     let host = host("n0", &parts.sessions, &parts.reports, &parts.hub);
-    Node::start(Arc::new(MemoryBackplane::with_clock(&config, host, clock.clone())), parts)
+    ModelNode::start(Arc::new(MemoryBackplane::with_clock(&config, host, clock.clone())), parts)
 }

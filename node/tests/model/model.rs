@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_protocol::api::{Confirm, TargetState};
 
 use crate::{
-    answer::{self, Outcome},
-    operation::{Operation, Request, Resume, TERMINALS, Target},
+    answer::{self, StepResult},
+    operation::{Operation, Request, Resume, TERMINALS, TargetChoice},
     rules::{self, BACKLOG, KEEP, LONG, MAX_TARGETS, SHORT},
 };
 
@@ -17,26 +17,26 @@ pub struct Model {
     /// How often the store was lost.
     epoch: u64,
     pub terminals: BTreeMap<u8, Known>,
-    pub commands: Vec<Command>,
+    pub commands: Vec<ModelCommand>,
     keys: BTreeMap<u8, (u8, usize)>,
     /// Commands that name a terminal as target and that it has not confirmed.
     waiting: BTreeMap<u8, BTreeSet<usize>>,
     /// The stores whose cursors a terminal was given, oldest first.
     cursors: BTreeMap<u8, Vec<u64>>,
-    outcome: Outcome,
+    outcome: StepResult,
 }
 
 /// A terminal that joined and was not forgotten.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub session: Option<Session>,
+    pub session: Option<ModelSession>,
     pub given: Option<u8>,
     pub condition: u8,
     replaced: Vec<u64>,
 }
 
 #[derive(Debug)]
-pub struct Session {
+pub struct ModelSession {
     pub node: u8,
     will: bool,
     condition: u8,
@@ -44,7 +44,7 @@ pub struct Session {
 }
 
 #[derive(Debug)]
-pub struct Command {
+pub struct ModelCommand {
     to_all: bool,
     pub confirm: Confirm,
     pub expires: u64,
@@ -60,7 +60,7 @@ pub struct TargetStatus {
     pub reply: u8,
 }
 
-impl Command {
+impl ModelCommand {
     pub fn is_stored(&self, now: u64) -> bool {
         self.stored && self.expires + KEEP > now
     }
@@ -72,8 +72,8 @@ impl Command {
 
 impl Model {
     /// Applies an operation. Returns what it leads to.
-    pub fn apply(&mut self, operation: &Operation) -> Outcome {
-        self.outcome = Outcome::default();
+    pub fn apply(&mut self, operation: &Operation) -> StepResult {
+        self.outcome = StepResult::default();
         let answer = match operation {
             Operation::Accept(request) => self.accept(request),
             Operation::Estimate(request) => self.estimate(request),
@@ -94,7 +94,7 @@ impl Model {
                 self.now += 10 * u64::from(*tens);
                 String::new()
             }
-            Operation::Failure(_) => String::new(),
+            Operation::InjectedFailure(_) => String::new(),
         };
         self.outcome.answer = answer;
         std::mem::take(&mut self.outcome)
@@ -112,15 +112,15 @@ impl Model {
     /// The targets of a request, and how many of the selected terminals are online; or why it is refused.
     fn resolve(&self, request: &Request) -> Result<(Vec<u8>, usize), String> {
         let named = match &request.target {
-            Target::One(terminal) => Some(vec![*terminal]),
-            Target::Several(terminals) => {
+            TargetChoice::One(terminal) => Some(vec![*terminal]),
+            TargetChoice::Several(terminals) => {
                 Some(terminals.iter().copied().collect::<BTreeSet<_>>().into_iter().collect())
             }
-            Target::All | Target::Site(_) => None,
+            TargetChoice::All | TargetChoice::Site(_) => None,
         };
         let selected: Vec<u8> = match (&named, &request.target) {
             (Some(named), _) => named.clone(),
-            (None, Target::Site(wanted)) => {
+            (None, TargetChoice::Site(wanted)) => {
                 let has = |terminal: &u8| rules::site(*terminal, &self.terminals[terminal]) == answer::site(*wanted);
                 self.terminals.keys().copied().filter(has).collect()
             }
@@ -157,7 +157,7 @@ impl Model {
         if let Err(stored) = self.make_room(targets.len()) {
             return format!("crowded {stored}");
         }
-        let to_all = request.target == Target::All;
+        let to_all = request.target == TargetChoice::All;
         let full: Vec<_> = targets.iter().copied().filter(|one| self.live_waiting(*one) >= BACKLOG).collect();
         if !to_all && !full.is_empty() {
             return format!("full {}", answer::list(full.into_iter().map(answer::terminal)));
@@ -165,7 +165,7 @@ impl Model {
         let index = self.commands.len();
         let expires = self.now + if request.long { LONG } else { SHORT };
         let queued = || TargetStatus { state: TargetState::Queued, steps: BTreeSet::new(), reply: 0 };
-        self.commands.push(Command {
+        self.commands.push(ModelCommand {
             to_all,
             confirm: request.confirm,
             expires,
@@ -280,7 +280,7 @@ impl Model {
                 self.event(format!("terminal.contested t{terminal}"));
             }
         }
-        let session = Session { node, will, condition: 0, seen: BTreeSet::new() };
+        let session = ModelSession { node, will, condition: 0, seen: BTreeSet::new() };
         self.terminals.entry(terminal).or_default().session = Some(session);
         self.event(format!("terminal.online t{terminal}"));
         let cursors = self.cursors.entry(terminal).or_default();

@@ -19,9 +19,9 @@ use muster_protocol::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::sessions::{Job, Received, Sessions};
+use crate::sessions::{Delivered, Job, Sessions};
 
-pub struct Node {
+pub struct ModelNode {
     pub backplane: Arc<dyn Backplane>,
     pub sessions: Arc<Sessions>,
     pub reports: Arc<Reports>,
@@ -44,7 +44,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    pub fn new(received: &Arc<Mutex<Received>>) -> Self {
+    pub fn new(received: &Arc<Mutex<Delivered>>) -> Self {
         let (hub, reports) = (Arc::<Hub>::default(), Arc::<Reports>::default());
         let (sessions, jobs) = Sessions::new(hub.clone(), reports.clone(), received.clone());
         Self { sessions, reports, hub, jobs }
@@ -78,7 +78,7 @@ pub fn host(id: &str, sessions: &Arc<Sessions>, reports: &Arc<Reports>, hub: &Ar
     }
 }
 
-impl Node {
+impl ModelNode {
     /// Runs a backplane and does what the sessions ask of it.
     pub fn start(backplane: Arc<dyn Backplane>, parts: Parts) -> Self {
         let Parts { sessions, reports, hub, mut jobs } = parts;

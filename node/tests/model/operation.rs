@@ -39,13 +39,13 @@ pub enum Operation {
     /// The store's clock moves forward by this many times ten seconds.
     Clock { tens: u8 },
     /// Redis fails and comes back. Nothing happens to the memory backplane.
-    Failure(Failure),
+    InjectedFailure(InjectedFailure),
 }
 
 /// What is asked for with a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    pub target: Target,
+    pub target: TargetChoice,
     pub confirm: Confirm,
     /// `"offline": "skip"`.
     pub skip: bool,
@@ -58,7 +58,7 @@ pub struct Request {
 /// The terminals that a command is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub enum TargetChoice {
     All,
     One(u8),
     Several(Vec<u8>),
@@ -82,7 +82,7 @@ pub enum Resume {
 /// What happens to Redis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Failure {
+pub enum InjectedFailure {
     /// The nodes' subscriptions are cut. The next operations happen before they are back.
     Deaf,
     /// All connections of the nodes are cut.
@@ -108,7 +108,7 @@ impl Operation {
             Self::Health { .. } => "health",
             Self::Flush => "flush",
             Self::Clock { .. } => "clock",
-            Self::Failure(_) => "failure",
+            Self::InjectedFailure(_) => "failure",
         }
     }
 }
@@ -135,7 +135,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Resume::Foreign),
         1 => Just(Resume::Beyond),
     ];
-    let failures = prop_oneof![4 => Just(Failure::Deaf), 2 => Just(Failure::Cut), 1 => Just(Failure::Restart)];
+    let failures = prop_oneof![4 => Just(InjectedFailure::Deaf), 2 => Just(InjectedFailure::Cut), 1 => Just(InjectedFailure::Restart)];
     prop_oneof![
         240 => request().prop_map(Operation::Accept),
         40 => request().prop_map(Operation::Estimate),
@@ -151,16 +151,16 @@ fn operation() -> impl Strategy<Value = Operation> {
         30 => (terminal(), 0u8..3).prop_map(|(terminal, condition)| Operation::Health { terminal, condition }),
         8 => Just(Operation::Flush),
         60 => (1u8..5).prop_map(|tens| Operation::Clock { tens }),
-        12 => failures.prop_map(Operation::Failure),
+        12 => failures.prop_map(Operation::InjectedFailure),
     ]
 }
 
 fn request() -> impl Strategy<Value = Request> {
     let target = prop_oneof![
-        4 => Just(Target::All),
-        4 => (0..TERMINALS).prop_map(Target::One),
-        2 => vec(0..TERMINALS, 1..4).prop_map(Target::Several),
-        2 => (0u8..3).prop_map(Target::Site),
+        4 => Just(TargetChoice::All),
+        4 => (0..TERMINALS).prop_map(TargetChoice::One),
+        2 => vec(0..TERMINALS, 1..4).prop_map(TargetChoice::Several),
+        2 => (0u8..3).prop_map(TargetChoice::Site),
     ];
     let confirm = select(vec![Confirm::None, Confirm::Ack, Confirm::Result]);
     let key = option::weighted(0.3, (0u8..2, 0u8..2));

@@ -12,12 +12,12 @@ use muster_protocol::{frame::Condition, inbox::DrainRequest};
 use tokio::time;
 
 use crate::{
-    answer::Outcome,
-    node::{Node, Parts, config, host},
-    operation::{Failure, Operation},
+    answer::StepResult,
+    node::{ModelNode, Parts, config, host},
+    operation::{InjectedFailure, Operation},
     redis_server::StillRedis,
     rules,
-    sessions::Received,
+    sessions::Delivered,
     store::{Store, id},
 };
 
@@ -26,15 +26,15 @@ const PATIENCE: usize = 10_000;
 /// A step of the clock, in seconds: less than what is left of a lease of 6 s just before it is renewed.
 const STEP: u64 = 4;
 
-pub struct Cluster<'a> {
+pub struct RedisStore<'a> {
     pub store: Store,
     server: &'a mut StillRedis,
 }
 
-impl<'a> Cluster<'a> {
+impl<'a> RedisStore<'a> {
     /// Starts two nodes of a cluster of its own.
     pub async fn start(server: &'a mut StillRedis, now: Timestamp, case: u64) -> Self {
-        let received = Arc::<Mutex<Received>>::default();
+        let received = Arc::<Mutex<Delivered>>::default();
         let mut nodes = Vec::new();
         for name in ["n0", "n1"] {
             nodes.push(open(name, Parts::new(&received), &server.url(), case).await);
@@ -42,29 +42,29 @@ impl<'a> Cluster<'a> {
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
         let store = Store { nodes, received, now, commands, placed, conditions, event: "0-0".into(), case };
         let cluster = Self { store, server };
-        cluster.settle().await;
+        cluster.quiesce().await;
         cluster
     }
 
-    pub async fn apply(&mut self, operation: &Operation) -> Outcome {
+    pub async fn apply(&mut self, operation: &Operation) -> StepResult {
         match operation {
             Operation::Flush => self.flush().await,
             Operation::Clock { tens } => self.advance(10 * u64::from(*tens)).await,
-            Operation::Failure(failure) => self.fail(failure).await,
+            Operation::InjectedFailure(failure) => self.fail(failure).await,
             _ => {}
         }
         let answer = self.store.apply(operation).await;
-        if *operation == Operation::Failure(Failure::Deaf) {
+        if *operation == Operation::InjectedFailure(InjectedFailure::Deaf) {
             // The next operation comes before the subscriptions are back.
             return self.store.outcome(answer).await;
         }
-        self.settle().await;
+        self.quiesce().await;
         self.store.outcome(answer).await
     }
 
     async fn flush(&mut self) {
         // Not in the time in which a node is deaf: it would learn of the loss twice.
-        self.settle().await;
+        self.quiesce().await;
         self.server.ask::<()>(&["FLUSHALL"]).await.unwrap();
         // The clock stands still, so the new stream of events gives the ids of the old one again.
         self.store.event = "0-0".into();
@@ -89,15 +89,15 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    async fn fail(&mut self, failure: &Failure) {
+    async fn fail(&mut self, failure: &InjectedFailure) {
         match failure {
-            Failure::Deaf => _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await,
-            Failure::Cut => {
+            InjectedFailure::Deaf => _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await,
+            InjectedFailure::Cut => {
                 let _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
                 let _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
                 self.answers().await;
             }
-            Failure::Restart => {
+            InjectedFailure::Restart => {
                 self.server.restart().await;
                 self.answers().await;
             }
@@ -118,7 +118,7 @@ impl<'a> Cluster<'a> {
 
     /// Waits until everything that was accepted has been delivered, and all that this led to is done: what goes to a node's inbox now
     /// arrives after what was published before.
-    async fn settle(&self) {
+    async fn quiesce(&self) {
         loop {
             self.wait_until_idle().await;
             self.pass_mark().await;
@@ -160,18 +160,18 @@ impl<'a> Cluster<'a> {
     }
 }
 
-async fn open(name: &str, parts: Parts, url: &str, case: u64) -> Node {
+async fn open(name: &str, parts: Parts, url: &str, case: u64) -> ModelNode {
     let (keep, backlog, targets) =
         (format!("{}s", rules::KEEP), rules::BACKLOG.to_string(), rules::MAX_TARGETS.to_string());
     let cluster = format!("case-{case}");
     let flags = ["--keep", &keep, "--backlog", &backlog, "--max-targets", &targets, "--cluster", &cluster];
     let host = host(name, &parts.sessions, &parts.reports, &parts.hub);
     let backplane = RedisBackplane::open(url, &config(&flags), host).await.expect("Redis answers");
-    Node::start(Arc::new(backplane), parts)
+    ModelNode::start(Arc::new(backplane), parts)
 }
 
-impl Drop for Cluster<'_> {
+impl Drop for RedisStore<'_> {
     fn drop(&mut self) {
-        self.store.nodes.iter().for_each(Node::stop);
+        self.store.nodes.iter().for_each(ModelNode::stop);
     }
 }

@@ -6,7 +6,7 @@ use muster_protocol::api::{CommandState, Confirm, TargetState};
 
 use crate::{
     answer::{self, Snapshot},
-    model::{Command, Known, Model},
+    model::{Known, Model, ModelCommand},
     operation::TERMINALS,
 };
 
@@ -44,7 +44,7 @@ pub fn site(terminal: u8, known: &Known) -> &'static str {
 }
 
 /// The state that is shown: what is concluded without the terminal only stands where nothing final is known.
-fn shown(command: &Command, state: TargetState, now: u64) -> TargetState {
+fn shown(command: &ModelCommand, state: TargetState, now: u64) -> TargetState {
     let over = now >= command.expires;
     match state {
         TargetState::Queued if command.cancelled => TargetState::Cancelled,
@@ -65,7 +65,7 @@ fn is_settled(confirm: Confirm, state: TargetState) -> bool {
     }
 }
 
-pub fn command(command: &Command, now: u64) -> String {
+pub fn command(command: &ModelCommand, now: u64) -> String {
     let mut counts = BTreeMap::new();
     for target in command.targets.values() {
         *counts.entry(shown(command, target.state, now)).or_default() += 1;

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use tokio::{runtime, time};
 
 use crate::{
-    answer::Snapshot, memory::Memory, model::Model, operation::Operation, redis::Cluster, redis_server::StillRedis,
-    rules,
+    answer::Snapshot, memory::MemoryStore, model::Model, operation::Operation, redis::RedisStore,
+    redis_server::StillRedis, rules,
 };
 
 /// A sequence that takes longer than this hangs.
@@ -79,8 +79,8 @@ fn ahead(at: Timestamp) -> Timestamp {
 
 async fn compare(server: &mut StillRedis, now: Timestamp, case: u64, sequence: &[Operation]) -> Result<(), String> {
     let mut model = Model::default();
-    let mut memory = Memory::start(now, case);
-    let mut cluster = Cluster::start(server, now, case).await;
+    let mut memory = MemoryStore::start(now, case);
+    let mut cluster = RedisStore::start(server, now, case).await;
     for (step, operation) in sequence.iter().enumerate() {
         let wanted = model.apply(operation);
         let at = format!("step {step}, {}", serde_json::to_string(operation).unwrap());
@@ -92,7 +92,7 @@ async fn compare(server: &mut StillRedis, now: Timestamp, case: u64, sequence: &
             differences(&at, "redis", &cluster.store.snapshot().await, &wanted)?;
         }
     }
-    memory.store.nodes.iter().for_each(crate::node::Node::stop);
+    memory.store.nodes.iter().for_each(crate::node::ModelNode::stop);
     Ok(())
 }
 

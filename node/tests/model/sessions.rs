@@ -28,7 +28,7 @@ pub enum Job {
 
 /// What terminals keep and what they received, on whichever node.
 #[derive(Default)]
-pub struct Received {
+pub struct Delivered {
     /// The cursors that each terminal was given, oldest first.
     pub cursors: BTreeMap<TerminalId, Vec<Cursor>>,
     /// Since it was last taken: the command that each terminal received, or none for a gap.
@@ -39,7 +39,7 @@ pub struct Sessions {
     live: Mutex<BTreeMap<TerminalId, Live>>,
     hub: Arc<Hub>,
     reports: Arc<Reports>,
-    received: Arc<Mutex<Received>>,
+    received: Arc<Mutex<Delivered>>,
     jobs: mpsc::UnboundedSender<Job>,
     /// Jobs that were asked for and are not done.
     pub pending: AtomicUsize,
@@ -70,7 +70,7 @@ impl Sessions {
     pub fn new(
         hub: Arc<Hub>,
         reports: Arc<Reports>,
-        received: Arc<Mutex<Received>>,
+        received: Arc<Mutex<Delivered>>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Job>) {
         let (jobs, asked) = mpsc::unbounded_channel();
         let (live, pending, marks) = Default::default();

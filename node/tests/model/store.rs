@@ -20,16 +20,16 @@ use muster_protocol::{
 use uuid::Uuid;
 
 use crate::{
-    answer::{self, Outcome},
-    node::{Node, will},
-    operation::{Operation, Request, Resume, Target},
+    answer::{self, StepResult},
+    node::{ModelNode, will},
+    operation::{Operation, Request, Resume, TargetChoice},
     rules,
-    sessions::Received,
+    sessions::Delivered,
 };
 
 pub struct Store {
-    pub nodes: Vec<Node>,
-    pub received: Arc<Mutex<Received>>,
+    pub nodes: Vec<ModelNode>,
+    pub received: Arc<Mutex<Delivered>>,
     /// The time of the store's clock.
     pub now: Timestamp,
     /// The ids of all commands that were accepted, by their numbers.
@@ -47,7 +47,7 @@ pub fn id(terminal: u8) -> TerminalId {
 }
 
 impl Store {
-    pub fn node(&self, number: u8) -> &Node {
+    pub fn node(&self, number: u8) -> &ModelNode {
         &self.nodes[usize::from(number) % self.nodes.len()]
     }
 
@@ -97,7 +97,7 @@ impl Store {
                 self.health(*terminal, *condition);
                 String::new()
             }
-            Operation::Flush | Operation::Clock { .. } | Operation::Failure(_) => String::new(),
+            Operation::Flush | Operation::Clock { .. } | Operation::InjectedFailure(_) => String::new(),
         }
     }
 
@@ -162,15 +162,15 @@ impl Store {
 
     fn request(&self, request: &Request) -> CommandRequest {
         let target = match &request.target {
-            Target::All => Selector::All,
-            Target::One(terminal) => Selector::Terminal(id(*terminal)),
-            Target::Several(terminals) => {
+            TargetChoice::All => Selector::All,
+            TargetChoice::One(terminal) => Selector::Terminal(id(*terminal)),
+            TargetChoice::Several(terminals) => {
                 let mut ids: Vec<_> = terminals.iter().map(|terminal| id(*terminal)).collect();
                 ids.sort();
                 ids.dedup();
                 Selector::Terminals(ids)
             }
-            Target::Site(site) => Selector::Labels([("site".into(), answer::site(*site).into())].into()),
+            TargetChoice::Site(site) => Selector::Labels([("site".into(), answer::site(*site).into())].into()),
         };
         let seconds = if request.long { rules::LONG } else { rules::SHORT };
         CommandRequest {
@@ -226,14 +226,14 @@ impl Store {
     }
 
     /// What sessions received and what happened since the last call.
-    pub async fn outcome(&mut self, answer: String) -> Outcome {
+    pub async fn outcome(&mut self, answer: String) -> StepResult {
         let events = self.events().await;
         let mut deliveries: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (terminal, command) in std::mem::take(&mut self.received.lock().unwrap().log) {
             let words = command.map_or_else(|| "gap".into(), |command| self.name(command));
             deliveries.entry(terminal.to_string()).or_default().push(words);
         }
-        Outcome { answer, deliveries, events }
+        StepResult { answer, deliveries, events }
     }
 
     /// Whether nothing is left to do for the sessions.

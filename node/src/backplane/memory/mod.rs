@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, time};
 
 use self::{events::EventLog, registry::Terminals, stored_command::Commands};
 use super::{
-    BackplaneError, Clock, Deliver, Host, SystemClock,
+    BackplaneError, Deliver, Host, SystemClock, TimeSource,
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
@@ -45,7 +45,7 @@ pub struct MemoryBackplane {
     sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
     report_interval: Duration,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn TimeSource>,
     pacer: Pacer,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
@@ -68,7 +68,7 @@ impl MemoryBackplane {
     }
 
     /// An empty store that goes by this clock.
-    pub fn with_clock(config: &Config, host: Host, clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(config: &Config, host: Host, clock: Arc<dyn TimeSource>) -> Self {
         let Host { view: node, hub, lifecycle, sessions, reports, report_interval, .. } = host;
         let (underway, arriving) = mpsc::channel(UNDERWAY);
         let store = Store {

@@ -20,8 +20,8 @@ use muster_protocol::{
 use super::{MemoryBackplane, Store};
 use crate::{
     backplane::{
-        BackplaneError, Clock, Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalQuery,
-        TerminalRecord, TerminalRegistry, envelope::Envelope, rules,
+        BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalQuery, TerminalRecord,
+        TerminalRegistry, TimeSource, envelope::Envelope, rules,
     },
     end::SessionEnd,
     hub::SessionInfo,
@@ -31,7 +31,7 @@ use crate::{
 /// All terminals that joined and were not forgotten.
 pub(super) struct Terminals {
     known: BTreeMap<TerminalId, Known>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn TimeSource>,
 }
 
 struct Known {
@@ -178,7 +178,7 @@ impl TerminalRegistry for MemoryBackplane {
 }
 
 impl Terminals {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn TimeSource>) -> Self {
         Self { known: BTreeMap::new(), clock }
     }
 

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     backplane::{
-        BackplaneError, Clock, CommandDraft, CommandRecord, Cursor, GapReason, MissedCommand, TargetRecord,
+        BackplaneError, CommandDraft, CommandRecord, Cursor, GapReason, MissedCommand, TargetRecord, TimeSource,
         command_record::accepted_ms, rules,
     },
     config::Bounds,
@@ -25,7 +25,7 @@ use crate::{
 
 /// Commands by id, by sequence number and by terminal.
 pub(super) struct Commands {
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn TimeSource>,
     kept: FxHashMap<CommandId, StoredCommand>,
     /// Broadcasts that can be sent again, by sequence number, oldest first.
     log: VecDeque<(u64, CommandId)>,
@@ -57,7 +57,7 @@ impl StoredCommand {
 }
 
 impl Commands {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn TimeSource>) -> Self {
         Self {
             clock,
             kept: FxHashMap::default(),
