@@ -1,0 +1,128 @@
+"""The fixtures of all tests. A test names what it needs; whatever it started is ended when it is over."""
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from muster import reporting
+from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings
+from muster.traffic.agents import Agents, AgentsConfig
+from muster.traffic.knock import Knock
+from muster.traffic.load import Load, LoadConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The size of a run. What is counted must hold at any scale and on any machine."""
+
+    full: bool
+
+    def __call__(self, small: T, full: T) -> T:
+        """Return the value for this scale."""
+        return full if self.full else small
+
+    def judge_time(self, what: str, took: float, limit: float) -> None:
+        """Demand, at full scale on a machine with nothing else to do, that `what` took less than `limit` seconds."""
+        print(f"{what}: {took:.1f} s (at full scale it must be less than {limit:g} s)")
+        assert not self.full or took < limit, f"{what} took {took:.1f} s; it must be less than {limit:g} s"
+
+
+@pytest.fixture
+def scale(request: pytest.FixtureRequest) -> Scale:
+    """The size of this run: `scale(60, 600)` is 60 at small scale and 600 at full scale."""
+    return Scale(request.config.option.scale == "full")
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """The seed of all that is left to chance. Python's `random` is seeded with it."""
+    chosen = int(request.config.option.seed)
+    random.seed(chosen)
+    return chosen
+
+
+@pytest.fixture
+def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder for what the test's programs write. What a failure leaves of it is in `test_output/`."""
+    made = Path(tempfile.mkdtemp(dir=request.config.option.runs))
+    made.chmod(0o711)
+    yield made
+    reporting.leave(request.node, made)
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, directory: Path) -> Iterator[Cluster]:
+    """A running cluster, as the marker `cluster` describes it (`muster.cluster.Settings`)."""
+    mark = request.node.get_closest_marker("cluster")
+    settings = Settings(**(mark.kwargs if mark else {}))
+    made = start_cluster(request, directory, settings)
+    yield made
+    reporting.leave(request.node, directory)
+    made.down()
+
+
+def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings) -> Cluster:
+    """Start the kind of cluster that was asked for, or skip a test that cannot run on it."""
+    if not request.config.option.compose:
+        return ProcessCluster(directory, settings)
+    if settings.lines or settings.processes_only:
+        why = settings.processes_only or "between its nodes and Redis are lines that can be made bad"
+        pytest.skip(f"processes only: {why}")
+    return ContainerCluster(directory, settings)
+
+
+@pytest.fixture
+def process_cluster(cluster: Cluster) -> ProcessCluster:
+    """The cluster, for tests whose marker says `processes_only`: they use what only processes can."""
+    assert isinstance(cluster, ProcessCluster)
+    return cluster
+
+
+AgentsFactory = Callable[..., Agents]
+LoadFactory = Callable[..., Load]
+KnockFactory = Callable[..., Knock]
+
+
+@pytest.fixture
+def agents(cluster: Cluster) -> Iterator[AgentsFactory]:
+    """Terminals that write down what they run: `agents(100, "--results", prefix="till-").online()`."""
+    made: list[Agents] = []
+
+    def start(terminals: int, *flags: str, **config: object) -> Agents:
+        made.append(Agents(cluster, AgentsConfig(terminals, flags, **config)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.end()
+
+
+@pytest.fixture
+def load(cluster: Cluster, seed: int) -> LoadFactory:
+    """Commands under way: `load(agents, commands=600, pace=60)`, and at the end `assert load.judged()`."""
+
+    def start(terminals: Agents, *, commands: int, pace: float, at: str | None = None) -> Load:
+        return Load(cluster, terminals, seed, LoadConfig(commands, pace, at))
+
+    return start
+
+
+@pytest.fixture
+def knock(cluster: Cluster) -> Iterator[KnockFactory]:
+    """Handshakes, so many a second: `knock(40)`."""
+    made: list[Knock] = []
+
+    def start(rate: float, *flags: str, name: str = "knock") -> Knock:
+        made.append(Knock(cluster, rate, name, flags))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.finish()

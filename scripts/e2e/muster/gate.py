@@ -1,0 +1,102 @@
+"""The steps of scripts/test."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+from muster import programs
+from muster.reporting import OUTPUT
+
+E2E = programs.ROOT / "scripts" / "e2e"
+# Clusters mostly wait: so many of them share this machine's cores.
+AT_ONCE = "4"
+# What fails twice is not the machine's fault. What failed once is listed as flaky.
+RERUNS = ["--reruns", "1"]
+
+
+def main(words: list[str]) -> int:
+    """Run the gate, or with words only the tests that they choose."""
+    os.chdir(programs.ROOT)
+    programs.install({**programs.PACKAGES, **programs.TEST_PACKAGES})
+    steps = chosen(words) if words else everything()
+    failed = [name for name, step in steps if not timed(name, step)]
+    print(f"flaky: {', '.join(flaky()) or 'none'}")
+    print(f"{len(steps) - len(failed)} steps passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
+    return 1 if failed else 0
+
+
+Step = tuple[str, Callable[[], int]]
+
+
+def everything() -> list[Step]:
+    """Return what every change needs."""
+    return [
+        ("rustfmt", lambda: run("cargo", "fmt", "--all", "--check")),
+        ("clippy", lambda: run("cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")),
+        ("cargo test", lambda: run("cargo", "test", "--workspace", "--locked")),
+        ("build", build),
+        ("ruff format", lambda: run(sys.executable, "-m", "ruff", "format", "--check", str(E2E))),
+        ("ruff check", lambda: run(sys.executable, "-m", "ruff", "check", str(E2E))),
+        ("mypy", lambda: run(sys.executable, "-m", "mypy", ".", at=E2E)),
+        ("clusters", lambda: pytest("clusters", "-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone", *RERUNS)),
+        # Each test that measures is alone.
+        ("measurements", lambda: pytest("measurements", "-m", "alone", *RERUNS)),
+    ]
+
+
+def chosen(words: list[str]) -> list[Step]:
+    """Return the tests that pytest's words choose. Paths are given from scripts/e2e."""
+    return [("build", build), ("tests", lambda: pytest("tests", *words))]
+
+
+def run(*command: str, at: Path = programs.ROOT) -> int:
+    """Run one command and return its exit code."""
+    return subprocess.run(command, cwd=at, check=False).returncode
+
+
+def build() -> int:
+    """Compile all programs that the tests run."""
+    programs.build("-p", "muster-testkit", "--bins")
+    return 0
+
+
+def pytest(name: str, *words: str) -> int:
+    """Run tests and leave a JUnit report in test_output/."""
+    report = OUTPUT / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    return run(sys.executable, "-m", "pytest", f"--junit-xml={report}", *words, at=E2E)
+
+
+def timed(name: str, step: Callable[[], int]) -> bool:
+    """Run one step; print and return whether it passed."""
+    print(f"== {name}", flush=True)
+    began = time.monotonic()
+    try:
+        passed = step() == 0
+    except subprocess.CalledProcessError as error:
+        print(error, file=sys.stderr)
+        passed = False
+    print(f"{'ok   ' if passed else 'FAIL '} {name} ({time.monotonic() - began:.0f} s)", flush=True)
+    return passed
+
+
+def flaky() -> list[str]:
+    """Return the tests that passed at their second attempt, which the reports list as several cases of one name."""
+    cases: Counter[str] = Counter()
+    for report in OUTPUT.glob("*.xml"):
+        for case in ElementTree.parse(report).iter("testcase"):
+            reruns = [child for child in case if child.tag in ("rerunFailure", "flakyFailure", "rerun")]
+            cases[f"{case.get('classname')}::{case.get('name')}"] += 1 + len(reruns)
+    return sorted(name for name, count in cases.items() if count > 1)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

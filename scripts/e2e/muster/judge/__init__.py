@@ -1,0 +1,5 @@
+"""Compares what operators were told with what terminals did, by their own logs and nothing else."""
+
+from muster.judge.verdict import Accepted, Run, Told, Verdict, judge
+
+__all__ = ["Accepted", "Run", "Told", "Verdict", "judge"]

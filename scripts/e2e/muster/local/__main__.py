@@ -1,0 +1,146 @@
+"""The commands of scripts/cluster and scripts/demo."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from muster import process, programs
+from muster.local.demo import demo
+from muster.local.processes import DidNotStart, Processes
+
+USAGE = """A cluster that keeps running: Redis, three nodes, and Nginx with its sidecar.
+  scripts/cluster up [NODES] | status | env | down   its state is in .cluster, or in $MUSTER_CLUSTER_DIR
+  scripts/cluster kill NAME | start NAME             with NAME one of redis, node1, node2, ..., nginx
+An Nginx that was killed restarts by itself."""
+
+
+def main(words: list[str]) -> int:
+    """Run one command and return its exit code."""
+    os.chdir(programs.ROOT)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
+    match words:
+        case ["demo", *flags]:
+            return demo(flags)
+        case ["up", *nodes] if len(nodes) < 2:
+            return up(*nodes)
+        case ["status"]:
+            return status(_cluster())
+        case ["env"]:
+            return variables(_cluster())
+        case ["down"]:
+            _cluster().down()
+            return 0
+        case ["kill" | "start" as verb, name]:
+            return kill(_cluster(), name) if verb == "kill" else start(_cluster(), name)
+    print(USAGE, file=sys.stderr)
+    return 2
+
+
+def _interrupted(number: int, _frame: FrameType | None) -> NoReturn:
+    # A second Ctrl-C must not stop the clean-up.
+    for other in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+def _cluster() -> Processes:
+    # What $node_flags and $sidecar_flags say goes to the programs.
+    flags = {program: os.environ.get(f"{program}_flags", "").split() for program in ("node", "sidecar")}
+    return Processes(Path(os.environ.get("MUSTER_CLUSTER_DIR", ".cluster")).absolute(), flags)
+
+
+def _is_up(cluster: Processes) -> bool:
+    return (cluster.directory / "key").exists()
+
+
+def up(nodes: str = "3") -> int:
+    """Start a cluster that keeps running."""
+    if not nodes.isdigit() or int(nodes) == 0:
+        print(f"up {nodes}: give a number of nodes, for example 3", file=sys.stderr)
+        return 2
+    cluster = _cluster()
+    if _is_up(cluster):
+        print("it is up already", file=sys.stderr)
+    else:
+        _start_all(cluster, int(nodes))
+    return status(cluster)
+
+
+def _start_all(cluster: Processes, nodes: int) -> None:
+    try:
+        programs.install(programs.PACKAGES)
+        programs.build()
+        cluster.up(nodes)
+    except BaseException as error:
+        cluster.down()
+        if isinstance(error, DidNotStart | subprocess.CalledProcessError):
+            sys.exit(str(error))
+        raise
+
+
+def status(cluster: Processes) -> int:
+    """Print how to use the cluster, and which processes run."""
+    if not _is_up(cluster):
+        print("down; start it by: scripts/cluster up")
+        return 1
+    proxy, key = cluster.read("sidecar.address"), cluster.read("key")
+    node = programs.directory() / "muster-node"
+    token = subprocess.run(
+        [node, "token", "--terminal", "t1"],
+        env={"MUSTER_SECRET": cluster.read("secret")},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    curl = f'curl -H "Authorization: Bearer {key}" http://{proxy}'
+    print(f"""terminals  ws://{proxy}/ws?terminal_id=ID
+API        http://{proxy}/v1/
+key        {key}
+a token    {token}   (for terminal t1)
+
+{curl}/v1/nodes
+{curl}/v1/commands -d '{{"target":{{"all":true}},"name":"hello","payload":"hi"}}'
+""")
+    for name in ["redis", *(name for name in cluster.names() if name.startswith("node")), "sidecar"]:
+        print(name, "up" if process.runs(cluster.pid(name)) else "DOWN")
+    return 0
+
+
+def variables(cluster: Processes) -> int:
+    """Print the environment that programs need:  eval "$(scripts/cluster env)"."""
+    if not _is_up(cluster):
+        print("down; start it by: scripts/cluster up", file=sys.stderr)
+        return 1
+    proxy, key, secret = (cluster.read(file) for file in ("sidecar.address", "key", "secret"))
+    print(f"export MUSTER_URL=ws://{proxy}/ws MUSTER_API=http://{proxy} MUSTER_KEY={key} MUSTER_SECRET={secret}")
+    return 0
+
+
+def kill(cluster: Processes, name: str) -> int:
+    """Kill one process."""
+    if name != "nginx" and name not in cluster.names():
+        print(f"{name}: there is {' '.join([*cluster.names(), 'nginx'])}", file=sys.stderr)
+        return 2
+    cluster.kill(name)
+    return 0
+
+
+def start(cluster: Processes, name: str) -> int:
+    """Start one process again, or one more node."""
+    if name not in ("redis", "sidecar") and not (name.startswith("node") and name[4:].isdigit()):
+        print(f"{name}: there is redis, sidecar, node1, node2, ...", file=sys.stderr)
+        return 2
+    if name in cluster.names() and process.runs(cluster.pid(name)):
+        print(f"{name} is up already", file=sys.stderr)
+    else:
+        cluster.start(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""The programs under test and the programs of others: where they are, and how they get there.
+
+Uses the standard library alone.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGES = {
+    "redis-server": "redis-server",
+    "nginx": "nginx-light",
+    "cc": "gcc libc6-dev",
+    "setsid": "util-linux",
+}
+TEST_PACKAGES = {"openssl": "openssl", "curl": "curl", "patch": "patch"}
+PROGRAMS = ["-p", "muster-node", "-p", "muster-sidecar", "-p", "muster-loadgen"]
+
+# A command in front of a generator. The generator shares its machine with the servers, which terminals would not: where
+# this user may, it gets a higher priority. The kernel compares sessions by their autogroup before it compares the
+# processes in them.
+PRIORITY = ["bash", "-c", 'echo -10 >/proc/$$/autogroup; exec nice -n -10 "$@"', "first"]
+
+# Debian keeps daemons where a plain user's shell does not look.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
+def directory() -> Path:
+    """Return the folder of the built programs: MUSTER_BIN, or where cargo puts release builds."""
+    if given := os.environ.get("MUSTER_BIN"):
+        return Path(given).resolve()
+    return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+
+
+def build(*besides: str) -> None:
+    """Compile the three programs, and what `besides` names. MUSTER_BIN says that they are built already.
+
+    The programs are always named together: the features of their dependencies follow from what is built at once, and
+    one alone would have most of its dependencies compiled again.
+    """
+    if "MUSTER_BIN" in os.environ:
+        return
+    if not (directory() / "muster-loadgen").exists():
+        print("compiling the programs, which takes 2 to 4 minutes on two cores the first time", file=sys.stderr)
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    command = ["cargo", "build", "--release", "--locked", *quiet, *PROGRAMS, *besides]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def install(packages: dict[str, str]) -> None:
+    """Install the Debian packages of those programs that are missing, by PROGRAM: PACKAGES.
+
+    Raises SystemExit with the command to give, where this user may not install.
+    """
+    missing = [word for program, words in packages.items() if not shutil.which(program) for word in words.split()]
+    if not missing:
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        sys.exit(f"{sys.argv[0]}: something is missing; install it, on Debian by: apt-get install {' '.join(missing)}")
+    print("installing", *missing, file=sys.stderr)
+    _quietly("apt-get", "update", "-qq")
+    _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+    for package in {"redis-server", "nginx-light"} & set(missing):
+        # Debian starts these two as services, on ports that are not ours to take.
+        subprocess.run(["service", package.removesuffix("-light"), "stop"], check=False, capture_output=True)
+
+
+def _quietly(*command: str) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -1,0 +1,110 @@
+"""A pytest plugin: options, what a failure leaves behind, and the clean-up after all tests."""
+
+import argparse
+import random
+import re
+import resource
+import shutil
+import signal
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from muster import process, programs
+
+OUTPUT = programs.ROOT / "test_output"
+# The folder in which a test's programs run. Its path is short, since Unix sockets have paths of at most 107 bytes.
+RUNS = pytest.StashKey[Path]()
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of these tests."""
+    group = parser.getgroup("muster")
+    group.addoption("--scale", choices=["small", "full"], default="small", help="full: also judges times")
+    group.addoption("--seed", type=int, help="of all that is left to chance; a failure prints it")
+    group.addoption("--compose", action="store_true", help="run against the containers of compose/ where a test can")
+    group.addoption("--long", metavar="NAME", help="run these tests, which are not part of the gate")
+    # Set by the first process of a run for its workers.
+    group.addoption("--runs", help=argparse.SUPPRESS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed and the folder of all runs, once for all workers."""
+    if config.option.seed is None:
+        config.option.seed = random.SystemRandom().randrange(1 << 31)
+    if config.option.runs is None:
+        config.option.runs = tempfile.mkdtemp(prefix="muster-")
+        # Nginx's workers run as another user and must reach their folder.
+        Path(config.option.runs).chmod(0o711)
+        config.stash[RUNS] = Path(config.option.runs)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # A test run that is ended by SIGTERM or SIGHUP cleans up as it does after Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End whatever a worker that was killed has left, and remove all runs."""
+    runs = config.stash.get(RUNS, None)
+    if runs is None:
+        return
+    for file in runs.rglob("*.pid"):
+        text = file.read_text().strip()
+        if text.isdigit():
+            process.end(int(text), signal.SIGKILL)
+    shutil.rmtree(runs, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests, or with --long all others."""
+    wanted = config.option.long
+
+    def belongs(item: pytest.Item) -> bool:
+        names = {name for mark in item.iter_markers("long") for name in mark.args}
+        return wanted in names if wanted else not names
+
+    left_out = [item for item in items if not belongs(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if belongs(item)]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what repeats this run."""
+    return f"seed {config.option.seed}, scale {config.option.scale}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note that a test failed, and say how to repeat it."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+        options = item.config.option
+        again = f"scripts/test '{item.nodeid}' --scale {options.scale} --seed {options.seed}"
+        again += " --compose" if options.compose else ""
+        report.sections.append(("again by", again))
+        report.sections.append(("logs", f"{output(item).relative_to(programs.ROOT)}/"))
+    return report
+
+
+def output(item: pytest.Item) -> Path:
+    """Return the folder in which a failed test leaves its logs."""
+    return OUTPUT / re.sub(r"[^\w.-]+", "_", item.nodeid.replace(".py::", "."))
+
+
+def leave(item: pytest.Item, directory: Path) -> None:
+    """Copy logs, reports and Nginx's files of a failed test to `test_output/`. Keys and secrets stay behind."""
+    if not item.stash.get(FAILED, False) or not directory.exists():
+        return
+    target = output(item)
+    shutil.rmtree(target, ignore_errors=True)
+    for file in directory.rglob("*"):
+        if file.suffix in (".log", ".jsonl", ".json", ".conf", ".out") and file.is_file() and not file.is_symlink():
+            copy = target / file.relative_to(directory)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)

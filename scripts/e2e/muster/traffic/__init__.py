@@ -1,0 +1,1 @@
+"""Terminals, operators and generators that use the cluster."""

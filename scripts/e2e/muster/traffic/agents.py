@@ -1,0 +1,97 @@
+"""Terminals that write down what they run (testkit/src/bin/agents)."""
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from muster import process, programs, wait
+from muster.cluster import Cluster
+
+# A mutant of the terminals: they drop, repeat or swap a command now and then, which the judge must find.
+BUG = ["--bug", os.environ["MUSTER_AGENTS_BUG"]] if "MUSTER_AGENTS_BUG" in os.environ else []
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AgentsConfig:
+    """terminals: how many; flags: more flags of the program; url: where they connect, by default through Nginx.
+
+    prefix: terminals are called PREFIX0, PREFIX1, …; name: the name of the log, by default the prefix;
+    memory: they remember in files what they had, and so do later terminals of the same prefix.
+    """
+
+    terminals: int
+    flags: tuple[str, ...] = ()
+    url: str | None = None
+    prefix: str = "agent-"
+    name: str = ""
+    memory: bool = False
+
+
+class Agents:
+    """So many terminals, from the moment this is made until `end`."""
+
+    def __init__(self, cluster: Cluster, config: AgentsConfig) -> None:
+        self.cluster, self.terminals, self.prefix = cluster, config.terminals, config.prefix
+        name = config.name or config.prefix.strip("-")
+        self.log = cluster.directory / f"{name}.jsonl"
+        self._lines: list[Line] = []
+        self._read = 0
+        command = [str(programs.directory() / "agents"), "--url", config.url or cluster.url()]
+        command += ["--terminals", str(config.terminals), "--prefix", config.prefix, "--log", str(self.log)]
+        if config.memory:
+            memory = cluster.directory / "memory"
+            memory.mkdir(exist_ok=True)
+            command += ["--memory", str(memory)]
+        # A terminal that was often cut off would come back after half a minute, and a test would wait for nothing else.
+        command += ["--cap", "3s", *BUG, *config.flags]
+        self.log.touch()
+        self.process = process.launch(cluster.directory, name, command, env={"MUSTER_SECRET": cluster.secret})
+
+    def names(self) -> list[str]:
+        """Return the ids of the terminals."""
+        return [f"{self.prefix}{number}" for number in range(self.terminals)]
+
+    def online(self, *, at: str | None = None) -> "Agents":
+        """Wait until the registry shows all of them online."""
+        path = f"/v1/terminals?status=online&prefix={self.prefix}"
+        wait.until(lambda: len(self.cluster.api.pages(path, "terminals", at=at)), lambda n: n == self.terminals)
+        return self
+
+    def lines(self, what: str | None = None) -> list[Line]:
+        """Return what they wrote so far: all, or the lines of one kind (online, offline, run, gap, …)."""
+        with self.log.open() as file:
+            file.seek(self._read)
+            while (line := file.readline()).endswith("\n"):
+                self._lines.append(json.loads(line))
+                self._read = file.tell()
+        return [line for line in self._lines if what in (None, line["what"])]
+
+    def runs(self) -> dict[str, list[str]]:
+        """Return the commands that each terminal has run, in its order."""
+        by_terminal: dict[str, list[str]] = {name: [] for name in self.names()}
+        for line in self.lines("run"):
+            by_terminal[line["terminal"]].append(str(line.get("command")))
+        return by_terminal
+
+    def have_run(self, command: str) -> bool:
+        """Return whether each terminal has run this command."""
+        return len({line["terminal"] for line in self.lines("run") if line.get("command") == command}) == self.terminals
+
+    def connected(self) -> set[str]:
+        """Return the terminals that are connected, by their own word."""
+        kinds = ("online", "offline", "gone")
+        last = {line["terminal"]: line["what"] for line in self.lines() if line["what"] in kinds}
+        return {terminal for terminal, what in last.items() if what == "online"}
+
+    def freeze(self) -> None:
+        """Stop reading and writing, with all connections open (SIGSTOP)."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def end(self) -> None:
+        """Kill the terminals: their connections end without a word."""
+        self.process.kill()
+        self.process.wait(process.PATIENCE)

@@ -1,0 +1,134 @@
+"""Operators whose commands are under way while a fault is injected, and then the judgement."""
+
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from muster import wait
+from muster.api import Json, Unanswered
+from muster.cluster import Cluster
+from muster.judge import Accepted, Run, Told, Verdict, judge
+from muster.traffic.agents import Agents
+
+POSTERS = 4
+# The states of a target that nobody has confirmed yet.
+OPEN = ("queued", "sent")
+
+
+@dataclass(frozen=True)
+class LoadConfig:
+    """commands: how many; pace: how many a second; at: a node's address, by default the proxy."""
+
+    commands: int
+    pace: float
+    at: str | None = None
+
+
+class Load:
+    """Operators who post to `agents`: each tenth command of the first operator to all, the others to one terminal.
+
+    Each operator posts one command after the other, until it is accepted, at a pace: so something is always under way
+    when a fault strikes. A terminal's own commands come from one operator, and the broadcasts too: only so is their
+    order known.
+    """
+
+    def __init__(self, cluster: Cluster, agents: Agents, seed: int, config: LoadConfig) -> None:
+        self.cluster, self.agents, self.seed, self.config = cluster, agents, seed, config
+        self.refused: Counter[str] = Counter()
+        self.slowest = 0.0
+        # For whom each command is, by its payload: also commands of which nobody knows yet whether they were accepted.
+        self.asked: dict[str, set[str]] = {}
+        self.times: dict[str, float] = {}
+        self._ids = sorted(agents.names())
+        self._before = len(agents.lines())
+        self._rows: list[list[Accepted]] = [[] for _ in range(POSTERS)]
+        self._failed: list[BaseException] = []
+        self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(POSTERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, poster: int) -> None:
+        try:
+            self._post(poster)
+        except BaseException as error:
+            self._failed.append(error)
+
+    def _post(self, poster: int) -> None:
+        chance = random.Random(f"{self.seed} {poster}")
+        own = self._ids[poster::POSTERS]
+        due = time.monotonic()
+        for number in range(self.config.commands // POSTERS):
+            due = max(due + POSTERS / self.config.pace, time.monotonic())
+            time.sleep(max(0, due - time.monotonic()))
+            to_all = poster == 0 and number % 10 == 0
+            self._post_one(
+                poster, f"{self.seed}-{poster}-{number}", self._ids if to_all else [chance.choice(own)], to_all
+            )
+
+    def _post_one(self, poster: int, key: str, targets: list[str], to_all: bool) -> None:
+        target: Json = {"all": True} if to_all else {"terminal": targets[0]}
+        self.asked[key] = set(targets)
+        began = time.monotonic()
+        body = {"target": target, "name": "work", "payload": key, "expires_in": "1h"}
+        command = self.cluster.api.insist(body, key, at=self.config.at, refused=self.refused)
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        self.times[command] = time.time()
+        self._rows[poster].append(Accepted(command, targets, "all" if to_all else targets[0]))
+
+    def done(self) -> int:
+        """Return how many commands were accepted so far."""
+        return sum(map(len, self._rows))
+
+    def reach(self, share: float) -> None:
+        """Wait until this share of the commands was accepted."""
+        enough = share * (self.config.commands // POSTERS * POSTERS)
+        wait.until(self.done, lambda done: done >= enough or not self.under_way(), within=600)
+        self._raise_failure()
+
+    def under_way(self) -> bool:
+        """Return whether operators still post."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def accepted(self) -> list[Accepted]:
+        """Wait until all is posted; return the commands in the order in which each stream has them."""
+        for thread in self._threads:
+            thread.join()
+        self._raise_failure()
+        return [row for rows in self._rows for row in rows]
+
+    def _raise_failure(self) -> None:
+        if self._failed:
+            raise self._failed[0]
+
+    def judged(self, besides: tuple[str, ...] = (), patience: float = 60) -> Verdict:
+        """Wait until all is posted and, for up to `patience` seconds, until all is run and confirmed; then judge.
+
+        `besides` are the commands that others posted meanwhile.
+        """
+        accepted = self.accepted()
+        owed = {Run(row.command, terminal) for row in accepted for terminal in row.targets}
+        end = time.monotonic() + patience
+        while not owed <= set(self._ran()) and time.monotonic() < end:
+            time.sleep(wait.INTERVAL)
+        told = [told for row in accepted for told in self._told(row.command, end)]
+        return judge(accepted, [run for run in self._ran() if run.command not in besides], told)
+
+    def _ran(self) -> list[Run]:
+        lines = self.agents.lines()[self._before :]
+        return [Run(line["command"], line["terminal"]) for line in lines if line["what"] == "run" and "command" in line]
+
+    def _told(self, command: str, end: float) -> list[Told]:
+        """Return what operators are told of a command, once all targets have confirmed it or it is too late."""
+        while True:
+            rows = [row for row in self._targets(command) if row["terminal"] in self._ids]
+            if time.monotonic() > end or (rows and all(row["state"] not in OPEN for row in rows)):
+                return [Told(command, row["terminal"], row["state"]) for row in rows]
+            time.sleep(wait.INTERVAL)
+
+    def _targets(self, command: str) -> list[Json]:
+        try:
+            return self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
+        except Unanswered:
+            return []
