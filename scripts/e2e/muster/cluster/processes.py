@@ -4,12 +4,13 @@ import os
 import signal
 from pathlib import Path
 
+from redis import Redis
+
 from muster import process
 from muster.api import Api
 from muster.cluster.base import Cluster, Settings
 from muster.faults.line import Line
 from muster.local.processes import Processes
-from redis import Redis
 
 
 class ProcessCluster(Cluster):
