@@ -1,5 +1,6 @@
 """A TCP connection's way to an upstream, which a test can make bad."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ class Line:
     def __init__(self, upstream: str) -> None:
         # The proxy ends when this process does, since its input ends then.
         self._process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("proxy.py"), upstream],
+            [sys.executable, "-m", "muster.faults.proxy", upstream],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
