@@ -3,7 +3,8 @@
 import random
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ import pytest
 
 from muster import reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings
+from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
 from muster.traffic.load import Load, LoadConfig
@@ -62,6 +64,8 @@ def cluster(request: pytest.FixtureRequest, directory: Path) -> Iterator[Cluster
     """A running cluster, as the marker `cluster` describes it (`muster.cluster.Settings`)."""
     mark = request.node.get_closest_marker("cluster")
     settings = Settings(**(mark.kwargs if mark else {}))
+    if request.config.option.scale == "full":
+        settings = replace(settings, node_flags=f"{settings.node_flags} {settings.full_node_flags}")
     made = start_cluster(request, directory, settings)
     yield made
     reporting.leave(request.node, directory)
@@ -88,6 +92,7 @@ def process_cluster(cluster: Cluster) -> ProcessCluster:
 AgentsFactory = Callable[..., Agents]
 LoadFactory = Callable[..., Load]
 KnockFactory = Callable[..., Knock]
+LineFactory = Callable[[str], Line]
 
 
 @pytest.fixture
@@ -126,3 +131,14 @@ def knock(cluster: Cluster) -> Iterator[KnockFactory]:
     yield start
     for each in made:
         each.finish()
+
+
+@pytest.fixture
+def line() -> Iterator[LineFactory]:
+    """Ways that can be made bad: `line(cluster.node(1))`. Terminals connect to the `url` of a way."""
+    with ExitStack() as made:
+
+        def start(upstream: str) -> Line:
+            return made.enter_context(closing(Line(upstream)))
+
+        yield start

@@ -17,6 +17,7 @@ class Settings:
 
     nodes            how many nodes there are at the start
     node_flags       further flags of muster-node, as `--ping 60s --drain 3s`
+    full_node_flags  flags of muster-node at full scale, which win over those of node_flags
     sidecar_flags    further flags of muster-sidecar
     durable          Redis writes to its file before it answers. As shipped, it may put a write off for up to
                      2 s while the disk is busy, and a kill loses what was put off
@@ -27,6 +28,7 @@ class Settings:
 
     nodes: int = 3
     node_flags: str = ""
+    full_node_flags: str = ""
     sidecar_flags: str = ""
     durable: bool = False
     lines: bool = False

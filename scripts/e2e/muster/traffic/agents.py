@@ -87,6 +87,16 @@ class Agents:
         last = {line["terminal"]: line["what"] for line in self.lines() if line["what"] in kinds}
         return {terminal for terminal, what in last.items() if what == "online"}
 
+    def disconnected(self) -> set[str]:
+        """Return the terminals that have been disconnected at least once."""
+        return {line["terminal"] for line in self.lines("offline")}
+
+    def seconds_away(self) -> list[float]:
+        """Return how long each disconnected terminal was away, from its first cut to its last return, sorted."""
+        lost = {line["terminal"]: line["at"] for line in reversed(self.lines("offline"))}
+        back = {line["terminal"]: line["at"] for line in self.lines("online")}
+        return sorted((back[terminal] - lost[terminal]) / 1000 for terminal in lost)
+
     def freeze(self) -> None:
         """Stop reading and writing, with all connections open (SIGSTOP)."""
         self.process.send_signal(signal.SIGSTOP)
