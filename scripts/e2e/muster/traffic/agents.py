@@ -81,6 +81,10 @@ class Agents:
         """Return whether each terminal has run this command."""
         return len({line["terminal"] for line in self.lines("run") if line.get("command") == command}) == self.terminals
 
+    def not_exactly(self, commands: list[str]) -> list[str]:
+        """Return the terminals that have not run exactly these commands, each once and in this order."""
+        return [terminal for terminal, ran in self.runs().items() if ran != commands]
+
     def connected(self) -> set[str]:
         """Return the terminals that are connected, by their own word."""
         kinds = ("online", "offline", "gone")

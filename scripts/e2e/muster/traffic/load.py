@@ -11,6 +11,7 @@ from muster.api import Json, Unanswered
 from muster.cluster import Cluster
 from muster.judge import Accepted, Run, Told, Verdict, judge
 from muster.traffic.agents import Agents
+from muster.traffic.pace import paced
 
 POSTERS = 4
 # The states of a target that nobody has confirmed yet.
@@ -58,10 +59,7 @@ class Load:
     def _post(self, poster: int) -> None:
         chance = random.Random(f"{self.seed} {poster}")
         own = self._ids[poster::POSTERS]
-        due = time.monotonic()
-        for number in range(self.config.commands // POSTERS):
-            due = max(due + POSTERS / self.config.pace, time.monotonic())
-            time.sleep(max(0, due - time.monotonic()))
+        for number in paced(self.config.pace / POSTERS, self.config.commands // POSTERS):
             to_all = poster == 0 and number % 10 == 0
             self._post_one(
                 poster, f"{self.seed}-{poster}-{number}", self._ids if to_all else [chance.choice(own)], to_all
