@@ -124,9 +124,12 @@ class Events:
         self.seen: list[tuple[str, Json]] = []
         headers = {"Authorization": f"Bearer {api.key}", **({"Last-Event-ID": after} if after else {})}
         # Events may be rare: the stream has comments between them, and no end.
-        self._client = httpx.Client(headers=headers, timeout=120)
+        self._client = httpx.Client(headers=headers, timeout=httpx.Timeout(10, read=120))
         request = self._client.build_request("GET", f"http://{at}/v1/events")
-        self._answer = self._client.send(request, stream=True)
+        try:
+            self._answer = self._client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise Unanswered(f"GET /v1/events: {error}") from None
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -134,6 +137,10 @@ class Events:
         with suppress(httpx.HTTPError, httpx.StreamError, OSError):
             for kind, data in _events(self._answer.iter_lines()):
                 self.seen.append((kind, data))
+
+    def close(self) -> None:
+        """End the stream."""
+        self._client.close()
 
     def of(self, kind: str) -> list[Json]:
         """Return the data of the events of one kind, for example `terminal.offline`."""

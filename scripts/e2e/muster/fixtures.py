@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from muster import reporting
+from muster import evidence, reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings
 from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
@@ -68,8 +68,7 @@ def cluster(request: pytest.FixtureRequest, directory: Path) -> Iterator[Cluster
         settings = replace(settings, node_flags=f"{settings.node_flags} {settings.full_node_flags}")
     made = start_cluster(request, directory, settings)
     yield made
-    reporting.leave(request.node, directory)
-    made.down()
+    end_cluster(request, made)
 
 
 def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings) -> Cluster:
@@ -80,6 +79,14 @@ def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Set
         why = settings.processes_only or "between its nodes and Redis are lines that can be made bad"
         pytest.skip(f"processes only: {why}")
     return ContainerCluster(directory, settings)
+
+
+def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:
+    """End a cluster. If the test failed, its logs and events are left in `test_output/`."""
+    if reporting.failed(request.node):
+        evidence.write_events(cluster)
+    reporting.leave(request.node, cluster.directory)
+    cluster.down()
 
 
 @pytest.fixture
@@ -110,13 +117,18 @@ def agents(cluster: Cluster) -> Iterator[AgentsFactory]:
 
 
 @pytest.fixture
-def load(cluster: Cluster, seed: int) -> LoadFactory:
+def load(request: pytest.FixtureRequest, cluster: Cluster, seed: int) -> Iterator[LoadFactory]:
     """Commands under way: `load(agents, commands=600, pace=60)`, and at the end `assert load.judged()`."""
+    made: list[Load] = []
 
     def start(terminals: Agents, *, commands: int, pace: float, at: str | None = None) -> Load:
-        return Load(cluster, terminals, seed, LoadConfig(commands, pace, at))
+        made.append(Load(cluster, terminals, seed, LoadConfig(commands, pace, at)))
+        return made[-1]
 
-    return start
+    yield start
+    if reporting.failed(request.node):
+        for each in made:
+            each.write_ledger(cluster.directory / "ledger.jsonl")
 
 
 @pytest.fixture

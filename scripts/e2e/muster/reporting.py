@@ -88,7 +88,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         again = f"scripts/test '{item.nodeid}' --scale {options.scale} --seed {options.seed}"
         again += " --compose" if options.compose else ""
         report.sections.append(("again by", again))
-        report.sections.append(("logs", f"{output(item).relative_to(programs.ROOT)}/"))
+        report.sections.append(("logs, events, ledger", f"{output(item).relative_to(programs.ROOT)}/"))
     return report
 
 
@@ -97,9 +97,14 @@ def output(item: pytest.Item) -> Path:
     return OUTPUT / re.sub(r"[^\w.-]+", "_", item.nodeid.replace(".py::", "."))
 
 
+def failed(item: pytest.Item) -> bool:
+    """Return whether the test has failed so far."""
+    return item.stash.get(FAILED, False)
+
+
 def leave(item: pytest.Item, directory: Path) -> None:
-    """Copy logs, reports and Nginx's files of a failed test to `test_output/`. Keys and secrets stay behind."""
-    if not item.stash.get(FAILED, False) or not directory.exists():
+    """Copy logs, events and Nginx's files of a failed test to `test_output/`. Keys and secrets stay behind."""
+    if not failed(item) or not directory.exists():
         return
     target = output(item)
     shutil.rmtree(target, ignore_errors=True)

@@ -1,10 +1,12 @@
 """Operators whose commands are under way while a fault is injected, and then the judgement."""
 
+import json
 import random
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from muster import wait
 from muster.api import Json, Unanswered
@@ -42,6 +44,8 @@ class Load:
         # For whom each command is, by its payload: also commands of which nobody knows yet whether they were accepted.
         self.asked: dict[str, set[str]] = {}
         self.times: dict[str, float] = {}
+        # The state of each target as operators were told, once it is judged.
+        self.told: list[Told] = []
         self._ids = sorted(agents.names())
         self._before = len(agents.lines())
         self._rows: list[list[Accepted]] = [[] for _ in range(POSTERS)]
@@ -110,8 +114,20 @@ class Load:
         end = time.monotonic() + patience
         while not owed <= set(self._ran()) and time.monotonic() < end:
             time.sleep(wait.INTERVAL)
-        told = [told for row in accepted for told in self._told(row.command, end)]
-        return judge(accepted, [run for run in self._ran() if run.command not in besides], told)
+        self.told = [told for row in accepted for told in self._told(row.command, end)]
+        return judge(accepted, [run for run in self._ran() if run.command not in besides], self.told)
+
+    def write_ledger(self, file: Path) -> None:
+        """Append what the judge compares, and why commands were refused: one JSON object a line."""
+        rows = [row for rows in self._rows for row in rows]
+        lines: list[dict[str, object]] = [
+            {"what": "accepted", "at": self.times.get(row.command), **row._asdict()} for row in rows
+        ]
+        lines += [{"what": "ran", **run._asdict()} for run in self._ran()]
+        lines += [{"what": "told", **told._asdict()} for told in self.told]
+        lines += [{"what": "refused", "why": why, "times": times} for why, times in self.refused.items()]
+        with file.open("a") as out:
+            out.writelines(f"{json.dumps(line)}\n" for line in lines)
 
     def _ran(self) -> list[Run]:
         lines = self.agents.lines()[self._before :]
