@@ -15,6 +15,7 @@ from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings
 from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
+from muster.traffic.listener import Listener
 from muster.traffic.load import Load, LoadConfig
 
 T = TypeVar("T")
@@ -100,6 +101,7 @@ AgentsFactory = Callable[..., Agents]
 LoadFactory = Callable[..., Load]
 KnockFactory = Callable[..., Knock]
 LineFactory = Callable[[str], Line]
+ListenFactory = Callable[[int, str], Listener]
 
 
 @pytest.fixture
@@ -154,3 +156,17 @@ def line() -> Iterator[LineFactory]:
             return made.enter_context(closing(Line(upstream)))
 
         yield start
+
+
+@pytest.fixture
+def listen(cluster: Cluster) -> Iterator[ListenFactory]:
+    """Terminals that write down what they receive: `listen(1, "t1")` connects the terminal t1 to node 1."""
+    made: list[Listener] = []
+
+    def start(number: int, terminal: str) -> Listener:
+        made.append(Listener(cluster, number, terminal))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.leave()
