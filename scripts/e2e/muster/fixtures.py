@@ -61,21 +61,27 @@ def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, directory: Path) -> Iterator[Cluster]:
+def redis_url() -> str:
+    """The URL of Redis servers that run already. By default the cluster has a Redis of its own, and this is empty."""
+    return ""
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, directory: Path, redis_url: str) -> Iterator[Cluster]:
     """A running cluster, as the marker `cluster` describes it (`muster.cluster.Settings`)."""
     mark = request.node.get_closest_marker("cluster")
     settings = Settings(**(mark.kwargs if mark else {}))
     if request.config.option.scale == "full":
         settings = replace(settings, node_flags=f"{settings.node_flags} {settings.full_node_flags}")
-    made = start_cluster(request, directory, settings)
+    made = start_cluster(request, directory, settings, redis_url)
     yield made
     end_cluster(request, made)
 
 
-def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings) -> Cluster:
+def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings, redis_url: str = "") -> Cluster:
     """Start the kind of cluster that was asked for, or skip a test that cannot run on it."""
     if not request.config.option.compose:
-        return ProcessCluster(directory, settings)
+        return ProcessCluster(directory, settings, redis_url)
     if settings.lines or settings.processes_only:
         why = settings.processes_only or "between its nodes and Redis are lines that can be made bad"
         pytest.skip(f"processes only: {why}")

@@ -14,13 +14,16 @@ from muster.local.processes import Processes
 
 
 class ProcessCluster(Cluster):
-    """Processes whose ids and logs are files in `directory`. `lines` has each node's way to Redis, by its number."""
+    """Processes whose ids and logs are files in `directory`. `lines` has each node's way to Redis, by its number.
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
+    `redis` is the URL of Redis servers that run already (`redis_topology`); by default the cluster has its own.
+    """
+
+    def __init__(self, directory: Path, settings: Settings, redis: str = "") -> None:
         self.directory, self.nodes, self.settings = directory, settings.nodes, settings
         self.lines: dict[int, Line] = {}
         flags = {"node": settings.of_node(), "sidecar": settings.of_sidecar()}
-        self.processes = Processes(directory, {program: words(its) for program, its in flags.items()})
+        self.processes = Processes(directory, {program: words(its) for program, its in flags.items()}, redis)
         if settings.lines:
             self._put_lines()
         self.processes.up(settings.nodes)

@@ -30,12 +30,14 @@ class Processes:
     A name is redis, node1, node2, …, sidecar, or nginx, which the sidecar starts. `NAME.pid` holds a process's id,
     `NAME.log` what it printed, `NAME.address` where it serves; `secret` signs tokens and `key` is an operator's key.
     `flags` are given to each program besides, by "node" and "sidecar". `redis_urls` are the URLs by which nodes reach
-    Redis, by node, where that is not Redis' own address.
+    Redis, by node, where that is not Redis' own address. `redis` is the URL of Redis servers that run already; by
+    default the cluster has a Redis of its own.
     """
 
-    def __init__(self, directory: Path, flags: dict[str, list[str]] | None = None) -> None:
+    def __init__(self, directory: Path, flags: dict[str, list[str]] | None = None, redis: str = "") -> None:
         self.directory = directory
         self.flags = flags or {}
+        self.redis_servers = redis
         self.redis_urls: dict[str, str] = {}
 
     def read(self, file: str) -> str:
@@ -56,7 +58,8 @@ class Processes:
         # Nginx's workers run as another user and must reach the folder.
         self.directory.chmod(0o711)
         self._write("secret", _output(programs.directory() / "muster-node", "secret"))
-        for name in ["redis", *(f"node{number}" for number in range(1, nodes + 1)), "sidecar"]:
+        own = [] if self.redis_servers else ["redis"]
+        for name in [*own, *(f"node{number}" for number in range(1, nodes + 1)), "sidecar"]:
             self.start(name)
         environment = {"MUSTER_SECRET": self.read("secret")}
         self._write("key", _output(programs.directory() / "muster-node", "key", "--scope", "admin", env=environment))
@@ -90,7 +93,7 @@ class Processes:
 
     def redis_url(self) -> str:
         """Return the URL of Redis itself."""
-        return f"redis://127.0.0.1:{self.redis_port()}"
+        return self.redis_servers or f"redis://127.0.0.1:{self.redis_port()}"
 
     def _start_node(self, name: str, before: list[str]) -> None:
         redis = self.redis_urls.get(name, self.redis_url())

@@ -1,0 +1,110 @@
+"""The Redis master that has Muster's data is killed with SIGKILL under load, once with its replicas cut off before.
+
+One Sentinel hangs all the while, and one of the addresses of a Redis Cluster has nobody.
+"""
+
+import time
+
+import pytest
+
+from muster import wait
+from muster.cluster import Cluster
+from muster.cluster.redis_topology import RedisServers
+from muster.fixtures import AgentsFactory, LoadFactory, Scale
+from muster.traffic.agents import Agents
+from muster.traffic.load import Load
+
+# Seconds. Well above what a node waits for an answer that does not come, and until it looks again.
+READY_AGAIN = 5
+# Seconds. What is accepted meanwhile is on the master alone.
+CUT_OFF = 0.5
+
+FLAGS = "--ping 1s --redis-replicas"
+WHY = "a container's Redis is one server"
+
+
+@pytest.mark.cluster(node_flags=f"{FLAGS} 1", processes_only=WHY)
+def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
+    cluster: Cluster, servers: RedisServers, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet, commands = start(cluster, agents, load, scale)
+
+    kill_masters(cluster, servers, commands, rounds=scale(2, 4))
+
+    wait_until_done(cluster, commands)
+    assert not fleet.lines("offline"), "terminals were disconnected"
+    assert {line["terminal"] for line in fleet.lines("gap")} == set(fleet.names()), "not each was told of a gap"
+    assert commands.judged(besides=run_though_refused(fleet, commands))
+
+
+@pytest.mark.long("topologies")
+@pytest.mark.cluster(node_flags=f"{FLAGS} 0", processes_only=WHY)
+def test_what_was_accepted_without_a_replica_and_is_lost_is_not_known_any_more(
+    cluster: Cluster, servers: RedisServers, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet, commands = start(cluster, agents, load, scale)
+
+    kill_masters(cluster, servers, commands, rounds=scale(2, 4))
+
+    lost = wait_until_done(cluster, commands)
+    assert not fleet.lines("offline"), "terminals were disconnected"
+    assert {line["terminal"] for line in fleet.lines("gap")} == set(fleet.names()), "not each was told of a gap"
+    assert lost > 0, "the replicas were cut off too late"
+
+
+def start(cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Scale) -> tuple[Agents, Load]:
+    """Start terminals that connect to the nodes themselves, and commands for them."""
+    fleet = agents(scale(60, 1000), url=cluster.url(1, 2, 3)).online()
+    return fleet, load(fleet, commands=scale(1200, 9600), pace=scale(60, 120))
+
+
+def kill_masters(cluster: Cluster, servers: RedisServers, commands: Load, rounds: int) -> None:
+    """Kill the master in each round, in every second round after its replicas were cut off."""
+    for number in range(rounds):
+        commands.reach((number + 0.5) / (rounds + 1))
+        fail_over(cluster, servers, cut_off=number % 2 == 1)
+
+
+def fail_over(cluster: Cluster, servers: RedisServers, cut_off: bool) -> None:
+    """Kill the master, wait until the nodes follow the next one, and start it again as a replica."""
+    old = wait.until(servers.master)
+    heirs = servers.replicas(old)
+    assert heirs
+    if cut_off:
+        servers.cut_off(old)
+        time.sleep(CUT_OFF)
+    servers.kill(old)
+    wait.until(lambda: [servers.role(name) for name in heirs], lambda roles: "master" in roles, within=30)
+    servers.join()
+    wait.until(lambda: [cluster.api.is_ready(cluster.node(n)) for n in (1, 2, 3)], all, within=READY_AGAIN)
+    servers.start(old)
+    wait.until(lambda: servers.role(old), lambda role: role == "slave", within=30)
+
+
+def wait_until_done(cluster: Cluster, commands: Load) -> int:
+    """Wait until each accepted command is done or not known any more; return how many are not known."""
+    undone, unknown = {row.command for row in commands.accepted()}, set()
+
+    def look() -> set[str]:
+        for command in list(undone):
+            status, answer = cluster.api.ask("GET", f"/v1/commands/{command}")
+            if status == 404:
+                unknown.add(command)
+            if status == 404 or (status == 200 and answer["state"] == "done"):
+                undone.discard(command)
+        return undone
+
+    wait.until(look, lambda left: not left)
+    return len(unknown)
+
+
+def run_though_refused(fleet: Agents, commands: Load) -> tuple[str, ...]:
+    """Return commands that were run and not accepted: too few servers stored them, which the operator was told.
+
+    They were lost with a master. Nobody may have run what was not meant for it.
+    """
+    accepted = {row.command for row in commands.accepted()}
+    runs = [line for line in fleet.lines("run") if line["command"] not in accepted]
+    strangers = [line for line in runs if line["terminal"] not in commands.asked.get(line["payload"], ())]
+    assert not strangers
+    return tuple({line["command"] for line in runs})
