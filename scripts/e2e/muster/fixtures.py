@@ -1,17 +1,18 @@
 """The fixtures of all tests. A test names what it needs; whatever it started is ended when it is over."""
 
+import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
 from muster import evidence, reporting
-from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings
+from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker, images
 from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
@@ -85,12 +86,27 @@ def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Set
     if settings.lines or settings.processes_only:
         why = settings.processes_only or "between its nodes and Redis are lines that can be made bad"
         pytest.skip(f"processes only: {why}")
-    return ContainerCluster(directory, settings)
+    return ContainerCluster(directory, settings, images_tag(directory))
+
+
+def images_tag(directory: Path) -> str:
+    """Return the tag of the images of compose/, which are made if no test of this run has made them yet."""
+    if why := docker.missing():
+        missing(why)
+    return images.build(directory)
+
+
+def missing(why: str) -> NoReturn:
+    """Skip the test for want of a tool. Under CI a missing tool is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:
     """End a cluster. If the test failed, its logs and events are left in `test_output/`."""
     if reporting.failed(request.node):
+        cluster.collect()
         evidence.write_events(cluster)
     reporting.leave(request.node, cluster.directory)
     cluster.down()

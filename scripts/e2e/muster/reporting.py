@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from muster import process, programs
+from muster.cluster import docker
 
 OUTPUT = programs.ROOT / "test_output"
 # The folder in which a test's programs run. Its path is short, since Unix sockets have paths of at most 107 bytes.
@@ -56,6 +57,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         text = file.read_text().strip()
         if text.isdigit():
             process.end(int(text), signal.SIGKILL)
+    docker.sweep(runs.name)
     shutil.rmtree(runs, ignore_errors=True)
 
 

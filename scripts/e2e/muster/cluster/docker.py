@@ -1,0 +1,67 @@
+"""The Docker engine: its commands, what is missing, and the clean-up of a whole run."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from muster.wait import NotYet
+
+BASE_IMAGES = ("debian:bookworm-slim", "rust:1.95-slim-bookworm")
+
+
+class DockerFailed(NotYet):
+    """Docker could not do it, which may change: a container may be about to start or to end."""
+
+
+def docker(*words: str, stdin: str = "") -> str:
+    """Run one command of docker; return what it printed. Raises `DockerFailed`."""
+    command = ["docker", *words]
+    done = subprocess.run(
+        command, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise DockerFailed(f"docker {' '.join(words)}: {done.stdout.strip()[-2000:]}")
+    return done.stdout
+
+
+def works(*words: str) -> bool:
+    """Return whether a command of docker succeeds."""
+    return subprocess.run(["docker", *words], capture_output=True, check=False).returncode == 0
+
+
+def missing() -> str:
+    """Return what containers need and this machine lacks, or nothing."""
+    if not shutil.which("docker") or not works("info"):
+        return "no Docker engine answers; install and start one, with Compose"
+    for image in BASE_IMAGES:
+        if not works("image", "inspect", image) and not works("pull", "-q", image):
+            return f"the image {image} is neither here nor in a registry that can be reached"
+    return ""
+
+
+def compose_command() -> list[str]:
+    """Return how Compose is called: what MUSTER_COMPOSE says, or Docker's own, or the older program."""
+    if named := os.environ.get("MUSTER_COMPOSE"):
+        return named.split()
+    return ["docker", "compose"] if works("compose", "version") else ["docker-compose"]
+
+
+def session(directory: Path) -> str:
+    """Return how the names of all projects and tags of a run begin, by the folder of one of its tests."""
+    return directory.parent.name
+
+
+def sweep(name: str) -> None:
+    """Remove the containers, volumes, networks and images whose names begin with this one."""
+    if not shutil.which("docker") or not works("info"):
+        return
+    by_name = f"--filter=name={name}"
+    for find, remove in (
+        (("ps", "-aq", by_name), ("rm", "-f", "-v")),
+        (("volume", "ls", "-q", by_name), ("volume", "rm", "-f")),
+        (("network", "ls", "-q", by_name), ("network", "rm")),
+        (("images", "--format", "{{.Repository}}:{{.Tag}}", f"--filter=reference=muster/*:{name}*"), ("rmi",)),
+    ):
+        for found in docker(*find).split():
+            works(*remove, found)
