@@ -1,6 +1,7 @@
 """A pytest plugin: options, what a failure leaves behind, and the clean-up after all tests."""
 
 import argparse
+import os
 import random
 import re
 import resource
@@ -15,7 +16,7 @@ import pytest
 from muster import process, programs
 from muster.cluster import docker
 
-OUTPUT = programs.ROOT / "test_output"
+OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The folder in which a test's programs run. Its path is short, since Unix sockets have paths of at most 107 bytes.
 RUNS = pytest.StashKey[Path]()
 FAILED = pytest.StashKey[bool]()

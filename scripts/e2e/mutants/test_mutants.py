@@ -1,0 +1,100 @@
+"""Each test can fail: it finds a bug of its own, and finds nothing where there is none.
+
+A promise's test must find the bug that is planted for that promise. The test of a fault must find the bug of a promise
+that it is about, or terminals that drop, repeat or swap a command now and then.
+"""
+
+import re
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from muster import mutants, programs
+from muster.mutants import CARGO, Mutant
+
+# A race is not lost each time.
+ATTEMPTS = 4
+PROMISES = {f"P{number}" for number in range(1, 11)}
+# What the judge says of terminals with each bug.
+TERMINALS = {
+    "drop": "[1-9][0-9]* accepted lost",
+    "repeat": "[1-9][0-9]* run twice",
+    "swap": "[1-9][0-9]* out of order",
+}
+
+MUTANTS = mutants.all_mutants()
+# The faults of which the judge is no part, or no large one: they are about a promise, whose bug they must find.
+ABOUT = {test: mutant for mutant in MUTANTS for test in mutant.test.split() if test.startswith("faults/")}
+FAULTS = sorted(
+    path
+    for path in (f"faults/{file.name}" for file in (mutants.E2E / "faults").glob("test_f*.py"))
+    if path not in ABOUT
+)
+
+
+@pytest.fixture(scope="session")
+def planted() -> None:
+    """The programs with all bugs, built."""
+    programs.install({"patch": "patch"})
+    mutants.build()
+
+
+def test_all_patches_fit_the_source_without_fuzz(tmp_path: Path) -> None:
+    mutants.plant(tmp_path)
+
+
+def test_each_promise_has_a_mutant_that_its_own_test_finds() -> None:
+    numbers = re.findall(r"promises/test_p(\d+)_", " ".join(mutant.test for mutant in MUTANTS))
+    assert {f"P{int(number)}" for number in numbers} == PROMISES
+
+
+def test_the_test_of_each_mutant_is_there() -> None:
+    for mutant in MUTANTS:
+        assert mutant.folder in CARGO or mutant.test, f"{mutant}: say by `test:` what finds it"
+        for test in mutant.test.split():
+            assert (mutants.E2E / test.split("::")[0]).exists(), f"{mutant}: {test} is not there"
+
+
+@pytest.mark.long("mutants")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.folder not in CARGO], ids=str)
+def test_a_planted_bug_is_found(mutant: Mutant, planted: None, seed: int) -> None:
+    for test in mutant.test.split():
+        assert_found(test, seed, {"MUSTER_BUG": mutant.name}, mutant.found_by)
+
+
+@pytest.mark.long("mutants")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_terminals_that_drop_repeat_or_swap_are_found(fault: str, planted: None, seed: int) -> None:
+    bug = sorted(TERMINALS)[FAULTS.index(fault) % len(TERMINALS)]
+    assert_found(fault, seed, {"MUSTER_AGENTS_BUG": bug}, TERMINALS[bug])
+
+
+@pytest.mark.long("mutants")
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.folder in CARGO], ids=str)
+def test_a_planted_bug_is_found_by_cargo(mutant: Mutant, planted: None) -> None:
+    without = mutants.run_cargo(mutant.folder, {})
+    assert without.returncode == 0, without.stdout
+    found = mutants.run_cargo(mutant.folder, {"MUSTER_BUG": mutant.name})
+    assert found.returncode != 0 and re.search(mutant.found_by, found.stdout), found.stdout
+
+
+def assert_found(test: str, seed: int, bug: dict[str, str], found_by: str) -> None:
+    """Demand that the test fails with what `found_by` says where there is the bug, and passes where there is none."""
+    without = mutants.run_test(test, seed, {})
+    if without.returncode != 0:
+        without = mutants.run_test(test, seed, {})
+    assert without.returncode == 0, f"without a bug, {test} fails:\n{without.stdout}"
+    for _ in range(ATTEMPTS):
+        result = mutants.run_test(test, seed, bug)
+        if is_found(result, found_by):
+            return
+    pytest.fail(f"{test} does not find {bug}, or not by {found_by!r}:\n{result.stdout}")
+
+
+def is_found(result: CompletedProcess[str], found_by: str) -> bool:
+    """Return whether the tests have failed with such a text. A test that could not be run has found nothing."""
+    return result.returncode == 1 and re.search(rf"^E .*({found_by})", result.stdout, re.MULTILINE) is not None
