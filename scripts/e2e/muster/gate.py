@@ -6,23 +6,29 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 from muster import programs
 from muster.reporting import OUTPUT
+from muster.steady import busy_cores
 
 E2E = programs.ROOT / "scripts" / "e2e"
 # Clusters mostly wait: so many of them share this machine's cores.
 AT_ONCE = "4"
 # What fails twice is not the machine's fault. What failed once is listed as flaky.
 RERUNS = ["--reruns", "1"]
+# How often `--long steady` runs everything.
+TIMES = 3
 
 
 def main(words: list[str]) -> int:
     """Run the gate, or with words only the tests that they choose."""
     os.chdir(programs.ROOT)
     programs.install({**programs.PACKAGES, **programs.TEST_PACKAGES})
+    for report in OUTPUT.glob("*.xml"):
+        report.unlink()
     steps = chosen(words) if words else everything()
     failed = [name for name, step in steps if not timed(name, step)]
     print(f"flaky: {', '.join(flaky()) or 'none'}")
@@ -51,7 +57,20 @@ def everything() -> list[Step]:
 
 def chosen(words: list[str]) -> list[Step]:
     """Return the tests that pytest's words choose. Paths are given from scripts/e2e."""
+    if words[:2] == ["--long", "steady"]:
+        return steady(words[2:])
     return [("build", build), ("tests", lambda: pytest("tests", *words))]
+
+
+def steady(words: list[str]) -> list[Step]:
+    """Return three runs of all that does not measure, with each core busy. None has a second attempt."""
+
+    def again(number: int) -> int:
+        with busy_cores():
+            return pytest(f"steady-{number}", "-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone", *words)
+
+    runs: list[Step] = [(f"steady {number} of {TIMES}", partial(again, number)) for number in range(1, TIMES + 1)]
+    return [("build", build), *runs]
 
 
 def run(*command: str, at: Path = programs.ROOT) -> int:
@@ -87,12 +106,14 @@ def timed(name: str, step: Callable[[], int]) -> bool:
 
 def flaky() -> list[str]:
     """Return the tests that passed at their second attempt, which the reports list as several cases of one name."""
-    cases: Counter[str] = Counter()
+    found = set()
     for report in OUTPUT.glob("*.xml"):
+        cases: Counter[str] = Counter()
         for case in ElementTree.parse(report).iter("testcase"):
             reruns = [child for child in case if child.tag in ("rerunFailure", "flakyFailure", "rerun")]
             cases[f"{case.get('classname')}::{case.get('name')}"] += 1 + len(reruns)
-    return sorted(name for name, count in cases.items() if count > 1)
+        found |= {name for name, count in cases.items() if count > 1}
+    return sorted(found)
 
 
 if __name__ == "__main__":
