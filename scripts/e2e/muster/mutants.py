@@ -169,13 +169,16 @@ def _cargo_environment() -> dict[str, str]:
 
 
 def run_test(test: str, seed: int, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run tests with pytest against the programs with bugs, at small scale, and return what pytest printed.
+    """Run a file of tests with pytest against the programs with bugs, at small scale, and return what pytest printed.
 
     What a failure leaves goes to target/mutants: it is wanted, and must not be taken for a failure of the project.
     """
     ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     told = {"MUSTER_BIN": str(HOME / "release"), "MUSTER_TEST_OUTPUT": str(HOME / "test_output"), **environment}
-    command = [sys.executable, "-m", "pytest", *test.split(), "--scale", "small", "--seed", str(seed), "-x"]
+    command = [sys.executable, "-m", "pytest", test, "--scale", "small", "--seed", str(seed), "-x"]
+    # A long test runs only if it is asked for.
+    long = re.findall(r'mark\.long\("(\w+)"\)', (E2E / test).read_text())
+    command += ["--long", long[0]] if long else []
     return _run([*command, "-p", "no:cacheprovider"], E2E, {**ours, **told})
 
 

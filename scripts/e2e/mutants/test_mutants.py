@@ -22,9 +22,11 @@ TERMINALS = {
     "repeat": "[1-9][0-9]* run twice",
     "swap": "[1-9][0-9]* out of order",
 }
+# Tests of faults that compare by themselves what terminals have run: a bug that they must find, and by what.
+UNJUDGED = {"faults/test_f15_redis_full.py": ("repeat", "did not run each of")}
 
 MUTANTS = mutants.all_mutants()
-# The faults of which the judge is no part, or no large one: they are about a promise, whose bug they must find.
+# Tests of faults that are named by a patch meet its bug, and not a bug of the terminals.
 ABOUT = {test: mutant for mutant in MUTANTS for test in mutant.test.split() if test.startswith("faults/")}
 FAULTS = sorted(
     path
@@ -69,7 +71,8 @@ def test_a_planted_bug_is_found(mutant: Mutant, planted: None, seed: int) -> Non
 @pytest.mark.parametrize("fault", FAULTS)
 def test_terminals_that_drop_repeat_or_swap_are_found(fault: str, planted: None, seed: int) -> None:
     bug = sorted(TERMINALS)[FAULTS.index(fault) % len(TERMINALS)]
-    assert_found(fault, seed, {"MUSTER_AGENTS_BUG": bug}, TERMINALS[bug])
+    bug, found_by = UNJUDGED.get(fault, (bug, TERMINALS[bug]))
+    assert_found(fault, seed, {"MUSTER_AGENTS_BUG": bug}, found_by)
 
 
 @pytest.mark.long("mutants")
