@@ -78,7 +78,8 @@ class ProcessCluster(Cluster):
         with Redis(port=self.processes.redis_port(), decode_responses=True) as client:
             # As redis-cli shows it: the client's own parsing would hide INFO's text.
             client.response_callbacks.clear()
-            return str(client.execute_command(*words))
+            answer = client.execute_command(*words)
+            return "\n".join(map(str, answer)) if isinstance(answer, list) else str(answer)
 
     def log(self, name: str) -> str:
         return self.processes.read(f"{name}.log")
