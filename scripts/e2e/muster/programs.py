@@ -3,6 +3,7 @@
 Uses the standard library alone.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -33,6 +34,11 @@ def directory() -> Path:
     if given := os.environ.get("MUSTER_BIN"):
         return Path(given).resolve()
     return ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
+
+
+def program(name: str) -> str:
+    """Return the path of a built program, for example of "muster-node"."""
+    return str(directory() / name)
 
 
 def build(*besides: str) -> None:
@@ -71,3 +77,19 @@ def install(packages: dict[str, str]) -> None:
 def _quietly(*command: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def npm_install(*packages: str) -> Path:
+    """Install packages of npm, for example `ws@8.18.3`, and return the folder for NODE_PATH.
+
+    The folder lies beside the built programs, so that the next test finds it.
+    """
+    install({"node": "nodejs", "npm": "npm"})
+    at = ROOT / "target" / "e2e-node"
+    at.mkdir(parents=True, exist_ok=True)
+    with (at / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _quietly(
+            "npm", "install", "--prefix", str(at), "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *packages
+        )
+    return at / "node_modules"

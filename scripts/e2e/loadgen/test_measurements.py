@@ -1,0 +1,78 @@
+"""What the generator's times can be trusted with. Each of these tests measures, and so each is alone."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from muster.cluster import ProcessCluster
+from muster.traffic.loadgen import CANNOT_KNOW, Generator, Server, against
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.mark.cluster(nodes=1, processes_only="a node is stopped for 200 ms, to the millisecond")
+def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
+    process_cluster: ProcessCluster, cluster_generator: Generator, cluster_flags: list[str]
+) -> None:
+    events = process_cluster.directory / "events"
+    events.touch()
+    load = "--terminals 300 --ramp 1s --for 15s --broadcasts 50 --grace 2s --no-tui --events".split()
+    running = cluster_generator.start("run", *cluster_flags, *load, str(events))
+    running.sends()
+    # The run must be steady before the pause, and again after it.
+    time.sleep(6)
+    with events.open("a") as file:
+        print("stop node1 for 200 ms", file=file)
+    process_cluster.stop("node1")
+    time.sleep(0.2)
+    process_cluster.cont("node1")
+    run = running.wait()
+    assert run.live("p99.9") >= 150
+    assert run.live("p50") < 100
+    assert run.report["marks"][0]["steady_s"] is not None
+
+
+def test_a_machine_that_is_too_busy_makes_the_run_invalid(
+    generator: Generator, null_server: Callable[..., Server], busy: Callable[[int], None]
+) -> None:
+    server = null_server()
+    busy(2)
+    load = "--grace 1s --terminals 1000 --ramp 1s --for 5s --broadcasts 20".split()
+    run = generator.run(*against(server), *load, priority=False)
+    assert run.code == CANNOT_KNOW, run.out
+    reason = next(line for line in run.out.splitlines() if line.startswith("INVALID: "))
+    assert "canary" in reason or "lag" in reason
+
+
+def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
+    generator: Generator, null_server: Callable[..., Server]
+) -> None:
+    server = null_server()
+    load = "--grace 1s --terminals 1000 --ramp 1s --for 3s --broadcasts 10 --floor".split()
+    # Other programs on this machine only ever add to what a frame costs: the least of several runs is the truest.
+    floors = [generator.run(*against(server), *load).report["floor"] for _ in range(3)]
+    assert all(floor["live"]["points"]["p99"] > 0 for floor in floors)
+    frame = min(float(floor["cpu_us_per_frame"]) for floor in floors)
+    bare = min(float(floor["bare_us_per_frame"]) for floor in floors)
+    print(f"a frame costs {frame:.2f} us, a bare reader pays {bare:.2f} us: {frame / bare:.2f} x")
+    assert frame <= 1.5 * bare
+
+
+def test_two_agents_under_a_coordinator_give_the_percentiles_of_one_process(
+    generator: Generator, null_server: Callable[..., Server], generator_agents: list[str]
+) -> None:
+    # The delays of this server are known, from 0 to 4 s, in 61 steps so that the median is in the middle of one. The
+    # noise of this machine is little against them.
+    load = "--terminals 600 --ramp 1s --for 6100ms --broadcasts 10 --grace 6s --seed 3".split()
+    runs = []
+    for verb, besides in (("run", []), ("coordinate", ["--agents", ",".join(generator_agents)])):
+        server = null_server("--drag", "66ms")
+        runs.append(generator.run(*against(server), *load, *besides, verb=verb))
+        server.end()
+        assert runs[-1].code in (0, CANNOT_KNOW), runs[-1].out
+    one, two = runs
+    assert two.report["generators"] == 2
+    assert two.report["frames"]["read"] == two.report["frames"]["owed"] == 61 * 600
+    for point in ("p50", "p90", "p99", "p99.9"):
+        assert two.live(point) == pytest.approx(one.live(point), rel=0.01), point

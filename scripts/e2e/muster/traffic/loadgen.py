@@ -1,0 +1,133 @@
+"""Runs of muster-loadgen, and the server that does nothing but deliver."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from muster import process, programs, wait
+from muster.api import Json
+
+# Exit codes of muster-loadgen.
+OK, DELIVERED_WRONGLY, CANNOT_KNOW = 0, 11, 12
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left: its exit code, its report, and what it printed."""
+
+    code: int
+    report: Json
+    out: str
+    err: str
+
+    def owed(self) -> int:
+        """Return how many deliveries the ledger holds."""
+        return sum(account["expected"] for account in self.report["ledger"].values())
+
+    def closes(self) -> bool:
+        """Return whether both equations of the ledger close."""
+        return bool(self.report["verdict"]["gates"][0]["ok"])
+
+    def live(self, point: str) -> float:
+        """Return a percentile of the live deliveries' response times in milliseconds, for example of "p99"."""
+        return float(self.report["latencies"]["live"]["points"][point])
+
+
+class Generator:
+    """Runs of muster-loadgen, whose files are in `directory`. `env` holds the cluster's secret and key."""
+
+    def __init__(self, directory: Path, env: dict[str, str] | None = None) -> None:
+        self.directory, self.env = directory, env or {}
+        self._running: list[Running] = []
+
+    def start(self, verb: str, *flags: str, priority: bool = True) -> "Running":
+        """Begin a run. `priority`: with a higher priority than the servers it shares the machine with."""
+        number = len(self._running)
+        files = RunFiles(self.directory, f"load{number}")
+        first = programs.PRIORITY if priority else []
+        command = [*first, programs.program("muster-loadgen"), verb, "--json", str(files.report), *flags]
+        running = Running(files, process.launch(self.directory, files.name, command, env=self.env, stdout=files.out))
+        self._running.append(running)
+        return running
+
+    def run(self, *flags: str, verb: str = "run", priority: bool = True) -> Run:
+        """Run to the end."""
+        return self.start(verb, *flags, priority=priority).wait()
+
+    def end(self) -> None:
+        """Interrupt what still runs."""
+        for running in self._running:
+            process.end(running.process.pid, signal.SIGINT)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one run."""
+
+    directory: Path
+    name: str
+
+    @property
+    def report(self) -> Path:
+        """The report, as JSON."""
+        return self.directory / f"{self.name}.json"
+
+    @property
+    def out(self) -> Path:
+        """What the run prints."""
+        return self.directory / f"{self.name}.out"
+
+    @property
+    def err(self) -> Path:
+        """What the run tells while it goes on."""
+        return self.directory / f"{self.name}.log"
+
+
+class Running:
+    """A run that goes on."""
+
+    def __init__(self, files: RunFiles, process: "subprocess.Popen[bytes]") -> None:
+        self.files, self.process = files, process
+
+    def sends(self) -> None:
+        """Wait until the first messages are sent."""
+        wait.until(lambda: " sent" in self.files.err.read_text() and " 0 sent" not in self.files.err.read_text()[-200:])
+
+    def wait(self) -> Run:
+        """Wait for its end; a run takes at most five minutes."""
+        code = self.process.wait(300)
+        text = self.files.report.read_text() if self.files.report.exists() else "null"
+        return Run(code, json.loads(text), self.files.out.read_text(), self.files.err.read_text())
+
+
+class Server:
+    """A program that says `… on HOST:PORT` once it serves, and ends with `end`."""
+
+    def __init__(
+        self, directory: Path, name: str, command: Sequence[str | Path], env: dict[str, str] | None = None
+    ) -> None:
+        self._process = process.launch(directory, name, command, env={**os.environ, **(env or {})})
+        log = directory / f"{name}.log"
+        said = wait.until(
+            lambda: [line for line in log.read_text().splitlines() if " on 127.0.0.1:" in line], within=20
+        )
+        self.address = said[-1].split()[-1]
+
+    def end(self) -> None:
+        """End the program."""
+        process.end(self._process.pid)
+
+
+def null_server(directory: Path, *flags: str) -> Server:
+    """Start a server that does nothing but deliver, and makes the mistake that `flags` name."""
+    name = f"null{len(list(directory.glob('null*.pid')))}"
+    return Server(directory, name, [programs.program("muster-loadgen"), "null-server", *flags])
+
+
+def against(server: Server) -> list[str]:
+    """Return the flags of a run against the null server."""
+    return ["--url", f"ws://{server.address}/ws", "--api", f"http://{server.address}"]
