@@ -3,7 +3,7 @@
 All patches of scripts/e2e/mutants go into one copy, which is built once. The environment variable MUSTER_BUG names the
 bug that a program then has. A patch begins with what the bug is, and with lines of the form `KEY: VALUE`:
 
-    test: promises/test_p02_once.py     what must find the bug: files of scripts/e2e
+    test: promises/test_p02_once.py     what must find the bug: files of scripts/e2e, each with or without a ::name
     found by: [1-9][0-9]* lost          a regular expression, which one line of the failure must match
 
 A patch in a sub-folder is found by the cargo command of that folder (`CARGO`), and needs no `test`.
@@ -169,7 +169,7 @@ def _cargo_environment() -> dict[str, str]:
 
 
 def run_test(test: str, seed: int, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a file of tests with pytest against the programs with bugs, at small scale, and return what pytest printed.
+    """Run a file of tests, or one test, against the programs with bugs, at small scale; return what pytest printed.
 
     What a failure leaves goes to target/mutants: it is wanted, and must not be taken for a failure of the project.
     """
@@ -177,7 +177,7 @@ def run_test(test: str, seed: int, environment: dict[str, str]) -> subprocess.Co
     told = {"MUSTER_BIN": str(HOME / "release"), "MUSTER_TEST_OUTPUT": str(HOME / "test_output"), **environment}
     command = [sys.executable, "-m", "pytest", test, "--scale", "small", "--seed", str(seed), "-x"]
     # A long test runs only if it is asked for.
-    long = re.findall(r'mark\.long\("(\w+)"\)', (E2E / test).read_text())
+    long = re.findall(r'mark\.long\("(\w+)"\)', (E2E / test.split("::")[0]).read_text())
     command += ["--long", long[0]] if long else []
     return _run([*command, "-p", "no:cacheprovider"], E2E, {**ours, **told})
 

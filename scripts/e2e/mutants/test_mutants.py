@@ -27,7 +27,7 @@ UNJUDGED = {"faults/test_f15_redis_full.py": ("repeat", "did not run each of")}
 
 MUTANTS = mutants.all_mutants()
 # Tests of faults that are named by a patch meet its bug, and not a bug of the terminals.
-ABOUT = {test: mutant for mutant in MUTANTS for test in mutant.test.split() if test.startswith("faults/")}
+ABOUT = {test.split("::")[0] for mutant in MUTANTS for test in mutant.test.split()}
 FAULTS = sorted(
     path
     for path in (f"faults/{file.name}" for file in (mutants.E2E / "faults").glob("test_f*.py"))

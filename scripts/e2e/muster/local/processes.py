@@ -122,10 +122,18 @@ class Processes:
 
     def _serve(self, name: str, command: list[str | Path], env: dict[str, str]) -> None:
         """Start a program and wait until its log says where it serves."""
-        (self.directory / f"{name}.log").write_text("")
+        self._begin_log(name)
         process.launch(self.directory, name, command, env=env)
         self._started(name, lambda: "ready on" in self.read(f"{name}.log"))
         self._write(f"{name}.address", re.findall(r"ready on ([\d.:]+)", self.read(f"{name}.log"))[-1])
+
+    def _begin_log(self, name: str) -> None:
+        """Begin a new log. What an earlier process of this name logged is appended to `NAME.earlier.log`."""
+        log = self.directory / f"{name}.log"
+        if log.exists():
+            with (self.directory / f"{name}.earlier.log").open("ab") as earlier:
+                earlier.write(log.read_bytes())
+        log.write_text("")
 
     def _started(self, name: str, serves: Callable[[], bool]) -> None:
         end = time.monotonic() + STARTED
