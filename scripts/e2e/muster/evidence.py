@@ -20,6 +20,8 @@ def write_events(cluster: Cluster) -> None:
     seen: list[tuple[str, object]] = [("none", "no node answered")]
     for number in range(1, cluster.nodes + 1):
         try:
+            # A node that hangs must not hold up the rest.
+            cluster.api.ask("GET", "/livez", at=cluster.node(number), timeout=2)
             seen = list(_read(Events(cluster.api, cluster.node(number), after=BEGINNING)))
             break
         except (Unanswered, OSError):

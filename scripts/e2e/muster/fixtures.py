@@ -105,11 +105,13 @@ def missing(why: str) -> NoReturn:
 
 def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:
     """End a cluster. If the test failed, its logs and events are left in `test_output/`."""
-    if reporting.failed(request.node):
-        cluster.collect()
-        evidence.write_events(cluster)
-    reporting.leave(request.node, cluster.directory)
-    cluster.down()
+    try:
+        if reporting.failed(request.node):
+            cluster.collect()
+            evidence.write_events(cluster)
+        reporting.leave(request.node, cluster.directory)
+    finally:
+        cluster.down()
 
 
 @pytest.fixture
