@@ -13,6 +13,7 @@ import pytest
 
 from muster import evidence, reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker, images
+from muster.cluster.sidecar import Sidecar
 from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
@@ -83,8 +84,9 @@ def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Set
     """Start the kind of cluster that was asked for, or skip a test that cannot run on it."""
     if not request.config.option.compose:
         return ProcessCluster(directory, settings, redis_url)
-    if settings.lines or settings.processes_only:
-        why = settings.processes_only or "between its nodes and Redis are lines that can be made bad"
+    if settings.lines or settings.processes_only or "process_cluster" in request.fixturenames:
+        lines = "between its nodes and Redis are lines that can be made bad" if settings.lines else ""
+        why = settings.processes_only or lines or "the test uses what only processes can"
         pytest.skip(f"processes only: {why}")
     return ContainerCluster(directory, settings, images_tag(directory))
 
@@ -116,9 +118,15 @@ def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:
 
 @pytest.fixture
 def process_cluster(cluster: Cluster) -> ProcessCluster:
-    """The cluster, for tests whose marker says `processes_only`: they use what only processes can."""
+    """The cluster, for tests that use what only processes can. They do not run on containers."""
     assert isinstance(cluster, ProcessCluster)
     return cluster
+
+
+@pytest.fixture
+def proxy(process_cluster: ProcessCluster) -> Sidecar:
+    """The cluster's Nginx with its sidecar, whose files, processes and status a test looks at."""
+    return Sidecar(process_cluster)
 
 
 AgentsFactory = Callable[..., Agents]
@@ -159,11 +167,11 @@ def load(request: pytest.FixtureRequest, cluster: Cluster, seed: int) -> Iterato
 
 @pytest.fixture
 def knock(cluster: Cluster) -> Iterator[KnockFactory]:
-    """Handshakes, so many a second: `knock(40)`."""
+    """Handshakes, so many a second: `knock(40)`. Several at once need names: `knock(40, name="other")`."""
     made: list[Knock] = []
 
-    def start(rate: float, *flags: str, name: str = "knock") -> Knock:
-        made.append(Knock(cluster, rate, name, flags))
+    def start(rate: float, *flags: str, name: str = "knock", **where: str) -> Knock:
+        made.append(Knock(cluster, rate, name, flags, **where))
         return made[-1]
 
     yield start

@@ -75,7 +75,9 @@ class ProcessCluster(Cluster):
         return process.runs(self.pid(name))
 
     def redis(self, *words: str) -> str:
-        with Redis(port=self.processes.redis_port(), decode_responses=True) as client:
+        with Redis(
+            port=self.processes.redis_port(), decode_responses=True, encoding_errors="surrogateescape"
+        ) as client:
             # As redis-cli shows it: the client's own parsing would hide INFO's text.
             client.response_callbacks.clear()
             answer = client.execute_command(*words)

@@ -27,7 +27,8 @@ class DidNotStart(RuntimeError):
 class Processes:
     """The processes of one cluster, whose files are all in `directory`.
 
-    A name is redis, node1, node2, …, sidecar, or nginx, which the sidecar starts. `NAME.pid` holds a process's id,
+    A name is redis, node1, node2, …, sidecar, or nginx, which the sidecar starts. Any other name is a further sidecar
+    with its own Nginx and its own flags. `NAME.pid` holds a process's id,
     `NAME.log` what it printed, `NAME.address` where it serves; `secret` signs tokens and `key` is an operator's key.
     `flags` are given to each program besides, by "node" and "sidecar". `redis_urls` are the URLs by which nodes reach
     Redis, by node, where that is not Redis' own address. `redis` is the URL of Redis servers that run already; by
@@ -75,7 +76,7 @@ class Processes:
         elif name.startswith("node"):
             self._start_node(name, before)
         else:
-            self._start_sidecar()
+            self._start_sidecar(name)
 
     def _start_redis(self, before: list[str]) -> None:
         port = self.redis_port()
@@ -108,12 +109,16 @@ class Processes:
         self._serve(name, [*command, *self.flags.get("node", [])], {"MUSTER_SECRET": self.read("secret")})
         self._started(name, lambda: _is_ready(self.read(f"{name}.address")))
 
-    def _start_sidecar(self) -> None:
-        command: list[str | Path] = [programs.directory() / "muster-sidecar", "--listen", self._listen("sidecar")]
-        command += ["--dir", self.directory / "nginx", "--redis", self.redis_url(), "--status", "127.0.0.1:0"]
-        self._serve("sidecar", [*command, *self.flags.get("sidecar", [])], {})
-        status = re.findall(r"status on ([\d.:]+)", self.read("sidecar.log"))
-        self._write("sidecar.status", status[-1] if status else "")
+    def _start_sidecar(self, name: str) -> None:
+        command: list[str | Path] = [programs.directory() / "muster-sidecar", "--listen", self._listen(name)]
+        command += ["--dir", self.proxy_folder(name), "--redis", self.redis_url(), "--status", "127.0.0.1:0"]
+        self._serve(name, [*command, *self.flags.get(name, [])], {})
+        status = re.findall(r"status on ([\d.:]+)", self.read(f"{name}.log"))
+        self._write(f"{name}.status", status[-1] if status else "")
+
+    def proxy_folder(self, name: str) -> Path:
+        """Return the folder in which a sidecar and its Nginx have their files."""
+        return self.directory / ("nginx" if name == "sidecar" else name)
 
     def _listen(self, name: str) -> str:
         """Return the address of a program: the one that it had before, or a new one."""

@@ -101,6 +101,14 @@ class Agents:
         back = {line["terminal"]: line["at"] for line in self.lines("online")}
         return sorted((back[terminal] - lost[terminal]) / 1000 for terminal in lost)
 
+    def ends(self, how: str = "", since: float = 0) -> list[Line]:
+        """Return the ends of sessions and of attempts to connect, at `since` (seconds since 1970) or later.
+
+        `how` chooses among them by their text, for example "with 1012" or "HTTP status 429".
+        """
+        ends = [line for line in self.lines() if line["what"] in ("offline", "gone")]
+        return [line for line in ends if how in line["end"] and line["at"] >= since * 1000]
+
     def freeze(self) -> None:
         """Stop reading and writing, with all connections open (SIGSTOP)."""
         self.process.send_signal(signal.SIGSTOP)

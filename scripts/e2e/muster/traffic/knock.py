@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from muster import process, programs
 from muster.cluster import Cluster
@@ -10,45 +11,86 @@ from muster.cluster import Cluster
 PATIENCE = 20
 
 
-class Knock:
-    """So many handshakes a second through Nginx, from the moment this is made until `finish`."""
+class Handshake(NamedTuple):
+    """One handshake: when it was `begun` and when `decided`, in seconds since 1970.
 
-    def __init__(self, cluster: Cluster, rate: float, name: str = "knock", flags: tuple[str, ...] = ()) -> None:
+    `how` is "online", or how it failed, or None if it is undecided; `node` the node that welcomed it; `took` the
+    seconds until the welcome.
+    """
+
+    terminal: str
+    begun: float
+    decided: float = 0
+    how: str | None = None
+    node: str = ""
+    took: float = 0
+
+    def during(self, begin: float, end: float) -> bool:
+        """Return whether it was under way at some moment of this span: a node that ended then may have had it."""
+        return self.begun <= end and (self.how is None or self.decided >= begin)
+
+
+class Knock:
+    """So many handshakes a second through Nginx, from the moment this is made until `finish`.
+
+    The terminals are called PREFIX-0, PREFIX-1, …; the prefix is by default the name. `url`: by default Nginx's.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        rate: float,
+        name: str = "knock",
+        flags: tuple[str, ...] = (),
+        *,
+        prefix: str = "",
+        url: str = "",
+    ) -> None:
         self.log = cluster.directory / f"{name}.out"
-        command: list[str | Path] = [
-            programs.directory() / "witness",
-            "knock",
-            "--url",
-            cluster.url(),
-            "--prefix",
-            name,
-        ]
-        options = ["--rate", str(rate), "--for", "1h", *flags]
+        command: list[str | Path] = [programs.directory() / "witness", "knock", "--url", url or cluster.url()]
+        command += ["--prefix", prefix or name, "--rate", str(rate), "--for", "1h", *flags]
         env = {"MUSTER_SECRET": cluster.secret}
-        self.process = process.launch(cluster.directory, name, [*command, *options], env=env, stdout=self.log)
+        self.process = process.launch(cluster.directory, name, command, env=env, stdout=self.log)
+
+    def each(self) -> list[Handshake]:
+        """Return the handshakes begun so far."""
+        known: dict[str, Handshake] = {}
+        # What follows the last end of a line is not written whole yet.
+        for line in self.log.read_text().rpartition("\n")[0].splitlines():
+            stamp, terminal, what, *detail = line.split()
+            at, before = int(stamp) / 1000, known.get(terminal)
+            if before is None or what == "begun":
+                known[terminal] = Handshake(terminal, at)
+            elif what == "online" and before.how is None:
+                node, took = detail
+                known[terminal] = before._replace(decided=at, how="online", node=node, took=int(took) / 1000)
+            elif what == "offline":
+                known[terminal] = before._replace(decided=at, how=detail[0])
+        return list(known.values())
 
     def handshakes(self) -> list[tuple[float, str | None]]:
         """Return those begun so far: when, in seconds since 1970, and "online", how it failed, or None if undecided."""
-        begun: dict[str, float] = {}
-        became: dict[str, str] = {}
-        for line in self.log.read_text().splitlines():
-            at, terminal, what, how = [*line.split(), ""][:4]
-            if what == "begun":
-                begun[terminal] = int(at) / 1000
-            elif what == "online":
-                became.setdefault(terminal, "online")
-            elif what == "offline":
-                became[terminal] = how
-        return [(at, became.get(terminal)) for terminal, at in begun.items()]
+        return [(each.begun, each.how) for each in self.each()]
+
+    def decided(self) -> int:
+        """Return how many were decided so far."""
+        return sum(each.how is not None for each in self.each())
+
+    def failures(self) -> list[Handshake]:
+        """Return those that failed. After `finish` an undecided handshake has failed too: it had its time."""
+        ended = self.process.poll() is not None
+        return [each for each in self.each() if each.how != "online" and (each.how or ended)]
+
+    def slowest(self) -> float:
+        """Return how long the slowest of those took that did not fail, in seconds."""
+        return max(each.took for each in self.each())
 
     def failed(self, since: float = 0) -> list[str]:
         """Return how those failed that were begun at or after this moment.
 
         After `finish` an undecided handshake has failed too: it had its time.
         """
-        ended = self.process.poll() is not None
-        decided = [(at, how or "undecided") for at, how in self.handshakes() if how or ended]
-        return [how for at, how in decided if how != "online" and at >= since]
+        return [each.how or "undecided" for each in self.failures() if each.begun >= since]
 
     def finish(self) -> int:
         """Begin no more, wait until all have their answer, and return how many were decided."""
@@ -58,4 +100,4 @@ class Knock:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        return sum(how is not None for _, how in self.handshakes())
+        return self.decided()
