@@ -6,12 +6,11 @@ that it is about, or terminals that drop, repeat or swap a command now and then.
 
 import re
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
 from muster import mutants, programs
-from muster.mutants import CARGO, Mutant
+from muster.mutants import FOLDERS, Mutant, patches
 
 # A race is not lost each time.
 ATTEMPTS = 4
@@ -27,12 +26,34 @@ UNJUDGED = {"faults/test_f15_redis_full.py": ("repeat", "did not run each of")}
 
 MUTANTS = mutants.all_mutants()
 # Tests of faults that are named by a patch meet its bug, and not a bug of the terminals.
-ABOUT = {test.split("::")[0] for mutant in MUTANTS for test in mutant.test.split()}
+ABOUT = {test.split("::")[0] for mutant in MUTANTS for test in mutant.tests}
 FAULTS = sorted(
     path
-    for path in (f"faults/{file.name}" for file in (mutants.E2E / "faults").glob("test_f*.py"))
+    for path in (f"faults/{file.name}" for file in (patches.E2E / "faults").glob("test_f*.py"))
     if path not in ABOUT
 )
+
+
+def test_patches_that_are_built_together_fit_the_source(tmp_path: Path) -> None:
+    patches.plant(patches.switched(), tmp_path)
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.folder], ids=str)
+def test_a_patch_that_is_built_alone_fits_the_source(mutant: Mutant) -> None:
+    assert mutant.folder in FOLDERS
+    patches.apply(mutant.patch, programs.ROOT, "--dry-run")
+
+
+def test_each_promise_has_a_mutant_that_its_own_test_finds() -> None:
+    numbers = re.findall(r"promises/test_p(\d+)_", " ".join(test for mutant in MUTANTS for test in mutant.tests))
+    assert {f"P{int(number)}" for number in numbers} == PROMISES
+
+
+def test_the_tests_that_find_mutants_are_there() -> None:
+    for mutant in MUTANTS:
+        assert mutant.folder or mutant.tests, f"{mutant}: say by `test:` what finds it"
+        for test in mutant.tests:
+            assert (patches.E2E / test.split("::")[0]).exists(), f"{mutant}: {test} is not there"
 
 
 @pytest.fixture(scope="session")
@@ -42,27 +63,11 @@ def planted() -> None:
     mutants.build()
 
 
-def test_all_patches_fit_the_source_without_fuzz(tmp_path: Path) -> None:
-    mutants.plant(tmp_path)
-
-
-def test_each_promise_has_a_mutant_that_its_own_test_finds() -> None:
-    numbers = re.findall(r"promises/test_p(\d+)_", " ".join(mutant.test for mutant in MUTANTS))
-    assert {f"P{int(number)}" for number in numbers} == PROMISES
-
-
-def test_the_test_of_each_mutant_is_there() -> None:
-    for mutant in MUTANTS:
-        assert mutant.folder in CARGO or mutant.test, f"{mutant}: say by `test:` what finds it"
-        for test in mutant.test.split():
-            assert (mutants.E2E / test.split("::")[0]).exists(), f"{mutant}: {test} is not there"
-
-
 @pytest.mark.long("mutants")
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.folder not in CARGO], ids=str)
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if not m.folder], ids=str)
 def test_a_planted_bug_is_found(mutant: Mutant, planted: None, seed: int) -> None:
-    for test in mutant.test.split():
+    for test in mutant.tests:
         assert_found(test, seed, {"MUSTER_BUG": mutant.name}, mutant.found_by)
 
 
@@ -75,16 +80,6 @@ def test_terminals_that_drop_repeat_or_swap_are_found(fault: str, planted: None,
     assert_found(fault, seed, {"MUSTER_AGENTS_BUG": bug}, found_by)
 
 
-@pytest.mark.long("mutants")
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.folder in CARGO], ids=str)
-def test_a_planted_bug_is_found_by_cargo(mutant: Mutant, planted: None) -> None:
-    without = mutants.run_cargo(mutant.folder, {})
-    assert without.returncode == 0, without.stdout
-    found = mutants.run_cargo(mutant.folder, {"MUSTER_BUG": mutant.name})
-    assert found.returncode != 0 and re.search(mutant.found_by, found.stdout), found.stdout
-
-
 def assert_found(test: str, seed: int, bug: dict[str, str], found_by: str) -> None:
     """Demand that the test fails with what `found_by` says where there is the bug, and passes where there is none."""
     without = mutants.run_test(test, seed, {})
@@ -93,11 +88,18 @@ def assert_found(test: str, seed: int, bug: dict[str, str], found_by: str) -> No
     assert without.returncode == 0, f"without a bug, {test} fails:\n{without.stdout}"
     for _ in range(ATTEMPTS):
         result = mutants.run_test(test, seed, bug)
-        if is_found(result, found_by):
+        if mutants.is_found(result, found_by):
             return
     pytest.fail(f"{test} does not find {bug}, or not by {found_by!r}:\n{result.stdout}")
 
 
-def is_found(result: CompletedProcess[str], found_by: str) -> bool:
-    """Return whether the tests have failed with such a text. A test that could not be run has found nothing."""
-    return result.returncode == 1 and re.search(rf"^E .*({found_by})", result.stdout, re.MULTILINE) is not None
+@pytest.mark.long("mutants")
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("folder", sorted({m.folder for m in MUTANTS if m.folder}))
+def test_planted_bugs_are_found_by_cargo(folder: str) -> None:
+    programs.install({"patch": "patch"})
+    without = mutants.run_cargo(folder, None)
+    assert without.returncode == 0, without.stdout
+    for mutant in (m for m in MUTANTS if m.folder == folder):
+        result = mutants.run_cargo(folder, mutant)
+        assert mutants.is_found(result, mutant.found_by), f"{mutant}:\n{result.stdout}"

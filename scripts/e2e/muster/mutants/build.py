@@ -1,0 +1,89 @@
+"""The copies of the source that have bugs, and the programs that are built of them."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from filecmp import cmp
+from pathlib import Path
+
+from muster import programs
+from muster.mutants import patches
+
+HOME = programs.ROOT / "target" / "mutants"
+CRATES = ("protocol", "client", "redis", "node", "sidecar", "loadgen", "testkit")
+
+
+def build() -> None:
+    """Build the programs with all bugs among which MUSTER_BUG chooses, unless they are built already.
+
+    The copy of the source is renewed only where it differs, and dependencies are taken from the release build: so only
+    the project's own crates are compiled, without optimisation.
+    """
+    with alone("source") as source:
+        renew(source, patches.switched())
+        reuse_dependencies("release")
+        command = ["cargo", "build", "--release", "--locked", "--quiet", *_unoptimised(), *programs.PROGRAMS]
+        subprocess.run([*command, "-p", "muster-testkit", "--bins"], cwd=source, env=environment(), check=True)
+
+
+@contextmanager
+def alone(copy: str) -> Iterator[Path]:
+    """Hold a lock on a copy of the source, and return its folder. Tests may run side by side."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    with (HOME / f"{copy}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield HOME / copy
+
+
+def renew(source: Path, applied: list[Path]) -> None:
+    """Make `source` a copy of the source with these patches. Only files that differ are written."""
+    new = source.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    patches.plant(applied, new)
+    wanted = _files(new)
+    for name in _files(source) - wanted:
+        (source / name).unlink()
+    for name in wanted:
+        if not (source / name).exists() or not cmp(new / name, source / name, shallow=False):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            # Its time is new, so cargo compiles it also where the file has become what it was.
+            shutil.copyfile(new / name, source / name)
+    shutil.rmtree(new)
+
+
+def _files(directory: Path) -> set[Path]:
+    return {path.relative_to(directory) for path in directory.rglob("*") if path.is_file()}
+
+
+def reuse_dependencies(profile: str) -> None:
+    """Take what a build of the project itself has compiled, if there is any. `profile` is release or debug."""
+    built, to = programs.directory().parent / profile, HOME / profile
+    if to.exists() or not (built / ".fingerprint").exists():
+        return
+    for folder in (".fingerprint", "build"):
+        shutil.copytree(built / folder, to / folder, symlinks=True)
+    # Links take no room: these are gigabytes.
+    shutil.copytree(built / "deps", to / "deps", copy_function=_link)
+
+
+def _link(file: str, to: str) -> str:
+    try:
+        os.link(file, to)
+    except OSError:
+        shutil.copy2(file, to)
+    return to
+
+
+def _unoptimised() -> list[str]:
+    # Nothing else of the profile is changed, or all dependencies would be compiled again.
+    crates = [f"profile.release.package.muster-{crate}" for crate in CRATES]
+    values = [value for crate in crates for value in (f"{crate}.opt-level=0", f"{crate}.codegen-units=16")]
+    return [word for value in values for word in ("--config", value)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of cargo in a copy."""
+    return {**os.environ, "CARGO_TARGET_DIR": str(HOME)}
