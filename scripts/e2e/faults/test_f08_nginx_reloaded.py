@@ -1,0 +1,153 @@
+"""F8: Nginx is reloaded many times, refuses a configuration or never runs it, and its old workers are retired."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from muster import process, wait
+from muster.cluster import ProcessCluster
+from muster.cluster.sidecar import AT_ONCE, Sidecar, write_program
+from muster.faults import lease
+from muster.fixtures import AgentsFactory, KnockFactory, Scale
+from muster.judge import peak, returns
+from muster.local import nginx
+
+pytestmark = pytest.mark.fault("F8")
+RETIRE_OVER = 6
+
+
+@pytest.mark.cluster(
+    nodes=3,
+    sidecar_flags="--quiet 300ms --quiet-urgent 300ms --reload-every 500ms --lingering 1000 --retire-after 1h",
+)
+def test_ten_reloads_cut_no_session_and_fail_no_handshake(
+    process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory, scale: Scale
+) -> None:
+    fleet = agents(600).online()
+    knocking = knock(200)
+    for change in range(1, 11):
+        # A node joins that was never there; or it leaves, and does not answer the sidecar's probe.
+        if change % 2:
+            lease.publish(process_cluster, "ghost", "127.0.0.9:9")
+        else:
+            lease.remove(process_cluster, "ghost")
+        wait_for_reload(proxy, change)
+    wait.until(knocking.decided, lambda decided: decided >= 3900)
+    knocking.finish()
+
+    assert proxy.reloads() == proxy.reloads("confirmed") == 10
+    assert len(nginx.workers(process_cluster.directory)) > 2 and proxy.lingering(), "sessions keep old workers"
+    assert not knocking.failures()
+    scale.judge_time("the slowest handshake", knocking.slowest(), 3.1)
+    assert len(fleet.connected()) == 600 and not fleet.ends()
+
+
+def wait_for_reload(proxy: Sidecar, number: int) -> None:
+    """Wait until there were so many reloads."""
+    wait.until(proxy.reloads, lambda reloads: reloads == number)
+
+
+@pytest.fixture
+def stubborn(proxy: Sidecar) -> Path:
+    """An Nginx that refuses to check what names a text of the file `refuse`, and hangs if there is a file `hang`."""
+    folder = proxy.cluster.directory
+    program = write_program(
+        folder / "stubborn-nginx",
+        f"""for file; do :; done
+        case " $* " in *" -t "*)
+          if grep -qsFf "{folder}/refuse" "$(dirname "$file")/nodes.conf"; then echo refused >&2; exit 1; fi
+          if [ -e "{folder}/hang" ]; then echo $$ >"{folder}/check.pid"; exec sleep 60; fi ;;
+        esac
+        exec nginx "$@"
+        """,
+    )
+    proxy.restart(f"--nginx {program}")
+    return folder
+
+
+@pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
+def test_a_refused_configuration_changes_nothing_and_is_tried_again_now_and_then(
+    stubborn: Path, process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory
+) -> None:
+    fleet = agents(100).online()
+    knocking = knock(50)
+    good = proxy.generation()
+    (stubborn / "refuse").write_text("127.0.0.9:9\n")
+    lease.publish(process_cluster, "ghost", "127.0.0.9:9")
+    wait.until(lambda: proxy.reloads("refused"))
+    time.sleep(2)  # Meanwhile it must not be tried again and again.
+    assert proxy.reloads("refused") <= 3
+    assert proxy.generation() == good
+    (stubborn / "refuse").unlink()
+    wait.until(lambda: "127.0.0.9:9" in proxy.nodes(), within=5)
+    knocking.finish()
+    assert not knocking.failures() and not fleet.ends()
+
+
+@pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
+def test_a_node_joins_although_a_snippet_is_accepted_and_never_run(
+    process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory
+) -> None:
+    fleet = agents(100).online()
+    knocking = knock(50)
+    snippet = proxy.folder / "snippets" / "http" / "taken.conf"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        # `nginx -t` does not try whether the address is free.
+        snippet.write_text(f"server {{ listen 127.0.0.1:{taken.getsockname()[1]}; }}\n")
+        lease.publish(process_cluster, "other", "127.0.0.9:8")
+        wait.until(lambda: "127.0.0.9:8" in proxy.nodes(), within=15)
+        wait.until(lambda: proxy.reloads("confirmed"))
+        assert proxy.metric("own_files_refused") == 1
+        snippet.unlink()
+        wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 0, within=20)
+    lease.publish(process_cluster, "third", "127.0.0.9:7")
+    wait.until(lambda: "127.0.0.9:7" in proxy.nodes(), within=5)
+    assert len(proxy.nodes()) == 4
+    knocking.finish()
+    assert not knocking.failures() and not fleet.ends()
+
+
+@pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
+def test_a_sidecar_whose_check_hangs_can_be_stopped(
+    stubborn: Path, process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    (stubborn / "hang").touch()
+    lease.publish(process_cluster, "ghost", "127.0.0.9:9")
+    check = int(
+        wait.until(lambda: [path.read_text() for path in stubborn.glob("check.pid")], lambda pids: any(pids))[0]
+    )
+    process_cluster.term("sidecar")
+    assert not process.gone(process_cluster.pid("sidecar"), within=0.5), "it waits for the check"
+    process_cluster.term("sidecar")
+    assert process.gone(process_cluster.pid("sidecar"), within=3)
+    assert process.gone(check, within=1)
+
+
+@pytest.mark.alone
+@pytest.mark.cluster(nodes=2, sidecar_flags=f"{AT_ONCE} --lingering 1 --retire-over {RETIRE_OVER}s --workers 1")
+def test_the_sessions_of_retired_workers_move_evenly_and_the_workers_end(
+    process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory
+) -> None:
+    fleet = agents(300).online()
+    before = _memory(process_cluster)
+    lease.publish(process_cluster, "ghost", "127.0.0.9:9")
+    wait.until(lambda: "127.0.0.9:9" in proxy.nodes())
+    began = time.time()
+    wait.until(proxy.lingering, lambda lingering: len(lingering) == 1)
+    wait.until(proxy.lingering, lambda lingering: not lingering, within=RETIRE_OVER + 15)
+    wait.until(lambda: len(fleet.connected()), lambda connected: connected == 300)
+
+    assert len(fleet.ends()) == len(fleet.ends("with 1012")) == 300
+    assert peak(returns(fleet.lines(), since=began), RETIRE_OVER) <= 2
+    wait.until(lambda: proxy.metric("retired_workers_total", step="done"), lambda done: done == 1)
+    assert proxy.metric("retired_workers_total", step="cut") == 0
+    wait.until(lambda: _memory(process_cluster), lambda memory: memory - before <= 2 << 20)
+
+
+def _memory(cluster: ProcessCluster) -> int:
+    """Return the memory of Nginx's processes that is their own, in bytes."""
+    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in nginx.workers(cluster.directory)]
+    lines = [line.split() for text in texts for line in text.splitlines() if line.startswith("Private")]
+    return sum(int(line[1]) << 10 for line in lines)
