@@ -8,7 +8,7 @@ import pytest
 
 from muster import process, wait
 from muster.cluster import ProcessCluster
-from muster.cluster.sidecar import AT_ONCE, Sidecar, write_program
+from muster.cluster.sidecar import AT_ONCE, Sidecar, own_memory, write_program
 from muster.faults import lease
 from muster.fixtures import AgentsFactory, KnockFactory, Scale
 from muster.judge import peak, returns
@@ -131,7 +131,7 @@ def test_the_sessions_of_retired_workers_move_evenly_and_the_workers_end(
     process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory
 ) -> None:
     fleet = agents(300).online()
-    before = _memory(process_cluster)
+    before = own_memory(process_cluster)
     lease.publish(process_cluster, "ghost", "127.0.0.9:9")
     wait.until(lambda: "127.0.0.9:9" in proxy.nodes())
     began = time.time()
@@ -143,11 +143,4 @@ def test_the_sessions_of_retired_workers_move_evenly_and_the_workers_end(
     assert peak(returns(fleet.lines(), since=began), RETIRE_OVER) <= 2
     wait.until(lambda: proxy.metric("retired_workers_total", step="done"), lambda done: done == 1)
     assert proxy.metric("retired_workers_total", step="cut") == 0
-    wait.until(lambda: _memory(process_cluster), lambda memory: memory - before <= 2 << 20)
-
-
-def _memory(cluster: ProcessCluster) -> int:
-    """Return the memory of Nginx's processes that is their own, in bytes."""
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in nginx.workers(cluster.directory)]
-    lines = [line.split() for text in texts for line in text.splitlines() if line.startswith("Private")]
-    return sum(int(line[1]) << 10 for line in lines)
+    wait.until(lambda: own_memory(process_cluster), lambda memory: memory - before <= 2 << 20)

@@ -139,6 +139,13 @@ def _command(pid: int) -> str:
         return ""
 
 
+def own_memory(cluster: ProcessCluster) -> int:
+    """Return the memory of Nginx's processes that they share with no other, in bytes."""
+    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in nginx.workers(cluster.directory)]
+    lines = [line.split() for text in texts for line in text.splitlines() if line.startswith("Private_")]
+    return sum(int(line[1]) << 10 for line in lines)
+
+
 def write_program(path: Path, text: str) -> Path:
     """Write a program of the shell, for example one that stands in for Nginx, and return its path."""
     path.write_text(f"#!/bin/sh\n{text}")
