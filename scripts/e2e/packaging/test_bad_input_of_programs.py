@@ -1,0 +1,147 @@
+"""A program with bad flags or in bad surroundings ends, and says in one line which flag is wrong and what to do."""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from muster import process, programs, wait
+from muster.cluster import ProcessCluster, Settings
+
+# No program may repeat this, which is given as a secret and as a password.
+SECRET = "guess-me"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The addresses that the commands below name."""
+
+    proxy: str
+    redis: str
+    locked: str
+    """A Redis with a password."""
+    directory: str
+
+
+@pytest.fixture(scope="module")
+def surroundings(request: pytest.FixtureRequest) -> Iterator[Surroundings]:
+    """A cluster of one node, and a Redis with a password."""
+    directory = Path(tempfile.mkdtemp(dir=request.config.option.runs))
+    cluster = ProcessCluster(directory, Settings(nodes=1))
+    port = process.free_port()
+    options = f"--bind 127.0.0.1 --port {port} --requirepass right --dir {directory}".split()
+    process.launch(directory, "locked", ["redis-server", *options, "--save", ""])
+    wait.until(lambda: "Ready to accept" in (directory / "locked.log").read_text())
+    redis = f"127.0.0.1:{cluster.processes.redis_port()}"
+    yield Surroundings(cluster.proxy(), redis, f"127.0.0.1:{port}", str(directory))
+    cluster.down()
+
+
+NODE = {
+    "no secrets": ("", r"--secret .* or --insecure"),
+    "a secret that is too short": ("--secret k1=guess-me", r"--secret.* KID=SECRET"),
+    "a public key that is not there": ("--public-key k1=/nonexistent", r"--public-key k1: .*/nonexistent"),
+    "an address that is none": ("--insecure --listen nowhere", r"--listen"),
+    "a port that is taken": ("--insecure --listen {proxy}", r"--listen {proxy}: .*taken"),
+    "a wrong Redis URL": ("--insecure --listen 127.0.0.1:0 --redis {redis}", r"--redis .*redis://HOST:PORT"),
+    "the wrong Redis password": (
+        "--insecure --listen 127.0.0.1:0 --redis redis://:guess-me@{locked}",
+        r"--redis: .*{locked}.*password",
+    ),
+    "no Redis password": (
+        "--insecure --listen 127.0.0.1:0 --redis redis://{locked}",
+        r"--redis: .*{locked}.*password",
+    ),
+    "a Redis that is not there": (
+        "--insecure --listen 127.0.0.1:0 --redis redis://127.0.0.1:1",
+        r"--redis: .*127.0.0.1:1 .*running",
+    ),
+    "Sentinels without a name for the master": (
+        "--insecure --listen 127.0.0.1:0 --redis redis+sentinel://:guess-me@{redis}",
+        r"--redis .*/NAME",
+    ),
+    "Sentinels that are none": (
+        "--insecure --listen 127.0.0.1:0 --redis redis+sentinel://:guess-me@{redis}/mymaster",
+        r"--redis: .*Sentinels.*mymaster",
+    ),
+    "a Redis Cluster with a path": (
+        "--insecure --listen 127.0.0.1:0 --redis redis+cluster://:guess-me@{redis}/0",
+        r"--redis .*no path",
+    ),
+    "replicas of no Redis": ("--insecure --redis-replicas 1", r"--redis-replicas.*--redis URL"),
+    "an address that Nginx can't reach": ("--insecure --redis redis://{redis}", r"--advertise"),
+    "a token for an impossible id": ("token --terminal a\\ b", r"--terminal"),
+    "a token without a secret to sign it": ("token --terminal t1", r"--secret"),
+    "a key of an unknown scope": ("key --scope root", r"--scope"),
+}
+
+SIDECAR = {
+    "no Redis": ("", r"--redis"),
+    "a wrong Redis URL": ("--redis {redis}", r"--redis .*redis://HOST:PORT"),
+    "Sentinels without a name for the master": ("--redis redis+sentinel://:guess-me@{redis}", r"--redis .*/NAME"),
+    "the wrong Redis password": ("--redis redis://:guess-me@{locked}", r"--redis: .*{locked}.*password"),
+    "no Redis password": ("--redis redis://{locked}", r"--redis: .*{locked}.*password"),
+    "a Redis that is not there": ("--redis redis://127.0.0.1:1", r"--redis: .*127.0.0.1:1; check that it runs"),
+    "no Nginx": (
+        "--redis redis://{redis} --listen 127.0.0.1:0 --nginx /nonexistent",
+        r"--nginx /nonexistent: .*apt-get install",
+    ),
+    "a port that is taken": (
+        "--redis redis://{redis} --listen {proxy}",
+        r"--listen {proxy}: .*no other process has the port",
+    ),
+    "a folder that can't be written": ("--redis redis://{redis} --listen 127.0.0.1:0 --dir /dev/null/x", r"--dir"),
+}
+
+TO = "run --url ws://{proxy}/ws --api http://{proxy}"
+LOADGEN = {
+    "nowhere to connect to": ("run --api http://{proxy}", r"--url"),
+    "a URL that is none": ("run --url http://{proxy}/ws --api http://{proxy}", r"--url"),
+    "an API that is none": ("run --url ws://{proxy}/ws --api {proxy}", r"--api"),
+    "more churn than there is": (f"{TO} --churn 500%/s", r"--churn"),
+    "no terminals": (f"{TO} --terminals 0", r"--terminals"),
+    "a secret that is too short": (f"{TO} --secret k1=guess-me", r"--secret.* KID=SECRET"),
+    "an API that is not there": ("run --url ws://{proxy}/ws --api http://127.0.0.1:1", r"--api .*127.0.0.1:1"),
+    "a key that is refused": (f"{TO} --key guess-me", r"--key.*401"),
+}
+
+CASES = [
+    pytest.param(program, flags, message, id=f"{program}: {what}")
+    for program, cases in (("muster-node", NODE), ("muster-sidecar", SIDECAR), ("muster-loadgen", LOADGEN))
+    for what, (flags, message) in cases.items()
+]
+
+
+@pytest.mark.parametrize(("program", "flags", "message"), CASES)
+def test_a_program_refuses(program: str, flags: str, message: str, surroundings: Surroundings) -> None:
+    refuses(program, flags, message, surroundings)
+
+
+def test_a_node_refuses_a_secret_of_the_environment_that_has_no_name(surroundings: Surroundings) -> None:
+    refuses("muster-node", "", r"--secret.* KID=SECRET", surroundings, {"MUSTER_SECRET": SECRET})
+
+
+def refuses(program: str, flags: str, message: str, at: Surroundings, env: dict[str, str] | None = None) -> None:
+    """Demand that a program ends by itself with 1 or 2, and that the one error that it prints fits."""
+    words = [word.replace("\0", " ").format(**vars(at)) for word in flags.replace("\\ ", "\0").split()]
+    if program == "muster-sidecar" and "--dir" not in words:
+        words += ["--dir", f"{at.directory}/other"]
+    done = subprocess.run(
+        [programs.program(program), *words],
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert done.returncode in (1, 2), done
+    assert len(re.findall(r"^(?:error|muster-[a-z]+): ", done.stderr, re.MULTILINE)) == 1, done.stderr
+    # What the parser of a command line says ends at its first empty line.
+    said = done.stderr.split("\n\n")[0].replace("\n", " ")
+    wanted = message.replace("{proxy}", at.proxy).replace("{locked}", at.locked)
+    assert re.search(rf"(?:error|muster-[a-z]+): .*{wanted}", said), said
+    assert SECRET not in done.stdout + done.stderr and "panicked" not in done.stderr
