@@ -69,6 +69,12 @@ def redis_url() -> str:
 
 
 @pytest.fixture
+def on_containers(request: pytest.FixtureRequest) -> bool:
+    """Whether the cluster is made of containers: as `--compose` says."""
+    return bool(request.config.option.compose)
+
+
+@pytest.fixture
 def cluster(request: pytest.FixtureRequest, directory: Path, redis_url: str) -> Iterator[Cluster]:
     """A running cluster, as the marker `cluster` describes it (`muster.cluster.Settings`)."""
     mark = request.node.get_closest_marker("cluster")
@@ -82,7 +88,7 @@ def cluster(request: pytest.FixtureRequest, directory: Path, redis_url: str) -> 
 
 def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings, redis_url: str = "") -> Cluster:
     """Start the kind of cluster that was asked for, or skip a test that cannot run on it."""
-    if not request.config.option.compose:
+    if not request.getfixturevalue("on_containers"):
         return ProcessCluster(directory, settings, redis_url)
     if settings.lines or settings.processes_only or "process_cluster" in request.fixturenames:
         lines = "between its nodes and Redis are lines that can be made bad" if settings.lines else ""

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from muster.wait import NotYet
+from muster.api import Unanswered
 
 BASE_IMAGES = ("debian:bookworm-slim", "rust:1.95-slim-bookworm")
 
 
-class DockerFailed(NotYet):
+class DockerFailed(Unanswered):
     """Docker could not do it, which may change: a container may be about to start or to end."""
 
 

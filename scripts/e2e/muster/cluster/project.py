@@ -86,6 +86,11 @@ class Project:
         """Return what a command in one of the service's containers prints."""
         return docker("exec", "-i", self.ids(service)[0], *words, stdin=stdin)
 
+    def save(self, file: Path, service: str, *words: str) -> None:
+        """Write what a command in one of the service's containers prints, which need not be text, to a file."""
+        with file.open("wb") as out:
+            subprocess.run(["docker", "exec", self.ids(service)[0], *words], stdout=out, check=True)
+
     def inspect(self, template: str, service: str = "") -> list[str]:
         """Return what a template of docker inspect says of each container."""
         return docker("inspect", "-f", template, *self.ids(service)).splitlines()
