@@ -17,7 +17,14 @@ PACKAGES = {
     "cc": "gcc libc6-dev",
     "setsid": "util-linux",
 }
-TEST_PACKAGES = {"openssl": "openssl", "curl": "curl", "patch": "patch", "chromium": "chromium"}
+TEST_PACKAGES = {
+    "openssl": "openssl",
+    "curl": "curl",
+    "patch": "patch",
+    "chromium": "chromium",
+    "systemd-analyze": "systemd",
+    "strace": "strace",
+}
 PROGRAMS = ["-p", "muster-node", "-p", "muster-sidecar", "-p", "muster-loadgen"]
 
 # A command in front of a generator. The generator shares its machine with the servers, which terminals would not: where
