@@ -1,6 +1,7 @@
 """The steps of scripts/test."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ E2E = programs.ROOT / "scripts" / "e2e"
 AT_ONCE = "4"
 # What fails twice is not the machine's fault. What failed once is listed as flaky.
 RERUNS = ["--reruns", "1"]
+# The models of what threads share. `--workspace` keeps the dependencies' features, so that they are not compiled again.
+MODELS = "cargo test --workspace --locked --lib --features muster-node/shuttle models::".split()
 # How often `--long steady` runs everything.
 TIMES = 3
 
@@ -27,6 +30,9 @@ def main(words: list[str]) -> int:
     """Run the gate, or with words only the tests that they choose."""
     os.chdir(programs.ROOT)
     programs.install({**programs.PACKAGES, **programs.TEST_PACKAGES})
+    programs.install_rust_components()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for report in OUTPUT.glob("*.xml"):
         report.unlink()
     steps = chosen(words) if words else everything()
@@ -45,6 +51,7 @@ def everything() -> list[Step]:
         ("rustfmt", lambda: run("cargo", "fmt", "--all", "--check")),
         ("clippy", lambda: run("cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")),
         ("cargo test", lambda: run("cargo", "test", "--workspace", "--locked")),
+        ("orders of threads", lambda: run(*MODELS)),
         ("build", build),
         ("ruff format", lambda: run(sys.executable, "-m", "ruff", "format", "--check", str(E2E))),
         ("ruff check", lambda: run(sys.executable, "-m", "ruff", "check", str(E2E))),

@@ -24,6 +24,7 @@ TEST_PACKAGES = {
     "chromium": "chromium",
     "systemd-analyze": "systemd",
     "strace": "strace",
+    "faketime": "faketime",
 }
 PROGRAMS = ["-p", "muster-node", "-p", "muster-sidecar", "-p", "muster-loadgen"]
 
@@ -79,6 +80,14 @@ def install(packages: dict[str, str]) -> None:
     for package in {"redis-server", "nginx-light"} & set(missing):
         # Debian starts these two as services, on ports that are not ours to take.
         subprocess.run(["service", package.removesuffix("-light"), "stop"], check=False, capture_output=True)
+
+
+def install_rust_components() -> None:
+    """Install rustfmt and clippy where cargo lacks them."""
+    for component, command in (("rustfmt", "fmt"), ("clippy", "clippy")):
+        found = subprocess.run(["cargo", command, "--version"], cwd=ROOT, check=False, capture_output=True)
+        if found.returncode != 0:
+            subprocess.run(["rustup", "component", "add", component], cwd=ROOT, check=True)
 
 
 def _quietly(*command: str) -> None:

@@ -1,4 +1,4 @@
-//! Terminals that write down what the proxy and the nodes do to them. For the scripts in scripts/proxy.
+//! Terminals that write down what the proxy and the nodes do to them. For the tests in scripts/e2e/proxy.
 //!
 //! ```text
 //! witness hold  --url ws://… --terminals 600              keeps terminals connected until it is interrupted
