@@ -48,7 +48,8 @@ def test_a_flush_of_redis_removes_no_node(
     before = (proxy.generation(), proxy.nodes_file())
     knocking = knock(50)
     cluster.redis("FLUSHALL")
-    wait.until(lambda: proxy.decisions("freeze"))
+    # So long the sidecar may be without some leases. It may also miss that all were gone: nodes write them anew.
+    time.sleep(3)
     wait.until(lambda: proxy.metric("registry_nodes"), lambda nodes: nodes == 3)
     wait.until(lambda: proxy.state()["frozen"], lambda frozen: not frozen)
     knocking.finish()

@@ -1,5 +1,6 @@
 """What a test may do to a cluster and ask of it, whatever the cluster is made of."""
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,9 @@ class Settings:
         return {**NODE_DEFAULTS, **pairs(self.node_flags)}
 
     def of_sidecar(self) -> dict[str, str]:
-        """Return each flag of the sidecar with its value."""
-        return {**({} if self.resolve else {"--resolve": "off"}), **pairs(self.sidecar_flags)}
+        """Return each flag of the sidecar with its value. MUSTER_RESOLVE in the environment decides for all tests."""
+        resolve = self.resolve or "MUSTER_RESOLVE" in os.environ
+        return {**({} if resolve else {"--resolve": "off"}), **pairs(self.sidecar_flags)}
 
 
 def pairs(flags: str) -> dict[str, str]:
