@@ -10,6 +10,7 @@ import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,12 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, help="of all that is left to chance; a failure prints it")
     group.addoption("--compose", action="store_true", help="run against the containers of compose/ where a test can")
     group.addoption("--long", metavar="NAME", help="run these tests, which are not part of the gate")
-    # Set by the first process of a run for its workers.
+    # Set for workers, by the process that starts them.
     group.addoption("--runs", help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed and the folder of all runs, once for all workers."""
+    vars(config.option).update(getattr(config, "workerinput", {}).get("muster", {}))
     if config.option.seed is None:
         config.option.seed = random.SystemRandom().randrange(1 << 31)
     if config.option.runs is None:
@@ -47,6 +49,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # A test run that is ended by SIGTERM or SIGHUP cleans up as it does after Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give what was chosen to a worker, which would otherwise have only the words of the command line."""
+    option = node.config.option
+    node.workerinput["muster"] = {"seed": option.seed, "runs": option.runs}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
