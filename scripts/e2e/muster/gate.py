@@ -5,7 +5,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -112,14 +112,15 @@ def timed(name: str, step: Callable[[], int]) -> bool:
 
 
 def flaky() -> list[str]:
-    """Return the tests that passed at their second attempt, which the reports list as several cases of one name."""
+    """Return the tests that passed at a later attempt. A report lists each attempt as a case of the test's name."""
     found = set()
     for report in OUTPUT.glob("*.xml"):
-        cases: Counter[str] = Counter()
+        attempts: dict[str, list[bool]] = defaultdict(list)
         for case in ElementTree.parse(report).iter("testcase"):
-            reruns = [child for child in case if child.tag in ("rerunFailure", "flakyFailure", "rerun")]
-            cases[f"{case.get('classname')}::{case.get('name')}"] += 1 + len(reruns)
-        found |= {name for name, count in cases.items() if count > 1}
+            # A failed attempt has a child that says how it failed.
+            bad = any(child.tag in ("failure", "error", "rerun") for child in case)
+            attempts[f"{case.get('classname')}::{case.get('name')}"].append(not bad)
+        found |= {name for name, passed in attempts.items() if len(passed) > 1 and passed[-1]}
     return sorted(found)
 
 
