@@ -1,12 +1,11 @@
 """Fixtures of the generator's tests."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from muster import process, programs
+from muster import programs
 from muster.cluster import Cluster
 from muster.traffic import loadgen
 from muster.traffic.loadgen import Generator, Server
@@ -46,22 +45,6 @@ def null_server(directory: Path) -> Iterator[Callable[..., Server]]:
 def cluster_flags(cluster: Cluster) -> list[str]:
     """The flags of a run against the cluster, through its Nginx."""
     return ["--url", cluster.url(), "--api", f"http://{cluster.proxy()}"]
-
-
-@pytest.fixture
-def busy(directory: Path) -> Iterator[Callable[[int], None]]:
-    """Keep each core of this machine busy with so many processes: `busy(2)`."""
-    made = []
-
-    def start(for_each_core: int) -> None:
-        for number in range(for_each_core * (os.cpu_count() or 1)):
-            made.append(
-                process.launch(directory, f"busy{number}", ["timeout", "1h", "sh", "-c", "while :; do :; done"])
-            )
-
-    yield start
-    for each in made:
-        process.end(each.pid)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from muster.cluster import ProcessCluster
+from muster.steady import busy_cores
 from muster.traffic.loadgen import CANNOT_KNOW, Generator, Server, against
 
 pytestmark = pytest.mark.alone
@@ -34,12 +35,12 @@ def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
 
 
 def test_a_machine_that_is_too_busy_makes_the_run_invalid(
-    generator: Generator, null_server: Callable[..., Server], busy: Callable[[int], None]
+    generator: Generator, null_server: Callable[..., Server]
 ) -> None:
     server = null_server()
-    busy(2)
     load = "--grace 1s --terminals 1000 --ramp 1s --for 5s --broadcasts 20".split()
-    run = generator.run(*against(server), *load, priority=False)
+    with busy_cores(2):
+        run = generator.run(*against(server), *load, priority=False)
     assert run.code == CANNOT_KNOW, run.out
     reason = next(line for line in run.out.splitlines() if line.startswith("INVALID: "))
     assert "canary" in reason or "lag" in reason

@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from muster import process, programs, wait
 from muster.api import Events
 from muster.cluster import Cluster
+from muster.traffic.token import token
 
 TERMINALS = Path(__file__).with_name("terminals")
 
@@ -39,12 +39,11 @@ class Fleet:
             wait.until(lambda name=name: cluster.api.get(f"/v1/terminals/{name}")["status"], lambda s: s == "online")  # type: ignore[misc]
 
     def _start(self, name: str, env: dict[str, str], *command: str | Path) -> Path:
-        token = [programs.program("muster-node"), "token", "--terminal", name]
-        secret = {"MUSTER_SECRET": self.cluster.secret}
-        made = subprocess.run(token, env=secret, check=True, capture_output=True, text=True).stdout.strip()
         log = self.cluster.directory / f"{name}.out"
         words = [*command, self.cluster.url(), name]
-        process.launch(self.cluster.directory, name, words, env={**env, "TOKEN": made}, stdout=log)
+        process.launch(
+            self.cluster.directory, name, words, env={**env, "TOKEN": token(self.cluster.secret, name)}, stdout=log
+        )
         return log
 
     def got(self, mark: str) -> dict[str, int]:
