@@ -23,7 +23,7 @@ def broadcast(cluster: Cluster, sent: list[str], **more: object) -> None:
     sent.append(cluster.api.post(body, at=cluster.node(cluster.nodes))["id"])
 
 
-@pytest.mark.promise("P1")
+@pytest.mark.promise(id="P1")
 @pytest.mark.cluster(**LOG_FLAGS)
 def test_terminals_of_a_killed_node_find_on_another_what_they_missed(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
@@ -47,8 +47,8 @@ def test_terminals_of_a_killed_node_find_on_another_what_they_missed(
     assert fleet.not_exactly(sent) == []
 
 
-@pytest.mark.promise("P1")
-@pytest.mark.fault("F5")
+@pytest.mark.promise(id="P1")
+@pytest.mark.fault(id="F5")
 @pytest.mark.cluster(nodes=2, **LOG_FLAGS)
 def test_terminals_that_were_away_for_longer_than_the_log_are_told_of_a_gap(
     cluster: Cluster, agents: AgentsFactory, scale: Scale

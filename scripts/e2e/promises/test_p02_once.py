@@ -12,7 +12,7 @@ from muster.fixtures import AgentsFactory, LoadFactory, Scale
 EXPIRES = 2
 
 
-@pytest.mark.promise("P2")
+@pytest.mark.promise(id="P2")
 def test_commands_that_expired_while_their_terminal_was_away_are_not_run(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
 ) -> None:
@@ -31,7 +31,7 @@ def test_commands_that_expired_while_their_terminal_was_away_are_not_run(
     wait.until(lambda: sum(cluster.api.counts(command).get("expired", 0) for command in commands) == len(commands))
 
 
-@pytest.mark.promise("P2")
+@pytest.mark.promise(id="P2")
 def test_no_command_is_shown_confirmed_that_its_terminal_did_not_confirm(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
 ) -> None:
@@ -56,7 +56,7 @@ def test_no_command_is_shown_confirmed_that_its_terminal_did_not_confirm(
     assert "sent" in states
 
 
-@pytest.mark.promise("P2")
+@pytest.mark.promise(id="P2")
 @pytest.mark.cluster(durable=True)
 def test_accepted_commands_are_run_once_while_subscriptions_a_node_and_redis_fail(
     cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Scale

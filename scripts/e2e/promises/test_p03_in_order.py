@@ -8,8 +8,8 @@ from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, LineFactory, LoadFactory, Scale
 
 
-@pytest.mark.promise("P3")
-@pytest.mark.fault("F10")
+@pytest.mark.promise(id="P3")
+@pytest.mark.fault(id="F10")
 @pytest.mark.cluster(nodes=2)
 def test_commands_stay_in_order_when_terminals_reconnect_to_another_node(
     cluster: Cluster, agents: AgentsFactory, load: LoadFactory, line: LineFactory, scale: Scale

@@ -33,7 +33,7 @@ class Ticks:
 
 
 # Without pings, which would end sessions before the lease does: the lease alone must hold the node back.
-@pytest.mark.promise("P4")
+@pytest.mark.promise(id="P4")
 @pytest.mark.cluster(node_flags="--ping 60s")
 def test_a_node_that_wakes_up_after_its_lease_delivers_nothing(
     cluster: Cluster, agents: AgentsFactory, listen: ListenFactory, scale: Scale

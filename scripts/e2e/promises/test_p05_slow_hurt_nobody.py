@@ -41,7 +41,7 @@ class Broadcasts:
         return sorted(line["at"] - 1000 * self.posted[line["command"]] for line in lines), grown
 
 
-@pytest.mark.promise("P5")
+@pytest.mark.promise(id="P5")
 @pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
 def test_slow_terminals_are_closed_and_no_other_terminal_notices(
     cluster: Cluster, agents: AgentsFactory, line: LineFactory, scale: Scale

@@ -17,7 +17,7 @@ from muster.traffic.terminal import Refused, Terminal
 DRAIN = (5, 20)
 
 
-@pytest.mark.promise("P6")
+@pytest.mark.promise(id="P6")
 @pytest.mark.cluster(node_flags=f"--drain {DRAIN[0]}s", full_node_flags=f"--drain {DRAIN[1]}s")
 def test_a_node_that_stops_closes_its_sessions_in_slices(
     cluster: Cluster, agents: AgentsFactory, load: LoadFactory, knock: KnockFactory, scale: Scale

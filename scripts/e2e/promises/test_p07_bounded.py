@@ -97,7 +97,7 @@ def storm(cluster: Cluster, scale: Scale) -> Iterator[Storm]:
             stack.enter_context(terminal)
 
 
-@pytest.mark.promise("P7")
+@pytest.mark.promise(id="P7")
 @limited
 def test_handshakes_beyond_the_rate_are_refused_with_429_and_a_time_to_come_back(storm: Storm, scale: Scale) -> None:
     answers = storm.wave()
@@ -109,7 +109,7 @@ def test_handshakes_beyond_the_rate_are_refused_with_429_and_a_time_to_come_back
     assert len(set(answers.hints)) > 1, "all were told to come back at the same time"
 
 
-@pytest.mark.promise("P7")
+@pytest.mark.promise(id="P7")
 @limited
 def test_a_full_node_refuses_with_429_and_who_is_connected_notices_nothing(
     cluster: Cluster, agents: AgentsFactory, storm: Storm, scale: Scale
@@ -144,7 +144,7 @@ def carried_by_redis(cluster: Cluster) -> tuple[int, int]:
     return len(cluster.redis("PUBSUB", "SHARDCHANNELS").split()), len(connections)
 
 
-@pytest.mark.promise("P7")
+@pytest.mark.promise(id="P7")
 @limited
 def test_commands_for_a_terminal_that_is_away_wait_up_to_the_backlog(cluster: Cluster, scale: Scale) -> None:
     backlog = scale(*BACKLOG)
@@ -158,7 +158,7 @@ def test_commands_for_a_terminal_that_is_away_wait_up_to_the_backlog(cluster: Cl
     assert answers[-1][1]["detail"]
 
 
-@pytest.mark.promise("P7")
+@pytest.mark.promise(id="P7")
 @limited
 def test_a_command_for_which_there_is_no_room_is_refused_with_503_and_a_reason(
     cluster: Cluster, agents: AgentsFactory, scale: Scale

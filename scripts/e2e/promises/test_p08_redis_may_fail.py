@@ -15,7 +15,7 @@ from muster.fixtures import AgentsFactory, LoadFactory, Scale
 from muster.traffic.agents import Agents
 
 
-@pytest.mark.promise("P8")
+@pytest.mark.promise(id="P8")
 @pytest.mark.cluster(durable=True)
 def test_sessions_stay_and_all_is_whole_after_redis_hung_and_was_killed(
     cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Scale, seed: int

@@ -22,7 +22,7 @@ def listed(cluster: Cluster, query: str = "") -> list[Json]:
     return cluster.api.pages(f"/v1/terminals?{query}", "terminals", at=cluster.node(1))
 
 
-@pytest.mark.promise("P9")
+@pytest.mark.promise(id="P9")
 def test_no_terminal_is_left_on_a_dead_node_and_none_that_moved_is_shown_offline(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
 ) -> None:
@@ -52,7 +52,7 @@ def test_no_terminal_is_left_on_a_dead_node_and_none_that_moved_is_shown_offline
     assert [row for row in offline if row["terminal"].startswith("mover-")] == []
 
 
-@pytest.mark.promise("P9")
+@pytest.mark.promise(id="P9")
 def test_the_registry_answers_while_another_node_hangs(cluster: Cluster, agents: AgentsFactory, scale: Scale) -> None:
     # With a third of them on the node that hangs, the others are more than a page even when its lease has run out.
     agents(scale(300, 1500), "--label", "kind=mover").online()

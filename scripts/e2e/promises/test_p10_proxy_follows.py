@@ -16,7 +16,7 @@ from muster.traffic.knock import Knock
 FOLLOW = "--quiet 500ms --quiet-urgent 500ms --reload-every 500ms"
 
 
-@pytest.mark.promise("P10")
+@pytest.mark.promise(id="P10")
 @pytest.mark.cluster(node_flags="--drain 3s", sidecar_flags=FOLLOW)
 def test_the_proxy_follows_nodes_that_join_drain_and_die(
     cluster: Cluster, agents: AgentsFactory, knock: KnockFactory, scale: Scale

@@ -1,9 +1,11 @@
-"""The copies of the source that have bugs, and the programs that are built of them."""
+"""The copies of the source that have bugs: programs are built of them, and tests are run against them."""
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from filecmp import cmp
@@ -11,6 +13,9 @@ from pathlib import Path
 
 from muster import programs
 from muster.mutants import patches
+from muster.mutants.patches import CARGO, E2E, Mutant
+
+Ran = subprocess.CompletedProcess[str]
 
 HOME = programs.ROOT / "target" / "mutants"
 CRATES = ("protocol", "client", "redis", "node", "sidecar", "loadgen", "testkit")
@@ -23,7 +28,7 @@ def build() -> None:
     the project's own crates are compiled, without optimisation.
     """
     with alone("source") as source:
-        renew(source, patches.switched())
+        renew(source, patches.together())
         reuse_dependencies("release")
         command = ["cargo", "build", "--release", "--locked", "--quiet", *_unoptimised(), *programs.PROGRAMS]
         subprocess.run([*command, "-p", "muster-testkit", "--bins"], cwd=source, env=environment(), check=True)
@@ -38,7 +43,7 @@ def alone(copy: str) -> Iterator[Path]:
         yield HOME / copy
 
 
-def renew(source: Path, applied: list[Path]) -> None:
+def renew(source: Path, applied: list[str]) -> None:
     """Make `source` a copy of the source with these patches. Only files that differ are written."""
     new = source.with_suffix(".new")
     shutil.rmtree(new, ignore_errors=True)
@@ -87,3 +92,49 @@ def _unoptimised() -> list[str]:
 def environment() -> dict[str, str]:
     """Return the environment of cargo in a copy."""
     return {**os.environ, "CARGO_TARGET_DIR": str(HOME)}
+
+
+def run_test(test: str, seed: int, bug: dict[str, str]) -> Ran:
+    """Run a file of tests, one test or the tests of a fault against the programs with bugs; return what pytest printed.
+
+    The scale is small. What a failure leaves goes to target/mutants: it is wanted, and must not be taken for a failure
+    of the project.
+    """
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    told = {"MUSTER_BIN": str(HOME / "release"), "MUSTER_TEST_OUTPUT": str(HOME / "test_output"), **bug}
+    command = [sys.executable, "-m", "pytest", *chosen(test), "--scale", "small", "--seed", str(seed), "-x"]
+    return _run([*command, "-p", "no:cacheprovider"], E2E, {**ours, **told})
+
+
+def chosen(test: str) -> list[str]:
+    """Return pytest's words for a file, a test of it, or a fault. The soak, which is F17, runs only if it is named."""
+    if re.fullmatch(r"F\d+", test):
+        return ["faults", "-m", f'fault(id="{test}")', *(["--long", "soak"] if test == "F17" else [])]
+    return [test]
+
+
+def run_cargo(kind: str, mutant: Mutant | None) -> Ran:
+    """Run the cargo command of a kind, in a copy with one mutant or none; return what it printed."""
+    with alone("source-of-one") as source:
+        renew(source, [mutant.patch] if mutant else [])
+        reuse_dependencies("debug")
+        return _run(["cargo", "test", "--locked", *CARGO[kind]], source, environment())
+
+
+def _run(command: list[str], at: Path, told: dict[str, str]) -> Ran:
+    return subprocess.run(
+        command, cwd=at, env=told, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def is_found(result: Ran, found_by: str) -> bool:
+    """Return whether pytest or cargo ran tests that failed with such a text.
+
+    Tests that could not be run or compiled have found nothing.
+    """
+    lines = result.stdout.splitlines()
+    if "test result: FAILED" in result.stdout:
+        shown = [line for line in lines if not line.endswith("... ok")]
+    else:
+        shown = [line for line in lines if line.startswith("E ")] if result.returncode == 1 else []
+    return any(re.search(found_by, line) for line in shown)

@@ -1,13 +1,15 @@
-"""The patches of scripts/e2e/mutants, each of which is one bug.
+"""The series of patches of scripts/e2e/mutants: a file for each kind, and in it a patch for each bug.
 
-A patch has lines of the form `KEY: VALUE` before its first file:
+A file begins with what it is about, and with the change that all its bugs need, if there is one. Then come its bugs:
 
+    # bug: once                         its name
+    Commands are lost.                  what it is
+    test: promises/test_p02_once.py     what must find it: files, each with or without a ::name, or faults, as F5
     found by: [1-9][0-9]* lost          a regular expression, which one line of the failure must match
-    test: promises/test_p02_once.py     what must find the bug: files of scripts/e2e, each with or without a ::name
 
-All patches of the folder itself go into one copy of the source, which is built once: the environment variable
-MUSTER_BUG names the bug that a program then has. A patch in a sub-folder needs no `test`: the cargo command of that
-folder (`FOLDERS`) finds it, in a copy that has this patch alone.
+and after an empty line the patch. All bugs of `promises.patch` go into one copy of the source, which is built once: the
+environment variable MUSTER_BUG names the bug that a program then has. A bug of another file needs no `test`: the cargo
+command of that kind (`CARGO`) finds it, in a copy that has this bug alone.
 """
 
 import re
@@ -18,14 +20,13 @@ from pathlib import Path
 from muster import programs
 
 E2E = programs.ROOT / "scripts" / "e2e"
-HERE = E2E / "mutants"
-# The patch by which programs are told which bug to have. It is applied first.
-SWITCH = HERE / "switch.patch"
-# By sub-folder: the words after `cargo test` that find its mutants.
-FOLDERS = {
+# By kind: the words after `cargo test` that find its mutants.
+CARGO = {
     "model": ["-p", "muster-node", "--test", "model"],
     "concurrency": ["--workspace", "--lib", "--features", "muster-node/shuttle", "models::"],
 }
+# The kind whose bugs are built together.
+TOGETHER = "promises"
 
 
 class DoesNotFit(Exception):
@@ -34,44 +35,41 @@ class DoesNotFit(Exception):
 
 @dataclass(frozen=True)
 class Mutant:
-    """One bug: the tests that must find it, and the text by which they do. `folder` is its sub-folder or ""."""
+    """One bug of a kind: the tests that must find it, and the text by which they do."""
 
-    patch: Path
-    folder: str
+    kind: str
+    name: str
     tests: tuple[str, ...]
     found_by: str
-
-    @property
-    def name(self) -> str:
-        """What MUSTER_BUG has."""
-        return self.patch.stem
+    patch: str
 
     def __str__(self) -> str:
-        return f"{self.folder}/{self.name}".removeprefix("/")
-
-    def applied(self) -> list[Path]:
-        """Return the patches that a copy for this mutant alone needs, in their order."""
-        return [*([SWITCH] if "::bug(" in self.patch.read_text() else []), self.patch]
+        return f"{self.kind}/{self.name}"
 
 
 def all_mutants() -> list[Mutant]:
-    """Return what the patches say of themselves."""
-    return [_read(patch) for patch in sorted(HERE.rglob("*.patch")) if patch != SWITCH]
+    """Return what the files say of their bugs."""
+    return [_read(kind, text) for kind in (TOGETHER, *CARGO) for text in _series(kind)[1:]]
 
 
-def switched() -> list[Path]:
-    """Return the patches that go into one copy, in their order."""
-    return [SWITCH, *(mutant.patch for mutant in all_mutants() if not mutant.folder)]
+def together() -> list[str]:
+    """Return the patches that go into one copy, in their order: first the one by which programs are told their bug."""
+    begin = _series(TOGETHER)[0]
+    return [begin, *(mutant.patch for mutant in all_mutants() if mutant.kind == TOGETHER)]
 
 
-def _read(patch: Path) -> Mutant:
-    head = patch.read_text().split("\n--- ", 1)[0]
+def _series(kind: str) -> list[str]:
+    """Return the texts of one file: its beginning, and one for each bug."""
+    return re.split("^# bug: ", (E2E / "mutants" / f"{kind}.patch").read_text(), flags=re.MULTILINE)
+
+
+def _read(kind: str, text: str) -> Mutant:
+    head, patch = text.split("\n\n", 1)
     said = dict(re.findall(r"^(test|found by): (.+)$", head, re.MULTILINE))
-    folder = str(patch.parent.relative_to(HERE)).removeprefix(".")
-    return Mutant(patch, folder, tuple(said.get("test", "").split()), said["found by"])
+    return Mutant(kind, head.splitlines()[0], tuple(said.get("test", "").split()), said["found by"], patch)
 
 
-def plant(patches: list[Path], directory: Path) -> None:
+def plant(patches: list[str], directory: Path) -> None:
     """Make a copy of the source outside scripts in `directory`, and apply the patches without fuzz.
 
     Raises `DoesNotFit`.
@@ -88,9 +86,9 @@ def plant(patches: list[Path], directory: Path) -> None:
         apply(patch, directory)
 
 
-def apply(patch: Path, directory: Path, *flags: str) -> None:
+def apply(patch: str, directory: Path, *flags: str) -> None:
     """Apply one patch without fuzz. Raises `DoesNotFit`."""
     command = ["patch", "--strip", "0", "--quiet", "--fuzz", "0", "--no-backup-if-mismatch", *flags]
-    done = subprocess.run([*command, "--input", str(patch)], cwd=directory, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, input=patch, cwd=directory, check=False, capture_output=True, text=True)
     if done.returncode != 0:
-        raise DoesNotFit(f"{patch.relative_to(E2E)} does not fit the source; make it anew:\n{done.stdout}")
+        raise DoesNotFit(f"this patch does not fit the source; make it anew:\n{patch}\n{done.stdout}")

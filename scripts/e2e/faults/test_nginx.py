@@ -1,23 +1,26 @@
-"""F8: Nginx is reloaded many times, refuses a configuration or never runs it, and its old workers are retired."""
+"""Nginx is reloaded and killed: F8, F9."""
 
 import socket
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from muster import process, wait
-from muster.cluster import ProcessCluster
+from muster.cluster import Cluster, ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar, own_memory, write_program
 from muster.faults import lease
-from muster.fixtures import AgentsFactory, KnockFactory, Scale
+from muster.fixtures import AgentsFactory, KnockFactory, LoadFactory, Scale
 from muster.judge import peak, returns
 from muster.local import nginx
 
-pytestmark = pytest.mark.fault("F8")
+# F8: Nginx is reloaded many times, refuses a configuration or never runs it, and its old workers are retired.
+
 RETIRE_OVER = 6
 
 
+@pytest.mark.fault(id="F8")
 @pytest.mark.cluster(
     nodes=3,
     sidecar_flags="--quiet 300ms --quiet-urgent 300ms --reload-every 500ms --lingering 1000 --retire-after 1h",
@@ -67,6 +70,7 @@ def stubborn(proxy: Sidecar) -> Path:
     return folder
 
 
+@pytest.mark.fault(id="F8")
 @pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 def test_a_refused_configuration_changes_nothing_and_is_tried_again_now_and_then(
     stubborn: Path, process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory
@@ -86,6 +90,7 @@ def test_a_refused_configuration_changes_nothing_and_is_tried_again_now_and_then
     assert not knocking.failures() and not fleet.ends()
 
 
+@pytest.mark.fault(id="F8")
 @pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 def test_a_node_joins_although_a_snippet_is_accepted_and_never_run(
     process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory
@@ -109,6 +114,7 @@ def test_a_node_joins_although_a_snippet_is_accepted_and_never_run(
     assert not knocking.failures() and not fleet.ends()
 
 
+@pytest.mark.fault(id="F8")
 @pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 def test_a_sidecar_whose_check_hangs_can_be_stopped(
     stubborn: Path, process_cluster: ProcessCluster, proxy: Sidecar
@@ -125,6 +131,7 @@ def test_a_sidecar_whose_check_hangs_can_be_stopped(
     assert process.gone(check, within=1)
 
 
+@pytest.mark.fault(id="F8")
 @pytest.mark.alone
 @pytest.mark.cluster(nodes=2, sidecar_flags=f"{AT_ONCE} --lingering 1 --retire-over {RETIRE_OVER}s --workers 1")
 def test_the_sessions_of_retired_workers_move_evenly_and_the_workers_end(
@@ -144,3 +151,30 @@ def test_the_sessions_of_retired_workers_move_evenly_and_the_workers_end(
     wait.until(lambda: proxy.metric("retired_workers_total", step="done"), lambda done: done == 1)
     assert proxy.metric("retired_workers_total", step="cut") == 0
     wait.until(lambda: own_memory(process_cluster), lambda memory: memory - before <= 2 << 20)
+
+
+# F9: Nginx is killed with SIGKILL, with every terminal's connection; the sidecar starts it again.
+
+# Handshakes that each node takes a second, at small and at full scale.
+RATE = (100, 500)
+
+
+@pytest.mark.fault(id="F9")
+@pytest.mark.cluster(node_flags=f"--handshakes {RATE[0]}", full_node_flags=f"--handshakes {RATE[1]}")
+def test_all_terminals_come_back_no_faster_than_the_nodes_take_them(
+    cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(300, 5000), "--first", "2s").online()
+    commands = load(fleet, commands=scale(500, 3000), pace=scale(60, 100))
+    commands.reach(0.3)
+
+    cluster.kill("nginx")
+
+    wait.until(lambda: len(fleet.disconnected()), lambda cut: cut == fleet.terminals)
+    wait.until(lambda: len(fleet.connected()), lambda connected: connected == fleet.terminals, within=120)
+    away = fleet.seconds_away()
+    scale.judge_time("95 % of them were ready again", away[len(away) * 95 // 100], 5)
+    seconds = Counter((line["node"], line["at"] // 1000) for line in fleet.lines("online"))
+    # A second's budget may be there at once, and a second of this clock may have parts of two of the node's.
+    assert max(seconds.values()) <= 2 * scale(*RATE)
+    assert commands.judged()

@@ -1,0 +1,179 @@
+"""Terminals lose their connections, read slowly, or share an id: F10, F11, F12, F14."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from muster import wait
+from muster.api import Events
+from muster.cluster import Cluster, ContainerCluster
+from muster.fixtures import AgentsFactory, LineFactory, ListenFactory, LoadFactory, Scale
+from muster.traffic.listener import Listener
+from muster.traffic.pace import paced
+from muster.traffic.terminal import Refused, Terminal
+
+# F10: 30 % of the terminals' connections are reset, again and again. P3 has terminals that change their node so.
+
+
+@pytest.mark.fault(id="F10")
+def test_nothing_is_lost_and_all_come_back_when_connections_to_the_proxy_are_reset(
+    cluster: Cluster, agents: AgentsFactory, load: LoadFactory, line: LineFactory, scale: Scale
+) -> None:
+    way = line(cluster.proxy())
+    fleet = agents(scale(60, 600), "--first", "1s", url=way.url).online()
+    commands = load(fleet, commands=scale(450, 6000), pace=scale(90, 100))
+
+    resets = 0
+    while commands.under_way():
+        # The time between two resets.
+        time.sleep(scale(1, 5))
+        resets += way.reset(0.3)
+
+    assert commands.judged()
+    assert resets > fleet.terminals / 2
+    wait.until(lambda: len(fleet.connected()), lambda connected: connected == fleet.terminals)
+    wait.until(cluster.online, lambda online: online == fleet.terminals)
+
+
+# F11: the connections of some terminals become black holes: nothing comes through, and nobody is told.
+
+# Seconds between the pings by which the node notices.
+PING = 1
+MIB = 1 << 20
+
+
+@pytest.mark.fault(id="F11")
+@pytest.mark.cluster(nodes=1, node_flags=f"--ping {PING}s")
+def test_a_node_frees_what_lost_terminals_held_and_they_miss_nothing(
+    cluster: Cluster, agents: AgentsFactory, load: LoadFactory, line: LineFactory, scale: Scale
+) -> None:
+    others = agents(scale(50, 200), prefix="other-", url=cluster.url(1)).online()
+    files, memory = cluster.files("node1"), cluster.memory("node1")
+    way = line(cluster.node(1))
+    lost = agents(scale(50, 200), "--first", "1s", prefix="lost-", url=way.url).online()
+    commands = load(lost, commands=scale(500, 6000), pace=scale(60, 100))
+    commands.reach(0.2)
+
+    way.hole()
+
+    began = time.monotonic()
+    wait.until(lambda: ended_by_silence(cluster), lambda ended: ended >= lost.terminals)
+    scale.judge_time("the node has freed them", time.monotonic() - began, 2.5 * PING)
+    wait.until(lambda: cluster.files("node1"), lambda now: now <= files * 1.05 + 2)
+    time.sleep(max(0, began + scale(6, 60) - time.monotonic()))
+    assert not scale.full or cluster.memory("node1") <= memory * 1.05 + MIB
+    assert not others.disconnected()
+    way.heal()
+    way.reset()
+    wait.until(lambda: len(lost.connected()), lambda connected: connected == lost.terminals)
+    assert commands.judged()
+
+
+def ended_by_silence(cluster: Cluster) -> int:
+    return cluster.api.metric('muster_sessions_ended_total{end="no_heartbeat"}', cluster.node(1))
+
+
+# F12: one terminal in ten reads 1 KB/s. P5 has what the others notice.
+
+QUEUE, PAYLOAD = 128 << 10, 16 << 10
+
+
+@pytest.mark.fault(id="F12")
+@pytest.mark.promise(id="P5")
+@pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
+def test_slow_terminals_catch_up_when_their_lines_are_good_again(
+    cluster: Cluster, agents: AgentsFactory, line: LineFactory, scale: Scale
+) -> None:
+    fast = agents(scale(60, 990), prefix="fast-", url=cluster.url(1)).online()
+    way = line(cluster.node(1))
+    slow = agents(scale(6, 10), "--first", "1s", prefix="slow-", url=way.url).online()
+    # The kernel takes more than 1 MB of what goes from a container to this machine, before a queue grows.
+    count = max(scale(60, 600), 240 if isinstance(cluster, ContainerCluster) else 0)
+    body = {"target": {"all": True}, "name": "large", "payload": "x" * PAYLOAD, "expires_in": "10m"}
+
+    assert way.bandwidth(1000) == slow.terminals
+    sent = [cluster.api.post(body, at=cluster.node(1))["id"] for _ in paced(10, count)]
+    wait.until(
+        lambda: cluster.api.metric('muster_sessions_ended_total{end="too_slow"}', cluster.node(1)),
+        lambda ended: ended == slow.terminals,
+    )
+    way.heal()
+
+    wait.until(lambda: all(set(ran) >= set(sent) for ran in slow.runs().values()))
+    assert slow.not_exactly(sent) == [], "each once and in order"
+    wait.until(lambda: fast.have_run(sent[-1]))
+    assert fast.not_exactly(sent) == []
+    assert not fast.lines("offline")
+
+
+# F14: two clients use one terminal id. P4 promises that one of them owns it.
+
+# The close code of a session that a newer one has replaced.
+REPLACED = 4509
+# Seconds in which the loser of a race would have received what its winner did.
+MOMENT = 0.1
+
+
+@pytest.mark.fault(id="F14")
+@pytest.mark.promise(id="P4")
+@pytest.mark.cluster(node_flags="--ping 60s")
+def test_one_of_two_clients_that_race_to_two_nodes_owns_the_id(
+    cluster: Cluster, listen: ListenFactory, scale: Scale
+) -> None:
+    nodes = {number: cluster.id(number) for number in (2, 3)}
+    for first in range(0, scale(100, 1000), 20):
+        # Both clients of an id connect at once.
+        races = {f"race-{n}": [listen(number, f"race-{n}") for number in (2, 3)] for n in range(first, first + 20)}
+        owners = race(cluster, races)
+        for terminal, clients in races.items():
+            (loser,) = losers(clients)
+            (winner,) = (each for each in clients if each is not loser)
+            assert loser.heard[0] == REPLACED and "yours" not in loser.heard
+            assert winner.heard == ["yours"]
+            assert owners[terminal] == nodes[winner.number]
+            loser.leave()
+            winner.leave()
+
+
+def race(cluster: Cluster, races: dict[str, list[Listener]]) -> dict[str, str]:
+    """Wait until all races are decided, and send the owners a message. Return each owner's node, by the registry."""
+    wait.until(lambda: all(len(losers(clients)) == 1 for clients in races.values()))
+    rows = cluster.api.pages("/v1/terminals?prefix=race-&status=online", "terminals", at=cluster.node(2))
+    body = {"target": {"terminals": list(races)}, "name": "who", "payload": "yours"}
+    cluster.api.post(body, at=cluster.node(2))
+    wait.until(lambda: all(any("yours" in each.heard for each in clients) for clients in races.values()))
+    time.sleep(MOMENT)
+    return {row["id"]: row["node"] for row in rows}
+
+
+def losers(clients: list[Listener]) -> list[Listener]:
+    """Return those whose session was replaced."""
+    return [each for each in clients if REPLACED in each.heard]
+
+
+@pytest.mark.fault(id="F14")
+@pytest.mark.promise(id="P4")
+@pytest.mark.cluster(nodes=2, node_flags="--ping 60s")
+def test_two_clients_that_take_one_id_from_each_other_are_slowed_down(cluster: Cluster, scale: Scale) -> None:
+    seconds = scale(9, 15)
+    events = Events(cluster.api, cluster.node(1))
+    end = time.monotonic() + seconds
+
+    def come_back(number: int) -> int:
+        """Connect again whenever the session has ended, as other people's clients do. Return how many there were."""
+        sessions = 0
+        while time.monotonic() < end:
+            try:
+                with Terminal(cluster, cluster.node(number), "twin") as twin:
+                    sessions += 1
+                    twin.receive(end - time.monotonic())
+            except Refused:
+                continue
+        return sessions
+
+    with ThreadPoolExecutor() as twins:
+        sessions = sum(twins.map(come_back, (1, 2)))
+
+    assert sessions < 5 * seconds
+    assert events.of("terminal.contested")
