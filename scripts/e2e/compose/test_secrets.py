@@ -1,11 +1,21 @@
-"""Secrets are made once and are for their owners alone; Redis lets its users do what they need and nothing else."""
+"""Secrets are for their owners alone, and Redis lets its users do what they need."""
 
 import re
+import shlex
 import subprocess
+
+import pytest
+from redis import AuthenticationError, Redis, ResponseError
+from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError
+from redis.retry import Retry
 
 from muster import programs, wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
+from muster.traffic.container_load import PlayFactory
+
+# Secrets are made once and are for their owners alone.
 
 
 def test_no_secret_is_where_others_could_read_it(project: Project) -> None:
@@ -61,3 +71,130 @@ def secrets(project: Project) -> list[str]:
 def found(texts: set[str], text: str) -> list[str]:
     """Return those of the secrets that a text contains."""
     return [secret for secret in texts if secret in text]
+
+
+# Redis lets each of its users do what the user's program needs, and nothing else.
+
+NODE_NEEDS = """
+get {muster}:epoch
+eval 'return redis.call("hlen", KEYS[1])' 1 {muster}:online
+"""
+NODE_MAY_NOT = """
+flushall
+flushdb
+config get *
+config set maxmemory 0
+keys *
+scan 0
+acl list
+shutdown
+save
+bgrewriteaof
+replicaof no one
+client list
+client kill type normal
+monitor
+module list
+script flush
+function list
+migrate h 1 k 0 1
+swapdb 0 1
+info
+get other
+set muster 1
+eval 'return redis.call("get", "other")' 0
+eval 'return redis.call("keys", "*")' 0
+eval 'return redis.call("flushall")' 0
+spublish other x
+ssubscribe other
+publish {muster}:0:broadcast x
+psubscribe *
+"""
+SIDECAR_NEEDS = """
+zrange {muster}:nodes 0 -1
+mget {muster}:node:a {muster}:node:b
+info server
+spublish {muster}:0:broadcast x
+exists {muster}
+role
+"""
+SIDECAR_MAY_NOT = """
+zadd {muster}:nodes 1 x
+set {muster}:node:x y
+get {muster}:epoch
+mget {muster}:terminals
+spublish {muster}:0:inbox:x y
+ssubscribe {muster}:0:broadcast
+eval 'return 1' 0
+flushall
+config get *
+keys *
+"""
+NOBODY_MAY_NOT = """
+ping
+get {muster}:epoch
+acl whoami
+info
+"""
+
+
+def test_redis_refuses_nothing_to_a_cluster_at_work(project: Project, play: PlayFactory) -> None:
+    project.up()
+    load = play(100, "--commands", "20", "--churn", "10%/s", "--for", "5s")
+    project.api.get("/v1/fleet")
+    project.api.get("/v1/terminals?selector=site%3Dbj&limit=5")
+    load.judge()
+    admin = Client(project, "admin", project.inside("redis", "cat", "/secrets/admin-password").strip())
+    assert admin.say("acl log") == []
+
+
+def test_each_user_may_do_what_its_program_needs_and_nothing_else(project: Project) -> None:
+    project.up()
+    node = Client(project, "node", project.inside("node", "cat", "/secrets/redis-password").strip())
+    sidecar = Client(project, "sidecar", project.inside("proxy", "cat", "/secrets/redis-password").strip())
+    assert node.refused(NODE_NEEDS) == []
+    assert node.refused(NODE_MAY_NOT) == NODE_MAY_NOT.strip().splitlines()
+    assert sidecar.refused(SIDECAR_NEEDS) == []
+    assert sidecar.refused(SIDECAR_MAY_NOT) == SIDECAR_MAY_NOT.strip().splitlines()
+    # The user of the health check has no password.
+    assert Client(project, "health", "").refused("ping\ninfo") == ["info"]
+
+
+def test_redis_does_nothing_for_those_who_are_no_user(project: Project) -> None:
+    project.up()
+    nobody = Client(project, None, None)
+    for command in NOBODY_MAY_NOT.strip().splitlines():
+        with pytest.raises(AuthenticationError):
+            nobody.say(command)
+
+
+class Client:
+    """One user of the project's Redis."""
+
+    def __init__(self, project: Project, user: str | None, password: str | None) -> None:
+        networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        self.host = project.inspect(networks, "redis")[0]
+        self.user, self.password = user, password
+
+    def say(self, command: str) -> object:
+        """Return the answer to one command, given on a connection of its own."""
+        # A refusal is not to be tried again.
+        once = Retry(NoBackoff(), 0)
+        with Redis(self.host, username=self.user, password=self.password, protocol=2, retry=once) as client:
+            client.response_callbacks.clear()
+            return client.execute_command(*shlex.split(command))
+
+    def refused(self, commands: str) -> list[str]:
+        """Return those commands, one in each line, that the user may not give."""
+        return [command for command in commands.strip().splitlines() if not self._may(command)]
+
+    def _may(self, command: str) -> bool:
+        try:
+            self.say(command)
+        except AuthenticationError:
+            raise
+        except NoPermissionError:
+            return False
+        except ResponseError as error:
+            return "The user executing the script can't" not in str(error)
+        return True

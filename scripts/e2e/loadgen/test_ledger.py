@@ -1,10 +1,88 @@
-"""Another program, from the raw lines alone, reaches the numbers of the report."""
+"""The ledger: what was owed, what came, and what went wrong."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from muster import programs
 from muster.judge.ledger import Ledger
-from muster.traffic.loadgen import Generator, Server, against
+from muster.traffic.loadgen import CANNOT_KNOW, DELIVERED_WRONGLY, OK, Generator, Run, Server, against
+
+# The ledger: what was owed, what came, and what went wrong.
+
+# A seed decides the whole schedule.
+
+PLAN = (
+    "--url ws://nowhere/ws --api http://nowhere --terminals 3000 --connects poisson --churn 5%/s"
+    " --leave close:8,reset:1,blackhole:1 --commands poisson:20 --broadcasts ramp:1..10 --mute 1%"
+)
+
+
+def schedule(seed: int) -> tuple[str, str]:
+    """Return the hash of the schedule and the hash of the intended deliveries, as a dry run prints them."""
+    command = [programs.program("muster-loadgen"), "run", "--dry-run", "--seed", str(seed), *PLAN.split()]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = re.search(r"schedule (\w+), \d+ deliveries intended \(set (\w+)\)", done.stdout + done.stderr)
+    assert found
+    return found[1], found[2]
+
+
+def test_the_same_seed_makes_the_same_schedule_and_the_same_deliveries() -> None:
+    assert schedule(7) == schedule(7)
+
+
+def test_another_seed_makes_another_schedule_and_other_deliveries() -> None:
+    seven, eight = schedule(7), schedule(8)
+    assert seven[0] != eight[0] and seven[1] != eight[1]
+
+
+# One delivery in 100,000 goes wrong: the generator finds and names it, and without a fault it finds nothing.
+
+# 1,000 terminals and 100 broadcasts are 100,000 deliveries, and a few commands.
+LOAD = "--grace 1s --terminals 1000 --ramp 1s --for 5s --broadcasts 20 --commands 4 --seed 1".split()
+
+
+def play(generator: Generator, server: Server, expected: int) -> Run:
+    run = generator.run(*against(server), *LOAD)
+    # A run on a busy machine may be invalid: what it found is found all the same.
+    assert run.code in (expected, CANNOT_KNOW), run.out
+    assert run.owed() > 90_000
+    return run
+
+
+def test_without_a_fault_nothing_is_found(generator: Generator, null_server: Callable[..., Server]) -> None:
+    run = play(generator, null_server(), OK)
+    assert sum(run.report["faults"].values()) == 0
+    assert "ledger" in run.out
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ("drop", "silently lost"),
+        ("repeat", "delivered twice"),
+        ("swap", "reordered"),
+        ("corrupt", "corrupt"),
+        ("misdeliver", "misdelivered"),
+    ],
+)
+def test_one_wrong_delivery_is_found_and_named(
+    generator: Generator, null_server: Callable[..., Server], fault: str, kind: str
+) -> None:
+    run = play(generator, null_server("--fault", f"{fault}:50000"), DELIVERED_WRONGLY)
+    assert run.report["faults"][kind] == 1
+    examples = [example for example in run.report["examples"] if example["message"] is not None]
+    # A corrupt message cannot be told by its number.
+    assert examples or kind == "corrupt"
+    line = next(line for line in run.out.splitlines() if line.strip().startswith(kind))
+    assert ("a message at load" if kind == "corrupt" else "message") in line.removeprefix(kind)
+
+
+# Another program, from the raw lines alone, reaches the numbers of the report.
 
 CHURN = "--churn 10%/s --leave close:2,reset:1,blackhole:1,twin:1 --mute 1%".split()
 
@@ -32,3 +110,46 @@ def test_both_find_one_dropped_delivery_and_a_changed_line_is_noticed(
     changed = re.sub(r'"arrivals":\[\[[0-9]*,', '"arrivals":[[1,', terminals.read_text(), count=1)
     terminals.write_text(changed)
     assert Ledger(logs).differences(run.report)
+
+
+# Any server that broadcasts is measured with the same ledger, as docs/measuring.md shows it.
+
+SERVERS = Path(__file__).with_name("servers")
+RAW = "--target raw --terminals 300 --ramp 1s --for 4s --broadcasts 10 --churn 5%/s --grace 1s".split()
+
+
+@pytest.fixture
+def node_ws(directory: Path) -> Server:
+    """A server with Node's ws: what is posted to it goes to all."""
+    modules = programs.npm_install("ws@8.18.3")
+    return Server(directory, "node-ws", ["node", SERVERS / "server.js", "0"], {"NODE_PATH": str(modules)})
+
+
+@pytest.fixture
+def python_websockets(directory: Path) -> Server:
+    """A server with Python's websockets: what one client says goes to all."""
+    return Server(directory, "python-websockets", [sys.executable, SERVERS / "server.py", "0"])
+
+
+def test_servers_of_other_libraries_are_measured_and_compared(
+    generator: Generator, node_ws: Server, python_websockets: Server
+) -> None:
+    posted = measure(generator, "--url", f"ws://{node_ws.address}/", "--post", f"http://{node_ws.address}/")
+    heard = measure(generator, "--url", f"ws://{python_websockets.address}/")
+    assert posted.owed() > 5000 and heard.owed() > 5000
+
+    reports = [str(generator.directory / name) for name in ("load0.json", "load1.json")]
+    compare = [programs.program("muster-loadgen"), "compare", *reports]
+    compared = subprocess.run(compare, capture_output=True, text=True, check=True).stdout
+    assert "live" in compared and "lost" in compared
+
+    node_ws.end()
+    python_websockets.end()
+
+
+def measure(generator: Generator, *flags: str) -> Run:
+    """Run and demand that the ledger closes with nothing lost. A busy machine may make the times invalid."""
+    run = generator.run(*RAW, *flags)
+    assert run.code in (OK, CANNOT_KNOW), run.out
+    assert run.closes() and not run.report["faults"]
+    return run

@@ -1,17 +1,23 @@
-"""What the generator's times can be trusted with. Each of these tests measures, and so each is alone."""
+"""What the generator measures: alone, with times that can be trusted."""
 
+import re
+import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from muster import programs
 from muster.cluster import ProcessCluster
+from muster.fixtures import Scale
 from muster.steady import busy_cores
-from muster.traffic.loadgen import CANNOT_KNOW, Generator, Server, against
+from muster.traffic.loadgen import CANNOT_KNOW, OK, Generator, Run, Server, against
 
-pytestmark = pytest.mark.alone
+# What the generator's times can be trusted with. Each of these tests measures, and so each is alone.
 
 
+@pytest.mark.alone
 @pytest.mark.cluster(nodes=1, processes_only="a node is stopped for 200 ms, to the millisecond")
 def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
     process_cluster: ProcessCluster, cluster_generator: Generator, cluster_flags: list[str]
@@ -34,6 +40,7 @@ def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
     assert run.report["marks"][0]["steady_s"] is not None
 
 
+@pytest.mark.alone
 def test_a_machine_that_is_too_busy_makes_the_run_invalid(
     generator: Generator, null_server: Callable[..., Server]
 ) -> None:
@@ -46,6 +53,7 @@ def test_a_machine_that_is_too_busy_makes_the_run_invalid(
     assert "canary" in reason or "lag" in reason
 
 
+@pytest.mark.alone
 def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
     generator: Generator, null_server: Callable[..., Server]
 ) -> None:
@@ -60,6 +68,7 @@ def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
     assert frame <= 1.5 * bare
 
 
+@pytest.mark.alone
 def test_two_agents_under_a_coordinator_give_the_percentiles_of_one_process(
     generator: Generator, null_server: Callable[..., Server], generator_agents: list[str]
 ) -> None:
@@ -77,3 +86,54 @@ def test_two_agents_under_a_coordinator_give_the_percentiles_of_one_process(
     assert two.report["frames"]["read"] == two.report["frames"]["owed"] == 61 * 600
     for point in ("p50", "p90", "p99", "p99.9"):
         assert two.live(point) == pytest.approx(one.live(point), rel=0.01), point
+
+
+# A thousand terminals that come and go through Nginx and three nodes, and the report of the run in a browser.
+
+
+@pytest.fixture
+def fleet(process_cluster: ProcessCluster, cluster_generator: Generator, cluster_flags: list[str], scale: Scale) -> Run:
+    """A run with broadcasts, commands and churn, and all outputs that there are."""
+    terminals = scale(1000, 10_000)
+    load = f"--terminals {terminals} --ramp {terminals // 500 + 1}s --broadcasts 2 --commands 5 --churn 5%/s --for 20s"
+    # More than 9,000 connections need more than one source address to keep ports free.
+    load += scale("", " --source 127.0.0.2,127.0.0.3")
+    directory = process_cluster.directory
+    outputs = [f"--html={directory}/report.html", f"--junit={directory}/junit.xml", f"--hgrm={directory}/hgrm"]
+    outputs += ["--title", f"{terminals} terminals, churn 5 %/s", "--slo", "lost==0,dup_app==0"]
+    watched = ["nginx", "redis", "node1", "node2", "node3"]
+    metrics = ",".join(f"http://{process_cluster.node(number)}/metrics" for number in (1, 2, 3))
+    watch = ",".join(f"{name}={process_cluster.pid(name)}" for name in watched)
+    redis = f"127.0.0.1:{process_cluster.processes.redis_port()}"
+    servers = ["--metrics", metrics, "--watch", watch, "--redis", redis]
+    return cluster_generator.run(*cluster_flags, *load.split(), *outputs, *servers)
+
+
+@pytest.mark.alone
+# The proxy's workers do not share the terminals evenly.
+@pytest.mark.cluster(sidecar_flags="--sessions 15000", processes_only="the generator watches processes by their ids")
+def test_a_fleet_that_comes_and_goes_loses_nothing_and_its_report_opens(
+    fleet: Run, process_cluster: ProcessCluster
+) -> None:
+    directory = process_cluster.directory
+    assert not fleet.report["faults"] and fleet.owed() > 0
+    assert fleet.closes()
+    assert '<testcase classname="slo" name="lost==0"/>' in (directory / "junit.xml").read_text()
+    assert (directory / "hgrm" / "live.hgrm").stat().st_size > 0
+    opens_in_a_browser(directory)
+    assert fleet.code == OK, fleet.out
+
+
+def opens_in_a_browser(directory: Path) -> None:
+    """Demand that Chromium shows the report without an error, and that the report asks nobody for anything."""
+    programs.install({"chromium": "chromium"})
+    page, picture = directory / "report.html", directory / "report.png"
+    options = "--headless --no-sandbox --disable-gpu --enable-logging=stderr --hide-scrollbars --window-size=1000,2600"
+    files = [f"--user-data-dir={directory}/profile", f"--screenshot={picture}"]
+    shown = subprocess.run(
+        ["chromium", *options.split(), *files, page.as_uri()], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert picture.stat().st_size > 0
+    # A script or a style that fails is told on the console.
+    assert "CONSOLE" not in shown.stderr
+    assert not re.findall(r"(?:src|href)=\"?https?:[^\" ]*|url\([^)]*\)", page.read_text())

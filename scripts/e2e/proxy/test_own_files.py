@@ -1,22 +1,27 @@
-"""An operator's snippet is broken: what last ran goes on, nodes come and go, and it is used once it is right."""
+"""An operator's own files: snippets and certificates."""
 
+import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
 from muster import wait
 from muster.cluster import ProcessCluster
+from muster.cluster.certificate import Certificate, https
 from muster.cluster.sidecar import AT_ONCE, Sidecar
 from muster.faults import lease
 from muster.fixtures import AgentsFactory
+from muster.traffic.token import token
+
+# An operator's snippet is broken: what last ran goes on, nodes come and go, and it is used once it is right.
 
 RIGHT, BROKEN, MENDED = (
     "location = /own { return 204; }\n",
     "location = /own { return 205\n",
     "location = /own { return 201; }\n",
 )
-
-pytestmark = pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 
 
 @pytest.fixture
@@ -40,6 +45,7 @@ def refused(proxy: Sidecar, within: float) -> None:
     wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 1, within)
 
 
+@pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 def test_nodes_join_beside_a_broken_snippet_and_no_session_is_lost(
     process_cluster: ProcessCluster, proxy: Sidecar, broken: Path, agents: AgentsFactory
 ) -> None:
@@ -60,6 +66,7 @@ def test_nodes_join_beside_a_broken_snippet_and_no_session_is_lost(
     assert not fleet.ends()
 
 
+@pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 def test_nginx_starts_with_the_snippet_of_before_and_takes_the_right_one(
     process_cluster: ProcessCluster, proxy: Sidecar, broken: Path
 ) -> None:
@@ -73,3 +80,76 @@ def test_nginx_starts_with_the_snippet_of_before_and_takes_the_right_one(
     broken.write_text(MENDED)
     wait.until(lambda: proxy.status("/own"), lambda status: status == 201, within=40)
     wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 0, within=5)
+
+
+# TLS at the proxy: no HTTP/2, no old versions, and certificates that are renewed under the sessions.
+# What connects here answers pings only while it is read.
+
+
+@pytest.fixture
+def certificate(process_cluster: ProcessCluster, proxy: Sidecar) -> Certificate:
+    """The certificate with which the proxy serves."""
+    made = Certificate(process_cluster.directory)
+    (proxy.folder / "snippets" / "server" / "own.conf").write_text("location = /own { return 204; }\n")
+    proxy.restart(f"--tls-cert {made.cert} --tls-key {made.key}")
+    return made
+
+
+@pytest.fixture
+def session(certificate: Certificate, process_cluster: ProcessCluster, proxy: Sidecar) -> Iterator[ClientConnection]:
+    """A session over TLS."""
+    context = ssl.create_default_context(cafile=str(certificate.cert))
+    context.check_hostname = False
+    headers = {"Authorization": f"Bearer {token(process_cluster.secret, 'kept')}"}
+    url = f"wss://{proxy.address}/ws?terminal_id=kept"
+    with connect(url, ssl=context, additional_headers=headers, ping_interval=None) as made:
+        wait.until(lambda: process_cluster.online(at=process_cluster.node(1)) == 1)
+        yield made
+
+
+def lives(session: ClientConnection, cluster: ProcessCluster) -> bool:
+    """Return whether both sides still have the session."""
+    session.ping().wait(5)
+    return cluster.online(at=cluster.node(1)) == 1
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 10m")
+def test_tls_is_1_2_or_newer_and_carries_http_1_1_only(certificate: Certificate, proxy: Sidecar) -> None:
+    assert https(proxy.address) == "200"
+    assert https(proxy.address, "/own") == "204"
+    assert https(proxy.address, "/livez", "--tls-max", "1.2") == "200"
+    assert https(proxy.address, "/livez", "--tlsv1.3") == "200"
+    assert https(proxy.address, "/livez", "--tls-max", "1.1") == "000"
+    assert https(proxy.address, "/livez", "--http2", show="http_version") == "1.1"
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 10m")
+def test_a_renewed_certificate_is_served_after_one_reload(
+    certificate: Certificate, session: ClientConnection, process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    certificate.renew()
+    wait.until(lambda: certificate.served_at(proxy.address), within=15)
+    wait.until(lambda: proxy.metric("reloads_total", reason="certificate", result="confirmed"))
+    assert proxy.metric("reloads_total", reason="certificate") == 1
+    assert lives(session, process_cluster)
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 10m")
+def test_a_key_of_another_certificate_is_refused_and_nodes_join_meanwhile(
+    certificate: Certificate, session: ClientConnection, process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    def refused() -> float:
+        return proxy.metric("reloads_total", reason="certificate", result="refused")
+
+    certificate.break_key()
+    wait.until(refused, within=15)
+    lease.publish(process_cluster, "joining", "127.0.0.9:9")
+    wait.until(proxy.nodes, lambda nodes: "127.0.0.9:9" in nodes, within=30)
+    assert refused() <= 4
+    assert certificate.served_at(proxy.address) and https(proxy.address) == "200"
+    assert proxy.metric("own_files_refused") == 1
+
+    certificate.renew()
+    wait.until(lambda: certificate.served_at(proxy.address), within=25)
+    wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 0, within=15)
+    assert lives(session, process_cluster)

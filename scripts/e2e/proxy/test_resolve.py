@@ -88,11 +88,7 @@ def test_nodes_join_and_die_without_a_reload(
     workers, generation = nginx.workers(cluster.directory), resolving.generation()
     knocking = knock(50)
     killed = [joins_and_dies(cluster, resolving) for _ in range(rounds)]
-    for _ in range(10):
-        lease.publish(cluster, "flapping", "127.0.0.9:9")
-        time.sleep(1)  # It is there for a second, and away for a second.
-        lease.remove(cluster, "flapping")
-        time.sleep(1)
+    lease.flap(cluster, 10)
     knocking.finish()
 
     applied = resolving.state()["applied_by_dns"]
@@ -133,28 +129,23 @@ def test_redis_and_the_sidecar_go_and_come_back_without_a_reload(
     cluster.kill("redis")
     wait.until(lambda: proxy.metric("dns_answers_total", code="servfail"), lambda answers: answers >= 3)
     cluster.start("redis")
-    trusts(proxy)
+    proxy.wait_until_it_trusts()
     assert sorted(proxy.state()["served"]) == both
     cluster.redis("FLUSHALL")
     time.sleep(3)  # So long the sidecar may be without some leases.
     assert sorted(proxy.state()["served"]) == both
-    trusts(proxy)
+    proxy.wait_until_it_trusts()
     assert sorted(proxy.state()["served"]) == both
 
     cluster.kill("sidecar")
     decided = knocking.decided()
     wait.until(lambda: knocking.decided() - decided, lambda without_a_sidecar: without_a_sidecar >= 250)
     cluster.start("sidecar")
-    trusts(proxy)
+    proxy.wait_until_it_trusts()
     knocking.finish()
     assert not knocking.failures() and not fleet.ends()
     assert proxy.metric("reloads_total") == 0 and proxy.generation() == generation
     assert sorted(nginx.workers(cluster.directory)) == sorted(workers)
-
-
-def trusts(proxy: Sidecar) -> None:
-    """Wait until the sidecar trusts the registry."""
-    wait.until(lambda: proxy.state()["frozen"], lambda frozen: not frozen)
 
 
 def test_nginx_starts_without_a_sidecar(
@@ -175,10 +166,10 @@ def test_nginx_starts_without_a_sidecar(
 @pytest.mark.parametrize(
     "tests",
     [
-        ["proxy/test_dead_nodes.py"],
-        ["proxy/test_drain.py"],
-        ["proxy/test_registry_in_doubt.py"],
-        ["proxy/test_overload.py"],
+        ["proxy/test_nodes.py", "-k", "dead_node"],
+        ["proxy/test_nodes.py", "-k", "drained_node or take_turns"],
+        ["proxy/test_registry.py", "-k", "redis or lost_its_lease"],
+        ["proxy/test_edge.py", "-k", "storm"],
         ["faults", "-m", 'fault(id="F2")'],
     ],
     ids=["dead nodes", "drained nodes", "a registry in doubt", "overload", "F2"],

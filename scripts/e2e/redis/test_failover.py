@@ -4,15 +4,32 @@ One Sentinel hangs all the while, and one of the addresses of a Redis Cluster ha
 """
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from muster import wait
 from muster.cluster import Cluster
-from muster.cluster.redis_topology import RedisServers
+from muster.cluster.redis_topology import ClusterMode, RedisServers, Sentinels
 from muster.fixtures import AgentsFactory, LoadFactory, Scale
 from muster.traffic.agents import Agents
 from muster.traffic.load import Load
+
+
+@pytest.fixture(params=[Sentinels, ClusterMode], ids=["sentinel", "cluster"])
+def servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[RedisServers]:
+    """Redis servers with a master that can be killed: each test runs behind Sentinels, and on a Redis Cluster."""
+    made: RedisServers = request.param(directory)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def redis_url(servers: RedisServers) -> str:
+    """The URL by which the cluster's nodes reach these servers."""
+    return servers.url
+
 
 # Seconds. Well above what a node waits for an answer that does not come, and until it looks again.
 READY_AGAIN = 5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from muster import process, programs
+from muster import process, programs, wait
 from muster.api import Json, Unanswered
 from muster.cluster.base import pairs
 from muster.cluster.processes import ProcessCluster, words
@@ -55,6 +55,10 @@ class Sidecar:
     def leased(self, address: str) -> bool:
         """Return whether the sidecar sees the lease of this node."""
         return address in self.state()["leased"]
+
+    def wait_until_it_trusts(self) -> None:
+        """Wait until the sidecar trusts the registry, and would act on a node that left."""
+        wait.until(lambda: self.state()["frozen"], lambda frozen: not frozen)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric of the sidecar over all series with these labels; 0 if there is none.

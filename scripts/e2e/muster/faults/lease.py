@@ -1,6 +1,7 @@
 """Leases of nodes that do not exist. Only this file of the tests knows keys of Redis."""
 
 import json
+import time
 
 from muster.cluster import Cluster
 
@@ -27,3 +28,12 @@ def remove(cluster: Cluster, node: str) -> None:
     """Remove the lease."""
     cluster.redis("ZREM", NODES, node)
     cluster.redis("DEL", LEASE + node)
+
+
+def flap(cluster: Cluster, times: int) -> None:
+    """Have a node be there for a second and away for a second, so many times."""
+    for _ in range(times):
+        publish(cluster, "flapping", "127.0.0.9:9")
+        time.sleep(1)
+        remove(cluster, "flapping")
+        time.sleep(1)
