@@ -7,7 +7,7 @@ from muster import programs, wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
 from muster.fixtures import Scale
-from muster.traffic.container_load import LEDGER, PlayFactory
+from muster.traffic.container_load import LEDGER, UNNOTICED, ContainerLoad, PlayFactory
 from promises.test_p02_once import (
     test_accepted_commands_are_run_once_while_subscriptions_a_node_and_redis_fail,
     test_commands_that_expired_while_their_terminal_was_away_are_not_run,
@@ -80,6 +80,14 @@ def known(project: Project, command: str) -> tuple[int, int]:
     return project.api.counts(command).get("queued", 0), int(project.api.get("/v1/fleet")["offline"])
 
 
+# The containers are restarted, scaled and upgraded under load.
+
+
+def begin_load(play: PlayFactory, scale: Scale, flags: str, slo: str = UNNOTICED) -> ContainerLoad:
+    """Begin load with broadcasts to all, of which `slo` must hold."""
+    return play(scale(300, 2000), "--broadcasts", str(scale(5, 2)), *flags.split(), slo=slo)
+
+
 # All nodes are restarted by one command under load: they take turns.
 
 
@@ -88,8 +96,7 @@ def test_nothing_is_lost_and_no_handshake_fails_while_all_nodes_restart(
 ) -> None:
     project.up()
     before = project.node_ids()
-    broadcasts = str(scale(5, 2))
-    load = play(scale(300, 2000), "--broadcasts", broadcasts, "--churn", "5%/s", "--for", "30s")
+    load = begin_load(play, scale, "--churn 5%/s --for 30s")
 
     project.compose("restart", "node")
 
@@ -106,8 +113,7 @@ def test_nothing_is_lost_and_no_handshake_fails_while_the_cluster_grows_and_shri
     project: Project, play: PlayFactory, scale: Scale
 ) -> None:
     project.up()
-    broadcasts = str(scale(5, 2))
-    load = play(scale(300, 2000), "--broadcasts", broadcasts, "--churn", "5%/s", "--for", "50s")
+    load = begin_load(play, scale, "--churn 5%/s --for 50s")
 
     project.compose("up", "-d", "--scale", "node=5")
     wait.until(project.states, lambda states: states == ["ready"] * 5, within=20)
@@ -130,8 +136,7 @@ def test_what_was_accepted_reaches_its_terminals_once_while_all_is_upgraded(
     project.up()
     redis = project.ids("redis")
     # While the one proxy is replaced, nobody is let in and nothing is accepted.
-    flags = ["--broadcasts", str(scale(5, 2)), "--for", "75s", "--grace", "30s"]
-    load = play(scale(300, 2000), *flags, slo=LEDGER)
+    load = begin_load(play, scale, "--for 75s --grace 30s", slo=LEDGER)
 
     upgrade(project, "one")
     project.compose("up", "-d", "--no-recreate", "--scale", "node=6", "node")
