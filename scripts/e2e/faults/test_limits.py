@@ -60,8 +60,7 @@ def test_without_memory_commands_are_refused_and_what_was_accepted_is_run(
     fleet, filler = agents(scale(50, 500), url=cluster.url(1, 2, 3)).online(), Filler(cluster)
     assert not filler.post(10)
 
-    used = cluster.redis("INFO", "memory").split("used_memory:")[1].split()[0]
-    cluster.redis("CONFIG", "SET", "maxmemory", used)
+    leave_no_memory(cluster)
 
     refused = filler.post(scale(200, 1000), size=1000)
     assert refused and all(status == 503 and problem["detail"] for status, problem in refused)
@@ -80,8 +79,7 @@ def test_without_memory_an_event_is_dropped_and_a_new_terminal_is_registered(
     agents(scale(50, 500), url=cluster.url(1, 2, 3)).online()
     at = cluster.node(1)
     dropped = 'muster_reports_dropped_total{reason="event_refused"}'
-    used = cluster.redis("INFO", "memory").split("used_memory:")[1].split()[0]
-    cluster.redis("CONFIG", "SET", "maxmemory", used)
+    leave_no_memory(cluster)
     assert Filler(cluster).post(scale(200, 1000), size=1000)
 
     with Terminal(cluster, at, "plain-1") as plain:
@@ -89,6 +87,12 @@ def test_without_memory_an_event_is_dropped_and_a_new_terminal_is_registered(
         wait.until(lambda: cluster.api.metric(dropped, at), lambda count: count == 1)
         with Terminal(cluster, at, "plain-2"):
             wait.until(lambda: status_of(cluster, "plain-2"), lambda status: status == "online", within=5)
+
+
+def leave_no_memory(cluster: Cluster) -> None:
+    """Tell Redis that it may use no more memory than it does."""
+    used = cluster.redis("INFO", "memory").split("used_memory:")[1].split()[0]
+    cluster.redis("CONFIG", "SET", "maxmemory", used)
 
 
 def status_of(cluster: Cluster, terminal: str) -> str | None:

@@ -12,8 +12,6 @@ from muster import programs
 from muster.judge.ledger import Ledger
 from muster.traffic.loadgen import CANNOT_KNOW, DELIVERED_WRONGLY, OK, Generator, Run, Server, against
 
-# The ledger: what was owed, what came, and what went wrong.
-
 # A seed decides the whole schedule.
 
 PLAN = (

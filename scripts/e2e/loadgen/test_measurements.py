@@ -1,4 +1,4 @@
-"""What the generator measures: alone, with times that can be trusted."""
+"""What the generator's times can be trusted with. Each of these tests measures, and so each is alone."""
 
 import re
 import subprocess
@@ -14,10 +14,9 @@ from muster.fixtures import Scale
 from muster.steady import busy_cores
 from muster.traffic.loadgen import CANNOT_KNOW, OK, Generator, Run, Server, against
 
-# What the generator's times can be trusted with. Each of these tests measures, and so each is alone.
+pytestmark = pytest.mark.alone
 
 
-@pytest.mark.alone
 @pytest.mark.cluster(nodes=1, processes_only="a node is stopped for 200 ms, to the millisecond")
 def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
     process_cluster: ProcessCluster, cluster_generator: Generator, cluster_flags: list[str]
@@ -40,7 +39,6 @@ def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
     assert run.report["marks"][0]["steady_s"] is not None
 
 
-@pytest.mark.alone
 def test_a_machine_that_is_too_busy_makes_the_run_invalid(
     generator: Generator, null_server: Callable[..., Server]
 ) -> None:
@@ -53,7 +51,6 @@ def test_a_machine_that_is_too_busy_makes_the_run_invalid(
     assert "canary" in reason or "lag" in reason
 
 
-@pytest.mark.alone
 def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
     generator: Generator, null_server: Callable[..., Server]
 ) -> None:
@@ -68,7 +65,6 @@ def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
     assert frame <= 1.5 * bare
 
 
-@pytest.mark.alone
 def test_two_agents_under_a_coordinator_give_the_percentiles_of_one_process(
     generator: Generator, null_server: Callable[..., Server], generator_agents: list[str]
 ) -> None:
@@ -109,7 +105,6 @@ def fleet(process_cluster: ProcessCluster, cluster_generator: Generator, cluster
     return cluster_generator.run(*cluster_flags, *load.split(), *outputs, *servers)
 
 
-@pytest.mark.alone
 # The proxy's workers do not share the terminals evenly.
 @pytest.mark.cluster(sidecar_flags="--sessions 15000", processes_only="the generator watches processes by their ids")
 def test_a_fleet_that_comes_and_goes_loses_nothing_and_its_report_opens(

@@ -16,6 +16,14 @@ from muster.fixtures import AgentsFactory, LoadFactory, Scale
 from muster.traffic.agents import Agents
 from muster.traffic.load import Load
 
+# Seconds. Well above what a node waits for an answer that does not come, and until it looks again.
+READY_AGAIN = 5
+# Seconds. What is accepted meanwhile is on the master alone.
+CUT_OFF = 0.5
+
+FLAGS = "--ping 1s --redis-replicas"
+WHY = "a container's Redis is one server"
+
 
 @pytest.fixture(params=[Sentinels, ClusterMode], ids=["sentinel", "cluster"])
 def servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[RedisServers]:
@@ -29,15 +37,6 @@ def servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[RedisSe
 def redis_url(servers: RedisServers) -> str:
     """The URL by which the cluster's nodes reach these servers."""
     return servers.url
-
-
-# Seconds. Well above what a node waits for an answer that does not come, and until it looks again.
-READY_AGAIN = 5
-# Seconds. What is accepted meanwhile is on the master alone.
-CUT_OFF = 0.5
-
-FLAGS = "--ping 1s --redis-replicas"
-WHY = "a container's Redis is one server"
 
 
 @pytest.mark.cluster(node_flags=f"{FLAGS} 1", processes_only=WHY)
