@@ -42,35 +42,30 @@ def surroundings(request: pytest.FixtureRequest) -> Iterator[Surroundings]:
     cluster.down()
 
 
+LOCKED = r"--redis: .*{locked}.*password"
+# What a program that needs Redis refuses.
+REDIS = {
+    "a wrong Redis URL": ("--redis {redis}", r"--redis .*redis://HOST:PORT"),
+    "the wrong Redis password": ("--redis redis://:guess-me@{locked}", LOCKED),
+    "no Redis password": ("--redis redis://{locked}", LOCKED),
+    "Sentinels without a name for the master": ("--redis redis+sentinel://:guess-me@{redis}", r"--redis .*/NAME"),
+}
+
+FREE = "--insecure --listen 127.0.0.1:0"
 NODE = {
     "no secrets": ("", r"--secret .* or --insecure"),
     "a secret that is too short": ("--secret k1=guess-me", r"--secret.* KID=SECRET"),
     "a public key that is not there": ("--public-key k1=/nonexistent", r"--public-key k1: .*/nonexistent"),
     "an address that is none": ("--insecure --listen nowhere", r"--listen"),
     "a port that is taken": ("--insecure --listen {proxy}", r"--listen {proxy}: .*taken"),
-    "a wrong Redis URL": ("--insecure --listen 127.0.0.1:0 --redis {redis}", r"--redis .*redis://HOST:PORT"),
-    "the wrong Redis password": (
-        "--insecure --listen 127.0.0.1:0 --redis redis://:guess-me@{locked}",
-        r"--redis: .*{locked}.*password",
-    ),
-    "no Redis password": (
-        "--insecure --listen 127.0.0.1:0 --redis redis://{locked}",
-        r"--redis: .*{locked}.*password",
-    ),
-    "a Redis that is not there": (
-        "--insecure --listen 127.0.0.1:0 --redis redis://127.0.0.1:1",
-        r"--redis: .*127.0.0.1:1 .*running",
-    ),
-    "Sentinels without a name for the master": (
-        "--insecure --listen 127.0.0.1:0 --redis redis+sentinel://:guess-me@{redis}",
-        r"--redis .*/NAME",
-    ),
+    **{what: (f"{FREE} {flags}", message) for what, (flags, message) in REDIS.items()},
+    "a Redis that is not there": (f"{FREE} --redis redis://127.0.0.1:1", r"--redis: .*127.0.0.1:1 .*running"),
     "Sentinels that are none": (
-        "--insecure --listen 127.0.0.1:0 --redis redis+sentinel://:guess-me@{redis}/mymaster",
+        f"{FREE} --redis redis+sentinel://:guess-me@{{redis}}/mymaster",
         r"--redis: .*Sentinels.*mymaster",
     ),
     "a Redis Cluster with a path": (
-        "--insecure --listen 127.0.0.1:0 --redis redis+cluster://:guess-me@{redis}/0",
+        f"{FREE} --redis redis+cluster://:guess-me@{{redis}}/0",
         r"--redis .*no path",
     ),
     "replicas of no Redis": ("--insecure --redis-replicas 1", r"--redis-replicas.*--redis URL"),
@@ -82,10 +77,7 @@ NODE = {
 
 SIDECAR = {
     "no Redis": ("", r"--redis"),
-    "a wrong Redis URL": ("--redis {redis}", r"--redis .*redis://HOST:PORT"),
-    "Sentinels without a name for the master": ("--redis redis+sentinel://:guess-me@{redis}", r"--redis .*/NAME"),
-    "the wrong Redis password": ("--redis redis://:guess-me@{locked}", r"--redis: .*{locked}.*password"),
-    "no Redis password": ("--redis redis://{locked}", r"--redis: .*{locked}.*password"),
+    **REDIS,
     "a Redis that is not there": ("--redis redis://127.0.0.1:1", r"--redis: .*127.0.0.1:1; check that it runs"),
     "no Nginx": (
         "--redis redis://{redis} --listen 127.0.0.1:0 --nginx /nonexistent",
