@@ -75,6 +75,23 @@ impl TestRedis {
         let () = pipe.query_async(&mut self.connection().await).await.unwrap();
     }
 
+    /// Cuts all subscriptions and allows no other: nodes can write, and hear nothing.
+    pub async fn deafen(&self) {
+        let mut pipe = redis::pipe();
+        pipe.cmd("ACL").arg(&["SETUSER", "default", "-ssubscribe"]).ignore();
+        pipe.cmd("CLIENT").arg(&["KILL", "TYPE", "pubsub"]).ignore();
+        let () = pipe.query_async(&mut self.connection().await).await.unwrap();
+    }
+
+    /// Allows subscriptions again. Nodes try every 250 ms.
+    pub async fn let_hear(&self) {
+        let () = cmd("ACL")
+            .arg(&["SETUSER", "default", "+ssubscribe"])
+            .query_async(&mut self.connection().await)
+            .await
+            .unwrap();
+    }
+
     /// Deletes everything.
     pub async fn flush(&self) {
         let () = cmd("FLUSHALL").query_async(&mut self.connection().await).await.unwrap();

@@ -19,8 +19,8 @@ pub trait Deliver: Send + Sync {
     /// Sends a command to those of `terminals` that have a session here.
     fn send<'a>(&'a self, terminals: &'a [TerminalId], command: Arc<EncodedCommand>) -> BoxFuture<'a, ()>;
 
-    /// Ends `session` if it is here: its terminal has a newer session on another node.
-    fn end_replaced<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, ()>;
+    /// Ends `session` if it is here. A newer session of the terminal stays.
+    fn end_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId, end: SessionEnd) -> BoxFuture<'a, ()>;
 
     /// Ends the terminal's session, whichever it is, if it is here.
     fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()>;

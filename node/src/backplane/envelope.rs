@@ -107,7 +107,9 @@ pub fn encode(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<
 /// Does what an envelope asks that concerns the end of sessions.
 pub async fn end_sessions(sessions: &dyn Deliver, envelope: Envelope) {
     match envelope {
-        Envelope::Replaced { terminal, session } => sessions.end_replaced(&terminal, session).await,
+        Envelope::Replaced { terminal, session } => {
+            sessions.end_session(&terminal, session, SessionEnd::Replaced).await;
+        }
         Envelope::Disconnect { terminal } => sessions.end_terminal(&terminal, SessionEnd::Disconnected).await,
         Envelope::Remove { terminal } => sessions.end_terminal(&terminal, SessionEnd::Removed).await,
         Envelope::Depart(departure) => sessions.request_drain(departure),

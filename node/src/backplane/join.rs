@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use muster_protocol::{CommandId, Payload};
 
 use super::cursor::Cursor;
-use crate::hub::SessionInfo;
+use crate::{end::SessionEnd, hub::SessionInfo};
 
 /// What a session tells the backplane when it registers.
 #[derive(Debug, Clone)]
@@ -28,8 +28,8 @@ pub struct JoinRequest {
 pub enum JoinOutcome {
     /// The session is registered.
     In(ResumePoint),
-    /// The terminal has a newer session.
-    Outdated,
+    /// The store has ended the session: the terminal has a newer one, or an operator ended it.
+    Ended(SessionEnd),
     /// Sessions of the terminal replace each other without end. The session must wait for this time before it
     /// replaces the other.
     Contested(Duration),

@@ -12,6 +12,10 @@ pub const EVENTS_MAX: usize = 10_000;
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 
+/// How long the store remembers that it ended a session, for a node that did not hear of it. A node that is without Redis for
+/// longer may register the session again.
+pub const ENDED_TTL: Duration = Duration::from_secs(24 * 3600);
+
 /// Broadcasts before a terminal's cursor that are looked at when it joins: their acknowledgements may have been lost on the way.
 /// Far fewer than the commands that a client remembers, so that a client recognizes each one that it has run already.
 pub const LOOK_BACK: usize = 256;

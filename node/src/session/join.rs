@@ -81,7 +81,7 @@ impl Established {
         loop {
             match self.shard.shared.backplane.join(&request).await {
                 JoinOutcome::In(start) => return Ok(Some(start)),
-                JoinOutcome::Outdated => return Err(SessionEnd::Replaced),
+                JoinOutcome::Ended(end) => return Err(end),
                 JoinOutcome::Away => return Ok(None),
                 JoinOutcome::Contested(delay) => {
                     self.read_for(delay).await?;

@@ -210,7 +210,7 @@ fn the_end_of_a_replaced_session_does_not_reach_the_newer_one() {
             let shared = shared.clone();
             thread::spawn(move || enter(&shared, newer))
         };
-        block_on(shared.shards.end_replaced(&"t1".parse().unwrap(), older));
+        block_on(shared.shards.end_session(&"t1".parse().unwrap(), older, SessionEnd::Replaced));
         arrival.join().unwrap();
         assert_eq!(shared.hub.addr(&"t1".parse().unwrap()).unwrap().session, newer);
         let addr = SessionAddr { shard: 0, key: 0, session: SessionId(Uuid::nil()) };

@@ -90,10 +90,10 @@ impl Deliver for Shards {
         .boxed()
     }
 
-    fn end_replaced<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, ()> {
+    fn end_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId, end: SessionEnd) -> BoxFuture<'a, ()> {
         async move {
             if let Some(addr) = self.hub.addr(terminal).filter(|addr| addr.session == session) {
-                self.end(addr, SessionEnd::Replaced).await;
+                self.end(addr, end).await;
             }
         }
         .boxed()

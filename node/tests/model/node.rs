@@ -150,9 +150,9 @@ async fn register(backplane: &dyn Backplane, sessions: &Sessions, mut request: J
                 waited = format!("after {} ms ", delay.as_millis());
                 request.patient = true;
             }
-            JoinOutcome::Outdated => {
-                sessions.end(&terminal, Some(request.info.session), SessionEnd::Replaced);
-                return "outdated".into();
+            JoinOutcome::Ended(end) => {
+                sessions.end(&terminal, Some(request.info.session), end);
+                return "ended".into();
             }
             JoinOutcome::Away => {
                 let number = sessions.live().get(&terminal).map_or(0, |live| live.received_up_to);

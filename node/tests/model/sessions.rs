@@ -186,8 +186,8 @@ impl Deliver for Sessions {
         })
     }
 
-    fn end_replaced<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, ()> {
-        Box::pin(async move { self.end(terminal, Some(session), SessionEnd::Replaced) })
+    fn end_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId, end: SessionEnd) -> BoxFuture<'a, ()> {
+        Box::pin(async move { self.end(terminal, Some(session), end) })
     }
 
     fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()> {

@@ -1,6 +1,7 @@
 //! One suite for both backplanes: what holds for a node alone must hold for a cluster.
 
 mod cluster;
+mod deaf;
 mod delivery;
 mod life;
 mod registry;

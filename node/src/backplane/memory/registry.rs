@@ -54,7 +54,7 @@ impl SessionStore for MemoryBackplane {
         let store = &mut *store;
         let older = store.terminals.known.get_mut(&info.terminal);
         if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
-            return JoinOutcome::Outdated;
+            return JoinOutcome::Ended(SessionEnd::Replaced);
         }
         let was_known = older.is_some();
         if let Some(known) = older

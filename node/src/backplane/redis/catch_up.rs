@@ -1,5 +1,5 @@
 //! What a node does after it was deaf: it takes from the log what it missed, stops what was cancelled, and ends the sessions that
-//! were replaced. Called by [`subscription`](super::subscription), which listens already: so nothing falls between.
+//! the store has ended. Called by [`subscription`](super::subscription), which listens already: so nothing falls between.
 
 use muster_protocol::{SessionId, TerminalId, frame};
 use redis::{
@@ -8,11 +8,14 @@ use redis::{
 };
 
 use super::{RedisBackplane, hearing::Reached, keys};
-use crate::backplane::envelope::{Audience, Delivery};
+use crate::{
+    backplane::envelope::{Audience, Delivery},
+    end::SessionEnd,
+};
 
 /// Entries of the log read at once.
 const PAGE: usize = 500;
-/// Sessions whose owners are looked up at once.
+/// Sessions that are looked up at once.
 const PORTION: usize = 1000;
 
 impl RedisBackplane {
@@ -94,18 +97,33 @@ impl RedisBackplane {
         (Audience::Terminals(here), share)
     }
 
-    /// Ends the sessions whose terminals have another one elsewhere: nobody told while this node was deaf.
-    pub(super) async fn give_up_replaced(&self) -> RedisResult<()> {
+    /// Ends the sessions that the store has ended while this node was deaf. A session that is not registered yet has no mark in the
+    /// store; it ends if its terminal has a newer session.
+    pub(super) async fn give_up_ended(&self) -> RedisResult<()> {
         for infos in self.hub.infos().chunks(PORTION) {
-            let ids: Vec<_> = infos.iter().map(|info| info.terminal.as_str()).collect();
-            let owners: Vec<Option<String>> = self.connection.clone().hmget(self.keys.key(keys::ONLINE), &ids).await?;
-            for (info, owner) in infos.iter().zip(owners) {
-                let owner = owner.and_then(|owner| owner.split_once(' ')?.1.parse::<SessionId>().ok());
-                if owner.is_some_and(|owner| owner > info.session) {
-                    self.sessions.end_replaced(&info.terminal, info.session).await;
+            let mut pipe = redis::pipe();
+            let terminals: Vec<_> = infos.iter().map(|info| info.terminal.as_str()).collect();
+            let marks = infos.iter().map(|info| self.keys.key(&keys::ended(info.session)));
+            pipe.cmd("HMGET").arg(self.keys.key(keys::ONLINE)).arg(&terminals);
+            pipe.cmd("MGET").arg(marks.collect::<Vec<_>>());
+            let (owners, reasons): (Vec<Option<String>>, Vec<Option<String>>) =
+                pipe.query_async(&mut self.connection.clone()).await?;
+            for (info, (owner, reason)) in infos.iter().zip(owners.iter().zip(&reasons)) {
+                let owner = owner.as_ref().and_then(|owner| owner.split_once(' ')?.1.parse::<SessionId>().ok());
+                let replaced = owner.filter(|owner| *owner > info.session).map(|_| SessionEnd::Replaced);
+                if let Some(end) = reason.as_deref().map(end_of).or(replaced) {
+                    self.sessions.end_session(&info.terminal, info.session, end).await;
                 }
             }
         }
         Ok(())
     }
+}
+
+/// The end of a session for which the store has this reason.
+pub(super) fn end_of(reason: &str) -> SessionEnd {
+    [SessionEnd::Removed, SessionEnd::Disconnected]
+        .into_iter()
+        .find(|end| end.label() == reason)
+        .unwrap_or(SessionEnd::Replaced)
 }

@@ -1,7 +1,7 @@
 //! The names of keys that Rust uses, without what [`RedisKeys`](muster_protocol::redis_keys::RedisKeys) puts before them;
 //! scripts/names.lua says what each is, and has those that only scripts use.
 
-use muster_protocol::CommandId;
+use muster_protocol::{CommandId, SessionId};
 
 pub const TERMINALS: &str = "terminals";
 pub const IDS: &str = "ids";
@@ -19,6 +19,10 @@ pub const EPOCH: &str = "epoch";
 pub const SEQ: &str = "seq";
 pub const LOG: &str = "log";
 pub const MARKS: &str = "marks";
+
+pub fn ended(session: SessionId) -> String {
+    format!("ended:{session}")
+}
 
 pub fn command(id: CommandId) -> String {
     format!("command:{id}")

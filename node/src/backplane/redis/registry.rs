@@ -16,10 +16,7 @@ use super::{
     refusal::{read, unavailable},
 };
 use crate::{
-    backplane::{
-        BackplaneError, TerminalQuery, TerminalRecord, TerminalRegistry, envelope::Envelope,
-        terminal_record::stale_after,
-    },
+    backplane::{BackplaneError, TerminalQuery, TerminalRecord, TerminalRegistry, terminal_record::stale_after},
     reports::HealthReport,
 };
 
@@ -65,11 +62,9 @@ impl TerminalRegistry for RedisBackplane {
     }
 
     async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
-        let owner: Option<String> =
-            self.reach()?.hget(self.keys.key(keys::ONLINE), id.as_str()).await.map_err(unavailable)?;
-        let Some(node) = owner.and_then(|owner| owner.split_once(' ')?.0.parse().ok()) else { return Ok(false) };
-        self.tell(&node, &Envelope::Disconnect { terminal: id.clone() }).await?;
-        Ok(true)
+        let mut call = self.scripts.disconnect();
+        call.arg(id.as_str());
+        self.change(&call).await
     }
 
     async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {

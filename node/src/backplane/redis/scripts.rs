@@ -34,7 +34,7 @@ macro_rules! scripts {
     };
 }
 
-scripts!(accept, beat, bury, cancel, forget, join, label, leave, raise, reply, vitals);
+scripts!(accept, beat, bury, cancel, disconnect, forget, join, label, leave, raise, reply, vitals);
 
 /// What makes Redis larger is refused by one that is full; what only keeps up with what is (leases, sessions, states) must go on.
 const MAY_BE_REFUSED: [&str; 3] = ["accept", "label", "reply"];
@@ -57,6 +57,7 @@ fn rendered(keys: &RedisKeys) -> String {
         format!("local PREFIX, CHANNELS = '{}', '{}'", keys.key(""), keys.channel("")),
         format!("local EVENTS_MAX, LOOK_BACK = {}, {}", rules::EVENTS_MAX, rules::LOOK_BACK),
         format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
+        format!("local ENDED_MS = {}", rules::ENDED_TTL.as_millis()),
         format!("local CONTEST_WINDOW_MS, FIGHT_MAX = {}, {}", rules::CONTEST_WINDOW.as_millis(), rules::CONTEST_MAX),
         format!("local RANK = {rank}"),
         format!("local RESENT = {{ v1 = {}, plain = {} }}", resent(Protocol::V1), resent(Protocol::Plain)),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use muster_protocol::{CommandId, api::Protocol};
 use redis::RedisResult;
 
-use super::{RedisBackplane, identity::nameless};
+use super::{RedisBackplane, catch_up::end_of, identity::nameless};
 use crate::{
     backplane::{
         Cursor, GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint, SessionStore, TerminalRecord,
@@ -120,7 +120,8 @@ fn joined(answer: &[String]) -> JoinOutcome {
                 lost,
             })
         }
-        _ => JoinOutcome::Outdated,
+        [outcome, reason] if outcome == "ended" => JoinOutcome::Ended(end_of(reason)),
+        _ => JoinOutcome::Ended(SessionEnd::Replaced),
     }
 }
 

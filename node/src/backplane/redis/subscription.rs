@@ -53,7 +53,7 @@ impl RedisBackplane {
             *reached = None;
         }
         self.renew().await?;
-        self.give_up_replaced().await?;
+        self.give_up_ended().await?;
         self.catch_up(reached).await?;
         self.stop_cancelled().await?;
         self.probe().await;

@@ -1,9 +1,9 @@
--- Registers a session, unless it was registered before and has been replaced since, and tells what it missed. The last that
+-- Registers a session, unless it was registered before and has been replaced or ended by an operator since, and tells what it missed. The last that
 -- registers is the newest, whatever the clocks of nodes say. Registered first and read after, in one step: what is accepted later
 -- finds the session, what was accepted before is found here.
 -- ARGV: record (JSON), will or '', cursor's epoch or '', cursor's number, 'plain' or '', 'patient' if it has waited, epoch for a
 --       new store, time, 'again' if it was registered before, process
--- Returns {'nameless'} if another process has the node's name, {'outdated'}, {'fight', times} or {'ok', epoch, number, lost,
+-- Returns {'nameless'} if another process has the node's name, {'ended', reason}, {'fight', times} or {'ok', epoch, number, lost,
 -- missed...}, with `lost` the number behind which the log no longer reaches back to the cursor ('' if it does, 'store' if the store
 -- is another), and each missed as `number id all|some`.
 local record, will, cursor_epoch, cursor, at = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[8]
@@ -13,8 +13,10 @@ local plain, time = ARGV[5] == 'plain', now()
 
 local process = redis.call('HGET', PROCESSES, node)
 if process and process ~= ARGV[10] then return { 'nameless' } end
+local ended = redis.call('GET', ENDED .. session)
+if ended then return { 'ended', ended } end
 local old_node, old_session = owner(redis.call('HGET', ONLINE, terminal))
-if ARGV[9] == 'again' and old_session and old_session ~= session then return { 'outdated' } end
+if ARGV[9] == 'again' and old_session and old_session ~= session then return { 'ended', 'replaced' } end
 
 -- Two clients that use one id replace each other without end: once that is a contest, the newcomer waits.
 if old_session and old_session ~= session then
@@ -37,7 +39,8 @@ if old_session and old_session ~= session then
   end
   if old_node ~= node then
     redis.call('SREM', HELD .. old_node, terminal)
-    redis.call('SPUBLISH', INBOX .. old_node, '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}')
+    local envelope = '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}'
+    end_session(old_session, 'replaced', old_node, envelope)
   end
 end
 

@@ -1,7 +1,7 @@
 -- What every script begins with: the names of things in Redis, each said once (keys.rs has those that Rust uses), and a few words.
 -- scripts.rs renders what stands before this: PREFIX and CHANNELS, as protocol/src/redis_keys.rs has them, and the values of the rules
--- in backplane/rules.rs (EVENTS_MAX, LOOK_BACK, CONTESTED_AFTER, CONTEST_WINDOW_MS, FIGHT_MAX, RANK, RESENT). All names share one hash tag,
--- so that a Redis Cluster keeps them together and a script may touch any of them.
+-- in backplane/rules.rs (EVENTS_MAX, LOOK_BACK, CONTESTED_AFTER, ENDED_MS, CONTEST_WINDOW_MS, FIGHT_MAX, RANK, RESENT). All names
+-- share one hash tag, so that a Redis Cluster keeps them together and a script may touch any of them.
 local TERMINALS = PREFIX .. 'terminals'   -- hash, terminal to the record of its last session
 local IDS       = PREFIX .. 'ids'         -- sorted set, all terminal ids, for pages in their order
 local ONLINE    = PREFIX .. 'online'      -- hash, terminal to `node session`
@@ -9,6 +9,7 @@ local PULSE     = PREFIX .. 'pulse'       -- sorted set, terminals on the line b
 local AWAY      = PREFIX .. 'away'        -- sorted set, terminals off the line by since when, in milliseconds
 local SINCE     = PREFIX .. 'since'       -- hash, terminal to the number up to which its last session had everything
 local REACHED   = PREFIX .. 'reached'     -- hash, node to the number up to which it has passed everything on
+local ENDED     = PREFIX .. 'ended:'      -- + session: why it was ended (replaced, disconnected or removed), until its node has ended it
 local WILLS     = PREFIX .. 'wills'       -- hash, terminal to what is published if it is lost
 local GIVEN     = PREFIX .. 'given'       -- hash, terminal to the labels that operators gave it
 local SEEN      = PREFIX .. 'seen'        -- hash, terminal to `milliseconds rtt` of its last pong
@@ -77,6 +78,13 @@ end
 local function owner(entry)
   if not entry then return nil, nil end
   return string.match(entry, '^(%S+) (%S+)$')
+end
+
+-- Ends a session, for this reason, on the node that holds it. The node is told by its inbox. A node that does not listen finds the
+-- reason when it listens again (catch_up.rs), or when the session joins again (join.lua).
+local function end_session(session, reason, node, envelope)
+  redis.call('SET', ENDED .. session, reason, 'PX', ENDED_MS)
+  if node then redis.call('SPUBLISH', INBOX .. node, envelope) end
 end
 
 local function in_portions(list, visit)
