@@ -1,26 +1,128 @@
 """The systemd units are valid, leave little open, and start programs that can do their work within them."""
 
 import os
+import random
 import re
 import shutil
+import signal
+import string
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis, RedisError
 
-from muster import programs, wait
+from muster import process, programs, wait
 from muster.api import Api
 from muster.fixtures import missing
 from muster.local import nginx
-from muster.systemd import UNITS, Host, calls_of
 
+UNITS = programs.ROOT / "compose" / "systemd"
+# What the units allow: they start as another user, who gains no privilege.
+CONFINED = "setpriv --reuid nobody --regid nogroup --clear-groups --no-new-privs --bounding-set=-all".split()
+PASSWORD = "guess-me"
 NODE, SIDECAR = "muster-node@.service", "muster-sidecar.service"
 # In tenths: 2.0 of 10. `systemd-analyze security` calls 5.0 OK.
 EXPOSURE = 20
 PAGE = programs.ROOT / "docs" / "operations.md"
 # The unit's own variable, and flags of cargo and of systemctl.
 OTHERS = {"MUSTER_ADDRESS", "--release", "--locked", "--now"}
+
+
+class Host:
+    """A host as the units expect it, and what they start, started without systemd. Needs root.
+
+    Programs, units, settings and credentials are below `root`. There is a Redis with a password.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.root = directory, directory / "host"
+        # An address of its own: a node's port is the name of its instance.
+        self.address = f"127.0.0.{random.SystemRandom().randrange(2, 252)}"
+        self.redis_port = process.free_port()
+        self.etc, self._traces = self.root / "etc" / "muster", self.root / "traces"
+        for folder in ("usr/local/bin", "etc/systemd/system", "etc/muster", "traces", "var/lib/muster-sidecar"):
+            (self.root / folder).mkdir(parents=True)
+        for name in ("muster-node", "muster-sidecar"):
+            shutil.copy(programs.program(name), self.root / "usr" / "local" / "bin")
+        shutil.copytree("/usr/lib/systemd/system", self.root / "usr" / "lib" / "systemd" / "system", symlinks=True)
+        for unit in UNITS.glob("*.service"):
+            shutil.copy(unit, self.root / "etc" / "systemd" / "system")
+        self._configure()
+
+    def _configure(self) -> None:
+        secret = subprocess.run([programs.program("muster-node"), "secret"], capture_output=True, check=True).stdout
+        (self.etc / "secret").write_bytes(secret)
+        (self.etc / "redis-password").write_text(f"{PASSWORD}\n")
+        redis = f"MUSTER_REDIS=redis://127.0.0.1:{self.redis_port}\n"
+        (self.etc / "node.env").write_text(f"MUSTER_ADDRESS={self.address}\nMUSTER_DRAIN=1s\n{redis}")
+        (self.etc / "sidecar.env").write_text(f"MUSTER_PROXY_LISTEN=127.0.0.1:0\n{redis}")
+        for path in (self._traces, self.root / "var" / "lib" / "muster-sidecar", self.etc, *self.etc.iterdir()):
+            shutil.chown(path, "nobody")
+
+    def start_redis(self) -> None:
+        """Start Redis, and wait until it answers."""
+        command = f"redis-server --bind 127.0.0.1 --port {self.redis_port} --requirepass {PASSWORD} --dir".split()
+        process.launch(self.directory, "redis", [*command, self.directory, "--save", ""])
+        wait.until(self._redis_answers, within=20)
+
+    def _redis_answers(self) -> bool:
+        try:
+            with Redis(port=self.redis_port, password=PASSWORD) as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+    def start(self, unit: str, name: str, instance: str = "") -> None:
+        """Start what a unit starts, as systemd would, with the host's folders for the root's. Its calls are traced."""
+        environment = dict(line.split("=", 1) for line in self._settings(unit))
+        for line in self._values(unit, "Environment", instance):
+            environment |= dict(word.split("=", 1) for word in line.split())
+        line = string.Template(self._values(unit, "ExecStart", instance)[0]).substitute(environment)
+        given = ["env", "-i", f"PATH={os.environ['PATH']}", *(f"{key}={value}" for key, value in environment.items())]
+        trace: list[str | Path] = ["strace", "-D", "-f", "-qq", "-e", "signal=none", "-o", self._traces / name]
+        process.launch(self.directory, name, [*given, *CONFINED, *trace, *line.split()])
+
+    def _settings(self, unit: str) -> list[str]:
+        file = self._values(unit, "EnvironmentFile")[0]
+        return [line for line in (self.root / file.lstrip("/")).read_text().splitlines() if line]
+
+    def _values(self, unit: str, key: str, instance: str = "") -> list[str]:
+        """Return the values of a key of the unit, with the host's folders where a program is to find them."""
+        values = re.findall(f"^{key}=(.*)$", (UNITS / unit).read_text(), re.MULTILINE)
+        places = {"%i": instance, "%d": str(self.etc)}
+        places |= {path: f"{self.root}{path}" for path in ("/usr/local/bin", "/var/lib")}
+        pattern = "|".join(map(re.escape, places))
+        return [re.sub(pattern, lambda found: places[found[0]], value) for value in values]
+
+    def ends(self, name: str) -> bool:
+        """Send SIGTERM; return whether the program ends within 20 s."""
+        pid = int((self.directory / f"{name}.pid").read_text())
+        os.kill(pid, signal.SIGTERM)
+        return process.gone(pid, 20)
+
+    def log(self, name: str) -> str:
+        """Return what a program has printed."""
+        return (self.directory / f"{name}.log").read_text()
+
+    def calls(self, name: str) -> set[str]:
+        """Return the system calls that a program has made."""
+        return set(re.findall(r"^\d+ +([a-z0-9_]+)\(", (self._traces / name).read_text(errors="replace"), re.MULTILINE))
+
+    def end(self) -> None:
+        """End all programs."""
+        for file in self.directory.glob("*.pid"):
+            process.end(int(file.read_text()))
+
+
+def calls_of(group: str) -> set[str]:
+    """Return the system calls of a group that systemd knows by name, and of the groups in it."""
+    shown = subprocess.run(["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, check=True)
+    found: set[str] = set()
+    for name in re.findall(r"^ +([@a-z0-9_-]+)$", shown.stdout, re.MULTILINE):
+        found |= calls_of(name) if name.startswith("@") else {name}
+    return found
 
 
 @pytest.fixture
