@@ -32,6 +32,8 @@ pub struct Known {
     pub session: Option<ModelSession>,
     pub given: Option<u8>,
     pub condition: u8,
+    /// The number of commands that were accepted before the terminal became known: it is a target of none of them.
+    since: usize,
     replaced: Vec<u64>,
 }
 
@@ -266,8 +268,9 @@ impl Model {
 
     fn join(&mut self, terminal: u8, node: u8, resume: &Resume, will: bool) -> String {
         let now = self.now;
-        let was_known = self.terminals.contains_key(&terminal);
-        let known = self.terminals.entry(terminal).or_default();
+        let newcomer = Known { since: self.commands.len(), ..Known::default() };
+        let known = self.terminals.entry(terminal).or_insert(newcomer);
+        let since = known.since;
         let mut contest = String::new();
         if known.session.is_some() {
             known.replaced.retain(|at| now - at < 60);
@@ -298,7 +301,8 @@ impl Model {
         let missed = (0..self.commands.len()).filter(|index| {
             let command = &self.commands[*index];
             let state = command.targets.get(&terminal).map(|target| target.state);
-            let resent = command.to_all && was_known && state.is_some_and(|state| rules::is_resent(terminal, state));
+            let resent =
+                command.to_all && *index >= since && state.is_some_and(|state| rules::is_resent(terminal, state));
             command.is_live(now) && (resent || waiting.contains(index))
         });
         let missed: Vec<_> = missed.collect();

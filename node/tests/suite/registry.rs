@@ -21,6 +21,7 @@ crate::on_both!(
     labels_that_operators_put_select_and_stay,
     an_operator_ends_a_session_and_forgets_a_terminal,
     a_terminal_that_is_forgotten_while_online_goes_with_one_event,
+    a_terminal_that_was_forgotten_is_new_however_often_it_connects,
     a_lost_terminals_will_is_published_once_and_one_that_left_has_none
 );
 
@@ -117,6 +118,17 @@ async fn a_terminal_that_is_forgotten_while_online_goes_with_one_event(cluster: 
     assert_eq!(offline.len(), 2, "one for each terminal: {offline:?}");
     assert!(offline[0].contains(r#""terminal":"gone""#) && offline[1].contains(r#""terminal":"far""#), "{offline:?}");
     assert!(!events.contains("will of far"), "{events}");
+}
+
+async fn a_terminal_that_was_forgotten_is_new_however_often_it_connects(cluster: Cluster) {
+    cluster.there().was_here("far", V1).await;
+    assert_eq!(cluster.here().command(r#"{"all":true}"#, "1").await.1["targets"], 1);
+    assert_eq!(cluster.ask("DELETE", "/v1/terminals/far", "").await.0, 200);
+    cluster.there().was_here("far", V1).await;
+    assert_eq!(cluster.here().command(r#"{"all":true}"#, "2").await.1["targets"], 1);
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    assert_eq!(far.payload().await, "2");
+    assert!(far.is_quiet());
 }
 
 async fn a_lost_terminals_will_is_published_once_and_one_that_left_has_none(cluster: Cluster) {

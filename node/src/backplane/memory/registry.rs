@@ -35,6 +35,8 @@ pub(super) struct Terminals {
 }
 
 struct Known {
+    /// The number of the last command that was accepted before the terminal became known.
+    since: u64,
     record: TerminalRecord,
     owner: Option<SessionId>,
     will: Option<Payload>,
@@ -44,6 +46,14 @@ struct Known {
     away: Option<Instant>,
     /// When sessions of the terminal were replaced lately.
     replaced: VecDeque<Instant>,
+}
+
+/// What became of a session that joined.
+struct Entered {
+    /// Whether the terminal had another session before, or none.
+    is_new: bool,
+    /// See [`Known::since`].
+    known_since: u64,
 }
 
 #[async_trait]
@@ -56,7 +66,6 @@ impl SessionStore for MemoryBackplane {
         if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
             return JoinOutcome::Ended(SessionEnd::Replaced);
         }
-        let was_known = older.is_some();
         if let Some(known) = older
             && let Some(times) = known.contest(info, request.patient, self.clock.instant())
         {
@@ -66,17 +75,15 @@ impl SessionStore for MemoryBackplane {
             }
             return JoinOutcome::Contested(rules::contest_delay(times));
         }
-        if store.terminals.entry(request, TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() })
-        {
+        let record = TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() };
+        let Entered { is_new, known_since } = store.terminals.entry(request, record, store.number);
+        if is_new {
             let node = Payload::from_text(self.node.id.as_str());
             store.events.record(&event("terminal.online", &info.terminal, vec![("node", node)]));
         }
         let cursor = request.cursor.as_ref();
-        let (missed, lost) = if was_known || cursor.is_some() {
-            store.commands.missed(&info.terminal, info.protocol, cursor, was_known, &self.epoch, store.number)
-        } else {
-            Default::default()
-        };
+        let (missed, lost) =
+            store.commands.missed(&info.terminal, info.protocol, cursor, known_since, &self.epoch, store.number);
         JoinOutcome::In(ResumePoint {
             cursor: Cursor { epoch: self.epoch.clone(), number: store.number },
             missed,
@@ -210,15 +217,17 @@ impl Terminals {
         absent.map(|(terminal, _)| terminal).collect()
     }
 
-    /// Makes this session the terminal's session. Returns false if it was that already.
-    fn entry(&mut self, request: &JoinRequest, record: TerminalRecord) -> bool {
+    /// Makes this session the terminal's session. `newest` is the number of the last accepted command.
+    fn entry(&mut self, request: &JoinRequest, record: TerminalRecord, newest: u64) -> Entered {
         let info = &request.info;
         let old = self.known.remove(&info.terminal);
         let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
+        let known_since = old.as_ref().map_or(newest, |known| known.since);
         let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
         let (owner, will) = (Some(info.session), request.will.clone());
-        self.known.insert(info.terminal.clone(), Known { record, owner, will, given, vitals, away: None, replaced });
-        is_new
+        let known = Known { since: known_since, record, owner, will, given, vitals, away: None, replaced };
+        self.known.insert(info.terminal.clone(), known);
+        Entered { is_new, known_since }
     }
 }
 

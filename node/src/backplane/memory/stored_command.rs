@@ -169,13 +169,14 @@ impl Commands {
         if full.is_empty() { Ok(()) } else { Err(BackplaneError::Full(full)) }
     }
 
-    /// What a terminal has missed or not confirmed, in order, and why something of it is missing.
+    /// What a terminal has missed or not confirmed, in order, and why something of it is missing. The terminal is a target of
+    /// nothing up to `known_since`: one that was forgotten is new, though commands from before still list it.
     pub(super) fn missed(
         &mut self,
         terminal: &TerminalId,
         protocol: Protocol,
         cursor: Option<&Cursor>,
-        was_known: bool,
+        known_since: u64,
         epoch: &str,
         newest: u64,
     ) -> (Vec<MissedCommand>, Option<GapReason>) {
@@ -194,8 +195,7 @@ impl Commands {
             missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
         }
         let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(rules::LOOK_BACK);
-        // A terminal that was not known before is a target of no broadcast, also if it was forgotten since.
-        for (number, id) in self.log.range(start..).filter(|_| was_known) {
+        for (number, id) in self.log.range(start..).filter(|(number, _)| *number > known_since) {
             let Some(kept) = self.kept.get(id).filter(|kept| kept.is_live(now)) else { continue };
             if kept.targets.get(terminal).is_some_and(|target| rules::is_resent(target.state, protocol)) {
                 missed.insert(*number, (*id, true));

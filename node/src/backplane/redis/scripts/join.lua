@@ -78,7 +78,8 @@ for i = 1, #backlog, 2 do
 end
 
 -- Broadcasts: those after the cursor, and a few before it whose acknowledgement may have been lost on its way: so many broadcasts,
--- whatever else was accepted between them. A terminal that was not known before is a target of none.
+-- whatever else was accepted between them. A terminal is a target of nothing that was accepted before it became known: one that was
+-- forgotten is new, though commands from before still list it.
 if cursor_epoch ~= '' and (cursor_epoch ~= epoch or cursor > number) then
   lost, cursor_epoch = 'store', ''
 elseif cursor_epoch ~= '' and cursor < tonumber(redis.call('HGET', MARKS, 'lost') or 0) then
@@ -90,6 +91,8 @@ local function wanted(id)
   state = state and string.match(state, '^%S+')
   return resent[state] and is_live(id, time)
 end
+if not old then redis.call('HSET', KNOWN, terminal, number) end
+local known_since = tonumber(redis.call('HGET', KNOWN, terminal) or 0)
 if old then
   local from = string.format('%.0f', cursor_epoch == epoch and cursor or since)
   local before = redis.call('ZRANGE', TO_ALL, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, LOOK_BACK, 'WITHSCORES')
@@ -97,7 +100,7 @@ if old then
   local found = redis.call('ZRANGE', TO_ALL, from, '+inf', 'BYSCORE', 'WITHSCORES')
   for i = 1, #found, 2 do
     local id, expires = string.match(found[i], '^(%S+) (%d+)$')
-    if tonumber(expires) > time and wanted(id) then
+    if tonumber(found[i + 1]) > known_since and tonumber(expires) > time and wanted(id) then
       missed[#missed + 1] = { tonumber(found[i + 1]), id, 'all' }
     end
   end

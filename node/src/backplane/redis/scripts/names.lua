@@ -8,6 +8,7 @@ local ONLINE    = PREFIX .. 'online'      -- hash, terminal to `node session`
 local PULSE     = PREFIX .. 'pulse'       -- sorted set, terminals on the line by when they were last heard, in milliseconds
 local AWAY      = PREFIX .. 'away'        -- sorted set, terminals off the line by since when, in milliseconds
 local SINCE     = PREFIX .. 'since'       -- hash, terminal to the number up to which its last session had everything
+local KNOWN     = PREFIX .. 'known_since' -- hash, terminal to the number of the last command that was accepted before it became known
 local REACHED   = PREFIX .. 'reached'     -- hash, node to the number up to which it has passed everything on
 local ENDED     = PREFIX .. 'ended:'      -- + session: why it was ended (replaced, disconnected or removed), until its node has ended it
 local WILLS     = PREFIX .. 'wills'       -- hash, terminal to what is published if it is lost
@@ -157,7 +158,7 @@ local function forget_terminal(terminal)
   unlabel(terminal, record)
   local node = owner(redis.call('HGET', ONLINE, terminal))
   if node then redis.call('SREM', HELD .. node, terminal) end
-  for _, hash in ipairs({ TERMINALS, ONLINE, SINCE, WILLS, GIVEN, SEEN, HEALTH }) do redis.call('HDEL', hash, terminal) end
+  for _, hash in ipairs({ TERMINALS, ONLINE, SINCE, KNOWN, WILLS, GIVEN, SEEN, HEALTH }) do redis.call('HDEL', hash, terminal) end
   for _, sorted in ipairs({ IDS, PULSE, AWAY }) do redis.call('ZREM', sorted, terminal) end
   for _, condition in ipairs({ 'degraded', 'failing' }) do redis.call('SREM', CONDITION .. condition, terminal) end
   redis.call('DEL', BACKLOG .. terminal, FIGHT .. terminal)
