@@ -18,6 +18,7 @@
 //! | [`inbox`] | messages to a node from a program that is not a node |
 //! | [`address`] | the form in which IP addresses are compared |
 //! | [`redis_keys`] | names of keys and channels in Redis |
+//! | [`partition`] | which part of the store a terminal or a command belongs to |
 //!
 //! The files in `protocol/vectors` hold examples of frames, closes, ids and tokens, which this crate is tested with;
 //! other clients can be tested with them too.
@@ -29,6 +30,7 @@ pub mod close;
 pub mod frame;
 pub mod id;
 pub mod inbox;
+pub mod partition;
 pub mod payload;
 pub mod redis_keys;
 pub mod selector;

@@ -9,7 +9,10 @@
 //! The braces are a hash tag: a Redis Cluster keeps everything of one Muster cluster in one slot, so that a script can
 //! use all of it.
 
-use crate::id::{ClusterName, NodeId};
+use crate::{
+    id::{ClusterName, NodeId},
+    partition::{PartitionIndex, Partitions},
+};
 
 /// Names of the keys and channels of one cluster. Node and sidecar must use the same cluster name and database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,11 @@ impl RedisKeys {
     /// Names for a cluster whose keys are in this database of Redis. With Sentinels and in a Redis Cluster that is 0.
     pub fn new(cluster: &ClusterName, database: i64) -> Self {
         Self { tag: format!("{{{cluster}}}"), database }
+    }
+
+    /// Names for one partition of a store.
+    pub fn of_partition(cluster: &ClusterName, database: i64, partitions: Partitions, index: PartitionIndex) -> Self {
+        Self { tag: partitions.tag(cluster, index), database }
     }
 
     /// The hash tag with which every name begins, such as `{muster}`. As a key it is never written.

@@ -22,6 +22,7 @@ mod envelope;
 mod join;
 mod memory;
 mod pacer;
+pub mod partitioned;
 mod query;
 mod redis;
 mod rules;

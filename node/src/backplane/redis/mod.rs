@@ -21,7 +21,7 @@ mod keys;
 mod lease;
 mod membership;
 mod parted;
-mod refusal;
+pub(super) mod refusal;
 mod registry;
 mod replicas;
 mod scripts;

@@ -1,0 +1,31 @@
+//! One partition: a whole store of its own, of the terminals whose ids hash to it. Everything here knows one hash tag, and so one
+//! Redis master.
+//!
+//! A step that must not be torn apart is one script ([`scripts`]). No script loops over more than a fixed number of entries.
+
+mod clock;
+mod scripts;
+
+use std::sync::Arc;
+
+use muster_protocol::{partition::PartitionIndex, redis_keys::RedisKeys};
+use muster_redis::Connection;
+
+pub use self::scripts::PartitionScripts;
+
+/// One partition of the store.
+#[derive(Clone)]
+pub struct StorePartition {
+    /// Its index.
+    pub index: PartitionIndex,
+    keys: RedisKeys,
+    connection: Connection,
+    scripts: Arc<PartitionScripts>,
+}
+
+impl StorePartition {
+    /// A partition whose keys have these names, on the master that `connection` follows.
+    pub fn new(index: PartitionIndex, keys: RedisKeys, connection: Connection, scripts: Arc<PartitionScripts>) -> Self {
+        Self { index, keys, connection, scripts }
+    }
+}

@@ -1,0 +1,125 @@
+//! The scripts of a partition. They are the same for every partition: a call says by its first two keys whose names are meant,
+//! `{TAG}:` before keys and `{TAG}:DATABASE:` before channels.
+//!
+//! A script names the libraries that it needs in its first line, `-- uses: events, presence`, and a library may name others in
+//! its own. Of `lib/names.lua`, which has the names of all keys, a script gets only the lines whose names it uses, since each line
+//! costs time at each call.
+
+use muster_protocol::{
+    api::{Protocol, TargetState},
+    redis_keys::RedisKeys,
+};
+use redis::{Script, ScriptInvocation};
+
+use crate::backplane::rules;
+
+const NAMES: &str = include_str!("scripts/lib/names.lua");
+
+/// The libraries, by the names that `-- uses:` lines have.
+const LIBRARIES: [(&str, &str); 1] = [("time", include_str!("scripts/lib/time.lua"))];
+
+macro_rules! scripts {
+    ($($name:ident $oom:literal),* $(,)?) => {
+        /// All scripts, by the names of their files.
+        pub struct PartitionScripts { $($name: Script),* }
+
+        impl Default for PartitionScripts {
+            fn default() -> Self {
+                Self {
+                    $($name: script($oom, include_str!(concat!("scripts/", stringify!($name), ".lua")))),*
+                }
+            }
+        }
+
+        impl PartitionScripts {
+            $(
+                /// A call of the script in the file of this name, in the partition with these names.
+                pub fn $name(&self, keys: &RedisKeys) -> ScriptInvocation<'_> {
+                    let mut call = self.$name.prepare_invoke();
+                    call.key(keys.key("")).key(keys.channel(""));
+                    call
+                }
+            )*
+        }
+    };
+}
+
+// What makes Redis larger is refused by a Redis that is full. What only keeps up with what is (leases, sessions, states) goes on:
+// `allow-oom`.
+scripts!(clock "allow-oom");
+
+fn script(flags: &str, body: &str) -> Script {
+    let mut libraries = Vec::new();
+    add_libraries(body, &mut libraries);
+    let code = libraries.iter().map(|name| library(name)).chain([body]).collect::<Vec<_>>().join("\n");
+    let flags = if flags.is_empty() { String::new() } else { format!("flags={flags}") };
+    Script::new(&format!("#!lua {flags}\nlocal PREFIX, CHANNELS = KEYS[1], KEYS[2]\n{}{code}", definitions(&code)))
+}
+
+/// The libraries that a text needs, each once and after those that it needs itself.
+fn add_libraries<'a>(text: &'a str, libraries: &mut Vec<&'a str>) {
+    let line = text.lines().next().and_then(|line| line.strip_prefix("-- uses: ")).unwrap_or_default();
+    for name in line.split(", ").filter(|name| !name.is_empty()) {
+        add_libraries(library(name), libraries);
+        if !libraries.contains(&name) {
+            libraries.push(name);
+        }
+    }
+}
+
+fn library(name: &str) -> &'static str {
+    let found = LIBRARIES.iter().find(|(library, _)| *library == name);
+    found.unwrap_or_else(|| panic!("a script uses the library {name}, which scripts.rs does not have")).1
+}
+
+/// The definitions that the code uses: names of keys, and rules that hold on every backplane.
+fn definitions(code: &str) -> String {
+    let rules = rules();
+    let used = NAMES.lines().chain(rules.lines()).filter(|line| {
+        let name = line.strip_prefix("local ").and_then(|line| line.split_whitespace().next());
+        name.is_some_and(|name| words(code).any(|word| word == name))
+    });
+    used.flat_map(|line| [line, "\n"]).collect()
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+}
+
+/// The rules of `rules.rs`, one definition a line.
+fn rules() -> String {
+    let table = |rows: Vec<String>| format!("{{ {} }}", rows.join(", "));
+    let rank = table(TargetState::ALL.map(|state| format!("{} = {}", state.name(), state.rank())).into());
+    let resent = |protocol| {
+        let states = TargetState::ALL.into_iter().filter(|state| rules::is_resent(*state, protocol));
+        table(states.map(|state| format!("{} = true", state.name())).collect())
+    };
+    [
+        format!("local LOOK_BACK = {}", rules::LOOK_BACK),
+        format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
+        format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
+        format!("local CONTEST_MAX = {}", rules::CONTEST_MAX),
+        format!("local RANK = {rank}"),
+        format!("local RESENT = {{ v1 = {}, plain = {} }}", resent(Protocol::V1), resent(Protocol::Plain)),
+    ]
+    .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_gets_only_the_definitions_that_it_uses() {
+        let definitions = definitions("redis.call('GET', SEQ) + LOOK_BACK");
+        assert_eq!(definitions.lines().count(), 2, "{definitions}");
+        assert!(definitions.starts_with("local SEQ = PREFIX .. 'seq'"), "{definitions}");
+    }
+
+    #[test]
+    fn every_definition_is_on_a_line_of_its_own() {
+        let all = NAMES.lines().filter(|line| !line.is_empty() && !line.starts_with("--"));
+        assert!(all.clone().all(|line| line.starts_with("local ") && line.matches('=').count() >= 1));
+        PartitionScripts::default();
+    }
+}
