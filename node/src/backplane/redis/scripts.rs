@@ -67,6 +67,8 @@ fn rendered(keys: &RedisKeys) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -80,5 +82,30 @@ mod tests {
         ] {
             assert!(rendered.lines().any(|rendered| rendered == line), "{line} is not in:\n{rendered}");
         }
+    }
+
+    /// The commands of Redis that a script calls, in lower case.
+    fn commands(script: &str) -> impl Iterator<Item = String> {
+        let calls = script.split("redis.call(").skip(1);
+        // The name is a text, or a choice between several.
+        let names = calls.map(|call| call.split(',').next().unwrap().split('\'').skip(1).step_by(2));
+        names.flatten().map(str::to_lowercase)
+    }
+
+    #[test]
+    fn the_redis_user_of_nodes_may_call_what_scripts_call() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let users = fs::read_to_string(format!("{root}/compose/redis/users.acl")).unwrap();
+        let user = users.lines().find(|line| line.starts_with("user node ")).unwrap();
+        let mut count = 0;
+        for file in fs::read_dir(format!("{root}/node/src/backplane/redis/scripts")).unwrap() {
+            let file = file.unwrap().path();
+            for command in commands(&fs::read_to_string(&file).unwrap()) {
+                let right = format!("+{command}");
+                assert!(user.split(' ').any(|word| word == right), "{right} is missing, for {}", file.display());
+                count += 1;
+            }
+        }
+        assert!(count > 100, "{count} calls were found");
     }
 }
