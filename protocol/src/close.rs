@@ -26,9 +26,11 @@ pub enum CloseCode {
     TooSlow = 4002,
     /// The cluster moves sessions to another node.
     Rebalance = 4003,
+    /// The token has expired. The terminal comes back with a newer one; while it has none, it comes back slowly.
+    TokenExpired = 4004,
     /// The terminal broke the protocol.
     ProtocolError = 4500,
-    /// The token was refused, has expired or was revoked.
+    /// The token was revoked.
     TokenRefused = 4501,
     /// An operator removed the terminal.
     Removed = 4503,
@@ -38,7 +40,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, in ascending order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::GoingAway,
         Self::Unsupported,
         Self::TooBig,
@@ -46,6 +48,7 @@ impl CloseCode {
         Self::NoHeartbeat,
         Self::TooSlow,
         Self::Rebalance,
+        Self::TokenExpired,
         Self::ProtocolError,
         Self::TokenRefused,
         Self::Removed,
@@ -122,6 +125,7 @@ mod tests {
     fn the_range_of_an_unknown_code_decides() {
         assert_eq!(Advice::of(CloseCode::Restart.number()), Advice::FollowHint);
         assert_eq!(Advice::of(CloseCode::TooSlow.number()), Advice::Backoff);
+        assert_eq!(Advice::of(CloseCode::TokenExpired.number()), Advice::Backoff);
         assert_eq!(Advice::of(CloseCode::Replaced.number()), Advice::StayAway);
         assert_eq!(Advice::of(4777), Advice::StayAway);
         assert_eq!(Advice::of(1006), Advice::Backoff);

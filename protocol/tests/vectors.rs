@@ -45,8 +45,10 @@ fn frames_are_read_and_written() {
         assert_eq!(rewritten(from, text).unwrap(), same_as, "{text}");
         types.insert(serde_json::from_str::<Head>(text).unwrap().r#type);
     }
-    let all =
-        ["ack", "command", "error", "event", "gap", "goodbye", "health", "hello", "progress", "result", "welcome"];
+    let all = [
+        "ack", "command", "error", "event", "gap", "goodbye", "health", "hello", "progress", "result", "token",
+        "welcome",
+    ];
     assert!(types.iter().eq(&all), "{types:?}");
     for vector in list(&vectors["invalid"]) {
         let (from, text) = (vector["from"].as_str().unwrap(), vector["text"].as_str().unwrap());

@@ -10,9 +10,9 @@ mod terminal;
 use std::fmt;
 
 pub use self::{
-    node::{Command, DEFAULT_MAX_MESSAGE, ErrorFrame, FromNode, Gap, Goodbye, Welcome},
+    node::{Command, DEFAULT_MAX_MESSAGE, ErrorFrame, FromNode, Gap, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, Welcome},
     read::FrameError,
-    terminal::{Ack, Condition, Event, FromTerminal, Health, Hello, NotRun, Progress, ResultFrame},
+    terminal::{Ack, Condition, Event, FromTerminal, Health, Hello, NotRun, Progress, ResultFrame, TokenFrame},
 };
 
 /// The WebSocket subprotocol of these frames.
@@ -44,6 +44,13 @@ mod tests {
     fn a_command_is_read_and_written_without_changing_a_byte() {
         let text = r#"{"type":"command","id":"0190163d-8694-739b-aea5-966c26f8ad91","name":"show","payload":{"z":1e400,"a":[1]},"expires_at":"2030-01-01T00:00:00Z"}"#;
         assert_eq!(FromNode::decode(text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn a_token_is_written_and_never_printed() {
+        let frame = FromTerminal::Token(TokenFrame { token: "eyJ.secret".into() });
+        assert_eq!(frame.to_string(), r#"{"type":"token","token":"eyJ.secret"}"#);
+        assert!(!format!("{frame:?}").contains("secret"));
     }
 
     #[test]

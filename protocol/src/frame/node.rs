@@ -110,10 +110,15 @@ pub struct Goodbye {
     pub retry_ms: Option<u64>,
 }
 
+/// The [`ErrorFrame::code`] for a token that did not extend the session. The session goes on until its own token expires.
+pub const TOKEN_REFUSED: &str = "token_refused";
+/// The [`ErrorFrame::code`] for a token that came within a second of another and was not looked at.
+pub const TOKEN_TOO_SOON: &str = "token_too_soon";
+
 /// The frame `error`: what was wrong with a frame of the terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorFrame {
-    /// The kind of error, for programs: `bad_frame`.
+    /// The kind of error, for programs: `bad_frame`, `too_large`, [`TOKEN_REFUSED`] or [`TOKEN_TOO_SOON`].
     pub code: String,
     /// What was wrong, for people.
     pub message: String,

@@ -1,6 +1,6 @@
 //! The frames that a terminal sends.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ pub enum FromTerminal {
     Health(Health),
     /// `event`: an event of the terminal's own.
     Event(Event),
+    /// `token`: a newer token, which extends the session.
+    Token(TokenFrame),
 }
 
 impl FromTerminal {
@@ -35,6 +37,7 @@ impl FromTerminal {
             "result" => frame(text, Self::Result),
             "health" => frame(text, Self::Health),
             "event" => frame(text, Self::Event),
+            "token" => frame(text, Self::Token),
             other => Err(FrameError::UnknownType(other.to_owned())),
         }
     }
@@ -130,4 +133,18 @@ pub struct Event {
     /// event its size alone.
     #[serde(default)]
     pub payload: Payload,
+}
+
+/// The frame `token`: a token of the same terminal that expires later than the one that the session has. Its `Debug` form is
+/// `***`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFrame {
+    /// The token, as in the header `Authorization`, without `Bearer`.
+    pub token: String,
+}
+
+impl fmt::Debug for TokenFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }

@@ -129,6 +129,14 @@ impl VerifiedJwt<'_> {
     }
 }
 
+/// The `exp` of a token, in seconds since 1970, without a look at the signature: for the holder of a token, who wants to know when
+/// to renew it. `None` if the text is no JWT or has no `exp`. A fraction of a second is dropped.
+pub fn unverified_expiry(token: &str) -> Option<u64> {
+    let (_, rest) = token.split_once('.')?;
+    let (claims, _) = rest.split_once('.')?;
+    decode::<Expiry>(claims)?.exp.map(|exp| exp as u64)
+}
+
 /// Signs claims with HS256; the header's `kid` is the secret's.
 ///
 /// # Panics
@@ -175,6 +183,10 @@ mod tests {
         assert_eq!(Jwt::parse(&token).unwrap().kid(), "k1");
         assert_eq!(read(&token, 100), Ok(claims()));
         assert_eq!(read(&token, 101), Err(TokenError::Expired));
+        assert_eq!(unverified_expiry(&token), Some(100));
+        for other in ["", "a.b", "a.b.c", &sign(&secret("k1"), &json!({ "sub": "t1" }))] {
+            assert_eq!(unverified_expiry(other), None, "{other}");
+        }
         assert_eq!(read(&sign(&secret("k2"), &claims()), 100), Err(TokenError::WrongSignature));
         assert_eq!(read(&sign(&secret("k1"), &json!({ "sub": "t1" })), 100), Err(TokenError::NoExpiry));
         assert_eq!(read(&sign(&secret("k1"), &json!({ "exp": 100 })), 100), Err(TokenError::Malformed));

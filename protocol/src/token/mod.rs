@@ -12,7 +12,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    jwt::{Algorithm, Jwt, TokenError, VerifiedJwt, sign},
+    jwt::{Algorithm, Jwt, TokenError, VerifiedJwt, sign, unverified_expiry},
     secret::{InvalidSecret, Secret},
 };
 use crate::{TerminalId, selector::Labels};
