@@ -46,6 +46,8 @@ pub enum SessionEnd {
     },
     /// Other nodes hold fewer sessions.
     Rebalanced,
+    /// The terminal's token has expired, and no newer one came.
+    TokenExpired,
 }
 
 impl SessionEnd {
@@ -66,6 +68,7 @@ impl SessionEnd {
             Self::Removed => (CloseCode::Removed.number(), "an operator removed this terminal".into()),
             Self::Draining { retry } => (CloseCode::Restart.sent_to(protocol), RetryHint::after(retry).to_reason()),
             Self::Rebalanced => (CloseCode::Rebalance.number(), "another node has room".into()),
+            Self::TokenExpired => (CloseCode::TokenExpired.number(), "the token has expired".into()),
         };
         Some((code, reason))
     }
@@ -73,7 +76,7 @@ impl SessionEnd {
     /// The log level: an end that an operator should look into is a warning.
     pub fn level(self) -> Level {
         match self {
-            Self::Left | Self::Lost | Self::Draining { .. } | Self::Rebalanced => Level::DEBUG,
+            Self::Left | Self::Lost | Self::Draining { .. } | Self::Rebalanced | Self::TokenExpired => Level::DEBUG,
             Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
             Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::BadLabels(_) | Self::Protocol => {
                 Level::WARN
@@ -98,6 +101,7 @@ impl SessionEnd {
             Self::Removed => "removed",
             Self::Draining { .. } => "draining",
             Self::Rebalanced => "rebalanced",
+            Self::TokenExpired => "token_expired",
         }
     }
 

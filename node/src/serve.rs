@@ -140,6 +140,7 @@ impl Node {
         };
         let shared = Arc::new(Shared {
             config,
+            auth,
             hub,
             shards,
             fence,
@@ -159,7 +160,7 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(async move { backplane.run().await });
-        let front = Arc::new(HttpState { auth, shared, admission, peers, me, untrusted: Default::default() });
+        let front = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default() });
         let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
         Ok(Self { front, listening, closing, leave, beside, threads })
     }

@@ -40,6 +40,17 @@ pub enum AuthError {
     Forbidden(String),
 }
 
+/// A terminal that may come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedTerminal {
+    /// The terminal's id.
+    pub id: TerminalId,
+    /// The labels in its token.
+    pub labels: Labels,
+    /// The last second in which its token is valid, since 1970. None without a token that was verified.
+    pub expires: Option<u64>,
+}
+
 /// The keys that this node checks tokens with.
 pub struct Auth {
     insecure: bool,
@@ -86,10 +97,12 @@ impl Auth {
         Ok(Self { insecure: config.insecure, keys })
     }
 
-    /// Which terminal this token lets in, and with which labels. `named` is the id outside the token; the token's `sub` must be the
-    /// same, and is enough without it. With `--insecure` and no token that can be verified, `named` is needed.
-    pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<(TerminalId, Labels), AuthError> {
-        let unverified = |named: Option<TerminalId>| Ok((named.ok_or(AuthError::Unnamed)?, Labels::new()));
+    /// The terminal that this token lets in. `named` is the id outside the token; the token's `sub` must be the same, and is
+    /// enough without it. With `--insecure` and no token that can be verified, `named` is needed.
+    pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<VerifiedTerminal, AuthError> {
+        let unverified = |named: Option<TerminalId>| {
+            Ok(VerifiedTerminal { id: named.ok_or(AuthError::Unnamed)?, labels: Labels::new(), expires: None })
+        };
         let Some(token) = token else {
             let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
             return if self.insecure { unverified(named) } else { Err(AuthError::Missing(advice)) };
@@ -102,11 +115,13 @@ impl Auth {
             return Err(AuthError::Refused("it is not a terminal's"));
         }
         if named.is_some_and(|named| named != claims.sub) {
-            return Err(AuthError::Forbidden("the token is for another terminal id than ?terminal_id=".into()));
+            return Err(AuthError::Forbidden(
+                "the token is for another terminal: its sub is not this terminal's id".into(),
+            ));
         }
         check_labels(&claims.labels)
             .map_err(|_| AuthError::Refused("its labels are too many, too long, or hold control characters"))?;
-        Ok((claims.sub, claims.labels))
+        Ok(VerifiedTerminal { id: claims.sub, labels: claims.labels, expires: Some(claims.exp) })
     }
 
     /// Checks whether a key allows what needs `scope`.
@@ -182,7 +197,7 @@ mod tests {
     #[test]
     fn a_token_lets_in_its_own_terminal_with_its_labels_until_it_expires() {
         let (auth, t1, t2) = (auth(), named("t1"), named("t2"));
-        assert_eq!(auth.terminal(Some(&token(None, NEVER)), t1.clone()).unwrap().1["site"], "bj");
+        assert_eq!(auth.terminal(Some(&token(None, NEVER)), t1.clone()).unwrap().labels["site"], "bj");
         assert!(matches!(auth.terminal(Some(&token(None, NEVER)), t2), Err(AuthError::Forbidden(_))));
         assert_eq!(auth.terminal(Some(&token(None, 1)), t1.clone()), Err(TokenError::Expired.into()));
         assert!(matches!(auth.terminal(None, t1), Err(AuthError::Missing(_))));
@@ -190,13 +205,14 @@ mod tests {
 
     #[test]
     fn a_token_alone_names_its_terminal_if_it_is_verified() {
-        let (id, labels) = auth().terminal(Some(&token(None, NEVER)), None).unwrap();
-        assert_eq!((id.as_str(), labels["site"].as_str()), ("t1", "bj"));
+        let verified = auth().terminal(Some(&token(None, NEVER)), None).unwrap();
+        assert_eq!((verified.id.as_str(), verified.labels["site"].as_str()), ("t1", "bj"));
+        assert_eq!(verified.expires, Some(NEVER));
         assert!(matches!(auth().terminal(None, None), Err(AuthError::Missing(_))));
         let insecure = Auth::new(&Cli::parse_from(["node", "--insecure"]).config).unwrap();
         assert_eq!(insecure.terminal(None, None), Err(AuthError::Unnamed));
         assert_eq!(insecure.terminal(Some(&token(None, NEVER)), None), Err(AuthError::Unnamed));
-        assert_eq!(insecure.terminal(None, named("t1")).unwrap().0.as_str(), "t1");
+        assert_eq!(insecure.terminal(None, named("t1")).unwrap().id.as_str(), "t1");
     }
 
     #[test]
@@ -226,7 +242,10 @@ mod tests {
         );
         let signature = "4YdSWKFGOevOS6d9dXUCl2Eg5wD1JDuQ0K6sKZE9gGeQBK5WznzaoqthOaWxQYhvOZdq4S0g7L59dG5J-aBoBw";
         let terminal = named("t1");
-        assert_eq!(auth.terminal(Some(&format!("{signed}.{signature}")), terminal.clone()).unwrap().1["site"], "bj");
+        assert_eq!(
+            auth.terminal(Some(&format!("{signed}.{signature}")), terminal.clone()).unwrap().labels["site"],
+            "bj"
+        );
         let other = format!("{signed}.5{}", &signature[1..]);
         assert_eq!(auth.terminal(Some(&other), terminal), Err(TokenError::WrongSignature.into()));
         assert!(auth.operator(Some(&format!("{signed}.{signature}")), Scope::Read).is_err());

@@ -8,7 +8,6 @@ use muster_protocol::{
     TerminalId,
     api::Protocol,
     frame::{BEARER_PREFIX, PLAIN, V1},
-    selector::Labels,
 };
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
@@ -19,7 +18,7 @@ use super::{
     proxy_hop::{self, ProxyHop},
     request::bearer,
 };
-use crate::shard::Upgraded;
+use crate::{auth::VerifiedTerminal, shard::Upgraded};
 
 /// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
 const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
@@ -47,28 +46,28 @@ async fn decide(request: Request<Incoming>, caller: Requester, state: &HttpState
         // Sticky placement goes by the id. The token is verified at the next step, unless it is the only one that says the id.
         let terminal = match named {
             Some(terminal) => terminal,
-            None => state.auth.terminal(token, None)?.0,
+            None => state.shared.auth.terminal(token, None)?.id,
         };
         return proxy_hop::place(state, &terminal, &hop).await;
     }
     // The token is checked before the budget: a handshake whose token is refused must not use it up.
-    let (terminal, labels) = state.auth.terminal(token, named)?;
+    let terminal = state.shared.auth.terminal(token, named)?;
     let admitted = state.admission.admit(state.shared.hub.len(), caller.descriptor);
     admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
-    Ok(upgrade(request, state, Admitted { key, terminal, offer, labels, hop }))
+    Ok(upgrade(request, state, Admitted { key, terminal, offer, hop }))
 }
 
 /// A handshake that is accepted.
 struct Admitted {
     key: String,
-    terminal: TerminalId,
+    terminal: VerifiedTerminal,
     offer: Offer,
-    labels: Labels,
     hop: ProxyHop,
 }
 
 fn upgrade(mut request: Request<Incoming>, state: &HttpState, admitted: Admitted) -> Response<Body> {
-    let Admitted { key, terminal, offer, labels, hop } = admitted;
+    let Admitted { key, terminal, offer, hop } = admitted;
+    let VerifiedTerminal { id: terminal, labels, expires } = terminal;
     let upgraded = upgrade::on(&mut request);
     let protocol = offer.protocol;
     let shared = state.shared.clone();
@@ -78,7 +77,7 @@ fn upgrade(mut request: Request<Incoming>, state: &HttpState, admitted: Admitted
         let Some((stream, read)) = take_socket(upgraded) else { return };
         shared
             .shards
-            .adopt(Upgraded { stream, read, terminal, protocol, labels, address: hop.address, edge: hop.edge })
+            .adopt(Upgraded { stream, read, terminal, protocol, labels, expires, address: hop.address, edge: hop.edge })
             .await;
     });
     switching(&key, offer.answer)

@@ -46,7 +46,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::untrusted::UntrustedProxies;
 use crate::{
-    auth::Auth,
     cluster::{Admission, Candidate, Peers},
     shard::Shared,
 };
@@ -60,8 +59,6 @@ const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// What the handlers need.
 pub struct HttpState {
-    /// Checks tokens and keys.
-    pub auth: Auth,
     /// What all sessions of the node share.
     pub shared: Arc<Shared>,
     /// How many handshakes the node takes.

@@ -58,7 +58,7 @@ fn admit(segments: &[&str], request: &Request<Incoming>, state: &HttpState) -> R
     let taken = takes(segments);
     match taken.iter().find(|(method, _)| request.method() == method) {
         Some((_, None)) => Ok(()),
-        Some((_, Some(scope))) => Ok(state.auth.operator(bearer(request), *scope)?),
+        Some((_, Some(scope))) => Ok(state.shared.auth.operator(bearer(request), *scope)?),
         None if taken.is_empty() => Err(not_there(state)),
         None => Err(not_allowed(taken)),
     }

@@ -29,11 +29,13 @@ const METRICS_MAX: usize = 64;
 /// A session that its shard and the hub know. Dropping it removes it from the shard, whatever happened.
 pub struct Established {
     pub(super) shard: Rc<Shard>,
-    key: usize,
+    pub(super) key: usize,
     pub(super) socket: Rc<Socket>,
     partial: Option<Box<Partial>>,
     messages: VecDeque<Message>,
     condition: Condition,
+    /// The second, since 1970, in which a token was last looked at.
+    pub(super) token_checked: u32,
     pub(super) resume_state: Box<ResumeState>,
     read_budget: ReadBudget,
 }
@@ -56,6 +58,7 @@ impl Established {
             partial,
             messages,
             condition: Condition::default(),
+            token_checked: 0,
             resume_state: Box::default(),
         }
     }
@@ -181,6 +184,7 @@ impl Established {
                 self.shard.shared.reports.health(&self.socket.info.terminal, health, was);
             }
             Ok(FromTerminal::Event(Event { name, payload })) => self.event(&name, payload),
+            Ok(FromTerminal::Token(frame)) => self.renew(&frame.token),
             Err(error) => self.send_error("bad_frame", error.to_string()),
         }
         Ok(())

@@ -27,6 +27,7 @@ pub struct Handshaking {
     terminal: TerminalId,
     protocol: Protocol,
     labels: Labels,
+    expires: Option<u64>,
     address: String,
     edge: Option<Arc<str>>,
     shard: Rc<Shard>,
@@ -57,6 +58,7 @@ impl Handshaking {
             terminal: upgraded.terminal,
             protocol: upgraded.protocol,
             labels: upgraded.labels,
+            expires: upgraded.expires,
             address: upgraded.address,
             edge: upgraded.edge,
             shard,
@@ -87,7 +89,7 @@ impl Handshaking {
             edge: self.edge,
             connected_at: Timestamp::now(),
         });
-        let (key, socket) = self.shard.sockets.insert(info, self.stream);
+        let (key, socket) = self.shard.sockets.insert(info, self.stream, self.expires);
         if let Some(end) = self.broken {
             socket.end(end);
         }

@@ -10,12 +10,15 @@
 //! A session enters its lane and the hub first, held, and registers after that (`join`). A command that was
 //! accepted before is found by registering; a command that is accepted after waits in the lane; and no command is
 //! sent before the welcome.
+//!
+//! A session ends when its token expires, unless its terminal sends a newer one (`renewal`).
 
 mod established;
 mod farewell;
 mod handshaking;
 mod join;
 mod read_budget;
+mod renewal;
 
 use std::rc::Rc;
 

@@ -44,6 +44,8 @@ pub struct Upgraded {
     pub protocol: Protocol,
     /// The labels in the terminal's token. The terminal can't change them.
     pub labels: Labels,
+    /// The last second in which the token is valid, since 1970. None if the session does not expire.
+    pub expires: Option<u64>,
     /// The address that the terminal connects from: the proxy's word if the proxy is trusted, else the peer's address.
     pub address: String,
     /// The proxy worker that the connection came through, as `HOST/PID/GENERATION`. None without a proxy.

@@ -26,8 +26,10 @@ use std::{
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use muster_protocol::TerminalId;
 use tokio::{
     net::TcpStream,
@@ -45,6 +47,7 @@ pub use self::{
     shards::Shards,
 };
 use crate::{
+    auth::Auth,
     backplane::Backplane,
     config::Config,
     end::SessionEnd,
@@ -61,6 +64,10 @@ use crate::{
 const TURN: usize = 256;
 /// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
 const PING_PARTS: usize = 16;
+/// How often a shard looks for sessions whose token has expired.
+const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
+/// How many of them it ends each time. Each is a call to Redis, which other calls wait behind.
+const EXPIRED_AT_ONCE: usize = 1000;
 /// The size in bytes of the buffer that all sockets of a shard are read with. A message at the default limit takes
 /// four reads.
 const READ_BUFFER: usize = 16 * 1024;
@@ -69,6 +76,8 @@ const READ_BUFFER: usize = 16 * 1024;
 pub struct Shared {
     /// The settings of the node.
     pub config: Config,
+    /// Checks tokens and keys.
+    pub auth: Auth,
     /// The table of this node's sessions.
     pub hub: Arc<Hub>,
     /// The mailboxes of the shards.
@@ -125,6 +134,8 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
     let mut beat = time::interval_at(Instant::now() + tick, tick);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut part = 0;
+    let mut expiry = time::interval(EXPIRY_INTERVAL);
+    expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = shard.shared.stop.cancelled() => return,
@@ -136,6 +147,10 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
             _ = beat.tick() => {
                 shard.sockets.ping(part, PING_PARTS);
                 part = (part + 1) % PING_PARTS;
+            }
+            _ = expiry.tick() => {
+                let now = Timestamp::now().as_second().max(0) as u64;
+                shard.sockets.end_expired(now, EXPIRED_AT_ONCE);
             }
         }
     }

@@ -81,6 +81,7 @@ fn upgraded(stream: StdStream, terminal: &TerminalId) -> Box<Upgraded> {
         terminal: terminal.clone(),
         protocol: Protocol::Plain,
         labels: Default::default(),
+        expires: None,
         address: "127.0.0.1".into(),
         edge: None,
     })

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ShardMessage, Shards, Shared};
 use crate::{
+    auth::Auth,
     backplane::{Host, MemoryBackplane},
     config::Config,
     fence::Fence,
@@ -55,7 +56,8 @@ pub fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<Shard
     };
     let backplane = Arc::new(MemoryBackplane::new(&CONFIG, host));
     let (config, stop) = (CONFIG.clone(), CancellationToken::new());
-    (Arc::new(Shared { config, hub, shards, fence, lifecycle, backplane, reports, metrics, stop }), mailboxes)
+    let auth = Auth::new(&config).unwrap();
+    (Arc::new(Shared { config, auth, hub, shards, fence, lifecycle, backplane, reports, metrics, stop }), mailboxes)
 }
 
 fn view() -> NodeView {

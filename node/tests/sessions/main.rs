@@ -6,4 +6,5 @@ mod flood;
 mod queued;
 mod raw;
 mod socket;
+mod token;
 mod will;

@@ -4,6 +4,7 @@
 //!   EncodedCommand ──▶ WriteBatch (one write) ──▶ Lane (walks its sockets) ──▶ Socket ──▶ Queue (what the socket did not take)
 //! ```
 
+mod expiries;
 mod lane;
 mod queue;
 mod socket;
@@ -23,7 +24,10 @@ use tokio::net::TcpStream;
 
 pub use self::{socket::Socket, write_batch::WriteBatch};
 
-use self::lane::{Lane, Walk};
+use self::{
+    expiries::Expiries,
+    lane::{Lane, Walk},
+};
 use crate::{
     end::SessionEnd,
     hub::{SessionAddr, SessionInfo},
@@ -35,6 +39,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Sockets {
     entries: RefCell<Slab<Rc<Socket>>>,
+    expiries: RefCell<Expiries>,
     v1: Rc<Lane>,
     plain: Rc<Lane>,
     /// The sequence number of the last command that this shard sent to any socket.
@@ -47,22 +52,25 @@ pub struct Sockets {
 impl Sockets {
     /// An empty table. `queue_limit` is the number of bytes that may wait for one socket.
     pub fn new(queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
-        let (entries, sent_up_to) = Default::default();
-        Self { entries, v1: Rc::default(), plain: Rc::default(), sent_up_to, queue_limit, reports, delivered }
+        let (entries, expiries, sent_up_to) = Default::default();
+        Self { entries, expiries, v1: Rc::default(), plain: Rc::default(), sent_up_to, queue_limit, reports, delivered }
     }
 
-    /// Inserts a socket, held: commands for it wait until it is released. Returns the key for messages to this
-    /// session.
-    pub fn insert(&self, info: Arc<SessionInfo>, stream: TcpStream) -> (usize, Rc<Socket>) {
+    /// Inserts a socket, held: commands for it wait until it is released. Its session ends after the second `expires`,
+    /// since 1970; none for never. Returns the key for messages to this session.
+    pub fn insert(&self, info: Arc<SessionInfo>, stream: TcpStream, expires: Option<u64>) -> (usize, Rc<Socket>) {
         let lane = self.lane(info.protocol).clone();
         let socket = Rc::new(Socket::new(info, stream, lane, self.sent_up_to.clone(), self.queue_limit));
         socket.lane.push(socket.clone());
-        (self.entries.borrow_mut().insert(socket.clone()), socket)
+        let key = self.entries.borrow_mut().insert(socket.clone());
+        self.set_expiry(key, expires);
+        (key, socket)
     }
 
     /// Removes a socket.
     pub fn remove(&self, key: usize) {
         let socket = self.entries.borrow_mut().remove(key);
+        self.set_expiry(key, None);
         socket.lane.remove(&socket);
     }
 
@@ -161,6 +169,23 @@ impl Sockets {
         if let Some(socket) = self.at(addr) {
             socket.end(end);
         }
+    }
+
+    /// The second after which the session with this key ends, since 1970; none for never.
+    pub fn expiry(&self, key: usize) -> Option<u64> {
+        self.expiries.borrow().get(key)
+    }
+
+    /// Has the session with this key end after the second `expires`, since 1970; none for never.
+    pub fn set_expiry(&self, key: usize, expires: Option<u64>) {
+        self.expiries.borrow_mut().set(key, expires);
+    }
+
+    /// Ends the sessions whose last second is before `now`, at most `limit` of them.
+    pub fn end_expired(&self, now: u64, limit: usize) {
+        let expired = self.expiries.borrow_mut().take_expired(now, limit);
+        let entries = self.entries.borrow();
+        expired.into_iter().filter_map(|key| entries.get(key)).for_each(|socket| socket.end(SessionEnd::TokenExpired));
     }
 
     /// Pings one part of the sockets, so that `parts` calls ping each socket once. The parts are made by key, since
