@@ -193,7 +193,7 @@ pub struct Config {
     #[arg(long, value_name = "DIR")]
     pub hgrm: Option<PathBuf>,
 
-    /// Write the plan and everything that was recorded as JSON lines to this directory, too. scripts/e2e/muster/judge/ledger.py
+    /// Write the plan and everything that was recorded as JSON lines to this directory, too. scripts/e2e/muster/ledger.py
     /// computes the same figures from them
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,

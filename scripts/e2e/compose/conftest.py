@@ -8,7 +8,7 @@ import pytest
 from muster import reporting
 from muster.cluster.project import Project
 from muster.fixtures import images_tag
-from muster.traffic.container_load import UNNOTICED, ContainerLoad, PlayFactory
+from muster.traffic.loadgen import UNNOTICED, ContainerLoad, PlayFactory
 
 # Seconds. The first of these tests makes the images, and on a busy machine the others wait long for them.
 TIMEOUT = 1800

@@ -7,7 +7,7 @@ from muster import programs, wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
 from muster.fixtures import Scale
-from muster.traffic.container_load import LEDGER, UNNOTICED, ContainerLoad, PlayFactory
+from muster.traffic.loadgen import LEDGER, UNNOTICED, ContainerLoad, PlayFactory
 from promises.test_p02_once import (
     test_accepted_commands_are_run_once_while_subscriptions_a_node_and_redis_fail,
     test_commands_that_expired_while_their_terminal_was_away_are_not_run,

@@ -15,7 +15,7 @@ from muster import process, programs, wait
 from muster.api import Json, Unanswered
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
-from muster.traffic.container_load import PlayFactory
+from muster.traffic.loadgen import PlayFactory
 
 # With the profile `monitoring` Prometheus finds each node and proxy; alerts are tested, and each metric exists.
 

@@ -13,7 +13,7 @@ from redis.retry import Retry
 from muster import programs, wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
-from muster.traffic.container_load import PlayFactory
+from muster.traffic.loadgen import PlayFactory
 
 # Secrets are made once and are for their owners alone.
 

@@ -10,7 +10,7 @@ from muster import wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
 from muster.fixtures import missing
-from muster.traffic.container_load import PlayFactory
+from muster.traffic.loadgen import PlayFactory
 
 HEALTH = (
     '{{index .Config.Labels "com.docker.compose.service"}} '

@@ -13,7 +13,6 @@ from muster.cluster.sidecar import AT_ONCE, Sidecar, own_memory, write_program
 from muster.faults import lease
 from muster.fixtures import AgentsFactory, KnockFactory, LoadFactory, Scale
 from muster.judge import peak, returns
-from muster.local import nginx
 
 # F8: Nginx is reloaded many times, refuses a configuration or never runs it, and its old workers are retired.
 
@@ -41,7 +40,7 @@ def test_ten_reloads_cut_no_session_and_fail_no_handshake(
     knocking.finish()
 
     assert proxy.reloads() == proxy.reloads("confirmed") == 10
-    assert len(nginx.workers(process_cluster.directory)) > 2 and proxy.lingering(), "sessions keep old workers"
+    assert len(process.nginx_workers(process_cluster.directory)) > 2 and proxy.lingering(), "sessions keep old workers"
     assert not knocking.failures()
     scale.judge_time("the slowest handshake", knocking.slowest(), 3.1)
     assert len(fleet.connected()) == 600 and not fleet.ends()

@@ -7,11 +7,10 @@ import pytest
 
 from muster import wait
 from muster.api import Events
-from muster.cluster import Cluster, ContainerCluster
+from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, LineFactory, ListenFactory, LoadFactory, Scale
-from muster.traffic.listener import Listener
-from muster.traffic.pace import paced
-from muster.traffic.terminal import Refused, Terminal
+from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced
+from muster.traffic.terminal import Listener, Refused, Terminal
 
 # F10: 30 % of the terminals' connections are reset, again and again. P3 has terminals that change their node so.
 
@@ -76,28 +75,16 @@ def ended_by_silence(cluster: Cluster) -> int:
 
 # F12: one terminal in ten reads 1 KB/s. P5 has what the others notice.
 
-QUEUE, PAYLOAD = 128 << 10, 16 << 10
-
 
 @pytest.mark.fault(id="F12")
 @pytest.mark.promise(id="P5")
 @pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
-def test_slow_terminals_catch_up_when_their_lines_are_good_again(
-    cluster: Cluster, agents: AgentsFactory, line: LineFactory, scale: Scale
-) -> None:
-    fast = agents(scale(60, 990), prefix="fast-", url=cluster.url(1)).online()
-    way = line(cluster.node(1))
-    slow = agents(scale(6, 10), "--first", "1s", prefix="slow-", url=way.url).online()
-    # The kernel takes more than 1 MB of what goes from a container to this machine, before a queue grows.
-    count = max(scale(60, 600), 240 if isinstance(cluster, ContainerCluster) else 0)
-    body = {"target": {"all": True}, "name": "large", "payload": "x" * PAYLOAD, "expires_in": "10m"}
+def test_slow_terminals_catch_up_when_their_lines_are_good_again(cluster: Cluster, slow_readers: SlowReaders) -> None:
+    fast, slow, way, count = slow_readers
 
     assert way.bandwidth(1000) == slow.terminals
-    sent = [cluster.api.post(body, at=cluster.node(1))["id"] for _ in paced(10, count)]
-    wait.until(
-        lambda: cluster.api.metric('muster_sessions_ended_total{end="too_slow"}', cluster.node(1)),
-        lambda ended: ended == slow.terminals,
-    )
+    sent = [cluster.api.post(LARGE, at=cluster.node(1))["id"] for _ in paced(10, count)]
+    wait.until(lambda: cluster.api.metric(TOO_SLOW, cluster.node(1)), lambda ended: ended == slow.terminals)
     way.heal()
 
     wait.until(lambda: all(set(ran) >= set(sent) for ran in slow.runs().values()))

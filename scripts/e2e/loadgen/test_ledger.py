@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from muster import programs
-from muster.judge.ledger import Ledger
+from muster.ledger import Ledger
 from muster.traffic.loadgen import CANNOT_KNOW, DELIVERED_WRONGLY, OK, Generator, Run, Server, against
 
 # A seed decides the whole schedule.

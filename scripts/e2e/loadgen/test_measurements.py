@@ -11,7 +11,7 @@ import pytest
 from muster import programs
 from muster.cluster import ProcessCluster
 from muster.fixtures import Scale
-from muster.steady import busy_cores
+from muster.process import busy_cores
 from muster.traffic.loadgen import CANNOT_KNOW, OK, Generator, Run, Server, against
 
 pytestmark = pytest.mark.alone

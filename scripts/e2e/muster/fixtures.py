@@ -11,14 +11,14 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from muster import evidence, reporting
-from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker, images
+from muster import reporting
+from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker
 from muster.cluster.sidecar import Sidecar
 from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
-from muster.traffic.listener import Listener
-from muster.traffic.load import Load, LoadConfig
+from muster.traffic.load import Load, LoadConfig, SlowReaders
+from muster.traffic.terminal import Listener
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ def images_tag(directory: Path) -> str:
     """Return the tag of the images of compose/, which are made if no test of this run has made them yet."""
     if why := docker.missing():
         missing(why)
-    return images.build(directory)
+    return docker.build_images(directory)
 
 
 def missing(why: str) -> NoReturn:
@@ -116,7 +116,7 @@ def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:
     try:
         if reporting.failed(request.node):
             cluster.collect()
-            evidence.write_events(cluster)
+            reporting.write_events(cluster)
         reporting.leave(request.node, cluster.directory)
     finally:
         cluster.down()
@@ -194,6 +194,17 @@ def line() -> Iterator[LineFactory]:
             return made.enter_context(closing(Line(upstream)))
 
         yield start
+
+
+@pytest.fixture
+def slow_readers(cluster: Cluster, agents: AgentsFactory, line: LineFactory, scale: Scale) -> SlowReaders:
+    """Fast terminals and terminals that can be made slow, of a node with a small `--queue`."""
+    fast = agents(scale(60, 990), prefix="fast-", url=cluster.url(1)).online()
+    way = line(cluster.node(1))
+    slow = agents(scale(6, 10), "--first", "1s", prefix="slow-", url=way.url).online()
+    # The kernel takes more than 1 MB of what goes from a container to this machine, before a queue grows.
+    count = max(scale(60, 600), 240 if isinstance(cluster, ContainerCluster) else 0)
+    return SlowReaders(fast, slow, way, count)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from muster import programs
+from muster.process import busy_cores
 from muster.reporting import OUTPUT
-from muster.steady import busy_cores
 
 E2E = programs.ROOT / "scripts" / "e2e"
 # Clusters mostly wait: so many of them share this machine's cores.

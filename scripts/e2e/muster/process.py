@@ -1,12 +1,17 @@
-"""Processes by their ids: start one, look at it, end it. Uses the standard library alone."""
+"""Processes by their ids: start one, look at it, end it; find an Nginx; keep cores busy.
+
+Uses the standard library alone.
+"""
 
 import os
 import random
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # Seconds that a process has to end after SIGTERM, before SIGKILL.
@@ -113,3 +118,55 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def nginx_workers(directory: Path) -> list[int]:
+    """Return the ids of the Nginx processes that write the access log of the cluster in `directory`.
+
+    Nginx outlives a sidecar that was killed, and its workers outlive it.
+    """
+    log = directory.resolve() / "nginx" / "access.log"
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _writes(path, log)]
+
+
+def _writes(path: Path, log: Path) -> bool:
+    # A process may end, or its worker change its user, while it is looked at.
+    with suppress(OSError):
+        if (path / "comm").read_text().strip() == "nginx":
+            return any(_target(file) == str(log) for file in (path / "fd").iterdir())
+    return False
+
+
+def _target(file: Path) -> str:
+    try:
+        return str(file.readlink())
+    except OSError:
+        return ""
+
+
+def end_nginx(directory: Path) -> None:
+    """Kill the Nginx of this cluster, master and workers, and wait until they are gone."""
+    for pid in nginx_workers(directory):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        gone(pid)
+
+
+# The loop ends with its parent, also where the parent was killed.
+LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
+
+
+@contextmanager
+def busy_cores(for_each_core: int = 1) -> Iterator[None]:
+    """Keep each core of this machine busy with so many processes, to see that what passes once passes always.
+
+    Each has a session of its own: the kernel weighs sessions against each other before it weighs the processes in them.
+    """
+    count = for_each_core * (os.cpu_count() or 1)
+    loops = [subprocess.Popen([sys.executable, "-c", LOOP], start_new_session=True) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()

@@ -1,6 +1,7 @@
 """A pytest plugin: options, what a failure leaves behind, and the clean-up after all tests."""
 
 import argparse
+import json
 import os
 import random
 import re
@@ -8,6 +9,7 @@ import resource
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,17 @@ from typing import Any
 import pytest
 
 from muster import process, programs
-from muster.cluster import docker
+from muster.api import Events, Unanswered
+from muster.cluster import Cluster, docker
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The folder in which a test's programs run. Its path is short, since Unix sockets have paths of at most 107 bytes.
 RUNS = pytest.StashKey[Path]()
 FAILED = pytest.StashKey[bool]()
+# An events' id that lies before all others: the position of a stream without events.
+BEGINNING = "0-0"
+# Seconds without a new event after which the stream is taken to be at its end, and seconds that reading may take.
+QUIET, PATIENCE = 1.5, 30
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -125,3 +132,32 @@ def leave(item: pytest.Item, directory: Path) -> None:
             copy = target / file.relative_to(directory)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
+
+
+def write_events(cluster: Cluster) -> None:
+    """Write `events.jsonl` to the cluster's folder: all events that are still stored, as an operator sees them.
+
+    The first node that answers is asked. If none does, the file says so.
+    """
+    seen: list[tuple[str, object]] = [("none", "no node answered")]
+    for number in range(1, cluster.nodes + 1):
+        try:
+            # A node that hangs must not hold up the rest.
+            cluster.api.ask("GET", "/livez", at=cluster.node(number), timeout=2)
+            seen = list(_read_all(Events(cluster.api, cluster.node(number), after=BEGINNING)))
+            break
+        except (Unanswered, OSError):
+            continue
+    lines = [json.dumps({"event": kind, "data": data}) for kind, data in seen]
+    (cluster.directory / "events.jsonl").write_text("\n".join([*lines, ""]))
+
+
+def _read_all(events: Events) -> list[tuple[str, object]]:
+    began = changed = time.monotonic()
+    count = 0
+    while time.monotonic() - changed < QUIET and time.monotonic() - began < PATIENCE:
+        time.sleep(0.1)
+        if len(events.seen) > count:
+            count, changed = len(events.seen), time.monotonic()
+    events.close()
+    return list(events.seen)

@@ -14,15 +14,9 @@ from websockets.sync.client import connect
 from muster import programs
 from muster.api import Json
 from muster.cluster import Cluster
+from muster.traffic.terminal import UPGRADE
 
 pytestmark = pytest.mark.cluster(nodes=2)
-
-HANDSHAKE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +69,7 @@ def test_bytes_that_are_no_http(cluster: Cluster) -> None:
     assert b"no valid HTTP request" in answer.read()
 
 
-def token(cluster: Cluster, terminal: str, *flags: str) -> str:
+def printed_token(cluster: Cluster, terminal: str, *flags: str) -> str:
     """Return a token as `muster-node token` prints it."""
     command = [programs.program("muster-node"), "token", "--terminal", terminal, *flags]
     done = subprocess.run(command, env={"MUSTER_SECRET": cluster.secret}, check=True, capture_output=True, text=True)
@@ -83,12 +77,12 @@ def token(cluster: Cluster, terminal: str, *flags: str) -> str:
 
 
 def test_handshakes_that_are_refused(cluster: Cluster) -> None:
-    good, other = token(cluster, "t1"), token(cluster, "t2")
+    good, other = printed_token(cluster, "t1"), printed_token(cluster, "t2")
     # {"alg":"none","kid":"k1"}, with the claims of a good one.
     none = f"eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.{good.split('.')[1]}."
 
     def shake(query: str, bearer: str | None = None) -> httpx.Response:
-        headers = {**HANDSHAKE, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
+        headers = {**UPGRADE, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
         return httpx.get(f"http://{cluster.proxy()}/ws?terminal_id={query}", headers=headers)
 
     refused(shake("t1"), 401, "Authorization: Bearer")
@@ -97,7 +91,7 @@ def test_handshakes_that_are_refused(cluster: Cluster) -> None:
     refused(shake("t1", cluster.api.key), 401, "not a terminal")
     refused(shake(f"t1&token={good}"), 400, "in the URL")
     refused(shake("a%20b", good), 400, "terminal id must be")
-    late = token(cluster, "t1", "--ttl", "1s")
+    late = printed_token(cluster, "t1", "--ttl", "1s")
     # The token is valid up to and with its last second, and here no clock but this one counts.
     time.sleep(2)
     refused(shake("t1", late), 401, "expired")
@@ -107,7 +101,7 @@ def test_handshakes_that_are_refused(cluster: Cluster) -> None:
     "first", ["hello", '{"type":"ack","id":"x"}', None], ids=["no JSON", "no hello", "nothing for 5 s"]
 )
 def test_a_session_whose_first_message_is_no_hello_is_closed_with_4500(cluster: Cluster, first: str | None) -> None:
-    headers = {"Authorization": f"Bearer {token(cluster, 't1')}"}
+    headers = {"Authorization": f"Bearer {printed_token(cluster, 't1')}"}
     url = f"ws://{cluster.proxy()}/ws?terminal_id=t1"
     with connect(url, subprotocols=["muster.v1"], additional_headers=headers) as session:  # type: ignore[list-item]
         if first is not None:

@@ -15,7 +15,7 @@ import pytest
 from muster import process, programs, wait
 from muster.api import Events
 from muster.cluster import Cluster
-from muster.traffic.token import token
+from muster.traffic.terminal import token
 
 # The demo and scripts/cluster work as printed, and leave no process and no file, however they end.
 

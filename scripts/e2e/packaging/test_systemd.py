@@ -16,7 +16,6 @@ from redis import Redis, RedisError
 from muster import process, programs, wait
 from muster.api import Api
 from muster.fixtures import missing
-from muster.local import nginx
 
 UNITS = programs.ROOT / "compose" / "systemd"
 # What the units allow: they start as another user, who gains no privilege.
@@ -136,7 +135,7 @@ def host(directory: Path) -> Iterator[Host]:
     made = Host(directory)
     yield made
     made.end()
-    nginx.end(made.root / "var" / "lib" / "muster-sidecar")
+    process.end_nginx(made.root / "var" / "lib" / "muster-sidecar")
 
 
 def test_the_units_are_valid(host: Host) -> None:

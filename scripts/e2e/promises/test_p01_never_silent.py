@@ -10,7 +10,7 @@ import pytest
 from muster import wait
 from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, Scale
-from muster.traffic.pace import paced
+from muster.traffic.load import paced
 
 # How many messages the nodes keep for terminals that were away, at small and at full scale.
 LOG = (300, 2000)

@@ -9,8 +9,8 @@ from muster import wait
 from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, ListenFactory, Scale
 from muster.traffic.agents import Agents
-from muster.traffic.listener import Listener
-from muster.traffic.pace import paced
+from muster.traffic.load import paced
+from muster.traffic.terminal import Listener
 
 
 class Ticks:

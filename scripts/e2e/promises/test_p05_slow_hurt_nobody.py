@@ -8,15 +8,12 @@ import time
 import pytest
 
 from muster import wait
-from muster.cluster import Cluster, ContainerCluster
-from muster.fixtures import AgentsFactory, LineFactory, Scale
+from muster.cluster import Cluster
+from muster.fixtures import Scale
 from muster.traffic.agents import Agents
-from muster.traffic.pace import paced
+from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced
 
-# Bytes that a node may owe to one session, and bytes of each broadcast.
-QUEUE, PAYLOAD = 128 << 10, 16 << 10
 RATE = 10
-TOO_SLOW = 'muster_sessions_ended_total{end="too_slow"}'
 
 
 class Broadcasts:
@@ -30,10 +27,9 @@ class Broadcasts:
         """Return how late each message was at each terminal of the fleet, in ms, sorted; and how much memory grew."""
         known, grown = len(self.posted), 0
         before = self.cluster.memory("node1")
-        body = {"target": {"all": True}, "name": "large", "payload": "x" * PAYLOAD, "expires_in": "10m"}
         for _ in paced(RATE, count):
             at = time.time()
-            self.posted[self.cluster.api.post(body, at=self.cluster.node(1))["id"]] = at
+            self.posted[self.cluster.api.post(LARGE, at=self.cluster.node(1))["id"]] = at
             grown = max(grown, self.cluster.memory("node1") - before)
         ids = list(self.posted)[known:]
         wait.until(lambda: self.fleet.have_run(ids[-1]))
@@ -44,13 +40,9 @@ class Broadcasts:
 @pytest.mark.promise(id="P5")
 @pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
 def test_slow_terminals_are_closed_and_no_other_terminal_notices(
-    cluster: Cluster, agents: AgentsFactory, line: LineFactory, scale: Scale
+    cluster: Cluster, slow_readers: SlowReaders, scale: Scale
 ) -> None:
-    fast = agents(scale(60, 990), prefix="fast-", url=cluster.url(1)).online()
-    way = line(cluster.node(1))
-    slow = agents(scale(6, 10), "--first", "1s", prefix="slow-", url=way.url).online()
-    # The kernel takes more than 1 MB of what goes from a container to this machine, before a queue grows.
-    count = max(scale(60, 600), 240 if isinstance(cluster, ContainerCluster) else 0)
+    fast, slow, way, count = slow_readers
     broadcasts = Broadcasts(cluster, fast)
     calm, grown_when_calm = broadcasts.send(count)
 

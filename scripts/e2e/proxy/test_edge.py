@@ -11,18 +11,12 @@ from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import Sidecar, own_memory, sidecar_program
 from muster.fixtures import AgentsFactory, KnockFactory, Scale
 from muster.traffic.agents import Agents
-from muster.traffic.token import token
+from muster.traffic.terminal import UPGRADE, token
 from muster.traffic.unfinished import Unfinished
 
 # What the proxy shows to the outside: limits, no way into its inner locations, and who may say an address.
 
 FORGED = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "X-Edge": "forged/1/1"}
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-}
 
 
 def dial(cluster: ProcessCluster, terminal: str) -> ClientConnection:

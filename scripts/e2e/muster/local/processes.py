@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from muster import process, programs
-from muster.local import nginx
 
 # Seconds that a program has to start.
 STARTED = 20
@@ -158,7 +157,7 @@ class Processes:
 
     def kill(self, name: str) -> None:
         """Send SIGKILL, and wait until the process is gone. Nginx' workers would outlive it: they are killed too."""
-        pids = [self.pid(name)] + (nginx.workers(self.directory) if name == "nginx" else [])
+        pids = [self.pid(name)] + (process.nginx_workers(self.directory) if name == "nginx" else [])
         for pid in pids:
             # A worker may end with its master.
             with suppress(ProcessLookupError):
@@ -174,7 +173,7 @@ class Processes:
             with suppress(FileNotFoundError, ValueError):
                 # Nodes end at once, not after a drain, since all of it goes.
                 process.end(self.pid(name), signal.SIGKILL if name.startswith("node") else signal.SIGTERM)
-        nginx.end(self.directory)
+        process.end_nginx(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

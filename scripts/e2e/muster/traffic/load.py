@@ -5,19 +5,26 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from muster import wait
 from muster.api import Json, Unanswered
 from muster.cluster import Cluster
+from muster.faults.line import Line
 from muster.judge import Accepted, Run, Told, Verdict, judge
 from muster.traffic.agents import Agents
-from muster.traffic.pace import paced
 
 POSTERS = 4
 # The states of a target that nobody has confirmed yet.
 OPEN = ("queued", "sent")
+# Bytes that a node may owe to a session of `SlowReaders`, and a broadcast of which a few are more than that.
+QUEUE = 128 << 10
+LARGE = {"target": {"all": True}, "name": "large", "payload": "x" * (16 << 10), "expires_in": "10m"}
+# The metric that counts those who were closed for it.
+TOO_SLOW = 'muster_sessions_ended_total{end="too_slow"}'
 
 
 @dataclass(frozen=True)
@@ -146,3 +153,24 @@ class Load:
             return self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
         except Unanswered:
             return []
+
+
+def paced(rate: float, times: int) -> Iterator[int]:
+    """Yield 0, 1, … `times - 1`, at most `rate` a second. Time that was lost is not made up for."""
+    due = time.monotonic()
+    for number in range(times):
+        due = max(due + 1 / rate, time.monotonic())
+        time.sleep(max(0, due - time.monotonic()))
+        yield number
+
+
+class SlowReaders(NamedTuple):
+    """Terminals of node 1: `fast` ones, and `slow` ones that are reached by the line `way`.
+
+    `enough` is how many of the `LARGE` broadcasts fill the queue of each that reads 1 KB/s.
+    """
+
+    fast: Agents
+    slow: Agents
+    way: Line
+    enough: int

@@ -1,6 +1,11 @@
-"""A terminal in plain mode that does what a well-behaved client cannot be made to do."""
+"""A terminal in plain mode that does what a well-behaved client cannot be made to do; and its token."""
 
+import base64
+import hashlib
+import hmac
+import json
 import socket
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,10 +18,36 @@ from websockets.http11 import Response
 from websockets.uri import parse_uri
 
 from muster.cluster import Cluster
-from muster.traffic.token import token
 
+# Seconds for which a token is valid: longer than any test.
+VALID = 86400
 # Bytes that are read at once.
 CHUNK = 65536
+# Seconds after which a listener that has nothing to read looks whether it was told to leave.
+LOOK = 0.2
+# What a handshake has besides its path and a token.
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+def token(secret: str, terminal: str) -> str:
+    """Return a token for this terminal, signed with `secret` (KID=SECRET), as `muster-node token` makes it."""
+    kid, key = secret.split("=", 1)
+    header = {"alg": "HS256", "typ": "JWT", "kid": kid}
+    signed = f"{_encoded(header)}.{_encoded({'sub': terminal, 'exp': int(time.time()) + VALID})}"
+    return f"{signed}.{_base64(hmac.digest(key.encode(), signed.encode(), hashlib.sha256))}"
+
+
+def _encoded(part: Mapping[str, object]) -> str:
+    return _base64(json.dumps(part).encode())
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class Refused(Exception):
@@ -143,3 +174,42 @@ class Terminal:
         """End the connection without a close frame."""
         with suppress(OSError):
             self._socket.close()
+
+
+class Listener:
+    """A `Terminal` at a node, which reads until `leave`, while the test does something else.
+
+    It obeys no close code, and it answers pings.
+    """
+
+    def __init__(self, cluster: Cluster, number: int, terminal: str) -> None:
+        self.number, self.terminal = number, terminal
+        self._cluster = cluster
+        self._heard: list[str | int] = []
+        self._failed: BaseException | None = None
+        self._left = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            with Terminal(self._cluster, self._cluster.node(self.number), self.terminal) as terminal:
+                while not self._left.is_set() and 0 not in self._heard:
+                    heard = terminal.receive(LOOK)
+                    if heard is not None:
+                        self._heard.append(heard)
+        except BaseException as error:
+            self._failed = error
+
+    @property
+    def heard(self) -> list[str | int]:
+        """What it received so far, in order: texts, a close frame's code, and 0 for the end of the connection.
+
+        Raises what went wrong with the connection, for example `Refused`.
+        """
+        if self._failed:
+            raise self._failed
+        return self._heard
+
+    def leave(self) -> None:
+        """End the connection without a close frame, within `LOOK` seconds."""
+        self._left.set()

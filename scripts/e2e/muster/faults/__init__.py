@@ -1,1 +1,0 @@
-"""What is done to a cluster and to its connections."""

@@ -1,0 +1,201 @@
+"""The library does what its tests rely on."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from websockets.http11 import Request, Response
+from websockets.sync.server import Server, ServerConnection, serve
+
+from muster import process, programs, wait
+from muster.cluster import Cluster
+from muster.judge import Accepted, Run, Told, judge, peak, returns, span
+from muster.traffic.terminal import Refused, Terminal
+
+# The wait says what it saw last.
+
+
+def test_returns_what_the_probe_returned() -> None:
+    answers = iter([0, 0, 7])
+    assert wait.until(lambda: next(answers), within=5) == 7
+
+
+def test_asks_again_while_there_is_no_answer() -> None:
+    answers = iter([wait.NotYet("refused"), None])
+
+    def probe() -> bool:
+        answer = next(answers)
+        if answer:
+            raise answer
+        return True
+
+    assert wait.until(probe, within=5)
+
+
+def test_a_failure_names_the_condition_and_what_was_seen_last() -> None:
+    with pytest.raises(wait.WaitedInVain, match=r"online == 3.*last seen: 2"):
+        wait.until(lambda: 2, lambda online: online == 3, within=0.1)
+
+
+# The judge: each kind of fault is found, and nothing else.
+
+ACCEPTED = [Accepted("c1", ["t1", "t2"], "all"), Accepted("c2", ["t1"], "all")]
+RAN = [Run("c1", "t1"), Run("c1", "t2"), Run("c2", "t1")]
+TOLD = [Told("c1", "t1", "acked"), Told("c1", "t2", "succeeded"), Told("c2", "t1", "running")]
+
+
+def test_nothing_is_wrong_where_all_agree() -> None:
+    assert judge(ACCEPTED, RAN, TOLD)
+
+
+def test_nothing_owed_is_no_success() -> None:
+    assert not judge([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "ran", "told"),
+    [
+        ("accepted lost", RAN[:2], [*TOLD[:2], Told("c2", "t1", "queued")]),
+        ("run twice", [*RAN, RAN[0]], TOLD),
+        ("run and not asked for", [*RAN, Run("c2", "t2")], TOLD),
+        ("out of order", [RAN[2], *RAN[:2]], TOLD),
+        ("confirmed and not run", RAN, [*TOLD, Told("c3", "t1", "acked")]),
+        ("run and not confirmed", RAN, [*TOLD[:2], Told("c2", "t1", "sent")]),
+        ("targets not told of", RAN, TOLD[:2]),
+    ],
+)
+def test_each_kind_of_fault_is_found(kind: str, ran: list[Run], told: list[Told]) -> None:
+    verdict = judge(ACCEPTED, ran, told)
+    assert verdict.faults[kind] and not verdict
+
+
+# Even returns are told from uneven ones.
+
+
+def test_only_returns_count_and_only_those_since_a_moment() -> None:
+    times = {10: "online", 11: "offline", 12: "online", 21: "offline", 23: "online"}
+    lines = [{"terminal": "t1", "at": at * 1000, "what": what} for at, what in times.items()]
+    assert returns(lines, since=10) == [2, 13]
+    assert returns(lines, since=20) == [3]
+
+
+def test_span_and_peak_of_even_and_uneven_returns() -> None:
+    even = [number / 100 for number in range(1000)]
+    assert 9.7 < span(even) < 9.9 and peak(even, 10) == 1
+    assert span([*[5.0] * 990, *even[:10]]) == 0 and peak([5.0] * 100, 10) == 10
+
+
+# What a run of tests leaves behind.
+
+# Starts a process and kills itself with SIGKILL, as the kernel does when memory is short.
+CRASH = """
+import os
+from pathlib import Path
+from muster import process
+
+def test_that_dies(directory):
+    sleep = process.launch(directory, "sleep", ["sleep", "1h"])
+    Path("started").write_text(f"{sleep.pid} {directory}")
+    os.kill(os.getpid(), 9)
+"""
+
+
+SAY_SEED = """
+from pathlib import Path
+
+def test_that_says_its_seed(seed):
+    Path("seed").write_text(str(seed))
+"""
+
+
+def test_what_a_killed_worker_leaves_is_ended_and_removed(tmp_path: Path) -> None:
+    printed = run_with_a_worker(tmp_path, CRASH)
+    assert "crashed while running" in printed, printed
+    pid, directory = (tmp_path / "started").read_text().split()
+    assert not process.runs(int(pid))
+    assert not Path(directory).parent.exists()
+
+
+def test_a_worker_has_the_seed_that_the_run_names(tmp_path: Path) -> None:
+    printed = run_with_a_worker(tmp_path, SAY_SEED)
+    assert f"seed {(tmp_path / 'seed').read_text()}," in printed, printed
+
+
+def run_with_a_worker(directory: Path, test: str) -> str:
+    """Run a test in a worker, as the gate does; return what pytest prints."""
+    (directory / "test_it.py").write_text(test)
+    command = [sys.executable, *"-m pytest -p muster.reporting -p muster.fixtures -n 1 test_it.py".split()]
+    # Without the variables by which this run of pytest tells its own processes of each other.
+    env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    env["PYTHONPATH"] = str(programs.ROOT / "scripts" / "e2e")
+    return subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, check=False).stdout
+
+
+# A terminal hears what the other side does, and obeys none of it.
+
+CLUSTER = cast(Cluster, SimpleNamespace(secret="k1=0123456789abcdef"))
+
+
+@contextmanager
+def server(process_request: object = None) -> Iterator[str]:
+    """A server that says "hello", then tells the code 4509, and waits for 1 s for an answer. Its address."""
+    with serve(greet, "127.0.0.1", 0, close_timeout=1, process_request=process_request) as made:  # type: ignore[arg-type]
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield address(made)
+
+
+def greet(connection: ServerConnection) -> None:
+    connection.send("hello")
+    if connection.recv() == "leave me":
+        connection.close(4509)
+
+
+def address(made: Server) -> str:
+    """Return HOST:PORT."""
+    return "{}:{}".format(*made.socket.getsockname())
+
+
+def test_a_terminal_hears_texts_then_the_close_code_then_the_end() -> None:
+    with server() as at, Terminal(CLUSTER, at, "t1") as terminal:
+        assert terminal.receive() == "hello"
+        assert terminal.receive(0.1) is None
+        terminal.say("leave me")
+        assert terminal.receive() == 4509
+        assert terminal.receive(0.1) is None, "the server still waits for the answer"
+        assert terminal.receive() == 0
+
+
+def test_a_refused_handshake_has_its_status_and_headers() -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "later\n")
+        response.headers["Retry-After"] = "7"
+        return response
+
+    with server(refuse) as at, pytest.raises(Refused) as refused:
+        Terminal(CLUSTER, at, "t1")
+    assert (refused.value.status, refused.value.headers["retry-after"]) == (429, "7")
+
+
+def test_a_handshake_without_an_answer_has_status_0() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Refused) as refused:
+        Terminal(CLUSTER, "{}:{}".format(*silent.getsockname()), "t1", timeout=0.2)
+    assert refused.value.status == 0
+    with pytest.raises(Refused) as refused:
+        Terminal(CLUSTER, "{}:{}".format(*silent_address()), "t1")
+    assert refused.value.status == 0
+
+
+def silent_address() -> tuple[str, int]:
+    """Return an address on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        host, port = closed.getsockname()
+        return str(host), int(port)

@@ -1,1 +1,0 @@
-"""Terminals, operators and generators that use the cluster."""
