@@ -3,6 +3,8 @@
 import re
 import subprocess
 
+import pytest
+
 from muster import programs, wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
@@ -130,6 +132,7 @@ def test_nothing_is_lost_and_no_handshake_fails_while_the_cluster_grows_and_shri
 # The cluster is upgraded to new images twice under load: new nodes beside the old ones, then all at once.
 
 
+@pytest.mark.takes(seconds=158)
 def test_what_was_accepted_reaches_its_terminals_once_while_all_is_upgraded(
     project: Project, play: PlayFactory, scale: Scale
 ) -> None:

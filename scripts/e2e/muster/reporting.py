@@ -10,15 +10,17 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from muster import process, programs
 from muster.api import Events, Unanswered
 from muster.cluster import Cluster, docker
+
+T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The folder in which a test's programs run. Its path is short, since Unix sockets have paths of at most 107 bytes.
@@ -78,8 +80,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(runs, ignore_errors=True)
 
 
+# After pytest itself has left out what -m and -k do not choose.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long tests, or with --long all others."""
+    """Leave out the long tests, or with --long all others. Workers begin with the tests that take longest."""
     wanted = config.option.long
 
     def belongs(item: pytest.Item) -> bool:
@@ -90,6 +94,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if belongs(item)]
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = dealt(items, workers, seconds)
+
+
+def seconds(item: pytest.Item) -> float:
+    """Return how long a test takes, by its marker `takes`; 0 if it has none."""
+    mark = item.get_closest_marker("takes")
+    return float(mark.kwargs["seconds"]) if mark else 0
+
+
+def dealt(items: Sequence[T], hands: int, worth: Callable[[T], float]) -> list[T]:
+    """Return the items, dealt to so many hands from the one worth most on: the first hand, then the second, and so on.
+
+    pytest-xdist cuts the list into one piece for each worker.
+    """
+    ordered = sorted(items, key=worth, reverse=True)
+    return [item for hand in range(hands) for item in ordered[hand::hands]]
 
 
 def pytest_report_header(config: pytest.Config) -> str:

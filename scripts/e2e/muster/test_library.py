@@ -16,7 +16,7 @@ import pytest
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from muster import process, programs, wait
+from muster import process, programs, reporting, wait
 from muster.cluster import Cluster
 from muster.judge import Accepted, Run, Told, judge, peak, returns, span
 from muster.traffic.terminal import Refused, Terminal
@@ -128,6 +128,10 @@ def test_what_a_killed_worker_leaves_is_ended_and_removed(tmp_path: Path) -> Non
 def test_a_worker_has_the_seed_that_the_run_names(tmp_path: Path) -> None:
     printed = run_with_a_worker(tmp_path, SAY_SEED)
     assert f"seed {(tmp_path / 'seed').read_text()}," in printed, printed
+
+
+def test_each_worker_begins_with_what_takes_longest() -> None:
+    assert reporting.dealt([1, 50, 3, 158, 2, 36, 0], 2, float) == [158, 36, 2, 0, 50, 3, 1]
 
 
 def run_with_a_worker(directory: Path, test: str) -> str:

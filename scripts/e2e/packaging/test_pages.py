@@ -127,6 +127,7 @@ def test_the_readme_has_at_most_130_lines() -> None:
     assert len(Page("README.md").text.splitlines()) <= 130
 
 
+@pytest.mark.takes(seconds=50)
 @pytest.mark.parametrize("name", RUN)
 def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, directory: Path) -> None:
     page = Page(name)

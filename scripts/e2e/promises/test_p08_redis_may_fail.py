@@ -15,6 +15,7 @@ from muster.fixtures import AgentsFactory, LoadFactory, Scale
 from muster.traffic.agents import Agents
 
 
+@pytest.mark.takes(seconds=39)
 @pytest.mark.promise(id="P8")
 @pytest.mark.cluster(durable=True)
 def test_sessions_stay_and_all_is_whole_after_redis_hung_and_was_killed(

@@ -141,6 +141,7 @@ def test_the_largest_body_is_the_limit(process_cluster: ProcessCluster, proxy: S
 DEAD = ("no live upstreams", "upstream server temporarily disabled")
 
 
+@pytest.mark.takes(seconds=39)
 @pytest.mark.cluster(nodes=2, node_flags="--handshakes 25 --ping 25s")
 def test_a_storm_of_terminals_is_told_to_come_back_and_gets_in(
     process_cluster: ProcessCluster, agents: AgentsFactory, scale: Scale

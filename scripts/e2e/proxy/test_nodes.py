@@ -77,6 +77,7 @@ def test_a_rebalance_moves_the_surplus_to_the_new_node(
     wait.until(lambda: cluster.sessions(3), lambda sessions: sessions > held / 4)
 
 
+@pytest.mark.takes(seconds=32)
 @pytest.mark.cluster(nodes=3)
 def test_a_node_that_flaps_costs_few_reloads_and_no_session(
     process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory, scale: Scale

@@ -45,6 +45,7 @@ def refused(proxy: Sidecar, within: float) -> None:
     wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 1, within)
 
 
+@pytest.mark.takes(seconds=25)
 @pytest.mark.cluster(nodes=2, sidecar_flags=AT_ONCE)
 def test_nodes_join_beside_a_broken_snippet_and_no_session_is_lost(
     process_cluster: ProcessCluster, proxy: Sidecar, broken: Path, agents: AgentsFactory
@@ -169,6 +170,7 @@ def test_a_renewed_certificate_is_served_after_one_reload(
     assert lives(session, process_cluster)
 
 
+@pytest.mark.takes(seconds=26)
 @pytest.mark.cluster(nodes=1, node_flags="--ping 10m")
 def test_a_key_of_another_certificate_is_refused_and_nodes_join_meanwhile(
     certificate: Certificate, session: ClientConnection, process_cluster: ProcessCluster, proxy: Sidecar

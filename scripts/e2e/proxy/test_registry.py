@@ -15,6 +15,7 @@ from muster.fixtures import AgentsFactory, KnockFactory, Scale
 # Redis stops, comes back empty, or loses a lease: Nginx's file stays as it is while the nodes answer.
 
 
+@pytest.mark.takes(seconds=30)
 @pytest.mark.cluster(nodes=3)
 def test_nothing_changes_while_redis_is_away_and_when_it_comes_back_empty(
     process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory, scale: Scale

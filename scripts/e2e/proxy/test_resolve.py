@@ -79,6 +79,7 @@ def test_the_version_decides_whether_nginx_is_told_by_dns(
     assert render(process_cluster, newer).count("service=_ws._tcp resolve") == 1
 
 
+@pytest.mark.takes(seconds=55)
 def test_nodes_join_and_die_without_a_reload(
     resolving: Sidecar, process_cluster: ProcessCluster, agents: AgentsFactory, knock: KnockFactory, scale: Scale
 ) -> None:
@@ -117,6 +118,7 @@ def joins_and_dies(cluster: ProcessCluster, proxy: Sidecar) -> tuple[float, floa
     return killed
 
 
+@pytest.mark.takes(seconds=36)
 def test_redis_and_the_sidecar_go_and_come_back_without_a_reload(
     resolving: Sidecar, process_cluster: ProcessCluster, agents: AgentsFactory, knock: KnockFactory
 ) -> None:

@@ -39,6 +39,7 @@ def redis_url(servers: RedisServers) -> str:
     return servers.url
 
 
+@pytest.mark.takes(seconds=37)
 @pytest.mark.cluster(node_flags=f"{FLAGS} 1", processes_only=WHY)
 def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
     cluster: Cluster, servers: RedisServers, agents: AgentsFactory, load: LoadFactory, scale: Scale
