@@ -105,12 +105,21 @@ def seconds(item: pytest.Item) -> float:
 
 
 def dealt(items: Sequence[T], hands: int, worth: Callable[[T], float]) -> list[T]:
-    """Return the items, dealt to so many hands from the one worth most on: the first hand, then the second, and so on.
+    """Return the items in the order of so many hands, each of which begins with its share of those that are worth most.
 
-    pytest-xdist cuts the list into one piece for each worker.
+    pytest-xdist cuts the list into as many pieces. Items worth nothing keep their order: neighbours, which load the
+    machine alike, stay in one hand and so do not run at once.
     """
-    ordered = sorted(items, key=worth, reverse=True)
-    return [item for hand in range(hands) for item in ordered[hand::hands]]
+    valuable = sorted(filter(worth, items), key=worth, reverse=True)
+    others = [item for item in items if not worth(item)]
+    order: list[T] = []
+    for hand in range(hands):
+        size = (len(items) - len(order)) // (hands - hand)
+        order += valuable[hand::hands]
+        room = max(size - len(valuable[hand::hands]), 0)
+        order += others[:room]
+        del others[:room]
+    return order + others
 
 
 def pytest_report_header(config: pytest.Config) -> str:

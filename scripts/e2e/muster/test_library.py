@@ -131,7 +131,8 @@ def test_a_worker_has_the_seed_that_the_run_names(tmp_path: Path) -> None:
 
 
 def test_each_worker_begins_with_what_takes_longest() -> None:
-    assert reporting.dealt([1, 50, 3, 158, 2, 36, 0], 2, float) == [158, 36, 2, 0, 50, 3, 1]
+    tests = {"a": 0, "b": 50, "c": 0, "d": 158, "e": 0, "f": 36, "g": 0}
+    assert reporting.dealt(list(tests), 2, tests.__getitem__) == ["d", "f", "a", "b", "c", "e", "g"]
 
 
 def run_with_a_worker(directory: Path, test: str) -> str:
