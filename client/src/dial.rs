@@ -1,14 +1,15 @@
 //! Opens a session: TCP connection, WebSocket handshake, hello and welcome, all under one deadline.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
+use muster_net::source::socket;
 use muster_protocol::{
     api::Protocol,
     frame::{FromNode, FromTerminal, Hello, V1, Welcome},
 };
 use tokio::{
-    net::{TcpSocket, TcpStream, lookup_host},
+    net::{TcpStream, lookup_host},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -76,24 +77,12 @@ async fn upgrade(config: &Config, endpoint: &Endpoint) -> Result<WebSocket, Conn
 async fn connect(config: &Config, endpoint: &Endpoint) -> io::Result<TcpStream> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host(&endpoint.address).await? {
-        match unconnected(config, address)?.connect(address).await {
+        match socket(address, config.source)?.connect(address).await {
             Ok(stream) => return Ok(stream),
             Err(error) => failure = error,
         }
     }
     Err(failure)
-}
-
-fn unconnected(config: &Config, address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(source) = config.source {
-        // Without this the kernel reserves a port at the bind, which no other connection from this address can then
-        // use.
-        #[cfg(target_os = "linux")]
-        nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
-        socket.bind((source, 0).into())?;
-    }
-    Ok(socket)
 }
 
 fn request(config: &Config, endpoint: &Endpoint) -> ClientRequestBuilder {

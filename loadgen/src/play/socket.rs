@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use muster_client::ConnectionEnd;
+use muster_net::source;
 use muster_protocol::{
     TerminalId,
     close::RetryHint,
@@ -95,16 +96,9 @@ impl Dialer {
     }
 
     fn socket(&self, to: SocketAddr) -> io::Result<TcpSocket> {
-        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = source::socket(to, self.source)?;
         if self.slow {
             socket.set_recv_buffer_size(SLOW_BUFFER)?;
-        }
-        if let Some(source) = self.source {
-            // Without this option the kernel reserves a port at bind time, and no other connection from the same
-            // address can share that port.
-            #[cfg(target_os = "linux")]
-            nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::IpBindAddressNoPort, &true)?;
-            socket.bind((source, 0).into())?;
         }
         Ok(socket)
     }

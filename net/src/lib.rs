@@ -1,0 +1,50 @@
+//! Connections out of Muster's programs: TCP to all addresses of a name, from a source address, and TLS on top.
+//!
+//! ```text
+//!   host, port ──▶ lookup ──▶ tcp ──▶ tls ──▶ Stream
+//!                              ▲       ▲
+//!                           source   TlsFiles: CA, certificate, key
+//! ```
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`lookup`](mod@lookup) | finds all addresses of a name |
+//! | [`source`] | makes a socket that is bound to a source address |
+//! | [`tcp`] | connects to the first address that accepts |
+//! | [`tls`] | loads certificates, does the TLS handshake, and says what is wrong with either |
+//! | [`detect`] | finds out whether a port speaks TLS, for an error message that is certain |
+//!
+//! Every step has a bound in time that the caller gives. The TLS implementation is rustls with ring: ring is the
+//! cryptography that tokens are signed with, so the workspace has one.
+
+pub mod detect;
+pub mod lookup;
+pub mod source;
+mod stream;
+pub mod tcp;
+pub mod tls;
+
+pub use self::{
+    stream::Stream,
+    tls::{BadTlsFile, Tls, TlsFault, TlsFiles},
+};
+
+/// Why no connection was made. Each text names the host or address, and contains its cause.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The name can't be looked up.
+    #[error("the name {0} can't be looked up: {1}")]
+    Lookup(String, std::io::Error),
+    /// The name has no address, or none of the family of the source address.
+    #[error("{0} has no address that can be used")]
+    NoAddress(String),
+    /// Every address refused. The error is that of the last one.
+    #[error("{0}: {1}")]
+    Refused(String, std::io::Error),
+    /// The bound in time was reached.
+    #[error("{0} did not answer in time")]
+    Late(String),
+    /// TCP was connected and TLS was not.
+    #[error("{0}: {1}")]
+    Tls(String, TlsFault),
+}

@@ -1,0 +1,82 @@
+//! TLS of a client: which servers it trusts, which certificate it shows, and the handshake.
+
+mod fault;
+mod files;
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
+    crypto::ring,
+    pki_types::{DnsName, ServerName},
+};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+
+pub(crate) use self::fault::aborted;
+pub use self::{
+    fault::TlsFault,
+    files::{BadTlsFile, TlsFiles},
+};
+use crate::{ConnectError, Stream};
+
+/// The TLS settings of a client, loaded and checked. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    /// The name that the server's certificate must have, if it is not the host that is connected to.
+    server_name: Option<ServerName<'static>>,
+}
+
+impl Tls {
+    /// Loads the certificates. An error names the flag and the file.
+    pub fn load(files: &TlsFiles) -> Result<Self, BadTlsFile> {
+        Ok(Self { config: Arc::new(files.config()?), server_name: None })
+    }
+
+    /// Expects this name in the server's certificate instead of the host that is connected to: for a server that is
+    /// reached by an address, or through a tunnel. An error if it is neither a DNS name nor an IP address.
+    pub fn with_server_name(self, name: &str) -> Result<Self, rustls::pki_types::InvalidDnsNameError> {
+        Ok(Self { server_name: Some(ServerName::try_from(name.to_owned())?), ..self })
+    }
+
+    /// Does the handshake on a connection to `host`, until the deadline. The certificate must be valid for `host`, a
+    /// name or an IP address.
+    pub async fn handshake(&self, host: &str, stream: TcpStream, deadline: Instant) -> Result<Stream, ConnectError> {
+        let peer = stream.peer_addr().map_or_else(|_| host.to_owned(), |peer| peer.to_string());
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => server_name(host),
+        };
+        let handshake = TlsConnector::from(self.config.clone()).connect(name, stream);
+        match timeout_at(deadline, handshake).await {
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+            Ok(Err(error)) => Err(ConnectError::Tls(peer, fault::of_handshake(error))),
+            Err(_) => Err(ConnectError::Tls(peer, TlsFault::Late)),
+        }
+    }
+}
+
+/// Returns the name that a certificate must have. A host that is no valid name gets one that no certificate has: a
+/// host name with an underscore, for example, resolves and can't be in a certificate.
+fn server_name(host: &str) -> ServerName<'static> {
+    let nobody = || ServerName::DnsName(DnsName::try_from("host-name-not-valid.invalid").expect("it is a DNS name"));
+    ServerName::try_from(host.to_owned()).unwrap_or_else(|_| nobody())
+}
+
+/// Returns the beginning of a configuration: rustls with ring, TLS 1.2 and 1.3.
+pub(crate) fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring supports TLS 1.2 and 1.3")
+}
+
+/// Returns the certificates that the system trusts. Those that can't be parsed are skipped, as other programs do.
+pub(crate) fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
