@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
 use muster_protocol::ClusterName;
-use muster_redis::url::with_password_file;
+use muster_redis::{TlsFiles, Topology, url::with_password_file};
 
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
@@ -26,13 +26,27 @@ pub enum ResolveMode {
 /// The settings.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The Redis of the nodes: a URL that begins with redis://, redis+sentinel:// or redis+cluster://
+    /// The Redis of the nodes: a URL that begins with redis://, redis+sentinel:// or redis+cluster://, or by TLS with
+    /// rediss://, rediss+sentinel:// or rediss+cluster://
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
     pub redis: Option<String>,
 
     /// A file with the password for --redis, so that no list of processes shows it
     #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// The certificate (PEM) of the CA that signed the certificate of Redis, for a URL that begins with rediss
+    /// [default: the CAs that the system trusts]
+    #[arg(long, env = "MUSTER_REDIS_CA", value_name = "FILE", requires = "redis")]
+    pub redis_ca: Option<PathBuf>,
+
+    /// The certificate (PEM, with its chain) that this sidecar shows to Redis, if Redis requires one
+    #[arg(long, env = "MUSTER_REDIS_CERT", value_name = "FILE", requires = "redis_key")]
+    pub redis_cert: Option<PathBuf>,
+
+    /// The key of --redis-cert (PEM, not encrypted)
+    #[arg(long, env = "MUSTER_REDIS_KEY", value_name = "FILE", requires = "redis_cert")]
+    pub redis_key: Option<PathBuf>,
 
     /// The name of the cluster, the same for all its nodes and sidecars: clusters with other names can share this
     /// Redis; 1 to 64 characters of a-z 0-9 -
@@ -147,8 +161,19 @@ pub struct Config {
 
 impl Config {
     /// Returns the URL of Redis. An error if none is given.
-    pub fn redis(&self) -> anyhow::Result<&str> {
+    fn redis(&self) -> anyhow::Result<&str> {
         self.redis.as_deref().context("--redis is missing: give the URL of the nodes' Redis, also as MUSTER_REDIS")
+    }
+
+    /// Parses the URL of Redis and loads the files for TLS. The error names the flag.
+    pub fn topology(&self) -> anyhow::Result<Topology> {
+        let files = TlsFiles {
+            flags: "--redis-",
+            ca: self.redis_ca.clone(),
+            cert: self.redis_cert.clone(),
+            key: self.redis_key.clone(),
+        };
+        Ok(Topology::new(self.redis()?, &files)?)
     }
 
     /// Returns the connections of one worker: two for each session, and half as many again, since the kernel does not

@@ -49,13 +49,11 @@ pub struct RegistrySnapshot {
 }
 
 impl LeaseReader {
-    /// Prepares a reader. It connects at the first read, and again whenever Redis was away. An error if `url` is no URL
-    /// of a Redis.
-    pub fn new(url: &str, cluster: &ClusterName, allow: Vec<IpNet>) -> anyhow::Result<Self> {
-        let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
+    /// Prepares a reader. It connects at the first read, and again whenever Redis was away.
+    pub fn new(topology: Topology, cluster: &ClusterName, allow: Vec<IpNet>) -> Self {
         let keys = RedisKeys::new(cluster, topology.database());
         let connection = Connection::new(topology, keys.tag());
-        Ok(Self { connection, keys, allow, known: HashSet::new(), refused: BTreeMap::new() })
+        Self { connection, keys, allow, known: HashSet::new(), refused: BTreeMap::new() }
     }
 
     /// Reads the leases for the first time, and waits up to 10 s for Redis. Returns `None` without waiting if Redis is

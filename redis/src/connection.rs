@@ -5,15 +5,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
-use redis::{
-    Cmd, ConnectionAddr, Pipeline, RedisError, RedisFuture, RedisResult, Value,
-    aio::{ConnectionLike, MultiplexedConnection},
-    cmd,
-};
+use redis::{Cmd, ConnectionAddr, Pipeline, RedisError, RedisFuture, RedisResult, Value, aio::ConnectionLike, cmd};
 use tokio::{sync::watch, time};
 
 use crate::{
     locate::{ANSWER, Master, is_elsewhere, late, unreached},
+    server::ServerConnection,
     topology::Topology,
 };
 
@@ -65,7 +62,7 @@ impl Connection {
     /// replaces it for later calls.
     async fn call<T>(
         &self,
-        send: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+        send: impl AsyncFnOnce(ServerConnection) -> RedisResult<T>,
         is_wrong: impl Fn(&T) -> bool,
     ) -> RedisResult<T> {
         let attempt = self.current().clone();
@@ -115,7 +112,7 @@ fn is_refusal(value: &Value) -> bool {
 
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        self.call(async move |mut connection| connection.send_packed_command(cmd).await, is_refusal).boxed()
+        self.call(async move |mut connection| connection.req_packed_command(cmd).await, is_refusal).boxed()
     }
 
     fn req_packed_commands<'a>(
@@ -124,9 +121,8 @@ impl ConnectionLike for Connection {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        let send = async move |mut connection: MultiplexedConnection| {
-            connection.send_packed_commands(pipeline, offset, count).await
-        };
+        let send =
+            async move |mut connection: ServerConnection| connection.req_packed_commands(pipeline, offset, count).await;
         self.call(send, |values| values.iter().any(is_refusal)).boxed()
     }
 

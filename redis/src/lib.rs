@@ -15,21 +15,27 @@
 //! | [`url`] | puts a password into a URL |
 //! | `topology` | parses the URL of `--redis` |
 //! | `locate` | finds the master |
+//! | `server` | connects to one server |
+//! | `encryption` | connects by TLS, and says what is wrong if that fails |
 //! | `connection` | sends commands to the master, and finds it again after an error |
 //! | `listen` | receives the messages of channels from the same master |
 //!
 //! Node and sidecar share this crate. It is not part of `protocol/`, which does no I/O.
 
 mod connection;
+mod encryption;
 mod listen;
 mod locate;
 pub mod secret;
+mod server;
 mod topology;
 pub mod url;
+
+pub use muster_net::TlsFiles;
 
 pub use self::{
     connection::Connection,
     listen::Subscription,
     locate::{not_sent, will_pass},
-    topology::{BadUrl, Topology},
+    topology::{BadTopology, BadUrl, Topology},
 };

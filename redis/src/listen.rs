@@ -5,13 +5,15 @@
 use std::sync::{Mutex, PoisonError};
 
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ProtocolVersion, PushInfo, PushKind, RedisResult, Value,
-    aio::{AsyncPushSender, MultiplexedConnection},
-    cmd, from_redis_value,
+    AsyncConnectionConfig, ConnectionAddr, ProtocolVersion, PushInfo, PushKind, RedisResult, Value,
+    aio::AsyncPushSender, cmd, from_redis_value,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
-use crate::{connection::Connection, locate::ANSWER};
+use crate::{connection::Connection, locate::ANSWER, server::ServerConnection};
 
 /// The number of messages that can wait to be received. They are kilobytes each, so this is a few megabytes. When one
 /// more arrives, the subscription ends. Redis bounds its own buffer for a slow subscriber with
@@ -21,7 +23,7 @@ const WAITING: usize = 2048;
 /// A subscription to some channels.
 pub struct Subscription {
     /// Keeps the connection open.
-    _connection: MultiplexedConnection,
+    _connection: ServerConnection,
     pushes: mpsc::Receiver<PushInfo>,
     master: ConnectionAddr,
     found: watch::Receiver<Option<ConnectionAddr>>,
@@ -34,12 +36,10 @@ impl Connection {
         // Only RESP3 distinguishes messages from answers.
         let settings = master.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let (push, pushes) = queue();
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER))
-            .set_response_timeout(Some(ANSWER))
-            .set_push_sender(push);
-        let client = Client::open(master.clone().set_redis_settings(settings))?;
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let info = master.clone().set_redis_settings(settings);
+        let config = AsyncConnectionConfig::new().set_push_sender(push);
+        let tls = self.topology().tls();
+        let mut connection = ServerConnection::open(&info, tls, Instant::now() + ANSWER, config).await?;
         for channel in channels {
             let () = cmd("SSUBSCRIBE").arg(channel).query_async(&mut connection).await?;
         }

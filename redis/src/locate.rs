@@ -4,19 +4,25 @@
 use std::{io, time::Duration};
 
 use futures_util::future::{FutureExt, select_ok};
+use muster_net::Tls;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisResult, ServerErrorKind, Value, aio::MultiplexedConnection, cmd, from_redis_value,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value,
 };
-use tokio::time;
+use tokio::time::{self, Instant};
 
-use crate::topology::Topology;
+use crate::{
+    server::ServerConnection,
+    topology::{Servers, Topology},
+};
 
 /// How long connecting, or one answer, may take.
 pub const ANSWER: Duration = Duration::from_secs(2);
 /// How long one Sentinel or member may take. It is shorter than [`ANSWER`], so that a new search can start: the others
 /// may have failed for a reason that is gone by then.
 const SOURCE_ANSWER: Duration = Duration::from_secs(1);
+/// How much earlier a step ends than the search that it belongs to, so that the step's error, which says more, comes first.
+const EARLIER: Duration = Duration::from_millis(100);
 
 /// The kind of the error of a failed search. No other error has it, since the cluster client of the `redis` crate is
 /// not used.
@@ -26,7 +32,7 @@ const UNREACHED: ErrorKind = ErrorKind::ClusterConnectionNotFound;
 #[derive(Clone)]
 pub struct Master {
     /// The connection to it, which many callers can share by cloning it.
-    pub connection: MultiplexedConnection,
+    pub connection: ServerConnection,
     /// Its address, user and password.
     pub info: ConnectionInfo,
 }
@@ -34,12 +40,21 @@ pub struct Master {
 impl Topology {
     /// Connects to the current master: in a Redis Cluster, to the master of the slot of this hash tag.
     pub(crate) async fn master(&self, tag: &str) -> RedisResult<Master> {
-        match self {
-            Self::Fixed(info) => connect(info.clone()).await,
-            Self::Sentinels { sentinels, name, entry } => {
-                first(sentinels, |sentinel| master_by_sentinel(sentinel, name, entry)).await
+        let search = Search { tls: self.tls(), deadline: Instant::now() + self.bound() - EARLIER };
+        match self.servers() {
+            Servers::Fixed(info) => search.connect(info.clone()).await,
+            Servers::Sentinels { sentinels, name, entry } => {
+                first(sentinels, |sentinel| search.master_by_sentinel(sentinel, name, entry)).await
             }
-            Self::Cluster(seeds) => first(seeds, |seed| master_by_member(seed, tag)).await,
+            Servers::Cluster(seeds) => first(seeds, |seed| search.master_by_member(seed, tag)).await,
+        }
+    }
+
+    /// Returns how long a search may take.
+    fn bound(&self) -> Duration {
+        match self.servers() {
+            Servers::Fixed(_) => ANSWER,
+            Servers::Sentinels { .. } | Servers::Cluster(_) => SOURCE_ANSWER,
         }
     }
 }
@@ -85,36 +100,63 @@ pub(crate) fn late() -> RedisError {
     io::Error::new(io::ErrorKind::TimedOut, "no master found in time").into()
 }
 
-/// Connects to the master that a Sentinel names, and asks that server for its role: a Sentinel goes on naming a master
-/// that has just died, and a server that was the master may come back as one.
-async fn master_by_sentinel(sentinel: &ConnectionInfo, name: &str, entry: &RedisConnectionInfo) -> RedisResult<Master> {
-    let mut connection = connect(sentinel.clone()).await?.connection;
-    let answer: Option<(String, u16)> =
-        cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query_async(&mut connection).await?;
-    let unknown =
-        || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "the Sentinels know no master of this name"));
-    let (host, port) = answer.ok_or_else(unknown)?;
-    let info = ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(entry.clone());
-    let mut master = connect(info).await?;
-    let role: Vec<Value> = cmd("ROLE").query_async(&mut master.connection).await?;
-    let role: Option<String> = role.into_iter().next().map(from_redis_value).transpose()?;
-    match role.as_deref() {
-        Some("master") => Ok(master),
-        _ => Err(RedisError::from((
-            ErrorKind::Server(ServerErrorKind::ReadOnly),
-            "the server that the Sentinels name is not the master yet",
-        ))),
-    }
+/// A search for the master, which ends at its deadline.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    tls: Option<&'a Tls>,
+    deadline: Instant,
 }
 
-/// Connects to the master of the tag's slot. A member that is not the master answers with the address of the master.
-async fn master_by_member(seed: &ConnectionInfo, tag: &str) -> RedisResult<Master> {
-    match connect_to_owner(seed.clone(), tag).await {
-        Err(error) => match error.redirect_node().and_then(|(address, _)| info_at(address, seed)) {
-            Some(info) => connect_to_owner(info, tag).await,
-            None => Err(error),
-        },
-        master => master,
+impl Search<'_> {
+    /// Connects to the master that a Sentinel names, and asks that server for its role: a Sentinel goes on naming a
+    /// master that has just died, and a server that was the master may come back as one.
+    async fn master_by_sentinel(
+        self,
+        sentinel: &ConnectionInfo,
+        name: &str,
+        entry: &RedisConnectionInfo,
+    ) -> RedisResult<Master> {
+        let mut connection = self.connect(sentinel.clone()).await?.connection;
+        let answer: Option<(String, u16)> =
+            cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query_async(&mut connection).await?;
+        let unknown =
+            || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "the Sentinels know no master of this name"));
+        let (host, port) = answer.ok_or_else(unknown)?;
+        let info = ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(entry.clone());
+        let mut master = self.connect(info).await?;
+        let role: Vec<Value> = cmd("ROLE").query_async(&mut master.connection).await?;
+        let role: Option<String> = role.into_iter().next().map(from_redis_value).transpose()?;
+        match role.as_deref() {
+            Some("master") => Ok(master),
+            _ => Err(RedisError::from((
+                ErrorKind::Server(ServerErrorKind::ReadOnly),
+                "the server that the Sentinels name is not the master yet",
+            ))),
+        }
+    }
+
+    /// Connects to the master of the tag's slot. A member that is not the master answers with the address of the
+    /// master.
+    async fn master_by_member(self, seed: &ConnectionInfo, tag: &str) -> RedisResult<Master> {
+        match self.connect_to_owner(seed.clone(), tag).await {
+            Err(error) => match error.redirect_node().and_then(|(address, _)| info_at(address, seed)) {
+                Some(info) => self.connect_to_owner(info, tag).await,
+                None => Err(error),
+            },
+            master => master,
+        }
+    }
+
+    async fn connect_to_owner(self, info: ConnectionInfo, tag: &str) -> RedisResult<Master> {
+        let mut master = self.connect(info).await?;
+        let _: u64 = cmd("EXISTS").arg(tag).query_async(&mut master.connection).await?;
+        Ok(master)
+    }
+
+    async fn connect(self, info: ConnectionInfo) -> RedisResult<Master> {
+        let config = AsyncConnectionConfig::new();
+        let connection = ServerConnection::open(&info, self.tls, self.deadline, config).await?;
+        Ok(Master { connection, info })
     }
 }
 
@@ -127,18 +169,6 @@ fn info_at(address: &str, seed: &ConnectionInfo) -> Option<ConnectionInfo> {
     };
     let host = if host.is_empty() { own } else { host };
     Some(seed.clone().set_addr(ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?)))
-}
-
-async fn connect_to_owner(info: ConnectionInfo, tag: &str) -> RedisResult<Master> {
-    let mut master = connect(info).await?;
-    let _: u64 = cmd("EXISTS").arg(tag).query_async(&mut master.connection).await?;
-    Ok(master)
-}
-
-async fn connect(info: ConnectionInfo) -> RedisResult<Master> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(ANSWER)).set_response_timeout(Some(ANSWER));
-    let connection = Client::open(info.clone())?.get_multiplexed_async_connection_with_config(&config).await?;
-    Ok(Master { connection, info })
 }
 
 #[cfg(test)]

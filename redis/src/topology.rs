@@ -4,6 +4,7 @@
 //! redis://[USER:PASSWORD@]HOST:PORT                       one server
 //! redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../NAME     the master that these Sentinels know by this name
 //! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           the master of the slot of Muster's keys; some members are given
+//! rediss://, rediss+sentinel://, rediss+cluster://        the same by TLS, to every server and Sentinel
 //! ```
 //!
 //! User and password are for Redis. Those for the Sentinels, if they need them, are given as `?sentinel_username=` and
@@ -11,13 +12,22 @@
 
 use std::{fmt, str::FromStr};
 
+use muster_net::{BadTlsFile, Tls, TlsFiles};
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
 use crate::url::{PORT, SENTINEL_PORT, with_port};
 
-/// Where to look for the master. Its `Display` shows addresses only, and no password.
+/// Where to look for the master, and how to connect. Its `Display` shows addresses only, and no password.
 #[derive(Debug, Clone)]
-pub enum Topology {
+pub struct Topology {
+    servers: Servers,
+    /// `None` without TLS.
+    tls: Option<Tls>,
+}
+
+/// The servers that are asked for the master.
+#[derive(Debug, Clone)]
+pub(crate) enum Servers {
     /// The master is always this server.
     Fixed(ConnectionInfo),
     /// Sentinels know which server is the master.
@@ -36,21 +46,77 @@ pub enum Topology {
 /// The error for a text that is no URL of a Redis. It does not contain the URL, which may have a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is no URL of the form redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT: {0}"
+    "is no URL of the form redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or redis+cluster://HOST:PORT,HOST:PORT, with rediss instead of redis for TLS: {0}"
 )]
 pub struct BadUrl(String);
 
+/// Why `--redis` and the flags for TLS can't be used. The text begins with the flag.
+#[derive(Debug, thiserror::Error)]
+pub enum BadTopology {
+    /// The URL can't be parsed.
+    #[error("--redis {0}")]
+    Url(#[from] BadUrl),
+    /// A file for TLS can't be used.
+    #[error(transparent)]
+    Tls(#[from] BadTlsFile),
+    /// A file for TLS is given, and the URL does not ask for TLS.
+    #[error(
+        "{0} is for TLS, and --redis does not ask for TLS: write rediss:// instead of redis:// in --redis, or leave {0} out"
+    )]
+    NoTls(String),
+}
+
 impl Topology {
+    /// Parses the URL of `--redis`, and loads the files for TLS if the URL asks for TLS. The error begins with the name
+    /// of the flag.
+    pub fn new(url: &str, files: &TlsFiles) -> Result<Self, BadTopology> {
+        let (encrypted, url) = without_tls(url);
+        let servers = url.parse()?;
+        let tls = match (encrypted, files.first_flag()) {
+            (true, _) => Some(Tls::load(files)?),
+            (false, Some(flag)) => return Err(BadTopology::NoTls(flag)),
+            (false, None) => None,
+        };
+        Ok(Self { servers, tls })
+    }
+
     /// Returns the number of the database; 0 with Sentinels and in a Redis Cluster.
     pub fn database(&self) -> i64 {
-        match self {
-            Self::Fixed(info) => info.redis_settings().db(),
-            Self::Sentinels { .. } | Self::Cluster(_) => 0,
+        match &self.servers {
+            Servers::Fixed(info) => info.redis_settings().db(),
+            Servers::Sentinels { .. } | Servers::Cluster(_) => 0,
         }
+    }
+
+    pub(crate) fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 }
 
 impl FromStr for Topology {
+    type Err = BadTopology;
+
+    /// Parses a URL; for TLS, trusts what the system trusts.
+    fn from_str(url: &str) -> Result<Self, BadTopology> {
+        Self::new(url, &TlsFiles { flags: "--redis-", ..TlsFiles::default() })
+    }
+}
+
+/// Returns whether a URL asks for TLS, and the same URL without TLS.
+fn without_tls(url: &str) -> (bool, String) {
+    match url.strip_prefix("rediss").or_else(|| url.strip_prefix("valkeys")) {
+        Some(rest) if ["://", "+sentinel://", "+cluster://"].iter().any(|after| rest.starts_with(after)) => {
+            (true, format!("redis{rest}"))
+        }
+        _ => (false, url.to_owned()),
+    }
+}
+
+impl FromStr for Servers {
     type Err = BadUrl;
 
     fn from_str(url: &str) -> Result<Self, BadUrl> {
@@ -62,7 +128,7 @@ impl FromStr for Topology {
     }
 }
 
-fn sentinels(rest: &str) -> Result<Topology, BadUrl> {
+fn sentinels(rest: &str) -> Result<Servers, BadUrl> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, name) = rest.split_once('/').unwrap_or((rest, ""));
     // A name with @ or : may be the end of a password with a / in it, and must not be printed.
@@ -72,16 +138,16 @@ fn sentinels(rest: &str) -> Result<Topology, BadUrl> {
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let sentinel_user = credentials(query)?;
     let entry = info(&format!("redis://{}localhost", at(user)))?.redis_settings().clone();
-    Ok(Topology::Sentinels { sentinels: members(hosts, &sentinel_user, SENTINEL_PORT)?, name: name.to_owned(), entry })
+    Ok(Servers::Sentinels { sentinels: members(hosts, &sentinel_user, SENTINEL_PORT)?, name: name.to_owned(), entry })
 }
 
-fn cluster(rest: &str) -> Result<Topology, BadUrl> {
+fn cluster(rest: &str) -> Result<Servers, BadUrl> {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?']) {
         return Err(BadUrl("a cluster URL has addresses, and no path or query".into()));
     }
     let (user, hosts) = rest.rsplit_once('@').unwrap_or(("", rest));
-    Ok(Topology::Cluster(members(hosts, user, PORT)?))
+    Ok(Servers::Cluster(members(hosts, user, PORT)?))
 }
 
 /// Returns user and password of a query in the form `USER:PASSWORD`.
@@ -119,12 +185,12 @@ impl fmt::Display for Topology {
         let list = |members: &[ConnectionInfo]| {
             members.iter().map(|member| member.addr().to_string()).collect::<Vec<_>>().join(", ")
         };
-        match self {
-            Self::Fixed(info) => write!(f, "{}", info.addr()),
-            Self::Sentinels { sentinels, name, .. } => {
+        match &self.servers {
+            Servers::Fixed(info) => write!(f, "{}", info.addr()),
+            Servers::Sentinels { sentinels, name, .. } => {
                 write!(f, "the master {name} of the Sentinels {}", list(sentinels))
             }
-            Self::Cluster(seeds) => write!(f, "the cluster of {}", list(seeds)),
+            Servers::Cluster(seeds) => write!(f, "the cluster of {}", list(seeds)),
         }
     }
 }
@@ -137,13 +203,17 @@ mod tests {
         url.parse().unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
+    fn servers(url: &str) -> Servers {
+        topology(url).servers
+    }
+
     fn entry(info: &RedisConnectionInfo) -> (Option<&str>, Option<&str>) {
         (info.username(), info.password())
     }
 
     #[test]
     fn one_server_is_an_ordinary_redis_url() {
-        let Topology::Fixed(info) = topology("redis://u:p%40w@10.0.0.1:6380/3") else { panic!("not fixed") };
+        let Servers::Fixed(info) = servers("redis://u:p%40w@10.0.0.1:6380/3") else { panic!("not fixed") };
         assert_eq!((info.addr().to_string().as_str(), info.redis_settings().db()), ("10.0.0.1:6380", 3));
         assert_eq!(entry(info.redis_settings()), (Some("u"), Some("p@w")));
     }
@@ -151,7 +221,7 @@ mod tests {
     #[test]
     fn sentinels_have_a_name_for_the_master_and_their_own_credentials() {
         let url = "redis+sentinel://u:pw@a:1,b,[::1]:3/mymaster?sentinel_password=s%2Fp";
-        let Topology::Sentinels { sentinels, name, entry: master } = topology(url) else { panic!("no Sentinels") };
+        let Servers::Sentinels { sentinels, name, entry: master } = servers(url) else { panic!("no Sentinels") };
         let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().to_string()).collect();
         assert_eq!((addresses.join(" ").as_str(), name.as_str()), ("a:1 b:26379 ::1:3", "mymaster"));
         assert_eq!(entry(&master), (Some("u"), Some("pw")));
@@ -161,7 +231,7 @@ mod tests {
 
     #[test]
     fn members_of_a_cluster_have_the_same_user() {
-        let Topology::Cluster(seeds) = topology("redis+cluster://:pw@a:1,b") else { panic!("no cluster") };
+        let Servers::Cluster(seeds) = servers("redis+cluster://:pw@a:1,b") else { panic!("no cluster") };
         assert_eq!(seeds[1].addr().to_string(), "b:6379");
         assert!(seeds.iter().all(|info| entry(info.redis_settings()) == (None, Some("pw"))));
     }

@@ -57,7 +57,7 @@ fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
 /// Returns `HOST:PORT` of each host in a URL; nothing for a URL without a host, such as that of a unix socket.
 pub fn hosts(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
-    let port = if scheme == "redis+sentinel" { SENTINEL_PORT } else { PORT };
+    let port = if scheme.ends_with("+sentinel") { SENTINEL_PORT } else { PORT };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
     hosts.split(',').filter(|host| !host.is_empty()).map(|host| with_port(host, port)).collect()
@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(hosts("redis://node:p@redis:6380/1"), ["redis:6380"]);
         assert_eq!(hosts("redis+cluster://10.0.0.1,b:2"), ["10.0.0.1:6379", "b:2"]);
         assert_eq!(hosts("redis+sentinel://a,b:2/main?sentinel_password=p@w"), ["a:26379", "b:2"]);
+        assert_eq!(hosts("rediss+sentinel://a"), ["a:26379"]);
         assert_eq!(hosts("redis://[::1]"), ["[::1]:6379"]);
         assert!(hosts("redis+unix:///run/redis.sock").is_empty() && hosts("redis").is_empty());
     }

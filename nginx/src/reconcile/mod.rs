@@ -123,7 +123,7 @@ impl Reconcile {
         dns: Option<Arc<DnsServer>>,
         status: Arc<StatusServer>,
     ) -> anyhow::Result<Self> {
-        let mut leases = LeaseReader::new(config.redis()?, &config.cluster, config.allow.clone())?;
+        let mut leases = LeaseReader::new(config.topology()?, &config.cluster, config.allow.clone());
         let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let snapshot = leases.first(inherits).await?.unwrap_or_default();

@@ -31,13 +31,27 @@ pub struct Config {
     pub node_id: Option<NodeId>,
 
     /// The Redis that joins this node to the others: redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or
-    /// redis+cluster://HOST:PORT,HOST:PORT. Without it the node is alone and needs nothing else
+    /// redis+cluster://HOST:PORT,HOST:PORT; with rediss instead of redis by TLS. Without it the node is alone and needs
+    /// nothing else
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
     pub redis: Option<String>,
 
     /// A file with the password for --redis, so that the password is in no list of processes
     #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
     pub redis_password_file: Option<PathBuf>,
+
+    /// The certificate (PEM) of the CA that signed the certificate of Redis, for a URL that begins with rediss. Default:
+    /// the CAs that the system trusts
+    #[arg(long, env = "MUSTER_REDIS_CA", value_name = "FILE", requires = "redis")]
+    pub redis_ca: Option<PathBuf>,
+
+    /// The certificate (PEM, with its chain) that this node shows to Redis, if Redis requires one
+    #[arg(long, env = "MUSTER_REDIS_CERT", value_name = "FILE", requires = "redis_key")]
+    pub redis_cert: Option<PathBuf>,
+
+    /// The key of --redis-cert (PEM, not encrypted)
+    #[arg(long, env = "MUSTER_REDIS_KEY", value_name = "FILE", requires = "redis_cert")]
+    pub redis_key: Option<PathBuf>,
 
     /// The name of the cluster, the same for all its nodes and sidecars. Clusters with different names can share one Redis. 1 to 64
     /// characters of a-z 0-9 -

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use muster_protocol::{ClusterName, redis_keys::RedisKeys};
-use muster_redis::{Connection, Topology, will_pass};
+use muster_protocol::redis_keys::RedisKeys;
+use muster_redis::{Connection, TlsFiles, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
+
+use crate::config::Config;
 
 /// A node that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
 
-/// Connects, for a cluster of this name; says which flag is wrong if it can't.
-pub async fn open(url: &str, cluster: &ClusterName) -> anyhow::Result<(Connection, RedisKeys)> {
-    let topology: Topology = url.parse().map_err(|error| anyhow::anyhow!("--redis {error}"))?;
-    let keys = RedisKeys::new(cluster, topology.database());
+/// Connects to the Redis at `url`. An error names the flag that is wrong.
+pub async fn open(url: &str, config: &Config) -> anyhow::Result<(Connection, RedisKeys)> {
+    let topology = Topology::new(url, &tls_files(config))?;
+    let keys = RedisKeys::new(&config.cluster, topology.database());
     let connection = Connection::new(topology, keys.tag());
     connect(&connection).await.with_context(|| {
         let topology = connection.topology();
@@ -23,16 +25,32 @@ pub async fn open(url: &str, cluster: &ClusterName) -> anyhow::Result<(Connectio
     Ok((connection, keys))
 }
 
-/// Waits until it is let in: a connection that lacks a password shows only when it asks for something.
+fn tls_files(config: &Config) -> TlsFiles {
+    let Config { redis_ca: ca, redis_cert: cert, redis_key: key, .. } = config.clone();
+    TlsFiles { flags: "--redis-", ca, cert, key }
+}
+
+/// Waits until Redis answers a PING, which it does not before it has accepted user and password. An error that will not
+/// pass ends the wait at once; otherwise the last error is returned after 10 s.
 async fn connect(connection: &Connection) -> anyhow::Result<()> {
+    let mut last = None;
     let attempt = async {
         loop {
             let answer: RedisResult<()> = connection.clone().ping().await;
             match answer {
-                Err(error) if will_pass(&error) => time::sleep(Duration::from_millis(100)).await,
+                Err(error) if will_pass(&error) => last = Some(error),
                 answer => return answer,
             }
+            time::sleep(Duration::from_millis(100)).await;
         }
     };
-    Ok(time::timeout(START, attempt).await.with_context(|| format!("tried for {} s", START.as_secs()))??)
+    match (time::timeout(START, attempt).await, last) {
+        (Ok(answer), _) => Ok(answer?),
+        (Err(_), Some(error)) => Err(error).with_context(tried),
+        (Err(_), None) => Err(anyhow::anyhow!(tried())),
+    }
+}
+
+fn tried() -> String {
+    format!("tried for {} s", START.as_secs())
 }

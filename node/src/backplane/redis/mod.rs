@@ -95,7 +95,7 @@ impl RedisBackplane {
     /// Connects, and takes this node's name.
     pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
         let Host { view: node, hub, fence, lifecycle, sessions, reports, report_interval, metrics } = host;
-        let (connection, keys) = connection::open(url, &config.cluster).await?;
+        let (connection, keys) = connection::open(url, config).await?;
         let backplane = Self {
             replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
             connection,
