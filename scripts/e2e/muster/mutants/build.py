@@ -18,7 +18,7 @@ from muster.mutants.patches import CARGO, E2E, Mutant
 Ran = subprocess.CompletedProcess[str]
 
 HOME = programs.ROOT / "target" / "mutants"
-CRATES = ("protocol", "client", "redis", "node", "sidecar", "loadgen", "testkit")
+CRATES = ("protocol", "client", "net", "redis", "node", "sidecar", "loadgen", "testkit")
 
 
 def build() -> None:
