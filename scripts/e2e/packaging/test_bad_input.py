@@ -1,17 +1,26 @@
-"""A program with bad flags or in bad surroundings ends, and says in one line which flag is wrong and what to do."""
+"""Bad input is refused with a reason: by programs, and by a cluster that is up."""
 
 import os
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
+import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from muster import process, programs, wait
-from muster.cluster import ProcessCluster, Settings
+from muster.api import Json
+from muster.cluster import Cluster, ProcessCluster, Settings
+from muster.traffic.terminal import UPGRADE
+
+# A program with bad flags or in bad surroundings ends, and says in one line which flag is wrong and what to do.
 
 # No program may repeat this, which is given as a secret and as a password.
 SECRET = "guess-me"
@@ -137,3 +146,103 @@ def refuses(program: str, flags: str, message: str, at: Surroundings, env: dict[
     wanted = message.replace("{proxy}", at.proxy).replace("{locked}", at.locked)
     assert re.search(rf"(?:error|muster-[a-z]+): .*{wanted}", said), said
     assert SECRET not in done.stdout + done.stderr and "panicked" not in done.stderr
+
+
+# A bad request, handshake or session is refused through Nginx with a status or a close code and a reason.
+
+
+@pytest.fixture
+def sound(cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster of which, whatever a test sends, no program panics, and which stays ready."""
+    yield cluster
+    assert cluster.api.ask("GET", "/readyz")[0] == 200
+    assert not re.search("panicked|guess-me", cluster.log("node1") + cluster.log("node2") + cluster.log("sidecar"))
+
+
+def refused(answer: httpx.Response, status: int, says: str) -> None:
+    """Demand a problem (RFC 9457) of this status that says why."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    problem: Json = answer.json()
+    assert problem["status"] == status and says in answer.text
+
+
+@pytest.mark.cluster(nodes=2)
+def test_requests_that_are_wrong(sound: Cluster) -> None:
+    key = {"Authorization": f"Bearer {sound.api.key}"}
+    nobody = '{"target":{"terminal":"nobody"},"name":"x"}'
+    with httpx.Client(base_url=f"http://{sound.proxy()}", headers=key) as http:
+        refused(http.get("/nowhere"), 404, "no such path")
+        refused(http.get("/v1/nowhere"), 404, "no such path")
+        refused(http.delete("/v1/nodes"), 405, "takes GET")
+        refused(http.get("/v1/nodes", headers={"Authorization": ""}), 401, "operator key")
+        refused(http.post("/v1/commands", content='{"target":'), 400, "no command")
+        unknown = '{"target":{"site":"bj"},"name":"x"}'
+        refused(http.post("/v1/commands", content=unknown), 400, "unknown field `site`")
+        refused(http.post("/v1/commands", content=nobody), 404, "nobody")
+        refused(http.get("/v1/terminals/nobody"), 404, "nobody")
+
+
+@pytest.mark.cluster(nodes=2)
+def test_requests_that_are_too_large_or_no_handshake(sound: Cluster) -> None:
+    key = {"Authorization": f"Bearer {sound.api.key}"}
+    with httpx.Client(base_url=f"http://{sound.proxy()}", headers=key) as http:
+        refused(http.post("/v1/commands", content="x" * 300_000), 413, "max-body")
+        refused(http.post("/v1/commands", content="x" * 2_000_000), 413, "larger than")
+        refused(http.get("/v1/nodes", headers={"X-Large": "x" * 9000}), 400, "Bad Request")
+        refused(http.get("/ws?terminal_id=t1"), 426, "handshake")
+
+
+@pytest.mark.cluster(nodes=2)
+def test_bytes_that_are_no_http(sound: Cluster) -> None:
+    # Python's own client sends a method with a blank in it, which httpx refuses.
+    connection = HTTPConnection(sound.proxy(), timeout=10)
+    connection.request("no method", "/v1/nodes")
+    answer = connection.getresponse()
+    assert answer.status == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert b"no valid HTTP request" in answer.read()
+
+
+def printed_token(cluster: Cluster, terminal: str, *flags: str) -> str:
+    """Return a token as `muster-node token` prints it."""
+    command = [programs.program("muster-node"), "token", "--terminal", terminal, *flags]
+    done = subprocess.run(command, env={"MUSTER_SECRET": cluster.secret}, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.cluster(nodes=2)
+def test_handshakes_that_are_refused(sound: Cluster) -> None:
+    good, other = printed_token(sound, "t1"), printed_token(sound, "t2")
+    # {"alg":"none","kid":"k1"}, with the claims of a good one.
+    none = f"eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.{good.split('.')[1]}."
+
+    def shake(query: str, bearer: str | None = None) -> httpx.Response:
+        headers = {**UPGRADE, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
+        return httpx.get(f"http://{sound.proxy()}/ws?terminal_id={query}", headers=headers)
+
+    refused(shake("t1"), 401, "Authorization: Bearer")
+    refused(shake("t1", other), 403, "another terminal")
+    refused(shake("t1", none), 401, "refused")
+    refused(shake("t1", sound.api.key), 401, "not a terminal")
+    refused(shake(f"t1&token={good}"), 400, "in the URL")
+    refused(shake("a%20b", good), 400, "terminal id must be")
+    late = printed_token(sound, "t1", "--ttl", "1s")
+    # The token is valid up to and with its last second, and here no clock but this one counts.
+    time.sleep(2)
+    refused(shake("t1", late), 401, "expired")
+
+
+@pytest.mark.cluster(nodes=2)
+@pytest.mark.parametrize(
+    "first", ["hello", '{"type":"ack","id":"x"}', None], ids=["no JSON", "no hello", "nothing for 5 s"]
+)
+def test_a_session_whose_first_message_is_no_hello_is_closed_with_4500(sound: Cluster, first: str | None) -> None:
+    headers = {"Authorization": f"Bearer {printed_token(sound, 't1')}"}
+    url = f"ws://{sound.proxy()}/ws?terminal_id=t1"
+    with connect(url, subprotocols=["muster.v1"], additional_headers=headers) as session:  # type: ignore[list-item]
+        if first is not None:
+            session.send(first)
+        with pytest.raises(ConnectionClosed) as closed:
+            session.recv(timeout=8)
+        assert closed.value.rcvd and closed.value.rcvd.code == 4500
