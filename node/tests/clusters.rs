@@ -55,10 +55,7 @@ async fn a_delivery_of_another_store_is_not_passed_on() {
         r#""command":{"id":"0190163d-8694-739b-aea5-966c26f8ad91","name":"x","payload":"foreign","#,
         r#""created_at":"2026-01-01T00:00:00Z","expires_at":"2100-01-01T00:00:00Z"}}}"#
     );
-    let client = redis::Client::open(redis.url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let mut publish = redis::cmd("SPUBLISH");
-    let heard: u64 = publish.arg("{muster}:0:broadcast").arg(foreign).query_async(&mut connection).await.unwrap();
+    let heard: u64 = redis.ask(&["SPUBLISH", "{muster}:0:broadcast", foreign]).await.unwrap();
     assert_eq!(heard, 1);
     assert_eq!(node.command(TO_ALL, "1").await.0, 202);
     assert_eq!(v1.payload().await, "1");

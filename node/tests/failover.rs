@@ -33,7 +33,7 @@ struct Sentinel {
 impl Sentinel {
     async fn start(master: &TestRedis) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let sentinel = Self { address: listener.local_addr().unwrap(), master: Arc::new(AtomicU16::new(port(master))) };
+        let sentinel = Self { address: listener.local_addr().unwrap(), master: Arc::new(AtomicU16::new(master.port)) };
         let master = sentinel.master.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -55,7 +55,7 @@ impl Sentinel {
     }
 
     fn promote(&self, replica: &TestRedis) {
-        self.master.store(port(replica), Ordering::Relaxed);
+        self.master.store(replica.port, Ordering::Relaxed);
     }
 }
 
@@ -69,22 +69,15 @@ fn answers(asked: &str, master: u16) -> String {
     calls.map(answer).collect()
 }
 
-fn port(redis: &TestRedis) -> u16 {
-    redis.url.rsplit_once(':').unwrap().1.parse().unwrap()
-}
-
 async fn tell(redis: &TestRedis, words: &[&str]) -> redis::Value {
-    let client = redis::Client::open(redis.url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let (name, rest) = words.split_first().unwrap();
-    redis::cmd(name).arg(rest).query_async(&mut connection).await.unwrap()
+    redis.ask(words).await.unwrap()
 }
 
 /// A replica that has everything.
 async fn replica_of(master: &TestRedis) -> TestRedis {
     let replica = TestRedis::start().await;
     tell(master, &["CONFIG", "SET", "repl-diskless-sync-delay", "0"]).await;
-    tell(&replica, &["REPLICAOF", "127.0.0.1", &port(master).to_string()]).await;
+    tell(&replica, &["REPLICAOF", "127.0.0.1", &master.port.to_string()]).await;
     has_everything(&replica, master).await;
     replica
 }
@@ -225,8 +218,7 @@ async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused
     assert_eq!(node.command(TO_ALL, "1").await.0, 504);
     let demote = async {
         until("the command waits for a replica", async || {
-            let clients = tell(&master, &["INFO", "clients"]).await;
-            redis::from_redis_value::<String>(clients).unwrap().contains("blocked_clients:1")
+            master.ask::<String>(&["INFO", "clients"]).await.unwrap().contains("blocked_clients:1")
         })
         .await;
         tell(&master, &["REPLICAOF", "127.0.0.1", "1"]).await;

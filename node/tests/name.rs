@@ -2,51 +2,34 @@
 //! wakes up after its name was taken ends. Nodes are programs here, so that they can be stopped and killed.
 
 use std::{
-    fs::{self, File},
     net::SocketAddr,
-    process::{Child, Command, ExitStatus},
+    process::{Command, ExitStatus},
 };
 
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::V1;
 use muster_testkit::{
-    OnlineTerminal, TestRedis,
+    LoggedProcess, OnlineTerminal, TestRedis,
     http::{get, post},
     wait::until,
 };
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use rustix::process::Signal;
 
 /// A node named `n`, as a program of its own.
-struct Program {
-    child: Child,
-    /// The folder with the files `out` and `err`, which the program prints to.
-    dir: TempDir,
-}
+struct Program(LoggedProcess);
 
 impl Program {
     fn start(redis: &TestRedis) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let file = |name: &str| File::create(dir.path().join(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_muster-node"))
-            .args(["--listen", "127.0.0.1:0", "--shards", "1", "--drain", "1s", "--insecure"])
-            .args(["--node-id", "n", "--redis", &redis.url])
-            .stdout(file("out"))
-            .stderr(file("err"))
-            .spawn()
-            .unwrap();
-        Self { child, dir }
-    }
-
-    fn printed(&self, file: &str) -> String {
-        fs::read_to_string(self.dir.path().join(file)).unwrap()
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
+        command.args(["--listen", "127.0.0.1:0", "--shards", "1", "--drain", "1s", "--insecure"]);
+        Self(LoggedProcess::start(command.args(["--node-id", "n", "--redis", &redis.url])))
     }
 
     /// Waits until the node serves. Returns its address.
     async fn ready(&self) -> SocketAddr {
         let mut address = None;
         until("the program is ready", async || {
-            let printed = self.printed("out");
+            let printed = self.0.stdout();
             address = printed.lines().find_map(|line| line.strip_prefix("muster-node ready on ")?.parse().ok());
             address.is_some()
         })
@@ -56,24 +39,12 @@ impl Program {
 
     /// Waits until the program ends. Returns its exit status and its last line on stderr.
     async fn ends(mut self) -> (ExitStatus, String) {
-        let mut status = None;
-        until("the program ends", async || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        })
-        .await;
-        (status.unwrap(), self.printed("err").lines().last().unwrap_or_default().to_owned())
+        let status = self.0.process.ended().await;
+        (status, self.0.stderr().lines().last().unwrap_or_default().to_owned())
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.0.process.signal(signal);
     }
 }
 
@@ -83,8 +54,8 @@ async fn a_second_process_of_one_name_does_not_start_and_says_why() {
     let first = Program::start(&redis);
     let address = first.ready().await;
     let mut terminal = OnlineTerminal::start(address, "t", V1, &[]).await;
-    let (status, said) = Program::start(&redis).ends().await;
-    assert!(!status.success() && said.contains("--node-id n") && said.contains(&address.to_string()), "{said}");
+    let (status, error) = Program::start(&redis).ends().await;
+    assert!(!status.success() && error.contains("--node-id n") && error.contains(&address.to_string()), "{error}");
     assert_eq!(get(address, "/readyz").await.0, 200);
     post(address, "/v1/commands", r#"{"target":{"all":true},"name":"show","payload":1}"#).await;
     assert_eq!(terminal.payload().await, "1");
@@ -112,8 +83,8 @@ async fn one_that_wakes_up_after_its_name_was_taken_ends_and_delivers_nothing() 
     let (status, _) = post(address, "/v1/commands", r#"{"target":{"all":true},"name":"show","payload":1}"#).await;
     assert_eq!(status, 202);
     first.signal(Signal::CONT);
-    let (status, said) = first.ends().await;
-    assert!(!status.success() && said.contains("--node-id") && said.contains(&address.to_string()), "{said}");
+    let (status, error) = first.ends().await;
+    assert!(!status.success() && error.contains("--node-id") && error.contains(&address.to_string()), "{error}");
     let told = terminal.next().await;
     assert!(matches!(told, Incoming::Offline { .. }), "{told:?}");
     assert_eq!(get(address, "/readyz").await.0, 200);

@@ -5,7 +5,7 @@ use muster_client::{ConnectionEnd, Incoming};
 use muster_protocol::api::Protocol;
 use muster_testkit::{
     TestNode, TestRedis,
-    http::{get, post, request},
+    http::{get, placement, post},
     wait::until,
 };
 use tokio_tungstenite::{
@@ -13,18 +13,9 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest},
 };
 
-const HANDSHAKE: &str = "Upgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
-                         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-
-/// What a proxy is told about this terminal's handshake.
+/// Where a proxy is told to send this terminal's handshake.
 async fn placed(node: &TestNode, terminal: &str) -> String {
-    let head = format!(
-        "GET /ws?terminal_id={terminal} HTTP/1.1\r\n{HANDSHAKE}X-Edge: host/7/1\r\nAuthorization: Bearer x\r\n"
-    );
-    let (status, head, _) = request(node.address, &head).await;
-    assert_eq!(status, 200, "{head}");
-    let to = head.lines().find_map(|line| line.strip_prefix("x-accel-redirect: /_node/"));
-    to.expect("a redirect").to_owned()
+    placement(node.address, &format!("?terminal_id={terminal}"), "Authorization: Bearer x\r\n").await
 }
 
 /// The node's id, as the other nodes know it.
@@ -46,7 +37,7 @@ async fn a_proxy_is_told_where_and_whoever_was_placed_is_taken() {
     request.headers_mut().insert("X-Edge", "host/7/1".parse().unwrap());
     request.headers_mut().insert("X-Reroute", "1".parse().unwrap());
     let (_socket, _) = connect_async(request).await.unwrap();
-    until("it is seated", async || get(old.address, "/v1/terminals/t1").await.1["node"] != serde_json::Value::Null)
+    until("it is registered", async || get(old.address, "/v1/terminals/t1").await.1["node"] != serde_json::Value::Null)
         .await;
     assert_eq!(get(old.address, "/v1/terminals/t1").await.1["node"], id(&old).await);
     young.stop().await;

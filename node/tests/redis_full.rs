@@ -12,23 +12,16 @@ use muster_testkit::{
     wait::until,
 };
 
-async fn ask<T: redis::FromRedisValue>(redis: &TestRedis, words: &[&str]) -> T {
-    let client = redis::Client::open(redis.url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let (name, rest) = words.split_first().unwrap();
-    redis::cmd(name).arg(rest).query_async(&mut connection).await.unwrap()
-}
-
 /// Sessions registered since the statistics were last reset: join.lua alone calls SADD here, once for each.
 async fn joins(redis: &TestRedis) -> u64 {
-    let stats: String = ask(redis, &["INFO", "commandstats"]).await;
+    let stats: String = redis.ask(&["INFO", "commandstats"]).await.unwrap();
     let sadd = stats.lines().find_map(|line| line.strip_prefix("cmdstat_sadd:calls=")?.split_once(','));
     sadd.map_or(0, |(calls, _)| calls.parse().unwrap())
 }
 
 /// Scripts that have failed since then.
 async fn failures(redis: &TestRedis) -> u64 {
-    let stats: String = ask(redis, &["INFO", "commandstats"]).await;
+    let stats: String = redis.ask(&["INFO", "commandstats"]).await.unwrap();
     let evalsha = stats.lines().find(|line| line.starts_with("cmdstat_evalsha:"));
     evalsha.map_or(0, |line| line.rsplit_once('=').unwrap().1.trim().parse().unwrap())
 }
@@ -49,7 +42,7 @@ async fn an_event_that_a_full_redis_refuses_holds_up_neither_states_nor_sessions
     let (_, command) = node.command(r#"{"terminal":"one"}"#, "1").await;
     let id = one.command().await.id;
     redis.fill().await;
-    let () = ask(&redis, &["CONFIG", "RESETSTAT"]).await;
+    let () = redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
     let event = Event { name: "opened".into(), payload: Payload::default() };
     one.terminal.send(FromTerminal::Event(event)).await.unwrap();
     until("the event is dropped and counted", async || {
@@ -68,15 +61,15 @@ async fn a_session_that_can_not_be_registered_tries_again_alone() {
     let redis = TestRedis::start().await;
     let node = TestNode::start(&["--insecure", "--redis", &redis.url]).await;
     let mut good = node.terminal("good", V1, &[]).await;
-    let () = ask(&redis, &["CONFIG", "RESETSTAT"]).await;
-    let () = ask(&redis, &["HSET", "{muster}:terminals", "bad", "no record"]).await;
+    let () = redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
+    let () = redis.ask(&["HSET", "{muster}:terminals", "bad", "no record"]).await.unwrap();
     let (tell, mut told) = tokio::sync::mpsc::channel(100);
     let config = muster_client::Config::new([format!("ws://{}/ws", node.address)], "bad".parse().unwrap());
     let terminal = muster_client::Terminal::start(config, tell).unwrap();
     assert!(matches!(told.recv().await, Some(Incoming::Online { .. })), "it is let in all the same");
     until("it has tried again", async || failures(&redis).await == 2).await;
     assert_eq!(joins(&redis).await, 0, "no other session joins again");
-    let () = ask(&redis, &["HDEL", "{muster}:terminals", "bad"]).await;
+    let () = redis.ask(&["HDEL", "{muster}:terminals", "bad"]).await.unwrap();
     until("it is registered", async || is_online(&node, "bad").await).await;
     assert_eq!(joins(&redis).await, 1, "it alone");
     let mut bad = OnlineTerminal { terminal, told };
@@ -99,20 +92,20 @@ async fn a_report_that_redis_refuses_for_good_is_dropped_and_holds_up_no_other()
     let (id, text) = (one.command().await.id, command["id"].as_str().unwrap());
     // Another type under a key makes Redis refuse what is written there.
     let replies = format!("{{muster}}:command:{text}:replies");
-    let () = ask(&redis, &["SET", &replies, "no hash"]).await;
-    let () = ask(&redis, &["SET", "{muster}:health", "no hash"]).await;
+    let () = redis.ask(&["SET", &replies, "no hash"]).await.unwrap();
+    let () = redis.ask(&["SET", "{muster}:health", "no hash"]).await.unwrap();
     let progress = Progress { id, payload: Payload::from_text("half") };
     one.terminal.send(FromTerminal::Progress(progress)).await.unwrap();
     are_dropped(&node, "reply_refused", 1).await;
     let health = r#"{"type":"health","condition":"failing"}"#;
     one.terminal.send(FromTerminal::decode(health).unwrap()).await.unwrap();
     are_dropped(&node, "health_refused", 1).await;
-    let () = ask(&redis, &["DEL", "{muster}:health"]).await;
+    let () = redis.ask(&["DEL", "{muster}:health"]).await.unwrap();
     // The state that came with the reply.
     until("it runs", async || get(node.address, &format!("/v1/commands/{text}")).await.1["counts"]["running"] == 1)
         .await;
-    let () = ask(&redis, &["DEL", "{muster}:backlog:one"]).await;
-    let () = ask(&redis, &["SET", "{muster}:backlog:one", "no sorted set"]).await;
+    let () = redis.ask(&["DEL", "{muster}:backlog:one"]).await.unwrap();
+    let () = redis.ask(&["SET", "{muster}:backlog:one", "no sorted set"]).await.unwrap();
     let ended = format!(r#"{{"type":"result","id":"{text}","ok":true}}"#);
     one.terminal.send(FromTerminal::decode(&ended).unwrap()).await.unwrap();
     are_dropped(&node, "state_refused", 1).await;

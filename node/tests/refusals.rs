@@ -1,37 +1,21 @@
 //! What a node refuses, and how it says so: before the upgrade by an HTTP problem, after it by a close code. None of it ends the node.
 
 use futures_util::{SinkExt, StreamExt};
-use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign};
+use muster_protocol::token::Scope;
 use muster_testkit::{
-    TestNode,
+    TestNode, http,
     http::{get, head_of_answer, post, request},
+    token::{NEVER, SECRET, key, token},
+    wait::soon,
 };
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-const SECRET: &str = "k1=0123456789abcdef0123456789abcdef";
-const NEVER: u64 = 4_000_000_000;
-
-fn token(terminal: &str, exp: u64) -> String {
-    let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels: Default::default() };
-    sign(&SECRET.parse::<Secret>().unwrap(), &claims)
-}
-
-fn key(scope: Scope) -> String {
-    let claims = OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope };
-    sign(&SECRET.parse::<Secret>().unwrap(), &claims)
-}
-
-/// The status of a handshake with this query and these further headers.
+/// The status of a handshake with this query and these further headers, and the body of the answer.
 async fn handshake(node: &TestNode, query: &str, headers: &str) -> (u16, String) {
-    let head = format!(
-        "GET /ws{query} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{headers}"
-    );
-    let (status, _, body) =
-        tokio::time::timeout(muster_testkit::wait::PATIENCE, request(node.address, &head)).await.unwrap();
+    let (status, _, body) = request(node.address, &http::handshake(query, headers)).await;
     (status, body)
 }
 
@@ -164,7 +148,7 @@ async fn closed_after(node: &TestNode, protocol: Option<&'static str>, messages:
             }
         }
     };
-    tokio::time::timeout(muster_testkit::wait::PATIENCE, close).await.expect("the node closes")
+    soon(close).await
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Handshakes in which the token alone says which terminal it is.
 
 use futures_util::SinkExt;
-use muster_protocol::token::{Secret, TerminalClaims, sign};
 use muster_testkit::{
     TestNode, TestRedis,
-    http::{head_of_answer, request},
+    http::{get, placement},
+    token::{NEVER, SECRET, token},
     wait::until,
 };
 use tokio_tungstenite::{
@@ -12,21 +12,9 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
 
-const SECRET: &str = "k1=0123456789abcdef0123456789abcdef";
-const NEVER: u64 = 4_000_000_000;
-
-fn token(terminal: &str) -> String {
-    let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp: NEVER, aud: None, labels: Default::default() };
-    sign(&SECRET.parse::<Secret>().unwrap(), &claims)
-}
-
-/// Where a proxy is told to send this handshake.
+/// Where a proxy is told to send a handshake with this query and this token.
 async fn placed(node: &TestNode, query: &str, token: &str) -> String {
-    let head = format!(
-        "GET /ws{query} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-Edge: host/7/1\r\nAuthorization: Bearer {token}\r\n"
-    );
-    head_of_answer(node.address, &head).await.lines().find(|line| line.starts_with("x-accel-redirect")).unwrap().into()
+    placement(node.address, query, &format!("Authorization: Bearer {token}\r\n")).await
 }
 
 #[tokio::test]
@@ -36,23 +24,22 @@ async fn a_token_is_enough_in_plain_mode_and_in_v1_by_header_and_by_subprotocol(
     for (id, by_header, subprotocol) in [
         ("plain", true, None),
         ("v1", true, Some("muster.v1".to_owned())),
-        ("browser", false, Some(format!("muster.plain, muster.bearer.{}", token("browser")))),
+        ("browser", false, Some(format!("muster.plain, muster.bearer.{}", token("browser", NEVER)))),
     ] {
         let mut request = format!("ws://{}/ws", node.address).into_client_request().unwrap();
         if by_header {
-            request.headers_mut().insert("Authorization", format!("Bearer {}", token(id)).parse().unwrap());
+            request.headers_mut().insert("Authorization", format!("Bearer {}", token(id, NEVER)).parse().unwrap());
         }
         if let Some(offered) = subprotocol {
             request.headers_mut().insert("Sec-WebSocket-Protocol", offered.parse().unwrap());
         }
         let (mut socket, _) = connect_async(request).await.unwrap();
         socket.send(Message::text(r#"{"type":"hello"}"#)).await.unwrap();
-        let path = format!("GET /v1/terminals/{id} HTTP/1.1\r\n");
-        until("it is online", async || self::request(node.address, &path).await.2.contains(r#""status":"online""#))
-            .await;
+        let path = format!("/v1/terminals/{id}");
+        until("it is online", async || get(node.address, &path).await.1["status"] == "online").await;
     }
     let mut request = format!("ws://{}/ws?terminal_id=t2", node.address).into_client_request().unwrap();
-    request.headers_mut().insert("Authorization", format!("Bearer {}", token("t1")).parse().unwrap());
+    request.headers_mut().insert("Authorization", format!("Bearer {}", token("t1", NEVER)).parse().unwrap());
     let Err(Error::Http(refusal)) = connect_async(request).await else { panic!("two ids were taken for one") };
     assert_eq!(refusal.status(), 403);
     node.stop().await;
@@ -65,7 +52,7 @@ async fn sticky_placement_goes_by_the_tokens_id() {
     let (one, other) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
     for number in 0..10 {
         let id = format!("t{number}");
-        let (query, token) = (format!("?terminal_id={id}"), token(&id));
+        let (query, token) = (format!("?terminal_id={id}"), token(&id, NEVER));
         until("the nodes agree, with the id and without", async || {
             let by_id = placed(&one, &query, &token).await;
             placed(&one, "", &token).await == by_id && placed(&other, "", &token).await == by_id

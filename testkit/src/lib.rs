@@ -1,29 +1,43 @@
 //! What the tests of several crates share. Nothing here is part of a program: only `dev-dependencies` may name this
 //! crate.
 //!
-//! | item | what it is |
-//! |---|---|
-//! | `TestNode` | a node in the test's process, on a free port |
-//! | `TestRedis` | a Redis server of the test's own, on a free port |
-//! | `OnlineTerminal` | a terminal that is connected, and what it was told |
-//! | `http` | requests to a node's API |
-//! | `wait` | waits for a condition |
+//! | item | what it is | feature |
+//! |---|---|---|
+//! | `TestNode` | a node in the test's process, on a free port | `nodes` |
+//! | `OnlineTerminal` | a terminal that is connected, and what it was told | `nodes` |
+//! | `TestRedis` | a Redis server of the test's own, on a free port | `redis` |
+//! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
+//! | `free_port` | a port on which nothing listens | |
+//! | `floors` | checks which modules of a crate import which | |
+//! | `http` | requests to a node | |
+//! | `token` | tokens of terminals and keys of operators | |
+//! | `wait` | waits for a condition | |
 //!
-//! Dropping any of them ends it, so that a test leaves nothing behind, however it ends. They panic where a test would:
-//! when something does not start, or does not happen within `wait::PATIENCE`.
+//! Dropping a node, a terminal, a Redis server or a process ends it, so that a test leaves nothing behind, however it
+//! ends. All of them panic where a test would: when something does not start, or does not happen within
+//! `wait::PATIENCE`.
 //!
 //! The programs `agents` and `witness` are for scripts: terminals that write down what happens to them. They need no
-//! node and are built without the feature `nodes`.
+//! node and are built without a feature.
 
-#[cfg(feature = "nodes")]
+pub mod floors;
 pub mod http;
 #[cfg(feature = "nodes")]
 mod node;
-#[cfg(feature = "nodes")]
+mod port;
+mod process;
+#[cfg(feature = "redis")]
 mod redis_server;
 #[cfg(feature = "nodes")]
 mod terminal;
+pub mod token;
 pub mod wait;
 
+#[cfg(feature = "redis")]
+pub use self::redis_server::TestRedis;
 #[cfg(feature = "nodes")]
-pub use self::{node::TestNode, redis_server::TestRedis, terminal::OnlineTerminal};
+pub use self::{node::TestNode, terminal::OnlineTerminal};
+pub use self::{
+    port::free_port,
+    process::{LoggedProcess, TestProcess},
+};

@@ -7,12 +7,12 @@ use muster_client::Config as ClientConfig;
 use muster_node::{config::Config, serve};
 use muster_protocol::api::Protocol;
 use serde_json::Value;
-use tokio::{sync::oneshot, task::JoinHandle, time};
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     OnlineTerminal,
     http::{get, post},
-    wait::{PATIENCE, until},
+    wait::{soon, until},
 };
 
 /// A node on a free port.
@@ -59,9 +59,9 @@ impl TestNode {
     /// Waits until the node has ended because it was asked to drain.
     ///
     /// # Panics
-    /// If it has not within [`PATIENCE`].
+    /// If it has not within [`PATIENCE`](crate::wait::PATIENCE).
     pub async fn leaves(mut self) {
-        time::timeout(PATIENCE, &mut self.task).await.expect("the node stops").unwrap().unwrap();
+        soon(&mut self.task).await.unwrap().unwrap();
     }
 
     /// Connects a terminal to this node. See [`OnlineTerminal::start`].

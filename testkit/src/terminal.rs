@@ -4,11 +4,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use muster_client::{Config, Incoming, Terminal};
 use muster_protocol::{TerminalId, api::Protocol, frame::Command, selector::Labels};
-use tokio::{sync::mpsc, time};
+use tokio::sync::mpsc;
 
 use crate::{
     http::get,
-    wait::{PATIENCE, until},
+    wait::{soon, until},
 };
 
 /// A terminal that came online. Dropping it drops its connection without a close.
@@ -47,9 +47,9 @@ impl OnlineTerminal {
     /// The next report.
     ///
     /// # Panics
-    /// If there is none within [`PATIENCE`].
+    /// If there is none within [`PATIENCE`](crate::wait::PATIENCE).
     pub async fn next(&mut self) -> Incoming {
-        time::timeout(PATIENCE, self.told.recv()).await.expect("something happens").expect("the terminal runs")
+        soon(self.told.recv()).await.expect("the terminal runs")
     }
 
     /// The payload of the next command: JSON text or, in plain mode, the text.

@@ -10,19 +10,19 @@ use std::{
 pub fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     println!("{}", listener.local_addr().expect("it is bound"));
-    let (mut orders, _) = listener.accept().expect("the bench connects");
+    let (mut controller, _) = listener.accept().expect("the bench connects");
     let mut size = [0; 2];
-    orders.read_exact(&mut size).expect("the bench says the size");
+    controller.read_exact(&mut size).expect("the bench says the size");
     let mut frame = vec![0x81, 126];
     frame.extend(size);
     frame.resize(4 + u16::from_be_bytes(size) as usize, b'x');
     let terminals: Vec<_> = (0..super::TERMINALS).map(|_| listener.accept().expect("terminals connect").0).collect();
-    walk_on_order(orders, &terminals, &frame);
+    walk_when_told(controller, &terminals, &frame);
 }
 
-fn walk_on_order(mut orders: TcpStream, terminals: &[TcpStream], frame: &[u8]) {
+fn walk_when_told(mut controller: TcpStream, terminals: &[TcpStream], frame: &[u8]) {
     let mut walks = [0];
-    while orders.read_exact(&mut walks).is_ok() {
+    while controller.read_exact(&mut walks).is_ok() {
         for _ in 0..walks[0] {
             for mut terminal in terminals {
                 terminal.write_all(frame).expect("terminals read");

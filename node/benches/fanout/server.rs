@@ -2,17 +2,13 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    task::JoinSet,
-};
+use muster_testkit::{TestProcess, http};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 
 /// A server that can be told to broadcast.
 pub trait Server {
@@ -30,23 +26,20 @@ pub trait Server {
 
 /// A child that ends with the bench.
 pub struct Process {
-    child: Child,
+    process: TestProcess,
     address: SocketAddr,
 }
 
 impl Process {
-    /// Starts the program. The last word of its first line is its address.
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the server starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it says its address");
-        let address = line.split_whitespace().last().and_then(|word| word.parse().ok());
-        Self { child, address: address.expect("its line ends with its address") }
+    /// Starts the program. Its first line is `before` and its address.
+    fn start(command: &mut Command, before: &str) -> Self {
+        let mut process = TestProcess::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let address = process.line_after(before).parse().expect("its line ends with its address");
+        Self { process, address }
     }
 
     fn cpu(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the process lives");
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.child.id())).expect("the process lives");
         let on_cpu = |task: fs::DirEntry| -> u64 {
             let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
             schedstat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0)
@@ -56,16 +49,10 @@ impl Process {
 
     /// Resident bytes.
     fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process lives");
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).expect("the process lives");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has one");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -77,15 +64,8 @@ impl BenchNode {
     pub async fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
         // Pings would be counted as deliveries.
-        Self(Process::start(command.args([
-            "--insecure",
-            "--listen",
-            "127.0.0.1:0",
-            "--ping",
-            "1h",
-            "--handshakes",
-            "100000",
-        ])))
+        command.args(["--insecure", "--listen", "127.0.0.1:0", "--ping", "1h", "--handshakes", "100000"]);
+        Self(Process::start(&mut command, "muster-node ready on "))
     }
 
     /// Where terminals connect.
@@ -102,13 +82,9 @@ impl BenchNode {
 impl Server for BenchNode {
     async fn broadcast(&mut self, payload: &str, times: usize) {
         let body = format!(r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}"}}"#);
-        let request = format!(
-            "POST /v1/commands HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
         let mut posts = JoinSet::new();
         for _ in 0..times {
-            posts.spawn(post(self.address(), request.clone()));
+            posts.spawn(post(self.address(), body.clone()));
         }
         posts.join_all().await;
     }
@@ -118,28 +94,25 @@ impl Server for BenchNode {
     }
 }
 
-async fn post(address: SocketAddr, request: String) {
-    let mut stream = TcpStream::connect(address).await.expect("the node accepts");
-    stream.write_all(request.as_bytes()).await.expect("the node reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("the node answers");
-    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+async fn post(address: SocketAddr, body: String) {
+    let (status, answer) = http::post(address, "/v1/commands", &body).await;
+    assert_eq!(status, 202, "{answer}");
 }
 
 /// The floor, which is this program called in another way.
 pub struct FloorServer {
     process: Process,
-    orders: TcpStream,
+    controller: TcpStream,
 }
 
 impl FloorServer {
     /// Starts it.
     pub async fn start(payload: usize) -> Self {
         let own = env::current_exe().expect("a process knows its program");
-        let process = Process::start(Command::new(own).arg("floor"));
-        let mut orders = TcpStream::connect(process.address).await.expect("the floor accepts");
-        orders.write_u16(payload as u16).await.expect("the floor reads");
-        Self { process, orders }
+        let process = Process::start(Command::new(own).arg("floor"), "");
+        let mut controller = TcpStream::connect(process.address).await.expect("the floor accepts");
+        controller.write_u16(payload as u16).await.expect("the floor reads");
+        Self { process, controller }
     }
 
     /// Where terminals connect.
@@ -150,7 +123,7 @@ impl FloorServer {
 
 impl Server for FloorServer {
     async fn broadcast(&mut self, _payload: &str, times: usize) {
-        self.orders.write_u8(times as u8).await.expect("the floor reads");
+        self.controller.write_u8(times as u8).await.expect("the floor reads");
     }
 
     fn process(&self) -> &Process {

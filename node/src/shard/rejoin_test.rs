@@ -13,12 +13,12 @@ use muster_protocol::{
     api::{CommandRequest, Protocol},
     frame,
 };
+use muster_testkit::wait::{soon, until};
 use socket2::SockRef;
 use tokio::{
     io::AsyncReadExt,
     net::TcpStream,
     task::{self, LocalSet},
-    time::timeout,
 };
 use uuid::Uuid;
 
@@ -39,26 +39,27 @@ async fn asked_again_while_it_joins() {
     let (mut terminal, stream) = connection();
     let id: TerminalId = "t1".parse().unwrap();
     task::spawn_local(session::run(upgraded(stream, &id), shard.clone()));
-    wait_until(|| shared.hub.has(&id)).await;
+    until("the session is in the hub", async || shared.hub.has(&id)).await;
 
     // A command that passed the session by. The session replays it and waits until the terminal has read it.
     shared.backplane.accept(CommandDraft::new(request(&"x".repeat(BIG)), None)).await.unwrap();
     shard.sockets.rejoin();
-    timeout(Duration::from_secs(5), terminal.readable()).await.expect("the replay begins").unwrap();
+    soon(terminal.readable()).await.unwrap();
     pass().await;
     shard.sockets.rejoin();
     pass().await;
 
     let mut missed = vec![0; BIG];
-    timeout(Duration::from_secs(5), terminal.read_exact(&mut missed)).await.expect("the replay ends").unwrap();
+    soon(terminal.read_exact(&mut missed)).await.unwrap();
     shard.sockets.broadcast(&[live()]);
-    let received = timeout(Duration::from_secs(5), async {
+    // The live command is not held.
+    let received = soon(async {
         let mut received = Vec::new();
         while !received.ends_with(b"live") {
             terminal.read_buf(&mut received).await.unwrap();
         }
     });
-    received.await.expect("the live command is not held");
+    received.await;
 }
 
 /// A connection with small buffers: the terminal's end, and the node's.
@@ -108,15 +109,6 @@ fn live() -> Arc<EncodedCommand> {
         u64::MAX,
         frame::Command { id, name, payload, expires_at, cursor: None, stagger_ms: None },
     ))
-}
-
-async fn wait_until(holds: impl Fn() -> bool) {
-    let waiting = async {
-        while !holds() {
-            task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(5), waiting).await.expect("within 5 s");
 }
 
 /// Lets the session's task go on until it waits.

@@ -37,7 +37,7 @@ impl<'a> RedisStore<'a> {
         let received = Arc::<Mutex<Delivered>>::default();
         let mut nodes = Vec::new();
         for name in ["n0", "n1"] {
-            nodes.push(open(name, Parts::new(&received), &server.url(), case).await);
+            nodes.push(open(name, Parts::new(&received), &server.redis.url, case).await);
         }
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
         let store = Store { nodes, received, now, commands, placed, conditions, event: "0-0".into(), case };
@@ -65,7 +65,7 @@ impl<'a> RedisStore<'a> {
     async fn flush(&mut self) {
         // Not in the time in which a node is deaf: it would learn of the loss twice.
         self.quiesce().await;
-        self.server.ask::<()>(&["FLUSHALL"]).await.unwrap();
+        self.server.redis.ask::<()>(&["FLUSHALL"]).await.unwrap();
         // The clock stands still, so the new stream of events gives the ids of the old one again.
         self.store.event = "0-0".into();
         self.announce().await;
@@ -91,14 +91,14 @@ impl<'a> RedisStore<'a> {
 
     async fn fail(&mut self, failure: &InjectedFailure) {
         match failure {
-            InjectedFailure::Deaf => _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await,
+            InjectedFailure::Deaf => _ = self.server.redis.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await,
             InjectedFailure::Cut => {
-                let _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
-                let _ = self.server.ask::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+                let _ = self.server.redis.ask::<u64>(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+                let _ = self.server.redis.ask::<u64>(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
                 self.answers().await;
             }
             InjectedFailure::Restart => {
-                self.server.restart().await;
+                self.server.redis.restart().await;
                 self.answers().await;
             }
         }

@@ -3,17 +3,20 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    thread,
-    time::Duration,
 };
 
-use muster_testkit::{TestNode, wait::PATIENCE};
+use muster_testkit::{
+    TestNode,
+    wait::{PATIENCE, blocking_until},
+};
 use tokio::task;
 
 use crate::raw::{frame, upgrade, upgrade_with};
 
 /// How often each case is tried: a reset overtakes the close frame only now and then.
 const TRIES: usize = 20;
+/// The first byte of a close frame.
+const CLOSE: u8 = 0x88;
 
 fn hello() -> Vec<u8> {
     frame(0x81, br#"{"type":"hello"}"#)
@@ -23,9 +26,19 @@ fn hello() -> Vec<u8> {
 fn close_after(address: SocketAddr, terminal: &str, protocol: &str, bytes: &[u8]) -> Result<u16, String> {
     let mut stream = upgrade(address, terminal, protocol);
     stream.write_all(bytes).map_err(|error| format!("the message can't be sent: {error}"))?;
-    // What has arrived by then is what a library finds that reads only after it has sent; a reset would have removed it.
-    thread::sleep(Duration::from_millis(20));
+    // Many libraries read only after they have sent everything.
+    close_arrives(&stream);
     read_close(stream)
+}
+
+/// Waits until the close frame has arrived or the connection has ended, and reads nothing.
+fn close_arrives(stream: &TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut arrived = [0; 4096];
+    blocking_until("the close frame arrives", || match stream.peek(&mut arrived) {
+        Ok(0) | Err(_) => true,
+        Ok(count) => arrived[..count].contains(&CLOSE),
+    });
 }
 
 /// Reads to the end of the connection. Returns the code of the close frame, which must be the last thing that came.
@@ -33,7 +46,7 @@ fn read_close(mut stream: TcpStream) -> Result<u16, String> {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut read = Vec::new();
     stream.read_to_end(&mut read).map_err(|error| format!("no clean end: {error}"))?;
-    let start = read.iter().rposition(|&byte| byte == 0x88).ok_or("no close frame")?;
+    let start = read.iter().rposition(|&byte| byte == CLOSE).ok_or("no close frame")?;
     match read[start..] {
         [_, length, high, low, ref reason @ ..] if usize::from(length) == reason.len() + 2 => {
             Ok(u16::from_be_bytes([high, low]))

@@ -3,25 +3,34 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use muster_protocol::api::Protocol::V1;
-use muster_testkit::TestNode;
+use muster_testkit::{TestNode, wait::until};
 use tokio::time;
 
 use crate::raw::{frame, upgrade};
 
 /// How long a flood lasts. Without a budget, the shard serves nobody else for as long.
 const FLOOD: Duration = Duration::from_secs(15);
+/// The flood is on when this many bytes were written: whenever the shard looks, the socket has more than a read takes.
+/// The buffers of a connection hold more, so they are written even if the node reads none.
+const ON: usize = 1024 * 1024;
 /// Another terminal connects and is sent a command within this time; it takes some milliseconds.
 const SERVED: Duration = Duration::from_secs(5);
 
 /// Writes the same frames for [`FLOOD`] or until the connection breaks, and reads what comes back.
 struct Flood {
     stream: TcpStream,
-    threads: [thread::JoinHandle<()>; 2],
+    /// The number of bytes written.
+    written: Arc<AtomicUsize>,
+    writer: thread::JoinHandle<()>,
 }
 
 impl Flood {
@@ -32,48 +41,58 @@ impl Flood {
         let end = Instant::now() + FLOOD;
         // The node may stop reading for as long as it likes.
         writer.set_write_timeout(Some(FLOOD)).unwrap();
+        let written = Arc::<AtomicUsize>::default();
+        let counter = written.clone();
         let write = thread::spawn(move || {
             let _ = writer.write_all(&before);
-            while Instant::now() < end && writer.write_all(&frames).is_ok() {}
+            while Instant::now() < end && writer.write_all(&frames).is_ok() {
+                counter.fetch_add(frames.len(), Ordering::Relaxed);
+            }
         });
-        let read = thread::spawn(move || {
+        thread::spawn(move || {
             let mut buffer = vec![0; 64 * 1024];
             while reader.read(&mut buffer).is_ok_and(|count| count > 0) {}
         });
-        Self { stream, threads: [write, read] }
+        Self { stream, written, writer: write }
+    }
+
+    /// Waits until the flood is on, or has ended already.
+    async fn is_on(&self) {
+        until("the flood is on", async || self.written.load(Ordering::Relaxed) >= ON || !self.lasts()).await;
     }
 
     /// Whether it still writes, or waits until it can.
     fn lasts(&self) -> bool {
-        !self.threads[0].is_finished()
-    }
-
-    fn stop(self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
-        for thread in self.threads {
-            thread.join().unwrap();
-        }
+        !self.writer.is_finished()
     }
 }
 
-/// Starts a flood of `frames` after `before`. Returns whether it lasted for as long as another terminal took to connect and to
-/// be sent a command.
-async fn another_is_served_during(before: &[u8], frames: &[u8]) -> bool {
+impl Drop for Flood {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// Starts a flood of `frames` after `before`, and has another terminal connect and be sent a command during it.
+async fn another_is_served_during(before: &[u8], frames: &[u8]) -> (TestNode, Flood) {
     let node = TestNode::start(&["--insecure", "--hello-timeout", "60s"]).await;
     let flood = Flood::start(&node, before, frames);
-    // The flood has filled the socket's buffers by then.
-    time::sleep(Duration::from_millis(500)).await;
+    flood.is_on().await;
     let served = time::timeout(SERVED, async {
         let mut other = node.terminal("other", V1, &[]).await;
         assert_eq!(node.command(r#"{"terminal":"other"}"#, "1").await.0, 202);
         assert_eq!(other.payload().await, "1");
     });
-    let served = served.await;
-    let lasted = flood.lasts();
-    flood.stop();
-    assert!(served.is_ok(), "nobody else was served within {SERVED:?}");
+    assert!(served.await.is_ok(), "nobody else was served within {SERVED:?}");
+    (node, flood)
+}
+
+/// A flood of these frames lasts for as long as another terminal takes to be served.
+async fn is_taken_beside_others(before: &[u8], frames: &[u8]) {
+    let (node, flood) = another_is_served_during(before, frames).await;
+    assert!(flood.lasts(), "the session has ended");
+    drop(flood);
     node.stop().await;
-    lasted
 }
 
 fn hello() -> Vec<u8> {
@@ -82,26 +101,28 @@ fn hello() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pings_before_the_hello_do_not_hold_the_shard() {
-    assert!(another_is_served_during(b"", &frame(0x89, b"p")).await);
+    is_taken_beside_others(b"", &frame(0x89, b"p")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pings_do_not_hold_the_shard() {
-    assert!(another_is_served_during(&hello(), &frame(0x89, b"p")).await);
+    is_taken_beside_others(&hello(), &frame(0x89, b"p")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pongs_do_not_hold_the_shard() {
-    assert!(another_is_served_during(&hello(), &frame(0x8a, b"")).await);
+    is_taken_beside_others(&hello(), &frame(0x8a, b"")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_do_not_hold_the_shard() {
-    assert!(another_is_served_during(&hello(), &frame(0x81, br#"{"type":"event","name":"e"}"#)).await);
+    is_taken_beside_others(&hello(), &frame(0x81, br#"{"type":"event","name":"e"}"#)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fragments_that_never_end_do_not_hold_the_shard_and_end_the_session() {
     let start = [hello(), frame(0x01, b"")].concat();
-    assert!(!another_is_served_during(&start, &frame(0x00, b"")).await);
+    let (node, flood) = another_is_served_during(&start, &frame(0x00, b"")).await;
+    time::timeout(SERVED, until("the session ends", async || !flood.lasts())).await.expect("it ends in time");
+    node.stop().await;
 }

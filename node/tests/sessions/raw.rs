@@ -5,6 +5,8 @@ use std::{
     net::{SocketAddr, TcpStream},
 };
 
+use muster_testkit::http::handshake;
+
 /// Connects a terminal with this subprotocol, and returns the connection after the upgrade.
 pub fn upgrade(address: SocketAddr, terminal: &str, protocol: &str) -> TcpStream {
     upgrade_with(address, terminal, protocol, &[])
@@ -13,11 +15,8 @@ pub fn upgrade(address: SocketAddr, terminal: &str, protocol: &str) -> TcpStream
 /// The same, with these bytes sent right behind the request.
 pub fn upgrade_with(address: SocketAddr, terminal: &str, protocol: &str, behind: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!(
-        "GET /ws?terminal_id={terminal} HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-         Sec-WebSocket-Protocol: {protocol}\r\n\r\n"
-    );
+    let headers = format!("Host: test\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n");
+    let head = handshake(&format!("?terminal_id={terminal}"), &headers);
     stream.write_all(&[head.as_bytes(), behind].concat()).unwrap();
     let (mut answer, mut byte) = (Vec::new(), [0]);
     while !answer.ends_with(b"\r\n\r\n") {

@@ -1,7 +1,11 @@
 //! A terminal's WebSocket, without a client library that hides what comes.
 
 use futures_util::{SinkExt, StreamExt};
-use muster_testkit::{TestNode, http::get, wait::PATIENCE, wait::until};
+use muster_testkit::{
+    TestNode,
+    http::get,
+    wait::{soon, until},
+};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
@@ -38,7 +42,7 @@ pub async fn is_shown_as(node: &TestNode, status: &str) {
 
 /// The next message.
 pub async fn next(socket: &mut TestSocket) -> Message {
-    tokio::time::timeout(PATIENCE, socket.next()).await.expect("something comes").unwrap().unwrap()
+    soon(socket.next()).await.unwrap().unwrap()
 }
 
 /// The code and the reason that the session is closed with.

@@ -7,6 +7,7 @@ use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalCl
 use muster_testkit::{
     TestNode,
     http::{get, request},
+    token::SECRET,
     wait::until,
 };
 use tokio_tungstenite::{
@@ -16,7 +17,6 @@ use tokio_tungstenite::{
 
 use crate::socket::{TestSocket, V1, close_of, next};
 
-const SECRET: &str = "k1=0123456789abcdef0123456789abcdef";
 const HOUR: u64 = 3600;
 
 /// A node that verifies tokens, and lets operators in without a key.

@@ -1,12 +1,7 @@
 //! How large a will may be.
 
 use futures_util::SinkExt;
-use muster_testkit::{TestNode, wait::PATIENCE};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time,
-};
+use muster_testkit::{TestNode, http::events, wait::until};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::socket::{V1, is_shown_as, next, session_with};
@@ -35,20 +30,15 @@ async fn lost_with_a_will_of(node: &TestNode, size: usize) -> Vec<String> {
     frames
 }
 
-/// Follows the events from the first until this many terminals went offline and the text `last` came; returns
-/// the number of wills.
+/// Waits until this many terminals went offline and the text `last` was told of; returns the number of wills.
 async fn wills_of(node: &TestNode, terminals: usize, last: &str) -> usize {
-    let mut stream = TcpStream::connect(node.address).await.unwrap();
-    stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: 0-0\r\n\r\n").await.unwrap();
-    let (mut text, mut buffer) = (String::new(), vec![0; 64 * 1024]);
-    let read = async {
-        while text.matches("event: terminal.offline").count() < terminals || !text.contains(last) {
-            let count = stream.read(&mut buffer).await.unwrap();
-            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        }
-    };
-    time::timeout(PATIENCE, read).await.expect("all of them are told");
-    text.matches(r#""name":"will""#).count()
+    let mut told = String::new();
+    until("all of them are told", async || {
+        told = events(node.address).await;
+        told.matches("event: terminal.offline").count() >= terminals && told.contains(last)
+    })
+    .await;
+    told.matches(r#""name":"will""#).count()
 }
 
 #[tokio::test]

@@ -1,18 +1,11 @@
 //! What the tests run on: a node alone, or two nodes that share a Redis. In a cluster the second terminal hangs on the other node
 //! than the one that is asked.
 
-use std::time::Duration;
-
 use muster_testkit::{
     TestNode, TestRedis,
-    http::{exchange, get},
+    http::{events, exchange, get},
 };
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time,
-};
 
 pub struct Cluster {
     nodes: Vec<TestNode>,
@@ -64,16 +57,9 @@ impl Cluster {
         (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
-    /// The beginning of the stream of all events.
+    /// The stream of all events.
     pub async fn events(&self) -> String {
-        let mut stream = TcpStream::connect(self.here().address).await.unwrap();
-        stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: 0-0\r\n\r\n").await.unwrap();
-        let mut text = String::new();
-        let mut buffer = [0; 4096];
-        while let Ok(Ok(count)) = time::timeout(Duration::from_millis(500), stream.read(&mut buffer)).await {
-            text.push_str(&String::from_utf8_lossy(&buffer[..count]));
-        }
-        text
+        events(self.here().address).await
     }
 }
 

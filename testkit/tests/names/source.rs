@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use muster_testkit::floors;
+
 /// What a definition defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -61,20 +63,11 @@ pub fn rust_files() -> Vec<SourceFile> {
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let members = manifest.lines().find_map(|line| line.strip_prefix("members = [")).expect("a line with the members");
     let crates = members.split('"').skip(1).step_by(2);
-    let mut folders: Vec<_> = crates
-        .flat_map(|name| ["src", "tests", "benches", "examples"].map(|kind| root.join(name).join(kind)))
-        .collect();
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                files.push(SourceFile { path: path.strip_prefix(root).unwrap().to_owned(), text });
-            }
-        }
-    }
-    files
+    let folders =
+        crates.flat_map(|name| ["src", "tests", "benches", "examples"].map(|kind| root.join(name).join(kind)));
+    let file = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        SourceFile { path: path.strip_prefix(root).unwrap().to_owned(), text }
+    };
+    folders.flat_map(|folder| floors::rust_files(&folder)).map(file).collect()
 }
