@@ -56,6 +56,7 @@ async fn ask(node: SocketAddr) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use muster_testkit::free_port;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -74,20 +75,20 @@ mod tests {
     }
 
     /// An address at which nothing listens.
-    async fn nobody() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    fn nobody() -> SocketAddr {
+        ([127, 0, 0, 1], free_port()).into()
     }
 
     #[tokio::test]
     async fn a_node_that_answers_in_http_is_alive() {
-        let (alive, other, dead) = (node(b"HTTP/1.1 503 x\r\n\r\n").await, node(b"SSH-2.0\r\n").await, nobody().await);
+        let (alive, other, dead) = (node(b"HTTP/1.1 503 x\r\n\r\n").await, node(b"SSH-2.0\r\n").await, nobody());
         let suspects = [alive, other, dead].into();
         assert_eq!(Probes::default().round(&suspects, 9).await, [other, dead].into());
     }
 
     #[tokio::test]
     async fn more_than_half_of_the_members_are_dead_only_after_three_rounds() {
-        let suspects: Members = [nobody().await, nobody().await].into();
+        let suspects: Members = [nobody(), nobody()].into();
         let mut probes = Probes::default();
         assert!(probes.round(&suspects, 3).await.is_empty());
         assert!(probes.round(&suspects, 3).await.is_empty());

@@ -1,58 +1,31 @@
 //! Connections that follow the master in a Redis Cluster of two real servers.
 
-use std::{
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::net::TcpListener;
 
 use muster_redis::Connection;
+use muster_testkit::{TestRedis, free_port, wait::until};
 use redis::{AsyncCommands, RedisResult, Value};
-use tokio::time;
 
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";
 
 /// One server of a Redis Cluster, without persistence.
 struct ClusterServer {
-    child: Child,
-    port: u16,
+    redis: TestRedis,
     bus: u16,
-}
-
-impl Drop for ClusterServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl ClusterServer {
     async fn start() -> Self {
-        let (port, bus) = (free_port(), free_port());
-        let flags = format!(
-            "--bind 127.0.0.1 --port {port} --cluster-port {bus} --cluster-enabled yes --cluster-config-file {port}.conf"
-        );
-        let child = Command::new("redis-server")
-            .args(flags.split(' '))
-            .args(["--save", "", "--dir", env!("CARGO_TARGET_TMPDIR")])
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is missing: apt-get install redis-server");
-        let server = Self { child, port, bus };
-        until("it answers", async || server.ask("PING").await.is_ok()).await;
-        server
+        let bus = free_port();
+        let redis = TestRedis::start_with(|command, _| {
+            command.args(["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
+        });
+        Self { redis: redis.await, bus }
     }
 
     async fn ask(&self, words: &str) -> RedisResult<Value> {
-        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port))?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        let mut words = words.split(' ');
-        redis::cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>()).query_async(&mut connection).await
+        self.redis.ask(&words.split(' ').collect::<Vec<_>>()).await
     }
 
     async fn text(&self, words: &str) -> String {
@@ -73,7 +46,7 @@ impl ClusterServer {
 async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
     let (one, other) = (ClusterServer::start().await, ClusterServer::start().await);
     other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();
-    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, other.bus)).await.unwrap();
+    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.redis.port, other.bus)).await.unwrap();
     for member in [&one, &other] {
         until("the cluster is whole", async || {
             let info = member.text("CLUSTER INFO").await;
@@ -83,17 +56,8 @@ async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
     }
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
     let hanging = hangs.local_addr().unwrap().port();
-    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{hanging},127.0.0.1:{}", free_port(), one.port);
+    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{hanging},127.0.0.1:{}", free_port(), one.redis.port);
     (one, other, Connection::new(url.parse().unwrap(), TAG), hangs)
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !holds().await {
-            time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    time::timeout(Duration::from_secs(20), wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }
 
 #[tokio::test]
@@ -117,7 +81,7 @@ async fn commands_and_subscriptions_follow_the_master() {
     until("the other is found", async || connection.set::<_, _, ()>(format!("{TAG}:key"), "value").await.is_ok()).await;
     assert_eq!(one.text(&format!("GET {TAG}:key")).await, "value");
     let mut heard = connection.listen(&[&channel]).await.unwrap();
-    assert!(heard.master().to_string().ends_with(&one.port.to_string()));
+    assert!(heard.master().to_string().ends_with(&one.redis.port.to_string()));
     let () = connection.spublish(&channel, "2").await.unwrap();
     assert_eq!(heard.next().await.as_deref(), Some(&b"2"[..]));
 }

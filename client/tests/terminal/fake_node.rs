@@ -10,10 +10,10 @@ use muster_protocol::{
     CommandId, Payload,
     frame::{Command, DEFAULT_MAX_MESSAGE, FromNode, FromTerminal, Welcome},
 };
+use muster_testkit::wait::soon;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
-    time::timeout,
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -24,14 +24,6 @@ use tokio_tungstenite::{
         protocol::CloseFrame,
     },
 };
-
-/// Only a test that fails waits this long.
-const LONG: Duration = Duration::from_secs(20);
-
-/// Waits for something that must happen.
-pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(LONG, what).await.expect("this never happened")
-}
 
 /// A node that accepts one connection at a time.
 pub struct FakeNode {

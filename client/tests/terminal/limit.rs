@@ -6,11 +6,12 @@ use muster_protocol::{
     api::Protocol,
     frame::{Event, FromNode, FromTerminal, Progress, ResultFrame, Welcome},
 };
+use muster_testkit::wait::soon;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::fake_node::{FakeNode, FakeSession, config, id, soon, start, welcome};
+use crate::fake_node::{FakeNode, FakeSession, config, id, start, welcome};
 
 /// Accepts the next connection and answers its hello with this limit in bytes.
 async fn welcome_with(node: &FakeNode, max_message: u64) -> FakeSession {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::fake_node::{FakeNode, config, soon, start, welcome};
+use crate::fake_node::{FakeNode, config, start, welcome};
 use muster_client::{Config, ConfigError, ConnectionEnd, Incoming, Terminal};
 use muster_protocol::frame::{FromNode, Goodbye};
+use muster_testkit::wait::soon;
 use tokio::sync::mpsc;
 
 /// The next end that the terminal reports, and how long it waits before it reconnects.

@@ -1,6 +1,6 @@
 //! What is sent and received within a session.
 
-use crate::fake_node::{FakeNode, command, config, id, soon, start, welcome};
+use crate::fake_node::{FakeNode, command, config, id, start, welcome};
 use futures_util::{SinkExt, StreamExt};
 use muster_client::{Config, ConnectionEnd, Incoming, SendError};
 use muster_protocol::{
@@ -8,6 +8,7 @@ use muster_protocol::{
     frame::{Ack, Command, Event, FromNode, FromTerminal, Gap, Health, Hello, NotRun, ResultFrame},
     selector::Labels,
 };
+use muster_testkit::wait::soon;
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
 #[tokio::test]
