@@ -17,8 +17,8 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    Config, compare,
-    config::{FleetConfig, scenario},
+    compare,
+    config::{Config, FleetConfig, scenario},
     console::note,
     distributed,
     health::environment::cores,

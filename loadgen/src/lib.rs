@@ -61,5 +61,3 @@ pub mod report;
 pub mod run;
 pub mod verdict;
 pub mod view;
-
-pub use config::Config;

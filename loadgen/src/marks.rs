@@ -52,19 +52,19 @@ fn hear(mut file: impl BufRead, clock: Clock, marks: &Marks) {
 mod tests {
     use std::{fs, io::Write};
 
+    use muster_testkit::wait::blocking_until;
+
     use super::*;
 
     #[test]
     fn what_is_written_meanwhile_is_a_mark() {
-        let path = std::env::temp_dir().join(format!("muster-marks-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("marks");
         fs::write(&path, "old\n").unwrap();
         let marks = listen(Some(&path), Clock::start_in(Duration::ZERO)).unwrap();
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         writeln!(file, "kill node2").unwrap();
-        while marks.lock().unwrap().is_empty() {
-            thread::sleep(LOOK);
-        }
-        fs::remove_file(&path).unwrap();
+        blocking_until("the mark is read", || !marks.lock().unwrap().is_empty());
         assert_eq!(marks.lock().unwrap()[0].1, "kill node2");
     }
 }

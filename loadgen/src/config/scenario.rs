@@ -68,7 +68,7 @@ mod tests {
     #[derive(Parser)]
     struct Cli {
         #[command(flatten)]
-        config: crate::Config,
+        config: crate::config::Config,
     }
 
     fn words(text: &str) -> Vec<OsString> {

@@ -1,34 +1,25 @@
 //! A signal, or Ctrl-C on a terminal, ends a run early. The report and the outputs are written, and the exit code is
 //! 13.
 
-mod harness;
-
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read, Write},
     os::fd::OwnedFd,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use harness::{NullServer, read, scratch};
+use muster_testkit::TestProcess;
 use rustix::{
-    process::{Pid, Signal, kill_process},
+    process::Signal,
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
+use tempfile::tempdir;
+
+use crate::{null_server::NullServer, report::read};
 
 /// A run that only a signal ends in time, and that is valid on a busy machine, too.
 const LONG: [&str; 3] = ["--for", "60s", "--allow-busy"];
-
-/// Kills the run when it is dropped, also if the test fails.
-struct Run(Child);
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The same command with the default action of SIGHUP, which tests that run under `nohup` inherit as ignored.
 fn hearing_hangups(command: &Command) -> Command {
@@ -39,36 +30,36 @@ fn hearing_hangups(command: &Command) -> Command {
 }
 
 /// Starts a run on pipes, waits until messages are received, sends the signal, and checks how the run ends.
-fn signalled(name: &str, signal: Signal) {
-    let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
+fn signalled(signal: Signal) {
+    let (server, folder) = (NullServer::start(&[]), tempdir().unwrap());
+    let file = folder.path().join("report.json");
     let mut command = server.run(&LONG);
     command.arg("--json").arg(&file);
-    let run = hearing_hangups(&command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut run = Run(run);
-    let mut lines = BufReader::new(run.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut run = TestProcess::start(hearing_hangups(&command).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.contains("max")), "messages are received");
-    kill_process(Pid::from_child(&run.0), signal).unwrap();
+    run.signal(signal);
     lines.for_each(drop);
     let mut report = String::new();
-    run.0.stdout.take().unwrap().read_to_string(&mut report).unwrap();
-    assert_eq!(run.0.wait().unwrap().code(), Some(13), "{report}");
+    run.child.stdout.take().unwrap().read_to_string(&mut report).unwrap();
+    assert_eq!(run.blocking_ended().code(), Some(13), "{report}");
     assert!(report.contains("CUT SHORT"), "{report}");
     assert_eq!(read(&file)["verdict"]["outcome"], "cut_short");
 }
 
 #[test]
 fn sigint_on_a_pipe_ends_the_run_with_a_report() {
-    signalled("sigint", Signal::INT);
+    signalled(Signal::INT);
 }
 
 #[test]
 fn sigterm_on_a_pipe_ends_the_run_with_a_report() {
-    signalled("sigterm", Signal::TERM);
+    signalled(Signal::TERM);
 }
 
 #[test]
 fn sighup_on_a_pipe_ends_the_run_with_a_report() {
-    signalled("sighup", Signal::HUP);
+    signalled(Signal::HUP);
 }
 
 /// Opens a pseudo-terminal. Returns the test's end and the path of the program's end.
@@ -83,8 +74,9 @@ fn terminal() -> (OwnedFd, String) {
 
 /// Starts a run on a new pseudo-terminal, waits for the alternate screen, and calls `end` to end the run. Returns the
 /// output of the run.
-fn on_a_terminal(name: &str, end: impl FnOnce(&mut File, &Child)) -> String {
-    let (server, file) = (NullServer::start(&[]), scratch(&format!("{name}.json")));
+fn on_a_terminal(end: impl FnOnce(&mut File, &TestProcess)) -> String {
+    let (server, folder) = (NullServer::start(&[]), tempdir().unwrap());
+    let file = folder.path().join("report.json");
     let (ours, path) = terminal();
     let theirs = || Stdio::from(File::options().read(true).write(true).open(&path).unwrap());
     let run = server.run(&LONG);
@@ -92,18 +84,18 @@ fn on_a_terminal(name: &str, end: impl FnOnce(&mut File, &Child)) -> String {
     let mut command = Command::new("setsid");
     command.arg("--ctty").arg(run.get_program()).args(run.get_args().filter(|flag| *flag != "--no-tui"));
     command.arg("--json").arg(&file).env("TERM", "xterm").stdin(theirs()).stdout(theirs()).stderr(theirs());
-    let mut run = Run(command.spawn().expect("setsid of util-linux is installed"));
+    let mut run = TestProcess::start(&mut command);
     drop(command);
     let mut screen = File::from(ours);
     let mut text = String::new();
     while !text.contains("\u{1b}[?1049h") || !text.contains("online") {
         text += &some(&mut screen).expect("the view is shown");
     }
-    end(&mut screen, &run.0);
+    end(&mut screen, &run);
     while let Some(more) = some(&mut screen) {
         text += &more;
     }
-    assert_eq!(run.0.wait().unwrap().code(), Some(13), "{text}");
+    assert_eq!(run.blocking_ended().code(), Some(13), "{text}");
     assert_eq!(read(&file)["verdict"]["outcome"], "cut_short");
     text
 }
@@ -123,11 +115,11 @@ fn shows_the_report(text: &str) {
 
 #[test]
 fn ctrl_c_on_a_terminal_ends_the_run_with_a_report() {
-    shows_the_report(&on_a_terminal("ctrl-c", |screen, _| screen.write_all(b"\x03").unwrap()));
+    shows_the_report(&on_a_terminal(|screen, _| screen.write_all(b"\x03").unwrap()));
 }
 
 #[test]
 fn sigterm_on_a_terminal_leaves_the_alternate_screen() {
-    let end = |_: &mut File, run: &Child| kill_process(Pid::from_child(run), Signal::TERM).unwrap();
-    shows_the_report(&on_a_terminal("sigterm-terminal", end));
+    let end = |_: &mut File, run: &TestProcess| run.signal(Signal::TERM);
+    shows_the_report(&on_a_terminal(end));
 }

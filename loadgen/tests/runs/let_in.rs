@@ -1,14 +1,15 @@
 //! A run is invalid if the server does not let in some of its terminals, however short the run is.
 
-mod harness;
-
-use harness::{NullServer, gate, report};
+use crate::{
+    null_server::NullServer,
+    report::{gate, report_of},
+};
 
 /// Runs against a server that refuses or ignores half of 40 terminals. Returns the number of stays that were never let
 /// in, and of failed attempts.
-fn half(name: &str, fault: &str, flags: &[&str]) -> (u64, u64) {
+fn half(fault: &str, flags: &[&str]) -> (u64, u64) {
     let server = NullServer::start(&["--fault", fault]);
-    let (report, code) = report(name, server.run(flags));
+    let (report, code) = report_of(server.run(flags));
     let gate = gate(&report, "terminals never let in");
     assert_eq!((gate["ok"].as_bool(), code), (Some(false), 12), "{gate}");
     let connections = &report["connections"];
@@ -17,31 +18,31 @@ fn half(name: &str, fault: &str, flags: &[&str]) -> (u64, u64) {
 
 #[test]
 fn a_run_in_which_every_second_terminal_is_refused_is_invalid() {
-    let (never, failed) = half("refused", "refuse:2", &[]);
+    let (never, failed) = half("refuse:2", &[]);
     assert!(never == 20 && failed >= 20, "{never} never, {failed} failed");
 }
 
 #[test]
 fn a_run_in_which_every_second_handshake_is_never_answered_is_invalid() {
-    assert_eq!(half("ignored", "ignore:2", &[]), (20, 20));
+    assert_eq!(half("ignore:2", &[]), (20, 20));
 }
 
 #[test]
 fn with_churn_every_stay_that_was_refused_counts() {
-    let (never, failed) = half("refused-churn", "refuse:2", &["--churn", "every:500ms", "--away", "200ms"]);
+    let (never, failed) = half("refuse:2", &["--churn", "every:500ms", "--away", "200ms"]);
     assert!(never > 40 && failed >= never, "{never} never, {failed} failed");
 }
 
 #[test]
 fn with_churn_stays_shorter_than_any_limit_count_if_none_was_answered() {
-    let (never, _) = half("ignored-churn", "ignore:2", &["--churn", "every:500ms", "--away", "200ms"]);
+    let (never, _) = half("ignore:2", &["--churn", "every:500ms", "--away", "200ms"]);
     assert!(never > 40, "{never} never");
 }
 
 #[test]
 fn a_shortfall_can_be_allowed_and_still_shows() {
     let server = NullServer::start(&["--fault", "refuse:2"]);
-    let (report, code) = report("shortfall", server.run(&["--allow-shortfall", "--allow-busy"]));
+    let (report, code) = report_of(server.run(&["--allow-shortfall", "--allow-busy"]));
     let gate = gate(&report, "terminals never let in");
     assert_eq!((gate["ok"].as_bool(), gate["found"].as_str(), code), (Some(true), Some("20"), 0), "{gate}");
 }

@@ -1,14 +1,17 @@
 //! A relaying server is restarted during a run: messages that could not be sent meanwhile do not count as refused, and
 //! the sending connection is opened again.
 
-mod harness;
-
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
 };
 
-use harness::{LOADGEN, NullServer, gate, read, scratch};
+use muster_testkit::TestProcess;
+
+use crate::{
+    null_server::{LOADGEN, NullServer},
+    report::{gate, read},
+};
 
 /// Returns the number of sent messages in a line of the progress output; 0 if the line has none.
 fn sent(line: &str) -> u64 {
@@ -19,24 +22,20 @@ fn sent(line: &str) -> u64 {
 
 #[test]
 fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals() {
-    let (server, file) = (NullServer::start(&[]), scratch("restart.json"));
+    let (server, folder) = (NullServer::start(&[]), tempfile::tempdir().unwrap());
+    let file = folder.path().join("report.json");
     let address = server.address.clone();
     let flags =
         "--target raw --terminals 10 --ramp 200ms --for 6s --broadcasts 20 --grace 500ms --backoff 50ms --no-tui";
-    let mut run = Command::new(LOADGEN)
-        .args(["run", "--url", &format!("ws://{address}/"), "--json"])
-        .arg(&file)
-        .args(flags.split(' '))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut command = Command::new(LOADGEN);
+    command.args(["run", "--url", &format!("ws://{address}/"), "--json"]).arg(&file).args(flags.split(' '));
+    let mut run = TestProcess::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+    let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let before = lines.by_ref().map(|line| sent(&line)).find(|sent| *sent >= 10).expect("messages are sent");
     drop(server);
     let server = NullServer::start_on(&address, &[]);
     lines.for_each(drop);
-    let code = run.wait().unwrap().code();
+    let code = run.blocking_ended().code();
     drop(server);
 
     let report = read(&file);

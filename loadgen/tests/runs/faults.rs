@@ -1,23 +1,25 @@
 //! Runs against a null server that makes one mistake: the mistake is found, named, and decides the exit code. A server
 //! without a fault is reported as faultless.
 
-mod harness;
-
 use std::process::Command;
 
-use harness::{LOADGEN, NullServer, report};
 use serde_json::Value;
 
+use crate::{
+    null_server::{LOADGEN, NullServer},
+    report::report_of,
+};
+
 /// Returns the report and the exit code of a short run against a server with this fault.
-fn run(name: &str, fault: &[&str]) -> (Value, i32) {
+fn run(fault: &[&str]) -> (Value, i32) {
     let server = NullServer::start(fault);
-    report(name, server.run(&[]))
+    report_of(server.run(&[]))
 }
 
 /// Checks that a mistake of this kind is found. The exit code is 11, or 12 if this machine was too busy for a valid
 /// run.
 fn finds(fault: &str, kind: &str, named: bool) {
-    let (report, code) = run(kind, &["--fault", fault]);
+    let (report, code) = run(&["--fault", fault]);
     assert_eq!(report["faults"][kind], 1, "{}", report["faults"]);
     let example = report["examples"].as_array().unwrap().iter().find(|example| {
         example["kind"].as_str().unwrap().replace('_', " ") == kind
@@ -31,7 +33,7 @@ fn finds(fault: &str, kind: &str, named: bool) {
 
 #[test]
 fn a_server_without_a_fault_is_accused_of_none() {
-    let (report, code) = run("none", &[]);
+    let (report, code) = run(&[]);
     assert_eq!(report["faults"].as_object().unwrap().len(), 0, "{}", report["faults"]);
     let steady = &report["ledger"]["steady"];
     assert_eq!(steady["expected"], 40 * 40 + 20);
@@ -66,7 +68,7 @@ fn a_command_to_the_wrong_terminal_is_found() {
 
 #[test]
 fn a_message_that_is_delivered_but_never_answered_is_no_fault() {
-    let (report, code) = run("noanswer", &["--fault", "noanswer:4"]);
+    let (report, code) = run(&["--fault", "noanswer:4"]);
     let messages = &report["messages"];
     assert_eq!(report["faults"].as_object().unwrap().len(), 0, "{}", report["faults"]);
     assert_eq!(messages["sent"], messages["planned"], "{messages}");

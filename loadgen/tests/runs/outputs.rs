@@ -1,13 +1,16 @@
 //! An output that can't be written is an error before the run. One that fails at the end does not affect the others.
 
-mod harness;
-
 use std::{
     fs::{self, File},
     process::{Command, Output, Stdio},
 };
 
-use harness::{LOADGEN, NullServer, read, scratch};
+use tempfile::tempdir;
+
+use crate::{
+    null_server::{LOADGEN, NullServer},
+    report::read,
+};
 
 /// A short run that is valid on a busy machine, too.
 const QUICK: [&str; 5] = ["--for", "500ms", "--grace", "200ms", "--allow-busy"];
@@ -23,15 +26,15 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn an_output_that_cannot_be_written_is_told_before_the_run() {
-    let missing = scratch("no-such-folder/report");
-    let folder = env!("CARGO_TARGET_TMPDIR");
-    let file = scratch("a-file");
+    let folder = tempdir().unwrap();
+    let missing = folder.path().join("no-such-folder/report");
+    let file = folder.path().join("a-file");
     fs::write(&file, "").unwrap();
     let within_a_file = file.join("logs");
     for (flag, path) in [
         ("--json", missing.to_str().unwrap()),
         ("--html", missing.to_str().unwrap()),
-        ("--junit", folder),
+        ("--junit", folder.path().to_str().unwrap()),
         ("--hgrm", within_a_file.to_str().unwrap()),
         ("--logs", within_a_file.to_str().unwrap()),
     ] {
@@ -46,8 +49,8 @@ fn an_output_that_cannot_be_written_is_told_before_the_run() {
 
 #[test]
 fn trying_an_output_leaves_no_file_and_changes_none() {
-    let (json, html) = (scratch("tried.json"), scratch("tried.html"));
-    let _ = fs::remove_file(&json);
+    let folder = tempdir().unwrap();
+    let (json, html) = (folder.path().join("report.json"), folder.path().join("report.html"));
     fs::write(&html, "of an earlier run").unwrap();
     let run = ["run", "--url", "ws://127.0.0.1:1/", "--api", "http://127.0.0.1:1", "--json"];
     let out = Command::new(LOADGEN).args(run).arg(&json).arg("--html").arg(&html).output().unwrap();
@@ -59,7 +62,8 @@ fn trying_an_output_leaves_no_file_and_changes_none() {
 #[test]
 fn an_output_on_a_full_disk_costs_no_other() {
     let server = NullServer::start(&[]);
-    let (junit, hgrm, logs) = (scratch("full.xml"), scratch("full-hgrm"), scratch("full-logs"));
+    let folder = tempdir().unwrap();
+    let [junit, hgrm, logs] = ["junit.xml", "hgrm", "logs"].map(|name| folder.path().join(name));
     let mut run = server.run(&QUICK);
     // A write to this device fails as on a full disk.
     run.args(["--json", "/dev/full", "--html", "/dev/full", "--junit"]).arg(&junit);
@@ -76,7 +80,8 @@ fn an_output_on_a_full_disk_costs_no_other() {
 #[test]
 fn the_page_is_whole_and_its_texts_are_escaped() {
     let server = NullServer::start(&["--fault", "drop:5"]);
-    let html = scratch("page.html");
+    let folder = tempdir().unwrap();
+    let html = folder.path().join("report.html");
     let out = run(&server, &["--title", "a <b>", "--seed", "18446744073709551615", "--html", html.to_str().unwrap()]);
     let page = fs::read_to_string(&html).unwrap_or_else(|error| panic!("{error}: {}", text(&out.stderr)));
     for wanted in ["<title>", "a &lt;b&gt;", "18446744073709551615", "silently lost", "<svg", "</html>"] {
@@ -88,7 +93,8 @@ fn the_page_is_whole_and_its_texts_are_escaped() {
 #[test]
 fn logs_that_fail_leave_the_report() {
     let server = NullServer::start(&[]);
-    let logs = scratch("broken-logs");
+    let folder = tempdir().unwrap();
+    let logs = folder.path().join("logs");
     // The folder is writable, but a file that is to be written in it exists as a folder.
     fs::create_dir_all(logs.join("run.json")).unwrap();
     let out = run(&server, &["--logs", logs.to_str().unwrap()]);
@@ -106,7 +112,8 @@ fn a_missed_slo_counts_before_a_missing_output() {
 #[test]
 fn a_stdout_that_is_gone_costs_no_output() {
     let server = NullServer::start(&[]);
-    let file = scratch("gone.json");
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("report.json");
     let mut command = server.run(&QUICK);
     let mut run = command.arg("--json").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(run.stdout.take());

@@ -1,0 +1,71 @@
+//! A signal to a coordinator ends the parts of its agents, and the report is about the time until then. A coordinator that is killed
+//! leaves no agent that goes on.
+
+use std::process::Command;
+
+use muster_testkit::{LoggedProcess, wait::blocking_until};
+use rustix::process::Signal;
+use tempfile::tempdir;
+
+use crate::{
+    null_server::{LOADGEN, NullServer},
+    report::read,
+};
+
+/// An agent and its address.
+struct Agent {
+    run: LoggedProcess,
+    address: String,
+}
+
+impl Agent {
+    fn start() -> Self {
+        let mut command = Command::new(LOADGEN);
+        let run = LoggedProcess::start(command.args(["agent", "--listen", "127.0.0.1:0"]));
+        let mut address = None;
+        blocking_until("the agent prints its address", || {
+            let printed = run.stdout();
+            address = printed.split_once('\n').and_then(|(line, _)| line.strip_prefix("agent on ")).map(str::to_owned);
+            address.is_some()
+        });
+        Self { run, address: address.unwrap() }
+    }
+
+    /// Waits until the agent has written this text to stderr.
+    fn writes(&self, text: &str) {
+        blocking_until(text, || self.run.stderr().contains(text));
+    }
+}
+
+/// Starts a coordinator of these agents, and waits until both have received messages. Only a signal ends the run in time.
+fn coordinator(server: &NullServer, [one, two]: [&Agent; 2], flags: &[&str]) -> LoggedProcess {
+    let run = server.run(&["--for", "60s", "--allow-busy"]);
+    let mut command = Command::new(LOADGEN);
+    command.args(["coordinate", "--agents", &format!("{},{}", one.address, two.address)]);
+    let coordinator = LoggedProcess::start(command.args(run.get_args().skip(1)).args(flags));
+    one.writes("max");
+    two.writes("max");
+    coordinator
+}
+
+#[test]
+fn a_signal_to_a_coordinator_ends_all_parts_with_a_report() {
+    let (server, one, two) = (NullServer::start(&[]), Agent::start(), Agent::start());
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let mut run = coordinator(&server, [&one, &two], &["--json", file.to_str().unwrap()]);
+    run.process.signal(Signal::INT);
+    assert_eq!(run.process.blocking_ended().code(), Some(13));
+    let report = read(&file);
+    assert_eq!((&report["verdict"]["outcome"], &report["generators"]), (&"cut_short".into(), &2.into()));
+}
+
+#[test]
+fn a_coordinator_that_is_killed_leaves_no_agent_that_goes_on() {
+    let (server, one, two) = (NullServer::start(&[]), Agent::start(), Agent::start());
+    let run = coordinator(&server, [&one, &two], &[]);
+    run.process.signal(Signal::KILL);
+    for agent in [&one, &two] {
+        agent.writes("failed");
+    }
+}

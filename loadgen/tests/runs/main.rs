@@ -1,0 +1,11 @@
+//! The program `muster-loadgen` against its own null server: what it finds, what it writes, and how it ends.
+
+mod faults;
+mod interrupt;
+mod interrupt_agents;
+mod interrupt_floor;
+mod let_in;
+mod null_server;
+mod outputs;
+mod report;
+mod restart;
