@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use muster_node::backplane::partitioned::partition::{PartitionScripts, StorePartition};
+use muster_node::backplane::{
+    EventView,
+    partitioned::partition::{PartitionScripts, StorePartition, events::events_of},
+};
 use muster_protocol::{
     id::ClusterName,
     partition::{PartitionIndex, Partitions},
@@ -10,13 +13,17 @@ use muster_protocol::{
 };
 use muster_redis::{Connection, Topology};
 use muster_testkit::TestRedis;
+use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection, streams::StreamRangeReply};
 
 /// A store of one partition.
 pub struct TestPartition {
     /// The server. It ends with this.
-    _redis: TestRedis,
+    pub redis: TestRedis,
     /// The partition.
     pub partition: StorePartition,
+    /// The names of its keys.
+    pub keys: RedisKeys,
+    raw: MultiplexedConnection,
 }
 
 impl TestPartition {
@@ -27,7 +34,42 @@ impl TestPartition {
         let (partitions, index) = (Partitions::new(1).unwrap(), PartitionIndex(0));
         let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index);
         let connection = Connection::new(topology, keys.tag());
-        let partition = StorePartition::new(index, keys, connection, Arc::<PartitionScripts>::default());
-        Self { _redis: redis, partition }
+        let client = redis::Client::open(redis.url.as_str()).unwrap();
+        let raw = client.get_multiplexed_async_connection().await.unwrap();
+        let partition = StorePartition::new(index, keys.clone(), connection, Arc::<PartitionScripts>::default());
+        Self { redis, partition, keys, raw }
+    }
+
+    /// The answer to a command whose first argument is a key of the partition.
+    pub async fn ask<T: FromRedisValue>(&self, command: &str, key: &str, arguments: &[&str]) -> T {
+        let mut cmd = redis::cmd(command);
+        cmd.arg(self.keys.key(key)).arg(arguments);
+        self.call(&cmd).await
+    }
+
+    /// The answer to any command.
+    pub async fn call<T: FromRedisValue>(&self, cmd: &Cmd) -> T {
+        cmd.query_async(&mut self.raw.clone()).await.unwrap()
+    }
+
+    /// A bit of a bitmap.
+    pub async fn bit(&self, key: &str, ordinal: u32) -> bool {
+        self.ask("GETBIT", key, &[&ordinal.to_string()]).await
+    }
+
+    /// All events, oldest first.
+    pub async fn events(&self) -> Vec<EventView> {
+        let entries: StreamRangeReply = self.ask("XRANGE", "events", &["-", "+"]).await;
+        entries.ids.iter().flat_map(events_of).collect()
+    }
+
+    /// The kinds and data of all events, without times.
+    pub async fn told(&self) -> Vec<String> {
+        let timeless = |event: EventView| {
+            let mut data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+            data.as_object_mut().unwrap().remove("at");
+            format!("{} {data}", event.kind)
+        };
+        self.events().await.into_iter().map(timeless).collect()
     }
 }

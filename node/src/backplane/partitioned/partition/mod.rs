@@ -4,7 +4,10 @@
 //! A step that must not be torn apart is one script ([`scripts`]). No script loops over more than a fixed number of entries.
 
 mod clock;
+pub mod events;
 mod scripts;
+pub mod sessions;
+mod stored_terminal;
 
 use std::sync::Arc;
 

@@ -16,7 +16,15 @@ use crate::backplane::rules;
 const NAMES: &str = include_str!("scripts/lib/names.lua");
 
 /// The libraries, by the names that `-- uses:` lines have.
-const LIBRARIES: [(&str, &str); 1] = [("time", include_str!("scripts/lib/time.lua"))];
+const LIBRARIES: &[(&str, &str)] = &[
+    ("backlog", include_str!("scripts/lib/backlog.lua")),
+    ("events", include_str!("scripts/lib/events.lua")),
+    ("labels", include_str!("scripts/lib/labels.lua")),
+    ("missed", include_str!("scripts/lib/missed.lua")),
+    ("ordinals", include_str!("scripts/lib/ordinals.lua")),
+    ("sessions", include_str!("scripts/lib/sessions.lua")),
+    ("time", include_str!("scripts/lib/time.lua")),
+];
 
 macro_rules! scripts {
     ($($name:ident $oom:literal),* $(,)?) => {
@@ -46,7 +54,12 @@ macro_rules! scripts {
 
 // What makes Redis larger is refused by a Redis that is full. What only keeps up with what is (leases, sessions, states) goes on:
 // `allow-oom`.
-scripts!(clock "allow-oom");
+scripts!(
+    clock "allow-oom",
+    join "allow-oom",
+    leave "allow-oom",
+    missed "allow-oom",
+);
 
 fn script(flags: &str, body: &str) -> Script {
     let mut libraries = Vec::new();
@@ -99,6 +112,7 @@ fn rules() -> String {
         format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
         format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
         format!("local CONTEST_MAX = {}", rules::CONTEST_MAX),
+        format!("local ENDED_MS = {}", rules::ENDED_TTL.as_millis()),
         format!("local RANK = {rank}"),
         format!("local RESENT = {{ v1 = {}, plain = {} }}", resent(Protocol::V1), resent(Protocol::Plain)),
     ]

@@ -1,0 +1,165 @@
+//! Sessions of one partition: they are registered as they begin, and taken out as they end.
+
+use std::time::Duration;
+
+use muster_protocol::{CommandId, NodeId, api::Protocol};
+use redis::{RedisError, RedisResult};
+
+use super::{StorePartition, stored_terminal::StoredTerminal};
+use crate::{
+    backplane::{
+        Cursor, GapReason, JoinRequest, MissedCommand, ResumePoint, cursor::fresh_epoch, rules::contest_delay,
+    },
+    end::SessionEnd,
+    hub::SessionInfo,
+};
+
+/// The node that holds a session.
+#[derive(Debug, Clone, Copy)]
+pub struct HolderNode<'a> {
+    /// Its id.
+    pub node: &'a NodeId,
+    /// The process that has this name.
+    pub process: &'a str,
+}
+
+/// The result of registering a session in a partition.
+#[derive(Debug, PartialEq)]
+pub enum PartitionJoin {
+    /// The session is registered.
+    In {
+        /// The terminal's number in this partition.
+        ordinal: u32,
+        /// Where the session continues.
+        point: ResumePoint,
+    },
+    /// The store has ended the session: the terminal has a newer one, or an operator ended it.
+    Ended(SessionEnd),
+    /// The session must wait for this time before it replaces the terminal's other session.
+    Contested(Duration),
+    /// Another process has the node's name.
+    Nameless,
+    /// The terminal is new, and the partition has no ordinal for it: too many terminals were forgotten of late.
+    NoOrdinal,
+}
+
+/// Where the next call of `missed.lua` goes on.
+struct Rest {
+    above: String,
+    open_from: String,
+}
+
+impl StorePartition {
+    /// Registers a session as its terminal's, and reads all that the terminal missed.
+    ///
+    /// # Errors
+    /// If Redis does not answer. The session may be registered then.
+    pub async fn join(&self, request: &JoinRequest, holder: HolderNode<'_>) -> RedisResult<PartitionJoin> {
+        let info = &*request.info;
+        let answer = self.register(request, holder).await?;
+        let [outcome, ordinal, epoch, number, lost, above, open_from, missed @ ..] = &answer[..] else {
+            return refusal(&answer);
+        };
+        if outcome != "ok" {
+            return refusal(&answer);
+        }
+        let mut missed = missed_commands(missed);
+        let mut rest = Rest { above: above.clone(), open_from: open_from.clone() };
+        while !rest.above.is_empty() {
+            missed.extend(self.missed(info, ordinal, number, &mut rest).await?);
+        }
+        let point = ResumePoint {
+            cursor: Cursor { epoch: epoch.clone(), number: number.parse().unwrap_or(0) },
+            missed,
+            lost: gap(lost),
+        };
+        Ok(PartitionJoin::In { ordinal: ordinal.parse().map_err(|_| unexpected(&answer))?, point })
+    }
+
+    async fn register(&self, request: &JoinRequest, holder: HolderNode<'_>) -> RedisResult<Vec<String>> {
+        let info = &*request.info;
+        let (record, labels) = StoredTerminal::of(info).to_json();
+        let will = request.will.as_ref().map(|will| will.as_json()).unwrap_or_default();
+        let cursor = request.cursor.as_ref();
+        let mut call = self.scripts.join(&self.keys);
+        call.arg(info.terminal.as_str()).arg(holder.node.as_str()).arg(info.session.to_string());
+        call.arg(word(info.protocol)).arg(record).arg(labels).arg(will);
+        call.arg(cursor.map_or("", |cursor| &cursor.epoch)).arg(cursor.map_or(0, |cursor| cursor.number));
+        call.arg(if request.patient { "patient" } else { "" }).arg(fresh_epoch());
+        call.arg(if request.again { "again" } else { "" }).arg(holder.process);
+        call.invoke_async(&mut self.connection.clone()).await
+    }
+
+    async fn missed(
+        &self,
+        info: &SessionInfo,
+        ordinal: &str,
+        number: &str,
+        rest: &mut Rest,
+    ) -> RedisResult<Vec<MissedCommand>> {
+        let mut call = self.scripts.missed(&self.keys);
+        call.arg(info.terminal.as_str()).arg(ordinal).arg(word(info.protocol));
+        call.arg(&rest.above).arg(&rest.open_from).arg(number);
+        let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
+        let [above, missed @ ..] = &answer[..] else { return Err(unexpected(&answer)) };
+        rest.above.clone_from(above);
+        Ok(missed_commands(missed))
+    }
+
+    /// Takes a session out, if it is still its terminal's, and writes `terminal.offline`. `number` is the number up to which the
+    /// session had everything. Returns whether it was still the terminal's.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn leave(&self, info: &SessionInfo, node: &NodeId, end: SessionEnd, number: u64) -> RedisResult<bool> {
+        let mut call = self.scripts.leave(&self.keys);
+        call.arg(info.terminal.as_str()).arg(info.session.to_string()).arg(node.as_str()).arg(end.label());
+        call.arg(if end.is_loss() { "lost" } else { "" }).arg(number);
+        call.invoke_async(&mut self.connection.clone()).await
+    }
+}
+
+/// The word for a protocol in a terminal's line.
+fn word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::V1 => "v1",
+        Protocol::Plain => "plain",
+    }
+}
+
+/// What `join.lua` answers to a session that it does not register.
+fn refusal(answer: &[String]) -> RedisResult<PartitionJoin> {
+    let answer_words: Vec<_> = answer.iter().map(String::as_str).collect();
+    match answer_words[..] {
+        ["nameless"] => Ok(PartitionJoin::Nameless),
+        ["ordinals"] => Ok(PartitionJoin::NoOrdinal),
+        ["fight", times] => Ok(PartitionJoin::Contested(contest_delay(times.parse().unwrap_or(u32::MAX)))),
+        ["ended", reason] => {
+            let by_operator = [SessionEnd::Removed, SessionEnd::Disconnected];
+            let end = by_operator.into_iter().find(|end| end.label() == reason);
+            Ok(PartitionJoin::Ended(end.unwrap_or(SessionEnd::Replaced)))
+        }
+        _ => Err(unexpected(answer)),
+    }
+}
+
+fn gap(lost: &str) -> Option<GapReason> {
+    match lost {
+        "store" => Some(GapReason::Store),
+        number => number.parse().ok().map(GapReason::Trimmed),
+    }
+}
+
+/// Commands as scripts list them, `number id few|many`. One that can't be read is left out.
+fn missed_commands(entries: &[String]) -> Vec<MissedCommand> {
+    let one = |entry: &String| {
+        let mut words = entry.split(' ');
+        let (number, command) = (words.next()?.parse().ok()?, words.next()?.parse::<CommandId>().ok()?);
+        Some(MissedCommand { number, command, to_all: words.next()? == "many" })
+    };
+    entries.iter().filter_map(one).collect()
+}
+
+fn unexpected(answer: &[String]) -> RedisError {
+    RedisError::from((redis::ErrorKind::Parse, "a script's answer can't be read", format!("{answer:?}")))
+}

@@ -1,0 +1,148 @@
+//! Sessions that join and leave.
+
+use muster_node::{
+    backplane::{JoinRequest, partitioned::partition::sessions::PartitionJoin},
+    end::SessionEnd,
+};
+use muster_protocol::Payload;
+
+use crate::{
+    fixtures::{labels, node, session, with},
+    store::TestPartition,
+};
+
+#[tokio::test]
+async fn a_terminal_has_an_ordinal_that_it_keeps() {
+    let store = TestPartition::start().await;
+    let (first, _) = store.joined(&session("a"), "n1").await;
+    let (second, _) = store.joined(&session("b"), "n1").await;
+    let (again, _) = store.joined(&session("a"), "n2").await;
+    assert_eq!((first, second, again), (0, 1, 0));
+    assert!(store.bit("known", 0).await && store.bit("known", 1).await && !store.bit("known", 2).await);
+}
+
+#[tokio::test]
+async fn a_newer_session_takes_the_terminal_from_the_older_node() {
+    let store = TestPartition::start().await;
+    let (older, newer) = (session("a"), session("a"));
+    let mut inbox = store.listen("inbox:n1").await;
+    let (ordinal, _) = store.joined(&older, "n1").await;
+    store.joined(&newer, "n2").await;
+    assert!(!store.bit("held:n1", ordinal).await && store.bit("held:n2", ordinal).await);
+    let replaced = format!(r#"{{"replaced":{{"terminal":"a","session":"{}"}}}}"#, older.info.session);
+    assert_eq!(inbox.next().await, replaced);
+    let late = store.partition.leave(&older.info, &node("n1"), SessionEnd::Replaced, 0).await.unwrap();
+    assert!(!late && store.bit("held:n2", ordinal).await, "a late goodbye does not evict the newer session");
+    assert_eq!(
+        store.told().await,
+        [r#"terminal.online {"node":"n1","terminal":"a"}"#, r#"terminal.online {"node":"n2","terminal":"a"}"#]
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_was_replaced_is_not_registered_again() {
+    let store = TestPartition::start().await;
+    let (older, newer) = (session("a"), session("a"));
+    store.joined(&older, "n1").await;
+    store.joined(&newer, "n2").await;
+    let again = JoinRequest { again: true, ..older };
+    assert_eq!(store.join(&again, "n1").await, PartitionJoin::Ended(SessionEnd::Replaced));
+    assert!(store.partition.leave(&newer.info, &node("n2"), SessionEnd::Left, 0).await.unwrap());
+    assert_eq!(store.join(&again, "n1").await, PartitionJoin::Ended(SessionEnd::Replaced), "though nobody holds it");
+    // When its node has ended it, nothing is remembered.
+    store.partition.leave(&again.info, &node("n1"), SessionEnd::Replaced, 0).await.unwrap();
+    assert!(matches!(store.join(&again, "n1").await, PartitionJoin::In { .. }));
+}
+
+#[tokio::test]
+async fn a_session_that_joins_again_changes_nothing() {
+    let store = TestPartition::start().await;
+    let request = session("a");
+    store.joined(&request, "n1").await;
+    store.joined(&JoinRequest { again: true, ..request }, "n1").await;
+    assert_eq!(store.told().await.len(), 1);
+}
+
+#[tokio::test]
+async fn sessions_that_replace_each_other_without_end_have_to_wait() {
+    let store = TestPartition::start().await;
+    store.joined(&session("a"), "n1").await;
+    for _ in 0..4 {
+        assert!(matches!(store.join(&session("a"), "n2").await, PartitionJoin::In { .. }));
+    }
+    let impatient = session("a");
+    let mut waits = Vec::new();
+    for _ in 0..30 {
+        let PartitionJoin::Contested(wait) = store.join(&impatient, "n1").await else { panic!("not contested") };
+        waits.push(wait.as_millis());
+    }
+    assert_eq!((waits[..3].to_vec(), waits[29]), (vec![250, 500, 1000], 15_000));
+    let length: u32 = store.ask("LLEN", "fight:0", &[]).await;
+    assert_eq!(length, 15, "no more than that are remembered");
+    let contested = r#"terminal.contested {"address":"10.0.0.1","terminal":"a"}"#;
+    assert_eq!(store.told().await.iter().filter(|told| *told == contested).count(), 1);
+    assert!(matches!(store.join(&JoinRequest { patient: true, ..impatient }, "n1").await, PartitionJoin::In { .. }));
+}
+
+#[tokio::test]
+async fn a_process_whose_name_another_has_registers_nothing() {
+    let store = TestPartition::start().await;
+    let _: u64 = store.ask("HSET", "processes", &["n1", "another"]).await;
+    assert_eq!(store.join(&session("a"), "n1").await, PartitionJoin::Nameless);
+    assert!(store.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_will_is_told_once_and_only_of_a_terminal_that_was_lost() {
+    let store = TestPartition::start().await;
+    let will = |id: &str| JoinRequest { will: Some(Payload::from_text(&format!("will of {id}"))), ..session(id) };
+    let (left, lost) = (will("left"), will("lost"));
+    let (ordinal, _) = store.joined(&left, "n1").await;
+    store.joined(&lost, "n1").await;
+    assert!(store.partition.leave(&left.info, &node("n1"), SessionEnd::Left, 7).await.unwrap());
+    assert!(store.partition.leave(&lost.info, &node("n1"), SessionEnd::Lost, 7).await.unwrap());
+    assert!(!store.partition.leave(&lost.info, &node("n1"), SessionEnd::Lost, 7).await.unwrap());
+    assert_eq!(
+        store.told().await[2..],
+        [
+            r#"terminal.offline {"reason":"left","terminal":"left"}"#,
+            r#"terminal.offline {"reason":"lost","terminal":"lost"}"#,
+            r#"terminal.event {"name":"will","payload":"will of lost","terminal":"lost"}"#,
+        ]
+    );
+    assert!(store.bit("away", ordinal).await && !store.bit("held:n1", ordinal).await);
+    let wills: u32 = store.ask("HLEN", "wills", &[]).await;
+    assert_eq!(wills, 0);
+}
+
+#[tokio::test]
+async fn labels_that_did_not_change_are_not_touched() {
+    let store = TestPartition::start().await;
+    let bj = |request| with(request, |info| info.labels = labels(&[("site", "bj"), ("kind", "a b\"")]));
+    store.joined(&bj(session("a")), "n1").await;
+    store.call::<()>(redis::cmd("CONFIG").arg("RESETSTAT")).await;
+    store.joined(&bj(session("a")), "n1").await;
+    let calls = store.calls().await;
+    assert!(!calls.contains_key("srem") && !calls.contains_key("type"), "{calls:?}");
+    store.joined(&with(session("a"), |info| info.labels = labels(&[("site", "sh")])), "n1").await;
+    let (bj, sh): (u32, u32) =
+        (store.ask("SCARD", "label:site=bj", &[]).await, store.ask("SCARD", "label:site=sh", &[]).await);
+    let keys: Vec<String> = store.ask("ZRANGE", "label_keys", &["0", "-1"]).await;
+    assert_eq!((bj, sh, keys), (0, 1, vec!["site".to_owned()]));
+}
+
+#[tokio::test]
+async fn the_events_are_bounded_in_bytes() {
+    let store = TestPartition::start().await;
+    let will = Payload::from_text(&"w".repeat(8000));
+    for n in 0..600 {
+        let request = JoinRequest { will: Some(will.clone()), ..session("a") };
+        store.joined(&request, "n1").await;
+        assert!(store.partition.leave(&request.info, &node("n1"), SessionEnd::Lost, n).await.unwrap());
+    }
+    let counted: u64 = store.ask("HGET", "used", &["events"]).await;
+    let data: usize = store.events().await.iter().map(|event| event.data.len()).sum();
+    assert!((3 << 20..=4 << 20).contains(&counted) && data < 4 << 20, "{counted} {data}");
+    let newest = store.events().await;
+    assert!(newest.last().unwrap().data.contains("wwww"));
+}
