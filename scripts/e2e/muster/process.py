@@ -88,6 +88,20 @@ def gone(pid: int, within: float = PATIENCE) -> bool:
     return True
 
 
+def freeze(pid: int) -> None:
+    """Send SIGSTOP, and wait until each thread has stopped: on a busy machine they run on for a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    end = time.monotonic() + PATIENCE
+    while not _is_frozen(pid) and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def _is_frozen(pid: int) -> bool:
+    # A thread that has ended is as good as one that has stopped.
+    threads = [stat(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    return all(fields[:1] in ([], ["T"], ["Z"]) for fields in threads)
+
+
 def end(pid: int, first: signal.Signals = signal.SIGTERM) -> None:
     """End a process that `launch` started: with the signal `first`, and after `PATIENCE` with SIGKILL.
 

@@ -56,7 +56,7 @@ class ProcessCluster(Cluster):
             self._make_durable()
 
     def stop(self, name: str) -> None:
-        self.signal(name, signal.SIGSTOP)
+        process.freeze(self.pid(name))
 
     def cont(self, name: str) -> None:
         self.signal(name, signal.SIGCONT)

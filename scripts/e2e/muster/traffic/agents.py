@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +110,7 @@ class Agents:
 
     def freeze(self) -> None:
         """Stop reading and writing, with all connections open (SIGSTOP)."""
-        self.process.send_signal(signal.SIGSTOP)
+        process.freeze(self.process.pid)
 
     def end(self) -> None:
         """Kill the terminals: their connections end without a word."""
