@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use muster_node::{
     backplane::{
@@ -65,6 +66,11 @@ impl TestPartition {
             PartitionJoin::In { ordinal, point } => (ordinal, point),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Joins all of these sessions, some at once.
+    pub async fn join_all(&self, requests: &[JoinRequest], on: &str) {
+        stream::iter(requests).for_each_concurrent(32, async |request| _ = self.joined(request, on).await).await;
     }
 
     /// What a session missed whose cursor has this number.

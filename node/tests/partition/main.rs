@@ -6,3 +6,4 @@ mod missed;
 mod sessions;
 mod steps;
 mod store;
+mod terminals;

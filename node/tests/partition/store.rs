@@ -1,6 +1,6 @@
 //! A partition on a Redis of the test's own.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use muster_node::backplane::{
     EventView,
@@ -13,7 +13,7 @@ use muster_protocol::{
 };
 use muster_redis::{Connection, Topology};
 use muster_testkit::TestRedis;
-use redis::{Cmd, FromRedisValue, aio::MultiplexedConnection, streams::StreamRangeReply};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, aio::MultiplexedConnection, streams::StreamRangeReply};
 
 /// A store of one partition.
 pub struct TestPartition {
@@ -35,7 +35,8 @@ impl TestPartition {
         let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index);
         let connection = Connection::new(topology, keys.tag());
         let client = redis::Client::open(redis.url.as_str()).unwrap();
-        let raw = client.get_multiplexed_async_connection().await.unwrap();
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(10)));
+        let raw = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
         let partition = StorePartition::new(index, keys.clone(), connection, Arc::<PartitionScripts>::default());
         Self { redis, partition, keys, raw }
     }
@@ -50,6 +51,11 @@ impl TestPartition {
     /// The answer to any command.
     pub async fn call<T: FromRedisValue>(&self, cmd: &Cmd) -> T {
         cmd.query_async(&mut self.raw.clone()).await.unwrap()
+    }
+
+    /// Does what a pipeline asks.
+    pub async fn run(&self, pipe: &redis::Pipeline) {
+        let () = pipe.query_async(&mut self.raw.clone()).await.unwrap();
     }
 
     /// A bit of a bitmap.

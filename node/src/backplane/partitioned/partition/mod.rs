@@ -8,6 +8,7 @@ pub mod events;
 mod scripts;
 pub mod sessions;
 mod stored_terminal;
+mod terminals;
 
 use std::sync::Arc;
 

@@ -18,7 +18,9 @@ const NAMES: &str = include_str!("scripts/lib/names.lua");
 /// The libraries, by the names that `-- uses:` lines have.
 const LIBRARIES: &[(&str, &str)] = &[
     ("backlog", include_str!("scripts/lib/backlog.lua")),
+    ("bitmaps", include_str!("scripts/lib/bitmaps.lua")),
     ("events", include_str!("scripts/lib/events.lua")),
+    ("forget", include_str!("scripts/lib/forget.lua")),
     ("labels", include_str!("scripts/lib/labels.lua")),
     ("missed", include_str!("scripts/lib/missed.lua")),
     ("ordinals", include_str!("scripts/lib/ordinals.lua")),
@@ -56,7 +58,11 @@ macro_rules! scripts {
 // `allow-oom`.
 scripts!(
     clock "allow-oom",
+    disconnect "allow-oom",
+    forget "allow-oom",
+    forget_away "allow-oom",
     join "allow-oom",
+    label "",
     leave "allow-oom",
     missed "allow-oom",
 );

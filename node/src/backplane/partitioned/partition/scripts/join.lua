@@ -23,7 +23,7 @@ end
 local ord = redis.call('HGET', ORDINALS, terminal)
 local old = ord and redis.call('HGET', TERMINALS, ord)
 local old_node, old_session = owner(old)
-local is_held = old_node and redis.call('GETBIT', HELD .. old_node, ord) == 1
+local is_held = old_node and holds(old_node, ord)
 local is_other = is_held and old_session ~= session
 if ARGV[12] == 'again' and is_other then return { 'ended', 'replaced' } end
 
@@ -45,8 +45,8 @@ if is_other and ARGV[10] ~= 'patient' then
     return { 'fight', times }
   end
 end
+if is_held then release(ord, old_node) end
 if is_other and old_node ~= node then
-  release(ord, old_node)
   local envelope = '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}'
   end_session(old_session, 'replaced', old_node, envelope)
 end

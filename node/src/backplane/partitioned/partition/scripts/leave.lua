@@ -6,6 +6,6 @@ redis.call('DEL', ENDED .. session)
 local ord = redis.call('HGET', ORDINALS, terminal)
 if not ord then return 0 end
 local held_by, current = owner(redis.call('HGET', TERMINALS, ord))
-if held_by ~= node or current ~= session or redis.call('GETBIT', HELD .. node, ord) == 0 then return 0 end
+if held_by ~= node or current ~= session or not holds(node, ord) then return 0 end
 part(ord, terminal, node, ARGV[4], ARGV[5] == 'lost', ARGV[6], now())
 return 1

@@ -15,10 +15,16 @@ local function end_session(session, reason, node, envelope)
   if node then redis.call('SPUBLISH', INBOX .. node, envelope) end
 end
 
+-- Whether a session is registered: its node holds it, or is dead and its end is still to be told (bury.lua).
+local function holds(node, ord)
+  return redis.call('GETBIT', HELD .. node, ord) == 1 or redis.call('GETBIT', DEAD .. node, ord) == 1
+end
+
 -- Takes a session out of what its node holds.
 local function release(ord, node)
   redis.call('SETBIT', HELD .. node, ord, 0)
   redis.call('SETBIT', STALE .. node, ord, 0)
+  if redis.call('EXISTS', DEAD .. node) == 1 then redis.call('SETBIT', DEAD .. node, ord, 0) end
 end
 
 -- The terminal goes offline, for this reason. Its will is published if its connection was lost. `number` is the number up to

@@ -1,0 +1,27 @@
+-- uses: time, forget, bitmaps
+-- Forgets terminals that are offline for longer than this, at most 64 a call. A call looks at 512 ords, and the next call goes on behind
+-- them. Returns how many were forgotten.
+-- ARGV: milliseconds
+local time, count = now(), 0
+local at = redis.call('BITPOS', AWAY, 1, tonumber(redis.call('GET', AWAY_AT) or 0))
+if at < 0 then
+  redis.call('DEL', AWAY_AT)
+  return 0
+end
+local first = at - at % 512
+local block = redis.call('GETRANGE', AWAY, first / 8, first / 8 + 63)
+local left = redis.call('GETRANGE', LEFT, first * 4, first * 4 + 2047)
+local due = {}
+each_bit(block, function(bit)
+  local since = bit * 4 + 4 <= #left and struct.unpack('>I4', left, bit * 4 + 1) or 0
+  if since * 1000 <= time - ARGV[1] then due[#due + 1] = first + bit end
+end)
+for i = 1, math.min(#due, 64) do
+  local entry = redis.call('HGET', TERMINALS, due[i])
+  local terminal = entry and string.match(entry, '"terminal":"([^"]+)"')
+  if terminal then forget_terminal(due[i], terminal, entry, time) end
+  count = count + 1
+end
+-- With more to do here the next call begins here.
+redis.call('SET', AWAY_AT, string.format('%d', #due > 64 and first / 8 or first / 8 + 64))
+return count
