@@ -5,10 +5,8 @@
 
 use std::{env, ffi::OsString, io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
-use clap::{
-    Args, Parser, Subcommand,
-    error::{ContextKind, ContextValue},
-};
+use clap::{Args, Parser, Subcommand};
+use muster_protocol::command_line::without_secret;
 use tokio::runtime::{self, Runtime};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
@@ -146,7 +144,7 @@ fn runtime() -> Runtime {
 async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     let args = scenario::expand(args)?;
     let command = redacted(&args);
-    let cli = Cli::try_parse_from(args).unwrap_or_else(|error| masked(error).exit());
+    let cli = Cli::try_parse_from(args).unwrap_or_else(|error| without_secret(error).exit());
     match cli.verb {
         Verb::Run(config) => run::run(*config, command).await,
         Verb::Agent(agent) => distributed::agent::serve(agent.listen).await.map(|()| RunOutcome::Pass),
@@ -176,14 +174,4 @@ fn redacted(args: &[OsString]) -> String {
         shown
     };
     args.iter().skip(1).map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// Removes the value of --secret from an error: a mistyped secret must not be printed either.
-fn masked(mut error: clap::Error) -> clap::Error {
-    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
-        && flag.starts_with("--secret")
-    {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("***".into()));
-    }
-    error
 }

@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{
-    Args, Parser, Subcommand,
-    error::{ContextKind, ContextValue},
-};
+use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use muster_node::{
     config::{Config, Keys},
@@ -18,6 +15,7 @@ use muster_node::{
 };
 use muster_protocol::{
     TerminalId,
+    command_line::without_secret,
     selector::check_labels,
     token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
@@ -100,7 +98,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| masked(error).exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_secret(error).exit());
     let done = match cli.make {
         Some(make) => print(make),
         None => process::run(cli.config),
@@ -112,16 +110,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// A mistyped secret is still a secret: the error shows everything but the value.
-fn masked(mut error: clap::Error) -> clap::Error {
-    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
-        && flag.starts_with("--secret")
-    {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("***".into()));
-    }
-    error
 }
 
 fn print(make: Make) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@
 //! | [`inbox`] | messages to a node from a program that is not a node |
 //! | [`address`] | the form in which IP addresses are compared |
 //! | [`redis_keys`] | names of keys and channels in Redis |
+//! | `command_line` | what the command lines of programs have in common; with the feature `command-line` |
 //! | [`partition`] | which part of the store a terminal or a command belongs to |
 //!
 //! The files in `protocol/vectors` hold examples of frames, closes, ids and tokens, which this crate is tested with;
@@ -26,6 +27,8 @@
 pub mod address;
 pub mod api;
 pub mod close;
+#[cfg(feature = "command-line")]
+pub mod command_line;
 
 pub mod frame;
 pub mod id;
