@@ -53,10 +53,12 @@ pub enum BackplaneError {
     #[error("offline, and \"offline\":\"skip\" was asked for: {}", list(.0))]
     Offline(Vec<TerminalId>),
     /// Terminals for which as many commands wait as `--backlog` allows.
-    #[error("as many commands as are kept (--backlog) wait for: {}; nothing was accepted", list(.0))]
+    #[error("nothing was accepted: --backlog commands wait already for {}; cancel some, or wait for confirmations", list(.0))]
     Full(Vec<TerminalId>),
     /// The stored commands have as many targets as `--max-targets` allows.
-    #[error("{0} targets of commands are kept, which is all there is room for (--max-targets); nothing was accepted")]
+    #[error(
+        "nothing was accepted: {0} targets are stored, the limit of --max-targets; raise it, or wait for the oldest to expire"
+    )]
     Crowded(u64),
     /// The Idempotency-Key was used with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]

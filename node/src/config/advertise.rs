@@ -34,7 +34,9 @@ pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<Socke
         bail!(nowhere());
     }
     let found = time::timeout(START, towards(&hosts)).await;
-    let unknown = || format!("--redis: nobody knows where {} is", hosts.join(" or "));
+    let unknown = || {
+        format!("--redis: no address was found for {} within {} s; check the name", hosts.join(" or "), START.as_secs())
+    };
     let ip = found.with_context(unknown).with_context(nowhere)?.ip();
     if ip.is_loopback() {
         // Nginx could be on any network.
