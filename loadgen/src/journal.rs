@@ -111,7 +111,8 @@ pub struct Sent {
     /// The outcome of sending the message.
     pub fate: SendOutcome,
     /// The index of the API endpoint that the message was sent to.
-    pub via: usize,
+    #[serde(rename = "via")]
+    pub endpoint: usize,
     /// For a message to one terminal: when the API first showed that the terminal acknowledged it.
     pub acked: Option<Nanos>,
     /// For a message to one terminal: when the API first showed its result.

@@ -212,9 +212,9 @@ impl Config {
 /// Returns the host name without characters that Nginx's configuration can't hold; `proxy` if nothing is left.
 fn hostname() -> String {
     let name = rustix::system::uname();
-    let kept: String =
+    let usable: String =
         name.nodename().to_string_lossy().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    if kept.is_empty() { "proxy".into() } else { kept }
+    if usable.is_empty() { "proxy".into() } else { usable }
 }
 
 /// Parses a path or name that can be written to Nginx's configuration without quotes.

@@ -44,8 +44,8 @@ pub async fn confirm(nginx: &Nginx, control: SocketAddr, generation: u64, old: &
         }
         time::sleep(STEADY / 6).await;
     }
-    let said = last.map_or_else(|| "nothing".to_owned(), |last| format!("generation {last}"));
-    anyhow::bail!("Nginx should run generation {generation}, and answers {said} after {} s", CONFIRM.as_secs())
+    let answered = last.map_or_else(|| "nothing".to_owned(), |last| format!("generation {last}"));
+    anyhow::bail!("Nginx should run generation {generation}, and answers {answered} after {} s", CONFIRM.as_secs())
 }
 
 /// Returns the generation of the worker that answers. An error if none does within 0.5 s.

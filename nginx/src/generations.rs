@@ -16,7 +16,7 @@ use crate::{
     template::{GenerationFiles, parse_nodes},
 };
 
-/// The number of newest generations that are kept, so that an operator can look at them.
+/// The number of newest generations that are retained, so that an operator can look at them.
 const KEPT: usize = 5;
 
 /// The generations in one folder.

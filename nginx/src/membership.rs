@@ -62,7 +62,7 @@ pub struct MembershipDecision {
     /// The nodes to serve.
     pub next: Members,
     /// Nodes that have no lease and answer the probe: the registry lost the lease, and the node is alive.
-    pub kept: Members,
+    pub unleased: Members,
     /// Nodes that have no lease and do not answer, and stay because no node may leave now.
     pub withheld: Members,
 }
@@ -72,14 +72,14 @@ pub struct MembershipDecision {
 /// trusted (`frozen`). The last nodes never leave, since an empty set serves nobody.
 pub fn next(served: &Members, leased: &Members, dead: &Members, frozen: bool) -> MembershipDecision {
     let gone: Members = served.difference(leased).copied().collect();
-    let kept = gone.difference(dead).copied().collect();
+    let unleased = gone.difference(dead).copied().collect();
     let silent: Members = gone.intersection(dead).copied().collect();
     let withheld = if frozen { silent.clone() } else { Members::new() };
     let stay = served.iter().filter(|member| !silent.contains(member) || withheld.contains(member));
     let next: Members = leased.iter().chain(stay).copied().collect();
     match next.is_empty() {
-        true => MembershipDecision { next: served.clone(), kept, withheld: silent },
-        false => MembershipDecision { next, kept, withheld },
+        true => MembershipDecision { next: served.clone(), unleased, withheld: silent },
+        false => MembershipDecision { next, unleased, withheld },
     }
 }
 
@@ -146,8 +146,8 @@ mod tests {
         let after =
             |served: &[u16], leased: &[u16], dead: &[u16], frozen| next(&set(served), &set(leased), &set(dead), frozen);
         assert_eq!(after(&[1, 2], &[1, 3], &[2], false).next, set(&[1, 3]));
-        let kept = after(&[1, 2], &[1], &[], false);
-        assert_eq!((kept.next, kept.kept), (set(&[1, 2]), set(&[2])));
+        let decision = after(&[1, 2], &[1], &[], false);
+        assert_eq!((decision.next, decision.unleased), (set(&[1, 2]), set(&[2])));
         let frozen = after(&[1, 2], &[1, 3], &[2], true);
         assert_eq!((frozen.next, frozen.withheld), (set(&[1, 2, 3]), set(&[2])));
         assert_eq!(after(&[1, 2], &[], &[1, 2], false).next, set(&[1, 2]));

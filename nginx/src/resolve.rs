@@ -63,18 +63,18 @@ async fn version(config: &Config) -> anyhow::Result<NginxVersion> {
     let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
     for program in running.iter().chain([&config.nginx]) {
         // The program of another user's process can't be read.
-        if let Ok(said) = Command::new(program).arg("-v").stdin(Stdio::null()).output().await {
-            let said = String::from_utf8_lossy(&said.stderr).trim().to_owned();
-            return parse_version(&said).with_context(|| {
-                format!("--nginx {}: can't read its version from the output of -v: {said}", program.display())
+        if let Ok(output) = Command::new(program).arg("-v").stdin(Stdio::null()).output().await {
+            let printed = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return parse_version(&printed).with_context(|| {
+                format!("--nginx {}: can't read its version from the output of -v: {printed}", program.display())
             });
         }
     }
     bail!(missing(config))
 }
 
-fn parse_version(said: &str) -> Option<NginxVersion> {
-    let numbers = said.strip_prefix("nginx version: ")?.split_once('/')?.1.split_whitespace().next()?;
+fn parse_version(printed: &str) -> Option<NginxVersion> {
+    let numbers = printed.strip_prefix("nginx version: ")?.split_once('/')?.1.split_whitespace().next()?;
     let mut numbers = numbers.split('.').map(str::parse);
     let mut next = || numbers.next()?.ok();
     Some([next()?, next()?, next()?])

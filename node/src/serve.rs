@@ -37,7 +37,7 @@ use crate::{
     sync::mpsc,
 };
 
-/// The part of the stop deadline that is kept for what follows the drain: the end of the last sessions, then the
+/// The part of the stop deadline that is reserved for what follows the drain: the end of the last sessions, then the
 /// last reports and the lease, for each of which a store that hangs makes the node wait 2 s.
 const LAST: Duration = Duration::from_secs(drain::GRACE.as_secs() + 4);
 
@@ -46,7 +46,7 @@ const BACKLOG: u32 = 1024;
 
 /// A running node.
 pub struct Node {
-    front: Arc<HttpState>,
+    http_state: Arc<HttpState>,
     listening: JoinHandle<()>,
     closing: CancellationToken,
     /// Cancelled when an operator, or the backplane, asks the node to drain.
@@ -97,7 +97,7 @@ pub async fn run(
         () = stop => {}
         () = node.leave.cancelled() => {}
     }
-    let backplane = node.front.shared.backplane.clone();
+    let backplane = node.http_state.shared.backplane.clone();
     node.stop().await;
     backplane.check_name()
 }
@@ -160,16 +160,16 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(async move { backplane.run().await });
-        let front = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default() });
-        let listening = tokio::spawn(http::serve(listener, front.clone(), closing.clone()));
-        Ok(Self { front, listening, closing, leave, beside, threads })
+        let http_state = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default() });
+        let listening = tokio::spawn(http::serve(listener, http_state.clone(), closing.clone()));
+        Ok(Self { http_state, listening, closing, leave, beside, threads })
     }
 
     /// Stops the node, in this order: waits for its turn, takes no new sessions, sends the present ones away, and
     /// ends the rest. Whatever is left at the deadline is cut off and logged.
     async fn stop(self) {
         let began = Instant::now();
-        let (shared, peers) = (self.front.shared.clone(), self.front.peers.clone());
+        let (shared, peers) = (self.http_state.shared.clone(), self.http_state.peers.clone());
         let drain = shared.config.drain;
         // A drain that is configured to take longer makes the deadline later.
         let within = shared.config.stop_within.max(drain + LAST);
@@ -189,7 +189,7 @@ impl Node {
 
     /// Ends the rest, in this order: no more requests, the other tasks, the last reports and the lease, the shards.
     async fn end(mut self) {
-        let shared = self.front.shared.clone();
+        let shared = self.http_state.shared.clone();
         self.closing.cancel();
         let _ = self.listening.await;
         self.beside.shutdown().await;

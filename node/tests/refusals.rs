@@ -160,7 +160,7 @@ async fn a_session_that_breaks_the_rules_is_closed_with_its_code() {
     assert_eq!(closed_after(&node, v1, vec![Message::text("hello")]).await, 4500, "no JSON");
     assert_eq!(closed_after(&node, v1, vec![Message::text(r#"{"type":"ack"}"#)]).await, 4500, "no hello first");
     let labels = Message::text(r#"{"type":"hello","labels":{"a=b":"c"}}"#);
-    assert_eq!(closed_after(&node, v1, vec![labels]).await, 4500, "a label that can't be kept");
+    assert_eq!(closed_after(&node, v1, vec![labels]).await, 4500, "a label that can't be stored");
     assert_eq!(closed_after(&node, v1, vec![hello(), hello()]).await, 4500, "hello twice");
     assert_eq!(closed_after(&node, v1, vec![hello(), Message::binary(vec![0])]).await, 4500, "binary");
     assert_eq!(closed_after(&node, None, vec![Message::text("x".repeat(1001))]).await, 1009, "too big");

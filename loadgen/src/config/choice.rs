@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 /// The kind of server under test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Target {
+pub enum ServerKind {
     /// Muster: `muster.v1` frames and its API.
     Muster,
     /// Any server that relays to all its clients what it receives, or what is posted to --post.

@@ -19,7 +19,7 @@ use hyper::Uri;
 pub use self::{
     allowances::Allowances,
     arrivals::Arrivals,
-    choice::{Acks, Connects, Replay, Target, Watched},
+    choice::{Acks, Connects, Replay, ServerKind, Watched},
     churn::{Churn, Leave, Leaves},
     fleet::FleetConfig,
     share::{Share, Slow},
@@ -36,7 +36,7 @@ pub struct Config {
     /// The kind of server under test: a Muster cluster, or any WebSocket server that relays messages to all its
     /// clients
     #[arg(long, value_enum, default_value = "muster")]
-    pub target: Target,
+    pub target: ServerKind,
 
     /// The URLs of Muster's API, where messages are posted. Messages are spread over several URLs, and each URL is a
     /// row of the report's matrix
@@ -208,8 +208,10 @@ impl Config {
     /// what it needs.
     pub fn validate(&self) -> anyhow::Result<()> {
         match self.target {
-            Target::Muster => ensure!(!self.api.is_empty(), "--api is needed: http://HOST:PORT of a node or of Nginx"),
-            Target::Raw => ensure!(
+            ServerKind::Muster => {
+                ensure!(!self.api.is_empty(), "--api is needed: http://HOST:PORT of a node or of Nginx")
+            }
+            ServerKind::Raw => ensure!(
                 self.api.is_empty(),
                 "--api works only with --target muster; with --target raw give --post, or neither"
             ),
@@ -225,7 +227,7 @@ impl Config {
         if let Some(url) = self.fleet.url.iter().find(|url| !url.starts_with("ws://")) {
             bail!("--url must be ws://HOST:PORT/PATH, not {url}");
         }
-        if self.target == Target::Raw && self.commands != Arrivals::Constant(0.0) {
+        if self.target == ServerKind::Raw && self.commands != Arrivals::Constant(0.0) {
             bail!("--commands needs a server that can send to one terminal; --target raw can't");
         }
         ensure!(self.fleet.terminals > 0, "--terminals must be at least 1");

@@ -137,17 +137,17 @@ fn flags(command: &str) -> Vec<String> {
         "--title",
     ];
     let mut words = command.split(' ').skip(1).peekable();
-    let mut kept = Vec::new();
+    let mut passed_on = Vec::new();
     while let Some(word) = words.next() {
         let flag = word.split('=').next().unwrap_or(word);
         if !OURS.contains(&flag) {
-            kept.push(word.to_owned());
+            passed_on.push(word.to_owned());
         } else if !word.contains('=') {
             words.next();
         }
     }
-    kept.push("--no-tui".into());
-    kept
+    passed_on.push("--no-tui".into());
+    passed_on
 }
 
 /// Ends the run of all agents early. Their results are about the time until then. An agent that has failed says so in

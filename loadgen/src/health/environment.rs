@@ -45,7 +45,7 @@ fn nice() -> String {
 /// Returns the first line of a program's output. Returns an empty string if the program can't be started or fails.
 fn output(program: &str, args: &[&str]) -> String {
     let Ok(output) = Command::new(program).args(args).output() else { return String::new() };
-    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    let line = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned();
+    let printed = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    let line = String::from_utf8_lossy(&printed).lines().next().unwrap_or_default().to_owned();
     if output.status.success() { line } else { String::new() }
 }

@@ -21,7 +21,7 @@ struct CommandStatus {
 
 /// Polls the state of the command `id` until the command has ended, the API does not know it, or the time `until`
 /// has come. Records in the journal when the API first showed the ack and the result. Failed polls are repeated.
-pub async fn follow(api: Arc<Api>, message: usize, id: String, until: Nanos, journal: Arc<Journal>) {
+pub async fn poll(api: Arc<Api>, message: usize, id: String, until: Nanos, journal: Arc<Journal>) {
     let mut pause = PAUSE;
     let path = format!("/v1/commands/{id}");
     while journal.clock.now() < until {

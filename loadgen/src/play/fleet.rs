@@ -21,7 +21,7 @@ use super::{
     socket::{DialTarget, Dialer},
 };
 use crate::{
-    config::{Acks, Config, FleetConfig, Target},
+    config::{Acks, Config, FleetConfig, ServerKind},
     journal::Journal,
     plan::{Behaviour, Partition, Plan},
 };
@@ -39,7 +39,7 @@ pub async fn start(
     live: &Arc<LiveCounters>,
 ) -> anyhow::Result<JoinSet<()>> {
     let resolved = resolve(&config.fleet).await?;
-    let v1 = config.target == Target::Muster && !config.fleet.plain;
+    let v1 = config.target == ServerKind::Muster && !config.fleet.plain;
     let mut fleet = JoinSet::new();
     for number in (0..plan.terminals.len()).filter(|number| partition.has(*number)) {
         let planned = plan.terminals[number].clone();
@@ -98,13 +98,13 @@ async fn resolve(fleet: &FleetConfig) -> anyhow::Result<Vec<(Uri, SocketAddr)>> 
 
 /// Returns the endpoints of one terminal. The terminal's id is put into the query for Muster only; a raw server is
 /// called by its URL as given.
-fn targets(resolved: &[(Uri, SocketAddr)], target: Target, id: &TerminalId) -> Arc<[DialTarget]> {
+fn targets(resolved: &[(Uri, SocketAddr)], target: ServerKind, id: &TerminalId) -> Arc<[DialTarget]> {
     let target = |(uri, address): &(Uri, SocketAddr)| {
         let query = match (uri.query(), target) {
-            (Some(query), Target::Muster) => format!("?{query}&terminal_id={id}"),
-            (None, Target::Muster) => format!("?terminal_id={id}"),
-            (Some(query), Target::Raw) => format!("?{query}"),
-            (None, Target::Raw) => String::new(),
+            (Some(query), ServerKind::Muster) => format!("?{query}&terminal_id={id}"),
+            (None, ServerKind::Muster) => format!("?terminal_id={id}"),
+            (Some(query), ServerKind::Raw) => format!("?{query}"),
+            (None, ServerKind::Raw) => String::new(),
         };
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let uri = format!("ws://{authority}{}{query}", uri.path()).parse().expect("an id needs no escaping");
@@ -125,6 +125,6 @@ pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<Stri
 /// receives.
 pub async fn publisher(fleet: &FleetConfig) -> anyhow::Result<Dialer> {
     let id: TerminalId = "load-publisher".parse()?;
-    let targets = targets(&resolve(fleet).await?, Target::Raw, &id);
+    let targets = targets(&resolve(fleet).await?, ServerKind::Raw, &id);
     Ok(Dialer { token: token(fleet, &id)?, id, targets, source: None, v1: false, slow: false })
 }

@@ -3,8 +3,8 @@
 //! through an HTTP [`api`] or a WebSocket of its own. Nothing here judges what was recorded.
 
 pub mod api;
+mod command_poll;
 pub mod fleet;
-mod follow;
 mod live;
 mod mute;
 pub mod operator;

@@ -15,12 +15,12 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use super::{
     LiveCounters,
     api::{Api, RequestError},
-    follow, pacer,
+    command_poll, pacer,
     publisher::Publisher,
 };
 use crate::{
     clock::{Nanos, SECOND, nanos},
-    config::{Acks, Config, Target},
+    config::{Acks, Config, ServerKind},
     journal::{Journal, SendOutcome, Sent},
     message::{self, Header, TARGETED},
     plan::{Partition, Plan},
@@ -80,7 +80,7 @@ pub fn start(
 /// the API refuses as a command after it has checked the key, so no command is created. Fails if the API can't be
 /// reached or refuses the key. Does nothing for a raw target.
 pub async fn ask(config: &Config) -> anyhow::Result<()> {
-    for uri in config.api.iter().filter(|_| config.target == Target::Muster) {
+    for uri in config.api.iter().filter(|_| config.target == ServerKind::Muster) {
         let api = Api::new(uri.clone(), config.key.clone());
         let (status, answer) = api.post("/v1/commands", String::new).await.map_err(|trouble| match trouble {
             RequestError::Unsent(error) | RequestError::Unanswered(error) => error.context(format!("--api {uri}")),
@@ -96,9 +96,9 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
 async fn way(config: &Config) -> anyhow::Result<SendPath> {
     let api = |uri: &hyper::Uri| Arc::new(Api::new(uri.clone(), config.key.clone()));
     Ok(match (config.target, &config.post) {
-        (Target::Muster, _) => SendPath::Http(config.api.iter().map(api).collect()),
-        (Target::Raw, Some(post)) => SendPath::Http(vec![api(post)]),
-        (Target::Raw, None) => SendPath::Line(Publisher::start(&config.fleet).await?),
+        (ServerKind::Muster, _) => SendPath::Http(config.api.iter().map(api).collect()),
+        (ServerKind::Raw, Some(post)) => SendPath::Http(vec![api(post)]),
+        (ServerKind::Raw, None) => SendPath::Line(Publisher::start(&config.fleet).await?),
     })
 }
 
@@ -132,11 +132,11 @@ impl Operator {
 
     async fn send(self: &Arc<Self>, message: usize) {
         let mut at = 0;
-        let (fate, via, id) = match &self.way {
+        let (fate, endpoint, id) = match &self.way {
             SendPath::Http(apis) => {
-                let via = scattered(message) % apis.len();
-                let (fate, id) = self.post(&apis[via], via, message, &mut at).await;
-                (fate, via, id.map(|id| (apis[via].clone(), id)))
+                let endpoint = scattered(message) % apis.len();
+                let (fate, id) = self.post(&apis[endpoint], endpoint, message, &mut at).await;
+                (fate, endpoint, id.map(|id| (apis[endpoint].clone(), id)))
             }
             SendPath::Line(publisher) => {
                 at = self.journal.clock.now();
@@ -147,20 +147,20 @@ impl Operator {
             self.live.sent.fetch_add(1, Relaxed);
         }
         let answered = self.journal.clock.now();
-        *self.journal.sent(message) = Some(Sent { at, answered, fate, via, acked: None, done: None });
+        *self.journal.sent(message) = Some(Sent { at, answered, fate, endpoint, acked: None, done: None });
         if let Some((api, id)) = id {
             let until = self.plan.messages[message].due + nanos(self.config.grace);
-            follow::follow(api, message, id, until.min(self.plan.last), self.journal.clone()).await;
+            command_poll::poll(api, message, id, until.min(self.plan.last), self.journal.clone()).await;
         }
     }
 
     /// Posts a message and writes the time of sending to `at`. Returns the outcome and, for a message to one
     /// terminal, the command id with which the API is polled.
-    async fn post(&self, api: &Api, via: usize, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
-        let path = if self.config.target == Target::Muster { "/v1/commands" } else { "" };
+    async fn post(&self, api: &Api, endpoint: usize, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
+        let path = if self.config.target == ServerKind::Muster { "/v1/commands" } else { "" };
         let body = || {
             *at = self.journal.clock.now();
-            self.leaves(message, *at, via);
+            self.leaves(message, *at, endpoint);
             self.body(message, *at)
         };
         match api.post(path, body).await {
@@ -180,14 +180,14 @@ impl Operator {
 
     /// Records that a message is about to be written. The record stays if the run ends before the answer: the server
     /// may deliver the message, and that must not count as a delivery of something that was never sent.
-    fn leaves(&self, message: usize, at: Nanos, via: usize) {
+    fn leaves(&self, message: usize, at: Nanos, endpoint: usize) {
         let fate = SendOutcome::Unknown("no answer before the end of the run".into());
-        *self.journal.sent(message) = Some(Sent { at, answered: Nanos::MAX, fate, via, acked: None, done: None });
+        *self.journal.sent(message) = Some(Sent { at, answered: Nanos::MAX, fate, endpoint, acked: None, done: None });
     }
 
     fn body(&self, message: usize, at: Nanos) -> String {
         let text = self.text(message, at);
-        if self.config.target == Target::Raw {
+        if self.config.target == ServerKind::Raw {
             return text;
         }
         let (target, confirm) = match self.plan.messages[message].to {
@@ -221,8 +221,8 @@ fn scattered(number: usize) -> usize {
 
 /// Returns true if the status means that the message was accepted: 202 for Muster, which it sends once Redis has
 /// stored the command, and any 2xx status for another server.
-fn accepted(status: StatusCode, target: Target) -> bool {
-    if target == Target::Muster { status == StatusCode::ACCEPTED } else { status.is_success() }
+fn accepted(status: StatusCode, target: ServerKind) -> bool {
+    if target == ServerKind::Muster { status == StatusCode::ACCEPTED } else { status.is_success() }
 }
 
 /// Returns the outcome of a message that was not sent. A server that can't be reached counts as a refusal by the

@@ -32,7 +32,7 @@ pub struct SecondRow {
 
 /// A mark: something that was done to the servers during the run, and its effect on the latency.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct MarkRow {
     /// When the mark was set, in seconds since the beginning of the run.
     pub at: f64,
     /// The text of the mark.
@@ -61,7 +61,7 @@ pub fn seconds(tally: &Tally) -> Vec<SecondRow> {
 
 /// Divides the timeline at each mark. `marks` holds the time in nanoseconds and the text of each mark in the order
 /// of time; `end`, in nanoseconds, ends the time of the last mark.
-pub fn marks(tally: &Tally, marks: &[(u64, String)], end: u64) -> Vec<Mark> {
+pub fn marks(tally: &Tally, marks: &[(u64, String)], end: u64) -> Vec<MarkRow> {
     let timeline = &tally.timeline;
     let second = |at: u64| (at / SECOND) as usize;
     let cut = |(number, (at, text)): (usize, &(u64, String))| {
@@ -69,7 +69,7 @@ pub fn marks(tally: &Tally, marks: &[(u64, String)], end: u64) -> Vec<Mark> {
         let until = marks.get(number + 1).map_or(second(end), |(next, _)| second(*next)).max(from);
         let steady = timeline.steady_after(from, until);
         let calm = steady.unwrap_or(until);
-        Mark {
+        MarkRow {
             at: *at as f64 / 1e9,
             text: text.clone(),
             before: (&timeline.latency(from.saturating_sub(10)..from)).into(),

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    course::{Mark, SecondRow},
+    course::{MarkRow, SecondRow},
     figures::{Figures, Point},
 };
 use crate::{
@@ -127,7 +127,7 @@ pub struct Report {
     /// The run second by second.
     pub timeline: Vec<SecondRow>,
     /// The marks that were set during the run.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<MarkRow>,
     /// The resources that the servers used.
     pub servers: ServerCosts,
     /// The resources that the generator used.

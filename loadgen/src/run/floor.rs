@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{Arrivals, Churn, Config, Target},
+    config::{Arrivals, Churn, Config, ServerKind},
     interrupt::Interrupt,
     names,
     plan::{Partition, Plan},
@@ -54,7 +54,7 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Opt
 /// The configuration without disturbances: no terminal leaves, and there are enough messages to measure their cost.
 fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     let mut config = config.clone();
-    config.target = Target::Raw;
+    config.target = ServerKind::Raw;
     config.fleet.url = vec![format!("ws://{address}/")];
     config.fleet.terminals = config.fleet.terminals.min(TERMINALS);
     config.fleet.secret = None;

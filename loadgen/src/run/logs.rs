@@ -13,7 +13,7 @@ use serde_json::json;
 use super::play::PlayedRun;
 use crate::{
     clock::nanos,
-    config::{Config, Target},
+    config::{Config, ServerKind},
     plan::{Partition, Plan},
 };
 
@@ -31,7 +31,7 @@ pub fn write(
         "schema": 1, "run": partition.run, "seed": plan.seed, "schedule": format!("{:016x}", plan.hash()),
         "settle": nanos(config.settle), "grace": nanos(config.grace),
         "retention": replay.then(|| nanos(config.retention)),
-        "dedupes": config.target == Target::Muster && !config.fleet.plain,
+        "dedupes": config.target == ServerKind::Muster && !config.fleet.plain,
         "measure": plan.measure, "over": played.over,
     });
     fs::write(dir.join("run.json"), format!("{run:#}\n"))?;

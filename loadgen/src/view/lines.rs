@@ -9,11 +9,11 @@ use crate::console::note;
 
 /// Writes one line per second to stderr until `stopped` resolves.
 pub async fn show(scene: ViewData, mut stopped: oneshot::Receiver<()>) {
-    let mut beat = time::interval(Duration::from_secs(1));
+    let mut ticks = time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            _ = beat.tick() => note(line(&scene)),
+            _ = ticks.tick() => note(line(&scene)),
         }
     }
 }

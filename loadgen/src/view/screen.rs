@@ -32,11 +32,11 @@ pub async fn show(scene: ViewData, mut stopped: oneshot::Receiver<()>) {
     // https://no-color.org
     let colored = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut past = History::default();
-    let mut beat = time::interval(Duration::from_secs(1));
+    let mut ticks = time::interval(Duration::from_secs(1));
     while screen.is_shown() {
         tokio::select! {
             _ = &mut stopped => break,
-            _ = beat.tick() => {
+            _ = ticks.tick() => {
                 past.look(&scene);
                 let Ok(size) = tcgetwinsize(stderr()) else { continue };
                 let mut frame = Frame::new(size.ws_row, size.ws_col, colored);

@@ -50,7 +50,7 @@ pub struct Reconcile {
     served: Members,
     /// The nodes that drained when their lease was last seen. Such a node has not died when its lease is gone.
     draining: Members,
-    kept: Members,
+    unleased: Members,
     waits: Option<(Members, ReloadDelay)>,
     /// The last attempt at a change, if it failed and the change is still wanted.
     failure: Option<FailedChange>,
@@ -147,7 +147,7 @@ impl Reconcile {
             status,
             served,
             draining: snapshot.draining,
-            kept: Members::new(),
+            unleased: Members::new(),
             waits: None,
             failure: None,
             lingering: Vec::new(),
@@ -174,7 +174,7 @@ impl Reconcile {
         let gone: Members = self.served.difference(&snapshot.leased).copied().collect();
         let dead = self.probes.round(&gone, self.served.len()).await;
         let decision = membership::next(&self.served, &snapshot.leased, &dead, self.trust.frozen(Instant::now()));
-        self.count_kept(&decision.kept);
+        self.count_unleased(&decision.unleased);
         if decision.next == self.served {
             self.pace.clear();
             self.waits = None;
@@ -214,13 +214,13 @@ impl Reconcile {
         }
     }
 
-    fn count_kept(&mut self, kept: &Members) {
-        let new: Vec<_> = kept.difference(&self.kept).collect();
+    fn count_unleased(&mut self, unleased: &Members) {
+        let new: Vec<_> = unleased.difference(&self.unleased).collect();
         if !new.is_empty() {
             self.status.metrics.disagreements.inc_by(new.len() as u64);
             decided(json!({ "decision": "keep", "reason": "no lease, but it answers", "nodes": new }));
         }
-        self.kept.clone_from(kept);
+        self.unleased.clone_from(unleased);
     }
 }
 

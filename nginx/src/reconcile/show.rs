@@ -28,7 +28,7 @@ impl Reconcile {
             state.own_files_error = self.rollout.own_files_error().map(str::to_owned);
             if self.trust.up() {
                 state.leased = snapshot.leased.iter().copied().collect();
-                state.kept = decision.kept.iter().copied().collect();
+                state.kept = decision.unleased.iter().copied().collect();
                 state.withheld = decision.withheld.iter().copied().collect();
             }
             if self.steps % UPKEEP_EVERY == 1 || state.lingering.len() != self.lingering.len() {

@@ -79,7 +79,7 @@ impl CommandRecord {
 
     /// Whether a target in this state is finished for this command: it has confirmed what was asked for, or can't
     /// any more.
-    fn settled(&self, shown: TargetState) -> bool {
+    fn is_done(&self, shown: TargetState) -> bool {
         match self.request.confirm {
             Confirm::None => shown.rank() >= TargetState::Sent.rank(),
             Confirm::Ack => shown.rank() >= TargetState::Acked.rank(),
@@ -91,7 +91,7 @@ impl CommandRecord {
     pub fn failed(&self, shown: TargetState, now: Timestamp) -> bool {
         match shown {
             TargetState::Queued | TargetState::Sent | TargetState::Acked | TargetState::Running => {
-                !self.settled(shown) && now >= self.frame.expires_at
+                !self.is_done(shown) && now >= self.frame.expires_at
             }
             TargetState::Succeeded => false,
             _ => true,
@@ -105,7 +105,7 @@ impl CommandRecord {
         for (stored, count) in self.counts.iter().filter(|(_, count)| **count > 0) {
             *counts.entry(self.shown(*stored, now)).or_default() += count;
         }
-        let done = now >= self.frame.expires_at || counts.iter().all(|(state, n)| *n == 0 || self.settled(*state));
+        let done = now >= self.frame.expires_at || counts.iter().all(|(state, n)| *n == 0 || self.is_done(*state));
         let state = match (self.cancelled, done) {
             (true, _) => CommandState::Cancelled,
             (false, true) => CommandState::Done,

@@ -41,7 +41,7 @@ impl TerminalQuery {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventPage {
     /// The events, oldest first.
-    pub kept: Vec<EventView>,
+    pub events: Vec<EventView>,
     /// The cursor after which the next events come.
     pub newest: String,
     /// Whether events between the cursor and these are not stored any more.

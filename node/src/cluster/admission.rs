@@ -14,7 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 
-/// File descriptors that are kept for everything that is not a session: Redis, the listener, operators' requests,
+/// File descriptors that are reserved for everything that is not a session: Redis, the listener, operators' requests,
 /// and the handshake that is being refused.
 const RESERVE: u64 = 128;
 /// The `Retry-After` of a full node, in seconds, drawn at random from this range. Sessions end by themselves, and
@@ -29,12 +29,12 @@ pub struct Admission {
     rate: f64,
     sessions: usize,
     descriptors: RawFd,
-    bucket: Mutex<Bucket>,
+    bucket: Mutex<TokenBucket>,
 }
 
 /// A token bucket, and the number of terminals that were refused and will come back.
 #[derive(Debug)]
-struct Bucket {
+struct TokenBucket {
     /// Handshakes that may be admitted at once: at most those of one second.
     tokens: f64,
     /// Refused terminals that have not come back yet. Each second as many of them as the rate allows find a token.
@@ -59,7 +59,7 @@ impl Admission {
             rate: f64::from(config.handshakes),
             sessions: config.max_sessions,
             descriptors: limit.saturating_sub(RESERVE).try_into().unwrap_or(RawFd::MAX),
-            bucket: Mutex::new(Bucket { tokens: f64::from(config.handshakes), waiting: 0.0, at: Instant::now() }),
+            bucket: Mutex::new(TokenBucket { tokens: f64::from(config.handshakes), waiting: 0.0, at: Instant::now() }),
         }
     }
 
@@ -81,7 +81,7 @@ impl Admission {
     }
 }
 
-impl Bucket {
+impl TokenBucket {
     /// Takes a token. Without one, returns the seconds until the terminal should come back: as long as the terminals
     /// that wait already need, and half as long again.
     fn take(&mut self, rate: f64, now: Instant) -> Result<(), u64> {
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn ten_times_the_budget_gets_the_budget_and_the_others_are_spread_over_what_they_need() {
         let began = Instant::now();
-        let mut bucket = Bucket { tokens: 100.0, waiting: 0.0, at: began };
+        let mut bucket = TokenBucket { tokens: 100.0, waiting: 0.0, at: began };
         let mut taken = 0;
         let mut latest = 0;
         for handshake in 0..10_000u64 {
@@ -138,7 +138,7 @@ mod tests {
             rate: 1.0,
             sessions: 10,
             descriptors: 100,
-            bucket: Mutex::new(Bucket { tokens: 1.0, waiting: 0.0, at: Instant::now() }),
+            bucket: Mutex::new(TokenBucket { tokens: 1.0, waiting: 0.0, at: Instant::now() }),
         };
         assert!(admission.admit(10, 5).unwrap_err().why.contains("as many sessions"));
         assert!(admission.admit(9, 100).unwrap_err().why.contains("open files"));

@@ -70,9 +70,9 @@ impl Peers {
     /// Reads the leases at an interval, until it is dropped. While the store is away no lease is renewed, so soon
     /// every peer is stale and each node keeps the handshakes that it gets.
     pub async fn run(self: Arc<Self>, backplane: Arc<dyn Backplane>) {
-        let mut beat = time::interval(LOOK);
+        let mut ticks = time::interval(LOOK);
         loop {
-            beat.tick().await;
+            ticks.tick().await;
             // A peer whose lease can't be read is soon stale.
             let _ = self.look(&*backplane).await;
         }

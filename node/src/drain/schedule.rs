@@ -33,9 +33,9 @@ impl Schedule {
     /// Closes the sessions at `addrs`, each when it is due, with the end that `end` makes of the delay until its return.
     pub async fn carry_out(&self, shards: &Shards, addrs: Vec<SessionAddr>, end: impl Fn(Duration) -> SessionEnd) {
         let (began, mut closed) = (Instant::now(), 0);
-        let mut beat = time::interval(SLICE);
+        let mut ticks = time::interval(SLICE);
         while closed < addrs.len() {
-            beat.tick().await;
+            ticks.tick().await;
             let elapsed = began.elapsed();
             let due = self.due(elapsed);
             for (index, addr) in addrs.iter().enumerate().take(due).skip(closed) {

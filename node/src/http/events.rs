@@ -21,10 +21,10 @@ const POLL: Duration = Duration::from_millis(200);
 const QUIET: u32 = 75;
 
 /// Sent where events were missed that are not retained any more.
-const GAP: &str = "event: gap\ndata: {\"reason\":\"older events are not kept any more\"}\n\n";
+const GAP: &str = "event: gap\ndata: {\"reason\":\"events before the next one were removed unsent; read the current state from the API\"}\n\n";
 
 /// The position of a stream.
-struct Follow {
+struct EventStream {
     state: Arc<HttpState>,
     cursor: String,
     quiet: u32,
@@ -39,8 +39,8 @@ pub async fn stream(request: &Request<Incoming>, state: Arc<HttpState>) -> Answe
     };
     // An invalid cursor fails here and not in the middle of the stream.
     state.shared.backplane.events(Some(&cursor)).await?;
-    let follow = Follow { state, cursor, quiet: 0 };
-    let frames = stream::unfold(follow, |follow| async { Some(next(follow).await) });
+    let events = EventStream { state, cursor, quiet: 0 };
+    let frames = stream::unfold(events, |events| async { Some(next(events).await) });
     let body: Body = BodyExt::boxed_unsync(StreamBody::new(frames));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -51,25 +51,25 @@ pub async fn stream(request: &Request<Incoming>, state: Arc<HttpState>) -> Answe
 
 type Chunk = Result<Frame<Bytes>, std::convert::Infallible>;
 
-async fn next(mut follow: Follow) -> (Chunk, Follow) {
-    if follow.quiet == 0 {
+async fn next(mut events: EventStream) -> (Chunk, EventStream) {
+    if events.quiet == 0 {
         // The client gets an answer and a cursor before anything happens.
-        follow.quiet = 1;
-        return (Ok(Frame::data(format!("id: {}\n\n", follow.cursor).into())), follow);
+        events.quiet = 1;
+        return (Ok(Frame::data(format!("id: {}\n\n", events.cursor).into())), events);
     }
     loop {
         // A store that is away is asked again, from the same cursor.
-        if let Ok(events) = follow.state.shared.backplane.events(Some(&follow.cursor)).await
-            && !events.kept.is_empty()
+        if let Ok(page) = events.state.shared.backplane.events(Some(&events.cursor)).await
+            && !page.events.is_empty()
         {
-            follow.cursor.clone_from(&events.newest);
-            let gap = if events.gap { GAP } else { "" };
-            let text = iter::once(gap.to_owned()).chain(events.kept.iter().map(text)).collect::<String>();
-            return (Ok(Frame::data(text.into())), follow);
+            events.cursor.clone_from(&page.newest);
+            let gap = if page.gap { GAP } else { "" };
+            let text = iter::once(gap.to_owned()).chain(page.events.iter().map(text)).collect::<String>();
+            return (Ok(Frame::data(text.into())), events);
         }
-        follow.quiet += 1;
-        if follow.quiet.is_multiple_of(QUIET) {
-            return (Ok(Frame::data(Bytes::from_static(b":\n\n"))), follow);
+        events.quiet += 1;
+        if events.quiet.is_multiple_of(QUIET) {
+            return (Ok(Frame::data(Bytes::from_static(b":\n\n"))), events);
         }
         time::sleep(POLL).await;
     }

@@ -24,22 +24,22 @@ use crate::{auth::VerifiedTerminal, shard::Upgraded};
 const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
 
 /// Answers a handshake. Counts each refusal.
-pub async fn answer(request: Request<Incoming>, caller: Requester, state: &HttpState) -> Answer {
-    let answer = decide(request, caller, state).await;
+pub async fn answer(request: Request<Incoming>, requester: Requester, state: &HttpState) -> Answer {
+    let answer = decide(request, requester, state).await;
     if let Err(refusal) = &answer {
         state.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
     }
     answer
 }
 
-async fn decide(request: Request<Incoming>, caller: Requester, state: &HttpState) -> Answer {
+async fn decide(request: Request<Incoming>, requester: Requester, state: &HttpState) -> Answer {
     let key = websocket_key(&request)?;
     let named = terminal_id(request.uri().query().unwrap_or_default())?;
     // 503 means draining and nothing else: only on 503 may a proxy try the next node.
     if state.shared.lifecycle.is_draining() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
-    let hop = ProxyHop::of(&request, caller.peer, state);
+    let hop = ProxyHop::of(&request, requester.peer, state);
     let offer = Offer::of(&request)?;
     let token = bearer(&request).or(offer.bearer.as_deref());
     if hop.asks() {
@@ -52,7 +52,7 @@ async fn decide(request: Request<Incoming>, caller: Requester, state: &HttpState
     }
     // The token is checked before the budget: a handshake whose token is refused must not use it up.
     let terminal = state.shared.auth.terminal(token, named)?;
-    let admitted = state.admission.admit(state.shared.hub.len(), caller.descriptor);
+    let admitted = state.admission.admit(state.shared.hub.len(), requester.descriptor);
     admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
     Ok(upgrade(request, state, Admitted { key, terminal, offer, hop }))
 }

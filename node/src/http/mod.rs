@@ -107,11 +107,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, 
     // A command is small and must leave at once.
     let _ = stream.set_nodelay(true);
     let peer = canonical(peer);
-    let caller = Requester { peer, descriptor: stream.as_raw_fd() };
+    let requester = Requester { peer, descriptor: stream.as_raw_fd() };
     let header_timeout = state.shared.config.header_timeout;
     let service = service_fn(|request| {
         let state = state.clone();
-        async move { Ok::<_, Infallible>(route::answer(request, caller, state).await) }
+        async move { Ok::<_, Infallible>(route::answer(request, requester, state).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -42,10 +42,10 @@ impl ProxyHop {
         if !trusted && sent(EDGE).is_some() {
             state.untrusted.warn(peer.ip());
         }
-        let said = |name| sent(name).filter(|_| trusted);
-        let real_ip = said("x-real-ip").and_then(|ip| ip.parse::<IpAddr>().ok());
+        let believed = |name| sent(name).filter(|_| trusted);
+        let real_ip = believed("x-real-ip").and_then(|ip| ip.parse::<IpAddr>().ok());
         Self {
-            edge: said(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
+            edge: believed(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
             trusted,
             asks: sent(EDGE).is_some() && sent(REROUTE).is_none(),
             address: real_ip.unwrap_or(peer.ip()).to_canonical().to_string(),
@@ -65,9 +65,9 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Tells the proxy which node a handshake belongs to, also if that is this node. The proxy waits for this answer for
 /// a short time only, and much longer for a silent session. So a node that hangs is detected before a session is
 /// given to it.
-pub async fn place(state: &HttpState, terminal: &TerminalId, via: &ProxyHop) -> Answer {
+pub async fn place(state: &HttpState, terminal: &TerminalId, hop: &ProxyHop) -> Answer {
     // A sender that is not trusted is told no other node's address.
-    if !via.trusted {
+    if !hop.trusted {
         return Ok(redirect(state.me.address));
     }
     let hub = &state.shared.hub;

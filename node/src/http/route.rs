@@ -16,15 +16,15 @@ use super::{
 };
 
 /// Answers a request.
-pub async fn answer(request: Request<Incoming>, caller: Requester, state: Arc<HttpState>) -> Response<Body> {
-    let answer = dispatch(request, caller, state).await;
+pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
+    let answer = dispatch(request, requester, state).await;
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-async fn dispatch(request: Request<Incoming>, caller: Requester, state: Arc<HttpState>) -> Answer {
+async fn dispatch(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Answer {
     let path = request.uri().path().to_owned();
     if path == state.shared.config.ws_path {
-        return handshake::answer(request, caller, &state).await;
+        return handshake::answer(request, requester, &state).await;
     }
     let segments = segments(&path)?;
     let segments: Vec<_> = segments.iter().map(String::as_str).collect();
@@ -53,7 +53,7 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     }
 }
 
-/// Checks that the caller's key has the scope.
+/// Checks that the requester's key has the scope.
 fn admit(segments: &[&str], request: &Request<Incoming>, state: &HttpState) -> Result<(), Response<Body>> {
     let taken = takes(segments);
     match taken.iter().find(|(method, _)| request.method() == method) {

@@ -73,7 +73,7 @@ pub struct StateReport {
     /// The state.
     pub state: TargetState,
     /// Whether these terminals never confirm more than this state, as plain terminals do not.
-    pub settled: bool,
+    pub last: bool,
 }
 
 /// Everything that was reported since the last drain.
@@ -115,7 +115,7 @@ impl Reports {
 
     /// Reports that a terminal has reached `state` of `command`.
     pub fn state(&self, command: CommandId, state: TargetState, terminal: TerminalId) {
-        self.add_state(StateReport { command, state, settled: false }, terminal);
+        self.add_state(StateReport { command, state, last: false }, terminal);
     }
 
     /// Reports a terminal's reply to `command`.
@@ -189,7 +189,7 @@ impl ReportBatch {
 }
 
 fn sent(command: CommandId, protocol: Protocol) -> StateReport {
-    StateReport { command, state: TargetState::Sent, settled: protocol == Protocol::Plain }
+    StateReport { command, state: TargetState::Sent, last: protocol == Protocol::Plain }
 }
 
 fn now() -> u64 {

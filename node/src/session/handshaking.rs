@@ -125,8 +125,8 @@ impl Handshaking {
     }
 
     /// Adds labels from the hello. A label of the token is never replaced.
-    fn add_labels(&mut self, said: Labels) {
-        for (key, value) in said {
+    fn add_labels(&mut self, from_hello: Labels) {
+        for (key, value) in from_hello {
             self.labels.entry(key).or_insert(value);
         }
     }

@@ -31,7 +31,7 @@ use crate::{end::SessionEnd, shard::Shard, shard::Upgraded};
 
 /// Runs a session to its end.
 pub async fn run(upgraded: Box<Upgraded>, shard: Rc<Shard>) {
-    // The future is boxed, so that what only the start of a session needs is not kept for as long as the session
+    // The future is boxed, so that what only the start of a session needs is not stored for as long as the session
     // lasts.
     if let Some((mut established, begun)) = Box::pin(begin(upgraded, shard)).await {
         let end = match begun {

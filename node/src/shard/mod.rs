@@ -61,7 +61,7 @@ use crate::{
 };
 
 /// The most messages that are taken from the mailbox together.
-const TURN: usize = 256;
+const MAILBOX_BATCH: usize = 256;
 /// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
 const PING_PARTS: usize = 16;
 /// How often a shard looks for sessions whose token has expired.
@@ -129,22 +129,22 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Sh
 }
 
 async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
-    let mut orders = Vec::with_capacity(TURN);
+    let mut messages = Vec::with_capacity(MAILBOX_BATCH);
     let tick = shard.shared.config.ping / PING_PARTS as u32;
-    let mut beat = time::interval_at(Instant::now() + tick, tick);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = time::interval_at(Instant::now() + tick, tick);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut part = 0;
     let mut expiry = time::interval(EXPIRY_INTERVAL);
     expiry.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = shard.shared.stop.cancelled() => return,
-            _ = mailbox.recv_many(&mut orders, TURN) => {
-                carry_out(&shard, &mut orders);
+            _ = mailbox.recv_many(&mut messages, MAILBOX_BATCH) => {
+                carry_out(&shard, &mut messages);
                 // The tasks of the sessions run between two walks, however many messages wait.
                 tokio::task::yield_now().await;
             }
-            _ = beat.tick() => {
+            _ = ticks.tick() => {
                 shard.sockets.ping(part, PING_PARTS);
                 part = (part + 1) % PING_PARTS;
             }
@@ -158,18 +158,18 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
 
 /// Handles messages in their order. Broadcasts that follow each other go out together. While the fence has expired
 /// no command is sent: a session that registers again gets what was dropped.
-fn carry_out(shard: &Rc<Shard>, orders: &mut Vec<ShardMessage>) {
+fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
     let mut together: Vec<Arc<EncodedCommand>> = Vec::new();
-    for order in orders.drain(..) {
-        if matches!(order, ShardMessage::Broadcast(_) | ShardMessage::Send(..)) && !shard.gate.is_open() {
+    for message in messages.drain(..) {
+        if matches!(message, ShardMessage::Broadcast(_) | ShardMessage::Send(..)) && !shard.gate.is_open() {
             continue;
         }
-        if let ShardMessage::Broadcast(encoded) = order {
+        if let ShardMessage::Broadcast(encoded) = message {
             together.push(encoded);
             continue;
         }
         shard.sockets.broadcast(&std::mem::take(&mut together));
-        match order {
+        match message {
             ShardMessage::Adopt(upgraded) => {
                 tokio::task::spawn_local(session::run(upgraded, shard.clone()));
             }

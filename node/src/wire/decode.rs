@@ -1,4 +1,4 @@
-//! Decodes bytes from a terminal into messages. Between two reads nothing is kept for a connection, unless the read
+//! Decodes bytes from a terminal into messages. Between two reads nothing is stored for a connection, unless the read
 //! stopped in the middle of a frame or of a fragmented message: only then the connection owns a [`Partial`].
 
 use std::io::Cursor;
@@ -96,7 +96,7 @@ impl Decoder {
         Ok(Some(end))
     }
 
-    /// Checks the header alone, before a byte of the payload is kept.
+    /// Checks the header alone, before a byte of the payload is stored.
     fn check(self, header: &FrameHeader, length: u64, held: usize) -> Result<(), WireError> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
             return Err(WireError::Protocol("a frame has reserved bits set"));
@@ -171,7 +171,7 @@ mod tests {
         let bytes = [frame(0x81, b"one"), fragmented, frame(0x82, &[0, 255]), frame(0x8a, b""), frame(0x88, &[3, 232])]
             .concat();
         for step in 1..=bytes.len() {
-            let (messages, kept) = decode_in_steps(&bytes, step).unwrap();
+            let (messages, has_partial) = decode_in_steps(&bytes, step).unwrap();
             assert_eq!(
                 messages,
                 [
@@ -184,7 +184,7 @@ mod tests {
                 ],
                 "in steps of {step}"
             );
-            assert!(!kept);
+            assert!(!has_partial);
         }
     }
 

@@ -30,7 +30,7 @@ impl Store {
         let (mut events, mut marks) = (BTreeMap::new(), self.nodes.len());
         for _ in 0..5000 {
             let page = self.nodes[0].backplane.events(Some(&self.event)).await.unwrap_or_default();
-            for event in &page.kept {
+            for event in &page.events {
                 self.event.clone_from(&event.cursor);
                 let Some((what, count)) = self.event_in_words(event) else {
                     marks -= usize::from(event.data.contains(&mark));

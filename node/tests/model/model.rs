@@ -222,7 +222,7 @@ impl Model {
         self.raise(index, terminal, TargetState::Sent, rules::is_plain(terminal));
     }
 
-    fn raise(&mut self, index: usize, terminal: u8, state: TargetState, settled: bool) {
+    fn raise(&mut self, index: usize, terminal: u8, state: TargetState, last: bool) {
         let command = &mut self.commands[index];
         if !command.is_stored(self.now) {
             return;
@@ -233,7 +233,7 @@ impl Model {
             target.state = state;
             *self.outcome.events.entry(format!("command.state c{index} {}", state.name())).or_default() += 1;
         }
-        if !command.to_all && (settled || state.rank() >= TargetState::Acked.rank()) {
+        if !command.to_all && (last || state.rank() >= TargetState::Acked.rank()) {
             self.waiting.entry(terminal).or_default().remove(&index);
         }
     }

@@ -56,7 +56,7 @@ fn shown(command: &ModelCommand, state: TargetState, now: u64) -> TargetState {
     }
 }
 
-fn is_settled(confirm: Confirm, state: TargetState) -> bool {
+fn is_done(confirm: Confirm, state: TargetState) -> bool {
     use TargetState::{Acked, Queued, Running, Sent};
     match confirm {
         Confirm::None => state != Queued,
@@ -70,7 +70,7 @@ pub fn command(command: &ModelCommand, now: u64) -> String {
     for target in command.targets.values() {
         *counts.entry(shown(command, target.state, now)).or_default() += 1;
     }
-    let done = now >= command.expires || counts.keys().all(|state| is_settled(command.confirm, *state));
+    let done = now >= command.expires || counts.keys().all(|state| is_done(command.confirm, *state));
     let state = match (command.cancelled, done) {
         (true, _) => CommandState::Cancelled,
         (false, true) => CommandState::Done,

@@ -94,7 +94,7 @@ async fn knock(client: ClientArgs, rate: f64, duration: Duration, keep: bool) ->
     let mut terminate = signal(SignalKind::terminate())?;
     let mut ticks = time::interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
-    let (mut knocks, mut kept) = (JoinSet::new(), Vec::new());
+    let (mut knocks, mut open) = (JoinSet::new(), Vec::new());
     for number in 0..(duration.as_secs_f64() * rate) as usize {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -116,9 +116,9 @@ async fn knock(client: ClientArgs, rate: f64, duration: Duration, keep: bool) ->
     }
     // The client gives up after 10 s, so a handshake that hangs is written down as failed.
     while let Some(knocked) = knocks.join_next().await {
-        kept.extend(knocked?);
+        open.extend(knocked?);
     }
-    for terminal in kept {
+    for terminal in open {
         terminal.close().await;
     }
     Ok(())

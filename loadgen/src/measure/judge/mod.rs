@@ -70,7 +70,7 @@ impl<'a> Judge<'a> {
         let retention = replay.then(|| nanos(config.retention));
         let window = Window { settle: nanos(config.settle), grace: nanos(config.grace), retention };
         let apis = config.api.iter().map(|api| api.authority().map_or_else(String::new, ToString::to_string)).collect();
-        let dedupes = config.target == crate::config::Target::Muster && !config.fleet.plain;
+        let dedupes = config.target == crate::config::ServerKind::Muster && !config.fleet.plain;
         Self { plan, partition, window, dedupes, closed: config.closed > 0, sent, apis, now }
     }
 

@@ -80,7 +80,7 @@ impl Judge<'_> {
         tally.latency(names::SERVICE).record(at.saturating_sub(sent.at));
         tally.timeline.second(due).latency.record(response);
         let node = session_at(&case.log.sessions, at).map_or("", |session| &session.node);
-        if let (Some(api), false) = (self.apis.get(sent.via), node.is_empty()) {
+        if let (Some(api), false) = (self.apis.get(sent.endpoint), node.is_empty()) {
             tally.matrix.entry(format!("{api} > {node}")).or_default().record(response);
         }
     }

@@ -49,12 +49,12 @@ impl CommandStore for MemoryBackplane {
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        Ok(self.store().commands.find(&id).map(|kept| kept.record.clone()))
+        Ok(self.store().commands.find(&id).map(|stored| stored.record.clone()))
     }
 
     async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
         let store = self.store();
-        let stored = store.commands.find(&id).map(|kept| kept.targets.iter());
+        let stored = store.commands.find(&id).map(|stored| stored.targets.iter());
         let cloned = stored.into_iter().flatten().map(|(terminal, target)| (terminal.clone(), target.clone()));
         let mut targets: Vec<_> = cloned.collect();
         targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
@@ -63,27 +63,27 @@ impl CommandStore for MemoryBackplane {
 
     async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
         let store = self.store();
-        let kept = store.commands.find(&id);
-        Ok(terminals.iter().map(|terminal| kept?.replies.get(terminal).cloned()).collect())
+        let stored = store.commands.find(&id);
+        Ok(terminals.iter().map(|terminal| stored?.replies.get(terminal).cloned()).collect())
     }
 
     async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         let store = self.store();
-        let stored = ids.iter().map(|id| store.commands.find(id).filter(|kept| !kept.record.cancelled));
-        Ok(stored.map(|kept| kept.map(|kept| kept.record.frame.clone())).collect())
+        let stored = ids.iter().map(|id| store.commands.find(id).filter(|stored| !stored.record.cancelled));
+        Ok(stored.map(|stored| stored.map(|stored| stored.record.frame.clone())).collect())
     }
 
     async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut store = self.store();
         let Store { commands, events, .. } = &mut *store;
-        let Some(kept) = commands.find_mut(&id) else { return Ok(None) };
-        let queued = kept.record.counts.get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
-        if queued && kept.is_live(self.clock.now()) {
+        let Some(stored) = commands.find_mut(&id) else { return Ok(None) };
+        let queued = stored.record.counts.get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
+        if queued && stored.is_live(self.clock.now()) {
             self.send(Envelope::Cancel { command: id })?;
-            kept.record.cancelled = true;
+            stored.record.cancelled = true;
             events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         }
-        Ok(Some(kept.record.clone()))
+        Ok(Some(stored.record.clone()))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 /// Events, oldest first: the kind and the data of each.
 #[derive(Default)]
 pub(super) struct EventLog {
-    kept: VecDeque<(String, String)>,
+    recent: VecDeque<(String, String)>,
     number: u64,
 }
 
@@ -27,16 +27,16 @@ impl EventStore for MemoryBackplane {
         let after =
             if after == "0-0" { None } else { Some(after.parse::<Cursor>().map_err(|_| BackplaneError::NoCursor)?) };
         let known = after.as_ref().filter(|after| after.epoch == self.epoch).map_or(0, |after| after.number);
-        let kept = &store.events.kept;
-        let first = store.events.number - kept.len() as u64;
-        let new = kept.iter().zip(first + 1..).filter(|(_, number)| *number > known);
-        let kept = new.map(|((kind, data), number)| EventView {
+        let recent = &store.events.recent;
+        let first = store.events.number - recent.len() as u64;
+        let new = recent.iter().zip(first + 1..).filter(|(_, number)| *number > known);
+        let events = new.map(|((kind, data), number)| EventView {
             cursor: self.event_cursor(number),
             kind: kind.clone(),
             data: data.clone(),
         });
         let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
-        Ok(EventPage { kept: kept.collect(), newest, gap })
+        Ok(EventPage { events: events.collect(), newest, gap })
     }
 }
 
@@ -53,9 +53,9 @@ impl EventLog {
 
     pub(super) fn push(&mut self, kind: &str, data: String) {
         self.number += 1;
-        self.kept.push_back((kind.into(), data));
-        if self.kept.len() > EVENTS_MAX {
-            self.kept.pop_front();
+        self.recent.push_back((kind.into(), data));
+        if self.recent.len() > EVENTS_MAX {
+            self.recent.pop_front();
         }
     }
 }

@@ -107,9 +107,9 @@ impl MemoryBackplane {
     }
 
     async fn take_reports(&self) {
-        let mut beat = time::interval(self.report_interval);
+        let mut ticks = time::interval(self.report_interval);
         loop {
-            beat.tick().await;
+            ticks.tick().await;
             self.take(self.reports.drain());
         }
     }
@@ -130,9 +130,9 @@ impl MemoryBackplane {
     }
 
     async fn forget_absent(&self) {
-        let mut beat = time::interval(Duration::from_secs(60));
+        let mut ticks = time::interval(Duration::from_secs(60));
         loop {
-            beat.tick().await;
+            ticks.tick().await;
             let mut store = self.store();
             for terminal in store.terminals.forget_absent(self.bounds.forget) {
                 store.commands.forget_terminal(&terminal);

@@ -26,7 +26,7 @@ use crate::{
 /// Commands by id, by sequence number and by terminal.
 pub(super) struct Commands {
     clock: Arc<dyn TimeSource>,
-    kept: FxHashMap<CommandId, StoredCommand>,
+    by_id: FxHashMap<CommandId, StoredCommand>,
     /// Broadcasts that can be sent again, by sequence number, oldest first.
     log: VecDeque<(u64, CommandId)>,
     /// The sequence number up to which broadcasts were removed from the log that a terminal could still ask for.
@@ -60,7 +60,7 @@ impl Commands {
     pub(super) fn new(clock: Arc<dyn TimeSource>) -> Self {
         Self {
             clock,
-            kept: FxHashMap::default(),
+            by_id: FxHashMap::default(),
             log: VecDeque::new(),
             lost: 0,
             broadcast: 0,
@@ -74,12 +74,12 @@ impl Commands {
     /// A command that is stored. One that may be removed is not shown any more, whenever it is removed.
     pub(super) fn find(&self, id: &CommandId) -> Option<&StoredCommand> {
         let now = self.clock.now();
-        self.kept.get(id).filter(|kept| kept.forget_at > now)
+        self.by_id.get(id).filter(|stored| stored.forget_at > now)
     }
 
     pub(super) fn find_mut(&mut self, id: &CommandId) -> Option<&mut StoredCommand> {
         let now = self.clock.now();
-        self.kept.get_mut(id).filter(|kept| kept.forget_at > now)
+        self.by_id.get_mut(id).filter(|stored| stored.forget_at > now)
     }
 
     pub(super) fn keep(
@@ -106,7 +106,7 @@ impl Commands {
         self.order.insert((forget_at, id));
         let view = record.view(record.created_at);
         let targets = targets.into_iter().map(|terminal| (terminal, TargetRecord::QUEUED)).collect();
-        self.kept.insert(id, StoredCommand { record, to_all, forget_at, targets, replies: FxHashMap::default() });
+        self.by_id.insert(id, StoredCommand { record, to_all, forget_at, targets, replies: FxHashMap::default() });
         view
     }
 
@@ -115,7 +115,7 @@ impl Commands {
         self.log.push_back((number, id));
         let now = self.clock.now();
         while let Some((oldest, id)) = self.log.front().copied() {
-            let live = self.kept.get(&id).is_some_and(|kept| kept.is_live(now));
+            let live = self.by_id.get(&id).is_some_and(|stored| stored.is_live(now));
             if live && self.log.len() as u64 <= limit {
                 return;
             }
@@ -147,9 +147,9 @@ impl Commands {
             && wanted(self.targets)
         {
             self.order.pop_first();
-            if let Some(kept) = self.kept.remove(&id) {
-                debug_assert_eq!(kept.forget_at, at);
-                self.targets -= kept.targets.len() as u64;
+            if let Some(stored) = self.by_id.remove(&id) {
+                debug_assert_eq!(stored.forget_at, at);
+                self.targets -= stored.targets.len() as u64;
             }
         }
     }
@@ -160,7 +160,7 @@ impl Commands {
         for terminal in targets {
             let Some(backlog) = self.backlog.get_mut(terminal) else { continue };
             if backlog.len() as u64 >= limit {
-                backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
+                backlog.retain(|(_, id)| self.by_id.get(id).is_some_and(|stored| stored.is_live(now)));
             }
             if backlog.len() as u64 >= limit {
                 full.push(terminal.clone());
@@ -191,13 +191,13 @@ impl Commands {
         };
         let mut missed = BTreeMap::new();
         if let Some(backlog) = self.backlog.get_mut(terminal) {
-            backlog.retain(|(_, id)| self.kept.get(id).is_some_and(|kept| kept.is_live(now)));
+            backlog.retain(|(_, id)| self.by_id.get(id).is_some_and(|stored| stored.is_live(now)));
             missed.extend(backlog.iter().map(|(number, id)| (*number, (*id, false))));
         }
         let start = self.log.partition_point(|(number, _)| *number <= known).saturating_sub(rules::LOOK_BACK);
         for (number, id) in self.log.range(start..).filter(|(number, _)| *number > known_since) {
-            let Some(kept) = self.kept.get(id).filter(|kept| kept.is_live(now)) else { continue };
-            if kept.targets.get(terminal).is_some_and(|target| rules::is_resent(target.state, protocol)) {
+            let Some(stored) = self.by_id.get(id).filter(|stored| stored.is_live(now)) else { continue };
+            if stored.targets.get(terminal).is_some_and(|target| rules::is_resent(target.state, protocol)) {
                 missed.insert(*number, (*id, true));
             }
         }
@@ -207,34 +207,34 @@ impl Commands {
 
     /// Raises the states of targets. Returns the event's data if a state rose.
     pub(super) fn raise(&mut self, step: StateReport, reached: &[(&TerminalId, u64)]) -> Option<String> {
-        let StateReport { command, state, settled } = step;
+        let StateReport { command, state, last } = step;
         let now = self.clock.now();
-        let kept = self.kept.get_mut(&command).filter(|kept| kept.forget_at > now)?;
+        let stored = self.by_id.get_mut(&command).filter(|stored| stored.forget_at > now)?;
         let begun = accepted_ms(command);
         let mut rose = 0;
         for (terminal, at) in reached {
-            let Some(target) = kept.targets.get_mut(*terminal) else { continue };
+            let Some(target) = stored.targets.get_mut(*terminal) else { continue };
             let before = target.state;
             if target.raise(state, at.saturating_sub(begun)) {
-                *kept.record.counts.entry(before).or_default() -= 1;
-                *kept.record.counts.entry(state).or_default() += 1;
+                *stored.record.counts.entry(before).or_default() -= 1;
+                *stored.record.counts.entry(state).or_default() += 1;
                 rose += 1;
             }
-            if !kept.to_all
-                && (settled || state.rank() >= TargetState::Acked.rank())
+            if !stored.to_all
+                && (last || state.rank() >= TargetState::Acked.rank())
                 && let Some(backlog) = self.backlog.get_mut(*terminal)
             {
                 backlog.retain(|(_, id)| *id != command);
             }
         }
-        let (state, of) = (state.name(), kept.record.counts.get(&state).copied().unwrap_or_default());
+        let (state, of) = (state.name(), stored.record.counts.get(&state).copied().unwrap_or_default());
         let event = format!(r#"{{"command":"{command}","state":"{state}","terminals":{rose},"of":{of}}}"#);
         (rose > 0).then_some(event)
     }
 
     pub(super) fn reply(&mut self, command: CommandId, terminal: TerminalId, payload: Payload) {
-        if let Some(kept) = self.find_mut(&command).filter(|kept| kept.targets.contains_key(&terminal)) {
-            kept.replies.insert(terminal, payload);
+        if let Some(stored) = self.find_mut(&command).filter(|stored| stored.targets.contains_key(&terminal)) {
+            stored.replies.insert(terminal, payload);
         }
     }
 

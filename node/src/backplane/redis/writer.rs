@@ -137,7 +137,7 @@ impl RedisBackplane {
         let begun = accepted_ms(step.command);
         for portion in terminals.chunks(PORTION) {
             let mut call = self.scripts.raise();
-            call.arg(step.command.to_string()).arg(step.state.name()).arg(if step.settled { "settled" } else { "" });
+            call.arg(step.command.to_string()).arg(step.state.name()).arg(if step.last { "settled" } else { "" });
             for (terminal, at) in portion {
                 call.arg(terminal.as_str()).arg(at.saturating_sub(begun));
             }

@@ -45,7 +45,7 @@ struct Rows {
 }
 
 /// Why a socket did not take the whole batch.
-enum Trouble {
+enum IncompleteSend {
     /// The walk must not write to the socket, and did not.
     Blocked,
     /// The socket took this many bytes.
@@ -102,18 +102,18 @@ impl Lane {
 
     /// Sends `batch` to every socket.
     pub fn send_all(&self, batch: &WriteBatch) -> Walk {
-        let troubled = self.0.borrow().walk(&batch.bytes);
+        let incomplete = self.0.borrow().walk(&batch.bytes);
         let roster = self.0.borrow_mut().roster();
-        if troubled.is_empty() {
+        if incomplete.is_empty() {
             return Walk { whole: roster, single: Vec::new() };
         }
         let (mut whole, mut single) = (roster.to_vec(), Vec::new());
-        for (index, trouble) in troubled.into_iter().rev() {
+        for (index, problem) in incomplete.into_iter().rev() {
             let socket = self.0.borrow().sockets[index].clone();
-            let sent = match trouble {
-                Trouble::Blocked => socket.send(batch),
-                Trouble::Took(taken) => socket.queue_rest(batch, taken),
-                Trouble::Broken => {
+            let sent = match problem {
+                IncompleteSend::Blocked => socket.send(batch),
+                IncompleteSend::Took(taken) => socket.queue_rest(batch, taken),
+                IncompleteSend::Broken => {
                     socket.end(SessionEnd::Lost);
                     Vec::new()
                 }
@@ -135,21 +135,21 @@ impl Rows {
     }
 
     /// The hot loop: four bytes of memory for each socket, and the system call.
-    fn walk(&self, bytes: &[u8]) -> Vec<(usize, Trouble)> {
-        let mut troubled = Vec::new();
+    fn walk(&self, bytes: &[u8]) -> Vec<(usize, IncompleteSend)> {
+        let mut incomplete = Vec::new();
         for (index, descriptor) in self.descriptors.iter().enumerate() {
             let Some(descriptor) = descriptor else {
-                troubled.push((index, Trouble::Blocked));
+                incomplete.push((index, IncompleteSend::Blocked));
                 continue;
             };
             match send(descriptor, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(taken) if taken == bytes.len() => {}
-                Ok(taken) => troubled.push((index, Trouble::Took(taken))),
-                Err(Errno::AGAIN) => troubled.push((index, Trouble::Took(0))),
-                Err(_) => troubled.push((index, Trouble::Broken)),
+                Ok(taken) => incomplete.push((index, IncompleteSend::Took(taken))),
+                Err(Errno::AGAIN) => incomplete.push((index, IncompleteSend::Took(0))),
+                Err(_) => incomplete.push((index, IncompleteSend::Broken)),
             }
         }
-        troubled
+        incomplete
     }
 }
 
