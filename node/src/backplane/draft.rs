@@ -60,6 +60,11 @@ pub enum BackplaneError {
         "nothing was accepted: {0} targets are stored, the limit of --max-targets; raise it, or wait for the oldest to expire"
     )]
     Crowded(u64),
+    /// A partition stores as many bytes as `--max-stored` allows it.
+    #[error(
+        "{0} bytes are stored in the partition, which is all there is room for (--max-stored); nothing was accepted"
+    )]
+    NoRoom(u64),
     /// The Idempotency-Key was used with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]
     OtherBody(CommandId),

@@ -60,9 +60,10 @@ impl From<BackplaneError> for Response<Body> {
             BackplaneError::Offline(_) | BackplaneError::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
             BackplaneError::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             BackplaneError::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
-            BackplaneError::Crowded(_) | BackplaneError::Unavailable(_) | BackplaneError::Nameless(_) => {
-                later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string())
-            }
+            BackplaneError::Crowded(_)
+            | BackplaneError::NoRoom(_)
+            | BackplaneError::Unavailable(_)
+            | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             // 503 promises that nothing was stored. With these errors nobody knows whether something was.
             BackplaneError::Unsure | BackplaneError::Unreplicated => {
                 later(StatusCode::GATEWAY_TIMEOUT, 1, refusal.to_string())

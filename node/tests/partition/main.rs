@@ -1,6 +1,10 @@
 //! One partition of the store, on a real Redis: each step by itself.
 
+mod accept;
+mod commands;
+mod costs;
 mod fixtures;
+mod fleet;
 mod inbox;
 mod missed;
 mod sessions;

@@ -23,7 +23,7 @@ pub struct TestPartition {
     pub partition: StorePartition,
     /// The names of its keys.
     pub keys: RedisKeys,
-    raw: MultiplexedConnection,
+    pub raw: MultiplexedConnection,
 }
 
 impl TestPartition {

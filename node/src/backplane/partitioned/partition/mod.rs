@@ -3,8 +3,10 @@
 //!
 //! A step that must not be torn apart is one script ([`scripts`]). No script loops over more than a fixed number of entries.
 
+mod accept;
 mod clock;
 pub mod events;
+mod reading;
 mod scripts;
 pub mod sessions;
 mod stored_terminal;
@@ -15,7 +17,10 @@ use std::sync::Arc;
 use muster_protocol::{partition::PartitionIndex, redis_keys::RedisKeys};
 use muster_redis::Connection;
 
-pub use self::scripts::PartitionScripts;
+pub use self::{
+    accept::{PartitionAccepted, PartitionAsk, PartitionBounds},
+    scripts::PartitionScripts,
+};
 
 /// One partition of the store.
 #[derive(Clone)]

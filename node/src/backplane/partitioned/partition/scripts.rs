@@ -19,12 +19,20 @@ const NAMES: &str = include_str!("scripts/lib/names.lua");
 const LIBRARIES: &[(&str, &str)] = &[
     ("backlog", include_str!("scripts/lib/backlog.lua")),
     ("bitmaps", include_str!("scripts/lib/bitmaps.lua")),
+    ("budget", include_str!("scripts/lib/budget.lua")),
+    ("epoch", include_str!("scripts/lib/epoch.lua")),
     ("events", include_str!("scripts/lib/events.lua")),
+    ("few", include_str!("scripts/lib/few.lua")),
     ("forget", include_str!("scripts/lib/forget.lua")),
+    ("full", include_str!("scripts/lib/full.lua")),
     ("labels", include_str!("scripts/lib/labels.lua")),
+    ("log", include_str!("scripts/lib/log.lua")),
     ("missed", include_str!("scripts/lib/missed.lua")),
+    ("named", include_str!("scripts/lib/named.lua")),
     ("ordinals", include_str!("scripts/lib/ordinals.lua")),
     ("sessions", include_str!("scripts/lib/sessions.lua")),
+    ("stamp", include_str!("scripts/lib/stamp.lua")),
+    ("sweep", include_str!("scripts/lib/sweep.lua")),
     ("time", include_str!("scripts/lib/time.lua")),
 ];
 
@@ -57,6 +65,7 @@ macro_rules! scripts {
 // What makes Redis larger is refused by a Redis that is full. What only keeps up with what is (leases, sessions, states) goes on:
 // `allow-oom`.
 scripts!(
+    accept_one "",
     clock "allow-oom",
     disconnect "allow-oom",
     forget "allow-oom",

@@ -1,0 +1,59 @@
+-- uses: time, stamp, named, full, budget, epoch, log, few, sweep
+-- Accepts a command for named terminals of this partition, whole or not at all: fixes its targets, numbers it, stores it, and sends it
+-- to the nodes that hold its targets.
+-- ARGV: id, 'again' if it may have been accepted before, frame (JSON without its opening brace and without expires_at), request (JSON
+--       without the payload), author, time until it expires (ms), 'skip' or 'queue', rate or '', idempotency key or '', hash of the
+--       body, how long the key is stored (ms), name for a new store, known name of the store, the last number seen of it, how long
+--       it is stored after it expired (ms), bound of the log, bound of a backlog, bound of all bytes, then the ids of at most
+--       STEP_MAX terminals
+-- Returns {'ok', targets, online, epoch, number, created, expires} {'same', id} {'conflict', id} {'unknown', ids} {'offline', ids}
+--         {'full', ids} {'no_room', bytes}
+local id, ask, author, skip, rate, key, body = ARGV[1], ARGV[4], ARGV[5], ARGV[7] == 'skip', ARGV[8], ARGV[9], ARGV[10]
+local keep, time, command = tonumber(ARGV[15]), now(), COMMAND .. ARGV[1]
+
+local used_before = key ~= '' and redis.call('GET', KEY .. key)
+if used_before then
+  local first, first_body = string.match(used_before, '^(%S+) (%S+)$')
+  -- Written again as it is: a node that waits for replicas waits for what it wrote itself.
+  redis.call('SET', KEY .. key, used_before, 'KEEPTTL')
+  return { first_body == body and 'same' or 'conflict', first }
+end
+if ARGV[2] == 'again' and redis.call('EXISTS', command) == 1 then return { 'same', id } end
+
+local names = {}
+for i = 19, #ARGV do names[#names + 1] = ARGV[i] end
+local targets, unknown = find_named(names, skip or rate ~= '', time)
+if #unknown > 0 then return { 'unknown', unknown } end
+if skip then
+  local absent = ids_of(targets, false)
+  if #absent > 0 then return { 'offline', absent } end
+end
+
+local created, expires = string.format('%.0f', time), string.format('%.0f', time + ARGV[6])
+local frame = '{"expires_at":"' .. stamp(time + ARGV[6]) .. '",' .. ARGV[3]
+local bytes = #frame + #ask + COMMAND_BYTES + FEW_BYTES * #targets
+-- About every eighth command sweeps for all of them.
+if time % 8 == 0 then sweep(time, 16) end
+local full = full_backlogs(targets, tonumber(ARGV[17]), time)
+if #full > 0 then return { 'full', full } end
+local has_room, commands, backlogs, used = make_room(bytes, tonumber(ARGV[18]), time, keep)
+if not has_room then return { 'no_room', used } end
+
+-- A number is never below the time, so that the numbers of a store that was lost, or went back, are all smaller.
+local epoch, seq = name_store(ARGV[12], ARGV[13], ARGV[14])
+local number = string.format('%.0f', math.max(seq + 1, time))
+log_command(number, id, 'few', expires, tonumber(ARGV[16]), time)
+redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', author, 'kind', 'few', 'number', number, 'created', created,
+  'expires', expires, 'of', #targets, 'bytes', bytes, 'list', packed_list(targets))
+redis.call('ZADD', HOMES, number, id)
+redis.call('ZADD', STORED, string.format('%.0f', time + ARGV[6] + keep), id)
+redis.call('HSET', USED, 'commands', commands + bytes, 'backlogs', backlogs + BACKLOG_BYTES * #targets)
+for _, target in ipairs(targets) do redis.call('ZADD', BACKLOG .. target.ord, number, id) end
+if key ~= '' then
+  sweep_keys(time, 2)
+  redis.call('SET', KEY .. key, id .. ' ' .. body)
+  redis.call('ZADD', KEYS_DUE, string.format('%.0f', time + ARGV[11]), key)
+  redis.call('HINCRBY', USED, 'keys', KEY_BYTES)
+end
+local online = send_few(targets, epoch, number, rate, frame)
+return { 'ok', #targets, online, epoch, number, created, expires }

@@ -1,0 +1,68 @@
+//! What steps cost of Redis' CPU, printed. U is the cost of one `HSET` when 100,000 new fields of 100 bytes are written into one hash
+//! in batches of 500, on the same server: figures in U say the same on any machine.
+//!
+//! `cargo test -p muster-node --test partition costs -- --ignored --nocapture --test-threads 1`
+
+use futures_util::future::join_all;
+use muster_node::backplane::partitioned::partition::PartitionAsk;
+use redis::InfoDict;
+
+use crate::{
+    commands::{ask, bounds, draft, terminals},
+    store::TestPartition,
+};
+
+impl TestPartition {
+    /// The CPU time that Redis has used, in µs.
+    pub async fn cpu(&self) -> f64 {
+        let info: InfoDict = self.call(redis::cmd("INFO").arg("cpu")).await;
+        let of = |name| info.get::<f64>(name).unwrap();
+        (of("used_cpu_user_main_thread") + of("used_cpu_sys_main_thread")) * 1e6
+    }
+
+    /// The bytes that Redis has allocated.
+    pub async fn memory(&self) -> f64 {
+        let info: InfoDict = self.call(redis::cmd("INFO").arg("memory")).await;
+        info.get("used_memory").unwrap()
+    }
+
+    /// The time of U, in µs.
+    pub async fn unit(&self) -> f64 {
+        let before = self.cpu().await;
+        for batch in 0..200 {
+            let mut pipe = redis::pipe();
+            (0..500).for_each(|at| {
+                pipe.hset("unit", batch * 500 + at, "x".repeat(100)).ignore();
+            });
+            self.run(&pipe).await;
+        }
+        let unit = (self.cpu().await - before) / 100_000.0;
+        self.run(redis::pipe().del("unit")).await;
+        unit
+    }
+}
+
+#[tokio::test]
+#[ignore = "prints figures"]
+async fn a_command_for_one_terminal() {
+    let store = TestPartition::start().await;
+    store.register(0, 10_000, Some("n1")).await;
+    let (unit, bounds) = (store.unit().await, bounds());
+    let (cpu, memory) = (store.cpu().await, store.memory().await);
+    for batch in 0..200 {
+        let drafts: Vec<_> = (0..50).map(|_| draft("")).collect();
+        let accepted = drafts.iter().enumerate().map(|(at, draft)| {
+            let (store, ask, at) =
+                (&store, PartitionAsk { again: false, ..ask(draft, &bounds) }, batch * 50 + at as u32);
+            async move { store.partition.accept_one(&ask, &terminals(&[at])).await.unwrap() }
+        });
+        join_all(accepted).await;
+    }
+    let (cpu, memory) = ((store.cpu().await - cpu) / 1e4, (store.memory().await - memory) / 1e4);
+    let used: Vec<String> = store.ask("HGETALL", "used", &[]).await;
+
+    println!(
+        "U {unit:.2} us; one command {cpu:.1} us = {:.1} U, {memory:.0} B, counted {used:?} of 10,000",
+        cpu / unit
+    );
+}
