@@ -28,7 +28,7 @@ use crate::{
     cluster::{Admission, Candidate, Peers, admission},
     config::{Config, advertise},
     drain::{self, turn},
-    fence::Fence,
+    fence::Fences,
     http::{self, HttpState},
     hub::{Hub, Lifecycle},
     metrics::Metrics,
@@ -114,7 +114,8 @@ impl Node {
         let count = config.shards.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
         let (senders, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(MAILBOX)).unzip();
         let (drain_requests, asked) = mpsc::channel(drain::ASKED);
-        let (hub, fence, lifecycle) = (Arc::<Hub>::default(), Arc::<Fence>::default(), Arc::<Lifecycle>::default());
+        let (hub, lifecycle) = (Arc::<Hub>::default(), Arc::<Lifecycle>::default());
+        let fences = Arc::new(Fences::new(backplane::partitions(&config)));
         let shards = Arc::new(Shards::new(hub.clone(), senders, drain_requests));
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
@@ -123,7 +124,7 @@ impl Node {
         let host = Host {
             view,
             hub: hub.clone(),
-            fence: fence.clone(),
+            fences: fences.clone(),
             lifecycle: lifecycle.clone(),
             sessions: shards.clone(),
             reports: reports.clone(),
@@ -143,7 +144,7 @@ impl Node {
             auth,
             hub,
             shards,
-            fence,
+            fences,
             lifecycle,
             backplane: backplane.clone(),
             reports,

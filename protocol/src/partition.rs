@@ -32,6 +32,9 @@ impl Partitions {
     /// The greatest number: a command's id has 10 bits for its home.
     pub const MAX: u16 = 1024;
 
+    /// A store of one partition.
+    pub const ONE: Self = Self(1);
+
     /// A store of `count` partitions, or none if the number is 0 or greater than [`MAX`](Self::MAX).
     pub fn new(count: u16) -> Option<Self> {
         (1..=Self::MAX).contains(&count).then_some(Self(count))

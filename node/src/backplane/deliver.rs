@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest};
+use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest, partition::PartitionIndex};
 
 use crate::{end::SessionEnd, wire::EncodedCommand};
 
@@ -13,7 +13,7 @@ use crate::{end::SessionEnd, wire::EncodedCommand};
 /// Commands reach each session in the order of these calls. A call waits while a shard is too busy to take more; what it asks for
 /// happens later, on the shard's thread.
 pub trait Deliver: Send + Sync {
-    /// Sends a command to every session.
+    /// Sends a command to every session whose terminal belongs to the command's partition.
     fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()>;
 
     /// Sends a command to those of `terminals` that have a session here.
@@ -25,11 +25,11 @@ pub trait Deliver: Send + Sync {
     /// Ends the terminal's session, whichever it is, if it is here.
     fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()>;
 
-    /// Has every session register again.
+    /// Has every session of a partition register again.
     ///
     /// Returns when each shard has started to do so, and so has handled all that waited in its mailbox before: nothing that was
-    /// delivered before this call is sent after it returns.
-    fn rejoin(&self) -> BoxFuture<'_, ()>;
+    /// delivered to the partition before this call is sent after it returns.
+    fn rejoin(&self, partition: PartitionIndex) -> BoxFuture<'_, ()>;
 
     /// Has one session register again. Returns false if it is not here.
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool>;

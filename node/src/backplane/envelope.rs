@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest};
+use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest, partition::PartitionIndex};
 use serde::{Deserialize, Serialize};
 
 use super::{cursor::Cursor, deliver::Deliver};
@@ -80,28 +80,34 @@ pub enum Audience {
 }
 
 impl Delivery {
-    /// The command, encoded once for any number of terminals. The frame of a broadcast carries the cursor.
-    pub fn encode(&self) -> Arc<EncodedCommand> {
+    /// The command as `partition` numbered it, encoded once for any number of terminals. The frame of a broadcast carries the
+    /// cursor.
+    pub fn encode(&self, partition: PartitionIndex) -> Arc<EncodedCommand> {
         let to_all = matches!(self.to, Audience::All);
-        encode(self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
+        encode(partition, self.command.clone(), &Cursor { epoch: self.epoch.clone(), number: self.number }, to_all)
     }
 
-    /// Sends the command to the sessions of its audience on this node, all at once. An expired command is not sent.
-    pub async fn send(&self, sessions: &dyn Deliver) {
+    /// Sends the command to the sessions of its audience in `partition` on this node, all at once. An expired command is not sent.
+    pub async fn send(&self, partition: PartitionIndex, sessions: &dyn Deliver) {
         if self.command.expires_at <= Timestamp::now() {
             return;
         }
         match &self.to {
-            Audience::All => sessions.broadcast(self.encode()).await,
-            Audience::Terminals(terminals) => sessions.send(terminals, self.encode()).await,
+            Audience::All => sessions.broadcast(self.encode(partition)).await,
+            Audience::Terminals(terminals) => sessions.send(terminals, self.encode(partition)).await,
         }
     }
 }
 
-/// Encodes a command. `place` is its position; a broadcast's frame carries it as cursor.
-pub fn encode(mut command: frame::Command, place: &Cursor, to_all: bool) -> Arc<EncodedCommand> {
+/// Encodes a command. `place` is its position in `partition`; a broadcast's frame carries it as cursor.
+pub fn encode(
+    partition: PartitionIndex,
+    mut command: frame::Command,
+    place: &Cursor,
+    to_all: bool,
+) -> Arc<EncodedCommand> {
     command.cursor = to_all.then(|| place.to_string());
-    Arc::new(EncodedCommand::new(place.number, command))
+    Arc::new(EncodedCommand::new(partition, place.number, command))
 }
 
 /// Does what an envelope asks that concerns the end of sessions.

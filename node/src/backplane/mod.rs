@@ -30,7 +30,7 @@ mod terminal_record;
 
 use std::{sync::Arc, time::Duration};
 
-use muster_protocol::api::NodeView;
+use muster_protocol::{api::NodeView, partition::Partitions};
 
 use self::envelope::Envelope;
 pub use self::{
@@ -49,7 +49,7 @@ pub use self::{
 };
 use crate::{
     config::Config,
-    fence::Fence,
+    fence::Fences,
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
@@ -65,8 +65,8 @@ pub struct Host {
     pub view: NodeView,
     /// The table of sessions.
     pub hub: Arc<Hub>,
-    /// Until when the node may act as the owner of its sessions. The backplane moves it.
-    pub fence: Arc<Fence>,
+    /// Until when the node may act as the owner of its sessions, for each partition of the store. The backplane moves them.
+    pub fences: Arc<Fences>,
     /// Whether the node takes new sessions.
     pub lifecycle: Arc<Lifecycle>,
     /// Where commands for the node's sessions go.
@@ -77,6 +77,11 @@ pub struct Host {
     pub report_interval: Duration,
     /// The metrics of the node.
     pub metrics: Arc<Metrics>,
+}
+
+/// The partitions of the store that the configuration asks for. Both backplanes have one.
+pub fn partitions(_config: &Config) -> Partitions {
+    Partitions::ONE
 }
 
 /// Opens the backplane that the configuration asks for: in memory, or in Redis if there is `--redis`.

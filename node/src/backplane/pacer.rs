@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{CommandId, TerminalId};
+use muster_protocol::{CommandId, TerminalId, partition::PartitionIndex};
 use tokio::sync::Notify;
 
 use super::{
@@ -35,15 +35,15 @@ struct Paced {
 }
 
 impl Pacer {
-    /// Takes a delivery that has a rate. Returns false if it has none.
-    pub fn take(&self, delivery: &Delivery) -> bool {
+    /// Takes a delivery of a partition that has a rate. Returns false if it has none.
+    pub fn take(&self, partition: PartitionIndex, delivery: &Delivery) -> bool {
         let (Some(rate), Audience::Terminals(terminals)) = (delivery.rate.filter(|rate| *rate > 0.0), &delivery.to)
         else {
             return false;
         };
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
         self.waiting().push(Paced {
-            encoded: delivery.encode(),
+            encoded: delivery.encode(partition),
             expires_at: delivery.command.expires_at,
             terminals: terminals.iter().cloned().collect(),
             interval,

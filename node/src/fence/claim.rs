@@ -8,7 +8,8 @@ use std::{
 use super::Fence;
 use crate::sync::{Mutex, MutexGuard};
 
-/// The name of the lease under which this node's sessions are registered, and the fence that lasts as long as the lease.
+/// The name of the lease under which this node's sessions are registered in one partition, and the fence that lasts as long as the
+/// lease.
 #[derive(Debug)]
 pub struct Claim {
     /// Never locked across an await.
@@ -29,13 +30,13 @@ impl Claim {
     }
 
     /// Records a renewal that was requested at `asked` and lasts for `lasting`. If the lease has another name, it was lost
-    /// meanwhile; then, and if commands were dropped because the fence had expired, all sessions join again: `rejoin` asks
-    /// them, and completes when each shard has handled what waited in its mailbox before.
+    /// meanwhile; then, and if commands were dropped because the fence had expired, the partition's sessions join again:
+    /// `rejoin` asks them, and completes when each shard has handled what waited in its mailbox before.
     pub async fn renew(&self, name: String, asked: Instant, lasting: Duration, rejoin: impl Future<Output = ()>) {
         let held = *self.name() == name;
         let tripped = self.fence.takes_tripped();
         if !held || tripped {
-            tracing::info!(held, tripped, "all sessions join again");
+            tracing::info!(held, tripped, "the sessions of a partition join again");
             rejoin.await;
             // Only now: of two renewals at once, neither extends the fence before the sessions were asked.
             *self.name() = name;

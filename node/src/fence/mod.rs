@@ -1,6 +1,7 @@
 //! The fence: until when this node may act as the owner of its sessions.
 //!
-//! Each renewal of the lease extends the fence. A node that was stopped and wakes up finds the fence expired, and delivers nothing
+//! A node holds a lease in each partition of the store, and has a fence for each ([`Fences`]). Each renewal of a lease extends the
+//! fence of its partition. A node that was stopped and wakes up finds the fence expired, and delivers nothing
 //! before its sessions have registered again.
 //!
 //! The fence is measured by this machine's monotonic clock from the moment at which a renewal was *requested*. So the fence expires
@@ -9,13 +10,14 @@
 mod claim;
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
+mod partitions;
 
 use std::time::{Duration, Instant};
 
-pub use self::claim::Claim;
+pub use self::{claim::Claim, partitions::Fences};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// The fence of one node. The backplane extends it; the shards check it before they send.
+/// The fence of one node in one partition of the store. The backplane extends it; the shards check it before they send.
 #[derive(Debug)]
 pub struct Fence {
     began: Instant,

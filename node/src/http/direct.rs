@@ -6,6 +6,7 @@ use muster_protocol::{
     Selector, TerminalId,
     api::{CommandState, CommandView, Confirm, TargetState},
     frame,
+    partition::PartitionIndex,
 };
 
 use super::HttpState;
@@ -42,8 +43,9 @@ impl DirectCommand {
             stored: false,
             results: None,
         };
+        // A command without a number has no partition either: the shard looks at neither.
         let nowhere = Cursor { epoch: String::new(), number: 0 };
-        let encoded = encode(self.command, &nowhere, false);
+        let encoded = encode(PartitionIndex::default(), self.command, &nowhere, false);
         state.shared.shards.send_unstored(&self.terminal, encoded).await.then_some(view)
     }
 }

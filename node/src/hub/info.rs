@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_protocol::{SessionId, TerminalId, api::Protocol, selector::Labels};
+use muster_protocol::{SessionId, TerminalId, api::Protocol, partition::PartitionIndex, selector::Labels};
 use serde::{Deserialize, Serialize};
 
 /// The identity of a session. The registry stores it as JSON with these field names.
@@ -15,6 +15,9 @@ pub struct SessionInfo {
     pub session: SessionId,
     /// The protocol that the terminal speaks.
     pub protocol: Protocol,
+    /// The partition of the store that the terminal belongs to. It follows from the terminal's id.
+    #[serde(skip)]
+    pub partition: PartitionIndex,
     /// The labels of the terminal: what its token says, and what its hello says where the token says nothing.
     pub labels: Labels,
     /// The IP address that the terminal connects from, as far as the node can know it.

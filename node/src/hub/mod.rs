@@ -122,6 +122,7 @@ mod tests {
             terminal: "t1".parse().unwrap(),
             session,
             protocol: Protocol::V1,
+            partition: Default::default(),
             labels: Default::default(),
             address: "127.0.0.1".into(),
             edge: None,

@@ -28,6 +28,7 @@ fn insert(hub: &Hub, number: u128) -> Option<SessionId> {
         terminal: terminal(),
         session: session(number),
         protocol: Protocol::V1,
+        partition: Default::default(),
         labels: Default::default(),
         address: String::new(),
         edge: None,

@@ -81,6 +81,7 @@ impl Handshaking {
     /// Establishes the session under the identity that the registry and the hub will know.
     pub fn enter(self, session: SessionId) -> Established {
         let info = Arc::new(SessionInfo {
+            partition: self.shard.shared.fences.partitions().of(&self.terminal),
             terminal: self.terminal,
             session,
             protocol: self.protocol,

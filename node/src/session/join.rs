@@ -150,10 +150,11 @@ impl Established {
                 Err(_) => self.read_for(AGAIN).await?,
             }
         };
+        let partition = self.socket.info.partition;
         for (missed, command) in missed.iter().zip(frames) {
             let Some(command) = command.filter(|command| command.expires_at > Timestamp::now()) else { continue };
             let cursor = Cursor { epoch: epoch.to_owned(), number: missed.number };
-            self.shard.sockets.send_missed(&self.socket, &encode(command, &cursor, missed.to_all));
+            self.shard.sockets.send_missed(&self.socket, &encode(partition, command, &cursor, missed.to_all));
             while !self.socket.is_flushed() {
                 self.step().await?;
             }

@@ -1,13 +1,14 @@
-//! The gate of a shard: it drops commands while the node may not act as the owner of its sessions.
+//! The gates of a shard, one for each partition: a gate drops the partition's commands while the node may not act as the owner of
+//! the partition's sessions.
 
 use std::{cell::Cell, sync::Arc};
 
 use crate::fence::Fence;
 
-/// Whether a shard may send commands.
+/// Whether a shard may send the commands of one partition.
 pub struct CommandGate {
     fence: Arc<Fence>,
-    /// Set when a command was dropped because the fence had expired. Until all sessions have been asked to register
+    /// Set when a command was dropped because the fence had expired. Until the partition's sessions have been asked to register
     /// again, every later command is dropped too: it must not overtake the one that was dropped.
     is_shut: Cell<bool>,
 }
@@ -26,7 +27,7 @@ impl CommandGate {
         !self.is_shut.get()
     }
 
-    /// Opens the gate again. The caller asks all sessions of the shard to register again, which gives them what was dropped.
+    /// Opens the gate again. The caller asks the shard's sessions of this partition to register again, which gives them what was dropped.
     pub fn reopen(&self) {
         self.is_shut.set(false);
     }

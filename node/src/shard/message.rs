@@ -3,7 +3,7 @@
 use std::{net::TcpStream, sync::Arc};
 
 use bytes::Bytes;
-use muster_protocol::{TerminalId, api::Protocol, selector::Labels};
+use muster_protocol::{TerminalId, api::Protocol, partition::PartitionIndex, selector::Labels};
 
 use crate::{end::SessionEnd, hub::SessionAddr, sync::oneshot, wire::EncodedCommand};
 
@@ -15,16 +15,16 @@ pub const MAILBOX: usize = 1024;
 pub enum ShardMessage {
     /// Starts a session on an upgraded connection.
     Adopt(Box<Upgraded>),
-    /// Sends a command to every session of the shard.
+    /// Sends a command to every session of the shard whose terminal belongs to the command's partition.
     Broadcast(Arc<EncodedCommand>),
     /// Sends a command to one session.
     Send(SessionAddr, Arc<EncodedCommand>),
     /// Sends a command that was not stored, since the store is away, to one session. The command has no number, so the session's
     /// watermark is not looked at.
     SendUnstored(SessionAddr, Arc<EncodedCommand>),
-    /// Has every session of the shard register again, because the registry may have lost it. The sender is used when that has
-    /// started.
-    Rejoin(oneshot::Sender<()>),
+    /// Has every session of one partition on the shard register again, because the registry may have lost it. The sender is used
+    /// when that has started.
+    Rejoin(PartitionIndex, oneshot::Sender<()>),
     /// Has one session register again.
     RejoinOne(SessionAddr),
     /// Ends one session.

@@ -15,6 +15,8 @@ mod message;
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
 #[cfg(test)]
+mod partition_test;
+#[cfg(test)]
 mod rejoin_test;
 mod shards;
 #[cfg(test)]
@@ -30,7 +32,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::TerminalId;
+use muster_protocol::{TerminalId, partition::PartitionIndex};
 use tokio::{
     net::TcpStream,
     runtime,
@@ -51,7 +53,7 @@ use crate::{
     backplane::Backplane,
     config::Config,
     end::SessionEnd,
-    fence::Fence,
+    fence::Fences,
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
@@ -82,8 +84,8 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// The mailboxes of the shards.
     pub shards: Arc<Shards>,
-    /// Until when this node may act as the owner of its sessions.
-    pub fence: Arc<Fence>,
+    /// Until when this node may act as the owner of its sessions, for each partition of the store.
+    pub fences: Arc<Fences>,
     /// Whether the node takes new sessions.
     pub lifecycle: Arc<Lifecycle>,
     /// The store, and the way to the other nodes.
@@ -108,8 +110,8 @@ pub struct Shard {
     pub decoder: Decoder,
     /// The read buffer, which is lent to the socket that is readable. It is never borrowed across an await.
     pub buffer: RefCell<Box<[u8]>>,
-    /// Drops commands while the fence has expired.
-    gate: CommandGate,
+    /// For each partition: drops its commands while its fence has expired.
+    gates: Box<[CommandGate]>,
 }
 
 /// Starts the thread of a shard. The thread ends when `Shared::stop` is cancelled. Fails if the thread or its
@@ -156,28 +158,30 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
     }
 }
 
-/// Handles messages in their order. Broadcasts that follow each other go out together. While the fence has expired
-/// no command is sent: a session that registers again gets what was dropped.
+/// Handles messages in their order. Broadcasts that follow each other go out together. While the fence of a partition has
+/// expired no command of that partition is sent: a session that registers again gets what was dropped.
 fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
     let mut together: Vec<Arc<EncodedCommand>> = Vec::new();
     for message in messages.drain(..) {
-        if matches!(message, ShardMessage::Broadcast(_) | ShardMessage::Send(..)) && !shard.gate.is_open() {
+        if let ShardMessage::Broadcast(command) | ShardMessage::Send(_, command) = &message
+            && !shard.gate(command.partition).is_open()
+        {
             continue;
         }
         if let ShardMessage::Broadcast(encoded) = message {
             together.push(encoded);
             continue;
         }
-        shard.sockets.broadcast(&std::mem::take(&mut together));
+        broadcast(shard, &mut together);
         match message {
             ShardMessage::Adopt(upgraded) => {
                 tokio::task::spawn_local(session::run(upgraded, shard.clone()));
             }
             ShardMessage::Send(addr, encoded) => shard.sockets.send(addr, &encoded),
             ShardMessage::SendUnstored(addr, encoded) => shard.sockets.send_unstored(addr, &encoded),
-            ShardMessage::Rejoin(begun) => {
-                shard.gate.reopen();
-                shard.sockets.rejoin();
+            ShardMessage::Rejoin(partition, begun) => {
+                shard.gate(partition).reopen();
+                shard.sockets.rejoin(partition);
                 let _ = begun.send(());
             }
             ShardMessage::RejoinOne(addr) => shard.sockets.rejoin_one(addr),
@@ -185,17 +189,33 @@ fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
             ShardMessage::Broadcast(_) => unreachable!("taken above"),
         }
     }
-    shard.sockets.broadcast(&together);
+    broadcast(shard, &mut together);
+}
+
+/// Sends what has piled up, the commands of each partition together and in their order.
+fn broadcast(shard: &Shard, together: &mut Vec<Arc<EncodedCommand>>) {
+    // Stable, so the commands of one partition stay in their order.
+    together.sort_by_key(|command| command.partition);
+    for commands in together.chunk_by(|one, next| one.partition == next.partition) {
+        shard.sockets.broadcast(commands);
+    }
+    together.clear();
 }
 
 impl Shard {
     fn new(index: usize, shared: Arc<Shared>) -> Self {
+        let partitions = shared.fences.partitions();
         Self {
             index,
-            sockets: Sockets::new(shared.config.queue, shared.reports.clone(), shared.metrics.delivered.clone()),
+            sockets: Sockets::new(
+                partitions,
+                shared.config.queue,
+                shared.reports.clone(),
+                shared.metrics.delivered.clone(),
+            ),
             decoder: Decoder { max_message: shared.config.max_message },
             buffer: RefCell::new(vec![0; READ_BUFFER].into()),
-            gate: CommandGate::new(shared.fence.clone()),
+            gates: partitions.all().map(|index| CommandGate::new(shared.fences.of(index).clone())).collect(),
             shared,
         }
     }
@@ -220,6 +240,10 @@ impl Shard {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(_) => Err(SessionEnd::Lost),
         }
+    }
+
+    fn gate(&self, partition: PartitionIndex) -> &CommandGate {
+        &self.gates[usize::from(partition.0)]
     }
 
     /// Logs and counts the end of a session.

@@ -19,6 +19,8 @@ use crate::{
     sync,
 };
 
+/// The one partition of the node's store.
+const PARTITION: PartitionIndex = PartitionIndex(0);
 /// Longer than a run.
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -35,7 +37,7 @@ fn in_many_orders(model: impl Fn() + Send + Sync + 'static) {
 /// A node whose fence has expired, with a claim to the lease `first`.
 fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>, Arc<Claim>) {
     let (shared, mailboxes) = test_node::node(count, room);
-    let claim = Arc::new(Claim::new(shared.fence.clone()));
+    let claim = Arc::new(Claim::new(shared.fences.of(PARTITION).clone()));
     claim.begin("first".into(), Instant::now(), Duration::ZERO);
     (shared, mailboxes, claim)
 }
@@ -49,7 +51,7 @@ fn command(number: u64) -> Arc<EncodedCommand> {
         cursor: None,
         stagger_ms: None,
     };
-    Arc::new(EncodedCommand::new(number, command))
+    Arc::new(EncodedCommand::new(PARTITION, number, command))
 }
 
 /// What a shard did with one message.
@@ -68,13 +70,13 @@ fn carry_out_next(shard: &Rc<Shard>, mailbox: &mut mpsc::Receiver<ShardMessage>,
         block_on(mailbox.recv_many(&mut messages, 1));
         let message = match &messages[0] {
             ShardMessage::Broadcast(command) => CarriedOut::Dropped(command.number),
-            ShardMessage::Rejoin(_) => CarriedOut::Rejoined,
+            ShardMessage::Rejoin(..) => CarriedOut::Rejoined,
             ShardMessage::End(addr, _) => CarriedOut::Ended(addr.session),
             other => panic!("another message: {other:?}"),
         };
         carry_out(shard, &mut messages);
         match message {
-            CarriedOut::Dropped(number) if shard.sockets.sent_up_to() == number => CarriedOut::Sent(number),
+            CarriedOut::Dropped(number) if shard.sockets.sent_up_to(PARTITION) == number => CarriedOut::Sent(number),
             step => step,
         }
     };
@@ -82,7 +84,7 @@ fn carry_out_next(shard: &Rc<Shard>, mailbox: &mut mpsc::Receiver<ShardMessage>,
 }
 
 fn renew(shared: &Shared, claim: &Claim, name: &str) {
-    block_on(claim.renew(name.into(), Instant::now(), HOUR, shared.shards.rejoin()));
+    block_on(claim.renew(name.into(), Instant::now(), HOUR, shared.shards.rejoin(PARTITION)));
 }
 
 #[test]
@@ -128,7 +130,10 @@ fn no_command_overtakes_one_that_the_fence_dropped_and_a_renewal_has_the_session
             let asked = steps.iter().skip(dropped).position(|step| *step == CarriedOut::Rejoined);
             let overtaking = asked.map_or(&steps[dropped..], |asked| &steps[dropped..dropped + asked]);
             assert!(!sent(overtaking), "a command overtook the one that was dropped: {steps:?}");
-            assert!(asked.is_some() || shared.fence.takes_tripped(), "no renewal asks the sessions: {steps:?}");
+            assert!(
+                asked.is_some() || shared.fences.of(PARTITION).takes_tripped(),
+                "no renewal asks the sessions: {steps:?}"
+            );
         }
     });
 }
@@ -176,7 +181,7 @@ fn a_rejoin_waits_for_what_is_in_the_mailbox_of_each_shard() {
                 })
             })
             .collect();
-        block_on(shared.shards.rejoin());
+        block_on(shared.shards.rejoin(PARTITION));
         assert_eq!(handled.load(std::sync::atomic::Ordering::SeqCst), 2);
         shards.into_iter().for_each(|shard| shard.join().unwrap());
     });
@@ -188,7 +193,7 @@ fn nobody_waits_for_a_shard_that_stops() {
         let (shared, mut mailboxes, _) = node(1, 1);
         let rejoin = {
             let shared = shared.clone();
-            thread::spawn(move || block_on(shared.shards.rejoin()))
+            thread::spawn(move || block_on(shared.shards.rejoin(PARTITION)))
         };
         let shard = {
             let (shared, mut mailbox) = (shared.clone(), mailboxes.remove(0));
@@ -231,6 +236,7 @@ fn enter(shared: &Shared, session: SessionId) {
         terminal: "t1".parse().unwrap(),
         session,
         protocol: Protocol::V1,
+        partition: Default::default(),
         labels: Default::default(),
         address: String::new(),
         edge: None,

@@ -12,6 +12,7 @@ use muster_protocol::{
     CommandId, Payload, Selector, TerminalId,
     api::{CommandRequest, Protocol},
     frame,
+    partition::PartitionIndex,
 };
 use muster_testkit::wait::{soon, until};
 use socket2::SockRef;
@@ -43,10 +44,10 @@ async fn asked_again_while_it_joins() {
 
     // A command that passed the session by. The session replays it and waits until the terminal has read it.
     shared.backplane.accept(CommandDraft::new(request(&"x".repeat(BIG)), None)).await.unwrap();
-    shard.sockets.rejoin();
+    shard.sockets.rejoin(PartitionIndex(0));
     soon(terminal.readable()).await.unwrap();
     pass().await;
-    shard.sockets.rejoin();
+    shard.sockets.rejoin(PartitionIndex(0));
     pass().await;
 
     let mut missed = vec![0; BIG];
@@ -106,6 +107,7 @@ fn live() -> Arc<EncodedCommand> {
     let (id, name, payload) = (CommandId(Uuid::nil()), "show".into(), Payload::from_text("live"));
     let expires_at = Timestamp::MAX;
     Arc::new(EncodedCommand::new(
+        PartitionIndex(0),
         u64::MAX,
         frame::Command { id, name, payload, expires_at, cursor: None, stagger_ms: None },
     ))

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, future::BoxFuture};
-use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest};
+use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest, partition::PartitionIndex};
 
 use super::{ShardMessage, Upgraded};
 use crate::{
@@ -57,11 +57,11 @@ impl Shards {
         self.mailboxes[addr.shard].send(ShardMessage::SendUnstored(addr, command)).await.is_ok()
     }
 
-    async fn rejoin_all(&self) {
+    async fn rejoin_partition(&self, partition: PartitionIndex) {
         let mut started = Vec::new();
         for mailbox in &self.mailboxes {
             let (start, has_started) = oneshot::channel();
-            let _ = mailbox.send(ShardMessage::Rejoin(start)).await;
+            let _ = mailbox.send(ShardMessage::Rejoin(partition, start)).await;
             started.push(has_started);
         }
         for has_started in started {
@@ -108,8 +108,8 @@ impl Deliver for Shards {
         .boxed()
     }
 
-    fn rejoin(&self) -> BoxFuture<'_, ()> {
-        self.rejoin_all().boxed()
+    fn rejoin(&self, partition: PartitionIndex) -> BoxFuture<'_, ()> {
+        self.rejoin_partition(partition).boxed()
     }
 
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool> {
@@ -136,9 +136,9 @@ mod tests {
     async fn a_rejoin_returns_after_the_shards_handled_what_waited_in_their_mailboxes() {
         let (mailbox, mut messages) = mpsc::channel(2);
         let shards = Shards::new(Arc::default(), vec![mailbox], mpsc::channel(1).0);
-        let mut rejoin = std::pin::pin!(shards.rejoin());
+        let mut rejoin = std::pin::pin!(shards.rejoin(PartitionIndex(0)));
         assert!(futures_util::poll!(&mut rejoin).is_pending());
-        let Some(ShardMessage::Rejoin(start)) = messages.recv().await else { panic!("another message") };
+        let Some(ShardMessage::Rejoin(_, start)) = messages.recv().await else { panic!("another message") };
         assert!(futures_util::poll!(&mut rejoin).is_pending());
         start.send(()).unwrap();
         assert!(futures_util::poll!(&mut rejoin).is_ready());

@@ -7,7 +7,10 @@ use std::{
 
 use clap::Parser;
 use jiff::Timestamp;
-use muster_protocol::api::{NodeState, NodeView};
+use muster_protocol::{
+    api::{NodeState, NodeView},
+    partition::Partitions,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{ShardMessage, Shards, Shared};
@@ -15,7 +18,7 @@ use crate::{
     auth::Auth,
     backplane::{Host, MemoryBackplane},
     config::Config,
-    fence::Fence,
+    fence::Fences,
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
@@ -38,16 +41,23 @@ pub fn prepare() {
     LazyLock::force(&METRICS);
 }
 
-/// A node with the default settings and `count` shards, which are not started. Each mailbox has room for `room` messages.
+/// A node with the default settings and `count` shards, which are not started. Each mailbox has room for `room` messages. Its store
+/// has one partition.
 pub fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>) {
-    let (hub, fence, lifecycle) = (Arc::<Hub>::default(), Arc::<Fence>::default(), Arc::<Lifecycle>::default());
+    node_in(Partitions::ONE, count, room)
+}
+
+/// As [`node`], but its sessions belong to these partitions.
+pub fn node_in(partitions: Partitions, count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>) {
+    let (hub, lifecycle) = (Arc::<Hub>::default(), Arc::<Lifecycle>::default());
+    let fences = Arc::new(Fences::new(partitions));
     let (reports, metrics) = (Arc::<Reports>::default(), METRICS.clone());
     let (senders, mailboxes) = (0..count).map(|_| mpsc::channel(room)).unzip();
     let shards = Arc::new(Shards::new(hub.clone(), senders, mpsc::channel(1).0));
     let host = Host {
         view: view(),
         hub: hub.clone(),
-        fence: fence.clone(),
+        fences: fences.clone(),
         lifecycle: lifecycle.clone(),
         sessions: shards.clone(),
         reports: reports.clone(),
@@ -57,7 +67,7 @@ pub fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<Shard
     let backplane = Arc::new(MemoryBackplane::new(&CONFIG, host));
     let (config, stop) = (CONFIG.clone(), CancellationToken::new());
     let auth = Auth::new(&config).unwrap();
-    (Arc::new(Shared { config, auth, hub, shards, fence, lifecycle, backplane, reports, metrics, stop }), mailboxes)
+    (Arc::new(Shared { config, auth, hub, shards, fences, lifecycle, backplane, reports, metrics, stop }), mailboxes)
 }
 
 fn view() -> NodeView {

@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use muster_protocol::{CommandId, api::Protocol, frame};
+use muster_protocol::{CommandId, api::Protocol, frame, partition::PartitionIndex};
 
 /// A command as frames, one for each protocol.
 #[derive(Debug)]
 pub struct EncodedCommand {
     /// The command's id.
     pub command: CommandId,
-    /// The command's sequence number in the order of all commands. By it a session knows what it has received.
+    /// The partition of the store that numbered the command. The command goes to terminals of this partition.
+    pub partition: PartitionIndex,
+    /// The command's sequence number in the order of the partition's commands. By it a session knows what it has received.
     pub number: u64,
     /// The time after which the command is not sent.
     pub expires_at: Timestamp,
@@ -18,11 +20,12 @@ pub struct EncodedCommand {
 }
 
 impl EncodedCommand {
-    /// Encodes a command.
-    pub fn new(number: u64, command: frame::Command) -> Self {
+    /// Encodes the command that `partition` gave this number.
+    pub fn new(partition: PartitionIndex, number: u64, command: frame::Command) -> Self {
         let plain = super::text(&command.payload.plain_text());
         let (id, expires_at) = (command.id, command.expires_at);
-        Self { command: id, number, expires_at, v1: super::text(&frame::FromNode::Command(command).to_string()), plain }
+        let v1 = super::text(&frame::FromNode::Command(command).to_string());
+        Self { command: id, partition, number, expires_at, v1, plain }
     }
 
     /// The frame for terminals that speak `protocol`.

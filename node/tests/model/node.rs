@@ -8,7 +8,7 @@ use muster_node::{
     backplane::{Backplane, Host, JoinOutcome, JoinRequest, REPORT_INTERVAL, ResumePoint, encode},
     config::Config,
     end::SessionEnd,
-    fence::Fence,
+    fence::Fences,
     hub::{Hub, Lifecycle, SessionAddr},
     metrics::Metrics,
     reports::Reports,
@@ -16,6 +16,7 @@ use muster_node::{
 use muster_protocol::{
     Payload,
     api::{NodeState, NodeView, Protocol},
+    partition::Partitions,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -69,7 +70,7 @@ pub fn host(id: &str, sessions: &Arc<Sessions>, reports: &Arc<Reports>, hub: &Ar
             started_at: Timestamp::now(),
         },
         hub: hub.clone(),
-        fence: Arc::new(Fence::default()),
+        fences: Arc::new(Fences::new(Partitions::ONE)),
         lifecycle: Arc::new(Lifecycle::default()),
         sessions: sessions.clone(),
         reports: reports.clone(),
@@ -177,7 +178,7 @@ async fn resume(backplane: &dyn Backplane, sessions: &Sessions, request: &JoinRe
     for (missed, frame) in start.missed.iter().zip(frames) {
         let Some(frame) = frame else { continue };
         let place = muster_node::backplane::Cursor { epoch: start.cursor.epoch.clone(), number: missed.number };
-        sessions.send_missed(terminal, &encode(frame, &place, missed.to_all), missed.to_all);
+        sessions.send_missed(terminal, &encode(Default::default(), frame, &place, missed.to_all), missed.to_all);
     }
     sessions.release(terminal, start.cursor.number);
 }

@@ -17,7 +17,9 @@ use muster_node::{
     reports::Reports,
     wire::EncodedCommand,
 };
-use muster_protocol::{CommandId, Payload, SessionId, TerminalId, api::Protocol, inbox::DrainRequest};
+use muster_protocol::{
+    CommandId, Payload, SessionId, TerminalId, api::Protocol, inbox::DrainRequest, partition::PartitionIndex,
+};
 use tokio::sync::mpsc;
 
 /// What the sessions of a node ask of its backplane, done one after the other.
@@ -194,7 +196,7 @@ impl Deliver for Sessions {
         Box::pin(async move { self.end(terminal, None, end) })
     }
 
-    fn rejoin(&self) -> BoxFuture<'_, ()> {
+    fn rejoin(&self, _: PartitionIndex) -> BoxFuture<'_, ()> {
         Box::pin(async move { self.live().values_mut().for_each(|live| self.ask_to_rejoin(live)) })
     }
 

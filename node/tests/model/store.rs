@@ -192,6 +192,7 @@ impl Store {
             terminal: id(terminal),
             session: SessionId(Uuid::now_v7()),
             protocol: if plain { Protocol::Plain } else { Protocol::V1 },
+            partition: Default::default(),
             labels: [("site".into(), answer::own_site(terminal).into()), ("kind".into(), "x".into())].into(),
             address: "127.0.0.1".into(),
             edge: None,

@@ -22,6 +22,7 @@ pub fn session(terminal: &str) -> JoinRequest {
         terminal: terminal.parse().unwrap(),
         session: SessionId(Uuid::now_v7()),
         protocol: Protocol::V1,
+        partition: Default::default(),
         labels: Labels::new(),
         address: "10.0.0.1".into(),
         edge: None,

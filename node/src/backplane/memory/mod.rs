@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use muster_protocol::api::NodeView;
+use muster_protocol::{api::NodeView, partition::PartitionIndex};
 use tokio::{sync::mpsc, time};
 
 use self::{events::EventLog, registry::Terminals, stored_command::Commands};
@@ -98,8 +98,8 @@ impl MemoryBackplane {
     async fn deliver(&self, mut arriving: mpsc::Receiver<Envelope>) {
         while let Some(envelope) = arriving.recv().await {
             match envelope {
-                Envelope::Deliver(delivery) if self.pacer.take(&delivery) => {}
-                Envelope::Deliver(delivery) => delivery.send(&*self.sessions).await,
+                Envelope::Deliver(delivery) if self.pacer.take(PartitionIndex(0), &delivery) => {}
+                Envelope::Deliver(delivery) => delivery.send(PartitionIndex(0), &*self.sessions).await,
                 Envelope::Cancel { command } => self.pacer.cancel(command),
                 other => end_sessions(&*self.sessions, other).await,
             }

@@ -7,7 +7,7 @@ use redis::{
     streams::{StreamId, StreamRangeReply},
 };
 
-use super::{RedisBackplane, hearing::Reached, keys};
+use super::{PARTITION, RedisBackplane, hearing::Reached, keys};
 use crate::{
     backplane::envelope::{Audience, Delivery},
     end::SessionEnd,
@@ -31,7 +31,7 @@ impl RedisBackplane {
         let from = match reached {
             Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= before && before <= newest => before,
             _ => {
-                self.sessions.rejoin().await;
+                self.sessions.rejoin(PARTITION).await;
                 newest
             }
         };

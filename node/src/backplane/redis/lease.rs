@@ -11,7 +11,7 @@ use muster_protocol::{NodeId, api::NodeView};
 use redis::RedisResult;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{RedisBackplane, identity::Rival};
+use super::{PARTITION, RedisBackplane, identity::Rival};
 use crate::backplane::cursor::fresh_epoch;
 
 /// Five beats may be missed.
@@ -47,7 +47,7 @@ impl RedisBackplane {
     async fn try_renew(&self) -> RedisResult<()> {
         let asked = Instant::now();
         let (name, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
-        self.claim.renew(name, asked, LEASE, self.sessions.rejoin()).await;
+        self.claim.renew(name, asked, LEASE, self.sessions.rejoin(PARTITION)).await;
         self.bury_all(dead).await
     }
 

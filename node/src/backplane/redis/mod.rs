@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-use muster_protocol::{api::NodeView, redis_keys::RedisKeys};
+use muster_protocol::{api::NodeView, partition::PartitionIndex, redis_keys::RedisKeys};
 use muster_redis::Connection;
 use tokio::sync::{Notify, Semaphore};
 
@@ -57,6 +57,9 @@ use crate::{
 
 /// Sessions that register at once: more would only wait in Redis, and time out there when a whole node's sessions join again.
 const JOINING: usize = 256;
+
+/// The one partition of this store.
+const PARTITION: PartitionIndex = PartitionIndex(0);
 
 /// The store and the bus of a cluster.
 pub struct RedisBackplane {
@@ -94,7 +97,7 @@ pub struct RedisBackplane {
 impl RedisBackplane {
     /// Connects, and takes this node's name.
     pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
-        let Host { view: node, hub, fence, lifecycle, sessions, reports, report_interval, metrics } = host;
+        let Host { view: node, hub, fences, lifecycle, sessions, reports, report_interval, metrics } = host;
         let (connection, keys) = connection::open(url, config).await?;
         let backplane = Self {
             replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
@@ -110,7 +113,7 @@ impl RedisBackplane {
             report_interval,
             metrics,
             pacer: Pacer::default(),
-            claim: Claim::new(fence),
+            claim: Claim::new(fences.of(PARTITION).clone()),
             reachable: AtomicBool::new(true),
             renewed: Notify::new(),
             strays: Strays::default(),

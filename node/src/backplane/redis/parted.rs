@@ -44,6 +44,7 @@ mod tests {
             terminal: "t1".parse().unwrap(),
             session: SessionId(Uuid::now_v7()),
             protocol: Protocol::Plain,
+            partition: Default::default(),
             labels: Default::default(),
             address: String::new(),
             edge: None,

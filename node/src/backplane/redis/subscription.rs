@@ -8,7 +8,7 @@ use redis::{AsyncCommands, ConnectionAddr, RedisResult};
 use tokio::time;
 
 use super::{
-    RedisBackplane,
+    PARTITION, RedisBackplane,
     hearing::{DEAF, Reached},
 };
 use crate::backplane::envelope::{Delivery, Envelope, end_sessions};
@@ -98,8 +98,8 @@ impl RedisBackplane {
     }
 
     pub(super) async fn pass_on(&self, delivery: Delivery) {
-        if !self.pacer.take(&delivery) {
-            delivery.send(&*self.sessions).await;
+        if !self.pacer.take(PARTITION, &delivery) {
+            delivery.send(PARTITION, &*self.sessions).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A lane is the dense array that a broadcast walks: one descriptor after the other, and nothing else is touched
-//! while the sockets take what they are given. A shard has one lane for each protocol, so one walk writes one
-//! sequence of bytes.
+//! while the sockets take what they are given. A shard has one lane for each partition and protocol, so one walk writes
+//! one sequence of bytes.
 //!
 //! Invariant: `descriptors[i]` belongs to `sockets[i]`, whose index is `i`. A descriptor is none while the walk must
 //! not write to its socket: while bytes are queued for the socket, since writing past the queue would break a frame,
@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use super::{socket::Socket, write_batch::WriteBatch};
 use crate::end::SessionEnd;
 
-/// The sockets of one protocol on one shard.
+/// The sockets of one partition and protocol on one shard.
 #[derive(Debug, Default)]
 pub struct Lane(RefCell<Rows>);
 
@@ -84,6 +84,11 @@ impl Lane {
     /// Whether there is no socket.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The sockets.
+    pub fn sockets(&self) -> Vec<Rc<Socket>> {
+        self.0.borrow().sockets.clone()
     }
 
     /// Makes walks pass over the socket at `index`.

@@ -6,28 +6,26 @@
 
 mod expiries;
 mod lane;
+mod partition_lanes;
 mod queue;
 mod socket;
 mod write_batch;
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use muster_protocol::{CommandId, api::Protocol};
+use muster_protocol::{
+    CommandId,
+    api::Protocol,
+    partition::{PartitionIndex, Partitions},
+};
 use prometheus::IntCounter;
 use slab::Slab;
 use tokio::net::TcpStream;
 
 pub use self::{socket::Socket, write_batch::WriteBatch};
 
-use self::{
-    expiries::Expiries,
-    lane::{Lane, Walk},
-};
+use self::{expiries::Expiries, lane::Walk, partition_lanes::PartitionLanes};
 use crate::{
     end::SessionEnd,
     hub::{SessionAddr, SessionInfo},
@@ -40,28 +38,27 @@ use crate::{
 pub struct Sockets {
     entries: RefCell<Slab<Rc<Socket>>>,
     expiries: RefCell<Expiries>,
-    v1: Rc<Lane>,
-    plain: Rc<Lane>,
-    /// The sequence number of the last command that this shard sent to any socket.
-    sent_up_to: Rc<Cell<u64>>,
+    /// The lanes of the sockets, by partition.
+    partitions: Box<[Rc<PartitionLanes>]>,
     queue_limit: usize,
     reports: Arc<Reports>,
     delivered: IntCounter,
 }
 
 impl Sockets {
-    /// An empty table. `queue_limit` is the number of bytes that may wait for one socket.
-    pub fn new(queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
-        let (entries, expiries, sent_up_to) = Default::default();
-        Self { entries, expiries, v1: Rc::default(), plain: Rc::default(), sent_up_to, queue_limit, reports, delivered }
+    /// An empty table for a store of these partitions. `queue_limit` is the number of bytes that may wait for one socket.
+    pub fn new(partitions: Partitions, queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
+        let (entries, expiries) = Default::default();
+        let partitions = partitions.all().map(|_| Rc::default()).collect();
+        Self { entries, expiries, partitions, queue_limit, reports, delivered }
     }
 
     /// Inserts a socket, held: commands for it wait until it is released. Its session ends after the second `expires`,
     /// since 1970; none for never. Returns the key for messages to this session.
     pub fn insert(&self, info: Arc<SessionInfo>, stream: TcpStream, expires: Option<u64>) -> (usize, Rc<Socket>) {
-        let lane = self.lane(info.protocol).clone();
-        let socket = Rc::new(Socket::new(info, stream, lane, self.sent_up_to.clone(), self.queue_limit));
-        socket.lane.push(socket.clone());
+        let lanes = self.lanes(info.partition).clone();
+        let socket = Rc::new(Socket::new(info, stream, lanes, self.queue_limit));
+        socket.lane().push(socket.clone());
         let key = self.entries.borrow_mut().insert(socket.clone());
         self.set_expiry(key, expires);
         (key, socket)
@@ -71,7 +68,7 @@ impl Sockets {
     pub fn remove(&self, key: usize) {
         let socket = self.entries.borrow_mut().remove(key);
         self.set_expiry(key, None);
-        socket.lane.remove(&socket);
+        socket.lane().remove(&socket);
     }
 
     /// The number of sockets.
@@ -84,11 +81,13 @@ impl Sockets {
         self.len() == 0
     }
 
-    /// Sends these commands to every socket.
+    /// Sends these commands, which are of one partition, to every socket of that partition.
     pub fn broadcast(&self, commands: &[Arc<EncodedCommand>]) {
         let Some(last) = commands.last() else { return };
-        self.raise_sent_up_to(last.number);
-        for (lane, protocol) in [(&self.v1, Protocol::V1), (&self.plain, Protocol::Plain)] {
+        let lanes = self.lanes(last.partition);
+        lanes.raise_sent_up_to(last.number);
+        for protocol in [Protocol::V1, Protocol::Plain] {
+            let lane = lanes.lane(protocol);
             if lane.is_empty() {
                 continue;
             }
@@ -106,7 +105,7 @@ impl Sockets {
 
     /// Sends a command to the session at `addr`, if it is still there.
     pub fn send(&self, addr: SessionAddr, encoded: &Arc<EncodedCommand>) {
-        self.raise_sent_up_to(encoded.number);
+        self.lanes(encoded.partition).raise_sent_up_to(encoded.number);
         let Some(socket) = self.at(addr) else { return };
         for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
             self.sent(&socket, socket.send(&batch));
@@ -151,10 +150,9 @@ impl Sockets {
         }
     }
 
-    /// Has every session register again.
-    pub fn rejoin(&self) {
-        let sockets: Vec<_> = self.entries.borrow().iter().map(|(_, socket)| socket.clone()).collect();
-        sockets.iter().for_each(|socket| socket.ask_to_rejoin());
+    /// Has every session of a partition register again.
+    pub fn rejoin(&self, partition: PartitionIndex) {
+        self.lanes(partition).sockets().iter().for_each(|socket| socket.ask_to_rejoin());
     }
 
     /// Has the session at `addr` register again, if it is still there.
@@ -207,14 +205,10 @@ impl Sockets {
         }
     }
 
-    /// The sequence number of the last command that was sent to the sockets.
+    /// The sequence number of the last command of a partition that was sent to the sockets.
     #[cfg(all(test, feature = "shuttle"))]
-    pub fn sent_up_to(&self) -> u64 {
-        self.sent_up_to.get()
-    }
-
-    fn raise_sent_up_to(&self, number: u64) {
-        self.sent_up_to.set(self.sent_up_to.get().max(number));
+    pub fn sent_up_to(&self, partition: PartitionIndex) -> u64 {
+        self.lanes(partition).sent_up_to()
     }
 
     fn at(&self, addr: SessionAddr) -> Option<Rc<Socket>> {
@@ -222,10 +216,13 @@ impl Sockets {
         entries.get(addr.key).filter(|socket| socket.info.session == addr.session).cloned()
     }
 
-    fn lane(&self, protocol: Protocol) -> &Rc<Lane> {
-        match protocol {
-            Protocol::V1 => &self.v1,
-            Protocol::Plain => &self.plain,
-        }
+    /// The number of the sessions of a partition that are held.
+    #[cfg(test)]
+    pub fn held(&self, partition: PartitionIndex) -> usize {
+        self.lanes(partition).sockets().iter().filter(|socket| socket.is_held()).count()
+    }
+
+    fn lanes(&self, partition: PartitionIndex) -> &Rc<PartitionLanes> {
+        &self.partitions[usize::from(partition.0)]
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! A socket starts *held*: commands for it wait while its session finds out what the terminal missed. A released
 //! socket has received everything up to a sequence number and takes only what is beyond. It is *behind* until its
-//! shard has sent that far too. So a session gets each command once and in order, wherever the shard was when the
+//! shard has sent that far in its partition too. So a session gets each command once and in order, wherever the shard was when the
 //! session registered.
 
 use std::{
@@ -29,6 +29,7 @@ use tokio::{
 
 use super::{
     lane::Lane,
+    partition_lanes::PartitionLanes,
     queue::{Held, Queue},
     write_batch::WriteBatch,
 };
@@ -41,11 +42,10 @@ pub struct Socket {
     pub info: Arc<SessionInfo>,
     /// The connection. Nothing else owns it.
     pub stream: TcpStream,
-    pub(super) lane: Rc<Lane>,
+    /// The lanes of its partition, of which it stands in one.
+    lanes: Rc<PartitionLanes>,
     /// The socket's row in its lane.
     pub(super) index: Cell<usize>,
-    /// The sequence number of the last command that the shard sent to any socket.
-    sent_up_to: Rc<Cell<u64>>,
     /// The sequence number up to which this session has received everything that is for it.
     received_up_to: Cell<u64>,
     held: RefCell<Option<Held>>,
@@ -64,16 +64,14 @@ impl Socket {
     pub(super) fn new(
         info: Arc<SessionInfo>,
         stream: TcpStream,
-        lane: Rc<Lane>,
-        sent_up_to: Rc<Cell<u64>>,
+        lanes: Rc<PartitionLanes>,
         queue_limit: usize,
     ) -> Self {
         Self {
             info,
             stream,
-            lane,
+            lanes,
             index: Cell::new(usize::MAX),
-            sent_up_to,
             received_up_to: Cell::new(0),
             held: RefCell::new(Some(Held::default())),
             queue: RefCell::default(),
@@ -122,7 +120,7 @@ impl Socket {
     /// Queues what remains of `batch` after `sent` bytes, and has the session's task wait until the socket takes
     /// more. Returns the commands that went out whole.
     pub(super) fn queue_rest(&self, batch: &WriteBatch, sent: usize) -> Vec<CommandId> {
-        self.lane.block(self.index.get());
+        self.lane().block(self.index.get());
         let mut queue = self.queue.borrow_mut();
         if queue.push(batch, sent, self.queue_limit).is_err() {
             // The rest of a frame that was begun is stored beyond the limit: the close frame has to follow it.
@@ -180,7 +178,7 @@ impl Socket {
     /// Holds the socket: commands for it wait until [`release`](Self::release).
     pub fn hold(&self) {
         self.held.borrow_mut().get_or_insert_default();
-        self.lane.block(self.index.get());
+        self.lane().block(self.index.get());
     }
 
     /// Releases the socket of a session that has received everything up to `number`. Sends what was held and is
@@ -199,10 +197,16 @@ impl Socket {
 
     /// Lets walks write to this socket, unless it is behind, held, or has bytes queued.
     fn unblock_if_idle(&self) {
-        let behind = self.sent_up_to.get() < self.received_up_to.get();
+        let behind = self.lanes.sent_up_to() < self.received_up_to.get();
         if !behind && self.held.borrow().is_none() && self.queue.borrow().is_empty() {
-            self.lane.unblock(self.index.get(), &self.stream);
+            self.lane().unblock(self.index.get(), &self.stream);
         }
+    }
+
+    /// Whether the socket is held.
+    #[cfg(test)]
+    pub fn is_held(&self) -> bool {
+        self.held.borrow().is_some()
     }
 
     /// Waits until there is something to read, room for what is queued, or something else to look at. Nothing is
@@ -238,7 +242,7 @@ impl Socket {
     /// Has the session register again, from the sequence number that it has received.
     pub fn ask_to_rejoin(&self) {
         if self.held.borrow().is_none() {
-            self.received_up_to.set(self.received_up_to.get().max(self.sent_up_to.get()));
+            self.received_up_to.set(self.received_up_to.get().max(self.lanes.sent_up_to()));
         }
         self.hold();
         self.rejoin.set(true);
@@ -272,6 +276,11 @@ impl Socket {
     /// Records that a message came, which is as good a sign of life as a pong.
     pub fn record_message(&self) {
         self.heard.set(true);
+    }
+
+    /// The lane that the socket stands in.
+    pub(super) fn lane(&self) -> &Lane {
+        self.lanes.lane(self.info.protocol)
     }
 
     /// The protocol of the session, which decides its lane.

@@ -141,7 +141,7 @@ mod tests {
             cursor: None,
             stagger_ms: None,
         };
-        Arc::new(EncodedCommand::new(number, command))
+        Arc::new(EncodedCommand::new(Default::default(), number, command))
     }
 
     #[test]
