@@ -1,0 +1,164 @@
+//! Sealed commands. The seal stands in the frame of a command as Redis stores and publishes it, so a node checks both what another
+//! node sends it and what it reads for a terminal that comes back. The frame that a terminal gets has no seal.
+//!
+//! ```text
+//!   {"expires_at":"…",   Redis adds it, since its clock stamps a command
+//!    "id":…,"payload":…  the body, which the accepting node wrote
+//!    ,"seal":"STORE EXPIRES_IN TARGETS SEAL"}
+//! ```
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use jiff::Timestamp;
+use ring::digest::{Context, SHA256};
+
+use super::{Foreign, NodeKey};
+use crate::{frame, id::TerminalId, partition::PartitionIndex};
+
+/// A command's expiry may lie so much later than the time in its id and its `expires_in` tell. The id has the clock of a node, the
+/// expiry has that of Redis, and a node asks again for some seconds when Redis does not answer.
+const CLOCK_SLACK: Duration = Duration::from_secs(30);
+const HEAD: &str = "{\"expires_at\":\"";
+const SEAL: &str = ",\"seal\":\"";
+
+/// What a seal says of a command, beside its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandScope {
+    /// The id of the store.
+    pub store: String,
+    /// The partition that has this share of the command.
+    pub partition: PartitionIndex,
+    /// The time from acceptance to expiry.
+    pub expires_in: Duration,
+    /// Whom the command is for, as [`digest_of_targets`] has it; `many` if they are not named.
+    pub targets: String,
+}
+
+/// A command whose seal was checked.
+#[derive(Debug)]
+pub struct SealedCommand {
+    /// The frame, as Redis completed it.
+    pub command: frame::Command,
+    /// Whom the command is for, as [`CommandScope::targets`].
+    pub targets: String,
+}
+
+impl CommandScope {
+    /// Seals the body of a frame: its JSON without the opening brace, and without `expires_at`, to which a script adds
+    /// `{"expires_at":"…",`.
+    ///
+    /// # Panics
+    /// If the body does not end with a brace.
+    pub fn seal(&self, key: &NodeKey, body: &str) -> String {
+        let body = body.strip_suffix('}').expect("a JSON object ends with a brace");
+        let (partition, ms) = (self.partition.to_string(), self.expires_in.as_millis().to_string());
+        let seal = key.0.seal(&[&self.store, &partition, &ms, &self.targets, body]);
+        format!("{body}{SEAL}{} {ms} {} {seal}\"}}", self.store, self.targets)
+    }
+}
+
+impl SealedCommand {
+    /// Reads a frame of this store and partition, and checks its seal.
+    ///
+    /// # Errors
+    /// [`Foreign`] if no node of this cluster sealed it for this store and partition, or if it would expire later than the seal
+    /// allows.
+    pub fn read(key: &NodeKey, store: &str, partition: PartitionIndex, text: &str) -> Result<Self, Foreign> {
+        let (body, seal) = parts(text).ok_or(Foreign)?;
+        let mut words = seal.split(' ');
+        let mut word = || words.next().ok_or(Foreign);
+        let (sealed_store, ms, targets, seal) = (word()?, word()?, word()?, word()?);
+        key.0.check(&[sealed_store, &partition.to_string(), ms, targets, body], seal)?;
+        let command: frame::Command = serde_json::from_str(text).map_err(|_| Foreign)?;
+        let accepted = command.id.0.get_timestamp().map(|time| time.to_unix()).ok_or(Foreign)?;
+        let accepted = Timestamp::new(accepted.0 as i64, accepted.1 as i32).map_err(|_| Foreign)?;
+        let lasting = Duration::from_millis(ms.parse().map_err(|_| Foreign)?) + CLOCK_SLACK;
+        let latest = accepted.checked_add(lasting).unwrap_or(Timestamp::MAX);
+        if sealed_store != store || command.expires_at > latest {
+            return Err(Foreign);
+        }
+        Ok(Self { command, targets: targets.to_owned() })
+    }
+}
+
+/// The body of a frame and the content of its seal.
+fn parts(text: &str) -> Option<(&str, &str)> {
+    let (_expires_at, rest) = text.strip_prefix(HEAD)?.split_once("\",")?;
+    // The last one: a payload may have the same words in it.
+    let (body, seal) = rest.rsplit_once(SEAL)?;
+    Some((body, seal.strip_suffix("\"}")?))
+}
+
+/// The digest of named targets, in any order.
+pub fn digest_of_targets(targets: &[TerminalId]) -> String {
+    let mut ids: Vec<_> = targets.iter().map(TerminalId::as_str).collect();
+    ids.sort_unstable();
+    let mut digest = Context::new(&SHA256);
+    for id in ids {
+        digest.update(id.as_bytes());
+        digest.update(b"\n");
+    }
+    HEXLOWER.encode(digest.finish().as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::ClusterName, partition::command_id, seal::seal_keys};
+
+    const PARTITION: PartitionIndex = PartitionIndex(3);
+
+    fn key() -> NodeKey {
+        seal_keys(&ClusterName::default(), &[]).1
+    }
+
+    fn sealed(expires_at: Timestamp, payload: &str) -> String {
+        let scope = CommandScope {
+            store: "s1".into(),
+            partition: PARTITION,
+            expires_in: Duration::from_secs(60),
+            targets: digest_of_targets(&["t1".parse().unwrap()]),
+        };
+        let body = format!(r#""id":"{}","name":"show","payload":{payload}}}"#, command_id(PARTITION));
+        format!("{HEAD}{expires_at}\",{}", scope.seal(&key(), &body))
+    }
+
+    fn in_seconds(seconds: u64) -> Timestamp {
+        Timestamp::now() + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_sealed_frame_is_a_frame_and_tells_whom_it_is_for() {
+        let text = sealed(in_seconds(60), r#"{"a":"b","seal":"x y"}"#);
+        let read = SealedCommand::read(&key(), "s1", PARTITION, &text).unwrap();
+        assert_eq!(read.command.payload.as_json(), r#"{"a":"b","seal":"x y"}"#);
+        assert_eq!(read.targets, digest_of_targets(&["t1".parse().unwrap()]));
+    }
+
+    #[test]
+    fn what_was_changed_moved_or_prolonged_is_foreign() {
+        let text = sealed(in_seconds(60), r#""a""#);
+        let read = |store, partition, text: &str| SealedCommand::read(&key(), store, PartitionIndex(partition), text);
+        assert!(read("s1", 3, &text).is_ok());
+        assert_eq!(read("s2", 3, &text).unwrap_err(), Foreign);
+        assert_eq!(read("s1", 4, &text).unwrap_err(), Foreign);
+        for changed in [
+            text.replace("\"show\"", "\"drop\""),
+            text.replace(" 60000 ", " 90000 "),
+            text.replace(&digest_of_targets(&["t1".parse().unwrap()]), "many"),
+            sealed(in_seconds(120), r#""a""#),
+            text.replacen("\"name\"", "\"ack\":\"later\",\"name\"", 1),
+            r#"{"id":1}"#.into(),
+        ] {
+            assert_eq!(read("s1", 3, &changed).unwrap_err(), Foreign, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_of_the_set_and_not_of_the_text() {
+        let ids = |ids: &[&str]| digest_of_targets(&ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<_>>());
+        assert_eq!(ids(&["a", "b"]), ids(&["b", "a"]));
+        assert_ne!(ids(&["a", "b"]), ids(&["ab"]));
+    }
+}
