@@ -1,41 +1,98 @@
-//! Finds the Redis master, and connects to it again after a failover. Redis may be one server, a master with replicas
-//! that Sentinels watch, or a Redis Cluster; the programs see one connection in each case.
+//! Connections to Redis that follow its masters. Redis may be one server, a master with replicas that Sentinels watch, or
+//! a Redis Cluster; the programs see the same in each case.
 //!
 //! ```text
-//!   --redis URL ──▶ topology ──▶ locate ──▶ connection ──▶ commands
-//!                                              └─────────▶ listen ──▶ messages
+//!                          ┌─ connection("{m:0}") ─┐         ┌─ one connection ──▶ master A   has {m:0}, {m:2}, …
+//!   --redis URL            ├─ connection("{m:1}") ─┤         │
+//!        │                 ├─ connection("{m:2}") ─┼─ slots ─┼─ one connection ──▶ master B   has {m:1}, …
+//!        ▼                 │          …            │  map    │
+//!     Topology ──▶ Masters ┤                       │         └─ one connection ──▶ master C   has …
+//!                          │                       │
+//!                          └─ listener(channels) ──┘─ one MasterSubscription for each master ──▶ messages
 //! ```
 //!
-//! All keys of one Muster cluster have one hash tag, so that a Redis Cluster stores them in one slot. So nothing here
-//! routes commands by slot: the master of that slot is the only server that is needed.
+//! The keys of one partition have one hash tag, so that a Redis Cluster stores them in one slot, with one master. The tags
+//! of different partitions lie on different masters. With one server or Sentinels, all tags lie on one master.
+//!
+//! **Commands.** [`Masters::connection`] gives a connection for a tag, which is cheap to make and to clone. The connections
+//! of all tags on one master are one connection to it. [`Masters::groups`] says which tags can share a pipeline.
+//!
+//! **When a master changes.** A connection that ends, an answer that takes longer than 2 s, and the answers MOVED, ASK,
+//! TRYAGAIN, CLUSTERDOWN, MASTERDOWN, READONLY and LOADING end the trust in that master. The call that noticed returns the error, since no
+//! command is sent twice. The next call for one of that master's tags reads the map of slots, at most four times a
+//! second, or asks the Sentinels, and connects again; calls for the tags of other masters do not wait. A search and a
+//! connection take at most 2 s together. [`not_sent`] says whether a call was certainly not sent, and [`will_pass`] whether a
+//! later one may succeed.
+//!
+//! In a Redis Cluster, the tags of other masters go on while one master fails over only with
+//! `cluster-require-full-coverage no`: otherwise all masters refuse commands meanwhile.
+//!
+//! **Messages.** [`Listener::next`] gives a subscription for each master, with all channels of the tags that it has. A
+//! subscription ends when its connection ends or one of its tags moves away. Then it is dropped, and its tags get new
+//! ones, while the subscriptions at other masters go on:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (mut tasks, partitions) = (tokio::task::JoinSet::new(), ["{m:0}", "{m:1}"]);
+//! let masters = muster_redis::Masters::new("redis+cluster://10.0.0.21,10.0.0.22".parse()?);
+//! let channels = partitions.iter().map(|tag| ((*tag).to_owned(), vec![format!("{tag}:broadcast")]));
+//! let mut listener = masters.listener(channels);
+//! loop {
+//!     match listener.next().await {
+//!         Err(error) => eprintln!("{error}"),
+//!         Ok(mut subscription) => drop(tasks.spawn(async move {
+//!             for tag in subscription.tags() {
+//!                 println!("{tag}: read what was missed");
+//!             }
+//!             while let Some(message) = subscription.next().await {
+//!                 println!("{}: {} bytes", message.channel, message.payload.len());
+//!             }
+//!         })),
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! A connection that is dead and does not say so is noticed by its user alone, who publishes to a channel of his own and
+//! waits for the message. Dropping the subscription closes the connection; [`MasterSubscription::closer`] closes it from elsewhere.
 //!
 //! | Module | What it does |
 //! |---|---|
 //! | [`secret`] | reads a secret from a file |
 //! | [`url`] | puts a password into a URL |
-//! | `topology` | parses the URL of `--redis` |
-//! | `locate` | finds the master |
+//! | `topology` | parses the URL of `--redis`, and loads the files for TLS |
 //! | `server` | connects to one server |
 //! | `encryption` | connects by TLS, and says what is wrong if that fails |
-//! | `connection` | sends commands to the master, and finds it again after an error |
-//! | `listen` | receives the messages of channels from the same master |
+//! | `masters` | divides hash tags among masters |
+//! | `single`, `locate` | follow the master of one server or of Sentinels |
+//! | `cluster` | follows the masters of a Redis Cluster |
+//! | `connection` | sends commands for one tag |
+//! | `listen`, `listener` | receive the messages of channels: of one tag, and of all |
+//! | `whereabouts` | says when a tag has another master |
 //!
 //! Node and sidecar share this crate. It is not part of `protocol/`, which does no I/O.
 
+mod cluster;
 mod connection;
 mod encryption;
 mod listen;
+mod listener;
 mod locate;
+mod masters;
 pub mod secret;
 mod server;
+mod single;
 mod topology;
 pub mod url;
+mod whereabouts;
 
 pub use muster_net::TlsFiles;
 
 pub use self::{
     connection::Connection,
-    listen::Subscription,
+    listen::{Closer, Message, Subscription},
+    listener::{Listener, MasterSubscription, NotListening},
     locate::{not_sent, will_pass},
+    masters::Masters,
     topology::{BadTopology, BadUrl, Topology},
 };

@@ -1,117 +1,213 @@
-//! Receives the messages of channels, on a separate connection to the master that commands go to. The channels are
-//! shard channels (SSUBSCRIBE and SPUBLISH, from Redis 7): in a Redis Cluster their messages stay in the shard that has
-//! all of Muster's keys. A single server treats them like other channels.
+//! Receives the messages of channels, on a connection of its own to the master that has them. The channels are shard
+//! channels (SSUBSCRIBE and SPUBLISH, from Redis 7): in a Redis Cluster their messages stay with the master of their slot
+//! and its replicas. A single server treats them like other channels.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
+use futures_util::future::try_join_all;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ProtocolVersion, PushInfo, PushKind, RedisResult, Value,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult, Value,
     aio::AsyncPushSender, cmd, from_redis_value,
 };
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
+use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
+
+use crate::{
+    connection::Connection,
+    locate::{ANSWER, EARLIER},
+    server::ServerConnection,
+    topology::Topology,
+    whereabouts::Whereabouts,
 };
 
-use crate::{connection::Connection, locate::ANSWER, server::ServerConnection};
-
-/// The number of messages that can wait to be received. They are kilobytes each, so this is a few megabytes. When one
-/// more arrives, the subscription ends. Redis bounds its own buffer for a slow subscriber with
-/// `client-output-buffer-limit pubsub`.
+/// The number of messages that can wait to be received. When one more arrives, the subscription ends. Redis bounds its
+/// own buffer for a slow subscriber with `client-output-buffer-limit pubsub`.
 const WAITING: usize = 2048;
+/// The bytes of the messages that can wait to be received. At this bound the subscription ends too.
+const WAITING_BYTES: usize = 32 << 20;
 
-/// A subscription to some channels.
-pub struct Subscription {
-    /// Keeps the connection open.
-    _connection: ServerConnection,
-    pushes: mpsc::Receiver<PushInfo>,
-    master: ConnectionAddr,
-    found: watch::Receiver<Option<ConnectionAddr>>,
+/// A message of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The channel.
+    pub channel: String,
+    /// What was published.
+    pub payload: Vec<u8>,
 }
 
-impl Connection {
-    /// Subscribes to these channels at the master that commands go to.
-    pub async fn listen(&self, channels: &[&str]) -> RedisResult<Subscription> {
-        let master = self.master().await?.info;
+/// Closes a subscription from elsewhere: one whose connection is dead and does not say so.
+#[derive(Debug, Clone)]
+pub struct Closer(AbortHandle);
+
+impl Closer {
+    /// Closes the connection. The subscription then returns `None`.
+    pub fn close(&self) {
+        self.0.abort();
+    }
+}
+
+/// A subscription to channels at one server.
+pub(crate) struct Subscribed {
+    connection: ServerConnection,
+    queue: Queue,
+    whereabouts: Whereabouts,
+}
+
+impl Subscribed {
+    /// Subscribes to channels at this server. In a Redis Cluster the server must be the master of them all, or a replica
+    /// of it.
+    pub async fn open(
+        topology: &Topology,
+        server: &ConnectionInfo,
+        channels: impl Iterator<Item = &str>,
+        whereabouts: Whereabouts,
+    ) -> RedisResult<Self> {
         // Only RESP3 distinguishes messages from answers.
-        let settings = master.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let (push, pushes) = queue();
-        let info = master.clone().set_redis_settings(settings);
+        let settings = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let server = server.clone().set_redis_settings(settings);
+        let (push, queue) = queue();
         let config = AsyncConnectionConfig::new().set_push_sender(push);
-        let tls = self.topology().tls();
-        let mut connection = ServerConnection::open(&info, tls, Instant::now() + ANSWER, config).await?;
-        for channel in channels {
-            let () = cmd("SSUBSCRIBE").arg(channel).query_async(&mut connection).await?;
-        }
-        Ok(Subscription { _connection: connection, pushes, master: master.addr().clone(), found: self.found() })
+        let deadline = Instant::now() + ANSWER - EARLIER;
+        let connection = ServerConnection::open(&server, topology.tls(), deadline, config).await?;
+        let subscribe = |channel| {
+            let mut connection = connection.clone();
+            async move { cmd("SSUBSCRIBE").arg(channel).query_async::<()>(&mut connection).await }
+        };
+        // A command for each channel, since those of one command must have one slot. They share the way there and back.
+        try_join_all(channels.map(subscribe)).await?;
+        Ok(Self { connection, queue, whereabouts })
+    }
+
+    /// Returns the address of the server.
+    pub fn master(&self) -> &ConnectionAddr {
+        self.whereabouts.master()
+    }
+
+    /// Returns what closes the subscription.
+    pub fn closer(&self) -> Closer {
+        Closer(self.connection.abort_handle())
+    }
+
+    /// Returns the next message. Returns `None` when the connection has ended or was closed, when a channel has moved to another
+    /// server, or when commands go to another server, whose messages would not arrive here. Also returns `None` after a
+    /// message for which the queue had no room: the loss would go unnoticed if later messages were delivered.
+    pub async fn next(&mut self) -> Option<Message> {
+        let push = tokio::select! {
+            push = self.queue.next() => push?,
+            () = self.whereabouts.moved() => return None,
+        };
+        (push.kind == PushKind::SMessage).then(|| message(push)).flatten()
+    }
+}
+
+/// A subscription to the channels of one hash tag.
+pub struct Subscription(Subscribed);
+
+impl Connection {
+    /// Subscribes to these channels at the master that commands go to. They must have the connection's hash tag.
+    pub async fn listen(&self, channels: &[&str]) -> RedisResult<Subscription> {
+        let master = self.master().await?;
+        let whereabouts = self.whereabouts(master.addr().clone());
+        let opened = Subscribed::open(self.topology(), &master, channels.iter().copied(), whereabouts).await;
+        opened.map(Subscription).inspect_err(|error| self.doubt(master.addr(), error))
     }
 }
 
 impl Subscription {
     /// Returns the address of the server that it is subscribed at.
     pub fn master(&self) -> &ConnectionAddr {
-        &self.master
+        self.0.master()
     }
 
-    /// Returns the next message. Returns `None` when the connection has ended, when the channels have moved to another
-    /// server, or when commands go to another server, whose messages would not arrive here. Also returns `None` after a
-    /// message for which the queue had no room: the loss would go unnoticed if later messages were delivered.
+    /// Returns the payload of the next message. Returns `None` when the connection has ended, when the channels have moved
+    /// to another server, when commands go to another server, whose messages would not arrive here, and after a message
+    /// for which the queue had no room.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let push = tokio::select! {
-                push = self.pushes.recv() => push?,
-                () = moved(&mut self.found, &self.master) => return None,
-            };
-            match push.kind {
-                PushKind::SMessage => return Some(payload(push).unwrap_or_default()),
-                PushKind::Disconnection | PushKind::SUnsubscribe => return None,
-                _ => {}
-            }
-        }
+        self.0.next().await.map(|message| message.payload)
+    }
+}
+
+/// The messages that wait to be received.
+struct Queue {
+    pushes: mpsc::Receiver<PushInfo>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    async fn next(&mut self) -> Option<PushInfo> {
+        let push = self.pushes.recv().await?;
+        self.bytes.fetch_sub(size(&push), Ordering::Relaxed);
+        Some(push)
     }
 }
 
 /// Returns a queue that is closed by the first message for which it has no room, since the connection can't be made to
-/// wait.
-fn queue() -> (impl AsyncPushSender, mpsc::Receiver<PushInfo>) {
+/// wait. Only messages and what ends a subscription are put into it.
+fn queue() -> (impl AsyncPushSender, Queue) {
     let (sender, pushes) = mpsc::channel(WAITING);
-    let open = Mutex::new(Some(sender));
-    let push = move |push| {
+    let (open, bytes) = (Mutex::new(Some(sender)), Arc::new(AtomicUsize::new(0)));
+    let queue = Queue { pushes, bytes: bytes.clone() };
+    let push = move |push: PushInfo| {
+        if !matches!(push.kind, PushKind::SMessage | PushKind::SUnsubscribe | PushKind::Disconnection) {
+            return Ok(());
+        }
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = open.as_ref().ok_or(()).and_then(|sender| sender.try_send(push).map_err(|_| ()));
+        let size = size(&push);
+        let fits = bytes.fetch_add(size, Ordering::Relaxed) + size <= WAITING_BYTES;
+        let sender = open.as_ref().filter(|_| fits).ok_or(());
+        let sent = sender.and_then(|sender| sender.try_send(push).map_err(|_| ()));
         if sent.is_err() {
             *open = None;
         }
         sent
     };
-    (push, pushes)
+    (push, queue)
 }
 
-/// Waits until the master is found at another address.
-async fn moved(found: &mut watch::Receiver<Option<ConnectionAddr>>, master: &ConnectionAddr) {
-    let _ = found.wait_for(|found| found.as_ref() != Some(master)).await;
+/// Returns the bytes of a push's texts.
+fn size(push: &PushInfo) -> usize {
+    let bytes = |value: &Value| if let Value::BulkString(bytes) = value { bytes.len() } else { 0 };
+    push.data.iter().map(bytes).sum()
 }
 
-/// Returns the payload of a message, which is its second field after the channel.
-fn payload(push: PushInfo) -> Option<Vec<u8>> {
-    let value: Value = push.data.into_iter().nth(1)?;
-    from_redis_value(value).ok()
+/// Reads a message: its channel, and its payload. `None` if it is no message.
+fn message(push: PushInfo) -> Option<Message> {
+    let mut fields = push.data.into_iter();
+    let channel = from_redis_value(fields.next()?).ok()?;
+    Some(Message { channel, payload: from_redis_value(fields.next()?).ok()? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn push(bytes: usize) -> PushInfo {
+        PushInfo { kind: PushKind::SMessage, data: vec![Value::BulkString(vec![0; bytes])] }
+    }
+
     #[tokio::test]
     async fn the_queue_ends_after_a_message_for_which_it_had_no_room() {
-        let (sender, mut pushes) = queue();
-        let push = || sender.send(PushInfo { kind: PushKind::SMessage, data: Vec::new() });
-        assert!((0..WAITING).all(|_| push().is_ok()));
-        assert!(push().is_err());
+        let (sender, mut queue) = queue();
+        assert!((0..WAITING).all(|_| sender.send(push(1)).is_ok()));
+        assert!(sender.send(push(1)).is_err());
         for _ in 0..WAITING {
-            assert!(pushes.recv().await.is_some());
-            assert!(push().is_err(), "there is room again, but one is missing");
+            assert!(queue.next().await.is_some());
+            assert!(sender.send(push(1)).is_err(), "there is room again, but one is missing");
         }
-        assert!(pushes.recv().await.is_none());
+        assert!(queue.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_bounded_in_bytes() {
+        let (sender, mut queue) = queue();
+        for _ in 0..3 {
+            assert!(sender.send(push(WAITING_BYTES)).is_ok());
+            assert!(queue.next().await.is_some());
+        }
+        assert!(sender.send(push(WAITING_BYTES)).is_ok());
+        assert!(sender.send(push(1)).is_err());
+        assert!(queue.next().await.is_some() && queue.next().await.is_none());
     }
 }

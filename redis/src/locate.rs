@@ -1,5 +1,6 @@
-//! Finds the current master. All Sentinels, or all known members of a cluster, are asked at once, and the first answer
-//! that leads to a master counts. So a server that is dead, hangs, or names an old master delays nothing.
+//! Finds the master of one server or of Sentinels. All Sentinels are asked at once, and the first answer that leads to a
+//! master counts. So a Sentinel that is dead, hangs, or names an old master delays nothing. The masters of a Redis Cluster
+//! are found by the module `cluster`.
 
 use std::{io, time::Duration};
 
@@ -20,13 +21,13 @@ use crate::{
 pub const ANSWER: Duration = Duration::from_secs(2);
 /// How long one Sentinel or member may take. It is shorter than [`ANSWER`], so that a new search can start: the others
 /// may have failed for a reason that is gone by then.
-const SOURCE_ANSWER: Duration = Duration::from_secs(1);
+pub const SOURCE_ANSWER: Duration = Duration::from_secs(1);
 /// How much earlier a step ends than the search that it belongs to, so that the step's error, which says more, comes first.
-const EARLIER: Duration = Duration::from_millis(100);
+pub const EARLIER: Duration = Duration::from_millis(100);
 
 /// The kind of the error of a failed search. No other error has it, since the cluster client of the `redis` crate is
 /// not used.
-const UNREACHED: ErrorKind = ErrorKind::ClusterConnectionNotFound;
+pub const UNREACHED: ErrorKind = ErrorKind::ClusterConnectionNotFound;
 
 /// A master that was found.
 #[derive(Clone)]
@@ -38,15 +39,15 @@ pub struct Master {
 }
 
 impl Topology {
-    /// Connects to the current master: in a Redis Cluster, to the master of the slot of this hash tag.
-    pub(crate) async fn master(&self, tag: &str) -> RedisResult<Master> {
+    /// Connects to the current master.
+    pub(crate) async fn master(&self) -> RedisResult<Master> {
         let search = Search { tls: self.tls(), deadline: Instant::now() + self.bound() - EARLIER };
         match self.servers() {
             Servers::Fixed(info) => search.connect(info.clone()).await,
             Servers::Sentinels { sentinels, name, entry } => {
                 first(sentinels, |sentinel| search.master_by_sentinel(sentinel, name, entry)).await
             }
-            Servers::Cluster(seeds) => first(seeds, |seed| search.master_by_member(seed, tag)).await,
+            Servers::Cluster(_) => unreachable!("a cluster has several masters, which the module cluster finds"),
         }
     }
 
@@ -74,10 +75,15 @@ pub fn not_sent(error: &RedisError) -> bool {
     matches!(error.kind(), UNREACHED | AuthenticationFailed | InvalidClientConfig | MasterNameNotFoundBySentinel)
 }
 
-/// Makes the error of a failed search recognizable. With its own kind it would look like the error of a call that was
-/// sent.
+/// Makes the error of a failed search recognizable: [`not_sent`] is true for it, and [`will_pass`] is what it was. With
+/// its own kind it could look like the error of a call that was sent.
 pub(crate) fn unreached(error: RedisError) -> RedisError {
-    if will_pass(&error) { (UNREACHED, "no master was reached", error.to_string()).into() } else { error }
+    match error.kind() {
+        UNREACHED => error,
+        _ if will_pass(&error) => (UNREACHED, "no master was reached", error.to_string()).into(),
+        _ if not_sent(&error) => error,
+        _ => (ErrorKind::InvalidClientConfig, "the master can't be looked for", error.to_string()).into(),
+    }
 }
 
 /// Returns whether a server says by this error that it is not, or not yet, the master of the key.
@@ -135,40 +141,11 @@ impl Search<'_> {
         }
     }
 
-    /// Connects to the master of the tag's slot. A member that is not the master answers with the address of the
-    /// master.
-    async fn master_by_member(self, seed: &ConnectionInfo, tag: &str) -> RedisResult<Master> {
-        match self.connect_to_owner(seed.clone(), tag).await {
-            Err(error) => match error.redirect_node().and_then(|(address, _)| info_at(address, seed)) {
-                Some(info) => self.connect_to_owner(info, tag).await,
-                None => Err(error),
-            },
-            master => master,
-        }
-    }
-
-    async fn connect_to_owner(self, info: ConnectionInfo, tag: &str) -> RedisResult<Master> {
-        let mut master = self.connect(info).await?;
-        let _: u64 = cmd("EXISTS").arg(tag).query_async(&mut master.connection).await?;
-        Ok(master)
-    }
-
     async fn connect(self, info: ConnectionInfo) -> RedisResult<Master> {
         let config = AsyncConnectionConfig::new();
         let connection = ServerConnection::open(&info, self.tls, self.deadline, config).await?;
         Ok(Master { connection, info })
     }
-}
-
-/// Parses the address in a redirection: `HOST:PORT`, where an empty host means that of the member that answered.
-fn info_at(address: &str, seed: &ConnectionInfo) -> Option<ConnectionInfo> {
-    let (host, port) = address.rsplit_once(':')?;
-    let own = match seed.addr() {
-        ConnectionAddr::Tcp(host, _) => host.as_str(),
-        _ => return None,
-    };
-    let host = if host.is_empty() { own } else { host };
-    Some(seed.clone().set_addr(ConnectionAddr::Tcp(host.to_owned(), port.parse().ok()?)))
 }
 
 #[cfg(test)]
@@ -185,16 +162,7 @@ mod tests {
         }
         let wrong = unreached((ErrorKind::AuthenticationFailed, "wrong password").into());
         assert!(not_sent(&wrong) && !will_pass(&wrong));
-    }
-
-    #[test]
-    fn a_member_may_leave_out_its_own_host() {
-        let seed = "redis://:pw@10.0.0.1:7000".into_connection_info().unwrap();
-        for (told, meant) in [("10.0.0.2:7001", "10.0.0.2:7001"), (":7001", "10.0.0.1:7001"), ("::1:7001", "::1:7001")]
-        {
-            let info = info_at(told, &seed).unwrap();
-            assert_eq!((info.addr().to_string().as_str(), info.redis_settings().password()), (meant, Some("pw")));
-        }
-        assert!(info_at("nonsense", &seed).is_none());
+        let forbidden = unreached((ErrorKind::Server(ServerErrorKind::NoPerm), "not allowed").into());
+        assert!(not_sent(&forbidden) && !will_pass(&forbidden), "{forbidden}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use muster_net::{Stream, Tls, detect::speaks_tls, tcp};
 use redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisConnectionInfo, RedisFuture,
-    RedisResult, Value,
+    RedisResult, ServerError, Value,
     aio::{ConnectionLike, MultiplexedConnection},
 };
 use tokio::{
@@ -21,7 +21,7 @@ use crate::{encryption, locate::ANSWER};
 #[derive(Clone)]
 pub struct ServerConnection {
     connection: MultiplexedConnection,
-    _driver: Arc<Driver>,
+    driver: Arc<Driver>,
 }
 
 /// The task that reads and writes the socket.
@@ -78,7 +78,12 @@ impl ServerConnection {
         let begun = timeout_at(deadline, MultiplexedConnection::new_with_config(settings, stream, config)).await;
         let (connection, driver) = begun.map_err(|_| encryption::late(address))??;
         let driver = Arc::new(Driver(tokio::spawn(driver).abort_handle()));
-        Ok(Self { connection, _driver: driver })
+        Ok(Self { connection, driver })
+    }
+
+    /// Returns what closes the connection for all clones. Calls that wait for an answer then end with an error.
+    pub fn abort_handle(&self) -> AbortHandle {
+        self.driver.0.clone()
     }
 }
 
@@ -98,5 +103,13 @@ impl ConnectionLike for ServerConnection {
 
     fn get_db(&self) -> i64 {
         self.connection.get_db()
+    }
+}
+
+/// Returns the error that an answer is.
+pub fn server_error(answer: &Value) -> Option<ServerError> {
+    match answer {
+        Value::ServerError(error) => Some(error.clone()),
+        _ => None,
     }
 }

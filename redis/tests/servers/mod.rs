@@ -1,8 +1,13 @@
-//! Real Redis servers for tests.
+//! Real Redis servers for tests. Each test program uses a part of this module.
+
+#![allow(dead_code)]
+
+pub mod cluster;
 
 use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -24,9 +29,17 @@ impl Drop for TestServer {
     }
 }
 
-/// Returns a port that is free now.
+/// Returns a port that is free now. It is below those that the kernel gives to connections, and no other call of this
+/// process returns it.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = 10_000 + (std::process::id() % 200) as u16 * 100;
+    loop {
+        let port = begin + NEXT.fetch_add(1, Ordering::Relaxed) % 2000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl TestServer {
@@ -36,7 +49,6 @@ impl TestServer {
     }
 
     /// Starts a Sentinel with this configuration.
-    #[allow(dead_code, reason = "each test program uses a part of this module")]
     pub async fn sentinel(configuration: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("sentinel.conf");
@@ -57,6 +69,18 @@ impl TestServer {
         let server = Self { child, port, _directory: directory };
         until("the server answers", async || server.ask("PING").await.is_ok()).await;
         server
+    }
+
+    /// Kills the server, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends the process a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(done.unwrap().success());
     }
 
     /// Sends a command, without TLS.

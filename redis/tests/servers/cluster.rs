@@ -1,0 +1,104 @@
+//! A Redis Cluster of three masters with a replica each.
+
+use futures_util::future::join_all;
+use redis::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{TestServer, free_port, until};
+
+/// The servers: three masters with a third of the slots each, and then their replicas in the same order.
+pub struct TestCluster {
+    /// Held while the cluster runs: with more than two at once on a small machine, masters are late for each other.
+    _permit: SemaphorePermit<'static>,
+    pub servers: Vec<TestServer>,
+}
+
+impl TestCluster {
+    /// Starts it, and waits until every server knows the others. Without full coverage required, the masters that are there go on
+    /// while one fails over.
+    pub async fn start() -> Self {
+        static CLUSTERS: Semaphore = Semaphore::const_new(2);
+        let permit = CLUSTERS.acquire().await.unwrap();
+        let settings = "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-require-full-coverage no --repl-diskless-sync-delay 0";
+        let buses: Vec<u16> = (0..6).map(|_| free_port()).collect();
+        let start = |bus: &u16| {
+            let settings = format!("{settings} --cluster-port {bus}");
+            async move { TestServer::start(&settings).await }
+        };
+        let servers = join_all(buses.iter().map(start)).await;
+        for (index, server) in servers.iter().enumerate().skip(1) {
+            servers[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", server.port, buses[index])).await.unwrap();
+        }
+        for (master, (first, last)) in servers.iter().zip([(0, 5460), (5461, 10922), (10923, 16383)]) {
+            master.ask(&format!("CLUSTER ADDSLOTSRANGE {first} {last}")).await.unwrap();
+        }
+        let cluster = Self { _permit: permit, servers };
+        cluster.until_info("all are known", "cluster_known_nodes:6").await;
+        for index in 0..3 {
+            let id = cluster.servers[index].text("CLUSTER MYID").await;
+            let replicate = format!("CLUSTER REPLICATE {id}");
+            let replica = &cluster.servers[index + 3];
+            until("the replica knows its master", async || replica.ask(&replicate).await.is_ok()).await;
+        }
+        for replica in &cluster.servers[3..] {
+            until("the replica follows", async || {
+                replica.text("INFO replication").await.contains("master_link_status:up")
+            })
+            .await;
+        }
+        cluster.until_info("the cluster is whole", "cluster_slots_ok:16384").await;
+        cluster.until_info("the cluster is up", "cluster_state:ok").await;
+        cluster.until_replicas_are_known().await;
+        cluster
+    }
+
+    /// Waits until every server says this of the cluster.
+    async fn until_info(&self, what: &str, line: &str) {
+        for server in &self.servers {
+            until(what, async || server.text("CLUSTER INFO").await.contains(line)).await;
+        }
+    }
+
+    async fn until_replicas_are_known(&self) {
+        for server in &self.servers {
+            until("replicas are known", async || {
+                server.text("CLUSTER NODES").await.lines().filter(|line| line.contains("slave")).count() == 3
+            })
+            .await;
+        }
+    }
+
+    /// The URL, with the address of one server.
+    pub fn url(&self) -> String {
+        format!("redis+cluster://127.0.0.1:{}", self.servers[0].port)
+    }
+
+    /// The index of the server at this port.
+    pub fn index(&self, address: &impl ToString) -> usize {
+        let at = |server: &TestServer| address.to_string().ends_with(&format!(":{}", server.port));
+        self.servers.iter().position(at).expect("a server of the cluster")
+    }
+
+    /// Whether a server is a master.
+    pub async fn is_master(&self, index: usize) -> bool {
+        let Ok(Value::Array(role)) = self.servers[index].ask("ROLE").await else { return false };
+        role.first() == Some(&Value::BulkString(b"master".to_vec()))
+    }
+
+    /// Moves the slot of a tag, with its keys, from one master to another, as redis-cli --cluster reshard does.
+    pub async fn move_slot(&self, tag: &str, from: usize, to: usize) {
+        let (from, to) = (&self.servers[from], &self.servers[to]);
+        let slot = from.text(&format!("CLUSTER KEYSLOT {tag}")).await;
+        let [from_id, to_id] = [from.text("CLUSTER MYID").await, to.text("CLUSTER MYID").await];
+        to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}")).await.unwrap();
+        from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}")).await.unwrap();
+        let keys: Vec<String> =
+            redis::from_redis_value(from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 1000")).await.unwrap()).unwrap();
+        for key in keys {
+            from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port)).await.unwrap();
+        }
+        for server in [to, from] {
+            server.ask(&format!("CLUSTER SETSLOT {slot} NODE {to_id}")).await.unwrap();
+        }
+    }
+}
