@@ -10,7 +10,10 @@ use muster_protocol::{
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use super::command_record::{CommandRecord, accepted_at};
+use super::{
+    command_record::{CommandRecord, accepted_at},
+    partitioned::partition::selection::InvalidSet,
+};
 
 /// A request that has an id and a time.
 #[derive(Debug)]
@@ -68,6 +71,12 @@ pub enum BackplaneError {
     /// The Idempotency-Key was used with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]
     OtherBody(CommandId),
+    /// A label's key that has more values than the store has sets of; empty if there are more keys than that.
+    #[error("{}", left_out(.0))]
+    LeftOut(String),
+    /// The selector can't be evaluated.
+    #[error(transparent)]
+    Selector(#[from] InvalidSet),
     /// The text is no position in the order of events.
     #[error("Last-Event-ID is none that a stream of events gave out")]
     NoCursor,
@@ -87,6 +96,15 @@ pub enum BackplaneError {
         "stored, but not known to be on as many replicas as --redis-replicas asks for: it may be lost with the master; ask again with the same Idempotency-Key"
     )]
     Unreplicated,
+}
+
+/// Why terminals can't be selected by a label.
+fn left_out(key: &str) -> String {
+    if key.is_empty() {
+        return "terminals have labels with more than 1000 keys, and this key is not among those by which they can be selected"
+            .into();
+    }
+    format!("label {key:?} has more than 1000 values, so terminals can't be selected by its values")
 }
 
 impl BackplaneError {

@@ -59,7 +59,9 @@ impl From<BackplaneError> for Response<Body> {
             BackplaneError::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
             BackplaneError::Offline(_) | BackplaneError::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
             BackplaneError::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
-            BackplaneError::NoCursor => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
+            BackplaneError::NoCursor | BackplaneError::LeftOut(_) | BackplaneError::Selector(_) => {
+                problem(StatusCode::BAD_REQUEST, refusal.to_string())
+            }
             BackplaneError::Crowded(_)
             | BackplaneError::NoRoom(_)
             | BackplaneError::Unavailable(_)

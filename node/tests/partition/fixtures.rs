@@ -55,6 +55,15 @@ pub fn ids(missed: &[MissedCommand]) -> Vec<CommandId> {
 }
 
 impl TestPartition {
+    /// Gives a node a lease for a minute, or ends it.
+    pub async fn lease(&self, node: &str, lives: bool) {
+        let end = Timestamp::now().as_millisecond() + if lives { 60_000 } else { -1 };
+        let _: u64 = self.ask("ZADD", "nodes", &[&end.to_string(), node]).await;
+        let lease = format!("lease:{node}");
+        let _: redis::Value =
+            if lives { self.ask("SET", &lease, &["{}"]).await } else { self.ask("DEL", &lease, &[]).await };
+    }
+
     /// The result of joining on a node whose process is `p` and its id.
     pub async fn join(&self, request: &JoinRequest, on: &str) -> PartitionJoin {
         let process = format!("p{on}");

@@ -7,6 +7,8 @@ mod fixtures;
 mod fleet;
 mod inbox;
 mod missed;
+mod registry;
+mod selection;
 mod sessions;
 mod steps;
 mod store;

@@ -4,13 +4,19 @@
 //! A step that must not be torn apart is one script ([`scripts`]). No script loops over more than a fixed number of entries.
 
 mod accept;
+pub mod bitmap;
 mod clock;
+mod counts;
 pub mod events;
 mod reading;
+pub mod registry;
+mod rows;
 mod scripts;
+pub mod selection;
 pub mod sessions;
 mod stored_terminal;
 mod terminals;
+mod vitals;
 
 use std::sync::Arc;
 

@@ -30,10 +30,14 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("missed", include_str!("scripts/lib/missed.lua")),
     ("named", include_str!("scripts/lib/named.lua")),
     ("ordinals", include_str!("scripts/lib/ordinals.lua")),
+    ("presence", include_str!("scripts/lib/presence.lua")),
+    ("rows", include_str!("scripts/lib/rows.lua")),
+    ("selection", include_str!("scripts/lib/selection.lua")),
     ("sessions", include_str!("scripts/lib/sessions.lua")),
     ("stamp", include_str!("scripts/lib/stamp.lua")),
     ("sweep", include_str!("scripts/lib/sweep.lua")),
     ("time", include_str!("scripts/lib/time.lua")),
+    ("tmp", include_str!("scripts/lib/tmp.lua")),
 ];
 
 macro_rules! scripts {
@@ -67,13 +71,18 @@ macro_rules! scripts {
 scripts!(
     accept_one "",
     clock "allow-oom",
+    count "allow-oom",
     disconnect "allow-oom",
+    fleet "allow-oom",
     forget "allow-oom",
     forget_away "allow-oom",
     join "allow-oom",
     label "",
     leave "allow-oom",
     missed "allow-oom",
+    page "allow-oom",
+    terminal "allow-oom",
+    vitals "allow-oom",
 );
 
 fn script(flags: &str, body: &str) -> Script {

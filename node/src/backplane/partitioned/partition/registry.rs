@@ -1,0 +1,64 @@
+//! The terminals of a partition: one, and pages of them.
+
+use muster_protocol::{TerminalId, api::TerminalView};
+use redis::RedisResult;
+
+use super::{StorePartition, rows::terminals, selection::SetExpression};
+use crate::backplane::{BackplaneError, redis::refusal::unavailable};
+
+/// The most terminals of a page.
+pub const PAGE_MAX: usize = 500;
+
+/// Which terminals a page shows.
+#[derive(Debug, Clone, Default)]
+pub struct PartitionQuery {
+    /// Those of this set. All if `None`.
+    pub set: Option<SetExpression>,
+    /// Those whose ids begin with this.
+    pub prefix: String,
+    /// Those behind this id.
+    pub after: Option<TerminalId>,
+    /// So many at most, and [`PAGE_MAX`] at most.
+    pub limit: usize,
+}
+
+/// A page of terminals, in ascending order of their ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartitionPage {
+    /// The terminals. There may be fewer than were asked for, or none, though more follow.
+    pub terminals: Vec<TerminalView>,
+    /// The last id that was looked at: the next page begins behind it. None if there is no other page.
+    pub next: Option<TerminalId>,
+}
+
+impl StorePartition {
+    /// A terminal, or `None` if it is not known.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`] if Redis does not answer.
+    pub async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
+        let mut call = self.scripts.terminal(&self.keys);
+        let row: RedisResult<Vec<Vec<u8>>> = call.arg(id.as_str()).invoke_async(&mut self.connection.clone()).await;
+        Ok(terminals(&row.map_err(unavailable)?).pop())
+    }
+
+    /// A page of terminals. A call looks at 512 terminals at most.
+    ///
+    /// # Errors
+    /// [`BackplaneError::LeftOut`] if the set is by a label that has too many values, [`BackplaneError::Selector`] if the
+    /// expression is too large, [`BackplaneError::Unavailable`] if Redis does not answer.
+    pub async fn page(&self, query: &PartitionQuery) -> Result<PartitionPage, BackplaneError> {
+        let set = query.set.as_ref().map(SetExpression::to_postfix).transpose()?.unwrap_or_default();
+        let mut call = self.scripts.page(&self.keys);
+        call.arg(set).arg(&query.prefix).arg(query.after.as_ref().map_or("", TerminalId::as_str));
+        call.arg(query.limit.clamp(1, PAGE_MAX));
+        let answer: RedisResult<Vec<Vec<u8>>> = call.invoke_async(&mut self.connection.clone()).await;
+        let answer = answer.map_err(unavailable)?;
+        let text = |at: usize| String::from_utf8_lossy(answer.get(at).map_or(&[], Vec::as_slice)).into_owned();
+        if text(0) == "left_out" {
+            return Err(BackplaneError::LeftOut(text(1)));
+        }
+        let rows = answer.get(2..).unwrap_or_default();
+        Ok(PartitionPage { terminals: terminals(rows), next: text(1).parse().ok() })
+    }
+}

@@ -1,0 +1,11 @@
+-- uses: time, selection
+-- Counts the terminals of a selection. Returns {'ok', count, of them online}, or {'left_out', key} as page.lua.
+-- ARGV: selection
+local time = now()
+local set, left_out = select_set(ARGV[1], time)
+if not set then return { 'left_out', left_out } end
+local present = new_tmp()
+redis.call('BITOP', 'AND', present, set, online_set(time))
+local answer = { 'ok', redis.call('BITCOUNT', set), redis.call('BITCOUNT', present) }
+drop_tmp()
+return answer

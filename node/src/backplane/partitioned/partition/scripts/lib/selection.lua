@@ -1,0 +1,88 @@
+-- uses: tmp, presence, labels
+-- Evaluates an expression over sets of terminals. It comes in postfix form, a term a line: selection.rs writes it.
+--   select_set(text, time)  returns the key of a temporary bitmap of terminals that are known, or nothing and then the key of labels
+--                           that can't be selected by, '' if that is since there are too many keys
+-- The bitmap goes with drop_tmp().
+
+local function known_only(key)
+  local into = new_tmp()
+  redis.call('BITOP', 'AND', into, key, KNOWN)
+  return into
+end
+
+local function except(key)
+  local into = known_only(key)
+  redis.call('BITOP', 'XOR', into, into, KNOWN)
+  return into
+end
+
+local function combine(operation, one, other)
+  local into = new_tmp()
+  redis.call('BITOP', operation, into, one, other)
+  return into
+end
+
+-- Whether a key of labels is kept at all, or was left out since there are too many.
+local function is_left_out(key)
+  return redis.call('SISMEMBER', OVER, '') == 1 and not redis.call('ZSCORE', LABEL_KEYS, key)
+end
+
+local function of_label(key, value)
+  if is_left_out(key) then return nil, '' end
+  if redis.call('SISMEMBER', OVER, key) == 1 then return nil, key end
+  local set = LABEL .. key .. '=' .. value
+  if redis.call('TYPE', set).ok ~= 'set' then return set end
+  local into = new_tmp()
+  set_bits(into, redis.call('SMEMBERS', set))
+  return into
+end
+
+-- A selection has at most STEP_MAX ids in all, and so has a list.
+local function of_ids(list)
+  local names, ords, into = {}, {}, new_tmp()
+  for name in string.gmatch(list, '[^,]+') do names[#names + 1] = name end
+  if #names == 0 then return into end
+  for _, ord in ipairs(redis.call('HMGET', ORDINALS, unpack(names))) do
+    if ord then ords[#ords + 1] = ord end
+  end
+  set_bits(into, ords)
+  return into
+end
+
+local function select_set(text, time)
+  local stack, online = {}, nil
+  local function present()
+    online = online or online_set(time)
+    return online
+  end
+  local terms = {
+    all = function() return KNOWN end,
+    connected = present,
+    online = function() return combine('XOR', present(), stale_set(time, present())) end,
+    offline = function() return except(present()) end,
+    stale = function() return stale_set(time, present()) end,
+    ok = function() return except(combine('OR', DEGRADED, FAILING)) end,
+    degraded = function() return DEGRADED end,
+    failing = function() return FAILING end,
+    node = function(name) return combine('AND', HELD .. name, present()) end,
+    label = function(label) return of_label(string.match(label, '^([^=]*)=(.*)$')) end,
+    has = function(key)
+      if is_left_out(key) then return nil, '' end
+      return HAS .. key
+    end,
+    ids = of_ids,
+    ['not'] = function() return except(table.remove(stack)) end,
+    ['and'] = function() return combine('AND', table.remove(stack), table.remove(stack)) end,
+    ['or'] = function() return combine('OR', table.remove(stack), table.remove(stack)) end,
+  }
+  for line in string.gmatch(text, '[^\n]+') do
+    local name, argument = string.match(line, '^(%l+):?(.*)$')
+    local set, left_out = terms[name](argument)
+    if not set then
+      drop_tmp()
+      return nil, left_out
+    end
+    stack[#stack + 1] = set
+  end
+  return known_only(stack[1])
+end

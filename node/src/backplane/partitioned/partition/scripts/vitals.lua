@@ -1,0 +1,19 @@
+-- Stores how terminals fare. One that was forgotten meanwhile stays so.
+-- ARGV: for each terminal its id, when it was last heard in milliseconds or '', the last ping's way in milliseconds, its health (JSON) or
+--       '', its condition or ''
+local names = {}
+for i = 1, #ARGV, 5 do names[#names + 1] = ARGV[i] end
+for at, ord in ipairs(redis.call('HMGET', ORDINALS, unpack(names))) do
+  if ord then
+    local i = at * 5 - 4
+    local seen, rtt, health, condition = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+    if seen ~= '' then
+      redis.call('SETRANGE', SEEN, ord * 8, struct.pack('>I6I2', tonumber(seen), math.min(tonumber(rtt), 65535)))
+    end
+    if health ~= '' then
+      redis.call('HSET', HEALTH, ord, health)
+      redis.call('SETBIT', DEGRADED, ord, condition == 'degraded' and 1 or 0)
+      redis.call('SETBIT', FAILING, ord, condition == 'failing' and 1 or 0)
+    end
+  end
+end
