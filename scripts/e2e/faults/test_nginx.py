@@ -1,4 +1,4 @@
-"""Nginx is reloaded and killed: F8, F9."""
+"""Nginx is reloaded and killed, and its disk is full: F8, F9, F18."""
 
 import socket
 import time
@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from muster import process, wait
+from muster.api import Json
 from muster.cluster import Cluster, ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar, own_memory, write_program
 from muster.faults import lease
+from muster.faults.disk import SmallDisk
 from muster.fixtures import AgentsFactory, KnockFactory, LoadFactory, Scale
 from muster.judge import peak, returns
 
@@ -177,3 +179,45 @@ def test_all_terminals_come_back_no_faster_than_the_nodes_take_them(
     # A second's budget may be there at once, and a second of this clock may have parts of two of the node's.
     assert max(seconds.values()) <= 2 * scale(*RATE)
     assert commands.judged()
+
+
+# F18: the disk with Nginx's configuration is full while a node joins. The access log is elsewhere: it would take up the
+# room that the test leaves.
+
+
+@pytest.mark.fault(id="F18")
+@pytest.mark.cluster(nodes=2, sidecar_flags=f"{AT_ONCE} --access-log /dev/null")
+def test_nothing_is_left_half_written_on_a_full_disk_and_a_node_joins_with_room_again(
+    small_disk: SmallDisk, proxy: Sidecar, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(100, 1000)).online()
+    commands = load(fleet, commands=scale(500, 3000), pace=scale(40, 100))
+    commands.reach(0.1)
+    written, nodes = generations(proxy), proxy.nodes()
+
+    small_disk.fill()
+    lease.publish(proxy.cluster, "joins", "127.0.0.9:9")
+    # One or two pages have room for a part of a configuration, and never for its three files.
+    for pages in range(3):
+        small_disk.fill(pages=pages)
+        failing = wait_for_failure(proxy, pages + 1)
+        assert failing["result"] == "not_written" and "No space left" in failing["error"], failing
+        assert failing["joined"] == ["127.0.0.9:9"]
+        wait.until(lambda: generations(proxy), lambda seen: seen == written, within=5)
+        assert proxy.nodes() == nodes and proxy.can_start()
+
+    small_disk.free()
+    wait.until(lambda: proxy.serves("127.0.0.9:9") and proxy.running() == proxy.generation())
+    wait.until(lambda: proxy.state()["failing"], lambda failing: failing is None)
+    assert proxy.nodes() == {*nodes, "127.0.0.9:9"}
+    assert commands.judged() and not fleet.ends()
+
+
+def wait_for_failure(proxy: Sidecar, attempts: int) -> Json:
+    """Wait until a change has failed so many times, and return what /state says of it."""
+    return wait.until(lambda: proxy.state()["failing"], lambda failing: failing and failing["attempts"] >= attempts)
+
+
+def generations(proxy: Sidecar) -> list[str]:
+    """Return the folders of configurations that are on the disk."""
+    return sorted(path.name for path in (proxy.folder / "gen").iterdir())

@@ -47,7 +47,7 @@ class Schedule:
     """Faults of one cluster, drawn by the seed: each strikes, lasts for a moment, and is over.
 
     F5 (a store that is emptied) is not among them: nobody can bring back what FLUSHALL takes, and P1's tests show that
-    every terminal is told. F14 to F16 concern limits, which have tests of their own.
+    every terminal is told. F14 to F16 and F18 concern limits, which have tests of their own.
 
     `way` is the line by which the terminals reach Nginx; the cluster must have lines to Redis. `lasting` is about how
     long a fault lasts, in seconds.

@@ -14,6 +14,7 @@ import pytest
 from muster import reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker
 from muster.cluster.sidecar import Sidecar
+from muster.faults.disk import SmallDisk
 from muster.faults.line import Line
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
@@ -133,6 +134,20 @@ def process_cluster(cluster: Cluster) -> ProcessCluster:
 def proxy(process_cluster: ProcessCluster) -> Sidecar:
     """The cluster's Nginx with its sidecar, whose files, processes and status a test looks at."""
     return Sidecar(process_cluster)
+
+
+@pytest.fixture
+def small_disk(proxy: Sidecar) -> Iterator[SmallDisk]:
+    """A disk with the files of the proxy, which starts anew on it: `small_disk.fill()`, then `small_disk.free()`."""
+    proxy.end()
+    made = SmallDisk(proxy.folder)
+    if not made.mount():
+        missing("no disk can be mounted here")
+    try:
+        proxy.cluster.start(proxy.name)
+        yield made
+    finally:
+        made.unmount()
 
 
 AgentsFactory = Callable[..., Agents]

@@ -15,7 +15,8 @@ from muster import process, wait
 from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar
 from muster.faults import lease
-from muster.fixtures import AgentsFactory, KnockFactory, missing
+from muster.faults.disk import SmallDisk
+from muster.fixtures import AgentsFactory, KnockFactory
 
 
 class SystemNginx:
@@ -139,17 +140,6 @@ def test_a_sidecar_can_be_stopped_while_it_is_down(
 # A change fails for a reason that has nothing to do with the nodes: it is applied soon after the reason is gone.
 
 
-@pytest.fixture
-def small_disk(proxy: Sidecar) -> Iterator[None]:
-    """A disk of 512 kB, for the files of the sidecar."""
-    proxy.end()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(proxy.folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        missing("no disk can be mounted here")
-    yield
-    subprocess.run(["umount", "-l", str(proxy.folder)], check=True)
-
-
 def nothing_fails(proxy: Sidecar) -> bool:
     """Return whether the metrics say that no change is failing."""
     return proxy.metric("failing_attempts") == 0 and proxy.metric("failing_seconds") == 0
@@ -161,20 +151,17 @@ def failing(proxy: Sidecar) -> str:
 
 
 def test_a_full_disk(
-    small_disk: None, system: SystemNginx, process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory
+    small_disk: SmallDisk, system: SystemNginx, process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory
 ) -> None:
     fleet = agents(50).online()
-    filler = proxy.folder / "filler"
-    with pytest.raises(OSError, match="No space left"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(1024))
+    small_disk.fill()
     lease.publish(process_cluster, "node", GHOST)
     wait.until(lambda: failing(proxy), lambda result: result == "not_written")
     assert proxy.state()["failing"]["joined"] == [GHOST]
     wait.until(lambda: proxy.metric("failing_attempts"), lambda attempts: attempts >= 2)
     wait.until(lambda: proxy.metric("failing_seconds"), lambda seconds: seconds >= 2)
 
-    filler.unlink()
+    small_disk.free()
     wait.until(lambda: proxy.serves(GHOST), within=6)
     wait.until(lambda: nothing_fails(proxy), within=5)
     assert not fleet.ends()
