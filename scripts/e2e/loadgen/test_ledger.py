@@ -40,7 +40,7 @@ def test_another_seed_makes_another_schedule_and_other_deliveries() -> None:
 
 # One delivery in 100,000 goes wrong: the generator finds and names it, and without a fault it finds nothing.
 
-# 1,000 terminals and 100 broadcasts are 100,000 deliveries, and a few commands: few enough in a second for a busy machine.
+# 1,000 terminals and 100 broadcasts are 100,000 deliveries: few enough in a second for a busy machine.
 LOAD = "--grace 1s --terminals 1000 --ramp 1s --for 10s --broadcasts 10 --commands 2 --seed 1".split()
 
 

@@ -66,7 +66,15 @@ def chosen(words: list[str]) -> list[Step]:
     """Return the tests that pytest's words choose. Paths are given from scripts/e2e."""
     if words[:2] == ["--long", "steady"]:
         return steady(words[2:])
+    if words == ["--long", "model"]:
+        return [("model for an hour", model)]
     return [("build", build), ("tests", lambda: pytest("tests", *words))]
+
+
+def model() -> int:
+    """Run the model of the backplanes for an hour, or for MUSTER_MODEL_SECONDS. It prints its seed."""
+    os.environ.setdefault("MUSTER_MODEL_SECONDS", "3600")
+    return run(*"cargo test --locked -p muster-node --test model -- --nocapture both_backplanes".split())
 
 
 def steady(words: list[str]) -> list[Step]:
