@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 use tracing::debug;
 
 use crate::{
-    Backoff, ConnectionEnd, Incoming, Listener,
+    Backoff, ConnectionEnd, Incoming, Listener, Token,
     dial::{Opened, dial},
     endpoint::Endpoint,
     session::Session,
@@ -25,6 +25,24 @@ pub(crate) struct Connector<L> {
     /// The index in `endpoints` for the next attempt.
     pub(crate) next_endpoint: usize,
     pub(crate) backoff: Backoff,
+    pub(crate) refusals: TokenRefusals,
+}
+
+/// The tokens that nodes refused, or that expired, since the terminal was last online.
+#[derive(Debug, Default)]
+pub(crate) struct TokenRefusals {
+    /// How many different ones in a row.
+    count: u32,
+    last: Option<Token>,
+}
+
+impl TokenRefusals {
+    fn add(&mut self, token: Option<&Token>) {
+        if self.count == 0 || self.last.as_ref() != token {
+            self.count = self.count.saturating_add(1);
+            self.last = token.cloned();
+        }
+    }
 }
 
 impl<L: Listener> Connector<L> {
@@ -38,13 +56,59 @@ impl<L: Listener> Connector<L> {
     async fn run_sessions(&mut self) -> ConnectionEnd {
         loop {
             let (end, lasted) = self.connect_and_serve().await;
-            let Some(retry_in) = self.backoff.after(&end, lasted) else { return end };
+            let Some(mut retry_in) = self.backoff.after(&end, lasted) else { return end };
+            let ControlFlow::Continue(lacks_token) = self.lacks_token(&end).await else { return ConnectionEnd::Left };
+            if lacks_token {
+                retry_in = self.backoff.slowly();
+            }
             debug!(terminal = %self.state.config.terminal, %end, ?retry_in, "offline");
             self.state.listener.on(Incoming::Offline { end, retry_in }).await;
-            if self.wait_until(Instant::now() + retry_in).await.is_break() {
+            let until = Instant::now() + retry_in;
+            let waited = if lacks_token { self.wait_for_token(until).await } else { self.wait_until(until).await };
+            if waited.is_break() {
                 return ConnectionEnd::Left;
             }
         }
+    }
+
+    /// Whether the terminal is to come back slowly, since its token is no good and its source has no other. After several
+    /// tokens in a row that were refused, another one does not hurry the terminal either. Breaks if the terminal is to
+    /// leave.
+    async fn lacks_token(&mut self, end: &ConnectionEnd) -> ControlFlow<(), bool> {
+        if !end.needs_token() {
+            return ControlFlow::Continue(false);
+        }
+        self.refusals.add(self.state.token.current());
+        if self.refusals.count > 1 || self.has_new_token().await? {
+            return ControlFlow::Continue(self.refusals.count > 1);
+        }
+        // A token that was sent too late to extend the session may still be valid.
+        let is_final = matches!(end, ConnectionEnd::Refused { .. }) || !self.state.token.can_change();
+        ControlFlow::Continue(is_final || self.state.token.is_expired(self.state.node_time()))
+    }
+
+    /// Asks the source. Returns whether it has another token, which is then used. Breaks if the terminal is to leave.
+    async fn has_new_token(&mut self) -> ControlFlow<(), bool> {
+        let answer = tokio::select! {
+            _ = &mut self.state.leave => return ControlFlow::Break(()),
+            answer = self.state.token.is_replaced() => answer,
+        };
+        if let Err(error) = &answer {
+            self.state.listener.on(Incoming::TokenUnavailable(error.clone())).await;
+        }
+        ControlFlow::Continue(answer.unwrap_or(false))
+    }
+
+    /// Waits until the source has another token, or for the next attempt at `until`. Breaks if the terminal is to leave.
+    async fn wait_for_token(&mut self, until: Instant) -> ControlFlow<()> {
+        while self.state.token.can_change() {
+            let ask_at = Instant::now() + self.backoff.before_asking(self.refusals.count);
+            self.wait_until(ask_at.min(until)).await?;
+            if Instant::now() >= until || self.has_new_token().await? {
+                return ControlFlow::Continue(());
+            }
+        }
+        self.wait_until(until).await
     }
 
     /// Waits for the next attempt, and meanwhile hands over staggered commands that are due. Breaks if the terminal is
@@ -67,10 +131,23 @@ impl<L: Listener> Connector<L> {
     /// Makes one attempt and serves the session if there is one. Returns how it ended, and how long the session lasted:
     /// zero if none was opened.
     async fn connect_and_serve(&mut self) -> (ConnectionEnd, Duration) {
+        let now = self.state.node_time();
+        let prepared = tokio::select! {
+            _ = &mut self.state.leave => return (ConnectionEnd::Left, Duration::ZERO),
+            prepared = self.state.token.for_attempt(now) => prepared,
+        };
+        match prepared {
+            Err(error) if self.state.token.current().is_none() => {
+                return (ConnectionEnd::NoToken(error), Duration::ZERO);
+            }
+            Err(error) => self.state.listener.on(Incoming::TokenUnavailable(error)).await,
+            Ok(()) => {}
+        }
         let cursor = self.state.seen.cursor().map(str::to_owned);
         // Boxed, since the many states of a handshake would otherwise take memory in the task of every connected
         // terminal.
-        let dialing = Box::pin(dial(&self.state.config, &self.endpoints[self.next_endpoint], cursor));
+        let (endpoint, token) = (&self.endpoints[self.next_endpoint], self.state.token.current());
+        let dialing = Box::pin(dial(&self.state.config, endpoint, token, cursor));
         let opened = tokio::select! {
             _ = &mut self.state.leave => return (ConnectionEnd::Left, Duration::ZERO),
             opened = dialing => opened,
@@ -88,6 +165,7 @@ impl<L: Listener> Connector<L> {
     }
 
     async fn serve(&mut self, opened: Opened, at: Instant) -> (ConnectionEnd, Duration) {
+        self.refusals = TokenRefusals::default();
         let welcome = opened.welcome.clone();
         if let Some(welcome) = &welcome {
             self.state.on_welcome(welcome, at);

@@ -21,7 +21,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::{Config, ConnectionEnd, endpoint::Endpoint};
+use crate::{Config, ConnectionEnd, Token, endpoint::Endpoint};
 
 /// A terminal's WebSocket.
 pub(crate) type WebSocket = WebSocketStream<TcpStream>;
@@ -47,14 +47,15 @@ pub(crate) struct Opened {
     pub(crate) welcome: Option<Box<Welcome>>,
 }
 
-/// Opens a session at this endpoint that resumes from this cursor.
+/// Opens a session at this endpoint with this token, which resumes from this cursor.
 pub(crate) async fn dial(
     config: &Config,
     endpoint: &Endpoint,
+    token: Option<&Token>,
     cursor: Option<String>,
 ) -> Result<Opened, ConnectionEnd> {
     let opening = async {
-        let mut socket = upgrade(config, endpoint).await?;
+        let mut socket = upgrade(config, endpoint, token).await?;
         let welcome = match config.protocol {
             Protocol::V1 => Some(Box::new(say_hello(&mut socket, hello(config, cursor)).await?)),
             Protocol::Plain => None,
@@ -64,12 +65,12 @@ pub(crate) async fn dial(
     timeout(config.deadline, opening).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
 }
 
-async fn upgrade(config: &Config, endpoint: &Endpoint) -> Result<WebSocket, ConnectionEnd> {
+async fn upgrade(config: &Config, endpoint: &Endpoint, token: Option<&Token>) -> Result<WebSocket, ConnectionEnd> {
     let stream = connect(config, endpoint).await.map_err(ConnectionEnd::lost)?;
     // Each frame is one write, so there is nothing to gather: Nagle's algorithm would only delay it.
     stream.set_nodelay(true).map_err(ConnectionEnd::lost)?;
     let (socket, _) =
-        client_async_with_config(request(config, endpoint), stream, Some(limits())).await.map_err(refused)?;
+        client_async_with_config(request(config, endpoint, token), stream, Some(limits())).await.map_err(refused)?;
     Ok(socket)
 }
 
@@ -85,9 +86,9 @@ async fn connect(config: &Config, endpoint: &Endpoint) -> io::Result<TcpStream> 
     Err(failure)
 }
 
-fn request(config: &Config, endpoint: &Endpoint) -> ClientRequestBuilder {
+fn request(config: &Config, endpoint: &Endpoint, token: Option<&Token>) -> ClientRequestBuilder {
     let mut request = ClientRequestBuilder::new(endpoint.uri.clone());
-    if let Some(token) = &config.token {
+    if let Some(token) = token {
         request = request.with_header("Authorization", token.authorization());
     }
     if config.protocol == Protocol::V1 {

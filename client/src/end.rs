@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use muster_protocol::close::{Advice, RetryHint};
+use muster_protocol::{
+    CloseCode,
+    close::{Advice, RetryHint},
+};
+
+use crate::TokenUnavailable;
 
 /// How a connection, or an attempt to connect, ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +39,9 @@ pub enum ConnectionEnd {
     /// Nothing came from the node for three of its ping intervals.
     #[error("nothing came from the node for three of its ping intervals")]
     Silent,
+    /// There is no token to connect with: the source has not given one yet. No attempt was made.
+    #[error("no token: {0}")]
+    NoToken(TokenUnavailable),
     /// The program closed the terminal.
     #[error("left")]
     Left,
@@ -56,11 +64,21 @@ impl ConnectionEnd {
     pub fn advice(&self) -> Advice {
         match self {
             Self::Left => Advice::StayAway,
-            // The URL, the id or the token is wrong: the same request would get the same answer.
-            Self::Refused { status: 400 | 401 | 403 | 404, .. } => Advice::StayAway,
+            // The URL or the id is wrong: the same request would get the same answer.
+            Self::Refused { status: 400 | 403 | 404, .. } => Advice::StayAway,
             Self::Closed { code, .. } if Advice::of(*code) == Advice::StayAway => Advice::StayAway,
             _ if self.hint().is_some() => Advice::FollowHint,
             _ => Advice::Backoff,
+        }
+    }
+
+    /// Whether the token was refused or has expired. The terminal then comes back with another token, or else slowly: the
+    /// fault may be a node's.
+    pub fn needs_token(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status == 401,
+            Self::Closed { code, .. } => *code == CloseCode::TokenExpired.number(),
+            _ => false,
         }
     }
 
@@ -88,11 +106,19 @@ mod tests {
     #[test]
     fn a_refusal_that_would_be_repeated_is_final() {
         let refused = |status, hint| ConnectionEnd::Refused { status, hint }.advice();
-        for status in [400, 401, 403, 404] {
+        for status in [400, 403, 404] {
             assert_eq!(refused(status, Some(Duration::ZERO)), Advice::StayAway);
         }
         assert_eq!(refused(429, Some(Duration::from_secs(2))), Advice::FollowHint);
         assert_eq!(refused(429, None), Advice::Backoff);
         assert_eq!(refused(503, None), Advice::Backoff);
+        assert_eq!(refused(401, None), Advice::Backoff);
+    }
+
+    #[test]
+    fn a_refused_token_and_an_expired_one_need_another() {
+        assert!(ConnectionEnd::Refused { status: 401, hint: None }.needs_token());
+        assert!(ConnectionEnd::closed(4004, "", None).needs_token());
+        assert!(!ConnectionEnd::closed(4003, "", None).needs_token());
     }
 }

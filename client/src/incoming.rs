@@ -12,7 +12,7 @@ use muster_protocol::{
 };
 use tokio::sync::mpsc;
 
-use crate::{ConnectionEnd, SendError};
+use crate::{ConnectionEnd, SendError, TokenUnavailable};
 
 /// Something that happened to a terminal. Reported in order; the last is [`Incoming::Gone`], unless the terminal was
 /// killed.
@@ -53,11 +53,14 @@ pub enum Incoming {
     /// A message that waited for its session is over the limit of the node that is now connected, and was not sent: a
     /// [`SendError::TooLarge`]. If it was a result, the node was told that the command failed.
     NotSent(SendError),
+    /// The token source failed. The terminal goes on with the token that it has, and asks again later.
+    TokenUnavailable(TokenUnavailable),
     /// The session ended, or could not be opened. The terminal will try again.
     Offline {
         /// How it ended.
         end: ConnectionEnd,
-        /// How long the terminal waits before the next attempt.
+        /// How long the terminal waits before the next attempt. If the token was refused or has expired, a new token
+        /// makes the attempt earlier.
         retry_in: Duration,
     },
     /// The terminal will not come back. Nothing is reported after this.

@@ -23,6 +23,8 @@
 //! | `dial`, `endpoint` | opens a session; the URLs |
 //! | `session` | one connection |
 //! | `state` | what outlives a session: |
+//! | [`token`] | a token and where it comes from |
+//! | `renewal` | when the token's source is asked |
 //! | `seen` | the last commands and the cursor |
 //! | `stagger` | commands that wait for their share of a stagger |
 //! | `outgoing`, `limit` | a message to the node, and how large it may be |
@@ -31,11 +33,12 @@
 //! # Example
 //!
 //! ```no_run
-//! use muster_client::{Config, Incoming, Terminal};
+//! use muster_client::{Config, Incoming, Terminal, TokenSource};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let (reports, mut incoming) = tokio::sync::mpsc::channel(16);
-//! let config = Config::new(["ws://127.0.0.1:9000/ws"], "kiosk-7".parse()?);
+//! let mut config = Config::new(["ws://127.0.0.1:9000/ws"], "kiosk-7".parse()?);
+//! config.token = Some(TokenSource::file("/etc/kiosk/token"));
 //! let terminal = Terminal::start(config, reports)?;
 //! while let Some(report) = incoming.recv().await {
 //!     if let Incoming::Command { command, .. } = report {
@@ -62,14 +65,18 @@ mod limit;
 mod outbox;
 mod outgoing;
 pub mod policy;
+mod renewal;
 mod seen;
 mod session;
+mod sleep;
 mod stagger;
 mod state;
 pub mod terminal;
+pub mod token;
 
-pub use config::{Config, ConfigError, Token};
+pub use config::{Config, ConfigError};
 pub use end::ConnectionEnd;
 pub use incoming::{Incoming, Listener};
 pub use policy::{Backoff, Policy};
 pub use terminal::{SendError, Terminal};
+pub use token::{Token, TokenSource, TokenUnavailable};

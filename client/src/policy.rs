@@ -1,8 +1,8 @@
 //! How long a terminal waits before it reconnects. There is no clock and no I/O here: the connector asks for a delay
 //! and waits.
 //!
-//! Two things always hold: no delay is longer than 1.1 × [`Policy::hint_cap`] or [`Policy::cap`], whichever is more,
-//! and terminals that lost their node at the same moment do not all reconnect at the same moment.
+//! Two things always hold: no delay is longer than 1.1 × [`Policy::hint_cap`], [`Policy::cap`] or [`Policy::slow`],
+//! whichever is most, and terminals that lost their node at the same moment do not all reconnect at the same moment.
 
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ pub struct Policy {
     /// proves little: without this, a node that accepts and then breaks would be dialed again and again with the
     /// shortest delays.
     pub stable: Duration,
+    /// The longest time between two attempts with a token that was refused or has expired; 5 min by default. It is at
+    /// least half of that. Meanwhile the token source is asked about every [`cap`](Self::cap).
+    pub slow: Duration,
     /// A longer hint counts as this; 10 min by default. So a mistake on the node's side does not keep a fleet offline
     /// for a year.
     pub hint_cap: Duration,
@@ -34,6 +37,7 @@ impl Default for Policy {
             first: Duration::from_secs(5),
             cap: Duration::from_secs(30),
             stable: Duration::from_secs(60),
+            slow: Duration::from_secs(300),
             hint_cap: Duration::from_secs(600),
         }
     }
@@ -64,6 +68,20 @@ impl Backoff {
             (Advice::FollowHint, Some(hint)) => Some(self.spread(hint.min(self.policy.hint_cap))),
             _ => Some(self.jitter()),
         }
+    }
+
+    /// The delay before an attempt with a token that was refused or has expired.
+    pub fn slowly(&mut self) -> Duration {
+        let half = self.policy.slow / 2;
+        half + self.uniform(half)
+    }
+
+    /// The delay before the token source is asked again, after `refused` different tokens were refused in a row. Doubles
+    /// with each, so that a source whose tokens are all refused does not make a storm of attempts.
+    pub(crate) fn before_asking(&mut self, refused: u32) -> Duration {
+        let doubled = self.policy.cap.saturating_mul(1 << refused.saturating_sub(1).min(16));
+        let half = doubled.min(self.policy.slow) / 2;
+        half + self.uniform(half)
     }
 
     /// Adds up to a tenth to a hint. A node may have drawn the hint for this terminal alone, and then a tenth changes
@@ -137,6 +155,18 @@ mod tests {
         assert!(delays.iter().all(|delay| (10 * SECOND..=11 * SECOND).contains(delay)));
         assert_ne!(delays[0], delays[1]);
         assert_eq!(backoff.failures, 0);
+    }
+
+    #[test]
+    fn without_a_new_token_attempts_are_minutes_apart_and_the_source_is_asked_more_often() {
+        let mut backoff = Backoff::new(Policy::default(), 7);
+        for _ in 0..100 {
+            assert!((150 * SECOND..=300 * SECOND).contains(&backoff.slowly()));
+            for (refused, longest) in [(0, 30), (1, 30), (2, 60), (9, 300)] {
+                let delay = backoff.before_asking(refused);
+                assert!((longest * SECOND / 2..=longest * SECOND).contains(&delay), "{refused}: {delay:?}");
+            }
+        }
     }
 
     #[test]

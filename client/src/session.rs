@@ -7,9 +7,9 @@ use futures_util::{SinkExt, StreamExt};
 use muster_protocol::{
     CommandId,
     api::Protocol,
-    frame::{Ack, Command, FromNode, FromTerminal, Goodbye},
+    frame::{Ack, Command, FromNode, FromTerminal, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, TokenFrame},
 };
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes,
     protocol::{CloseFrame, frame::coding::CloseCode},
@@ -17,9 +17,10 @@ use tokio_tungstenite::tungstenite::{
 use tracing::debug;
 
 use crate::{
-    ConnectionEnd, Incoming, Listener,
+    ConnectionEnd, Incoming, Listener, Token, TokenUnavailable,
     dial::{Opened, WebSocket, closed},
     outgoing::Outgoing,
+    sleep::sleep_until_some,
     state::TerminalState,
 };
 
@@ -48,7 +49,8 @@ impl<'a, L: Listener> Session<'a, L> {
     }
 
     /// Runs until the session ends. Results that may have been lost with the last session are sent again first. A
-    /// request to leave is served before what is to be sent, and that before what is received.
+    /// request to leave is served first, then a new token, so that a busy session does not outlive its token; then what
+    /// is to be sent, and then what is received.
     pub(crate) async fn run(mut self) -> ConnectionEnd {
         self.state.outbox.resend();
         loop {
@@ -59,6 +61,7 @@ impl<'a, L: Listener> Session<'a, L> {
             let step = tokio::select! {
                 biased;
                 _ = &mut self.state.leave => return self.leave().await,
+                answer = self.state.token.next() => self.renew_token(answer).await,
                 Some(outgoing) = self.state.outgoing.recv() => self.send(outgoing).await,
                 () = sleep_until_some(self.state.stagger.next_due()) => self.hand_over_due().await,
                 message = self.socket.next() => self.receive(message, Instant::now()).await,
@@ -83,6 +86,24 @@ impl<'a, L: Listener> Session<'a, L> {
     async fn send_results(&mut self) -> Result<(), ConnectionEnd> {
         while let Some(outgoing) = self.state.outbox.next() {
             self.send(outgoing).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the answer of the token source, if it is a token that expires later than the one in use.
+    async fn renew_token(&mut self, answer: Result<Token, TokenUnavailable>) -> Result<(), ConnectionEnd> {
+        let token = match answer {
+            Ok(token) => token,
+            Err(error) => {
+                self.state.token.ask_later();
+                self.state.listener.on(Incoming::TokenUnavailable(error)).await;
+                return Ok(());
+            }
+        };
+        let frame = TokenFrame { token: token.reveal().to_owned() };
+        let now = self.state.node_time();
+        if self.state.token.extend(token, now) {
+            self.send(Outgoing::frame(&FromTerminal::Token(frame))).await?;
         }
         Ok(())
     }
@@ -132,7 +153,12 @@ impl<'a, L: Listener> Session<'a, L> {
                 self.state.listener.on(Incoming::Gap(gap)).await;
             }
             FromNode::Goodbye(Goodbye { retry_ms, .. }) => self.hint = retry_ms.map(Duration::from_millis),
-            FromNode::Error(error) => self.state.listener.on(Incoming::Error(error)).await,
+            FromNode::Error(error) => {
+                if [TOKEN_REFUSED, TOKEN_TOO_SOON].contains(&error.code.as_str()) {
+                    self.state.token.ask_later();
+                }
+                self.state.listener.on(Incoming::Error(error)).await;
+            }
             FromNode::Welcome(_) => debug!(terminal = %self.state.config.terminal, "ignored a second welcome"),
         }
         Ok(())
@@ -173,13 +199,5 @@ impl<'a, L: Listener> Session<'a, L> {
         self.socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() })).await?;
         while let Some(Ok(_)) = self.socket.next().await {}
         Ok(())
-    }
-}
-
-/// Sleeps until the deadline, or forever if there is none.
-async fn sleep_until_some(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -13,8 +13,8 @@ use rand::RngExt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Config, Incoming, Listener, limit::SendLimit, outbox::ResultOutbox, outgoing::Outgoing, seen::SeenCommands,
-    stagger::StaggerQueue,
+    Config, Incoming, Listener, limit::SendLimit, outbox::ResultOutbox, outgoing::Outgoing, renewal::TokenRenewal,
+    seen::SeenCommands, stagger::StaggerQueue,
 };
 
 /// The state of one terminal that outlives its sessions. When and where to reconnect is the connector's own.
@@ -32,6 +32,7 @@ pub(crate) struct TerminalState<L> {
     pub(crate) pending_cursor: Option<String>,
     pub(crate) outbox: ResultOutbox,
     pub(crate) limit: SendLimit,
+    pub(crate) token: TokenRenewal,
     /// The node's time in the last welcome, and when that was read: the terminal's own clock may be wrong.
     pub(crate) node_clock: Option<(Timestamp, Instant)>,
 }
@@ -42,6 +43,7 @@ impl<L: Listener> TerminalState<L> {
     pub(crate) fn on_welcome(&mut self, welcome: &Welcome, at: Instant) {
         self.node_clock = Some((welcome.time, at));
         self.limit.set(welcome.max_message);
+        self.token.begin_session(welcome.time);
         if let Some(cursor) = welcome.cursor.clone().filter(|_| !welcome.resumed) {
             self.seen.set_cursor(cursor);
         }
@@ -112,6 +114,12 @@ impl<L: Listener> TerminalState<L> {
         }
         self.listener.on(Incoming::Command { command, received_at }).await;
         true
+    }
+
+    /// The node's time, or this machine's before a node told its own.
+    pub(crate) fn node_time(&self) -> Timestamp {
+        let node = self.node_clock.and_then(|(time, at)| time.checked_add(at.elapsed()).ok());
+        node.unwrap_or_else(Timestamp::now)
     }
 
     /// Whether a command has expired by the node's clock. Nothing has expired before a node told its time, as none does

@@ -11,8 +11,17 @@ use tokio::{
 };
 
 use crate::{
-    Backoff, Config, ConfigError, Listener, connector::Connector, dial::hello, endpoint::Endpoint, limit::SendLimit,
-    outbox::ResultOutbox, outgoing::Outgoing, seen::SeenCommands, stagger::StaggerQueue, state::TerminalState,
+    Backoff, Config, ConfigError, Listener,
+    connector::{Connector, TokenRefusals},
+    dial::hello,
+    endpoint::Endpoint,
+    limit::SendLimit,
+    outbox::ResultOutbox,
+    outgoing::Outgoing,
+    renewal::TokenRenewal,
+    seen::SeenCommands,
+    stagger::StaggerQueue,
+    state::TerminalState,
 };
 
 /// How many messages may wait to be written. Once there are as many, sending waits.
@@ -65,6 +74,7 @@ impl Terminal {
         let (outgoing, queued) = mpsc::channel(QUEUE);
         let (leave, left) = oneshot::channel();
         let (protocol, backoff) = (config.protocol, Backoff::new(config.policy, config.seed));
+        let token = TokenRenewal::new(config.token.clone(), config.deadline);
         let state = TerminalState {
             config,
             listener,
@@ -75,9 +85,10 @@ impl Terminal {
             pending_cursor: None,
             outbox: ResultOutbox::default(),
             limit: limit.clone(),
+            token,
             node_clock: None,
         };
-        let connector = Connector { state, endpoints, next_endpoint: 0, backoff };
+        let connector = Connector { state, endpoints, next_endpoint: 0, backoff, refusals: TokenRefusals::default() };
         Ok(Self { protocol, outgoing, limit, leave: Some(leave), task: tokio::spawn(connector.run()) })
     }
 

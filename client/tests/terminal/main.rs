@@ -4,3 +4,4 @@ mod fake_node;
 mod limit;
 mod reconnect;
 mod session;
+mod token;

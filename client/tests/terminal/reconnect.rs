@@ -74,11 +74,13 @@ async fn a_429_is_retried_after_its_retry_after() {
 }
 
 #[tokio::test]
-async fn a_terminal_whose_token_is_refused_stays_away() {
+async fn a_terminal_that_is_refused_for_good_stays_away() {
     let node = FakeNode::bind().await;
-    let (_terminal, mut reports) = start(config([node.url()]));
-    node.refuse(401, None).await;
-    assert_eq!(gone(&mut reports).await, ConnectionEnd::Refused { status: 401, hint: None });
+    for status in [400, 403, 404] {
+        let (_terminal, mut reports) = start(config([node.url()]));
+        node.refuse(status, None).await;
+        assert_eq!(gone(&mut reports).await, ConnectionEnd::Refused { status, hint: None });
+    }
 }
 
 #[tokio::test]

@@ -180,6 +180,7 @@ fn how(end: &ConnectionEnd) -> String {
         ConnectionEnd::Lost(_) => "lost".into(),
         ConnectionEnd::NoWelcome => "no-welcome".into(),
         ConnectionEnd::Silent => "silent".into(),
+        ConnectionEnd::NoToken(_) => "no-token".into(),
         ConnectionEnd::Left => "left".into(),
     }
 }

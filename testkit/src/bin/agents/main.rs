@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Each line of the log is a JSON object: `terminal`, `at` (milliseconds since 1970), `what` (`online`, `offline`,
-//! `gone`, `run`, `repeated`, `expired`, `gap`, `error`, `not_sent`) and the fields of that kind.
+//! `gone`, `run`, `repeated`, `expired`, `gap`, `error`, `not_sent`, `token_unavailable`) and the fields of that kind.
 
 mod log;
 
@@ -17,7 +17,7 @@ use std::{
 };
 
 use clap::Parser;
-use muster_client::{Config, Incoming, Terminal};
+use muster_client::{Config, Incoming, Terminal, TokenSource};
 use muster_protocol::{
     TerminalId,
     frame::Command,
@@ -43,6 +43,10 @@ struct Args {
     /// Signs their tokens; none are sent without it
     #[arg(long, env = "MUSTER_SECRET", hide_env_values = true)]
     secret: Option<Secret>,
+    /// A folder with their tokens, each in the file that is named like the terminal, instead of --secret. The files are
+    /// read again whenever a token is needed
+    #[arg(long)]
+    tokens: Option<PathBuf>,
     /// The log; new lines are appended
     #[arg(long)]
     log: PathBuf,
@@ -97,7 +101,9 @@ fn config(args: &Args, number: usize) -> anyhow::Result<Config> {
     config.policy.cap = args.cap;
     config.labels = args.label.iter().cloned().collect();
     config.memory = args.memory.as_ref().map(|folder| folder.join(id.as_str()));
-    if let Some(secret) = &args.secret {
+    if let Some(folder) = &args.tokens {
+        config.token = Some(TokenSource::file(folder.join(id.as_str())));
+    } else if let Some(secret) = &args.secret {
         let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + Duration::from_secs(24 * 3600);
         let claims = TerminalClaims { sub: id, exp: day.as_secs(), aud: None, labels: Default::default() };
         config.token = Some(sign(secret, &claims).parse()?);
@@ -136,6 +142,9 @@ async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incom
             Incoming::Gap(gap) => log.write(&id, "gap", json!({ "reason": gap.reason })),
             Incoming::Error(error) => log.write(&id, "error", json!({ "message": error.message })),
             Incoming::NotSent(error) => log.write(&id, "not_sent", json!({ "error": error.to_string() })),
+            Incoming::TokenUnavailable(error) => {
+                log.write(&id, "token_unavailable", json!({ "error": error.to_string() }));
+            }
             Incoming::Offline { end, retry_in } => {
                 let retry_ms = retry_in.as_millis() as u64;
                 log.write(&id, "offline", json!({ "end": end.to_string(), "retry_ms": retry_ms }));

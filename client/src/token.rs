@@ -1,0 +1,259 @@
+//! A terminal's token, and the source that it comes from.
+
+use std::{
+    fmt, fs,
+    io::Read,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use muster_protocol::token::unverified_expiry;
+use tokio::task::spawn_blocking;
+
+/// The largest file that is read as a token, in bytes. A node takes no longer token.
+const FILE_MAX: u64 = 16 * 1024;
+
+/// A bearer token. Its `Debug` form is `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// The value of the `Authorization` header.
+    pub(crate) fn authorization(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+
+    /// The token in the clear, for the frame `token`.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// The last second in which the token says that it is valid, since 1970. `None` if it does not say.
+    pub(crate) fn expires(&self) -> Option<u64> {
+        unverified_expiry(&self.0)
+    }
+}
+
+impl FromStr for Token {
+    type Err = InvalidToken;
+
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidToken)
+        }
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The error for a text that can't be a token. Does not repeat the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a token is one word of visible ASCII characters")]
+pub struct InvalidToken;
+
+/// Where a terminal's token comes from. A source can give a newer token before the present one expires, and then the session
+/// goes on. With a fixed token the session ends when the token expires, and the terminal can't come back.
+///
+/// A source gets [`Config::deadline`](crate::Config::deadline) to answer. One that fails or takes longer stops nothing: the
+/// terminal goes on with the token that it has, and reports [`Incoming::TokenUnavailable`](crate::Incoming::TokenUnavailable).
+#[derive(Clone)]
+pub struct TokenSource(Origin);
+
+#[derive(Clone)]
+enum Origin {
+    Fixed(Token),
+    File(PathBuf),
+    Call(Arc<dyn Fn() -> BoxFuture<'static, Result<Token, String>> + Send + Sync>),
+}
+
+impl TokenSource {
+    /// A file that holds the token, and that another program may replace at any time. It is read before each attempt to
+    /// connect and before the token expires. White space around the token is ignored. A program that replaces the file should
+    /// write another file and rename it, so that no half of a token is read.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Origin::File(path.into()))
+    }
+
+    /// A function that fetches a token, such as from a server. It is called if there is no token yet, before the token
+    /// expires, and after a node has refused it; never twice at once. It runs in a task of its own, and is cancelled at the
+    /// deadline. The text of its error is reported to the program, so it must not hold a token.
+    pub fn call<F, Fut, E>(fetch: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Token, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        Self(Origin::Call(Arc::new(move || {
+            let fetching = fetch();
+            Box::pin(async move { fetching.await.map_err(|error| error.to_string()) })
+        })))
+    }
+
+    /// The token, if it is always the same.
+    pub(crate) fn fixed(&self) -> Option<&Token> {
+        match &self.0 {
+            Origin::Fixed(token) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// Whether asking costs so little that it is done before each attempt.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.0, Origin::File(_))
+    }
+
+    /// Asks for a token. `is_reading` belongs to the one who asks, and is true while a file that he asked for has not been
+    /// read: a file system that hangs holds one thread and not one more for each time.
+    pub(crate) fn ask(&self, is_reading: &Arc<AtomicBool>) -> BoxFuture<'static, Result<Token, TokenUnavailable>> {
+        match self.0.clone() {
+            Origin::Fixed(token) => Box::pin(async { Ok(token) }),
+            Origin::File(path) => Box::pin(read_file(path, is_reading.clone())),
+            Origin::Call(fetch) => Box::pin(async move { fetch().await.map_err(TokenUnavailable::Failed) }),
+        }
+    }
+}
+
+impl From<Token> for TokenSource {
+    fn from(token: Token) -> Self {
+        Self(Origin::Fixed(token))
+    }
+}
+
+impl FromStr for TokenSource {
+    type Err = InvalidToken;
+
+    /// The text as a fixed token.
+    fn from_str(text: &str) -> Result<Self, InvalidToken> {
+        text.parse().map(|token: Token| token.into())
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Origin::Fixed(token) => write!(f, "{token:?}"),
+            Origin::File(path) => write!(f, "the file {}", path.display()),
+            Origin::Call(_) => f.write_str("a function"),
+        }
+    }
+}
+
+/// Why a source gave no token. Does not repeat a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenUnavailable {
+    /// The file can't be read, or holds no token.
+    #[error("token file {path}: {problem}")]
+    File {
+        /// The path of the file.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The function failed. Holds its error as text.
+    #[error("the token source failed: {0}")]
+    Failed(String),
+    /// The source gave no answer within this time.
+    #[error("the token source gave no answer within {0:?}")]
+    TimedOut(Duration),
+}
+
+async fn read_file(path: PathBuf, is_reading: Arc<AtomicBool>) -> Result<Token, TokenUnavailable> {
+    let shown = path.display().to_string();
+    let failed = |problem: String| TokenUnavailable::File { path: shown, problem };
+    if is_reading.swap(true, Ordering::AcqRel) {
+        return Err(failed("an earlier attempt to read it has not ended".into()));
+    }
+    let reading = spawn_blocking(move || {
+        let token = read_token(&path);
+        is_reading.store(false, Ordering::Release);
+        token
+    });
+    reading.await.unwrap_or_else(|error| Err(error.to_string())).map_err(failed)
+}
+
+fn read_token(path: &Path) -> Result<Token, String> {
+    let told = |error: std::io::Error| error.to_string();
+    // To open a pipe would wait for a writer.
+    if !fs::metadata(path).map_err(told)?.is_file() {
+        return Err("it is no regular file".into());
+    }
+    let mut text = Vec::new();
+    fs::File::open(path).map_err(told)?.take(FILE_MAX + 1).read_to_end(&mut text).map_err(told)?;
+    if text.len() as u64 > FILE_MAX {
+        return Err(format!("it is larger than the {FILE_MAX} bytes that a token may have"));
+    }
+    let text = String::from_utf8(text).map_err(|_| InvalidToken.to_string())?;
+    if text.trim().is_empty() {
+        return Err("it is empty".into());
+    }
+    text.trim().parse().map_err(|error: InvalidToken| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    async fn ask(source: TokenSource) -> Result<Token, TokenUnavailable> {
+        source.ask(&Arc::default()).await
+    }
+
+    #[test]
+    fn a_token_fits_a_header_and_is_never_printed() {
+        let token: Token = "eyJ.secret".parse().unwrap();
+        assert!(!format!("{token:?} {:?}", TokenSource::from(token.clone())).contains("secret"));
+        for bad in ["", "two words", "line\nbreak", "é"] {
+            assert_eq!(bad.parse::<Token>(), Err(InvalidToken), "{bad:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_anew_each_time() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let source = TokenSource::file(file.path());
+        for token in ["first", "second"] {
+            fs::write(file.path(), format!(" {token}\n")).unwrap();
+            assert_eq!(ask(source.clone()).await, Ok(token.parse().unwrap()));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_file_is_told_by_its_path_and_without_its_text() {
+        let mut large = tempfile::NamedTempFile::new().unwrap();
+        large.write_all(&[b'x'; 20_000]).unwrap();
+        let mut words = tempfile::NamedTempFile::new().unwrap();
+        words.write_all(b"two secrets").unwrap();
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        for (path, problem) in [
+            (large.path(), "16384 bytes"),
+            (words.path(), "one word"),
+            (empty.path(), "empty"),
+            (Path::new("/nonexistent"), "No such file"),
+            (Path::new("/dev/zero"), "no regular file"),
+        ] {
+            let told = ask(TokenSource::file(path)).await.unwrap_err().to_string();
+            assert!(told.contains(problem) && told.contains(&path.display().to_string()), "{told}");
+            assert!(!told.contains("secrets") && !told.contains("xx"), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_still_being_read_is_not_read_again() {
+        let source = TokenSource::file("/nonexistent");
+        let told = source.ask(&Arc::new(AtomicBool::new(true))).await.unwrap_err().to_string();
+        assert!(told.contains("has not ended"), "{told}");
+    }
+}
