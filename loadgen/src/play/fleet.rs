@@ -26,8 +26,8 @@ use crate::{
     plan::{Behaviour, Partition, Plan},
 };
 
-/// The validity of the tokens that a run signs: one day.
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The validity of the tokens that a run signs: 30 days. Sessions end with their tokens, and a run does not renew them.
+const VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Starts the terminals of this part. They run until the plan ends or the returned set is shut down. Fails if a URL
 /// can't be resolved or a token can't be signed.
@@ -116,7 +116,7 @@ fn targets(resolved: &[(Uri, SocketAddr)], target: ServerKind, id: &TerminalId) 
 /// Signs a token for a terminal. Returns `None` if no secret is set.
 pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<String>> {
     let Some(secret) = &fleet.secret else { return Ok(None) };
-    let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + DAY).as_secs();
+    let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + VALIDITY).as_secs();
     let claims = TerminalClaims { sub: id.clone(), exp, aud: None, labels: Default::default() };
     Ok(Some(sign(secret, &claims)))
 }
