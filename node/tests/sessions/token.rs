@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::{SinkExt, StreamExt, stream::FuturesUnordered};
-use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign};
+use muster_protocol::token::{Scope, Secret, TerminalClaims, sign};
 use muster_testkit::{
     TestNode,
     http::{get, request},
-    token::SECRET,
+    token::{SECRET, key, token},
     wait::until,
 };
 use tokio_tungstenite::{
@@ -28,18 +28,10 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A token whose last second is `exp`.
-fn token(terminal: &str, exp: u64) -> String {
-    labelled(terminal, exp, "bj")
-}
-
 fn labelled(terminal: &str, exp: u64, site: &str) -> String {
     let labels = [("site".to_owned(), site.to_owned())].into();
-    sign(&secret(), &TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels })
-}
-
-fn secret() -> Secret {
-    SECRET.parse().unwrap()
+    let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels };
+    sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }
 
 /// Connects a terminal with this token and waits until the registry shows it as online.
@@ -97,7 +89,7 @@ async fn a_session_of_each_protocol_is_closed_with_4004_once_the_last_second_of_
 #[tokio::test]
 async fn a_later_token_extends_the_session_and_changes_no_label() {
     let (node, exp) = (node().await, now() + 3);
-    let mut extended = session(&node, "t1", &token("t1", exp), Some(V1)).await;
+    let mut extended = session(&node, "t1", &labelled("t1", exp, "bj"), Some(V1)).await;
     let mut other = session(&node, "t2", &token("t2", exp), Some(V1)).await;
     assert_eq!(renew(&mut extended, &labelled("t1", exp + HOUR, "sh")).await, Vec::<String>::new());
     // Both would be ended at the same time.
@@ -110,7 +102,6 @@ async fn a_later_token_extends_the_session_and_changes_no_label() {
 #[tokio::test]
 async fn a_token_that_is_no_good_is_answered_with_an_error_that_does_not_repeat_it_and_extends_nothing() {
     let (node, exp) = (node().await, now() + 5);
-    let operator = OperatorClaims { sub: "op".into(), exp: exp + HOUR, aud: OPERATOR.into(), scope: Scope::Admin };
     let other_secret: Secret = "k1=fedcba9876543210fedcba9876543210".parse().unwrap();
     let claims = |sub: &str| TerminalClaims {
         sub: sub.parse().unwrap(),
@@ -126,7 +117,7 @@ async fn a_token_that_is_no_good_is_answered_with_an_error_that_does_not_repeat_
         (token("t3", 1), "expired"),
         (sign(&other_secret, &claims("t4")), "signature"),
         (sign(&"k2=0123456789abcdef0123456789abcdef".parse::<Secret>().unwrap(), &claims("t5")), "kid"),
-        (sign(&secret(), &operator), "refused"),
+        (key(Scope::Admin), "refused"),
         ("garbage".to_owned(), "no JWT"),
         (String::new(), "no JWT"),
         ("x".repeat(20_000), "longer than"),
