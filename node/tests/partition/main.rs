@@ -6,6 +6,7 @@ mod costs;
 mod fixtures;
 mod fleet;
 mod inbox;
+mod leases;
 mod missed;
 mod registry;
 mod selection;

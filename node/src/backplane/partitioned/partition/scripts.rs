@@ -20,6 +20,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("backlog", include_str!("scripts/lib/backlog.lua")),
     ("bitmaps", include_str!("scripts/lib/bitmaps.lua")),
     ("budget", include_str!("scripts/lib/budget.lua")),
+    ("dead", include_str!("scripts/lib/dead.lua")),
     ("epoch", include_str!("scripts/lib/epoch.lua")),
     ("events", include_str!("scripts/lib/events.lua")),
     ("few", include_str!("scripts/lib/few.lua")),
@@ -70,6 +71,7 @@ macro_rules! scripts {
 // `allow-oom`.
 scripts!(
     accept_one "",
+    beat "allow-oom",
     clock "allow-oom",
     count "allow-oom",
     disconnect "allow-oom",
@@ -80,7 +82,9 @@ scripts!(
     label "",
     leave "allow-oom",
     missed "allow-oom",
+    open "",
     page "allow-oom",
+    resign "allow-oom",
     terminal "allow-oom",
     vitals "allow-oom",
 );

@@ -1,4 +1,4 @@
--- uses: time, sessions, ordinals, labels, missed
+-- uses: time, sessions, dead, ordinals, labels, missed
 -- Registers a session, unless it was registered before and has been replaced or ended by an operator since, and tells what it missed.
 -- The last that registers is the newest, whatever the clocks of nodes say. It is registered first and what was missed is read after, in
 -- one step: what is accepted later finds the session, and what was accepted before is found here.
@@ -45,6 +45,8 @@ if is_other and ARGV[10] ~= 'patient' then
     return { 'fight', times }
   end
 end
+local has_place = cursor_epoch == epoch and cursor <= tonumber(number)
+local reached = is_held and not has_place and reached_of(old_node, ord)
 if is_held then release(ord, old_node) end
 if is_other and old_node ~= node then
   local envelope = '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}'
@@ -70,7 +72,7 @@ if ARGV[7] ~= '' then redis.call('HSET', WILLS, ord, ARGV[7]) else redis.call('H
 if not is_held or is_other then emit_of('terminal.online', terminal, '"node":"' .. node .. '"') end
 
 local lost = ''
-if cursor_epoch ~= '' and (cursor_epoch ~= epoch or cursor > tonumber(number)) then
+if cursor_epoch ~= '' and not has_place then
   lost, cursor_epoch = 'store', ''
 elseif cursor_epoch ~= '' then
   local mark = redis.call('HGET', MARKS, 'lost')
@@ -83,8 +85,7 @@ local open_from, whole = '', false
 if redis.call('GETBIT', UNCONFIRMED, ord) == 1 then
   local from = cursor
   if cursor_epoch == '' then
-    from = is_held and redis.call('HGET', REACHED, old_node)
-    from = from or struct.unpack('>I8', redis.call('GETRANGE', SINCE, ord * 8, ord * 8 + 7))
+    from = reached or struct.unpack('>I8', redis.call('GETRANGE', SINCE, ord * 8, ord * 8 + 7))
   end
   local first = math.max(0, redis.call('ZCOUNT', OPEN, '-inf', from) - LOOK_BACK)
   open_from, whole = redis.call('ZRANGE', OPEN, first, first, 'WITHSCORES')[2] or '', first == 0
