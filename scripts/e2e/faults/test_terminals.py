@@ -1,7 +1,11 @@
-"""Terminals lose their connections, read slowly, or share an id: F10, F11, F12, F14."""
+"""Terminals lose their connections, read slowly, share an id, or have tokens that expire: F10, F11, F12, F14, F19."""
 
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +14,7 @@ from muster.api import Events
 from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, LineFactory, ListenFactory, LoadFactory, Scale
 from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced
-from muster.traffic.terminal import Listener, Refused, Terminal
+from muster.traffic.terminal import Listener, Refused, Terminal, token
 
 # F10: 30 % of the terminals' connections are reset, again and again. P3 has terminals that change their node so.
 
@@ -164,3 +168,66 @@ def test_two_clients_that_take_one_id_from_each_other_are_slowed_down(cluster: C
 
     assert sessions < 5 * seconds
     assert events.of("terminal.contested")
+
+
+# F19: tokens expire. Terminals take them from files, which another program renews.
+
+# Seconds for which a token is valid.
+SHORT = 5
+
+
+@pytest.mark.fault(id="F19")
+def test_terminals_whose_tokens_of_seconds_are_renewed_are_never_offline(
+    cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    names = [f"agent-{number}" for number in range(scale(40, 400))]
+    with renewed_tokens(cluster, names) as folder:
+        fleet = agents(len(names), "--tokens", str(folder)).online()
+        # For 20 s.
+        commands = load(fleet, commands=scale(800, 2000), pace=scale(40, 100))
+        assert commands.judged()
+        assert fleet.ends() == []
+        assert fleet.lines("error") == []
+
+
+@pytest.mark.fault(id="F19")
+def test_a_terminal_whose_token_is_not_renewed_is_closed_and_comes_back_when_it_is(
+    cluster: Cluster, agents: AgentsFactory, load: LoadFactory
+) -> None:
+    names = [f"agent-{number}" for number in range(20)]
+    with renewed_tokens(cluster, names) as folder:
+        fleet = agents(len(names), "--tokens", str(folder)).online()
+    # Nobody renews them any more.
+    wait.until(lambda: {line["terminal"] for line in fleet.ends("with 4004")}, lambda closed: closed == set(names))
+    assert all(line["retry_ms"] >= 150_000 for line in fleet.ends())
+    wait.until(cluster.online, lambda online: online == 0)
+
+    with renewed_tokens(cluster, names):
+        fleet.online()
+        assert load(fleet, commands=80, pace=40).judged()
+
+
+@contextmanager
+def renewed_tokens(cluster: Cluster, names: list[str]) -> Iterator[Path]:
+    """Renew the tokens of these terminals every second. Yields the folder with their files."""
+    folder, ended = cluster.directory / "tokens", threading.Event()
+    folder.mkdir(exist_ok=True)
+
+    def renew() -> None:
+        for name in names:
+            new = folder / f"{name}.new"
+            new.write_text(token(cluster.secret, name, SHORT))
+            new.rename(folder / name)
+
+    def renew_each_second() -> None:
+        while not ended.wait(1):
+            renew()
+
+    renew()
+    renewing = threading.Thread(target=renew_each_second)
+    renewing.start()
+    try:
+        yield folder
+    finally:
+        ended.set()
+        renewing.join()

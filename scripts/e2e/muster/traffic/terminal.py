@@ -34,11 +34,11 @@ UPGRADE = {
 }
 
 
-def token(secret: str, terminal: str) -> str:
+def token(secret: str, terminal: str, seconds: int = VALID) -> str:
     """Return a token for this terminal, signed with `secret` (KID=SECRET), as `muster-node token` makes it."""
     kid, key = secret.split("=", 1)
     header = {"alg": "HS256", "typ": "JWT", "kid": kid}
-    signed = f"{_encoded(header)}.{_encoded({'sub': terminal, 'exp': int(time.time()) + VALID})}"
+    signed = f"{_encoded(header)}.{_encoded({'sub': terminal, 'exp': int(time.time()) + seconds})}"
     return f"{signed}.{_base64(hmac.digest(key.encode(), signed.encode(), hashlib.sha256))}"
 
 
