@@ -13,7 +13,7 @@ use muster_protocol::{
     inbox::{DrainRequest, InboxMessage},
     redis_keys::RedisKeys,
 };
-use muster_redis::{Connection, Topology, will_pass};
+use muster_redis::{Connection, Fitness, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
@@ -118,6 +118,12 @@ impl LeaseReader {
                 "a lease is refused; its node must be in a network of --allow"
             );
         }
+    }
+
+    /// Checks that Redis is what Muster needs. `None` if Redis could not be asked. Nothing is written, since a sidecar's
+    /// user may have no right to.
+    pub async fn check_requirements(&self) -> Option<Fitness> {
+        self.connection.check_requirements(None).await.ok()
     }
 
     /// Publishes a request to all nodes.

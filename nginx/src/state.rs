@@ -32,6 +32,8 @@ pub struct SidecarState {
     pub redis_up: bool,
     /// The time since Redis last answered, in seconds.
     pub redis_age_seconds: f64,
+    /// Why Redis may lose what nodes store, or is too old, and what to set. `None` if it is as it must be.
+    pub redis_unfit: Option<String>,
     /// Whether no node may leave now.
     pub frozen: bool,
     /// Old workers that still have sessions.

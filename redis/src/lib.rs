@@ -69,6 +69,7 @@
 //! | `connection` | sends commands for one tag |
 //! | `listen`, `listener` | receive the messages of channels: of one tag, and of all |
 //! | `whereabouts` | says when a tag has another master |
+//! | `requirements` | checks that a Redis is what Muster needs |
 //!
 //! Node and sidecar share this crate. It is not part of `protocol/`, which does no I/O.
 
@@ -79,6 +80,7 @@ mod listen;
 mod listener;
 mod locate;
 mod masters;
+mod requirements;
 pub mod secret;
 mod server;
 mod single;
@@ -94,5 +96,6 @@ pub use self::{
     listener::{Listener, MasterSubscription, NotListening},
     locate::{not_sent, will_pass},
     masters::Masters,
+    requirements::{Fitness, Unfit},
     topology::{BadTopology, BadUrl, Topology},
 };

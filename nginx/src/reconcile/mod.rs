@@ -55,6 +55,8 @@ pub struct Reconcile {
     /// The last attempt at a change, if it failed and the change is still wanted.
     failure: Option<FailedChange>,
     lingering: Vec<NginxWorker>,
+    /// Why Redis is not what Muster needs, at the last check.
+    redis_unfit: Option<String>,
     steps: u32,
 }
 
@@ -151,6 +153,7 @@ impl Reconcile {
             waits: None,
             failure: None,
             lingering: Vec::new(),
+            redis_unfit: None,
             steps: 0,
         })
     }
@@ -171,6 +174,9 @@ impl Reconcile {
         let Some(snapshot) = snapshot else {
             return self.show(&RegistrySnapshot::default(), &MembershipDecision::default());
         };
+        if self.steps % UPKEEP_EVERY == 1 {
+            self.check_redis().await;
+        }
         let gone: Members = self.served.difference(&snapshot.leased).copied().collect();
         let dead = self.probes.round(&gone, self.served.len()).await;
         let decision = membership::next(&self.served, &snapshot.leased, &dead, self.trust.frozen(Instant::now()));

@@ -22,6 +22,7 @@ impl Reconcile {
             state.served = self.served.iter().copied().collect();
             state.redis_up = self.trust.up();
             state.redis_age_seconds = self.trust.age(now).as_secs_f64();
+            state.redis_unfit = self.redis_unfit.clone();
             state.frozen = self.trust.frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());
             state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));

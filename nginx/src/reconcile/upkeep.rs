@@ -1,13 +1,19 @@
 //! The part of the loop that takes care of Nginx: retires its old workers, applies the operator's own files, restarts
 //! it, and stops it.
 
-use std::{future::Future, time::Instant};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use tokio::time;
 
 use super::{Reconcile, decided};
 use crate::{reload_pacing::Urgency, workers::NginxWorker};
+
+/// How long a check of Redis may hold up a step of the loop.
+const CHECK: Duration = Duration::from_secs(1);
 
 impl Reconcile {
     /// Retires old workers.
@@ -49,13 +55,26 @@ impl Reconcile {
         }
     }
 
+    /// Checks that Redis is what Muster needs, and logs a change. The sidecar goes on with any Redis, since Nginx needs
+    /// its nodes.
+    pub(super) async fn check_redis(&mut self) {
+        let Ok(Some(fitness)) = time::timeout(CHECK, self.leases.check_requirements()).await else { return };
+        let unfit = fitness.unfit().map(|why| why.to_string());
+        match &unfit {
+            Some(why) if self.redis_unfit != unfit => tracing::error!("{why}"),
+            None if self.redis_unfit.is_some() => tracing::info!("Redis can be used again"),
+            _ => {}
+        }
+        self.redis_unfit = unfit;
+    }
+
     pub(super) async fn revive(&mut self) {
         match self.rollout.bring_back().await {
             Ok(true) => decided(json!({ "decision": "revive", "generation": self.rollout.generation() })),
             Ok(false) => {}
             Err(error) => {
                 tracing::error!("Nginx can't be started again; it is tried again: {error:#}");
-                time::sleep(std::time::Duration::from_millis(500)).await;
+                time::sleep(Duration::from_millis(500)).await;
             }
         }
     }

@@ -77,6 +77,7 @@ def found(texts: set[str], text: str) -> list[str]:
 
 NODE_NEEDS = """
 get {muster}:epoch
+info memory
 eval 'return redis.call("hlen", KEYS[1])' 1 {muster}:online
 """
 NODE_MAY_NOT = """
@@ -99,7 +100,6 @@ script flush
 function list
 migrate h 1 k 0 1
 swapdb 0 1
-info
 get other
 set muster 1
 eval 'return redis.call("get", "other")' 0

@@ -17,7 +17,7 @@ impl Membership for RedisBackplane {
     async fn run(&self) {
         let delivers = self.pacer.run(&*self.sessions);
         let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
-        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), late);
+        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), late, self.keep_checking());
     }
 
     fn node(&self) -> &NodeId {
@@ -36,9 +36,10 @@ impl Membership for RedisBackplane {
         Ok(nodes)
     }
 
-    /// Whether this node could write at its last beat, and hears itself.
+    /// Whether this node could write at its last beat and hears itself, and Redis is what a node needs.
     fn ready(&self) -> Result<(), String> {
         self.reach().map_err(|refusal| refusal.to_string())?;
+        self.requirements.check()?;
         self.hearing.check()
     }
 

@@ -7,7 +7,7 @@
 //! and [`hearing`] remembers how far that came; [`sessions`] registers who comes and goes, with [`strays`] for those that could not
 //! be registered yet and [`parted`] for those that could not be unregistered yet, and [`registry`] knows terminals;
 //! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with
-//! one process; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]); what a failure is
+//! one process; [`requirements`] checks that Redis is what a node needs; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]); what a failure is
 //! told as is one table ([`refusal`]).
 
 mod accept;
@@ -24,6 +24,7 @@ mod parted;
 pub(super) mod refusal;
 mod registry;
 mod replicas;
+mod requirements;
 mod scripts;
 mod sessions;
 mod strays;
@@ -43,8 +44,8 @@ use muster_redis::Connection;
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
-    hearing::Hearing, identity::Identity, parted::PartedSessions, replicas::Replicas, scripts::Scripts, strays::Strays,
-    writer::Writer,
+    hearing::Hearing, identity::Identity, parted::PartedSessions, replicas::Replicas, requirements::Requirements,
+    scripts::Scripts, strays::Strays, writer::Writer,
 };
 use super::{BackplaneError, Deliver, Host, pacer::Pacer};
 use crate::{
@@ -92,6 +93,7 @@ pub struct RedisBackplane {
     writer: Writer,
     hearing: Hearing,
     scripts: Scripts,
+    requirements: Requirements,
 }
 
 impl RedisBackplane {
@@ -99,6 +101,7 @@ impl RedisBackplane {
     pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
         let Host { view: node, hub, fences, lifecycle, sessions, reports, report_interval, metrics } = host;
         let (connection, keys) = connection::open(url, config).await?;
+        requirements::check_at_start(&connection, &keys).await?;
         let backplane = Self {
             replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
             connection,
@@ -122,6 +125,7 @@ impl RedisBackplane {
             writer: Writer::default(),
             hearing: Hearing::default(),
             scripts: Scripts::new(&keys),
+            requirements: Requirements::default(),
             keys,
         };
         backplane.take_name().await?;
