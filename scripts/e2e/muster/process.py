@@ -119,6 +119,22 @@ def end(pid: int, first: signal.Signals = signal.SIGTERM) -> None:
         pass
 
 
+def end_those_that_log_to(directory: Path) -> None:
+    """Kill each process whose standard error is a file below `directory`: what `launch` started, and what that did."""
+    # Until it is gone itself, a process may start others, as Nginx does when its workers end.
+    for _ in range(3):
+        pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _logs_to(path, directory)]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            gone(pid)
+
+
+def _logs_to(path: Path, directory: Path) -> bool:
+    return _target(path / "fd" / "2").startswith(f"{directory.resolve()}/")
+
+
 def free_port() -> int:
     """Return a port of loopback that nothing listens on.
 

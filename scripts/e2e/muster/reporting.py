@@ -8,6 +8,8 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -19,12 +21,14 @@ import pytest
 from muster import process, programs
 from muster.api import Events, Unanswered
 from muster.cluster import Cluster, docker
+from muster.faults import disk
 
 T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
-# The folder in which a test's programs run. Its path is short, since Unix sockets have paths of at most 107 bytes.
-RUNS = pytest.StashKey[Path]()
+# A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
+CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
+CLEAN = "import sys; sys.stdin.read(); from muster.reporting import clean; clean(sys.argv[1])"
 FAILED = pytest.StashKey[bool]()
 # An events' id that lies before all others: the position of a stream without events.
 BEGINNING = "0-0"
@@ -49,10 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.seed is None:
         config.option.seed = random.SystemRandom().randrange(1 << 31)
     if config.option.runs is None:
+        # Tests' programs run in it. Its path is short, since Unix sockets have paths of at most 107 bytes.
         config.option.runs = tempfile.mkdtemp(prefix="muster-")
         # Nginx's workers run as another user and must reach their folder.
         Path(config.option.runs).chmod(0o711)
-        config.stash[RUNS] = Path(config.option.runs)
+        config.stash[CLEANER] = start_cleaner(config.option.runs)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # A test run that is ended by SIGTERM or SIGHUP cleans up as it does after Ctrl-C.
@@ -67,17 +72,29 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["muster"] = {"seed": option.seed, "runs": option.runs}
 
 
+def start_cleaner(runs: str) -> subprocess.Popen[bytes]:
+    """Start the process that cleans up after a run. A Ctrl-C does not reach it."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-c", CLEAN, runs]
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End whatever a worker that was killed has left, and remove all runs."""
-    runs = config.stash.get(RUNS, None)
-    if runs is None:
-        return
-    for file in runs.rglob("*.pid"):
-        text = file.read_text().strip()
-        if text.isdigit():
-            process.end(int(text), signal.SIGKILL)
-    docker.sweep(runs.name)
-    shutil.rmtree(runs, ignore_errors=True)
+    """Have the run cleaned up."""
+    if cleaner := config.stash.get(CLEANER, None):
+        cleaner.communicate()
+
+
+def clean(runs: str) -> None:
+    """End whatever a run has left, and remove its folder."""
+    # A worker may live on for some seconds after pytest was killed. It can start nothing in a folder that is not there.
+    over = Path(runs).rename(f"{runs}.over")
+    process.end_those_that_log_to(over)
+    disk.unmount_all(over)
+    docker.sweep(Path(runs).name)
+    shutil.rmtree(over, ignore_errors=True)
 
 
 # After pytest itself has left out what -m and -k do not choose.

@@ -117,16 +117,17 @@ def test_that_says_its_seed(seed):
 """
 
 
-def test_what_a_killed_worker_leaves_is_ended_and_removed(tmp_path: Path) -> None:
-    printed = run_with_a_worker(tmp_path, CRASH)
-    assert "crashed while running" in printed, printed
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_killed_run_or_worker_leaves_is_ended_and_removed(tmp_path: Path, workers: int) -> None:
+    printed = run_pytest(tmp_path, CRASH, workers)
+    assert ("crashed while running" in printed) == bool(workers), printed
     pid, directory = (tmp_path / "started").read_text().split()
-    assert not process.runs(int(pid))
-    assert not Path(directory).parent.exists()
+    wait.until(lambda: not process.runs(int(pid)))
+    wait.until(lambda: not Path(directory).parent.exists())
 
 
 def test_a_worker_has_the_seed_that_the_run_names(tmp_path: Path) -> None:
-    printed = run_with_a_worker(tmp_path, SAY_SEED)
+    printed = run_pytest(tmp_path, SAY_SEED, workers=1)
     assert f"seed {(tmp_path / 'seed').read_text()}," in printed, printed
 
 
@@ -135,14 +136,16 @@ def test_each_worker_begins_with_what_takes_longest() -> None:
     assert reporting.dealt(list(tests), 2, tests.__getitem__) == ["d", "f", "a", "b", "c", "e", "g"]
 
 
-def run_with_a_worker(directory: Path, test: str) -> str:
-    """Run a test in a worker, as the gate does; return what pytest prints."""
+def run_pytest(directory: Path, test: str, workers: int, *words: str) -> str:
+    """Run a test in so many workers, or in pytest itself; return what it prints."""
     (directory / "test_it.py").write_text(test)
-    command = [sys.executable, *"-m pytest -p muster.reporting -p muster.fixtures -n 1 test_it.py".split()]
+    command = [sys.executable, *"-m pytest -p muster.reporting -p muster.fixtures test_it.py -n".split(), str(workers)]
     # Without the variables by which this run of pytest tells its own processes of each other.
     env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     env["PYTHONPATH"] = str(programs.ROOT / "scripts" / "e2e")
-    return subprocess.run(command, cwd=directory, env=env, capture_output=True, text=True, check=False).stdout
+    return subprocess.run(
+        [*command, *words], cwd=directory, env=env, capture_output=True, text=True, check=False
+    ).stdout
 
 
 # A terminal hears what the other side does, and obeys none of it.
