@@ -5,6 +5,7 @@ mod commands;
 mod costs;
 mod fixtures;
 mod fleet;
+mod held;
 mod inbox;
 mod leases;
 mod missed;

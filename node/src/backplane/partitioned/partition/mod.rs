@@ -8,6 +8,7 @@ pub mod bitmap;
 mod clock;
 mod counts;
 pub mod events;
+pub mod held;
 pub mod lease;
 mod reading;
 pub mod registry;

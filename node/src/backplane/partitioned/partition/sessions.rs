@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CommandId, NodeId, api::Protocol};
+use muster_protocol::{CommandId, NodeId, SessionId, TerminalId, api::Protocol};
 use redis::{RedisError, RedisResult};
 
 use super::{StorePartition, stored_terminal::StoredTerminal};
@@ -112,8 +112,20 @@ impl StorePartition {
     /// # Errors
     /// If Redis does not answer.
     pub async fn leave(&self, info: &SessionInfo, node: &NodeId, end: SessionEnd, number: u64) -> RedisResult<bool> {
+        self.take_out(&info.terminal, info.session, node, end, number).await
+    }
+
+    /// [`leave`](Self::leave), of a session of which only the id is known.
+    pub(super) async fn take_out(
+        &self,
+        terminal: &TerminalId,
+        session: SessionId,
+        node: &NodeId,
+        end: SessionEnd,
+        number: u64,
+    ) -> RedisResult<bool> {
         let mut call = self.scripts.leave(&self.keys);
-        call.arg(info.terminal.as_str()).arg(info.session.to_string()).arg(node.as_str()).arg(end.label());
+        call.arg(terminal.as_str()).arg(session.to_string()).arg(node.as_str()).arg(end.label());
         call.arg(if end.is_loss() { "lost" } else { "" }).arg(number);
         call.invoke_async(&mut self.connection.clone()).await
     }

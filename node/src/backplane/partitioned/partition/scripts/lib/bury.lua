@@ -1,0 +1,84 @@
+-- uses: sessions, bitmaps
+-- Tells of the sessions of nodes that are dead. They are gone for everyone already, since they are no longer in `held` (dead.lua).
+local WILL_BYTES_MAX = 262144
+
+-- Writes a value of some bytes for each of these places, from an ord that begins a block, in one call.
+local function patch(key, first, places, value)
+  local width, last = #value, places[#places]
+  local old = redis.call('GETRANGE', key, first * width, (first + last + 1) * width - 1)
+  old = old .. string.rep('\0', (last + 1) * width - #old)
+  local pieces, from = {}, 0
+  for _, place in ipairs(places) do
+    pieces[#pieces + 1] = string.sub(old, from * width + 1, place * width)
+    pieces[#pieces + 1] = value
+    from = place + 1
+  end
+  redis.call('SETRANGE', key, first * width, table.concat(pieces))
+end
+
+local function set_away(first, places)
+  local bytes, old = {}, redis.call('GETRANGE', AWAY, first / 8, first / 8 + 63)
+  for i = 1, 64 do bytes[i] = string.byte(old, i) or 0 end
+  for _, place in ipairs(places) do
+    local i = math.floor(place / 8) + 1
+    bytes[i] = bit.bor(bytes[i], bit.rshift(128, place % 8))
+  end
+  redis.call('SETRANGE', AWAY, first / 8, string.char(unpack(bytes)))
+end
+
+-- The sessions of one block of STEP_MAX ords, until their wills have WILL_BYTES_MAX. Returns their terminals, and the wills.
+local function bury_block(node, first, places, reached, time)
+  local ords, names, wills, bytes, done = {}, {}, {}, 0, {}
+  for i, place in ipairs(places) do ords[i] = first + place end
+  local entries, all_wills = redis.call('HMGET', TERMINALS, unpack(ords)), redis.call('HMGET', WILLS, unpack(ords))
+  for i, entry in ipairs(entries) do
+    if bytes > WILL_BYTES_MAX then break end
+    local name = entry and string.match(entry, '"terminal":"([^"]+)"')
+    if name then
+      names[#names + 1] = name
+      if all_wills[i] then
+        wills[#wills + 1] = { name, all_wills[i] }
+        bytes = bytes + #all_wills[i]
+        redis.call('HDEL', WILLS, ords[i])
+      end
+    end
+    done[i] = places[i]
+  end
+  patch(SINCE, first, done, pack_number(reached))
+  patch(LEFT, first, done, struct.pack('>I4', math.floor(time / 1000)))
+  set_away(first, done)
+  if #done == #places then
+    redis.call('SETRANGE', DEAD .. node, first / 8, string.rep('\0', 64))
+  else
+    for _, place in ipairs(done) do redis.call('SETBIT', DEAD .. node, first + place, 0) end
+  end
+  return names, wills, #done == #places
+end
+
+-- Tells of at most STEP_MAX sessions of a dead node, in at most 16 blocks. Returns how many, and whether there are more.
+local function bury_portion(node, time)
+  local reason, reached = string.match(redis.call('HGET', DEAD_NODES, node) or '', '^(%S+) (%d+)$')
+  if not reason then return 0, false end
+  local names, wills, is_whole = {}, {}, true
+  local key, is_over = DEAD .. node, false
+  for _ = 1, 16 do
+    local at = redis.call('BITPOS', key, 1)
+    if at < 0 then
+      redis.call('DEL', key)
+      redis.call('HDEL', DEAD_NODES, node)
+      is_over = true
+      break
+    end
+    local first, places = at - at % STEP_MAX, {}
+    each_bit(redis.call('GETRANGE', key, first / 8, first / 8 + 63), function(place) places[#places + 1] = place end)
+    if #names + #places > STEP_MAX then break end
+    local some, some_wills
+    some, some_wills, is_whole = bury_block(node, first, places, reached, time)
+    for _, name in ipairs(some) do names[#names + 1] = name end
+    for _, will in ipairs(some_wills) do wills[#wills + 1] = will end
+    if not is_whole or #wills >= 64 then break end
+  end
+  emit_many('terminal.offline', names, '"reason":"' .. reason .. '"')
+  for _, will in ipairs(wills) do emit_of('terminal.event', will[1], '"name":"will","payload":' .. will[2]) end
+  return #names, not is_over
+end
