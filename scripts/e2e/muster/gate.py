@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 from xml.etree import ElementTree
 
 from muster import programs
@@ -28,6 +31,8 @@ TIMES = 3
 
 def main(words: list[str]) -> int:
     """Run the gate, or with words only the tests that they choose."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     os.chdir(programs.ROOT)
     programs.install({**programs.PACKAGES, **programs.TEST_PACKAGES})
     programs.install_rust_components()
@@ -40,6 +45,11 @@ def main(words: list[str]) -> int:
     print(f"flaky: {', '.join(flaky()) or 'none'}")
     print(f"{len(steps) - len(failed)} steps passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
     return 1 if failed else 0
+
+
+def end(number: int, _frame: FrameType | None) -> NoReturn:
+    """End this process, as a signal asks."""
+    sys.exit(128 + number)
 
 
 Step = tuple[str, Callable[[], int]]
@@ -89,8 +99,18 @@ def steady(words: list[str]) -> list[Step]:
 
 
 def run(*command: str, at: Path = programs.ROOT) -> int:
-    """Run one command and return its exit code."""
-    return subprocess.run(command, cwd=at, check=False).returncode
+    """Run one command and return its exit code. If this process is asked to end, the command cleans up first."""
+    child = subprocess.Popen(command, cwd=at)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        # A Ctrl-C reaches the command too. `subprocess.run` would give it a quarter of a second and kill it.
+        child.wait()
+        raise
+    except SystemExit:
+        child.terminate()
+        child.wait()
+        raise
 
 
 def build() -> int:

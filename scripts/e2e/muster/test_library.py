@@ -1,11 +1,12 @@
 """The library does what its tests rely on."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -134,6 +135,43 @@ def test_a_worker_has_the_seed_that_the_run_names(tmp_path: Path) -> None:
 def test_each_worker_begins_with_what_takes_longest() -> None:
     tests = {"a": 0, "b": 50, "c": 0, "d": 158, "e": 0, "f": 36, "g": 0}
     assert reporting.dealt(list(tests), 2, tests.__getitem__) == ["d", "f", "a", "b", "c", "e", "g"]
+
+
+# Runs a command that takes a moment to clean up, as the gate runs pytest.
+GATE = """
+import signal, sys
+from pathlib import Path
+from muster import gate
+
+signal.signal(signal.SIGTERM, gate.end)
+gate.run(sys.executable, "command.py", at=Path())
+"""
+COMMAND = """
+import signal, time
+from pathlib import Path
+
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+Path("started").touch()
+try:
+    time.sleep(60)
+finally:
+    time.sleep(1)
+    Path("cleaned up").touch()
+"""
+
+
+@pytest.mark.parametrize(("send", "number"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)])
+def test_a_gate_that_is_asked_to_end_lets_its_command_clean_up(
+    tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
+) -> None:
+    (tmp_path / "command.py").write_text(COMMAND)
+    env = {**os.environ, "PYTHONPATH": str(programs.ROOT / "scripts" / "e2e")}
+    # As the leader of a group, which a Ctrl-C reaches as a whole.
+    gate = subprocess.Popen([sys.executable, "-c", GATE], cwd=tmp_path, env=env, start_new_session=True)
+    wait.until((tmp_path / "started").exists)
+    send(gate.pid, number)
+    assert gate.wait(20) != 0
+    assert (tmp_path / "cleaned up").exists()
 
 
 def run_pytest(directory: Path, test: str, workers: int, *words: str) -> str:
