@@ -105,8 +105,8 @@ def test_both_find_one_dropped_delivery_and_a_changed_line_is_noticed(
     assert run.report["faults"]["silently lost"] == 1
 
     terminals = logs / "terminals.jsonl"
-    changed = re.sub(r'"arrivals":\[\[[0-9]*,', '"arrivals":[[1,', terminals.read_text(), count=1)
-    terminals.write_text(changed)
+    arrival = re.compile(r'("arrivals":\[\[)(\d+)')
+    terminals.write_text(arrival.sub(lambda found: f"{found[1]}{int(found[2]) + 1}", terminals.read_text(), count=1))
     assert Ledger(logs).differences(run.report)
 
 
