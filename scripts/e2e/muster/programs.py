@@ -56,6 +56,8 @@ def build(*besides: str) -> None:
     one alone would have most of its dependencies compiled again.
     """
     if "MUSTER_BIN" in os.environ:
+        if not (directory() / "muster-node").exists():
+            sys.exit(f"MUSTER_BIN: there is no muster-node in {directory()}; name the folder of a build, or unset it")
         return
     if not (directory() / "muster-loadgen").exists():
         print("compiling the programs, which takes 2 to 4 minutes on two cores the first time", file=sys.stderr)

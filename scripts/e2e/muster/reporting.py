@@ -26,6 +26,8 @@ from muster.faults import disk
 T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
+# The tests that are not part of the gate. scripts/test itself knows two more names: model and steady.
+LONG = ["dependencies", "mutants", "resolve", "soak", "topologies"]
 # A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 CLEAN = "import sys; sys.stdin.read(); from muster.reporting import clean; clean(sys.argv[1])"
@@ -42,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--scale", choices=["small", "full"], default="small", help="full: also judges times")
     group.addoption("--seed", type=int, help="of all that is left to chance; a failure prints it")
     group.addoption("--compose", action="store_true", help="run against the containers of compose/ where a test can")
-    group.addoption("--long", metavar="NAME", help="run these tests, which are not part of the gate")
+    group.addoption("--long", choices=LONG, help="run these tests, which are not part of the gate")
     # Set for workers, by the process that starts them.
     group.addoption("--runs", help=argparse.SUPPRESS)
 
@@ -153,8 +155,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         options = item.config.option
         again = f"scripts/test '{item.nodeid}' --scale {options.scale} --seed {options.seed}"
         again += " --compose" if options.compose else ""
+        again += f" --long {options.long}" if options.long else ""
         report.sections.append(("again by", again))
-        report.sections.append(("logs, events, ledger", f"{output(item).relative_to(programs.ROOT)}/"))
+        report.sections.append(("logs, events, ledger", f"{os.path.relpath(output(item), programs.ROOT)}/"))
     return report
 
 

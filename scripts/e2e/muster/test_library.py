@@ -110,11 +110,12 @@ def test_that_dies(directory):
 """
 
 
-SAY_SEED = """
-from pathlib import Path
+FAIL = """
+import pytest
 
-def test_that_says_its_seed(seed):
-    Path("seed").write_text(str(seed))
+@pytest.mark.long("soak")
+def test_that_fails(seed):
+    assert not seed, f"the test has the seed {seed}"
 """
 
 
@@ -127,9 +128,11 @@ def test_what_a_killed_run_or_worker_leaves_is_ended_and_removed(tmp_path: Path,
     wait.until(lambda: not Path(directory).parent.exists())
 
 
-def test_a_worker_has_the_seed_that_the_run_names(tmp_path: Path) -> None:
-    printed = run_pytest(tmp_path, SAY_SEED, workers=1)
-    assert f"seed {(tmp_path / 'seed').read_text()}," in printed, printed
+def test_a_failure_in_a_worker_names_the_line_that_repeats_it(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, FAIL, 1, "--long", "soak")
+    seed = printed.partition("\nseed ")[2].partition(",")[0]
+    assert f"the test has the seed {seed}\n" in printed, printed
+    assert f"\nscripts/test 'test_it.py::test_that_fails' --scale small --seed {seed} --long soak\n" in printed, printed
 
 
 def test_each_worker_begins_with_what_takes_longest() -> None:
@@ -180,7 +183,7 @@ def run_pytest(directory: Path, test: str, workers: int, *words: str) -> str:
     command = [sys.executable, *"-m pytest -p muster.reporting -p muster.fixtures test_it.py -n".split(), str(workers)]
     # Without the variables by which this run of pytest tells its own processes of each other.
     env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    env["PYTHONPATH"] = str(programs.ROOT / "scripts" / "e2e")
+    env |= {"PYTHONPATH": str(programs.ROOT / "scripts" / "e2e"), "MUSTER_TEST_OUTPUT": str(directory)}
     return subprocess.run(
         [*command, *words], cwd=directory, env=env, capture_output=True, text=True, check=False
     ).stdout

@@ -177,6 +177,7 @@ def test_nginx_starts_without_a_sidecar(
 )
 def test_what_others_ask_for_holds_by_dns_too(tests: list[str], newer: Path, request: pytest.FixtureRequest) -> None:
     command = [sys.executable, "-m", "pytest", *tests, f"--scale={request.config.option.scale}"]
+    command += [f"--seed={request.config.option.seed}"]
     environment = {**os.environ, "MUSTER_NGINX": str(newer), "MUSTER_RESOLVE": "on"}
     # Words that choose no test are an error of pytest.
     assert subprocess.run(command, check=False, env=environment, cwd=Path(__file__).parents[1]).returncode == 0
