@@ -342,3 +342,18 @@ async fn one_server_has_all_tags() {
     assert_eq!(subscriptions.len(), 1);
     hears_all(&masters, &mut subscriptions[0]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_most_partitions_have_one_subscription_on_one_server() {
+    let server = TestServer::start("").await;
+    let masters = masters(&format!("redis://127.0.0.1:{}", server.port));
+    let channels = |tag: &str| vec![format!("{tag}:broadcast"), format!("{tag}:inbox"), format!("{tag}:events")];
+    let tags: Vec<String> = (0..1024).map(|number| format!("{{m:{number}}}")).collect();
+    let mut listener = masters.listener(tags.iter().map(|tag| (tag.clone(), channels(tag))));
+    let mut subscriptions = subscribed(&mut listener, tags.iter().cloned().collect()).await;
+    assert_eq!(subscriptions.len(), 1);
+    let mut connection = masters.connection(&tags[1023]);
+    let () = connection.spublish("{m:1023}:events", "last").await.unwrap();
+    let message = timeout(Duration::from_secs(5), subscriptions[0].next()).await.unwrap().unwrap();
+    assert_eq!(message.channel, "{m:1023}:events");
+}

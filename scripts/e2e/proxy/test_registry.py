@@ -85,6 +85,18 @@ def test_a_node_that_lost_its_lease_and_answers_stays(
     assert not knocking.failures() and not fleet.ends()
 
 
+@pytest.mark.cluster(nodes=1)
+def test_a_redis_that_evicts_is_told_and_its_nodes_are_served(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    cluster = process_cluster
+    assert proxy.state()["redis_unfit"] is None
+    cluster.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    told = wait.until(lambda: proxy.state()["redis_unfit"], lambda unfit: unfit is not None)
+    assert "maxmemory-policy is allkeys-lru: set `maxmemory-policy noeviction`" in told
+    assert proxy.serves(cluster.node(1))
+    cluster.redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    wait.until(lambda: proxy.state()["redis_unfit"], lambda unfit: unfit is None)
+
+
 # Leases that say what no node says reach neither Nginx's file nor Nginx.
 
 ADDRESSES = [
