@@ -17,12 +17,14 @@
 //! **Commands.** [`Masters::connection`] gives a connection for a tag, which is cheap to make and to clone. The connections
 //! of all tags on one master are one connection to it. [`Masters::groups`] says which tags can share a pipeline.
 //!
-//! **When a master changes.** A connection that ends, an answer that takes longer than 2 s, and the answers MOVED, ASK,
-//! TRYAGAIN, CLUSTERDOWN, MASTERDOWN, READONLY and LOADING end the trust in that master. The call that noticed returns the error, since no
+//! **When a master changes.** A connection that ends, an answer that takes longer than 2 s, and the answers MOVED,
+//! CLUSTERDOWN, MASTERDOWN, READONLY and LOADING end the trust in that master. The call that noticed returns the error, since no
 //! command is sent twice. The next call for one of that master's tags reads the map of slots, at most four times a
 //! second, or asks the Sentinels, and connects again; calls for the tags of other masters do not wait. A search and a
 //! connection take at most 2 s together. [`not_sent`] says whether a call was certainly not sent, and [`will_pass`] whether a
 //! later one may succeed.
+//!
+//! While a slot is being moved by hand, commands for its tag may be refused with ASK or TRYAGAIN, until it has moved.
 //!
 //! In a Redis Cluster, the tags of other masters go on while one master fails over only with
 //! `cluster-require-full-coverage no`: otherwise all masters refuse commands meanwhile.

@@ -192,8 +192,18 @@ async fn a_slot_that_was_moved_is_followed_with_its_keys() {
     let (moved, stays) = (&divided[&0][0], &divided[&0][1]);
     let others = beside(&masters, &divided, 0);
     let staying = Calls::begin(&masters, stays);
-    cluster.move_slot(moved, 0, 2).await;
     let mut connection = masters.connection(moved);
+    cluster.begin_move(moved, 0, 2).await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1500) {
+        let asked: RedisResult<String> = connection.get(format!("{moved}:absent")).await;
+        let error = asked.expect_err("the key may be at the new master").to_string();
+        assert!(error.contains("Ask"), "{error}");
+        sleep(Duration::from_millis(5)).await;
+    }
+    undisturbed(vec![staying]).await;
+    let staying = Calls::begin(&masters, stays);
+    cluster.end_move(moved, 0, 2).await;
     let refused: RedisResult<String> = connection.get(format!("{moved}:key")).await;
     let error = refused.expect_err("the old master refuses it").to_string();
     assert!(error.contains("Moved"), "{error}");
@@ -305,7 +315,8 @@ async fn each_master_has_one_subscription_which_ends_alone() {
 
     // A slot is moved: the subscription of its old master ends, and the tag has one at the new master.
     let moved = &divided[&1][0];
-    cluster.move_slot(moved, 1, 2).await;
+    cluster.begin_move(moved, 1, 2).await;
+    cluster.end_move(moved, 1, 2).await;
     ends(&mut second).await;
     drop(second);
     publish(&masters, moved).await;

@@ -13,7 +13,9 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
-use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, RedisError, RedisResult, ServerError};
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, RedisError, RedisResult, ServerError, ServerErrorKind,
+};
 use tokio::{
     sync::watch,
     time::{self, Instant},
@@ -163,9 +165,12 @@ impl Cluster {
     }
 
     /// Learns from an error that the server at this address answered. The new master of a slot is not taken from `MOVED`,
-    /// since other slots have mostly moved with it, and the map has them all.
+    /// since other slots have mostly moved with it, and the map has them all. `ASK` and `TRYAGAIN` change nothing: the slot
+    /// is being moved, and its master is the same until that is done. The other slots of the master must not wait
+    /// meanwhile.
     fn heed(&self, address: &ConnectionAddr, error: &ServerError) {
-        if error.kind().is_some_and(is_elsewhere) {
+        let Some(kind) = error.kind() else { return };
+        if is_elsewhere(kind) && !matches!(kind, ServerErrorKind::Ask | ServerErrorKind::TryAgain) {
             self.state().suspect(address);
         }
     }

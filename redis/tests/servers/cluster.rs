@@ -85,20 +85,26 @@ impl TestCluster {
         role.first() == Some(&Value::BulkString(b"master".to_vec()))
     }
 
-    /// Moves the slot of a tag, with its keys, from one master to another, as redis-cli --cluster reshard does.
-    pub async fn move_slot(&self, tag: &str, from: usize, to: usize) {
+    /// Begins to move the slot of a tag from one master to another. Keys that are not there are redirected (`ASK`).
+    pub async fn begin_move(&self, tag: &str, from: usize, to: usize) {
         let (from, to) = (&self.servers[from], &self.servers[to]);
         let slot = from.text(&format!("CLUSTER KEYSLOT {tag}")).await;
         let [from_id, to_id] = [from.text("CLUSTER MYID").await, to.text("CLUSTER MYID").await];
         to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}")).await.unwrap();
         from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}")).await.unwrap();
-        let keys: Vec<String> =
-            redis::from_redis_value(from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 1000")).await.unwrap()).unwrap();
+    }
+
+    /// Moves the keys of the slot, and then the slot, as redis-cli --cluster reshard does.
+    pub async fn end_move(&self, tag: &str, from: usize, to: usize) {
+        let (from, to) = (&self.servers[from], &self.servers[to]);
+        let (slot, id) = (from.text(&format!("CLUSTER KEYSLOT {tag}")).await, to.text("CLUSTER MYID").await);
+        let keys = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 1000")).await.unwrap();
+        let keys: Vec<String> = redis::from_redis_value(keys).unwrap();
         for key in keys {
             from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port)).await.unwrap();
         }
         for server in [to, from] {
-            server.ask(&format!("CLUSTER SETSLOT {slot} NODE {to_id}")).await.unwrap();
+            server.ask(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await.unwrap();
         }
     }
 }
