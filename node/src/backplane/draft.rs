@@ -68,6 +68,12 @@ pub enum BackplaneError {
         "{0} bytes are stored in the partition, which is all there is room for (--max-stored); nothing was accepted"
     )]
     NoRoom(u64),
+    /// As many commands for many are open in a partition as terminals can be told of when they join.
+    #[error("{0} commands for many terminals have not expired, which is all there is room for; nothing was accepted")]
+    TooManyOpen(u64),
+    /// A command would have no target.
+    #[error("no terminal is selected; nothing was accepted")]
+    Nobody,
     /// The Idempotency-Key was used with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]
     OtherBody(CommandId),

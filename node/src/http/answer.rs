@@ -57,13 +57,16 @@ impl From<BackplaneError> for Response<Body> {
     fn from(refusal: BackplaneError) -> Self {
         match refusal {
             BackplaneError::Unknown(_) => problem(StatusCode::NOT_FOUND, refusal.to_string()),
-            BackplaneError::Offline(_) | BackplaneError::Full(_) => problem(StatusCode::CONFLICT, refusal.to_string()),
+            BackplaneError::Offline(_) | BackplaneError::Full(_) | BackplaneError::Nobody => {
+                problem(StatusCode::CONFLICT, refusal.to_string())
+            }
             BackplaneError::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             BackplaneError::NoCursor | BackplaneError::LeftOut(_) | BackplaneError::Selector(_) => {
                 problem(StatusCode::BAD_REQUEST, refusal.to_string())
             }
             BackplaneError::Crowded(_)
             | BackplaneError::NoRoom(_)
+            | BackplaneError::TooManyOpen(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             // 503 promises that nothing was stored. With these errors nobody knows whether something was.

@@ -17,7 +17,7 @@ use crate::{fleet::terminal, inbox::ChannelListener, store::TestPartition};
 
 /// Bounds that no test reaches unless it lowers them.
 pub fn bounds() -> PartitionBounds {
-    PartitionBounds { keep: Duration::from_secs(600), log: 10_000, backlog: 1000, bytes: 64 << 20 }
+    PartitionBounds { keep: Duration::from_secs(600), log: 10_000, backlog: 1000, bytes: 1 << 30 }
 }
 
 /// A command with these further fields of its request, such as `"offline":"skip"`. Its home is partition 0.
@@ -62,10 +62,18 @@ impl TestPartition {
         self.ask("ZRANGE", &format!("backlog:{ordinal}"), &["0", "-1"]).await
     }
 
-    /// Whether nothing of a command is stored.
+    /// The names of all keys, in order.
+    pub async fn names(&self) -> Vec<String> {
+        let keys: Vec<String> = self.call(redis::cmd("KEYS").arg("*")).await;
+        let prefix = self.keys.key("");
+        let mut names: Vec<_> = keys.iter().filter_map(|key| key.strip_prefix(&prefix).map(str::to_owned)).collect();
+        names.sort();
+        names
+    }
+
+    /// Whether nothing is stored but terminals.
     pub async fn is_untouched(&self) -> bool {
-        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut self.raw.clone()).await.unwrap();
-        let registry = ["ordinals", "terminals", "known", "held:n1", "nodes"].map(|name| self.keys.key(name));
-        keys.iter().all(|key| registry.contains(key))
+        let registry = ["ordinals", "terminals", "known", "held:n1", "nodes"];
+        self.names().await.iter().all(|name| registry.contains(&name.as_str()))
     }
 }

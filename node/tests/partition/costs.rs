@@ -5,6 +5,7 @@
 
 use futures_util::future::join_all;
 use muster_node::backplane::partitioned::partition::PartitionAsk;
+use muster_protocol::api::TargetState::{Acked, Queued, Sent, Succeeded};
 use redis::InfoDict;
 
 use crate::{
@@ -65,4 +66,58 @@ async fn a_command_for_one_terminal() {
         "U {unit:.2} us; one command {cpu:.1} us = {:.1} U, {memory:.0} B, counted {used:?} of 10,000",
         cpu / unit
     );
+}
+
+/// A fleet of one of 16 partitions of a million terminals.
+const ORDINALS: u32 = 62_500;
+
+#[tokio::test]
+#[ignore = "prints figures"]
+async fn a_command_for_many() {
+    let store = TestPartition::start().await;
+    store.register(0, ORDINALS, Some("n1")).await;
+    let (unit, mut shared, mut ids) = (store.unit().await, Vec::new(), Vec::new());
+    for set in ["all\n", "connected\n"] {
+        let drafts: Vec<_> = (0..100).map(|_| draft("")).collect();
+        let before = store.cpu().await;
+        for draft in &drafts {
+            assert_eq!(store.accept_set(draft, set).await, u64::from(ORDINALS));
+        }
+        shared.push((store.cpu().await - before) / 100.0);
+        ids.push(drafts[0].frame.id);
+    }
+    println!(
+        "U {unit:.2} us; begin + share + commit of {ORDINALS}: all {:.0} us, with its bitmap {:.0} us",
+        shared[0], shared[1]
+    );
+    let memory = store.memory().await;
+    for (name, state, step, at) in
+        [("sent at once", Sent, 1, 5), ("acked", Acked, 20, 40), ("succeeded", Succeeded, 200, 90)]
+    {
+        let before = store.cpu().await;
+        for part in 0..step {
+            // One walk sends; what comes back comes within 50 ms.
+            let targets: Vec<_> = (part..ORDINALS)
+                .step_by(step as usize)
+                .map(|ordinal| (ordinal, at + u64::from(ordinal % 50)))
+                .collect();
+            store.raise(ids[0], state, &targets).await;
+        }
+        let cpu = (store.cpu().await - before) / f64::from(ORDINALS);
+        println!(
+            "{name}: {:.0} a report, {cpu:.3} us = {:.3} U a target",
+            f64::from(ORDINALS) / f64::from(step),
+            cpu / unit
+        );
+    }
+    println!("{:.1} B a target", (store.memory().await - memory) / f64::from(ORDINALS));
+    let slow: Vec<Vec<redis::Value>> = store.call(redis::cmd("SLOWLOG").arg("GET").arg("-1")).await;
+    println!("{} calls of more than 10 ms", slow.len());
+    for state in [None, Some(Acked), Some(Queued)] {
+        let before = store.cpu().await;
+        for _ in 0..20 {
+            store.partition.targets(ids[0], state, Some(30_000), 512).await.unwrap();
+        }
+        println!("a page of 512 targets, {state:?}: {:.0} us", (store.cpu().await - before) / 20.0);
+    }
 }

@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use muster_protocol::{
     CommandId, Payload, TerminalId,
-    api::{CommandRequest, Offline},
+    api::{CommandRequest, Confirm, Offline},
     frame,
 };
 use redis::ScriptInvocation;
@@ -90,6 +90,7 @@ impl StorePartition {
         add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key));
         add_seen(&mut call, ask.seen);
         call.arg(ask.bounds.keep.as_millis() as u64).arg(ask.bounds.log).arg(ask.bounds.backlog).arg(ask.bounds.bytes);
+        call.arg(confirm_name(&draft.request));
         terminals.iter().for_each(|terminal| {
             call.arg(terminal.as_str());
         });
@@ -128,13 +129,22 @@ pub(super) fn request_json(request: &CommandRequest) -> String {
     serde_json::to_string(&request).expect("a request is JSON")
 }
 
-fn add_targeting(call: &mut ScriptInvocation<'_>, request: &CommandRequest) {
+/// What must be confirmed, as scripts know it.
+pub(super) fn confirm_name(request: &CommandRequest) -> &'static str {
+    match request.confirm {
+        Confirm::None => "none",
+        Confirm::Ack => "ack",
+        Confirm::Result => "result",
+    }
+}
+
+pub(super) fn add_targeting(call: &mut ScriptInvocation<'_>, request: &CommandRequest) {
     call.arg(if request.offline == Offline::Skip { "skip" } else { "queue" });
     call.arg(request.rate.map(|rate| rate.to_string()).unwrap_or_default());
 }
 
 /// The key, the hash of its body, and how long it is stored. The key is hashed: it is the name of a key in Redis.
-fn add_key(call: &mut ScriptInvocation<'_>, key: Option<&IdempotencyKey>) {
+pub(super) fn add_key(call: &mut ScriptInvocation<'_>, key: Option<&IdempotencyKey>) {
     let hash = |key: &IdempotencyKey| HEXLOWER.encode(&digest(&SHA256, key.key.as_bytes()).as_ref()[..16]);
     call.arg(key.map(hash).unwrap_or_default()).arg(key.map(|key| key.body.as_str()).unwrap_or_default());
     call.arg(rules::KEY_TTL.as_millis() as u64);

@@ -6,6 +6,7 @@
 mod accept;
 pub mod bitmap;
 mod clock;
+mod commands;
 mod counts;
 pub mod events;
 pub mod held;
@@ -16,9 +17,13 @@ mod rows;
 mod scripts;
 pub mod selection;
 pub mod sessions;
+mod share;
+mod states;
 pub mod store_info;
 mod stored_terminal;
+mod targets;
 mod terminals;
+mod times;
 mod vitals;
 
 use std::sync::Arc;
@@ -28,7 +33,11 @@ use muster_redis::Connection;
 
 pub use self::{
     accept::{PartitionAccepted, PartitionAsk, PartitionBounds},
+    commands::{CommandFilter, CommandPage, PartitionCommand},
     scripts::PartitionScripts,
+    share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
+    states::{RaiseOutcome, RaisedState},
+    targets::{PartitionTarget, PartitionTargets},
 };
 
 /// One partition of the store.

@@ -60,6 +60,8 @@ impl ScriptAnswer {
             "offline" => self.terminals().map(BackplaneError::Offline),
             "full" => self.terminals().map(BackplaneError::Full),
             "no_room" => self.next().map(BackplaneError::NoRoom),
+            "open" => self.next().map(BackplaneError::TooManyOpen),
+            "left_out" => self.next().map(BackplaneError::LeftOut),
             "conflict" => self.id().map(BackplaneError::OtherBody),
             other => Err(broken(format!("{} answered {other:?}", self.script))),
         };

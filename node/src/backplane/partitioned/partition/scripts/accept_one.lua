@@ -4,8 +4,8 @@
 -- ARGV: id, 'again' if it may have been accepted before, frame (JSON without its opening brace and without expires_at), request (JSON
 --       without the payload), author, time until it expires (ms), 'skip' or 'queue', rate or '', idempotency key or '', hash of the
 --       body, how long the key is stored (ms), name for a new store, known name of the store, the last number seen of it, how long
---       it is stored after it expired (ms), bound of the log, bound of a backlog, bound of all bytes, then the ids of at most
---       STEP_MAX terminals
+--       it is stored after it expired (ms), bound of the log, bound of a backlog, bound of all bytes, what must be
+--       confirmed, then the ids of at most STEP_MAX terminals
 -- Returns {'ok', targets, online, epoch, number, created, expires} {'same', id} {'conflict', id} {'unknown', ids} {'offline', ids}
 --         {'full', ids} {'no_room', bytes}
 local id, ask, author, skip, rate, key, body = ARGV[1], ARGV[4], ARGV[5], ARGV[7] == 'skip', ARGV[8], ARGV[9], ARGV[10]
@@ -21,7 +21,7 @@ end
 if ARGV[2] == 'again' and redis.call('EXISTS', command) == 1 then return { 'same', id } end
 
 local names = {}
-for i = 19, #ARGV do names[#names + 1] = ARGV[i] end
+for i = 20, #ARGV do names[#names + 1] = ARGV[i] end
 local targets, unknown = find_named(names, skip or rate ~= '', time)
 if #unknown > 0 then return { 'unknown', unknown } end
 if skip then
@@ -43,7 +43,7 @@ if not has_room then return { 'no_room', used } end
 local epoch, seq = name_store(ARGV[12], ARGV[13], ARGV[14])
 local number = string.format('%.0f', math.max(seq + 1, time))
 log_command(number, id, 'few', expires, tonumber(ARGV[16]), time)
-redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', author, 'kind', 'few', 'number', number, 'created', created,
+redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', author, 'confirm', ARGV[19], 'kind', 'few', 'number', number, 'created', created,
   'expires', expires, 'of', #targets, 'bytes', bytes, 'list', packed_list(targets))
 redis.call('ZADD', HOMES, number, id)
 redis.call('ZADD', STORED, string.format('%.0f', time + ARGV[6] + keep), id)

@@ -18,15 +18,16 @@ local function find_named(names, exact, time)
     targets[1] = { ord = ord, id = names[1], node = node_of(ord, redis.call('HGET', TERMINALS, ord), exact, live, time) }
     return targets, unknown
   end
-  local ords = redis.call('HMGET', ORDINALS, unpack(names))
-  for i, ord in ipairs(ords) do
+  local ords = {}
+  for i, ord in ipairs(redis.call('HMGET', ORDINALS, unpack(names))) do
     if ord then
+      ords[#ords + 1] = ord
       targets[#targets + 1] = { ord = tonumber(ord), id = names[i] }
     else
       unknown[#unknown + 1] = names[i]
     end
   end
-  if #unknown > 0 then return targets, unknown end
+  if #ords == 0 then return targets, unknown end
   local records = redis.call('HMGET', TERMINALS, unpack(ords))
   for i, target in ipairs(targets) do target.node = node_of(target.ord, records[i], exact, live, time) end
   table.sort(targets, function(one, other) return one.ord < other.ord end)

@@ -1,17 +1,30 @@
--- uses: backlog, budget
+-- uses: backlog, budget, levels
 -- What is forgotten when its time has come: commands (`stored` says when) and idempotency keys. Acceptances do a part of it, so that
 -- what is stored does not grow while the beat is late; the beat does the rest.
 
--- Forgets a command: it is taken out of the backlogs that it is still in, and its bytes are given back. Returns the number of its named
--- targets.
+-- The bitmaps and the times of a command for many. A bucket of times has 4,096 ordinals.
+local function forget_bitmaps(command)
+  local keys = { command .. ':targets' }
+  for _, level in ipairs(LEVELS) do keys[#keys + 1] = command .. ':' .. level end
+  for bucket = 0, math.floor(redis.call('STRLEN', command .. ':targets') / 512) do keys[#keys + 1] = command .. ':times:' .. bucket end
+  redis.call('UNLINK', unpack(keys))
+end
+
+-- Forgets a command: it is taken out of the backlogs or of `open`, if it is still there, and its bytes are given back. Returns the
+-- number of its named targets.
 local function forget_command(id)
   local command = COMMAND .. id
-  local bytes, list = unpack(redis.call('HMGET', command, 'bytes', 'list'))
+  local kind, bytes, replied, list, number = unpack(redis.call('HMGET', command, 'kind', 'bytes', 'replied', 'list', 'number'))
   for at = 1, #(list or ''), 4 do unqueue(struct.unpack('>I4', list, at), id) end
-  redis.call('DEL', command)
-  redis.call('ZREM', HOMES, id)
-  redis.call('ZREM', STORED, id)
-  redis.call('HINCRBY', USED, 'commands', -(bytes or 0))
+  if kind == 'many' then
+    forget_bitmaps(command)
+    redis.call('ZREMRANGEBYSCORE', OPEN, number, number)
+  end
+  local home = redis.call('HGET', HOME .. id, 'bytes') or 0
+  redis.call('UNLINK', command, command .. ':replies', HOME .. id)
+  for _, sorted in ipairs({ HOMES, STORED, ACCEPTING, ENDING }) do redis.call('ZREM', sorted, id) end
+  redis.call('HINCRBY', USED, 'commands', -(bytes or 0) - home)
+  if replied then redis.call('HINCRBY', USED, 'replies', -replied) end
   return #(list or '') / 4
 end
 
@@ -28,12 +41,12 @@ end
 
 -- Forgets at most `limit` commands, and fewer if they have more than STEP_MAX named targets together. Returns how many.
 local function sweep(time, limit)
-  local targets = 0
-  for count, id in ipairs(redis.call('ZRANGEBYSCORE', STORED, '-inf', time, 'LIMIT', 0, limit)) do
-    targets = targets + forget_command(id)
-    if targets > STEP_MAX then return count end
+  local targets, count = 0, 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', STORED, '-inf', time, 'LIMIT', 0, limit)) do
+    targets, count = targets + forget_command(id), count + 1
+    if targets > STEP_MAX then break end
   end
-  return limit
+  return count
 end
 
 -- Whether this many bytes find room below the bound. For want of room, commands that have expired and are only stored to be looked up

@@ -1,0 +1,157 @@
+//! Commands that are stored in a partition: looked up (view.lua, list.lua), cancelled (cancel.lua) and forgotten (sweep.lua).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use muster_protocol::{
+    CommandId, TerminalId,
+    api::{CommandRequest, CommandState, TargetState},
+    frame,
+};
+use redis::Value;
+
+use super::{StorePartition, accept::PartitionBounds, reading::ScriptAnswer, share::CommittedShare, states::state_of};
+use crate::backplane::{
+    BackplaneError, CommandRecord,
+    redis::refusal::{read, unavailable, unsure},
+};
+
+/// What a partition has of a command.
+#[derive(Debug, Clone)]
+pub struct PartitionCommand {
+    /// The command, with the counts of its targets in this partition. At the home of a command with shares, they have also the targets
+    /// whose share came too late, as expired, and here and elsewhere those that were rejected when the share was taken.
+    pub record: CommandRecord,
+    /// Who asked.
+    pub by: String,
+    /// Whether its acceptance is finished, as far as this partition knows.
+    pub is_accepted: bool,
+    /// At the home of a command that has shares: the partitions that have one, with what became of it.
+    pub shares: Option<BTreeMap<u16, CommittedShare>>,
+}
+
+/// Which commands to list.
+#[derive(Debug, Clone, Default)]
+pub struct CommandFilter {
+    /// The name in the request.
+    pub name: Option<String>,
+    /// Who asked.
+    pub by: Option<String>,
+    /// A target.
+    pub terminal: Option<TerminalId>,
+    /// The state.
+    pub state: Option<CommandState>,
+}
+
+/// Commands of one home, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandPage {
+    /// The commands.
+    pub ids: Vec<CommandId>,
+    /// Where the next page begins. `None` on the last page. A page may be short, or empty, and not the last.
+    pub next: Option<String>,
+}
+
+impl StorePartition {
+    /// A command, or `None` if this partition has nothing of it.
+    pub async fn command(&self, id: CommandId) -> Result<Option<PartitionCommand>, BackplaneError> {
+        let mut call = self.scripts.view(&self.keys);
+        call.arg(id.to_string());
+        let values: Vec<Value> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        if values.is_empty() { Ok(None) } else { view(values).map(Some) }
+    }
+
+    /// Frames of commands, in the order of `ids`; `None` for a command that is not stored any more or was cancelled. One that has expired
+    /// may be among them.
+    pub async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        for id in ids {
+            pipe.cmd("HMGET").arg(self.keys.key(&format!("command:{id}"))).arg("frame").arg("cancelled_at");
+        }
+        let rows: Vec<(Option<String>, Option<String>)> =
+            pipe.query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        rows.into_iter()
+            .map(|(frame, cancelled)| frame.filter(|_| cancelled.is_none()).as_deref().map(read).transpose())
+            .collect()
+    }
+
+    /// Cancels a command for the targets of this partition to which it was not sent yet. `is_home` writes the event. `mark_for` leaves a
+    /// mark for so long where there is no share yet, so that it is not taken later. False if there is nothing of the command here.
+    pub async fn cancel(
+        &self,
+        id: CommandId,
+        is_home: bool,
+        mark_for: Option<Duration>,
+    ) -> Result<bool, BackplaneError> {
+        let mut call = self.scripts.cancel(&self.keys);
+        call.arg(id.to_string()).arg(if is_home { "event" } else { "" });
+        call.arg(mark_for.map(|time| time.as_millis().to_string()).unwrap_or_default());
+        call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
+    }
+
+    /// A page of the commands whose home this is, newest first, at most `limit` and 512. `after` is [`CommandPage::next`] of the page
+    /// before.
+    pub async fn commands(
+        &self,
+        filter: &CommandFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<CommandPage, BackplaneError> {
+        let state = filter.state.map(|state| match state {
+            CommandState::Open => "open",
+            CommandState::Done => "done",
+            CommandState::Cancelled => "cancelled",
+        });
+        let mut call = self.scripts.list(&self.keys);
+        call.arg(after.unwrap_or_default()).arg(filter.name.as_deref().unwrap_or_default());
+        call.arg(filter.by.as_deref().unwrap_or_default());
+        call.arg(filter.terminal.as_ref().map(TerminalId::as_str).unwrap_or_default());
+        call.arg(state.unwrap_or_default()).arg(limit.min(512));
+        let mut rows: Vec<String> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        let next = Some(rows.remove(0)).filter(|next| !next.is_empty());
+        Ok(CommandPage { ids: rows.iter().filter_map(|id| id.parse().ok()).collect(), next })
+    }
+
+    /// Forgets what may be forgotten, at most 64 commands and 64 idempotency keys, and closes commands for many that have expired. Returns
+    /// how many commands and keys were forgotten.
+    pub async fn sweep(&self) -> Result<u64, BackplaneError> {
+        let call = self.scripts.sweep(&self.keys);
+        call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
+    }
+
+    /// The bytes that are stored, and whether that is less than the bound.
+    pub async fn used(&self, bounds: &PartitionBounds) -> Result<(u64, bool), BackplaneError> {
+        let mut pipe = redis::pipe();
+        pipe.hvals(self.keys.key("used"));
+        let (values,): (Vec<i64>,) = pipe.query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        let used = values.iter().sum::<i64>().max(0) as u64;
+        Ok((used, used < bounds.bytes))
+    }
+}
+
+fn view(values: Vec<Value>) -> Result<PartitionCommand, BackplaneError> {
+    let mut answer = ScriptAnswer::new("view.lua", values)?;
+    let frame: frame::Command = read(answer.outcome())?;
+    let request: CommandRequest = read(&answer.next::<String>()?)?;
+    let by = answer.next()?;
+    let created_at: Timestamp = answer.time()?;
+    let _expires_at: Timestamp = answer.time()?;
+    let cancelled = !answer.next::<String>()?.is_empty();
+    let (rejected, late): (u64, u64) = (answer.next()?, answer.next()?);
+    let mut counts = BTreeMap::new();
+    for level in 0..8 {
+        counts.insert(state_of(level), answer.next::<u64>()?);
+    }
+    *counts.entry(TargetState::Rejected).or_default() += rejected;
+    *counts.entry(TargetState::Expired).or_default() += late;
+    counts.retain(|_, count| *count > 0);
+    let is_accepted = answer.next::<String>()? == "accepted";
+    let shares = Some(answer.next::<String>()?).filter(|text| is_accepted && !text.is_empty());
+    let shares = shares.as_deref().map(read).transpose()?;
+    let request = CommandRequest { payload: frame.payload.clone(), ..request };
+    let record = CommandRecord { frame, request, created_at, cancelled, counts };
+    Ok(PartitionCommand { record, by, is_accepted, shares })
+}

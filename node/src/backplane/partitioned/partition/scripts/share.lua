@@ -1,0 +1,71 @@
+-- uses: time, named, full, budget, epoch, log, few, sweep, open, selection, base64
+-- Takes this partition's share of a command that its home has begun: fixes the targets, numbers the share, stores it, and sends it. It
+-- is taken once, and never refused: a target that can't be taken any more is rejected.
+-- ARGV: id, frame, request, author, what must be confirmed, created, expires, 'skip' or 'queue', rate or '', name for a new store, known
+--       name of the store, the last number seen of it, how long it is stored after it expired (ms), bound of the log, bound of a
+--       backlog, then 'set' and an expression, or 'named' and at most STEP_MAX ids
+-- Returns {'ok', targets, rejected, epoch, number}, also if it was taken before, {'late'} if the command has expired, or {'cancelled'}
+local id, frame, ask, expires, skip, rate = ARGV[1], ARGV[2], ARGV[3], ARGV[7], ARGV[8] == 'skip', ARGV[9]
+local time, command = now(), COMMAND .. ARGV[1]
+local of, cancelled, rejected, known_number = unpack(redis.call('HMGET', command, 'of', 'cancelled_at', 'rejected', 'number'))
+if of then return { 'ok', of, rejected or 0, redis.call('GET', EPOCH), known_number } end
+if cancelled then return { 'cancelled' } end
+if tonumber(expires) <= time then return { 'late' } end
+close_expired(time, 4)
+sweep(time, 4)
+
+local targets, refused, set, bytes, kind = {}, {}, nil, #frame + #ask + COMMAND_BYTES, ARGV[16] == 'named' and 'few' or 'many'
+if kind == 'few' then
+  local names = {}
+  for i = 17, #ARGV do names[#names + 1] = ARGV[i] end
+  local found, unknown = find_named(names, true, time)
+  local full, is_full = full_backlogs(found, tonumber(ARGV[15]), time), {}
+  for _, name in ipairs(unknown) do refused[#refused + 1] = { name, 'unknown' } end
+  for _, name in ipairs(full) do is_full[name] = true end
+  for _, target in ipairs(found) do
+    if is_full[target.id] then
+      refused[#refused + 1] = { target.id, 'full' }
+    elseif skip and not target.node then
+      refused[#refused + 1] = { target.id, 'offline' }
+    else
+      targets[#targets + 1] = target
+    end
+  end
+  of = #targets
+  bytes = bytes + of * FEW_BYTES
+else
+  set = select_set(ARGV[17], time)
+  if set and skip then redis.call('BITOP', 'AND', command .. ':targets', set, online_set(time)) end
+  if set and not skip then redis.call('BITOP', 'AND', command .. ':targets', set, set) end
+  drop_tmp()
+  of = redis.call('BITCOUNT', command .. ':targets')
+  bytes = bytes + of * MANY_BYTES + redis.call('STRLEN', command .. ':targets') * (#LEVELS + 1)
+end
+
+local epoch, seq = name_store(ARGV[10], ARGV[11], ARGV[12])
+local number = string.format('%.0f', math.max(seq + 1, time))
+if of > 0 then log_command(number, id, kind, expires, tonumber(ARGV[14]), time) end
+redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', ARGV[4], 'confirm', ARGV[5], 'kind', kind, 'number', number, 'created',
+  ARGV[6], 'expires', expires, 'of', of, 'bytes', bytes, 'share', 1)
+if #refused > 0 then redis.call('HSET', command, 'rejected', #refused, 'refused', cjson.encode(refused)) end
+redis.call('ZADD', STORED, string.format('%.0f', expires + ARGV[13]), id)
+redis.call('HINCRBY', USED, 'commands', bytes)
+if of == 0 then return { 'ok', 0, #refused, epoch, number } end
+
+if kind == 'few' then
+  redis.call('HSET', command, 'list', packed_list(targets))
+  for _, target in ipairs(targets) do redis.call('ZADD', BACKLOG .. target.ord, number, id) end
+  redis.call('HINCRBY', USED, 'backlogs', BACKLOG_BYTES * of)
+  send_few(targets, epoch, number, rate, frame)
+else
+  redis.call('ZADD', OPEN, number, id .. ' ' .. expires)
+  redis.call('ZADD', ENDING, expires, id)
+  redis.call('BITOP', 'OR', UNCONFIRMED, UNCONFIRMED, command .. ':targets')
+  local to = '"all"'
+  if ARGV[17] ~= 'all\n' then to = '{"bits":"' .. base64(redis.call('GET', command .. ':targets')) .. '"}' end
+  local prev = redis.call('HGET', MARKS, 'broadcast') or 0
+  redis.call('SPUBLISH', BROADCAST, '{"deliver":{"epoch":"' .. epoch .. '","number":' .. number .. ',"prev":' .. prev .. ',"to":' .. to ..
+    (rate ~= '' and ',"rate":' .. rate .. ',"of":' .. of or '') .. ',"command":' .. frame .. '}}')
+  redis.call('HSET', MARKS, 'broadcast', number)
+end
+return { 'ok', of, #refused, epoch, number }

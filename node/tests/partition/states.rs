@@ -1,0 +1,181 @@
+//! What terminals report of commands, and what is shown of it.
+
+use std::collections::BTreeMap;
+
+use muster_node::backplane::{
+    TargetRecord, accepted_at,
+    partitioned::partition::{PartitionTarget, RaiseOutcome, RaisedState},
+};
+use muster_protocol::{CommandId, Payload, api::TargetState};
+
+use crate::{
+    commands::{ask, bounds, draft, terminals},
+    store::TestPartition,
+};
+
+use TargetState::{Acked, Failed, Queued, Rejected, Running, Sent, Succeeded};
+
+/// A report that these ordinals reached a state so many ms after the command's id was made.
+pub fn raised(command: CommandId, state: TargetState, targets: &[(u32, u64)]) -> RaisedState {
+    let begun = accepted_at(command).as_millisecond() as u64;
+    let targets = targets.iter().map(|(ordinal, ms)| (*ordinal, begun + ms)).collect();
+    RaisedState { command, state, settled: false, targets }
+}
+
+impl TestPartition {
+    /// How many targets rose by a report.
+    pub async fn raise(&self, command: CommandId, state: TargetState, targets: &[(u32, u64)]) -> u64 {
+        self.partition.raise(&raised(command, state, targets)).await.unwrap().rose
+    }
+
+    /// The number of targets in each state.
+    pub async fn counts(&self, command: CommandId) -> BTreeMap<TargetState, u64> {
+        self.partition.command(command).await.unwrap().unwrap().record.counts
+    }
+
+    /// All targets.
+    pub async fn targets(&self, command: CommandId) -> Vec<PartitionTarget> {
+        self.partition.targets(command, None, None, 512).await.unwrap().targets
+    }
+}
+
+/// Accepts a command for the terminals 0, 2 and 4 of 5 by name, or for all of them: many.
+async fn accepted(store: &TestPartition, fields: &str, is_many: bool) -> CommandId {
+    store.register(0, 5, Some("n1")).await;
+    let (draft, bounds) = (draft(fields), bounds());
+    if is_many {
+        store.accept_set(&draft, "all\n").await;
+    } else {
+        store.partition.accept_one(&ask(&draft, &bounds), &terminals(&[0, 2, 4])).await.unwrap();
+    }
+    draft.frame.id
+}
+
+#[tokio::test]
+async fn states_only_rise_in_any_order_and_keep_their_first_times() {
+    for is_many in [false, true] {
+        let store = TestPartition::start().await;
+        let id = accepted(&store, "", is_many).await;
+        assert_eq!(store.raise(id, Succeeded, &[(2, 400)]).await, 1);
+        assert_eq!(store.raise(id, Sent, &[(0, 10), (2, 12)]).await, 1);
+        assert_eq!(store.raise(id, Sent, &[(0, 99)]).await, 0, "a report may come twice");
+        assert_eq!(store.raise(id, Acked, &[(2, 20), (0, 30)]).await, 1);
+        assert_eq!(store.raise(id, Running, &[(2, 40)]).await, 0);
+        assert_eq!(store.raise(id, Rejected, &[(2, 500)]).await, 1);
+        assert_eq!(store.raise(id, Failed, &[(2, 600)]).await, 0);
+        let targets = store.targets(id).await;
+        let steps = |ordinal| targets.iter().find(|target| target.ordinal == ordinal).unwrap().record.clone();
+        let expected = TargetRecord { state: Rejected, steps: [Some(12), Some(20), Some(40), Some(500)] };
+        assert_eq!(steps(2), expected, "many: {is_many}");
+        assert_eq!(steps(0), TargetRecord { state: Acked, steps: [Some(10), Some(30), None, None] });
+        assert_eq!(steps(4), TargetRecord::QUEUED);
+        let queued = if is_many { 3 } else { 1 };
+        assert_eq!(store.counts(id).await, BTreeMap::from([(Queued, queued), (Acked, 1), (Rejected, 1)]));
+    }
+}
+
+#[tokio::test]
+async fn who_is_no_target_does_not_rise() {
+    let store = TestPartition::start().await;
+    let id = accepted(&store, "", false).await;
+    assert_eq!(store.raise(id, Sent, &[(1, 10), (3, 10), (9000, 10)]).await, 0);
+    store.register(5, 9, Some("n1")).await;
+    let many = draft("");
+    store.accept_set(&many, "ids:t0,t2,t4\n").await;
+    assert_eq!(store.raise(many.frame.id, Sent, &[(1, 10), (3, 10), (4, 10), (9000, 10)]).await, 1);
+    assert_eq!(store.counts(many.frame.id).await, BTreeMap::from([(Queued, 2), (Sent, 1)]));
+    let unknown = draft("").frame.id;
+    assert_eq!(store.raise(unknown, Sent, &[(0, 10)]).await, 0);
+}
+
+#[tokio::test]
+async fn a_command_is_done_once_when_all_have_confirmed() {
+    for (confirm, state, next) in [("none", Sent, Acked), ("ack", Acked, Running), ("result", Failed, Rejected)] {
+        for is_many in [false, true] {
+            let store = TestPartition::start().await;
+            let id = accepted(&store, &format!(r#""confirm":"{confirm}""#), is_many).await;
+            let all: Vec<_> = if is_many { (0..5).collect() } else { vec![0, 2, 4] };
+            let reports: Vec<_> = all.iter().map(|ordinal| (*ordinal, 10)).collect();
+            let (last, first) = reports.split_last().unwrap();
+            let outcome = store.partition.raise(&raised(id, state, first)).await.unwrap();
+            assert_eq!(outcome, RaiseOutcome { rose: first.len() as u64, is_settled: false, is_share: is_many });
+            let outcome = store.partition.raise(&raised(id, state, &[*last])).await.unwrap();
+            assert_eq!(outcome, RaiseOutcome { rose: 1, is_settled: true, is_share: is_many });
+            let outcome = store.partition.raise(&raised(id, next, &reports)).await.unwrap();
+            assert!(!outcome.is_settled, "{confirm}: {outcome:?}");
+            if is_many {
+                assert!(store.partition.finish_share(id, store.partition.index).await.unwrap());
+                assert!(!store.partition.finish_share(id, store.partition.index).await.unwrap());
+            }
+            let done = store.told().await.into_iter().filter(|event| event.starts_with("command.done")).count();
+            assert_eq!(done, 1, "{confirm}, many: {is_many}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn followers_are_told_how_many_rose_and_how_many_are_in_the_state() {
+    let store = TestPartition::start().await;
+    let id = accepted(&store, "", false).await;
+    store.raise(id, Sent, &[(0, 10), (2, 10)]).await;
+    store.raise(id, Acked, &[(0, 10)]).await;
+    store.raise(id, Sent, &[(0, 10), (4, 10)]).await;
+    let event = |state, terminals, of| {
+        format!(r#"command.state {{"command":"{id}","of":{of},"state":"{state}","terminals":{terminals}}}"#)
+    };
+    assert_eq!(store.told().await, [event("sent", 2, 2), event("acked", 1, 1), event("sent", 1, 2)]);
+}
+
+#[tokio::test]
+async fn what_is_confirmed_leaves_the_backlog() {
+    let store = TestPartition::start().await;
+    let id = accepted(&store, "", false).await;
+    store.raise(id, Sent, &[(0, 10), (2, 10)]).await;
+    assert_eq!(store.backlog(0).await, [id.to_string()], "it may have been lost on its way");
+    store.raise(id, Acked, &[(0, 10)]).await;
+    let plain = RaisedState { settled: true, ..raised(id, Sent, &[(4, 10)]) };
+    store.partition.raise(&plain).await.unwrap();
+    assert_eq!((store.backlog(0).await.len(), store.backlog(2).await.len(), store.backlog(4).await.len()), (0, 1, 0));
+    assert_eq!(store.ask::<i64>("HGET", "used", &["backlogs"]).await, 100);
+}
+
+#[tokio::test]
+async fn the_last_reply_of_a_target_is_stored_within_the_bound() {
+    let store = TestPartition::start().await;
+    let id = accepted(&store, "", false).await;
+    let (mut bounds, text) = (bounds(), |length| Payload::from_text(&"x".repeat(length)));
+    let replies = [(0, text(10)), (0, text(20)), (1, text(5)), (2, text(30))];
+    assert_eq!(store.partition.reply(id, &replies, &bounds).await, Ok(0));
+    let used = async || store.ask::<i64>("HGET", "used", &["replies"]).await;
+    assert_eq!(used().await, 2 * 100 + 22 + 32, "two replies, each with its quotes");
+    store.partition.reply(id, &[(2, Payload::default())], &bounds).await.unwrap();
+    assert_eq!(used().await, 122);
+    bounds.bytes = 2000;
+    assert_eq!(store.partition.reply(id, &[(4, text(1000))], &bounds).await, Ok(1));
+    let shown: Vec<_> = store.targets(id).await.into_iter().map(|target| target.reply).collect();
+    assert_eq!(shown, [text(20), Payload::default(), Payload::default()]);
+}
+
+#[tokio::test]
+async fn replies_of_any_number_and_size_are_sent_in_portions() {
+    let store = TestPartition::start().await;
+    store.register(0, 512, None).await;
+    let (draft, mut bounds) = (draft(""), bounds());
+    bounds.bytes = 1 << 30;
+    let all: Vec<_> = (0..512).collect();
+    store.partition.accept_one(&ask(&draft, &bounds), &terminals(&all)).await.unwrap();
+    let large = Payload::from_text(&"x".repeat(10_000));
+    let replies: Vec<_> = all.iter().chain(&all).map(|ordinal| (*ordinal, large.clone())).collect();
+    assert_eq!(store.partition.reply(draft.frame.id, &replies, &bounds).await, Ok(0));
+    // A page of them is cut by its bytes.
+    let (mut after, mut pages, mut shown) = (None, 0, 0);
+    loop {
+        let page = store.partition.targets(draft.frame.id, None, after, 512).await.unwrap();
+        assert!(page.targets.len() <= 28, "{}", page.targets.len());
+        (pages, shown, after) = (pages + 1, shown + page.targets.len(), page.next);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((shown, pages), (512, 19));
+}
