@@ -174,6 +174,23 @@ async fn a_share_that_comes_too_late_or_after_a_cancel_is_not_taken() {
 }
 
 #[tokio::test]
+async fn a_share_without_targets_is_taken_and_takes_no_number() {
+    let store = TestPartition::start().await;
+    store.register(0, 3, None).await;
+    let first = store.begin(&draft("")).await;
+    store.share(&first, ShareTargets::Set("all\n")).await;
+    let before: u64 = store.ask("GET", "seq", &[]).await;
+    let empty = store.begin(&draft("")).await;
+    for _ in 0..2 {
+        let shared = store.share(&empty, ShareTargets::Set("connected\n")).await;
+        let ShareOutcome::Taken { targets: 0, place, .. } = shared else { panic!("{shared:?}") };
+        assert_eq!(place.number, 0);
+    }
+    assert_eq!(store.ask::<u64>("GET", "seq", &[]).await, before, "a number that the log lacks would look like a loss");
+    assert_eq!(store.ask::<u64>("XLEN", "log", &[]).await, 1);
+}
+
+#[tokio::test]
 async fn a_key_begins_one_command() {
     let store = TestPartition::start().await;
     let (first, again, other) = (keyed("k", "a"), keyed("k", "a"), keyed("k", "b"));

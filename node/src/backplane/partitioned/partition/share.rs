@@ -67,7 +67,7 @@ pub enum ShareOutcome {
         targets: u64,
         /// The number of terminals that could not be taken any more.
         rejected: u64,
-        /// Its place in the order of the partition.
+        /// Its place in the order of the partition. The number is 0 if it has no targets.
         place: Cursor,
     },
     /// The command had expired.

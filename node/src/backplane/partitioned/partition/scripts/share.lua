@@ -43,7 +43,8 @@ else
 end
 
 local epoch, seq = name_store(ARGV[10], ARGV[11], ARGV[12])
-local number = string.format('%.0f', math.max(seq + 1, time))
+-- A share without targets has no number: it is not in the log.
+local number = of > 0 and string.format('%.0f', math.max(seq + 1, time)) or '0'
 if of > 0 then log_command(number, id, kind, expires, tonumber(ARGV[14]), time) end
 redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', ARGV[4], 'confirm', ARGV[5], 'kind', kind, 'number', number, 'created',
   ARGV[6], 'expires', expires, 'of', of, 'bytes', bytes, 'share', 1)
