@@ -1,6 +1,7 @@
 """The steps of scripts/test."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -73,12 +75,19 @@ def everything() -> list[Step]:
 
 
 def chosen(words: list[str]) -> list[Step]:
-    """Return the tests that pytest's words choose. Paths are given from scripts/e2e."""
+    """Return the tests that pytest's words choose. Paths are given from scripts/e2e, or from the project's root."""
     if words[:2] == ["--long", "steady"]:
         return steady(words[2:])
     if words == ["--long", "model"]:
         return [("model for an hour", model)]
-    return [("build", build), ("tests", lambda: pytest("tests", *words))]
+    return [("build", build), ("tests", lambda: pytest("tests", *chain.from_iterable(map(files, words))))]
+
+
+def files(word: str) -> list[str]:
+    """Return the files that a pattern means, which the user's shell looks for in another folder; else the word."""
+    path = word.removeprefix("scripts/e2e/")
+    found = E2E.glob(path) if re.fullmatch(r"\w[\w./*]*\*[\w./*]*", path) else ()
+    return sorted(str(file.relative_to(E2E)) for file in found) or [path]
 
 
 def model() -> int:

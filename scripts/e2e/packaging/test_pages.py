@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from muster import process, programs, wait
+from muster import gate, process, programs, wait
 from muster.cluster import ProcessCluster
 
 # A block names its language, and why its commands are not run; or that its lines are printed by the page's commands.
@@ -184,6 +184,22 @@ def serves(url: str, headers: dict[str, str]) -> bool:
         return httpx.get(url, headers=headers).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+# A user's shell leaves these patterns as they are, unless the user is in scripts/e2e.
+
+
+@pytest.mark.parametrize(
+    ("word", "files"),
+    [
+        ("promises/test_p04*", ["promises/test_p04_one_owner.py"]),
+        ("scripts/e2e/faults/test_n*", ["faults/test_nginx.py", "faults/test_nodes.py"]),
+        ("nowhere/test*", ["nowhere/test*"]),
+        ("drain", ["drain"]),
+    ],
+)
+def test_scripts_test_knows_the_files_that_a_pattern_means(word: str, files: list[str]) -> None:
+    assert gate.files(word) == files
 
 
 # The dependencies keep to deny.toml: licences, sources, and one version of each.
