@@ -1,52 +1,34 @@
 //! Connections that follow the master in a Redis Cluster of two real servers.
 
+mod servers;
+
 use std::net::TcpListener;
 
 use muster_redis::Connection;
-use muster_testkit::{TestRedis, free_port, wait::until};
-use redis::{AsyncCommands, RedisResult, Value};
+use muster_testkit::{free_port, wait::until};
+use redis::AsyncCommands;
+
+use self::servers::TestServer;
 
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";
 
-/// One server of a Redis Cluster, without persistence.
-struct ClusterServer {
-    redis: TestRedis,
-    bus: u16,
-}
-
-impl ClusterServer {
-    async fn start() -> Self {
-        let bus = free_port();
-        let redis = TestRedis::start_with(|command, _| {
-            command.args(["--cluster-enabled", "yes", "--cluster-port", &bus.to_string()]);
-        });
-        Self { redis: redis.await, bus }
-    }
-
-    async fn ask(&self, words: &str) -> RedisResult<Value> {
-        self.redis.ask(&words.split(' ').collect::<Vec<_>>()).await
-    }
-
-    async fn text(&self, words: &str) -> String {
-        redis::from_redis_value(self.ask(words).await.unwrap()).unwrap()
-    }
-
-    /// Moves the slot of all keys from the other server to this one.
-    async fn take(&self, other: &Self) {
-        let (slot, id) = (self.text(&format!("CLUSTER KEYSLOT {TAG}")).await, self.text("CLUSTER MYID").await);
-        for member in [self, other] {
-            member.ask(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await.unwrap();
-        }
+/// Moves the slot of all keys from one server to the other.
+async fn move_slot(from: &TestServer, to: &TestServer) {
+    let (slot, id) = (to.text(&format!("CLUSTER KEYSLOT {TAG}")).await, to.text("CLUSTER MYID").await);
+    for member in [to, from] {
+        member.tell(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await;
     }
 }
 
 /// Starts a cluster of two servers, of which the second has all slots, and a connection whose URL also names a dead and
 /// a hanging server.
-async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
-    let (one, other) = (ClusterServer::start().await, ClusterServer::start().await);
-    other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();
-    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.redis.port, other.bus)).await.unwrap();
+async fn cluster() -> (TestServer, TestServer, Connection, TcpListener) {
+    let buses = [free_port(), free_port()];
+    let [one, other] = buses.map(|bus| format!("--cluster-enabled yes --cluster-port {bus}"));
+    let (one, other) = (TestServer::start(&one).await, TestServer::start(&other).await);
+    other.tell("CLUSTER ADDSLOTSRANGE 0 16383").await;
+    one.tell(&format!("CLUSTER MEET 127.0.0.1 {} {}", other.port, buses[1])).await;
     for member in [&one, &other] {
         until("the cluster is whole", async || {
             let info = member.text("CLUSTER INFO").await;
@@ -56,7 +38,7 @@ async fn cluster() -> (ClusterServer, ClusterServer, Connection, TcpListener) {
     }
     let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
     let hanging = hangs.local_addr().unwrap().port();
-    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{hanging},127.0.0.1:{}", free_port(), one.redis.port);
+    let url = format!("redis+cluster://127.0.0.1:{},127.0.0.1:{hanging},127.0.0.1:{}", free_port(), one.port);
     (one, other, Connection::new(url.parse().unwrap(), TAG), hangs)
 }
 
@@ -65,7 +47,7 @@ async fn a_dead_and_a_hanging_server_do_not_hide_the_master() {
     let (one, other, mut connection, _hangs) = cluster().await;
     let () = connection.set(format!("{TAG}:key"), "value").await.expect("the first call succeeds");
     assert_eq!(other.text(&format!("GET {TAG}:key")).await, "value");
-    let error = one.ask(&format!("GET {TAG}:key")).await.unwrap_err();
+    let error = one.ask::<String>(&format!("GET {TAG}:key")).await.unwrap_err();
     assert!(error.redirect_node().is_some(), "{error}");
 }
 
@@ -76,12 +58,12 @@ async fn commands_and_subscriptions_follow_the_master() {
     let mut heard = connection.listen(&[&channel]).await.unwrap();
     let () = connection.spublish(&channel, "1").await.unwrap();
     assert_eq!(heard.next().await.as_deref(), Some(&b"1"[..]));
-    one.take(&other).await;
+    move_slot(&other, &one).await;
     assert_eq!(heard.next().await, None, "the master is another server now");
     until("the other is found", async || connection.set::<_, _, ()>(format!("{TAG}:key"), "value").await.is_ok()).await;
     assert_eq!(one.text(&format!("GET {TAG}:key")).await, "value");
     let mut heard = connection.listen(&[&channel]).await.unwrap();
-    assert!(heard.master().to_string().ends_with(&one.redis.port.to_string()));
+    assert!(heard.master().to_string().ends_with(&one.port.to_string()));
     let () = connection.spublish(&channel, "2").await.unwrap();
     assert_eq!(heard.next().await.as_deref(), Some(&b"2"[..]));
 }
@@ -91,7 +73,7 @@ async fn a_killed_connection_is_replaced() {
     let (_one, other, mut connection, _hangs) = cluster().await;
     let mut heard = connection.listen(&[&format!("{TAG}:channel")]).await.unwrap();
     for kind in ["normal", "pubsub"] {
-        other.ask(&format!("CLIENT KILL TYPE {kind}")).await.unwrap();
+        other.tell(&format!("CLIENT KILL TYPE {kind}")).await;
     }
     assert_eq!(heard.next().await, None);
     until("it is back", async || connection.ping::<()>().await.is_ok()).await;

@@ -13,13 +13,14 @@ use std::{
 };
 
 use muster_redis::{Connection, Listener, MasterSubscription, Masters, not_sent, will_pass};
+use muster_testkit::wait::until;
 use redis::{AsyncCommands, RedisResult};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 
-use self::servers::{TestServer, cluster::TestCluster, until};
+use self::servers::{TestServer, cluster::TestCluster};
 
 fn tags() -> Vec<String> {
     (0..48).map(|number| format!("{{m:{number}}}")).collect()
@@ -137,7 +138,7 @@ async fn a_failover_on_request_concerns_the_tags_of_that_master_alone() {
     let mut listener = listener(&masters);
     let subscriptions = subscribed(&mut listener, tags().into_iter().collect()).await;
     let others = beside(&masters, &divided, 1);
-    cluster.servers[4].ask("CLUSTER FAILOVER").await.unwrap();
+    cluster.servers[4].tell("CLUSTER FAILOVER").await;
     until("the replica is the master", async || cluster.is_master(4).await && !cluster.is_master(1).await).await;
     let tag = &divided[&1][0];
     until("its first tag is served", async || write(&masters, tag).await.is_ok()).await;
@@ -224,7 +225,7 @@ async fn a_master_that_hangs_costs_each_call_at_most_its_bound() {
     let mut listener = listener(&masters);
     let subscriptions = subscribed(&mut listener, tags().into_iter().collect()).await;
     let others = beside(&masters, &divided, 2);
-    cluster.servers[2].signal("STOP");
+    cluster.servers[2].redis().hang();
     let mut connection = masters.connection(&divided[&2][0]);
     let began = Instant::now();
     let error = connection.ping::<()>().await.expect_err("it does not answer");
@@ -238,7 +239,7 @@ async fn a_master_that_hangs_costs_each_call_at_most_its_bound() {
             _ => hears_all(&masters, &mut subscription).await,
         }
     }
-    cluster.servers[2].signal("CONT");
+    cluster.servers[2].redis().go_on();
     undisturbed(others).await;
 }
 

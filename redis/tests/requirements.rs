@@ -3,7 +3,6 @@
 mod servers;
 
 use muster_redis::{Connection, Fitness};
-use redis::{RedisResult, Value};
 
 use self::servers::TestServer;
 
@@ -24,24 +23,19 @@ async fn fit(connection: &Connection, key: Option<&str>) -> Option<String> {
     }
 }
 
-async fn set(server: &TestServer, words: &str) {
-    let answer: RedisResult<Value> = server.ask(words).await;
-    assert_eq!(answer.unwrap(), Value::Okay, "{words}");
-}
-
 #[tokio::test]
 async fn a_redis_that_evicts_is_refused_until_it_does_not() {
     let server = TestServer::start("").await;
     let connection = connection(&server, "");
     assert_eq!(fit(&connection, Some(KEY)).await, None);
     for policy in ["allkeys-lru", "volatile-lru", "volatile-ttl"] {
-        set(&server, &format!("CONFIG SET maxmemory-policy {policy}")).await;
+        server.tell(&format!("CONFIG SET maxmemory-policy {policy}")).await;
         let told = unfit(&connection).await;
         assert!(told.contains(&format!("maxmemory-policy is {policy}: set `maxmemory-policy noeviction`")), "{told}");
     }
-    set(&server, "CONFIG SET maxmemory-policy noeviction").await;
+    server.tell("CONFIG SET maxmemory-policy noeviction").await;
     assert_eq!(fit(&connection, Some(KEY)).await, None);
-    let left: i64 = redis::from_redis_value(server.ask(&format!("PTTL {KEY}")).await.unwrap()).unwrap();
+    let left: i64 = server.ask(&format!("PTTL {KEY}")).await.unwrap();
     assert!((1..=10_000).contains(&left), "the key does not stay: {left}");
 }
 
@@ -53,7 +47,7 @@ async fn a_user_with_few_rights_is_checked_as_far_as_it_may_ask() {
         ("+@all -info", Some("maxmemory-policy is allkeys-lru")),
         ("+@all -info -config", None),
     ] {
-        set(&server, &format!("ACL SETUSER node on nopass ~{{muster}}:* {rights}")).await;
+        server.tell(&format!("ACL SETUSER node on nopass ~{{muster}}:* {rights}")).await;
         let connection = connection(&server, "node:x@");
         match expected {
             Some(expected) => assert!(unfit(&connection).await.contains(expected), "{rights}"),
@@ -69,7 +63,7 @@ async fn a_user_with_few_rights_is_checked_as_far_as_it_may_ask() {
 #[tokio::test]
 async fn writes_that_are_not_allowed_or_not_taken_are_told_with_the_reason() {
     let server = TestServer::start("").await;
-    set(&server, "ACL SETUSER reader on nopass %R~{muster}:* +@all").await;
+    server.tell("ACL SETUSER reader on nopass %R~{muster}:* +@all").await;
     let reader = connection(&server, "reader:x@");
     assert!(unfit(&reader).await.contains("may not write keys such as {muster}:check"));
     assert_eq!(fit(&reader, None).await, None, "one that only reads is not asked to write");
@@ -78,8 +72,8 @@ async fn writes_that_are_not_allowed_or_not_taken_are_told_with_the_reason() {
         ("CONFIG SET maxmemory 1", "Redis refuses writes: its memory is full; raise maxmemory"),
         ("CONFIG SET min-replicas-to-write 1", "it has fewer replicas than min-replicas-to-write"),
     ] {
-        set(&server, words).await;
+        server.tell(words).await;
         assert!(unfit(&writer).await.contains(told), "{words}");
-        set(&server, "CONFIG SET maxmemory 0").await;
+        server.tell("CONFIG SET maxmemory 0").await;
     }
 }

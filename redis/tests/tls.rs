@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use muster_net::TlsFiles;
 use muster_redis::{Connection, Topology, not_sent, will_pass};
+use muster_testkit::{free_port, wait::until};
 use redis::{AsyncCommands, RedisError};
+
+use tokio::net::TcpStream;
 
 use self::{
     certificates::Certificates,
-    servers::{TestServer, free_port, until},
+    servers::{TestServer, start_sentinel},
 };
 
 /// The hash tag of all names here.
@@ -100,16 +103,17 @@ async fn tls_on_one_side_alone_is_said_in_time() {
 
 #[tokio::test]
 async fn sentinels_and_the_master_are_asked_by_tls() {
-    let (made, port, sentinel_port) = (Certificates::make(), free_port(), free_port());
+    let (made, port, sentinel_port, plain) = (Certificates::make(), free_port(), free_port(), free_port());
     let server = TestServer::start(&with_tls(&made, port, "no")).await;
     let settings = with_tls(&made, sentinel_port, "no").replace(" --", "\n").replace("--", "");
-    let sentinel = TestServer::sentinel(&format!("{settings}\nsentinel monitor main 127.0.0.1 {port} 1\n")).await;
+    let _sentinel = start_sentinel(&format!("port {plain}\n{settings}\nsentinel monitor main 127.0.0.1 {port} 1\n"));
+    until("the Sentinel listens", async || TcpStream::connect(("127.0.0.1", sentinel_port)).await.is_ok()).await;
     let url = format!("rediss+sentinel://127.0.0.1:{sentinel_port}/main");
     works(connection(&url, &trusting(&made, "ca.pem"))).await;
     assert_eq!(server.text(&format!("GET {TAG}:key")).await, "value");
     let error = refused(connection(&url, &trusting(&made, "other.pem"))).await;
     assert!(error.contains(&format!("127.0.0.1:{sentinel_port}: the server's certificate")), "{error}");
-    let url = format!("rediss+sentinel://127.0.0.1:{}/main", sentinel.port);
+    let url = format!("rediss+sentinel://127.0.0.1:{plain}/main");
     let error = refused(connection(&url, &trusting(&made, "ca.pem"))).await;
     assert!(error.contains("does not speak TLS"), "{error}");
 }
@@ -124,8 +128,8 @@ async fn a_cluster_is_asked_by_tls_and_its_redirections_are_followed() {
     };
     let [(_, one), (bus, other)] = ports.map(settings);
     let (one, other) = (TestServer::start(&one).await, TestServer::start(&other).await);
-    other.ask("CLUSTER ADDSLOTSRANGE 0 16383").await.unwrap();
-    one.ask(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", ports[1])).await.unwrap();
+    other.tell("CLUSTER ADDSLOTSRANGE 0 16383").await;
+    one.tell(&format!("CLUSTER MEET 127.0.0.1 {} {bus}", ports[1])).await;
     for member in [&one, &other] {
         until("the cluster is whole", async || {
             let info = member.text("CLUSTER INFO").await;

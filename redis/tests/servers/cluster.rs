@@ -1,10 +1,11 @@
 //! A Redis Cluster of three masters with a replica each.
 
 use futures_util::future::join_all;
+use muster_testkit::{free_port, wait::until};
 use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{TestServer, free_port, until};
+use super::TestServer;
 
 /// The servers: three masters with a third of the slots each, and then their replicas in the same order.
 pub struct TestCluster {
@@ -27,10 +28,10 @@ impl TestCluster {
         };
         let servers = join_all(buses.iter().map(start)).await;
         for (index, server) in servers.iter().enumerate().skip(1) {
-            servers[0].ask(&format!("CLUSTER MEET 127.0.0.1 {} {}", server.port, buses[index])).await.unwrap();
+            servers[0].tell(&format!("CLUSTER MEET 127.0.0.1 {} {}", server.port, buses[index])).await;
         }
         for (master, (first, last)) in servers.iter().zip([(0, 5460), (5461, 10922), (10923, 16383)]) {
-            master.ask(&format!("CLUSTER ADDSLOTSRANGE {first} {last}")).await.unwrap();
+            master.tell(&format!("CLUSTER ADDSLOTSRANGE {first} {last}")).await;
         }
         let cluster = Self { _permit: permit, servers };
         cluster.until_info("all are known", "cluster_known_nodes:6").await;
@@ -38,7 +39,7 @@ impl TestCluster {
             let id = cluster.servers[index].text("CLUSTER MYID").await;
             let replicate = format!("CLUSTER REPLICATE {id}");
             let replica = &cluster.servers[index + 3];
-            until("the replica knows its master", async || replica.ask(&replicate).await.is_ok()).await;
+            until("the replica knows its master", async || replica.ask::<()>(&replicate).await.is_ok()).await;
         }
         for replica in &cluster.servers[3..] {
             until("the replica follows", async || {
@@ -90,21 +91,20 @@ impl TestCluster {
         let (from, to) = (&self.servers[from], &self.servers[to]);
         let slot = from.text(&format!("CLUSTER KEYSLOT {tag}")).await;
         let [from_id, to_id] = [from.text("CLUSTER MYID").await, to.text("CLUSTER MYID").await];
-        to.ask(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}")).await.unwrap();
-        from.ask(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}")).await.unwrap();
+        to.tell(&format!("CLUSTER SETSLOT {slot} IMPORTING {from_id}")).await;
+        from.tell(&format!("CLUSTER SETSLOT {slot} MIGRATING {to_id}")).await;
     }
 
     /// Moves the keys of the slot, and then the slot, as redis-cli --cluster reshard does.
     pub async fn end_move(&self, tag: &str, from: usize, to: usize) {
         let (from, to) = (&self.servers[from], &self.servers[to]);
         let (slot, id) = (from.text(&format!("CLUSTER KEYSLOT {tag}")).await, to.text("CLUSTER MYID").await);
-        let keys = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 1000")).await.unwrap();
-        let keys: Vec<String> = redis::from_redis_value(keys).unwrap();
+        let keys: Vec<String> = from.ask(&format!("CLUSTER GETKEYSINSLOT {slot} 1000")).await.unwrap();
         for key in keys {
-            from.ask(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port)).await.unwrap();
+            from.tell(&format!("MIGRATE 127.0.0.1 {} {key} 0 5000", to.port)).await;
         }
         for server in [to, from] {
-            server.ask(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await.unwrap();
+            server.tell(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await;
         }
     }
 }
