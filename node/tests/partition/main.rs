@@ -1,6 +1,7 @@
 //! One partition of the store, on a real Redis: each step by itself.
 
 mod accept;
+mod bounds;
 mod commands;
 mod costs;
 mod fixtures;
@@ -11,6 +12,7 @@ mod leases;
 mod lookups;
 mod missed;
 mod registry;
+mod resume;
 mod selection;
 mod sessions;
 mod shares;
