@@ -202,6 +202,11 @@ def test_scripts_test_knows_the_files_that_a_pattern_means(word: str, files: lis
     assert gate.files(word) == files
 
 
+def test_scripts_test_runs_no_tests_with_programs_that_could_not_be_built() -> None:
+    steps = [("clippy", lambda: 1), ("mypy", lambda: 0), ("build", lambda: 101), ("clusters", lambda: 0)]
+    assert gate.run_all(steps) == (["mypy"], ["clippy", "build"])
+
+
 # The dependencies keep to deny.toml: licences, sources, and one version of each.
 
 VERSION = "0.20.2"
