@@ -85,8 +85,13 @@ impl Partitions {
 
 /// A new command id whose home is this partition.
 pub fn command_id(home: PartitionIndex) -> CommandId {
+    homed(CommandId(Uuid::now_v7()), home)
+}
+
+/// A command id with this partition as its home.
+pub fn homed(id: CommandId, home: PartitionIndex) -> CommandId {
     let mask = u128::from(Partitions::MAX - 1);
-    CommandId(Uuid::from_u128((Uuid::now_v7().as_u128() & !mask) | (u128::from(home.0) & mask)))
+    CommandId(Uuid::from_u128((id.0.as_u128() & !mask) | (u128::from(home.0) & mask)))
 }
 
 /// The slot in which a Redis Cluster keeps the keys with this hash tag, without braces: CRC-16/XMODEM, as the cluster

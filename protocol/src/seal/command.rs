@@ -1,6 +1,8 @@
 //! Sealed commands. The seal stands in the frame of a command as Redis stores and publishes it, so a node checks both what another
 //! node sends it and what it reads for a terminal that comes back. The frame that a terminal gets has no seal.
 //!
+//! The seal covers the command's id, and so its home. It does not cover a partition: the shares of a command for many have one frame.
+//!
 //! ```text
 //!   {"expires_at":"…",   Redis adds it, since its clock stamps a command
 //!    "id":…,"payload":…  the body, which the accepting node wrote
@@ -14,24 +16,24 @@ use jiff::Timestamp;
 use ring::digest::{Context, SHA256};
 
 use super::{Foreign, NodeKey};
-use crate::{frame, id::TerminalId, partition::PartitionIndex};
+use crate::{frame, id::TerminalId};
 
 /// A command's expiry may lie so much later than the time in its id and its `expires_in` tell. The id has the clock of a node, the
 /// expiry has that of Redis, and a node asks again for some seconds when Redis does not answer.
 const CLOCK_SLACK: Duration = Duration::from_secs(30);
 const HEAD: &str = "{\"expires_at\":\"";
 const SEAL: &str = ",\"seal\":\"";
+/// Whom the seal of a command names whose targets are not named.
+const MANY: &str = "many";
 
 /// What a seal says of a command, beside its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandScope {
     /// The id of the store.
     pub store: String,
-    /// The partition that has this share of the command.
-    pub partition: PartitionIndex,
     /// The time from acceptance to expiry.
     pub expires_in: Duration,
-    /// Whom the command is for, as [`digest_of_targets`] has it; `many` if they are not named.
+    /// Whom the command is for, as [`digest_of_targets`] has it.
     pub targets: String,
 }
 
@@ -52,24 +54,23 @@ impl CommandScope {
     /// If the body does not end with a brace.
     pub fn seal(&self, key: &NodeKey, body: &str) -> String {
         let body = body.strip_suffix('}').expect("a JSON object ends with a brace");
-        let (partition, ms) = (self.partition.to_string(), self.expires_in.as_millis().to_string());
-        let seal = key.0.seal(&[&self.store, &partition, &ms, &self.targets, body]);
+        let ms = self.expires_in.as_millis().to_string();
+        let seal = key.0.seal(&[&self.store, &ms, &self.targets, body]);
         format!("{body}{SEAL}{} {ms} {} {seal}\"}}", self.store, self.targets)
     }
 }
 
 impl SealedCommand {
-    /// Reads a frame of this store and partition, and checks its seal.
+    /// Reads a frame of this store, and checks its seal.
     ///
     /// # Errors
-    /// [`Foreign`] if no node of this cluster sealed it for this store and partition, or if it would expire later than the seal
-    /// allows.
-    pub fn read(key: &NodeKey, store: &str, partition: PartitionIndex, text: &str) -> Result<Self, Foreign> {
+    /// [`Foreign`] if no node of this cluster sealed it for this store, or if it would expire later than the seal allows.
+    pub fn read(key: &NodeKey, store: &str, text: &str) -> Result<Self, Foreign> {
         let (body, seal) = parts(text).ok_or(Foreign)?;
         let mut words = seal.split(' ');
         let mut word = || words.next().ok_or(Foreign);
         let (sealed_store, ms, targets, seal) = (word()?, word()?, word()?, word()?);
-        key.0.check(&[sealed_store, &partition.to_string(), ms, targets, body], seal)?;
+        key.0.check(&[sealed_store, ms, targets, body], seal)?;
         let command: frame::Command = serde_json::from_str(text).map_err(|_| Foreign)?;
         let accepted = command.id.0.get_timestamp().map(|time| time.to_unix()).ok_or(Foreign)?;
         let accepted = Timestamp::new(accepted.0 as i64, accepted.1 as i32).map_err(|_| Foreign)?;
@@ -82,6 +83,18 @@ impl SealedCommand {
     }
 }
 
+impl SealedCommand {
+    /// Whether the seal admits that the command goes to these terminals: named ones, or none if they are not named. Some of several named
+    /// targets can't be checked further than by their number, since the seal has a digest of them all.
+    pub fn is_for(&self, terminals: Option<&[TerminalId]>) -> bool {
+        let (Some(terminals), Some((count, _))) = (terminals, self.targets.split_once(':')) else {
+            return terminals.is_none() && self.targets == MANY;
+        };
+        let count = count.parse().unwrap_or(0);
+        terminals.len() < count || (terminals.len() == count && self.targets == digest_of_targets(Some(terminals)))
+    }
+}
+
 /// The body of a frame and the content of its seal.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let (_expires_at, rest) = text.strip_prefix(HEAD)?.split_once("\",")?;
@@ -90,8 +103,9 @@ fn parts(text: &str) -> Option<(&str, &str)> {
     Some((body, seal.strip_suffix("\"}")?))
 }
 
-/// The digest of named targets, in any order.
-pub fn digest_of_targets(targets: &[TerminalId]) -> String {
+/// Whom a seal names: the number and the digest of named targets, in any order; `many` if they are not named.
+pub fn digest_of_targets(targets: Option<&[TerminalId]>) -> String {
+    let Some(targets) = targets else { return MANY.into() };
     let mut ids: Vec<_> = targets.iter().map(TerminalId::as_str).collect();
     ids.sort_unstable();
     let mut digest = Context::new(&SHA256);
@@ -99,13 +113,17 @@ pub fn digest_of_targets(targets: &[TerminalId]) -> String {
         digest.update(id.as_bytes());
         digest.update(b"\n");
     }
-    HEXLOWER.encode(digest.finish().as_ref())
+    format!("{}:{}", targets.len(), HEXLOWER.encode(digest.finish().as_ref()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::ClusterName, partition::command_id, seal::seal_keys};
+    use crate::{
+        id::ClusterName,
+        partition::{PartitionIndex, command_id},
+        seal::seal_keys,
+    };
 
     const PARTITION: PartitionIndex = PartitionIndex(3);
 
@@ -116,9 +134,8 @@ mod tests {
     fn sealed(expires_at: Timestamp, payload: &str) -> String {
         let scope = CommandScope {
             store: "s1".into(),
-            partition: PARTITION,
             expires_in: Duration::from_secs(60),
-            targets: digest_of_targets(&["t1".parse().unwrap()]),
+            targets: digest_of_targets(Some(&["t1".parse().unwrap()])),
         };
         let body = format!(r#""id":"{}","name":"show","payload":{payload}}}"#, command_id(PARTITION));
         format!("{HEAD}{expires_at}\",{}", scope.seal(&key(), &body))
@@ -131,33 +148,47 @@ mod tests {
     #[test]
     fn a_sealed_frame_is_a_frame_and_tells_whom_it_is_for() {
         let text = sealed(in_seconds(60), r#"{"a":"b","seal":"x y"}"#);
-        let read = SealedCommand::read(&key(), "s1", PARTITION, &text).unwrap();
+        let read = SealedCommand::read(&key(), "s1", &text).unwrap();
         assert_eq!(read.command.payload.as_json(), r#"{"a":"b","seal":"x y"}"#);
-        assert_eq!(read.targets, digest_of_targets(&["t1".parse().unwrap()]));
+        assert_eq!(read.targets, digest_of_targets(Some(&["t1".parse().unwrap()])));
     }
 
     #[test]
     fn what_was_changed_moved_or_prolonged_is_foreign() {
         let text = sealed(in_seconds(60), r#""a""#);
-        let read = |store, partition, text: &str| SealedCommand::read(&key(), store, PartitionIndex(partition), text);
-        assert!(read("s1", 3, &text).is_ok());
-        assert_eq!(read("s2", 3, &text).unwrap_err(), Foreign);
-        assert_eq!(read("s1", 4, &text).unwrap_err(), Foreign);
+        let read = |store, text: &str| SealedCommand::read(&key(), store, text);
+        assert!(read("s1", &text).is_ok());
+        assert_eq!(read("s2", &text).unwrap_err(), Foreign);
         for changed in [
             text.replace("\"show\"", "\"drop\""),
             text.replace(" 60000 ", " 90000 "),
-            text.replace(&digest_of_targets(&["t1".parse().unwrap()]), "many"),
+            text.replace(&digest_of_targets(Some(&["t1".parse().unwrap()])), "many"),
             sealed(in_seconds(120), r#""a""#),
             text.replacen("\"name\"", "\"ack\":\"later\",\"name\"", 1),
             r#"{"id":1}"#.into(),
         ] {
-            assert_eq!(read("s1", 3, &changed).unwrap_err(), Foreign, "{changed}");
+            assert_eq!(read("s1", &changed).unwrap_err(), Foreign, "{changed}");
         }
     }
 
     #[test]
+    fn a_command_for_one_terminal_goes_to_no_other() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<TerminalId>>();
+        let command = |targets: Option<&[TerminalId]>| {
+            let text = sealed(in_seconds(60), "1");
+            let read = SealedCommand::read(&key(), "s1", &text).unwrap();
+            SealedCommand { targets: digest_of_targets(targets), ..read }
+        };
+        let (one, two, many) = (ids(&["t1"]), ids(&["t1", "t2"]), None);
+        assert!(command(Some(&one)).is_for(Some(&one)) && !command(Some(&one)).is_for(Some(&ids(&["t2"]))));
+        assert!(!command(Some(&one)).is_for(Some(&two)) && !command(Some(&one)).is_for(many));
+        assert!(command(Some(&two)).is_for(Some(&ids(&["t2", "t1"]))) && command(Some(&two)).is_for(Some(&one)));
+        assert!(command(many).is_for(many) && !command(many).is_for(Some(&one)));
+    }
+
+    #[test]
     fn a_digest_is_of_the_set_and_not_of_the_text() {
-        let ids = |ids: &[&str]| digest_of_targets(&ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<_>>());
+        let ids = |ids: &[&str]| digest_of_targets(Some(&ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<_>>()));
         assert_eq!(ids(&["a", "b"]), ids(&["b", "a"]));
         assert_ne!(ids(&["a", "b"]), ids(&["ab"]));
     }
