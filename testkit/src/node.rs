@@ -50,6 +50,18 @@ impl TestNode {
         Self { address, stop: Some(stop), task }
     }
 
+    /// Starts a node with these flags, and returns why it does not start.
+    ///
+    /// # Panics
+    /// If it starts.
+    pub async fn start_error(flags: &[&str]) -> String {
+        let own = ["muster-node", "--listen", "127.0.0.1:0", "--shards", "1"];
+        let config = Flags::parse_from(own.iter().chain(flags)).config;
+        let socket = serve::bind(&config).unwrap();
+        let ran = serve::run(config, socket, |address| panic!("the node starts at {address}"), std::future::pending());
+        format!("{:#}", soon(ran).await.expect_err("the node stopped"))
+    }
+
     /// Stops the node as SIGTERM does, and waits until it has ended.
     pub async fn stop(mut self) {
         drop(self.stop.take());

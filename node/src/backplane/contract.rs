@@ -86,9 +86,13 @@ pub trait CommandStore: Send + Sync {
     /// The last reply of each of these terminals to a command, in the order of `terminals`; `None` for a terminal without one.
     async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError>;
 
-    /// The frames of commands, in the order of `ids`; `None` for a command that is not stored any more or was
+    /// The frames of commands for a terminal, in the order of `ids`; `None` for a command that is not stored any more or was
     /// cancelled. One that has expired may be among them.
-    async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError>;
+    async fn frames(
+        &self,
+        terminal: &TerminalId,
+        ids: &[CommandId],
+    ) -> Result<Vec<Option<frame::Command>>, BackplaneError>;
 
     /// Cancels a command for the targets to which it was not sent yet. Returns the command after that, or `None` if it is not
     /// known. A command that has expired or was sent to all of its targets stays as it is.

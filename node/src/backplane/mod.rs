@@ -43,6 +43,7 @@ pub use self::{
     envelope::encode,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
+    partitioned::PartitionedBackplane,
     query::{EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
     terminal_record::TerminalRecord,
@@ -79,9 +80,9 @@ pub struct Host {
     pub metrics: Arc<Metrics>,
 }
 
-/// The partitions of the store that the configuration asks for. Both backplanes have one.
-pub fn partitions(_config: &Config) -> Partitions {
-    Partitions::ONE
+/// The partitions of the store that the configuration asks for. Only the partitioned store has more than one.
+pub fn partitions(config: &Config) -> Partitions {
+    config.partitions.unwrap_or(Partitions::ONE)
 }
 
 /// Opens the backplane that the configuration asks for: in memory, or in Redis if there is `--redis`.
@@ -89,8 +90,9 @@ pub fn partitions(_config: &Config) -> Partitions {
 /// # Errors
 /// If Redis can't be reached within 10 s, or another process holds this node's id and renews its lease.
 pub async fn open(config: &Config, host: Host) -> anyhow::Result<Arc<dyn Backplane>> {
-    match &config.redis {
-        None => Ok(Arc::new(MemoryBackplane::new(config, host))),
-        Some(url) => Ok(Arc::new(RedisBackplane::open(url, config, host).await?)),
+    match (&config.redis, config.partitions) {
+        (None, _) => Ok(Arc::new(MemoryBackplane::new(config, host))),
+        (Some(url), Some(partitions)) => Ok(Arc::new(PartitionedBackplane::open(url, partitions, config, host).await?)),
+        (Some(url), None) => Ok(Arc::new(RedisBackplane::open(url, config, host).await?)),
     }
 }

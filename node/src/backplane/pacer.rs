@@ -41,21 +41,27 @@ impl Pacer {
         else {
             return false;
         };
-        let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
-        self.waiting().push(Paced {
-            encoded: delivery.encode(partition),
-            expires_at: delivery.command.expires_at,
-            terminals: terminals.iter().cloned().collect(),
-            interval,
-            next: Instant::now(),
-        });
-        self.more.notify_one();
+        self.pace(delivery.encode(partition), delivery.command.expires_at, terminals.clone(), rate);
         true
+    }
+
+    /// Sends a command to these terminals, `rate` a second, until it expires.
+    pub fn pace(&self, encoded: Arc<EncodedCommand>, expires_at: Timestamp, terminals: Vec<TerminalId>, rate: f64) {
+        let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
+        self.waiting().push(Paced { encoded, expires_at, terminals: terminals.into(), interval, next: Instant::now() });
+        self.more.notify_one();
     }
 
     /// The commands of which something waits.
     pub fn commands(&self) -> Vec<CommandId> {
         self.waiting().iter().map(|paced| paced.encoded.command).collect()
+    }
+
+    /// The commands of a partition of which something waits.
+    pub fn commands_of(&self, partition: PartitionIndex) -> Vec<CommandId> {
+        let waiting = self.waiting();
+        let paced = waiting.iter().filter(|paced| paced.encoded.partition == partition);
+        paced.map(|paced| paced.encoded.command).collect()
     }
 
     /// Stops sending a command.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use ipnet::IpNet;
-use muster_protocol::{ClusterName, NodeId, token::Secret};
+use muster_protocol::{ClusterName, NodeId, partition::Partitions, token::Secret};
 
 pub mod advertise;
 mod placement;
@@ -62,6 +62,11 @@ pub struct Config {
     /// fewer, the answer is 504: the command is stored and may be lost
     #[arg(long, env = "MUSTER_REDIS_REPLICAS", value_name = "N", default_value_t = 0)]
     pub redis_replicas: u32,
+
+    /// Keep the store in this many partitions, 1 to 1024. The number holds for the life of the store. The partitioned store is
+    /// unfinished (docs/store.md); without this flag the store is the one that is finished
+    #[arg(long, env = "MUSTER_PARTITIONS", value_name = "N", requires = "redis", value_parser = partitions, hide = true)]
+    pub partitions: Option<Partitions>,
 
     /// Let everyone in, terminals and operators, without a token. For trials only
     #[arg(long, env = "MUSTER_INSECURE")]
@@ -192,6 +197,13 @@ pub struct Keys {
     /// The public key (EdDSA, PEM) of another issuer of terminal tokens. Several are separated by commas
     #[arg(long, env = "MUSTER_PUBLIC_KEY", value_name = "KID=FILE", value_delimiter = ',', value_parser = named_file)]
     pub public_key: Vec<(String, PathBuf)>,
+}
+
+fn partitions(text: &str) -> Result<Partitions, String> {
+    text.parse()
+        .ok()
+        .and_then(Partitions::new)
+        .ok_or_else(|| format!("a store has 1 to {} partitions", Partitions::MAX))
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {

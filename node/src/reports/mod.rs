@@ -45,6 +45,13 @@ pub struct ReportedEvent {
 }
 
 impl ReportedEvent {
+    /// The fields of the event's kind, as they stand in a JSON object.
+    pub fn rest(&self) -> String {
+        let members: Vec<_> =
+            self.fields.iter().map(|(name, value)| format!("\"{name}\":{}", value.as_json())).collect();
+        members.join(",")
+    }
+
     /// The event's data as a JSON object: the terminal, the time, and the fields of its kind.
     pub fn data(&self) -> String {
         let terminal = Payload::from_text(self.terminal.as_str());

@@ -145,7 +145,7 @@ impl Established {
     async fn send_portion(&mut self, missed: &[MissedCommand], epoch: &str) -> Result<(), SessionEnd> {
         let ids: Vec<_> = missed.iter().map(|missed| missed.command).collect();
         let frames = loop {
-            match self.shard.shared.backplane.frames(&ids).await {
+            match self.shard.shared.backplane.frames(&self.socket.info.terminal, &ids).await {
                 Ok(frames) => break frames,
                 Err(_) => self.read_for(AGAIN).await?,
             }

@@ -174,7 +174,7 @@ async fn resume(backplane: &dyn Backplane, sessions: &Sessions, request: &JoinRe
     }
     sessions.given(terminal, start.before(), request.again);
     let ids: Vec<_> = start.missed.iter().map(|missed| missed.command).collect();
-    let frames = backplane.frames(&ids).await.unwrap_or_else(|error| panic!("frames: {error}"));
+    let frames = backplane.frames(terminal, &ids).await.unwrap_or_else(|error| panic!("frames: {error}"));
     for (missed, frame) in start.missed.iter().zip(frames) {
         let Some(frame) = frame else { continue };
         let place = muster_node::backplane::Cursor { epoch: start.cursor.epoch.clone(), number: missed.number };

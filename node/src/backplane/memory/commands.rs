@@ -67,7 +67,7 @@ impl CommandStore for MemoryBackplane {
         Ok(terminals.iter().map(|terminal| stored?.replies.get(terminal).cloned()).collect())
     }
 
-    async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
+    async fn frames(&self, _: &TerminalId, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         let store = self.store();
         let stored = ids.iter().map(|id| store.commands.find(id).filter(|stored| !stored.record.cancelled));
         Ok(stored.map(|stored| stored.map(|stored| stored.record.frame.clone())).collect())

@@ -6,5 +6,94 @@
 //!   many, lists, counts ──▶ all partitions ────┼──▶ partition: a whole store under one hash tag
 //!                                              └──▶ partition …
 //! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `open.rs` | opens the store, and says what does not fit |
+//! | `member.rs`, `lease.rs` | this node's part in a partition: its lease, how far it has come, the clock |
+//! | `trust.rs` | what is believed of what stands in Redis |
+//! | `listening.rs`, `catch_up.rs`, `delivery.rs` | from the channels and logs of partitions to sessions |
+//! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
+//! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
+//! | `writer.rs` | what sessions reported, in portions for each partition |
 
+mod catch_up;
+mod commands;
+mod delivery;
+mod events;
+mod lease;
+mod listening;
+mod member;
+mod membership;
+mod open;
+mod ordinals;
 pub mod partition;
+mod sessions;
+mod terminals;
+pub mod trust;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use muster_protocol::{api::NodeView, partition::Partitions};
+use muster_redis::Masters;
+use tokio::sync::{Notify, Semaphore};
+
+use self::{member::PartitionMember, partition::PartitionBounds, trust::Trust, writer::ReportWriter};
+use super::{
+    BackplaneError, Deliver,
+    pacer::Pacer,
+    redis::{parted::PartedSessions, strays::Strays},
+};
+use crate::{
+    hub::{Hub, Lifecycle},
+    metrics::Metrics,
+    reports::Reports,
+};
+
+/// Sessions that register at once: more would only wait in Redis, and time out there when a whole node's sessions join again.
+const JOINING: usize = 256;
+
+/// The store of a cluster, in partitions.
+pub struct PartitionedBackplane {
+    partitions: Partitions,
+    masters: Masters,
+    /// By index.
+    members: Vec<Arc<PartitionMember>>,
+    trust: Arc<Trust>,
+    node: NodeView,
+    bounds: PartitionBounds,
+    hub: Arc<Hub>,
+    lifecycle: Arc<Lifecycle>,
+    sessions: Arc<dyn Deliver>,
+    reports: Arc<Reports>,
+    report_interval: Duration,
+    metrics: Arc<Metrics>,
+    pacer: Pacer,
+    /// Notified when a lease was renewed: who left while its partition was away can be unregistered.
+    renewed: Notify,
+    strays: Strays,
+    joining: Semaphore,
+    /// Sessions that ended while their partitions were away.
+    parted: PartedSessions,
+    writer: ReportWriter,
+}
+
+impl PartitionedBackplane {
+    /// The answers of all partitions to one question, asked at the same time. The first refusal that is not about a partition that is
+    /// away counts before one that is.
+    async fn of_all<T, F: Future<Output = Result<T, BackplaneError>>>(
+        &self,
+        ask: impl Fn(Arc<PartitionMember>) -> F,
+    ) -> Result<Vec<T>, BackplaneError> {
+        let asked = self.members.iter().map(|member| {
+            let checked = member.check();
+            let answer = ask(member.clone());
+            async move {
+                checked?;
+                answer.await
+            }
+        });
+        futures_util::future::join_all(asked).await.into_iter().collect()
+    }
+}

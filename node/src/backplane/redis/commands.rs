@@ -80,7 +80,7 @@ impl CommandStore for RedisBackplane {
     }
 
     /// Also of a command that was cancelled or has expired meanwhile: those are left out.
-    async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
+    async fn frames(&self, _: &TerminalId, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

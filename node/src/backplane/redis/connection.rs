@@ -15,7 +15,7 @@ const START: Duration = Duration::from_secs(10);
 
 /// Connects to the Redis at `url`. An error names the flag that is wrong.
 pub async fn open(url: &str, config: &Config) -> anyhow::Result<(Connection, RedisKeys)> {
-    let topology = Topology::new(url, &tls_files(config))?;
+    let topology = topology(url, config)?;
     let keys = RedisKeys::new(&config.cluster, topology.database());
     let connection = Connection::new(topology, keys.tag());
     connect(&connection).await.with_context(|| {
@@ -25,6 +25,11 @@ pub async fn open(url: &str, config: &Config) -> anyhow::Result<(Connection, Red
     Ok((connection, keys))
 }
 
+/// Where the masters of the Redis at `url` are looked for. An error names the flag that is wrong.
+pub fn topology(url: &str, config: &Config) -> anyhow::Result<Topology> {
+    Ok(Topology::new(url, &tls_files(config))?)
+}
+
 fn tls_files(config: &Config) -> TlsFiles {
     let Config { redis_ca: ca, redis_cert: cert, redis_key: key, .. } = config.clone();
     TlsFiles { flags: "--redis-", ca, cert, key }
@@ -32,7 +37,7 @@ fn tls_files(config: &Config) -> TlsFiles {
 
 /// Waits until Redis answers a PING, which it does not before it has accepted user and password. An error that will not
 /// pass ends the wait at once; otherwise the last error is returned after 10 s.
-async fn connect(connection: &Connection) -> anyhow::Result<()> {
+pub async fn connect(connection: &Connection) -> anyhow::Result<()> {
     let mut last = None;
     let attempt = async {
         loop {

@@ -46,6 +46,11 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// The number on this node's own channel, or on that of all nodes.
+    pub fn on(&mut self, by_inbox: bool) -> &mut u64 {
+        if by_inbox { &mut self.inbox } else { &mut self.broadcast }
+    }
+
     /// The number on the channel of this delivery.
     pub fn of(&mut self, delivery: &Delivery) -> &mut u64 {
         match delivery.to {

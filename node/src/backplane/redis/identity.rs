@@ -58,7 +58,11 @@ impl Rival {
 impl Identity {
     /// Of a process that starts.
     pub fn fresh() -> Self {
-        let process = format!("{:032x}", rand::random::<u128>());
+        Self::of(format!("{:032x}", rand::random::<u128>()))
+    }
+
+    /// Of the process with this random name.
+    pub fn of(process: String) -> Self {
         Self { process, rival: Mutex::default(), lost_to: OnceLock::new() }
     }
 
@@ -77,13 +81,18 @@ impl Identity {
         self.lost_to.get()
     }
 
+    /// Records that this process has lost its name for good. Returns whether that is new.
+    pub fn lose_to(&self, rival: Rival) -> bool {
+        self.lost_to.set(rival).is_ok()
+    }
+
     /// This process has the lease.
     pub fn forget_rival(&self) {
         *self.met() = None;
     }
 
     /// Another has it. Whether it was seen to renew it, and so lives.
-    fn meets(&self, rival: &Rival) -> bool {
+    pub fn meets(&self, rival: &Rival) -> bool {
         let before = self.met().replace(rival.clone());
         before.is_some_and(|before| before.process == rival.process && before.view != rival.view)
     }
@@ -118,7 +127,7 @@ impl RedisBackplane {
     /// Another process has this node's lease. Once it is seen to live, this one ends; and until then it has no lease.
     pub(super) fn give_way(&self, rival: Rival) -> RedisError {
         self.claim.give_way();
-        if self.identity.meets(&rival) && self.identity.lost_to.set(rival.clone()).is_ok() {
+        if self.identity.meets(&rival) && self.identity.lose_to(rival.clone()) {
             tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
         }
         if self.identity.lost_to().is_some() {

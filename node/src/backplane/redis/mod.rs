@@ -13,21 +13,21 @@
 mod accept;
 mod catch_up;
 mod commands;
-mod connection;
+pub(super) mod connection;
 mod events;
-mod hearing;
-mod identity;
+pub(super) mod hearing;
+pub(super) mod identity;
 mod keys;
 mod lease;
 mod membership;
-mod parted;
+pub(super) mod parted;
 pub(super) mod refusal;
 mod registry;
 mod replicas;
 mod requirements;
 mod scripts;
 mod sessions;
-mod strays;
+pub(super) mod strays;
 mod subscription;
 mod writer;
 

@@ -57,11 +57,12 @@ impl Strays {
         self.lock().remove(&session);
     }
 
-    /// The strays that are to join again now. Each is told once for each attempt.
-    fn take_due(&self) -> Vec<(SessionId, TerminalId)> {
+    /// The strays that are to join again now, of the terminals that can. Each is told once for each attempt.
+    pub fn take_due(&self, can_join: impl Fn(&TerminalId) -> bool) -> Vec<(SessionId, TerminalId)> {
         let now = Instant::now();
         let mut strays = self.lock();
         let due = strays.iter_mut().filter(|(_, stray)| stray.due.is_some_and(|due| due <= now));
+        let due = due.filter(|(_, stray)| can_join(&stray.terminal));
         due.map(|(session, stray)| {
             stray.due = None;
             (*session, stray.terminal.clone())
@@ -89,7 +90,7 @@ impl RedisBackplane {
             if self.reach().is_err() {
                 continue;
             }
-            for (session, terminal) in self.strays.take_due() {
+            for (session, terminal) in self.strays.take_due(|_| true) {
                 if !self.sessions.rejoin_session(&terminal, session).await {
                     self.strays.remove(session);
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload, TerminalId,
+    CommandId, Payload, Selector, TerminalId,
     api::{CommandRequest, Confirm, Offline},
     frame,
 };
@@ -84,7 +84,7 @@ impl StorePartition {
         let mut call = self.scripts.accept_one(&self.keys);
         let draft = ask.draft;
         call.arg(draft.frame.id.to_string()).arg(if ask.again { "again" } else { "" });
-        call.arg(frame_rest(&draft.frame)).arg(request_json(&draft.request)).arg(ask.by);
+        call.arg(self.body(draft)).arg(request_json(&draft.request)).arg(ask.by);
         call.arg(draft.request.expires_in.as_millis() as u64);
         add_targeting(&mut call, &draft.request);
         add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key));
@@ -106,6 +106,21 @@ impl StorePartition {
             "same" => Ok(PartitionAccepted::Before(answer.id()?)),
             _ => Err(answer.refusal()),
         }
+    }
+}
+
+impl StorePartition {
+    /// The frame of a draft as scripts get it, sealed for all targets that are named.
+    pub(super) fn body(&self, draft: &CommandDraft) -> String {
+        let body = frame_rest(&draft.frame);
+        let named = match &draft.request.target {
+            Selector::Terminal(id) => Some(std::slice::from_ref(id)),
+            Selector::Terminals(ids) => Some(&ids[..]),
+            Selector::All | Selector::Labels(_) => None,
+        };
+        self.trust
+            .as_ref()
+            .map_or_else(|| body.clone(), |trust| trust.seal_body(&body, draft.request.expires_in, named))
     }
 }
 

@@ -8,9 +8,11 @@ pub mod bitmap;
 mod clock;
 mod commands;
 mod counts;
+pub mod event_log;
 pub mod events;
 pub mod held;
 pub mod lease;
+pub mod log;
 mod reading;
 pub mod registry;
 mod rows;
@@ -31,6 +33,9 @@ use std::sync::Arc;
 use muster_protocol::{partition::PartitionIndex, redis_keys::RedisKeys};
 use muster_redis::Connection;
 
+use super::trust::Trust;
+use crate::backplane::redis::connection::connect;
+
 pub use self::{
     accept::{PartitionAccepted, PartitionAsk, PartitionBounds},
     commands::{CommandFilter, CommandPage, PartitionCommand},
@@ -48,11 +53,27 @@ pub struct StorePartition {
     keys: RedisKeys,
     connection: Connection,
     scripts: Arc<PartitionScripts>,
+    /// Seals commands. None in tests of a partition by itself.
+    trust: Option<Arc<Trust>>,
 }
 
 impl StorePartition {
     /// A partition whose keys have these names, on the master that `connection` follows.
     pub fn new(index: PartitionIndex, keys: RedisKeys, connection: Connection, scripts: Arc<PartitionScripts>) -> Self {
-        Self { index, keys, connection, scripts }
+        Self { index, keys, connection, scripts, trust: None }
+    }
+
+    /// The partition, which seals the commands that are accepted in it.
+    #[must_use]
+    pub fn sealed_by(self, trust: Arc<Trust>) -> Self {
+        Self { trust: Some(trust), ..self }
+    }
+
+    /// Waits until Redis answers, 10 s at most.
+    ///
+    /// # Errors
+    /// The last one; at once if it will not pass, such as a wrong password.
+    pub async fn wait_until_it_answers(&self) -> anyhow::Result<()> {
+        connect(&self.connection).await
     }
 }

@@ -92,6 +92,7 @@ scripts!(
     fleet "allow-oom",
     forget "allow-oom",
     forget_away "allow-oom",
+    happened "",
     join "allow-oom",
     label "",
     leave "allow-oom",

@@ -146,13 +146,15 @@ fn refusal(answer: &[String]) -> RedisResult<PartitionJoin> {
         ["nameless"] => Ok(PartitionJoin::Nameless),
         ["ordinals"] => Ok(PartitionJoin::NoOrdinal),
         ["fight", times] => Ok(PartitionJoin::Contested(contest_delay(times.parse().unwrap_or(u32::MAX)))),
-        ["ended", reason] => {
-            let by_operator = [SessionEnd::Removed, SessionEnd::Disconnected];
-            let end = by_operator.into_iter().find(|end| end.label() == reason);
-            Ok(PartitionJoin::Ended(end.unwrap_or(SessionEnd::Replaced)))
-        }
+        ["ended", reason] => Ok(PartitionJoin::Ended(end_of(reason))),
         _ => Err(unexpected(answer)),
     }
+}
+
+/// The end of a session for which the store has this reason.
+pub(super) fn end_of(reason: &str) -> SessionEnd {
+    let by_operator = [SessionEnd::Removed, SessionEnd::Disconnected];
+    by_operator.into_iter().find(|end| end.label() == reason).unwrap_or(SessionEnd::Replaced)
 }
 
 fn gap(lost: &str) -> Option<GapReason> {

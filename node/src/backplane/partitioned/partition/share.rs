@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     StorePartition,
-    accept::{PartitionAsk, add_key, add_seen, add_targeting, confirm_name, frame_rest, request_json},
+    accept::{PartitionAsk, add_key, add_seen, add_targeting, confirm_name, request_json},
     reading::ScriptAnswer,
 };
 use crate::backplane::{
@@ -106,7 +106,7 @@ impl StorePartition {
         let mut call = self.scripts.survey(&self.keys);
         call.arg(if request.offline == Offline::Skip { "skip" } else { "queue" });
         call.arg(ask.bounds.backlog).arg(ask.bounds.bytes);
-        call.arg(frame_rest(&ask.draft.frame).len() + request_json(request).len());
+        call.arg(self.body(ask.draft).len() + request_json(request).len());
         call.arg(ask.bounds.keep.as_millis() as u64).arg(if stores { "store" } else { "" });
         add_targets(&mut call, targets);
         let answer = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
@@ -128,7 +128,7 @@ impl StorePartition {
     ) -> Result<BeginOutcome, BackplaneError> {
         let (draft, mut call) = (ask.draft, self.scripts.begin(&self.keys));
         let request = request_json(&draft.request);
-        call.arg(draft.frame.id.to_string()).arg(frame_rest(&draft.frame)).arg(&request).arg(ask.by);
+        call.arg(draft.frame.id.to_string()).arg(self.body(draft)).arg(&request).arg(ask.by);
         call.arg(confirm_name(&draft.request)).arg(draft.request.expires_in.as_millis() as u64);
         add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key));
         call.arg(ask.bounds.keep.as_millis() as u64).arg(ask.bounds.bytes).arg(json(surveyed));

@@ -1,0 +1,96 @@
+//! This node among those of its cluster, over all partitions.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use async_trait::async_trait;
+use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+
+use super::PartitionedBackplane;
+use crate::backplane::{
+    BackplaneError, Membership,
+    envelope::Envelope,
+    redis::refusal::{unavailable, unsure},
+};
+
+#[async_trait]
+impl Membership for PartitionedBackplane {
+    async fn run(&self) {
+        let delivers = self.pacer.run(&*self.sessions);
+        let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
+        tokio::join!(self.keep_leases(), self.keep_store(), self.listen(), delivers, self.write_reports(), late);
+    }
+
+    fn node(&self) -> &NodeId {
+        &self.node.id
+    }
+
+    /// The nodes that hold a lease in any partition. Of each, the lease that was renewed last counts.
+    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
+        let asked = self.members.iter().filter(|member| member.check().is_ok()).map(|member| member.store.leases());
+        let answers = futures_util::future::join_all(asked).await;
+        if answers.iter().all(Result::is_err) {
+            let error = answers.into_iter().find_map(Result::err);
+            let away = || BackplaneError::Unavailable("no partition answers".into());
+            return Err(error.map_or_else(away, unavailable));
+        }
+        let mut nodes: BTreeMap<NodeId, NodeView> = BTreeMap::new();
+        for (node, text) in answers.into_iter().flatten().flatten() {
+            let Some(view) = self.trust.read_lease(&node, &text).map(|lease| lease.view) else { continue };
+            match nodes.get(&view.id) {
+                Some(known) if known.renewed_at >= view.renewed_at => {}
+                _ => _ = nodes.insert(view.id.clone(), view),
+            }
+        }
+        Ok(nodes.into_values().collect())
+    }
+
+    /// Whether this node could write in some partition at its last beat, and hears itself there.
+    fn ready(&self) -> Result<(), String> {
+        let check = |member: &std::sync::Arc<super::PartitionMember>| {
+            member.check().map_err(|error| error.to_string())?;
+            member.hearing.check()
+        };
+        let mut checks = self.members.iter().map(check);
+        let first = checks.next().unwrap_or(Ok(()));
+        if first.is_ok() || checks.any(|check| check.is_ok()) { Ok(()) } else { first }
+    }
+
+    /// Asks by the first partition that works.
+    async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError> {
+        let message = serde_json::to_string(&Envelope::Depart(request)).expect("an envelope is JSON");
+        let mut away = None;
+        for member in &self.members {
+            match member.check() {
+                Ok(()) => return member.store.tell(node, &message).await.map_err(unsure),
+                Err(error) => away = Some(error),
+            }
+        }
+        Err(away.expect("a store has at least one partition"))
+    }
+
+    async fn announce(&self) {
+        let renewed = self.members.iter().map(|member| self.renew(member));
+        if let Some(error) = futures_util::future::join_all(renewed).await.into_iter().find_map(Result::err) {
+            tracing::warn!(%error, "a lease could not tell the node's state");
+        }
+    }
+
+    fn check_name(&self) -> anyhow::Result<()> {
+        let lost = self.members.iter().find_map(|member| member.identity.lost_to());
+        let Some(rival) = lost else { return Ok(()) };
+        let (id, address) = (&self.node.id, rival.address());
+        bail!(
+            "ended: another process, at {address}, has taken the name {id} (--node-id) while this one could not renew \
+             its lease; it has delivered nothing since"
+        )
+    }
+
+    /// Gives the leases back, with whatever is still registered under them.
+    async fn close(&self) {
+        if let Err(error) = self.flush().await {
+            tracing::warn!(%error, "the last reports were not written");
+        }
+        self.resign().await;
+    }
+}

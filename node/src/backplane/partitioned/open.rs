@@ -1,0 +1,131 @@
+//! Opens the partitioned store: it connects, checks that the store has as many partitions as this node was started with, and takes
+//! this node's name.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use muster_protocol::{
+    partition::{PartitionIndex, Partitions},
+    redis_keys::RedisKeys,
+};
+use muster_redis::Masters;
+use tokio::{
+    sync::{Notify, Semaphore},
+    time,
+};
+
+use super::{
+    JOINING, PartitionedBackplane,
+    member::PartitionMember,
+    partition::{PartitionBounds, PartitionScripts, StorePartition},
+    trust::Trust,
+    writer::ReportWriter,
+};
+use crate::{
+    backplane::{
+        Host,
+        pacer::Pacer,
+        redis::{connection, parted::PartedSessions, strays::Strays},
+    },
+    config::Config,
+};
+
+/// The interval at which a node looks whether the store is still there.
+const LOOK: Duration = Duration::from_secs(1);
+/// The bytes that all partitions together store of commands, replies, keys, backlogs and events.
+const STORED_MAX: u64 = 2 << 30;
+
+impl PartitionedBackplane {
+    /// Connects to the Redis at `url`, opens a store of this many partitions there, and takes this node's name.
+    ///
+    /// # Errors
+    /// If Redis can't be reached, if the store has another number of partitions or another schema, or if another process holds this
+    /// node's id and renews its lease. The text names the flag.
+    pub async fn open(url: &str, partitions: Partitions, config: &Config, host: Host) -> anyhow::Result<Self> {
+        let topology = connection::topology(url, config)?;
+        let database = topology.database();
+        let masters = Masters::new(topology);
+        let secrets = if config.insecure { &[][..] } else { &config.keys.secret };
+        let trust = Arc::new(Trust::new(&config.cluster, secrets));
+        let scripts = Arc::<PartitionScripts>::default();
+        let store = |index: PartitionIndex| {
+            let keys = RedisKeys::of_partition(&config.cluster, database, partitions, index);
+            let connection = masters.connection(keys.tag());
+            StorePartition::new(index, keys, connection, scripts.clone()).sealed_by(trust.clone())
+        };
+        let first = store(PartitionIndex(0));
+        first.wait_until_it_answers().await.with_context(|| {
+            let topology = masters.topology();
+            format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
+        })?;
+        let info = first.open(partitions, &fresh_store()).await?;
+        info.check(partitions)?;
+        trust.set_store(&info.id);
+        let process = format!("{:032x}", rand::random::<u128>());
+        let member = |index| PartitionMember::new(store(index), host.fences.of(index).clone(), process.clone());
+        let members = partitions.all().map(|index| Arc::new(member(index))).collect();
+        let backplane = Self {
+            members,
+            partitions,
+            trust,
+            node: host.view,
+            bounds: partition_bounds(config, partitions),
+            hub: host.hub,
+            lifecycle: host.lifecycle,
+            sessions: host.sessions,
+            reports: host.reports,
+            report_interval: host.report_interval,
+            metrics: host.metrics,
+            pacer: Pacer::default(),
+            renewed: Notify::new(),
+            strays: Strays::default(),
+            joining: Semaphore::new(JOINING),
+            parted: PartedSessions::default(),
+            writer: ReportWriter::default(),
+            masters,
+        };
+        backplane.take_name().await?;
+        Ok(backplane)
+    }
+}
+
+impl PartitionedBackplane {
+    /// Looks for ever whether the store is still the one that was opened. A store that was lost gets its id and number of partitions
+    /// again. If another node made a new one before, that one's id holds from then on.
+    pub(super) async fn keep_store(&self) {
+        let mut look = time::interval(LOOK);
+        loop {
+            look.tick().await;
+            let Some(first) = self.members.first().filter(|first| first.check().is_ok()) else { continue };
+            let known = self.trust.store();
+            match first.store.open(self.partitions, &known).await {
+                Ok(info) if info.check(self.partitions).is_err() => {
+                    let error = info.check(self.partitions).err().map(|error| error.to_string()).unwrap_or_default();
+                    tracing::error!(error, "the store does not fit any more");
+                }
+                Ok(info) if *info.id != *known => {
+                    tracing::warn!("the store was lost and is another one now");
+                    self.trust.set_store(&info.id);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "partition 0 does not answer"),
+            }
+        }
+    }
+}
+
+/// What each partition stores at most.
+fn partition_bounds(config: &Config, partitions: Partitions) -> PartitionBounds {
+    let count = u64::from(partitions.count());
+    PartitionBounds {
+        keep: config.bounds.keep,
+        log: config.bounds.log,
+        backlog: config.bounds.backlog,
+        bytes: STORED_MAX / count,
+    }
+}
+
+/// An id for a new store.
+pub(super) fn fresh_store() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,133 @@
+//! Which terminals of a partition have sessions on this node, by their ordinals.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use muster_protocol::{SessionId, TerminalId};
+use rustc_hash::FxHashMap;
+
+use super::partition::bitmap;
+use crate::hub::SessionInfo;
+
+/// The ordinals of this node's sessions in one partition. A session stays in the table until what it reported was written, since
+/// reports are written by ordinal.
+#[derive(Debug, Default)]
+pub struct Ordinals(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    sessions: FxHashMap<u32, Arc<SessionInfo>>,
+    ordinals: FxHashMap<TerminalId, u32>,
+    /// Sessions that ended and are still in the table.
+    ended: Vec<EndedSession>,
+}
+
+/// A session that ended.
+type EndedSession = (TerminalId, SessionId);
+
+impl Ordinals {
+    /// Adds a session that was registered.
+    pub fn insert(&self, ordinal: u32, info: Arc<SessionInfo>) {
+        let mut table = self.lock();
+        // A terminal that was forgotten has another ordinal when it comes back.
+        if let Some(before) = table.ordinals.insert(info.terminal.clone(), ordinal).filter(|before| *before != ordinal)
+        {
+            table.sessions.remove(&before);
+        }
+        table.sessions.insert(ordinal, info);
+    }
+
+    /// Marks a session as ended.
+    pub fn end(&self, info: &SessionInfo) {
+        self.lock().ended.push((info.terminal.clone(), info.session));
+    }
+
+    /// The sessions that have ended so far. Give them to [`remove`](Self::remove) when all reports up to now were written.
+    pub fn ended(&self) -> Vec<EndedSession> {
+        self.lock().ended.clone()
+    }
+
+    /// Removes sessions that have ended. A newer session of a terminal stays.
+    pub fn remove(&self, ended: &[EndedSession]) {
+        let mut table = self.lock();
+        let count = ended.len().min(table.ended.len());
+        table.ended.drain(..count);
+        for (terminal, session) in ended {
+            let Some(ordinal) = table.ordinals.get(terminal).copied() else { continue };
+            if table.sessions.get(&ordinal).is_some_and(|info| info.session == *session) {
+                table.sessions.remove(&ordinal);
+                table.ordinals.remove(terminal);
+            }
+        }
+    }
+
+    /// The ordinal of a terminal.
+    #[cfg(test)]
+    pub fn of(&self, terminal: &TerminalId) -> Option<u32> {
+        self.lock().ordinals.get(terminal).copied()
+    }
+
+    /// Those terminals of a bitmap that have a session here.
+    pub fn terminals(&self, set: &[u8]) -> Vec<TerminalId> {
+        let table = self.lock();
+        let sessions = bitmap::ordinals(set).filter_map(|ordinal| table.sessions.get(&ordinal));
+        sessions.map(|info| info.terminal.clone()).collect()
+    }
+
+    /// All sessions, with their ordinals.
+    pub fn all(&self) -> Vec<(u32, Arc<SessionInfo>)> {
+        self.lock().sessions.iter().map(|(ordinal, info)| (*ordinal, info.clone())).collect()
+    }
+
+    /// Never locked across an await.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_protocol::api::Protocol;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn info(terminal: &str) -> Arc<SessionInfo> {
+        Arc::new(SessionInfo {
+            terminal: terminal.parse().unwrap(),
+            session: SessionId(Uuid::now_v7()),
+            protocol: Protocol::V1,
+            partition: Default::default(),
+            labels: Default::default(),
+            address: String::new(),
+            edge: None,
+            connected_at: Timestamp::now(),
+        })
+    }
+
+    #[test]
+    fn a_session_that_ended_is_there_until_its_reports_are_written_and_a_newer_one_stays() {
+        let (ordinals, old, new) = (Ordinals::default(), info("t1"), info("t1"));
+        let other = info("t2");
+        ordinals.insert(1, old.clone());
+        ordinals.insert(9, other.clone());
+        ordinals.end(&old);
+        ordinals.end(&other);
+        let ended = ordinals.ended();
+        ordinals.insert(1, new);
+        assert_eq!(ordinals.of(&other.terminal), Some(9), "until its reports are written");
+        ordinals.remove(&ended);
+        assert_eq!((ordinals.of(&old.terminal), ordinals.of(&other.terminal)), (Some(1), None));
+        assert!(ordinals.ended().is_empty());
+    }
+
+    #[test]
+    fn of_a_bitmap_only_those_are_found_that_are_here() {
+        let ordinals = Ordinals::default();
+        for (ordinal, terminal) in [(0, "a"), (9, "b"), (10, "c")] {
+            ordinals.insert(ordinal, info(terminal));
+        }
+        let found = ordinals.terminals(&bitmap::bitmap([0, 3, 9, 4000]));
+        assert_eq!(found.iter().map(TerminalId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    }
+}

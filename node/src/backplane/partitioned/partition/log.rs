@@ -1,0 +1,152 @@
+//! The log of a partition: where it stands, and the commands in it, as a node reads them that was deaf or whose terminal comes back.
+
+use muster_protocol::{CommandId, NodeId, SessionId, api::CommandRequest};
+use redis::{
+    AsyncCommands, RedisResult,
+    streams::{StreamId, StreamRangeReply},
+};
+
+use super::{StorePartition, bitmap::bitmap, sessions::end_of};
+use crate::end::SessionEnd;
+
+/// Where a partition stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPosition {
+    /// The name of the partition's store; empty before it has one.
+    pub epoch: String,
+    /// The number of the last command.
+    pub newest: u64,
+    /// The log begins after this number.
+    pub trimmed: u64,
+}
+
+/// A command as it stands in the log, for a node that did not hear of it.
+#[derive(Debug, Clone)]
+pub struct LoggedCommand {
+    /// The frame, as it is stored.
+    pub frame: String,
+    /// The terminals per second at which it is sent, over all nodes.
+    pub rate: Option<f64>,
+    /// The ordinals of its targets, as a bitmap.
+    pub targets: Vec<u8>,
+    /// Whether its targets are named, so that it came by the inbox.
+    pub is_few: bool,
+}
+
+impl StorePartition {
+    /// Where the partition stands.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn position(&self) -> RedisResult<LogPosition> {
+        let mut pipe = redis::pipe();
+        pipe.get(self.keys.key("epoch")).get(self.keys.key("seq")).hget(self.keys.key("marks"), "trimmed");
+        let (epoch, newest, trimmed): (Option<String>, Option<u64>, Option<u64>) =
+            pipe.query_async(&mut self.connection.clone()).await?;
+        let (newest, trimmed) = (newest.unwrap_or(0), trimmed.unwrap_or(0));
+        Ok(LogPosition { epoch: epoch.unwrap_or_default(), newest, trimmed })
+    }
+
+    /// The commands in the log behind this number, `limit` at most, each with its number.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn log_after(&self, number: u64, limit: usize) -> RedisResult<Vec<(u64, CommandId)>> {
+        let from = format!("({number}-0");
+        let page: StreamRangeReply =
+            self.connection.clone().xrange_count(self.keys.key("log"), from, "+", limit).await?;
+        let entry = |entry: &StreamId| {
+            let number = entry.id.split('-').next()?.parse().ok()?;
+            Some((number, entry.get::<String>("id")?.parse().ok()?))
+        };
+        Ok(page.ids.iter().filter_map(entry).collect())
+    }
+
+    /// A command with its targets. None if it is not stored any more or was cancelled.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn logged_command(&self, id: CommandId) -> RedisResult<Option<LoggedCommand>> {
+        type Fields = (Option<String>, Option<u64>, Option<String>, Option<Vec<u8>>);
+        let fields = ["frame", "cancelled_at", "ask", "list"];
+        let key = self.keys.key(&format!("command:{id}"));
+        let mut connection = self.connection.clone();
+        let (frame, cancelled, ask, list): Fields = connection.hmget(&key, &fields).await?;
+        let Some(frame) = frame.filter(|_| cancelled.is_none()) else { return Ok(None) };
+        let ask = ask.and_then(|ask| serde_json::from_str::<CommandRequest>(&ask).ok());
+        let (targets, is_few) = match list {
+            Some(list) => (bitmap(list.as_chunks().0.iter().map(|ordinal| u32::from_be_bytes(*ordinal))), true),
+            None => (connection.get::<_, Option<Vec<u8>>>(format!("{key}:targets")).await?.unwrap_or_default(), false),
+        };
+        Ok(Some(LoggedCommand { frame, rate: ask.and_then(|ask| ask.rate), targets, is_few }))
+    }
+
+    /// The frames of commands, as they are stored, and whether their targets are named; `None` for one that is not stored any more or
+    /// was cancelled.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn stored_frames(&self, ids: &[CommandId]) -> RedisResult<Vec<Option<(String, bool)>>> {
+        let mut pipe = redis::pipe();
+        for id in ids {
+            pipe.cmd("HMGET").arg(self.keys.key(&format!("command:{id}"))).arg(&["frame", "cancelled_at", "kind"]);
+        }
+        let found: Vec<(Option<String>, Option<u64>, Option<String>)> =
+            pipe.query_async(&mut self.connection.clone()).await?;
+        let frame = |(frame, cancelled, kind): (Option<String>, Option<u64>, Option<String>)| {
+            frame.filter(|_| cancelled.is_none()).map(|frame| (frame, kind.as_deref() == Some("few")))
+        };
+        Ok(found.into_iter().map(frame).collect())
+    }
+
+    /// Why the store has ended sessions, each given with its ordinal; `None` for one that it has not ended. A session that is not
+    /// registered yet has no mark in the store; it ended if its terminal has a newer session.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn ended(&self, sessions: &[(u32, SessionId)]) -> RedisResult<Vec<Option<SessionEnd>>> {
+        if sessions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipe = redis::pipe();
+        let ordinals: Vec<_> = sessions.iter().map(|(ordinal, _)| *ordinal).collect();
+        let marks = sessions.iter().map(|(_, session)| self.keys.key(&format!("ended:{session}")));
+        pipe.cmd("HMGET").arg(self.keys.key("terminals")).arg(ordinals);
+        pipe.cmd("MGET").arg(marks.collect::<Vec<_>>());
+        let (owners, reasons): (Vec<Option<String>>, Vec<Option<String>>) =
+            pipe.query_async(&mut self.connection.clone()).await?;
+        let found = owners.iter().zip(&reasons);
+        Ok(sessions.iter().zip(found).map(|((_, session), (owner, reason))| ended(*session, owner, reason)).collect())
+    }
+
+    /// The hash tag of the partition's keys.
+    pub fn tag(&self) -> &str {
+        self.keys.tag()
+    }
+
+    /// The channel to which every node listens.
+    pub fn broadcast_channel(&self) -> String {
+        self.keys.broadcast()
+    }
+
+    /// The channel to which only this node listens.
+    pub fn inbox_channel(&self, node: &NodeId) -> String {
+        self.keys.inbox(node)
+    }
+
+    /// Publishes a message to a node's inbox. Returns whether the node heard it.
+    ///
+    /// # Errors
+    /// If Redis does not answer. The message may have been published then.
+    pub async fn tell(&self, node: &NodeId, message: &str) -> RedisResult<bool> {
+        let heard: u64 = self.connection.clone().spublish(self.keys.inbox(node), message).await?;
+        Ok(heard > 0)
+    }
+}
+
+/// Why a session has ended, from the entry of its terminal and from the reason that the store has for the session.
+fn ended(session: SessionId, owner: &Option<String>, reason: &Option<String>) -> Option<SessionEnd> {
+    let owner = owner.as_ref().and_then(|entry| entry.split(' ').nth(1)?.parse::<SessionId>().ok());
+    let replaced = owner.filter(|owner| *owner > session).map(|_| SessionEnd::Replaced);
+    reason.as_deref().map(end_of).or(replaced)
+}

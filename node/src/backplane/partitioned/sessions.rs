@@ -1,0 +1,119 @@
+//! Sessions: registered in their terminal's partition as they begin, and taken out as they end. A session that begins is never kept
+//! waiting for a partition that is away: it becomes a [stray](crate::backplane::redis::strays). One that ended meanwhile is remembered
+//! until a lease is renewed.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
+use muster_protocol::api::Protocol;
+use redis::RedisResult;
+use tokio::time;
+
+use super::{PartitionedBackplane, member::PartitionMember, partition::sessions::PartitionJoin};
+use crate::{
+    backplane::{JoinOutcome, JoinRequest, SessionStore, redis::identity::nameless},
+    end::SessionEnd,
+    hub::SessionInfo,
+};
+
+/// The number of sessions that are unregistered at once after an outage.
+const LEAVING: usize = 64;
+/// The interval at which strays that are due are looked for.
+const LOOK: Duration = Duration::from_millis(250);
+
+#[async_trait]
+impl SessionStore for PartitionedBackplane {
+    /// Registers a session. If that can't be done it becomes a stray, which joins again alone.
+    async fn join(&self, request: &JoinRequest) -> JoinOutcome {
+        let _permit = self.joining.acquire().await;
+        let (info, member) = (&request.info, self.member_of(&request.info.terminal));
+        if member.check().is_err() {
+            self.strays.wait_for_redis(info);
+            return JoinOutcome::Away;
+        }
+        match self.try_join(member, request).await {
+            Ok(Some(outcome)) => {
+                self.strays.remove(info.session);
+                outcome
+            }
+            Ok(None) => {
+                tracing::warn!(terminal = %info.terminal, "the partition has no number left for another terminal: forget some later");
+                self.strays.back_off(info);
+                JoinOutcome::Away
+            }
+            Err(error) => {
+                tracing::warn!(terminal = %info.terminal, %error, "not registered yet");
+                self.strays.back_off(info);
+                JoinOutcome::Away
+            }
+        }
+    }
+
+    /// Unregisters a session if it is still the terminal's. If the partition is away this is done as soon as it is back.
+    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+        self.strays.remove(info.session);
+        let member = self.member_of(&info.terminal);
+        member.ordinals.end(info);
+        if let Err(error) = self.try_leave(member, info, end).await {
+            tracing::warn!(terminal = %info.terminal, %error, "not unregistered yet");
+            self.parted.push(info.clone(), end);
+        }
+    }
+}
+
+impl PartitionedBackplane {
+    /// The outcome of joining; none if the partition has no ordinal for a new terminal.
+    async fn try_join(&self, member: &PartitionMember, request: &JoinRequest) -> RedisResult<Option<JoinOutcome>> {
+        // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes twice.
+        if request.info.protocol == Protocol::Plain || request.again {
+            self.flush().await?;
+        }
+        match member.store.join(request, member.holder(&self.node.id)).await? {
+            PartitionJoin::In { ordinal, point } => {
+                member.ordinals.insert(ordinal, request.info.clone());
+                Ok(Some(JoinOutcome::In(point)))
+            }
+            PartitionJoin::Ended(end) => Ok(Some(JoinOutcome::Ended(end))),
+            PartitionJoin::Contested(delay) => Ok(Some(JoinOutcome::Contested(delay))),
+            PartitionJoin::Nameless => Err(nameless()),
+            PartitionJoin::NoOrdinal => Ok(None),
+        }
+    }
+
+    async fn try_leave(&self, member: &PartitionMember, info: &SessionInfo, end: SessionEnd) -> RedisResult<()> {
+        member.store.leave(info, &self.node.id, end, member.hearing.reached()).await.map(drop)
+    }
+
+    /// Unregisters those who left while their partition was away, for ever: beside the leases, which must not wait for however many
+    /// they are.
+    pub(super) async fn leave_late(&self) {
+        loop {
+            self.renewed.notified().await;
+            let parted = self.parted.take();
+            stream::iter(parted).for_each_concurrent(LEAVING, |(info, end)| self.leave_again(info, end)).await;
+        }
+    }
+
+    async fn leave_again(&self, info: Arc<SessionInfo>, end: SessionEnd) {
+        let member = self.member_of(&info.terminal);
+        // If the partition is still away, not each of them is to wait for its answer.
+        if member.check().is_err() || self.try_leave(member, &info, end).await.is_err() {
+            self.parted.push(info, end);
+        }
+    }
+
+    /// Asks strays that are due and whose partition is back to join again, for ever: beside the leases, which must not wait until the
+    /// shards have taken so many messages.
+    pub(super) async fn rejoin_strays(&self) {
+        let mut look = time::interval(LOOK);
+        loop {
+            look.tick().await;
+            for (session, terminal) in self.strays.take_due(|terminal| self.member_of(terminal).check().is_ok()) {
+                if !self.sessions.rejoin_session(&terminal, session).await {
+                    self.strays.remove(session);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The registry over all partitions: a terminal is looked up in its own, and lists and counts are merged.
+
+use async_trait::async_trait;
+use muster_protocol::{
+    TerminalId,
+    api::{FleetView, TerminalPage, TerminalView},
+    selector::Labels,
+};
+
+use super::{
+    PartitionedBackplane,
+    partition::{
+        registry::{PartitionPage, PartitionQuery},
+        selection::SetExpression,
+    },
+};
+use crate::backplane::{BackplaneError, TerminalQuery, TerminalRegistry};
+
+#[async_trait]
+impl TerminalRegistry for PartitionedBackplane {
+    async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
+        let member = self.member_of(id);
+        member.check()?;
+        member.store.terminal(id).await
+    }
+
+    async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
+        let query = PartitionQuery {
+            set: set_of(query),
+            prefix: query.prefix.clone(),
+            after: query.after.clone(),
+            limit: query.limit,
+        };
+        let query = &query;
+        let pages = self.of_all(|member| async move { member.store.page(query).await }).await?;
+        Ok(merged(pages, query.limit))
+    }
+
+    async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {
+        let member = self.member_of(id);
+        member.check()?;
+        if !member.store.label(id, labels).await? {
+            return Ok(None);
+        }
+        self.terminal(id).await.map_err(BackplaneError::after_a_change)
+    }
+
+    async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+        let member = self.member_of(id);
+        member.check()?;
+        member.store.disconnect(id).await
+    }
+
+    async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
+        let member = self.member_of(id);
+        member.check()?;
+        member.store.forget(id).await
+    }
+
+    async fn fleet(&self) -> Result<FleetView, BackplaneError> {
+        let parts = self.of_all(|member| async move { member.store.fleet().await }).await?;
+        Ok(parts.into_iter().reduce(sum).expect("a store has at least one partition"))
+    }
+}
+
+/// The set that a query asks for. None for all terminals.
+fn set_of(query: &TerminalQuery) -> Option<SetExpression> {
+    let labels = (!query.labels.is_empty()).then(|| SetExpression::labels(&query.labels));
+    let status = query.status.map(SetExpression::Status);
+    labels.into_iter().chain(status).reduce(SetExpression::and)
+}
+
+/// One page of the pages of all partitions. Beyond the id up to which every partition was looked at, nothing is shown yet.
+fn merged(pages: Vec<PartitionPage>, limit: usize) -> TerminalPage {
+    let horizon = pages.iter().filter_map(|page| page.next.clone()).min();
+    let mut terminals: Vec<_> = pages.into_iter().flat_map(|page| page.terminals).collect();
+    terminals.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    if let Some(horizon) = &horizon {
+        terminals.retain(|terminal| terminal.id <= *horizon);
+    }
+    if terminals.len() > limit {
+        terminals.truncate(limit);
+        let next = terminals.last().map(|last| last.id.clone());
+        return TerminalPage { terminals, next };
+    }
+    TerminalPage { terminals, next: horizon }
+}
+
+fn sum(mut one: FleetView, other: FleetView) -> FleetView {
+    one.online += other.online;
+    one.stale += other.stale;
+    one.offline += other.offline;
+    for (counts, more) in [
+        (&mut one.by_node, other.by_node),
+        (&mut one.by_condition, other.by_condition),
+        (&mut one.by_label, other.by_label),
+    ] {
+        for (name, count) in more {
+            *counts.entry(name).or_default() += count;
+        }
+    }
+    one
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use muster_protocol::api::{Protocol, Status};
+
+    use super::*;
+
+    fn page(ids: &[&str], next: Option<&str>) -> PartitionPage {
+        let view = |id: &&str| TerminalView {
+            id: id.parse().unwrap(),
+            status: Status::Online,
+            condition: Default::default(),
+            labels: Labels::new(),
+            node: None,
+            address: None,
+            protocol: Protocol::V1,
+            connected_at: Timestamp::UNIX_EPOCH,
+            last_seen: Timestamp::UNIX_EPOCH,
+            rtt_ms: None,
+            metrics: Default::default(),
+        };
+        PartitionPage { terminals: ids.iter().map(view).collect(), next: next.map(|id| id.parse().unwrap()) }
+    }
+
+    fn shown(pages: Vec<PartitionPage>, limit: usize) -> (Vec<String>, Option<String>) {
+        let page = merged(pages, limit);
+        (page.terminals.iter().map(|view| view.id.to_string()).collect(), page.next.map(|id| id.to_string()))
+    }
+
+    #[test]
+    fn a_page_shows_nothing_beyond_what_every_partition_was_looked_at() {
+        let whole = || page(&["b", "d", "x"], None);
+        assert_eq!(
+            shown(vec![whole(), page(&["a", "c"], Some("c"))], 9),
+            (vec!["a".into(), "b".into(), "c".into()], Some("c".into()))
+        );
+        assert_eq!(shown(vec![whole(), page(&["a"], None)], 9).1, None);
+        assert_eq!(shown(vec![whole(), page(&["a"], None)], 2), (vec!["a".into(), "b".into()], Some("b".into())));
+        assert_eq!(shown(vec![whole(), page(&[], Some("a"))], 9), (vec![], Some("a".into())), "a page may be short");
+    }
+}

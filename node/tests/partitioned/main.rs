@@ -1,0 +1,6 @@
+//! Nodes on the partitioned store: what each does there, and what they make of each other.
+
+mod delivery;
+mod lists;
+mod store;
+mod trust;

@@ -1,0 +1,44 @@
+//! What a node makes of what no node of its cluster wrote.
+
+use muster_protocol::{
+    api::Protocol::V1,
+    id::ClusterName,
+    partition::{PartitionIndex, Partitions},
+    redis_keys::RedisKeys,
+};
+use muster_testkit::{TestNode, http::get};
+use redis::AsyncCommands;
+
+use crate::store::{PARTITIONS, PartitionedCluster};
+
+#[tokio::test]
+async fn a_node_with_another_secret_is_no_node_of_the_cluster() {
+    let cluster = PartitionedCluster::start().await;
+    let secret = format!("k1={}", "s".repeat(32));
+    let flags = ["--secret", &secret, "--redis", &cluster.redis.url, "--partitions", PARTITIONS];
+    let other = TestNode::start(&flags).await;
+    let nodes = get(cluster.here.address, "/v1/nodes").await.1;
+    assert_eq!(nodes["nodes"].as_array().unwrap().len(), 2, "{nodes}");
+    drop(other);
+}
+
+#[tokio::test]
+async fn a_command_that_is_written_into_a_channel_by_hand_is_not_sent() {
+    let cluster = PartitionedCluster::start().await;
+    let mut terminal = cluster.there.terminal("t1", V1, &[]).await;
+    let partitions = Partitions::new(PARTITIONS.parse().unwrap()).unwrap();
+    let index: PartitionIndex = partitions.of(&"t1".parse().unwrap());
+    let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index);
+    let client = redis::Client::open(cluster.redis.url.as_str()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let (epoch, number): (String, u64) = redis.mget(&[keys.key("epoch"), keys.key("seq")]).await.unwrap();
+    let frame = r#"{"expires_at":"2100-01-01T00:00:00Z","id":"01890a5d-ac96-774b-bcce-b302099a8057","name":"open","payload":"forged"}"#;
+    let forged =
+        format!(r#"{{"deliver":{{"epoch":"{epoch}","number":{},"prev":0,"to":"all","command":{frame}}}}}"#, number + 1);
+    let heard: u64 = redis.spublish(keys.broadcast(), forged).await.unwrap();
+    assert_eq!(heard, 2);
+    let (status, _) = cluster.here.command(r#"{"terminal":"t1"}"#, r#""true""#).await;
+    assert_eq!(status, 202);
+    assert_eq!(terminal.payload().await, r#""true""#);
+    assert!(terminal.is_quiet());
+}
