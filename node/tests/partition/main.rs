@@ -14,6 +14,7 @@ mod missed;
 mod registry;
 mod resume;
 mod selection;
+mod session_costs;
 mod sessions;
 mod shares;
 mod states;

@@ -15,6 +15,7 @@ pub mod lease;
 pub mod log;
 mod reading;
 pub mod registry;
+mod render;
 mod rows;
 mod scripts;
 pub mod selection;

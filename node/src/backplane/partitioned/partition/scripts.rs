@@ -1,9 +1,7 @@
 //! The scripts of a partition. They are the same for every partition: a call says by its first two keys whose names are meant,
 //! `{TAG}:` before keys and `{TAG}:DATABASE:` before channels.
 //!
-//! A script names the libraries that it needs in its first line, `-- uses: events, presence`, and a library may name others in
-//! its own. Of `lib/names.lua`, which has the names of all keys, a script gets only the lines whose names it uses, since each line
-//! costs time at each call.
+//! [`render`](super::render) puts their texts together.
 
 use muster_protocol::{
     api::{Protocol, TargetState},
@@ -11,6 +9,7 @@ use muster_protocol::{
 };
 use redis::{Script, ScriptInvocation};
 
+use super::render::render;
 use crate::backplane::rules;
 
 const NAMES: &str = include_str!("scripts/lib/names.lua");
@@ -38,6 +37,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("named", include_str!("scripts/lib/named.lua")),
     ("open", include_str!("scripts/lib/open.lua")),
     ("ordinals", include_str!("scripts/lib/ordinals.lua")),
+    ("owner", include_str!("scripts/lib/owner.lua")),
     ("presence", include_str!("scripts/lib/presence.lua")),
     ("rows", include_str!("scripts/lib/rows.lua")),
     ("selection", include_str!("scripts/lib/selection.lua")),
@@ -114,41 +114,13 @@ scripts!(
 );
 
 fn script(flags: &str, body: &str) -> Script {
-    let mut libraries = Vec::new();
-    add_libraries(body, &mut libraries);
-    let code = libraries.iter().map(|name| library(name)).chain([body]).collect::<Vec<_>>().join("\n");
     let flags = if flags.is_empty() { String::new() } else { format!("flags={flags}") };
-    Script::new(&format!("#!lua {flags}\nlocal PREFIX, CHANNELS = KEYS[1], KEYS[2]\n{}{code}", definitions(&code)))
-}
-
-/// The libraries that a text needs, each once and after those that it needs itself.
-fn add_libraries<'a>(text: &'a str, libraries: &mut Vec<&'a str>) {
-    let line = text.lines().next().and_then(|line| line.strip_prefix("-- uses: ")).unwrap_or_default();
-    for name in line.split(", ").filter(|name| !name.is_empty()) {
-        add_libraries(library(name), libraries);
-        if !libraries.contains(&name) {
-            libraries.push(name);
-        }
-    }
+    Script::new(&format!("#!lua {flags}\n{}", render(body, NAMES, &rules(), library)))
 }
 
 fn library(name: &str) -> &'static str {
     let found = LIBRARIES.iter().find(|(library, _)| *library == name);
     found.unwrap_or_else(|| panic!("a script uses the library {name}, which scripts.rs does not have")).1
-}
-
-/// The definitions that the code uses: names of keys, and rules that hold on every backplane.
-fn definitions(code: &str) -> String {
-    let rules = rules();
-    let used = NAMES.lines().chain(rules.lines()).filter(|line| {
-        let name = line.strip_prefix("local ").and_then(|line| line.split_whitespace().next());
-        name.is_some_and(|name| words(code).any(|word| word == name))
-    });
-    used.flat_map(|line| [line, "\n"]).collect()
-}
-
-fn words(code: &str) -> impl Iterator<Item = &str> {
-    code.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
 }
 
 /// The rules of `rules.rs`, one definition a line.
@@ -174,13 +146,6 @@ fn rules() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_script_gets_only_the_definitions_that_it_uses() {
-        let definitions = definitions("redis.call('GET', SEQ) + LOOK_BACK");
-        assert_eq!(definitions.lines().count(), 2, "{definitions}");
-        assert!(definitions.starts_with("local SEQ = PREFIX .. 'seq'"), "{definitions}");
-    }
 
     #[test]
     fn every_definition_is_on_a_line_of_its_own() {

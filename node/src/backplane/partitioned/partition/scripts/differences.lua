@@ -1,4 +1,4 @@
--- uses: tmp, bitmaps, sessions
+-- uses: tmp, bitmaps, owner
 -- Tells how the registry differs from what a node holds: a bitmap of what it lacks, then terminal and session of what only the registry
 -- holds, STEP_MAX of these at most.
 -- ARGV: node, what it holds as a bitmap
@@ -20,7 +20,7 @@ end
 if #ords > 0 then
   for _, entry in ipairs(redis.call('HMGET', TERMINALS, unpack(ords))) do
     local _, session = owner(entry)
-    answer[#answer + 1] = entry and string.match(entry, '"terminal":"([^"]+)"') or ''
+    answer[#answer + 1] = entry and name_in(entry) or ''
     answer[#answer + 1] = session or ''
   end
 end

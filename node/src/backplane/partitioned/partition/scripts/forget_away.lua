@@ -18,7 +18,7 @@ each_bit(block, function(bit)
 end)
 for i = 1, math.min(#due, 64) do
   local entry = redis.call('HGET', TERMINALS, due[i])
-  local terminal = entry and string.match(entry, '"terminal":"([^"]+)"')
+  local terminal = entry and name_in(entry)
   if terminal then forget_terminal(due[i], terminal, entry, time) end
   count = count + 1
 end

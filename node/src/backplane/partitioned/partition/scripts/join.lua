@@ -1,4 +1,4 @@
--- uses: time, sessions, dead, ordinals, labels, missed
+-- uses: time, owner
 -- Registers a session, unless it was registered before and has been replaced or ended by an operator since, and tells what it missed.
 -- The last that registers is the newest, whatever the clocks of nodes say. It is registered first and what was missed is read after, in
 -- one step: what is accepted later finds the session, and what was accepted before is found here.
@@ -40,27 +40,34 @@ if is_other and ARGV[10] ~= 'patient' then
   redis.call('PEXPIRE', fight, CONTEST_WINDOW_MS)
   if times >= CONTESTED_AFTER then
     if times == CONTESTED_AFTER then
+      -- with: events
       emit_of('terminal.contested', terminal, '"address":' .. cjson.encode(cjson.decode(record).address))
     end
     return { 'fight', times }
   end
 end
 local has_place = cursor_epoch == epoch and cursor <= tonumber(number)
-local reached = is_held and not has_place and reached_of(old_node, ord)
-if is_held then release(ord, old_node) end
-if is_other and old_node ~= node then
-  local envelope = '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}'
-  end_session(old_session, 'replaced', old_node, envelope)
+local reached
+if is_held then
+  -- with: sessions, dead
+  if not has_place then reached = reached_of(old_node, ord) end
+  release(ord, old_node)
+  if is_other and old_node ~= node then
+    local envelope = '{"replaced":{"terminal":"' .. terminal .. '","session":"' .. old_session .. '"}}'
+    end_session(old_session, 'replaced', old_node, envelope)
+  end
 end
 
 local is_new = not ord
 if is_new then
+  -- with: ordinals
   ord = new_ord(terminal, number, time)
   if not ord then return { 'ordinals' } end
 end
 -- In a record nothing but the labels is an object, so this text can't stand elsewhere in it.
 local has_labels = old and string.find(old, '"labels":' .. ARGV[6] .. ',"', 1, true)
 if not has_labels then
+  -- with: labels
   local given = not is_new and redis.call('HGET', GIVEN, ord)
   relabel(ord, old and all_labels(string.match(old, '\n(.*)'), given) or {}, all_labels(record, given))
 end
@@ -69,7 +76,10 @@ redis.call('SETBIT', HELD .. node, ord, 1)
 redis.call('SETBIT', STALE .. node, ord, 0)
 redis.call('SETBIT', AWAY, ord, 0)
 if ARGV[7] ~= '' then redis.call('HSET', WILLS, ord, ARGV[7]) else redis.call('HDEL', WILLS, ord) end
-if not is_held or is_other then emit_of('terminal.online', terminal, '"node":"' .. node .. '"') end
+if not is_held or is_other then
+  -- with: events
+  emit_of('terminal.online', terminal, '"node":"' .. node .. '"')
+end
 
 local lost = ''
 if cursor_epoch ~= '' and not has_place then
@@ -81,8 +91,11 @@ end
 
 -- Of `open`: what is beyond the cursor, or beyond where its last node had come, and a few before it whose acknowledgements may have been
 -- lost on their way. A bit that is not set in UNCONFIRMED says that `open` has nothing for the terminal.
+local is_open = redis.call('GETBIT', UNCONFIRMED, ord) == 1
+if not is_open and redis.call('EXISTS', BACKLOG .. ord) == 0 then return { 'ok', ord, epoch, number, lost, '', '' } end
+-- with: missed
 local open_from, whole = '', false
-if redis.call('GETBIT', UNCONFIRMED, ord) == 1 then
+if is_open then
   local from = cursor
   if cursor_epoch == '' then
     from = reached or struct.unpack('>I8', redis.call('GETRANGE', SINCE, ord * 8, ord * 8 + 7))

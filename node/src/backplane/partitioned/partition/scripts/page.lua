@@ -29,7 +29,7 @@ local function few(set)
   if #ords == 0 then return {}, {} end
   local ord_of = {}
   for i, entry in ipairs(redis.call('HMGET', TERMINALS, unpack(ords))) do
-    local name = entry and string.match(entry, '"terminal":"([^"]+)"')
+    local name = entry and name_in(entry)
     if name and name > after and string.sub(name, 1, #prefix) == prefix then
       found[#found + 1], ord_of[name] = name, ords[i]
     end

@@ -1,11 +1,11 @@
--- Calls visit(bit) for each bit that is set in a string of bytes, from 0. Only for strings of a fixed length.
+-- Calls visit(bit) for each bit that is set in a string of bytes, from 0. Only for strings of a bounded length.
 local function each_bit(bytes, visit)
-  for at = 1, #bytes do
+  local at = string.find(bytes, '[^%z]')
+  while at do
     local byte = string.byte(bytes, at)
-    if byte ~= 0 then
-      for place = 0, 7 do
-        if bit.band(byte, bit.rshift(128, place)) ~= 0 then visit((at - 1) * 8 + place) end
-      end
+    for place = 0, 7 do
+      if bit.band(byte, bit.rshift(128, place)) ~= 0 then visit((at - 1) * 8 + place) end
     end
+    at = string.find(bytes, '[^%z]', at + 1)
   end
 end

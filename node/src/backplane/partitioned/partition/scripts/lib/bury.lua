@@ -30,10 +30,11 @@ end
 local function bury_block(node, first, places, reached, time)
   local ords, names, wills, bytes, done = {}, {}, {}, 0, {}
   for i, place in ipairs(places) do ords[i] = first + place end
-  local entries, all_wills = redis.call('HMGET', TERMINALS, unpack(ords)), redis.call('HMGET', WILLS, unpack(ords))
+  local entries = redis.call('HMGET', TERMINALS, unpack(ords))
+  local all_wills = redis.call('EXISTS', WILLS) == 1 and redis.call('HMGET', WILLS, unpack(ords)) or {}
   for i, entry in ipairs(entries) do
     if bytes > WILL_BYTES_MAX then break end
-    local name = entry and string.match(entry, '"terminal":"([^"]+)"')
+    local name = entry and name_in(entry)
     if name then
       names[#names + 1] = name
       if all_wills[i] then

@@ -5,22 +5,6 @@
 -- The reader adds the time of the entry's id to events of terminals, so nothing here writes a time.
 local EVENT_BYTES = 64
 
--- The oldest entries make room beyond EVENTS_BYTES: 256 at most in a call, so the stream may be larger for a while.
-local function trim_events(used)
-  for _ = 1, 8 do
-    if used <= EVENTS_BYTES then return end
-    local old, freed = redis.call('XRANGE', EVENTS, '-', '+', 'COUNT', 33), 0
-    for i = 1, #old - 1 do
-      local fields = old[i][2]
-      freed = freed + EVENT_BYTES
-      for j = 2, #fields, 2 do freed = freed + #fields[j] end
-    end
-    if freed == 0 then return end
-    redis.call('XTRIM', EVENTS, 'MINID', old[#old][1])
-    used = redis.call('HINCRBY', USED, 'events', -freed)
-  end
-end
-
 local function add_event(kind, data, name, value)
   local bytes = EVENT_BYTES + #kind + #data
   if name then
@@ -30,7 +14,19 @@ local function add_event(kind, data, name, value)
     redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data)
   end
   local used = redis.call('HINCRBY', USED, 'events', bytes)
-  if used > EVENTS_BYTES then trim_events(used) end
+  -- The oldest entries make room: 256 at most in a call, so the stream may be larger for a while.
+  local rounds = 0
+  while used > EVENTS_BYTES and rounds < 8 do
+    local old, freed = redis.call('XRANGE', EVENTS, '-', '+', 'COUNT', 33), 0
+    for i = 1, #old - 1 do
+      local fields = old[i][2]
+      freed = freed + EVENT_BYTES
+      for j = 2, #fields, 2 do freed = freed + #fields[j] end
+    end
+    if freed == 0 then return end
+    redis.call('XTRIM', EVENTS, 'MINID', old[#old][1])
+    used, rounds = redis.call('HINCRBY', USED, 'events', -freed), rounds + 1
+  end
 end
 
 local function emit(kind, data) add_event(kind, data) end

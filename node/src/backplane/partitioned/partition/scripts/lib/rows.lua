@@ -1,4 +1,4 @@
--- uses: presence, sessions
+-- uses: presence, owner
 -- Terminals as registry.rs reads them.
 local ROW_BYTES_MAX = 1048576
 

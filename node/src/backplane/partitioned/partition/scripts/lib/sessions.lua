@@ -1,10 +1,4 @@
--- uses: events
--- What `terminals` has of an ord: the node and the session of its last session, or nothing if it is forgotten or never had one.
-local function owner(entry)
-  if not entry then return nil, nil end
-  return string.match(entry, '^(%S+) (%S+)')
-end
-
+-- uses: owner, events
 -- A number of eight bytes, the greatest byte first, as `since` has it.
 local function pack_number(number) return struct.pack('>I8', tonumber(number)) end
 
@@ -13,11 +7,6 @@ local function pack_number(number) return struct.pack('>I8', tonumber(number)) e
 local function end_session(session, reason, node, envelope)
   redis.call('SET', ENDED .. session, reason, 'PX', ENDED_MS)
   if node then redis.call('SPUBLISH', INBOX .. node, envelope) end
-end
-
--- Whether a session is registered: its node holds it, or is dead and its end is still to be told (bury.lua).
-local function holds(node, ord)
-  return redis.call('GETBIT', HELD .. node, ord) == 1 or redis.call('GETBIT', DEAD .. node, ord) == 1
 end
 
 -- Takes a session out of what its node holds.
