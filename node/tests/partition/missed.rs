@@ -125,3 +125,43 @@ async fn a_cursor_that_this_store_did_not_give_or_that_lies_too_far_back_is_a_ga
     assert_eq!(lost(Cursor { epoch, number: number - 1 }).await, Some(GapReason::Trimmed(number)));
     assert_eq!(ids(&store.joined(&session("a"), "n1").await.1.missed), [id]);
 }
+
+#[tokio::test]
+async fn who_has_confirmed_everything_is_found_without_a_join() {
+    let store = TestPartition::start().await;
+    let (ordinal, _) = store.joined(&session("a"), "n1").await;
+    let round = async || {
+        let mut calls = 1;
+        while {
+            let _: u32 = store.ask("DEL", "confirm_rest", &[]).await;
+            !store.partition.confirm().await.unwrap()
+        } {
+            calls += 1;
+        }
+        calls
+    };
+    assert!(!store.partition.confirm().await.unwrap(), "nothing is open");
+    for n in 0..150 {
+        let (id, _) = store.many(1, &[ordinal, 9]).await;
+        store.mark(id, "acked", ordinal).await;
+        if n == 70 {
+            let _: u64 = store.ask("HSET", &format!("command:{id}"), &["cancelled_at", "1"]).await;
+        } else if n != 140 {
+            store.mark(id, "acked", 9).await;
+        }
+    }
+    assert!(!store.partition.confirm().await.unwrap(), "64 of 150");
+    assert!(!store.partition.confirm().await.unwrap(), "it rests");
+    // Accepted in the midst of a round.
+    let (later, _) = store.many(1, &[77]).await;
+    assert_eq!(round().await, 2);
+    let bits = [
+        store.bit("unconfirmed", ordinal).await,
+        store.bit("unconfirmed", 9).await,
+        store.bit("unconfirmed", 77).await,
+    ];
+    assert_eq!(bits, [false, true, true]);
+    store.mark(later, "acked", 77).await;
+    assert_eq!(round().await, 3);
+    assert!(!store.bit("unconfirmed", 77).await);
+}

@@ -85,6 +85,7 @@ scripts!(
     clock "allow-oom",
     commit "allow-oom",
     compare "allow-oom",
+    confirm "allow-oom",
     count "allow-oom",
     differences "allow-oom",
     disconnect "allow-oom",

@@ -106,6 +106,15 @@ impl StorePartition {
         Ok(missed_commands(missed))
     }
 
+    /// Works out anew, 64 commands a call, which terminals have something unconfirmed among the open commands, so that the others
+    /// need not look when they join. Any node may call this at each renewal of its lease; the partition does it every 2 s at most.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn confirm(&self) -> RedisResult<bool> {
+        self.scripts.confirm(&self.keys).invoke_async(&mut self.connection.clone()).await
+    }
+
     /// Takes a session out, if it is still its terminal's, and writes `terminal.offline`. `number` is the number up to which the
     /// session had everything. Returns whether it was still the terminal's.
     ///

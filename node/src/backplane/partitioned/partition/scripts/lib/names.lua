@@ -1,4 +1,4 @@
--- The names of a partition's keys and channels. docs/store.md says what each has. A definition is one line, since scripts.rs gives a
+-- The names of a partition's keys and channels. docs/store.md says what each has. A definition is one line, since render.rs reads it
 -- script only the lines that it uses.
 local STORE = PREFIX .. 'store'
 local EPOCH = PREFIX .. 'epoch'
@@ -34,6 +34,9 @@ local FIGHT = PREFIX .. 'fight:'
 local LOG = PREFIX .. 'log'
 local OPEN = PREFIX .. 'open'
 local UNCONFIRMED = PREFIX .. 'unconfirmed'
+local UNCONFIRMED_NEXT = PREFIX .. 'unconfirmed_next'
+local CONFIRMED_TO = PREFIX .. 'confirmed_to'
+local CONFIRM_REST = PREFIX .. 'confirm_rest'
 local BACKLOG = PREFIX .. 'backlog:'
 local MARKS = PREFIX .. 'marks'
 local COMMAND = PREFIX .. 'command:'
