@@ -42,6 +42,25 @@ async fn a_command_for_one_terminal_is_stored_and_sent_to_its_node() {
 }
 
 #[tokio::test]
+async fn a_number_is_above_the_last_and_never_below_the_time() {
+    let store = TestPartition::start().await;
+    store.register(0, 1, None).await;
+    let bounds = bounds();
+    let accept = async || {
+        let accepted = store.partition.accept_one(&ask(&draft(""), &bounds), &terminals(&[0])).await.unwrap();
+        let PartitionAccepted::New { created_at, place, .. } = accepted else { panic!("{accepted:?}") };
+        (created_at.as_millisecond() as u64, place.number)
+    };
+    let (_, first) = accept().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let (time, second) = accept().await;
+    assert!(second > first && second >= time, "{second} at {time}");
+    let ahead = time + 1_000_000;
+    let () = store.ask("SET", "seq", &[&ahead.to_string()]).await;
+    assert_eq!(accept().await.1, ahead + 1);
+}
+
+#[tokio::test]
 async fn the_targets_of_several_nodes_share_a_rate() {
     let store = TestPartition::start().await;
     store.register(0, 3, Some("n1")).await;

@@ -47,8 +47,8 @@ async fn steps(size: u32) -> BTreeMap<&'static str, u64> {
 async fn a_step_makes_as_many_calls_for_a_large_fleet_as_for_a_small_one() {
     // About every eighth acceptance forgets something: another time may be needed to see none that does.
     let (small, large) = (steps(10).await, steps(4096).await);
-    let more = |step: &&str| large[*step].abs_diff(small[*step]) > 3;
-    assert!(!small.keys().any(|step| more(&step)), "{small:?} {large:?}");
+    let more = |step: &str| large[step].abs_diff(small[step]) > 3;
+    assert!(!small.keys().any(|step| more(step)), "{small:?} {large:?}");
     assert!(small["one command"] <= 24 && small["sent to all"] <= 24 && small["a command for all"] <= 45, "{small:?}");
 }
 

@@ -8,6 +8,7 @@ mod fixtures;
 mod fleet;
 mod held;
 mod inbox;
+mod keys;
 mod leases;
 mod lookups;
 mod missed;

@@ -87,7 +87,7 @@ impl StorePartition {
         call.arg(self.body(draft)).arg(request_json(&draft.request)).arg(ask.by);
         call.arg(draft.request.expires_in.as_millis() as u64);
         add_targeting(&mut call, &draft.request);
-        add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key));
+        add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key), None);
         add_seen(&mut call, ask.seen);
         call.arg(ask.bounds.keep.as_millis() as u64).arg(ask.bounds.log).arg(ask.bounds.backlog).arg(ask.bounds.bytes);
         call.arg(confirm_name(&draft.request));
@@ -158,11 +158,15 @@ pub(super) fn add_targeting(call: &mut ScriptInvocation<'_>, request: &CommandRe
     call.arg(request.rate.map(|rate| rate.to_string()).unwrap_or_default());
 }
 
-/// The key, the hash of its body, and how long it is stored. The key is hashed: it is the name of a key in Redis.
-pub(super) fn add_key(call: &mut ScriptInvocation<'_>, key: Option<&IdempotencyKey>) {
+/// The key and the hash of its body, between them an id if there is one, and how long the key is stored. The key is hashed: it is the
+/// name of a key in Redis.
+pub(super) fn add_key(call: &mut ScriptInvocation<'_>, key: Option<&IdempotencyKey>, id: Option<CommandId>) {
     let hash = |key: &IdempotencyKey| HEXLOWER.encode(&digest(&SHA256, key.key.as_bytes()).as_ref()[..16]);
-    call.arg(key.map(hash).unwrap_or_default()).arg(key.map(|key| key.body.as_str()).unwrap_or_default());
-    call.arg(rules::KEY_TTL.as_millis() as u64);
+    call.arg(key.map(hash).unwrap_or_default());
+    if let Some(id) = id {
+        call.arg(id.to_string());
+    }
+    call.arg(key.map(|key| key.body.as_str()).unwrap_or_default()).arg(rules::KEY_TTL.as_millis() as u64);
 }
 
 /// A name for the store, should it be new, and what is known of it.

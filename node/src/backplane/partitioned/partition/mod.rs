@@ -11,6 +11,7 @@ mod counts;
 pub mod event_log;
 pub mod events;
 pub mod held;
+mod keys;
 pub mod lease;
 pub mod log;
 mod reading;
@@ -40,6 +41,7 @@ use crate::backplane::redis::connection::connect;
 pub use self::{
     accept::{PartitionAccepted, PartitionAsk, PartitionBounds},
     commands::{CommandFilter, CommandPage, PartitionCommand},
+    keys::KeyOutcome,
     scripts::PartitionScripts,
     share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
     states::{RaiseOutcome, RaisedState},

@@ -95,6 +95,7 @@ scripts!(
     forget_away "allow-oom",
     happened "",
     join "allow-oom",
+    key "",
     label "",
     leave "allow-oom",
     list "allow-oom",

@@ -13,7 +13,7 @@ local keep, time, command = tonumber(ARGV[15]), now(), COMMAND .. ARGV[1]
 
 local used_before = key ~= '' and redis.call('GET', KEY .. key)
 if used_before then
-  local first, first_body = string.match(used_before, '^(%S+) (%S+)$')
+  local first, first_body = string.match(used_before, '^(%S+) (%S+)')
   -- Written again as it is: a node that waits for replicas waits for what it wrote itself.
   redis.call('SET', KEY .. key, used_before, 'KEEPTTL')
   return { first_body == body and 'same' or 'conflict', first }

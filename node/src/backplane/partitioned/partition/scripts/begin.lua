@@ -8,7 +8,7 @@ local id, ask, key, time, home = ARGV[1], ARGV[3], ARGV[7], now(), HOME .. ARGV[
 local keep = tonumber(ARGV[10])
 local used_before = key ~= '' and redis.call('GET', KEY .. key)
 if used_before then
-  local first, first_body = string.match(used_before, '^(%S+) (%S+)$')
+  local first, first_body = string.match(used_before, '^(%S+) (%S+)')
   -- Written again as it is: a node that waits for replicas waits for what it wrote itself.
   redis.call('SET', KEY .. key, used_before, 'KEEPTTL')
   return { first_body == ARGV[8] and 'same' or 'conflict', first }

@@ -28,14 +28,16 @@ local function forget_command(id)
   return #(list or '') / 4
 end
 
+local function forget_key(key)
+  redis.call('DEL', KEY .. key)
+  redis.call('ZREM', KEYS_DUE, key)
+  redis.call('HINCRBY', USED, 'keys', -KEY_BYTES)
+end
+
 -- Forgets idempotency keys whose time has come, at most `limit`.
 local function sweep_keys(time, limit)
   local due = redis.call('ZRANGEBYSCORE', KEYS_DUE, '-inf', time, 'LIMIT', 0, limit)
-  for _, key in ipairs(due) do
-    redis.call('DEL', KEY .. key)
-    redis.call('ZREM', KEYS_DUE, key)
-    redis.call('HINCRBY', USED, 'keys', -KEY_BYTES)
-  end
+  for _, key in ipairs(due) do forget_key(key) end
   return #due
 end
 
