@@ -48,7 +48,8 @@ impl Pacer {
     /// Sends a command to these terminals, `rate` a second, until it expires.
     pub fn pace(&self, encoded: Arc<EncodedCommand>, expires_at: Timestamp, terminals: Vec<TerminalId>, rate: f64) {
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);
-        self.waiting().push(Paced { encoded, expires_at, terminals: terminals.into(), interval, next: Instant::now() });
+        let next = Instant::now() + first_wait(encoded.partition, interval);
+        self.waiting().push(Paced { encoded, expires_at, terminals: terminals.into(), interval, next });
         self.more.notify_one();
     }
 
@@ -103,4 +104,11 @@ impl Pacer {
     fn waiting(&self) -> MutexGuard<'_, Vec<Paced>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The wait before the first terminal of a partition. Each partition has its share of the rate, and without this wait all of them would
+/// send their first at once. The golden ratio spreads any number of partitions evenly.
+fn first_wait(partition: PartitionIndex, interval: Duration) -> Duration {
+    let share = (f64::from(partition.0) * 0.618_033_988_75).fract();
+    Duration::try_from_secs_f64(interval.as_secs_f64() * share).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use muster_testkit::wait::until;
 
 use crate::cluster::Cluster;
 
-crate::on_both!(
+crate::on_all!(
     what_was_missed_comes_in_order_and_once,
     a_plain_terminal_gets_what_it_missed,
     what_was_not_acknowledged_comes_again_and_what_was_does_not,
@@ -16,17 +16,18 @@ crate::on_both!(
 );
 
 mod trimmed {
-    crate::on_both!(what_the_log_no_longer_has_is_a_gap | ["--log", "3"]);
+    crate::on_all!(what_the_log_no_longer_has_is_a_gap | ["--log", "3"]);
     use super::what_the_log_no_longer_has_is_a_gap;
 }
 
 mod full {
-    crate::on_both!(a_full_backlog_is_refused | ["--backlog", "3"]);
+    crate::on_all!(a_full_backlog_is_refused | ["--backlog", "3"]);
     use super::a_full_backlog_is_refused;
 }
 
 mod crowded {
-    crate::on_both!(too_many_targets_are_refused | ["--max-targets", "3"]);
+    // The partitioned store counts bytes.
+    crate::on_two!(too_many_targets_are_refused | ["--max-targets", "3"]);
     use super::too_many_targets_are_refused;
 }
 

@@ -1,5 +1,5 @@
-//! Commands: one for terminals of a single partition is accepted there in one step. What concerns a command by its id is asked of its
-//! home.
+//! Commands: one for terminals of a single partition is accepted there in one step, and any other in two passes
+//! ([`many`](super::many)).
 
 use async_trait::async_trait;
 use muster_protocol::{
@@ -12,7 +12,7 @@ use muster_protocol::{
 use super::{
     PartitionedBackplane,
     member::PartitionMember,
-    partition::{PartitionAccepted, PartitionAsk, selection::SetExpression},
+    partition::{PartitionAccepted, PartitionAsk},
 };
 use crate::backplane::{
     Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord, redis::refusal::unavailable,
@@ -22,30 +22,26 @@ use crate::backplane::{
 impl CommandStore for PartitionedBackplane {
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
         let named = named(&draft.request.target);
-        let partition = self.only_partition(&named).ok_or_else(unbuilt)?;
+        let Some(partition) = self.only_partition(&named) else { return self.accept_many(draft).await };
         let member = self.member(partition);
         member.check()?;
         self.accept_in(member, draft, &named).await
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
-        let set = SetExpression::from(&request.target);
-        let set = &set;
-        let counts = self.of_all(|member| async move { member.store.count(set).await }).await?;
-        let (targets, online) = counts.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        Ok(DryRun { targets, online })
+        self.estimate_many(request).await
     }
 
-    async fn command(&self, _: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        Err(unbuilt())
+    async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+        self.merged_command(id).await
     }
 
-    async fn targets(&self, _: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
-        Err(unbuilt())
+    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+        self.merged_targets(id).await
     }
 
-    async fn replies(&self, _: CommandId, _: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
-        Err(unbuilt())
+    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
+        self.merged_replies(id, terminals).await
     }
 
     async fn frames(
@@ -63,8 +59,8 @@ impl CommandStore for PartitionedBackplane {
         Ok(stored.into_iter().map(|frame| frame.and_then(read)).collect())
     }
 
-    async fn cancel(&self, _: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        Err(unbuilt())
+    async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+        self.cancel_everywhere(id).await
     }
 }
 
@@ -99,13 +95,14 @@ impl PartitionedBackplane {
         partitions.all(|other| other == first).then_some(first)
     }
 
-    fn member(&self, partition: PartitionIndex) -> &PartitionMember {
+    /// This node's part in a partition.
+    pub(super) fn member(&self, partition: PartitionIndex) -> &PartitionMember {
         &self.members[usize::from(partition.0)]
     }
 }
 
 /// The terminals that a selector names, each once; none if it names none.
-fn named(selector: &Selector) -> Vec<TerminalId> {
+pub(super) fn named(selector: &Selector) -> Vec<TerminalId> {
     let mut named = match selector {
         Selector::Terminal(id) => vec![id.clone()],
         Selector::Terminals(ids) => ids.clone(),
@@ -114,11 +111,4 @@ fn named(selector: &Selector) -> Vec<TerminalId> {
     named.sort_unstable();
     named.dedup();
     named
-}
-
-/// For the steps over several partitions, which this store lacks so far.
-fn unbuilt() -> BackplaneError {
-    BackplaneError::Unavailable(
-        "the partitioned store accepts only commands for terminals of one partition so far".into(),
-    )
 }

@@ -61,6 +61,9 @@ pub struct PublishedCommand<'a> {
     /// to all at once.
     #[serde(default)]
     pub rate: Option<f64>,
+    /// With a rate: the number of targets in this partition.
+    #[serde(default)]
+    pub of: Option<u64>,
     /// The frame, sealed.
     #[serde(borrow)]
     pub command: &'a RawValue,
@@ -109,10 +112,14 @@ impl PartitionedBackplane {
         member: &PartitionMember,
         to: PublishedTo,
         rate: Option<f64>,
+        of: Option<u64>,
     ) -> (LocalAudience, Option<f64>) {
         match to {
             PublishedTo::Terminals(terminals) => (LocalAudience::Named(terminals), rate),
-            PublishedTo::All => (LocalAudience::All, rate),
+            PublishedTo::All => {
+                let share = member.ordinals.all().len() as f64 / of.unwrap_or(0).max(1) as f64;
+                (LocalAudience::All, rate.map(|rate| rate * share.min(1.0)))
+            }
             PublishedTo::Bits(text) => {
                 let targets = BASE64.decode(text.as_bytes()).unwrap_or_default();
                 let (terminals, share) = here(member, &targets);

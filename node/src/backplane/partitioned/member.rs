@@ -47,6 +47,8 @@ pub struct PartitionMember {
     pub listened: AsyncMutex<Listened>,
     /// The sessions of this node there.
     pub ordinals: Ordinals,
+    /// Nodes that are dead and of whose sessions no event says so yet, as the last renewal told it.
+    dead: Mutex<Vec<NodeId>>,
     /// The name of the lease, as the last renewal told it.
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
@@ -74,6 +76,7 @@ impl PartitionMember {
             hearing: Hearing::default(),
             listened: AsyncMutex::default(),
             ordinals: Ordinals::default(),
+            dead: Mutex::default(),
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
             clock_ahead: AtomicI64::new(0),
@@ -138,6 +141,16 @@ impl PartitionMember {
     /// Records the name of the lease.
     pub fn set_lease_name(&self, name: &str) {
         *self.lease_name.lock().unwrap_or_else(PoisonError::into_inner) = name.into();
+    }
+
+    /// Records nodes that are dead.
+    pub fn set_dead(&self, nodes: Vec<NodeId>) {
+        *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = nodes;
+    }
+
+    /// The nodes that were recorded as dead, once.
+    pub fn take_dead(&self) -> Vec<NodeId> {
+        std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The last number that this node has seen of the partition. None before it has seen one.

@@ -18,7 +18,15 @@ impl Membership for PartitionedBackplane {
     async fn run(&self) {
         let delivers = self.pacer.run(&*self.sessions);
         let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
-        tokio::join!(self.keep_leases(), self.keep_store(), self.listen(), delivers, self.write_reports(), late);
+        tokio::join!(
+            self.keep_leases(),
+            self.keep_store(),
+            self.keep_up(),
+            self.listen(),
+            delivers,
+            self.write_reports(),
+            late
+        );
     }
 
     fn node(&self) -> &NodeId {

@@ -14,6 +14,8 @@
 //! | `trust.rs` | what is believed of what stands in Redis |
 //! | `listening.rs`, `catch_up.rs`, `delivery.rs` | from the channels and logs of partitions to sessions |
 //! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
+//! | `many.rs`, `stored.rs` | commands for terminals of several partitions |
+//! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `writer.rs` | what sessions reported, in portions for each partition |
 
@@ -23,14 +25,17 @@ mod delivery;
 mod events;
 mod lease;
 mod listening;
+mod many;
 mod member;
 mod membership;
 mod open;
 mod ordinals;
 pub mod partition;
 mod sessions;
+mod stored;
 mod terminals;
 pub mod trust;
+mod upkeep;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -63,6 +68,8 @@ pub struct PartitionedBackplane {
     trust: Arc<Trust>,
     node: NodeView,
     bounds: PartitionBounds,
+    /// A terminal that was offline for so long is forgotten.
+    forget: Duration,
     hub: Arc<Hub>,
     lifecycle: Arc<Lifecycle>,
     sessions: Arc<dyn Deliver>,

@@ -60,6 +60,12 @@ impl Ordinals {
         }
     }
 
+    /// The ordinals of terminals, each with what belongs to it. A terminal that has none is left out.
+    pub fn of_all<'a, T>(&self, terminals: impl Iterator<Item = (&'a TerminalId, T)>) -> Vec<(u32, T)> {
+        let table = self.lock();
+        terminals.filter_map(|(terminal, rest)| Some((*table.ordinals.get(terminal)?, rest))).collect()
+    }
+
     /// The ordinal of a terminal.
     #[cfg(test)]
     pub fn of(&self, terminal: &TerminalId) -> Option<u32> {

@@ -4,16 +4,20 @@
 //! Only one task writes at a time, and what could not be written comes before what was reported since: a later report is never replaced
 //! by an earlier one. What Redis refuses for good is dropped and counted, so that it blocks nothing behind it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures_util::future::join_all;
+use muster_protocol::{CommandId, Payload, TerminalId, partition::PartitionIndex};
 use redis::{RedisError, RedisResult};
 use tokio::{sync::Semaphore, time};
 
-use super::{PartitionedBackplane, member::PartitionMember};
+use super::{PartitionedBackplane, member::PartitionMember, partition::states::RaisedState};
 use crate::{
-    backplane::redis::refusal::refused_for_good,
-    reports::{HealthReport, ReportBatch, ReportedEvent},
+    backplane::{BackplaneError, redis::refusal::refused_for_good},
+    reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
 };
 
 /// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
@@ -29,8 +33,12 @@ pub struct ReportWriter {
 /// The reports of one partition's terminals.
 #[derive(Debug, Clone, Default)]
 pub struct PartitionReports {
+    /// What targets replied, by command and ordinal, in order.
+    pub replies: BTreeMap<CommandId, Vec<(u32, Payload)>>,
+    /// States that targets reached.
+    pub states: Vec<RaisedState>,
     /// How terminals fare.
-    pub vitals: Vec<(muster_protocol::TerminalId, HealthReport)>,
+    pub vitals: Vec<(TerminalId, HealthReport)>,
     /// What happened, in order.
     pub events: Vec<ReportedEvent>,
 }
@@ -43,7 +51,11 @@ impl Default for ReportWriter {
 
 impl PartitionReports {
     fn len(&self) -> usize {
-        self.vitals.len() + self.events.len()
+        let replies: usize = self.replies.values().map(Vec::len).sum();
+        replies
+            + self.vitals.len()
+            + self.events.len()
+            + self.states.iter().map(|state| state.targets.len()).sum::<usize>()
     }
 }
 
@@ -85,6 +97,14 @@ impl PartitionedBackplane {
     fn add(&self, batch: ReportBatch) -> Vec<PartitionReports> {
         let mut parts = std::mem::take(&mut *self.writer.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         parts.resize_with(self.members.len(), PartitionReports::default);
+        for (step, terminals) in batch.all_states() {
+            self.add_states(&mut parts, step, terminals);
+        }
+        for (command, terminal, payload) in batch.replies {
+            let at = usize::from(self.partitions.of(&terminal).0);
+            let reply = self.members[at].ordinals.of_all(std::iter::once((&terminal, payload)));
+            parts[at].replies.entry(command).or_default().extend(reply);
+        }
         for (terminal, report) in batch.vitals {
             parts[usize::from(self.partitions.of(&terminal).0)].vitals.push((terminal, report));
         }
@@ -96,9 +116,23 @@ impl PartitionedBackplane {
             part.events.drain(..beyond);
             let vitals = part.vitals.len().saturating_sub(WAITING_MAX);
             part.vitals.drain(..vitals);
-            self.count_dropped("no_room", beyond + vitals);
+            self.count_dropped("no_room", beyond + vitals + drop_states(&mut part.states));
         }
         parts
+    }
+
+    /// Divides a state by partition, and terminals become ordinals. A terminal without ordinal is not known, and so no target.
+    fn add_states(&self, parts: &mut [PartitionReports], step: StateReport, terminals: Vec<(&TerminalId, u64)>) {
+        let mut by_partition: BTreeMap<PartitionIndex, Vec<(&TerminalId, u64)>> = BTreeMap::new();
+        for (terminal, at) in terminals {
+            by_partition.entry(self.partitions.of(terminal)).or_default().push((terminal, at));
+        }
+        for (partition, terminals) in by_partition {
+            let at = usize::from(partition.0);
+            let targets = self.members[at].ordinals.of_all(terminals.into_iter());
+            let StateReport { command, state, last: settled } = step;
+            parts[at].states.push(RaisedState { command, state, settled, targets });
+        }
     }
 
     /// Writes the reports of a partition. Returns what is left of them, if that failed.
@@ -110,6 +144,21 @@ impl PartitionedBackplane {
         if part.len() == 0 || member.check().is_err() {
             return (part, Ok(()));
         }
+        // Replies first: whoever sees that a command has ended sees its reply too.
+        for (command, replies) in std::mem::take(&mut part.replies) {
+            match member.store.reply(command, &replies, &self.bounds).await {
+                Ok(dropped) => self.count_dropped("reply_refused", dropped as usize),
+                Err(_) => _ = part.replies.insert(command, replies),
+            }
+        }
+        let mut left = Vec::new();
+        for state in std::mem::take(&mut part.states) {
+            // A command whose replies wait is not settled before them.
+            if part.replies.contains_key(&state.command) || self.raise(member, &state).await.is_err() {
+                left.push(state);
+            }
+        }
+        part.states = left;
         let vitals = self.drop_refused(member.store.vitals(&part.vitals).await, "health_refused", part.vitals.len());
         if let Err(error) = vitals {
             return (part, Err(error));
@@ -118,9 +167,23 @@ impl PartitionedBackplane {
         let events =
             self.drop_refused(member.store.write_events(&part.events).await, "event_refused", part.events.len());
         match events {
-            Ok(()) => (PartitionReports::default(), Ok(())),
+            Ok(()) => {
+                part.events.clear();
+                (part, Ok(()))
+            }
             Err(error) => (part, Err(error)),
         }
+    }
+
+    /// Raises targets to a state. Tells the home of the command if all targets of the partition are settled by that.
+    async fn raise(&self, member: &PartitionMember, state: &RaisedState) -> Result<(), BackplaneError> {
+        let raised = member.store.raise(state).await?;
+        if let Some(home) = self.partitions.home(state.command).filter(|_| raised.is_settled && raised.is_share) {
+            let home = self.member(home);
+            home.check()?;
+            home.store.finish_share(state.command, member.index()).await?;
+        }
+        Ok(())
     }
 
     /// Drops what Redis refused for good. Passes any other failure on.
@@ -139,4 +202,16 @@ impl PartitionedBackplane {
             self.metrics.reports_dropped.with_label_values(&[reason]).inc_by(count as u64);
         }
     }
+}
+
+/// Drops the oldest states beyond the bound. Returns how many targets they had.
+fn drop_states(states: &mut Vec<RaisedState>) -> usize {
+    let (mut room, mut kept) = (WAITING_MAX, states.len());
+    while kept > 0 && states[kept - 1].targets.len() <= room {
+        kept -= 1;
+        room -= states[kept].targets.len();
+    }
+    // A single report may have more targets than the bound: it is written whole.
+    let beyond = kept.min(states.len().saturating_sub(1));
+    states.drain(..beyond).map(|state| state.targets.len()).sum()
 }

@@ -1,6 +1,6 @@
 //! The log of a partition: where it stands, and the commands in it, as a node reads them that was deaf or whose terminal comes back.
 
-use muster_protocol::{CommandId, NodeId, SessionId, api::CommandRequest};
+use muster_protocol::{CommandId, NodeId, Payload, SessionId, TerminalId, api::CommandRequest};
 use redis::{
     AsyncCommands, RedisResult,
     streams::{StreamId, StreamRangeReply},
@@ -97,6 +97,26 @@ impl StorePartition {
             frame.filter(|_| cancelled.is_none()).map(|frame| (frame, kind.as_deref() == Some("few")))
         };
         Ok(found.into_iter().map(frame).collect())
+    }
+
+    /// The last replies of terminals to a command; `None` for a terminal that sent none or is not known any more.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn replies(&self, id: CommandId, terminals: &[&TerminalId]) -> RedisResult<Vec<Option<Payload>>> {
+        let names: Vec<_> = terminals.iter().map(|terminal| terminal.as_str()).collect();
+        let mut ordinals = redis::cmd("HMGET");
+        ordinals.arg(self.keys.key("ordinals")).arg(names);
+        let ordinals: Vec<Option<u32>> = ordinals.query_async(&mut self.connection.clone()).await?;
+        let known: Vec<_> = ordinals.iter().flatten().copied().collect();
+        if known.is_empty() {
+            return Ok(vec![None; terminals.len()]);
+        }
+        let mut stored = redis::cmd("HMGET");
+        stored.arg(self.keys.key(&format!("command:{id}:replies"))).arg(known);
+        let stored: Vec<Option<String>> = stored.query_async(&mut self.connection.clone()).await?;
+        let mut stored = stored.into_iter().map(|text| serde_json::from_str(&text?).ok());
+        Ok(ordinals.iter().map(|ordinal| ordinal.and_then(|_| stored.next().flatten())).collect())
     }
 
     /// Why the store has ended sessions, each given with its ordinal; `None` for one that it has not ended. A session that is not

@@ -1,0 +1,239 @@
+//! A command for terminals of several partitions, in two passes: each partition concerned is asked, and then each takes its share.
+//! `docs/store.md` ("A command for many") says why no call refuses any more once the home has begun.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures_util::future::join_all;
+use muster_protocol::{
+    Selector, TerminalId,
+    api::{CommandRequest, DryRun},
+    partition::{PartitionIndex, homed},
+};
+
+use super::{
+    PartitionedBackplane,
+    member::PartitionMember,
+    partition::{
+        PartitionAsk,
+        selection::SetExpression,
+        share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
+    },
+};
+use crate::backplane::{Accepted, BackplaneError, CommandDraft, redis::refusal::read};
+
+/// A command whose acceptance was not finished within this time is finished by any node.
+const UNFINISHED: Duration = Duration::from_secs(2);
+
+/// Whom a command is for in each partition.
+pub struct DividedTargets {
+    /// The expression of a selector that names no terminals, as scripts read it.
+    set: Option<String>,
+    /// The terminals that a selector names.
+    named: BTreeMap<PartitionIndex, Vec<TerminalId>>,
+}
+
+impl DividedTargets {
+    fn of(&self, partition: PartitionIndex) -> Option<ShareTargets<'_>> {
+        match &self.set {
+            Some(set) => Some(ShareTargets::Set(set)),
+            None => self.named.get(&partition).map(|named| ShareTargets::Named(named)),
+        }
+    }
+}
+
+impl PartitionedBackplane {
+    /// Accepts a command for terminals of any partitions.
+    pub(super) async fn accept_many(&self, mut draft: CommandDraft) -> Result<Accepted, BackplaneError> {
+        let targets = self.divided(&draft.request.target)?;
+        // The partition of the key, so that the same key is found again; else any.
+        let home = match &draft.key {
+            Some(key) => self.partitions.of_text(&key.key),
+            None => PartitionIndex(rand::random_range(0..self.partitions.count())),
+        };
+        draft.frame.id = homed(draft.frame.id, home);
+        let home = self.member(home);
+        home.check()?;
+        let ask = PartitionAsk {
+            draft: &draft,
+            by: "",
+            with_key: draft.key.is_some(),
+            again: false,
+            bounds: &self.bounds,
+            seen: None,
+        };
+        let surveyed = self.survey(&ask, &targets).await?;
+        if surveyed.is_empty() {
+            return Err(BackplaneError::Nobody);
+        }
+        let begun = match home.store.begin(&ask, &surveyed).await? {
+            BeginOutcome::Begun(begun) => begun,
+            BeginOutcome::Before(id) => return Ok(Accepted::Before(id)),
+        };
+        let shares = self.take_shares(&begun, &targets).await?;
+        home.store.commit(begun.id, &shares).await?;
+        draft.created_at = begun.created_at;
+        draft.frame.expires_at = begun.expires_at;
+        let (created_at, count) = (begun.created_at, shares.values().map(|share| share.of).sum());
+        let mut record = draft.record(count);
+        for (state, count) in [
+            (muster_protocol::api::TargetState::Rejected, shares.values().map(|share| share.rejected).sum::<u64>()),
+            (muster_protocol::api::TargetState::Expired, shares.values().map(|share| share.late).sum()),
+        ] {
+            if count > 0 {
+                record.counts.insert(state, count);
+            }
+        }
+        Ok(Accepted::New(record.view(created_at)))
+    }
+
+    /// Counts whom a request would be for.
+    pub(super) async fn estimate_many(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
+        let targets = self.divided(&request.target)?;
+        let draft = CommandDraft::new(request.clone(), None);
+        let ask =
+            PartitionAsk { draft: &draft, by: "", with_key: false, again: false, bounds: &self.bounds, seen: None };
+        let counts = self.survey_all(&ask, &targets, false).await?;
+        let sum = |of: fn(&DryRun) -> u64| counts.iter().map(|(_, count)| of(count)).sum();
+        Ok(DryRun { targets: sum(|count| count.targets), online: sum(|count| count.online) })
+    }
+
+    /// The number of targets in each partition that has any.
+    async fn survey(
+        &self,
+        ask: &PartitionAsk<'_>,
+        targets: &DividedTargets,
+    ) -> Result<BTreeMap<u16, u64>, BackplaneError> {
+        let counts = self.survey_all(ask, targets, true).await?;
+        Ok(counts
+            .into_iter()
+            .filter(|(_, count)| count.targets > 0)
+            .map(|(index, count)| (index.0, count.targets))
+            .collect())
+    }
+
+    /// Asks each partition that is concerned. A refusal names the terminals of all partitions. A partition that is away counts before
+    /// other refusals: what they would say is not complete.
+    async fn survey_all(
+        &self,
+        ask: &PartitionAsk<'_>,
+        targets: &DividedTargets,
+        stores: bool,
+    ) -> Result<Vec<(PartitionIndex, DryRun)>, BackplaneError> {
+        let concerned = self.members.iter().filter_map(|member| Some((member, targets.of(member.index())?)));
+        let asked = concerned.map(|(member, targets)| async move {
+            member.check()?;
+            Ok((member.index(), member.store.survey(ask, targets, stores).await?))
+        });
+        let answers: Vec<Result<_, BackplaneError>> = join_all(asked).await;
+        let (mut counts, mut refusal) = (Vec::new(), None);
+        for answer in answers {
+            match answer {
+                Ok(count) => counts.push(count),
+                Err(error) => refusal = Some(joined(refusal, error)),
+            }
+        }
+        refusal.map_or(Ok(counts), Err)
+    }
+
+    /// Has each partition take its share of a command that its home has begun. A share that was taken before is answered as it was
+    /// then, so this may be repeated, on any node.
+    async fn take_shares(
+        &self,
+        begun: &BegunCommand,
+        targets: &DividedTargets,
+    ) -> Result<BTreeMap<u16, CommittedShare>, BackplaneError> {
+        let rate = read::<CommandRequest>(&begun.request)?.rate;
+        let total = begun.surveyed.values().sum::<u64>().max(1) as f64;
+        let shares = begun.surveyed.iter().filter_map(|(index, count)| {
+            let member = self.members.get(usize::from(*index))?;
+            Some((member, targets.of(member.index())?, *count))
+        });
+        let taken = shares.map(|(member, targets, count)| async move {
+            member.check()?;
+            let part = rate.map(|rate| rate * count as f64 / total);
+            let share = self.take_share(member, begun, targets, part, count).await?;
+            Ok((member.index().0, share))
+        });
+        join_all(taken).await.into_iter().collect::<Result<_, BackplaneError>>().map_err(BackplaneError::after_a_change)
+    }
+
+    async fn take_share(
+        &self,
+        member: &PartitionMember,
+        begun: &BegunCommand,
+        targets: ShareTargets<'_>,
+        rate: Option<f64>,
+        surveyed: u64,
+    ) -> Result<CommittedShare, BackplaneError> {
+        let seen = member.seen();
+        let bounds = &self.bounds;
+        let ask = ShareAsk { keep: bounds.keep, log: bounds.log, backlog: bounds.backlog, seen: seen.as_ref() };
+        match member.store.share(begun, targets, rate, ask).await? {
+            ShareOutcome::Taken { targets, rejected, place } => {
+                if targets > 0 {
+                    member.hearing.saw(&place.epoch, place.number);
+                }
+                Ok(CommittedShare { of: targets, rejected, late: 0 })
+            }
+            ShareOutcome::Late | ShareOutcome::Cancelled => Ok(CommittedShare { late: surveyed, ..Default::default() }),
+        }
+    }
+
+    /// Finishes commands of a home whose acceptance was begun by a node that is gone, or that got no answer.
+    pub(super) async fn finish_begun(&self, home: &PartitionMember) -> Result<(), BackplaneError> {
+        for begun in home.store.unfinished(UNFINISHED).await? {
+            let request: CommandRequest = read(&begun.request)?;
+            let targets = self.divided(&request.target)?;
+            let shares = self.take_shares(&begun, &targets).await?;
+            home.store.commit(begun.id, &shares).await?;
+            tracing::info!(command = %begun.id, "finished the acceptance of a command");
+        }
+        Ok(())
+    }
+
+    fn divided(&self, target: &Selector) -> Result<DividedTargets, BackplaneError> {
+        let mut named: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for id in super::commands::named(target) {
+            named.entry(self.partitions.of(&id)).or_default().push(id);
+        }
+        let names_some = matches!(target, Selector::Terminal(_) | Selector::Terminals(_));
+        let set = if names_some { None } else { Some(SetExpression::from(target).to_postfix()?) };
+        Ok(DividedTargets { set, named })
+    }
+}
+
+/// Two refusals as one.
+fn joined(first: Option<BackplaneError>, second: BackplaneError) -> BackplaneError {
+    use BackplaneError::{Full, Offline, Unavailable, Unknown};
+    let both = |mut one: Vec<TerminalId>, other: Vec<TerminalId>| {
+        one.extend(other);
+        one.sort_unstable();
+        one
+    };
+    match (first, second) {
+        (None, second) => second,
+        (Some(Unknown(one)), Unknown(other)) => Unknown(both(one, other)),
+        (Some(Offline(one)), Offline(other)) => Offline(both(one, other)),
+        (Some(Full(one)), Full(other)) => Full(both(one, other)),
+        (Some(_), second @ (Unavailable(_) | BackplaneError::Nameless(_))) => second,
+        (Some(first @ (Unavailable(_) | BackplaneError::Nameless(_))), _) => first,
+        (Some(first), second @ Unknown(_)) if !matches!(first, Unknown(_)) => second,
+        (Some(first), _) => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_several_partitions_are_one() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<TerminalId>>();
+        let away = || BackplaneError::Unavailable("partition 1 is away".into());
+        let unknown = |all: &[&str]| BackplaneError::Unknown(ids(all));
+        assert_eq!(joined(Some(unknown(&["b"])), unknown(&["a"])), unknown(&["a", "b"]));
+        assert_eq!(joined(Some(unknown(&["b"])), away()), away());
+        assert_eq!(joined(Some(away()), unknown(&["b"])), away());
+        assert_eq!(joined(Some(BackplaneError::Full(ids(&["c"]))), unknown(&["b"])), unknown(&["b"]));
+    }
+}

@@ -1,0 +1,127 @@
+//! Commands that are stored: what the home and the partitions with shares have of them, merged.
+
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use jiff::Timestamp;
+use muster_protocol::{CommandId, Payload, TerminalId};
+
+use super::{
+    PartitionedBackplane,
+    member::PartitionMember,
+    partition::{commands::PartitionCommand, targets::PartitionTarget},
+};
+use crate::backplane::{BackplaneError, CommandRecord, TargetRecord, redis::refusal::unavailable};
+
+/// The number of targets that are read at once.
+const PAGE: usize = 512;
+
+impl PartitionedBackplane {
+    /// What the home of a command has of it, and the members of the partitions that have a share of it. None if the command is not
+    /// known.
+    async fn at_home(
+        &self,
+        id: CommandId,
+    ) -> Result<Option<(PartitionCommand, Vec<&PartitionMember>)>, BackplaneError> {
+        let Some(home) = self.partitions.home(id) else { return Ok(None) };
+        let home = self.member(home);
+        home.check()?;
+        let Some(command) = home.store.command(id).await? else { return Ok(None) };
+        let members = match &command.shares {
+            Some(shares) => {
+                let with_targets = shares.iter().filter(|(_, share)| share.of + share.rejected > 0);
+                with_targets
+                    .filter_map(|(index, _)| self.members.get(usize::from(*index)).map(|member| &**member))
+                    .collect()
+            }
+            None if command.is_accepted => vec![home],
+            // Not every partition has taken its share yet.
+            None => self.members.iter().map(|member| &**member).collect(),
+        };
+        Ok(Some((command, members)))
+    }
+
+    /// A command with the counts of all partitions.
+    pub(super) async fn merged_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+        let Some((PartitionCommand { mut record, .. }, members)) = self.at_home(id).await? else { return Ok(None) };
+        let home = self.partitions.home(id);
+        let others = members.into_iter().filter(|member| Some(member.index()) != home).map(|member| async move {
+            member.check()?;
+            member.store.command(id).await
+        });
+        for part in try_join_all(others).await?.into_iter().flatten() {
+            for (state, count) in part.record.counts {
+                *record.counts.entry(state).or_default() += count;
+            }
+        }
+        Ok(Some(record))
+    }
+
+    /// All targets of a command, in the order of their ids.
+    pub(super) async fn merged_targets(
+        &self,
+        id: CommandId,
+    ) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+        let Some((_, members)) = self.at_home(id).await? else { return Ok(Vec::new()) };
+        let parts = try_join_all(members.into_iter().map(|member| all_targets(member, id))).await?;
+        let mut targets: Vec<_> = parts.into_iter().flatten().map(|target| (target.terminal, target.record)).collect();
+        targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        Ok(targets)
+    }
+
+    /// The last replies of these terminals, each from its own partition.
+    pub(super) async fn merged_replies(
+        &self,
+        id: CommandId,
+        terminals: &[TerminalId],
+    ) -> Result<Vec<Option<Payload>>, BackplaneError> {
+        let asked = self.members.iter().map(|member| async move {
+            let here: Vec<_> = terminals.iter().filter(|id| self.partitions.of(id) == member.index()).collect();
+            if here.is_empty() {
+                return Ok::<_, BackplaneError>(Vec::new());
+            }
+            member.check()?;
+            let replies = member.store.replies(id, &here).await.map_err(unavailable)?;
+            Ok(here.into_iter().zip(replies).collect::<Vec<_>>())
+        });
+        let found: Vec<Vec<_>> = try_join_all(asked).await?;
+        let mut replies: std::collections::HashMap<_, _> = found.into_iter().flatten().collect();
+        Ok(terminals.iter().map(|terminal| replies.remove(terminal).flatten()).collect())
+    }
+
+    /// Cancels a command in every partition that has a share of it, or may still get one. The mark is left everywhere before this
+    /// returns.
+    pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+        let Some((command, members)) = self.at_home(id).await? else { return Ok(None) };
+        let left = command.record.frame.expires_at.duration_since(Timestamp::now());
+        let mark = Duration::try_from(left).ok().filter(|_| !command.is_accepted).map(|left| left + self.bounds.keep);
+        let mut marks: Vec<_> = members.iter().map(|member| member.index()).collect();
+        let home = self.partitions.home(id);
+        // The home says that the command is cancelled, also if it has no share.
+        marks.extend(home.filter(|home| !marks.contains(home)));
+        let first = members.first().map(|member| member.index());
+        let cancelled = marks.into_iter().map(|index| {
+            let member = self.member(index);
+            async move {
+                member.check()?;
+                member.store.cancel(id, Some(index) == first, mark).await
+            }
+        });
+        join_all(cancelled).await.into_iter().collect::<Result<Vec<_>, _>>().map_err(BackplaneError::after_a_change)?;
+        self.merged_command(id).await.map_err(BackplaneError::after_a_change)
+    }
+}
+
+/// All targets of a command in one partition.
+async fn all_targets(member: &PartitionMember, id: CommandId) -> Result<Vec<PartitionTarget>, BackplaneError> {
+    member.check()?;
+    let (mut targets, mut after) = (Vec::new(), None);
+    loop {
+        let page = member.store.targets(id, None, after, PAGE).await?;
+        targets.extend(page.targets);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(targets),
+        }
+    }
+}
