@@ -1,10 +1,9 @@
 //! The files of TLS settings, and handshakes with a server of rustls.
 
-mod certificates;
-
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
 use muster_net::{Tls, TlsFiles, tcp};
+use muster_testkit::Certificates;
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -16,8 +15,6 @@ use tokio::{
     time::Instant,
 };
 use tokio_rustls::TlsAcceptor;
-
-use self::certificates::Certificates;
 
 fn files(ca: &Path) -> TlsFiles {
     TlsFiles { flags: "--redis-", ca: Some(ca.to_owned()), ..TlsFiles::default() }

@@ -7,6 +7,7 @@
 //! | `OnlineTerminal` | a terminal that is connected, and what it was told | `nodes` |
 //! | `TestRedis` | a Redis server of the test's own, on a free port | `redis` |
 //! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
+//! | `Certificates` | a CA and what it signed, made by openssl | |
 //! | `free_port` | a port on which nothing listens | |
 //! | `floors` | checks which modules of a crate import which | |
 //! | `http` | requests to a node | |
@@ -20,6 +21,7 @@
 //! The programs `agents` and `witness` are for scripts: terminals that write down what happens to them. They need no
 //! node and are built without a feature.
 
+mod certificates;
 pub mod floors;
 pub mod http;
 #[cfg(feature = "nodes")]
@@ -35,9 +37,10 @@ pub mod wait;
 
 #[cfg(feature = "redis")]
 pub use self::redis_server::TestRedis;
-#[cfg(feature = "nodes")]
-pub use self::{node::TestNode, terminal::OnlineTerminal};
 pub use self::{
+    certificates::Certificates,
     port::free_port,
     process::{LoggedProcess, TestProcess},
 };
+#[cfg(feature = "nodes")]
+pub use self::{node::TestNode, terminal::OnlineTerminal};

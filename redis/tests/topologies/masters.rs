@@ -1,8 +1,6 @@
 //! All masters of a real Redis Cluster: 48 hash tags, of which each master has some, and what happens to them when a master is
 //! replaced, dies or loses a slot.
 
-mod servers;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -20,7 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use self::servers::{TestServer, cluster::TestCluster};
+use crate::servers::{TestServer, cluster::TestCluster};
 
 fn tags() -> Vec<String> {
     (0..48).map(|number| format!("{{m:{number}}}")).collect()

@@ -1,10 +1,8 @@
 //! What a Redis must be for Muster, seen with real servers and users.
 
-mod servers;
-
 use muster_redis::{Connection, Fitness};
 
-use self::servers::TestServer;
+use crate::servers::TestServer;
 
 const KEY: &str = "{muster}:check";
 

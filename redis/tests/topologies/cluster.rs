@@ -1,14 +1,12 @@
 //! Connections that follow the master in a Redis Cluster of two real servers.
 
-mod servers;
-
 use std::net::TcpListener;
 
 use muster_redis::Connection;
 use muster_testkit::{free_port, wait::until};
 use redis::AsyncCommands;
 
-use self::servers::TestServer;
+use crate::servers::TestServer;
 
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";

@@ -1,6 +1,4 @@
-//! Real Redis servers for tests, asked by lines of words. Each test program uses a part of this module.
-
-#![allow(dead_code)]
+//! Real Redis servers, asked by lines of words.
 
 pub mod cluster;
 

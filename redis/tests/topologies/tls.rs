@@ -1,22 +1,15 @@
 //! Connections by TLS to one server, through Sentinel and to a Redis Cluster, and what is said when they fail.
 
-#[path = "../../net/tests/certificates/mod.rs"]
-mod certificates;
-mod servers;
-
 use std::time::{Duration, Instant};
 
 use muster_net::TlsFiles;
 use muster_redis::{Connection, Topology, not_sent, will_pass};
-use muster_testkit::{free_port, wait::until};
+use muster_testkit::{Certificates, free_port, wait::until};
 use redis::{AsyncCommands, RedisError};
 
 use tokio::net::TcpStream;
 
-use self::{
-    certificates::Certificates,
-    servers::{TestServer, start_sentinel},
-};
+use crate::servers::{TestServer, start_sentinel};
 
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";
