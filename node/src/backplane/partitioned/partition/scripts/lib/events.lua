@@ -3,30 +3,27 @@
 --   emit_of(kind, terminal, rest)     rest is what follows in the object: '"node":"n1"'
 --   emit_many(kind, terminals, rest)  terminals is a list of at most STEP_MAX ids, each of which has this event
 -- The reader adds the time of the entry's id to events of terminals, so nothing here writes a time.
+--
+-- Each EVENT_CHUNK bytes the id of the newest entry is noted in EVENT_CHUNKS. Beyond EVENTS_BYTES the entries before the oldest note go.
+-- So an event costs no look at old ones, and `used` is exact to a chunk. No entry has as many bytes as a chunk.
 local EVENT_BYTES = 64
+local EVENT_CHUNK = 131072
 
 local function add_event(kind, data, name, value)
-  local bytes = EVENT_BYTES + #kind + #data
+  local bytes, id = EVENT_BYTES + #kind + #data, nil
   if name then
-    redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data, name, value)
     bytes = bytes + #value
+    id = redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data, name, value)
   else
-    redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data)
+    id = redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data)
   end
-  local used = redis.call('HINCRBY', USED, 'events', bytes)
-  -- The oldest entries make room: 256 at most in a call, so the stream may be larger for a while.
-  local rounds = 0
-  while used > EVENTS_BYTES and rounds < 8 do
-    local old, freed = redis.call('XRANGE', EVENTS, '-', '+', 'COUNT', 33), 0
-    for i = 1, #old - 1 do
-      local fields = old[i][2]
-      freed = freed + EVENT_BYTES
-      for j = 2, #fields, 2 do freed = freed + #fields[j] end
-    end
-    if freed == 0 then return end
-    redis.call('XTRIM', EVENTS, 'MINID', old[#old][1])
-    used, rounds = redis.call('HINCRBY', USED, 'events', -freed), rounds + 1
+  if redis.call('INCRBY', EVENTS_IN, bytes) % EVENT_CHUNK >= bytes then return end
+  local chunks = redis.call('RPUSH', EVENT_CHUNKS, id)
+  if chunks * EVENT_CHUNK > EVENTS_BYTES then
+    redis.call('XTRIM', EVENTS, 'MINID', redis.call('LPOP', EVENT_CHUNKS))
+    chunks = chunks - 1
   end
+  redis.call('HSET', USED, 'events', chunks * EVENT_CHUNK)
 end
 
 local function emit(kind, data) add_event(kind, data) end

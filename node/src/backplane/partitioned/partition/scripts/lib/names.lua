@@ -1,5 +1,5 @@
--- The names of a partition's keys and channels. docs/store.md says what each has. A definition is one line, since render.rs reads it
--- script only the lines that it uses.
+-- The names of a partition's keys and channels. docs/store.md says what each has. A definition is one line: render.rs puts it where a
+-- script uses its name.
 local STORE = PREFIX .. 'store'
 local EPOCH = PREFIX .. 'epoch'
 local SEQ = PREFIX .. 'seq'
@@ -49,6 +49,8 @@ local USED = PREFIX .. 'used'
 local KEYS_DUE = PREFIX .. 'keys'
 local KEY = PREFIX .. 'key:'
 local EVENTS = PREFIX .. 'events'
+local EVENTS_IN = PREFIX .. 'events_in'
+local EVENT_CHUNKS = PREFIX .. 'event_chunks'
 local NODES = PREFIX .. 'nodes'
 local LEASE = PREFIX .. 'lease:'
 local PROCESSES = PREFIX .. 'processes'
