@@ -200,11 +200,11 @@ async fn what_has_expired_is_forgotten_for_want_of_room() {
     let store = TestPartition::start().await;
     store.register(0, 1, None).await;
     let mut bounds = bounds();
-    bounds.bytes = 2000;
+    bounds.bytes = 2500;
     let (short, long) = (draft(r#""expires_in":"200ms""#), draft(""));
     store.partition.accept_one(&ask(&short, &bounds), &terminals(&[0])).await.unwrap();
     let refused = store.partition.accept_one(&ask(&long, &bounds), &terminals(&[0])).await;
-    assert!(matches!(refused, Err(BackplaneError::NoRoom(1000..2000))), "{refused:?}");
+    assert!(matches!(refused, Err(BackplaneError::NoRoom(1500..2500))), "{refused:?}");
     tokio::time::sleep(Duration::from_millis(210)).await;
     store.partition.accept_one(&ask(&long, &bounds), &terminals(&[0])).await.unwrap();
     assert_eq!(store.field(short.frame.id, "of").await, None);
