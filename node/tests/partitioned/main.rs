@@ -2,5 +2,6 @@
 
 mod delivery;
 mod lists;
+mod mend;
 mod store;
 mod trust;

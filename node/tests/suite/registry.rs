@@ -27,7 +27,7 @@ crate::on_all!(
 
 mod pinged_often {
     use super::one_that_falls_silent_is_stale_then_offline;
-    crate::on_two!(one_that_falls_silent_is_stale_then_offline | ["--ping", "1s"]);
+    crate::on_all!(one_that_falls_silent_is_stale_then_offline | ["--ping", "1s"]);
 }
 
 async fn the_registry_pages_in_order(cluster: Cluster) {

@@ -68,6 +68,8 @@ pub struct PartitionedBackplane {
     trust: Arc<Trust>,
     node: NodeView,
     bounds: PartitionBounds,
+    /// The interval at which each session is pinged.
+    ping: Duration,
     /// A terminal that was offline for so long is forgotten.
     forget: Duration,
     hub: Arc<Hub>,

@@ -70,6 +70,7 @@ impl PartitionedBackplane {
             trust,
             node: host.view,
             bounds: partition_bounds(config, partitions),
+            ping: config.ping,
             forget: config.bounds.forget,
             hub: host.hub,
             lifecycle: host.lifecycle,

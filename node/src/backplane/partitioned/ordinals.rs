@@ -1,7 +1,11 @@
 //! Which terminals of a partition have sessions on this node, by their ordinals.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use muster_protocol::{SessionId, TerminalId};
 use rustc_hash::FxHashMap;
 
@@ -15,10 +19,17 @@ pub struct Ordinals(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    sessions: FxHashMap<u32, Arc<SessionInfo>>,
+    sessions: FxHashMap<u32, HeldSession>,
     ordinals: FxHashMap<TerminalId, u32>,
     /// Sessions that ended and are still in the table.
     ended: Vec<EndedSession>,
+}
+
+#[derive(Debug)]
+struct HeldSession {
+    info: Arc<SessionInfo>,
+    /// When the terminal was last heard, in milliseconds since 1970.
+    heard: u64,
 }
 
 /// A session that ended.
@@ -33,7 +44,7 @@ impl Ordinals {
         {
             table.sessions.remove(&before);
         }
-        table.sessions.insert(ordinal, info);
+        table.sessions.insert(ordinal, HeldSession { info, heard: now() });
     }
 
     /// Marks a session as ended.
@@ -53,7 +64,7 @@ impl Ordinals {
         table.ended.drain(..count);
         for (terminal, session) in ended {
             let Some(ordinal) = table.ordinals.get(terminal).copied() else { continue };
-            if table.sessions.get(&ordinal).is_some_and(|info| info.session == *session) {
+            if table.sessions.get(&ordinal).is_some_and(|held| held.info.session == *session) {
                 table.sessions.remove(&ordinal);
                 table.ordinals.remove(terminal);
             }
@@ -76,12 +87,31 @@ impl Ordinals {
     pub fn terminals(&self, set: &[u8]) -> Vec<TerminalId> {
         let table = self.lock();
         let sessions = bitmap::ordinals(set).filter_map(|ordinal| table.sessions.get(&ordinal));
-        sessions.map(|info| info.terminal.clone()).collect()
+        sessions.map(|held| held.info.terminal.clone()).collect()
+    }
+
+    /// Records when a terminal was heard, in milliseconds since 1970.
+    pub fn heard(&self, terminal: &TerminalId, at: u64) {
+        let mut table = self.lock();
+        let Some(ordinal) = table.ordinals.get(terminal).copied() else { return };
+        if let Some(held) = table.sessions.get_mut(&ordinal) {
+            held.heard = held.heard.max(at);
+        }
+    }
+
+    /// The ordinals of the sessions whose terminals were not heard for this time, in ascending order.
+    pub fn silent(&self, longer_than: Duration) -> Vec<u32> {
+        let before = now().saturating_sub(longer_than.as_millis() as u64);
+        let table = self.lock();
+        let silent = table.sessions.iter().filter(|(_, held)| held.heard < before);
+        let mut ordinals: Vec<_> = silent.map(|(ordinal, _)| *ordinal).collect();
+        ordinals.sort_unstable();
+        ordinals
     }
 
     /// All sessions, with their ordinals.
     pub fn all(&self) -> Vec<(u32, Arc<SessionInfo>)> {
-        self.lock().sessions.iter().map(|(ordinal, info)| (*ordinal, info.clone())).collect()
+        self.lock().sessions.iter().map(|(ordinal, held)| (*ordinal, held.info.clone())).collect()
     }
 
     /// Never locked across an await.
@@ -90,9 +120,12 @@ impl Ordinals {
     }
 }
 
+fn now() -> u64 {
+    Timestamp::now().as_millisecond().unsigned_abs()
+}
+
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use muster_protocol::api::Protocol;
     use uuid::Uuid;
 
@@ -135,5 +168,16 @@ mod tests {
         }
         let found = ordinals.terminals(&bitmap::bitmap([0, 3, 9, 4000]));
         assert_eq!(found.iter().map(TerminalId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_terminal_is_silent_until_it_is_heard_again() {
+        let (ordinals, one) = (Ordinals::default(), info("t1"));
+        ordinals.insert(4, one.clone());
+        assert!(ordinals.silent(Duration::from_secs(60)).is_empty(), "it joined just now");
+        ordinals.lock().sessions.get_mut(&4).unwrap().heard = 1;
+        assert_eq!(ordinals.silent(Duration::from_secs(60)), [4]);
+        ordinals.heard(&one.terminal, now());
+        assert!(ordinals.silent(Duration::from_secs(60)).is_empty());
     }
 }

@@ -4,8 +4,15 @@
 use futures_util::future::join_all;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{PartitionedBackplane, member::PartitionMember, partition::lease::BEAT};
-use crate::backplane::BackplaneError;
+use super::{
+    PartitionedBackplane,
+    member::PartitionMember,
+    partition::{held::HeldDifference, lease::BEAT},
+};
+use crate::{
+    backplane::{BackplaneError, redis::refusal::unavailable, terminal_record::stale_after},
+    hub::SessionInfo,
+};
 
 /// The calls in which the sessions of one dead node are told of at each beat, 512 a call.
 const PORTIONS: usize = 8;
@@ -19,19 +26,53 @@ impl PartitionedBackplane {
     async fn keep_up_in(&self, member: &PartitionMember) {
         let mut beat = time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut silent, mut differing) = (Vec::new(), HeldDifference::default());
         loop {
             beat.tick().await;
             if member.check().is_err() {
                 continue;
             }
-            if let Err(error) = self.keep_up_once(member).await {
+            let kept = async {
+                self.keep_up_once(member).await?;
+                self.tell_silent(member, &mut silent).await?;
+                self.mend(member, &mut differing).await
+            };
+            if let Err(error) = kept.await {
                 tracing::debug!(partition = %member.index(), %error, "some upkeep waits for the next beat");
             }
         }
     }
 
+    /// Tells which sessions of this node are silent, if these are others than before.
+    async fn tell_silent(&self, member: &PartitionMember, before: &mut Vec<u32>) -> Result<(), BackplaneError> {
+        let silent = member.ordinals.silent(stale_after(self.ping));
+        if silent != *before {
+            member.store.set_stale(&self.node.id, &silent).await.map_err(unavailable)?;
+            *before = silent;
+        }
+        Ok(())
+    }
+
+    /// Compares the registry with what this node holds, and mends what differed at the last beat too: a session that joins or leaves
+    /// at the moment of one comparison is not in both.
+    async fn mend(&self, member: &PartitionMember, before: &mut HeldDifference) -> Result<(), BackplaneError> {
+        let all = member.ordinals.all();
+        let here = |info: &SessionInfo| self.hub.addr(&info.terminal).is_some_and(|addr| addr.session == info.session);
+        let held: Vec<_> = all.iter().filter(|(_, info)| here(info)).map(|(ordinal, _)| *ordinal).collect();
+        let compared = member.store.compare(&self.node.id, &held).await.map_err(unavailable)?.unwrap_or_default();
+        for (_, info) in all.iter().filter(|(ordinal, _)| both(&compared.lacking, &before.lacking, ordinal)) {
+            tracing::warn!(terminal = %info.terminal, "the registry lacks a session, which joins again");
+            self.sessions.rejoin_session(&info.terminal, info.session).await;
+        }
+        for session in compared.extra.iter().filter(|session| before.extra.contains(session)) {
+            tracing::warn!(terminal = %session.0, "the registry has a session that is not here, which is taken out");
+            member.store.evict(session, &self.node.id, member.hearing.reached()).await.map_err(unavailable)?;
+        }
+        *before = compared;
+        Ok(())
+    }
+
     async fn keep_up_once(&self, member: &PartitionMember) -> Result<(), BackplaneError> {
-        let unavailable = crate::backplane::redis::refusal::unavailable;
         for node in member.take_dead() {
             for _ in 0..PORTIONS {
                 if !member.store.bury(&node).await.map_err(unavailable)? {
@@ -44,4 +85,8 @@ impl PartitionedBackplane {
         member.store.sweep().await?;
         self.finish_begun(member).await
     }
+}
+
+fn both(one: &[u32], other: &[u32], ordinal: &u32) -> bool {
+    one.contains(ordinal) && other.contains(ordinal)
 }

@@ -106,6 +106,10 @@ impl PartitionedBackplane {
             parts[at].replies.entry(command).or_default().extend(reply);
         }
         for (terminal, report) in batch.vitals {
+            if let Some((at, _)) = report.seen {
+                let at = at.as_millisecond().unsigned_abs();
+                self.member_of(&terminal).ordinals.heard(&terminal, at);
+            }
             parts[usize::from(self.partitions.of(&terminal).0)].vitals.push((terminal, report));
         }
         for event in batch.events {

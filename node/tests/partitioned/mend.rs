@@ -1,0 +1,72 @@
+//! What a node mends by itself: the registry, the sessions of a node that died, and commands whose acceptance was left.
+
+use muster_protocol::{api::Protocol::V1, id::ClusterName, partition::Partitions, redis_keys::RedisKeys};
+use muster_testkit::{
+    http::{events, get},
+    wait::until,
+};
+use redis::{AsyncCommands, aio::MultiplexedConnection};
+
+use crate::store::{PARTITIONS, PartitionedCluster};
+
+/// A connection to the cluster's Redis, the names of a terminal's partition, and its ordinal there.
+async fn place(cluster: &PartitionedCluster, terminal: &str) -> (MultiplexedConnection, RedisKeys, usize) {
+    let partitions = Partitions::new(PARTITIONS.parse().unwrap()).unwrap();
+    let index = partitions.of(&terminal.parse().unwrap());
+    let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index);
+    let client = redis::Client::open(cluster.redis.url.as_str()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let ordinal = redis.hget(keys.key("ordinals"), terminal).await.unwrap();
+    (redis, keys, ordinal)
+}
+
+async fn status(cluster: &PartitionedCluster, terminal: &str) -> String {
+    get(cluster.here.address, &format!("/v1/terminals/{terminal}")).await.1["status"].as_str().unwrap().to_owned()
+}
+
+async fn node_of(cluster: &PartitionedCluster, terminal: &str) -> String {
+    get(cluster.here.address, &format!("/v1/terminals/{terminal}")).await.1["node"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_that_the_registry_lost_joins_again() {
+    let cluster = PartitionedCluster::start().await;
+    let _terminal = cluster.there.terminal("t1", V1, &[]).await;
+    let node = node_of(&cluster, "t1").await;
+    let (mut redis, keys, ordinal) = place(&cluster, "t1").await;
+    let _: bool = redis.setbit(keys.key(&format!("held:{node}")), ordinal, false).await.unwrap();
+    assert_eq!(status(&cluster, "t1").await, "offline");
+    until("the terminal is online again", async || status(&cluster, "t1").await == "online").await;
+}
+
+#[tokio::test]
+async fn a_session_that_the_registry_has_and_the_node_does_not_is_taken_out() {
+    let cluster = PartitionedCluster::start().await;
+    let present = cluster.there.terminal("t1", V1, &[]).await;
+    let node = node_of(&cluster, "t1").await;
+    let (mut redis, keys, ordinal) = place(&cluster, "t1").await;
+    present.terminal.close().await;
+    until("the terminal is offline", async || status(&cluster, "t1").await == "offline").await;
+    let _: bool = redis.setbit(keys.key(&format!("held:{node}")), ordinal, true).await.unwrap();
+    assert_eq!(status(&cluster, "t1").await, "online");
+    until("the ghost is gone", async || status(&cluster, "t1").await == "offline").await;
+    assert!(events(cluster.here.address).await.contains(r#""reason":"lost""#));
+}
+
+#[tokio::test]
+async fn the_terminals_of_a_node_whose_lease_ended_are_told_of() {
+    let cluster = PartitionedCluster::start().await;
+    let _terminal = cluster.there.terminal("t1", V1, &[]).await;
+    let (mut redis, keys, ordinal) = place(&cluster, "t1").await;
+    // The traces of a node that died: a lease that has run out, and a session that is registered under it.
+    let _: () = redis.zadd(keys.nodes(), "dead", 1).await.unwrap();
+    let _: bool = redis.setbit(keys.key("held:dead"), ordinal + 1, true).await.unwrap();
+    let entry = "dead 01890a5d-ac96-774b-bcce-b302099a8057 v1\n{\"terminal\":\"ghost\",\"labels\":{}}";
+    let _: () = redis.hset(keys.key("terminals"), ordinal + 1, entry).await.unwrap();
+    let _: () = redis.hset(keys.key("ordinals"), "ghost", ordinal + 1).await.unwrap();
+    until("the event tells it", async || {
+        let stream = events(cluster.here.address).await;
+        stream.lines().any(|line| line.contains("\"ghost\"") && line.contains("node_lost"))
+    })
+    .await;
+}
