@@ -10,8 +10,8 @@ use redis::{
 
 use crate::{
     Masters,
-    cluster::Cluster,
-    masters::Shared,
+    cluster::ClusterMasters,
+    masters::KnownMasters,
     server::{ServerConnection, server_error},
     single::SingleMaster,
     topology::Topology,
@@ -28,7 +28,7 @@ pub struct Connection {
 #[derive(Clone)]
 enum Route {
     Single(Arc<SingleMaster>),
-    Slot(Arc<Cluster>, u16),
+    Slot(Arc<ClusterMasters>, u16),
 }
 
 impl Connection {
@@ -38,10 +38,10 @@ impl Connection {
         Masters::new(topology).connection(tag)
     }
 
-    pub(crate) fn of(shared: &Shared, slot: u16) -> Self {
+    pub(crate) fn of(shared: &KnownMasters, slot: u16) -> Self {
         let route = match shared {
-            Shared::Single(single) => Route::Single(single.clone()),
-            Shared::Cluster(cluster) => Route::Slot(cluster.clone(), slot),
+            KnownMasters::Single(single) => Route::Single(single.clone()),
+            KnownMasters::Cluster(cluster) => Route::Slot(cluster.clone(), slot),
         };
         Self { route }
     }

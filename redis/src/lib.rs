@@ -29,7 +29,7 @@
 //! In a Redis Cluster, the tags of other masters go on while one master fails over only with
 //! `cluster-require-full-coverage no`: otherwise all masters refuse commands meanwhile.
 //!
-//! **Messages.** [`Listener::next`] gives a subscription for each master, with all channels of the tags that it has. A
+//! **Messages.** [`MasterListener::next`] gives a subscription for each master, with all channels of the tags that it has. A
 //! subscription ends when its connection ends or one of its tags moves away. Then it is dropped, and its tags get new
 //! ones, while the subscriptions at other masters go on:
 //!
@@ -94,8 +94,8 @@ pub use muster_net::TlsFiles;
 
 pub use self::{
     connection::Connection,
-    listen::{Closer, Message, Subscription},
-    listener::{Listener, MasterSubscription, NotListening},
+    listen::{ChannelMessage, Closer, Subscription},
+    listener::{MasterListener, MasterSubscription, NotListening},
     locate::{not_sent, will_pass},
     masters::Masters,
     requirements::{Fitness, Unfit},

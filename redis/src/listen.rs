@@ -30,7 +30,7 @@ const WAITING_BYTES: usize = 32 << 20;
 
 /// A message of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct ChannelMessage {
     /// The channel.
     pub channel: String,
     /// What was published.
@@ -93,7 +93,7 @@ impl Subscribed {
     /// Returns the next message. Returns `None` when the connection has ended or was closed, when a channel has moved to another
     /// server, or when commands go to another server, whose messages would not arrive here. Also returns `None` after a
     /// message for which the queue had no room: the loss would go unnoticed if later messages were delivered.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub async fn next(&mut self) -> Option<ChannelMessage> {
         let push = tokio::select! {
             push = self.queue.next() => push?,
             () = self.whereabouts.moved() => return None,
@@ -173,10 +173,10 @@ fn size(push: &PushInfo) -> usize {
 }
 
 /// Reads a message: its channel, and its payload. `None` if it is no message.
-fn message(push: PushInfo) -> Option<Message> {
+fn message(push: PushInfo) -> Option<ChannelMessage> {
     let mut fields = push.data.into_iter();
     let channel = from_redis_value(fields.next()?).ok()?;
-    Some(Message { channel, payload: from_redis_value(fields.next()?).ok()? })
+    Some(ChannelMessage { channel, payload: from_redis_value(fields.next()?).ok()? })
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ use tokio::{
 
 use crate::{
     cluster::slots::slot,
-    listen::{Closer, Message, Subscribed},
-    masters::Shared,
+    listen::{ChannelMessage, Closer, Subscribed},
+    masters::KnownMasters,
     whereabouts::Whereabouts,
 };
 
@@ -41,8 +41,8 @@ impl TagChannels {
 }
 
 /// Subscribes to the channels of many hash tags, and again whenever a subscription has ended.
-pub struct Listener {
-    shared: Shared,
+pub struct MasterListener {
+    shared: KnownMasters,
     unserved: Arc<Unserved>,
     attempts: FuturesUnordered<BoxFuture<'static, Result<Option<MasterSubscription>, NotListening>>>,
 }
@@ -57,10 +57,10 @@ pub struct NotListening {
     pub error: RedisError,
 }
 
-impl Listener {
-    pub(crate) fn new(shared: Shared, channels: impl Iterator<Item = TagChannels>) -> Self {
+impl MasterListener {
+    pub(crate) fn new(shared: KnownMasters, channels: impl Iterator<Item = TagChannels>) -> Self {
         let now = Instant::now();
-        let tags = channels.map(|tag| Waiting { tag: Arc::new(tag), due: now }).collect();
+        let tags = channels.map(|tag| UnsubscribedTag { tag: Arc::new(tag), due: now }).collect();
         let unserved = Arc::new(Unserved { tags: Mutex::new(tags), changed: Notify::new() });
         Self { shared, unserved, attempts: FuturesUnordered::new() }
     }
@@ -91,8 +91,8 @@ impl Listener {
         let mut groups: Vec<(Option<ConnectionAddr>, Vec<Arc<TagChannels>>)> = Vec::new();
         for tag in self.unserved.take_due() {
             let owner = match &self.shared {
-                Shared::Single(_) => None,
-                Shared::Cluster(cluster) => cluster.owner(tag.slot),
+                KnownMasters::Single(_) => None,
+                KnownMasters::Cluster(cluster) => cluster.owner(tag.slot),
             };
             match groups.iter_mut().find(|(other, _)| *other == owner) {
                 Some((_, tags)) => tags.push(tag),
@@ -108,7 +108,7 @@ impl Listener {
 
 /// Subscribes to the channels of the claim's tags at their master. `None` if the master had to be looked for first.
 async fn attempt(
-    shared: Shared,
+    shared: KnownMasters,
     owner: Option<ConnectionAddr>,
     mut claim: Claim,
 ) -> Result<Option<MasterSubscription>, NotListening> {
@@ -123,19 +123,19 @@ async fn attempt(
 }
 
 async fn subscribe(
-    shared: &Shared,
+    shared: &KnownMasters,
     owner: Option<ConnectionAddr>,
     tags: &[Arc<TagChannels>],
 ) -> RedisResult<Option<Subscribed>> {
     let channels = tags.iter().flat_map(|tag| &tag.channels).map(String::as_str);
     match (shared, owner) {
-        (Shared::Single(single), _) => {
+        (KnownMasters::Single(single), _) => {
             let master = single.answering().await?;
             let whereabouts = Whereabouts::of_single(single, master.addr().clone());
             Subscribed::open(single.topology(), &master, channels, whereabouts).await.map(Some)
         }
-        (Shared::Cluster(cluster), None) => cluster.find(tags[0].slot).await.map(|_| None),
-        (Shared::Cluster(cluster), Some(owner)) => {
+        (KnownMasters::Cluster(cluster), None) => cluster.find(tags[0].slot).await.map(|_| None),
+        (KnownMasters::Cluster(cluster), Some(owner)) => {
             let slots = tags.iter().map(|tag| tag.slot).collect();
             let whereabouts = Whereabouts::of_slots(cluster.clone(), slots, owner.clone());
             let opened = Subscribed::open(cluster.topology(), &cluster.info(&owner), channels, whereabouts).await;
@@ -165,7 +165,7 @@ impl MasterSubscription {
     /// Returns the next message. Returns `None` when the connection has ended or was closed, when one of the tags has moved to
     /// another master, and after a message for which the queue had no room: 2,048 messages or 32 MiB wait. Then all tags
     /// may have missed messages.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub async fn next(&mut self) -> Option<ChannelMessage> {
         self.subscribed.next().await
     }
 
@@ -177,11 +177,11 @@ impl MasterSubscription {
 
 /// The tags without a subscription and without an attempt.
 struct Unserved {
-    tags: Mutex<Vec<Waiting>>,
+    tags: Mutex<Vec<UnsubscribedTag>>,
     changed: Notify,
 }
 
-struct Waiting {
+struct UnsubscribedTag {
     tag: Arc<TagChannels>,
     /// The time before which no attempt is made.
     due: Instant,
@@ -199,7 +199,7 @@ impl Unserved {
         self.tags().iter().map(|waiting| waiting.due).min().unwrap_or(later)
     }
 
-    fn tags(&self) -> MutexGuard<'_, Vec<Waiting>> {
+    fn tags(&self) -> MutexGuard<'_, Vec<UnsubscribedTag>> {
         self.tags.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -219,7 +219,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let waiting = self.tags.drain(..).map(|tag| Waiting { tag, due: self.due });
+        let waiting = self.tags.drain(..).map(|tag| UnsubscribedTag { tag, due: self.due });
         self.unserved.tags().extend(waiting);
         self.unserved.changed.notify_one();
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use redis::ConnectionAddr;
 
 use crate::{
-    Connection, Listener,
-    cluster::{Cluster, slots::slot},
+    Connection, MasterListener,
+    cluster::{ClusterMasters, slots::slot},
     listener::TagChannels,
     single::SingleMaster,
     topology::{Servers, Topology},
@@ -17,21 +17,23 @@ use crate::{
 /// With one server or Sentinels there is one master, which has all tags.
 #[derive(Clone)]
 pub struct Masters {
-    shared: Shared,
+    shared: KnownMasters,
 }
 
 #[derive(Clone)]
-pub(crate) enum Shared {
+pub(crate) enum KnownMasters {
     Single(Arc<SingleMaster>),
-    Cluster(Arc<Cluster>),
+    Cluster(Arc<ClusterMasters>),
 }
 
 impl Masters {
     /// Prepares the connections, which are made when they are first used.
     pub fn new(topology: Topology) -> Self {
         let shared = match topology.servers() {
-            Servers::Cluster(_) => Shared::Cluster(Arc::new(Cluster::new(topology))),
-            Servers::Fixed(_) | Servers::Sentinels { .. } => Shared::Single(Arc::new(SingleMaster::new(topology))),
+            Servers::Cluster(_) => KnownMasters::Cluster(Arc::new(ClusterMasters::new(topology))),
+            Servers::Fixed(_) | Servers::Sentinels { .. } => {
+                KnownMasters::Single(Arc::new(SingleMaster::new(topology)))
+            }
         };
         Self { shared }
     }
@@ -39,8 +41,8 @@ impl Masters {
     /// Returns where the masters are looked for.
     pub fn topology(&self) -> &Topology {
         match &self.shared {
-            Shared::Single(single) => single.topology(),
-            Shared::Cluster(cluster) => cluster.topology(),
+            KnownMasters::Single(single) => single.topology(),
+            KnownMasters::Cluster(cluster) => cluster.topology(),
         }
     }
 
@@ -53,8 +55,8 @@ impl Masters {
     /// Returns the address of the tag's master. `None` while the master is looked for, and before the first call.
     pub fn master(&self, tag: &str) -> Option<ConnectionAddr> {
         match &self.shared {
-            Shared::Single(single) => single.found().borrow().clone(),
-            Shared::Cluster(cluster) => cluster.owner(slot(tag)),
+            KnownMasters::Single(single) => single.found().borrow().clone(),
+            KnownMasters::Cluster(cluster) => cluster.owner(slot(tag)),
         }
     }
 
@@ -65,10 +67,10 @@ impl Masters {
         let mut groups: Vec<(Option<ConnectionAddr>, Vec<&str>)> = Vec::new();
         for tag in tags {
             let master = match &self.shared {
-                Shared::Single(_) => None,
-                Shared::Cluster(cluster) => cluster.owner(slot(tag)),
+                KnownMasters::Single(_) => None,
+                KnownMasters::Cluster(cluster) => cluster.owner(slot(tag)),
             };
-            let alone = master.is_none() && matches!(self.shared, Shared::Cluster(_));
+            let alone = master.is_none() && matches!(self.shared, KnownMasters::Cluster(_));
             match groups.iter_mut().find(|(other, _)| !alone && *other == master) {
                 Some((_, tags)) => tags.push(tag),
                 None => groups.push((master, vec![tag])),
@@ -78,7 +80,10 @@ impl Masters {
     }
 
     /// Prepares to receive the messages of channels. Each entry is a hash tag and the channels with this tag.
-    pub fn listener(&self, channels: impl IntoIterator<Item = (String, Vec<String>)>) -> Listener {
-        Listener::new(self.shared.clone(), channels.into_iter().map(|(tag, channels)| TagChannels::new(tag, channels)))
+    pub fn listener(&self, channels: impl IntoIterator<Item = (String, Vec<String>)>) -> MasterListener {
+        MasterListener::new(
+            self.shared.clone(),
+            channels.into_iter().map(|(tag, channels)| TagChannels::new(tag, channels)),
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::ConnectionAddr;
 use tokio::sync::watch;
 
-use crate::{cluster::Cluster, single::SingleMaster};
+use crate::{cluster::ClusterMasters, single::SingleMaster};
 
 /// Watches whether an address is still that of the master of some slots.
 pub struct Whereabouts {
@@ -15,7 +15,7 @@ pub struct Whereabouts {
 
 enum Watched {
     Single(watch::Receiver<Option<ConnectionAddr>>),
-    Slots(Arc<Cluster>, Vec<u16>, watch::Receiver<u64>),
+    Slots(Arc<ClusterMasters>, Vec<u16>, watch::Receiver<u64>),
 }
 
 impl Whereabouts {
@@ -25,7 +25,7 @@ impl Whereabouts {
     }
 
     /// Watches the master of these slots of a cluster.
-    pub fn of_slots(cluster: Arc<Cluster>, slots: Vec<u16>, master: ConnectionAddr) -> Self {
+    pub fn of_slots(cluster: Arc<ClusterMasters>, slots: Vec<u16>, master: ConnectionAddr) -> Self {
         let changes = cluster.changes();
         Self { master, watched: Watched::Slots(cluster, slots, changes) }
     }

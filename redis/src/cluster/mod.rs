@@ -38,7 +38,7 @@ type Link = Shared<BoxFuture<'static, RedisResult<ServerConnection>>>;
 type Reading = Shared<BoxFuture<'static, RedisResult<SlotMap>>>;
 
 /// The masters of a Redis Cluster.
-pub struct Cluster {
+pub struct ClusterMasters {
     topology: Arc<Topology>,
     state: Mutex<State>,
     /// Counts the changes of the map.
@@ -68,12 +68,12 @@ pub struct ClusterMaster {
 }
 
 /// Where a call goes next.
-enum Step {
+enum SlotLookup {
     To(ClusterMaster),
     Wait(Reading),
 }
 
-impl Cluster {
+impl ClusterMasters {
     /// Prepares the connections. The map is read at the first call.
     pub fn new(topology: Topology) -> Self {
         let state = State { map: SlotMap::default(), masters: Vec::new(), reading: None, read: None };
@@ -110,8 +110,8 @@ impl Cluster {
         let find = async {
             loop {
                 let reading = match self.step(slot) {
-                    Step::To(master) => return Ok(master),
-                    Step::Wait(reading) => reading,
+                    SlotLookup::To(master) => return Ok(master),
+                    SlotLookup::Wait(reading) => reading,
                 };
                 let read = reading.clone().await;
                 self.apply(&reading, read, slot)?;
@@ -183,12 +183,12 @@ impl Cluster {
         state.masters[index].suspect |= lost.is_some();
     }
 
-    fn step(&self, slot: u16) -> Step {
+    fn step(&self, slot: u16) -> SlotLookup {
         let mut state = self.state();
-        let Some(owner) = state.trusted(slot) else { return Step::Wait(self.reading(&mut state)) };
+        let Some(owner) = state.trusted(slot) else { return SlotLookup::Wait(self.reading(&mut state)) };
         let address = state.map.masters[owner].clone();
         let link = state.masters[owner].link.get_or_insert_with(|| self.open(&address)).clone();
-        Step::To(ClusterMaster { address, link })
+        SlotLookup::To(ClusterMaster { address, link })
     }
 
     /// Returns a connection that opens when it is first polled.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use muster_redis::{Connection, Listener, MasterSubscription, Masters, not_sent, will_pass};
+use muster_redis::{Connection, MasterListener, MasterSubscription, Masters, not_sent, will_pass};
 use muster_testkit::wait::until;
 use redis::{AsyncCommands, RedisResult};
 use tokio::{
@@ -242,12 +242,12 @@ async fn a_master_that_hangs_costs_each_call_at_most_its_bound() {
 }
 
 /// Subscribes to a channel of each tag.
-fn listener(masters: &Masters) -> Listener {
+fn listener(masters: &Masters) -> MasterListener {
     masters.listener(tags().into_iter().map(|tag| (tag.clone(), vec![format!("{tag}:channel")])))
 }
 
 /// Waits for subscriptions until all these tags have one.
-async fn subscribed(listener: &mut Listener, mut missing: BTreeSet<String>) -> Vec<MasterSubscription> {
+async fn subscribed(listener: &mut MasterListener, mut missing: BTreeSet<String>) -> Vec<MasterSubscription> {
     let mut subscriptions = Vec::new();
     let all = async {
         while !missing.is_empty() {
