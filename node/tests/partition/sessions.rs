@@ -119,11 +119,13 @@ async fn a_will_is_told_once_and_only_of_a_terminal_that_was_lost() {
 async fn labels_that_did_not_change_are_not_touched() {
     let store = TestPartition::start().await;
     let bj = |request| with(request, |info| info.labels = labels(&[("site", "bj"), ("kind", "a b\"")]));
-    store.joined(&bj(session("a")), "n1").await;
+    let first = bj(session("a"));
+    store.joined(&first, "n1").await;
+    assert!(store.partition.leave(&first.info, &node("n1"), SessionEnd::Left, 0).await.unwrap());
     store.call::<()>(redis::cmd("CONFIG").arg("RESETSTAT")).await;
     store.joined(&bj(session("a")), "n1").await;
     let calls = store.calls().await;
-    assert!(!calls.contains_key("srem") && !calls.contains_key("type"), "{calls:?}");
+    assert!(!calls.contains_key("srem") && calls["hget"] == 3, "process, ordinal and entry, and no labels: {calls:?}");
     store.joined(&with(session("a"), |info| info.labels = labels(&[("site", "sh")])), "n1").await;
     let (bj, sh): (u32, u32) =
         (store.ask("SCARD", "label:site=bj", &[]).await, store.ask("SCARD", "label:site=sh", &[]).await);
