@@ -145,7 +145,8 @@ GATE = """
 import signal, sys
 from pathlib import Path
 from muster import gate
-
+# A shell that begins a job in the background has it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, gate.end)
 gate.run(sys.executable, "command.py", at=Path())
 """
@@ -153,7 +154,8 @@ COMMAND = """
 import signal, time
 from pathlib import Path
 
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
 Path("started").touch()
 try:
     time.sleep(60)
