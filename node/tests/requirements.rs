@@ -1,14 +1,6 @@
 //! A Redis that is not what a node needs.
 
-use clap::Parser;
-use muster_node::{config::Config, serve};
 use muster_testkit::{TestNode, TestRedis, http::request, wait::until};
-
-#[derive(Parser)]
-struct Flags {
-    #[command(flatten)]
-    config: Config,
-}
 
 async fn set(redis: &TestRedis, name: &str, value: &str) {
     let () = redis.ask(&["CONFIG", "SET", name, value]).await.unwrap();
@@ -16,11 +8,7 @@ async fn set(redis: &TestRedis, name: &str, value: &str) {
 
 /// Why a node with this Redis does not start.
 async fn refused(redis: &TestRedis) -> String {
-    let flags = ["muster-node", "--listen", "127.0.0.1:0", "--insecure", "--redis", &redis.url];
-    let config = Flags::parse_from(flags).config;
-    let socket = serve::bind(&config).unwrap();
-    let ran = serve::run(config, socket, |_| panic!("the node is ready"), std::future::pending()).await;
-    format!("{:#}", ran.unwrap_err())
+    TestNode::start_error(&["--insecure", "--redis", &redis.url]).await
 }
 
 #[tokio::test]

@@ -219,6 +219,11 @@ pub enum InvalidConfig {
         "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --secret-file, or --insecure to let anyone in"
     )]
     NoSecrets,
+    /// `--partitions` is set with public keys alone.
+    #[error(
+        "--partitions needs --secret, by which nodes seal what they tell each other: --public-key only checks tokens"
+    )]
+    NoSealingSecret,
     /// `--ws-path` is not a path.
     #[error("--ws-path must begin with / and have no ?, not {0:?}")]
     WsPath(String),
@@ -235,6 +240,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
             return Err(InvalidConfig::NoSecrets);
+        }
+        if self.partitions.is_some() && !self.insecure && self.keys.secret.is_empty() {
+            return Err(InvalidConfig::NoSealingSecret);
         }
         if self.redis_replicas > 0 && self.redis.is_none() {
             return Err(InvalidConfig::NoRedis);
@@ -257,5 +265,30 @@ impl Config {
             Some((flag, _, floor)) => Err(InvalidConfig::TooSmall(flag, floor)),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn a_node_of_the_partitioned_store_needs_a_secret_to_seal_with() {
+        let told = |keys: &str| {
+            let flags = format!("node --redis redis://h --partitions 5 {keys}");
+            Flags::parse_from(flags.split_whitespace()).config.validate().map_err(|error| error.to_string())
+        };
+        let error = told("--public-key k1=issuer.pem").unwrap_err();
+        assert!(error.starts_with("--partitions needs --secret"), "{error}");
+        let secret = format!("--secret k1={}", "s".repeat(32));
+        assert_eq!((told("--insecure"), told(&secret)), (Ok(()), Ok(())));
     }
 }

@@ -1,7 +1,6 @@
 //! The sessions of two partitions on one shard: neither takes part in what concerns the other.
 
 use std::{
-    net::{TcpListener, TcpStream as StdStream},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,22 +8,15 @@ use std::{
 
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload, TerminalId,
-    api::Protocol,
-    frame,
+    CommandId, Payload, TerminalId, frame,
     partition::{PartitionIndex, Partitions},
 };
 use muster_testkit::wait::{soon, until};
-use tokio::{
-    io::AsyncReadExt,
-    net::TcpStream,
-    task::{self, LocalSet},
-};
+use tokio::{io::AsyncReadExt, net::TcpStream, task::LocalSet};
 use uuid::Uuid;
 
-use super::{Shard, ShardMessage, Shared, Upgraded, carry_out, test_node};
+use super::{Shard, ShardMessage, Shared, carry_out, test_node};
 use crate::{
-    session,
     sync::{mpsc, oneshot},
     wire::EncodedCommand,
 };
@@ -44,7 +36,8 @@ impl TwoPartitions {
     async fn start() -> Self {
         let (shared, _mailboxes) = test_node::node_in(Partitions::new(2).unwrap(), 1, 1);
         let shard = Rc::new(Shard::new(0, shared));
-        let [first, second] = [FIRST, SECOND].map(|partition| connect(&shard, &terminal_of(&shard.shared, partition)));
+        let [first, second] =
+            [FIRST, SECOND].map(|partition| test_node::connect(&shard, &terminal_of(&shard.shared, partition), None));
         let two = Self { shard, first, second, _mailboxes };
         two.until_joined().await;
         two
@@ -69,27 +62,6 @@ impl TwoPartitions {
 fn terminal_of(shared: &Shared, partition: PartitionIndex) -> TerminalId {
     let ids = (0..).map(|number| format!("t{number}").parse().unwrap());
     ids.into_iter().find(|id| shared.fences.partitions().of(id) == partition).unwrap()
-}
-
-fn connect(shard: &Rc<Shard>, terminal: &TerminalId) -> TcpStream {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stream = StdStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (end, _) = listener.accept().unwrap();
-    for stream in [&stream, &end] {
-        stream.set_nonblocking(true).unwrap();
-    }
-    let upgraded = Upgraded {
-        stream,
-        read: Default::default(),
-        terminal: terminal.clone(),
-        protocol: Protocol::Plain,
-        labels: Default::default(),
-        expires: None,
-        address: "127.0.0.1".into(),
-        edge: None,
-    };
-    task::spawn_local(session::run(Box::new(upgraded), shard.clone()));
-    TcpStream::from_std(end).unwrap()
 }
 
 /// The texts that arrive up to `last`. No text here is longer than 125 bytes, so each frame has a head of two bytes.

@@ -1,30 +1,20 @@
 //! A session that is asked to register again while it does so.
 
-use std::{
-    net::{TcpListener, TcpStream as StdStream},
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload, Selector, TerminalId,
-    api::{CommandRequest, Protocol},
-    frame,
-    partition::PartitionIndex,
+    CommandId, Payload, Selector, TerminalId, api::CommandRequest, frame, partition::PartitionIndex,
 };
 use muster_testkit::wait::{soon, until};
-use socket2::SockRef;
 use tokio::{
     io::AsyncReadExt,
-    net::TcpStream,
     task::{self, LocalSet},
 };
 use uuid::Uuid;
 
-use super::{Shard, Upgraded, test_node};
-use crate::{backplane::CommandDraft, session, wire::EncodedCommand};
+use super::{Shard, test_node};
+use crate::{backplane::CommandDraft, wire::EncodedCommand};
 
 /// In bytes: more than the buffers of the connection hold, and less than `--queue`.
 const BIG: usize = 384 * 1024;
@@ -37,9 +27,8 @@ async fn a_session_that_is_asked_again_while_it_joins_again_takes_live_commands_
 async fn asked_again_while_it_joins() {
     let (shared, _mailboxes) = test_node::node(1, 1);
     let shard = Rc::new(Shard::new(0, shared.clone()));
-    let (mut terminal, stream) = connection();
     let id: TerminalId = "t1".parse().unwrap();
-    task::spawn_local(session::run(upgraded(stream, &id), shard.clone()));
+    let mut terminal = test_node::connect(&shard, &id, Some(4096));
     until("the session is in the hub", async || shared.hub.has(&id)).await;
 
     // A command that passed the session by. The session replays it and waits until the terminal has read it.
@@ -61,32 +50,6 @@ async fn asked_again_while_it_joins() {
         }
     });
     received.await;
-}
-
-/// A connection with small buffers: the terminal's end, and the node's.
-fn connection() -> (TcpStream, StdStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
-    let node = StdStream::connect(listener.local_addr().unwrap()).unwrap();
-    SockRef::from(&node).set_send_buffer_size(4096).unwrap();
-    let (terminal, _) = listener.accept().unwrap();
-    for stream in [&node, &terminal] {
-        stream.set_nonblocking(true).unwrap();
-    }
-    (TcpStream::from_std(terminal).unwrap(), node)
-}
-
-fn upgraded(stream: StdStream, terminal: &TerminalId) -> Box<Upgraded> {
-    Box::new(Upgraded {
-        stream,
-        read: Default::default(),
-        terminal: terminal.clone(),
-        protocol: Protocol::Plain,
-        labels: Default::default(),
-        expires: None,
-        address: "127.0.0.1".into(),
-        edge: None,
-    })
 }
 
 fn request(payload: &str) -> CommandRequest {

@@ -1,6 +1,8 @@
 //! What tests of a shard need of a node.
 
 use std::{
+    net::{TcpListener, TcpStream as StdStream},
+    rc::Rc,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -8,12 +10,15 @@ use std::{
 use clap::Parser;
 use jiff::Timestamp;
 use muster_protocol::{
-    api::{NodeState, NodeView},
+    TerminalId,
+    api::{NodeState, NodeView, Protocol},
     partition::Partitions,
 };
+use socket2::SockRef;
+use tokio::{net::TcpStream, task};
 use tokio_util::sync::CancellationToken;
 
-use super::{ShardMessage, Shards, Shared};
+use super::{Shard, ShardMessage, Shards, Shared, Upgraded};
 use crate::{
     auth::Auth,
     backplane::{Host, MemoryBackplane},
@@ -22,6 +27,7 @@ use crate::{
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
+    session,
     sync::mpsc,
 };
 
@@ -68,6 +74,35 @@ pub fn node_in(partitions: Partitions, count: usize, room: usize) -> (Arc<Shared
     let (config, stop) = (CONFIG.clone(), CancellationToken::new());
     let auth = Auth::new(&config).unwrap();
     (Arc::new(Shared { config, auth, hub, shards, fences, lifecycle, backplane, reports, metrics, stop }), mailboxes)
+}
+
+/// Starts the session of a plain terminal on a shard. Returns the terminal's end of the connection, whose buffers have `buffer`
+/// bytes if it is given.
+pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    if let Some(size) = buffer {
+        SockRef::from(&listener).set_recv_buffer_size(size).unwrap();
+    }
+    let stream = StdStream::connect(listener.local_addr().unwrap()).unwrap();
+    if let Some(size) = buffer {
+        SockRef::from(&stream).set_send_buffer_size(size).unwrap();
+    }
+    let (end, _) = listener.accept().unwrap();
+    for stream in [&stream, &end] {
+        stream.set_nonblocking(true).unwrap();
+    }
+    let upgraded = Upgraded {
+        stream,
+        read: Default::default(),
+        terminal: terminal.clone(),
+        protocol: Protocol::Plain,
+        labels: Default::default(),
+        expires: None,
+        address: "127.0.0.1".into(),
+        edge: None,
+    };
+    task::spawn_local(session::run(Box::new(upgraded), shard.clone()));
+    TcpStream::from_std(end).unwrap()
 }
 
 fn view() -> NodeView {

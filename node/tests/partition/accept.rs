@@ -1,7 +1,5 @@
 //! A command for named terminals.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use muster_node::backplane::{BackplaneError, Cursor, partitioned::partition::PartitionAccepted};
 use serde_json::json;
@@ -52,7 +50,7 @@ async fn a_number_is_above_the_last_and_never_below_the_time() {
         (created_at.as_millisecond() as u64, place.number)
     };
     let (_, first) = accept().await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    store.let_pass(50).await;
     let (time, second) = accept().await;
     assert!(second > first && second >= time, "{second} at {time}");
     let ahead = time + 1_000_000;
@@ -113,7 +111,7 @@ async fn a_full_backlog_refuses_until_what_is_in_it_is_over() {
     store.partition.accept_one(&ask(&short, &bounds), &terminals(&[0])).await.unwrap();
     let refused = store.partition.accept_one(&ask(&long, &bounds), &terminals(&[0, 1])).await;
     assert_eq!(refused, Err(BackplaneError::Full(terminals(&[0]))));
-    tokio::time::sleep(Duration::from_millis(310)).await;
+    store.let_pass(310).await;
     store.partition.accept_one(&ask(&long, &bounds), &terminals(&[0, 1])).await.unwrap();
     assert_eq!(store.backlog(0).await, [long.frame.id.to_string()]);
     let used: i64 = store.ask("HGET", "used", &["backlogs"]).await;
@@ -205,7 +203,7 @@ async fn what_has_expired_is_forgotten_for_want_of_room() {
     store.partition.accept_one(&ask(&short, &bounds), &terminals(&[0])).await.unwrap();
     let refused = store.partition.accept_one(&ask(&long, &bounds), &terminals(&[0])).await;
     assert!(matches!(refused, Err(BackplaneError::NoRoom(1500..2500))), "{refused:?}");
-    tokio::time::sleep(Duration::from_millis(210)).await;
+    store.let_pass(210).await;
     store.partition.accept_one(&ask(&long, &bounds), &terminals(&[0])).await.unwrap();
     assert_eq!(store.field(short.frame.id, "of").await, None);
     assert_eq!(store.ask::<Vec<String>>("ZRANGE", "homes", &["0", "-1"]).await, [long.frame.id.to_string()]);

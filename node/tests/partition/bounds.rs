@@ -1,6 +1,6 @@
 //! No step makes more calls to Redis for a large fleet than for a small one.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use muster_protocol::api::TargetState::{Acked, Sent};
 
@@ -19,16 +19,31 @@ async fn counted(store: &TestPartition) -> u64 {
     sum
 }
 
+/// The least number of calls of five tries of a step, each in another millisecond: in one of eight an acceptance also forgets what
+/// has expired.
+async fn least(store: &TestPartition, mut step: impl AsyncFnMut()) -> u64 {
+    let mut least = u64::MAX;
+    for _ in 0..5 {
+        store.let_pass(0).await;
+        counted(store).await;
+        step().await;
+        least = least.min(counted(store).await);
+    }
+    least
+}
+
 /// The calls of each step for a fleet of this size.
 async fn steps(size: u32) -> BTreeMap<&'static str, u64> {
     let store = TestPartition::start().await;
     store.register(0, size, Some("n1")).await;
-    let (one, all, mut steps) = (draft(""), draft(""), BTreeMap::new());
-    counted(&store).await;
-    store.partition.accept_one(&ask(&one, &bounds()), &terminals(&[size - 1])).await.unwrap();
-    steps.insert("one command", counted(&store).await);
-    store.accept_set(&all, "all\n").await;
-    steps.insert("a command for all", counted(&store).await);
+    let (mut all, mut steps, target) = (draft(""), BTreeMap::new(), terminals(&[size - 1]));
+    let accept_one = async || _ = store.partition.accept_one(&ask(&draft(""), &bounds()), &target).await.unwrap();
+    steps.insert("one command", least(&store, accept_one).await);
+    let accept_all = async || {
+        all = draft("");
+        store.accept_set(&all, "all\n").await;
+    };
+    steps.insert("a command for all", least(&store, accept_all).await);
     let targets: Vec<_> = (0..size).map(|ordinal| (ordinal, 10)).collect();
     store.partition.raise(&raised(all.frame.id, Sent, &targets)).await.unwrap();
     steps.insert("sent to all", counted(&store).await);
@@ -45,7 +60,6 @@ async fn steps(size: u32) -> BTreeMap<&'static str, u64> {
 
 #[tokio::test]
 async fn a_step_makes_as_many_calls_for_a_large_fleet_as_for_a_small_one() {
-    // About every eighth acceptance forgets something: another time may be needed to see none that does.
     let (small, large) = (steps(10).await, steps(4096).await);
     let more = |step: &str| large[step].abs_diff(small[step]) > 3;
     assert!(!small.keys().any(|step| more(step)), "{small:?} {large:?}");
@@ -65,7 +79,7 @@ async fn what_expired_of_a_full_backlog_is_taken_out_in_bounded_steps() {
             .await
             .unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(1010)).await;
+    store.let_pass(1010).await;
     counted(&store).await;
     let refused = store.partition.accept_one(&ask(&draft(""), &bounds), &terminals(&(0..20).collect::<Vec<_>>())).await;
     let calls = counted(&store).await;

@@ -71,7 +71,7 @@ async fn what_was_sent_to_all_or_has_expired_stays_as_it_is() {
     let (sent, short) =
         (accept(&store, "", "ann", &[0]).await, accept(&store, r#""expires_in":"1ms""#, "ann", &[0]).await);
     store.raise(sent, Sent, &[(0, 5)]).await;
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    store.let_pass(5).await;
     for id in [sent, short] {
         assert!(store.partition.cancel(id, true, None).await.unwrap());
         assert!(!store.partition.command(id).await.unwrap().unwrap().record.cancelled);
@@ -157,13 +157,13 @@ async fn commands_are_listed_newest_first_by_what_is_asked_for() {
     let second = accept(&store, r#""expires_in":"1ms""#, "bob", &[1]).await;
     let third = accept(&store, "", "bob", &[0, 2]).await;
     // The order of two within a millisecond is not told.
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    store.let_pass(5).await;
     let many = draft("");
     store.accept_set(&many, "all\n").await;
     let fourth = many.frame.id;
     store.partition.cancel(third, true, None).await.unwrap();
     store.raise(first, Acked, &[(0, 5)]).await;
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    store.let_pass(5).await;
     let list = async |filter: CommandFilter| store.partition.commands(&filter, None, 10).await.unwrap().ids;
     let none = CommandFilter::default;
     assert_eq!(list(none()).await, [fourth, third, second, first]);
@@ -204,7 +204,7 @@ async fn what_is_forgotten_leaves_nothing_behind() {
     store.partition.accept_one(&ask(&draft, &bounds), &terminals(&[0, 1])).await.unwrap();
     store.raise(draft.frame.id, Sent, &[(0, 5)]).await;
     store.partition.reply(draft.frame.id, &[(0, Payload::from_text("x"))], &bounds).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(110)).await;
+    store.let_pass(110).await;
     assert_eq!(store.partition.sweep().await, Ok(1));
     let rest: Vec<_> = store.names().await.into_iter().filter(|name| !before.contains(name)).collect();
     assert_eq!(rest, ["epoch", "events", "events_in", "log", "seq", "used"]);
@@ -222,7 +222,7 @@ async fn a_sweep_forgets_a_bounded_number() {
         let draft = draft(r#""expires_in":"2s""#);
         store.partition.accept_one(&ask(&draft, &bounds), &terminals(&all)).await.unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(2010)).await;
+    store.let_pass(2010).await;
     let mut swept = Vec::new();
     while store.ask::<u64>("ZCARD", "stored", &[]).await > 0 {
         swept.push(store.partition.sweep().await.unwrap());

@@ -12,7 +12,7 @@ use muster_protocol::{
     redis_keys::RedisKeys,
 };
 use muster_redis::{Connection, Topology};
-use muster_testkit::TestRedis;
+use muster_testkit::{TestRedis, wait::until};
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, aio::MultiplexedConnection, streams::StreamRangeReply};
 
 /// A store of one partition.
@@ -56,6 +56,12 @@ impl TestPartition {
     /// Does what a pipeline asks.
     pub async fn run(&self, pipe: &redis::Pipeline) {
         let () = pipe.query_async(&mut self.raw.clone()).await.unwrap();
+    }
+
+    /// Waits until the clock of the partition, which judges what has expired, has moved on by more than `ms` milliseconds.
+    pub async fn let_pass(&self, ms: u64) {
+        let end = self.partition.clock().await.unwrap() + Duration::from_millis(ms);
+        until("the clock of Redis moves on", async || self.partition.clock().await.unwrap() > end).await;
     }
 
     /// A bit of a bitmap.

@@ -1,5 +1,5 @@
 //! What a node does in each partition beside its sessions: it tells of dead nodes' sessions, forgets what may be forgotten, finishes
-//! commands whose acceptance was left, and mends what differs between the registry and what the node holds.
+//! commands whose acceptance was left, works out which terminals have confirmed everything, and mends what differs between the registry and what the node holds.
 
 use futures_util::future::join_all;
 use tokio::time::{self, MissedTickBehavior};
@@ -83,6 +83,7 @@ impl PartitionedBackplane {
         }
         member.store.forget_away(self.forget).await?;
         member.store.sweep().await?;
+        member.store.confirm().await.map_err(unavailable)?;
         self.finish_begun(member).await
     }
 }

@@ -22,6 +22,9 @@ use crate::{
 
 /// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
 const WAITING_MAX: usize = 100_000;
+/// The bytes of replies that wait at most, of all partitions together. Beyond it a new reply is dropped and counted, and those that
+/// wait stay: an earlier reply of the same terminal may be among them, so the newest is not always kept.
+const WAITING_REPLIES_MAX: usize = 64 << 20;
 
 /// Whose turn it is to write, and what waits, by partition.
 #[derive(Debug)]
@@ -100,7 +103,14 @@ impl PartitionedBackplane {
         for (step, terminals) in batch.all_states() {
             self.add_states(&mut parts, step, terminals);
         }
+        let waiting = parts.iter().flat_map(|part| part.replies.values().flatten());
+        let mut room = WAITING_REPLIES_MAX.saturating_sub(waiting.map(|(_, payload)| payload.as_json().len()).sum());
         for (command, terminal, payload) in batch.replies {
+            let Some(left) = room.checked_sub(payload.as_json().len()) else {
+                self.count_dropped("no_room", 1);
+                continue;
+            };
+            room = left;
             let at = usize::from(self.partitions.of(&terminal).0);
             let reply = self.members[at].ordinals.of_all(std::iter::once((&terminal, payload)));
             parts[at].replies.entry(command).or_default().extend(reply);
