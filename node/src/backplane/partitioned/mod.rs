@@ -1,4 +1,4 @@
-//! The partitioned store of a cluster: `docs/store.md` describes it. It is built beside [`redis`](super::redis), behind the same
+//! The partitioned store of a cluster: `docs/store.md` describes it. It is built beside `redis`, behind the same
 //! contract, and replaces it when it passes every test.
 //!
 //! ```text

@@ -1,7 +1,7 @@
 //! One partition: a whole store of its own, of the terminals whose ids hash to it. Everything here knows one hash tag, and so one
 //! Redis master.
 //!
-//! A step that must not be torn apart is one script ([`scripts`]). No script loops over more than a fixed number of entries.
+//! A step that must not be torn apart is one script (`scripts`). No script loops over more than a fixed number of entries.
 
 mod accept;
 pub mod bitmap;
