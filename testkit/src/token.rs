@@ -15,6 +15,11 @@ pub fn token(terminal: &str, exp: u64) -> String {
 
 /// An operator's key with this scope, signed by [`SECRET`], that does not expire.
 pub fn key(scope: Scope) -> String {
-    let claims = OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope };
+    key_of("op", scope)
+}
+
+/// The key of the operator with this name.
+pub fn key_of(name: &str, scope: Scope) -> String {
+    let claims = OperatorClaims { sub: name.into(), exp: NEVER, aud: OPERATOR.into(), scope };
     sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }

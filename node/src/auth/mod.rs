@@ -20,6 +20,9 @@ use serde::de::DeserializeOwned;
 use self::public_key::PublicKey;
 use crate::config::Config;
 
+/// The longest name of an operator, in bytes. It is stored with each command of theirs.
+const NAME_MAX: usize = 128;
+
 /// Why a token or key is refused. The text is fit to be shown to its holder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
@@ -124,10 +127,11 @@ impl Auth {
         Ok(VerifiedTerminal { id: claims.sub, labels: claims.labels, expires: Some(claims.exp) })
     }
 
-    /// Checks whether a key allows what needs `scope`.
-    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<(), AuthError> {
+    /// Checks whether a key allows what needs `scope`. Returns the name of the key's owner, at most 128 bytes of it; an empty one with
+    /// `--insecure` and no key that can be verified.
+    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<String, AuthError> {
         if self.insecure && (key.is_none() || self.keys.is_empty()) {
-            return Ok(());
+            return Ok(String::new());
         }
         let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
         let (key, claims): (_, OperatorClaims) = self.check(key)?;
@@ -138,7 +142,9 @@ impl Auth {
         if claims.scope < scope {
             return Err(AuthError::Forbidden(format!("the key's scope is {}, this needs {scope}", claims.scope)));
         }
-        Ok(())
+        let mut name = claims.sub;
+        name.truncate(name.floor_char_boundary(NAME_MAX));
+        Ok(name)
     }
 
     /// The key that signed a token, and the token's claims. The audience tells a terminal from an operator; the
@@ -257,7 +263,7 @@ mod tests {
         assert!(auth.terminal(Some(&key(Scope::Admin)), t1).is_err());
         assert!(auth.operator(Some(&token(None, NEVER)), Scope::Read).is_err());
         assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER)), Scope::Read).is_err());
-        assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok(()));
+        assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok("op".into()));
         assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(AuthError::Forbidden(_))));
     }
 }

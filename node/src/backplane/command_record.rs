@@ -20,6 +20,8 @@ pub struct CommandRecord {
     pub frame: frame::Command,
     /// The request as the operator sent it.
     pub request: CommandRequest,
+    /// Who asked: the name of the operator's key; empty if it is not known.
+    pub by: String,
     /// When the command was accepted.
     pub created_at: Timestamp,
     /// Whether an operator cancelled the command.
@@ -120,8 +122,17 @@ impl CommandRecord {
             created_at: self.created_at,
             expires_at: self.frame.expires_at,
             stored: true,
+            by: Some(self.by.clone()).filter(|by| !by.is_empty()),
+            target: None,
+            payload: None,
             results: None,
         }
+    }
+
+    /// The command with all that was asked for.
+    pub fn full_view(&self, now: Timestamp) -> CommandView {
+        let (target, payload) = (Some(self.request.target.clone()), Some(self.frame.payload.clone()));
+        CommandView { target, payload, ..self.view(now) }
     }
 
     /// One target as the API shows it.
@@ -133,7 +144,8 @@ impl CommandRecord {
         now: Timestamp,
     ) -> TargetView {
         let steps = STEPS.iter().zip(target.steps).filter_map(|((_, name), ms)| {
-            let at = self.created_at.checked_add(Duration::from_millis(ms?)).ok()?;
+            // Times count from the time in the id, which is older than the command if a key had reserved the id before.
+            let at = accepted_at(self.frame.id).checked_add(Duration::from_millis(ms?)).ok()?;
             Some(((*name).to_owned(), at))
         });
         let at = [("queued".to_owned(), self.created_at)].into_iter().chain(steps).collect();
@@ -194,7 +206,14 @@ mod tests {
             cursor: None,
             stagger_ms: None,
         };
-        CommandRecord { frame, request, created_at, cancelled: false, counts: counts.iter().copied().collect() }
+        CommandRecord {
+            frame,
+            request,
+            by: "ann".into(),
+            created_at,
+            cancelled: false,
+            counts: counts.iter().copied().collect(),
+        }
     }
 
     #[test]

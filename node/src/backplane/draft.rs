@@ -24,14 +24,16 @@ pub struct CommandDraft {
     pub frame: frame::Command,
     /// When the request arrived, by this node's clock.
     pub created_at: Timestamp,
+    /// Who asks: the name of the operator's key. Empty on a node with `--insecure` that got no key.
+    pub by: String,
     /// The Idempotency-Key, by which the same request is recognized if it comes again.
     pub key: Option<IdempotencyKey>,
 }
 
-/// An operator's name for a request.
+/// An operator's name for a request. Operators do not share these names: two who use the same one mean two requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The value of the header.
+    /// The operator's name, a line break, and the value of the header, which has no line break.
     pub key: String,
     /// The hash of the body, in hexadecimal. The same key with another body is refused.
     pub body: String,
@@ -146,7 +148,13 @@ impl CommandDraft {
             cursor: None,
             stagger_ms: Some(request.stagger.as_millis() as u64).filter(|ms| *ms > 0),
         };
-        Self { request, frame, created_at, key }
+        Self { request, frame, created_at, by: String::new(), key }
+    }
+
+    /// The draft with its author.
+    #[must_use]
+    pub fn asked_by(self, by: &str) -> Self {
+        Self { by: by.to_owned(), ..self }
     }
 
     /// The record of the command before any target got it.
@@ -155,6 +163,7 @@ impl CommandDraft {
         CommandRecord {
             frame: self.frame,
             request: self.request,
+            by: self.by,
             created_at: self.created_at,
             cancelled: false,
             counts,
@@ -166,9 +175,9 @@ impl IdempotencyKey {
     /// The longest key, in bytes.
     pub const MAX: usize = 128;
 
-    /// A key, if it is visible ASCII and not too long.
-    pub fn new(key: &str, body: &[u8]) -> Option<Self> {
+    /// A key of this operator, if it is visible ASCII and not too long.
+    pub fn new(operator: &str, key: &str, body: &[u8]) -> Option<Self> {
         let good = (1..=Self::MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
-        good.then(|| Self { key: key.to_owned(), body: HEXLOWER.encode(digest(&SHA256, body).as_ref()) })
+        good.then(|| Self { key: format!("{operator}\n{key}"), body: HEXLOWER.encode(digest(&SHA256, body).as_ref()) })
     }
 }

@@ -44,7 +44,7 @@ struct Options {
 }
 
 /// `POST /v1/commands?wait=5s&dry_run=1`
-pub async fn post(request: Request<Incoming>, state: &HttpState) -> Answer {
+pub async fn post(request: Request<Incoming>, operator: &str, state: &HttpState) -> Answer {
     let options = options(request.uri().query().unwrap_or_default())?;
     let (head, body) = request.into_parts();
     let bytes = request::body(body, &state.shared.config).await?;
@@ -53,7 +53,7 @@ pub async fn post(request: Request<Incoming>, state: &HttpState) -> Answer {
     if options.dry_run {
         return Ok(json(StatusCode::OK, &state.shared.backplane.estimate(&command).await?));
     }
-    let draft = CommandDraft::new(command, key(&head.headers, &bytes)?);
+    let draft = CommandDraft::new(command, key(&head.headers, operator, &bytes)?).asked_by(operator);
     let view = accept(draft, state).await?;
     match options.wait {
         Some(wait) => answer_when_done(view, wait, state).await,
@@ -64,7 +64,8 @@ pub async fn post(request: Request<Incoming>, state: &HttpState) -> Answer {
 /// `GET /v1/commands/{id}`
 pub async fn get(id: &str, state: &HttpState) -> Answer {
     let id = request::command_id(id)?;
-    Ok(json(StatusCode::OK, &find(id, state).await?))
+    let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    Ok(json(StatusCode::OK, &record.full_view(Timestamp::now())))
 }
 
 /// `DELETE /v1/commands/{id}`
@@ -76,8 +77,8 @@ pub async fn cancel(id: &str, state: &HttpState) -> Answer {
 
 /// `POST /v1/commands/{id}/retry`: sends the same command again to the targets that ended without the wanted state.
 /// Targets that may still reach it are left alone.
-pub async fn retry(id: &str, headers: &HeaderMap, state: &HttpState) -> Answer {
-    let key = key(headers, id.as_bytes())?;
+pub async fn retry(id: &str, headers: &HeaderMap, operator: &str, state: &HttpState) -> Answer {
+    let key = key(headers, operator, id.as_bytes())?;
     let id = request::command_id(id)?;
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let (targets, now) = (state.shared.backplane.targets(id).await?, Timestamp::now());
@@ -88,13 +89,14 @@ pub async fn retry(id: &str, headers: &HeaderMap, state: &HttpState) -> Answer {
         return Err(problem(StatusCode::CONFLICT, detail));
     }
     let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..record.request };
-    Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, state).await?))
+    Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, operator, state).await?))
 }
 
 /// Accepts the command for those terminals that were not forgotten meanwhile.
 async fn accept_known(
     mut request: CommandRequest,
     key: Option<IdempotencyKey>,
+    operator: &str,
     state: &HttpState,
 ) -> Result<CommandView, Response<Body>> {
     if let Err(BackplaneError::Unknown(gone)) = state.shared.backplane.estimate(&request).await
@@ -102,7 +104,7 @@ async fn accept_known(
     {
         terminals.retain(|terminal| !gone.contains(terminal));
     }
-    accept(CommandDraft::new(request, key), state).await
+    accept(CommandDraft::new(request, key).asked_by(operator), state).await
 }
 
 /// The command as it is now, or 404.
@@ -123,6 +125,9 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
         created_at,
         expires_at: created_at,
         stored: false,
+        by: None,
+        target: None,
+        payload: None,
         results: None,
     }
 }
@@ -182,9 +187,9 @@ fn check(command: &CommandRequest) -> Result<(), Response<Body>> {
     Ok(())
 }
 
-fn key(headers: &HeaderMap, body: &[u8]) -> Result<Option<IdempotencyKey>, Response<Body>> {
+fn key(headers: &HeaderMap, operator: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Response<Body>> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().and_then(|key| IdempotencyKey::new(key, body));
+    let key = value.to_str().ok().and_then(|key| IdempotencyKey::new(operator, key, body));
     let wanted = format!("Idempotency-Key must be 1 to {} visible ASCII characters", IdempotencyKey::MAX);
     key.map(Some).ok_or_else(|| bad(wanted))
 }

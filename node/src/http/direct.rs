@@ -17,6 +17,7 @@ pub struct DirectCommand {
     terminal: TerminalId,
     command: frame::Command,
     created_at: Timestamp,
+    by: String,
 }
 
 impl DirectCommand {
@@ -24,7 +25,8 @@ impl DirectCommand {
     pub fn of(draft: &CommandDraft) -> Option<Self> {
         match &draft.request.target {
             Selector::Terminal(terminal) if draft.request.confirm == Confirm::None && draft.key.is_none() => {
-                Some(Self { terminal: terminal.clone(), command: draft.frame.clone(), created_at: draft.created_at })
+                let (command, by) = (draft.frame.clone(), draft.by.clone());
+                Some(Self { terminal: terminal.clone(), command, created_at: draft.created_at, by })
             }
             _ => None,
         }
@@ -41,6 +43,9 @@ impl DirectCommand {
             created_at: self.created_at,
             expires_at: self.command.expires_at,
             stored: false,
+            by: Some(self.by).filter(|by| !by.is_empty()),
+            target: None,
+            payload: None,
             results: None,
         };
         // A command without a number has no partition either: the shard looks at neither.

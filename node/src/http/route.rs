@@ -28,9 +28,9 @@ async fn dispatch(request: Request<Incoming>, requester: Requester, state: Arc<H
     }
     let segments = segments(&path)?;
     let segments: Vec<_> = segments.iter().map(String::as_str).collect();
-    admit(&segments, &request, &state)?;
+    let operator = admit(&segments, &request, &state)?;
     match &segments[..] {
-        ["v1", call @ ..] => api(call, request, state).await,
+        ["v1", call @ ..] => api(call, request, &operator, state).await,
         _ => open(&segments, &state),
     }
 }
@@ -53,11 +53,11 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     }
 }
 
-/// Checks that the requester's key has the scope.
-fn admit(segments: &[&str], request: &Request<Incoming>, state: &HttpState) -> Result<(), Response<Body>> {
+/// Checks that the requester's key has the scope. Returns the name of its owner, which is empty if no key is needed.
+fn admit(segments: &[&str], request: &Request<Incoming>, state: &HttpState) -> Result<String, Response<Body>> {
     let taken = takes(segments);
     match taken.iter().find(|(method, _)| request.method() == method) {
-        Some((_, None)) => Ok(()),
+        Some((_, None)) => Ok(String::new()),
         Some((_, Some(scope))) => Ok(state.shared.auth.operator(bearer(request), *scope)?),
         None if taken.is_empty() => Err(not_there(state)),
         None => Err(not_allowed(taken)),
@@ -75,14 +75,14 @@ fn open(segments: &[&str], state: &HttpState) -> Answer {
     }
 }
 
-async fn api(call: &[&str], request: Request<Incoming>, state: Arc<HttpState>) -> Answer {
+async fn api(call: &[&str], request: Request<Incoming>, operator: &str, state: Arc<HttpState>) -> Answer {
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
     match (method.as_str(), call) {
-        ("POST", ["commands"]) => commands::post(request, &state).await,
+        ("POST", ["commands"]) => commands::post(request, operator, &state).await,
         ("GET", ["commands", id]) => commands::get(id, &state).await,
         ("DELETE", ["commands", id]) => commands::cancel(id, &state).await,
         ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &state).await,
-        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &state).await,
+        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), operator, &state).await,
         ("GET", ["terminals"]) => terminals::list(&query, &state).await,
         ("GET", ["terminals", id]) => terminals::get(id, &state).await,
         ("DELETE", ["terminals", id]) => terminals::forget(id, &state).await,

@@ -149,7 +149,7 @@ impl Store {
             cursor: None,
             stagger_ms: None,
         };
-        let draft = CommandDraft { request: asked, frame, created_at: self.now, key };
+        let draft = CommandDraft { request: asked, frame, created_at: self.now, by: String::new(), key };
         match self.node(number as u8).backplane.accept(draft).await {
             Ok(Accepted::New(view)) => {
                 self.commands.push(id);

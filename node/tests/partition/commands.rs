@@ -32,7 +32,7 @@ pub fn draft(fields: &str) -> CommandDraft {
 /// The same with an idempotency key, whose body is hashed.
 pub fn keyed(key: &str, body: &str) -> CommandDraft {
     let mut draft = draft("");
-    draft.key = IdempotencyKey::new(key, body.as_bytes());
+    draft.key = IdempotencyKey::new("ann", key, body.as_bytes());
     draft
 }
 

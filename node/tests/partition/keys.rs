@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn key(body: &str) -> IdempotencyKey {
-    IdempotencyKey::new("k", body.as_bytes()).unwrap()
+    IdempotencyKey::new("ann", "k", body.as_bytes()).unwrap()
 }
 
 #[tokio::test]
@@ -20,11 +20,26 @@ async fn a_reserved_key_is_one_id_until_it_is_released() {
     let (first, second) = (draft("").frame.id, draft("").frame.id);
     let reserve = async |body, id| store.partition.reserve_key(&key(body), id, &bounds).await;
     assert_eq!(reserve("a", first).await, Ok(KeyOutcome::Reserved(first)));
-    assert_eq!(reserve("a", second).await, Ok(KeyOutcome::Reserved(first)), "nobody knows what became of it");
     assert_eq!(reserve("b", second).await, Err(BackplaneError::OtherBody(first)));
     store.partition.release_key(&key("a"), first).await.unwrap();
     assert_eq!(reserve("b", second).await, Ok(KeyOutcome::Reserved(second)), "what was refused left nothing");
     assert_eq!(store.ask::<i64>("HGET", "used", &["keys"]).await, 300);
+}
+
+#[tokio::test]
+async fn a_key_that_two_have_asked_for_is_not_released() {
+    let (store, bounds) = (TestPartition::start().await, bounds());
+    let (first, second) = (draft("").frame.id, draft("").frame.id);
+    let reserve = async |id| store.partition.reserve_key(&key("a"), id, &bounds).await;
+    reserve(first).await.unwrap();
+    assert_eq!(reserve(second).await, Ok(KeyOutcome::Reserved(first)), "nobody knows what became of it");
+    // One of the two was refused; the other may be accepted at this moment.
+    store.partition.release_key(&key("a"), first).await.unwrap();
+    assert_eq!(reserve(second).await, Ok(KeyOutcome::Reserved(first)));
+    assert_eq!(store.partition.used_key(&key("a"), second).await, Ok(Some(first)));
+    assert_eq!(store.partition.used_key(&key("b"), second).await, Err(BackplaneError::OtherBody(first)));
+    let unused = IdempotencyKey::new("bob", "k", b"a").unwrap();
+    assert_eq!(store.partition.used_key(&unused, second).await, Ok(None));
 }
 
 #[tokio::test]
@@ -56,7 +71,7 @@ async fn a_key_that_is_reserved_elsewhere_refuses_another_body_here() {
     let refused = store.partition.accept_one(&ask(&other, &bounds), &terminals(&[0])).await;
     assert_eq!(refused, Err(BackplaneError::OtherBody(reserved)));
     let full = PartitionBounds { bytes: 500, ..bounds };
-    let other = IdempotencyKey::new("other", b"a").unwrap();
+    let other = IdempotencyKey::new("ann", "other", b"a").unwrap();
     assert_eq!(store.partition.reserve_key(&other, reserved, &full).await, Err(BackplaneError::NoRoom(300)));
 }
 

@@ -32,7 +32,7 @@ async fn a_command_is_shown_as_it_was_asked_for() {
     let shown = store.partition.command(id).await.unwrap().unwrap();
     let mut expected = draft(r#""confirm":"result","expires_in":"2h""#).request;
     expected.payload = Payload::from_value(&json!({"page": 1}));
-    assert_eq!((&shown.record.request, shown.by.as_str(), shown.is_accepted), (&expected, "bob", true));
+    assert_eq!((&shown.record.request, shown.record.by.as_str(), shown.is_accepted), (&expected, "bob", true));
     assert_eq!((shown.record.counts, shown.shares), (BTreeMap::from([(Queued, 2)]), None));
     assert!(store.partition.command(draft("").frame.id).await.unwrap().is_none());
     let frames = store.partition.frames(&[draft("").frame.id, id]).await.unwrap();

@@ -157,7 +157,7 @@ async fn what_was_begun_is_found_until_it_is_committed() {
         BTreeMap::from([(TargetState::Expired, 4)]),
         "a share that came too late expired"
     );
-    assert_eq!((command.by.as_str(), command.record.created_at), ("ann", begun.created_at));
+    assert_eq!((command.record.by.as_str(), command.record.created_at), ("ann", begun.created_at));
 }
 
 #[tokio::test]

@@ -87,6 +87,15 @@ pub struct CommandView {
     /// Left out of the JSON if true.
     #[serde(default = "stored", skip_serializing_if = "is_stored")]
     pub stored: bool,
+    /// Who asked for the command: the name of the operator's key. Null on a node with `--insecure` that got no key.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// The selector from the request. Only in answers about commands that were accepted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Selector>,
+    /// The payload from the request. Only in the answer to `GET /v1/commands/{id}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
     /// With `?wait`, and if there are few targets: the state of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<TargetView>>,

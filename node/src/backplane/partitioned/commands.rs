@@ -25,7 +25,12 @@ impl CommandStore for PartitionedBackplane {
         let Some(partition) = self.only_partition(&named) else { return self.accept_many(draft).await };
         let member = self.member(partition);
         member.check()?;
-        self.accept_in(member, draft, &named).await
+        match draft.key.clone().map(|key| (self.partitions.of_text(&key.key), key)) {
+            Some((of_key, key)) if of_key != partition => {
+                self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
+            }
+            _ => self.accept_in(member, draft, &named, false).await,
+        }
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
@@ -65,18 +70,20 @@ impl CommandStore for PartitionedBackplane {
 }
 
 impl PartitionedBackplane {
-    /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home.
-    async fn accept_in(
+    /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home. With `again`, it may have
+    /// been accepted by its id before, and its key is not stored here.
+    pub(super) async fn accept_in(
         &self,
         member: &PartitionMember,
         mut draft: CommandDraft,
         targets: &[TerminalId],
+        again: bool,
     ) -> Result<Accepted, BackplaneError> {
         draft.frame.id = homed(draft.frame.id, member.index());
         let seen = member.seen();
-        let with_key = draft.key.is_some();
+        let with_key = draft.key.is_some() && !again;
         let ask =
-            PartitionAsk { draft: &draft, by: "", with_key, again: false, bounds: &self.bounds, seen: seen.as_ref() };
+            PartitionAsk { draft: &draft, by: &draft.by, with_key, again, bounds: &self.bounds, seen: seen.as_ref() };
         match member.store.accept_one(&ask, targets).await? {
             PartitionAccepted::New { created_at, expires_at, targets, place, .. } => {
                 member.hearing.saw(&place.epoch, place.number);

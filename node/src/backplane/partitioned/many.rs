@@ -53,9 +53,15 @@ impl PartitionedBackplane {
         draft.frame.id = homed(draft.frame.id, home);
         let home = self.member(home);
         home.check()?;
+        // Before the survey, which would refuse what was accepted and can't be accepted a second time.
+        if let Some(key) = &draft.key
+            && let Some(id) = home.store.used_key(key, draft.frame.id).await?
+        {
+            return Ok(Accepted::Before(id));
+        }
         let ask = PartitionAsk {
             draft: &draft,
-            by: "",
+            by: &draft.by,
             with_key: draft.key.is_some(),
             again: false,
             bounds: &self.bounds,

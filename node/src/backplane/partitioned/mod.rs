@@ -14,6 +14,7 @@
 //! | `trust.rs` | what is believed of what stands in Redis |
 //! | `listening.rs`, `catch_up.rs`, `delivery.rs` | from the channels and logs of partitions to sessions |
 //! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
+//! | `keyed.rs` | a command whose idempotency key lies in another partition |
 //! | `many.rs`, `stored.rs` | commands for terminals of several partitions |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
@@ -23,6 +24,7 @@ mod catch_up;
 mod commands;
 mod delivery;
 mod events;
+mod keyed;
 mod lease;
 mod listening;
 mod many;

@@ -54,6 +54,8 @@ impl CommandStore for RedisBackplane {
         Ok(Some(CommandRecord {
             request: CommandRequest { payload: frame.payload.clone(), ..request },
             frame,
+            // This store does not have the author.
+            by: String::new(),
             created_at: created_at.ok_or_else(|| BackplaneError::Unavailable("a stored time is broken".into()))?,
             cancelled: cancelled.is_some(),
             counts: counts.filter_map(|(state, count)| Some((*state, count.as_ref()?.parse().ok()?))).collect(),

@@ -22,8 +22,6 @@ pub struct PartitionCommand {
     /// The command, with the counts of its targets in this partition. At the home of a command with shares, they have also the targets
     /// whose share came too late, as expired, and here and elsewhere those that were rejected when the share was taken.
     pub record: CommandRecord,
-    /// Who asked.
-    pub by: String,
     /// Whether its acceptance is finished, as far as this partition knows.
     pub is_accepted: bool,
     /// At the home of a command that has shares: the partitions that have one, with what became of it.
@@ -152,6 +150,6 @@ fn view(values: Vec<Value>) -> Result<PartitionCommand, BackplaneError> {
     let shares = Some(answer.next::<String>()?).filter(|text| is_accepted && !text.is_empty());
     let shares = shares.as_deref().map(read).transpose()?;
     let request = CommandRequest { payload: frame.payload.clone(), ..request };
-    let record = CommandRecord { frame, request, created_at, cancelled, counts };
-    Ok(PartitionCommand { record, by, is_accepted, shares })
+    let record = CommandRecord { frame, request, by, created_at, cancelled, counts };
+    Ok(PartitionCommand { record, is_accepted, shares })
 }

@@ -41,12 +41,26 @@ impl StorePartition {
         }
     }
 
+    /// The command that was accepted under a key, which lies in this partition. None if the key is not used.
+    ///
+    /// # Errors
+    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body.
+    pub async fn used_key(&self, key: &IdempotencyKey, id: CommandId) -> Result<Option<CommandId>, BackplaneError> {
+        let mut answer = self.key_answer(&self.key_call("look", key, id)).await?;
+        match answer.outcome() {
+            "ok" => Ok(None),
+            "reserved" | "same" => Ok(Some(answer.id()?)),
+            _ => Err(answer.refusal()),
+        }
+    }
+
     /// Marks a key as used, when its command is accepted.
     pub async fn confirm_key(&self, key: &IdempotencyKey, id: CommandId) -> Result<(), BackplaneError> {
         self.key_answer(&self.key_call("confirm", key, id)).await.map(drop)
     }
 
-    /// Gives a key back, when its command was refused and nothing was stored. A key that is confirmed stays.
+    /// Gives a key back, when its command was refused and nothing was stored. A key that is confirmed stays, and so does one that another
+    /// request has found reserved meanwhile: that request may have been accepted.
     pub async fn release_key(&self, key: &IdempotencyKey, id: CommandId) -> Result<(), BackplaneError> {
         self.key_answer(&self.key_call("release", key, id)).await.map(drop)
     }
