@@ -91,7 +91,20 @@ impl PartitionedBackplane {
 
     /// Cancels a command in every partition that has a share of it, or may still get one. The mark is left everywhere before this
     /// returns.
+    ///
+    /// The first call is the change itself for a command of one partition: if Redis does not answer it, nobody is told that nothing
+    /// was changed.
     pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+        let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return Ok(None) };
+        home.check()?;
+        match home.store.cancel_few(id).await? {
+            Some(false) => Ok(None),
+            Some(true) => self.merged_command(id).await.map_err(BackplaneError::after_a_change),
+            None => self.cancel_shares(id).await,
+        }
+    }
+
+    async fn cancel_shares(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let Some((command, members)) = self.at_home(id).await? else { return Ok(None) };
         let left = command.record.frame.expires_at.duration_since(Timestamp::now());
         let mark = Duration::try_from(left).ok().filter(|_| !command.is_accepted).map(|left| left + self.bounds.keep);

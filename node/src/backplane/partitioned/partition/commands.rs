@@ -90,6 +90,15 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
+    /// Cancels a command whose targets all lie in this partition, in one call. `None` if it has targets elsewhere, or may have; false if
+    /// there is no such command.
+    pub async fn cancel_few(&self, id: CommandId) -> Result<Option<bool>, BackplaneError> {
+        let mut call = self.scripts.cancel(&self.keys);
+        call.arg(id.to_string()).arg("few").arg("");
+        let found: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
+        Ok((found != 2).then_some(found == 1))
+    }
+
     /// A page of the commands whose home this is, newest first, at most `limit` and 512. `after` is [`CommandPage::next`] of the page
     /// before.
     pub async fn commands(
