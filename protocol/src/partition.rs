@@ -14,6 +14,9 @@ use crate::id::{ClusterName, CommandId, TerminalId};
 /// The number of slots of a Redis Cluster.
 const SLOTS: u32 = 16_384;
 
+/// The version of the store's schema that nodes of this version write, and the only one that they and sidecars read.
+pub const SCHEMA: u32 = 1;
+
 /// The index of a partition, from 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartitionIndex(pub u16);
@@ -69,7 +72,8 @@ impl Partitions {
     }
 
     /// The hash tag of a partition's keys, with braces: `{muster:3.17}`. Its slot lies in the partition's share of all slots, so
-    /// that the partitions are spread evenly over the masters of a Redis Cluster.
+    /// that the partitions are spread evenly over the masters of a Redis Cluster. The tag of partition 0 is the same for every
+    /// count, so that a program that does not know the count can read it there.
     pub fn tag(self, cluster: &ClusterName, index: PartitionIndex) -> String {
         let share = self.share(index);
         let tags = (0u32..).map(|number| format!("{cluster}:{index}.{number}"));
@@ -78,7 +82,9 @@ impl Partitions {
     }
 
     fn share(self, index: PartitionIndex) -> Range<u32> {
-        let start = |index: u16| u32::from(index) * SLOTS / u32::from(self.0);
+        // The first share of a store of the greatest count lies in the first share of every store.
+        let count = if index.0 == 0 { Self::MAX } else { self.0 };
+        let start = |index: u16| u32::from(index) * SLOTS / u32::from(count);
         start(index.0)..start(index.0 + 1)
     }
 }
@@ -147,6 +153,13 @@ mod tests {
             let slot = slot(tag.trim_matches(['{', '}']));
             assert_eq!(slot * 48 / SLOTS, u32::from(index.0), "{tag}");
         }
+    }
+
+    #[test]
+    fn the_tag_of_partition_0_is_known_without_the_count() {
+        let tag = |count| Partitions::new(count).unwrap().tag(&ClusterName::default(), PartitionIndex(0));
+        assert_eq!(tag(1), "{muster:0.1518}");
+        assert!([2, 5, 16, 240, 1024].iter().all(|count| tag(*count) == tag(1)));
     }
 
     #[test]

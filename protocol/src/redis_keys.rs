@@ -57,6 +57,21 @@ impl RedisKeys {
         self.key(&format!("node:{node}"))
     }
 
+    /// What the partitioned store says of itself, in partition 0: a hash with `schema`, `partitions`, `id` and `created`.
+    pub fn store(&self) -> String {
+        self.key("store")
+    }
+
+    /// The lease of the node with this id in a partition: see [`SealedLease`](crate::seal::SealedLease).
+    pub fn sealed_lease(&self, node: &str) -> String {
+        self.key(&format!("lease:{node}"))
+    }
+
+    /// The channel by which sidecars ask all nodes for something: see [`ProxyRequest`](crate::inbox::ProxyRequest).
+    pub fn proxy(&self) -> String {
+        self.channel("proxy")
+    }
+
     /// The channel to which every node listens.
     pub fn broadcast(&self) -> String {
         self.channel("broadcast")

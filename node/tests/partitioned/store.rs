@@ -29,6 +29,8 @@ pub fn ids(count: usize) -> Vec<String> {
 #[tokio::test]
 async fn a_node_that_was_started_with_another_number_of_partitions_says_which_one_the_store_has() {
     let cluster = PartitionedCluster::start().await;
-    let error = TestNode::start_error(&["--insecure", "--redis", &cluster.redis.url, "--partitions", "6"]).await;
-    assert!(error.contains("--partitions 6: this store has 5 partitions"), "{error}");
+    for count in ["1", "6", "1024"] {
+        let error = TestNode::start_error(&["--insecure", "--redis", &cluster.redis.url, "--partitions", count]).await;
+        assert!(error.contains(&format!("--partitions {count}: this store has 5 partitions")), "{error}");
+    }
 }

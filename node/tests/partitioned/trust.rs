@@ -6,8 +6,16 @@ use muster_protocol::{
     partition::{PartitionIndex, Partitions},
     redis_keys::RedisKeys,
 };
-use muster_testkit::{TestNode, http::get};
+use muster_testkit::{
+    TestNode,
+    http::{get, handshake},
+    wait::soon,
+};
 use redis::AsyncCommands;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::store::{PARTITIONS, PartitionedCluster};
 
@@ -41,4 +49,32 @@ async fn a_command_that_is_written_into_a_channel_by_hand_is_not_sent() {
     assert_eq!(status, 202);
     assert_eq!(terminal.payload().await, r#""true""#);
     assert!(terminal.is_quiet());
+}
+
+#[tokio::test]
+async fn the_channel_of_the_sidecars_moves_sessions_and_does_nothing_else() {
+    let cluster = PartitionedCluster::start().await;
+    let mut terminal = TcpStream::connect(cluster.here.address).await.unwrap();
+    let request = format!("{}Host: test\r\n\r\n", handshake("?terminal_id=t1", "X-Edge: host/7/1\r\nX-Reroute: 1\r\n"));
+    terminal.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(soon(terminal.read_u8()).await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    let partitions = Partitions::new(PARTITIONS.parse().unwrap()).unwrap();
+    let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, PartitionIndex(3));
+    let client = redis::Client::open(cluster.redis.url.as_str()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    for request in
+        [r#"{"remove":{"terminal":"t1"}}"#, r#"{"depart":"drain"}"#, r#"{"retire":{"worker":"host/7","over_ms":1}}"#]
+    {
+        let heard: u64 = redis.spublish(keys.proxy(), request).await.unwrap();
+        assert_eq!(heard, 2);
+    }
+    let mut close = [0; 4];
+    soon(terminal.read_exact(&mut close)).await.unwrap();
+    let code = u16::from_be_bytes([close[2], close[3]]);
+    assert_eq!((close[0], code), (0x88, 1001), "it is moved, and not removed");
+    assert_eq!(get(cluster.here.address, "/readyz").await.0, 200, "the node goes on");
 }

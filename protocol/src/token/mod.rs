@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     jwt::{Algorithm, Jwt, TokenError, VerifiedJwt, sign, unverified_expiry},
-    secret::{InvalidSecret, Secret},
+    secret::{InvalidSecret, InvalidSecretLine, Secret},
 };
 use crate::{TerminalId, selector::Labels};
 

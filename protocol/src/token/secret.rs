@@ -20,7 +20,24 @@ pub struct Secret {
 #[error("a secret is written KID=SECRET: a name of 1 to 32 characters, and at least {SECRET_MIN} characters of secret")]
 pub struct InvalidSecret;
 
+/// The error for a line of a file that is not a secret. Does not repeat the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {InvalidSecret}")]
+pub struct InvalidSecretLine {
+    /// The number of the line, from 1.
+    pub line: usize,
+}
+
 impl Secret {
+    /// Reads the content of a file with one secret on each line.
+    ///
+    /// # Errors
+    /// The first line that is not a secret.
+    pub fn parse_lines(text: &str) -> Result<Vec<Self>, InvalidSecretLine> {
+        let lines = text.lines().enumerate();
+        lines.map(|(index, line)| line.parse().map_err(|_| InvalidSecretLine { line: index + 1 })).collect()
+    }
+
     /// The bytes to sign with.
     pub fn as_bytes(&self) -> &[u8] {
         self.secret.as_bytes()

@@ -1,4 +1,4 @@
-//! The listening half: one subscription for each master, to two channels of each of its partitions. A connection that is dead and does
+//! The listening half: one subscription for each master, to three channels of each of its partitions. A connection that is dead and does
 //! not say so is found out by listening for this node's own probes. What was missed on a channel is taken from the log: each command
 //! tells the number of the one before it on its channel.
 
@@ -6,7 +6,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use jiff::Timestamp;
-use muster_redis::MasterSubscription;
+use muster_protocol::inbox::ProxyRequest;
+use muster_redis::{ChannelMessage, MasterSubscription};
 use redis::RedisResult;
 use tokio::time::{self, MissedTickBehavior};
 
@@ -33,7 +34,8 @@ impl PartitionedBackplane {
     pub(super) async fn listen(&self) {
         let channels = self.members.iter().map(|member| {
             let store = &member.store;
-            (store.tag().to_owned(), vec![store.broadcast_channel(), store.inbox_channel(&self.node.id)])
+            let channels = [store.broadcast_channel(), store.inbox_channel(&self.node.id), store.proxy_channel()];
+            (store.tag().to_owned(), channels.into())
         });
         let mut listener = self.masters.listener(channels);
         let mut subscriptions = FuturesUnordered::new();
@@ -82,7 +84,8 @@ impl PartitionedBackplane {
                 tracing::warn!(partition = %member.index(), master = %subscription.master(), "the partition has another master");
                 state.reached = None;
             }
-            let channels = [member.store.broadcast_channel(), member.store.inbox_channel(&self.node.id)];
+            let store = &member.store;
+            let channels = [store.broadcast_channel(), store.inbox_channel(&self.node.id), store.proxy_channel()];
             listened.extend(channels.map(|channel| (channel, at)));
             drop(state);
         }
@@ -96,7 +99,7 @@ impl PartitionedBackplane {
                 message = subscription.next() => {
                     let Some(message) = message else { return Ok(()) };
                     let Some(at) = listened.get(&message.channel) else { continue };
-                    let is_probe = self.receive_text(members[*at], &message.payload).await?;
+                    let is_probe = self.receive_message(members[*at], &message).await?;
                     if is_probe {
                         heard = time::Instant::now();
                         members.iter().for_each(|member| member.hearing.hears());
@@ -130,9 +133,17 @@ impl PartitionedBackplane {
         }
     }
 
-    /// Does what a message asks. Returns whether it was a probe. A message that can't be read is counted as foreign.
-    async fn receive_text(&self, member: &PartitionMember, payload: &[u8]) -> RedisResult<bool> {
-        match serde_json::from_slice(payload) {
+    /// Does what a message asks. Returns whether it was a probe. A message that can't be read is counted as foreign. On the channel of
+    /// the sidecars only their requests are read.
+    async fn receive_message(&self, member: &PartitionMember, message: &ChannelMessage) -> RedisResult<bool> {
+        if message.channel == member.store.proxy_channel() {
+            match serde_json::from_slice::<ProxyRequest>(&message.payload) {
+                Ok(request) => self.sessions.request_drain(request.into()),
+                Err(_) => self.trust.count_foreign("a message of a sidecar in partition", &member.index().to_string()),
+            }
+            return Ok(false);
+        }
+        match serde_json::from_slice(&message.payload) {
             Ok(PartitionEnvelope::Probe { .. }) => Ok(true),
             Ok(envelope) => self.receive(member, envelope).await.map(|()| false),
             Err(_) => {

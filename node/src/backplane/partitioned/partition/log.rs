@@ -154,6 +154,11 @@ impl StorePartition {
         self.keys.inbox(node)
     }
 
+    /// The channel on which sidecars ask all nodes to move sessions.
+    pub fn proxy_channel(&self) -> String {
+        self.keys.proxy()
+    }
+
     /// Publishes a message to a node's inbox. Returns whether the node heard it.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use redis::RedisResult;
 use super::StorePartition;
 
 /// The version of the schema that this program writes, and the only one that it reads.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = muster_protocol::partition::SCHEMA;
 
 /// What a store says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
