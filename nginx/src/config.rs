@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
-use muster_protocol::ClusterName;
-use muster_redis::{TlsFiles, Topology, url::with_password_file};
+use muster_protocol::{ClusterName, token::Secret};
+use muster_redis::{TlsFiles, Topology, secret, url::with_password_file};
 
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
@@ -52,6 +52,19 @@ pub struct Config {
     /// Redis; 1 to 64 characters of a-z 0-9 -
     #[arg(long, env = "MUSTER_CLUSTER", value_name = "NAME", default_value_t)]
     pub cluster: ClusterName,
+
+    /// A file with the secret of the cluster, one on each line, the same as the nodes' --cluster-secret-file: a node whose
+    /// lease was made with another secret gets no terminals. Without it and --secret-file, only nodes with --insecure do
+    #[arg(long, env = "MUSTER_CLUSTER_SECRET_FILE", value_name = "FILE")]
+    pub cluster_secret_file: Option<PathBuf>,
+
+    /// The nodes' --secret-file, if they have no --cluster-secret-file. It can sign tokens, so a proxy better has the other
+    #[arg(long, env = "MUSTER_SECRET_FILE", value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+
+    /// The secrets of the first of these files that is given.
+    #[arg(skip)]
+    pub secrets: Vec<Secret>,
 
     /// Where Nginx listens for terminals and operators; port 0 chooses a free port and prints it
     #[arg(long, env = "MUSTER_PROXY_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
@@ -191,6 +204,7 @@ impl Config {
         if let (Some(url), Some(file)) = (&self.redis, &self.redis_password_file) {
             self.redis = Some(with_password_file(url, file)?);
         }
+        self.secrets = self.read_secrets()?;
         let make = |dir: PathBuf| std::fs::create_dir_all(&dir).map(|()| dir);
         make(self.dir.clone()).with_context(|| format!("--dir: can't make the folder {}", self.dir.display()))?;
         self.dir = self.dir.canonicalize()?;
@@ -206,6 +220,19 @@ impl Config {
             self.edge = Some(hostname());
         }
         Ok(self)
+    }
+}
+
+impl Config {
+    /// Reads the secrets by which leases are checked. The error names the flag, and never shows what is in the file.
+    fn read_secrets(&self) -> anyhow::Result<Vec<Secret>> {
+        let files = [("--cluster-secret-file", &self.cluster_secret_file), ("--secret-file", &self.secret_file)];
+        let Some((flag, file)) = files.iter().find_map(|(flag, file)| Some((flag, file.as_ref()?))) else {
+            return Ok(Vec::new());
+        };
+        let what = || format!("{flag} {}", file.display());
+        let text = secret::read(file).with_context(what)?;
+        Secret::parse_lines(&text).with_context(what)
     }
 }
 

@@ -13,8 +13,8 @@
 //! |---|---|
 //! | [`config`] | the flags |
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
-//! | [`leases`] | reads the nodes' leases from Redis |
-//! | [`registry_trust`] | decides whether a missing lease means anything |
+//! | [`leases`] | reads the nodes' leases from all partitions of the store, and checks their seals |
+//! | [`registry_trust`] | decides whether a missing lease means anything, for each partition |
 //! | [`probe`] | asks nodes without a lease whether they are alive |
 //! | [`membership`] | decides which nodes are served |
 //! | [`reload_pacing`] | decides when a change is worth a reload |

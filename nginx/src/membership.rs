@@ -17,8 +17,10 @@ pub type Members = BTreeSet<SocketAddr>;
 const LEASE_MAX: usize = 4096;
 
 /// Why a lease is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LeaseRefusal {
+    /// No node with the sidecar's secret wrote it.
+    Foreign,
     /// The text is not what a node writes.
     NoLease,
     /// Its address is no IP:PORT that can be connected to.
@@ -31,6 +33,7 @@ impl LeaseRefusal {
     /// The value of the label `reason` of the metric.
     pub fn label(self) -> &'static str {
         match self {
+            Self::Foreign => "foreign",
             Self::NoLease => "no_lease",
             Self::NoAddress => "no_address",
             Self::NotAllowed => "not_allowed",
@@ -38,13 +41,17 @@ impl LeaseRefusal {
     }
 }
 
-/// Returns the address in a lease and whether that node drains. A draining node is a member too: it answers 503, on
-/// which Nginx tries the next node, and no reload is needed.
+/// Reads a lease without a seal: see [`address_of`].
 pub fn member(lease: &str, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseRefusal> {
     if lease.len() > LEASE_MAX {
         return Err(LeaseRefusal::NoLease);
     }
-    let view: NodeView = serde_json::from_str(lease).map_err(|_| LeaseRefusal::NoLease)?;
+    address_of(&serde_json::from_str(lease).map_err(|_| LeaseRefusal::NoLease)?, allow)
+}
+
+/// Returns the address of a node and whether the node drains. A draining node is a member too: it answers 503, on
+/// which Nginx tries the next node, and no reload is needed.
+pub fn address_of(view: &NodeView, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseRefusal> {
     let address = view.address.parse().map(canonical).map_err(|_| LeaseRefusal::NoAddress)?;
     // A scope names a network interface of the node's host, and means nothing on this host.
     let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);

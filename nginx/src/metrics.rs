@@ -34,6 +34,8 @@ pub struct Metrics {
     rendered: IntGauge,
     redis_up: IntGauge,
     redis_age: Gauge,
+    partitions_away: IntGauge,
+    foreign: IntGauge,
     frozen: IntGauge,
     lingering_workers: IntGauge,
     lingering_sockets: IntGauge,
@@ -51,6 +53,8 @@ impl Metrics {
         self.rendered.set(state.served.len() as i64);
         self.redis_up.set(state.redis_up.into());
         self.redis_age.set(state.redis_age_seconds);
+        self.partitions_away.set(state.partitions_away as i64);
+        self.foreign.set(state.foreign.as_ref().map_or(0, |foreign| foreign.nodes.len() as i64));
         self.frozen.set(state.frozen.into());
         self.lingering_workers.set(state.lingering.len() as i64);
         self.lingering_sockets.set(state.lingering.iter().map(|worker| worker.sockets as i64).sum());
@@ -117,6 +121,12 @@ impl Default for Metrics {
             rendered: gauge(&registry, "rendered_nodes", "Nodes in Nginx's configuration."),
             redis_up: gauge(&registry, "redis_up", "Whether Redis answers."),
             redis_age: register(&registry, Gauge::new(name("redis_age_seconds"), "Time since Redis last answered.")),
+            partitions_away: gauge(&registry, "partitions_away", "Partitions of the store that do not answer."),
+            foreign: gauge(
+                &registry,
+                "foreign_nodes",
+                "Nodes whose leases are not used, since their secret is another one (see foreign in /state); 20 at most.",
+            ),
             frozen: gauge(&registry, "frozen", "Whether no node may leave Nginx's configuration now."),
             lingering_workers: gauge(&registry, "lingering_workers", "Old workers that still have sessions."),
             lingering_sockets: gauge(&registry, "lingering_sockets", "Sockets of old workers: two for each session."),

@@ -20,7 +20,7 @@ use crate::{
 pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     let generations = Generations::new(&config.dir)?;
     let ports = Ports::choose(&config.dir, config.listen, by_dns(&config).await?)?;
-    let mut leases = LeaseReader::new(config.topology()?, &config.cluster, config.allow.clone());
+    let mut leases = LeaseReader::new(&config)?;
     let mut before = None;
     loop {
         let leased = leases.read().await?.leased;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muster_protocol::inbox::DrainRequest;
+use muster_protocol::inbox::ProxyRequest;
 use rustix::process::Signal;
 
 use crate::{config::Config, leases::LeaseReader, nginx::signal, workers::NginxWorker};
@@ -79,7 +79,7 @@ impl WorkerRetirement {
 
     async fn ask(&self, worker: &NginxWorker, over: Duration, leases: &mut LeaseReader) -> bool {
         let over_ms = over.as_millis() as u64;
-        let request = DrainRequest::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
+        let request = ProxyRequest::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
         let asked = leases.ask(request).await;
         match &asked {
             Ok(()) => tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker"),

@@ -28,10 +28,16 @@ pub struct SidecarState {
     pub failing: Option<FailingChange>,
     /// Why Nginx does not run with the snippets and the certificate as they are on the disk.
     pub own_files_error: Option<String>,
-    /// Whether Redis answers.
+    /// Whether Redis answers, in one partition at least.
     pub redis_up: bool,
     /// The time since Redis last answered, in seconds.
     pub redis_age_seconds: f64,
+    /// The number of partitions of the store.
+    pub partitions: usize,
+    /// How many of them do not answer. While one answers, `redis_up` is true.
+    pub partitions_away: usize,
+    /// Leases that are not used, since no node with the sidecar's secret wrote them.
+    pub foreign: Option<ForeignLeases>,
     /// Why Redis may lose what nodes store, or is too old, and what to set. `None` if it is as it must be.
     pub redis_unfit: Option<String>,
     /// Whether no node may leave now.
@@ -57,6 +63,15 @@ pub struct FailingChange {
     pub seconds: f64,
     /// The time until the next attempt, in seconds.
     pub retry_in_seconds: f64,
+}
+
+/// Leases that no node with the sidecar's secret wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ForeignLeases {
+    /// Why the first of them is foreign, and what to compare.
+    pub why: String,
+    /// The ids of their nodes, at most 20.
+    pub nodes: Vec<String>,
 }
 
 /// An old worker of Nginx.

@@ -6,7 +6,7 @@ mod apply;
 mod show;
 mod upkeep;
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Instant};
+use std::{cmp::Ordering, net::SocketAddr, pin::pin, sync::Arc, time::Instant};
 
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
@@ -57,6 +57,8 @@ pub struct Reconcile {
     lingering: Vec<NginxWorker>,
     /// Why Redis is not what Muster needs, at the last check.
     redis_unfit: Option<String>,
+    /// The number of partitions that did not answer at the last look.
+    partitions_away: usize,
     steps: u32,
 }
 
@@ -125,13 +127,13 @@ impl Reconcile {
         dns: Option<Arc<DnsServer>>,
         status: Arc<StatusServer>,
     ) -> anyhow::Result<Self> {
-        let mut leases = LeaseReader::new(config.topology()?, &config.cluster, config.allow.clone());
+        let mut leases = LeaseReader::new(&config)?;
         let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let snapshot = leases.first(inherits).await?.unwrap_or_default();
         let (rollout, served) = start::start(config.clone(), ports, &snapshot.leased).await?;
         let mut trust = RegistryTrust::new(served != snapshot.leased, now);
-        if !snapshot.run_id.is_empty() {
+        if snapshot.partitions > 0 {
             trust.read(&snapshot, now);
         }
         decided(
@@ -154,6 +156,7 @@ impl Reconcile {
             failure: None,
             lingering: Vec::new(),
             redis_unfit: None,
+            partitions_away: 0,
             steps: 0,
         })
     }
@@ -208,8 +211,21 @@ impl Reconcile {
         if let Some(why) = self.trust.read(&snapshot, now) {
             decided(json!({ "decision": "freeze", "reason": why, "nodes": self.served, "leased": snapshot.leased }));
         }
+        self.log_partitions_away();
         self.draining = self.draining.difference(&snapshot.leased).chain(&snapshot.draining).copied().collect();
         Some(snapshot)
+    }
+
+    fn log_partitions_away(&mut self) {
+        let away = self.trust.away();
+        match away.cmp(&self.partitions_away) {
+            Ordering::Greater => {
+                tracing::warn!(away, "partitions of the store do not answer; the others tell the nodes")
+            }
+            Ordering::Less if away == 0 => tracing::info!("all partitions of the store answer again"),
+            Ordering::Less | Ordering::Equal => {}
+        }
+        self.partitions_away = away;
     }
 
     /// Announces by DNS the nodes that are served, until there is a change; while Redis is away, announces that they

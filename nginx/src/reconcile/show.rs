@@ -22,12 +22,15 @@ impl Reconcile {
             state.served = self.served.iter().copied().collect();
             state.redis_up = self.trust.up();
             state.redis_age_seconds = self.trust.age(now).as_secs_f64();
+            state.partitions_away = self.trust.away();
             state.redis_unfit = self.redis_unfit.clone();
             state.frozen = self.trust.frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());
             state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));
             state.own_files_error = self.rollout.own_files_error().map(str::to_owned);
             if self.trust.up() {
+                state.partitions = snapshot.partitions;
+                state.foreign.clone_from(&snapshot.foreign);
                 state.leased = snapshot.leased.iter().copied().collect();
                 state.kept = decision.unleased.iter().copied().collect();
                 state.withheld = decision.withheld.iter().copied().collect();
@@ -61,7 +64,7 @@ impl Reconcile {
             let counter = metrics.retired.with_label_values(&[step]);
             counter.inc_by(total - counter.get());
         }
-        for (reason, total) in &self.leases.refused {
+        for (reason, total) in self.leases.refused() {
             let counter = metrics.refused.with_label_values(&[reason]);
             counter.inc_by(total - counter.get());
         }

@@ -1,0 +1,46 @@
+//! Counts the leases that are refused.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::membership::LeaseRefusal;
+
+/// How many nodes with refused leases are remembered, so that each is logged and counted once. Later ones are neither
+/// logged nor counted.
+const REMEMBERED: usize = 1000;
+/// The id of a node is cut off after this many bytes, twice the length of the longest that a node takes.
+const ID_MAX: usize = 256;
+
+/// The refused leases so far.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    known: HashSet<(String, LeaseRefusal)>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Refusals {
+    /// Counts and logs that a node's lease is refused, once for each node and reason. `why` says more of it.
+    pub fn refuse(&mut self, node: &str, refused: LeaseRefusal, why: Option<&str>) {
+        let node = shortened(node);
+        if self.known.len() >= REMEMBERED || !self.known.insert((node.clone(), refused)) {
+            return;
+        }
+        *self.counts.entry(refused.label()).or_default() += 1;
+        let why = why.unwrap_or(match refused {
+            LeaseRefusal::NoLease => "it is no lease of a node",
+            LeaseRefusal::NoAddress => "it has no IP:PORT that can be connected to",
+            LeaseRefusal::NotAllowed => "its node must be in a network of --allow",
+            LeaseRefusal::Foreign => "it is foreign",
+        });
+        tracing::warn!(node, ?refused, "a lease is refused: {why}");
+    }
+
+    /// How many leases were refused, by reason.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.counts.iter().map(|(reason, count)| (*reason, *count))
+    }
+}
+
+/// The id of a node, which anyone who can write to Redis may have made up.
+pub fn shortened(node: &str) -> String {
+    node[..node.floor_char_boundary(ID_MAX)].to_owned()
+}
