@@ -6,6 +6,8 @@
 //! | `TestNode` | a node in the test's process, on a free port | `nodes` |
 //! | `OnlineTerminal` | a terminal that is connected, and what it was told | `nodes` |
 //! | `TestRedis` | a Redis server of the test's own, on a free port | `redis` |
+//! | `TestServer`, `TestCluster` | a Redis server with settings of its own; a Redis Cluster of three masters with a replica each | `redis` |
+//! | `FalseClock` | the clock of a program that the test runs, set by the test | |
 //! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
 //! | `Certificates` | a CA and what it signed, made by openssl | |
 //! | `free_port` | a port on which nothing listens | |
@@ -22,6 +24,7 @@
 //! node and are built without a feature.
 
 mod certificates;
+mod false_clock;
 pub mod floors;
 pub mod http;
 #[cfg(feature = "nodes")]
@@ -29,18 +32,23 @@ mod node;
 mod port;
 mod process;
 #[cfg(feature = "redis")]
+mod redis_cluster;
+#[cfg(feature = "redis")]
 mod redis_server;
+#[cfg(feature = "redis")]
+mod redis_settings;
 #[cfg(feature = "nodes")]
 mod terminal;
 pub mod token;
 pub mod wait;
 
-#[cfg(feature = "redis")]
-pub use self::redis_server::TestRedis;
 pub use self::{
     certificates::Certificates,
+    false_clock::FalseClock,
     port::free_port,
     process::{LoggedProcess, TestProcess},
 };
 #[cfg(feature = "nodes")]
 pub use self::{node::TestNode, terminal::OnlineTerminal};
+#[cfg(feature = "redis")]
+pub use self::{redis_cluster::TestCluster, redis_server::TestRedis, redis_settings::TestServer};

@@ -6,7 +6,7 @@ use muster_redis::Connection;
 use muster_testkit::{free_port, wait::until};
 use redis::AsyncCommands;
 
-use crate::servers::TestServer;
+use muster_testkit::TestServer;
 
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";

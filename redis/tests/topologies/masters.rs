@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::servers::{TestServer, cluster::TestCluster};
+use muster_testkit::{TestCluster, TestServer};
 
 fn tags() -> Vec<String> {
     (0..48).map(|number| format!("{{m:{number}}}")).collect()

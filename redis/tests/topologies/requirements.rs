@@ -2,7 +2,7 @@
 
 use muster_redis::{Connection, Fitness};
 
-use crate::servers::TestServer;
+use muster_testkit::TestServer;
 
 const KEY: &str = "{muster}:check";
 

@@ -9,7 +9,8 @@ use redis::{AsyncCommands, RedisError};
 
 use tokio::net::TcpStream;
 
-use crate::servers::{TestServer, start_sentinel};
+use crate::servers::start_sentinel;
+use muster_testkit::TestServer;
 
 /// The hash tag of all names here.
 const TAG: &str = "{muster}";

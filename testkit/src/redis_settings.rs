@@ -1,20 +1,14 @@
-//! Real Redis servers, asked by lines of words.
+//! A Redis server with settings of its own, asked by lines of words.
 
-pub mod cluster;
-
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
-
-use muster_testkit::{TestProcess, TestRedis};
 use redis::{FromRedisValue, RedisResult, Value};
-use tempfile::TempDir;
+
+use crate::TestRedis;
 
 /// A server with settings of its own.
 pub struct TestServer {
     /// `None` once it is killed.
     redis: Option<TestRedis>,
+    /// The port on which it listens.
     pub port: u16,
 }
 
@@ -29,6 +23,9 @@ impl TestServer {
     }
 
     /// The server.
+    ///
+    /// # Panics
+    /// If it was killed.
     pub fn redis(&self) -> &TestRedis {
         self.redis.as_ref().expect("the server was killed")
     }
@@ -39,6 +36,9 @@ impl TestServer {
     }
 
     /// Sends a command, without TLS.
+    ///
+    /// # Errors
+    /// If the server can't be reached, or refuses the command.
     pub async fn ask<T: FromRedisValue>(&self, words: &str) -> RedisResult<T> {
         self.redis().ask(&words.split(' ').collect::<Vec<_>>()).await
     }
@@ -52,14 +52,4 @@ impl TestServer {
     pub async fn text(&self, words: &str) -> String {
         self.ask(words).await.unwrap_or_else(|error| panic!("{words}: {error}"))
     }
-}
-
-/// A Sentinel with this configuration. It needs a file of its own, to which it writes what it learns.
-pub fn start_sentinel(configuration: &str) -> (TestProcess, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("sentinel.conf");
-    fs::write(&file, configuration).unwrap();
-    let mut command = Command::new("redis-server");
-    command.arg(&file).arg("--sentinel").current_dir(folder.path()).stdout(Stdio::null());
-    (TestProcess::start(&mut command), folder)
 }

@@ -1,16 +1,16 @@
 //! A Redis Cluster of three masters with a replica each.
 
 use futures_util::future::join_all;
-use muster_testkit::{free_port, wait::until};
 use redis::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::TestServer;
+use crate::{TestServer, free_port, wait::until};
 
 /// The servers: three masters with a third of the slots each, and then their replicas in the same order.
 pub struct TestCluster {
     /// Held while the cluster runs: with more than two at once on a small machine, masters are late for each other.
     _permit: SemaphorePermit<'static>,
+    /// The servers.
     pub servers: Vec<TestServer>,
 }
 
