@@ -18,6 +18,8 @@ pub struct Metrics {
     pub commands: IntCounter,
     /// Command frames that sockets of this node took whole.
     pub delivered: IntCounter,
+    /// By how many milliseconds the clock of a Redis master and this node's differ, of the master whose clock differs most.
+    pub redis_clock_difference: IntGauge,
     /// Reports of sessions that were not stored, by `reason`: `event_refused`, `reply_refused`, `state_refused` and
     /// `health_refused` by Redis for good, as when it has no memory (maxmemory); `no_room` in this node's own table
     /// while Redis was away.
@@ -38,10 +40,17 @@ impl Metrics {
             registry.register(Box::new(counter.clone())).expect("each name is registered once");
             counter
         };
-        let sessions = IntGauge::new("muster_sessions", "Sessions now.").expect("a literal name is valid");
-        registry.register(Box::new(sessions.clone())).expect("each name is registered once");
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help).expect("a literal name is valid");
+            registry.register(Box::new(gauge.clone())).expect("each name is registered once");
+            gauge
+        };
         Self {
-            sessions,
+            sessions: gauge("muster_sessions", "Sessions now."),
+            redis_clock_difference: gauge(
+                "muster_redis_clock_difference_ms",
+                "Greatest difference between the clock of a Redis master and this node's, in milliseconds.",
+            ),
             ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", "end"),
             refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", "status"),
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),

@@ -21,16 +21,14 @@ use crate::backplane::{
 #[async_trait]
 impl CommandStore for PartitionedBackplane {
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
-        let named = named(&draft.request.target);
-        let Some(partition) = self.only_partition(&named) else { return self.accept_many(draft).await };
-        let member = self.member(partition);
-        member.check()?;
-        match draft.key.clone().map(|key| (self.partitions.of_text(&key.key), key)) {
-            Some((of_key, key)) if of_key != partition => {
-                self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
-            }
-            _ => self.accept_in(member, draft, &named, false).await,
-        }
+        let key = draft.key.clone();
+        let accepted = self.accept_unconfirmed(draft).await?;
+        let id = match &accepted {
+            Accepted::New(view) => view.id,
+            Accepted::Before(id) => *id,
+        };
+        self.confirm_replicas(id, key.as_ref()).await?;
+        Ok(accepted)
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
@@ -70,6 +68,20 @@ impl CommandStore for PartitionedBackplane {
 }
 
 impl PartitionedBackplane {
+    /// Accepts a command, which replicas may not have yet.
+    async fn accept_unconfirmed(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
+        let named = named(&draft.request.target);
+        let Some(partition) = self.only_partition(&named) else { return self.accept_many(draft).await };
+        let member = self.member(partition);
+        member.check_accepts()?;
+        match draft.key.clone().map(|key| (self.partitions.of_text(&key.key), key)) {
+            Some((of_key, key)) if of_key != partition => {
+                self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
+            }
+            _ => self.accept_in(member, draft, &named, false).await,
+        }
+    }
+
     /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home. With `again`, it may have
     /// been accepted by its id before, and its key is not stored here.
     pub(super) async fn accept_in(

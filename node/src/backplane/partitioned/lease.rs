@@ -73,9 +73,8 @@ impl PartitionedBackplane {
                 let view = view.and_then(|view| serde_json::to_string(&view).ok());
                 Ok(Err(Rival::new(process, view.unwrap_or(lease))))
             }
-            RenewedLease::Held { name, time, dead } => {
+            RenewedLease::Held { name, dead, .. } => {
                 member.identity.forget_rival();
-                member.set_time(time);
                 member.set_dead(dead);
                 member.set_lease_name(&name);
                 Ok(Ok(name))

@@ -52,7 +52,7 @@ impl PartitionedBackplane {
         };
         draft.frame.id = homed(draft.frame.id, home);
         let home = self.member(home);
-        home.check()?;
+        home.check_accepts()?;
         // Before the survey, which would refuse what was accepted and can't be accepted a second time.
         if let Some(key) = &draft.key
             && let Some(id) = home.store.used_key(key, draft.frame.id).await?
@@ -127,7 +127,11 @@ impl PartitionedBackplane {
     ) -> Result<Vec<(PartitionIndex, DryRun)>, BackplaneError> {
         let concerned = self.members.iter().filter_map(|member| Some((member, targets.of(member.index())?)));
         let asked = concerned.map(|(member, targets)| async move {
-            member.check()?;
+            if stores {
+                member.check_accepts()?
+            } else {
+                member.check()?
+            }
             Ok((member.index(), member.store.survey(ask, targets, stores).await?))
         });
         let answers: Vec<Result<_, BackplaneError>> = join_all(asked).await;

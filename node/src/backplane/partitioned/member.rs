@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use muster_protocol::{NodeId, partition::PartitionIndex};
 use redis::ConnectionAddr;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
+    clocks::CLOCK_MAX,
     ordinals::Ordinals,
     partition::{StorePartition, sessions::HolderNode},
 };
@@ -27,11 +27,6 @@ use crate::{
     },
     fence::{Claim, Fence},
 };
-
-/// A clock that is off by more than this is told of.
-const CLOCK_TOLD: Duration = Duration::from_secs(1);
-/// A partition whose clock is off by more than this accepts nothing from this node.
-const CLOCK_MAX: Duration = Duration::from_secs(5);
 
 /// This node's part in one partition.
 pub struct PartitionMember {
@@ -53,7 +48,9 @@ pub struct PartitionMember {
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
     is_reachable: AtomicBool,
-    /// By how much Redis' clock is ahead of this node's, in milliseconds.
+    /// Why the partition's Redis is not what a node needs, as it was last checked.
+    unfit: Mutex<Option<String>>,
+    /// By how many milliseconds Redis' clock is ahead of this node's.
     clock_ahead: AtomicI64,
 }
 
@@ -79,6 +76,7 @@ impl PartitionMember {
             dead: Mutex::default(),
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
+            unfit: Mutex::default(),
             clock_ahead: AtomicI64::new(0),
         }
     }
@@ -101,21 +99,53 @@ impl PartitionMember {
         if let Some(address) = self.identity.rival() {
             return Err(BackplaneError::Nameless(address));
         }
-        let index = self.index();
-        let ahead = Duration::from_millis(self.clock_ahead.load(Ordering::Relaxed).unsigned_abs());
-        if ahead > CLOCK_MAX {
-            return Err(BackplaneError::Unavailable(format!(
-                "the clocks of this node and of the Redis of partition {index} differ by {} s, and 5 s is the limit; set both by NTP",
-                ahead.as_secs()
-            )));
-        }
         if self.is_reachable.load(Ordering::Relaxed) {
             Ok(())
         } else {
             Err(BackplaneError::Unavailable(format!(
-                "partition {index} is away: its Redis does not answer, or takes no writes"
+                "partition {} is away: its Redis does not answer, or takes no writes",
+                self.index()
             )))
         }
+    }
+
+    /// Whether the partition accepts commands from this node: as [`check`](Self::check), and its clock and this node's agree.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_accepts(&self) -> Result<(), BackplaneError> {
+        self.check()?;
+        let ahead = Duration::from_millis(self.clock_ahead().unsigned_abs());
+        if ahead <= CLOCK_MAX {
+            return Ok(());
+        }
+        Err(BackplaneError::Unavailable(format!(
+            "the clocks of this node and of the Redis of partition {} differ by {} s, and {} s is the limit; set both by NTP",
+            self.index(),
+            ahead.as_secs(),
+            CLOCK_MAX.as_secs(),
+        )))
+    }
+
+    /// Whether the partition does all that it should: as [`check_accepts`](Self::check_accepts), and its Redis is what a node needs,
+    /// and this node hears itself there.
+    ///
+    /// # Errors
+    /// Why not, as a sentence for operators.
+    pub fn check_ready(&self) -> Result<(), String> {
+        self.check_accepts().map_err(|refusal| refusal.to_string())?;
+        self.unfit().map_or(Ok(()), Err)?;
+        self.hearing.check()
+    }
+
+    /// Why the partition's Redis is not what a node needs, if so.
+    pub fn unfit(&self) -> Option<String> {
+        self.unfit.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Records why the partition's Redis is not what a node needs; None if it is.
+    pub fn set_unfit(&self, why: Option<String>) {
+        *self.unfit.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// Records whether the lease was renewed.
@@ -123,14 +153,14 @@ impl PartitionMember {
         self.is_reachable.store(reachable, Ordering::Relaxed);
     }
 
-    /// Records the time of the partition's Redis. Tells of a clock that is off when it begins to be.
-    pub fn set_time(&self, time: Timestamp) {
-        let ahead = time.as_millisecond() - Timestamp::now().as_millisecond();
-        let before = self.clock_ahead.swap(ahead, Ordering::Relaxed);
-        let is_off = |ahead: i64| Duration::from_millis(ahead.unsigned_abs()) > CLOCK_TOLD;
-        if is_off(ahead) && !is_off(before) {
-            tracing::warn!(partition = %self.index(), ahead_ms = ahead, "the clock of Redis and this node's differ by more than 1 s");
-        }
+    /// By how many milliseconds Redis' clock is ahead of this node's at least.
+    pub fn clock_ahead(&self) -> i64 {
+        self.clock_ahead.load(Ordering::Relaxed)
+    }
+
+    /// Records by how many milliseconds Redis' clock is ahead.
+    pub fn set_clock_ahead(&self, ahead: i64) {
+        self.clock_ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// The name of the lease, as the last renewal told it; empty before the first.

@@ -21,6 +21,8 @@ impl Membership for PartitionedBackplane {
         tokio::join!(
             self.keep_leases(),
             self.keep_store(),
+            self.keep_checking(),
+            self.keep_comparing_clocks(),
             self.keep_up(),
             self.listen(),
             delivers,
@@ -53,13 +55,9 @@ impl Membership for PartitionedBackplane {
         Ok(nodes.into_values().collect())
     }
 
-    /// Whether this node could write in some partition at its last beat, and hears itself there.
+    /// Whether this node could write in some partition at its last beat, hears itself there, and its Redis is what a node needs.
     fn ready(&self) -> Result<(), String> {
-        let check = |member: &std::sync::Arc<super::PartitionMember>| {
-            member.check().map_err(|error| error.to_string())?;
-            member.hearing.check()
-        };
-        let mut checks = self.members.iter().map(check);
+        let mut checks = self.members.iter().map(|member| member.check_ready());
         let first = checks.next().unwrap_or(Ok(()));
         if first.is_ok() || checks.any(|check| check.is_ok()) { Ok(()) } else { first }
     }

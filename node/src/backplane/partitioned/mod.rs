@@ -10,17 +10,21 @@
 //! | file | what it does |
 //! |---|---|
 //! | `open.rs` | opens the store, and says what does not fit |
+//! | `by_master.rs`, `requirements.rs`, `clocks.rs` | partitions by the masters that have them; checks that each master is what a node needs, and tells the right time |
 //! | `member.rs`, `lease.rs` | this node's part in a partition: its lease, how far it has come, the clock |
 //! | `trust.rs` | what is believed of what stands in Redis |
 //! | `listening.rs`, `catch_up.rs`, `delivery.rs` | from the channels and logs of partitions to sessions |
 //! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
 //! | `keyed.rs` | a command whose idempotency key lies in another partition |
 //! | `many.rs`, `stored.rs` | commands for terminals of several partitions |
+//! | `replicas.rs` | waits until replicas have a command |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `writer.rs` | what sessions reported, in portions for each partition |
 
+mod by_master;
 mod catch_up;
+mod clocks;
 mod commands;
 mod delivery;
 mod events;
@@ -33,6 +37,8 @@ mod membership;
 mod open;
 mod ordinals;
 pub mod partition;
+mod replicas;
+mod requirements;
 mod sessions;
 mod stored;
 mod terminals;
@@ -46,9 +52,11 @@ use muster_protocol::{api::NodeView, partition::Partitions};
 use muster_redis::Masters;
 use tokio::sync::{Notify, Semaphore};
 
-use self::{member::PartitionMember, partition::PartitionBounds, trust::Trust, writer::ReportWriter};
+use self::{
+    member::PartitionMember, partition::PartitionBounds, replicas::WantedReplicas, trust::Trust, writer::ReportWriter,
+};
 use super::{
-    BackplaneError, Deliver,
+    BackplaneError, Deliver, TimeSource,
     pacer::Pacer,
     redis::{parted::PartedSessions, strays::Strays},
 };
@@ -65,6 +73,8 @@ const JOINING: usize = 256;
 pub struct PartitionedBackplane {
     partitions: Partitions,
     masters: Masters,
+    /// For commands, if replicas must have them.
+    replicas: Option<WantedReplicas>,
     /// By index.
     members: Vec<Arc<PartitionMember>>,
     trust: Arc<Trust>,
@@ -80,6 +90,8 @@ pub struct PartitionedBackplane {
     reports: Arc<Reports>,
     report_interval: Duration,
     metrics: Arc<Metrics>,
+    /// With which the clocks of the masters are compared.
+    clock: Arc<dyn TimeSource>,
     pacer: Pacer,
     /// Notified when a lease was renewed: who left while its partition was away can be unregistered.
     renewed: Notify,
@@ -91,6 +103,12 @@ pub struct PartitionedBackplane {
 }
 
 impl PartitionedBackplane {
+    /// The same backplane with another clock, with which the clocks of the masters are compared.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn TimeSource>) -> Self {
+        Self { clock, ..self }
+    }
+
     /// The answers of all partitions to one question, asked at the same time. The first refusal that is not about a partition that is
     /// away counts before one that is.
     async fn of_all<T, F: Future<Output = Result<T, BackplaneError>>>(

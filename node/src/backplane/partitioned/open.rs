@@ -18,12 +18,14 @@ use super::{
     JOINING, PartitionedBackplane,
     member::PartitionMember,
     partition::{PartitionBounds, PartitionScripts, StorePartition},
+    replicas::WantedReplicas,
+    requirements::check_at_start,
     trust::Trust,
     writer::ReportWriter,
 };
 use crate::{
     backplane::{
-        Host,
+        Host, SystemClock,
         pacer::Pacer,
         redis::{connection, parted::PartedSessions, strays::Strays},
     },
@@ -39,7 +41,7 @@ impl PartitionedBackplane {
     /// Connects to the Redis at `url`, opens a store of this many partitions there, and takes this node's name.
     ///
     /// # Errors
-    /// If Redis can't be reached, if the store has another number of partitions or another schema, or if another process holds this
+    /// If Redis can't be reached or is not what a node needs, if the store has another number of partitions or another schema, or if another process holds this
     /// node's id and renews its lease. The text names the flag.
     pub async fn open(url: &str, partitions: Partitions, config: &Config, host: Host) -> anyhow::Result<Self> {
         let topology = connection::topology(url, config)?;
@@ -53,18 +55,24 @@ impl PartitionedBackplane {
             let connection = masters.connection(keys.tag());
             StorePartition::new(index, keys, connection, scripts.clone()).sealed_by(trust.clone())
         };
-        let first = store(PartitionIndex(0));
+        let stores: Vec<_> = partitions.all().map(store).collect();
+        let first = &stores[0];
         first.wait_until_it_answers().await.with_context(|| {
             let topology = masters.topology();
             format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
         })?;
+        check_at_start(&masters, &stores).await?;
         let info = first.open(partitions, &fresh_store()).await?;
         info.check(partitions)?;
         trust.set_store(&info.id);
         let process = format!("{:032x}", rand::random::<u128>());
-        let member = |index| PartitionMember::new(store(index), host.fences.of(index).clone(), process.clone());
-        let members = partitions.all().map(|index| Arc::new(member(index))).collect();
+        let member = |store: StorePartition| {
+            let fence = host.fences.of(store.index).clone();
+            Arc::new(PartitionMember::new(store, fence, process.clone()))
+        };
+        let members = stores.into_iter().map(member).collect();
         let backplane = Self {
+            replicas: WantedReplicas::new(masters.topology(), config.redis_replicas),
             members,
             partitions,
             trust,
@@ -78,6 +86,7 @@ impl PartitionedBackplane {
             reports: host.reports,
             report_interval: host.report_interval,
             metrics: host.metrics,
+            clock: Arc::new(SystemClock),
             pacer: Pacer::default(),
             renewed: Notify::new(),
             strays: Strays::default(),

@@ -158,11 +158,14 @@ pub(super) fn add_targeting(call: &mut ScriptInvocation<'_>, request: &CommandRe
     call.arg(request.rate.map(|rate| rate.to_string()).unwrap_or_default());
 }
 
-/// The key and the hash of its body, between them an id if there is one, and how long the key is stored. The key is hashed: it is the
-/// name of a key in Redis.
+/// The hash of an idempotency key, which is part of the name of a key in Redis.
+pub(super) fn hash_of(key: &IdempotencyKey) -> String {
+    HEXLOWER.encode(&digest(&SHA256, key.key.as_bytes()).as_ref()[..16])
+}
+
+/// The hash of the key and the hash of its body, between them an id if there is one, and how long the key is stored.
 pub(super) fn add_key(call: &mut ScriptInvocation<'_>, key: Option<&IdempotencyKey>, id: Option<CommandId>) {
-    let hash = |key: &IdempotencyKey| HEXLOWER.encode(&digest(&SHA256, key.key.as_bytes()).as_ref()[..16]);
-    call.arg(key.map(hash).unwrap_or_default());
+    call.arg(key.map(hash_of).unwrap_or_default());
     if let Some(id) = id {
         call.arg(id.to_string());
     }

@@ -14,6 +14,7 @@ pub mod held;
 mod keys;
 pub mod lease;
 pub mod log;
+mod parts;
 mod reading;
 pub mod registry;
 mod render;
@@ -33,7 +34,8 @@ mod vitals;
 use std::sync::Arc;
 
 use muster_protocol::{partition::PartitionIndex, redis_keys::RedisKeys};
-use muster_redis::Connection;
+use muster_redis::{Connection, Fitness};
+use redis::RedisResult;
 
 use super::trust::Trust;
 use crate::backplane::redis::connection::connect;
@@ -78,5 +80,14 @@ impl StorePartition {
     /// The last one; at once if it will not pass, such as a wrong password.
     pub async fn wait_until_it_answers(&self) -> anyhow::Result<()> {
         connect(&self.connection).await
+    }
+
+    /// Checks that this partition's master is what a node needs. With `writes` also whether it takes writes, by a key that lives 10 s.
+    ///
+    /// # Errors
+    /// If it could not be asked, which says nothing of its fitness.
+    pub async fn check_requirements(&self, writes: bool) -> RedisResult<Fitness> {
+        let key = writes.then(|| self.check_key());
+        self.connection.check_requirements(key.as_deref()).await
     }
 }

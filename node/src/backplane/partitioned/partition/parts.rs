@@ -1,0 +1,44 @@
+//! The keys that prove that a part of a command is stored.
+
+use std::collections::BTreeMap;
+
+use muster_protocol::CommandId;
+use redis::{AsyncCommands, RedisResult};
+
+use super::{CommittedShare, StorePartition, accept::hash_of};
+use crate::backplane::{BackplaneError, IdempotencyKey, redis::refusal::read};
+
+impl StorePartition {
+    /// The key of what the home of a command with shares has of it.
+    pub fn home_key(&self, command: CommandId) -> String {
+        self.keys.key(&format!("home:{command}"))
+    }
+
+    /// The key of a share of a command, or of the whole command if it has no shares.
+    pub fn share_key(&self, command: CommandId) -> String {
+        self.keys.key(&format!("command:{command}"))
+    }
+
+    /// The key of an idempotency key.
+    pub fn key_of(&self, key: &IdempotencyKey) -> String {
+        self.keys.key(&format!("key:{}", hash_of(key)))
+    }
+
+    /// The key that is written to see that writes are taken.
+    pub fn check_key(&self) -> String {
+        self.keys.key("check")
+    }
+
+    /// The shares of a command of which this partition is the home. None if it has no shares, or is not known; an error in place of
+    /// them if they are not committed yet.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn committed_shares(
+        &self,
+        command: CommandId,
+    ) -> RedisResult<Option<Result<BTreeMap<u16, CommittedShare>, BackplaneError>>> {
+        let shares: Option<String> = self.connection.clone().hget(self.home_key(command), "shares").await?;
+        Ok(shares.map(|shares| read(&shares)))
+    }
+}

@@ -1,0 +1,116 @@
+//! `--redis-replicas`: what counts as accepted must be on replicas, on each master that has a part of it.
+
+use muster_protocol::{
+    api::Protocol::V1,
+    id::ClusterName,
+    partition::{PartitionIndex, Partitions},
+    redis_keys::RedisKeys,
+};
+use muster_testkit::{TestCluster, TestNode, TestRedis, http::exchange, wait::until};
+use serde_json::Value;
+
+use crate::store::{PARTITIONS, ids};
+
+const TO_ALL: &str = r#"{"all":true}"#;
+const TO_ONE: &str = r#"{"terminal":"t00"}"#;
+
+fn flags(url: &str) -> [&str; 7] {
+    ["--insecure", "--redis", url, "--partitions", PARTITIONS, "--redis-replicas", "1"]
+}
+
+async fn replica_of(master: &TestRedis) -> TestRedis {
+    let replica = TestRedis::start().await;
+    let () = master.ask(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]).await.unwrap();
+    let () = replica.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]).await.unwrap();
+    replica
+}
+
+/// Posts a command with an idempotency key.
+async fn keyed(node: &TestNode, target: &str, key: &str) -> (u16, Value) {
+    let body = format!(r#"{{"target":{target},"name":"show","payload":7}}"#);
+    let head = format!("POST /v1/commands HTTP/1.1\r\nIdempotency-Key: {key}\r\nContent-Length: {}\r\n", body.len());
+    let (status, _, body) = exchange(node.address, &head, &body).await;
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+fn is_unreplicated((status, problem): &(u16, Value)) -> bool {
+    *status == 504 && problem["detail"].as_str().unwrap().contains("--redis-replicas")
+}
+
+#[tokio::test]
+async fn what_no_replica_has_is_not_accepted_until_one_has_it() {
+    let master = TestRedis::start().await;
+    let node = TestNode::start(&flags(&master.url)).await;
+    let mut terminal = node.terminal("t00", V1, &[]).await;
+    for target in [TO_ONE, TO_ALL] {
+        for _ in 0..2 {
+            let answer = keyed(&node, target, target).await;
+            assert!(is_unreplicated(&answer), "{target}: {answer:?}");
+        }
+    }
+    let _replica = replica_of(&master).await;
+    for target in [TO_ONE, TO_ALL] {
+        until("it is accepted", async || keyed(&node, target, target).await.0 == 202).await;
+        assert_eq!(keyed(&node, target, target).await.1["targets"], 1, "once");
+    }
+    for target in [TO_ONE, TO_ALL] {
+        let (status, problem) = node.command(target, "2").await;
+        assert_eq!(status, 202, "{problem}");
+    }
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        told.push(terminal.payload().await);
+    }
+    assert_eq!(told[2..], ["2", "2"], "{told:?}");
+    assert!(terminal.is_quiet());
+}
+
+#[tokio::test]
+async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused() {
+    let master = TestRedis::start().await;
+    let node = TestNode::start(&flags(&master.url)).await;
+    let mut terminal = node.terminal("t00", V1, &[]).await;
+    let demote = async {
+        until("the command waits for a replica", async || {
+            master.ask::<String>(&["INFO", "clients"]).await.unwrap().contains("blocked_clients:1")
+        })
+        .await;
+        let () = master.ask(&["REPLICAOF", "127.0.0.1", "1"]).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(node.command(TO_ALL, "1"), demote);
+    assert!(is_unreplicated(&answer), "{answer:?}");
+    assert_eq!(terminal.payload().await, "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_master_that_has_a_part_of_a_command_must_have_a_replica() {
+    let mut cluster = TestCluster::start().await;
+    let node = TestNode::start(&flags(&cluster.url())).await;
+    let ids = ids(12);
+    for id in &ids {
+        node.was_here(id, V1).await;
+    }
+    until("all is replicated", async || node.command(TO_ALL, "0").await.0 == 202).await;
+    cluster.servers[4].kill();
+    until("the master knows", async || {
+        cluster.servers[1].text("INFO replication").await.contains("connected_slaves:0")
+    })
+    .await;
+    let partitions = Partitions::new(PARTITIONS.parse().unwrap()).unwrap();
+    let mut lost = 0;
+    for id in &ids {
+        let index: PartitionIndex = partitions.of(&id.parse().unwrap());
+        let tag = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index).tag().to_owned();
+        let slot: u16 = cluster.servers[0].ask(&format!("CLUSTER KEYSLOT {tag}")).await.unwrap();
+        let answer = node.command(&format!(r#"{{"terminal":"{id}"}}"#), "1").await;
+        if (5461..=10922).contains(&slot) {
+            assert!(is_unreplicated(&answer), "{id}: {answer:?}");
+            lost += 1;
+        } else {
+            assert_eq!(answer.0, 202, "{id}: {}", answer.1);
+        }
+    }
+    assert!((1..12).contains(&lost), "{lost}");
+    let answer = node.command(TO_ALL, "2").await;
+    assert!(is_unreplicated(&answer), "{answer:?}");
+}
