@@ -3,6 +3,7 @@
 //!
 //! CPU is the server process's own, user and system, from the scheduler's accounts of its threads.
 
+mod bursts;
 mod crowd;
 mod floor;
 mod server;
@@ -23,10 +24,13 @@ const ROUNDS: usize = 5;
 const BROADCASTS: usize = 64;
 
 /// The bounds: the node's CPU per delivery as a ratio to the floor's, with one broadcast in flight and with 16; and
-/// its memory per terminal in KiB.
+/// its memory per terminal in KiB. Then the node's memory after bursts that nobody confirms, as a ratio to its memory before, with
+/// everything stored and when it may be forgotten.
 const ONE_MAX: f64 = 1.5;
 const SIXTEEN_MAX: f64 = 0.4;
 const MEMORY_MAX: f64 = 6.0;
+const STORED_MAX: f64 = 1.5;
+const FORGOTTEN_MAX: f64 = 1.1;
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
@@ -41,7 +45,7 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run() -> ExitCode {
     let payload = "x".repeat(PAYLOAD);
-    let mut node = BenchNode::start().await;
+    let mut node = BenchNode::start(&[]).await;
     let empty = node.memory();
     let mut on_node = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
     // What a handshake needed is given back by and by.
@@ -62,10 +66,14 @@ async fn run() -> ExitCode {
         }
     }
     let [one, sixteen] = ratios.map(median);
+    drop((node, on_node, floor, on_floor));
+    let retained = bursts::measure().await;
     verdict(&[
         ("CPU per delivery, one in flight, x floor", one, ONE_MAX),
         ("CPU per delivery, 16 in flight, x floor", sixteen, SIXTEEN_MAX),
         ("KiB of memory per idle session", per_session, MEMORY_MAX),
+        ("memory with what bursts left, x idle", retained.stored, STORED_MAX),
+        ("memory when that is forgotten, x idle", retained.forgotten, FORGOTTEN_MAX),
     ])
 }
 

@@ -60,11 +60,12 @@ impl Process {
 pub struct BenchNode(Process);
 
 impl BenchNode {
-    /// Starts the node of this build.
-    pub async fn start() -> Self {
+    /// Starts the node of this build, with these flags beside those that each measurement needs.
+    pub async fn start(flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
         // Pings would be counted as deliveries.
         command.args(["--insecure", "--listen", "127.0.0.1:0", "--ping", "1h", "--handshakes", "100000"]);
+        command.args(flags);
         Self(Process::start(&mut command, "muster-node ready on "))
     }
 
@@ -81,7 +82,7 @@ impl BenchNode {
 
 impl Server for BenchNode {
     async fn broadcast(&mut self, payload: &str, times: usize) {
-        let body = format!(r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}"}}"#);
+        let body = format!(r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}","expires_in":"5s"}}"#);
         let mut posts = JoinSet::new();
         for _ in 0..times {
             posts.spawn(post(self.address(), body.clone()));
