@@ -44,7 +44,7 @@ pub struct TargetRecord {
 const STEPS: [(char, &str); 4] = [('s', "sent"), ('a', "acked"), ('r', "running"), ('e', "ended")];
 
 /// The index of a state in [`TargetRecord::steps`]. None for queued, whose time is that of the command.
-fn step(state: TargetState) -> Option<usize> {
+pub(super) fn step(state: TargetState) -> Option<usize> {
     match state {
         TargetState::Queued => None,
         TargetState::Sent => Some(0),

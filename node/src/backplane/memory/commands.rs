@@ -1,6 +1,8 @@
 //! Commands in memory: accepts them and looks them up as Redis does (accept.lua).
 //! [`stored_command`](super::stored_command) says how they are stored.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use muster_protocol::{
     CommandId, Payload, Selector, TerminalId,
@@ -8,7 +10,7 @@ use muster_protocol::{
     frame,
 };
 
-use super::{MemoryBackplane, Store};
+use super::{MemoryBackplane, Store, bitmap::Bitmap, stored_command::StoredCommand, stored_commands::Selection};
 use crate::backplane::{
     Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord,
     envelope::{Audience, Delivery, Envelope},
@@ -19,44 +21,47 @@ impl CommandStore for MemoryBackplane {
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
         let mut store = self.store();
         if let Some(key) = &draft.key
-            && let Some((_, body, id)) = store.commands.keys.get(&key.key)
+            && let Some((body, id)) = store.commands.keys.find(&key.key)
         {
             return if *body == key.body { Ok(Accepted::Before(*id)) } else { Err(BackplaneError::OtherBody(*id)) };
         }
-        let (targets, _) = store.resolve(&draft.request)?;
+        let selection = store.select(&draft.request)?;
         let to_all = draft.request.target == Selector::All && draft.request.rate.is_none();
-        store.commands.make_room(targets.len() as u64, &self.bounds)?;
+        let Store { ordinals, commands, number: last, .. } = &mut *store;
+        commands.make_room(&draft, &selection, &self.bounds)?;
         if !to_all {
-            store.commands.check_backlogs(&targets, self.bounds.backlog)?;
+            commands.check_backlogs(&selection, ordinals, self.bounds.backlog)?;
         }
-        let number = store.number + 1;
-        let audience = if to_all { Audience::All } else { Audience::Terminals(targets.clone()) };
+        let names = || selection.targets.iter().map(|ordinal| ordinals.name(ordinal).clone()).collect();
+        let number = *last + 1;
         self.send(Envelope::Deliver(Delivery {
             epoch: self.epoch.clone(),
             number,
-            prev: store.commands.broadcast,
-            to: audience,
+            prev: commands.log.last,
+            to: if to_all { Audience::All } else { Audience::Terminals(names()) },
             rate: draft.request.rate,
             command: draft.frame.clone(),
         }))?;
-        store.number = number;
-        Ok(Accepted::New(store.commands.keep(draft, number, to_all, targets, &self.bounds)))
+        *last = number;
+        Ok(Accepted::New(commands.keep(draft, number, to_all, selection, &self.bounds)))
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
-        let (targets, online) = self.store().resolve(request)?;
-        Ok(DryRun { targets: targets.len() as u64, online })
+        let Selection { targets, online, .. } = self.store().select(request)?;
+        Ok(DryRun { targets: targets.count(), online })
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        Ok(self.store().commands.find(&id).map(|stored| stored.record.clone()))
+        Ok(self.store().commands.find(&id).map(StoredCommand::record))
     }
 
     async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
         let store = self.store();
-        let stored = store.commands.find(&id).map(|stored| stored.targets.iter());
-        let cloned = stored.into_iter().flatten().map(|(terminal, target)| (terminal.clone(), target.clone()));
-        let mut targets: Vec<_> = cloned.collect();
+        let Some(stored) = store.commands.find(&id) else { return Ok(Vec::new()) };
+        let ordinals = stored.targets.ordinals();
+        let records = stored.targets.records(&ordinals);
+        let names = ordinals.into_iter().map(|ordinal| store.ordinals.name(ordinal).clone());
+        let mut targets: Vec<_> = names.zip(records).collect();
         targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         Ok(targets)
     }
@@ -64,53 +69,64 @@ impl CommandStore for MemoryBackplane {
     async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
         let store = self.store();
         let stored = store.commands.find(&id);
-        Ok(terminals.iter().map(|terminal| stored?.replies.get(terminal).cloned()).collect())
+        let reply = |terminal| store.ordinals.all_of(terminal).find_map(|ordinal| stored?.replies.get(&ordinal));
+        Ok(terminals.iter().map(|terminal| reply(terminal).cloned()).collect())
     }
 
     async fn frames(&self, _: &TerminalId, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         let store = self.store();
-        let stored = ids.iter().map(|id| store.commands.find(id).filter(|stored| !stored.record.cancelled));
-        Ok(stored.map(|stored| stored.map(|stored| stored.record.frame.clone())).collect())
+        let facts = ids.iter().map(|id| store.commands.find(id).map(|stored| &stored.facts));
+        let live = facts.map(|facts| facts.filter(|facts| !facts.cancelled));
+        Ok(live.map(|facts| facts.map(|facts| facts.frame.clone())).collect())
     }
 
     async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut store = self.store();
         let Store { commands, events, .. } = &mut *store;
         let Some(stored) = commands.find_mut(&id) else { return Ok(None) };
-        let queued = stored.record.counts.get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
+        let queued = stored.targets.counts().get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
         if queued && stored.is_live(self.clock.now()) {
             self.send(Envelope::Cancel { command: id })?;
-            stored.record.cancelled = true;
+            stored.facts.cancelled = true;
             events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         }
-        Ok(Some(stored.record.clone()))
+        Ok(Some(stored.record()))
     }
 }
 
 impl Store {
-    /// The terminals that a request is for, and the number of them that are online.
-    fn resolve(&self, request: &CommandRequest) -> Result<(Vec<TerminalId>, u64), BackplaneError> {
+    /// The terminals that a request is for.
+    fn select(&self, request: &CommandRequest) -> Result<Selection, BackplaneError> {
+        let skip = request.offline == Offline::Skip;
         let named = match &request.target {
             Selector::Terminal(id) => Some(std::slice::from_ref(id)),
             Selector::Terminals(ids) => Some(&ids[..]),
             Selector::All | Selector::Labels(_) => None,
         };
-        let mut targets = match named {
-            Some(ids) => ids.to_vec(),
-            None => self.terminals.matching(&request.target),
+        let selected = match (named, &request.target) {
+            (Some(names), _) => Arc::new(self.ordinals_of(names)?),
+            (None, Selector::All) => self.ordinals.known().clone(),
+            (None, target) => Arc::new(self.terminals.matching(target)),
         };
-        let unknown: Vec<_> = targets.iter().filter(|id| !self.terminals.is_known(id)).cloned().collect();
+        let online = &self.terminals.online;
+        if skip && let Some(names) = named {
+            let is_offline = |name: &&TerminalId| !self.terminals.is_online(name);
+            let offline: Vec<_> = names.iter().filter(is_offline).cloned().collect();
+            if !offline.is_empty() {
+                return Err(BackplaneError::Offline(offline));
+            }
+        }
+        let count = selected.count_common(online);
+        let targets = if skip { Arc::new(selected.intersection(online)) } else { selected };
+        Ok(Selection { targets, online: count, is_named: named.is_some() })
+    }
+
+    /// The ordinals of terminals, which must all be known.
+    fn ordinals_of(&self, names: &[TerminalId]) -> Result<Bitmap, BackplaneError> {
+        let unknown: Vec<_> = names.iter().filter(|name| self.ordinals.of(name).is_none()).cloned().collect();
         if !unknown.is_empty() {
             return Err(BackplaneError::Unknown(unknown));
         }
-        let (online, offline): (Vec<_>, Vec<_>) = targets.iter().cloned().partition(|id| self.terminals.is_online(id));
-        let count = online.len() as u64;
-        if request.offline == Offline::Skip {
-            if named.is_some() && !offline.is_empty() {
-                return Err(BackplaneError::Offline(offline));
-            }
-            targets = online;
-        }
-        Ok((targets, count))
+        Ok(names.iter().filter_map(|name| self.ordinals.of(name)).collect())
     }
 }

@@ -1,20 +1,21 @@
-//! Events in memory. Beyond the bound the oldest are dropped.
+//! Events in memory. Beyond the bounds, of events and of bytes, the oldest are dropped.
 
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
 
-use super::MemoryBackplane;
+use super::{MemoryBackplane, budget::EVENT_BYTES};
 use crate::{
     backplane::{BackplaneError, Cursor, EventPage, EventStore, EventView, rules::EVENTS_MAX},
     reports::ReportedEvent,
 };
 
 /// Events, oldest first: the kind and the data of each.
-#[derive(Default)]
 pub(super) struct EventLog {
-    recent: VecDeque<(String, String)>,
+    recent: VecDeque<(&'static str, Box<str>)>,
     number: u64,
+    bytes: u64,
+    bytes_max: u64,
 }
 
 #[async_trait]
@@ -32,8 +33,8 @@ impl EventStore for MemoryBackplane {
         let new = recent.iter().zip(first + 1..).filter(|(_, number)| *number > known);
         let events = new.map(|((kind, data), number)| EventView {
             cursor: self.event_cursor(number),
-            kind: kind.clone(),
-            data: data.clone(),
+            kind: (*kind).to_owned(),
+            data: data.to_string(),
         });
         let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
         Ok(EventPage { events: events.collect(), newest, gap })
@@ -47,15 +48,45 @@ impl MemoryBackplane {
 }
 
 impl EventLog {
+    pub(super) fn new(bytes_max: u64) -> Self {
+        Self { recent: VecDeque::new(), number: 0, bytes: 0, bytes_max }
+    }
+
+    /// The bytes of all events.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     pub(super) fn record(&mut self, event: &ReportedEvent) {
         self.push(event.kind, event.data());
     }
 
-    pub(super) fn push(&mut self, kind: &str, data: String) {
+    pub(super) fn push(&mut self, kind: &'static str, data: String) {
         self.number += 1;
-        self.recent.push_back((kind.into(), data));
-        if self.recent.len() > EVENTS_MAX {
-            self.recent.pop_front();
+        self.bytes += size(&data);
+        self.recent.push_back((kind, data.into()));
+        while self.recent.len() > EVENTS_MAX || self.bytes > self.bytes_max {
+            let Some((_, oldest)) = self.recent.pop_front() else { return };
+            self.bytes -= size(&oldest);
         }
+    }
+}
+
+/// The bytes that an event takes.
+fn size(data: &str) -> u64 {
+    EVENT_BYTES + data.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_its_bytes_the_oldest_events_are_dropped() {
+        let mut log = EventLog::new(2 * EVENT_BYTES + 10);
+        ["12345", "1234", "123"].into_iter().for_each(|data| log.push("terminal.event", data.into()));
+        assert_eq!((log.recent.len(), log.bytes(), log.number), (2, 2 * EVENT_BYTES + 7, 3));
+        log.push("terminal.event", "x".repeat(100));
+        assert_eq!((log.recent.len(), log.bytes()), (0, 0));
     }
 }

@@ -13,12 +13,7 @@ use crate::backplane::{BackplaneError, Membership};
 impl Membership for MemoryBackplane {
     async fn run(&self) {
         let Some(arriving) = self.arriving.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        tokio::join!(
-            self.deliver(arriving),
-            self.pacer.run(&*self.sessions),
-            self.take_reports(),
-            self.forget_absent()
-        );
+        tokio::join!(self.deliver(arriving), self.pacer.run(&*self.sessions), self.take_reports(), self.forget_old());
     }
 
     fn node(&self) -> &NodeId {

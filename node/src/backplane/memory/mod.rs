@@ -4,31 +4,49 @@
 //! The lock is held for a look-up or a change and never across an await. Accepted commands leave through a bounded
 //! channel in the order of their numbers, since they are put there under the lock.
 
+mod backlogs;
+mod bitmap;
+mod broadcast_log;
+mod budget;
 mod commands;
 mod events;
+mod few_targets;
+mod idempotency_keys;
+mod levels;
 mod membership;
+mod ordinals;
 mod registry;
+mod reported;
+mod retention;
+mod rosters;
+mod step_times;
 mod stored_command;
+mod stored_commands;
+mod targets;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use muster_protocol::{api::NodeView, partition::PartitionIndex};
+use muster_protocol::{TerminalId, api::NodeView, partition::PartitionIndex};
 use tokio::{sync::mpsc, time};
 
-use self::{events::EventLog, registry::Terminals, stored_command::Commands};
+use self::{
+    events::EventLog, ordinals::TerminalOrdinals, registry::Terminals, rosters::Rosters, stored_commands::Commands,
+};
 use super::{
     BackplaneError, Deliver, Host, SystemClock, TimeSource,
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
+    rules::STORED_MAX,
 };
 use crate::{
     config::{Bounds, Config},
     hub::{Hub, Lifecycle},
-    reports::{ReportBatch, Reports},
+    metrics::Metrics,
+    reports::Reports,
 };
 
 /// The number of accepted commands on their way to the shards. Beyond it a command is refused.
@@ -45,6 +63,7 @@ pub struct MemoryBackplane {
     sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
     report_interval: Duration,
+    metrics: Arc<Metrics>,
     clock: Arc<dyn TimeSource>,
     pacer: Pacer,
     store: Mutex<Store>,
@@ -56,10 +75,15 @@ pub struct MemoryBackplane {
 struct Store {
     /// The sequence number of the last accepted command.
     number: u64,
+    ordinals: TerminalOrdinals,
+    rosters: Rosters,
     commands: Commands,
     terminals: Terminals,
     events: EventLog,
 }
+
+/// Events may take this part of the bytes that are stored.
+const EVENTS_SHARE: u64 = 32;
 
 impl MemoryBackplane {
     /// An empty store that goes by the clock of this machine.
@@ -69,13 +93,15 @@ impl MemoryBackplane {
 
     /// An empty store that goes by this clock.
     pub fn with_clock(config: &Config, host: Host, clock: Arc<dyn TimeSource>) -> Self {
-        let Host { view: node, hub, lifecycle, sessions, reports, report_interval, .. } = host;
+        let Host { view: node, hub, lifecycle, sessions, reports, report_interval, metrics, .. } = host;
         let (underway, arriving) = mpsc::channel(UNDERWAY);
         let store = Store {
             number: clock.now().as_millisecond().unsigned_abs(),
-            commands: Commands::new(clock.clone()),
+            ordinals: TerminalOrdinals::default(),
+            rosters: Rosters::default(),
+            commands: Commands::new(clock.clone(), STORED_MAX),
             terminals: Terminals::new(clock.clone()),
-            events: EventLog::default(),
+            events: EventLog::new(STORED_MAX / EVENTS_SHARE),
         };
         Self {
             node,
@@ -87,6 +113,7 @@ impl MemoryBackplane {
             sessions,
             reports,
             report_interval,
+            metrics,
             clock,
             pacer: Pacer::default(),
             store: Mutex::new(store),
@@ -106,36 +133,16 @@ impl MemoryBackplane {
         }
     }
 
-    async fn take_reports(&self) {
-        let mut ticks = time::interval(self.report_interval);
-        loop {
-            ticks.tick().await;
-            self.take(self.reports.drain());
-        }
-    }
-
-    fn take(&self, batch: ReportBatch) {
-        let mut store = self.store();
-        let Store { commands, terminals, events, .. } = &mut *store;
-        for (step, reached) in batch.all_states() {
-            if let Some(event) = commands.raise(step, &reached) {
-                events.push("command.state", event);
-            }
-        }
-        for (command, terminal, payload) in batch.replies {
-            commands.reply(command, terminal, payload);
-        }
-        batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
-        batch.events.iter().for_each(|event| events.record(event));
-    }
-
-    async fn forget_absent(&self) {
-        let mut ticks = time::interval(Duration::from_secs(60));
-        loop {
+    /// Removes what may be removed: each second what was stored for long enough, and each minute the terminals that were offline for
+    /// too long.
+    async fn forget_old(&self) {
+        let mut ticks = time::interval(Duration::from_secs(1));
+        for second in 0u64.. {
             ticks.tick().await;
             let mut store = self.store();
-            for terminal in store.terminals.forget_absent(self.bounds.forget) {
-                store.commands.forget_terminal(&terminal);
+            store.commands.sweep();
+            if second % 60 == 0 {
+                store.forget_absent(self.bounds.forget);
             }
         }
     }
@@ -148,5 +155,23 @@ impl MemoryBackplane {
 
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    /// Forgets terminals that were offline for so long.
+    fn forget_absent(&mut self, after: Duration) {
+        for terminal in self.terminals.forget_absent(after) {
+            self.forget(&terminal);
+        }
+    }
+
+    /// Frees what waits for a terminal that is not known any more, and its ordinal.
+    fn forget(&mut self, terminal: &TerminalId) {
+        if let Some(ordinal) = self.ordinals.free(terminal, self.number) {
+            self.terminals.online.remove(ordinal);
+            self.commands.backlogs.forget(ordinal);
+            self.commands.recount();
+        }
     }
 }

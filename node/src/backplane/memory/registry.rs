@@ -17,7 +17,7 @@ use muster_protocol::{
     selector::Labels,
 };
 
-use super::{MemoryBackplane, Store};
+use super::{MemoryBackplane, Store, bitmap::Bitmap, broadcast_log::StorePosition};
 use crate::{
     backplane::{
         BackplaneError, Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalQuery, TerminalRecord,
@@ -31,12 +31,13 @@ use crate::{
 /// All terminals that joined and were not forgotten.
 pub(super) struct Terminals {
     known: BTreeMap<TerminalId, Known>,
+    /// The ordinals of terminals that are online.
+    pub(super) online: Bitmap,
     clock: Arc<dyn TimeSource>,
 }
 
 struct Known {
-    /// The number of the last command that was accepted before the terminal became known.
-    since: u64,
+    ordinal: u32,
     record: TerminalRecord,
     owner: Option<SessionId>,
     will: Option<Payload>,
@@ -46,14 +47,6 @@ struct Known {
     away: Option<Instant>,
     /// When sessions of the terminal were replaced lately.
     replaced: VecDeque<Instant>,
-}
-
-/// What became of a session that joined.
-struct Entered {
-    /// Whether the terminal had another session before, or none.
-    is_new: bool,
-    /// See [`Known::since`].
-    known_since: u64,
 }
 
 #[async_trait]
@@ -76,14 +69,13 @@ impl SessionStore for MemoryBackplane {
             return JoinOutcome::Contested(rules::contest_delay(times));
         }
         let record = TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() };
-        let Entered { is_new, known_since } = store.terminals.entry(request, record, store.number);
-        if is_new {
+        let ordinal = store.ordinals.give(&info.terminal, store.commands.oldest());
+        if store.terminals.enter(request, record, ordinal) {
             let node = Payload::from_text(self.node.id.as_str());
             store.events.record(&event("terminal.online", &info.terminal, vec![("node", node)]));
         }
-        let cursor = request.cursor.as_ref();
-        let (missed, lost) =
-            store.commands.missed(&info.terminal, info.protocol, cursor, known_since, &self.epoch, store.number);
+        let position = StorePosition { epoch: &self.epoch, newest: store.number };
+        let (missed, lost) = store.commands.missed(ordinal, info.protocol, request.cursor.as_ref(), &position);
         JoinOutcome::In(ResumePoint {
             cursor: Cursor { epoch: self.epoch.clone(), number: store.number },
             missed,
@@ -100,6 +92,7 @@ impl SessionStore for MemoryBackplane {
         };
         known.owner = None;
         known.away = Some(self.clock.instant());
+        terminals.online.remove(known.ordinal);
         events.record(&offline(&info.terminal, end));
         if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
@@ -155,11 +148,11 @@ impl TerminalRegistry for MemoryBackplane {
             return Ok(false);
         }
         self.send(Envelope::Remove { terminal: id.clone() })?;
-        let Store { commands, terminals, events, .. } = &mut *store;
+        let Store { terminals, events, .. } = &mut *store;
         if terminals.known.remove(id).is_some_and(|known| known.owner.is_some()) {
             events.record(&offline(id, SessionEnd::Removed));
         }
-        commands.forget_terminal(id);
+        store.forget(id);
         Ok(true)
     }
 
@@ -186,7 +179,7 @@ impl TerminalRegistry for MemoryBackplane {
 
 impl Terminals {
     pub(super) fn new(clock: Arc<dyn TimeSource>) -> Self {
-        Self { known: BTreeMap::new(), clock }
+        Self { known: BTreeMap::new(), online: Bitmap::default(), clock }
     }
 
     pub(super) fn is_known(&self, id: &TerminalId) -> bool {
@@ -198,9 +191,9 @@ impl Terminals {
     }
 
     /// The terminals that a selector selects.
-    pub(super) fn matching(&self, target: &Selector) -> Vec<TerminalId> {
+    pub(super) fn matching(&self, target: &Selector) -> Bitmap {
         let matching = self.known.iter().filter(|(id, known)| target.matches(id, &known.labels()));
-        matching.map(|(id, _)| id.clone()).collect()
+        matching.map(|(_, known)| known.ordinal).collect()
     }
 
     pub(super) fn vitals(&mut self, terminal: &TerminalId, vitals: HealthReport) {
@@ -217,17 +210,17 @@ impl Terminals {
         absent.map(|(terminal, _)| terminal).collect()
     }
 
-    /// Makes this session the terminal's session. `newest` is the number of the last accepted command.
-    fn entry(&mut self, request: &JoinRequest, record: TerminalRecord, newest: u64) -> Entered {
+    /// Makes this session the terminal's session. Returns whether the terminal had another session before, or none.
+    fn enter(&mut self, request: &JoinRequest, record: TerminalRecord, ordinal: u32) -> bool {
         let info = &request.info;
         let old = self.known.remove(&info.terminal);
         let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
-        let known_since = old.as_ref().map_or(newest, |known| known.since);
         let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
         let (owner, will) = (Some(info.session), request.will.clone());
-        let known = Known { since: known_since, record, owner, will, given, vitals, away: None, replaced };
+        let known = Known { ordinal, record, owner, will, given, vitals, away: None, replaced };
         self.known.insert(info.terminal.clone(), known);
-        Entered { is_new, known_since }
+        self.online.insert(ordinal);
+        is_new
     }
 }
 

@@ -1,0 +1,72 @@
+//! Takes what sessions have reported.
+
+use muster_protocol::CommandId;
+use tokio::time;
+
+use super::{MemoryBackplane, Store, step_times::ReachedTargets};
+use crate::{
+    backplane::command_record::accepted_ms,
+    reports::{ReportBatch, StateReport},
+};
+
+impl MemoryBackplane {
+    /// Takes reports for ever.
+    pub(super) async fn take_reports(&self) {
+        let mut ticks = time::interval(self.report_interval);
+        loop {
+            ticks.tick().await;
+            self.take(self.reports.drain());
+        }
+    }
+
+    fn take(&self, batch: ReportBatch) {
+        let mut store = self.store();
+        store.take_states(&batch);
+        let mut dropped = batch.dropped;
+        let Store { ordinals, commands, terminals, events, .. } = &mut *store;
+        for (command, terminal, payload) in batch.replies {
+            dropped += u64::from(!commands.reply(command, ordinals.all_of(&terminal), payload));
+        }
+        batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
+        batch.events.iter().for_each(|event| events.record(event));
+        commands.budget.used.events = events.bytes();
+        if dropped > 0 {
+            self.metrics.reports_dropped.with_label_values(&["no_room"]).inc_by(dropped);
+        }
+    }
+}
+
+impl Store {
+    /// Raises states: those that many terminals reached at once, and then those that terminals reached one by one, the lower states
+    /// first, so that a state is not passed over which was reported in time.
+    fn take_states(&mut self, batch: &ReportBatch) {
+        for (step, at, terminals) in &batch.walks {
+            let set = self.rosters.set(terminals, &self.ordinals);
+            self.raise(*step, &ReachedTargets::Together(set, since(step.command, *at)));
+        }
+        if !batch.walks.is_empty() {
+            self.rosters.forget_unused();
+        }
+        let mut steps: Vec<_> = batch.steps.iter().collect();
+        steps.sort_unstable_by_key(|(step, _)| step.state.rank());
+        for (step, terminals) in steps {
+            let of = |(terminal, at)| {
+                let ms = since(step.command, at);
+                self.ordinals.all_of(terminal).map(move |ordinal| (ordinal, ms))
+            };
+            let reached = terminals.iter().map(|(terminal, at)| (terminal, *at)).flat_map(of).collect();
+            self.raise(*step, &ReachedTargets::Each(reached));
+        }
+    }
+
+    fn raise(&mut self, step: StateReport, reached: &ReachedTargets) {
+        if let Some(event) = self.commands.raise(step, reached) {
+            self.events.push("command.state", event);
+        }
+    }
+}
+
+/// How long after the acceptance of a command something happened, in ms.
+fn since(command: CommandId, at: u64) -> u64 {
+    at.saturating_sub(accepted_ms(command))
+}
