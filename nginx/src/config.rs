@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
 use muster_protocol::{ClusterName, token::Secret};
-use muster_redis::{TlsFiles, Topology, secret, url::with_password_file};
+use muster_redis::{TlsFiles, Topology, url::with_password_file};
 
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
@@ -220,19 +220,6 @@ impl Config {
             self.edge = Some(hostname());
         }
         Ok(self)
-    }
-}
-
-impl Config {
-    /// Reads the secrets by which leases are checked. The error names the flag, and never shows what is in the file.
-    fn read_secrets(&self) -> anyhow::Result<Vec<Secret>> {
-        let files = [("--cluster-secret-file", &self.cluster_secret_file), ("--secret-file", &self.secret_file)];
-        let Some((flag, file)) = files.iter().find_map(|(flag, file)| Some((flag, file.as_ref()?))) else {
-            return Ok(Vec::new());
-        };
-        let what = || format!("{flag} {}", file.display());
-        let text = secret::read(file).with_context(what)?;
-        Secret::parse_lines(&text).with_context(what)
     }
 }
 

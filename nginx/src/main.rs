@@ -14,6 +14,7 @@
 //! | [`config`] | the flags |
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
 //! | [`leases`] | reads the nodes' leases from all partitions of the store, and checks their seals |
+//! | [`secrets`] | reads the secrets for that |
 //! | [`registry_trust`] | decides whether a missing lease means anything, for each partition |
 //! | [`probe`] | asks nodes without a lease whether they are alive |
 //! | [`membership`] | decides which nodes are served |
@@ -56,6 +57,7 @@ mod resolve;
 mod retirement;
 mod retry;
 mod rollout;
+mod secrets;
 mod start;
 mod state;
 mod status;

@@ -25,7 +25,7 @@ use redis::RedisResult;
 use tokio::time;
 
 use self::{
-    partitions::PartitionedLeases, refusals::Refusals, seals::LeaseSeals, store::StoreInfo,
+    partitions::PartitionedLeases, refusals::Refusals, seals::LeaseSeals, store::FoundStore,
     unpartitioned::UnpartitionedLeases,
 };
 use crate::{
@@ -144,7 +144,7 @@ impl LeaseReader {
         }
     }
 
-    fn prepare(&self, store: StoreInfo) -> PartitionedLeases {
+    fn prepare(&self, store: FoundStore) -> PartitionedLeases {
         PartitionedLeases::new(self.masters.clone(), &self.cluster, store)
     }
 

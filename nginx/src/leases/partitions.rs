@@ -11,7 +11,7 @@ use redis::{AsyncCommands, RedisError, RedisResult};
 
 pub use self::read::run_id;
 use self::read::{FoundLeases, read_master};
-use super::{LeaseCheck, PartitionLook, RegistrySnapshot, refusals::shortened, store::StoreInfo};
+use super::{LeaseCheck, PartitionLook, RegistrySnapshot, refusals::shortened, store::FoundStore};
 use crate::{
     membership::{Members, address_of},
     state::ForeignLeases,
@@ -28,7 +28,7 @@ const FOREIGN_SHOWN: usize = 20;
 /// The leases of all partitions.
 pub struct PartitionedLeases {
     masters: Masters,
-    store: StoreInfo,
+    store: FoundStore,
     /// The id of the store, and that of the store before: nodes renew their leases with the new id within 2 s.
     ids: Vec<String>,
     partitions: Vec<PartitionLeases>,
@@ -53,7 +53,7 @@ struct PartitionLeases {
 
 impl PartitionedLeases {
     /// Prepares to read this store.
-    pub fn new(masters: Masters, cluster: &ClusterName, store: StoreInfo) -> Self {
+    pub fn new(masters: Masters, cluster: &ClusterName, store: FoundStore) -> Self {
         let database = masters.topology().database();
         let partition = |index: PartitionIndex| PartitionLeases {
             keys: RedisKeys::of_partition(cluster, database, store.partitions, index),
@@ -69,12 +69,12 @@ impl PartitionedLeases {
     }
 
     /// Whether this is the same store, which was not made again.
-    pub fn is_of(&self, store: &StoreInfo) -> bool {
+    pub fn is_of(&self, store: &FoundStore) -> bool {
         self.store == *store
     }
 
     /// Goes on with a store that was made again. Returns false if that has another number of partitions.
-    pub fn becomes(&mut self, store: &StoreInfo) -> bool {
+    pub fn becomes(&mut self, store: &FoundStore) -> bool {
         if store.partitions != self.store.partitions {
             return false;
         }

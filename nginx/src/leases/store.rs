@@ -10,7 +10,7 @@ use redis::{AsyncCommands, ErrorKind, RedisError, RedisResult};
 
 /// What a store says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreInfo {
+pub struct FoundStore {
     /// The number of its partitions.
     pub partitions: Partitions,
     /// Its id, which leases are sealed with.
@@ -26,14 +26,14 @@ pub fn keys(masters: &Masters, cluster: &ClusterName) -> RedisKeys {
 
 /// Looks for the store in partition 0. `None` if there is none. An error if Redis does not answer, or if this program can't read
 /// the store.
-pub async fn find(masters: &Masters, keys: &RedisKeys) -> RedisResult<Option<StoreInfo>> {
+pub async fn find(masters: &Masters, keys: &RedisKeys) -> RedisResult<Option<FoundStore>> {
     type Fields = (Option<u32>, Option<u16>, Option<String>, Option<String>);
     let (schema, partitions, id, created): Fields =
         masters.connection(keys.tag()).hmget(keys.store(), &["schema", "partitions", "id", "created"]).await?;
     let Some(schema) = schema else { return Ok(None) };
     let partitions = partitions.and_then(Partitions::new).filter(|_| schema == SCHEMA);
     match (partitions, id) {
-        (Some(partitions), Some(id)) => Ok(Some(StoreInfo { partitions, id, created: created.unwrap_or_default() })),
+        (Some(partitions), Some(id)) => Ok(Some(FoundStore { partitions, id, created: created.unwrap_or_default() })),
         _ => {
             let what = "this sidecar can't read the store; start the version of muster-sidecar that fits the nodes";
             let schema = format!("it has schema {schema}, and this program reads schema {SCHEMA} only");

@@ -76,6 +76,16 @@ pub struct Config {
     /// The secrets and public keys that tokens are checked with.
     pub keys: Keys,
 
+    /// A file with the secret of the cluster, one on each line, as `muster-node secret` prints it: nodes seal with the
+    /// first what they store and send each other, and accept all. The same for all nodes and sidecars; it signs no tokens.
+    /// Default: --secret
+    #[arg(long, env = "MUSTER_CLUSTER_SECRET_FILE", value_name = "FILE")]
+    pub cluster_secret_file: Option<PathBuf>,
+
+    /// The secrets of that file.
+    #[arg(skip)]
+    pub cluster_secrets: Vec<Secret>,
+
     /// The path of the WebSocket. Change it for a fleet whose URL can't be changed
     #[arg(long, env = "MUSTER_WS_PATH", value_name = "PATH", default_value = "/ws")]
     pub ws_path: String,
@@ -219,11 +229,16 @@ pub enum InvalidConfig {
         "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --secret-file, or --insecure to let anyone in"
     )]
     NoSecrets,
-    /// `--partitions` is set with public keys alone.
+    /// The node shares a store, and there are public keys alone.
     #[error(
-        "--partitions needs --secret, by which nodes seal what they tell each other: --public-key only checks tokens"
+        "no secret of the cluster, by which nodes seal what they tell each other: give --cluster-secret-file with what `muster-node secret` prints, the same for all nodes and sidecars, since --public-key only checks tokens"
     )]
     NoSealingSecret,
+    /// `--insecure` is set with a secret of the cluster.
+    #[error(
+        "--insecure and --cluster-secret-file: a node that lets everyone in is no part of a cluster with a secret; leave one of them out"
+    )]
+    InsecureInCluster,
     /// `--ws-path` is not a path.
     #[error("--ws-path must begin with / and have no ?, not {0:?}")]
     WsPath(String),
@@ -236,13 +251,26 @@ pub enum InvalidConfig {
 }
 
 impl Config {
+    /// Returns the secrets from which the keys of seals are derived. None with `--insecure`: such nodes have a key that everyone
+    /// knows.
+    pub fn sealing_secrets(&self) -> &[Secret] {
+        match (self.insecure, &self.cluster_secrets[..]) {
+            (true, _) => &[],
+            (false, []) => &self.keys.secret,
+            (false, secrets) => secrets,
+        }
+    }
+
     /// Checks what concerns more than one flag.
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
             return Err(InvalidConfig::NoSecrets);
         }
-        if self.partitions.is_some() && !self.insecure && self.keys.secret.is_empty() {
+        if self.partitions.is_some() && !self.insecure && self.sealing_secrets().is_empty() {
             return Err(InvalidConfig::NoSealingSecret);
+        }
+        if self.insecure && self.cluster_secret_file.is_some() {
+            return Err(InvalidConfig::InsecureInCluster);
         }
         if self.redis_replicas > 0 && self.redis.is_none() {
             return Err(InvalidConfig::NoRedis);
@@ -287,8 +315,10 @@ mod tests {
             Flags::parse_from(flags.split_whitespace()).config.validate().map_err(|error| error.to_string())
         };
         let error = told("--public-key k1=issuer.pem").unwrap_err();
-        assert!(error.starts_with("--partitions needs --secret"), "{error}");
+        assert!(error.contains("give --cluster-secret-file"), "{error}");
         let secret = format!("--secret k1={}", "s".repeat(32));
         assert_eq!((told("--insecure"), told(&secret)), (Ok(()), Ok(())));
+        let error = told("--insecure --cluster-secret-file f").unwrap_err();
+        assert!(error.contains("leave one of them out"), "{error}");
     }
 }

@@ -1,15 +1,21 @@
 //! Reads secrets from files into the configuration. An error names the flag, and never shows what is in the file.
 
+use std::path::Path;
+
 use anyhow::Context;
+use muster_protocol::token::Secret;
 use muster_redis::{secret, url::with_password_file};
 
 use crate::config::{Config, Keys};
 
 impl Config {
-    /// Reads the files that `--secret-file` and `--redis-password-file` name. Fails if a file can't be read, is
+    /// Reads the files that `--secret-file`, `--cluster-secret-file` and `--redis-password-file` name. Fails if a file can't be read, is
     /// empty, or holds a line that is no secret.
     pub fn load_files(mut self) -> anyhow::Result<Self> {
         self.keys = self.keys.load_files()?;
+        if let Some(file) = &self.cluster_secret_file {
+            self.cluster_secrets = read_secrets("--cluster-secret-file", file)?;
+        }
         if let (Some(url), Some(file)) = (&self.redis, self.redis_password_file.take()) {
             self.redis = Some(with_password_file(url, &file)?);
         }
@@ -21,13 +27,15 @@ impl Keys {
     /// Reads the file that `--secret-file` names, one secret on each line. The first secret is the one that signs.
     pub fn load_files(mut self) -> anyhow::Result<Self> {
         let Some(file) = self.secret_file.take() else { return Ok(self) };
-        let flag = || format!("--secret-file {}", file.display());
-        for (index, line) in secret::read(&file).with_context(flag)?.lines().enumerate() {
-            let secret = line.parse();
-            self.secret.push(secret.with_context(|| format!("{}: line {}", flag(), index + 1))?);
-        }
+        self.secret = read_secrets("--secret-file", &file)?;
         Ok(self)
     }
+}
+
+fn read_secrets(flag: &str, file: &Path) -> anyhow::Result<Vec<Secret>> {
+    let what = || format!("{flag} {}", file.display());
+    let text = secret::read(file).with_context(what)?;
+    Secret::parse_lines(&text).with_context(what)
 }
 
 #[cfg(test)]
@@ -65,6 +73,22 @@ mod tests {
     }
 
     #[test]
+    fn nodes_seal_with_the_secret_of_the_cluster_or_with_that_of_tokens() {
+        let (_tokens, tokens) = file(&format!("token={}\n", "t".repeat(32)));
+        let (_cluster, cluster) = file(&format!("new={}\nold={}\n", "n".repeat(32), "o".repeat(32)));
+        for (flags, sealing) in [
+            (vec!["--secret-file", &tokens], vec!["token"]),
+            (vec!["--secret-file", &tokens, "--cluster-secret-file", &cluster], vec!["new", "old"]),
+            (vec!["--public-key", "k1=f", "--cluster-secret-file", &cluster], vec!["new", "old"]),
+            (vec!["--secret-file", &tokens, "--insecure"], vec![]),
+        ] {
+            let config = load_files(&flags).unwrap();
+            let kids: Vec<_> = config.sealing_secrets().iter().map(|secret| secret.kid.as_str()).collect();
+            assert_eq!(kids, sealing, "{flags:?}");
+        }
+    }
+
+    #[test]
     fn a_password_from_a_file_joins_the_url() {
         let (_file, path) = file("p:w\n");
         let config = load_files(&["--redis", "redis://node@redis:6379", "--redis-password-file", &path]).unwrap();
@@ -80,6 +104,8 @@ mod tests {
             (vec!["--secret-file", "/nonexistent"], "--secret-file /nonexistent: No such file"),
             (vec!["--secret-file", &short], "line 1: a secret is written KID=SECRET"),
             (vec!["--secret-file", &empty], "it is empty"),
+            (vec!["--cluster-secret-file", &short], "line 1: a secret is written KID=SECRET"),
+            (vec!["--cluster-secret-file", "/nonexistent"], "--cluster-secret-file /nonexistent: No such file"),
             (vec!["--secret-file", "/dev/null"], "--secret-file /dev/null: it is no regular file"),
             (vec!["--secret-file", &short, "--secret", &secret], "cannot be used with"),
             (

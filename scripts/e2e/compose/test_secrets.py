@@ -21,11 +21,11 @@ from muster.traffic.loadgen import PlayFactory
 def test_no_secret_is_where_others_could_read_it(project: Project) -> None:
     project.up()
     texts = {secret.removeprefix("k1=") for secret in secrets(project)}
-    assert len(texts) == 5
+    assert len(texts) == 6
     for service in ("node", "proxy", "redis"):
         modes = project.inside(service, "sh", "-c", 'stat -c "%a %U" /secrets/*').splitlines()
         assert set(modes) == {"400 muster"}, service
-    assert project.inside("proxy", "ls", "/secrets").split() == ["redis-password"], "the proxy has secrets of the nodes"
+    assert project.inside("proxy", "ls", "/secrets").split() == ["cluster-secret", "redis-password"], "no secret of tokens"
     assert not found(texts, docker("inspect", *project.ids())), "in a container's configuration"
     assert not found(texts, project.compose("logs")), "in a log"
     for file in (programs.ROOT / "compose").rglob("*"):
@@ -58,8 +58,8 @@ def test_secrets_and_keys_stay_when_all_containers_are_made_anew(project: Projec
 
 
 def secrets(project: Project) -> list[str]:
-    """Return the five secrets."""
-    files = {"node": ["secret", "redis-password"], "proxy": ["redis-password"], "redis": ["admin-password"]}
+    """Return the six secrets."""
+    files = {"node": ["secret", "cluster-secret", "redis-password"], "proxy": ["redis-password"], "redis": ["admin-password"]}
     read = [
         project.inside(service, "cat", f"/secrets/{name}").strip() for service, names in files.items() for name in names
     ]
@@ -77,8 +77,11 @@ def found(texts: set[str], text: str) -> list[str]:
 
 NODE_NEEDS = """
 get {muster}:epoch
+get {muster:0.1518}:epoch
 info memory
 eval 'return redis.call("hlen", KEYS[1])' 1 {muster}:online
+eval 'return redis.call("getbit", KEYS[1] .. "known", 1)' 1 {muster:3.17}:
+spublish {muster:3.17}:0:inbox:x y
 """
 NODE_MAY_NOT = """
 flushall
@@ -117,6 +120,10 @@ info server
 spublish {muster}:0:broadcast x
 exists {muster}
 role
+hmget {muster:0.1518}:store schema partitions id created
+zrange {muster:3.17}:nodes 0 1023 rev
+mget {muster:3.17}:lease:a {muster:3.17}:lease:b
+spublish {muster:3.17}:0:proxy x
 """
 SIDECAR_MAY_NOT = """
 zadd {muster}:nodes 1 x
@@ -125,6 +132,14 @@ get {muster}:epoch
 mget {muster}:terminals
 spublish {muster}:0:inbox:x y
 ssubscribe {muster}:0:broadcast
+zadd {muster:3.17}:nodes 1 x
+set {muster:3.17}:lease:x y
+hset {muster:0.1518}:store id x
+get {muster:3.17}:epoch
+mget {muster:3.17}:command:x
+spublish {muster:3.17}:0:broadcast x
+spublish {muster:3.17}:0:inbox:x y
+ssubscribe {muster:3.17}:0:proxy
 eval 'return 1' 0
 flushall
 config get *

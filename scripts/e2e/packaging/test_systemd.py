@@ -51,8 +51,9 @@ class Host:
         self._configure()
 
     def _configure(self) -> None:
-        secret = subprocess.run([programs.program("muster-node"), "secret"], capture_output=True, check=True).stdout
-        (self.etc / "secret").write_bytes(secret)
+        for name in ("secret", "cluster-secret"):
+            command = [programs.program("muster-node"), "secret"]
+            (self.etc / name).write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
         (self.etc / "redis-password").write_text(f"{PASSWORD}\n")
         redis = f"MUSTER_REDIS=redis://127.0.0.1:{self.redis_port}\n"
         (self.etc / "node.env").write_text(f"MUSTER_ADDRESS={self.address}\nMUSTER_DRAIN=1s\n{redis}")

@@ -47,8 +47,7 @@ impl PartitionedBackplane {
         let topology = connection::topology(url, config)?;
         let database = topology.database();
         let masters = Masters::new(topology);
-        let secrets = if config.insecure { &[][..] } else { &config.keys.secret };
-        let trust = Arc::new(Trust::new(&config.cluster, secrets));
+        let trust = Arc::new(Trust::new(&config.cluster, config.sealing_secrets()));
         let scripts = Arc::<PartitionScripts>::default();
         let store = |index: PartitionIndex| {
             let keys = RedisKeys::of_partition(&config.cluster, database, partitions, index);

@@ -94,7 +94,7 @@ impl Trust {
             tracing::error!(
                 count = count + 1,
                 "{what} {which} is not used: no node of this cluster with this node's secret wrote it; do all nodes have the same \
-                 --secret and --insecure, and who else can write to this Redis?"
+                 --cluster-secret-file (or --secret, if they have none) and --insecure, and who else can write to this Redis?"
             );
         }
     }

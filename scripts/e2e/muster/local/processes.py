@@ -111,6 +111,7 @@ class Processes:
     def _start_sidecar(self, name: str) -> None:
         command: list[str | Path] = [programs.directory() / "muster-sidecar", "--listen", self._listen(name)]
         command += ["--dir", self.proxy_folder(name), "--redis", self.redis_url(), "--status", "127.0.0.1:0"]
+        command += ["--secret-file", self.directory / "secret"]
         self._serve(name, [*command, *self.flags.get(name, [])], {})
         status = re.findall(r"status on ([\d.:]+)", self.read(f"{name}.log"))
         self._write(f"{name}.status", status[-1] if status else "")

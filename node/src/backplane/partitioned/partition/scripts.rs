@@ -147,7 +147,38 @@ fn rules() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    /// The commands of Redis that a script calls, in lower case.
+    fn commands(script: &str) -> impl Iterator<Item = String> {
+        let calls = script.split("redis.call(").skip(1);
+        // The name is a text, or a choice between several.
+        let names = calls.map(|call| call.split(',').next().unwrap().split('\'').skip(1).step_by(2));
+        names.flatten().map(str::to_lowercase)
+    }
+
+    #[test]
+    fn the_redis_user_of_nodes_may_call_what_scripts_call() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let users = fs::read_to_string(format!("{root}/compose/redis/users.acl")).unwrap();
+        let user = users.lines().find(|line| line.starts_with("user node ")).unwrap();
+        let folder = format!("{root}/node/src/backplane/partitioned/partition/scripts");
+        let mut count = 0;
+        for file in [folder.clone(), format!("{folder}/lib")].iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
+            let file = file.unwrap().path();
+            if file.is_dir() {
+                continue;
+            }
+            for command in commands(&fs::read_to_string(&file).unwrap()) {
+                let right = format!("+{command}");
+                assert!(user.split(' ').any(|word| word == right), "{right} is missing, for {}", file.display());
+                count += 1;
+            }
+        }
+        assert!(count > 100, "{count} calls were found");
+    }
 
     #[test]
     fn every_definition_is_on_a_line_of_its_own() {
