@@ -1,6 +1,6 @@
 //! The metrics of a node, for Prometheus.
 
-use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 /// The metrics. A counter is incremented once per event or per batch, never per delivery.
 #[derive(Debug)]
@@ -24,6 +24,10 @@ pub struct Metrics {
     /// `health_refused` by Redis for good, as when it has no memory (maxmemory); `no_room` in this node's own table
     /// while Redis was away.
     pub reports_dropped: IntCounterVec,
+    /// Partitions of the store, by `state`: `ok` or `lost`. Without a partitioned store there is none.
+    pub partitions: IntGaugeVec,
+    /// Leases and commands that were read in the store and not used, since no node with the same secret wrote them.
+    pub foreign: IntCounter,
 }
 
 impl Metrics {
@@ -45,8 +49,17 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect("each name is registered once");
             gauge
         };
+        let partitions =
+            IntGaugeVec::new(Opts::new("muster_partitions", "Partitions of the store, by state."), &["state"])
+                .expect("a literal name is valid");
+        registry.register(Box::new(partitions.clone())).expect("each name is registered once");
         Self {
             sessions: gauge("muster_sessions", "Sessions now."),
+            partitions,
+            foreign: counter(
+                "muster_foreign_total",
+                "Leases and commands not used: no node of this cluster wrote them.",
+            ),
             redis_clock_difference: gauge(
                 "muster_redis_clock_difference_ms",
                 "Greatest difference between the clock of a Redis master and this node's, in milliseconds.",

@@ -212,6 +212,8 @@ fn view(config: &Config, address: SocketAddr) -> NodeView {
         renewed_at: None,
         version: env!("CARGO_PKG_VERSION").into(),
         started_at: Timestamp::now(),
+        partitions: None,
+        foreign: 0,
     }
 }
 

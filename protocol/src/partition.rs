@@ -7,6 +7,7 @@
 
 use std::{fmt, ops::Range};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::id::{ClusterName, CommandId, TerminalId};
@@ -17,8 +18,8 @@ const SLOTS: u32 = 16_384;
 /// The version of the store's schema that nodes of this version write, and the only one that they and sidecars read.
 pub const SCHEMA: u32 = 1;
 
-/// The index of a partition, from 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The index of a partition, from 0. In JSON it is a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PartitionIndex(pub u16);
 
 impl fmt::Display for PartitionIndex {

@@ -87,6 +87,8 @@ impl TestLeases {
             renewed_at: None,
             version: "1".into(),
             started_at: Timestamp::UNIX_EPOCH,
+            partitions: None,
+            foreign: 0,
         };
         let id = view.id.to_string();
         let text = SealedLease { store: self.store.clone(), process: "p".into(), name: "l".into(), view }.to_text(key);

@@ -11,6 +11,7 @@ use muster_protocol::{
     CommandId, Payload, TerminalId,
     api::{CommandRequest, CommandState, CommandView, Confirm, TargetState, TargetView},
     frame,
+    partition::PartitionIndex,
 };
 
 /// What is stored of a command.
@@ -28,6 +29,10 @@ pub struct CommandRecord {
     pub cancelled: bool,
     /// The number of targets in each stored state.
     pub counts: BTreeMap<TargetState, u64>,
+    /// Targets whose states are not in `counts`: their partitions did not answer, or have not taken their shares yet.
+    pub unseen: u64,
+    /// The partitions that did not answer.
+    pub partial: Vec<PartitionIndex>,
 }
 
 /// A target as it is stored: its state, and when it reached each state, in milliseconds since the command was
@@ -107,7 +112,8 @@ impl CommandRecord {
         for (stored, count) in self.counts.iter().filter(|(_, count)| **count > 0) {
             *counts.entry(self.shown(*stored, now)).or_default() += count;
         }
-        let done = now >= self.frame.expires_at || counts.iter().all(|(state, n)| *n == 0 || self.is_done(*state));
+        let all_are_done = self.unseen == 0 && counts.iter().all(|(state, n)| *n == 0 || self.is_done(*state));
+        let done = now >= self.frame.expires_at || all_are_done;
         let state = match (self.cancelled, done) {
             (true, _) => CommandState::Cancelled,
             (false, true) => CommandState::Done,
@@ -117,7 +123,7 @@ impl CommandRecord {
             id: self.frame.id,
             name: self.frame.name.clone(),
             state,
-            targets: self.counts.values().sum(),
+            targets: self.counts.values().sum::<u64>() + self.unseen,
             counts,
             created_at: self.created_at,
             expires_at: self.frame.expires_at,
@@ -126,6 +132,7 @@ impl CommandRecord {
             target: None,
             payload: None,
             results: None,
+            partial: self.partial.clone(),
         }
     }
 
@@ -213,6 +220,8 @@ mod tests {
             created_at,
             cancelled: false,
             counts: counts.iter().copied().collect(),
+            unseen: 0,
+            partial: Vec::new(),
         }
     }
 
@@ -277,6 +286,15 @@ mod tests {
                 && !record.failed(Sent, now)
                 && record.failed(Sent, over)
         );
+    }
+
+    #[test]
+    fn a_command_is_open_while_a_partition_has_not_answered_for_its_targets() {
+        let mut record = record("ack", &[(TargetState::Acked, 3)]);
+        (record.unseen, record.partial) = (2, vec![PartitionIndex(1)]);
+        let view = record.view(record.created_at);
+        assert_eq!((view.state, view.targets, view.partial), (CommandState::Open, 5, vec![PartitionIndex(1)]));
+        assert_eq!(record.view(record.frame.expires_at).state, CommandState::Done);
     }
 
     #[test]

@@ -9,9 +9,14 @@
 //! | [`EventStore`] | what happened | `events.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
+//! A store has one partition or several. While one of them answers, a list, a count or a page of events has what is there, and names
+//! the partitions that are missing; what concerns a single terminal fails if its partition is away.
+//!
 //! Every method may wait for the store, for a few seconds at most. One that only reads fails with
-//! [`BackplaneError::Unavailable`] or [`BackplaneError::Nameless`]. One that changes something fails with these only if nothing
-//! was changed, and with [`BackplaneError::Unsure`] if the store may have made the change. No method leaves a change half made.
+//! [`BackplaneError::Unavailable`], [`BackplaneError::Away`] or [`BackplaneError::Nameless`]. One that changes something fails with these
+//! only if nothing was changed, and with [`BackplaneError::Unsure`] if the store may have made the change. A change to several partitions
+//! of which one went away in between is [`BackplaneError::Unfinished`], and is finished later, or
+//! [`BackplaneError::CancelledInPart`]. No other method leaves a change half made.
 //!
 //! The traits are used as `dyn Backplane`: a call allocates once, which is little beside the work of any of these methods, and
 //! no command or frame that goes to a terminal passes here one by one.
@@ -21,15 +26,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_protocol::{
     CommandId, NodeId, Payload, TerminalId,
-    api::{CommandRequest, DryRun, FleetView, NodeView, TerminalPage, TerminalView},
+    api::{CommandRequest, DryRun, FleetView, NodeList, TerminalPage, TerminalView},
     frame,
     inbox::DrainRequest,
     selector::Labels,
 };
 
 use super::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, EventPage, JoinOutcome, JoinRequest, TargetRecord,
-    TerminalQuery,
+    Accepted, BackplaneError, CommandDraft, CommandRecord, DegradedPartition, EventPage, JoinOutcome, JoinRequest,
+    TargetList, TerminalQuery,
 };
 use crate::{end::SessionEnd, hub::SessionInfo};
 
@@ -67,7 +72,8 @@ pub trait CommandStore: Send + Sync {
     /// # Errors
     /// [`Unknown`](BackplaneError::Unknown), [`Offline`](BackplaneError::Offline), [`Full`](BackplaneError::Full) and
     /// [`Crowded`](BackplaneError::Crowded) if it can't be accepted for its targets,
-    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body, and
+    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body,
+    /// [`Unfinished`](BackplaneError::Unfinished) if it is stored and a partition went away before it had its share, and
     /// [`Unreplicated`](BackplaneError::Unreplicated) if it is stored on too few servers.
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError>;
 
@@ -81,7 +87,7 @@ pub trait CommandStore: Send + Sync {
     async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError>;
 
     /// All targets of a command, in ascending order of their ids. Empty if the command is not known.
-    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError>;
+    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError>;
 
     /// The last reply of each of these terminals to a command, in the order of `terminals`; `None` for a terminal without one.
     async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError>;
@@ -96,6 +102,9 @@ pub trait CommandStore: Send + Sync {
 
     /// Cancels a command for the targets to which it was not sent yet. Returns the command after that, or `None` if it is not
     /// known. A command that has expired or was sent to all of its targets stays as it is.
+    ///
+    /// # Errors
+    /// [`CancelledInPart`](BackplaneError::CancelledInPart) if only a part of the store could be reached.
     async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError>;
 }
 
@@ -145,10 +154,11 @@ pub trait Membership: Send + Sync {
     fn node(&self) -> &NodeId;
 
     /// The nodes that hold a lease, in ascending order of their ids.
-    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError>;
+    async fn nodes(&self) -> Result<NodeList, BackplaneError>;
 
-    /// Whether this node can store and deliver now, or why not, as a sentence for operators.
-    fn ready(&self) -> Result<(), String>;
+    /// Whether this node can store and deliver now, or why not, as a sentence for operators. While a part of the store works the node
+    /// is ready; the partitions that do not work are returned.
+    fn ready(&self) -> Result<Vec<DegradedPartition>, String>;
 
     /// Asks a node, which may be this one, to send sessions away. False if no such node listens.
     async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError>;

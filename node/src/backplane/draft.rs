@@ -6,6 +6,7 @@ use muster_protocol::{
     CommandId, TerminalId,
     api::{CommandRequest, CommandView, TargetState},
     frame,
+    partition::PartitionIndex,
 };
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
@@ -43,7 +44,7 @@ pub struct IdempotencyKey {
 #[derive(Debug)]
 pub enum Accepted {
     /// The command is stored and on its way.
-    New(CommandView),
+    New(Box<CommandView>),
     /// The command was accepted before, under the same key.
     Before(CommandId),
 }
@@ -91,6 +92,18 @@ pub enum BackplaneError {
     /// The store is away, and nothing was changed.
     #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),
+    /// These partitions of the store are away, and nothing was changed.
+    #[error("{} of the store can't be reached, and nothing was changed: {reason}", partitions(.0), reason = .1)]
+    Away(Vec<PartitionIndex>, String),
+    /// The command is stored, and a partition went away before it had taken its share.
+    #[error(
+        "command {0} is stored, and not every partition has taken its share yet ({1}): any node finishes it when they answer, until it \
+         expires; look at GET /v1/commands/{0}"
+    )]
+    Unfinished(CommandId, String),
+    /// The command is cancelled, but not in these partitions, which were away.
+    #[error("command {id} is cancelled, but not in {}, which did not answer: cancel it again", partitions(.1), id = .0)]
+    CancelledInPart(CommandId, Vec<PartitionIndex>),
     /// Another process holds this node's id.
     #[error("another process, at {0}, has this node's name (--node-id), and nothing was changed: ask another node")]
     Nameless(String),
@@ -120,10 +133,32 @@ impl BackplaneError {
     /// was made.
     pub fn after_a_change(self) -> Self {
         match self {
-            Self::Unavailable(_) | Self::Nameless(_) => Self::Unsure,
+            Self::Unavailable(_) | Self::Away(..) | Self::Nameless(_) => Self::Unsure,
             other => other,
         }
     }
+
+    /// The error of a partition that was asked: it names the partition if the store could not be reached.
+    pub fn in_partition(self, partition: PartitionIndex) -> Self {
+        match self {
+            Self::Unavailable(reason) => Self::Away(vec![partition], reason),
+            other => other,
+        }
+    }
+
+    /// Whether the store, or a part of it, was away and nothing was changed.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Away(..))
+    }
+}
+
+/// The first few partitions, and the number of the others.
+fn partitions(partitions: &[PartitionIndex]) -> String {
+    const SHOWN: usize = 16;
+    let shown: Vec<_> = partitions.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = partitions.len().saturating_sub(SHOWN);
+    let shown = if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) };
+    if partitions.len() == 1 { format!("partition {shown}") } else { format!("partitions {shown}") }
 }
 
 /// The first few ids, and the number of the others.
@@ -167,6 +202,8 @@ impl CommandDraft {
             created_at: self.created_at,
             cancelled: false,
             counts,
+            unseen: 0,
+            partial: Vec::new(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub use self::{
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
     partitioned::PartitionedBackplane,
-    query::{EventPage, EventView, TerminalQuery},
+    query::{DegradedPartition, EventPage, EventView, TargetList, TerminalQuery},
     redis::RedisBackplane,
     terminal_record::TerminalRecord,
 };

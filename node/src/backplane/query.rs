@@ -3,8 +3,11 @@
 use muster_protocol::{
     TerminalId,
     api::{Status, TerminalView},
+    partition::PartitionIndex,
     selector::Labels,
 };
+
+use super::TargetRecord;
 
 /// Which terminals to list. A terminal is listed if it meets all conditions.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +40,15 @@ impl TerminalQuery {
     }
 }
 
+/// Targets of a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetList {
+    /// The targets, in ascending order of their ids.
+    pub targets: Vec<(TerminalId, TargetRecord)>,
+    /// Partitions that did not answer: their targets are missing.
+    pub partial: Vec<PartitionIndex>,
+}
+
 /// Events after a cursor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventPage {
@@ -46,6 +58,17 @@ pub struct EventPage {
     pub newest: String,
     /// Whether events between the cursor and these are not stored any more.
     pub gap: bool,
+    /// Partitions that did not answer. Their events come when they are back.
+    pub partial: Vec<PartitionIndex>,
+}
+
+/// A partition of the store that this node can't use now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DegradedPartition {
+    /// The partition.
+    pub partition: PartitionIndex,
+    /// Why, as a sentence for operators.
+    pub reason: String,
 }
 
 /// An event as the API shows it.

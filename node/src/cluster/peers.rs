@@ -80,7 +80,7 @@ impl Peers {
 
     /// Reads the leases now. Fails if the store is away.
     pub async fn look(&self, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
-        self.update(backplane.nodes().await?);
+        self.update(backplane.nodes().await?.nodes);
         Ok(())
     }
 
@@ -210,6 +210,8 @@ mod tests {
             renewed_at: Some(Timestamp::from_second(renewed).unwrap()),
             version: String::new(),
             started_at: Timestamp::UNIX_EPOCH,
+            partitions: None,
+            foreign: 0,
         }
     }
 

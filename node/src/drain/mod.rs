@@ -130,6 +130,8 @@ mod tests {
             renewed_at: None,
             version: String::new(),
             started_at: Timestamp::UNIX_EPOCH,
+            partitions: None,
+            foreign: 0,
         };
         let nodes = [
             node("a", 1000, NodeState::Ready),

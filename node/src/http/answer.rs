@@ -34,9 +34,16 @@ pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) ->
 
 /// A refusal. `detail` says what is wrong and what to do.
 pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> {
+    problem_json(status, &new_problem(status, detail))
+}
+
+fn new_problem(status: StatusCode, detail: impl Into<String>) -> Problem {
     let title = status.canonical_reason().unwrap_or("Refused").to_owned();
-    let problem = Problem { status: status.as_u16(), title, detail: detail.into() };
-    let mut response = json(status, &problem);
+    Problem { status: status.as_u16(), title, detail: detail.into(), command: None, partitions: Vec::new() }
+}
+
+fn problem_json(status: StatusCode, problem: &Problem) -> Response<Body> {
+    let mut response = json(status, problem);
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
     response
 }
@@ -48,9 +55,27 @@ pub fn no_command(id: CommandId) -> Response<Body> {
 
 /// A refusal that will pass: the client should come back after this many seconds.
 pub fn later(status: StatusCode, seconds: u64, detail: impl Into<String>) -> Response<Body> {
-    let mut response = problem(status, detail);
+    wait(problem(status, detail), seconds)
+}
+
+fn wait(mut response: Response<Body>, seconds: u64) -> Response<Body> {
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
+}
+
+/// A refusal that will pass and says which partitions were away, or which command is not accepted everywhere yet.
+fn partial(status: StatusCode, refusal: &BackplaneError) -> Response<Body> {
+    let mut problem = new_problem(status, refusal.to_string());
+    match refusal {
+        BackplaneError::Away(partitions, _) => problem.partitions.clone_from(partitions),
+        BackplaneError::Unfinished(command, _) => problem.command = Some(*command),
+        BackplaneError::CancelledInPart(command, partitions) => {
+            problem.command = Some(*command);
+            problem.partitions.clone_from(partitions);
+        }
+        _ => {}
+    }
+    wait(problem_json(status, &problem), 1)
 }
 
 impl From<BackplaneError> for Response<Body> {
@@ -69,6 +94,10 @@ impl From<BackplaneError> for Response<Body> {
             | BackplaneError::TooManyOpen(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
+            BackplaneError::Away(..) => partial(StatusCode::SERVICE_UNAVAILABLE, &refusal),
+            BackplaneError::Unfinished(..) | BackplaneError::CancelledInPart(..) => {
+                partial(StatusCode::GATEWAY_TIMEOUT, &refusal)
+            }
             // 503 promises that nothing was stored. With these errors nobody knows whether something was.
             BackplaneError::Unsure | BackplaneError::Unreplicated => {
                 later(StatusCode::GATEWAY_TIMEOUT, 1, refusal.to_string())

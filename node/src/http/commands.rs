@@ -81,8 +81,13 @@ pub async fn retry(id: &str, headers: &HeaderMap, operator: &str, state: &HttpSt
     let key = key(headers, operator, id.as_bytes())?;
     let id = request::command_id(id)?;
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let (targets, now) = (state.shared.backplane.targets(id).await?, Timestamp::now());
-    let failed = targets.into_iter().filter(|(_, target)| record.failed(record.shown(target.state, now), now));
+    let (list, now) = (state.shared.backplane.targets(id).await?, Timestamp::now());
+    if !list.partial.is_empty() {
+        return Err(
+            BackplaneError::Away(list.partial, "it is not known which of their targets to try again".into()).into()
+        );
+    }
+    let failed = list.targets.into_iter().filter(|(_, target)| record.failed(record.shown(target.state, now), now));
     let terminals: Vec<_> = failed.map(|(terminal, _)| terminal).collect();
     if terminals.is_empty() {
         let detail = format!("no target of command {id} has ended without what was asked for");
@@ -129,6 +134,7 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
         target: None,
         payload: None,
         results: None,
+        partial: Vec::new(),
     }
 }
 
@@ -137,13 +143,13 @@ async fn accept(draft: CommandDraft, state: &HttpState) -> Result<CommandView, R
     match state.shared.backplane.accept(draft).await {
         Ok(Accepted::New(view)) => {
             state.shared.metrics.commands.inc();
-            Ok(view)
+            Ok(*view)
         }
         Ok(Accepted::Before(id)) => {
             let record = state.shared.backplane.command(id).await.map_err(BackplaneError::after_a_change)?;
             Ok(record.map_or_else(|| forgotten(id, name), |record| record.view(Timestamp::now())))
         }
-        Err(refusal @ BackplaneError::Unavailable(_)) => match direct {
+        Err(refusal) if refusal.is_away() => match direct {
             Some(direct) => direct.deliver(state).await.ok_or_else(|| refusal.into()),
             None => Err(refusal.into()),
         },

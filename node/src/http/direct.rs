@@ -47,6 +47,7 @@ impl DirectCommand {
             target: None,
             payload: None,
             results: None,
+            partial: Vec::new(),
         };
         // A command without a number has no partition either: the shard looks at neither.
         let nowhere = Cursor { epoch: String::new(), number: 0 };

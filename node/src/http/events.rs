@@ -1,12 +1,13 @@
 //! `GET /v1/events`: events as server-sent events. A stream begins with the next event, or after the client's
 //! `Last-Event-ID`.
 
-use std::{iter, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{Request, Response, body::Frame, body::Incoming, header};
+use muster_protocol::partition::PartitionIndex;
 use tokio::time;
 
 use super::{
@@ -28,6 +29,8 @@ struct EventStream {
     state: Arc<HttpState>,
     cursor: String,
     quiet: u32,
+    /// The partitions that did not answer at the last look.
+    partial: Vec<PartitionIndex>,
 }
 
 /// `GET /v1/events`
@@ -39,7 +42,7 @@ pub async fn stream(request: &Request<Incoming>, state: Arc<HttpState>) -> Answe
     };
     // An invalid cursor fails here and not in the middle of the stream.
     state.shared.backplane.events(Some(&cursor)).await?;
-    let events = EventStream { state, cursor, quiet: 0 };
+    let events = EventStream { state, cursor, quiet: 0, partial: Vec::new() };
     let frames = stream::unfold(events, |events| async { Some(next(events).await) });
     let body: Body = BodyExt::boxed_unsync(StreamBody::new(frames));
     let mut response = Response::new(body);
@@ -59,13 +62,20 @@ async fn next(mut events: EventStream) -> (Chunk, EventStream) {
     }
     loop {
         // A store that is away is asked again, from the same cursor.
-        if let Ok(page) = events.state.shared.backplane.events(Some(&events.cursor)).await
-            && !page.events.is_empty()
-        {
-            events.cursor.clone_from(&page.newest);
-            let gap = if page.gap { GAP } else { "" };
-            let text = iter::once(gap.to_owned()).chain(page.events.iter().map(text)).collect::<String>();
-            return (Ok(Frame::data(text.into())), events);
+        if let Ok(page) = events.state.shared.backplane.events(Some(&events.cursor)).await {
+            events.cursor = page.newest;
+            let mut parts = Vec::new();
+            if events.partial != page.partial {
+                parts.push(partial(&page.partial));
+                events.partial = page.partial;
+            }
+            if page.gap && !page.events.is_empty() {
+                parts.push(GAP.to_owned());
+            }
+            parts.extend(page.events.iter().map(text));
+            if !parts.is_empty() {
+                return (Ok(Frame::data(parts.concat().into())), events);
+            }
         }
         events.quiet += 1;
         if events.quiet.is_multiple_of(QUIET) {
@@ -73,6 +83,11 @@ async fn next(mut events: EventStream) -> (Chunk, EventStream) {
         }
         time::sleep(POLL).await;
     }
+}
+
+/// Tells which partitions do not answer: their events come when they are back.
+fn partial(partitions: &[PartitionIndex]) -> String {
+    format!("event: partial\ndata: {}\n\n", serde_json::json!({ "partial": partitions }))
 }
 
 fn text(event: &EventView) -> String {

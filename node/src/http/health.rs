@@ -22,13 +22,21 @@ pub fn live() -> Response<Body> {
     typed(StatusCode::OK, "text/plain", "ok\n")
 }
 
-/// `/readyz`: the node takes sessions, and the backplane works.
+/// `/readyz`: the node takes sessions, and the backplane works, or a part of it. A second line names the partitions that do not work,
+/// and each reason has a line after it.
 pub fn ready(state: &HttpState) -> Answer {
     if state.shared.lifecycle.is_draining() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
     match state.shared.backplane.ready() {
-        Ok(()) => Ok(typed(StatusCode::OK, "text/plain", "ready\n")),
+        Ok(degraded) if degraded.is_empty() => Ok(typed(StatusCode::OK, "text/plain", "ready\n")),
+        Ok(degraded) => {
+            let partitions: Vec<_> = degraded.iter().map(|one| one.partition.to_string()).collect();
+            let mut reasons: Vec<_> = degraded.into_iter().map(|one| one.reason).collect();
+            reasons.dedup();
+            let text = format!("ready\ndegraded: [{}]\n{}\n", partitions.join(","), reasons.join("\n"));
+            Ok(typed(StatusCode::OK, "text/plain; charset=utf-8", text))
+        }
         Err(reason) => Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, reason)),
     }
 }

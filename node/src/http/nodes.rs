@@ -1,11 +1,7 @@
 //! Nodes: lists, drains and rebalances them. Any node can be asked to act on any other.
 
 use hyper::{Response, StatusCode};
-use muster_protocol::{
-    NodeId,
-    api::{NodeList, Rebalancing},
-    inbox::DrainRequest,
-};
+use muster_protocol::{NodeId, api::Rebalancing, inbox::DrainRequest};
 
 use super::{
     HttpState,
@@ -20,8 +16,7 @@ const RATE_MAX: f64 = 100_000.0;
 
 /// `GET /v1/nodes`
 pub async fn list(state: &HttpState) -> Answer {
-    let nodes = state.shared.backplane.nodes().await?;
-    Ok(json(StatusCode::OK, &NodeList { nodes }))
+    Ok(json(StatusCode::OK, &state.shared.backplane.nodes().await?))
 }
 
 /// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
@@ -41,7 +36,7 @@ pub async fn drain(id: &str, state: &HttpState) -> Answer {
 /// sessions per second all together.
 pub async fn rebalance(query: &str, state: &HttpState) -> Answer {
     let rate = rate(query)?;
-    let moving = surplus(&state.shared.backplane.nodes().await?);
+    let moving = surplus(&state.shared.backplane.nodes().await?.nodes);
     let total: u64 = moving.values().sum();
     for (asked, (node, sessions)) in moving.iter().enumerate() {
         let share = rate * *sessions as f64 / total as f64;

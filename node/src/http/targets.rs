@@ -12,7 +12,7 @@ use super::{
     answer::{Answer, Body, json, no_command},
     request::{self, Limit},
 };
-use crate::backplane::{CommandRecord, TargetRecord};
+use crate::backplane::{CommandRecord, TargetList, TargetRecord};
 
 /// Which targets to show.
 #[derive(Debug, Default)]
@@ -31,19 +31,19 @@ pub async fn list(id: &str, query: &str, state: &HttpState) -> Answer {
         let state = wanted.state.is_none_or(|state| record.shown(target.state, now) == state);
         state && wanted.after.as_ref().is_none_or(|after| terminal > after)
     };
-    let all = state.shared.backplane.targets(id).await?;
+    let TargetList { targets: all, partial } = state.shared.backplane.targets(id).await?;
     let mut page: Vec<_> = all.into_iter().filter(is_wanted).take(wanted.limit.0 + 1).collect();
     let more = page.len() > wanted.limit.0;
     page.truncate(wanted.limit.0);
     let next = if more { page.last().map(|(terminal, _)| terminal.clone()) } else { None };
-    Ok(json(StatusCode::OK, &TargetPage { targets: views(&record, page, state).await?, next }))
+    Ok(json(StatusCode::OK, &TargetPage { targets: views(&record, page, state).await?, next, partial }))
 }
 
 /// All targets, for a command that has few.
 pub async fn all(id: CommandId, state: &HttpState) -> Result<Vec<TargetView>, Response<Body>> {
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let targets = state.shared.backplane.targets(id).await?;
-    views(&record, targets, state).await
+    let list = state.shared.backplane.targets(id).await?;
+    views(&record, list.targets, state).await
 }
 
 async fn views(

@@ -115,5 +115,7 @@ fn view() -> NodeView {
         renewed_at: None,
         version: String::new(),
         started_at: Timestamp::UNIX_EPOCH,
+        partitions: None,
+        foreign: 0,
     }
 }

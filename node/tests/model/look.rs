@@ -96,7 +96,7 @@ impl Store {
                 continue;
             };
             all.insert(format!("c{index}"), self.view(&record));
-            let targets = backplane.targets(*command).await.expect("targets");
+            let targets = backplane.targets(*command).await.expect("targets").targets;
             let ids: Vec<_> = targets.iter().map(|(id, _)| id.clone()).collect();
             let replies = backplane.replies(*command, &ids).await.expect("replies");
             for ((terminal, target), reply) in targets.into_iter().zip(replies) {

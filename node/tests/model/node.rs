@@ -68,6 +68,8 @@ pub fn host(id: &str, sessions: &Arc<Sessions>, reports: &Arc<Reports>, hub: &Ar
             renewed_at: None,
             version: "0".into(),
             started_at: Timestamp::now(),
+            partitions: None,
+            foreign: 0,
         },
         hub: hub.clone(),
         fences: Arc::new(Fences::new(Partitions::ONE)),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::state::{CommandState, TargetState};
-use crate::{CommandId, Payload, Selector, TerminalId};
+use crate::{CommandId, Payload, Selector, TerminalId, partition::PartitionIndex};
 
 /// The body of `POST /v1/commands`. An unknown field is an error, so that a typo is not silently ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,9 @@ pub struct CommandView {
     /// With `?wait`, and if there are few targets: the state of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<TargetView>>,
+    /// Partitions of the store that did not answer: the states of their targets are not in `counts`. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
 }
 
 fn stored() -> bool {
@@ -130,6 +133,9 @@ pub struct TargetPage {
     pub targets: Vec<TargetView>,
     /// The value of `after` for the next page. Null on the last page.
     pub next: Option<TerminalId>,
+    /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
 }
 
 /// The answer to `POST /v1/commands?dry_run=1`, which accepts nothing.

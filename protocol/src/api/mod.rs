@@ -13,7 +13,7 @@ pub use self::{
     command::{CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
     state::{CommandState, TargetState},
 };
-use crate::{NodeId, TerminalId, frame::Condition, selector::Labels};
+use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::PartitionIndex, selector::Labels};
 
 /// Whether a terminal is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,26 @@ pub struct NodeView {
     pub version: String,
     /// When the node started.
     pub started_at: Timestamp,
+    /// The partitions of the store, as the node sees them. Left out of the JSON by a node that has no such store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<PartitionCounts>,
+    /// Leases and commands that the node read in the store and did not use, since no node with the same secret wrote them. Left out
+    /// of the JSON if 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub foreign: u64,
+}
+
+/// How many partitions of the store a node can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionCounts {
+    /// Partitions that take the node's writes.
+    pub ok: u64,
+    /// Partitions that do not.
+    pub lost: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The answer to `GET /v1/terminals`.
@@ -106,6 +126,9 @@ pub struct TerminalPage {
     pub terminals: Vec<TerminalView>,
     /// The value of `after` for the next page. Null on the last page.
     pub next: Option<TerminalId>,
+    /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
 }
 
 /// The answer to `GET /v1/nodes`.
@@ -113,6 +136,9 @@ pub struct TerminalPage {
 pub struct NodeList {
     /// Nodes in the order of their ids.
     pub nodes: Vec<NodeView>,
+    /// Partitions of the store that did not answer: a node that has a lease only there is not included. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
 }
 
 /// The answer to `GET /v1/fleet`: numbers of terminals by status, node, condition and label.
@@ -130,6 +156,9 @@ pub struct FleetView {
     pub by_condition: BTreeMap<String, u64>,
     /// Registered terminals by label, as `key=value`.
     pub by_label: BTreeMap<String, u64>,
+    /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
 }
 
 /// The answer to `POST /v1/nodes/rebalance`: how many sessions will move.
@@ -148,4 +177,10 @@ pub struct Problem {
     pub title: String,
     /// What went wrong in this case, and what to do.
     pub detail: String,
+    /// The command that is stored and not yet accepted in every partition, with status 504. Left out of the JSON otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandId>,
+    /// The partitions of the store that could not be asked, with status 503 or 504. Left out of the JSON otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<PartitionIndex>,
 }

@@ -56,6 +56,8 @@ mod tests {
             renewed_at: None,
             version: "1".into(),
             started_at: Timestamp::UNIX_EPOCH,
+            partitions: None,
+            foreign: 0,
         };
         let lease = SealedLease { store: "s1".into(), process: "p1".into(), name: "l1".into(), view };
         let (key, _) = seal_keys(&ClusterName::default(), &[]);

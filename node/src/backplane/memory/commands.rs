@@ -12,7 +12,7 @@ use muster_protocol::{
 
 use super::{MemoryBackplane, Store, bitmap::Bitmap, stored_command::StoredCommand, stored_commands::Selection};
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord,
+    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetList,
     envelope::{Audience, Delivery, Envelope},
 };
 
@@ -43,7 +43,7 @@ impl CommandStore for MemoryBackplane {
             command: draft.frame.clone(),
         }))?;
         *last = number;
-        Ok(Accepted::New(commands.keep(draft, number, to_all, selection, &self.bounds)))
+        Ok(Accepted::New(Box::new(commands.keep(draft, number, to_all, selection, &self.bounds))))
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
@@ -55,15 +55,15 @@ impl CommandStore for MemoryBackplane {
         Ok(self.store().commands.find(&id).map(StoredCommand::record))
     }
 
-    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
         let store = self.store();
-        let Some(stored) = store.commands.find(&id) else { return Ok(Vec::new()) };
+        let Some(stored) = store.commands.find(&id) else { return Ok(TargetList::default()) };
         let ordinals = stored.targets.ordinals();
         let records = stored.targets.records(&ordinals);
         let names = ordinals.into_iter().map(|ordinal| store.ordinals.name(ordinal).clone());
         let mut targets: Vec<_> = names.zip(records).collect();
         targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(targets)
+        Ok(TargetList { targets, partial: Vec::new() })
     }
 
     async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {

@@ -37,7 +37,7 @@ impl EventStore for MemoryBackplane {
             data: data.to_string(),
         });
         let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
-        Ok(EventPage { events: events.collect(), newest, gap })
+        Ok(EventPage { events: events.collect(), newest, gap, partial: Vec::new() })
     }
 }
 

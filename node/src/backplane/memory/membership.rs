@@ -4,10 +4,14 @@ use std::sync::PoisonError;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+use muster_protocol::{
+    NodeId,
+    api::{NodeList, NodeView},
+    inbox::DrainRequest,
+};
 
 use super::MemoryBackplane;
-use crate::backplane::{BackplaneError, Membership};
+use crate::backplane::{BackplaneError, DegradedPartition, Membership};
 
 #[async_trait]
 impl Membership for MemoryBackplane {
@@ -20,17 +24,18 @@ impl Membership for MemoryBackplane {
         &self.node.id
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
-        Ok(vec![NodeView {
+    async fn nodes(&self) -> Result<NodeList, BackplaneError> {
+        let view = NodeView {
             state: self.lifecycle.state(),
             sessions: self.hub.len() as u64,
             renewed_at: Some(Timestamp::now()),
             ..self.node.clone()
-        }])
+        };
+        Ok(NodeList { nodes: vec![view], partial: Vec::new() })
     }
 
-    fn ready(&self) -> Result<(), String> {
-        Ok(())
+    fn ready(&self) -> Result<Vec<DegradedPartition>, String> {
+        Ok(Vec::new())
     }
 
     async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError> {

@@ -123,7 +123,7 @@ impl TerminalRegistry for MemoryBackplane {
         let more = terminals.len() > query.limit;
         terminals.truncate(query.limit);
         let next = if more { terminals.last().map(|last| last.id.clone()) } else { None };
-        Ok(TerminalPage { terminals, next })
+        Ok(TerminalPage { terminals, next, partial: Vec::new() })
     }
 
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {

@@ -15,7 +15,7 @@ use super::{
     partition::{PartitionAccepted, PartitionAsk},
 };
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord, redis::refusal::unavailable,
+    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetList, redis::refusal::unavailable,
 };
 
 #[async_trait]
@@ -39,7 +39,7 @@ impl CommandStore for PartitionedBackplane {
         self.merged_command(id).await
     }
 
-    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
         self.merged_targets(id).await
     }
 
@@ -53,8 +53,7 @@ impl CommandStore for PartitionedBackplane {
         ids: &[CommandId],
     ) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         let member = self.member_of(terminal);
-        member.check()?;
-        let stored = member.store.stored_frames(ids).await.map_err(unavailable)?;
+        let stored = member.ask(async { member.store.stored_frames(ids).await.map_err(unavailable) }).await?;
         let read = |(text, is_few): (String, bool)| {
             let named = is_few.then_some(std::slice::from_ref(terminal));
             self.trust.read_frame(member.index(), &text, named)
@@ -78,7 +77,7 @@ impl PartitionedBackplane {
             Some((of_key, key)) if of_key != partition => {
                 self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
             }
-            _ => self.accept_in(member, draft, &named, false).await,
+            _ => member.ask(self.accept_in(member, draft, &named, false)).await,
         }
     }
 
@@ -101,7 +100,7 @@ impl PartitionedBackplane {
                 member.hearing.saw(&place.epoch, place.number);
                 draft.created_at = created_at;
                 draft.frame.expires_at = expires_at;
-                Ok(Accepted::New(draft.record(targets).view(created_at)))
+                Ok(Accepted::New(Box::new(draft.record(targets).view(created_at))))
             }
             PartitionAccepted::Before(id) => Ok(Accepted::Before(id)),
         }

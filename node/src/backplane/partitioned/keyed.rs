@@ -17,14 +17,13 @@ impl PartitionedBackplane {
         mut draft: CommandDraft,
         targets: &[TerminalId],
     ) -> Result<Accepted, BackplaneError> {
-        keys.check()?;
         let asked = homed(draft.frame.id, member.index());
-        let id = match keys.store.reserve_key(key, asked, &self.bounds).await? {
+        let id = match keys.ask(keys.store.reserve_key(key, asked, &self.bounds)).await? {
             KeyOutcome::Reserved(id) => id,
             KeyOutcome::Before(id) => return Ok(Accepted::Before(id)),
         };
         draft.frame.id = id;
-        match self.accept_in(member, draft, targets, true).await {
+        match member.ask(self.accept_in(member, draft, targets, true)).await {
             Ok(accepted) => {
                 // Whoever asks again confirms the key if this fails.
                 if let Err(error) = keys.store.confirm_key(key, id).await {

@@ -45,6 +45,7 @@ impl PartitionedBackplane {
     pub(super) async fn renew(&self, member: &PartitionMember) -> RedisResult<()> {
         let renewed = self.try_renew(member).await;
         member.set_reachable(renewed.is_ok());
+        self.show_partitions();
         if renewed.is_ok() {
             self.renewed.notify_one();
         }
@@ -160,7 +161,14 @@ impl PartitionedBackplane {
     /// What the leases say of this node now.
     pub(super) fn view(&self) -> NodeView {
         let (state, renewed_at) = (self.lifecycle.state(), Some(Timestamp::now()));
-        NodeView { state, sessions: self.hub.len() as u64, renewed_at, ..self.node.clone() }
+        NodeView {
+            state,
+            sessions: self.hub.len() as u64,
+            renewed_at,
+            partitions: Some(self.partition_counts()),
+            foreign: self.trust.foreign(),
+            ..self.node.clone()
+        }
     }
 
     /// The part of this node in the partition of a terminal.

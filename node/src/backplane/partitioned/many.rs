@@ -4,10 +4,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use muster_protocol::{
     Selector, TerminalId,
     api::{CommandRequest, DryRun},
-    partition::{PartitionIndex, homed},
+    partition::{PartitionIndex, Partitions, homed},
 };
 
 use super::{
@@ -39,6 +40,12 @@ impl DividedTargets {
             None => self.named.get(&partition).map(|named| ShareTargets::Named(named)),
         }
     }
+
+    /// One of the partitions that are concerned, at random. None if terminals are named and there are none.
+    fn one_of(&self, partitions: Partitions) -> Option<PartitionIndex> {
+        let concerned: Vec<_> = partitions.all().filter(|partition| self.of(*partition).is_some()).collect();
+        concerned.get(rand::random_range(0..concerned.len().max(1))).copied()
+    }
 }
 
 impl PartitionedBackplane {
@@ -48,14 +55,14 @@ impl PartitionedBackplane {
         // The partition of the key, so that the same key is found again; else any.
         let home = match &draft.key {
             Some(key) => self.partitions.of_text(&key.key),
-            None => PartitionIndex(rand::random_range(0..self.partitions.count())),
+            // A partition that is not concerned need not be there.
+            None => targets.one_of(self.partitions).ok_or(BackplaneError::Nobody)?,
         };
         draft.frame.id = homed(draft.frame.id, home);
         let home = self.member(home);
-        home.check_accepts()?;
         // Before the survey, which would refuse what was accepted and can't be accepted a second time.
         if let Some(key) = &draft.key
-            && let Some(id) = home.store.used_key(key, draft.frame.id).await?
+            && let Some(id) = home.ask(home.store.used_key(key, draft.frame.id)).await?
         {
             return Ok(Accepted::Before(id));
         }
@@ -71,12 +78,15 @@ impl PartitionedBackplane {
         if surveyed.is_empty() {
             return Err(BackplaneError::Nobody);
         }
-        let begun = match home.store.begin(&ask, &surveyed).await? {
+        home.check_accepts()?;
+        let begun = match home.ask(home.store.begin(&ask, &surveyed)).await? {
             BeginOutcome::Begun(begun) => begun,
             BeginOutcome::Before(id) => return Ok(Accepted::Before(id)),
         };
-        let shares = self.take_shares(&begun, &targets).await?;
-        home.store.commit(begun.id, &shares).await?;
+        let unfinished = |error: BackplaneError| BackplaneError::Unfinished(begun.id, error.to_string());
+        let shares =
+            self.take_shares(&begun, &targets).await.into_iter().collect::<Result<_, _>>().map_err(unfinished)?;
+        home.ask(home.store.commit(begun.id, &shares)).await.map_err(unfinished)?;
         draft.created_at = begun.created_at;
         draft.frame.expires_at = begun.expires_at;
         let (created_at, count) = (begun.created_at, shares.values().map(|share| share.of).sum());
@@ -89,7 +99,7 @@ impl PartitionedBackplane {
                 record.counts.insert(state, count);
             }
         }
-        Ok(Accepted::New(record.view(created_at)))
+        Ok(Accepted::New(Box::new(record.view(created_at))))
     }
 
     /// Counts whom a request would be for.
@@ -128,11 +138,9 @@ impl PartitionedBackplane {
         let concerned = self.members.iter().filter_map(|member| Some((member, targets.of(member.index())?)));
         let asked = concerned.map(|(member, targets)| async move {
             if stores {
-                member.check_accepts()?
-            } else {
-                member.check()?
+                member.check_accepts()?;
             }
-            Ok((member.index(), member.store.survey(ask, targets, stores).await?))
+            Ok((member.index(), member.ask(member.store.survey(ask, targets, stores)).await?))
         });
         let answers: Vec<Result<_, BackplaneError>> = join_all(asked).await;
         let (mut counts, mut refusal) = (Vec::new(), None);
@@ -151,20 +159,19 @@ impl PartitionedBackplane {
         &self,
         begun: &BegunCommand,
         targets: &DividedTargets,
-    ) -> Result<BTreeMap<u16, CommittedShare>, BackplaneError> {
-        let rate = read::<CommandRequest>(&begun.request)?.rate;
+    ) -> Vec<Result<(u16, CommittedShare), BackplaneError>> {
+        let rate = read::<CommandRequest>(&begun.request).ok().and_then(|request| request.rate);
         let total = begun.surveyed.values().sum::<u64>().max(1) as f64;
         let shares = begun.surveyed.iter().filter_map(|(index, count)| {
             let member = self.members.get(usize::from(*index))?;
             Some((member, targets.of(member.index())?, *count))
         });
         let taken = shares.map(|(member, targets, count)| async move {
-            member.check()?;
             let part = rate.map(|rate| rate * count as f64 / total);
-            let share = self.take_share(member, begun, targets, part, count).await?;
+            let share = member.ask(self.take_share(member, begun, targets, part, count)).await?;
             Ok((member.index().0, share))
         });
-        join_all(taken).await.into_iter().collect::<Result<_, BackplaneError>>().map_err(BackplaneError::after_a_change)
+        join_all(taken).await
     }
 
     async fn take_share(
@@ -192,13 +199,34 @@ impl PartitionedBackplane {
     /// Finishes commands of a home whose acceptance was begun by a node that is gone, or that got no answer.
     pub(super) async fn finish_begun(&self, home: &PartitionMember) -> Result<(), BackplaneError> {
         for begun in home.store.unfinished(UNFINISHED).await? {
-            let request: CommandRequest = read(&begun.request)?;
-            let targets = self.divided(&request.target)?;
-            let shares = self.take_shares(&begun, &targets).await?;
-            home.store.commit(begun.id, &shares).await?;
-            tracing::info!(command = %begun.id, "finished the acceptance of a command");
+            // One that waits for a partition keeps no other waiting.
+            match self.finish(home, &begun).await {
+                Ok(()) => tracing::info!(command = %begun.id, "finished the acceptance of a command"),
+                Err(error) => {
+                    tracing::debug!(command = %begun.id, %error, "the acceptance of a command is not finished yet")
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Has each partition take its share of a command, and commits it. When the command has expired, the share of a partition that is
+    /// away is committed as too late: nothing can take it any more.
+    async fn finish(&self, home: &PartitionMember, begun: &BegunCommand) -> Result<(), BackplaneError> {
+        let request: CommandRequest = read(&begun.request)?;
+        let targets = self.divided(&request.target)?;
+        let mut shares = BTreeMap::new();
+        for taken in self.take_shares(begun, &targets).await {
+            match taken {
+                Ok((partition, share)) => _ = shares.insert(partition, share),
+                Err(_) if begun.expires_at <= Timestamp::now() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for (partition, surveyed) in &begun.surveyed {
+            shares.entry(*partition).or_insert(CommittedShare { late: *surveyed, ..Default::default() });
+        }
+        home.store.commit(begun.id, &shares).await.map(drop)
     }
 
     fn divided(&self, target: &Selector) -> Result<DividedTargets, BackplaneError> {
@@ -214,7 +242,7 @@ impl PartitionedBackplane {
 
 /// Two refusals as one.
 fn joined(first: Option<BackplaneError>, second: BackplaneError) -> BackplaneError {
-    use BackplaneError::{Full, Offline, Unavailable, Unknown};
+    use BackplaneError::{Away, Full, Nameless, Offline, Unavailable, Unknown};
     let both = |mut one: Vec<TerminalId>, other: Vec<TerminalId>| {
         one.extend(other);
         one.sort_unstable();
@@ -225,8 +253,12 @@ fn joined(first: Option<BackplaneError>, second: BackplaneError) -> BackplaneErr
         (Some(Unknown(one)), Unknown(other)) => Unknown(both(one, other)),
         (Some(Offline(one)), Offline(other)) => Offline(both(one, other)),
         (Some(Full(one)), Full(other)) => Full(both(one, other)),
-        (Some(_), second @ (Unavailable(_) | BackplaneError::Nameless(_))) => second,
-        (Some(first @ (Unavailable(_) | BackplaneError::Nameless(_))), _) => first,
+        (Some(Away(mut one, reason)), Away(other, _)) => {
+            one.extend(other);
+            Away(one, reason)
+        }
+        (Some(first @ (Unavailable(_) | Away(..) | Nameless(_))), _) => first,
+        (Some(_), second @ (Unavailable(_) | Away(..) | Nameless(_))) => second,
         (Some(first), second @ Unknown(_)) if !matches!(first, Unknown(_)) => second,
         (Some(first), _) => first,
     }
@@ -239,11 +271,13 @@ mod tests {
     #[test]
     fn refusals_of_several_partitions_are_one() {
         let ids = |ids: &[&str]| ids.iter().map(|id| id.parse().unwrap()).collect::<Vec<TerminalId>>();
-        let away = || BackplaneError::Unavailable("partition 1 is away".into());
+        let away = |index| BackplaneError::Away(vec![PartitionIndex(index)], "it hangs".into());
+        let both = BackplaneError::Away(vec![PartitionIndex(1), PartitionIndex(4)], "it hangs".into());
+        assert_eq!(joined(Some(away(1)), away(4)), both);
         let unknown = |all: &[&str]| BackplaneError::Unknown(ids(all));
         assert_eq!(joined(Some(unknown(&["b"])), unknown(&["a"])), unknown(&["a", "b"]));
-        assert_eq!(joined(Some(unknown(&["b"])), away()), away());
-        assert_eq!(joined(Some(away()), unknown(&["b"])), away());
+        assert_eq!(joined(Some(unknown(&["b"])), away(1)), away(1));
+        assert_eq!(joined(Some(away(1)), unknown(&["b"])), away(1));
         assert_eq!(joined(Some(BackplaneError::Full(ids(&["c"]))), unknown(&["b"])), unknown(&["b"]));
     }
 }

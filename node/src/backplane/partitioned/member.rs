@@ -91,10 +91,19 @@ impl PartitionMember {
         HolderNode { node, process: self.identity.process() }
     }
 
+    /// The answer of the partition, which is not asked if it is known to be away.
+    ///
+    /// # Errors
+    /// Those of the answer and of [`check`](Self::check). One about a store that is away names the partition.
+    pub async fn ask<T>(&self, answer: impl Future<Output = Result<T, BackplaneError>>) -> Result<T, BackplaneError> {
+        self.check()?;
+        answer.await.map_err(|error| error.in_partition(self.index()))
+    }
+
     /// Whether the partition takes writes, as far as this node knows. If it does not, nobody is to wait for it.
     ///
     /// # Errors
-    /// [`BackplaneError::Nameless`] if another process has this node's name there, [`BackplaneError::Unavailable`] otherwise.
+    /// [`BackplaneError::Nameless`] if another process has this node's name there, [`BackplaneError::Away`] otherwise.
     pub fn check(&self) -> Result<(), BackplaneError> {
         if let Some(address) = self.identity.rival() {
             return Err(BackplaneError::Nameless(address));
@@ -102,10 +111,7 @@ impl PartitionMember {
         if self.is_reachable.load(Ordering::Relaxed) {
             Ok(())
         } else {
-            Err(BackplaneError::Unavailable(format!(
-                "partition {} is away: its Redis does not answer, or takes no writes",
-                self.index()
-            )))
+            Err(BackplaneError::Away(vec![self.index()], "its Redis does not answer, or takes no writes".into()))
         }
     }
 
@@ -119,12 +125,12 @@ impl PartitionMember {
         if ahead <= CLOCK_MAX {
             return Ok(());
         }
-        Err(BackplaneError::Unavailable(format!(
-            "the clocks of this node and of the Redis of partition {} differ by {} s, and {} s is the limit; set both by NTP",
-            self.index(),
+        let reason = format!(
+            "the clocks of this node and of its Redis differ by {} s, and {} s is the limit; set both by NTP",
             ahead.as_secs(),
             CLOCK_MAX.as_secs(),
-        )))
+        );
+        Err(BackplaneError::Away(vec![self.index()], reason))
     }
 
     /// Whether the partition does all that it should: as [`check_accepts`](Self::check_accepts), and its Redis is what a node needs,

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use async_trait::async_trait;
-use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+use muster_protocol::{
+    NodeId,
+    api::{NodeList, NodeView},
+    inbox::DrainRequest,
+};
 
 use super::PartitionedBackplane;
 use crate::backplane::{
-    BackplaneError, Membership,
+    BackplaneError, DegradedPartition, Membership,
     envelope::Envelope,
     redis::refusal::{unavailable, unsure},
 };
@@ -36,30 +40,23 @@ impl Membership for PartitionedBackplane {
     }
 
     /// The nodes that hold a lease in any partition. Of each, the lease that was renewed last counts.
-    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
-        let asked = self.members.iter().filter(|member| member.check().is_ok()).map(|member| member.store.leases());
-        let answers = futures_util::future::join_all(asked).await;
-        if answers.iter().all(Result::is_err) {
-            let error = answers.into_iter().find_map(Result::err);
-            let away = || BackplaneError::Unavailable("no partition answers".into());
-            return Err(error.map_or_else(away, unavailable));
-        }
+    async fn nodes(&self) -> Result<NodeList, BackplaneError> {
+        let answers = self.ask_all(|member| async move { member.store.leases().await.map_err(unavailable) }).await?;
         let mut nodes: BTreeMap<NodeId, NodeView> = BTreeMap::new();
-        for (node, text) in answers.into_iter().flatten().flatten() {
+        for (node, text) in answers.found.into_iter().flat_map(|(_, leases)| leases) {
             let Some(view) = self.trust.read_lease(&node, &text).map(|lease| lease.view) else { continue };
             match nodes.get(&view.id) {
                 Some(known) if known.renewed_at >= view.renewed_at => {}
                 _ => _ = nodes.insert(view.id.clone(), view),
             }
         }
-        Ok(nodes.into_values().collect())
+        Ok(NodeList { nodes: nodes.into_values().collect(), partial: answers.partial })
     }
 
     /// Whether this node could write in some partition at its last beat, hears itself there, and its Redis is what a node needs.
-    fn ready(&self) -> Result<(), String> {
-        let mut checks = self.members.iter().map(|member| member.check_ready());
-        let first = checks.next().unwrap_or(Ok(()));
-        if first.is_ok() || checks.any(|check| check.is_ok()) { Ok(()) } else { first }
+    fn ready(&self) -> Result<Vec<DegradedPartition>, String> {
+        let mut degraded = self.degraded();
+        if degraded.len() < self.members.len() { Ok(degraded) } else { Err(degraded.swap_remove(0).reason) }
     }
 
     /// Asks by the first partition that works.

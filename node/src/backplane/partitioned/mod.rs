@@ -20,13 +20,18 @@
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
+//! | `event_token.rs` | how far all events were read |
+//! | `standing.rs` | which partitions this node can use, as it tells others |
+//! | `answers.rs` | the answers of several partitions, and which of them are away |
 //! | `writer.rs` | what sessions reported, in portions for each partition |
 
+mod answers;
 mod by_master;
 mod catch_up;
 mod clocks;
 mod commands;
 mod delivery;
+mod event_token;
 mod events;
 mod keyed;
 mod lease;
@@ -40,6 +45,7 @@ pub mod partition;
 mod replicas;
 mod requirements;
 mod sessions;
+mod standing;
 mod stored;
 mod terminals;
 pub mod trust;
@@ -56,7 +62,7 @@ use self::{
     member::PartitionMember, partition::PartitionBounds, replicas::WantedReplicas, trust::Trust, writer::ReportWriter,
 };
 use super::{
-    BackplaneError, Deliver, TimeSource,
+    Deliver, TimeSource,
     pacer::Pacer,
     redis::{parted::PartedSessions, strays::Strays},
 };
@@ -107,22 +113,5 @@ impl PartitionedBackplane {
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn TimeSource>) -> Self {
         Self { clock, ..self }
-    }
-
-    /// The answers of all partitions to one question, asked at the same time. The first refusal that is not about a partition that is
-    /// away counts before one that is.
-    async fn of_all<T, F: Future<Output = Result<T, BackplaneError>>>(
-        &self,
-        ask: impl Fn(Arc<PartitionMember>) -> F,
-    ) -> Result<Vec<T>, BackplaneError> {
-        let asked = self.members.iter().map(|member| {
-            let checked = member.check();
-            let answer = ask(member.clone());
-            async move {
-                checked?;
-                answer.await
-            }
-        });
-        futures_util::future::join_all(asked).await.into_iter().collect()
     }
 }

@@ -47,7 +47,8 @@ impl PartitionedBackplane {
         let topology = connection::topology(url, config)?;
         let database = topology.database();
         let masters = Masters::new(topology);
-        let trust = Arc::new(Trust::new(&config.cluster, config.sealing_secrets()));
+        let trust = Trust::new(&config.cluster, config.sealing_secrets()).counted_by(host.metrics.foreign.clone());
+        let trust = Arc::new(trust);
         let scripts = Arc::<PartitionScripts>::default();
         let store = |index: PartitionIndex| {
             let keys = RedisKeys::of_partition(&config.cluster, database, partitions, index);

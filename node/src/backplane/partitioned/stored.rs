@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
-use muster_protocol::{CommandId, Payload, TerminalId};
+use muster_protocol::{CommandId, Payload, TerminalId, partition::PartitionIndex};
 
 use super::{
     PartitionedBackplane,
+    answers::PartitionAnswers,
     member::PartitionMember,
     partition::{commands::PartitionCommand, targets::PartitionTarget},
 };
-use crate::backplane::{BackplaneError, CommandRecord, TargetRecord, redis::refusal::unavailable};
+use crate::backplane::{BackplaneError, CommandRecord, TargetList, redis::refusal::unavailable};
 
 /// The number of targets that are read at once.
 const PAGE: usize = 512;
@@ -25,8 +26,7 @@ impl PartitionedBackplane {
     ) -> Result<Option<(PartitionCommand, Vec<&PartitionMember>)>, BackplaneError> {
         let Some(home) = self.partitions.home(id) else { return Ok(None) };
         let home = self.member(home);
-        home.check()?;
-        let Some(command) = home.store.command(id).await? else { return Ok(None) };
+        let Some(command) = home.ask(home.store.command(id)).await? else { return Ok(None) };
         let members = match &command.shares {
             Some(shares) => {
                 let with_targets = shares.iter().filter(|(_, share)| share.of + share.rejected > 0);
@@ -41,32 +41,59 @@ impl PartitionedBackplane {
         Ok(Some((command, members)))
     }
 
-    /// A command with the counts of all partitions.
+    /// A command with the counts of all partitions that answer. Its home has to.
     pub(super) async fn merged_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        let Some((PartitionCommand { mut record, .. }, members)) = self.at_home(id).await? else { return Ok(None) };
+        let Some((command, members)) = self.at_home(id).await? else { return Ok(None) };
         let home = self.partitions.home(id);
-        let others = members.into_iter().filter(|member| Some(member.index()) != home).map(|member| async move {
-            member.check()?;
-            member.store.command(id).await
-        });
-        for part in try_join_all(others).await?.into_iter().flatten() {
-            for (state, count) in part.record.counts {
-                *record.counts.entry(state).or_default() += count;
+        let others = members.into_iter().filter(|member| Some(member.index()) != home);
+        let others =
+            join_all(others.map(|member| async move { (member.index(), member.ask(member.store.command(id)).await) }))
+                .await;
+        let at_home = home.map(|home| (home, Ok(None)));
+        let PartitionAnswers { found, partial } = PartitionAnswers::of(at_home.into_iter().chain(others))?;
+        let mut record = command.record;
+        let mut lacks: Vec<_> = partial.clone();
+        if !record.counts.values().any(|count| *count > 0) {
+            lacks.extend(home);
+        }
+        for (partition, part) in found {
+            match part {
+                Some(part) => {
+                    for (state, count) in part.record.counts {
+                        *record.counts.entry(state).or_default() += count;
+                    }
+                }
+                None if Some(partition) != home => lacks.push(partition),
+                None => {}
             }
         }
+        let of_share = |index: &PartitionIndex| {
+            let share = command.shares.as_ref().and_then(|shares| shares.get(&index.0));
+            let surveyed = command.surveyed.get(&index.0).copied();
+            share.map_or(surveyed, |share| Some(share.of + share.rejected)).unwrap_or_default()
+        };
+        // What a partition forgot is in no state either.
+        let unseen = if command.is_accepted { &partial } else { &lacks };
+        record.unseen = unseen.iter().map(of_share).sum();
+        record.partial = partial;
         Ok(Some(record))
     }
 
     /// All targets of a command, in the order of their ids.
-    pub(super) async fn merged_targets(
-        &self,
-        id: CommandId,
-    ) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
-        let Some((_, members)) = self.at_home(id).await? else { return Ok(Vec::new()) };
-        let parts = try_join_all(members.into_iter().map(|member| all_targets(member, id))).await?;
-        let mut targets: Vec<_> = parts.into_iter().flatten().map(|target| (target.terminal, target.record)).collect();
+    pub(super) async fn merged_targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
+        let Some((_, members)) = self.at_home(id).await? else { return Ok(TargetList::default()) };
+        let parts = join_all(
+            members
+                .into_iter()
+                .map(|member| async move { (member.index(), member.ask(all_targets(member, id)).await) }),
+        )
+        .await;
+        let at_home = self.partitions.home(id).map(|home| (home, Ok(Vec::new())));
+        let PartitionAnswers { found, partial } = PartitionAnswers::of(at_home.into_iter().chain(parts))?;
+        let targets = found.into_iter().flat_map(|(_, targets)| targets);
+        let mut targets: Vec<_> = targets.map(|target| (target.terminal, target.record)).collect();
         targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(targets)
+        Ok(TargetList { targets, partial })
     }
 
     /// The last replies of these terminals, each from its own partition.
@@ -80,8 +107,7 @@ impl PartitionedBackplane {
             if here.is_empty() {
                 return Ok::<_, BackplaneError>(Vec::new());
             }
-            member.check()?;
-            let replies = member.store.replies(id, &here).await.map_err(unavailable)?;
+            let replies = member.ask(async { member.store.replies(id, &here).await.map_err(unavailable) }).await?;
             Ok(here.into_iter().zip(replies).collect::<Vec<_>>())
         });
         let found: Vec<Vec<_>> = try_join_all(asked).await?;
@@ -93,11 +119,11 @@ impl PartitionedBackplane {
     /// returns.
     ///
     /// The first call is the change itself for a command of one partition: if Redis does not answer it, nobody is told that nothing
-    /// was changed.
+    /// was changed. Where a partition with a share is away the command is cancelled in all others, which may be most of a fleet, and the
+    /// error says so.
     pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return Ok(None) };
-        home.check()?;
-        match home.store.cancel_few(id).await? {
+        match home.ask(home.store.cancel_few(id)).await? {
             Some(false) => Ok(None),
             Some(true) => self.merged_command(id).await.map_err(BackplaneError::after_a_change),
             None => self.cancel_shares(id).await,
@@ -113,21 +139,26 @@ impl PartitionedBackplane {
         // The home says that the command is cancelled, also if it has no share.
         marks.extend(home.filter(|home| !marks.contains(home)));
         let first = members.first().map(|member| member.index());
-        let cancelled = marks.into_iter().map(|index| {
-            let member = self.member(index);
-            async move {
-                member.check()?;
-                member.store.cancel(id, Some(index) == first, mark).await
-            }
+        let members = marks.into_iter().map(|index| self.member(index));
+        let cancelled = members.map(|member| async move {
+            let cancel = member.store.cancel(id, Some(member.index()) == first, mark);
+            (member.index(), member.ask(cancel).await)
         });
-        join_all(cancelled).await.into_iter().collect::<Result<Vec<_>, _>>().map_err(BackplaneError::after_a_change)?;
+        let answers = join_all(cancelled).await.into_iter().map(|(index, answer)| match answer {
+            // Cancelling again does no harm, so an answer that got lost is as good as none.
+            Err(BackplaneError::Unsure) => (index, Err(BackplaneError::Unavailable("it gave no answer".into()))),
+            answer => (index, answer),
+        });
+        let partial = PartitionAnswers::of(answers)?.partial;
+        if !partial.is_empty() {
+            return Err(BackplaneError::CancelledInPart(id, partial));
+        }
         self.merged_command(id).await.map_err(BackplaneError::after_a_change)
     }
 }
 
 /// All targets of a command in one partition.
 async fn all_targets(member: &PartitionMember, id: CommandId) -> Result<Vec<PartitionTarget>, BackplaneError> {
-    member.check()?;
     let (mut targets, mut after) = (Vec::new(), None);
     loop {
         let page = member.store.targets(id, None, after, PAGE).await?;

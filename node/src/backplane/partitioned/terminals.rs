@@ -9,6 +9,7 @@ use muster_protocol::{
 
 use super::{
     PartitionedBackplane,
+    answers::PartitionAnswers,
     partition::{
         registry::{PartitionPage, PartitionQuery},
         selection::SetExpression,
@@ -20,8 +21,7 @@ use crate::backplane::{BackplaneError, TerminalQuery, TerminalRegistry};
 impl TerminalRegistry for PartitionedBackplane {
     async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
         let member = self.member_of(id);
-        member.check()?;
-        member.store.terminal(id).await
+        member.ask(member.store.terminal(id)).await
     }
 
     async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
@@ -32,14 +32,13 @@ impl TerminalRegistry for PartitionedBackplane {
             limit: query.limit,
         };
         let query = &query;
-        let pages = self.of_all(|member| async move { member.store.page(query).await }).await?;
+        let pages = self.ask_all(|member| async move { member.store.page(query).await }).await?;
         Ok(merged(pages, query.limit))
     }
 
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {
         let member = self.member_of(id);
-        member.check()?;
-        if !member.store.label(id, labels).await? {
+        if !member.ask(member.store.label(id, labels)).await? {
             return Ok(None);
         }
         self.terminal(id).await.map_err(BackplaneError::after_a_change)
@@ -47,19 +46,18 @@ impl TerminalRegistry for PartitionedBackplane {
 
     async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let member = self.member_of(id);
-        member.check()?;
-        member.store.disconnect(id).await
+        member.ask(member.store.disconnect(id)).await
     }
 
     async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let member = self.member_of(id);
-        member.check()?;
-        member.store.forget(id).await
+        member.ask(member.store.forget(id)).await
     }
 
     async fn fleet(&self) -> Result<FleetView, BackplaneError> {
-        let parts = self.of_all(|member| async move { member.store.fleet().await }).await?;
-        Ok(parts.into_iter().reduce(sum).expect("a store has at least one partition"))
+        let parts = self.ask_all(|member| async move { member.store.fleet().await }).await?;
+        let sum = parts.found.into_iter().map(|(_, part)| part).reduce(sum);
+        Ok(FleetView { partial: parts.partial, ..sum.expect("some partition answered") })
     }
 }
 
@@ -70,10 +68,12 @@ fn set_of(query: &TerminalQuery) -> Option<SetExpression> {
     labels.into_iter().chain(status).reduce(SetExpression::and)
 }
 
-/// One page of the pages of all partitions. Beyond the id up to which every partition was looked at, nothing is shown yet.
-fn merged(pages: Vec<PartitionPage>, limit: usize) -> TerminalPage {
-    let horizon = pages.iter().filter_map(|page| page.next.clone()).min();
-    let mut terminals: Vec<_> = pages.into_iter().flat_map(|page| page.terminals).collect();
+/// One page of the pages of all partitions that answered. Beyond the id up to which every one of them was looked at, nothing is shown
+/// yet.
+fn merged(pages: PartitionAnswers<PartitionPage>, limit: usize) -> TerminalPage {
+    let PartitionAnswers { found: pages, partial } = pages;
+    let horizon = pages.iter().filter_map(|(_, page)| page.next.clone()).min();
+    let mut terminals: Vec<_> = pages.into_iter().flat_map(|(_, page)| page.terminals).collect();
     terminals.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     if let Some(horizon) = &horizon {
         terminals.retain(|terminal| terminal.id <= *horizon);
@@ -81,9 +81,9 @@ fn merged(pages: Vec<PartitionPage>, limit: usize) -> TerminalPage {
     if terminals.len() > limit {
         terminals.truncate(limit);
         let next = terminals.last().map(|last| last.id.clone());
-        return TerminalPage { terminals, next };
+        return TerminalPage { terminals, next, partial };
     }
-    TerminalPage { terminals, next: horizon }
+    TerminalPage { terminals, next: horizon, partial }
 }
 
 fn sum(mut one: FleetView, other: FleetView) -> FleetView {
@@ -105,7 +105,10 @@ fn sum(mut one: FleetView, other: FleetView) -> FleetView {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use muster_protocol::api::{Protocol, Status};
+    use muster_protocol::{
+        api::{Protocol, Status},
+        partition::PartitionIndex,
+    };
 
     use super::*;
 
@@ -127,7 +130,8 @@ mod tests {
     }
 
     fn shown(pages: Vec<PartitionPage>, limit: usize) -> (Vec<String>, Option<String>) {
-        let page = merged(pages, limit);
+        let found = (0..).map(PartitionIndex).zip(pages).collect();
+        let page = merged(PartitionAnswers { found, partial: Vec::new() }, limit);
         (page.terminals.iter().map(|view| view.id.to_string()).collect(), page.next.map(|id| id.to_string()))
     }
 

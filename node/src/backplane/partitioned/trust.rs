@@ -17,6 +17,7 @@ use muster_protocol::{
     seal::{CommandScope, LeaseKey, NodeKey, SealedCommand, SealedLease, digest_of_targets, seal_keys},
     token::Secret,
 };
+use prometheus::IntCounter;
 
 /// The keys of this node's cluster, and what was found foreign.
 #[derive(Debug)]
@@ -26,13 +27,21 @@ pub struct Trust {
     /// The id of the store, which changes if the store is lost.
     store: Mutex<Arc<str>>,
     foreign: AtomicU64,
+    /// The metric that counts the same.
+    metric: Option<IntCounter>,
 }
 
 impl Trust {
     /// The keys that follow from the secrets of a cluster; without secrets, those of every node that runs with `--insecure`.
     pub fn new(cluster: &ClusterName, secrets: &[Secret]) -> Self {
         let (lease, node) = seal_keys(cluster, secrets);
-        Self { lease, node, store: Mutex::new("".into()), foreign: AtomicU64::new(0) }
+        Self { lease, node, store: Mutex::new("".into()), foreign: AtomicU64::new(0), metric: None }
+    }
+
+    /// The same, and what is foreign is also counted by this metric.
+    #[must_use]
+    pub fn counted_by(self, metric: IntCounter) -> Self {
+        Self { metric: Some(metric), ..self }
     }
 
     /// The id of the store; empty before it is known.
@@ -90,6 +99,7 @@ impl Trust {
     /// Counts what is not used. The first is logged, and then every thousandth.
     pub fn count_foreign(&self, what: &str, which: &str) {
         let count = self.foreign.fetch_add(1, Ordering::Relaxed);
+        self.metric.iter().for_each(IntCounter::inc);
         if count.is_multiple_of(1000) {
             tracing::error!(
                 count = count + 1,

@@ -15,7 +15,7 @@ use super::{
     keys,
     refusal::{read, unavailable},
 };
-use crate::backplane::{Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetRecord};
+use crate::backplane::{Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetList, TargetRecord};
 
 #[async_trait]
 impl CommandStore for RedisBackplane {
@@ -25,7 +25,7 @@ impl CommandStore for RedisBackplane {
             "ok" | "same" if !replicated => Err(BackplaneError::Unreplicated),
             "ok" => {
                 let record = draft.record(as_count(value)?);
-                Ok(Accepted::New(record.view(record.created_at)))
+                Ok(Accepted::New(Box::new(record.view(record.created_at))))
             }
             "same" => Ok(Accepted::Before(as_id(value)?)),
             other => Err(refusal(other, value)?),
@@ -59,16 +59,18 @@ impl CommandStore for RedisBackplane {
             created_at: created_at.ok_or_else(|| BackplaneError::Unavailable("a stored time is broken".into()))?,
             cancelled: cancelled.is_some(),
             counts: counts.filter_map(|(state, count)| Some((*state, count.as_ref()?.parse().ok()?))).collect(),
+            unseen: 0,
+            partial: Vec::new(),
         }))
     }
 
-    async fn targets(&self, id: CommandId) -> Result<Vec<(TerminalId, TargetRecord)>, BackplaneError> {
+    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
         let all: Vec<(String, String)> =
             self.reach()?.hgetall(self.keys.key(&keys::targets(id))).await.map_err(unavailable)?;
         let parsed = all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, TargetRecord::parse(target)?)));
         let mut targets: Vec<(TerminalId, TargetRecord)> = parsed.collect();
         targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(targets)
+        Ok(TargetList { targets, partial: Vec::new() })
     }
 
     async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {

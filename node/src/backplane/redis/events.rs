@@ -28,7 +28,8 @@ impl EventStore for RedisBackplane {
         let oldest = oldest.ids.first().and_then(|entry| numbers(&entry.id));
         let kept: Vec<_> = found.ids.iter().filter_map(event).collect();
         let newest = kept.last().map_or_else(|| after.to_owned(), |event| event.cursor.clone());
-        Ok(EventPage { events: kept, newest, gap: known > (0, 0) && oldest.is_some_and(|oldest| known < oldest) })
+        let gap = known > (0, 0) && oldest.is_some_and(|oldest| known < oldest);
+        Ok(EventPage { events: kept, newest, gap, partial: Vec::new() })
     }
 }
 

@@ -3,14 +3,18 @@
 
 use anyhow::bail;
 use async_trait::async_trait;
-use muster_protocol::{NodeId, api::NodeView, inbox::DrainRequest};
+use muster_protocol::{
+    NodeId,
+    api::{NodeList, NodeView},
+    inbox::DrainRequest,
+};
 use redis::AsyncCommands;
 
 use super::{
     RedisBackplane,
     refusal::{read, unavailable},
 };
-use crate::backplane::{BackplaneError, Envelope, Membership};
+use crate::backplane::{BackplaneError, DegradedPartition, Envelope, Membership};
 
 #[async_trait]
 impl Membership for RedisBackplane {
@@ -24,7 +28,7 @@ impl Membership for RedisBackplane {
         &self.node.id
     }
 
-    async fn nodes(&self) -> Result<Vec<NodeView>, BackplaneError> {
+    async fn nodes(&self) -> Result<NodeList, BackplaneError> {
         let mut connection = self.reach()?;
         let ids: Vec<String> = connection.zrange(self.keys.nodes(), 0, -1).await.map_err(unavailable)?;
         let mut nodes = Vec::new();
@@ -33,14 +37,14 @@ impl Membership for RedisBackplane {
             nodes.extend(lease.as_deref().map(read::<NodeView>).transpose()?);
         }
         nodes.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(nodes)
+        Ok(NodeList { nodes, partial: Vec::new() })
     }
 
     /// Whether this node could write at its last beat and hears itself, and Redis is what a node needs.
-    fn ready(&self) -> Result<(), String> {
+    fn ready(&self) -> Result<Vec<DegradedPartition>, String> {
         self.reach().map_err(|refusal| refusal.to_string())?;
         self.requirements.check()?;
-        self.hearing.check()
+        self.hearing.check().map(|()| Vec::new())
     }
 
     async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError> {

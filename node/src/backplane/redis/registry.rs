@@ -39,14 +39,14 @@ impl TerminalRegistry for RedisBackplane {
                 Some(ids) => ids_from(ids, &from),
                 None => self.ids_from(&from, &query.prefix).await?,
             };
-            let Some(last) = ids.last() else { return Ok(TerminalPage { terminals, next: None }) };
+            let Some(last) = ids.last() else { return Ok(TerminalPage { terminals, next: None, partial: Vec::new() }) };
             from = format!("({last}");
             let found = self.views(&ids).await?;
             terminals.extend(found.into_iter().filter(|view| query.wants(view)));
             if terminals.len() > query.limit {
                 terminals.truncate(query.limit);
                 let next = terminals.last().map(|last| last.id.clone());
-                return Ok(TerminalPage { terminals, next });
+                return Ok(TerminalPage { terminals, next, partial: Vec::new() });
             }
         }
     }
@@ -107,6 +107,7 @@ impl TerminalRegistry for RedisBackplane {
             by_node: sizes(keys::HELD, nodes).await?,
             by_condition: conditions.map(|(name, count)| (name.to_owned(), count)).into(),
             by_label: sizes(keys::LABEL, labels).await?,
+            partial: Vec::new(),
         })
     }
 }

@@ -26,6 +26,8 @@ pub struct PartitionCommand {
     pub is_accepted: bool,
     /// At the home of a command that has shares: the partitions that have one, with what became of it.
     pub shares: Option<BTreeMap<u16, CommittedShare>>,
+    /// At the home of a command whose acceptance is not finished: the number of targets that each partition was surveyed to have.
+    pub surveyed: BTreeMap<u16, u64>,
 }
 
 /// Which commands to list.
@@ -156,9 +158,10 @@ fn view(values: Vec<Value>) -> Result<PartitionCommand, BackplaneError> {
     *counts.entry(TargetState::Expired).or_default() += late;
     counts.retain(|_, count| *count > 0);
     let is_accepted = answer.next::<String>()? == "accepted";
-    let shares = Some(answer.next::<String>()?).filter(|text| is_accepted && !text.is_empty());
-    let shares = shares.as_deref().map(read).transpose()?;
+    let at_home = Some(answer.next::<String>()?).filter(|text| !text.is_empty());
+    let shares = at_home.as_deref().filter(|_| is_accepted).map(read).transpose()?;
+    let surveyed = at_home.as_deref().filter(|_| !is_accepted).map(read).transpose()?.unwrap_or_default();
     let request = CommandRequest { payload: frame.payload.clone(), ..request };
-    let record = CommandRecord { frame, request, by, created_at, cancelled, counts };
-    Ok(PartitionCommand { record, is_accepted, shares })
+    let record = CommandRecord { frame, request, by, created_at, cancelled, counts, unseen: 0, partial: Vec::new() };
+    Ok(PartitionCommand { record, is_accepted, shares, surveyed })
 }

@@ -55,6 +55,7 @@ fn fleet(answer: Vec<Value>) -> FleetView {
             .map(|(name, count)| (name.to_owned(), count))
             .into(),
         by_label: labels.into_iter().collect(),
+        partial: Vec::new(),
     }
 }
 
