@@ -7,6 +7,8 @@
 //! A name of `lib/names.lua` is replaced by what it stands for where it is used, so that only the names of keys that a call comes to are
 //! put together. Numbers and rules are defined before the script, each if it is used.
 
+use std::collections::{HashMap, HashSet};
+
 /// A script's text, without its first line.
 pub fn render(body: &str, names: &str, rules: &str, library: impl Fn(&str) -> &'static str) -> String {
     let libraries = Libraries { library: &library };
@@ -60,7 +62,7 @@ fn name_of_key(line: &str) -> Option<(&str, &str)> {
 
 /// The code with names of keys replaced by what they stand for. What stands in quotes or in comments is left as it is.
 fn with_names(code: &str, names: &str) -> String {
-    let value_of = |word: &str| names.lines().filter_map(name_of_key).find(|(name, _)| *name == word);
+    let values: HashMap<_, _> = names.lines().filter_map(name_of_key).collect();
     let mut written = String::with_capacity(code.len() * 2);
     for line in code.lines() {
         let mut rest = line;
@@ -73,7 +75,7 @@ fn with_names(code: &str, names: &str) -> String {
                 _ => first.len_utf8(),
             };
             let (piece, behind) = rest.split_at(length);
-            written.push_str(value_of(piece).map_or(piece, |(_, value)| value));
+            written.push_str(values.get(piece).copied().unwrap_or(piece));
             rest = behind;
         }
         written.push('\n');
@@ -98,10 +100,11 @@ fn end_of_quote(line: &str) -> usize {
 
 /// The definitions that the code uses, of numbers and rules.
 fn definitions(code: &str, names: &str, rules: &str) -> String {
+    let words: HashSet<_> = words(code).collect();
     let numbers = names.lines().filter(|line| name_of_key(line).is_none());
     let used = numbers.chain(rules.lines()).filter(|line| {
         let name = line.strip_prefix("local ").and_then(|line| line.split_whitespace().next());
-        name.is_some_and(|name| words(code).any(|word| word == name))
+        name.is_some_and(|name| words.contains(name))
     });
     used.flat_map(|line| [line, "\n"]).collect()
 }
