@@ -129,6 +129,7 @@ impl Node {
             sessions: shards.clone(),
             reports: reports.clone(),
             report_interval: backplane::REPORT_INTERVAL,
+            clock: Arc::new(backplane::SystemClock),
             metrics: metrics.clone(),
         };
         let backplane = backplane::open(&config, host).await?;

@@ -76,6 +76,8 @@ pub struct Host {
     pub reports: Arc<Reports>,
     /// The interval at which reports are taken. A node uses [`REPORT_INTERVAL`].
     pub report_interval: Duration,
+    /// The node's clock, by which it judges what has expired and how far the clock of Redis is off. A node uses [`SystemClock`].
+    pub clock: Arc<dyn TimeSource>,
     /// The metrics of the node.
     pub metrics: Arc<Metrics>,
 }

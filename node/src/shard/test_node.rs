@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Shard, ShardMessage, Shards, Shared, Upgraded};
 use crate::{
     auth::Auth,
-    backplane::{Host, MemoryBackplane},
+    backplane::{Host, MemoryBackplane, SystemClock},
     config::Config,
     fence::Fences,
     hub::{Hub, Lifecycle},
@@ -68,6 +68,7 @@ pub fn node_in(partitions: Partitions, count: usize, room: usize) -> (Arc<Shared
         sessions: shards.clone(),
         reports: reports.clone(),
         report_interval: Duration::from_millis(100),
+        clock: Arc::new(SystemClock),
         metrics: metrics.clone(),
     };
     let backplane = Arc::new(MemoryBackplane::new(&CONFIG, host));

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use muster_node::backplane::{EventView, TerminalQuery};
+use muster_node::backplane::{EventView, TerminalQuery, TimeSource};
 use muster_protocol::{
-    Payload,
+    Payload, TerminalId,
     api::{Status, TerminalView},
 };
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::{
     store::{Store, id},
 };
 
-/// The terminal of the events by which it is known that all reports before were taken.
+/// How the terminals are called by whose events it is known that all reports before were taken.
 const MARKER: &str = "marker";
 
 impl Store {
@@ -24,11 +24,14 @@ impl Store {
     pub async fn events(&mut self) -> BTreeMap<String, u64> {
         let mark = format!("m{}", rand::random::<u64>());
         for node in &self.nodes {
-            let name = Payload::from_text(&mark);
-            node.reports.event("terminal.event", &MARKER.parse().unwrap(), vec![("name", name)]);
+            for terminal in self.markers() {
+                node.reports.event("terminal.event", &terminal, vec![("name", Payload::from_text(&mark))]);
+            }
         }
-        let (mut events, mut marks) = (BTreeMap::new(), self.nodes.len());
+        let (mut events, mut marks) = (BTreeMap::new(), self.nodes.len() * self.markers().len());
         for _ in 0..5000 {
+            // An event of a partitioned store is given out when every partition was read up to a later time.
+            self.clock.advance(Duration::from_millis(1));
             let page = self.nodes[0].backplane.events(Some(&self.event)).await.unwrap_or_default();
             for event in &page.events {
                 self.event.clone_from(&event.cursor);
@@ -46,10 +49,17 @@ impl Store {
         panic!("reports are not taken: {events:?}")
     }
 
+    /// A terminal in each partition. The events of a partition are written in the order of reports.
+    fn markers(&self) -> Vec<TerminalId> {
+        let name = |number: u32| format!("{MARKER}{number}").parse::<TerminalId>().unwrap();
+        let lies_in = |partition| (0..).map(name).find(|terminal| self.partitions.of(terminal) == partition);
+        self.partitions.all().filter_map(lies_in).collect()
+    }
+
     fn event_in_words(&self, event: &EventView) -> Option<(String, u64)> {
         let data: Value = serde_json::from_str(&event.data).expect("an event is JSON");
         let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
-        if text("terminal") == MARKER {
+        if text("terminal").starts_with(MARKER) || event.kind == "command.done" {
             return None;
         }
         let kind = &event.kind;
@@ -100,7 +110,7 @@ impl Store {
             let ids: Vec<_> = targets.iter().map(|(id, _)| id.clone()).collect();
             let replies = backplane.replies(*command, &ids).await.expect("replies");
             for ((terminal, target), reply) in targets.into_iter().zip(replies) {
-                let view = record.target_view(terminal, &target, reply, self.now);
+                let view = record.target_view(terminal, &target, reply, self.clock.now());
                 let steps: Vec<_> = view.at.keys().map(String::as_str).collect();
                 let words = answer::target(view.state, &steps, view.payload.as_json());
                 all.insert(format!("c{index} {}", view.terminal), words);

@@ -1,17 +1,18 @@
-//! The same random sequences of operations, applied to the memory backplane, to two nodes that share a Redis, and to a
-//! model of a few plain maps. All three must give equal answers and deliver equal commands, in equal order.
+//! The same random sequences of operations, applied to the memory backplane, to two nodes that share a store of one to
+//! five partitions, and to a model of a few plain maps. All three must give equal answers and deliver equal commands, in equal order.
 //!
 //! By default the test runs for `SECONDS` from a fixed seed. `MUSTER_MODEL_SECONDS=3600` runs for longer, from a seed that is
-//! drawn and printed; `MUSTER_MODEL_SEED=N` sets the seed. A sequence that fails is made short and printed, one operation
+//! drawn and printed; `MUSTER_MODEL_SEED=N` sets the seed, and `MUSTER_MODEL_PARTITIONS=N` the number of partitions. A sequence that fails is made short and printed, one operation
 //! a line; as a file in `regressions/` it is run first each time.
 
 mod answer;
+mod clock;
 mod look;
 mod memory;
 mod model;
 mod node;
 mod operation;
-mod redis;
+mod partitioned;
 mod redis_server;
 mod rules;
 mod run;
@@ -26,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use muster_protocol::partition::Partitions;
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -47,6 +49,7 @@ fn both_backplanes_do_what_the_model_does() {
     let told = |name| env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seconds = told("MUSTER_MODEL_SECONDS");
     let drawn = if seconds.is_some() { rand::random::<u32>().into() } else { 1 };
+    let only = told("MUSTER_MODEL_PARTITIONS").and_then(|count| Partitions::new(count as u16));
     let seed = told("MUSTER_MODEL_SEED").unwrap_or(drawn);
     let lasting = Duration::from_secs(seconds.unwrap_or(SECONDS));
     let mut bytes = [0; 32];
@@ -57,9 +60,11 @@ fn both_backplanes_do_what_the_model_does() {
     while began.elapsed() < lasting {
         let drawn = sequences().new_tree(&mut runner).expect("a sequence can be drawn");
         let sequence = world.possible(drawn.current());
-        if let Err(difference) = world.run(&sequence) {
-            let (shortest, difference) = shrink::shortest(&mut world, sequence, difference);
-            panic!("seed {seed}, sequence {cases}:\n{}\n{difference}", lines(&shortest));
+        let partitions = only.unwrap_or(Partitions::new(1 + (cases % 5) as u16).unwrap());
+        if let Err(difference) = world.run(partitions, &sequence) {
+            let (shortest, difference) = shrink::shortest(&mut world, partitions, sequence, difference);
+            let count = partitions.count();
+            panic!("seed {seed}, sequence {cases}, {count} partitions:\n{}\n{difference}", lines(&shortest));
         }
         cases += 1;
         sequence.iter().for_each(|operation| *kinds.entry(operation.kind()).or_default() += 1);
@@ -83,8 +88,10 @@ fn what_failed_once_does_not_fail_again() {
             .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
             .collect();
         let sequence = world.possible(sequence);
-        if let Err(difference) = world.run(&sequence) {
-            panic!("{}:\n{difference}", file.display());
+        for partitions in [1, 3] {
+            if let Err(difference) = world.run(Partitions::new(partitions).unwrap(), &sequence) {
+                panic!("{}, {partitions} partitions:\n{difference}", file.display());
+            }
         }
     }
 }

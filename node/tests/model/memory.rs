@@ -3,16 +3,17 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
-use muster_node::backplane::{MemoryBackplane, TimeSource};
-use muster_protocol::{TerminalId, frame::Condition};
+use muster_node::backplane::MemoryBackplane;
+use muster_protocol::{TerminalId, frame::Condition, partition::Partitions};
 use tokio::task;
 
 use crate::{
     answer::StepResult,
+    clock::StillClock,
     node::{ModelNode, Parts, config, host},
     operation::Operation,
     rules,
@@ -20,44 +21,25 @@ use crate::{
     store::Store,
 };
 
-/// A clock that stands still until it is moved.
-pub struct StillClock {
-    began: (Timestamp, Instant),
-    passed: Mutex<Duration>,
-}
-
-impl TimeSource for StillClock {
-    fn now(&self) -> Timestamp {
-        self.began.0 + *self.passed.lock().unwrap()
-    }
-
-    fn instant(&self) -> Instant {
-        self.began.1 + *self.passed.lock().unwrap()
-    }
-}
-
 pub struct MemoryStore {
     pub store: Store,
-    clock: Arc<StillClock>,
 }
 
 impl MemoryStore {
     pub fn start(now: Timestamp, case: u64) -> Self {
-        let clock = Arc::new(StillClock { began: (now, Instant::now()), passed: Mutex::default() });
+        let clock = Arc::new(StillClock::at(now));
         let received = Arc::<Mutex<Delivered>>::default();
         let nodes = vec![open(Parts::new(&received), &clock)];
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
-        let store = Store { nodes, received, now, commands, placed, conditions, event: "0-0".into(), case };
-        Self { store, clock }
+        let event = "0-0".into();
+        let partitions = Partitions::ONE;
+        Self { store: Store { nodes, partitions, received, clock, commands, placed, conditions, event, case } }
     }
 
     pub async fn apply(&mut self, operation: &Operation) -> StepResult {
         match operation {
             Operation::Flush => self.flush(),
-            Operation::Clock { tens } => {
-                *self.clock.passed.lock().unwrap() += Duration::from_secs(10 * u64::from(*tens));
-                self.store.advance(10 * u64::from(*tens));
-            }
+            Operation::Clock { tens } => self.store.clock.advance(Duration::from_secs(10 * u64::from(*tens))),
             _ => {}
         }
         let answer = self.store.apply(operation).await;
@@ -91,14 +73,13 @@ impl MemoryStore {
             parts.sessions.ask(Job::Rejoin(terminal.clone(), live.info.session));
             parts.sessions.live().insert(terminal, live.hold());
         }
-        self.store.nodes.push(open(parts, &self.clock));
+        self.store.nodes.push(open(parts, &self.store.clock));
     }
 }
 
 fn open(parts: Parts, clock: &Arc<StillClock>) -> ModelNode {
-    let (keep, backlog, targets) =
-        (format!("{}s", rules::KEEP), rules::BACKLOG.to_string(), rules::MAX_TARGETS.to_string());
-    let config = config(&["--keep", &keep, "--backlog", &backlog, "--max-targets", &targets]);
-    let host = host("n0", &parts.sessions, &parts.reports, &parts.hub);
-    ModelNode::start(Arc::new(MemoryBackplane::with_clock(&config, host, clock.clone())), parts)
+    let (keep, backlog) = (format!("{}s", rules::KEEP), rules::BACKLOG.to_string());
+    let config = config(&["--keep", &keep, "--backlog", &backlog]);
+    let host = host("n0", &parts, Partitions::ONE, clock.clone());
+    ModelNode::start(Arc::new(MemoryBackplane::new(&config, host)), parts)
 }

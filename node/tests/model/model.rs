@@ -6,8 +6,8 @@ use muster_protocol::api::{Confirm, TargetState};
 
 use crate::{
     answer::{self, StepResult},
-    operation::{Operation, Request, Resume, TERMINALS, TargetChoice},
-    rules::{self, BACKLOG, KEEP, LONG, MAX_TARGETS, SHORT},
+    operation::{Operation, Request, Resume, TargetChoice},
+    rules::{self, BACKLOG, KEEP, LONG, SHORT},
 };
 
 #[derive(Debug, Default)]
@@ -47,6 +47,7 @@ pub struct ModelSession {
 
 #[derive(Debug)]
 pub struct ModelCommand {
+    /// Whether the command names no terminals: then it stands in no backlog.
     to_all: bool,
     pub confirm: Confirm,
     pub expires: u64,
@@ -100,6 +101,14 @@ impl Model {
         };
         self.outcome.answer = answer;
         std::mem::take(&mut self.outcome)
+    }
+
+    /// Whether an operation can happen: only a session reports.
+    pub fn allows(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Report { terminal, .. } => self.is_online(*terminal),
+            _ => true,
+        }
     }
 
     /// The index of the command that a number names.
@@ -156,10 +165,10 @@ impl Model {
             Ok((targets, _)) => targets,
             Err(refusal) => return refusal,
         };
-        if let Err(stored) = self.make_room(targets.len()) {
-            return format!("crowded {stored}");
+        if targets.is_empty() {
+            return "nobody".into();
         }
-        let to_all = request.target == TargetChoice::All;
+        let to_all = matches!(request.target, TargetChoice::All | TargetChoice::Site(_));
         let full: Vec<_> = targets.iter().copied().filter(|one| self.live_waiting(*one) >= BACKLOG).collect();
         if !to_all && !full.is_empty() {
             return format!("full {}", answer::list(full.into_iter().map(answer::terminal)));
@@ -182,8 +191,7 @@ impl Model {
             targets.iter().for_each(|one| _ = self.waiting.entry(*one).or_default().insert(index));
         }
         let view = rules::command(&self.commands[index], self.now);
-        let audience: Vec<u8> = if to_all { (0..TERMINALS).collect() } else { targets };
-        audience.into_iter().for_each(|one| self.deliver(one, index));
+        targets.into_iter().for_each(|one| self.deliver(one, index));
         format!("c{index} {view}")
     }
 
@@ -192,33 +200,12 @@ impl Model {
         waiting.filter(|index| self.commands[**index].is_live(self.now)).count()
     }
 
-    /// Removes commands that were stored for long enough, and for want of room the oldest that have expired. Fails with
-    /// the number of stored targets.
-    fn make_room(&mut self, more: usize) -> Result<(), usize> {
-        let now = self.now;
-        let mut order: Vec<usize> = (0..self.commands.len()).filter(|index| self.commands[*index].stored).collect();
-        order.sort_by_key(|index| (self.commands[*index].expires, *index));
-        let mut total: usize = order.iter().map(|index| self.commands[*index].targets.len()).sum();
-        for index in order {
-            let command = &mut self.commands[index];
-            let is_over = command.expires + KEEP <= now;
-            if is_over || command.expires <= now && total + more > MAX_TARGETS {
-                command.stored = false;
-                total -= command.targets.len();
-            }
-        }
-        if total + more > MAX_TARGETS { Err(total) } else { Ok(()) }
-    }
-
     fn deliver(&mut self, terminal: u8, index: usize) {
         let Some(session) = self.terminals.get_mut(&terminal).and_then(|known| known.session.as_mut()) else { return };
         if !session.seen.insert(index) {
             return;
         }
         self.outcome.deliveries.entry(answer::terminal(terminal)).or_default().push(format!("c{index}"));
-        if self.commands[index].to_all {
-            self.cursors.entry(terminal).or_default().push(self.epoch);
-        }
         self.raise(index, terminal, TargetState::Sent, rules::is_plain(terminal));
     }
 

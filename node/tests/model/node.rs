@@ -20,7 +20,10 @@ use muster_protocol::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::sessions::{Delivered, Job, Sessions};
+use crate::{
+    clock::StillClock,
+    sessions::{Delivered, Job, Sessions},
+};
 
 pub struct ModelNode {
     pub backplane: Arc<dyn Backplane>,
@@ -57,7 +60,8 @@ pub fn config(flags: &[&str]) -> Config {
     Flags::parse_from(["muster-node", "--insecure", "--ping", "1h"].iter().chain(flags)).config
 }
 
-pub fn host(id: &str, sessions: &Arc<Sessions>, reports: &Arc<Reports>, hub: &Arc<Hub>) -> Host {
+pub fn host(id: &str, parts: &Parts, partitions: Partitions, clock: Arc<StillClock>) -> Host {
+    let Parts { sessions, reports, hub, .. } = parts;
     Host {
         view: NodeView {
             id: id.parse().unwrap(),
@@ -72,11 +76,12 @@ pub fn host(id: &str, sessions: &Arc<Sessions>, reports: &Arc<Reports>, hub: &Ar
             foreign: 0,
         },
         hub: hub.clone(),
-        fences: Arc::new(Fences::new(Partitions::ONE)),
+        fences: Arc::new(Fences::new(partitions)),
         lifecycle: Arc::new(Lifecycle::default()),
         sessions: sessions.clone(),
         reports: reports.clone(),
         report_interval: REPORT_INTERVAL / 25,
+        clock,
         metrics: Arc::new(Metrics::new()),
     }
 }

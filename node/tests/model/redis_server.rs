@@ -10,6 +10,11 @@ use std::{
 use jiff::Timestamp;
 use muster_testkit::TestRedis;
 
+use crate::clock::StillClock;
+
+/// The file of the clock.
+const CLOCK: &str = "clock";
+
 pub struct StillRedis {
     pub redis: TestRedis,
     /// Whether the clock can be moved: whether there is the library that moves it. Without it the clock runs.
@@ -35,7 +40,7 @@ impl StillRedis {
         let library = library();
         let redis = TestRedis::start_with(|command, folder| {
             command.args(["--appendonly", "yes", "--appendfsync", "always"]).stderr(Stdio::null());
-            set_clock(folder, now);
+            StillClock::shared(now, folder.join(CLOCK), true);
             if let Some(library) = &library {
                 move_clock(command, library, folder);
             }
@@ -43,16 +48,10 @@ impl StillRedis {
         Self { redis: redis.await, moves: library.is_some() }
     }
 
-    pub fn set_clock(&self, now: Timestamp) {
-        set_clock(self.redis.folder.path(), now);
+    /// Sets the server's clock. By what is returned it can be moved.
+    pub fn clock(&self, now: Timestamp) -> StillClock {
+        StillClock::shared(now, self.redis.folder.path().join(CLOCK), self.moves)
     }
-}
-
-fn set_clock(folder: &Path, now: Timestamp) {
-    // Replaced in one step: the server may read it at any time.
-    let next = folder.join("clock.next");
-    fs::write(&next, format!("{}\n", now.as_second())).unwrap();
-    fs::rename(next, folder.join("clock")).unwrap();
 }
 
 /// Has the server read the time from the file `clock`.
@@ -60,7 +59,7 @@ fn move_clock(command: &mut Command, library: &Path, folder: &Path) {
     // libfaketime waits for itself when jemalloc asks for the time before libfaketime is ready. With the allocator of libc in
     // front of jemalloc nobody asks that early. The monotonic clock runs on: the server's own timers go by it.
     command.env("LD_PRELOAD", format!("{}:libc.so.6", library.display()));
-    command.env("FAKETIME_TIMESTAMP_FILE", folder.join("clock"));
+    command.env("FAKETIME_TIMESTAMP_FILE", folder.join(CLOCK));
     command.envs([("FAKETIME_NO_CACHE", "1"), ("FAKETIME_FMT", "%s"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]);
     command.envs([("DONT_FAKE_MONOTONIC", "1"), ("TZ", "UTC")]);
 }

@@ -17,8 +17,6 @@ pub const LONG: u64 = 1005;
 pub const KEEP: u64 = 30;
 /// The most commands that wait for one terminal.
 pub const BACKLOG: usize = 4;
-/// The most targets of all stored commands.
-pub const MAX_TARGETS: usize = 40;
 
 pub fn is_plain(terminal: u8) -> bool {
     terminal + 1 == TERMINALS

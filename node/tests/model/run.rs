@@ -7,10 +7,11 @@ use std::{
 };
 
 use jiff::Timestamp;
+use muster_protocol::partition::Partitions;
 use tokio::{runtime, time};
 
 use crate::{
-    answer::Snapshot, memory::MemoryStore, model::Model, operation::Operation, redis::RedisStore,
+    answer::Snapshot, memory::MemoryStore, model::Model, operation::Operation, partitioned::PartitionedStore,
     redis_server::StillRedis, rules,
 };
 
@@ -42,12 +43,11 @@ impl World {
     }
 
     /// Runs a sequence. Fails with the first difference.
-    pub fn run(&mut self, sequence: &[Operation]) -> Result<(), String> {
+    pub fn run(&mut self, partitions: Partitions, sequence: &[Operation]) -> Result<(), String> {
         self.cases += 1;
         self.now = ahead(self.now);
         let Self { runtime, server, now, cases } = self;
-        server.set_clock(*now);
-        let compared = compare(server, *now, *cases, sequence);
+        let compared = compare(server, partitions, *now, *cases, sequence);
         let ran =
             catch_unwind(AssertUnwindSafe(|| runtime.block_on(async { time::timeout(PATIENCE, compared).await })));
         // The model's seconds are at most these.
@@ -58,7 +58,7 @@ impl World {
                 _ => 0,
             })
             .sum();
-        *now += Duration::from_secs(moved);
+        *now += Duration::from_secs(moved) + PATIENCE;
         match ran {
             Ok(Ok(compared)) => compared,
             Ok(Err(_)) => Err("the sequence hangs".into()),
@@ -77,19 +77,28 @@ fn ahead(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.max(soon).as_second() + 1).unwrap()
 }
 
-async fn compare(server: &mut StillRedis, now: Timestamp, case: u64, sequence: &[Operation]) -> Result<(), String> {
+async fn compare(
+    server: &mut StillRedis,
+    partitions: Partitions,
+    now: Timestamp,
+    case: u64,
+    sequence: &[Operation],
+) -> Result<(), String> {
     let mut model = Model::default();
     let mut memory = MemoryStore::start(now, case);
-    let mut cluster = RedisStore::start(server, now, case).await;
+    let mut cluster = PartitionedStore::start(server, partitions, now, case).await;
     for (step, operation) in sequence.iter().enumerate() {
+        if !model.allows(operation) {
+            continue;
+        }
         let wanted = model.apply(operation);
         let at = format!("step {step}, {}", serde_json::to_string(operation).unwrap());
         equal(&at, "memory", &memory.apply(operation).await, &wanted)?;
-        equal(&at, "redis", &cluster.apply(operation).await, &wanted)?;
+        equal(&at, "partitioned", &cluster.apply(operation).await, &wanted)?;
         if (step + 1) % LOOK == 0 || step + 1 == sequence.len() {
             let wanted = rules::snapshot(&model);
             differences(&at, "memory", &memory.store.snapshot().await, &wanted)?;
-            differences(&at, "redis", &cluster.store.snapshot().await, &wanted)?;
+            differences(&at, "partitioned", &cluster.store.snapshot().await, &wanted)?;
         }
     }
     memory.store.nodes.iter().for_each(crate::node::ModelNode::stop);

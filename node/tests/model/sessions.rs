@@ -158,9 +158,10 @@ impl Sessions {
         }
         let mut received = self.received.lock().unwrap();
         received.log.push((terminal.clone(), Some(command.command)));
-        if let Some(cursor) = live.cursor.as_ref().filter(|_| to_all) {
-            let cursor = Cursor { epoch: cursor.epoch.clone(), number: command.number };
-            received.cursors.entry(terminal.clone()).or_default().push(cursor);
+        // The cursor of a command takes the place of the one before, of the same session.
+        if let Some(cursor) = received.cursors.get_mut(&terminal).and_then(|given| given.last_mut()).filter(|_| to_all)
+        {
+            cursor.number = command.number;
         }
         self.reports.sent(command.command, terminal, protocol);
     }
@@ -174,7 +175,11 @@ impl Sessions {
 /// Each call does nothing before its future is polled, as the shards' calls do.
 impl Deliver for Sessions {
     fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()> {
-        Box::pin(async move { self.live().values_mut().for_each(|live| self.send_live(live, &command, true)) })
+        Box::pin(async move {
+            let mut all = self.live();
+            let concerned = all.values_mut().filter(|live| live.info.partition == command.partition);
+            concerned.for_each(|live| self.send_live(live, &command, true));
+        })
     }
 
     fn send<'a>(&'a self, terminals: &'a [TerminalId], command: Arc<EncodedCommand>) -> BoxFuture<'a, ()> {
@@ -196,8 +201,12 @@ impl Deliver for Sessions {
         Box::pin(async move { self.end(terminal, None, end) })
     }
 
-    fn rejoin(&self, _: PartitionIndex) -> BoxFuture<'_, ()> {
-        Box::pin(async move { self.live().values_mut().for_each(|live| self.ask_to_rejoin(live)) })
+    fn rejoin(&self, partition: PartitionIndex) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut all = self.live();
+            let concerned = all.values_mut().filter(|live| live.info.partition == partition);
+            concerned.for_each(|live| self.ask_to_rejoin(live));
+        })
     }
 
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool> {

@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, Mutex, atomic::Ordering},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use muster_node::{
-    backplane::{Accepted, BackplaneError, CommandDraft, CommandRecord, Cursor, IdempotencyKey, JoinRequest},
+    backplane::{
+        Accepted, BackplaneError, CommandDraft, CommandRecord, Cursor, IdempotencyKey, JoinRequest, TimeSource,
+    },
     end::SessionEnd,
     hub::SessionInfo,
 };
@@ -15,12 +17,14 @@ use muster_protocol::{
     CommandId, Payload, Selector, SessionId, TerminalId,
     api::{CommandRequest, Offline, Protocol},
     frame::{self, Condition, Health},
+    partition::Partitions,
     selector::Labels,
 };
 use uuid::Uuid;
 
 use crate::{
     answer::{self, StepResult},
+    clock::StillClock,
     node::{ModelNode, will},
     operation::{Operation, Request, Resume, TargetChoice},
     rules,
@@ -30,8 +34,9 @@ use crate::{
 pub struct Store {
     pub nodes: Vec<ModelNode>,
     pub received: Arc<Mutex<Delivered>>,
-    /// The time of the store's clock.
-    pub now: Timestamp,
+    /// The partitions of the store: one in memory.
+    pub partitions: Partitions,
+    pub clock: Arc<StillClock>,
     /// The ids of all commands that were accepted, by their numbers.
     pub commands: Vec<CommandId>,
     /// The node of each terminal's last session, as the operation had it: a store of one node has one for both.
@@ -115,7 +120,7 @@ impl Store {
             BackplaneError::Unknown(ids) => format!("unknown {}", names(ids)),
             BackplaneError::Offline(ids) => format!("offline {}", names(ids)),
             BackplaneError::Full(ids) => format!("full {}", names(ids)),
-            BackplaneError::Crowded(stored) => format!("crowded {stored}"),
+            BackplaneError::Nobody => "nobody".into(),
             BackplaneError::OtherBody(id) => format!("other body {}", self.name(*id)),
             other => format!("error: {other}"),
         }
@@ -128,13 +133,13 @@ impl Store {
     }
 
     pub fn view(&self, record: &CommandRecord) -> String {
-        let view = record.view(self.now);
+        let view = record.view(self.clock.now());
         answer::command(view.state, view.targets, &view.counts)
     }
 
     async fn accept(&mut self, request: &Request) -> String {
         // The number orders the ids of one millisecond, and the sequence makes them differ from those of others.
-        let (number, ms) = (self.commands.len() as u32, self.now.as_millisecond() as u64);
+        let (number, ms) = (self.commands.len() as u32, self.clock.now().as_millisecond() as u64);
         let mut rest = [0; 10];
         rest[2..6].copy_from_slice(&number.to_be_bytes());
         rest[6..].copy_from_slice(&(self.case as u32).to_be_bytes());
@@ -145,14 +150,15 @@ impl Store {
             id,
             name: asked.name.clone(),
             payload: asked.payload.clone(),
-            expires_at: self.now + asked.expires_in,
+            expires_at: self.clock.now() + asked.expires_in,
             cursor: None,
             stagger_ms: None,
         };
-        let draft = CommandDraft { request: asked, frame, created_at: self.now, by: String::new(), key };
+        let draft = CommandDraft { request: asked, frame, created_at: self.clock.now(), by: String::new(), key };
         match self.node(number as u8).backplane.accept(draft).await {
             Ok(Accepted::New(view)) => {
-                self.commands.push(id);
+                // A store of several partitions has the home of the command in its id.
+                self.commands.push(view.id);
                 format!("c{number} {}", answer::command(view.state, view.targets, &view.counts))
             }
             Ok(Accepted::Before(before)) => format!("before {}", self.name(before)),
@@ -192,7 +198,7 @@ impl Store {
             terminal: id(terminal),
             session: SessionId(Uuid::now_v7()),
             protocol: if plain { Protocol::Plain } else { Protocol::V1 },
-            partition: Default::default(),
+            partition: self.partitions.of(&id(terminal)),
             labels: [("site".into(), answer::own_site(terminal).into()), ("kind".into(), "x".into())].into(),
             address: "127.0.0.1".into(),
             edge: None,
@@ -240,9 +246,5 @@ impl Store {
     /// Whether nothing is left to do for the sessions.
     pub fn is_idle(&self) -> bool {
         self.nodes.iter().all(|node| node.sessions.pending.load(Ordering::SeqCst) == 0)
-    }
-
-    pub fn advance(&mut self, seconds: u64) {
-        self.now += SignedDuration::from_secs(seconds as i64);
     }
 }

@@ -26,10 +26,13 @@ impl CommandStore for MemoryBackplane {
             return if *body == key.body { Ok(Accepted::Before(*id)) } else { Err(BackplaneError::OtherBody(*id)) };
         }
         let selection = store.select(&draft.request)?;
+        if selection.targets.count() == 0 {
+            return Err(BackplaneError::Nobody);
+        }
         let to_all = draft.request.target == Selector::All && draft.request.rate.is_none();
         let Store { ordinals, commands, number: last, .. } = &mut *store;
         commands.make_room(&draft, &selection, &self.bounds)?;
-        if !to_all {
+        if selection.is_named {
             commands.check_backlogs(&selection, ordinals, self.bounds.backlog)?;
         }
         let names = || selection.targets.iter().map(|ordinal| ordinals.name(ordinal).clone()).collect();

@@ -36,7 +36,7 @@ use self::{
     events::EventLog, ordinals::TerminalOrdinals, registry::Terminals, rosters::Rosters, stored_commands::Commands,
 };
 use super::{
-    BackplaneError, Deliver, Host, SystemClock, TimeSource,
+    BackplaneError, Deliver, Host, TimeSource,
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
@@ -86,14 +86,9 @@ struct Store {
 const EVENTS_SHARE: u64 = 32;
 
 impl MemoryBackplane {
-    /// An empty store that goes by the clock of this machine.
+    /// An empty store that goes by the clock of its host.
     pub fn new(config: &Config, host: Host) -> Self {
-        Self::with_clock(config, host, Arc::new(SystemClock))
-    }
-
-    /// An empty store that goes by this clock.
-    pub fn with_clock(config: &Config, host: Host, clock: Arc<dyn TimeSource>) -> Self {
-        let Host { view: node, hub, lifecycle, sessions, reports, report_interval, metrics, .. } = host;
+        let Host { view: node, hub, lifecycle, sessions, reports, report_interval, clock, metrics, .. } = host;
         let (underway, arriving) = mpsc::channel(UNDERWAY);
         let store = Store {
             number: clock.now().as_millisecond().unsigned_abs(),

@@ -114,7 +114,7 @@ impl Commands {
             facts,
             number,
             to_all,
-            in_backlogs: !to_all,
+            in_backlogs: selection.is_named,
             forget_at,
             targets,
             replies: FxHashMap::default(),

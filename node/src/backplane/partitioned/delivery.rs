@@ -2,7 +2,6 @@
 //! number of a command and its place are those of the log.
 
 use data_encoding::BASE64;
-use jiff::Timestamp;
 use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -140,7 +139,7 @@ impl PartitionedBackplane {
     /// Passes a command on to the sessions of its audience, at once or at its rate. A command that has expired is not sent.
     pub(super) async fn pass_on(&self, member: &PartitionMember, received: ReceivedCommand) {
         let expires_at = received.command.expires_at;
-        if expires_at <= Timestamp::now() {
+        if expires_at <= self.clock.now() {
             return;
         }
         let is_many = !matches!(received.to, LocalAudience::Named(_));

@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::bail;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use muster_protocol::{api::NodeView, inbox::DrainRequest};
 use redis::{RedisError, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
@@ -160,7 +159,7 @@ impl PartitionedBackplane {
 
     /// What the leases say of this node now.
     pub(super) fn view(&self) -> NodeView {
-        let (state, renewed_at) = (self.lifecycle.state(), Some(Timestamp::now()));
+        let (state, renewed_at) = (self.lifecycle.state(), Some(self.clock.now()));
         NodeView {
             state,
             sessions: self.hub.len() as u64,

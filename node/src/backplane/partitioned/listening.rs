@@ -185,13 +185,14 @@ impl PartitionedBackplane {
         let follows = reached
             .as_mut()
             .is_some_and(|reached| reached.epoch == published.epoch && published.prev <= *reached.on(by_inbox));
-        if !follows || is_ahead_of_time(published.number) {
+        let is_ahead = is_ahead_of_time(published.number, self.clock.now());
+        if !follows || is_ahead {
             self.catch_up(member, reached).await?;
         }
         let Some(known) = reached else { return Ok(()) };
         let is_passed = published.number <= *known.on(by_inbox);
         // What is passed by is of another store, from the log already, from before a reconnect, or in no log.
-        if known.epoch != published.epoch || is_passed || is_ahead_of_time(published.number) {
+        if known.epoch != published.epoch || is_passed || is_ahead {
             return Ok(());
         }
         *known.on(by_inbox) = published.number;
@@ -206,7 +207,6 @@ impl PartitionedBackplane {
 
 /// Whether a number is so far beyond this node's clock that it is believed only if the log has it. A number is the time in milliseconds,
 /// or the one after the last if commands come faster.
-fn is_ahead_of_time(number: u64) -> bool {
-    let now = Timestamp::now().as_millisecond().unsigned_abs();
-    number > now + NUMBER_SLACK.as_millis() as u64
+fn is_ahead_of_time(number: u64, now: Timestamp) -> bool {
+    number > now.as_millisecond().unsigned_abs() + NUMBER_SLACK.as_millis() as u64
 }

@@ -96,7 +96,7 @@ pub struct PartitionedBackplane {
     reports: Arc<Reports>,
     report_interval: Duration,
     metrics: Arc<Metrics>,
-    /// With which the clocks of the masters are compared.
+    /// By which it is judged what has expired, and with which the clocks of the masters are compared.
     clock: Arc<dyn TimeSource>,
     pacer: Pacer,
     /// Notified when a lease was renewed: who left while its partition was away can be unregistered.

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     backplane::{
-        Host, SystemClock,
+        Host,
         pacer::Pacer,
         redis::{connection, parted::PartedSessions, strays::Strays},
     },
@@ -85,8 +85,8 @@ impl PartitionedBackplane {
             sessions: host.sessions,
             reports: host.reports,
             report_interval: host.report_interval,
+            clock: host.clock,
             metrics: host.metrics,
-            clock: Arc::new(SystemClock),
             pacer: Pacer::default(),
             renewed: Notify::new(),
             strays: Strays::default(),

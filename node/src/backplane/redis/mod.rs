@@ -99,7 +99,7 @@ pub struct RedisBackplane {
 impl RedisBackplane {
     /// Connects, and takes this node's name.
     pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
-        let Host { view: node, hub, fences, lifecycle, sessions, reports, report_interval, metrics } = host;
+        let Host { view: node, hub, fences, lifecycle, sessions, reports, report_interval, metrics, .. } = host;
         let (connection, keys) = connection::open(url, config).await?;
         requirements::check_at_start(&connection, &keys).await?;
         let backplane = Self {

@@ -1,4 +1,4 @@
-//! Two nodes that share a Redis, under test.
+//! Two nodes that share a store of some partitions, under test.
 
 use std::{
     collections::BTreeMap,
@@ -7,12 +7,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_node::backplane::RedisBackplane;
-use muster_protocol::{frame::Condition, inbox::DrainRequest};
+use muster_node::backplane::{
+    PartitionedBackplane,
+    partitioned::partition::{PartitionScripts, StorePartition},
+};
+use muster_protocol::{frame::Condition, inbox::DrainRequest, partition::Partitions, redis_keys::RedisKeys};
+use muster_redis::{Connection, Topology};
 use tokio::time;
 
 use crate::{
     answer::StepResult,
+    clock::StillClock,
     node::{ModelNode, Parts, config, host},
     operation::{InjectedFailure, Operation},
     redis_server::StillRedis,
@@ -26,22 +31,27 @@ const PATIENCE: usize = 10_000;
 /// A step of the clock, in seconds: less than what is left of a lease of 6 s just before it is renewed.
 const STEP: u64 = 4;
 
-pub struct RedisStore<'a> {
+pub struct PartitionedStore<'a> {
     pub store: Store,
+    /// The partitions, for what nodes do at their beats.
+    parts: Vec<StorePartition>,
     server: &'a mut StillRedis,
 }
 
-impl<'a> RedisStore<'a> {
+impl<'a> PartitionedStore<'a> {
     /// Starts two nodes of a cluster of its own.
-    pub async fn start(server: &'a mut StillRedis, now: Timestamp, case: u64) -> Self {
+    pub async fn start(server: &'a mut StillRedis, partitions: Partitions, now: Timestamp, case: u64) -> Self {
+        let clock = Arc::new(server.clock(now));
         let received = Arc::<Mutex<Delivered>>::default();
         let mut nodes = Vec::new();
         for name in ["n0", "n1"] {
-            nodes.push(open(name, Parts::new(&received), &server.redis.url, case).await);
+            nodes.push(open(name, Parts::new(&received), &server.redis.url, partitions, &clock, case).await);
         }
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
-        let store = Store { nodes, received, now, commands, placed, conditions, event: "0-0".into(), case };
-        let cluster = Self { store, server };
+        let event = "0-0".into();
+        let store = Store { nodes, partitions, received, clock, commands, placed, conditions, event, case };
+        let parts = parts(&server.redis.url, partitions, case);
+        let cluster = Self { store, parts, server };
         cluster.quiesce().await;
         cluster
     }
@@ -75,10 +85,20 @@ impl<'a> RedisStore<'a> {
         let mut left = seconds;
         while left > 0 {
             let step = left.min(STEP);
-            self.store.advance(step);
-            self.server.set_clock(self.store.now);
+            self.store.clock.advance(Duration::from_secs(step));
             self.announce().await;
             left -= step;
+        }
+        self.keep_up().await;
+    }
+
+    /// Forgets what is over and works out anew what is unconfirmed, as nodes do once a second, by a clock that does not stand still
+    /// for long.
+    async fn keep_up(&self) {
+        for part in &self.parts {
+            // An injected failure may have cut this connection.
+            while part.sweep().await.is_ok_and(|swept| swept > 0) {}
+            while part.sweep().await.is_err() || part.confirm().await.is_err() {}
         }
     }
 
@@ -160,17 +180,36 @@ impl<'a> RedisStore<'a> {
     }
 }
 
-async fn open(name: &str, parts: Parts, url: &str, case: u64) -> ModelNode {
-    let (keep, backlog, targets) =
-        (format!("{}s", rules::KEEP), rules::BACKLOG.to_string(), rules::MAX_TARGETS.to_string());
-    let cluster = format!("case-{case}");
-    let flags = ["--keep", &keep, "--backlog", &backlog, "--max-targets", &targets, "--cluster", &cluster];
-    let host = host(name, &parts.sessions, &parts.reports, &parts.hub);
-    let backplane = RedisBackplane::open(url, &config(&flags), host).await.expect("Redis answers");
+fn cluster(case: u64) -> String {
+    format!("case-{case}")
+}
+
+fn parts(url: &str, partitions: Partitions, case: u64) -> Vec<StorePartition> {
+    let (topology, scripts): (Topology, _) = (url.parse().unwrap(), Arc::<PartitionScripts>::default());
+    let part = |index| {
+        let keys = RedisKeys::of_partition(&cluster(case).parse().unwrap(), 0, partitions, index);
+        let connection = Connection::new(topology.clone(), keys.tag());
+        StorePartition::new(index, keys, connection, scripts.clone())
+    };
+    partitions.all().map(part).collect()
+}
+
+async fn open(
+    name: &str,
+    parts: Parts,
+    url: &str,
+    partitions: Partitions,
+    clock: &Arc<StillClock>,
+    case: u64,
+) -> ModelNode {
+    let (keep, backlog) = (format!("{}s", rules::KEEP), rules::BACKLOG.to_string());
+    let flags = ["--keep", &keep, "--backlog", &backlog, "--cluster", &cluster(case)];
+    let host = host(name, &parts, partitions, clock.clone());
+    let backplane = PartitionedBackplane::open(url, partitions, &config(&flags), host).await.expect("Redis answers");
     ModelNode::start(Arc::new(backplane), parts)
 }
 
-impl Drop for RedisStore<'_> {
+impl Drop for PartitionedStore<'_> {
     fn drop(&mut self) {
         self.store.nodes.iter().for_each(ModelNode::stop);
     }
