@@ -51,7 +51,7 @@ async fn steps(size: u32) -> BTreeMap<&'static str, u64> {
     steps.insert("10 acked", counted(&store).await);
     store.partition.command(all.frame.id).await.unwrap();
     steps.insert("looked up", counted(&store).await);
-    store.partition.cancel(all.frame.id, true, None).await.unwrap();
+    store.partition.cancel(all.frame.id, Some(false), None).await.unwrap();
     steps.insert("cancelled", counted(&store).await);
     store.partition.sweep().await.unwrap();
     steps.insert("swept", counted(&store).await);

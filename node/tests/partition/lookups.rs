@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use muster_node::backplane::partitioned::partition::{CommandFilter, PartitionAsk};
+use muster_node::backplane::partitioned::partition::{CommandFilter, PartitionAsk, share::ShareTargets};
 use muster_protocol::{
     CommandId, Payload,
     api::{CommandState, TargetState},
@@ -54,7 +54,7 @@ async fn a_cancelled_command_is_marked_told_and_not_given_out() {
         let mut broadcast = store.listen("broadcast").await;
         store.raise(id, Sent, &[(0, 5)]).await;
         for _ in 0..2 {
-            assert!(store.partition.cancel(id, true, None).await.unwrap());
+            assert!(store.partition.cancel(id, Some(false), None).await.unwrap().is_some());
         }
         assert_eq!(json_of(&mut broadcast).await, json!({"cancel": {"command": id.to_string()}}));
         assert_eq!(store.partition.frames(&[id]).await.unwrap(), [None]);
@@ -73,10 +73,39 @@ async fn what_was_sent_to_all_or_has_expired_stays_as_it_is() {
     store.raise(sent, Sent, &[(0, 5)]).await;
     store.let_pass(5).await;
     for id in [sent, short] {
-        assert!(store.partition.cancel(id, true, None).await.unwrap());
+        assert_eq!(store.partition.cancel(id, Some(false), None).await.unwrap(), Some(false));
         assert!(!store.partition.command(id).await.unwrap().unwrap().record.cancelled);
     }
-    assert!(!store.partition.cancel(draft("").frame.id, true, None).await.unwrap());
+    assert!(store.partition.cancel(draft("").frame.id, Some(false), None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_home_is_cancelled_only_if_a_share_is() {
+    let store = TestPartition::start().await;
+    store.register(0, 1, Some("n1")).await;
+    for (was_sent, others, is_cancelled) in [(true, false, false), (true, true, true), (false, false, true)] {
+        let draft = draft("");
+        store.accept_set(&draft, "all\n").await;
+        if was_sent {
+            store.raise(draft.frame.id, Sent, &[(0, 5)]).await;
+        }
+        let told = store.told().await.len();
+        store.partition.cancel(draft.frame.id, Some(others), None).await.unwrap();
+        let record = store.partition.command(draft.frame.id).await.unwrap().unwrap().record;
+        assert_eq!(record.cancelled, is_cancelled, "sent: {was_sent}, others: {others}");
+        assert_eq!(store.told().await.len() - told, usize::from(is_cancelled));
+    }
+}
+
+#[tokio::test]
+async fn a_share_of_several_named_terminals_is_not_a_command_of_its_own() {
+    let store = TestPartition::start().await;
+    store.register(0, 2, Some("n1")).await;
+    let begun = store.begin(&draft("")).await;
+    let named = terminals(&[0, 1]);
+    store.share(&begun, ShareTargets::Named(&named)).await;
+    assert_eq!(store.partition.cancel_alone(begun.id).await.unwrap(), None, "other partitions have shares too");
+    assert_eq!(store.partition.cancel_alone(accept(&store, "", "ann", &[0]).await).await.unwrap(), Some(true));
 }
 
 #[tokio::test]
@@ -161,7 +190,7 @@ async fn commands_are_listed_newest_first_by_what_is_asked_for() {
     let many = draft("");
     store.accept_set(&many, "all\n").await;
     let fourth = many.frame.id;
-    store.partition.cancel(third, true, None).await.unwrap();
+    store.partition.cancel(third, Some(false), None).await.unwrap();
     store.raise(first, Acked, &[(0, 5)]).await;
     store.let_pass(5).await;
     let list = async |filter: CommandFilter| store.partition.commands(&filter, None, 10).await.unwrap().ids;
@@ -228,4 +257,9 @@ async fn a_sweep_forgets_a_bounded_number() {
         swept.push(store.partition.sweep().await.unwrap());
     }
     assert_eq!(swept, [2, 2, 1], "1,024 targets a call");
+}
+
+#[tokio::test]
+async fn the_frames_of_no_commands_are_none() {
+    assert!(TestPartition::start().await.partition.stored_frames(&[]).await.unwrap().is_empty());
 }

@@ -32,8 +32,8 @@ async fn a_session_that_joins_gets_what_it_has_not_confirmed() {
     let (_, point) = store.joined(&session("a"), "n1").await;
     assert_eq!(ids(&point.missed), [id(0), id(1), id(4), id(5)]);
     assert!(point.missed.iter().map(|missed| missed.to_all).eq([true, false, true, false]));
-    store.partition.cancel(id(4), true, None).await.unwrap();
-    store.partition.cancel(id(5), true, None).await.unwrap();
+    store.partition.cancel(id(4), Some(false), None).await.unwrap();
+    store.partition.cancel(id(5), Some(false), None).await.unwrap();
     let plain = with(session("a"), |info| info.protocol = Protocol::Plain);
     let (_, point) = store.joined(&plain, "n1").await;
     assert_eq!(ids(&point.missed), [id(1)], "a plain terminal has what was sent to it, unless it is in its backlog");

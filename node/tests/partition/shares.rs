@@ -22,13 +22,13 @@ fn share_ask(bounds: &PartitionBounds) -> ShareAsk<'_> {
 }
 
 impl TestPartition {
-    async fn begin(&self, draft: &CommandDraft) -> BegunCommand {
+    pub async fn begin(&self, draft: &CommandDraft) -> BegunCommand {
         let begun = self.partition.begin(&ask(draft, &bounds()), &BTreeMap::from([(0, 7)])).await.unwrap();
         let BeginOutcome::Begun(begun) = begun else { panic!("{begun:?}") };
         begun
     }
 
-    async fn share(&self, begun: &BegunCommand, targets: ShareTargets<'_>) -> ShareOutcome {
+    pub async fn share(&self, begun: &BegunCommand, targets: ShareTargets<'_>) -> ShareOutcome {
         self.partition.share(begun, targets, None, share_ask(&bounds())).await.unwrap()
     }
 
@@ -167,7 +167,9 @@ async fn a_share_that_comes_too_late_or_after_a_cancel_is_not_taken() {
     let (late, cancelled) = (store.begin(&draft(r#""expires_in":"100ms""#)).await, store.begin(&draft("")).await);
     tokio::time::sleep(Duration::from_millis(110)).await;
     assert_eq!(store.share(&late, ShareTargets::Set("all\n")).await, ShareOutcome::Late);
-    assert!(store.partition.cancel(cancelled.id, true, Some(Duration::from_secs(60))).await.unwrap());
+    assert!(
+        store.partition.cancel(cancelled.id, Some(false), Some(Duration::from_secs(60))).await.unwrap() == Some(true)
+    );
     assert_eq!(store.share(&cancelled, ShareTargets::Set("all\n")).await, ShareOutcome::Cancelled);
     assert_eq!(store.ask::<u64>("XLEN", "log", &[]).await, 0);
     assert!(store.partition.command(cancelled.id).await.unwrap().unwrap().record.cancelled);

@@ -107,11 +107,3 @@ pub struct PartitionedBackplane {
     parted: PartedSessions,
     writer: ReportWriter,
 }
-
-impl PartitionedBackplane {
-    /// The same backplane with another clock, with which the clocks of the masters are compared.
-    #[must_use]
-    pub fn with_clock(self, clock: Arc<dyn TimeSource>) -> Self {
-        Self { clock, ..self }
-    }
-}

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
-use jiff::Timestamp;
 use muster_protocol::{CommandId, Payload, TerminalId, partition::PartitionIndex};
 
 use super::{
@@ -123,7 +122,7 @@ impl PartitionedBackplane {
     /// error says so.
     pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return Ok(None) };
-        match home.ask(home.store.cancel_few(id)).await? {
+        match home.ask(home.store.cancel_alone(id)).await? {
             Some(false) => Ok(None),
             Some(true) => self.merged_command(id).await.map_err(BackplaneError::after_a_change),
             None => self.cancel_shares(id).await,
@@ -132,19 +131,20 @@ impl PartitionedBackplane {
 
     async fn cancel_shares(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let Some((command, members)) = self.at_home(id).await? else { return Ok(None) };
-        let left = command.record.frame.expires_at.duration_since(Timestamp::now());
+        let left = command.record.frame.expires_at.duration_since(self.clock.now());
         let mark = Duration::try_from(left).ok().filter(|_| !command.is_accepted).map(|left| left + self.bounds.keep);
-        let mut marks: Vec<_> = members.iter().map(|member| member.index()).collect();
         let home = self.partitions.home(id);
-        // The home says that the command is cancelled, also if it has no share.
-        marks.extend(home.filter(|home| !marks.contains(home)));
-        let first = members.first().map(|member| member.index());
-        let members = marks.into_iter().map(|index| self.member(index));
-        let cancelled = members.map(|member| async move {
-            let cancel = member.store.cancel(id, Some(member.index()) == first, mark);
-            (member.index(), member.ask(cancel).await)
-        });
-        let answers = join_all(cancelled).await.into_iter().map(|(index, answer)| match answer {
+        let others = members
+            .iter()
+            .filter(|member| Some(member.index()) != home)
+            .map(|member| async move { (member.index(), member.ask(member.store.cancel(id, None, mark)).await) });
+        let mut answers = join_all(others).await;
+        // The home says that the command is cancelled if any partition does, also if it has no share.
+        let any = answers.iter().any(|(_, answer)| *answer == Ok(Some(true)));
+        if let Some(home) = home.map(|home| self.member(home)) {
+            answers.push((home.index(), home.ask(home.store.cancel(id, Some(any), mark)).await));
+        }
+        let answers = answers.into_iter().map(|(index, answer)| match answer {
             // Cancelling again does no harm, so an answer that got lost is as good as none.
             Err(BackplaneError::Unsure) => (index, Err(BackplaneError::Unavailable("it gave no answer".into()))),
             answer => (index, answer),

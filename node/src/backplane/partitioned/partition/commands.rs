@@ -78,27 +78,29 @@ impl StorePartition {
             .collect()
     }
 
-    /// Cancels a command for the targets of this partition to which it was not sent yet. `is_home` writes the event. `mark_for` leaves a
-    /// mark for so long where there is no share yet, so that it is not taken later. False if there is nothing of the command here.
+    /// Cancels a command for the targets of this partition to which it was not sent yet. `home` is given to the home of a command,
+    /// which is asked last: whether other partitions have cancelled something. `mark_for` leaves a mark for so long where there is
+    /// no share yet, so that it is not taken later. Returns whether the command is cancelled here, or `None` if there is nothing of it.
     pub async fn cancel(
         &self,
         id: CommandId,
-        is_home: bool,
+        home: Option<bool>,
         mark_for: Option<Duration>,
-    ) -> Result<bool, BackplaneError> {
+    ) -> Result<Option<bool>, BackplaneError> {
         let mut call = self.scripts.cancel(&self.keys);
-        call.arg(id.to_string()).arg(if is_home { "event" } else { "" });
+        call.arg(id.to_string()).arg(home.map_or("", |others| if others { "others" } else { "home" }));
         call.arg(mark_for.map(|time| time.as_millis().to_string()).unwrap_or_default());
-        call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
+        let cancelled: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
+        Ok((cancelled > 0).then_some(cancelled == 2))
     }
 
     /// Cancels a command whose targets all lie in this partition, in one call. `None` if it has targets elsewhere, or may have; false if
     /// there is no such command.
-    pub async fn cancel_few(&self, id: CommandId) -> Result<Option<bool>, BackplaneError> {
+    pub async fn cancel_alone(&self, id: CommandId) -> Result<Option<bool>, BackplaneError> {
         let mut call = self.scripts.cancel(&self.keys);
-        call.arg(id.to_string()).arg("few").arg("");
+        call.arg(id.to_string()).arg("alone").arg("");
         let found: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
-        Ok((found != 2).then_some(found == 1))
+        Ok((found != 3).then_some(found > 0))
     }
 
     /// A page of the commands whose home this is, newest first, at most `limit` and 512. `after` is [`CommandPage::next`] of the page

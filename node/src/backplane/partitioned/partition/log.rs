@@ -87,6 +87,9 @@ impl StorePartition {
     /// # Errors
     /// If Redis does not answer.
     pub async fn stored_frames(&self, ids: &[CommandId]) -> RedisResult<Vec<Option<(String, bool)>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut pipe = redis::pipe();
         for id in ids {
             pipe.cmd("HMGET").arg(self.keys.key(&format!("command:{id}"))).arg(&["frame", "cancelled_at", "kind"]);

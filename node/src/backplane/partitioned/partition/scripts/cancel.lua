@@ -1,26 +1,31 @@
 -- uses: time, levels, events
 -- Cancels a command in this partition: what was not sent will not be. The mark is left also where the share was not taken yet, which
--- then is never taken, for as long as the command is stored.
--- ARGV: command, 'event' where it is told to those who follow events, or 'few' to cancel (and tell) only a command of this partition
---       alone, how long the mark is stored if there is no share (ms), or '' to leave none
--- Returns 1, or 0 if there is no such command, or 2 if it is not of this partition alone and only such were to be cancelled. One that has
--- expired, or was sent to all, has nothing left to cancel, and stays as it is.
+-- then is never taken, for as long as the command is stored. The home is asked last. It says that the command is cancelled, and tells
+-- that to those who follow events, only if something was cancelled in any partition: a command that was sent to all stays as it is.
+-- ARGV: command, at the home 'home', or 'others' if other partitions have cancelled something, or 'alone' to cancel only a command of this
+--       partition alone, '' elsewhere, how long the mark is stored if there is no share (ms), or '' to leave none
+-- Returns 2 if it is cancelled here, 1 if not, 0 if there is no such command, and 3 if it is not of this partition alone and only such
+-- were to be cancelled. One that has expired, or was sent to all, has nothing left to cancel.
 local id, command, home, time = ARGV[1], COMMAND .. ARGV[1], HOME .. ARGV[1], now()
-local kind, of, expires, records = unpack(redis.call('HMGET', command, 'kind', 'of', 'expires', 'records'))
-local home_expires = redis.call('HGET', home, 'expires')
+local kind, of, expires, records, share, cancelled =
+  unpack(redis.call('HMGET', command, 'kind', 'of', 'expires', 'records', 'share', 'cancelled_at'))
+local home_expires, state = unpack(redis.call('HMGET', home, 'expires', 'state'))
+local event = '{"command":"' .. id .. '","state":"cancelled"}'
 if not kind and not home_expires and ARGV[3] == '' then return 0 end
-if ARGV[2] == 'few' and kind ~= 'few' then return 2 end
+if ARGV[2] == 'alone' and (share or not kind) then return 3 end
 if tonumber(expires or home_expires or time + 1) <= time then return 1 end
-local queued = 1
-if kind == 'few' then queued = few_counts(records or '', tonumber(of))[0] end
-if kind == 'many' then queued = of - redis.call('BITCOUNT', command .. ':sent') end
--- A home that is still accepting, or has other partitions' shares, is marked by itself.
-if home_expires then redis.call('HSETNX', home, 'cancelled_at', string.format('%.0f', time)) end
-if queued == 0 or redis.call('HSETNX', command, 'cancelled_at', string.format('%.0f', time)) == 0 then return 1 end
-if not kind then
-  redis.call('ZADD', STORED, string.format('%.0f', time + (ARGV[3] ~= '' and ARGV[3] or 0)), id)
-  return 1
+if not cancelled and (kind or ARGV[3] ~= '') then
+  local queued = 1
+  if kind == 'few' then queued = few_counts(records or '', tonumber(of))[0] end
+  if kind == 'many' then queued = of - redis.call('BITCOUNT', command .. ':sent') end
+  cancelled = queued > 0
+  if cancelled then redis.call('HSET', command, 'cancelled_at', string.format('%.0f', time)) end
+  if cancelled and kind then redis.call('SPUBLISH', BROADCAST, '{"cancel":{"command":"' .. id .. '"}}') end
+  if cancelled and kind and not share then emit('command.state', event) end
+  if cancelled and not kind then redis.call('ZADD', STORED, string.format('%.0f', time + ARGV[3]), id) end
 end
-redis.call('SPUBLISH', BROADCAST, '{"cancel":{"command":"' .. id .. '"}}')
-if ARGV[2] ~= '' then emit('command.state', '{"command":"' .. id .. '","state":"cancelled"}') end
-return 1
+local is_marked = cancelled or ARGV[2] == 'others' or state == 'accepting'
+if home_expires and ARGV[2] ~= '' and is_marked and redis.call('HSETNX', home, 'cancelled_at', string.format('%.0f', time)) == 1 then
+  emit('command.state', event)
+end
+return cancelled and 2 or 1
