@@ -2,10 +2,10 @@
 
 use std::{
     sync::{Arc, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use super::Fence;
+use super::{BootInstant, Fence};
 use crate::sync::{Mutex, MutexGuard};
 
 /// The name of the lease under which this node's sessions are registered in one partition, and the fence that lasts as long as the
@@ -24,7 +24,7 @@ impl Claim {
     }
 
     /// Records the first lease, which was requested at `asked` and lasts for `lasting`. There are no sessions yet.
-    pub fn begin(&self, name: String, asked: Instant, lasting: Duration) {
+    pub fn begin(&self, name: String, asked: BootInstant, lasting: Duration) {
         *self.name() = name;
         self.fence.extend(asked, lasting);
     }
@@ -32,7 +32,7 @@ impl Claim {
     /// Records a renewal that was requested at `asked` and lasts for `lasting`. If the lease has another name, it was lost
     /// meanwhile; then, and if commands were dropped because the fence had expired, the partition's sessions join again:
     /// `rejoin` asks them, and completes when each shard has handled what waited in its mailbox before.
-    pub async fn renew(&self, name: String, asked: Instant, lasting: Duration, rejoin: impl Future<Output = ()>) {
+    pub async fn renew(&self, name: String, asked: BootInstant, lasting: Duration, rejoin: impl Future<Output = ()>) {
         let held = *self.name() == name;
         let tripped = self.fence.takes_tripped();
         if !held || tripped {
@@ -47,7 +47,7 @@ impl Claim {
 
     /// Lets the fence expire: another process holds the lease.
     pub fn give_way(&self) {
-        self.fence.extend(Instant::now(), Duration::ZERO);
+        self.fence.extend(BootInstant::now(), Duration::ZERO);
     }
 
     fn name(&self) -> MutexGuard<'_, String> {
@@ -63,10 +63,10 @@ mod tests {
     async fn all_sessions_join_again_if_the_lease_was_lost_or_a_command_was_dropped() {
         let fence = Arc::<Fence>::default();
         let claim = Claim::new(fence.clone());
-        claim.begin("first".into(), Instant::now(), Duration::from_secs(60));
+        claim.begin("first".into(), BootInstant::now(), Duration::from_secs(60));
         let renew = async |name: &str| {
             let mut rejoined = false;
-            claim.renew(name.into(), Instant::now(), Duration::from_secs(60), async { rejoined = true }).await;
+            claim.renew(name.into(), BootInstant::now(), Duration::from_secs(60), async { rejoined = true }).await;
             rejoined
         };
         assert!(!renew("first").await);

@@ -4,23 +4,24 @@
 //! fence of its partition. A node that was stopped and wakes up finds the fence expired, and delivers nothing
 //! before its sessions have registered again.
 //!
-//! The fence is measured by this machine's monotonic clock from the moment at which a renewal was *requested*. So the fence expires
+//! The fence is measured by a clock of this machine that goes on while it sleeps ([`BootInstant`]), from the moment at which a renewal was *requested*. So the fence expires
 //! before the lease in Redis does.
 
+mod boot_clock;
 mod claim;
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
 mod partitions;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-pub use self::{claim::Claim, partitions::Fences};
+pub use self::{boot_clock::BootInstant, claim::Claim, partitions::Fences};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The fence of one node in one partition of the store. The backplane extends it; the shards check it before they send.
 #[derive(Debug)]
 pub struct Fence {
-    began: Instant,
+    began: BootInstant,
     /// When the fence expires, in milliseconds since `began`.
     until: AtomicU64,
     tripped: AtomicBool,
@@ -29,13 +30,13 @@ pub struct Fence {
 impl Default for Fence {
     /// A fence that never expires, for a node without a cluster.
     fn default() -> Self {
-        Self { began: Instant::now(), until: AtomicU64::new(u64::MAX), tripped: AtomicBool::new(false) }
+        Self { began: BootInstant::now(), until: AtomicU64::new(u64::MAX), tripped: AtomicBool::new(false) }
     }
 }
 
 impl Fence {
     /// Lets the fence hold for `duration` from `from`.
-    pub fn extend(&self, from: Instant, duration: Duration) {
+    pub fn extend(&self, from: BootInstant, duration: Duration) {
         let until = (from + duration).saturating_duration_since(self.began);
         self.until.store(until.as_millis() as u64, Ordering::Release);
     }
@@ -63,9 +64,9 @@ mod tests {
     fn the_fence_expires_by_itself_and_records_that_it_was_found_expired() {
         let fence = Fence::default();
         assert!(fence.holds() && !fence.takes_tripped());
-        fence.extend(Instant::now(), Duration::ZERO);
+        fence.extend(BootInstant::now(), Duration::ZERO);
         assert!(!fence.holds() && fence.takes_tripped() && !fence.takes_tripped());
-        fence.extend(Instant::now(), Duration::from_secs(60));
+        fence.extend(BootInstant::now(), Duration::from_secs(60));
         assert!(fence.holds());
     }
 }

@@ -5,12 +5,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use shuttle::{future::block_on, thread};
 
-use super::{Claim, Fence};
+use super::{BootInstant, Claim, Fence};
 use crate::sync::{atomic, in_each_order, in_many_orders};
 
 /// Longer than a run.
@@ -20,7 +20,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn expired() -> (Arc<Fence>, Arc<Claim>) {
     let fence = Arc::<Fence>::default();
     let claim = Claim::new(fence.clone());
-    claim.begin("first".into(), Instant::now(), Duration::ZERO);
+    claim.begin("first".into(), BootInstant::now(), Duration::ZERO);
     (fence, Arc::new(claim))
 }
 
@@ -29,7 +29,7 @@ fn once_the_node_gave_way_the_fence_never_holds() {
     in_each_order(|| {
         let fence = Arc::<Fence>::default();
         let claim = Arc::new(Claim::new(fence.clone()));
-        claim.begin("first".into(), Instant::now(), HOUR);
+        claim.begin("first".into(), BootInstant::now(), HOUR);
         let gave_way = Arc::new(atomic::AtomicBool::new(false));
         let giver = {
             let (claim, gave_way) = (claim.clone(), gave_way.clone());
@@ -69,7 +69,7 @@ fn of_two_renewals_at_once_neither_extends_the_fence_before_the_sessions_were_as
         let renewals = [(); 2].map(|()| {
             let (claim, asked) = (claim.clone(), asked.clone());
             thread::spawn(move || {
-                block_on(claim.renew("second".into(), Instant::now(), HOUR, async {
+                block_on(claim.renew("second".into(), BootInstant::now(), HOUR, async {
                     thread::yield_now();
                     asked.store(true, Ordering::SeqCst);
                 }));

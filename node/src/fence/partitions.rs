@@ -32,14 +32,15 @@ impl Fences {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
+    use crate::fence::BootInstant;
 
     #[test]
     fn the_fence_of_one_partition_expires_alone() {
         let fences = Fences::new(Partitions::new(3).unwrap());
-        fences.of(PartitionIndex(1)).extend(Instant::now(), Duration::ZERO);
+        fences.of(PartitionIndex(1)).extend(BootInstant::now(), Duration::ZERO);
         let holds: Vec<_> = fences.partitions().all().map(|index| fences.of(index).holds()).collect();
         assert_eq!(holds, [true, false, true]);
     }

@@ -1,10 +1,7 @@
 //! The mailboxes of the shards, in every order of those that send, of the shards and of the lease's renewals. A shard here is a
 //! thread that carries out real messages, without sockets: what it would send is seen by the number of the last command.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{CommandId, Payload, SessionId, api::Protocol, frame};
@@ -14,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     backplane::Deliver,
-    fence::Claim,
+    fence::{BootInstant, Claim},
     hub::{SessionAddr, SessionInfo},
     sync,
 };
@@ -38,7 +35,7 @@ fn in_many_orders(model: impl Fn() + Send + Sync + 'static) {
 fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>, Arc<Claim>) {
     let (shared, mailboxes) = test_node::node(count, room);
     let claim = Arc::new(Claim::new(shared.fences.of(PARTITION).clone()));
-    claim.begin("first".into(), Instant::now(), Duration::ZERO);
+    claim.begin("first".into(), BootInstant::now(), Duration::ZERO);
     (shared, mailboxes, claim)
 }
 
@@ -84,7 +81,7 @@ fn carry_out_next(shard: &Rc<Shard>, mailbox: &mut mpsc::Receiver<ShardMessage>,
 }
 
 fn renew(shared: &Shared, claim: &Claim, name: &str) {
-    block_on(claim.renew(name.into(), Instant::now(), HOUR, shared.shards.rejoin(PARTITION)));
+    block_on(claim.renew(name.into(), BootInstant::now(), HOUR, shared.shards.rejoin(PARTITION)));
 }
 
 #[test]

@@ -1,10 +1,6 @@
 //! The sessions of two partitions on one shard: neither takes part in what concerns the other.
 
-use std::{
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -17,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Shard, ShardMessage, Shared, carry_out, test_node};
 use crate::{
+    fence::BootInstant,
     sync::{mpsc, oneshot},
     wire::EncodedCommand,
 };
@@ -116,9 +113,9 @@ async fn the_expired_fence_of_one_partition_drops_only_its_own_commands_until_it
         .run_until(async {
             let mut two = TwoPartitions::start().await;
             let fence = two.shard.shared.fences.of(FIRST).clone();
-            fence.extend(Instant::now(), Duration::ZERO);
+            fence.extend(BootInstant::now(), Duration::ZERO);
             two.carry_out(vec![broadcast(FIRST, BASE[0] + 1, "dropped"), broadcast(SECOND, BASE[1] + 1, "b1")]);
-            fence.extend(Instant::now(), Duration::from_secs(60));
+            fence.extend(BootInstant::now(), Duration::from_secs(60));
             two.carry_out(vec![broadcast(FIRST, BASE[0] + 2, "dropped too"), broadcast(SECOND, BASE[1] + 2, "b2")]);
             let asked = oneshot::channel();
             two.carry_out(vec![ShardMessage::Rejoin(FIRST, asked.0)]);

@@ -1,10 +1,7 @@
 //! This node's leases, one in each partition: each is renewed for itself, and what follows from a renewal concerns the sessions of its
 //! partition alone.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::bail;
 use futures_util::future::join_all;
@@ -17,7 +14,10 @@ use super::{
     member::PartitionMember,
     partition::lease::{BEAT, LEASE, LeaseRenewal, RenewedLease},
 };
-use crate::backplane::redis::identity::{Rival, nameless};
+use crate::{
+    backplane::redis::identity::{Rival, nameless},
+    fence::BootInstant,
+};
 
 /// The interval at which a process that starts looks whether its name is free.
 const LOOK: Duration = Duration::from_millis(250);
@@ -53,7 +53,7 @@ impl PartitionedBackplane {
 
     /// If the lease was lost, or commands were dropped because the fence had expired, the partition's sessions join again.
     async fn try_renew(&self, member: &PartitionMember) -> RedisResult<()> {
-        let asked = Instant::now();
+        let asked = BootInstant::now();
         let name = self.beat(member).await?.map_err(|rival| self.give_way(member, rival))?;
         member.claim.renew(name, asked, LEASE, self.sessions.rejoin(member.index())).await;
         Ok(())
@@ -125,9 +125,9 @@ impl PartitionedBackplane {
 
     /// The first lease in a partition, before there are sessions, or the other process that holds it.
     async fn take_lease(&self, member: &PartitionMember) -> RedisResult<Result<(), Rival>> {
-        let began = Instant::now();
+        let began = BootInstant::now();
         loop {
-            let asked = Instant::now();
+            let asked = BootInstant::now();
             let rival = match self.beat(member).await? {
                 Ok(name) => {
                     member.claim.begin(name, asked, LEASE);

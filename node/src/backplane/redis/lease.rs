@@ -1,10 +1,7 @@
 //! A node's lease: its process's claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease
 //! ran out takes that node and its sessions out of the registry, once: in one step that looks again.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{NodeId, api::NodeView};
@@ -12,7 +9,7 @@ use redis::RedisResult;
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{PARTITION, RedisBackplane, identity::Rival};
-use crate::backplane::cursor::fresh_epoch;
+use crate::{backplane::cursor::fresh_epoch, fence::BootInstant};
 
 /// Five beats may be missed.
 pub const LEASE: Duration = Duration::from_secs(6);
@@ -45,7 +42,7 @@ impl RedisBackplane {
 
     /// If the lease was lost, or commands ran into the fence, all sessions join again.
     async fn try_renew(&self) -> RedisResult<()> {
-        let asked = Instant::now();
+        let asked = BootInstant::now();
         let (name, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
         self.claim.renew(name, asked, LEASE, self.sessions.rejoin(PARTITION)).await;
         self.bury_all(dead).await
@@ -53,7 +50,7 @@ impl RedisBackplane {
 
     /// The first lease, before there are sessions; or the other process that has it.
     pub(super) async fn take_lease(&self) -> RedisResult<Result<(), Rival>> {
-        let asked = Instant::now();
+        let asked = BootInstant::now();
         Ok(self.beat().await?.map(|(name, _)| self.claim.begin(name, asked, LEASE)))
     }
 
