@@ -22,7 +22,7 @@ pub struct Metrics {
     pub redis_clock_difference: IntGauge,
     /// Reports of sessions that were not stored, by `reason`: `event_refused`, `reply_refused`, `state_refused` and
     /// `health_refused` by Redis for good, as when it has no memory (maxmemory); `no_room` in this node's own table
-    /// while Redis was away.
+    /// while Redis was away; `other_epoch` of a store that has lost something and so numbers terminals anew.
     pub reports_dropped: IntCounterVec,
     /// Partitions of the store, by `state`: `ok` or `lost`. Without a partitioned store there is none.
     pub partitions: IntGaugeVec,

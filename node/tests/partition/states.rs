@@ -25,7 +25,7 @@ pub fn raised(command: CommandId, state: TargetState, targets: &[(u32, u64)]) ->
 impl TestPartition {
     /// How many targets rose by a report.
     pub async fn raise(&self, command: CommandId, state: TargetState, targets: &[(u32, u64)]) -> u64 {
-        self.partition.raise(&raised(command, state, targets)).await.unwrap().rose
+        self.partition.raise("", &raised(command, state, targets)).await.unwrap().unwrap().rose
     }
 
     /// The number of targets in each state.
@@ -97,11 +97,11 @@ async fn a_command_is_done_once_when_all_have_confirmed() {
             let all: Vec<_> = if is_many { (0..5).collect() } else { vec![0, 2, 4] };
             let reports: Vec<_> = all.iter().map(|ordinal| (*ordinal, 10)).collect();
             let (last, first) = reports.split_last().unwrap();
-            let outcome = store.partition.raise(&raised(id, state, first)).await.unwrap();
+            let outcome = store.partition.raise("", &raised(id, state, first)).await.unwrap().unwrap();
             assert_eq!(outcome, RaiseOutcome { rose: first.len() as u64, is_settled: false, is_share: is_many });
-            let outcome = store.partition.raise(&raised(id, state, &[*last])).await.unwrap();
+            let outcome = store.partition.raise("", &raised(id, state, &[*last])).await.unwrap().unwrap();
             assert_eq!(outcome, RaiseOutcome { rose: 1, is_settled: true, is_share: is_many });
-            let outcome = store.partition.raise(&raised(id, next, &reports)).await.unwrap();
+            let outcome = store.partition.raise("", &raised(id, next, &reports)).await.unwrap().unwrap();
             assert!(!outcome.is_settled, "{confirm}: {outcome:?}");
             if is_many {
                 assert!(store.partition.finish_share(id, store.partition.index).await.unwrap());
@@ -134,7 +134,7 @@ async fn what_is_confirmed_leaves_the_backlog() {
     assert_eq!(store.backlog(0).await, [id.to_string()], "it may have been lost on its way");
     store.raise(id, Acked, &[(0, 10)]).await;
     let plain = RaisedState { settled: true, ..raised(id, Sent, &[(4, 10)]) };
-    store.partition.raise(&plain).await.unwrap();
+    store.partition.raise("", &plain).await.unwrap().unwrap();
     assert_eq!((store.backlog(0).await.len(), store.backlog(2).await.len(), store.backlog(4).await.len()), (0, 1, 0));
     assert_eq!(store.ask::<i64>("HGET", "used", &["backlogs"]).await, 100);
 }
@@ -145,13 +145,13 @@ async fn the_last_reply_of_a_target_is_stored_within_the_bound() {
     let id = accepted(&store, "", false).await;
     let (mut bounds, text) = (bounds(), |length| Payload::from_text(&"x".repeat(length)));
     let replies = [(0, text(10)), (0, text(20)), (1, text(5)), (2, text(30))];
-    assert_eq!(store.partition.reply(id, &replies, &bounds).await, Ok(0));
+    assert_eq!(store.partition.reply("", id, &replies, &bounds).await, Ok(Some(0)));
     let used = async || store.ask::<i64>("HGET", "used", &["replies"]).await;
     assert_eq!(used().await, 2 * 100 + 22 + 32, "two replies, each with its quotes");
-    store.partition.reply(id, &[(2, Payload::default())], &bounds).await.unwrap();
+    store.partition.reply("", id, &[(2, Payload::default())], &bounds).await.unwrap();
     assert_eq!(used().await, 122);
     bounds.bytes = 2000;
-    assert_eq!(store.partition.reply(id, &[(4, text(1000))], &bounds).await, Ok(1));
+    assert_eq!(store.partition.reply("", id, &[(4, text(1000))], &bounds).await, Ok(Some(1)));
     let shown: Vec<_> = store.targets(id).await.into_iter().map(|target| target.reply).collect();
     assert_eq!(shown, [text(20), Payload::default(), Payload::default()]);
 }
@@ -166,7 +166,7 @@ async fn replies_of_any_number_and_size_are_sent_in_portions() {
     store.partition.accept_one(&ask(&draft, &bounds), &terminals(&all)).await.unwrap();
     let large = Payload::from_text(&"x".repeat(10_000));
     let replies: Vec<_> = all.iter().chain(&all).map(|ordinal| (*ordinal, large.clone())).collect();
-    assert_eq!(store.partition.reply(draft.frame.id, &replies, &bounds).await, Ok(0));
+    assert_eq!(store.partition.reply("", draft.frame.id, &replies, &bounds).await, Ok(Some(0)));
     // A page of them is cut by its bytes.
     let (mut after, mut pages, mut shown) = (None, 0, 0);
     loop {
@@ -178,4 +178,18 @@ async fn replies_of_any_number_and_size_are_sent_in_portions() {
         }
     }
     assert_eq!((shown, pages), (512, 19));
+}
+
+#[tokio::test]
+async fn a_report_whose_ordinals_another_epoch_gave_changes_nothing() {
+    let store = TestPartition::start().await;
+    let id = accepted(&store, "", false).await;
+    let (epoch, state) = (store.ask::<String>("GET", "epoch", &[]).await, raised(id, Acked, &[(0, 10)]));
+    assert_eq!(store.partition.raise("another", &state).await, Ok(None));
+    let reply = [(0, Payload::from_text("x"))];
+    assert_eq!(store.partition.reply("another", id, &reply, &bounds()).await, Ok(None));
+    assert_eq!(store.partition.raise(&epoch, &state).await.unwrap().unwrap().rose, 1);
+    assert_eq!(store.partition.reply(&epoch, id, &reply, &bounds()).await, Ok(Some(0)));
+    let shown: Vec<_> = store.targets(id).await.into_iter().map(|target| target.reply).collect();
+    assert_eq!(shown[0], Payload::from_text("x"));
 }

@@ -61,7 +61,7 @@ impl PartitionedBackplane {
 
     async fn replay_one(&self, member: &PartitionMember, place: Cursor, id: CommandId) -> RedisResult<()> {
         let Some(logged) = member.store.logged_command(id).await? else { return Ok(()) };
-        let (terminals, share) = here(member, &logged.targets);
+        let (terminals, share) = here(member, &logged.targets, &place.epoch);
         if terminals.is_empty() {
             return Ok(());
         }

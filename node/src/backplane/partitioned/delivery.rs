@@ -105,13 +105,14 @@ pub struct ReceivedCommand {
 }
 
 impl PartitionedBackplane {
-    /// Who gets a published command on this node, and this node's share of its rate.
+    /// Who gets a command on this node that was published in this epoch, and this node's share of its rate.
     pub(super) fn audience(
         &self,
         member: &PartitionMember,
         to: PublishedTo,
         rate: Option<f64>,
         of: Option<u64>,
+        epoch: &str,
     ) -> (LocalAudience, Option<f64>) {
         match to {
             PublishedTo::Terminals(terminals) => (LocalAudience::Named(terminals), rate),
@@ -121,7 +122,7 @@ impl PartitionedBackplane {
             }
             PublishedTo::Bits(text) => {
                 let targets = BASE64.decode(text.as_bytes()).unwrap_or_default();
-                let (terminals, share) = here(member, &targets);
+                let (terminals, share) = here(member, &targets, epoch);
                 (LocalAudience::Some(terminals), rate.map(|rate| rate * share))
             }
         }
@@ -161,8 +162,8 @@ impl PartitionedBackplane {
 }
 
 /// Those targets that have a session on this node, and which share of all targets they are.
-pub fn here(member: &PartitionMember, targets: &[u8]) -> (Vec<TerminalId>, f64) {
-    let terminals = member.ordinals.terminals(targets);
+pub fn here(member: &PartitionMember, targets: &[u8], epoch: &str) -> (Vec<TerminalId>, f64) {
+    let terminals = member.ordinals.terminals(targets, epoch);
     let count: u32 = targets.iter().map(|byte| byte.count_ones()).sum();
     let share = terminals.len() as f64 / f64::from(count.max(1));
     (terminals, share)

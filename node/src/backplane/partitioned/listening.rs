@@ -178,7 +178,7 @@ impl PartitionedBackplane {
     /// make the store look as if it had lost commands.
     async fn receive_command(&self, member: &PartitionMember, published: PublishedCommand<'_>) -> RedisResult<()> {
         let by_inbox = matches!(published.to, PublishedTo::Terminals(_));
-        let (to, rate) = self.audience(member, published.to, published.rate, published.of);
+        let (to, rate) = self.audience(member, published.to, published.rate, published.of, &published.epoch);
         let Some(command) = self.opened(member, published.command.get(), &to) else { return Ok(()) };
         let mut listened = member.listened.lock().await;
         let reached = &mut listened.reached;

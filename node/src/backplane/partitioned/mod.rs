@@ -23,7 +23,7 @@
 //! | `event_token.rs` | how far all events were read |
 //! | `standing.rs` | which partitions this node can use, as it tells others |
 //! | `answers.rs` | the answers of several partitions, and which of them are away |
-//! | `writer.rs` | what sessions reported, in portions for each partition |
+//! | `writer.rs`, `writing.rs` | what sessions reported, in portions for each partition |
 
 mod answers;
 mod by_master;
@@ -51,6 +51,7 @@ mod terminals;
 pub mod trust;
 mod upkeep;
 mod writer;
+mod writing;
 
 use std::{sync::Arc, time::Duration};
 

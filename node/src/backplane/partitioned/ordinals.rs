@@ -14,6 +14,9 @@ use crate::hub::SessionInfo;
 
 /// The ordinals of this node's sessions in one partition. A session stays in the table until what it reported was written, since
 /// reports are written by ordinal.
+///
+/// An ordinal holds for the epoch of the store that gave it. In another epoch it may be another terminal's, so a session whose ordinal is
+/// of another epoch than the last one is not found by ordinal, until it has joined again.
 #[derive(Debug, Default)]
 pub struct Ordinals(Mutex<Table>);
 
@@ -21,6 +24,8 @@ pub struct Ordinals(Mutex<Table>);
 struct Table {
     sessions: FxHashMap<u32, HeldSession>,
     ordinals: FxHashMap<TerminalId, u32>,
+    /// The epoch of the store that gave the last ordinal.
+    epoch: Arc<str>,
     /// Sessions that ended and are still in the table.
     ended: Vec<EndedSession>,
 }
@@ -28,6 +33,8 @@ struct Table {
 #[derive(Debug)]
 struct HeldSession {
     info: Arc<SessionInfo>,
+    /// The epoch of the store that gave the ordinal.
+    epoch: Arc<str>,
     /// When the terminal was last heard, in milliseconds since 1970.
     heard: u64,
 }
@@ -35,16 +42,27 @@ struct HeldSession {
 /// A session that ended.
 type EndedSession = (TerminalId, SessionId);
 
+impl Table {
+    /// Whether an ordinal was given in this epoch.
+    fn is_of(&self, ordinal: u32, epoch: &str) -> bool {
+        self.sessions.get(&ordinal).is_some_and(|held| *held.epoch == *epoch)
+    }
+}
+
 impl Ordinals {
-    /// Adds a session that was registered.
-    pub fn insert(&self, ordinal: u32, info: Arc<SessionInfo>) {
+    /// Adds a session that was registered in this epoch of the store.
+    pub fn insert(&self, ordinal: u32, info: Arc<SessionInfo>, epoch: &str) {
         let mut table = self.lock();
+        if *table.epoch != *epoch {
+            table.epoch = epoch.into();
+        }
         // A terminal that was forgotten has another ordinal when it comes back.
         if let Some(before) = table.ordinals.insert(info.terminal.clone(), ordinal).filter(|before| *before != ordinal)
         {
             table.sessions.remove(&before);
         }
-        table.sessions.insert(ordinal, HeldSession { info, heard: now() });
+        let epoch = table.epoch.clone();
+        table.sessions.insert(ordinal, HeldSession { info, epoch, heard: now() });
     }
 
     /// Marks a session as ended.
@@ -71,10 +89,12 @@ impl Ordinals {
         }
     }
 
-    /// The ordinals of terminals, each with what belongs to it. A terminal that has none is left out.
-    pub fn of_all<'a, T>(&self, terminals: impl Iterator<Item = (&'a TerminalId, T)>) -> Vec<(u32, T)> {
+    /// The last epoch, and the ordinals that terminals have in it, each with what belongs to it. A terminal that has none is left out.
+    pub fn of_all<'a, T>(&self, terminals: impl Iterator<Item = (&'a TerminalId, T)>) -> (Arc<str>, Vec<(u32, T)>) {
         let table = self.lock();
-        terminals.filter_map(|(terminal, rest)| Some((*table.ordinals.get(terminal)?, rest))).collect()
+        let of = |terminal| table.ordinals.get(terminal).copied().filter(|ordinal| table.is_of(*ordinal, &table.epoch));
+        let found = terminals.filter_map(|(terminal, rest)| Some((of(terminal)?, rest))).collect();
+        (table.epoch.clone(), found)
     }
 
     /// The ordinal of a terminal.
@@ -83,10 +103,11 @@ impl Ordinals {
         self.lock().ordinals.get(terminal).copied()
     }
 
-    /// Those terminals of a bitmap that have a session here.
-    pub fn terminals(&self, set: &[u8]) -> Vec<TerminalId> {
+    /// Those terminals of a bitmap of this epoch that have a session here.
+    pub fn terminals(&self, set: &[u8], epoch: &str) -> Vec<TerminalId> {
         let table = self.lock();
-        let sessions = bitmap::ordinals(set).filter_map(|ordinal| table.sessions.get(&ordinal));
+        let here = bitmap::ordinals(set).filter(|ordinal| table.is_of(*ordinal, epoch));
+        let sessions = here.filter_map(|ordinal| table.sessions.get(&ordinal));
         sessions.map(|held| held.info.terminal.clone()).collect()
     }
 
@@ -148,12 +169,12 @@ mod tests {
     fn a_session_that_ended_is_there_until_its_reports_are_written_and_a_newer_one_stays() {
         let (ordinals, old, new) = (Ordinals::default(), info("t1"), info("t1"));
         let other = info("t2");
-        ordinals.insert(1, old.clone());
-        ordinals.insert(9, other.clone());
+        ordinals.insert(1, old.clone(), "e");
+        ordinals.insert(9, other.clone(), "e");
         ordinals.end(&old);
         ordinals.end(&other);
         let ended = ordinals.ended();
-        ordinals.insert(1, new);
+        ordinals.insert(1, new, "e");
         assert_eq!(ordinals.of(&other.terminal), Some(9), "until its reports are written");
         ordinals.remove(&ended);
         assert_eq!((ordinals.of(&old.terminal), ordinals.of(&other.terminal)), (Some(1), None));
@@ -164,16 +185,32 @@ mod tests {
     fn of_a_bitmap_only_those_are_found_that_are_here() {
         let ordinals = Ordinals::default();
         for (ordinal, terminal) in [(0, "a"), (9, "b"), (10, "c")] {
-            ordinals.insert(ordinal, info(terminal));
+            ordinals.insert(ordinal, info(terminal), "e");
         }
-        let found = ordinals.terminals(&bitmap::bitmap([0, 3, 9, 4000]));
+        let found = ordinals.terminals(&bitmap::bitmap([0, 3, 9, 4000]), "e");
         assert_eq!(found.iter().map(TerminalId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_ordinal_of_another_epoch_is_nobodys_until_its_session_has_joined_again() {
+        let (ordinals, old, new) = (Ordinals::default(), info("old"), info("new"));
+        ordinals.insert(7, old.clone(), "first");
+        ordinals.insert(8, new.clone(), "second");
+        let found = |terminal: &TerminalId| ordinals.of_all(std::iter::once((terminal, ())));
+        assert_eq!(found(&old.terminal), ("second".into(), Vec::new()));
+        assert_eq!(found(&new.terminal), ("second".into(), vec![(8, ())]));
+        let set = bitmap::bitmap([7, 8]);
+        assert_eq!(ordinals.terminals(&set, "second"), std::slice::from_ref(&new.terminal));
+        assert_eq!(ordinals.terminals(&set, "first"), std::slice::from_ref(&old.terminal), "of the store before");
+        ordinals.insert(3, old.clone(), "second");
+        assert_eq!(found(&old.terminal).1, [(3, ())]);
+        assert_eq!(ordinals.terminals(&set, "first"), []);
     }
 
     #[test]
     fn a_terminal_is_silent_until_it_is_heard_again() {
         let (ordinals, one) = (Ordinals::default(), info("t1"));
-        ordinals.insert(4, one.clone());
+        ordinals.insert(4, one.clone(), "e");
         assert!(ordinals.silent(Duration::from_secs(60)).is_empty(), "it joined just now");
         ordinals.lock().sessions.get_mut(&4).unwrap().heard = 1;
         assert_eq!(ordinals.silent(Duration::from_secs(60)), [4]);

@@ -71,7 +71,7 @@ impl PartitionedBackplane {
         }
         match member.store.join(request, member.holder(&self.node.id)).await? {
             PartitionJoin::In { ordinal, point } => {
-                member.ordinals.insert(ordinal, request.info.clone());
+                member.ordinals.insert(ordinal, request.info.clone(), &point.cursor.epoch);
                 Ok(Some(JoinOutcome::In(point)))
             }
             PartitionJoin::Ended(end) => Ok(Some(JoinOutcome::Ended(end))),

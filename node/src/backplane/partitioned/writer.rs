@@ -2,23 +2,21 @@
 //! portions by bytes. A partition that is away keeps its reports waiting and nobody else's.
 //!
 //! Only one task writes at a time, and what could not be written comes before what was reported since: a later report is never replaced
-//! by an earlier one. What Redis refuses for good is dropped and counted, so that it blocks nothing behind it.
+//! by an earlier one. [`writing`](super::writing) writes the portion of a partition.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use futures_util::future::join_all;
 use muster_protocol::{CommandId, Payload, TerminalId, partition::PartitionIndex};
-use redis::{RedisError, RedisResult};
+use redis::RedisResult;
 use tokio::{sync::Semaphore, time};
 
-use super::{PartitionedBackplane, member::PartitionMember, partition::states::RaisedState};
-use crate::{
-    backplane::{BackplaneError, redis::refusal::refused_for_good},
-    reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
-};
+use super::{PartitionedBackplane, partition::states::RaisedState, writing::is_due};
+use crate::reports::{HealthReport, ReportBatch, ReportedEvent, StateReport};
 
 /// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
 const WAITING_MAX: usize = 100_000;
@@ -31,15 +29,21 @@ const WAITING_REPLIES_MAX: usize = 64 << 20;
 pub struct ReportWriter {
     turn: Semaphore,
     waiting: Mutex<Vec<PartitionReports>>,
+    /// When it was last told that Redis refuses reports.
+    warned_at: Mutex<Option<Instant>>,
 }
 
 /// The reports of one partition's terminals.
 #[derive(Debug, Clone, Default)]
 pub struct PartitionReports {
+    /// The epoch of the store that gave the ordinals of `replies` and `states`.
+    pub epoch: Arc<str>,
     /// What targets replied, by command and ordinal, in order.
     pub replies: BTreeMap<CommandId, Vec<(u32, Payload)>>,
     /// States that targets reached.
     pub states: Vec<RaisedState>,
+    /// Commands of which all targets of the partition are settled, and whose homes are to be told.
+    pub settled: Vec<CommandId>,
     /// How terminals fare.
     pub vitals: Vec<(TerminalId, HealthReport)>,
     /// What happened, in order.
@@ -48,12 +52,35 @@ pub struct PartitionReports {
 
 impl Default for ReportWriter {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), waiting: Mutex::default() }
+        Self { turn: Semaphore::new(1), waiting: Mutex::default(), warned_at: Mutex::default() }
+    }
+}
+
+impl ReportWriter {
+    /// Whether a warning about reports that were dropped may be written: once a minute.
+    pub fn may_warn(&self) -> bool {
+        is_due(&mut self.warned_at.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl PartitionReports {
-    fn len(&self) -> usize {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0 && self.settled.is_empty()
+    }
+
+    /// Begins to take ordinals of this epoch. Those of another one may be other terminals' now, and are dropped. Returns how many.
+    fn begin_epoch(&mut self, epoch: Arc<str>) -> usize {
+        if *self.epoch == *epoch {
+            return 0;
+        }
+        self.epoch = epoch;
+        let states: usize = std::mem::take(&mut self.states).iter().map(|state| state.targets.len()).sum();
+        states + std::mem::take(&mut self.replies).values().map(Vec::len).sum::<usize>()
+    }
+
+    /// The number of reports.
+    fn count(&self) -> usize {
         let replies: usize = self.replies.values().map(Vec::len).sum();
         replies
             + self.vitals.len()
@@ -87,7 +114,7 @@ impl PartitionedBackplane {
         let parts = self.add(batch);
         let written = join_all(self.members.iter().zip(parts).map(|(member, part)| self.write(member, part))).await;
         for ((member, ended), (rest, written)) in self.members.iter().zip(ended).zip(&written) {
-            if written.is_ok() && rest.len() == 0 {
+            if written.is_ok() && rest.count() == 0 {
                 member.ordinals.remove(&ended);
             }
         }
@@ -112,7 +139,8 @@ impl PartitionedBackplane {
             };
             room = left;
             let at = usize::from(self.partitions.of(&terminal).0);
-            let reply = self.members[at].ordinals.of_all(std::iter::once((&terminal, payload)));
+            let (epoch, reply) = self.members[at].ordinals.of_all(std::iter::once((&terminal, payload)));
+            self.count_dropped("other_epoch", parts[at].begin_epoch(epoch));
             parts[at].replies.entry(command).or_default().extend(reply);
         }
         for (terminal, report) in batch.vitals {
@@ -130,7 +158,9 @@ impl PartitionedBackplane {
             part.events.drain(..beyond);
             let vitals = part.vitals.len().saturating_sub(WAITING_MAX);
             part.vitals.drain(..vitals);
-            self.count_dropped("no_room", beyond + vitals + drop_states(&mut part.states));
+            let settled = part.settled.len().saturating_sub(WAITING_MAX);
+            part.settled.drain(..settled);
+            self.count_dropped("no_room", beyond + vitals + settled + drop_states(&mut part.states));
         }
         parts
     }
@@ -143,77 +173,10 @@ impl PartitionedBackplane {
         }
         for (partition, terminals) in by_partition {
             let at = usize::from(partition.0);
-            let targets = self.members[at].ordinals.of_all(terminals.into_iter());
+            let (epoch, targets) = self.members[at].ordinals.of_all(terminals.into_iter());
+            self.count_dropped("other_epoch", parts[at].begin_epoch(epoch));
             let StateReport { command, state, last: settled } = step;
             parts[at].states.push(RaisedState { command, state, settled, targets });
-        }
-    }
-
-    /// Writes the reports of a partition. Returns what is left of them, if that failed.
-    async fn write(
-        &self,
-        member: &Arc<PartitionMember>,
-        mut part: PartitionReports,
-    ) -> (PartitionReports, RedisResult<()>) {
-        if part.len() == 0 || member.check().is_err() {
-            return (part, Ok(()));
-        }
-        // Replies first: whoever sees that a command has ended sees its reply too.
-        for (command, replies) in std::mem::take(&mut part.replies) {
-            match member.store.reply(command, &replies, &self.bounds).await {
-                Ok(dropped) => self.count_dropped("reply_refused", dropped as usize),
-                Err(_) => _ = part.replies.insert(command, replies),
-            }
-        }
-        let mut left = Vec::new();
-        for state in std::mem::take(&mut part.states) {
-            // A command whose replies wait is not settled before them.
-            if part.replies.contains_key(&state.command) || self.raise(member, &state).await.is_err() {
-                left.push(state);
-            }
-        }
-        part.states = left;
-        let vitals = self.drop_refused(member.store.vitals(&part.vitals).await, "health_refused", part.vitals.len());
-        if let Err(error) = vitals {
-            return (part, Err(error));
-        }
-        part.vitals.clear();
-        let events =
-            self.drop_refused(member.store.write_events(&part.events).await, "event_refused", part.events.len());
-        match events {
-            Ok(()) => {
-                part.events.clear();
-                (part, Ok(()))
-            }
-            Err(error) => (part, Err(error)),
-        }
-    }
-
-    /// Raises targets to a state. Tells the home of the command if all targets of the partition are settled by that.
-    async fn raise(&self, member: &PartitionMember, state: &RaisedState) -> Result<(), BackplaneError> {
-        let raised = member.store.raise(state).await?;
-        if let Some(home) = self.partitions.home(state.command).filter(|_| raised.is_settled && raised.is_share) {
-            let home = self.member(home);
-            home.check()?;
-            home.store.finish_share(state.command, member.index()).await?;
-        }
-        Ok(())
-    }
-
-    /// Drops what Redis refused for good. Passes any other failure on.
-    fn drop_refused(&self, written: RedisResult<()>, reason: &str, count: usize) -> Result<(), RedisError> {
-        let Err(error) = written else { return Ok(()) };
-        if refused_for_good(&error).is_none() {
-            return Err(error);
-        }
-        tracing::warn!(%error, reason, "Redis refuses reports, which are dropped and counted in muster_reports_dropped_total");
-        self.count_dropped(reason, count);
-        Ok(())
-    }
-
-    fn count_dropped(&self, reason: &str, count: usize) {
-        if count > 0 {
-            self.metrics.reports_dropped.with_label_values(&[reason]).inc_by(count as u64);
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use muster_protocol::{CommandId, Payload, api::TargetState, partition::PartitionIndex};
+use redis::RedisResult;
 
 use super::{StorePartition, accept::PartitionBounds, times};
-use crate::backplane::{BackplaneError, command_record::accepted_ms, redis::refusal::unsure};
+use crate::backplane::command_record::accepted_ms;
 
 /// The most replies in one call.
 const REPLIES_MAX: usize = 512;
@@ -62,53 +63,66 @@ pub(super) fn level_of(state: TargetState) -> Option<u8> {
 
 impl StorePartition {
     /// Raises targets to a state. States only rise, so a report may be repeated, and reports may overtake each other. Terminals that
-    /// are no targets are left alone, and a command that is not stored is no error.
-    pub async fn raise(&self, raised: &RaisedState) -> Result<RaiseOutcome, BackplaneError> {
+    /// are no targets are left alone, and a command that is not stored is no error. None if the store has another epoch than the one in
+    /// which the ordinals were given: then nothing is changed. An empty `epoch` is any.
+    ///
+    /// # Errors
+    /// If Redis does not answer or refuses the call. It may have been carried out.
+    pub async fn raise(&self, epoch: &str, raised: &RaisedState) -> RedisResult<Option<RaiseOutcome>> {
         let level = level_of(raised.state).filter(|level| *level > 0);
-        let Some(level) = level.filter(|_| !raised.targets.is_empty()) else { return Ok(RaiseOutcome::default()) };
+        let Some(level) = level.filter(|_| !raised.targets.is_empty()) else {
+            return Ok(Some(RaiseOutcome::default()));
+        };
         let targets = first_times(raised);
         let mut call = self.scripts.raise(&self.keys);
         call.arg(raised.command.to_string()).arg(raised.state.name()).arg(if raised.settled { "settled" } else { "" });
         call.arg(few_reports(&targets));
         let (offset, bits) = bitmap(&targets);
-        call.arg(offset).arg(bits);
+        call.arg(offset).arg(bits).arg(epoch);
         for (bucket, entries) in times::entries(level, &targets) {
             call.arg(bucket).arg(entries);
         }
-        let (rose, settled, share): (u64, bool, bool) =
-            call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
-        Ok(RaiseOutcome { rose, is_settled: settled, is_share: share })
+        let answer: Option<(u64, bool, bool)> = call.invoke_async(&mut self.connection.clone()).await?;
+        Ok(answer.map(|(rose, is_settled, is_share)| RaiseOutcome { rose, is_settled, is_share }))
     }
 
     /// Tells the home of a command, which is this partition, that all targets of another are settled. Returns whether the command is
     /// done by that.
-    pub async fn finish_share(&self, command: CommandId, partition: PartitionIndex) -> Result<bool, BackplaneError> {
+    ///
+    /// # Errors
+    /// If Redis does not answer or refuses the call. It may have been carried out.
+    pub async fn finish_share(&self, command: CommandId, partition: PartitionIndex) -> RedisResult<bool> {
         let mut call = self.scripts.finish_share(&self.keys);
         call.arg(command.to_string()).arg(partition.0);
-        call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
+        call.invoke_async(&mut self.connection.clone()).await
     }
 
     /// Stores what targets, by their ordinals, last replied. Returns how many replies were dropped, since as many bytes are stored as
-    /// may be.
+    /// may be. None if the store has another epoch, as for [`raise`](Self::raise).
+    ///
+    /// # Errors
+    /// If Redis does not answer or refuses a call. Some replies may be stored.
     pub async fn reply(
         &self,
+        epoch: &str,
         command: CommandId,
         replies: &[(u32, Payload)],
         bounds: &PartitionBounds,
-    ) -> Result<u64, BackplaneError> {
+    ) -> RedisResult<Option<u64>> {
         let (mut dropped, mut rest) = (0, replies);
         while !rest.is_empty() {
             let (portion, after) = rest.split_at(portion_of(rest));
             let mut call = self.scripts.reply(&self.keys);
-            call.arg(command.to_string()).arg(bounds.bytes);
+            call.arg(command.to_string()).arg(bounds.bytes).arg(epoch);
             for (ordinal, payload) in portion {
                 call.arg(*ordinal).arg(payload.as_json());
             }
-            let count: u64 = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
+            let count: Option<u64> = call.invoke_async(&mut self.connection.clone()).await?;
+            let Some(count) = count else { return Ok(None) };
             dropped += count;
             rest = after;
         }
-        Ok(dropped)
+        Ok(Some(dropped))
     }
 }
 

@@ -1,9 +1,11 @@
 -- uses: few_states, many_states, events
 -- Raises targets of a command to a state. States only rise, so a report may come twice and in any order. What is no target is none.
 -- ARGV: command, state, 'settled' if these targets never confirm more than this state, their ordinals and times as few_states.lua reads
---       them, the first byte of a bitmap of their ordinals, the bitmap from there, then bucket, entry of its times, ...
+--       them, the first byte of a bitmap of their ordinals, the bitmap from there, the epoch that gave the ordinals or '', then bucket, entry of
+--       its times, ...
 -- Returns how many rose, 1 if all targets of the command in this partition are settled now and were not before, else 0, and 1 if the
--- command has other partitions, else 0.
+-- command has other partitions, else 0. Nothing if the store has another epoch.
+if ARGV[7] ~= '' and redis.call('GET', EPOCH) ~= ARGV[7] then return false end
 local id, level, command = ARGV[1], LEVEL[ARGV[2]], COMMAND .. ARGV[1]
 local kind, of, confirm, list, records, share = unpack(redis.call('HMGET', command, 'kind', 'of', 'confirm', 'list', 'records', 'share'))
 if not kind or not level then return { 0, 0, 0 } end
@@ -20,7 +22,7 @@ if kind == 'few' then
 else
   local any
   rose, any = raise_many(command, level, ARGV[5], ARGV[6])
-  if any then add_times(command, ARGV, 7) end
+  if any then add_times(command, ARGV, 8) end
   if rose == 0 then return { 0, 0, 0 } end
   local above = level < #LEVELS and redis.call('BITCOUNT', command .. ':' .. LEVELS[level + 1]) or 0
   now_in = redis.call('BITCOUNT', command .. ':' .. LEVELS[level]) - above
