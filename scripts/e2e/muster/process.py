@@ -45,12 +45,12 @@ def launch(
             start_new_session=True,
         )
     (directory / f"{name}.pid").write_text(f"{process.pid}\n")
-    _children.append(process)
+    _children.add(process)
     return process
 
 
-# A child that nobody waits for stays a zombie; `runs` reaps those that have ended.
-_children: list[subprocess.Popen[bytes]] = []
+# A child that nobody waits for stays a zombie; `runs` reaps those that have ended. Threads of a test do so at once.
+_children: set[subprocess.Popen[bytes]] = set()
 
 
 def stat(pid: int) -> list[str]:
@@ -66,9 +66,9 @@ def stat(pid: int) -> list[str]:
 
 def runs(pid: int) -> bool:
     """Return whether the process is there and has not ended."""
-    for child in _children[:]:
+    for child in tuple(_children):
         if child.poll() is not None:
-            _children.remove(child)
+            _children.discard(child)
     return stat(pid)[:1] not in ([], ["Z"])
 
 

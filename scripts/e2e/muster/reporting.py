@@ -150,8 +150,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note that a test failed, and say how to repeat it."""
     report = yield
+    # A second attempt at a test begins with its setup, and has not failed because the first one did.
+    item.stash[FAILED] = report.failed or (report.when != "setup" and failed(item))
     if report.failed:
-        item.stash[FAILED] = True
         options = item.config.option
         again = f"scripts/test '{item.nodeid}' --scale {options.scale} --seed {options.seed}"
         again += " --compose" if options.compose else ""

@@ -2,25 +2,17 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http import HTTPStatus
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
-from websockets.http11 import Request, Response
-from websockets.sync.server import Server, ServerConnection, serve
 
 from muster import process, programs, reporting, wait
-from muster.cluster import Cluster
 from muster.judge import Accepted, Run, Told, judge, peak, returns, span
-from muster.traffic.terminal import Refused, Terminal
 
 # The wait says what it saw last.
 
@@ -95,6 +87,25 @@ def test_span_and_peak_of_even_and_uneven_returns() -> None:
     assert span([*[5.0] * 990, *even[:10]]) == 0 and peak([5.0] * 100, 10) == 10
 
 
+# Several threads of a test look at its processes.
+
+
+def test_two_threads_that_see_a_process_end_at_once_both_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, poll = threading.Barrier(2, timeout=10), subprocess.Popen.poll
+
+    def poll_together(child: subprocess.Popen[bytes]) -> int | None:
+        code = poll(child)
+        both.wait()
+        return code
+
+    monkeypatch.setattr(process, "_children", type(process._children)())
+    ended = process.launch(tmp_path, "true", ["true"])
+    ended.wait()
+    monkeypatch.setattr(subprocess.Popen, "poll", poll_together)
+    with ThreadPoolExecutor() as threads:
+        assert list(threads.map(process.runs, [ended.pid, ended.pid])) == [False, False]
+
+
 # What a run of tests leaves behind.
 
 # Starts a process and kills itself with SIGKILL, as the kernel does when memory is short.
@@ -133,6 +144,23 @@ def test_a_failure_in_a_worker_names_the_line_that_repeats_it(tmp_path: Path) ->
     seed = printed.partition("\nseed ")[2].partition(",")[0]
     assert f"the test has the seed {seed}\n" in printed, printed
     assert f"\nscripts/test 'test_it.py::test_that_fails' --scale small --seed {seed} --long soak\n" in printed, printed
+
+
+# Fails at its first attempt.
+FLAKY = """
+from pathlib import Path
+
+def test_that_fails_once(directory):
+    (directory / "node1.log").write_text("second" if Path("tried").exists() else "first")
+    tried, _ = Path("tried").exists(), Path("tried").touch()
+    assert tried
+"""
+
+
+def test_what_a_failed_attempt_left_is_not_replaced_by_a_later_one_that_passed(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, FLAKY, 0, "--reruns", "1")
+    assert "1 passed, 1 rerun" in printed, printed
+    assert (tmp_path / "test_it.test_that_fails_once" / "node1.log").read_text() == "first"
 
 
 def test_each_worker_begins_with_what_takes_longest() -> None:
@@ -189,64 +217,3 @@ def run_pytest(directory: Path, test: str, workers: int, *words: str) -> str:
     return subprocess.run(
         [*command, *words], cwd=directory, env=env, capture_output=True, text=True, check=False
     ).stdout
-
-
-# A terminal hears what the other side does, and obeys none of it.
-
-CLUSTER = cast(Cluster, SimpleNamespace(secret="k1=0123456789abcdef"))
-
-
-@contextmanager
-def server(process_request: object = None) -> Iterator[str]:
-    """A server that says "hello", then tells the code 4509, and waits for 1 s for an answer. Its address."""
-    with serve(greet, "127.0.0.1", 0, close_timeout=1, process_request=process_request) as made:  # type: ignore[arg-type]
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield address(made)
-
-
-def greet(connection: ServerConnection) -> None:
-    connection.send("hello")
-    if connection.recv() == "leave me":
-        connection.close(4509)
-
-
-def address(made: Server) -> str:
-    """Return HOST:PORT."""
-    return "{}:{}".format(*made.socket.getsockname())
-
-
-def test_a_terminal_hears_texts_then_the_close_code_then_the_end() -> None:
-    with server() as at, Terminal(CLUSTER, at, "t1") as terminal:
-        assert terminal.receive() == "hello"
-        assert terminal.receive(0.1) is None
-        terminal.say("leave me")
-        assert terminal.receive() == 4509
-        assert terminal.receive(0.1) is None, "the server still waits for the answer"
-        assert terminal.receive() == 0
-
-
-def test_a_refused_handshake_has_its_status_and_headers() -> None:
-    def refuse(connection: ServerConnection, request: Request) -> Response:
-        response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "later\n")
-        response.headers["Retry-After"] = "7"
-        return response
-
-    with server(refuse) as at, pytest.raises(Refused) as refused:
-        Terminal(CLUSTER, at, "t1")
-    assert (refused.value.status, refused.value.headers["retry-after"]) == (429, "7")
-
-
-def test_a_handshake_without_an_answer_has_status_0() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Refused) as refused:
-        Terminal(CLUSTER, "{}:{}".format(*silent.getsockname()), "t1", timeout=0.2)
-    assert refused.value.status == 0
-    with pytest.raises(Refused) as refused:
-        Terminal(CLUSTER, "{}:{}".format(*silent_address()), "t1")
-    assert refused.value.status == 0
-
-
-def silent_address() -> tuple[str, int]:
-    """Return an address on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        host, port = closed.getsockname()
-        return str(host), int(port)
