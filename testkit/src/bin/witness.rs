@@ -67,6 +67,9 @@ struct ClientArgs {
     /// The beginning of terminal ids
     #[arg(long, default_value = "w")]
     prefix: String,
+    /// Decides when they reconnect; random by default
+    #[arg(long, env = "MUSTER_SEED")]
+    seed: Option<u64>,
 }
 
 #[tokio::main]
@@ -128,7 +131,7 @@ impl ClientArgs {
     fn config(&self, number: usize) -> anyhow::Result<Config> {
         let terminal: muster_protocol::TerminalId = format!("{}-{number}", self.prefix).parse()?;
         let mut config = Config::new([self.url.clone()], terminal.clone());
-        config.seed = rand::random();
+        config.seed = self.seed.map_or(config.seed, |seed| seed.wrapping_add(number as u64));
         if let Some(secret) = &self.secret {
             let exp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 24 * 3600;
             let claims = TerminalClaims { sub: terminal, exp, aud: None, labels: Default::default() };

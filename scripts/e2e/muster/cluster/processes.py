@@ -16,24 +16,25 @@ from muster.local.processes import Processes
 class ProcessCluster(Cluster):
     """Processes whose ids and logs are files in `directory`. `lines` has each node's way to Redis, by its number.
 
-    `redis` is the URL of Redis servers that run already (`redis_topology`); by default the cluster has its own.
+    `redis` is the URL of Redis servers that run already (`redis_topology`); by default the cluster has its own. `seed`
+    decides all that the lines leave to chance.
     """
 
-    def __init__(self, directory: Path, settings: Settings, redis: str = "") -> None:
+    def __init__(self, directory: Path, settings: Settings, redis: str = "", seed: int = 0) -> None:
         self.directory, self.nodes, self.settings = directory, settings.nodes, settings
         self.lines: dict[int, Line] = {}
         flags = {"node": settings.of_node(), "sidecar": settings.of_sidecar()}
         self.processes = Processes(directory, {program: words(its) for program, its in flags.items()}, redis)
         if settings.lines:
-            self._put_lines()
+            self._put_lines(seed)
         self.processes.up(settings.nodes)
         self._make_durable()
         self.secret = self.processes.read("secret")
         self.api = Api(self.proxy, self.processes.read("key"))
 
-    def _put_lines(self) -> None:
+    def _put_lines(self, seed: int) -> None:
         for number in range(1, self.nodes + 1):
-            self.lines[number] = Line(f"127.0.0.1:{self.processes.redis_port()}")
+            self.lines[number] = Line(f"127.0.0.1:{self.processes.redis_port()}", seed + number)
             self.processes.redis_urls[f"node{number}"] = f"redis://{self.lines[number].address}"
 
     def _make_durable(self) -> None:

@@ -29,11 +29,14 @@ class Quality:
 
 
 class Connection:
-    """One connection: two directions, each a reader and a writer with a bounded queue between them."""
+    """One connection: two directions, each a reader and a writer with a bounded queue between them.
 
-    def __init__(self, downstream: Side, quality: Quality) -> None:
+    `chance` decides the jitter.
+    """
+
+    def __init__(self, downstream: Side, quality: Quality, chance: random.Random) -> None:
         self._sides = [downstream]
-        self._quality = quality
+        self._quality, self._chance = quality, chance
         self._changed = asyncio.Event()
         self._ended = False
 
@@ -84,7 +87,8 @@ class Connection:
                 data = error
             quality = self._quality
             # Data is never due before earlier data: jitter must not change the order.
-            due = max(due, time.monotonic() + max(0, quality.delay + random.uniform(-1, 1) * quality.jitter))
+            delay = quality.delay + self._chance.uniform(-1, 1) * quality.jitter
+            due = max(due, time.monotonic() + max(0, delay))
             await queue.put((due, data))
             if not data or isinstance(data, OSError):
                 return

@@ -1,11 +1,12 @@
 """A TCP connection's way to an upstream, which a test can make bad: `Line`, and the fault proxy that it starts.
 
-    python -m muster.faults.line HOST:PORT
+    python -m muster.faults.line HOST:PORT SEED
 
 The proxy listens on a free port, prints `ready on HOST:PORT`, and ends when its input does. Each line of input is an
 order, answered by the number of connections that it concerned: `delay MS JITTER SHARE`, `bandwidth BYTES SHARE`,
 `hole SHARE`, `cut SHARE`, `reset SHARE`, `heal`, `connections`. SHARE is the part of the connections; 1 means all of
-them and those that come. What the proxy holds for a connection is bounded, so a slow reader slows its writer.
+them and those that come. Which ones they are, and the jitter, follow from the seed. What the proxy holds for a
+connection is bounded, so a slow reader slows its writer.
 
 Uses the standard library alone, and starts quickly.
 """
@@ -27,13 +28,13 @@ class Line:
 
     The line is good until something is done to it, and again after `heal`. `share` is the part of the connections that
     a fault concerns, at random: 1 for all of them and those that come; with less, those that come are good. Each fault
-    returns the number of connections that it concerned.
+    returns the number of connections that it concerned. `seed` decides all that is left to chance.
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, seed: int) -> None:
         # The proxy ends when this process does, since its input ends then.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "muster.faults.line", upstream],
+            [sys.executable, "-m", "muster.faults.line", upstream, str(seed)],
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -92,20 +93,25 @@ BACKLOG = 4096
 class Proxy:
     """All connections to one upstream, and what new ones suffer."""
 
-    def __init__(self, upstream: str) -> None:
-        self._upstream = upstream
+    def __init__(self, upstream: str, seed: int) -> None:
+        self._upstream, self._seed = upstream, seed
         self._quality = Quality()
-        self._connections: set[Connection] = set()
+        self._chance = random.Random(seed)
+        self._accepted = 0
+        # By their numbers, in the order in which they came: that of a set would be another one each time.
+        self._connections: dict[int, Connection] = {}
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it has ended."""
         shrink_buffers(writer.get_extra_info("socket"))
-        connection = Connection((reader, writer), self._quality)
-        self._connections.add(connection)
+        self._accepted += 1
+        number = self._accepted
+        connection = Connection((reader, writer), self._quality, random.Random(f"{self._seed} {number}"))
+        self._connections[number] = connection
         try:
             await connection.run(self._upstream)
         finally:
-            self._connections.discard(connection)
+            del self._connections[number]
 
     def obey(self, words: list[str]) -> int:
         """Carry out one order; return how many connections it concerned.
@@ -139,12 +145,13 @@ class Proxy:
         return len(chosen)
 
     def _some(self, share: float) -> list[Connection]:
-        return random.sample(list(self._connections), round(min(share, 1) * len(self._connections)))
+        connections = list(self._connections.values())
+        return self._chance.sample(connections, round(min(share, 1) * len(connections)))
 
 
-async def main(upstream: str) -> None:
+async def main(upstream: str, seed: int) -> None:
     """Serve until standard input ends."""
-    proxy = Proxy(upstream)
+    proxy = Proxy(upstream, seed)
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     shrink_buffers(listener)
     await asyncio.start_server(proxy.accept, sock=listener, limit=CHUNK, backlog=BACKLOG)
@@ -161,4 +168,4 @@ async def main(upstream: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2])))

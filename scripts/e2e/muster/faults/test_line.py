@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
@@ -41,9 +41,9 @@ def address(name: tuple[str, int]) -> str:
 
 
 @pytest.fixture
-def line(echo: str) -> Iterator[Line]:
+def line(echo: str, seed: int) -> Iterator[Line]:
     """A good line to that server."""
-    made = Line(echo)
+    made = Line(echo, seed)
     yield made
     made.close()
 
@@ -156,6 +156,32 @@ def test_a_share_concerns_so_many_and_none_that_come_later(line: Line, connected
         stream.sendall(b"?")
     assert sum(is_silent(stream) for stream in streams) == 3
     connected()
+
+
+def test_the_seed_chooses_the_connections(echo: str, seed: int) -> None:
+    assert chosen(echo, seed) == chosen(echo, seed) != chosen(echo, seed + 1)
+
+
+def chosen(echo: str, seed: int) -> list[bool]:
+    """Return which of 40 connections a cut of the half of them has ended."""
+    with closing(Line(echo, seed)) as line, ExitStack() as streams:
+        host, port = line.address.split(":")
+        made = []
+        for _ in range(40):
+            made.append(streams.enter_context(socket.create_connection((host, int(port)), 20)))
+            # The line has this connection before the next one.
+            made[-1].sendall(b"hello")
+            assert receive(made[-1], 5) == b"hello"
+        assert line.cut(0.5) == 20
+        return [has_ended(stream) for stream in made]
+
+
+def has_ended(stream: socket.socket) -> bool:
+    """Return whether the connection has ended. It has not if it still answers."""
+    with suppress(OSError):
+        stream.sendall(b"?")
+        return stream.recv(1) == b""
+    return True
 
 
 def test_the_end_of_one_direction_goes_through(connected: Dial) -> None:

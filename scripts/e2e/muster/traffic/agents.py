@@ -18,12 +18,14 @@ Line = dict[str, Any]
 class AgentsConfig:
     """terminals: how many; flags: more flags of the program; url: where they connect, by default through Nginx.
 
+    seed: decides when they come back after they were offline;
     prefix: terminals are called PREFIX0, PREFIX1, …; name: the name of the log, by default the prefix;
     memory: they remember in files what they had, and so do later terminals of the same prefix.
     """
 
     terminals: int
     flags: tuple[str, ...] = ()
+    seed: int = 0
     url: str | None = None
     prefix: str = "agent-"
     name: str = ""
@@ -48,7 +50,8 @@ class Agents:
         # A terminal that was often cut off would come back after half a minute, and a test would wait for nothing else.
         command += ["--cap", "3s", *BUG, *config.flags]
         self.log.touch()
-        self.process = process.launch(cluster.directory, name, command, env={"MUSTER_SECRET": cluster.secret})
+        env = {"MUSTER_SECRET": cluster.secret, **programs.chance(config.seed, self.prefix)}
+        self.process = process.launch(cluster.directory, name, command, env=env)
 
     def names(self) -> list[str]:
         """Return the ids of the terminals."""

@@ -43,13 +43,14 @@ class Knock:
         name: str = "knock",
         flags: tuple[str, ...] = (),
         *,
+        seed: int,
         prefix: str = "",
         url: str = "",
     ) -> None:
         self.log = cluster.directory / f"{name}.out"
         command: list[str | Path] = [programs.directory() / "witness", "knock", "--url", url or cluster.url()]
         command += ["--prefix", prefix or name, "--rate", str(rate), "--for", "1h", *flags]
-        env = {"MUSTER_SECRET": cluster.secret}
+        env = {"MUSTER_SECRET": cluster.secret, **programs.chance(seed, prefix or name)}
         self.process = process.launch(cluster.directory, name, command, env=env, stdout=self.log)
 
     def each(self) -> list[Handshake]:

@@ -68,6 +68,9 @@ struct Args {
     /// A folder where each terminal keeps its cursor and the commands it has seen
     #[arg(long)]
     memory: Option<PathBuf>,
+    /// Decides when they reconnect; random by default
+    #[arg(long, env = "MUSTER_SEED")]
+    seed: Option<u64>,
     /// A planted bug, to see that it is found: drop, repeat or swap one command in 200
     #[arg(long)]
     bug: Option<String>,
@@ -96,6 +99,7 @@ fn config(args: &Args, number: usize) -> anyhow::Result<Config> {
     let mut urls = args.url.clone();
     urls.rotate_left(number % args.url.len());
     let mut config = Config::new(urls, id.clone());
+    config.seed = args.seed.map_or(config.seed, |seed| seed.wrapping_add(number as u64));
     config.acknowledge = number >= args.mute;
     config.policy.first = args.first;
     config.policy.cap = args.cap;
