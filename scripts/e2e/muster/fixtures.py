@@ -90,7 +90,7 @@ def cluster(request: pytest.FixtureRequest, directory: Path, redis_url: str) -> 
 def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings, redis_url: str = "") -> Cluster:
     """Start the kind of cluster that was asked for, or skip a test that cannot run on it."""
     if not request.getfixturevalue("on_containers"):
-        return ProcessCluster(directory, settings, redis_url)
+        return ProcessCluster(directory, settings, redis_url, request.config.option.seed)
     if settings.lines or settings.processes_only or "process_cluster" in request.fixturenames:
         lines = "between its nodes and Redis are lines that can be made bad" if settings.lines else ""
         why = settings.processes_only or lines or "the test uses what only processes can"
@@ -158,12 +158,12 @@ ListenFactory = Callable[[int, str], Listener]
 
 
 @pytest.fixture
-def agents(cluster: Cluster) -> Iterator[AgentsFactory]:
+def agents(cluster: Cluster, seed: int) -> Iterator[AgentsFactory]:
     """Terminals that write down what they run: `agents(100, "--results", prefix="till-").online()`."""
     made: list[Agents] = []
 
     def start(terminals: int, *flags: str, **config: object) -> Agents:
-        made.append(Agents(cluster, AgentsConfig(terminals, flags, **config)))  # type: ignore[arg-type]
+        made.append(Agents(cluster, AgentsConfig(terminals, flags, seed, **config)))  # type: ignore[arg-type]
         return made[-1]
 
     yield start
@@ -187,12 +187,12 @@ def load(request: pytest.FixtureRequest, cluster: Cluster, seed: int) -> Iterato
 
 
 @pytest.fixture
-def knock(cluster: Cluster) -> Iterator[KnockFactory]:
+def knock(cluster: Cluster, seed: int) -> Iterator[KnockFactory]:
     """Handshakes, so many a second: `knock(40)`. Several at once need names: `knock(40, name="other")`."""
     made: list[Knock] = []
 
     def start(rate: float, *flags: str, name: str = "knock", **where: str) -> Knock:
-        made.append(Knock(cluster, rate, name, flags, **where))
+        made.append(Knock(cluster, rate, name, flags, seed=seed, **where))
         return made[-1]
 
     yield start
@@ -201,12 +201,12 @@ def knock(cluster: Cluster) -> Iterator[KnockFactory]:
 
 
 @pytest.fixture
-def line() -> Iterator[LineFactory]:
+def line(seed: int) -> Iterator[LineFactory]:
     """Ways that can be made bad: `line(cluster.node(1))`. Terminals connect to the `url` of a way."""
     with ExitStack() as made:
 
         def start(upstream: str) -> Line:
-            return made.enter_context(closing(Line(upstream)))
+            return made.enter_context(closing(Line(upstream, seed)))
 
         yield start
 

@@ -5,6 +5,7 @@ Uses the standard library alone.
 
 import fcntl
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,11 @@ def directory() -> Path:
 def program(name: str) -> str:
     """Return the path of a built program, for example of "muster-node"."""
     return str(directory() / name)
+
+
+def chance(seed: int, name: str) -> dict[str, str]:
+    """Return the environment that gives a program of terminals its chance: another one for each `name`."""
+    return {"MUSTER_SEED": str(random.Random(f"{seed} {name}").getrandbits(63))}
 
 
 def build(*besides: str) -> None:

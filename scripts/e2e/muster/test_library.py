@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from muster import process, programs, reporting, wait
-from muster.judge import Accepted, Run, Told, judge, peak, returns, span
 
 # The wait says what it saw last.
 
@@ -37,54 +36,6 @@ def test_asks_again_while_there_is_no_answer() -> None:
 def test_a_failure_names_the_condition_and_what_was_seen_last() -> None:
     with pytest.raises(wait.WaitedInVain, match=r"online == 3.*last seen: 2"):
         wait.until(lambda: 2, lambda online: online == 3, within=0.1)
-
-
-# The judge: each kind of fault is found, and nothing else.
-
-ACCEPTED = [Accepted("c1", ["t1", "t2"], "all"), Accepted("c2", ["t1"], "all")]
-RAN = [Run("c1", "t1"), Run("c1", "t2"), Run("c2", "t1")]
-TOLD = [Told("c1", "t1", "acked"), Told("c1", "t2", "succeeded"), Told("c2", "t1", "running")]
-
-
-def test_nothing_is_wrong_where_all_agree() -> None:
-    assert judge(ACCEPTED, RAN, TOLD)
-
-
-def test_nothing_owed_is_no_success() -> None:
-    assert not judge([], [], [])
-
-
-@pytest.mark.parametrize(
-    ("kind", "ran", "told"),
-    [
-        ("accepted lost", RAN[:2], [*TOLD[:2], Told("c2", "t1", "queued")]),
-        ("run twice", [*RAN, RAN[0]], TOLD),
-        ("run and not asked for", [*RAN, Run("c2", "t2")], TOLD),
-        ("out of order", [RAN[2], *RAN[:2]], TOLD),
-        ("confirmed and not run", RAN, [*TOLD, Told("c3", "t1", "acked")]),
-        ("run and not confirmed", RAN, [*TOLD[:2], Told("c2", "t1", "sent")]),
-        ("targets not told of", RAN, TOLD[:2]),
-    ],
-)
-def test_each_kind_of_fault_is_found(kind: str, ran: list[Run], told: list[Told]) -> None:
-    verdict = judge(ACCEPTED, ran, told)
-    assert verdict.faults[kind] and not verdict
-
-
-# Even returns are told from uneven ones.
-
-
-def test_only_returns_count_and_only_those_since_a_moment() -> None:
-    times = {10: "online", 11: "offline", 12: "online", 21: "offline", 23: "online"}
-    lines = [{"terminal": "t1", "at": at * 1000, "what": what} for at, what in times.items()]
-    assert returns(lines, since=10) == [2, 13]
-    assert returns(lines, since=20) == [3]
-
-
-def test_span_and_peak_of_even_and_uneven_returns() -> None:
-    even = [number / 100 for number in range(1000)]
-    assert 9.7 < span(even) < 9.9 and peak(even, 10) == 1
-    assert span([*[5.0] * 990, *even[:10]]) == 0 and peak([5.0] * 100, 10) == 10
 
 
 # Several threads of a test look at its processes.

@@ -1,4 +1,4 @@
-"""Terminals of the tests hear what the other side does, obey none of it, and take their chance from the seed; and they are judged."""
+"""Terminals of the tests hear all, obey nothing, and take their chance from the seed; and they are judged."""
 
 import socket
 import threading
