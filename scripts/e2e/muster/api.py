@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from muster import wait
 from muster.wait import NotYet
 
 # Seconds that an operator goes on posting a command that is refused. No fault of a test lasts so long.
@@ -72,21 +72,21 @@ class Api:
 
         `refused` counts the reasons of answers 502, 503 and 504, which mean: not now. Any other answer is an error.
         """
-        end = time.monotonic() + REFUSED
-        last: object = None
-        while time.monotonic() < end:
+
+        def accepted() -> str:
             try:
                 status, answer = self.ask("POST", "/v1/commands", body, at=at, headers={"Idempotency-Key": key})
             except Unanswered as error:
                 status, answer = 503, str(error)
             if status == 202:
                 return str(answer["id"])
-            last = f"{status} {answer['detail'] if isinstance(answer, dict) else answer}"
-            assert status in (502, 503, 504), f"{body}: {last}"
+            why = f"{status} {answer['detail'] if isinstance(answer, dict) else answer}"
+            assert status in (502, 503, 504), f"{body}: {why}"
             if refused is not None:
-                refused[str(last)] += 1
-            time.sleep(0.1)
-        raise AssertionError(f"{body}: refused for {REFUSED} s, at the end with {last}")
+                refused[why] += 1
+            raise Unanswered(f"{body}: {why}")
+
+        return wait.until(accepted, within=REFUSED, every=0.1)
 
     def pages(self, path: str, field: str, *, at: str | None = None) -> list[Json]:
         """Return all rows of a list, page after page."""

@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from muster import wait
 
 # Seconds that a process has to end after SIGTERM, before SIGKILL.
 PATIENCE = 10
@@ -80,20 +81,13 @@ def cpu_seconds(pid: int) -> float:
 
 def gone(pid: int, within: float = PATIENCE) -> bool:
     """Wait until the process has ended; return whether it has."""
-    end = time.monotonic() + within
-    while runs(pid):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+    return wait.happens(lambda: not runs(pid), within=within, every=0.02)
 
 
 def freeze(pid: int) -> None:
     """Send SIGSTOP, and wait until each thread has stopped: on a busy machine they run on for a moment."""
     os.kill(pid, signal.SIGSTOP)
-    end = time.monotonic() + PATIENCE
-    while not _is_frozen(pid) and time.monotonic() < end:
-        time.sleep(0.005)
+    wait.happens(lambda: _is_frozen(pid), within=PATIENCE, every=0.005)
 
 
 def _is_frozen(pid: int) -> bool:
@@ -148,6 +142,11 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+def address(listener: socket.socket) -> str:
+    """Return HOST:PORT of a socket that listens."""
+    return "{}:{}".format(*listener.getsockname())
 
 
 def nginx_workers(directory: Path) -> list[int]:

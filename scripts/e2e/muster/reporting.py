@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from muster import process, programs
+from muster import process, programs, wait
 from muster.api import Events, Unanswered
 from muster.cluster import Cluster, docker
 from muster.faults import disk
@@ -32,6 +32,10 @@ LONG = ["dependencies", "mutants", "resolve", "soak", "topologies"]
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 CLEAN = "import sys; sys.stdin.read(); from muster.reporting import clean; clean(sys.argv[1])"
 FAILED = pytest.StashKey[bool]()
+# Why the JUnit report could not be written.
+UNWRITTEN = pytest.StashKey[OSError]()
+# The variables that decide how the programs are run, and so belong to what repeats a failure.
+VARIABLES = ("MUSTER_NGINX", "MUSTER_RESOLVE")
 # An events' id that lies before all others: the position of a stream without events.
 BEGINNING = "0-0"
 # Seconds without a new event after which the stream is taken to be at its end, and seconds that reading may take.
@@ -154,12 +158,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     item.stash[FAILED] = report.failed or (report.when != "setup" and failed(item))
     if report.failed:
         options = item.config.option
-        again = f"scripts/test '{item.nodeid}' --scale {options.scale} --seed {options.seed}"
+        again = "".join(f"{name}={os.environ[name]} " for name in VARIABLES if name in os.environ)
+        again += f"scripts/test '{item.nodeid}' --scale {options.scale} --seed {options.seed}"
         again += " --compose" if options.compose else ""
         again += f" --long {options.long}" if options.long else ""
         report.sections.append(("again by", again))
         report.sections.append(("logs, events, ledger", f"{os.path.relpath(output(item), programs.ROOT)}/"))
     return report
+
+
+# Next to the hooks that it wraps: pytest's own summary is printed after it.
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Fail if the JUnit report can't be written, for example on a full disk; `pytest_terminal_summary` says so."""
+    try:
+        yield
+    except OSError as error:
+        session.config.stash[UNWRITTEN] = error
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say that the JUnit report could not be written, and why."""
+    if error := config.stash.get(UNWRITTEN, None):
+        report = f"the JUnit report {config.option.xmlpath} could not be written"
+        terminalreporter.write_line(f"ERROR: {report}: {error.strerror}", red=True)
 
 
 def output(item: pytest.Item) -> Path:
@@ -204,11 +227,14 @@ def write_events(cluster: Cluster) -> None:
 
 
 def _read_all(events: Events) -> list[tuple[str, object]]:
-    began = changed = time.monotonic()
-    count = 0
-    while time.monotonic() - changed < QUIET and time.monotonic() - began < PATIENCE:
-        time.sleep(0.1)
+    count, changed = 0, time.monotonic()
+
+    def seconds_of_quiet() -> float:
+        nonlocal count, changed
         if len(events.seen) > count:
             count, changed = len(events.seen), time.monotonic()
+        return time.monotonic() - changed
+
+    wait.happens(seconds_of_quiet, lambda quiet: quiet >= QUIET, within=PATIENCE)
     events.close()
     return list(events.seen)

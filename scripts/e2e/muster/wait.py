@@ -1,4 +1,4 @@
-"""The one way to wait: for a condition, never for a time."""
+"""The one way to wait: for a condition, never for a time. Uses the standard library alone."""
 
 import inspect
 import time
@@ -19,11 +19,13 @@ class WaitedInVain(AssertionError):
     """The condition did not hold in time."""
 
 
-def until(probe: Callable[[], T], holds: Callable[[T], object] = bool, within: float = 60) -> T:
+def until(
+    probe: Callable[[], T], holds: Callable[[T], object] = bool, within: float = 60, every: float = INTERVAL
+) -> T:
     """Wait until `holds(probe())` is true, and return what `probe` returned.
 
-    `within` is in seconds. A probe that raises `NotYet` is asked again. Raises `WaitedInVain`, which names the
-    condition and what the probe returned last.
+    `within` is in seconds, and so is `every`, the time between two looks. A probe that raises `NotYet` is asked again.
+    Raises `WaitedInVain`, which names the condition and what the probe returned last.
     """
     end = time.monotonic() + within
     while True:
@@ -36,7 +38,18 @@ def until(probe: Callable[[], T], holds: Callable[[T], object] = bool, within: f
             seen = error
         if time.monotonic() > end:
             raise WaitedInVain(f"waited {within:g} s for: {_text(probe, holds)}; last seen: {seen!r:.1000}")
-        time.sleep(INTERVAL)
+        time.sleep(every)
+
+
+def happens(
+    probe: Callable[[], T], holds: Callable[[T], object] = bool, within: float = 60, every: float = INTERVAL
+) -> bool:
+    """Wait as `until` does; return whether the condition came true in time."""
+    try:
+        until(probe, holds, within, every)
+    except WaitedInVain:
+        return False
+    return True
 
 
 def _text(probe: Callable[[], T], holds: Callable[[T], object]) -> str:

@@ -93,11 +93,7 @@ def killed_at(cluster: ProcessCluster, proxy: Sidecar, step: Callable[[], object
     if isinstance(step, Moved):
         step.first = (proxy.folder / "current").readlink()
     lease.publish(cluster, f"ghost-{number}", f"127.0.0.9:{number}")
-    end = time.monotonic() + 5
-    # Closer than `wait.until` looks.
-    while not step():
-        assert time.monotonic() < end, "the change did not come to this step"
-        time.sleep(0.002)
+    wait.until(step, within=5, every=0.002)
     cluster.kill("sidecar")
 
 

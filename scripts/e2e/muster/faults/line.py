@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from muster import process
 from muster.faults.connection import CHUNK, Connection, Quality, shrink_buffers
 
 
@@ -155,7 +156,7 @@ async def main(upstream: str, seed: int) -> None:
     listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
     shrink_buffers(listener)
     await asyncio.start_server(proxy.accept, sock=listener, limit=CHUNK, backlog=BACKLOG)
-    print("ready on {}:{}".format(*listener.getsockname()), flush=True)
+    print(f"ready on {process.address(listener)}", flush=True)
     orders = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     while line := await orders.readline():

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 
+from muster import process
 from muster.faults.line import Line
 
 Dial = Callable[[], socket.socket]
@@ -21,7 +22,7 @@ def echo() -> Iterator[str]:
     """The address of a server that sends back what it gets."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=accept, args=(listener,), daemon=True).start()
-        yield address(listener.getsockname())
+        yield process.address(listener)
 
 
 def accept(listener: socket.socket) -> None:
@@ -34,10 +35,6 @@ def serve(stream: socket.socket) -> None:
     with suppress(OSError), stream:
         while data := stream.recv(65536):
             stream.sendall(data)
-
-
-def address(name: tuple[str, int]) -> str:
-    return f"{name[0]}:{name[1]}"
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from muster import process, programs
+from muster import process, programs, wait
 
 # Seconds that a program has to start.
 STARTED = 20
@@ -83,7 +82,7 @@ class Processes:
         before = ["env", "--ignore-signal=XFSZ", *before]
         options = f"--bind 127.0.0.1 --port {port} --appendonly yes --loglevel warning --dir".split()
         process.launch(self.directory, "redis", [*before, "redis-server", *options, self.directory, "--save", ""])
-        self._started("redis", lambda: _redis_answers(port))
+        self._started("redis", lambda: redis_answers(port))
 
     def redis_port(self) -> int:
         """Return Redis' port, which is chosen at the first call."""
@@ -141,12 +140,13 @@ class Processes:
         log.write_text("")
 
     def _started(self, name: str, serves: Callable[[], bool]) -> None:
-        end = time.monotonic() + STARTED
-        while not serves():
-            if time.monotonic() > end or not process.runs(self.pid(name)):
-                last = "\n".join(self.read(f"{name}.log").splitlines()[-20:])
-                raise DidNotStart(f"{name} did not start; the end of its log:\n{last}")
-            time.sleep(0.05)
+        def either() -> bool:
+            return serves() or not process.runs(self.pid(name))
+
+        # A program that has ended will never serve.
+        if not wait.happens(either, within=STARTED) or not process.runs(self.pid(name)):
+            last = "\n".join(self.read(f"{name}.log").splitlines()[-20:])
+            raise DidNotStart(f"{name} did not start; the end of its log:\n{last}")
 
     def pid(self, name: str) -> int:
         """Return a process's id. It was its id, if the process has ended."""
@@ -191,10 +191,18 @@ def _is_ready(address: str) -> bool:
         return False
 
 
-def _redis_answers(port: int) -> bool:
+def redis_answers(port: int, password: str = "") -> bool:
+    """Return whether the Redis at this port of loopback answers, and takes the password if one is given."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=2) as connection,
+            connection.makefile("rb") as answers,
+        ):
+            if password:
+                connection.sendall(f"AUTH {password}\r\n".encode())
+                if answers.readline() != b"+OK\r\n":
+                    return False
             connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            return answers.readline() == b"+PONG\r\n"
     except OSError:
         return False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from muster import wait
-from muster.api import Json, Unanswered
+from muster.api import Json
 from muster.cluster import Cluster
 from muster.faults.line import Line
 from muster.judge import Accepted, Run, Told, Verdict, judge
@@ -119,8 +119,7 @@ class Load:
         accepted = self.accepted()
         owed = {Run(row.command, terminal) for row in accepted for terminal in row.targets}
         end = time.monotonic() + patience
-        while not owed <= set(self._ran()) and time.monotonic() < end:
-            time.sleep(wait.INTERVAL)
+        wait.happens(lambda: owed <= set(self._ran()), within=patience)
         self.told = [told for row in accepted for told in self._told(row.command, end)]
         return judge(accepted, [run for run in self._ran() if run.command not in besides], self.told)
 
@@ -142,17 +141,15 @@ class Load:
 
     def _told(self, command: str, end: float) -> list[Told]:
         """Return what operators are told of a command, once all targets have confirmed it or it is too late."""
-        while True:
-            rows = [row for row in self._targets(command) if row["terminal"] in self._ids]
-            if time.monotonic() > end or (rows and all(row["state"] not in OPEN for row in rows)):
-                return [Told(command, row["terminal"], row["state"]) for row in rows]
-            time.sleep(wait.INTERVAL)
+        told: list[Told] = []
 
-    def _targets(self, command: str) -> list[Json]:
-        try:
-            return self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
-        except Unanswered:
-            return []
+        def confirmed() -> bool:
+            rows = self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
+            told[:] = [Told(command, row["terminal"], row["state"]) for row in rows if row["terminal"] in self._ids]
+            return bool(told) and all(row.state not in OPEN for row in told)
+
+        wait.happens(confirmed, within=end - time.monotonic())
+        return told
 
 
 def paced(rate: float, times: int) -> Iterator[int]:

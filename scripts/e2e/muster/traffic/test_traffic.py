@@ -11,9 +11,9 @@ from typing import cast
 
 import pytest
 from websockets.http11 import Request, Response
-from websockets.sync.server import Server, ServerConnection, serve
+from websockets.sync.server import ServerConnection, serve
 
-from muster import wait
+from muster import process, wait
 from muster.cluster import Cluster
 from muster.judge import Accepted, Run, Told, judge, peak, returns, span
 from muster.traffic.agents import Agents, AgentsConfig
@@ -28,18 +28,13 @@ def server(process_request: object = None) -> Iterator[str]:
     """A server that says "hello", then tells the code 4509, and waits for 1 s for an answer. Its address."""
     with serve(greet, "127.0.0.1", 0, close_timeout=1, process_request=process_request) as made:  # type: ignore[arg-type]
         threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield address(made)
+        yield process.address(made.socket)
 
 
 def greet(connection: ServerConnection) -> None:
     connection.send("hello")
     if connection.recv() == "leave me":
         connection.close(4509)
-
-
-def address(made: Server) -> str:
-    """Return HOST:PORT."""
-    return "{}:{}".format(*made.socket.getsockname())
 
 
 def test_a_terminal_hears_texts_then_the_close_code_then_the_end() -> None:
@@ -65,18 +60,11 @@ def test_a_refused_handshake_has_its_status_and_headers() -> None:
 
 def test_a_handshake_without_an_answer_has_status_0() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Refused) as refused:
-        Terminal(CLUSTER, "{}:{}".format(*silent.getsockname()), "t1", timeout=0.2)
+        Terminal(CLUSTER, process.address(silent), "t1", timeout=0.2)
     assert refused.value.status == 0
     with pytest.raises(Refused) as refused:
-        Terminal(CLUSTER, "{}:{}".format(*silent_address()), "t1")
+        Terminal(CLUSTER, f"127.0.0.1:{process.free_port()}", "t1")
     assert refused.value.status == 0
-
-
-def silent_address() -> tuple[str, int]:
-    """Return an address on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        host, port = closed.getsockname()
-        return str(host), int(port)
 
 
 # The delays before terminals come back follow from the seed.
@@ -106,7 +94,7 @@ def agents_delays(cluster: Cluster, number: int, seed: int) -> list[int]:
 def test_the_same_seed_makes_the_same_delays(
     tmp_path: Path, delays: Callable[[Cluster, int, int], list[object]]
 ) -> None:
-    at = "{}:{}".format(*silent_address())
+    at = f"127.0.0.1:{process.free_port()}"
     cluster = cast(Cluster, SimpleNamespace(directory=tmp_path, secret=CLUSTER.secret, url=lambda: f"ws://{at}/ws"))
     first, second, other = (delays(cluster, number, seed) for number, seed in enumerate((7, 7, 8)))
     assert first == second != other
