@@ -1,6 +1,5 @@
 """One command makes a cluster of three that is healthy, takes commands, is confined, and ends orderly."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from muster import wait
 from muster.cluster.docker import docker
 from muster.cluster.project import Project
-from muster.fixtures import missing
+from muster.fixtures import need
 from muster.traffic.loadgen import PlayFactory
 
 HEALTH = (
@@ -42,8 +41,7 @@ def test_an_image_is_debian_with_one_program(project: Project, image: str) -> No
 
 
 def test_a_browser_finds_three_nodes_ready(project: Project) -> None:
-    if not shutil.which("chromium"):
-        missing("chromium is missing; install it")
+    need("chromium")
     project.up()
     profile = project.directory / "chromium"
     # Each node knows of the others within a second.

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from muster import programs
 from muster.cluster import ProcessCluster
-from muster.fixtures import Scale
+from muster.fixtures import Scale, need
 from muster.process import busy_cores
 from muster.traffic.loadgen import CANNOT_KNOW, OK, Generator, Run, Server, against
 
@@ -121,7 +120,7 @@ def test_a_fleet_that_comes_and_goes_loses_nothing_and_its_report_opens(
 
 def opens_in_a_browser(directory: Path) -> None:
     """Demand that Chromium shows the report without an error, and that the report asks nobody for anything."""
-    programs.install({"chromium": "chromium"})
+    need("chromium")
     page, picture = directory / "report.html", directory / "report.png"
     options = "--headless --no-sandbox --disable-gpu --enable-logging=stderr --hide-scrollbars --window-size=1000,2600"
     files = [f"--user-data-dir={directory}/profile", f"--screenshot={picture}"]

@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 
 import pytest
 
-from muster import reporting
+from muster import programs, reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker
 from muster.cluster.sidecar import Sidecar
 from muster.faults.disk import SmallDisk
@@ -110,6 +110,14 @@ def missing(why: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(why)
     pytest.skip(why)
+
+
+def need(*names: str) -> None:
+    """Install the programs of `programs.TEST_PACKAGES` that a test runs. Where this user may not, skip the test."""
+    try:
+        programs.install({name: programs.TEST_PACKAGES[name] for name in names})
+    except SystemExit as error:
+        missing(str(error))
 
 
 def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:

@@ -1,5 +1,6 @@
 """The steps of scripts/test."""
 
+import argparse
 import os
 import re
 import resource
@@ -36,8 +37,11 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     os.chdir(programs.ROOT)
-    programs.install({**programs.PACKAGES, **programs.TEST_PACKAGES})
-    programs.install_rust_components()
+    programs.install(programs.PACKAGES)
+    # Tests that are chosen ask for what they need (`fixtures.need`).
+    if not words:
+        programs.install(programs.TEST_PACKAGES)
+        programs.install_rust_components()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for report in OUTPUT.glob("*.xml"):
@@ -88,9 +92,14 @@ def everything() -> list[Step]:
 
 def chosen(words: list[str]) -> list[Step]:
     """Return the tests that pytest's words choose. Paths are given from scripts/e2e, or from the project's root."""
-    if words[:2] == ["--long", "steady"]:
-        return steady(words[2:])
-    if words == ["--long", "model"]:
+    parser = argparse.ArgumentParser(prog="scripts/test", add_help=False, allow_abbrev=False)
+    parser.add_argument("--long")
+    name, others = parser.parse_known_args(words)
+    if name.long == "steady":
+        return steady(others)
+    if name.long == "model":
+        if others:
+            sys.exit(f"scripts/test --long model chooses no tests: leave out {' '.join(others)}")
         return [("model for an hour", model)]
     return [("build", build), ("tests", lambda: pytest("tests", *chain.from_iterable(map(files, words))))]
 
@@ -164,8 +173,13 @@ def flaky() -> list[str]:
     """Return the tests that passed at a later attempt. A report lists each attempt as a case of the test's name."""
     found = set()
     for report in OUTPUT.glob("*.xml"):
+        try:
+            cases = list(ElementTree.parse(report).iter("testcase"))
+        except ElementTree.ParseError as error:
+            print(f"{report} is not whole ({error}): what was flaky in it is not known", file=sys.stderr)
+            continue
         attempts: dict[str, list[bool]] = defaultdict(list)
-        for case in ElementTree.parse(report).iter("testcase"):
+        for case in cases:
             # A failed attempt has a child that says how it failed.
             bad = any(child.tag in ("failure", "error", "rerun") for child in case)
             attempts[f"{case.get('classname')}::{case.get('name')}"].append(not bad)

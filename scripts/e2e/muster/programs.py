@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -77,7 +78,15 @@ def install(packages: dict[str, str]) -> None:
 
     Raises SystemExit with the command to give, where this user may not install.
     """
-    missing = [word for program, words in packages.items() if not shutil.which(program) for word in words.split()]
+    if all(map(shutil.which, packages)):
+        return
+    # Tests that run at once may want the same packages.
+    with (Path(tempfile.gettempdir()) / f"muster-install.{os.geteuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _install([word for program, words in packages.items() if not shutil.which(program) for word in words.split()])
+
+
+def _install(missing: list[str]) -> None:
     if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):

@@ -1,6 +1,7 @@
 """The library does what its tests rely on."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from muster import process, programs, reporting, wait
+from muster import gate, process, programs, reporting, wait
+from muster.fixtures import need
 
 # The wait says what it saw last.
 
@@ -36,6 +38,12 @@ def test_asks_again_while_there_is_no_answer() -> None:
 def test_a_failure_names_the_condition_and_what_was_seen_last() -> None:
     with pytest.raises(wait.WaitedInVain, match=r"online == 3.*last seen: 2"):
         wait.until(lambda: 2, lambda online: online == 3, within=0.1)
+
+
+def test_a_condition_that_does_not_come_true_is_no_error_where_that_is_the_question() -> None:
+    answers = iter([0, 7])
+    assert wait.happens(lambda: next(answers), within=5, every=0)
+    assert not wait.happens(lambda: 2, lambda online: online == 3, within=0)
 
 
 # Several threads of a test look at its processes.
@@ -97,6 +105,18 @@ def test_a_failure_in_a_worker_names_the_line_that_repeats_it(tmp_path: Path) ->
     assert f"\nscripts/test 'test_it.py::test_that_fails' --scale small --seed {seed} --long soak\n" in printed, printed
 
 
+def test_what_repeats_a_failure_by_dns_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUSTER_RESOLVE", "on")
+    printed = run_pytest(tmp_path, FAIL, 0, "--long", "soak")
+    assert "MUSTER_RESOLVE=on scripts/test 'test_it.py" in printed, printed
+
+
+def test_a_report_that_can_not_be_written_is_named_after_the_summary(tmp_path: Path) -> None:
+    printed = run_pytest(tmp_path, "def test_that_passes(): pass", 0, "--junit-xml=/dev/full", code=3)
+    assert "ERROR: the JUnit report /dev/full could not be written: No space left on device" in printed, printed
+    assert "1 passed" in printed and "Traceback" not in printed, printed
+
+
 # Fails at its first attempt.
 FLAKY = """
 from pathlib import Path
@@ -144,6 +164,53 @@ finally:
 """
 
 
+# What scripts/test runs, by its words.
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The programs that were to be installed. Nothing is, and no step is run."""
+    names: list[str] = []
+    monkeypatch.setattr(programs, "install", names.extend)
+    monkeypatch.setattr(programs, "install_rust_components", lambda: names.append("clippy"))
+    monkeypatch.setattr(gate, "run_all", lambda _: ([], []))
+    monkeypatch.setattr(gate, "OUTPUT", Path("/nonexistent"))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    return names
+
+
+def test_some_tests_do_not_ask_for_what_others_need(installed: list[str]) -> None:
+    assert gate.main(["-k", "drain"]) == 0
+    assert set(installed) == set(programs.PACKAGES)
+    assert gate.main([]) == 0
+    assert {*programs.TEST_PACKAGES, "clippy"} < set(installed)
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+def test_a_test_without_its_program_says_how_to_install_it(
+    ci: str, outcome: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(outcome, match=r"apt-get install openssl curl$"):
+        need("openssl", "curl")
+
+
+@pytest.mark.parametrize(
+    ("words", "steps"),
+    [
+        ("--long steady -k drain", ["build", "steady 1 of 3", "steady 2 of 3", "steady 3 of 3"]),
+        ("-k drain --long steady", ["build", "steady 1 of 3", "steady 2 of 3", "steady 3 of 3"]),
+        ("promises --long=steady", ["build", "steady 1 of 3", "steady 2 of 3", "steady 3 of 3"]),
+        ("--long=model", ["model for an hour"]),
+        ("-k drain --long soak", ["build", "tests"]),
+    ],
+)
+def test_long_names_a_run_wherever_it_stands(words: str, steps: list[str]) -> None:
+    assert [name for name, _ in gate.chosen(words.split())] == steps
+
+
 @pytest.mark.parametrize(("send", "number"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)])
 def test_a_gate_that_is_asked_to_end_lets_its_command_clean_up(
     tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
@@ -158,13 +225,13 @@ def test_a_gate_that_is_asked_to_end_lets_its_command_clean_up(
     assert (tmp_path / "cleaned up").exists()
 
 
-def run_pytest(directory: Path, test: str, workers: int, *words: str) -> str:
-    """Run a test in so many workers, or in pytest itself; return what it prints."""
+def run_pytest(directory: Path, test: str, workers: int, *words: str, code: int | None = None) -> str:
+    """Run a test in so many workers, or in pytest itself; return what it prints. `code`: the exit code to demand."""
     (directory / "test_it.py").write_text(test)
     command = [sys.executable, *"-m pytest -p muster.reporting -p muster.fixtures test_it.py -n".split(), str(workers)]
     # Without the variables by which this run of pytest tells its own processes of each other.
     env = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     env |= {"PYTHONPATH": str(programs.ROOT / "scripts" / "e2e"), "MUSTER_TEST_OUTPUT": str(directory)}
-    return subprocess.run(
-        [*command, *words], cwd=directory, env=env, capture_output=True, text=True, check=False
-    ).stdout
+    ran = subprocess.run([*command, *words], cwd=directory, env=env, capture_output=True, text=True, check=False)
+    assert code in (None, ran.returncode), ran.stdout + ran.stderr
+    return ran.stdout

@@ -69,7 +69,6 @@ def is_there(test: str) -> bool:
 @pytest.fixture(scope="session")
 def planted() -> None:
     """The programs with all bugs, built."""
-    programs.install({"patch": "patch"})
     build.build()
 
 
@@ -107,7 +106,6 @@ def assert_found(test: str, seed: int, bug: dict[str, str], found_by: str) -> No
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", sorted(CARGO))
 def test_planted_bugs_are_found_by_cargo(kind: str) -> None:
-    programs.install({"patch": "patch"})
     without = build.run_cargo(kind, None)
     assert without.returncode == 0, without.stdout
     for mutant in (m for m in BUILT_ALONE if m.kind == kind):

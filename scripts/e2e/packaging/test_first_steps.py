@@ -15,6 +15,7 @@ import pytest
 from muster import process, programs, wait
 from muster.api import Events
 from muster.cluster import Cluster
+from muster.fixtures import need
 from muster.traffic.terminal import token
 
 # The demo and scripts/cluster work as printed, and leave no process and no file, however they end.
@@ -144,7 +145,8 @@ class Fleet:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         modules = {"NODE_PATH": str(programs.npm_install("ws@8.18.3", "playwright-core@1.56.1"))}
-        programs.install({"chromium": "chromium", "javac": "default-jdk-headless"})
+        need("chromium")
+        programs.install({"javac": "default-jdk-headless"})
         assert shutil.which("javac"), "a JDK is needed: apt-get install default-jdk-headless"
         profile = cluster.directory / "profile"
         self.logs = {

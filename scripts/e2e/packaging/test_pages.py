@@ -13,6 +13,7 @@ import pytest
 
 from muster import gate, process, programs, wait
 from muster.cluster import ProcessCluster
+from muster.fixtures import need
 
 # A block names its language, and why its commands are not run; or that its lines are printed by the page's commands.
 INFO = re.compile(r"[a-z]+( printed| not run: .+)?")
@@ -135,6 +136,7 @@ def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, director
     begin = 'set -euxo pipefail; trap "kill \\$(jobs -p) 2>/dev/null || true; scripts/cluster down" EXIT'
     script = directory / "commands.sh"
     script.write_text(short_and_on_free_ports("\n".join([begin, *page.commands()])))
+    need(*(name for name in programs.TEST_PACKAGES if re.search(rf"\b{name}\b", script.read_text())))
     printed = directory / "printed.log"
     with printed.open("wb") as out:
         env = {**os.environ, "MUSTER_CLUSTER_DIR": str(directory / "cluster")}

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis, RedisError
 
 from muster import process, programs, wait
 from muster.api import Api
-from muster.fixtures import missing
+from muster.fixtures import missing, need
+from muster.local.processes import redis_answers
 
 UNITS = programs.ROOT / "compose" / "systemd"
 # What the units allow: they start as another user, who gains no privilege.
@@ -65,14 +65,7 @@ class Host:
         """Start Redis, and wait until it answers."""
         command = f"redis-server --bind 127.0.0.1 --port {self.redis_port} --requirepass {PASSWORD} --dir".split()
         process.launch(self.directory, "redis", [*command, self.directory, "--save", ""])
-        wait.until(self._redis_answers, within=20)
-
-    def _redis_answers(self) -> bool:
-        try:
-            with Redis(port=self.redis_port, password=PASSWORD) as client:
-                return bool(client.ping())
-        except RedisError:
-            return False
+        wait.until(lambda: redis_answers(self.redis_port, PASSWORD), within=20)
 
     def start(self, unit: str, name: str, instance: str = "") -> None:
         """Start what a unit starts, as systemd would, with the host's folders for the root's. Its calls are traced."""
@@ -128,9 +121,9 @@ def calls_of(group: str) -> set[str]:
 @pytest.fixture
 def host(directory: Path) -> Iterator[Host]:
     """A host with the units."""
-    for tool in ("systemd-analyze", "strace", "setpriv"):
-        if not shutil.which(tool):
-            missing(f"{tool} is missing; install it")
+    need("systemd-analyze", "strace")
+    if not shutil.which("setpriv"):
+        missing("setpriv is missing; install it")
     if os.geteuid() != 0:
         missing("only root may start programs as another user")
     made = Host(directory)

@@ -12,7 +12,7 @@ from muster import wait
 from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar
 from muster.faults import lease
-from muster.fixtures import AgentsFactory
+from muster.fixtures import AgentsFactory, need
 from muster.traffic.terminal import token
 
 # An operator's snippet is broken: what last ran goes on, nodes come and go, and it is used once it is right.
@@ -125,6 +125,7 @@ def https(address: str, path: str = "/livez", *flags: str, show: str = "http_cod
 @pytest.fixture
 def certificate(process_cluster: ProcessCluster, proxy: Sidecar) -> Certificate:
     """The certificate with which the proxy serves."""
+    need("openssl", "curl")
     made = Certificate(process_cluster.directory)
     (proxy.folder / "snippets" / "server" / "own.conf").write_text("location = /own { return 204; }\n")
     proxy.restart(f"--tls-cert {made.cert} --tls-key {made.key}")

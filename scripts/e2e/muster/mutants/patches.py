@@ -88,6 +88,7 @@ def plant(patches: list[str], directory: Path) -> None:
 
 def apply(patch: str, directory: Path, *flags: str) -> None:
     """Apply one patch without fuzz. Raises `DoesNotFit`."""
+    programs.install({"patch": programs.TEST_PACKAGES["patch"]})
     command = ["patch", "--strip", "0", "--quiet", "--fuzz", "0", "--no-backup-if-mismatch", *flags]
     done = subprocess.run(command, input=patch, cwd=directory, check=False, capture_output=True, text=True)
     if done.returncode != 0:
