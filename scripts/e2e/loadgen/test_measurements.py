@@ -55,8 +55,9 @@ def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
 ) -> None:
     server = null_server()
     load = "--grace 1s --terminals 1000 --ramp 1s --for 3s --broadcasts 10 --floor".split()
-    # Other programs on this machine only ever add to what a frame costs: the least of several runs is the truest.
-    floors = [generator.run(*against(server), *load).report["floor"] for _ in range(3)]
+    # Other programs on this machine only ever add to what a frame costs: the least of several runs is the truest. Each
+    # of the two varies by a fifth on a busy machine, and of three runs the least is not always near the truth.
+    floors = [generator.run(*against(server), *load).report["floor"] for _ in range(5)]
     assert all(floor["live"]["points"]["p99"] > 0 for floor in floors)
     frame = min(float(floor["cpu_us_per_frame"]) for floor in floors)
     bare = min(float(floor["bare_us_per_frame"]) for floor in floors)
