@@ -84,6 +84,16 @@ impl CommandRecord {
         }
     }
 
+    /// The stored states that the API shows as this one.
+    pub fn stored_as(&self, shown: TargetState, now: Timestamp) -> Vec<TargetState> {
+        TargetState::ALL.into_iter().filter(|stored| self.shown(*stored, now) == shown).collect()
+    }
+
+    /// The stored states of targets that have ended without what was asked for.
+    pub fn stored_failed(&self, now: Timestamp) -> Vec<TargetState> {
+        TargetState::ALL.into_iter().filter(|stored| self.failed(self.shown(*stored, now), now)).collect()
+    }
+
     /// Whether a target in this state is finished for this command: it has confirmed what was asked for, or can't
     /// any more.
     fn is_done(&self, shown: TargetState) -> bool {

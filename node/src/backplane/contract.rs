@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, NodeId, Payload, TerminalId,
+    CommandId, NodeId, TerminalId,
     api::{CommandRequest, DryRun, FleetView, NodeList, TerminalPage, TerminalView},
     frame,
     inbox::DrainRequest,
@@ -33,8 +33,8 @@ use muster_protocol::{
 };
 
 use super::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, DegradedPartition, EventPage, JoinOutcome, JoinRequest,
-    TargetList, TerminalQuery,
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, FoundCommands,
+    FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery,
 };
 use crate::{end::SessionEnd, hub::SessionInfo};
 
@@ -86,11 +86,14 @@ pub trait CommandStore: Send + Sync {
     /// A command with the counts of its targets, or `None` if it is not known or not stored any more.
     async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError>;
 
-    /// All targets of a command, in ascending order of their ids. Empty if the command is not known.
-    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError>;
+    /// A page of the commands that are stored, newest first.
+    async fn commands(&self, query: &CommandQuery) -> Result<FoundCommands, BackplaneError>;
 
-    /// The last reply of each of these terminals to a command, in the order of `terminals`; `None` for a terminal without one.
-    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError>;
+    /// A page of the targets of a command. Empty if the command is not known.
+    ///
+    /// # Errors
+    /// [`NoPage`](BackplaneError::NoPage) if no page has given out this place.
+    async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError>;
 
     /// The frames of commands for a terminal, in the order of `ids`; `None` for a command that is not stored any more or was
     /// cancelled. One that has expired may be among them.

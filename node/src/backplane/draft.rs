@@ -89,6 +89,9 @@ pub enum BackplaneError {
     /// The text is no position in the order of events.
     #[error("Last-Event-ID is none that a stream of events gave out")]
     NoCursor,
+    /// The text is no place in a list.
+    #[error("after: give the value that the page before has as next")]
+    NoPage,
     /// The store is away, and nothing was changed.
     #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),

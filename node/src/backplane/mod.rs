@@ -13,6 +13,7 @@
 //! So no command falls between.
 
 mod clock;
+mod command_query;
 mod command_record;
 pub mod contract;
 mod cursor;
@@ -35,6 +36,7 @@ use muster_protocol::{api::NodeView, partition::Partitions};
 use self::envelope::Envelope;
 pub use self::{
     clock::{SystemClock, TimeSource},
+    command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry},
     cursor::Cursor,
@@ -44,7 +46,7 @@ pub use self::{
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
     partitioned::PartitionedBackplane,
-    query::{DegradedPartition, EventPage, EventView, TargetList, TerminalQuery},
+    query::{DegradedPartition, EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
     terminal_record::TerminalRecord,
 };

@@ -7,8 +7,6 @@ use muster_protocol::{
     selector::Labels,
 };
 
-use super::TargetRecord;
-
 /// Which terminals to list. A terminal is listed if it meets all conditions.
 #[derive(Debug, Clone, Default)]
 pub struct TerminalQuery {
@@ -38,15 +36,6 @@ impl TerminalQuery {
             .filter(|after| *after > self.prefix.as_str())
             .unwrap_or(&self.prefix)
     }
-}
-
-/// Targets of a command.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TargetList {
-    /// The targets, in ascending order of their ids.
-    pub targets: Vec<(TerminalId, TargetRecord)>,
-    /// Partitions that did not answer: their targets are missing.
-    pub partial: Vec<PartitionIndex>,
 }
 
 /// Events after a cursor.

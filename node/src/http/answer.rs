@@ -86,9 +86,10 @@ impl From<BackplaneError> for Response<Body> {
                 problem(StatusCode::CONFLICT, refusal.to_string())
             }
             BackplaneError::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
-            BackplaneError::NoCursor | BackplaneError::LeftOut(_) | BackplaneError::Selector(_) => {
-                problem(StatusCode::BAD_REQUEST, refusal.to_string())
-            }
+            BackplaneError::NoCursor
+            | BackplaneError::NoPage
+            | BackplaneError::LeftOut(_)
+            | BackplaneError::Selector(_) => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
             BackplaneError::Crowded(_)
             | BackplaneError::NoRoom(_)
             | BackplaneError::TooManyOpen(_)

@@ -8,7 +8,7 @@ use std::{
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Selector,
+    CommandId, Selector, TerminalId,
     api::{CommandRequest, CommandState, CommandView, Offline},
 };
 use tokio::time;
@@ -20,7 +20,9 @@ use super::{
     request::{self, bad},
     targets,
 };
-use crate::backplane::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, accepted_at};
+use crate::backplane::{
+    Accepted, BackplaneError, CommandDraft, CommandRecord, IdempotencyKey, TargetQuery, accepted_at,
+};
 
 /// The longest name of a command, in bytes. Names are for people, and for a terminal to branch on.
 const NAME_MAX: usize = 128;
@@ -33,6 +35,10 @@ const RATES: RangeInclusive<f64> = 0.001..=1e6;
 /// The first and the longest pause between two looks whether a command is done.
 const LOOK: Duration = Duration::from_millis(25);
 const LOOK_MAX: Duration = Duration::from_millis(250);
+/// The most targets that are tried again: as many as a request can name.
+const RETRIED_MAX: usize = 10_000;
+/// The number of targets that are read at once.
+const RETRY_PAGE: usize = 1000;
 /// An answer that waited shows the result of each target up to this number of targets.
 const SHOWN: u64 = 100;
 
@@ -81,20 +87,40 @@ pub async fn retry(id: &str, headers: &HeaderMap, operator: &str, state: &HttpSt
     let key = key(headers, operator, id.as_bytes())?;
     let id = request::command_id(id)?;
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let (list, now) = (state.shared.backplane.targets(id).await?, Timestamp::now());
-    if !list.partial.is_empty() {
-        return Err(
-            BackplaneError::Away(list.partial, "it is not known which of their targets to try again".into()).into()
-        );
-    }
-    let failed = list.targets.into_iter().filter(|(_, target)| record.failed(record.shown(target.state, now), now));
-    let terminals: Vec<_> = failed.map(|(terminal, _)| terminal).collect();
+    let terminals = failed_targets(&record, state).await?;
     if terminals.is_empty() {
         let detail = format!("no target of command {id} has ended without what was asked for");
         return Err(problem(StatusCode::CONFLICT, detail));
     }
     let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..record.request };
     Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, operator, state).await?))
+}
+
+/// The targets of a command that ended without the wanted state, each once.
+async fn failed_targets(record: &CommandRecord, state: &HttpState) -> Result<Vec<TerminalId>, Response<Body>> {
+    let (id, states) = (record.frame.id, Some(record.stored_failed(Timestamp::now())));
+    let (mut terminals, mut query) = (Vec::new(), TargetQuery { states, after: None, limit: RETRY_PAGE });
+    loop {
+        let page = state.shared.backplane.targets(id, &query).await?;
+        if !page.partial.is_empty() {
+            let reason = "it is not known which of their targets to try again".into();
+            return Err(BackplaneError::Away(page.partial, reason).into());
+        }
+        terminals.extend(page.targets.into_iter().map(|target| target.terminal));
+        if terminals.len() > RETRIED_MAX {
+            let detail = format!(
+                "more than {RETRIED_MAX} targets of command {id} have ended without what was asked for; send a new command by labels, \
+                 or to those that GET /v1/commands/{id}/targets shows"
+            );
+            return Err(problem(StatusCode::CONFLICT, detail));
+        }
+        query.after = page.next;
+        if query.after.is_none() {
+            terminals.sort_unstable();
+            terminals.dedup();
+            return Ok(terminals);
+        }
+    }
 }
 
 /// Accepts the command for those terminals that were not forgotten meanwhile.
@@ -172,7 +198,7 @@ async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpSta
         }
     }
     if view.stored && view.targets <= SHOWN {
-        view.results = targets::all(view.id, state).await.ok();
+        view.results = targets::all(view.id, SHOWN as usize, state).await.ok();
     }
     Ok(json(StatusCode::OK, &view))
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), targets, terminals, nodes, events, health
+//!     ├─────▶ commands (direct without the store), list, targets, terminals, nodes, events, health
 //!     │
 //!   request (reads what was sent)      answer (what is sent back)
 //! ```
@@ -17,6 +17,7 @@ mod direct;
 mod events;
 mod handshake;
 mod health;
+mod list;
 mod nodes;
 mod path;
 mod proxy_hop;

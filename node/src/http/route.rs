@@ -9,7 +9,7 @@ use muster_protocol::token::Scope;
 use super::{
     HttpState, Requester,
     answer::{Answer, Body, problem},
-    commands, events, handshake, health, nodes,
+    commands, events, handshake, health, list, nodes,
     path::segments,
     request::bearer,
     targets, terminals,
@@ -40,7 +40,7 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     use Scope::{Admin, Command, Read};
     match segments {
         [""] | ["livez" | "readyz" | "metrics"] => &[("GET", None)],
-        ["v1", "commands"] => &[("POST", Some(Command))],
+        ["v1", "commands"] => &[("POST", Some(Command)), ("GET", Some(Read))],
         ["v1", "commands", _] => &[("GET", Some(Read)), ("DELETE", Some(Command))],
         ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
         ["v1", "commands", _, "retry"] => &[("POST", Some(Command))],
@@ -79,6 +79,7 @@ async fn api(call: &[&str], request: Request<Incoming>, operator: &str, state: A
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
     match (method.as_str(), call) {
         ("POST", ["commands"]) => commands::post(request, operator, &state).await,
+        ("GET", ["commands"]) => list::commands(&query, &state).await,
         ("GET", ["commands", id]) => commands::get(id, &state).await,
         ("DELETE", ["commands", id]) => commands::cancel(id, &state).await,
         ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &state).await,

@@ -3,7 +3,7 @@
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, TerminalId,
+    CommandId,
     api::{TargetPage, TargetState, TargetView},
 };
 
@@ -12,49 +12,47 @@ use super::{
     answer::{Answer, Body, json, no_command},
     request::{self, Limit},
 };
-use crate::backplane::{CommandRecord, TargetList, TargetRecord};
+use crate::backplane::{CommandRecord, FoundTarget, TargetQuery};
 
 /// Which targets to show.
 #[derive(Debug, Default)]
 struct Wanted {
     state: Option<TargetState>,
-    after: Option<TerminalId>,
+    after: Option<String>,
     limit: Limit,
 }
 
-/// `GET /v1/commands/{id}/targets?state=acked&limit=100&after=ID`
+/// `GET /v1/commands/{id}/targets?state=acked&limit=100&after=NEXT`
 pub async fn list(id: &str, query: &str, state: &HttpState) -> Answer {
     let (id, wanted) = (request::command_id(id)?, wanted(query)?);
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let now = Timestamp::now();
-    let is_wanted = |(terminal, target): &(TerminalId, TargetRecord)| {
-        let state = wanted.state.is_none_or(|state| record.shown(target.state, now) == state);
-        state && wanted.after.as_ref().is_none_or(|after| terminal > after)
-    };
-    let TargetList { targets: all, partial } = state.shared.backplane.targets(id).await?;
-    let mut page: Vec<_> = all.into_iter().filter(is_wanted).take(wanted.limit.0 + 1).collect();
-    let more = page.len() > wanted.limit.0;
-    page.truncate(wanted.limit.0);
-    let next = if more { page.last().map(|(terminal, _)| terminal.clone()) } else { None };
-    Ok(json(StatusCode::OK, &TargetPage { targets: views(&record, page, state).await?, next, partial }))
+    let states = wanted.state.map(|state| record.stored_as(state, now));
+    let query = TargetQuery { states, after: wanted.after, limit: wanted.limit.0 };
+    let page = state.shared.backplane.targets(id, &query).await?;
+    let targets = views(&record, page.targets, now);
+    Ok(json(StatusCode::OK, &TargetPage { targets, next: page.next, partial: page.partial }))
 }
 
-/// All targets, for a command that has few.
-pub async fn all(id: CommandId, state: &HttpState) -> Result<Vec<TargetView>, Response<Body>> {
+/// All targets, for a command that has at most `limit`, in the order of their ids.
+pub async fn all(id: CommandId, limit: usize, state: &HttpState) -> Result<Vec<TargetView>, Response<Body>> {
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let list = state.shared.backplane.targets(id).await?;
-    views(&record, list.targets, state).await
+    let (mut targets, mut query) = (Vec::new(), TargetQuery { limit, ..Default::default() });
+    loop {
+        let page = state.shared.backplane.targets(id, &query).await?;
+        targets.extend(page.targets);
+        query.after = page.next;
+        if query.after.is_none() || targets.len() >= limit {
+            break;
+        }
+    }
+    targets.sort_unstable_by(|one, other| one.terminal.cmp(&other.terminal));
+    Ok(views(&record, targets, Timestamp::now()))
 }
 
-async fn views(
-    record: &CommandRecord,
-    targets: Vec<(TerminalId, TargetRecord)>,
-    state: &HttpState,
-) -> Result<Vec<TargetView>, Response<Body>> {
-    let terminals: Vec<_> = targets.iter().map(|(terminal, _)| terminal.clone()).collect();
-    let replies = state.shared.backplane.replies(record.frame.id, &terminals).await?;
-    let (rows, now) = (targets.into_iter().zip(replies), Timestamp::now());
-    Ok(rows.map(|((terminal, target), reply)| record.target_view(terminal, &target, reply, now)).collect())
+fn views(record: &CommandRecord, targets: Vec<FoundTarget>, now: Timestamp) -> Vec<TargetView> {
+    let view = |target: FoundTarget| record.target_view(target.terminal, &target.record, target.reply, now);
+    targets.into_iter().map(view).collect()
 }
 
 fn wanted(text: &str) -> Result<Wanted, Response<Body>> {
@@ -62,7 +60,7 @@ fn wanted(text: &str) -> Result<Wanted, Response<Body>> {
     request::query(text, |name, value| {
         match name {
             "state" => wanted.state = Some(state(value)?),
-            "after" => wanted.after = Some(value.parse().map_err(|error| format!("{error}"))?),
+            "after" => wanted.after = Some(value.to_owned()),
             "limit" => wanted.limit = value.parse()?,
             _ => return Ok(false),
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use muster_node::backplane::{EventView, TerminalQuery, TimeSource};
+use muster_node::backplane::{EventView, TargetQuery, TerminalQuery, TimeSource};
 use muster_protocol::{
     Payload, TerminalId,
     api::{Status, TerminalView},
@@ -106,14 +106,19 @@ impl Store {
                 continue;
             };
             all.insert(format!("c{index}"), self.view(&record));
-            let targets = backplane.targets(*command).await.expect("targets").targets;
-            let ids: Vec<_> = targets.iter().map(|(id, _)| id.clone()).collect();
-            let replies = backplane.replies(*command, &ids).await.expect("replies");
-            for ((terminal, target), reply) in targets.into_iter().zip(replies) {
-                let view = record.target_view(terminal, &target, reply, self.clock.now());
-                let steps: Vec<_> = view.at.keys().map(String::as_str).collect();
-                let words = answer::target(view.state, &steps, view.payload.as_json());
-                all.insert(format!("c{index} {}", view.terminal), words);
+            let mut query = TargetQuery { limit: 3, ..Default::default() };
+            loop {
+                let page = backplane.targets(*command, &query).await.expect("targets");
+                for target in page.targets {
+                    let view = record.target_view(target.terminal, &target.record, target.reply, self.clock.now());
+                    let steps: Vec<_> = view.at.keys().map(String::as_str).collect();
+                    let words = answer::target(view.state, &steps, view.payload.as_json());
+                    all.insert(format!("c{index} {}", view.terminal), words);
+                }
+                query.after = page.next;
+                if query.after.is_none() {
+                    break;
+                }
             }
         }
         for number in 0..TERMINALS {

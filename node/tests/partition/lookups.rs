@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use muster_node::backplane::partitioned::partition::{CommandFilter, PartitionAsk, share::ShareTargets};
+use muster_node::backplane::{
+    CommandFilter,
+    partitioned::partition::{ListedCommand, PartitionAsk, share::ShareTargets},
+};
 use muster_protocol::{
     CommandId, Payload,
     api::{CommandState, TargetState},
@@ -134,7 +137,8 @@ async fn targets_come_in_pages_by_state_and_keep_their_names() {
         ] {
             let (mut after, mut shown) = (None, Vec::new());
             loop {
-                let page = store.partition.targets(id, state, after, 64).await.unwrap();
+                let page =
+                    store.partition.targets(id, state.as_ref().map(std::slice::from_ref), after, 64).await.unwrap();
                 assert!(page.targets.len() <= 64);
                 for target in &page.targets {
                     assert_eq!(target.terminal, terminal(target.ordinal));
@@ -178,6 +182,10 @@ async fn a_page_of_targets_that_lie_far_apart_reads_four_buckets() {
     assert_eq!(pages, expected);
 }
 
+fn ids(commands: &[ListedCommand]) -> Vec<CommandId> {
+    commands.iter().map(|command| command.place.id).collect()
+}
+
 #[tokio::test]
 async fn commands_are_listed_newest_first_by_what_is_asked_for() {
     let store = TestPartition::start().await;
@@ -193,7 +201,7 @@ async fn commands_are_listed_newest_first_by_what_is_asked_for() {
     store.partition.cancel(third, Some(false), None).await.unwrap();
     store.raise(first, Acked, &[(0, 5)]).await;
     store.let_pass(5).await;
-    let list = async |filter: CommandFilter| store.partition.commands(&filter, None, 10).await.unwrap().ids;
+    let list = async |filter: CommandFilter| ids(&store.partition.commands(&filter, None, 10).await.unwrap().commands);
     let none = CommandFilter::default;
     assert_eq!(list(none()).await, [fourth, third, second, first]);
     assert_eq!(list(CommandFilter { by: Some("bob".into()), ..none() }).await, [third, second]);
@@ -213,8 +221,8 @@ async fn commands_are_listed_newest_first_by_what_is_asked_for() {
     }
     let (mut after, mut paged) = (None, Vec::new());
     loop {
-        let page = store.partition.commands(&none(), after.as_deref(), 1).await.unwrap();
-        paged.extend(page.ids);
+        let page = store.partition.commands(&none(), after, 1).await.unwrap();
+        paged.extend(ids(&page.commands));
         after = page.next;
         if after.is_none() {
             break;

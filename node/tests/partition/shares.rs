@@ -132,6 +132,29 @@ async fn a_share_rejects_whom_it_cannot_take_any_more() {
     assert_eq!(refused, json!([["t7", "unknown"], ["t8", "unknown"], ["t2", "offline"]]));
     let counts = store.counts(begun.id).await;
     assert_eq!(counts, BTreeMap::from([(TargetState::Queued, 1), (TargetState::Rejected, 3)]));
+    for (terminal, is_target) in [(0, true), (2, true), (7, true), (1, false)] {
+        let asked = store.partition.is_target(&crate::fleet::terminal(terminal), &[begun.id]).await;
+        assert_eq!(asked, Ok(vec![is_target]), "t{terminal}");
+    }
+    let row = |(terminal, reason): (u32, &str)| (crate::fleet::terminal(terminal), reason.to_owned());
+    let all = [(7, "unknown"), (8, "unknown"), (2, "offline")].map(row);
+    for limit in [1, 2, 3, 512] {
+        let (mut named, mut rejected, mut after) = (0, Vec::new(), None);
+        loop {
+            let page = store.partition.targets(begun.id, None, after, limit).await.unwrap();
+            assert!(page.targets.len() + page.rejected.len() <= limit);
+            named += page.targets.len();
+            rejected.extend(page.rejected);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((named, &rejected[..]), (1, &all[..]), "in pages of {limit}");
+    }
+    let of_state = async |state| store.partition.targets(begun.id, Some(&[state]), None, 9).await.unwrap();
+    assert_eq!(of_state(TargetState::Rejected).await.rejected, all);
+    assert_eq!(of_state(TargetState::Queued).await.rejected, []);
 }
 
 #[tokio::test]

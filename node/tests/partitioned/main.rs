@@ -6,6 +6,7 @@ mod clocks;
 mod delivery;
 mod failover;
 mod keys;
+mod listing;
 mod lists;
 mod masters;
 mod mend;

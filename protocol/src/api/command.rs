@@ -129,10 +129,22 @@ pub struct TargetView {
 /// The answer to `GET /v1/commands/{id}/targets`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetPage {
-    /// Targets in the order of their terminals' ids.
+    /// Targets in an order that stays the same.
     pub targets: Vec<TargetView>,
-    /// The value of `after` for the next page. Null on the last page.
-    pub next: Option<TerminalId>,
+    /// The value of `after` for the next page. Null on the last page. A page may be short, or empty, and not the last.
+    pub next: Option<String>,
+    /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
+}
+
+/// The answer to `GET /v1/commands`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandPage {
+    /// Commands, newest first, without their payloads. The `target` of a command that names more than 100 terminals is left out.
+    pub commands: Vec<CommandView>,
+    /// The value of `after` for the next page. Null on the last page. A page may be short, or empty, and not the last.
+    pub next: Option<String>,
     /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<PartitionIndex>,

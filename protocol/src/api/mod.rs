@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    command::{CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
+    command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
     state::{CommandState, TargetState},
 };
 use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::PartitionIndex, selector::Labels};

@@ -99,6 +99,22 @@ pub enum CommandState {
     Cancelled,
 }
 
+impl CommandState {
+    /// The state with this name in JSON.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Open, Self::Done, Self::Cancelled].into_iter().find(|state| state.name() == name)
+    }
+
+    /// The state's name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -113,6 +129,14 @@ mod tests {
         assert_eq!(ends.map(TargetState::rank).collect::<Vec<_>>(), [4, 4, 4, 5, 6, 7]);
         for state in TargetState::ALL {
             assert_eq!(TargetState::of_name(state.name()), Some(state));
+            assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{}\"", state.name()));
+        }
+    }
+
+    #[test]
+    fn a_commands_state_has_the_name_that_json_has() {
+        for state in [CommandState::Open, CommandState::Done, CommandState::Cancelled] {
+            assert_eq!(CommandState::of_name(state.name()), Some(state));
             assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{}\"", state.name()));
         }
     }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, Payload, Selector, TerminalId,
+    CommandId, Selector, TerminalId,
     api::{CommandRequest, DryRun, Offline, TargetState},
     frame,
 };
 
 use super::{MemoryBackplane, Store, bitmap::Bitmap, stored_command::StoredCommand, stored_commands::Selection};
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetList,
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTargets,
+    TargetQuery,
     envelope::{Audience, Delivery, Envelope},
 };
 
@@ -58,22 +59,12 @@ impl CommandStore for MemoryBackplane {
         Ok(self.store().commands.find(&id).map(StoredCommand::record))
     }
 
-    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
-        let store = self.store();
-        let Some(stored) = store.commands.find(&id) else { return Ok(TargetList::default()) };
-        let ordinals = stored.targets.ordinals();
-        let records = stored.targets.records(&ordinals);
-        let names = ordinals.into_iter().map(|ordinal| store.ordinals.name(ordinal).clone());
-        let mut targets: Vec<_> = names.zip(records).collect();
-        targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(TargetList { targets, partial: Vec::new() })
+    async fn commands(&self, query: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
+        Ok(self.store().list(query))
     }
 
-    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
-        let store = self.store();
-        let stored = store.commands.find(&id);
-        let reply = |terminal| store.ordinals.all_of(terminal).find_map(|ordinal| stored?.replies.get(&ordinal));
-        Ok(terminals.iter().map(|terminal| reply(terminal).cloned()).collect())
+    async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError> {
+        self.store().targets(id, query)
     }
 
     async fn frames(&self, _: &TerminalId, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {

@@ -13,6 +13,7 @@ mod events;
 mod few_targets;
 mod idempotency_keys;
 mod levels;
+mod listing;
 mod membership;
 mod ordinals;
 mod registry;

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, Payload, Selector, TerminalId,
+    CommandId, Selector, TerminalId,
     api::{CommandRequest, DryRun},
     frame,
     partition::{PartitionIndex, homed},
@@ -15,7 +15,8 @@ use super::{
     partition::{PartitionAccepted, PartitionAsk},
 };
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetList, redis::refusal::unavailable,
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTargets,
+    TargetQuery, redis::refusal::unavailable,
 };
 
 #[async_trait]
@@ -39,12 +40,12 @@ impl CommandStore for PartitionedBackplane {
         self.merged_command(id).await
     }
 
-    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
-        self.merged_targets(id).await
+    async fn commands(&self, query: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
+        self.listed_commands(query).await
     }
 
-    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
-        self.merged_replies(id, terminals).await
+    async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError> {
+        self.merged_targets(id, query).await
     }
 
     async fn frames(

@@ -16,7 +16,7 @@
 //! | `listening.rs`, `catch_up.rs`, `delivery.rs` | from the channels and logs of partitions to sessions |
 //! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
 //! | `keyed.rs` | a command whose idempotency key lies in another partition |
-//! | `many.rs`, `stored.rs` | commands for terminals of several partitions |
+//! | `many.rs`, `stored.rs`, `targets.rs`, `listed.rs` | commands for terminals of several partitions |
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
@@ -35,6 +35,7 @@ mod event_token;
 mod events;
 mod keyed;
 mod lease;
+mod listed;
 mod listening;
 mod many;
 mod member;
@@ -47,6 +48,7 @@ mod requirements;
 mod sessions;
 mod standing;
 mod stored;
+mod targets;
 mod terminals;
 pub mod trust;
 mod upkeep;

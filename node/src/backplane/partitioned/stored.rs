@@ -2,30 +2,23 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
-use muster_protocol::{CommandId, Payload, TerminalId, partition::PartitionIndex};
+use futures_util::future::join_all;
+use muster_protocol::{CommandId, partition::PartitionIndex};
 
-use super::{
-    PartitionedBackplane,
-    answers::PartitionAnswers,
-    member::PartitionMember,
-    partition::{commands::PartitionCommand, targets::PartitionTarget},
-};
-use crate::backplane::{BackplaneError, CommandRecord, TargetList, redis::refusal::unavailable};
-
-/// The number of targets that are read at once.
-const PAGE: usize = 512;
+use super::{PartitionedBackplane, answers::PartitionAnswers, member::PartitionMember, partition::PartitionCommand};
+use crate::backplane::{BackplaneError, CommandRecord};
 
 impl PartitionedBackplane {
     /// What the home of a command has of it, and the members of the partitions that have a share of it. None if the command is not
     /// known.
-    async fn at_home(
+    pub(super) async fn at_home(
         &self,
         id: CommandId,
+        is_brief: bool,
     ) -> Result<Option<(PartitionCommand, Vec<&PartitionMember>)>, BackplaneError> {
         let Some(home) = self.partitions.home(id) else { return Ok(None) };
         let home = self.member(home);
-        let Some(command) = home.ask(home.store.command(id)).await? else { return Ok(None) };
+        let Some(command) = home.ask(look_up(home, id, is_brief)).await? else { return Ok(None) };
         let members = match &command.shares {
             Some(shares) => {
                 let with_targets = shares.iter().filter(|(_, share)| share.of + share.rejected > 0);
@@ -42,11 +35,20 @@ impl PartitionedBackplane {
 
     /// A command with the counts of all partitions that answer. Its home has to.
     pub(super) async fn merged_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        let Some((command, members)) = self.at_home(id).await? else { return Ok(None) };
+        self.merged(id, false).await
+    }
+
+    /// The same without the payload.
+    pub(super) async fn brief_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
+        self.merged(id, true).await
+    }
+
+    async fn merged(&self, id: CommandId, is_brief: bool) -> Result<Option<CommandRecord>, BackplaneError> {
+        let Some((command, members)) = self.at_home(id, is_brief).await? else { return Ok(None) };
         let home = self.partitions.home(id);
         let others = members.into_iter().filter(|member| Some(member.index()) != home);
         let others =
-            join_all(others.map(|member| async move { (member.index(), member.ask(member.store.command(id)).await) }))
+            join_all(others.map(|member| async move { (member.index(), member.ask(look_up(member, id, true)).await) }))
                 .await;
         let at_home = home.map(|home| (home, Ok(None)));
         let PartitionAnswers { found, partial } = PartitionAnswers::of(at_home.into_iter().chain(others))?;
@@ -78,42 +80,6 @@ impl PartitionedBackplane {
         Ok(Some(record))
     }
 
-    /// All targets of a command, in the order of their ids.
-    pub(super) async fn merged_targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
-        let Some((_, members)) = self.at_home(id).await? else { return Ok(TargetList::default()) };
-        let parts = join_all(
-            members
-                .into_iter()
-                .map(|member| async move { (member.index(), member.ask(all_targets(member, id)).await) }),
-        )
-        .await;
-        let at_home = self.partitions.home(id).map(|home| (home, Ok(Vec::new())));
-        let PartitionAnswers { found, partial } = PartitionAnswers::of(at_home.into_iter().chain(parts))?;
-        let targets = found.into_iter().flat_map(|(_, targets)| targets);
-        let mut targets: Vec<_> = targets.map(|target| (target.terminal, target.record)).collect();
-        targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(TargetList { targets, partial })
-    }
-
-    /// The last replies of these terminals, each from its own partition.
-    pub(super) async fn merged_replies(
-        &self,
-        id: CommandId,
-        terminals: &[TerminalId],
-    ) -> Result<Vec<Option<Payload>>, BackplaneError> {
-        let asked = self.members.iter().map(|member| async move {
-            let here: Vec<_> = terminals.iter().filter(|id| self.partitions.of(id) == member.index()).collect();
-            if here.is_empty() {
-                return Ok::<_, BackplaneError>(Vec::new());
-            }
-            let replies = member.ask(async { member.store.replies(id, &here).await.map_err(unavailable) }).await?;
-            Ok(here.into_iter().zip(replies).collect::<Vec<_>>())
-        });
-        let found: Vec<Vec<_>> = try_join_all(asked).await?;
-        let mut replies: std::collections::HashMap<_, _> = found.into_iter().flatten().collect();
-        Ok(terminals.iter().map(|terminal| replies.remove(terminal).flatten()).collect())
-    }
-
     /// Cancels a command in every partition that has a share of it, or may still get one. The mark is left everywhere before this
     /// returns.
     ///
@@ -130,7 +96,7 @@ impl PartitionedBackplane {
     }
 
     async fn cancel_shares(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        let Some((command, members)) = self.at_home(id).await? else { return Ok(None) };
+        let Some((command, members)) = self.at_home(id, true).await? else { return Ok(None) };
         let left = command.record.frame.expires_at.duration_since(self.clock.now());
         let mark = Duration::try_from(left).ok().filter(|_| !command.is_accepted).map(|left| left + self.bounds.keep);
         let home = self.partitions.home(id);
@@ -157,15 +123,10 @@ impl PartitionedBackplane {
     }
 }
 
-/// All targets of a command in one partition.
-async fn all_targets(member: &PartitionMember, id: CommandId) -> Result<Vec<PartitionTarget>, BackplaneError> {
-    let (mut targets, mut after) = (Vec::new(), None);
-    loop {
-        let page = member.store.targets(id, None, after, PAGE).await?;
-        targets.extend(page.targets);
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(targets),
-        }
-    }
+async fn look_up(
+    member: &PartitionMember,
+    id: CommandId,
+    is_brief: bool,
+) -> Result<Option<PartitionCommand>, BackplaneError> {
+    if is_brief { member.store.brief_command(id).await } else { member.store.command(id).await }
 }

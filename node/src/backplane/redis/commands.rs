@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload, TerminalId,
+    CommandId, TerminalId,
     api::{CommandRequest, DryRun, TargetState},
     frame,
 };
@@ -15,7 +15,10 @@ use super::{
     keys,
     refusal::{read, unavailable},
 };
-use crate::backplane::{Accepted, BackplaneError, CommandDraft, CommandRecord, CommandStore, TargetList, TargetRecord};
+use crate::backplane::{
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTarget,
+    FoundTargets, TargetQuery, TargetRecord,
+};
 
 #[async_trait]
 impl CommandStore for RedisBackplane {
@@ -64,23 +67,30 @@ impl CommandStore for RedisBackplane {
         }))
     }
 
-    async fn targets(&self, id: CommandId) -> Result<TargetList, BackplaneError> {
+    async fn commands(&self, _: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
+        Err(BackplaneError::Unavailable("this store does not list commands".into()))
+    }
+
+    async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError> {
         let all: Vec<(String, String)> =
             self.reach()?.hgetall(self.keys.key(&keys::targets(id))).await.map_err(unavailable)?;
         let parsed = all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, TargetRecord::parse(target)?)));
         let mut targets: Vec<(TerminalId, TargetRecord)> = parsed.collect();
         targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        Ok(TargetList { targets, partial: Vec::new() })
-    }
-
-    async fn replies(&self, id: CommandId, terminals: &[TerminalId]) -> Result<Vec<Option<Payload>>, BackplaneError> {
-        if terminals.is_empty() {
-            return Ok(Vec::new());
+        let wanted = targets.iter().filter(|(_, target)| query.wants(target.state)).map(|(id, target)| (id, target));
+        let (page, next) = page_of(query, wanted);
+        if page.is_empty() {
+            return Ok(FoundTargets::default());
         }
-        let fields: Vec<_> = terminals.iter().map(TerminalId::as_str).collect();
+        let fields: Vec<_> = page.iter().map(|(terminal, _)| terminal.as_str()).collect();
         let replies: Vec<Option<String>> =
             self.reach()?.hmget(self.keys.key(&keys::replies(id)), &fields).await.map_err(unavailable)?;
-        replies.iter().map(|reply| reply.as_deref().map(read).transpose()).collect()
+        let target = |((terminal, record), reply): ((&TerminalId, &TargetRecord), Option<String>)| {
+            let reply = reply.as_deref().map(read).transpose()?;
+            Ok(FoundTarget { terminal: terminal.clone(), record: record.clone(), reply })
+        };
+        let targets = page.into_iter().zip(replies).map(target).collect::<Result<_, BackplaneError>>()?;
+        Ok(FoundTargets { targets, next, partial: Vec::new() })
     }
 
     /// Also of a command that was cancelled or has expired meanwhile: those are left out.
@@ -108,4 +118,18 @@ impl CommandStore for RedisBackplane {
         }
         self.command(id).await.map_err(BackplaneError::after_a_change)
     }
+}
+
+/// The page that is asked for, of all targets in the order of their ids. The terminal of the last target says where the next page
+/// begins.
+fn page_of<'a, T>(
+    query: &TargetQuery,
+    all: impl Iterator<Item = (&'a TerminalId, T)>,
+) -> (Vec<(&'a TerminalId, T)>, Option<String>) {
+    let behind = all.filter(|(id, _)| query.after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
+    let mut page: Vec<_> = behind.take(query.limit + 1).collect();
+    let more = page.len() > query.limit;
+    page.truncate(query.limit);
+    let next = page.last().filter(|_| more).map(|(id, _)| id.to_string());
+    (page, next)
 }

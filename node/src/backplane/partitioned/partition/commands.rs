@@ -1,11 +1,11 @@
-//! Commands that are stored in a partition: looked up (view.lua, list.lua), cancelled (cancel.lua) and forgotten (sweep.lua).
+//! Commands that are stored in a partition: looked up (view.lua), cancelled (cancel.lua) and forgotten (sweep.lua).
 
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, TerminalId,
-    api::{CommandRequest, CommandState, TargetState},
+    CommandId, Payload,
+    api::{CommandRequest, TargetState},
     frame,
 };
 use redis::Value;
@@ -30,35 +30,22 @@ pub struct PartitionCommand {
     pub surveyed: BTreeMap<u16, u64>,
 }
 
-/// Which commands to list.
-#[derive(Debug, Clone, Default)]
-pub struct CommandFilter {
-    /// The name in the request.
-    pub name: Option<String>,
-    /// Who asked.
-    pub by: Option<String>,
-    /// A target.
-    pub terminal: Option<TerminalId>,
-    /// The state.
-    pub state: Option<CommandState>,
-}
-
-/// Commands of one home, newest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommandPage {
-    /// The commands.
-    pub ids: Vec<CommandId>,
-    /// Where the next page begins. `None` on the last page. A page may be short, or empty, and not the last.
-    pub next: Option<String>,
-}
-
 impl StorePartition {
     /// A command, or `None` if this partition has nothing of it.
     pub async fn command(&self, id: CommandId) -> Result<Option<PartitionCommand>, BackplaneError> {
+        self.look_up(id, "").await
+    }
+
+    /// The same without the command's payload, which is null in the record.
+    pub async fn brief_command(&self, id: CommandId) -> Result<Option<PartitionCommand>, BackplaneError> {
+        self.look_up(id, "brief").await
+    }
+
+    async fn look_up(&self, id: CommandId, how: &str) -> Result<Option<PartitionCommand>, BackplaneError> {
         let mut call = self.scripts.view(&self.keys);
-        call.arg(id.to_string());
+        call.arg(id.to_string()).arg(how);
         let values: Vec<Value> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        if values.is_empty() { Ok(None) } else { view(values).map(Some) }
+        if values.is_empty() { Ok(None) } else { view(id, values).map(Some) }
     }
 
     /// Frames of commands, in the order of `ids`; `None` for a command that is not stored any more or was cancelled. One that has expired
@@ -103,29 +90,6 @@ impl StorePartition {
         Ok((found != 3).then_some(found > 0))
     }
 
-    /// A page of the commands whose home this is, newest first, at most `limit` and 512. `after` is [`CommandPage::next`] of the page
-    /// before.
-    pub async fn commands(
-        &self,
-        filter: &CommandFilter,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<CommandPage, BackplaneError> {
-        let state = filter.state.map(|state| match state {
-            CommandState::Open => "open",
-            CommandState::Done => "done",
-            CommandState::Cancelled => "cancelled",
-        });
-        let mut call = self.scripts.list(&self.keys);
-        call.arg(after.unwrap_or_default()).arg(filter.name.as_deref().unwrap_or_default());
-        call.arg(filter.by.as_deref().unwrap_or_default());
-        call.arg(filter.terminal.as_ref().map(TerminalId::as_str).unwrap_or_default());
-        call.arg(state.unwrap_or_default()).arg(limit.min(512));
-        let mut rows: Vec<String> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        let next = Some(rows.remove(0)).filter(|next| !next.is_empty());
-        Ok(CommandPage { ids: rows.iter().filter_map(|id| id.parse().ok()).collect(), next })
-    }
-
     /// Forgets what may be forgotten, at most 64 commands and 64 idempotency keys, and closes commands for many that have expired. Returns
     /// how many commands and keys were forgotten.
     pub async fn sweep(&self) -> Result<u64, BackplaneError> {
@@ -143,13 +107,13 @@ impl StorePartition {
     }
 }
 
-fn view(values: Vec<Value>) -> Result<PartitionCommand, BackplaneError> {
+fn view(id: CommandId, values: Vec<Value>) -> Result<PartitionCommand, BackplaneError> {
     let mut answer = ScriptAnswer::new("view.lua", values)?;
-    let frame: frame::Command = read(answer.outcome())?;
+    let frame = answer.outcome().to_owned();
     let request: CommandRequest = read(&answer.next::<String>()?)?;
     let by = answer.next()?;
     let created_at: Timestamp = answer.time()?;
-    let _expires_at: Timestamp = answer.time()?;
+    let expires_at: Timestamp = answer.time()?;
     let cancelled = !answer.next::<String>()?.is_empty();
     let (rejected, late): (u64, u64) = (answer.next()?, answer.next()?);
     let mut counts = BTreeMap::new();
@@ -163,6 +127,17 @@ fn view(values: Vec<Value>) -> Result<PartitionCommand, BackplaneError> {
     let at_home = Some(answer.next::<String>()?).filter(|text| !text.is_empty());
     let shares = at_home.as_deref().filter(|_| is_accepted).map(read).transpose()?;
     let surveyed = at_home.as_deref().filter(|_| !is_accepted).map(read).transpose()?.unwrap_or_default();
+    let frame = match frame.as_str() {
+        "" => frame::Command {
+            id,
+            name: request.name.clone(),
+            payload: Payload::default(),
+            expires_at,
+            cursor: None,
+            stagger_ms: None,
+        },
+        stored => read(stored)?,
+    };
     let request = CommandRequest { payload: frame.payload.clone(), ..request };
     let record = CommandRecord { frame, request, by, created_at, cancelled, counts, unseen: 0, partial: Vec::new() };
     Ok(PartitionCommand { record, is_accepted, shares, surveyed })

@@ -13,6 +13,7 @@ pub mod events;
 pub mod held;
 mod keys;
 pub mod lease;
+mod list;
 pub mod log;
 mod parts;
 mod reading;
@@ -42,8 +43,9 @@ use crate::backplane::redis::connection::connect;
 
 pub use self::{
     accept::{PartitionAccepted, PartitionAsk, PartitionBounds},
-    commands::{CommandFilter, CommandPage, PartitionCommand},
+    commands::PartitionCommand,
     keys::KeyOutcome,
+    list::{HomeCommands, ListedCommand},
     scripts::PartitionScripts,
     share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
     states::{RaiseOutcome, RaisedState},

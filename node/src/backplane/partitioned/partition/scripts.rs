@@ -94,6 +94,7 @@ scripts!(
     forget "allow-oom",
     forget_away "allow-oom",
     happened "",
+    is_target "allow-oom",
     join "allow-oom",
     key "",
     label "",

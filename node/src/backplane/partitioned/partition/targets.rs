@@ -7,7 +7,7 @@ use redis::{FromRedisValue, Value, from_redis_value};
 
 use super::{
     StorePartition,
-    states::{ms_of, state_of},
+    states::{level_of, ms_of, state_of},
     times::{self, BUCKET},
 };
 use crate::backplane::{
@@ -20,8 +20,10 @@ use crate::backplane::{
 pub struct PartitionTargets {
     /// The targets.
     pub targets: Vec<PartitionTarget>,
-    /// The ordinal after which the next page begins. `None` on the last page. A page may be short and not the last.
-    pub next: Option<u32>,
+    /// Terminals that were rejected when the share was taken, and why. They come behind all targets.
+    pub rejected: Vec<(TerminalId, String)>,
+    /// The place after which the next page begins. `None` on the last page. A page may be short and not the last.
+    pub next: Option<u64>,
 }
 
 /// A target of a command.
@@ -38,18 +40,21 @@ pub struct PartitionTarget {
 }
 
 impl StorePartition {
-    /// A page of at most `limit` and 512 targets of a command, after an ordinal: those in a stored state, or all. Empty if the partition
+    /// A page of at most `limit` and 512 targets of a command, after a place: those in stored states, or all. Empty if the partition
     /// has none.
     pub async fn targets(
         &self,
         id: CommandId,
-        state: Option<TargetState>,
-        after: Option<u32>,
+        states: Option<&[TargetState]>,
+        after: Option<u64>,
         limit: usize,
     ) -> Result<PartitionTargets, BackplaneError> {
         let mut call = self.scripts.targets(&self.keys);
-        call.arg(id.to_string()).arg(state.map(TargetState::name).unwrap_or_default());
-        call.arg(after.map_or(-1, i64::from)).arg(limit.min(512));
+        let levels = |states: &[TargetState]| {
+            states.iter().filter_map(|state| level_of(*state)).map(|level| level.to_string()).collect::<String>()
+        };
+        call.arg(id.to_string()).arg(states.map_or_else(|| "all".into(), levels));
+        call.arg(after.map_or_else(|| "-1".into(), |after| after.to_string())).arg(limit.min(512));
         let values: Vec<Value> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
         if values.is_empty() { Ok(PartitionTargets::default()) } else { page(values) }
     }
@@ -64,6 +69,7 @@ fn page(values: Vec<Value>) -> Result<PartitionTargets, BackplaneError> {
     let levels: Vec<u8> = next_of(&mut values)?;
     let replies: Vec<String> = next_of(&mut values)?;
     let records: Vec<u8> = next_of(&mut values)?;
+    let rejected: Vec<(String, String)> = next_of(&mut values)?;
     let times = if records.is_empty() { bucket_times(values)? } else { HashMap::new() };
     let mut targets = Vec::new();
     for (at, ((ordinal, name), reply)) in ordinals.iter().zip(names).zip(replies).enumerate() {
@@ -77,7 +83,8 @@ fn page(values: Vec<Value>) -> Result<PartitionTargets, BackplaneError> {
         let reply = serde_json::from_str(&reply).unwrap_or_default();
         targets.push(PartitionTarget { ordinal: *ordinal, terminal, record, reply });
     }
-    Ok(PartitionTargets { targets, next: next.parse().ok() })
+    let rejected = rejected.into_iter().filter_map(|(id, reason)| Some((id.parse().ok()?, reason))).collect();
+    Ok(PartitionTargets { targets, rejected, next: next.parse().ok() })
 }
 
 fn next_of<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> Result<T, BackplaneError> {

@@ -1,13 +1,15 @@
 -- uses: levels
 -- A page of the targets of a command in this partition, in the order of their ordinals. It reads at most 4 buckets of ordinals and
--- 256 KiB of replies, so it may be short.
--- ARGV: command, state or '' for all, the ordinal after which it begins or -1, the most targets
--- Returns {ordinal after which the next page begins, '' if this is the last, ordinals, names, levels, replies, records of a command for few, then
--- bucket, times, ...}; nothing if the command is not stored here.
+-- 256 KiB of replies, so it may be short. Behind them come those that were rejected when the share was taken, at most 512 of a share.
+-- ARGV: command, the digits of levels or 'all', the place after which it begins or -1, the most targets
+-- Returns {place after which the next page begins, '' if this is the last, ordinals, names, levels, replies, records of a command for few,
+-- names and reasons of rejected ones by turns, then bucket, times, ...}; nothing if the command is not stored here. A place is an ordinal,
+-- and of a rejected target REJECTED_FROM and its index.
+local REJECTED_FROM = 4294967296
 local command, wanted, after, limit = COMMAND .. ARGV[1], ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), STEP_MAX)
-local kind, list, records = unpack(redis.call('HMGET', command, 'kind', 'list', 'records'))
+local kind, list, records, refused = unpack(redis.call('HMGET', command, 'kind', 'list', 'records', 'refused'))
 if not kind then return {} end
-local level_wanted = wanted ~= '' and (wanted == 'queued' and 0 or LEVEL[wanted] or -1)
+local function is_wanted(level) return wanted == 'all' or string.find(wanted, level, 1, true) ~= nil end
 local ords, levels, chosen, times, next_after = {}, {}, {}, {}, ''
 
 local function add(ord, level)
@@ -16,11 +18,13 @@ local function add(ord, level)
   return true
 end
 
-if kind == 'few' then
+if after >= REJECTED_FROM then
+  kind = 'rejected'
+elseif kind == 'few' then
   list, records = list or '', records or ''
   for place = 0, #list / 4 - 1 do
     local ord, level = struct.unpack('>I4', list, place * 4 + 1), string.byte(records, place * FEW_RECORD + 1) or 0
-    if ord > after and (not level_wanted or level == level_wanted) then
+    if ord > after and is_wanted(level) then
       if not add(ord, level) then
         next_after = ords[#ords]
         break
@@ -29,15 +33,16 @@ if kind == 'few' then
       chosen[#chosen + 1] = #record == FEW_RECORD and record or EMPTY_RECORD
     end
   end
-elseif not level_wanted or level_wanted >= 0 then
-  local set, page = command .. ':targets', TMP .. 'page'
+elseif wanted ~= '' then
+  local set, page, part = command .. ':targets', TMP .. 'page', TMP .. 'part'
   local function reached(level) return level == 0 and command .. ':targets' or command .. ':' .. LEVELS[level] end
   -- Each level lies within the one below, so their difference is XOR.
-  if level_wanted and level_wanted < #LEVELS then
-    redis.call('BITOP', 'XOR', page, reached(level_wanted), reached(level_wanted + 1))
+  if wanted ~= 'all' then
     set = page
-  elseif level_wanted then
-    set = reached(level_wanted)
+    for level = 0, #LEVELS do
+      if is_wanted(level) and level < #LEVELS then redis.call('BITOP', 'XOR', part, reached(level), reached(level + 1)) end
+      if is_wanted(level) then redis.call('BITOP', 'OR', page, page, level < #LEVELS and part or reached(level)) end
+    end
   end
   local ord = redis.call('BITPOS', set, 1, after + 1, -1, 'BIT')
   local first = math.floor(ord / 4096)
@@ -52,13 +57,13 @@ elseif not level_wanted or level_wanted >= 0 then
     return 0
   end
   while ord >= 0 do
-    if ord >= (first + 4) * 4096 or not add(ord, level_wanted or level_of(ord)) then
+    if ord >= (first + 4) * 4096 or not add(ord, level_of(ord)) then
       next_after = ords[#ords]
       break
     end
     ord = redis.call('BITPOS', set, 1, ord + 1, -1, 'BIT')
   end
-  redis.call('DEL', page)
+  redis.call('DEL', page, part)
   for bucket = first, first + 3 do
     if #ords > 0 and bucket <= math.floor(ords[#ords] / 4096) then
       times[#times + 1] = bucket
@@ -82,6 +87,18 @@ if #ords > 0 then
     bytes = bytes + #replies[i]
   end
 end
+local rejected = {}
+if refused and next_after == '' and is_wanted(LEVEL.rejected) then
+  for i, row in ipairs(cjson.decode(refused)) do
+    local place = REJECTED_FROM + i - 1
+    if place > after and #ords + #rejected / 2 == limit then
+      next_after = string.format('%.0f', place - 1)
+      break
+    elseif place > after then
+      rejected[#rejected + 1], rejected[#rejected + 2] = row[1], row[2]
+    end
+  end
+end
 local packed = {}
 for i, ord in ipairs(ords) do packed[i] = struct.pack('>I4', ord) end
-return { tostring(next_after), table.concat(packed), names, table.concat(levels), replies, table.concat(chosen), unpack(times) }
+return { tostring(next_after), table.concat(packed), names, table.concat(levels), replies, table.concat(chosen), rejected, unpack(times) }

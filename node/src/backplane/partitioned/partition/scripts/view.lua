@@ -1,10 +1,10 @@
 -- uses: levels
 -- What is stored of a command: here, and at its home if that is here. Returns {} if nothing is.
--- ARGV: command
+-- ARGV: command, 'brief' to leave the frame out
 -- Returns {frame, request, author, created, expires, cancelled_at or '', rejected and late, the number of targets at each level from 0,
 -- 'accepting' or 'accepted', shares}
 local command, home = COMMAND .. ARGV[1], HOME .. ARGV[1]
-local fields = { 'frame', 'ask', 'by', 'created', 'expires', 'cancelled_at' }
+local fields = { ARGV[2] == 'brief' and 'none' or 'frame', 'ask', 'by', 'created', 'expires', 'cancelled_at' }
 local at_home = redis.call('HMGET', home, 'state', 'shares', 'late', unpack(fields))
 local here = redis.call('HMGET', command, 'kind', 'of', 'records', 'rejected', unpack(fields))
 if not at_home[1] and not here[1] then return {} end
