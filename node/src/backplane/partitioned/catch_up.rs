@@ -89,8 +89,7 @@ impl PartitionedBackplane {
     /// Ends the sessions that the store has ended while this node was deaf.
     pub(super) async fn give_up_ended(&self, member: &PartitionMember) -> RedisResult<()> {
         for portion in member.ordinals.all().chunks(PORTION) {
-            let sessions: Vec<_> = portion.iter().map(|(ordinal, info)| (*ordinal, info.session)).collect();
-            let ends = member.store.ended(&sessions).await?;
+            let ends = member.store.ended(portion).await?;
             for ((_, info), end) in portion.iter().zip(ends) {
                 if let Some(end) = end {
                     self.sessions.end_session(&info.terminal, info.session, end).await;

@@ -56,13 +56,19 @@ impl Ordinals {
         if *table.epoch != *epoch {
             table.epoch = epoch.into();
         }
-        // A terminal that was forgotten has another ordinal when it comes back.
+        // A terminal that was forgotten has another ordinal when it comes back. So have all when the store was lost, and then the ordinal
+        // of before may be another terminal's by now.
         if let Some(before) = table.ordinals.insert(info.terminal.clone(), ordinal).filter(|before| *before != ordinal)
+            && table.sessions.get(&before).is_some_and(|held| held.info.terminal == info.terminal)
         {
             table.sessions.remove(&before);
         }
-        let epoch = table.epoch.clone();
-        table.sessions.insert(ordinal, HeldSession { info, epoch, heard: now() });
+        let (terminal, epoch) = (info.terminal.clone(), table.epoch.clone());
+        let other = table.sessions.insert(ordinal, HeldSession { info, epoch, heard: now() });
+        // The other terminal joins again in a moment, and gets an ordinal of its own. Until then it has none.
+        if let Some(other) = other.map(|held| held.info.terminal.clone()).filter(|other| *other != terminal) {
+            table.ordinals.remove(&other);
+        }
     }
 
     /// Marks a session as ended.
@@ -179,6 +185,24 @@ mod tests {
         ordinals.remove(&ended);
         assert_eq!((ordinals.of(&old.terminal), ordinals.of(&other.terminal)), (Some(1), None));
         assert!(ordinals.ended().is_empty());
+    }
+
+    #[test]
+    fn terminals_that_change_ordinals_after_the_store_was_lost_are_all_there() {
+        let (ordinals, one, two) = (Ordinals::default(), info("t1"), info("t2"));
+        ordinals.insert(1, one.clone(), "e");
+        ordinals.insert(2, two.clone(), "e");
+        ordinals.insert(2, one.clone(), "new");
+        assert_eq!(
+            (ordinals.of(&one.terminal), ordinals.of(&two.terminal)),
+            (Some(2), None),
+            "what it reports is not the other's"
+        );
+        ordinals.insert(1, two.clone(), "new");
+        assert_eq!((ordinals.of(&one.terminal), ordinals.of(&two.terminal)), (Some(2), Some(1)));
+        let mut all: Vec<_> = ordinals.all().into_iter().map(|(ordinal, info)| (ordinal, info.session)).collect();
+        all.sort_unstable_by_key(|(ordinal, _)| *ordinal);
+        assert_eq!(all, [(1, two.session), (2, one.session)]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The log of a partition: where it stands, and the commands in it, as a node reads them that was deaf or whose terminal comes back.
 
+use std::sync::Arc;
+
 use muster_protocol::{CommandId, NodeId, Payload, SessionId, TerminalId, api::CommandRequest};
 use redis::{
     AsyncCommands, RedisResult,
@@ -7,7 +9,7 @@ use redis::{
 };
 
 use super::{StorePartition, bitmap::bitmap, sessions::end_of};
-use crate::end::SessionEnd;
+use crate::{end::SessionEnd, hub::SessionInfo};
 
 /// Where a partition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,23 +125,25 @@ impl StorePartition {
     }
 
     /// Why the store has ended sessions, each given with its ordinal; `None` for one that it has not ended. A session that is not
-    /// registered yet has no mark in the store; it ended if its terminal has a newer session.
+    /// registered yet has no mark in the store; it ended if its terminal has a newer session. In a store that was lost and made again, an
+    /// ordinal may be another terminal's, of whose session this says nothing.
     ///
     /// # Errors
     /// If Redis does not answer.
-    pub async fn ended(&self, sessions: &[(u32, SessionId)]) -> RedisResult<Vec<Option<SessionEnd>>> {
+    pub async fn ended(&self, sessions: &[(u32, Arc<SessionInfo>)]) -> RedisResult<Vec<Option<SessionEnd>>> {
         if sessions.is_empty() {
             return Ok(Vec::new());
         }
         let mut pipe = redis::pipe();
         let ordinals: Vec<_> = sessions.iter().map(|(ordinal, _)| *ordinal).collect();
-        let marks = sessions.iter().map(|(_, session)| self.keys.key(&format!("ended:{session}")));
+        let marks = sessions.iter().map(|(_, info)| self.keys.key(&format!("ended:{}", info.session)));
         pipe.cmd("HMGET").arg(self.keys.key("terminals")).arg(ordinals);
         pipe.cmd("MGET").arg(marks.collect::<Vec<_>>());
         let (owners, reasons): (Vec<Option<String>>, Vec<Option<String>>) =
             pipe.query_async(&mut self.connection.clone()).await?;
         let found = owners.iter().zip(&reasons);
-        Ok(sessions.iter().zip(found).map(|((_, session), (owner, reason))| ended(*session, owner, reason)).collect())
+        let sessions = sessions.iter().zip(found);
+        Ok(sessions.map(|((_, info), (entry, reason))| ended(&info.terminal, info.session, entry, reason)).collect())
     }
 
     /// The hash tag of the partition's keys.
@@ -172,9 +176,34 @@ impl StorePartition {
     }
 }
 
-/// Why a session has ended, from the entry of its terminal and from the reason that the store has for the session.
-fn ended(session: SessionId, owner: &Option<String>, reason: &Option<String>) -> Option<SessionEnd> {
-    let owner = owner.as_ref().and_then(|entry| entry.split(' ').nth(1)?.parse::<SessionId>().ok());
-    let replaced = owner.filter(|owner| *owner > session).map(|_| SessionEnd::Replaced);
+/// Why a terminal's session has ended, from the entry at its ordinal and from the reason that the store has for the session.
+fn ended(
+    terminal: &TerminalId,
+    session: SessionId,
+    entry: &Option<String>,
+    reason: &Option<String>,
+) -> Option<SessionEnd> {
+    let (owner, record) = entry.as_ref().and_then(|entry| entry.split_once('\n')).unwrap_or_default();
+    let is_its = record.starts_with(&format!("{{\"terminal\":\"{terminal}\""));
+    let newest = owner.split(' ').nth(1).and_then(|session| session.parse::<SessionId>().ok());
+    let replaced = newest.filter(|newest| is_its && *newest > session).map(|_| SessionEnd::Replaced);
     reason.as_deref().map(end_of).or(replaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_replaced_by_a_newer_one_of_its_own_terminal_only() {
+        let (session, newer) = (SessionId(Uuid::now_v7()), SessionId(Uuid::now_v7()));
+        let end = |terminal: &str| {
+            let entry = format!("n1 {newer} v1\n{{\"terminal\":\"{terminal}\",\"labels\":{{}}}}");
+            ended(&"t1".parse().unwrap(), session, &Some(entry), &None)
+        };
+        assert_eq!(end("t1"), Some(SessionEnd::Replaced));
+        assert_eq!((end("t2"), end("t11")), (None, None), "the store was lost, and the ordinal is another terminal's");
+    }
 }
