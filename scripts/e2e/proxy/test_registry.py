@@ -97,6 +97,24 @@ def test_a_redis_that_evicts_is_told_and_its_nodes_are_served(process_cluster: P
     wait.until(lambda: proxy.state()["redis_unfit"], lambda unfit: unfit is None)
 
 
+@pytest.mark.cluster(nodes=1, node_flags="--partitions 5", sidecar_flags=AT_ONCE)
+def test_a_node_with_another_secret_gets_no_terminals(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    cluster = process_cluster
+    assert proxy.state()["foreign"] is None
+    secret = cluster.directory / "other-secret"
+    secret.write_text(f"k1={'x' * 40}\n")
+    cluster.processes.flags["node"] += ["--cluster-secret-file", str(secret)]
+    cluster.start("node2")
+    foreign = wait.until(lambda: proxy.state()["foreign"], lambda foreign: foreign is not None)
+    assert "compare the --cluster-secret-file of both" in foreign["why"]
+    assert foreign["why"] in cluster.log("sidecar")
+    assert proxy.metric("foreign_nodes") == 1
+    # A change that comes after it has been applied.
+    lease.publish(cluster, "good", "127.0.0.9:9")
+    wait.until(proxy.nodes, lambda nodes: nodes == {cluster.node(1), "127.0.0.9:9"})
+    assert proxy.metric("leases_refused_total", reason="foreign") == 1
+
+
 # Leases that say what no node says reach neither Nginx's file nor Nginx.
 
 ADDRESSES = [

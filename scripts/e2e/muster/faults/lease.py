@@ -1,12 +1,17 @@
 """Leases of nodes that do not exist. Only this file of the tests knows keys of Redis."""
 
+import hashlib
+import hmac
 import json
 import time
 
 from muster.cluster import Cluster
 
-NODES, LEASE = "{muster}:nodes", "{muster}:node:"
 FOREVER = "99999999999999"
+# Partition 0 of a partitioned store: a proxy follows a node that any partition has. Its tag is the same for each number of
+# partitions.
+PARTITION = "{muster:0.1518}"
+STORE = f"{PARTITION}:store"
 
 
 def write(cluster: Cluster, node: str, lease: str) -> None:
@@ -14,20 +19,30 @@ def write(cluster: Cluster, node: str, lease: str) -> None:
 
     The text may hold bytes that are no UTF-8, as surrogates ("\\udcff" is the byte 0xff).
     """
-    cluster.redis("ZADD", NODES, FOREVER, node)
-    cluster.redis("SET", LEASE + node, lease)
+    nodes, key = _keys(cluster, node)
+    cluster.redis("ZADD", nodes, FOREVER, node)
+    cluster.redis("SET", key, lease)
 
 
 def publish(cluster: Cluster, node: str, address: str) -> None:
     """Write a lease as nodes do, of a node that has so many sessions that no other node sends it any."""
-    view = {"id": node, "address": address, "sessions": 100_000, "accepts": 0}
-    write(cluster, node, json.dumps({**cluster.row(1, at=cluster.node(1)), **view}))
+    view = {**cluster.row(1, at=cluster.node(1)), "id": node, "address": address, "sessions": 100_000, "accepts": 0}
+    write(cluster, node, sealed(cluster, view, cluster.secret) if _is_partitioned(cluster) else json.dumps(view))
+
+
+def sealed(cluster: Cluster, view: dict[str, object], secret: str) -> str:
+    """Return the lease of a node in this cluster's store, sealed with this secret (KID=SECRET)."""
+    store = cluster.redis("HGET", STORE, "id").strip()
+    lease = json.dumps({"store": store, "process": "p", "name": "l", "view": view})
+    key = _hmac(secret.partition("=")[2].encode(), b"muster seal 1\nlease\nmuster")
+    return f"{_hmac(key, lease.encode()).hex()}\n{lease}"
 
 
 def remove(cluster: Cluster, node: str) -> None:
     """Remove the lease."""
-    cluster.redis("ZREM", NODES, node)
-    cluster.redis("DEL", LEASE + node)
+    nodes, key = _keys(cluster, node)
+    cluster.redis("ZREM", nodes, node)
+    cluster.redis("DEL", key)
 
 
 def flap(cluster: Cluster, times: int) -> None:
@@ -37,3 +52,18 @@ def flap(cluster: Cluster, times: int) -> None:
         time.sleep(1)
         remove(cluster, "flapping")
         time.sleep(1)
+
+
+def _is_partitioned(cluster: Cluster) -> bool:
+    return cluster.redis("EXISTS", STORE).strip().endswith("1")
+
+
+def _keys(cluster: Cluster, node: str) -> tuple[str, str]:
+    """Return the names of the index of leases and of a node's lease."""
+    if _is_partitioned(cluster):
+        return f"{PARTITION}:nodes", f"{PARTITION}:lease:{node}"
+    return "{muster}:nodes", f"{{muster}}:node:{node}"
+
+
+def _hmac(key: bytes, text: bytes) -> bytes:
+    return hmac.new(key, text, hashlib.sha256).digest()
