@@ -100,15 +100,21 @@ impl PartitionedBackplane {
         let left = command.record.frame.expires_at.duration_since(self.clock.now());
         let mark = Duration::try_from(left).ok().filter(|_| !command.is_accepted).map(|left| left + self.bounds.keep);
         let home = self.partitions.home(id);
-        let others = members
-            .iter()
-            .filter(|member| Some(member.index()) != home)
-            .map(|member| async move { (member.index(), member.ask(member.store.cancel(id, None, mark)).await) });
-        let mut answers = join_all(others).await;
-        // The home says that the command is cancelled if any partition does, also if it has no share.
-        let any = answers.iter().any(|(_, answer)| *answer == Ok(Some(true)));
-        if let Some(home) = home.map(|home| self.member(home)) {
-            answers.push((home.index(), home.ask(home.store.cancel(id, Some(any), mark)).await));
+        let mut concerned: Vec<_> = members.iter().map(|member| member.index()).collect();
+        // The home says that the command is cancelled, also if it has no share.
+        concerned.extend(home.filter(|home| !concerned.contains(home)));
+        let cancel = |index, others| async move {
+            let member = self.member(index);
+            (index, member.ask(member.store.cancel(id, others, mark)).await)
+        };
+        let asked = concerned.into_iter().map(|index| cancel(index, (Some(index) == home).then_some(false)));
+        let mut answers = join_all(asked).await;
+        // Where all targets have the command, nothing was cancelled. If something was elsewhere it is not sent again there either.
+        if answers.iter().any(|(_, answer)| *answer == Ok(Some(true))) {
+            let (left, mut done): (Vec<_>, Vec<_>) =
+                answers.into_iter().partition(|(_, answer)| *answer == Ok(Some(false)));
+            done.extend(join_all(left.into_iter().map(|(index, _)| cancel(index, Some(true)))).await);
+            answers = done;
         }
         let answers = answers.into_iter().map(|(index, answer)| match answer {
             // Cancelling again does no harm, so an answer that got lost is as good as none.

@@ -65,17 +65,18 @@ impl StorePartition {
             .collect()
     }
 
-    /// Cancels a command for the targets of this partition to which it was not sent yet. `home` is given to the home of a command,
-    /// which is asked last: whether other partitions have cancelled something. `mark_for` leaves a mark for so long where there is
-    /// no share yet, so that it is not taken later. Returns whether the command is cancelled here, or `None` if there is nothing of it.
+    /// Cancels a command for the targets of this partition to which it was not sent yet. `others` is whether other partitions have
+    /// cancelled something; the home is always told, and another partition only if they have. `mark_for` leaves a mark for so long
+    /// where there is no share yet, so that it is not taken later. Returns whether the command is cancelled here, or `None` if there is
+    /// nothing of it.
     pub async fn cancel(
         &self,
         id: CommandId,
-        home: Option<bool>,
+        others: Option<bool>,
         mark_for: Option<Duration>,
     ) -> Result<Option<bool>, BackplaneError> {
         let mut call = self.scripts.cancel(&self.keys);
-        call.arg(id.to_string()).arg(home.map_or("", |others| if others { "others" } else { "home" }));
+        call.arg(id.to_string()).arg(others.map_or("", |others| if others { "others" } else { "home" }));
         call.arg(mark_for.map(|time| time.as_millis().to_string()).unwrap_or_default());
         let cancelled: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
         Ok((cancelled > 0).then_some(cancelled == 2))

@@ -1,9 +1,10 @@
 -- uses: time, levels, events
 -- Cancels a command in this partition: what was not sent will not be. The mark is left also where the share was not taken yet, which
--- then is never taken, for as long as the command is stored. The home is asked last. It says that the command is cancelled, and tells
--- that to those who follow events, only if something was cancelled in any partition: a command that was sent to all stays as it is.
--- ARGV: command, at the home 'home', or 'others' if other partitions have cancelled something, or 'alone' to cancel only a command of this
---       partition alone, '' elsewhere, how long the mark is stored if there is no share (ms), or '' to leave none
+-- then is never taken, for as long as the command is stored. A command that was sent to all of its targets stays as it is, so a partition
+-- in which all have it is marked only if another one has cancelled something: then what was not acknowledged is not sent again there.
+-- The home says that the command is cancelled, and tells that to those who follow events, once.
+-- ARGV: command, 'others' if other partitions have cancelled something, else 'home' at the home, 'alone' to cancel only a command of this
+--       partition alone, or '', how long the mark is stored if there is no share (ms), or '' to leave none
 -- Returns 2 if it is cancelled here, 1 if not, 0 if there is no such command, and 3 if it is not of this partition alone and only such
 -- were to be cancelled. One that has expired, or was sent to all, has nothing left to cancel.
 local id, command, home, time = ARGV[1], COMMAND .. ARGV[1], HOME .. ARGV[1], now()
@@ -18,7 +19,7 @@ if not cancelled and (kind or ARGV[3] ~= '') then
   local queued = 1
   if kind == 'few' then queued = few_counts(records or '', tonumber(of))[0] end
   if kind == 'many' then queued = of - redis.call('BITCOUNT', command .. ':sent') end
-  cancelled = queued > 0
+  cancelled = queued > 0 or ARGV[2] == 'others'
   if cancelled then redis.call('HSET', command, 'cancelled_at', string.format('%.0f', time)) end
   if cancelled and kind then redis.call('SPUBLISH', BROADCAST, '{"cancel":{"command":"' .. id .. '"}}') end
   if cancelled and kind and not share then emit('command.state', event) end
