@@ -3,6 +3,7 @@
 use muster_node::backplane::{
     Cursor,
     partitioned::partition::{
+        due::DueUpkeep,
         lease::{LeaseRenewal, RenewedLease},
         sessions::HolderNode,
         store_info::{StoreInfo, UnfitStore},
@@ -15,7 +16,7 @@ use crate::{
     store::TestPartition,
 };
 
-const RENEWAL: LeaseRenewal<'_> = LeaseRenewal { lease: "sealed", reached: 5, seen: None };
+const RENEWAL: LeaseRenewal<'_> = LeaseRenewal { lease: "sealed", reached: 5, seen: None, held: None };
 
 fn holder<'a>(node: &'a NodeId, process: &'a str) -> HolderNode<'a> {
     HolderNode { node, process }
@@ -145,5 +146,44 @@ async fn a_beat_costs_a_fixed_number_of_calls() {
     let before = total().await;
     beat(&store, &n1, "p1").await;
     let calls = total().await - before;
-    assert!(calls <= 16, "{calls}");
+    assert!(calls <= 24, "{calls}");
+}
+
+#[tokio::test]
+async fn a_renewal_tells_what_there_is_to_do_and_nothing_else() {
+    let store = TestPartition::start().await;
+    let n1 = node("n1");
+    let due = async |held: Option<&[u32]>| {
+        let renewal = LeaseRenewal { held, ..RENEWAL };
+        match store.partition.beat(holder(&n1, "p1"), renewal).await.unwrap() {
+            RenewedLease::Held { due, .. } => due,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(due(Some(&[])).await, DueUpkeep::default());
+    let _: bool = store.ask("SETBIT", "held:n1", &["3", "1"]).await;
+    assert_eq!(due(Some(&[3])).await, DueUpkeep::default());
+    assert_eq!(due(None).await, DueUpkeep::default());
+    assert_eq!(due(Some(&[4])).await, DueUpkeep { mend: true, ..Default::default() });
+    let later = (jiff::Timestamp::now().as_millisecond() + 60_000).to_string();
+    for (key, expected) in [
+        ("ending", DueUpkeep { sweep: true, ..Default::default() }),
+        ("stored", DueUpkeep { sweep: true, ..Default::default() }),
+        ("keys", DueUpkeep { sweep: true, ..Default::default() }),
+        ("accepting", DueUpkeep { finish: true, ..Default::default() }),
+    ] {
+        let _: i64 = store.ask("ZADD", key, &[&later, "x"]).await;
+        assert_eq!(due(None).await, DueUpkeep::default(), "{key} is not due yet");
+        let _: i64 = store.ask("ZADD", key, &["1", "x"]).await;
+        assert_eq!(due(None).await, expected, "{key}");
+        let _: i64 = store.ask("DEL", key, &[]).await;
+    }
+    for (key, expected) in [
+        ("unconfirmed", DueUpkeep { confirm: true, ..Default::default() }),
+        ("away", DueUpkeep { forget: true, ..Default::default() }),
+    ] {
+        let _: bool = store.ask("SETBIT", key, &["9", "1"]).await;
+        assert_eq!(due(None).await, expected, "{key}");
+        let _: i64 = store.ask("DEL", key, &[]).await;
+    }
 }

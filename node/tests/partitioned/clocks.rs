@@ -31,7 +31,7 @@ async fn a_node_accepts_nothing_while_the_clock_of_redis_and_its_own_differ_by_m
         clock.set(wrong);
         until("the node is not ready", async || request(node.address, "GET /readyz HTTP/1.1\r\n").await.0 == 503).await;
         let told = request(node.address, "GET /readyz HTTP/1.1\r\n").await.2;
-        assert!(told.contains("the clocks of this node and of the Redis of partition"), "{told}");
+        assert!(told.contains("the clocks of this node and of its Redis differ by"), "{told}");
         for target in [TO_ONE, TO_ALL] {
             let (status, problem) = node.command(target, "9").await;
             assert_eq!(status, 503, "{problem}");

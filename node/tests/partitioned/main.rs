@@ -15,3 +15,4 @@ mod reports;
 mod requirements;
 mod store;
 mod trust;
+mod upkeep;

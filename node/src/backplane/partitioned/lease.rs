@@ -66,16 +66,19 @@ impl PartitionedBackplane {
         }
         let lease = self.trust.seal_lease(member.identity.process(), &member.lease_name(), self.view());
         let seen = member.seen();
-        let renewal = LeaseRenewal { lease: &lease, reached: member.hearing.reached(), seen: seen.as_ref() };
+        let held = self.held(member);
+        let renewal =
+            LeaseRenewal { lease: &lease, reached: member.hearing.reached(), seen: seen.as_ref(), held: Some(&held) };
         match member.store.beat(member.holder(&self.node.id), renewal).await? {
             RenewedLease::Other { process, lease } => {
                 let view = self.trust.read_lease(self.node.id.as_str(), &lease).map(|lease| lease.view);
                 let view = view.and_then(|view| serde_json::to_string(&view).ok());
                 Ok(Err(Rival::new(process, view.unwrap_or(lease))))
             }
-            RenewedLease::Held { name, dead, .. } => {
+            RenewedLease::Held { name, dead, due, .. } => {
                 member.identity.forget_rival();
                 member.set_dead(dead);
+                member.add_due(due);
                 member.set_lease_name(&name);
                 Ok(Ok(name))
             }

@@ -1,7 +1,7 @@
 //! A command for terminals of several partitions, in two passes: each partition concerned is asked, and then each takes its share.
 //! `docs/store.md` ("A command for many") says why no call refuses any more once the home has begun.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -16,14 +16,12 @@ use super::{
     member::PartitionMember,
     partition::{
         PartitionAsk,
+        lease::UNFINISHED,
         selection::SetExpression,
         share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
     },
 };
 use crate::backplane::{Accepted, BackplaneError, CommandDraft, redis::refusal::read};
-
-/// A command whose acceptance was not finished within this time is finished by any node.
-const UNFINISHED: Duration = Duration::from_secs(2);
 
 /// Whom a command is for in each partition.
 pub struct DividedTargets {

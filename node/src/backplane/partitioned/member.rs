@@ -15,7 +15,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use super::{
     clocks::CLOCK_MAX,
     ordinals::Ordinals,
-    partition::{StorePartition, sessions::HolderNode},
+    partition::{StorePartition, due::DueUpkeep, sessions::HolderNode},
 };
 use crate::{
     backplane::{
@@ -44,6 +44,8 @@ pub struct PartitionMember {
     pub ordinals: Ordinals,
     /// Nodes that are dead and of whose sessions no event says so yet, as the last renewal told it.
     dead: Mutex<Vec<NodeId>>,
+    /// What is due, as renewals told since it was last taken.
+    due: Mutex<DueUpkeep>,
     /// The name of the lease, as the last renewal told it.
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
@@ -74,6 +76,7 @@ impl PartitionMember {
             listened: AsyncMutex::default(),
             ordinals: Ordinals::default(),
             dead: Mutex::default(),
+            due: Mutex::default(),
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
             unfit: Mutex::default(),
@@ -187,6 +190,16 @@ impl PartitionMember {
     /// The nodes that were recorded as dead, once.
     pub fn take_dead(&self) -> Vec<NodeId> {
         std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds what is due.
+    pub fn add_due(&self, due: DueUpkeep) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) |= due;
+    }
+
+    /// What has become due since this was last called.
+    pub fn take_due(&self) -> DueUpkeep {
+        std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The last number that this node has seen of the partition. None before it has seen one.

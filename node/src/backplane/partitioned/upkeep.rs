@@ -1,5 +1,6 @@
 //! What a node does in each partition beside its sessions: it tells of dead nodes' sessions, forgets what may be forgotten, finishes
-//! commands whose acceptance was left, works out which terminals have confirmed everything, and mends what differs between the registry and what the node holds.
+//! commands whose acceptance was left, works out which terminals have confirmed everything, and mends what differs between the registry and
+//! what the node holds. Each renewal of the lease tells what of that is due, so an idle partition costs no call besides.
 
 use futures_util::future::join_all;
 use tokio::time::{self, MissedTickBehavior};
@@ -7,7 +8,7 @@ use tokio::time::{self, MissedTickBehavior};
 use super::{
     PartitionedBackplane,
     member::PartitionMember,
-    partition::{held::HeldDifference, lease::BEAT},
+    partition::{due::DueUpkeep, held::HeldDifference, lease::BEAT},
 };
 use crate::{
     backplane::{BackplaneError, redis::refusal::unavailable, terminal_record::stale_after},
@@ -16,6 +17,10 @@ use crate::{
 
 /// The calls in which the sessions of one dead node are told of at each beat, 512 a call.
 const PORTIONS: usize = 8;
+/// The beats between two looks for terminals that are to be forgotten, as long as a look does not find as many as it can forget.
+const FORGET_BEATS: u32 = 5;
+/// The terminals that one look can forget, as in `forget_away.lua`.
+const FORGOTTEN_MAX: u32 = 64;
 
 impl PartitionedBackplane {
     /// Does it for ever, in each partition by itself.
@@ -27,17 +32,27 @@ impl PartitionedBackplane {
         let mut beat = time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut silent, mut differing) = (Vec::new(), HeldDifference::default());
+        // Not at the same beat in all partitions.
+        let mut until_forgetting = u32::from(member.index().0) % FORGET_BEATS;
         loop {
             beat.tick().await;
             if member.check().is_err() {
                 continue;
             }
+            let mut due = member.take_due();
+            due.forget &= until_forgetting == 0;
             let kept = async {
-                self.keep_up_once(member).await?;
+                let forgot = self.keep_up_once(member, due).await?;
+                until_forgetting = match until_forgetting.checked_sub(1) {
+                    _ if forgot => 0,
+                    Some(left) => left,
+                    None => FORGET_BEATS - 1,
+                };
                 self.tell_silent(member, &mut silent).await?;
-                self.mend(member, &mut differing).await
+                if due.mend { self.mend(member, &mut differing).await } else { Ok(()) }
             };
             if let Err(error) = kept.await {
+                member.add_due(due);
                 tracing::debug!(partition = %member.index(), %error, "some upkeep waits for the next beat");
             }
         }
@@ -53,12 +68,17 @@ impl PartitionedBackplane {
         Ok(())
     }
 
+    /// The ordinals of the sessions that this node holds in a partition.
+    pub(super) fn held(&self, member: &PartitionMember) -> Vec<u32> {
+        let here = |info: &SessionInfo| self.hub.addr(&info.terminal).is_some_and(|addr| addr.session == info.session);
+        let all = member.ordinals.all();
+        all.into_iter().filter(|(_, info)| here(info)).map(|(ordinal, _)| ordinal).collect()
+    }
+
     /// Compares the registry with what this node holds, and mends what differed at the last beat too: a session that joins or leaves
     /// at the moment of one comparison is not in both.
     async fn mend(&self, member: &PartitionMember, before: &mut HeldDifference) -> Result<(), BackplaneError> {
-        let all = member.ordinals.all();
-        let here = |info: &SessionInfo| self.hub.addr(&info.terminal).is_some_and(|addr| addr.session == info.session);
-        let held: Vec<_> = all.iter().filter(|(_, info)| here(info)).map(|(ordinal, _)| *ordinal).collect();
+        let (all, held) = (member.ordinals.all(), self.held(member));
         let compared = member.store.compare(&self.node.id, &held).await.map_err(unavailable)?.unwrap_or_default();
         for (_, info) in all.iter().filter(|(ordinal, _)| both(&compared.lacking, &before.lacking, ordinal)) {
             tracing::warn!(terminal = %info.terminal, "the registry lacks a session, which joins again");
@@ -72,7 +92,8 @@ impl PartitionedBackplane {
         Ok(())
     }
 
-    async fn keep_up_once(&self, member: &PartitionMember) -> Result<(), BackplaneError> {
+    /// Does what is due. Returns whether as many terminals were forgotten as a call can.
+    async fn keep_up_once(&self, member: &PartitionMember, due: DueUpkeep) -> Result<bool, BackplaneError> {
         for node in member.take_dead() {
             for _ in 0..PORTIONS {
                 if !member.store.bury(&node).await.map_err(unavailable)? {
@@ -81,10 +102,17 @@ impl PartitionedBackplane {
                 }
             }
         }
-        member.store.forget_away(self.forget).await?;
-        member.store.sweep().await?;
-        member.store.confirm().await.map_err(unavailable)?;
-        self.finish_begun(member).await
+        let forgot = if due.forget { member.store.forget_away(self.forget).await? } else { 0 };
+        if due.sweep {
+            member.store.sweep().await?;
+        }
+        if due.confirm {
+            member.store.confirm().await.map_err(unavailable)?;
+        }
+        if due.finish {
+            self.finish_begun(member).await?;
+        }
+        Ok(forgot >= FORGOTTEN_MAX)
     }
 }
 

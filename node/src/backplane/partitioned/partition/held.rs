@@ -27,9 +27,7 @@ impl StorePartition {
     /// # Errors
     /// If Redis does not answer.
     pub async fn compare(&self, node: &NodeId, held: &[u32]) -> RedisResult<Option<HeldDifference>> {
-        let bitmap = bitmap(held.iter().copied());
-        let checksum = HEXLOWER.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bitmap).as_ref());
-        let count: u32 = bitmap.iter().map(|byte| byte.count_ones()).sum();
+        let (bitmap, count, checksum) = held_sum(held);
         let mut call = self.scripts.compare(&self.keys);
         call.arg(node.as_str()).arg(count).arg(checksum);
         if call.invoke_async(&mut self.connection.clone()).await? {
@@ -64,6 +62,14 @@ impl StorePartition {
         let (_, has_more): (u32, bool) = call.arg(node.as_str()).invoke_async(&mut self.connection.clone()).await?;
         Ok(has_more)
     }
+}
+
+/// The bitmap of ordinals, their number, and the checksum of the bitmap as held.lua has it.
+pub(super) fn held_sum(held: &[u32]) -> (Vec<u8>, u32, String) {
+    let bitmap = bitmap(held.iter().copied());
+    let checksum = HEXLOWER.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bitmap).as_ref());
+    let count = bitmap.iter().map(|byte| byte.count_ones()).sum();
+    (bitmap, count, checksum)
 }
 
 /// What `differences.lua` answers. A terminal or session that can't be read is left out.

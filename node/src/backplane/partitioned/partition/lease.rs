@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_protocol::NodeId;
 use redis::{AsyncCommands, ErrorKind, RedisError, RedisResult};
 
-use super::{StorePartition, sessions::HolderNode};
+use super::{StorePartition, due::DueUpkeep, held::held_sum, sessions::HolderNode};
 use crate::backplane::{Cursor, cursor::fresh_epoch};
 
 /// How long a lease lasts. Five renewals may fail.
@@ -24,7 +24,12 @@ pub struct LeaseRenewal<'a> {
     /// The highest number that the node has seen of this partition, and the epoch that gave it. A store that lacks it gets a new
     /// epoch. None if it has seen none.
     pub seen: Option<&'a Cursor>,
+    /// The ordinals of the node's sessions, to be compared with the registry. None compares nothing.
+    pub held: Option<&'a [u32]>,
 }
+
+/// A command whose acceptance was not finished within this time is finished by any node.
+pub const UNFINISHED: Duration = Duration::from_secs(2);
 
 /// The result of a renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub enum RenewedLease {
         time: Timestamp,
         /// Nodes that are dead and of whose sessions no event says so yet.
         dead: Vec<NodeId>,
+        /// What else there is to do.
+        due: DueUpkeep,
     },
     /// Another process with the node's name holds it.
     Other {
@@ -57,16 +64,21 @@ impl StorePartition {
         call.arg(holder.node.as_str()).arg(holder.process).arg(renewal.lease).arg(LEASE.as_millis() as u64);
         call.arg(fresh_epoch()).arg(renewal.reached);
         call.arg(renewal.seen.map_or("", |seen| &seen.epoch)).arg(renewal.seen.map_or(0, |seen| seen.number));
+        call.arg(UNFINISHED.as_millis() as u64);
+        match renewal.held.map(held_sum) {
+            Some((_, count, checksum)) => call.arg(count).arg(checksum),
+            None => call.arg("").arg(""),
+        };
         let answer: Vec<String> = call.invoke_async(&mut self.connection.clone()).await?;
         match &answer[..] {
             [process, lease] if process != holder.process => {
                 Ok(RenewedLease::Other { process: process.clone(), lease: lease.clone() })
             }
-            [process, name, time, dead @ ..] if process == holder.process => {
+            [process, name, time, due, dead @ ..] if process == holder.process => {
                 let time = time.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
                 let time = time.ok_or_else(|| unexpected(&answer))?;
                 let dead = dead.iter().filter_map(|id| id.parse().ok()).collect();
-                Ok(RenewedLease::Held { name: name.clone(), time, dead })
+                Ok(RenewedLease::Held { name: name.clone(), time, dead, due: DueUpkeep::of(due) })
             }
             _ => Err(unexpected(&answer)),
         }

@@ -8,6 +8,7 @@ pub mod bitmap;
 mod clock;
 pub mod commands;
 mod counts;
+pub mod due;
 pub mod event_log;
 pub mod events;
 pub mod held;

@@ -22,6 +22,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("budget", include_str!("scripts/lib/budget.lua")),
     ("bury", include_str!("scripts/lib/bury.lua")),
     ("dead", include_str!("scripts/lib/dead.lua")),
+    ("due", include_str!("scripts/lib/due.lua")),
     ("epoch", include_str!("scripts/lib/epoch.lua")),
     ("events", include_str!("scripts/lib/events.lua")),
     ("few", include_str!("scripts/lib/few.lua")),

@@ -1,0 +1,36 @@
+//! What there is to do in a partition, as each renewal of a lease tells it, so that a node makes no call for nothing.
+
+use std::ops::BitOrAssign;
+
+/// What is due in a partition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DueUpkeep {
+    /// Commands have expired, or commands or keys may be forgotten.
+    pub sweep: bool,
+    /// Terminals may have something unconfirmed in `open`.
+    pub confirm: bool,
+    /// Commands were begun by a node that did not finish their acceptance.
+    pub finish: bool,
+    /// Terminals are off the line, so some may be forgotten.
+    pub forget: bool,
+    /// The registry says that the node holds other sessions than it told.
+    pub mend: bool,
+}
+
+impl DueUpkeep {
+    /// Reads what beat.lua tells: one letter for each.
+    pub fn of(letters: &str) -> Self {
+        let has = |letter| letters.contains(letter);
+        Self { sweep: has('s'), confirm: has('c'), finish: has('f'), forget: has('a'), mend: has('m') }
+    }
+}
+
+impl BitOrAssign for DueUpkeep {
+    fn bitor_assign(&mut self, other: Self) {
+        self.sweep |= other.sweep;
+        self.confirm |= other.confirm;
+        self.finish |= other.finish;
+        self.forget |= other.forget;
+        self.mend |= other.mend;
+    }
+}
