@@ -21,7 +21,7 @@
 //! The traits are used as `dyn Backplane`: a call allocates once, which is little beside the work of any of these methods, and
 //! no command or frame that goes to a terminal passes here one by one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use muster_protocol::{
@@ -94,6 +94,10 @@ pub trait CommandStore: Send + Sync {
     /// # Errors
     /// [`NoPage`](BackplaneError::NoPage) if no page has given out this place.
     async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError>;
+
+    /// Waits until a command is done or cancelled, for `limit` at most. It may return before that: whoever waits looks at the command, and
+    /// waits again if it is still open.
+    async fn wait(&self, id: CommandId, limit: Duration);
 
     /// The frames of commands for a terminal, in the order of `ids`; `None` for a command that is not stored any more or was
     /// cancelled. One that has expired may be among them.

@@ -28,6 +28,7 @@ mod query;
 mod redis;
 mod rules;
 mod terminal_record;
+mod waiters;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,10 +9,6 @@ use muster_protocol::api::{Protocol, TargetState};
 /// Events that are stored. Beyond this the oldest are dropped. With events of at most 8 KiB that is 80 MB.
 pub const EVENTS_MAX: usize = 10_000;
 
-/// The bytes that the memory backplane stores at most, of commands, replies, keys, backlogs and events. Beyond it a new command is
-/// refused with 503.
-pub const STORED_MAX: u64 = 2 << 30;
-
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 

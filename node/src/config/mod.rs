@@ -176,6 +176,12 @@ pub struct Bounds {
     #[arg(long, env = "MUSTER_MAX_TARGETS", value_name = "N", default_value_t = 5_000_000)]
     pub max_targets: u64,
 
+    /// The bytes that may be stored of commands, replies, idempotency keys, backlogs and events together, from 16 MiB; each partition of
+    /// a store has an equal part of them, at least 1 MiB. Beyond it expired commands are removed. If that is not enough, a new
+    /// command is refused with 503
+    #[arg(long, env = "MUSTER_MAX_STORED", value_name = "BYTES", default_value_t = 2 << 30, value_parser = clap::value_parser!(u64).range(16 << 20..))]
+    pub max_stored: u64,
+
     /// The number of commands in the log from which terminals get what they missed. Beyond it the oldest are
     /// removed, and a terminal that missed one of them is told of a gap
     #[arg(long, env = "MUSTER_LOG", value_name = "N", default_value_t = 10_000)]

@@ -11,7 +11,6 @@ use muster_protocol::{
     CommandId, Selector, TerminalId,
     api::{CommandRequest, CommandState, CommandView, Offline},
 };
-use tokio::time;
 
 use super::{
     HttpState,
@@ -26,17 +25,14 @@ use crate::backplane::{
 
 /// The longest name of a command, in bytes. Names are for people, and for a terminal to branch on.
 const NAME_MAX: usize = 128;
+/// The most terminals that a request names: each of them is looked up.
+const NAMED_MAX: usize = 10_000;
 /// The longest `?wait=`.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The longest `expires_in`: a command that waits for longer than a year is a mistake.
 const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The bounds of `rate` in targets per second; the least is one target in a quarter of an hour.
 const RATES: RangeInclusive<f64> = 0.001..=1e6;
-/// The first and the longest pause between two looks whether a command is done.
-const LOOK: Duration = Duration::from_millis(25);
-const LOOK_MAX: Duration = Duration::from_millis(250);
-/// The most targets that are tried again: as many as a request can name.
-const RETRIED_MAX: usize = 10_000;
 /// The number of targets that are read at once.
 const RETRY_PAGE: usize = 1000;
 /// An answer that waited shows the result of each target up to this number of targets.
@@ -107,9 +103,9 @@ async fn failed_targets(record: &CommandRecord, state: &HttpState) -> Result<Vec
             return Err(BackplaneError::Away(page.partial, reason).into());
         }
         terminals.extend(page.targets.into_iter().map(|target| target.terminal));
-        if terminals.len() > RETRIED_MAX {
+        if terminals.len() > NAMED_MAX {
             let detail = format!(
-                "more than {RETRIED_MAX} targets of command {id} have ended without what was asked for; send a new command by labels, \
+                "more than {NAMED_MAX} targets of command {id} have ended without what was asked for; send a new command by labels, \
                  or to those that GET /v1/commands/{id}/targets shows"
             );
             return Err(problem(StatusCode::CONFLICT, detail));
@@ -185,13 +181,15 @@ async fn accept(draft: CommandDraft, state: &HttpState) -> Result<CommandView, R
 
 /// 200 once the command is done. 202 if it is not done within `wait`, or if the store can't tell.
 async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpState) -> Answer {
-    let (deadline, mut pause) = (Instant::now() + wait, LOOK);
+    let deadline = Instant::now() + wait;
     while view.stored && view.state == CommandState::Open {
-        if Instant::now() >= deadline {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
             return Ok(json(StatusCode::ACCEPTED, &view));
         }
-        time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(LOOK_MAX);
+        // A command that expires is done, and nobody says so at that moment.
+        let expires = Duration::try_from(view.expires_at.duration_since(Timestamp::now())).unwrap_or_default();
+        state.shared.backplane.wait(view.id, rest.min(expires + Duration::from_millis(1))).await;
         match find(view.id, state).await {
             Ok(now) => view = now,
             Err(_) => return Ok(json(StatusCode::ACCEPTED, &view)),
@@ -215,6 +213,11 @@ fn check(command: &CommandRequest) -> Result<(), Response<Body>> {
     }
     if command.rate.is_some_and(|rate| !RATES.contains(&rate)) {
         return Err(bad(format!("rate must be {} to {} targets a second", RATES.start(), RATES.end())));
+    }
+    if matches!(&command.target, Selector::Terminals(ids) if ids.len() > NAMED_MAX) {
+        return Err(bad(format!(
+            "target names at most {NAMED_MAX} terminals; select more by labels, or by several commands"
+        )));
     }
     Ok(())
 }

@@ -158,6 +158,40 @@ async fn a_share_rejects_whom_it_cannot_take_any_more() {
 }
 
 #[tokio::test]
+async fn a_share_of_more_named_terminals_is_taken_in_portions_and_at_once() {
+    let store = TestPartition::start().await;
+    store.register(0, 1200, Some("n1")).await;
+    store.register(1200, 1300, None).await;
+    let (queue, skip) = (draft(""), draft(r#""offline":"skip""#));
+    let named = terminals(&(0..1303).collect::<Vec<_>>());
+    let survey =
+        async |draft: &CommandDraft, targets| store.partition.survey(&ask(draft, &bounds()), targets, true).await;
+    let portions = ShareTargets::Frozen(&named).portions();
+    assert_eq!(portions.len(), 3);
+    assert_eq!(survey(&queue, portions[0]).await, Ok(DryRun { targets: 512, online: 512 }));
+    assert_eq!(survey(&queue, portions[2]).await, Err(BackplaneError::Unknown(terminals(&[1300, 1301, 1302]))));
+    let begun = store.begin(&queue).await;
+    let before = store.names().await;
+    let shared = store.share(&begun, ShareTargets::Frozen(&named)).await;
+    assert!(matches!(shared, ShareOutcome::Taken { targets: 1300, rejected: 3, .. }), "{shared:?}");
+    assert_eq!(store.share(&begun, ShareTargets::Frozen(&named)).await, shared);
+    assert!(
+        store.names().await.iter().all(|name| !name.ends_with(":frozen") && !name.contains("backlog")),
+        "{before:?}"
+    );
+    let page = store.partition.targets(begun.id, Some(&[TargetState::Rejected]), None, 9).await.unwrap();
+    let gone = [1300, 1301, 1302].map(|gone| (crate::fleet::terminal(gone), "unknown".to_owned()));
+    assert_eq!((page.targets.len(), &page.rejected[..]), (0, &gone[..]));
+    // Who went offline since the survey.
+    let begun = store.begin(&skip).await;
+    let shared = store.share(&begun, ShareTargets::Frozen(&named[..1202])).await;
+    assert!(matches!(shared, ShareOutcome::Taken { targets: 1200, rejected: 2, .. }), "{shared:?}");
+    let page = store.partition.targets(begun.id, Some(&[TargetState::Rejected]), None, 9).await.unwrap();
+    let away = [1200, 1201].map(|away| (crate::fleet::terminal(away), "offline".to_owned()));
+    assert_eq!(page.rejected, away);
+}
+
+#[tokio::test]
 async fn what_was_begun_is_found_until_it_is_committed() {
     let store = TestPartition::start().await;
     store.register(0, 3, None).await;

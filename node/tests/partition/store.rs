@@ -37,7 +37,7 @@ impl TestPartition {
         let client = redis::Client::open(redis.url.as_str()).unwrap();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(10)));
         let raw = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
-        let partition = StorePartition::new(index, keys.clone(), connection, Arc::<PartitionScripts>::default());
+        let partition = StorePartition::new(index, keys.clone(), connection, Arc::new(PartitionScripts::new(1 << 30)));
         Self { redis, partition, keys, raw }
     }
 

@@ -126,6 +126,40 @@ async fn a_node_that_ended_before_it_accepted_what_it_had_reserved_leaves_the_id
 }
 
 #[tokio::test]
+async fn a_request_that_waits_is_answered_when_the_last_target_of_any_partition_has_confirmed() {
+    let cluster = PartitionedCluster::start().await;
+    let mut terminals = Vec::new();
+    for id in ids(6) {
+        terminals.push(cluster.there.terminal(&id, V1, &[]).await);
+    }
+    for target in [r#"{"all":true}"#, r#"{"terminal":"t00"}"#] {
+        let body = format!(r#"{{"target":{target},"name":"show","confirm":"result"}}"#);
+        let head = format!("POST /v1/commands?wait=60s HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
+        let wait = async {
+            let (status, _, answer) = exchange(cluster.here.address, &head, &body).await;
+            assert_eq!(status, 200, "{answer}");
+            std::time::Instant::now()
+        };
+        let run = async {
+            let count = if target.contains("all") { 6 } else { 1 };
+            let mut ids = Vec::new();
+            for terminal in &mut terminals[..count] {
+                ids.push(terminal.command().await.id);
+            }
+            // The request has looked whether it is done, and waits.
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            for (terminal, id) in terminals.iter().zip(ids) {
+                terminal.terminal.result(id, true, Default::default()).await.unwrap();
+            }
+            std::time::Instant::now()
+        };
+        let (answered, ended) = tokio::join!(wait, run);
+        let late = answered.saturating_duration_since(ended);
+        assert!(late.as_secs() < 4, "{target}: it looked again by itself, {late:?} later");
+    }
+}
+
+#[tokio::test]
 async fn a_key_of_a_command_that_was_refused_may_be_used_anew() {
     let cluster = PartitionedCluster::start().await;
     cluster.here.was_here("t1", V1).await;

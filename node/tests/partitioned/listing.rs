@@ -118,6 +118,31 @@ async fn commands_are_listed_newest_first_from_all_partitions() {
 }
 
 #[tokio::test]
+async fn a_command_that_names_hundreds_of_one_partition_reaches_all_or_none() {
+    let redis = TestRedis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url, "--partitions", "1"];
+    let (here, there) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
+    let names: Vec<_> = (0..520).map(|number| format!("t{number}")).collect();
+    let mut terminals = Vec::new();
+    for part in names.chunks(40) {
+        let joined = part.iter().map(|id| there.terminal(id, V1, &[]));
+        terminals.extend(futures_util::future::join_all(joined).await);
+    }
+    let mut with_unknown = names.clone();
+    with_unknown.extend(["nobody-1".into(), "nobody-2".into()]);
+    let (status, problem) = here.command(&json!({ "terminals": with_unknown }).to_string(), "1").await;
+    assert!(status == 404 && problem["detail"].as_str().unwrap().contains("nobody-1, nobody-2"), "{problem}");
+    let (status, accepted) = here.command(&json!({ "terminals": names }).to_string(), "2").await;
+    assert_eq!((status, &accepted["targets"]), (202, &json!(520)), "{accepted}");
+    for terminal in &mut terminals {
+        assert_eq!(terminal.payload().await, "2");
+    }
+    here.counts(accepted["id"].as_str().unwrap(), 0, 0, 520).await;
+    let too_many: Vec<_> = (0..10_001).map(|number| format!("t{number}")).collect();
+    assert_eq!(here.command(&json!({ "terminals": too_many }).to_string(), "3").await.0, 400);
+}
+
+#[tokio::test]
 async fn targets_of_all_partitions_come_in_pages_each_once() {
     for nodes in Nodes::both().await {
         let mut online = Vec::new();

@@ -27,6 +27,26 @@ pub fn ids(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_store_that_is_full_refuses_commands_and_names_the_flag() {
+    let redis = TestRedis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url.clone(), "--partitions", "16", "--max-stored", "16777216"];
+    let node = TestNode::start(&flags).await;
+    node.was_here("t1", muster_protocol::api::Protocol::V1).await;
+    let payload = format!("\"{}\"", "x".repeat(200_000));
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        answers.push(node.command(r#"{"terminal":"t1"}"#, &payload).await);
+    }
+    let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [202, 202, 202, 202, 202, 503], "1 MiB for each partition");
+    assert!(answers[5].1["detail"].as_str().unwrap().contains("--max-stored"), "{}", answers[5].1);
+    let error =
+        TestNode::start_error(&["--insecure", "--redis", &redis.url, "--partitions", "32", "--max-stored", "16777216"])
+            .await;
+    assert!(error.contains("--max-stored 16777216") && error.contains("33554432"), "{error}");
+}
+
+#[tokio::test]
 async fn a_node_that_was_started_with_another_number_of_partitions_says_which_one_the_store_has() {
     let cluster = PartitionedCluster::start().await;
     for count in ["1", "6", "1024"] {

@@ -154,8 +154,11 @@ pub struct FleetView {
     pub by_node: BTreeMap<String, u64>,
     /// Registered terminals by the condition that they last reported; `ok` before that.
     pub by_condition: BTreeMap<String, u64>,
-    /// Registered terminals by label, as `key=value`.
+    /// Registered terminals by label, as `key=value`, of the first 512 labels in the order of keys and values.
     pub by_label: BTreeMap<String, u64>,
+    /// Whether there are more labels, whose terminals are not counted; left out of the JSON if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub labels_left_out: bool,
     /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<PartitionIndex>,

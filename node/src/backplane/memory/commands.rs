@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use muster_protocol::{
     CommandId, Selector, TerminalId,
-    api::{CommandRequest, DryRun, Offline, TargetState},
+    api::{CommandRequest, CommandState, DryRun, Offline, TargetState},
     frame,
 };
 
@@ -65,6 +67,14 @@ impl CommandStore for MemoryBackplane {
 
     async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError> {
         self.store().targets(id, query)
+    }
+
+    async fn wait(&self, id: CommandId, limit: Duration) {
+        let is_done = async {
+            let (store, now) = (self.store(), self.clock.now());
+            store.commands.find(&id).is_none_or(|stored| stored.record().view(now).state != CommandState::Open)
+        };
+        self.waiters.wait(id, limit, is_done).await;
     }
 
     async fn frames(&self, _: &TerminalId, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {

@@ -41,7 +41,7 @@ use super::{
     cursor::fresh_epoch,
     envelope::{Envelope, end_sessions},
     pacer::Pacer,
-    rules::STORED_MAX,
+    waiters::CommandWaiters,
 };
 use crate::{
     config::{Bounds, Config},
@@ -67,6 +67,7 @@ pub struct MemoryBackplane {
     metrics: Arc<Metrics>,
     clock: Arc<dyn TimeSource>,
     pacer: Pacer,
+    waiters: CommandWaiters,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
     /// The receiving end of `underway`, until [`run`](super::Membership::run) takes it.
@@ -95,9 +96,9 @@ impl MemoryBackplane {
             number: clock.now().as_millisecond().unsigned_abs(),
             ordinals: TerminalOrdinals::default(),
             rosters: Rosters::default(),
-            commands: Commands::new(clock.clone(), STORED_MAX),
+            commands: Commands::new(clock.clone(), config.bounds.max_stored),
             terminals: Terminals::new(clock.clone()),
-            events: EventLog::new(STORED_MAX / EVENTS_SHARE),
+            events: EventLog::new(config.bounds.max_stored / EVENTS_SHARE),
         };
         Self {
             node,
@@ -112,6 +113,7 @@ impl MemoryBackplane {
             metrics,
             clock,
             pacer: Pacer::default(),
+            waiters: CommandWaiters::default(),
             store: Mutex::new(store),
             underway,
             arriving: Mutex::new(Some(arriving)),
@@ -123,7 +125,10 @@ impl MemoryBackplane {
             match envelope {
                 Envelope::Deliver(delivery) if self.pacer.take(PartitionIndex(0), &delivery) => {}
                 Envelope::Deliver(delivery) => delivery.send(PartitionIndex(0), &*self.sessions).await,
-                Envelope::Cancel { command } => self.pacer.cancel(command),
+                Envelope::Cancel { command } => {
+                    self.pacer.cancel(command);
+                    self.waiters.wake(command);
+                }
                 other => end_sessions(&*self.sessions, other).await,
             }
         }

@@ -22,6 +22,8 @@ impl MemoryBackplane {
     fn take(&self, batch: ReportBatch) {
         let mut store = self.store();
         store.take_states(&batch);
+        let walks = batch.walks.iter().map(|(step, ..)| step);
+        walks.chain(batch.steps.keys()).for_each(|step| self.waiters.wake(step.command));
         let mut dropped = batch.dropped;
         let Store { ordinals, commands, terminals, events, .. } = &mut *store;
         for (command, terminal, payload) in batch.replies {

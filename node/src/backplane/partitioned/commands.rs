@@ -1,9 +1,11 @@
 //! Commands: one for terminals of a single partition is accepted there in one step, and any other in two passes
 //! ([`many`](super::many)).
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, Selector, TerminalId,
+    CommandId, TerminalId,
     api::{CommandRequest, DryRun},
     frame,
     partition::{PartitionIndex, homed},
@@ -12,7 +14,10 @@ use muster_protocol::{
 use super::{
     PartitionedBackplane,
     member::PartitionMember,
-    partition::{PartitionAccepted, PartitionAsk},
+    partition::{
+        PartitionAccepted, PartitionAsk,
+        named::{NAMED_MAX, named},
+    },
 };
 use crate::backplane::{
     Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTargets,
@@ -46,6 +51,13 @@ impl CommandStore for PartitionedBackplane {
 
     async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError> {
         self.merged_targets(id, query).await
+    }
+
+    async fn wait(&self, id: CommandId, limit: Duration) {
+        let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return };
+        // A home that is away can't tell: the request looks again later.
+        let is_done = async { home.check().is_ok() && home.store.wait(id, &self.node.id).await.unwrap_or(false) };
+        self.waiters.wait(id, limit, is_done).await;
     }
 
     async fn frames(
@@ -107,8 +119,12 @@ impl PartitionedBackplane {
         }
     }
 
-    /// The partition in which all of these terminals lie. None if there are several, or no terminals.
+    /// The partition in which all of these terminals lie. None if there are several, or no terminals,
+    /// or so many that the command is one for many.
     fn only_partition(&self, terminals: &[TerminalId]) -> Option<PartitionIndex> {
+        if terminals.len() > NAMED_MAX {
+            return None;
+        }
         let mut partitions = terminals.iter().map(|terminal| self.partitions.of(terminal));
         let first = partitions.next()?;
         partitions.all(|other| other == first).then_some(first)
@@ -118,16 +134,4 @@ impl PartitionedBackplane {
     pub(super) fn member(&self, partition: PartitionIndex) -> &PartitionMember {
         &self.members[usize::from(partition.0)]
     }
-}
-
-/// The terminals that a selector names, each once; none if it names none.
-pub(super) fn named(selector: &Selector) -> Vec<TerminalId> {
-    let mut named = match selector {
-        Selector::Terminal(id) => vec![id.clone()],
-        Selector::Terminals(ids) => ids.clone(),
-        Selector::All | Selector::Labels(_) => Vec::new(),
-    };
-    named.sort_unstable();
-    named.dedup();
-    named
 }

@@ -20,6 +20,11 @@ pub enum PartitionEnvelope<'a> {
         /// The command.
         command: CommandId,
     },
+    /// A command is done for which the receiving node waits.
+    Done {
+        /// The command.
+        command: CommandId,
+    },
     /// A newer session of a terminal started on another node.
     Replaced {
         /// The terminal.

@@ -156,7 +156,11 @@ impl PartitionedBackplane {
     async fn receive(&self, member: &PartitionMember, envelope: PartitionEnvelope<'_>) -> RedisResult<()> {
         match envelope {
             PartitionEnvelope::Deliver(published) => self.receive_command(member, published).await?,
-            PartitionEnvelope::Cancel { command } => self.pacer.cancel(command),
+            PartitionEnvelope::Cancel { command } => {
+                self.pacer.cancel(command);
+                self.waiters.wake(command);
+            }
+            PartitionEnvelope::Done { command } => self.waiters.wake(command),
             PartitionEnvelope::Renamed => {
                 let mut listened = member.listened.lock().await;
                 self.catch_up(member, &mut listened.reached).await?;

@@ -17,6 +17,7 @@ use super::{
     partition::{
         PartitionAsk,
         lease::UNFINISHED,
+        named::NAMED_MAX,
         selection::SetExpression,
         share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
     },
@@ -29,12 +30,15 @@ pub struct DividedTargets {
     set: Option<String>,
     /// The terminals that a selector names.
     named: BTreeMap<PartitionIndex, Vec<TerminalId>>,
+    /// Whether so many are named that the command is one for many.
+    is_frozen: bool,
 }
 
 impl DividedTargets {
     fn of(&self, partition: PartitionIndex) -> Option<ShareTargets<'_>> {
         match &self.set {
             Some(set) => Some(ShareTargets::Set(set)),
+            None if self.is_frozen => self.named.get(&partition).map(|named| ShareTargets::Frozen(named)),
             None => self.named.get(&partition).map(|named| ShareTargets::Named(named)),
         }
     }
@@ -117,16 +121,16 @@ impl PartitionedBackplane {
         ask: &PartitionAsk<'_>,
         targets: &DividedTargets,
     ) -> Result<BTreeMap<u16, u64>, BackplaneError> {
-        let counts = self.survey_all(ask, targets, true).await?;
-        Ok(counts
-            .into_iter()
-            .filter(|(_, count)| count.targets > 0)
-            .map(|(index, count)| (index.0, count.targets))
-            .collect())
+        let mut surveyed = BTreeMap::new();
+        for (index, count) in self.survey_all(ask, targets, true).await? {
+            *surveyed.entry(index.0).or_default() += count.targets;
+        }
+        surveyed.retain(|_, count| *count > 0);
+        Ok(surveyed)
     }
 
-    /// Asks each partition that is concerned. A refusal names the terminals of all partitions. A partition that is away counts before
-    /// other refusals: what they would say is not complete.
+    /// Asks each partition that is concerned, and about hundreds of named terminals in portions. A refusal names the terminals of all
+    /// partitions. A partition that is away counts before other refusals: what they would say is not complete.
     async fn survey_all(
         &self,
         ask: &PartitionAsk<'_>,
@@ -134,7 +138,9 @@ impl PartitionedBackplane {
         stores: bool,
     ) -> Result<Vec<(PartitionIndex, DryRun)>, BackplaneError> {
         let concerned = self.members.iter().filter_map(|member| Some((member, targets.of(member.index())?)));
-        let asked = concerned.map(|(member, targets)| async move {
+        let portions = concerned
+            .flat_map(|(member, targets)| targets.portions().into_iter().map(move |portion| (member, portion)));
+        let asked = portions.map(|(member, targets)| async move {
             if stores {
                 member.check_accepts()?;
             }
@@ -229,12 +235,14 @@ impl PartitionedBackplane {
 
     fn divided(&self, target: &Selector) -> Result<DividedTargets, BackplaneError> {
         let mut named: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for id in super::commands::named(target) {
+        let all = super::partition::named::named(target);
+        let is_frozen = all.len() > NAMED_MAX;
+        for id in all {
             named.entry(self.partitions.of(&id)).or_default().push(id);
         }
         let names_some = matches!(target, Selector::Terminal(_) | Selector::Terminals(_));
         let set = if names_some { None } else { Some(SetExpression::from(target).to_postfix()?) };
-        Ok(DividedTargets { set, named })
+        Ok(DividedTargets { set, named, is_frozen })
     }
 }
 

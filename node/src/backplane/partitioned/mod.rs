@@ -68,6 +68,7 @@ use super::{
     Deliver, TimeSource,
     pacer::Pacer,
     redis::{parted::PartedSessions, strays::Strays},
+    waiters::CommandWaiters,
 };
 use crate::{
     hub::{Hub, Lifecycle},
@@ -102,6 +103,8 @@ pub struct PartitionedBackplane {
     /// By which it is judged what has expired, and with which the clocks of the masters are compared.
     clock: Arc<dyn TimeSource>,
     pacer: Pacer,
+    /// Requests that wait until a command is done.
+    waiters: CommandWaiters,
     /// Notified when a lease was renewed: who left while its partition was away can be unregistered.
     renewed: Notify,
     strays: Strays,

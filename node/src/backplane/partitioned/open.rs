@@ -28,14 +28,15 @@ use crate::{
         Host,
         pacer::Pacer,
         redis::{connection, parted::PartedSessions, strays::Strays},
+        waiters::CommandWaiters,
     },
     config::Config,
 };
 
 /// The interval at which a node looks whether the store is still there.
 const LOOK: Duration = Duration::from_secs(1);
-/// The bytes that all partitions together store of commands, replies, keys, backlogs and events.
-const STORED_MAX: u64 = 2 << 30;
+/// The least bytes that a partition may store of commands, replies, keys, backlogs and events.
+const STORED_MIN: u64 = 1 << 20;
 
 impl PartitionedBackplane {
     /// Connects to the Redis at `url`, opens a store of this many partitions there, and takes this node's name.
@@ -49,7 +50,8 @@ impl PartitionedBackplane {
         let masters = Masters::new(topology);
         let trust = Trust::new(&config.cluster, config.sealing_secrets()).counted_by(host.metrics.foreign.clone());
         let trust = Arc::new(trust);
-        let scripts = Arc::<PartitionScripts>::default();
+        let bounds = partition_bounds(config, partitions)?;
+        let scripts = Arc::new(PartitionScripts::new(bounds.bytes));
         let store = |index: PartitionIndex| {
             let keys = RedisKeys::of_partition(&config.cluster, database, partitions, index);
             let connection = masters.connection(keys.tag());
@@ -77,7 +79,7 @@ impl PartitionedBackplane {
             partitions,
             trust,
             node: host.view,
-            bounds: partition_bounds(config, partitions),
+            bounds,
             ping: config.ping,
             forget: config.bounds.forget,
             hub: host.hub,
@@ -88,6 +90,7 @@ impl PartitionedBackplane {
             clock: host.clock,
             metrics: host.metrics,
             pacer: Pacer::default(),
+            waiters: CommandWaiters::default(),
             renewed: Notify::new(),
             strays: Strays::default(),
             joining: Semaphore::new(JOINING),
@@ -126,14 +129,19 @@ impl PartitionedBackplane {
 }
 
 /// What each partition stores at most.
-fn partition_bounds(config: &Config, partitions: Partitions) -> PartitionBounds {
-    let count = u64::from(partitions.count());
-    PartitionBounds {
+fn partition_bounds(config: &Config, partitions: Partitions) -> anyhow::Result<PartitionBounds> {
+    let (count, stored) = (u64::from(partitions.count()), config.bounds.max_stored);
+    anyhow::ensure!(
+        stored / count >= STORED_MIN,
+        "--max-stored {stored}: each of the {count} partitions stores at least {STORED_MIN} bytes; give {} or more",
+        STORED_MIN * count
+    );
+    Ok(PartitionBounds {
         keep: config.bounds.keep,
         log: config.bounds.log,
         backlog: config.bounds.backlog,
-        bytes: STORED_MAX / count,
-    }
+        bytes: stored / count,
+    })
 }
 
 /// An id for a new store.

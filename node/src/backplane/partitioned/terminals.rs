@@ -90,6 +90,7 @@ fn sum(mut one: FleetView, other: FleetView) -> FleetView {
     one.online += other.online;
     one.stale += other.stale;
     one.offline += other.offline;
+    one.labels_left_out |= other.labels_left_out;
     for (counts, more) in [
         (&mut one.by_node, other.by_node),
         (&mut one.by_condition, other.by_condition),

@@ -1,5 +1,7 @@
 //! Commands in Redis: accepted ([`accept`](super::accept)), looked up and cancelled.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_protocol::{
@@ -91,6 +93,10 @@ impl CommandStore for RedisBackplane {
         };
         let targets = page.into_iter().zip(replies).map(target).collect::<Result<_, BackplaneError>>()?;
         Ok(FoundTargets { targets, next, partial: Vec::new() })
+    }
+
+    async fn wait(&self, _: CommandId, limit: Duration) {
+        tokio::time::sleep(limit.min(Duration::from_millis(250))).await;
     }
 
     /// Also of a command that was cancelled or has expired meanwhile: those are left out.

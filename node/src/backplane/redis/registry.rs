@@ -101,6 +101,7 @@ impl TerminalRegistry for RedisBackplane {
         let ok = known.saturating_sub(degraded + failing);
         let conditions = [("ok", ok), ("degraded", degraded), ("failing", failing)];
         Ok(FleetView {
+            labels_left_out: false,
             online: online.saturating_sub(stale),
             stale,
             offline: known.saturating_sub(online),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload, Selector, TerminalId,
+    CommandId, Payload, TerminalId,
     api::{CommandRequest, Confirm, Offline},
     frame,
 };
@@ -13,7 +13,7 @@ use redis::ScriptInvocation;
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
-use super::{StorePartition, reading::ScriptAnswer};
+use super::{StorePartition, named::sealed_targets, reading::ScriptAnswer};
 use crate::backplane::{
     BackplaneError, CommandDraft, Cursor, IdempotencyKey, cursor::fresh_epoch, redis::refusal::unsure, rules,
 };
@@ -110,14 +110,10 @@ impl StorePartition {
 }
 
 impl StorePartition {
-    /// The frame of a draft as scripts get it, sealed for all targets that are named.
+    /// The frame of a draft as scripts get it, sealed for all targets if it is one for few.
     pub(super) fn body(&self, draft: &CommandDraft) -> String {
         let body = frame_rest(&draft.frame);
-        let named = match &draft.request.target {
-            Selector::Terminal(id) => Some(std::slice::from_ref(id)),
-            Selector::Terminals(ids) => Some(&ids[..]),
-            Selector::All | Selector::Labels(_) => None,
-        };
+        let named = sealed_targets(&draft.request.target);
         self.trust
             .as_ref()
             .map_or_else(|| body.clone(), |trust| trust.seal_body(&body, draft.request.expires_in, named))

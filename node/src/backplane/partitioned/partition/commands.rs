@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload,
+    CommandId, NodeId, Payload,
     api::{CommandRequest, TargetState},
     frame,
 };
@@ -89,6 +89,14 @@ impl StorePartition {
         call.arg(id.to_string()).arg("alone").arg("");
         let found: u8 = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
         Ok((found != 3).then_some(found > 0))
+    }
+
+    /// Notes that a node waits until a command is done, whose home this is. The node's inbox is told then. True if there is nothing to
+    /// wait for: the command is done, cancelled, or not known.
+    pub async fn wait(&self, id: CommandId, node: &NodeId) -> Result<bool, BackplaneError> {
+        let mut call = self.scripts.wait(&self.keys);
+        call.arg(id.to_string()).arg(node.as_str());
+        call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
     /// Forgets what may be forgotten, at most 64 commands and 64 idempotency keys, and closes commands for many that have expired. Returns

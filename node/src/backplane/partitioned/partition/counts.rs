@@ -38,7 +38,7 @@ impl StorePartition {
 fn fleet(answer: Vec<Value>) -> FleetView {
     let mut values = answer.into_iter();
     let mut number = || value::<u64>(values.next());
-    let [known, online, stale, degraded, failing] = std::array::from_fn(|_| number());
+    let [known, online, stale, degraded, failing, more] = std::array::from_fn(|_| number());
     let nodes = number() as usize;
     let mut pairs: Vec<(String, u64)> = Vec::new();
     while let Some(name) = values.next() {
@@ -55,6 +55,7 @@ fn fleet(answer: Vec<Value>) -> FleetView {
             .map(|(name, count)| (name.to_owned(), count))
             .into(),
         by_label: labels.into_iter().collect(),
+        labels_left_out: more > 0,
         partial: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ mod keys;
 pub mod lease;
 mod list;
 pub mod log;
+pub mod named;
 mod parts;
 mod reading;
 pub mod registry;

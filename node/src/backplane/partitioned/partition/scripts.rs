@@ -12,6 +12,10 @@ use redis::{Script, ScriptInvocation};
 use super::render::render;
 use crate::backplane::rules;
 
+/// The bytes of a partition's events: at least two chunks (`lib/events.lua`), and no more than someone would read.
+const EVENTS_MIN: u64 = 256 << 10;
+const EVENTS_MAX: u64 = 4 << 20;
+
 const NAMES: &str = include_str!("scripts/lib/names.lua");
 
 /// The libraries, by the names that `-- uses:` lines have.
@@ -22,6 +26,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("budget", include_str!("scripts/lib/budget.lua")),
     ("bury", include_str!("scripts/lib/bury.lua")),
     ("dead", include_str!("scripts/lib/dead.lua")),
+    ("done", include_str!("scripts/lib/done.lua")),
     ("due", include_str!("scripts/lib/due.lua")),
     ("epoch", include_str!("scripts/lib/epoch.lua")),
     ("events", include_str!("scripts/lib/events.lua")),
@@ -54,10 +59,12 @@ macro_rules! scripts {
         /// All scripts, by the names of their files.
         pub struct PartitionScripts { $($name: Script),* }
 
-        impl Default for PartitionScripts {
-            fn default() -> Self {
+        impl PartitionScripts {
+            /// The scripts of a partition that stores this many bytes. Its events have an eighth of them, from 256 KiB to 4 MiB.
+            pub fn new(bytes: u64) -> Self {
+                let rules = rules((bytes / 8).clamp(EVENTS_MIN, EVENTS_MAX));
                 Self {
-                    $($name: script($oom, include_str!(concat!("scripts/", stringify!($name), ".lua")))),*
+                    $($name: script($oom, include_str!(concat!("scripts/", stringify!($name), ".lua")), &rules)),*
                 }
             }
         }
@@ -94,6 +101,7 @@ scripts!(
     fleet "allow-oom",
     forget "allow-oom",
     forget_away "allow-oom",
+    freeze "allow-oom",
     happened "",
     is_target "allow-oom",
     join "allow-oom",
@@ -115,11 +123,12 @@ scripts!(
     unfinished "allow-oom",
     view "allow-oom",
     vitals "allow-oom",
+    wait "allow-oom",
 );
 
-fn script(flags: &str, body: &str) -> Script {
+fn script(flags: &str, body: &str, rules: &str) -> Script {
     let flags = if flags.is_empty() { String::new() } else { format!("flags={flags}") };
-    Script::new(&format!("#!lua {flags}\n{}", render(body, NAMES, &rules(), library)))
+    Script::new(&format!("#!lua {flags}\n{}", render(body, NAMES, rules, library)))
 }
 
 fn library(name: &str) -> &'static str {
@@ -127,8 +136,8 @@ fn library(name: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("a script uses the library {name}, which scripts.rs does not have")).1
 }
 
-/// The rules of `rules.rs`, one definition a line.
-fn rules() -> String {
+/// The rules of `rules.rs` and the bytes of events, one definition a line.
+fn rules(events: u64) -> String {
     let table = |rows: Vec<String>| format!("{{ {} }}", rows.join(", "));
     let rank = table(TargetState::ALL.map(|state| format!("{} = {}", state.name(), state.rank())).into());
     let resent = |protocol| {
@@ -136,6 +145,7 @@ fn rules() -> String {
         table(states.map(|state| format!("{} = true", state.name())).collect())
     };
     [
+        format!("local EVENTS_BYTES = {events}"),
         format!("local LOOK_BACK = {}", rules::LOOK_BACK),
         format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
         format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
@@ -186,6 +196,6 @@ mod tests {
     fn every_definition_is_on_a_line_of_its_own() {
         let all = NAMES.lines().filter(|line| !line.is_empty() && !line.starts_with("--"));
         assert!(all.clone().all(|line| line.starts_with("local ") && line.matches('=').count() >= 1));
-        PartitionScripts::default();
+        PartitionScripts::new(1 << 30);
     }
 }

@@ -14,12 +14,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     StorePartition,
     accept::{PartitionAsk, add_key, add_seen, add_targeting, confirm_name, request_json},
+    named::NAMED_MAX,
     reading::ScriptAnswer,
 };
 use crate::backplane::{
     BackplaneError, Cursor,
     redis::refusal::{broken, read, unavailable, unsure},
 };
+
+/// How long a set of named terminals waits for its share. Whoever takes the share later puts the set together again.
+const FROZEN_FOR: Duration = Duration::from_secs(60);
 
 /// For whom a command is in one partition.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +32,18 @@ pub enum ShareTargets<'a> {
     Set(&'a str),
     /// These terminals, at most 512. The command is kept in their backlogs.
     Named(&'a [TerminalId]),
+    /// These terminals, of a command that names more than 512. The command is kept in `open`.
+    Frozen(&'a [TerminalId]),
+}
+
+impl ShareTargets<'_> {
+    /// The same in portions, each of which one call can be asked about.
+    pub fn portions(self) -> Vec<Self> {
+        match self {
+            Self::Frozen(terminals) => terminals.chunks(NAMED_MAX).map(Self::Frozen).collect(),
+            Self::Set(_) | Self::Named(_) => vec![self],
+        }
+    }
 }
 
 /// A command that its home has begun.
@@ -159,6 +175,10 @@ impl StorePartition {
         ask: ShareAsk<'_>,
     ) -> Result<ShareOutcome, BackplaneError> {
         let request: CommandRequest = read(&command.request)?;
+        let gone = match targets {
+            ShareTargets::Frozen(terminals) => self.freeze(command.id, terminals).await?,
+            ShareTargets::Set(_) | ShareTargets::Named(_) => Vec::new(),
+        };
         let mut call = self.scripts.share(&self.keys);
         call.arg(command.id.to_string()).arg(&command.frame).arg(&command.request).arg(&command.by);
         call.arg(confirm_name(&request));
@@ -166,7 +186,10 @@ impl StorePartition {
         add_targeting(&mut call, &CommandRequest { rate, ..request });
         add_seen(&mut call, ask.seen);
         call.arg(ask.keep.as_millis() as u64).arg(ask.log).arg(ask.backlog);
-        add_targets(&mut call, targets);
+        match targets {
+            ShareTargets::Frozen(_) => _ = call.arg("frozen").arg(gone.len()).arg(&gone[..gone.len().min(NAMED_MAX)]),
+            ShareTargets::Set(_) | ShareTargets::Named(_) => add_targets(&mut call, targets),
+        }
         let answer = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
         let mut answer = ScriptAnswer::new("share.lua", answer)?;
         match answer.outcome() {
@@ -179,6 +202,20 @@ impl StorePartition {
             "cancelled" => Ok(ShareOutcome::Cancelled),
             _ => Err(answer.refusal()),
         }
+    }
+
+    /// Puts the targets of a share together, in portions. Nothing is accepted by that: the set waits for its share, and is gone after a
+    /// minute. Returns the terminals that are not registered any more.
+    async fn freeze(&self, command: CommandId, terminals: &[TerminalId]) -> Result<Vec<String>, BackplaneError> {
+        let mut gone = Vec::new();
+        for portion in terminals.chunks(NAMED_MAX) {
+            let mut call = self.scripts.freeze(&self.keys);
+            call.arg(command.to_string()).arg(FROZEN_FOR.as_millis() as u64);
+            portion.iter().for_each(|terminal| _ = call.arg(terminal.as_str()));
+            let unknown: Vec<String> = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
+            gone.extend(unknown);
+        }
+        Ok(gone)
     }
 
     /// Marks a command accepted at its home, which is this partition. False if it is not stored any more.
@@ -240,8 +277,8 @@ fn add_targets(call: &mut ScriptInvocation<'_>, targets: ShareTargets<'_>) {
         ShareTargets::Set(expression) => {
             call.arg("set").arg(expression);
         }
-        ShareTargets::Named(terminals) => {
-            call.arg("named");
+        ShareTargets::Named(terminals) | ShareTargets::Frozen(terminals) => {
+            call.arg(if matches!(targets, ShareTargets::Named(_)) { "named" } else { "frozen" });
             terminals.iter().for_each(|terminal| {
                 call.arg(terminal.as_str());
             });

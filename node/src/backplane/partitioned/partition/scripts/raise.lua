@@ -7,7 +7,8 @@
 -- command has other partitions, else 0. Nothing if the store has another epoch.
 if ARGV[7] ~= '' and redis.call('GET', EPOCH) ~= ARGV[7] then return false end
 local id, level, command = ARGV[1], LEVEL[ARGV[2]], COMMAND .. ARGV[1]
-local kind, of, confirm, list, records, share = unpack(redis.call('HMGET', command, 'kind', 'of', 'confirm', 'list', 'records', 'share'))
+local fields = redis.call('HMGET', command, 'kind', 'of', 'confirm', 'list', 'records', 'share', 'waiters')
+local kind, of, confirm, list, records, share, waiters = unpack(fields)
 if not kind or not level then return { 0, 0, 0 } end
 of = tonumber(of)
 
@@ -30,5 +31,8 @@ else
 end
 emit('command.state', '{"command":"' .. id .. '","state":"' .. ARGV[2] .. '","terminals":' .. rose .. ',"of":' .. now_in .. '}')
 if level < settled_from or settled < of or redis.call('HSETNX', command, 'done', 1) == 0 then return { rose, 0, share and 1 or 0 } end
-if not share then emit('command.done', '{"command":"' .. id .. '"}') end
+if not share then
+  -- with: done
+  tell_done(id, waiters)
+end
 return { rose, 1, share and 1 or 0 }
