@@ -103,10 +103,15 @@ impl Model {
         std::mem::take(&mut self.outcome)
     }
 
-    /// Whether an operation can happen: only a session reports.
+    /// Whether an operation can happen, and all stores do the same then: only a session reports. What a terminal that was forgotten
+    /// and came back says of a command from before is not defined: memory stores it, and a partition does not know that the
+    /// terminal is the same.
     pub fn allows(&self, operation: &Operation) -> bool {
         match operation {
-            Operation::Report { terminal, .. } => self.is_online(*terminal),
+            Operation::Report { command, terminal, .. } => {
+                let since = self.terminals.get(terminal).map_or(0, |known| known.since);
+                self.is_online(*terminal) && self.index(*command).is_none_or(|index| index >= since)
+            }
             _ => true,
         }
     }

@@ -2,6 +2,7 @@
 
 mod authors;
 mod away;
+mod begun;
 mod clocks;
 mod delivery;
 mod failover;

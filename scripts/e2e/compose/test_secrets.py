@@ -25,7 +25,9 @@ def test_no_secret_is_where_others_could_read_it(project: Project) -> None:
     for service in ("node", "proxy", "redis"):
         modes = project.inside(service, "sh", "-c", 'stat -c "%a %U" /secrets/*').splitlines()
         assert set(modes) == {"400 muster"}, service
-    assert project.inside("proxy", "ls", "/secrets").split() == ["cluster-secret", "redis-password"], "no secret of tokens"
+    assert project.inside("proxy", "ls", "/secrets").split() == ["cluster-secret", "redis-password"], (
+        "no secret of tokens"
+    )
     assert not found(texts, docker("inspect", *project.ids())), "in a container's configuration"
     assert not found(texts, project.compose("logs")), "in a log"
     for file in (programs.ROOT / "compose").rglob("*"):
@@ -59,7 +61,11 @@ def test_secrets_and_keys_stay_when_all_containers_are_made_anew(project: Projec
 
 def secrets(project: Project) -> list[str]:
     """Return the six secrets."""
-    files = {"node": ["secret", "cluster-secret", "redis-password"], "proxy": ["redis-password"], "redis": ["admin-password"]}
+    files = {
+        "node": ["secret", "cluster-secret", "redis-password"],
+        "proxy": ["redis-password"],
+        "redis": ["admin-password"],
+    }
     read = [
         project.inside(service, "cat", f"/secrets/{name}").strip() for service, names in files.items() for name in names
     ]

@@ -118,7 +118,8 @@ def run_cargo(kind: str, mutant: Mutant | None) -> Ran:
     with alone("source-of-one") as source:
         renew(source, [mutant.patch] if mutant else [])
         reuse_dependencies("debug")
-        return _run(["cargo", "test", "--locked", *CARGO[kind]], source, environment())
+        chosen = mutant.tests if mutant else ()
+        return _run(["cargo", "test", "--locked", *CARGO[kind], *chosen], source, environment())
 
 
 def _run(command: list[str], at: Path, told: dict[str, str]) -> Ran:

@@ -8,8 +8,9 @@ A file begins with what it is about, and with the change that all its bugs need,
     found by: [1-9][0-9]* lost          a regular expression, which one line of the failure must match
 
 and after an empty line the patch. All bugs of `promises.patch` go into one copy of the source, which is built once: the
-environment variable MUSTER_BUG names the bug that a program then has. A bug of another file needs no `test`: the cargo
-command of that kind (`CARGO`) finds it, in a copy that has this bug alone.
+environment variable MUSTER_BUG names the bug that a program then has. A bug of another file is found by the cargo
+command of that kind (`CARGO`), in a copy that has this bug alone. There `test`, if it is given, is a part of the names
+of cargo's tests: no others are run.
 """
 
 import re
@@ -23,6 +24,7 @@ E2E = programs.ROOT / "scripts" / "e2e"
 # By kind: the words after `cargo test` that find its mutants.
 CARGO = {
     "model": ["-p", "muster-node", "--test", "model"],
+    "partitioned": ["-p", "muster-node", "--lib", "--test", "partition", "--test", "partitioned"],
     "concurrency": ["--workspace", "--lib", "--features", "muster-node/shuttle", "models::"],
 }
 # The kind whose bugs are built together.
