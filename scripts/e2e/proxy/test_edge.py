@@ -77,7 +77,8 @@ def test_render_shows_what_would_change(process_cluster: ProcessCluster, proxy: 
     cluster.start("node2")
     wait.until(lambda: proxy.leased(cluster.node(2)))
     command = [str(sidecar_program()), *"render --once --diff --redis".split(), cluster.processes.redis_url()]
-    command += ["--dir", str(proxy.folder), "--listen", proxy.address, *cluster.processes.flags["sidecar"]]
+    command += ["--secret-file", str(cluster.directory / "secret"), "--dir", str(proxy.folder)]
+    command += ["--listen", proxy.address, *cluster.processes.flags["sidecar"]]
     diff = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
     changed = [line for line in diff if line[:2] in ("+ ", "- ")]
     assert changed == [line for line in changed if cluster.node(2) in line] and len(changed) == 1

@@ -139,7 +139,8 @@ def test_a_sidecar_lives_and_follows_the_nodes_without_its_output(
     flags = cluster.processes.flags["sidecar"]
     status = cluster.processes.read("sidecar.status")
     command: list[str | Path] = [sidecar_program(), "--listen", proxy.address, "--dir", proxy.folder]
-    command += ["--redis", cluster.processes.redis_url(), "--status", status, *flags]
+    command += ["--redis", cluster.processes.redis_url(), "--secret-file", cluster.directory / "secret"]
+    command += ["--status", status, *flags]
     shell = ["sh", "-c", f'exec "$@" >{files[out]} 2>{files[err]}', "sh"]
     process.launch(cluster.directory, "sidecar", [*shell, *command])
 
