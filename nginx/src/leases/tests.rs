@@ -291,7 +291,7 @@ async fn a_request_goes_to_the_channel_of_the_sidecars_alone() {
     let mut heard = masters.connection(store.keys(0).tag()).listen(&channels).await.unwrap();
     let request = ProxyRequest::Retire { worker: "edge/7".into(), over_ms: 1000 };
     reader.ask(request.clone()).await.unwrap();
-    let text = heard.next().await.unwrap();
+    let text = muster_testkit::wait::soon(heard.next()).await.unwrap();
     assert_eq!(serde_json::from_slice::<ProxyRequest>(&text).unwrap(), request);
     assert!(serde_json::from_slice::<InboxMessage>(&text).is_err(), "it is none of the messages between nodes");
 }
