@@ -52,12 +52,17 @@ async fn reserve_again(cluster: &PartitionedCluster, key: &str) {
 async fn a_key_makes_one_command_wherever_it_lies_and_whoever_is_asked() {
     let cluster = PartitionedCluster::start().await;
     let mut terminal = cluster.here.terminal("t1", V1, &[]).await;
+    let lies = partitions().of(&"t1".parse().unwrap());
+    let elsewhere = ids(30).into_iter().find(|id| partitions().of(&id.parse().unwrap()) != lies).unwrap();
+    cluster.here.was_here(&elsewhere, V1).await;
     for number in 0..10 {
         let (key, body) = (format!("k{number}"), to_one("t1", &format!(r#","payload":{number}"#)));
         let (first, again) = (post(&cluster.here, &key, &body).await, post(&cluster.there, &key, &body).await);
         assert_eq!((first.0, again.0, &first.1["id"]), (202, 202, &again.1["id"]));
         let other = post(&cluster.there, &key, &to_one("t1", "")).await;
         assert_eq!(other.0, 422, "{}", other.1);
+        let other = post(&cluster.there, &key, &to_one(&elsewhere, "")).await;
+        assert_eq!(other.0, 422, "a terminal of another partition: {}", other.1);
         assert_eq!(terminal.payload().await, number.to_string());
     }
     assert!(terminal.is_quiet());
