@@ -3,7 +3,7 @@
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
-//! | [`SessionStore`] | sessions of terminals that begin and end | `sessions.rs`, in memory `registry.rs` |
+//! | [`SessionStore`] | sessions of terminals that begin and end | `sessions.rs` |
 //! | [`CommandStore`] | commands, their targets and their frames | `commands.rs` |
 //! | [`TerminalRegistry`] | terminals that are known, online or not | `registry.rs` |
 //! | [`EventStore`] | what happened | `events.rs` |

@@ -27,17 +27,10 @@ impl TerminalRecord {
     /// ping interval.
     pub fn view(self, owner: Option<SessionId>, vitals: HealthReport, ping: Duration) -> TerminalView {
         let online = owner == Some(self.info.session);
+        let status = self.status(owner, vitals.seen.map(|(at, _)| at), ping);
         let health = vitals.health.unwrap_or_else(healthy);
         let (seen, rtt) = vitals.seen.map_or((None, None), |(at, rtt)| (Some(at), Some(rtt)));
-        let last_seen = seen.unwrap_or(self.info.connected_at).max(self.info.connected_at);
-        let silent = Timestamp::now().duration_since(last_seen);
-        let status = match online {
-            false => Status::Offline,
-            true if silent > SignedDuration::try_from(stale_after(ping)).unwrap_or(SignedDuration::MAX) => {
-                Status::Stale
-            }
-            true => Status::Online,
-        };
+        let last_seen = self.last_seen(seen);
         TerminalView {
             id: self.info.terminal,
             status,
@@ -51,6 +44,20 @@ impl TerminalRecord {
             rtt_ms: rtt,
             metrics: health.metrics,
         }
+    }
+
+    /// Whether the terminal is online. `owner` is the session that is online now, and `seen` when the terminal last answered a ping.
+    pub fn status(&self, owner: Option<SessionId>, seen: Option<Timestamp>, ping: Duration) -> Status {
+        if owner != Some(self.info.session) {
+            return Status::Offline;
+        }
+        let silent = Timestamp::now().duration_since(self.last_seen(seen));
+        let is_stale = silent > SignedDuration::try_from(stale_after(ping)).unwrap_or(SignedDuration::MAX);
+        if is_stale { Status::Stale } else { Status::Online }
+    }
+
+    fn last_seen(&self, seen: Option<Timestamp>) -> Timestamp {
+        seen.unwrap_or(self.info.connected_at).max(self.info.connected_at)
     }
 }
 

@@ -109,8 +109,8 @@ impl Store {
         };
         let selected = match (named, &request.target) {
             (Some(names), _) => Arc::new(self.ordinals_of(names)?),
-            (None, Selector::All) => self.ordinals.known().clone(),
-            (None, target) => Arc::new(self.terminals.matching(target)),
+            (None, Selector::Labels(labels)) => Arc::new(self.terminals.with_labels(labels)),
+            (None, _) => self.ordinals.known().clone(),
         };
         let online = &self.terminals.online;
         if skip && let Some(names) = named {

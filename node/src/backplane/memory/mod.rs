@@ -12,6 +12,7 @@ mod commands;
 mod events;
 mod few_targets;
 mod idempotency_keys;
+mod label_index;
 mod levels;
 mod listing;
 mod membership;
@@ -20,10 +21,13 @@ mod registry;
 mod reported;
 mod retention;
 mod rosters;
+mod sessions;
+mod sparse_set;
 mod step_times;
 mod stored_command;
 mod stored_commands;
 mod targets;
+mod terminals;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -34,7 +38,7 @@ use muster_protocol::{TerminalId, api::NodeView, partition::PartitionIndex};
 use tokio::{sync::mpsc, time};
 
 use self::{
-    events::EventLog, ordinals::TerminalOrdinals, registry::Terminals, rosters::Rosters, stored_commands::Commands,
+    events::EventLog, ordinals::TerminalOrdinals, rosters::Rosters, stored_commands::Commands, terminals::Terminals,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource,
@@ -170,7 +174,6 @@ impl Store {
     /// Frees what waits for a terminal that is not known any more, and its ordinal.
     fn forget(&mut self, terminal: &TerminalId) {
         if let Some(ordinal) = self.ordinals.free(terminal, self.number) {
-            self.terminals.online.remove(ordinal);
             self.commands.backlogs.forget(ordinal);
             self.commands.recount();
         }

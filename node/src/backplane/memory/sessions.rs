@@ -1,0 +1,76 @@
+//! Sessions in memory: who is online, and whose will is published (join.lua and leave.lua do the same in Redis).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use muster_protocol::{Payload, TerminalId};
+
+use super::{MemoryBackplane, Store, broadcast_log::StorePosition};
+use crate::{
+    backplane::{Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalRecord, rules},
+    end::SessionEnd,
+    hub::SessionInfo,
+    reports::ReportedEvent,
+};
+
+#[async_trait]
+impl SessionStore for MemoryBackplane {
+    async fn join(&self, request: &JoinRequest) -> JoinOutcome {
+        let info = &request.info;
+        let mut store = self.store();
+        let store = &mut *store;
+        let older = store.terminals.known.get_mut(&info.terminal);
+        if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
+            return JoinOutcome::Ended(SessionEnd::Replaced);
+        }
+        if let Some(known) = older
+            && let Some(times) = known.contest(info, request.patient, self.clock.instant())
+        {
+            if times == rules::CONTESTED_AFTER {
+                let address = Payload::from_text(&info.address);
+                store.events.record(&event("terminal.contested", &info.terminal, vec![("address", address)]));
+            }
+            return JoinOutcome::Contested(rules::contest_delay(times));
+        }
+        let record = TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() };
+        let ordinal = store.ordinals.give(&info.terminal, store.commands.oldest());
+        if store.terminals.enter(request, record, ordinal) {
+            let node = Payload::from_text(self.node.id.as_str());
+            store.events.record(&event("terminal.online", &info.terminal, vec![("node", node)]));
+        }
+        let position = StorePosition { epoch: &self.epoch, newest: store.number };
+        let (missed, lost) = store.commands.missed(ordinal, info.protocol, request.cursor.as_ref(), &position);
+        JoinOutcome::In(ResumePoint {
+            cursor: Cursor { epoch: self.epoch.clone(), number: store.number },
+            missed,
+            lost,
+        })
+    }
+
+    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+        let mut store = self.store();
+        let Store { terminals, events, .. } = &mut *store;
+        let Some(known) = terminals.known.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session))
+        else {
+            return;
+        };
+        known.owner = None;
+        known.away = Some(self.clock.instant());
+        terminals.online.remove(known.ordinal);
+        events.record(&offline(&info.terminal, end));
+        if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
+            let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
+            events.record(&event("terminal.event", &info.terminal, fields));
+        }
+    }
+}
+
+/// A terminal went offline.
+pub(super) fn offline(terminal: &TerminalId, end: SessionEnd) -> ReportedEvent {
+    event("terminal.offline", terminal, vec![("reason", Payload::from_text(end.label()))])
+}
+
+fn event(kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) -> ReportedEvent {
+    ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now() }
+}
