@@ -12,11 +12,18 @@ use muster_testkit::{
     wait::until,
 };
 
-/// Sessions registered since the statistics were last reset: join.lua alone calls SADD here, once for each.
-async fn joins(redis: &TestRedis) -> u64 {
-    let stats: String = redis.ask(&["INFO", "commandstats"]).await.unwrap();
-    let sadd = stats.lines().find_map(|line| line.strip_prefix("cmdstat_sadd:calls=")?.split_once(','));
-    sadd.map_or(0, |(calls, _)| calls.parse().unwrap())
+/// From now on Redis keeps what it is asked.
+async fn watch(redis: &TestRedis) {
+    let () = redis.ask(&["CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "100000"]).await.unwrap();
+    let () = redis.ask(&["SLOWLOG", "RESET"]).await.unwrap();
+    let () = redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
+}
+
+/// How often a session asked to be registered since then: join.lua alone has a session's protocol among its arguments.
+async fn joins(redis: &TestRedis) -> usize {
+    let log: Vec<Vec<redis::Value>> = redis.ask(&["SLOWLOG", "GET", "-1"]).await.unwrap();
+    let words = |entry: &Vec<redis::Value>| -> Vec<Vec<u8>> { redis::from_redis_value(entry[3].clone()).unwrap() };
+    log.iter().map(words).filter(|words| words.iter().any(|word| word == b"v1" || word == b"plain")).count()
 }
 
 /// Scripts that have failed since then.
@@ -42,7 +49,7 @@ async fn an_event_that_a_full_redis_refuses_holds_up_neither_states_nor_sessions
     let (_, command) = node.command(r#"{"terminal":"one"}"#, "1").await;
     let id = one.command().await.id;
     redis.fill().await;
-    let () = redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
+    watch(&redis).await;
     let event = Event { name: "opened".into(), payload: Payload::default() };
     one.terminal.send(FromTerminal::Event(event)).await.unwrap();
     until("the event is dropped and counted", async || {
@@ -61,17 +68,18 @@ async fn a_session_that_can_not_be_registered_tries_again_alone() {
     let redis = TestRedis::start().await;
     let node = TestNode::start(&["--insecure", "--redis", &redis.url]).await;
     let mut good = node.terminal("good", V1, &[]).await;
-    let () = redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
-    let () = redis.ask(&["HSET", "{muster}:terminals", "bad", "no record"]).await.unwrap();
+    let ordinals = redis.partition_of("bad").await.key("ordinals");
+    let () = redis.ask(&["HSET", &ordinals, "bad", "no number"]).await.unwrap();
+    watch(&redis).await;
     let (tell, mut told) = tokio::sync::mpsc::channel(100);
     let config = muster_client::Config::new([format!("ws://{}/ws", node.address)], "bad".parse().unwrap());
     let terminal = muster_client::Terminal::start(config, tell).unwrap();
     assert!(matches!(told.recv().await, Some(Incoming::Online { .. })), "it is let in all the same");
     until("it has tried again", async || failures(&redis).await == 2).await;
-    assert_eq!(joins(&redis).await, 0, "no other session joins again");
-    let () = redis.ask(&["HDEL", "{muster}:terminals", "bad"]).await.unwrap();
+    assert_eq!(joins(&redis).await, 2, "no other session joins again");
+    let () = redis.ask(&["HDEL", &ordinals, "bad"]).await.unwrap();
     until("it is registered", async || is_online(&node, "bad").await).await;
-    assert_eq!(joins(&redis).await, 1, "it alone");
+    assert_eq!(joins(&redis).await as u64, 1 + failures(&redis).await, "it alone");
     let mut bad = OnlineTerminal { terminal, told };
     assert_eq!(node.command(r#"{"all":true}"#, "1").await.1["targets"], 2);
     assert_eq!((good.payload().await, bad.payload().await), ("1".into(), "1".into()));
@@ -91,21 +99,23 @@ async fn a_report_that_redis_refuses_for_good_is_dropped_and_holds_up_no_other()
     let (_, command) = node.command(r#"{"terminal":"one"}"#, "1").await;
     let (id, text) = (one.command().await.id, command["id"].as_str().unwrap());
     // Another type under a key makes Redis refuse what is written there.
-    let replies = format!("{{muster}}:command:{text}:replies");
-    let () = redis.ask(&["SET", &replies, "no hash"]).await.unwrap();
-    let () = redis.ask(&["SET", "{muster}:health", "no hash"]).await.unwrap();
+    let keys = redis.partition_of("one").await;
+    let () = redis.ask(&["SET", &keys.key(&format!("command:{text}:replies")), "no hash"]).await.unwrap();
+    let () = redis.ask(&["SET", &keys.key("health"), "no hash"]).await.unwrap();
     let progress = Progress { id, payload: Payload::from_text("half") };
     one.terminal.send(FromTerminal::Progress(progress)).await.unwrap();
     are_dropped(&node, "reply_refused", 1).await;
     let health = r#"{"type":"health","condition":"failing"}"#;
     one.terminal.send(FromTerminal::decode(health).unwrap()).await.unwrap();
     are_dropped(&node, "health_refused", 1).await;
-    let () = redis.ask(&["DEL", "{muster}:health"]).await.unwrap();
+    let () = redis.ask(&["DEL", &keys.key("health")]).await.unwrap();
     // The state that came with the reply.
     until("it runs", async || get(node.address, &format!("/v1/commands/{text}")).await.1["counts"]["running"] == 1)
         .await;
-    let () = redis.ask(&["DEL", "{muster}:backlog:one"]).await.unwrap();
-    let () = redis.ask(&["SET", "{muster}:backlog:one", "no sorted set"]).await.unwrap();
+    let ordinal: u32 = redis.ask(&["HGET", &keys.key("ordinals"), "one"]).await.unwrap();
+    let backlog = keys.key(&format!("backlog:{ordinal}"));
+    let () = redis.ask(&["DEL", &backlog]).await.unwrap();
+    let () = redis.ask(&["SET", &backlog, "no sorted set"]).await.unwrap();
     let ended = format!(r#"{{"type":"result","id":"{text}","ok":true}}"#);
     one.terminal.send(FromTerminal::decode(&ended).unwrap()).await.unwrap();
     are_dropped(&node, "state_refused", 1).await;

@@ -24,6 +24,8 @@
 //! node and are built without a feature.
 
 mod certificates;
+#[cfg(feature = "redis")]
+mod channel;
 mod false_clock;
 pub mod floors;
 pub mod http;
@@ -48,7 +50,9 @@ pub use self::{
     port::free_port,
     process::{LoggedProcess, TestProcess},
 };
+#[cfg(feature = "redis")]
+pub use self::{
+    channel::ChannelListener, redis_cluster::TestCluster, redis_server::TestRedis, redis_settings::TestServer,
+};
 #[cfg(feature = "nodes")]
 pub use self::{node::TestNode, terminal::OnlineTerminal};
-#[cfg(feature = "redis")]
-pub use self::{redis_cluster::TestCluster, redis_server::TestRedis, redis_settings::TestServer};

@@ -5,7 +5,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use muster_protocol::{id::ClusterName, redis_keys::RedisKeys};
+use muster_protocol::{
+    id::ClusterName,
+    partition::{PartitionIndex, Partitions},
+    redis_keys::RedisKeys,
+};
 use redis::{FromRedisValue, RedisResult, aio::MultiplexedConnection, cmd};
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -82,23 +86,51 @@ impl TestRedis {
         self.process.signal(Signal::CONT);
     }
 
-    /// Deletes the index of the nodes' leases.
+    /// Deletes the indexes of the nodes' leases.
     pub async fn forget_leases(&self) {
-        let () = self.ask(&["DEL", &keys().nodes()]).await.unwrap();
+        let mut pipe = redis::pipe();
+        for keys in self.partitions().await {
+            pipe.del(keys.nodes());
+        }
+        let () = pipe.query_async(&mut self.connection().await.unwrap()).await.unwrap();
     }
 
-    /// Deletes a node's lease, as if it had run out.
+    /// Deletes a node's leases, as if they had run out.
     pub async fn end_lease(&self, node: &str) {
-        let () = self.ask(&["DEL", &keys().lease(node)]).await.unwrap();
+        let mut pipe = redis::pipe();
+        for keys in self.partitions().await {
+            pipe.del(keys.sealed_lease(node));
+        }
+        let () = pipe.query_async(&mut self.connection().await.unwrap()).await.unwrap();
     }
 
     /// Leaves the traces of another node that took this one for dead and unregistered its sessions, without the message
     /// that would tell this node.
-    pub async fn bury_unheard(&self, node: &str, terminal: &str) {
-        let (keys, mut pipe) = (keys(), redis::pipe());
-        pipe.atomic().hdel(keys.key("online"), terminal).del(keys.key(&format!("held:{node}")));
-        pipe.hset(keys.key("claims"), node, "unheard").zadd(keys.nodes(), node, 99_999_999_999_999u64);
+    pub async fn bury_unheard(&self, node: &str) {
+        let mut pipe = redis::pipe();
+        for keys in self.partitions().await {
+            pipe.del(keys.key(&format!("held:{node}"))).hset(keys.key("claims"), node, "unheard");
+            pipe.zadd(keys.nodes(), node, 99_999_999_999_999u64);
+        }
         let () = pipe.query_async(&mut self.connection().await.unwrap()).await.unwrap();
+    }
+
+    /// The names of the keys of every partition of the store, which a node has opened without a cluster name and in database 0.
+    pub async fn partitions(&self) -> Vec<RedisKeys> {
+        let partitions = self.count().await;
+        partitions.all().map(|index| RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index)).collect()
+    }
+
+    /// The names of the keys of a terminal's partition.
+    pub async fn partition_of(&self, terminal: &str) -> RedisKeys {
+        let partitions = self.count().await;
+        let index = partitions.of(&terminal.parse().unwrap());
+        RedisKeys::of_partition(&ClusterName::default(), 0, partitions, index)
+    }
+
+    async fn count(&self) -> Partitions {
+        let first = RedisKeys::of_partition(&ClusterName::default(), 0, Partitions::ONE, PartitionIndex(0));
+        Partitions::new(self.ask(&["HGET", &first.store(), "partitions"]).await.unwrap()).unwrap()
     }
 
     /// Cuts all subscriptions and allows no other: nodes can write, and hear nothing.
@@ -122,9 +154,4 @@ impl TestRedis {
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
         redis::Client::open(self.url.as_str())?.get_multiplexed_async_connection().await
     }
-}
-
-/// The keys of a node that is started without a cluster name and with database 0.
-fn keys() -> RedisKeys {
-    RedisKeys::new(&ClusterName::default(), 0)
 }

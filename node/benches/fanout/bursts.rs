@@ -29,7 +29,7 @@ pub struct Retained {
 
 /// Measures a node of its own.
 pub async fn measure() -> Retained {
-    let mut node = BenchNode::start(&["--keep", KEEP, "--max-targets", "1000000000"]).await;
+    let mut node = BenchNode::start(&["--keep", KEEP]).await;
     let mut crowd = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
     let payload = "x".repeat(PAYLOAD);
     // One burst first: buffers that each session needs once are not what is retained of commands.

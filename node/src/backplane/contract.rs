@@ -70,8 +70,8 @@ pub trait CommandStore: Send + Sync {
     /// [`Accepted::Before`].
     ///
     /// # Errors
-    /// [`Unknown`](BackplaneError::Unknown), [`Offline`](BackplaneError::Offline), [`Full`](BackplaneError::Full) and
-    /// [`Crowded`](BackplaneError::Crowded) if it can't be accepted for its targets,
+    /// [`Unknown`](BackplaneError::Unknown), [`Offline`](BackplaneError::Offline) and [`Full`](BackplaneError::Full) if it can't be
+    /// accepted for its targets, [`NoRoom`](BackplaneError::NoRoom) if there is no room for it,
     /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body,
     /// [`Unfinished`](BackplaneError::Unfinished) if it is stored and a partition went away before it had its share, and
     /// [`Unreplicated`](BackplaneError::Unreplicated) if it is stored on too few servers.

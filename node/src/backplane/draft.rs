@@ -61,11 +61,6 @@ pub enum BackplaneError {
     /// Terminals for which as many commands wait as `--backlog` allows.
     #[error("nothing was accepted: --backlog commands wait already for {}; cancel some, or wait for confirmations", list(.0))]
     Full(Vec<TerminalId>),
-    /// The stored commands have as many targets as `--max-targets` allows.
-    #[error(
-        "nothing was accepted: {0} targets are stored, the limit of --max-targets; raise it, or wait for the oldest to expire"
-    )]
-    Crowded(u64),
     /// A partition stores as many bytes as `--max-stored` allows it.
     #[error(
         "{0} bytes are stored in the partition, which is all there is room for (--max-stored); nothing was accepted"

@@ -87,7 +87,7 @@ pub struct Host {
 
 /// The partitions of the store that the configuration asks for. Only the partitioned store has more than one.
 pub fn partitions(config: &Config) -> Partitions {
-    config.partitions.unwrap_or(Partitions::ONE)
+    if config.redis.is_some() { config.partitions } else { Partitions::ONE }
 }
 
 /// Opens the backplane that the configuration asks for: in memory, or in Redis if there is `--redis`.
@@ -95,9 +95,8 @@ pub fn partitions(config: &Config) -> Partitions {
 /// # Errors
 /// If Redis can't be reached within 10 s, or another process holds this node's id and renews its lease.
 pub async fn open(config: &Config, host: Host) -> anyhow::Result<Arc<dyn Backplane>> {
-    match (&config.redis, config.partitions) {
-        (None, _) => Ok(Arc::new(MemoryBackplane::new(config, host))),
-        (Some(url), Some(partitions)) => Ok(Arc::new(PartitionedBackplane::open(url, partitions, config, host).await?)),
-        (Some(url), None) => Ok(Arc::new(RedisBackplane::open(url, config, host).await?)),
+    match &config.redis {
+        None => Ok(Arc::new(MemoryBackplane::new(config, host))),
+        Some(url) => Ok(Arc::new(PartitionedBackplane::open(url, config.partitions, config, host).await?)),
     }
 }

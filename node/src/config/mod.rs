@@ -63,10 +63,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_REDIS_REPLICAS", value_name = "N", default_value_t = 0)]
     pub redis_replicas: u32,
 
-    /// Keep the store in this many partitions, 1 to 1024. The number holds for the life of the store. The partitioned store is
-    /// unfinished (docs/store.md); without this flag the store is the one that is finished
-    #[arg(long, env = "MUSTER_PARTITIONS", value_name = "N", requires = "redis", value_parser = partitions, hide = true)]
-    pub partitions: Option<Partitions>,
+    /// Keep the store in this many partitions, 1 to 1024, the same for all nodes: at least 16 for each master of a Redis Cluster. The
+    /// number is written into the store and holds for its life
+    #[arg(long, env = "MUSTER_PARTITIONS", value_name = "N", value_parser = partitions, default_value = "16")]
+    pub partitions: Partitions,
 
     /// Let everyone in, terminals and operators, without a token. For trials only
     #[arg(long, env = "MUSTER_INSECURE")]
@@ -171,11 +171,6 @@ pub struct Bounds {
     #[arg(long, env = "MUSTER_KEEP", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "10m")]
     pub keep: Duration,
 
-    /// The number of targets that all stored commands may have together, at about 120 bytes each. Beyond it the
-    /// oldest expired commands are removed. If that is not enough, a new command is refused with 503
-    #[arg(long, env = "MUSTER_MAX_TARGETS", value_name = "N", default_value_t = 5_000_000)]
-    pub max_targets: u64,
-
     /// The bytes that may be stored of commands, replies, idempotency keys, backlogs and events together, from 16 MiB; each partition of
     /// a store has an equal part of them, at least 1 MiB. Beyond it expired commands are removed. If that is not enough, a new
     /// command is refused with 503
@@ -272,7 +267,7 @@ impl Config {
         if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
             return Err(InvalidConfig::NoSecrets);
         }
-        if self.partitions.is_some() && !self.insecure && self.sealing_secrets().is_empty() {
+        if self.redis.is_some() && !self.insecure && self.sealing_secrets().is_empty() {
             return Err(InvalidConfig::NoSealingSecret);
         }
         if self.insecure && self.cluster_secret_file.is_some() {

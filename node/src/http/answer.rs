@@ -90,8 +90,7 @@ impl From<BackplaneError> for Response<Body> {
             | BackplaneError::NoPage
             | BackplaneError::LeftOut(_)
             | BackplaneError::Selector(_) => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
-            BackplaneError::Crowded(_)
-            | BackplaneError::NoRoom(_)
+            BackplaneError::NoRoom(_)
             | BackplaneError::TooManyOpen(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),

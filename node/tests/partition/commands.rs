@@ -11,9 +11,10 @@ use muster_protocol::{
     id::CommandId,
     partition::{PartitionIndex, command_id},
 };
+use muster_testkit::ChannelListener;
 use serde_json::Value;
 
-use crate::{fleet::terminal, inbox::ChannelListener, store::TestPartition};
+use crate::{fleet::terminal, store::TestPartition};
 
 /// Bounds that no test reaches unless it lowers them.
 pub fn bounds() -> PartitionBounds {

@@ -1,5 +1,5 @@
-//! What the tests run on: a node alone, or two nodes that share a Redis. In a cluster the second terminal hangs on the other node
-//! than the one that is asked.
+//! What the tests run on: a node alone, or two nodes that share a Redis with a store of several partitions. In a cluster the second
+//! terminal hangs on the other node than the one that is asked.
 
 use muster_testkit::{
     TestNode, TestRedis,
@@ -20,13 +20,8 @@ impl Cluster {
 
     pub async fn redis(flags: &[&str]) -> Self {
         let redis = TestRedis::start().await;
-        let flags = [&["--insecure", "--redis", &redis.url], flags].concat();
+        let flags = [&["--insecure", "--redis", &redis.url, "--partitions", "5"], flags].concat();
         Self { nodes: vec![TestNode::start(&flags).await, TestNode::start(&flags).await], redis: Some(redis) }
-    }
-
-    /// A cluster on a store of several partitions.
-    pub async fn partitioned(flags: &[&str]) -> Self {
-        Self::redis(&[&["--partitions", "5"], flags].concat()).await
     }
 
     /// Where the operator and the first terminal are.
@@ -68,22 +63,10 @@ impl Cluster {
     }
 }
 
-/// Runs each of these tests on a node alone, on a cluster, and on a cluster whose store has several partitions. Flags for the nodes may
-/// follow a bar.
+/// Runs each of these tests on a node alone, and on a cluster. Flags for the nodes may follow a bar.
 #[macro_export]
-macro_rules! on_all {
-    ($($name:ident),*) => { $crate::on_all!($($name),* | []); };
-    ($($name:ident),* | $flags:expr) => {
-        $crate::on_two!($($name),* | $flags);
-        mod partitioned {
-            $(#[tokio::test] async fn $name() { super::$name($crate::cluster::Cluster::partitioned(&$flags).await).await; })*
-        }
-    };
-}
-
-/// As [`on_all`], but not on several partitions.
-#[macro_export]
-macro_rules! on_two {
+macro_rules! on_both {
+    ($($name:ident),*) => { $crate::on_both!($($name),* | []); };
     ($($name:ident),* | $flags:expr) => {
         mod local { $(#[tokio::test] async fn $name() { super::$name($crate::cluster::Cluster::local(&$flags).await).await; })* }
         mod redis { $(#[tokio::test] async fn $name() { super::$name($crate::cluster::Cluster::redis(&$flags).await).await; })* }

@@ -50,8 +50,7 @@ async fn a_session_that_joins_again_is_refused_if_its_terminal_was_forgotten() {
     let mut other = cluster.there().terminal("other", V1, &[]).await;
     let node = cluster.get("/v1/terminals/far").await["node"].as_str().unwrap().to_owned();
     redis.deafen().await;
-    redis.bury_unheard(&node, "other").await;
-    redis.bury_unheard(&node, "far").await;
+    redis.bury_unheard(&node).await;
     assert_eq!(cluster.ask("DELETE", "/v1/terminals/far", "").await.0, 200);
     assert_eq!(closed(&mut far).await, 4503);
     until("the other one is registered again", async || cluster.get("/v1/terminals/other").await["status"] == "online")

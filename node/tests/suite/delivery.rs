@@ -9,7 +9,7 @@ use muster_testkit::{
 
 use crate::cluster::Cluster;
 
-crate::on_all!(
+crate::on_both!(
     a_command_for_one_reaches_it_alone_and_is_acked,
     a_broadcast_reaches_all_once_and_in_order,
     labels_and_lists_select,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 
-crate::on_all!(
+crate::on_both!(
     each_step_is_told_with_its_time_and_the_reply,
     an_answer_can_wait_for_the_reply,
     what_expired_before_the_terminal_came_back_is_not_run,

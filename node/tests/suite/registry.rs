@@ -15,7 +15,7 @@ use tokio::time;
 
 use crate::cluster::Cluster;
 
-crate::on_all!(
+crate::on_both!(
     the_registry_pages_in_order,
     the_fleet_is_counted,
     labels_that_operators_put_select_and_stay,
@@ -27,7 +27,7 @@ crate::on_all!(
 
 mod pinged_often {
     use super::one_that_falls_silent_is_stale_then_offline;
-    crate::on_all!(one_that_falls_silent_is_stale_then_offline | ["--ping", "1s"]);
+    crate::on_both!(one_that_falls_silent_is_stale_then_offline | ["--ping", "1s"]);
 }
 
 async fn the_registry_pages_in_order(cluster: Cluster) {

@@ -7,7 +7,7 @@ use muster_testkit::wait::until;
 
 use crate::cluster::Cluster;
 
-crate::on_all!(
+crate::on_both!(
     what_was_missed_comes_in_order_and_once,
     a_plain_terminal_gets_what_it_missed,
     what_was_not_acknowledged_comes_again_and_what_was_does_not,
@@ -16,19 +16,18 @@ crate::on_all!(
 );
 
 mod trimmed {
-    crate::on_all!(what_the_log_no_longer_has_is_a_gap | ["--log", "3"]);
+    crate::on_both!(what_the_log_no_longer_has_is_a_gap | ["--log", "3"]);
     use super::what_the_log_no_longer_has_is_a_gap;
 }
 
 mod full {
-    crate::on_all!(a_full_backlog_is_refused | ["--backlog", "3"]);
+    crate::on_both!(a_full_backlog_is_refused | ["--backlog", "3"]);
     use super::a_full_backlog_is_refused;
 }
 
-mod crowded {
-    // The partitioned store counts bytes.
-    crate::on_two!(too_many_targets_are_refused | ["--max-targets", "3"]);
-    use super::too_many_targets_are_refused;
+mod without_room {
+    crate::on_both!(what_finds_no_room_is_refused | ["--max-stored", "16777216"]);
+    use super::what_finds_no_room_is_refused;
 }
 
 const TO_FAR: &str = r#"{"terminal":"far"}"#;
@@ -172,15 +171,21 @@ async fn a_full_backlog_is_refused(cluster: Cluster) {
     assert_eq!(far.payload().await, "4");
 }
 
-async fn too_many_targets_are_refused(cluster: Cluster) {
+async fn what_finds_no_room_is_refused(cluster: Cluster) {
+    const PAYLOAD: usize = 60_000;
     let mut far = cluster.there().terminal("far", V1, &[]).await;
-    for number in 0..3 {
-        assert_eq!(cluster.here().command(TO_ALL, &number.to_string()).await.0, 202);
-    }
-    let (status, problem) = cluster.here().command(TO_ALL, "3").await;
-    assert!(status == 503 && problem["detail"].as_str().unwrap().contains("--max-targets"), "{problem}");
-    for number in 0..3 {
-        assert_eq!(far.payload().await, number.to_string());
+    let mut accepted = 0;
+    let problem = loop {
+        let payload = serde_json::to_string(&format!("{accepted:0PAYLOAD$}")).unwrap();
+        match cluster.here().command(TO_FAR, &payload).await {
+            (202, _) => accepted += 1,
+            (status, problem) => break (status, problem),
+        }
+        assert!(accepted <= (16 << 20) / PAYLOAD, "{accepted} are stored");
+    };
+    assert!(problem.0 == 503 && problem.1["detail"].as_str().unwrap().contains("--max-stored"), "{problem:?}");
+    for number in 0..accepted {
+        assert_eq!(far.payload().await, format!("\"{number:0PAYLOAD$}\""));
     }
 }
 
@@ -268,7 +273,7 @@ async fn a_node_that_was_buried_unheard_registers_its_sessions_again() {
     let cluster = Cluster::redis(&[]).await;
     let mut v1 = cluster.there().terminal("v1", V1, &[]).await;
     let view = cluster.get("/v1/terminals/v1").await;
-    cluster.redis.as_ref().unwrap().bury_unheard(view["node"].as_str().unwrap(), "v1").await;
+    cluster.redis.as_ref().unwrap().bury_unheard(view["node"].as_str().unwrap()).await;
     until("it is registered again", async || cluster.get("/v1/terminals/v1").await["status"] == "online").await;
     cluster.here().command(TO_ALL, "7").await;
     assert_eq!(v1.payload().await, "7");

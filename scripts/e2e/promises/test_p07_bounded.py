@@ -23,8 +23,8 @@ from muster.traffic.terminal import Refused, Terminal
 TERMINALS, STORM, RATE, BACKLOG = (100, 500), (500, 5000), (50, 200), (30, 1000)
 # The sessions that a node takes.
 ROOM = tuple(terminals + storm // 5 for terminals, storm in zip(TERMINALS, STORM, strict=True))
-# The targets that are kept in all.
-TARGETS = 20000
+# The bytes that the store keeps in all, the least that nodes take, and a payload of which it has no room for many.
+STORED, PAYLOAD = 16 << 20, "x" * 20_000
 # Handshakes under way at the same time.
 AT_ONCE = 64
 
@@ -32,7 +32,7 @@ AT_ONCE = 64
 def flags(index: int) -> str:
     """Return the nodes' limits, at small (0) or at full scale (1)."""
     limits = f"--handshakes {RATE[index]} --max-sessions {ROOM[index]} --backlog {BACKLOG[index]}"
-    return f"{limits} --max-targets {TARGETS} --ping 60s"
+    return f"{limits} --max-stored {STORED} --ping 60s"
 
 
 limited = pytest.mark.cluster(nodes=2, node_flags=flags(0), full_node_flags=flags(1))
@@ -164,10 +164,11 @@ def test_a_command_for_which_there_is_no_room_is_refused_with_503_and_a_reason(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
 ) -> None:
     fleet = agents(scale(*TERMINALS)).online()
-    body = {"target": {"all": True}, "name": "tick", "expires_in": "1h"}
+    assert fleet.terminals > 1
+    body = {"target": {"all": True}, "name": "tick", "payload": PAYLOAD, "expires_in": "1h"}
 
-    answers = [cluster.api.ask("POST", "/v1/commands", body) for _ in range(TARGETS // fleet.terminals + 1)]
+    answers = [cluster.api.ask("POST", "/v1/commands", body) for _ in range(STORED // len(PAYLOAD))]
 
     assert answers[0][0] == 202
     assert answers[-1][0] == 503
-    assert answers[-1][1]["detail"]
+    assert "--max-stored" in answers[-1][1]["detail"]

@@ -44,12 +44,16 @@ def test_no_terminal_is_left_on_a_dead_node_and_none_that_moved_is_shown_offline
     online = "prefix=mover-&status=online"
     wait.until(lambda: len(listed(cluster, online)), lambda shown: shown == movers.terminals)
     assert {row["id"] for row in listed(cluster, online)} == movers.connected()
+
+    def lost() -> Counter[str]:
+        return Counter(row["terminal"] for row in events.of("terminal.offline") if row["reason"] == "node_lost")
+
+    # The events follow the registry in portions.
+    wait.until(lambda: stuck - lost().keys(), lambda untold: not untold)
     # An event that should not come would come within this time.
     time.sleep(1)
-    offline = events.of("terminal.offline")
-    lost = Counter(row["terminal"] for row in offline if row["reason"] == "node_lost")
-    assert {terminal: lost[terminal] for terminal in stuck} == dict.fromkeys(stuck, 1)
-    assert [row for row in offline if row["terminal"].startswith("mover-")] == []
+    assert {terminal: lost()[terminal] for terminal in stuck} == dict.fromkeys(stuck, 1)
+    assert [row for row in events.of("terminal.offline") if row["terminal"].startswith("mover-")] == []
 
 
 @pytest.mark.promise(id="P9")

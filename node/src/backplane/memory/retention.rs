@@ -30,17 +30,13 @@ impl Commands {
         bounds: &Bounds,
     ) -> Result<(), BackplaneError> {
         self.sweep();
-        let (more, mut bytes) = (selection.targets.count(), Self::needed(draft, selection));
+        let mut bytes = Self::needed(draft, selection);
         if selection.is_named {
-            bytes += BACKLOG_BYTES * more;
+            bytes += BACKLOG_BYTES * selection.targets.count();
         }
-        let is_crowded = |commands: &Self| commands.targets + more > bounds.max_targets;
         let is_full = |commands: &Self| bytes > commands.budget.room();
         let expired = self.clock.now().checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
-        self.forget_until(expired, |commands| is_crowded(commands) || is_full(commands));
-        if is_crowded(self) {
-            return Err(BackplaneError::Crowded(self.targets));
-        }
+        self.forget_until(expired, is_full);
         if is_full(self) {
             return Err(BackplaneError::NoRoom(self.budget.used.total()));
         }

@@ -103,7 +103,7 @@ impl RedisBackplane {
             keep: self.bounds.keep.as_millis() as u64,
             log: self.bounds.log,
             backlog: self.bounds.backlog,
-            max_targets: self.bounds.max_targets,
+            max_targets: 5_000_000,
         }
     }
 }
@@ -113,7 +113,6 @@ pub(super) fn refusal(outcome: &str, value: Value) -> Result<BackplaneError, Bac
         "unknown" => BackplaneError::Unknown(as_ids(value)?),
         "offline" => BackplaneError::Offline(as_ids(value)?),
         "full" => BackplaneError::Full(as_ids(value)?),
-        "crowded" => BackplaneError::Crowded(as_count(value)?),
         "conflict" => BackplaneError::OtherBody(as_id(value)?),
         other => broken(format!("accept.lua answered {other:?}")),
     })
