@@ -24,7 +24,7 @@ pub struct Metrics {
     /// `health_refused` by Redis for good, as when it has no memory (maxmemory); `no_room` in this node's own table
     /// while Redis was away; `other_epoch` of a store that has lost something and so numbers terminals anew.
     pub reports_dropped: IntCounterVec,
-    /// Partitions of the store, by `state`: `ok` or `lost`. Without a partitioned store there is none.
+    /// Partitions of the store, by `state`: `ok` or `lost`. Without Redis there is none.
     pub partitions: IntGaugeVec,
     /// Leases and commands that were read in the store and not used, since no node with the same secret wrote them.
     pub foreign: IntCounter,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     command_record::{CommandRecord, accepted_at},
-    partitioned::partition::selection::InvalidSet,
+    redis::partition::selection::InvalidSet,
 };
 
 /// A request that has an id and a time.

@@ -23,9 +23,8 @@ mod envelope;
 mod join;
 mod memory;
 mod pacer;
-pub mod partitioned;
 mod query;
-mod redis;
+pub mod redis;
 mod rules;
 mod terminal_record;
 mod waiters;
@@ -34,7 +33,6 @@ use std::{sync::Arc, time::Duration};
 
 use muster_protocol::{api::NodeView, partition::Partitions};
 
-use self::envelope::Envelope;
 pub use self::{
     clock::{SystemClock, TimeSource},
     command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
@@ -46,7 +44,6 @@ pub use self::{
     envelope::encode,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
-    partitioned::PartitionedBackplane,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
     terminal_record::TerminalRecord,
@@ -85,7 +82,7 @@ pub struct Host {
     pub metrics: Arc<Metrics>,
 }
 
-/// The partitions of the store that the configuration asks for. Only the partitioned store has more than one.
+/// The partitions of the store that the configuration asks for. A store in memory has one.
 pub fn partitions(config: &Config) -> Partitions {
     if config.redis.is_some() { config.partitions } else { Partitions::ONE }
 }
@@ -97,6 +94,6 @@ pub fn partitions(config: &Config) -> Partitions {
 pub async fn open(config: &Config, host: Host) -> anyhow::Result<Arc<dyn Backplane>> {
     match &config.redis {
         None => Ok(Arc::new(MemoryBackplane::new(config, host))),
-        Some(url) => Ok(Arc::new(PartitionedBackplane::open(url, config.partitions, config, host).await?)),
+        Some(url) => Ok(Arc::new(RedisBackplane::open(url, config.partitions, config, host).await?)),
     }
 }

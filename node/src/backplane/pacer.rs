@@ -53,11 +53,6 @@ impl Pacer {
         self.more.notify_one();
     }
 
-    /// The commands of which something waits.
-    pub fn commands(&self) -> Vec<CommandId> {
-        self.waiting().iter().map(|paced| paced.encoded.command).collect()
-    }
-
     /// The commands of a partition of which something waits.
     pub fn commands_of(&self, partition: PartitionIndex) -> Vec<CommandId> {
         let waiting = self.waiting();

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_the_partitioned_store_needs_a_secret_to_seal_with() {
+    fn a_node_with_redis_needs_a_secret_to_seal_with() {
         let told = |keys: &str| {
             let flags = format!("node --redis redis://h --partitions 5 {keys}");
             Flags::parse_from(flags.split_whitespace()).config.validate().map_err(|error| error.to_string())

@@ -8,8 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use muster_node::backplane::{
-    PartitionedBackplane,
-    partitioned::partition::{PartitionScripts, StorePartition},
+    RedisBackplane,
+    redis::partition::{PartitionScripts, StorePartition},
 };
 use muster_protocol::{frame::Condition, inbox::DrainRequest, partition::Partitions, redis_keys::RedisKeys};
 use muster_redis::{Connection, Topology};
@@ -205,7 +205,7 @@ async fn open(
     let (keep, backlog) = (format!("{}s", rules::KEEP), rules::BACKLOG.to_string());
     let flags = ["--keep", &keep, "--backlog", &backlog, "--cluster", &cluster(case)];
     let host = host(name, &parts, partitions, clock.clone());
-    let backplane = PartitionedBackplane::open(url, partitions, &config(&flags), host).await.expect("Redis answers");
+    let backplane = RedisBackplane::open(url, partitions, &config(&flags), host).await.expect("Redis answers");
     ModelNode::start(Arc::new(backplane), parts)
 }
 

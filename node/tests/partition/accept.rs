@@ -1,7 +1,7 @@
 //! A command for named terminals.
 
 use jiff::{SignedDuration, Timestamp};
-use muster_node::backplane::{BackplaneError, Cursor, partitioned::partition::PartitionAccepted};
+use muster_node::backplane::{BackplaneError, Cursor, redis::partition::PartitionAccepted};
 use serde_json::json;
 
 use crate::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_node::backplane::{
     CommandDraft, IdempotencyKey,
-    partitioned::partition::{PartitionAsk, PartitionBounds},
+    redis::partition::{PartitionAsk, PartitionBounds},
 };
 use muster_protocol::{
     TerminalId,

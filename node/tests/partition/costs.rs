@@ -4,7 +4,7 @@
 //! `cargo test -p muster-node --test partition costs -- --ignored --nocapture --test-threads 1`
 
 use futures_util::future::join_all;
-use muster_node::backplane::partitioned::partition::PartitionAsk;
+use muster_node::backplane::redis::partition::PartitionAsk;
 use muster_protocol::api::TargetState::{Acked, Queued, Sent, Succeeded};
 use redis::InfoDict;
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_node::{
     backplane::{
         Cursor, JoinRequest, MissedCommand, ResumePoint,
-        partitioned::partition::sessions::{HolderNode, PartitionJoin},
+        redis::partition::sessions::{HolderNode, PartitionJoin},
     },
     hub::SessionInfo,
 };

@@ -2,7 +2,7 @@
 
 use muster_node::backplane::{
     JoinRequest,
-    partitioned::partition::{bitmap::ordinals, held::HeldDifference},
+    redis::partition::{bitmap::ordinals, held::HeldDifference},
 };
 use muster_protocol::Payload;
 

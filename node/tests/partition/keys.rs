@@ -2,7 +2,7 @@
 
 use muster_node::backplane::{
     BackplaneError, IdempotencyKey,
-    partitioned::partition::{KeyOutcome, PartitionAccepted, PartitionBounds},
+    redis::partition::{KeyOutcome, PartitionAccepted, PartitionBounds},
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use muster_node::backplane::{
     Cursor,
-    partitioned::partition::{
+    redis::partition::{
         due::DueUpkeep,
         lease::{LeaseRenewal, RenewedLease},
         sessions::HolderNode,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use muster_node::backplane::{
     CommandFilter,
-    partitioned::partition::{ListedCommand, PartitionAsk, share::ShareTargets},
+    redis::partition::{ListedCommand, PartitionAsk, share::ShareTargets},
 };
 use muster_protocol::{
     CommandId, Payload,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use muster_node::{
-    backplane::partitioned::partition::{registry::PartitionQuery, selection::SetExpression},
+    backplane::redis::partition::{registry::PartitionQuery, selection::SetExpression},
     end::SessionEnd,
     reports::HealthReport,
 };

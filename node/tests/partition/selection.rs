@@ -1,6 +1,6 @@
 //! Expressions over sets of terminals.
 
-use muster_node::backplane::{BackplaneError, partitioned::partition::selection::SetExpression};
+use muster_node::backplane::{BackplaneError, redis::partition::selection::SetExpression};
 use muster_protocol::{api::Status, frame::Condition, selector::Labels};
 
 use crate::{

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use muster_node::{
     backplane::{
         JoinRequest,
-        partitioned::partition::{registry::PartitionQuery, selection::SetExpression},
+        redis::partition::{registry::PartitionQuery, selection::SetExpression},
     },
     end::SessionEnd,
     reports::HealthReport,

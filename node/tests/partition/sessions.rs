@@ -1,7 +1,7 @@
 //! Sessions that join and leave.
 
 use muster_node::{
-    backplane::{JoinRequest, partitioned::partition::sessions::PartitionJoin},
+    backplane::{JoinRequest, redis::partition::sessions::PartitionJoin},
     end::SessionEnd,
 };
 use muster_protocol::Payload;

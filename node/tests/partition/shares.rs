@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use data_encoding::BASE64;
 use muster_node::backplane::{
     BackplaneError, CommandDraft,
-    partitioned::partition::{
+    redis::partition::{
         BeginOutcome, BegunCommand, CommittedShare, PartitionBounds, ShareAsk, ShareOutcome, ShareTargets,
     },
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_node::backplane::{
     TargetRecord, accepted_at,
-    partitioned::partition::{PartitionTarget, RaiseOutcome, RaisedState},
+    redis::partition::{PartitionTarget, RaiseOutcome, RaisedState},
 };
 use muster_protocol::{CommandId, Payload, api::TargetState};
 

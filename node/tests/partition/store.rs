@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use muster_node::backplane::{
     EventView,
-    partitioned::partition::{PartitionScripts, StorePartition, events::events_of},
+    redis::partition::{PartitionScripts, StorePartition, events::events_of},
 };
 use muster_protocol::{
     id::ClusterName,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_node::{
-    backplane::{JoinRequest, partitioned::partition::sessions::PartitionJoin},
+    backplane::{JoinRequest, redis::partition::sessions::PartitionJoin},
     end::SessionEnd,
 };
 use muster_protocol::{TerminalId, selector::Labels};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use muster_node::backplane::{
     CommandDraft,
-    partitioned::{
+    redis::{
         partition::{BeginOutcome, PartitionAsk, PartitionBounds, PartitionScripts, StorePartition},
         trust::Trust,
     },

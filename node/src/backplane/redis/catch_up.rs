@@ -1,129 +1,101 @@
-//! What a node does after it was deaf: it takes from the log what it missed, stops what was cancelled, and ends the sessions that
-//! the store has ended. Called by [`subscription`](super::subscription), which listens already: so nothing falls between.
+//! What a node does in a partition in which it was deaf: it takes from the log what it missed, stops what was cancelled, and ends the
+//! sessions that the store has ended. Called by [`listening`](super::listening), which listens already, so nothing falls between.
 
-use muster_protocol::{SessionId, TerminalId, frame};
-use redis::{
-    AsyncCommands, RedisResult,
-    streams::{StreamId, StreamRangeReply},
+use muster_protocol::CommandId;
+use redis::RedisResult;
+
+use super::{
+    RedisBackplane,
+    delivery::{LocalAudience, ReceivedCommand, here},
+    member::PartitionMember,
+    partition::log::LogPosition,
 };
+use crate::backplane::{Cursor, redis::hearing::Reached};
 
-use super::{PARTITION, RedisBackplane, hearing::Reached, keys};
-use crate::{
-    backplane::envelope::{Audience, Delivery},
-    end::SessionEnd,
-};
-
-/// Entries of the log read at once.
+/// The number of entries of the log that are read at once.
 const PAGE: usize = 500;
-/// Sessions that are looked up at once.
-const PORTION: usize = 1000;
+/// The number of sessions that are looked up at once.
+const PORTION: usize = 500;
 
 impl RedisBackplane {
-    /// Takes from the log what follows what it has `reached`. A node that has reached nothing yet, or has come to where the log does not
-    /// reach back to, or beyond a store that went back, has its sessions join again: each then learns what it missed itself.
-    pub(super) async fn catch_up(&self, reached: &mut Option<Reached>) -> RedisResult<()> {
-        let mut pipe = redis::pipe();
-        pipe.get(self.keys.key(keys::EPOCH)).get(self.keys.key(keys::SEQ)).hget(self.keys.key(keys::MARKS), "trimmed");
-        let (epoch, newest, trimmed): (Option<String>, Option<u64>, Option<u64>) =
-            pipe.query_async(&mut self.connection.clone()).await?;
-        let (epoch, newest) = (epoch.unwrap_or_default(), newest.unwrap_or(0));
+    /// Takes from the log what follows what the node has `reached`. The partition's sessions join again if the node has reached
+    /// nothing yet, if the log does not reach back so far, or if the store went back: each then learns what it missed itself.
+    pub(super) async fn catch_up(&self, member: &PartitionMember, reached: &mut Option<Reached>) -> RedisResult<()> {
+        let LogPosition { epoch, newest, trimmed } = member.store.position().await?;
         let before = reached.as_ref().map_or(0, |reached| reached.broadcast.min(reached.inbox));
         let from = match reached {
-            Some(known) if known.epoch == epoch && trimmed.unwrap_or(0) <= before && before <= newest => before,
+            Some(known) if known.epoch == epoch && trimmed <= before && before <= newest => before,
             _ => {
-                self.sessions.rejoin(PARTITION).await;
+                self.sessions.rejoin(member.index()).await;
                 newest
             }
         };
         *reached = Some(Reached { epoch: epoch.clone(), broadcast: from, inbox: from });
-        let number = self.replay(epoch, from, reached).await?;
-        self.hearing.has_reached(number);
+        let number = self.replay(member, epoch, from, reached).await?;
+        member.hearing.has_reached(number);
         Ok(())
     }
 
-    /// Passes on what the log has after `number`; how far it came. What has been trimmed meanwhile is noticed by the next delivery.
-    async fn replay(&self, epoch: String, mut number: u64, reached: &mut Option<Reached>) -> RedisResult<u64> {
+    /// Passes on what the log has after `number`. Returns how far it came. What has been trimmed meanwhile is noticed by the next
+    /// command.
+    async fn replay(
+        &self,
+        member: &PartitionMember,
+        epoch: String,
+        mut number: u64,
+        reached: &mut Option<Reached>,
+    ) -> RedisResult<u64> {
         loop {
-            let from = format!("({number}-0");
-            let page: StreamRangeReply =
-                self.connection.clone().xrange_count(self.keys.key(keys::LOG), from, "+", PAGE).await?;
-            for entry in &page.ids {
-                let prev = number;
-                number = entry.id.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(prev);
-                self.hearing.saw(&epoch, number);
-                if let Some((command, to, rate)) = self.logged(entry).await? {
-                    self.pass_on(Delivery { epoch: epoch.clone(), number, prev, to, rate, command }).await;
-                }
+            let page = member.store.log_after(number, PAGE).await?;
+            for (next, id) in &page {
+                number = *next;
+                member.hearing.saw(&epoch, number);
+                self.replay_one(member, Cursor { epoch: epoch.clone(), number }, *id).await?;
                 *reached = Some(Reached { epoch: epoch.clone(), broadcast: number, inbox: number });
             }
-            if page.ids.len() < PAGE {
+            if page.len() < PAGE {
                 return Ok(number);
             }
         }
     }
 
-    /// Stops what was cancelled while this node was deaf.
-    pub(super) async fn stop_cancelled(&self) -> RedisResult<()> {
-        for command in self.pacer.commands() {
-            let cancelled: Option<u64> =
-                self.connection.clone().hget(self.keys.key(&keys::command(command)), "cancelled_at").await?;
-            if cancelled.is_some() {
-                self.pacer.cancel(command);
-            }
+    async fn replay_one(&self, member: &PartitionMember, place: Cursor, id: CommandId) -> RedisResult<()> {
+        let Some(logged) = member.store.logged_command(id).await? else { return Ok(()) };
+        let (terminals, share) = here(member, &logged.targets, &place.epoch);
+        if terminals.is_empty() {
+            return Ok(());
+        }
+        let rate = logged.rate.map(|rate| rate * share);
+        let to = if logged.is_few { LocalAudience::Named(terminals) } else { LocalAudience::Some(terminals) };
+        if let Some(command) = self.opened(member, &logged.frame, &to) {
+            self.pass_on(member, ReceivedCommand { place, command, to, rate }).await;
         }
         Ok(())
     }
 
-    /// The command of an entry in the log, for whom it is and at which rate; none if it need not be sent any more.
-    async fn logged(&self, entry: &StreamId) -> RedisResult<Option<(frame::Command, Audience, Option<f64>)>> {
-        let Some(id) = entry.get::<String>("id").and_then(|id| id.parse().ok()) else { return Ok(None) };
-        let fields = ["frame", "cancelled_at", "named", "rate"];
-        type Fields = (Option<String>, Option<u64>, Option<String>, Option<f64>);
-        let (frame, cancelled, named, rate): Fields =
-            self.connection.clone().hmget(self.keys.key(&keys::command(id)), &fields).await?;
-        let frame = frame.filter(|_| cancelled.is_none()).and_then(|frame| serde_json::from_str(&frame).ok());
-        let to = match named {
-            None => Some((Audience::All, 1.0)),
-            Some(named) => serde_json::from_str(&named).ok().map(|all| self.present(all)),
-        };
-        Ok(frame.zip(to).map(|(command, (to, share))| (command, to, rate.map(|rate| rate * share))))
+    /// Stops what was cancelled in a partition while this node was deaf there.
+    pub(super) async fn stop_cancelled(&self, member: &PartitionMember) -> RedisResult<()> {
+        let paced = self.pacer.commands_of(member.index());
+        if paced.is_empty() {
+            return Ok(());
+        }
+        let frames = member.store.stored_frames(&paced).await?;
+        for (command, _) in paced.iter().zip(frames).filter(|(_, frame)| frame.is_none()) {
+            self.pacer.cancel(*command);
+        }
+        Ok(())
     }
 
-    /// Those of these terminals that are here, and which share of them all they are.
-    fn present(&self, all: Vec<TerminalId>) -> (Audience, f64) {
-        let count = all.len().max(1);
-        let here: Vec<_> = all.into_iter().filter(|terminal| self.hub.has(terminal)).collect();
-        let share = here.len() as f64 / count as f64;
-        (Audience::Terminals(here), share)
-    }
-
-    /// Ends the sessions that the store has ended while this node was deaf. A session that is not registered yet has no mark in the
-    /// store; it ends if its terminal has a newer session.
-    pub(super) async fn give_up_ended(&self) -> RedisResult<()> {
-        for infos in self.hub.infos().chunks(PORTION) {
-            let mut pipe = redis::pipe();
-            let terminals: Vec<_> = infos.iter().map(|info| info.terminal.as_str()).collect();
-            let marks = infos.iter().map(|info| self.keys.key(&keys::ended(info.session)));
-            pipe.cmd("HMGET").arg(self.keys.key(keys::ONLINE)).arg(&terminals);
-            pipe.cmd("MGET").arg(marks.collect::<Vec<_>>());
-            let (owners, reasons): (Vec<Option<String>>, Vec<Option<String>>) =
-                pipe.query_async(&mut self.connection.clone()).await?;
-            for (info, (owner, reason)) in infos.iter().zip(owners.iter().zip(&reasons)) {
-                let owner = owner.as_ref().and_then(|owner| owner.split_once(' ')?.1.parse::<SessionId>().ok());
-                let replaced = owner.filter(|owner| *owner > info.session).map(|_| SessionEnd::Replaced);
-                if let Some(end) = reason.as_deref().map(end_of).or(replaced) {
+    /// Ends the sessions that the store has ended while this node was deaf.
+    pub(super) async fn give_up_ended(&self, member: &PartitionMember) -> RedisResult<()> {
+        for portion in member.ordinals.all().chunks(PORTION) {
+            let ends = member.store.ended(portion).await?;
+            for ((_, info), end) in portion.iter().zip(ends) {
+                if let Some(end) = end {
                     self.sessions.end_session(&info.terminal, info.session, end).await;
                 }
             }
         }
         Ok(())
     }
-}
-
-/// The end of a session for which the store has this reason.
-pub(super) fn end_of(reason: &str) -> SessionEnd {
-    [SessionEnd::Removed, SessionEnd::Disconnected]
-        .into_iter()
-        .find(|end| end.label() == reason)
-        .unwrap_or(SessionEnd::Replaced)
 }

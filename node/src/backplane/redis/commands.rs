@@ -1,141 +1,137 @@
-//! Commands in Redis: accepted ([`accept`](super::accept)), looked up and cancelled.
+//! Commands: one for terminals of a single partition is accepted there in one step, and any other in two passes
+//! ([`many`](super::many)).
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use muster_protocol::{
     CommandId, TerminalId,
-    api::{CommandRequest, DryRun, TargetState},
+    api::{CommandRequest, DryRun},
     frame,
+    partition::{PartitionIndex, homed},
 };
-use redis::AsyncCommands;
 
 use super::{
     RedisBackplane,
-    accept::{AcceptAnswer, as_count, as_id, refusal},
-    keys,
-    refusal::{read, unavailable},
+    member::PartitionMember,
+    partition::{
+        PartitionAccepted, PartitionAsk,
+        named::{NAMED_MAX, named},
+    },
 };
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTarget,
-    FoundTargets, TargetQuery, TargetRecord,
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTargets,
+    TargetQuery, redis::refusal::unavailable,
 };
 
 #[async_trait]
 impl CommandStore for RedisBackplane {
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
-        let AcceptAnswer { outcome, value, replicated, .. } = self.ask(&draft, false).await?;
-        match outcome.as_str() {
-            "ok" | "same" if !replicated => Err(BackplaneError::Unreplicated),
-            "ok" => {
-                let record = draft.record(as_count(value)?);
-                Ok(Accepted::New(Box::new(record.view(record.created_at))))
-            }
-            "same" => Ok(Accepted::Before(as_id(value)?)),
-            other => Err(refusal(other, value)?),
-        }
+        let key = draft.key.clone();
+        let accepted = self.accept_unconfirmed(draft).await?;
+        let id = match &accepted {
+            Accepted::New(view) => view.id,
+            Accepted::Before(id) => *id,
+        };
+        self.confirm_replicas(id, key.as_ref()).await?;
+        Ok(accepted)
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
-        let AcceptAnswer { outcome, value, online, .. } =
-            self.ask(&CommandDraft::new(request.clone(), None), true).await?;
-        match outcome.as_str() {
-            "ok" => Ok(DryRun { targets: as_count(value)?, online: online.unwrap_or(0) }),
-            other => Err(refusal(other, value)?),
-        }
+        self.estimate_many(request).await
     }
 
     async fn command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        let mut fields = vec!["frame", "ask", "created", "cancelled_at"];
-        fields.extend(TargetState::ALL.map(TargetState::name));
-        let values: Vec<Option<String>> =
-            self.reach()?.hmget(self.keys.key(&keys::command(id)), &fields).await.map_err(unavailable)?;
-        let [Some(frame), Some(request), Some(created), cancelled, counts @ ..] = &values[..] else { return Ok(None) };
-        let counts = TargetState::ALL.iter().zip(counts);
-        let frame: frame::Command = read(frame)?;
-        let request: CommandRequest = read(request)?;
-        let created_at = created.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        Ok(Some(CommandRecord {
-            request: CommandRequest { payload: frame.payload.clone(), ..request },
-            frame,
-            // This store does not have the author.
-            by: String::new(),
-            created_at: created_at.ok_or_else(|| BackplaneError::Unavailable("a stored time is broken".into()))?,
-            cancelled: cancelled.is_some(),
-            counts: counts.filter_map(|(state, count)| Some((*state, count.as_ref()?.parse().ok()?))).collect(),
-            unseen: 0,
-            partial: Vec::new(),
-        }))
+        self.merged_command(id).await
     }
 
-    async fn commands(&self, _: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
-        Err(BackplaneError::Unavailable("this store does not list commands".into()))
+    async fn commands(&self, query: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
+        self.listed_commands(query).await
     }
 
     async fn targets(&self, id: CommandId, query: &TargetQuery) -> Result<FoundTargets, BackplaneError> {
-        let all: Vec<(String, String)> =
-            self.reach()?.hgetall(self.keys.key(&keys::targets(id))).await.map_err(unavailable)?;
-        let parsed = all.iter().filter_map(|(id, target)| Some((id.parse().ok()?, TargetRecord::parse(target)?)));
-        let mut targets: Vec<(TerminalId, TargetRecord)> = parsed.collect();
-        targets.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        let wanted = targets.iter().filter(|(_, target)| query.wants(target.state)).map(|(id, target)| (id, target));
-        let (page, next) = page_of(query, wanted);
-        if page.is_empty() {
-            return Ok(FoundTargets::default());
-        }
-        let fields: Vec<_> = page.iter().map(|(terminal, _)| terminal.as_str()).collect();
-        let replies: Vec<Option<String>> =
-            self.reach()?.hmget(self.keys.key(&keys::replies(id)), &fields).await.map_err(unavailable)?;
-        let target = |((terminal, record), reply): ((&TerminalId, &TargetRecord), Option<String>)| {
-            let reply = reply.as_deref().map(read).transpose()?;
-            Ok(FoundTarget { terminal: terminal.clone(), record: record.clone(), reply })
+        self.merged_targets(id, query).await
+    }
+
+    async fn wait(&self, id: CommandId, limit: Duration) {
+        let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return };
+        // A home that is away can't tell: the request looks again later.
+        let is_done = async { home.check().is_ok() && home.store.wait(id, &self.node.id).await.unwrap_or(false) };
+        self.waiters.wait(id, limit, is_done).await;
+    }
+
+    async fn frames(
+        &self,
+        terminal: &TerminalId,
+        ids: &[CommandId],
+    ) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
+        let member = self.member_of(terminal);
+        let stored = member.ask(async { member.store.stored_frames(ids).await.map_err(unavailable) }).await?;
+        let read = |(text, is_few): (String, bool)| {
+            let named = is_few.then_some(std::slice::from_ref(terminal));
+            self.trust.read_frame(member.index(), &text, named)
         };
-        let targets = page.into_iter().zip(replies).map(target).collect::<Result<_, BackplaneError>>()?;
-        Ok(FoundTargets { targets, next, partial: Vec::new() })
-    }
-
-    async fn wait(&self, _: CommandId, limit: Duration) {
-        tokio::time::sleep(limit.min(Duration::from_millis(250))).await;
-    }
-
-    /// Also of a command that was cancelled or has expired meanwhile: those are left out.
-    async fn frames(&self, _: &TerminalId, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pipe = redis::pipe();
-        for id in ids {
-            pipe.cmd("HMGET").arg(self.keys.key(&keys::command(*id))).arg("frame").arg("cancelled_at");
-        }
-        let rows: Vec<(Option<String>, Option<String>)> =
-            pipe.query_async(&mut self.reach()?).await.map_err(unavailable)?;
-        rows.into_iter()
-            .map(|(frame, cancelled)| frame.filter(|_| cancelled.is_none()).as_deref().map(read).transpose())
-            .collect()
+        Ok(stored.into_iter().map(|frame| frame.and_then(read)).collect())
     }
 
     async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        let mut call = self.scripts.cancel();
-        call.arg(id.to_string());
-        let is_known: bool = self.change(&call).await?;
-        if !is_known {
-            return Ok(None);
-        }
-        self.command(id).await.map_err(BackplaneError::after_a_change)
+        self.cancel_everywhere(id).await
     }
 }
 
-/// The page that is asked for, of all targets in the order of their ids. The terminal of the last target says where the next page
-/// begins.
-fn page_of<'a, T>(
-    query: &TargetQuery,
-    all: impl Iterator<Item = (&'a TerminalId, T)>,
-) -> (Vec<(&'a TerminalId, T)>, Option<String>) {
-    let behind = all.filter(|(id, _)| query.after.as_ref().is_none_or(|after| id.as_str() > after.as_str()));
-    let mut page: Vec<_> = behind.take(query.limit + 1).collect();
-    let more = page.len() > query.limit;
-    page.truncate(query.limit);
-    let next = page.last().filter(|_| more).map(|(id, _)| id.to_string());
-    (page, next)
+impl RedisBackplane {
+    /// Accepts a command, which replicas may not have yet.
+    async fn accept_unconfirmed(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
+        let named = named(&draft.request.target);
+        let Some(partition) = self.only_partition(&named) else { return self.accept_many(draft).await };
+        let member = self.member(partition);
+        member.check_accepts()?;
+        match draft.key.clone().map(|key| (self.partitions.of_text(&key.key), key)) {
+            Some((of_key, key)) if of_key != partition => {
+                self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
+            }
+            _ => member.ask(self.accept_in(member, draft, &named, false)).await,
+        }
+    }
+
+    /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home. With `again`, it may have
+    /// been accepted by its id before, and its key is not stored here.
+    pub(super) async fn accept_in(
+        &self,
+        member: &PartitionMember,
+        mut draft: CommandDraft,
+        targets: &[TerminalId],
+        again: bool,
+    ) -> Result<Accepted, BackplaneError> {
+        draft.frame.id = homed(draft.frame.id, member.index());
+        let seen = member.seen();
+        let with_key = draft.key.is_some() && !again;
+        let ask =
+            PartitionAsk { draft: &draft, by: &draft.by, with_key, again, bounds: &self.bounds, seen: seen.as_ref() };
+        match member.store.accept_one(&ask, targets).await? {
+            PartitionAccepted::New { created_at, expires_at, targets, place, .. } => {
+                member.hearing.saw(&place.epoch, place.number);
+                draft.created_at = created_at;
+                draft.frame.expires_at = expires_at;
+                Ok(Accepted::New(Box::new(draft.record(targets).view(created_at))))
+            }
+            PartitionAccepted::Before(id) => Ok(Accepted::Before(id)),
+        }
+    }
+
+    /// The partition in which all of these terminals lie. None if there are several, or no terminals,
+    /// or so many that the command is one for many.
+    fn only_partition(&self, terminals: &[TerminalId]) -> Option<PartitionIndex> {
+        if terminals.len() > NAMED_MAX {
+            return None;
+        }
+        let mut partitions = terminals.iter().map(|terminal| self.partitions.of(terminal));
+        let first = partitions.next()?;
+        partitions.all(|other| other == first).then_some(first)
+    }
+
+    /// This node's part in a partition.
+    pub(super) fn member(&self, partition: PartitionIndex) -> &PartitionMember {
+        &self.members[usize::from(partition.0)]
+    }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use muster_protocol::redis_keys::RedisKeys;
 use muster_redis::{Connection, TlsFiles, Topology, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
@@ -12,18 +11,6 @@ use crate::config::Config;
 
 /// A node that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
-
-/// Connects to the Redis at `url`. An error names the flag that is wrong.
-pub async fn open(url: &str, config: &Config) -> anyhow::Result<(Connection, RedisKeys)> {
-    let topology = topology(url, config)?;
-    let keys = RedisKeys::new(&config.cluster, topology.database());
-    let connection = Connection::new(topology, keys.tag());
-    connect(&connection).await.with_context(|| {
-        let topology = connection.topology();
-        format!("--redis: no Redis answers at {topology} (is it running, and does it take this user and password?)")
-    })?;
-    Ok((connection, keys))
-}
 
 /// Where the masters of the Redis at `url` are looked for. An error names the flag that is wrong.
 pub fn topology(url: &str, config: &Config) -> anyhow::Result<Topology> {

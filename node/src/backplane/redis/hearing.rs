@@ -10,8 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::lease::BEAT;
-use crate::backplane::envelope::{Audience, Delivery};
+use super::partition::lease::BEAT;
 
 /// Silence for so long means that the connection is dead: three probes went unheard.
 pub const DEAF: Duration = Duration::from_secs(3 * BEAT.as_secs() + 1);
@@ -49,14 +48,6 @@ impl Reached {
     /// The number on this node's own channel, or on that of all nodes.
     pub fn on(&mut self, by_inbox: bool) -> &mut u64 {
         if by_inbox { &mut self.inbox } else { &mut self.broadcast }
-    }
-
-    /// The number on the channel of this delivery.
-    pub fn of(&mut self, delivery: &Delivery) -> &mut u64 {
-        match delivery.to {
-            Audience::All if delivery.rate.is_none() => &mut self.broadcast,
-            _ => &mut self.inbox,
-        }
     }
 }
 

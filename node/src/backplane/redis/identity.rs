@@ -6,23 +6,10 @@
 //! Always: of processes with one name one holds the lease, and no other delivers anything. None ends because of a lease that
 //! nobody renews: a replica that became the master may still have that of a process which has given it back.
 
-use std::{
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use anyhow::bail;
-use muster_protocol::{api::NodeView, inbox::DrainRequest};
+use muster_protocol::api::NodeView;
 use redis::{ErrorKind, RedisError};
-use tokio::time;
-
-use super::{
-    RedisBackplane,
-    lease::{BEAT, LEASE},
-};
-
-/// How often one that starts looks whether its name is free.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Which process this is, and what it knows of another with its name.
 #[derive(Debug)]
@@ -56,11 +43,6 @@ impl Rival {
 }
 
 impl Identity {
-    /// Of a process that starts.
-    pub fn fresh() -> Self {
-        Self::of(format!("{:032x}", rand::random::<u128>()))
-    }
-
     /// Of the process with this random name.
     pub fn of(process: String) -> Self {
         Self { process, rival: Mutex::default(), lost_to: OnceLock::new() }
@@ -102,41 +84,6 @@ impl Identity {
     }
 }
 
-impl RedisBackplane {
-    /// Takes this node's name, with what an earlier process of the same name left behind: its sessions are gone.
-    pub(super) async fn take_name(&self) -> anyhow::Result<()> {
-        let began = Instant::now();
-        loop {
-            self.bury(&self.node.id, "node_restarted").await?;
-            let Err(rival) = self.take_lease().await? else { return Ok(()) };
-            let (id, address) = (&self.node.id, rival.address());
-            if began.elapsed() > LEASE + BEAT {
-                bail!(
-                    "--node-id {id}: another process has this name, at {address}, and goes on renewing its lease; stop that \
-                     one, or start this one with another name (without --node-id it takes a fresh one)"
-                );
-            }
-            if self.identity.rival().is_none() {
-                tracing::info!(%id, %address, "waiting for the lease of another process with this name to run out");
-            }
-            self.identity.meets(&rival);
-            time::sleep(LOOK).await;
-        }
-    }
-
-    /// Another process has this node's lease. Once it is seen to live, this one ends; and until then it has no lease.
-    pub(super) fn give_way(&self, rival: Rival) -> RedisError {
-        self.claim.give_way();
-        if self.identity.meets(&rival) && self.identity.lose_to(rival.clone()) {
-            tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
-        }
-        if self.identity.lost_to().is_some() {
-            self.sessions.request_drain(DrainRequest::Drain);
-        }
-        nameless()
-    }
-}
-
 /// Why a process without its node's name is refused.
 pub fn nameless() -> RedisError {
     (ErrorKind::Client, "another process has this node's name").into()
@@ -150,7 +97,7 @@ mod tests {
     fn a_lease_that_nobody_renews_is_no_proof_of_a_life() {
         let rival =
             |process: &str, second: u64| Rival::new(process.to_owned(), format!(r#"{{"renewed_at":{second}}}"#));
-        let identity = Identity::fresh();
+        let identity = Identity::of("this".into());
         assert!(!identity.meets(&rival("a", 1)) && !identity.meets(&rival("a", 1)));
         assert!(!identity.meets(&rival("b", 2)), "yet another");
         identity.forget_rival();

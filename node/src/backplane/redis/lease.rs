@@ -1,96 +1,180 @@
-//! A node's lease: its process's claim to be alive, and to hold the sessions that it registered. Whoever sees that another's lease
-//! ran out takes that node and its sessions out of the registry, once: in one step that looks again.
+//! This node's leases, one in each partition: each is renewed for itself, and what follows from a renewal concerns the sessions of its
+//! partition alone.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
-use muster_protocol::{NodeId, api::NodeView};
-use redis::RedisResult;
+use anyhow::bail;
+use futures_util::future::join_all;
+use muster_protocol::{api::NodeView, inbox::DrainRequest};
+use redis::{RedisError, RedisResult};
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{PARTITION, RedisBackplane, identity::Rival};
-use crate::{backplane::cursor::fresh_epoch, fence::BootInstant};
+use super::{
+    RedisBackplane,
+    member::PartitionMember,
+    partition::lease::{BEAT, LEASE, LeaseRenewal, RenewedLease},
+};
+use crate::{
+    backplane::redis::identity::{Rival, nameless},
+    fence::BootInstant,
+};
 
-/// Five beats may be missed.
-pub const LEASE: Duration = Duration::from_secs(6);
-/// How often it is renewed, and how long a dead node can go unnoticed beyond its lease.
-pub const BEAT: Duration = Duration::from_secs(1);
+/// The interval at which a process that starts looks whether its name is free.
+const LOOK: Duration = Duration::from_millis(250);
 
 impl RedisBackplane {
-    /// Renews the lease for ever.
-    pub(super) async fn keep_lease(&self) {
+    /// Renews all leases, for ever. One whose Redis does not answer keeps no other waiting: its next renewal is the only one that is
+    /// put off.
+    pub(super) async fn keep_leases(&self) {
+        join_all(self.members.iter().map(|member| self.keep_lease(member))).await;
+    }
+
+    async fn keep_lease(&self, member: &PartitionMember) {
         let mut beat = time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
-            if let Err(error) = self.renew().await {
-                tracing::warn!(%error, "the lease was not renewed");
+            if let Err(error) = self.renew(member).await {
+                tracing::warn!(partition = %member.index(), %error, "the lease was not renewed");
             }
-            self.probe().await;
         }
     }
 
-    /// Renews the lease, and tells whether that could be done: at once, since some wait for Redis to be back.
-    pub(super) async fn renew(&self) -> RedisResult<()> {
-        let renewed = self.try_renew().await;
-        self.reachable.store(renewed.is_ok(), Ordering::Relaxed);
+    /// Renews the lease in a partition, and records whether that could be done.
+    pub(super) async fn renew(&self, member: &PartitionMember) -> RedisResult<()> {
+        let renewed = self.try_renew(member).await;
+        member.set_reachable(renewed.is_ok());
+        self.show_partitions();
         if renewed.is_ok() {
             self.renewed.notify_one();
         }
         renewed
     }
 
-    /// If the lease was lost, or commands ran into the fence, all sessions join again.
-    async fn try_renew(&self) -> RedisResult<()> {
+    /// If the lease was lost, or commands were dropped because the fence had expired, the partition's sessions join again.
+    async fn try_renew(&self, member: &PartitionMember) -> RedisResult<()> {
         let asked = BootInstant::now();
-        let (name, dead) = self.beat().await?.map_err(|rival| self.give_way(rival))?;
-        self.claim.renew(name, asked, LEASE, self.sessions.rejoin(PARTITION)).await;
-        self.bury_all(dead).await
-    }
-
-    /// The first lease, before there are sessions; or the other process that has it.
-    pub(super) async fn take_lease(&self) -> RedisResult<Result<(), Rival>> {
-        let asked = BootInstant::now();
-        Ok(self.beat().await?.map(|(name, _)| self.claim.begin(name, asked, LEASE)))
-    }
-
-    /// The lease's name in the store, and the nodes whose leases ran out; or the other process that has it.
-    async fn beat(&self) -> RedisResult<Result<(String, Vec<String>), Rival>> {
-        if let Some(rival) = self.identity.lost_to() {
-            return Ok(Err(rival.clone()));
-        }
-        let view = serde_json::to_string(&self.view()).expect("a view is JSON");
-        let mut call = self.scripts.beat();
-        call.arg(self.node.id.as_str()).arg(view).arg(LEASE.as_millis() as u64).arg(fresh_epoch());
-        let seen = self.hearing.seen();
-        call.arg(self.bounds.forget.as_millis() as u64).arg(self.hearing.reached()).arg(seen.epoch).arg(seen.number);
-        call.arg(self.identity.process()).arg(Timestamp::now().to_string());
-        let answer: (String, String, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
-        let (process, told, dead) = answer;
-        if process != self.identity.process() {
-            return Ok(Err(Rival::new(process, told)));
-        }
-        self.identity.forget_rival();
-        Ok(Ok((told, dead)))
-    }
-
-    /// Takes a node out of the registry whose lease has run out, or is this process's own.
-    pub(super) async fn bury(&self, node: &NodeId, reason: &str) -> RedisResult<u64> {
-        let mut call = self.scripts.bury();
-        call.arg(node.as_str()).arg(reason).arg(Timestamp::now().to_string()).arg(self.identity.process());
-        call.invoke_async(&mut self.connection.clone()).await
-    }
-
-    async fn bury_all(&self, dead: Vec<String>) -> RedisResult<()> {
-        for node in dead.iter().filter_map(|id| id.parse().ok()) {
-            let sessions = self.bury(&node, "node_lost").await?;
-            tracing::warn!(%node, sessions, "a node's lease ran out");
-        }
+        let name = self.beat(member).await?.map_err(|rival| self.give_way(member, rival))?;
+        member.claim.renew(name, asked, LEASE, self.sessions.rejoin(member.index())).await;
         Ok(())
     }
 
-    fn view(&self) -> NodeView {
-        let (state, renewed_at) = (self.lifecycle.state(), Some(Timestamp::now()));
-        NodeView { state, sessions: self.hub.len() as u64, renewed_at, ..self.node.clone() }
+    /// The name of the lease, or the other process that holds it.
+    async fn beat(&self, member: &PartitionMember) -> RedisResult<Result<String, Rival>> {
+        if let Some(rival) = member.identity.lost_to() {
+            return Ok(Err(rival.clone()));
+        }
+        let lease = self.trust.seal_lease(member.identity.process(), &member.lease_name(), self.view());
+        let seen = member.seen();
+        let held = self.held(member);
+        let renewal =
+            LeaseRenewal { lease: &lease, reached: member.hearing.reached(), seen: seen.as_ref(), held: Some(&held) };
+        match member.store.beat(member.holder(&self.node.id), renewal).await? {
+            RenewedLease::Other { process, lease } => {
+                let view = self.trust.read_lease(self.node.id.as_str(), &lease).map(|lease| lease.view);
+                let view = view.and_then(|view| serde_json::to_string(&view).ok());
+                Ok(Err(Rival::new(process, view.unwrap_or(lease))))
+            }
+            RenewedLease::Held { name, dead, due, .. } => {
+                member.identity.forget_rival();
+                member.set_dead(dead);
+                member.add_due(due);
+                member.set_lease_name(&name);
+                Ok(Ok(name))
+            }
+        }
+    }
+
+    /// Another process has this node's lease in a partition. Until the lease is seen to be renewed, which proves that the other
+    /// lives, this process only has no lease there. Then it ends.
+    fn give_way(&self, member: &PartitionMember, rival: Rival) -> RedisError {
+        member.claim.give_way();
+        if member.identity.meets(&rival) && member.identity.lose_to(rival.clone()) {
+            tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
+        }
+        if member.identity.lost_to().is_some() {
+            self.sessions.request_drain(DrainRequest::Drain);
+        }
+        nameless()
+    }
+
+    /// Takes this node's name in all partitions that answer. Fails if another process holds it in any of them and goes on renewing
+    /// its lease there, or if no partition answers.
+    pub(super) async fn take_name(&self) -> anyhow::Result<()> {
+        let taken = join_all(self.members.iter().map(|member| self.take_lease(member))).await;
+        let mut failure = None;
+        for (member, taken) in self.members.iter().zip(&taken) {
+            match taken {
+                Ok(Ok(())) => {}
+                Ok(Err(rival)) => bail!(
+                    "--node-id {}: another process has this name, at {}, and goes on renewing its lease; stop that one, or start \
+                     this one with another name (without --node-id it takes a fresh one)",
+                    self.node.id,
+                    rival.address()
+                ),
+                Err(error) => {
+                    tracing::warn!(partition = %member.index(), %error, "the partition is away");
+                    member.set_reachable(false);
+                    failure = Some(error.clone());
+                }
+            }
+        }
+        let all_away = taken.iter().all(Result::is_err);
+        match failure.filter(|_| all_away) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The first lease in a partition, before there are sessions, or the other process that holds it.
+    async fn take_lease(&self, member: &PartitionMember) -> RedisResult<Result<(), Rival>> {
+        let began = BootInstant::now();
+        loop {
+            let asked = BootInstant::now();
+            let rival = match self.beat(member).await? {
+                Ok(name) => {
+                    member.claim.begin(name, asked, LEASE);
+                    return Ok(Ok(()));
+                }
+                Err(rival) => rival,
+            };
+            if began.elapsed() > LEASE + BEAT {
+                return Ok(Err(rival));
+            }
+            if member.identity.rival().is_none() {
+                let (id, address) = (&self.node.id, rival.address());
+                tracing::info!(%id, %address, "waiting for the lease of another process with this name to run out");
+            }
+            member.identity.meets(&rival);
+            time::sleep(LOOK).await;
+        }
+    }
+
+    /// Gives all leases back.
+    pub(super) async fn resign(&self) {
+        let resigned = join_all(
+            self.members.iter().map(|member| member.store.resign(member.holder(&self.node.id), "node_stopped")),
+        );
+        if let Some(error) = resigned.await.into_iter().find_map(Result::err) {
+            tracing::warn!(%error, "a lease was not given back; it runs out by itself");
+        }
+    }
+
+    /// What the leases say of this node now.
+    pub(super) fn view(&self) -> NodeView {
+        let (state, renewed_at) = (self.lifecycle.state(), Some(self.clock.now()));
+        NodeView {
+            state,
+            sessions: self.hub.len() as u64,
+            renewed_at,
+            partitions: Some(self.partition_counts()),
+            foreign: self.trust.foreign(),
+            ..self.node.clone()
+        }
+    }
+
+    /// The part of this node in the partition of a terminal.
+    pub(super) fn member_of(&self, terminal: &muster_protocol::TerminalId) -> &Arc<PartitionMember> {
+        &self.members[usize::from(self.partitions.of(terminal).0)]
     }
 }

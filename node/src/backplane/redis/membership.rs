@@ -1,5 +1,6 @@
-//! This node among those of its cluster: what [`lease`](super::lease) and [`identity`](super::identity) know, for the node and for
-//! operators.
+//! This node among those of its cluster, over all partitions.
+
+use std::collections::BTreeMap;
 
 use anyhow::bail;
 use async_trait::async_trait;
@@ -8,57 +9,79 @@ use muster_protocol::{
     api::{NodeList, NodeView},
     inbox::DrainRequest,
 };
-use redis::AsyncCommands;
 
-use super::{
-    RedisBackplane,
-    refusal::{read, unavailable},
+use super::RedisBackplane;
+use crate::backplane::{
+    BackplaneError, DegradedPartition, Membership,
+    envelope::Envelope,
+    redis::refusal::{unavailable, unsure},
 };
-use crate::backplane::{BackplaneError, DegradedPartition, Envelope, Membership};
 
 #[async_trait]
 impl Membership for RedisBackplane {
     async fn run(&self) {
         let delivers = self.pacer.run(&*self.sessions);
         let late = async { tokio::join!(self.leave_late(), self.rejoin_strays()) };
-        tokio::join!(self.keep_lease(), self.listen(), delivers, self.write_reports(), late, self.keep_checking());
+        tokio::join!(
+            self.keep_leases(),
+            self.keep_store(),
+            self.keep_checking(),
+            self.keep_comparing_clocks(),
+            self.keep_up(),
+            self.listen(),
+            delivers,
+            self.write_reports(),
+            late
+        );
     }
 
     fn node(&self) -> &NodeId {
         &self.node.id
     }
 
+    /// The nodes that hold a lease in any partition. Of each, the lease that was renewed last counts.
     async fn nodes(&self) -> Result<NodeList, BackplaneError> {
-        let mut connection = self.reach()?;
-        let ids: Vec<String> = connection.zrange(self.keys.nodes(), 0, -1).await.map_err(unavailable)?;
-        let mut nodes = Vec::new();
-        for id in ids.iter().filter_map(|id| id.parse::<NodeId>().ok()) {
-            let lease: Option<String> = connection.get(self.keys.lease(id.as_str())).await.map_err(unavailable)?;
-            nodes.extend(lease.as_deref().map(read::<NodeView>).transpose()?);
+        let answers = self.ask_all(|member| async move { member.store.leases().await.map_err(unavailable) }).await?;
+        let mut nodes: BTreeMap<NodeId, NodeView> = BTreeMap::new();
+        for (node, text) in answers.found.into_iter().flat_map(|(_, leases)| leases) {
+            let Some(view) = self.trust.read_lease(&node, &text).map(|lease| lease.view) else { continue };
+            match nodes.get(&view.id) {
+                Some(known) if known.renewed_at >= view.renewed_at => {}
+                _ => _ = nodes.insert(view.id.clone(), view),
+            }
         }
-        nodes.sort_by(|one, other| one.id.cmp(&other.id));
-        Ok(NodeList { nodes, partial: Vec::new() })
+        Ok(NodeList { nodes: nodes.into_values().collect(), partial: answers.partial })
     }
 
-    /// Whether this node could write at its last beat and hears itself, and Redis is what a node needs.
+    /// Whether this node could write in some partition at its last beat, hears itself there, and its Redis is what a node needs.
     fn ready(&self) -> Result<Vec<DegradedPartition>, String> {
-        self.reach().map_err(|refusal| refusal.to_string())?;
-        self.requirements.check()?;
-        self.hearing.check().map(|()| Vec::new())
+        let mut degraded = self.degraded();
+        if degraded.len() < self.members.len() { Ok(degraded) } else { Err(degraded.swap_remove(0).reason) }
     }
 
+    /// Asks by the first partition that works.
     async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError> {
-        self.tell(node, &Envelope::Depart(request)).await
+        let message = serde_json::to_string(&Envelope::Depart(request)).expect("an envelope is JSON");
+        let mut away = None;
+        for member in &self.members {
+            match member.check() {
+                Ok(()) => return member.store.tell(node, &message).await.map_err(unsure),
+                Err(error) => away = Some(error),
+            }
+        }
+        Err(away.expect("a store has at least one partition"))
     }
 
     async fn announce(&self) {
-        if let Err(error) = self.renew().await {
-            tracing::warn!(%error, "the lease could not tell the node's state");
+        let renewed = self.members.iter().map(|member| self.renew(member));
+        if let Some(error) = futures_util::future::join_all(renewed).await.into_iter().find_map(Result::err) {
+            tracing::warn!(%error, "a lease could not tell the node's state");
         }
     }
 
     fn check_name(&self) -> anyhow::Result<()> {
-        let Some(rival) = self.identity.lost_to() else { return Ok(()) };
+        let lost = self.members.iter().find_map(|member| member.identity.lost_to());
+        let Some(rival) = lost else { return Ok(()) };
         let (id, address) = (&self.node.id, rival.address());
         bail!(
             "ended: another process, at {address}, has taken the name {id} (--node-id) while this one could not renew \
@@ -66,13 +89,11 @@ impl Membership for RedisBackplane {
         )
     }
 
-    /// Gives the lease back, with whatever is still registered under it.
+    /// Gives the leases back, with whatever is still registered under them.
     async fn close(&self) {
         if let Err(error) = self.flush().await {
             tracing::warn!(%error, "the last reports were not written");
         }
-        if let Err(error) = self.bury(&self.node.id, "node_stopped").await {
-            tracing::warn!(%error, "the lease was not given back; it runs out by itself");
-        }
+        self.resign().await;
     }
 }

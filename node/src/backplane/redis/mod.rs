@@ -1,56 +1,83 @@
-//! The backplane of a cluster. Redis keeps the registry, the commands and the leases, and its pub/sub carries envelopes: one
-//! inbox channel for each node and one broadcast channel, whatever the number of terminals. A failover to another server is found
-//! out by [`muster_redis`].
+//! The backplane of a cluster. It keeps the fleet in Redis, in partitions: `docs/store.md` describes the store.
 //!
-//! In reading order: [`connection`] reaches Redis; [`accept`] stores a command, with [`replicas`] for what must outlive the master,
-//! and [`commands`] looks it up; [`subscription`] listens for what other nodes accepted, [`catch_up`] fills the gaps from the log,
-//! and [`hearing`] remembers how far that came; [`sessions`] registers who comes and goes, with [`strays`] for those that could not
-//! be registered yet and [`parted`] for those that could not be unregistered yet, and [`registry`] knows terminals;
-//! [`writer`] writes what sessions report; [`lease`] keeps this node alive in the eyes of others, and [`identity`] its name with
-//! one process; [`requirements`] checks that Redis is what a node needs; [`events`] tells what happened. A step that must not be torn apart is one script ([`scripts`]); what a failure is
-//! told as is one table ([`refusal`]).
+//! ```text
+//!   one terminal ──▶ routed to its partition ──┐
+//!   many, lists, counts ──▶ all partitions ────┼──▶ partition: a whole store under one hash tag
+//!                                              └──▶ partition …
+//! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `open.rs` | opens the store, and says what does not fit |
+//! | `by_master.rs`, `requirements.rs`, `clocks.rs` | partitions by the masters that have them; checks that each master is what a node needs, and tells the right time |
+//! | `connection.rs`, `refusal.rs` | how Redis is reached, and what a failure of Redis is told as |
+//! | `member.rs`, `lease.rs`, `identity.rs`, `hearing.rs` | this node's part in a partition: its lease, how far it has come, the clock |
+//! | `trust.rs` | what is believed of what stands in Redis |
+//! | `listening.rs`, `catch_up.rs`, `delivery.rs` | from the channels and logs of partitions to sessions |
+//! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
+//! | `strays.rs`, `parted.rs` | sessions that began or ended while their partition was away |
+//! | `keyed.rs` | a command whose idempotency key lies in another partition |
+//! | `many.rs`, `stored.rs`, `targets.rs`, `listed.rs` | commands for terminals of several partitions |
+//! | `replicas.rs` | waits until replicas have a command |
+//! | `upkeep.rs` | what is done in each partition beside sessions |
+//! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
+//! | `event_token.rs` | how far all events were read |
+//! | `standing.rs` | which partitions this node can use, as it tells others |
+//! | `answers.rs` | the answers of several partitions, and which of them are away |
+//! | `writer.rs`, `writing.rs` | what sessions reported, in portions for each partition |
 
-mod accept;
+mod answers;
+mod by_master;
 mod catch_up;
+mod clocks;
 mod commands;
-pub(super) mod connection;
+mod connection;
+mod delivery;
+mod event_token;
 mod events;
-pub(super) mod hearing;
-pub(super) mod identity;
-mod keys;
+mod hearing;
+mod identity;
+mod keyed;
 mod lease;
+mod listed;
+mod listening;
+mod many;
+mod member;
 mod membership;
-pub(super) mod parted;
-pub(super) mod refusal;
-mod registry;
+mod open;
+mod ordinals;
+mod parted;
+pub mod partition;
+mod refusal;
 mod replicas;
 mod requirements;
-mod scripts;
 mod sessions;
-pub(super) mod strays;
-mod subscription;
+mod standing;
+mod stored;
+mod strays;
+mod targets;
+mod terminals;
+pub mod trust;
+mod upkeep;
 mod writer;
+mod writing;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use muster_protocol::{api::NodeView, partition::PartitionIndex, redis_keys::RedisKeys};
-use muster_redis::Connection;
+use muster_protocol::{api::NodeView, partition::Partitions};
+use muster_redis::Masters;
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
-    hearing::Hearing, identity::Identity, parted::PartedSessions, replicas::Replicas, requirements::Requirements,
-    scripts::Scripts, strays::Strays, writer::Writer,
+    member::PartitionMember, partition::PartitionBounds, replicas::WantedReplicas, trust::Trust, writer::ReportWriter,
 };
-use super::{BackplaneError, Deliver, Host, pacer::Pacer};
+use super::{
+    Deliver, TimeSource,
+    pacer::Pacer,
+    redis::{parted::PartedSessions, strays::Strays},
+    waiters::CommandWaiters,
+};
 use crate::{
-    config::{Bounds, Config},
-    fence::Claim,
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
@@ -59,88 +86,37 @@ use crate::{
 /// Sessions that register at once: more would only wait in Redis, and time out there when a whole node's sessions join again.
 const JOINING: usize = 256;
 
-/// The one partition of this store.
-const PARTITION: PartitionIndex = PartitionIndex(0);
-
-/// The store and the bus of a cluster.
+/// The store of a cluster, in partitions.
 pub struct RedisBackplane {
-    connection: Connection,
-    /// The names of everything in Redis.
-    keys: RedisKeys,
-    /// For commands, if they must outlive the master.
-    replicas: Option<Replicas>,
+    partitions: Partitions,
+    masters: Masters,
+    /// For commands, if replicas must have them.
+    replicas: Option<WantedReplicas>,
+    /// By index.
+    members: Vec<Arc<PartitionMember>>,
+    trust: Arc<Trust>,
     node: NodeView,
-    identity: Identity,
+    bounds: PartitionBounds,
+    /// The interval at which each session is pinged.
     ping: Duration,
-    bounds: Bounds,
+    /// A terminal that was offline for so long is forgotten.
+    forget: Duration,
     hub: Arc<Hub>,
     lifecycle: Arc<Lifecycle>,
     sessions: Arc<dyn Deliver>,
     reports: Arc<Reports>,
     report_interval: Duration,
     metrics: Arc<Metrics>,
+    /// By which it is judged what has expired, and with which the clocks of the masters are compared.
+    clock: Arc<dyn TimeSource>,
     pacer: Pacer,
-    /// The lease under which this node's sessions are registered.
-    claim: Claim,
-    /// Whether the lease was renewed at the last beat, which needs a Redis that takes writes.
-    reachable: AtomicBool,
-    /// It was: who left while Redis was away can be unregistered.
+    /// Requests that wait until a command is done.
+    waiters: CommandWaiters,
+    /// Notified when a lease was renewed: who left while its partition was away can be unregistered.
     renewed: Notify,
     strays: Strays,
     joining: Semaphore,
-    /// Sessions that ended while Redis was away.
+    /// Sessions that ended while their partitions were away.
     parted: PartedSessions,
-    writer: Writer,
-    hearing: Hearing,
-    scripts: Scripts,
-    requirements: Requirements,
-}
-
-impl RedisBackplane {
-    /// Connects, and takes this node's name.
-    pub async fn open(url: &str, config: &Config, host: Host) -> anyhow::Result<Self> {
-        let Host { view: node, hub, fences, lifecycle, sessions, reports, report_interval, metrics, .. } = host;
-        let (connection, keys) = connection::open(url, config).await?;
-        requirements::check_at_start(&connection, &keys).await?;
-        let backplane = Self {
-            replicas: Replicas::new(connection.topology(), keys.tag(), config.redis_replicas),
-            connection,
-            node,
-            identity: Identity::fresh(),
-            ping: config.ping,
-            bounds: config.bounds.clone(),
-            hub,
-            lifecycle,
-            sessions,
-            reports,
-            report_interval,
-            metrics,
-            pacer: Pacer::default(),
-            claim: Claim::new(fences.of(PARTITION).clone()),
-            reachable: AtomicBool::new(true),
-            renewed: Notify::new(),
-            strays: Strays::default(),
-            joining: Semaphore::new(JOINING),
-            parted: PartedSessions::default(),
-            writer: Writer::default(),
-            hearing: Hearing::default(),
-            scripts: Scripts::new(&keys),
-            requirements: Requirements::default(),
-            keys,
-        };
-        backplane.take_name().await?;
-        Ok(backplane)
-    }
-
-    /// The connection, unless Redis is known to be away: then nobody is to wait for it.
-    fn reach(&self) -> Result<Connection, BackplaneError> {
-        if let Some(address) = self.identity.rival() {
-            return Err(BackplaneError::Nameless(address));
-        }
-        if self.reachable.load(Ordering::Relaxed) {
-            Ok(self.connection.clone())
-        } else {
-            Err(BackplaneError::Unavailable("Redis does not answer, or takes no writes".into()))
-        }
-    }
+    writer: ReportWriter,
 }

@@ -1,15 +1,12 @@
-//! What a failure of Redis is told as. The API says that nothing was changed only where that is certain: a call that changes
-//! something goes through [`change`](RedisBackplane::change) or [`tell`](RedisBackplane::tell), or tells its own failure as [`unsure`], as `accept`
-//! does; and one whose answer got lost may have been carried out.
+//! What a failure of Redis is told as. The API says that nothing was changed only where that is certain: the failure of a call that
+//! changes something is told by [`unsure`], since a call whose answer got lost may have been carried out.
 
 use std::fmt::Display;
 
-use muster_protocol::NodeId;
 use muster_redis::not_sent;
-use redis::{AsyncCommands, FromRedisValue, RedisError, ScriptInvocation, ServerError};
+use redis::{RedisError, ServerError};
 
-use super::RedisBackplane;
-use crate::backplane::{BackplaneError, envelope::Envelope};
+use crate::backplane::BackplaneError;
 
 /// The errors by which Redis refuses every call in the state that it is in: the same call may succeed later. Redis
 /// returns them before it has done anything of a script.
@@ -31,20 +28,6 @@ const PASSING: [&str; 13] = [
 /// The other errors that Redis returns before it has done anything of a script. NOPERM is not among them: a command
 /// in the middle of a script may cause it.
 const DONE_NOTHING: [&str; 2] = ["CROSSSLOT", "OOM"];
-
-impl RedisBackplane {
-    /// Calls a script that changes something.
-    pub(super) async fn change<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, BackplaneError> {
-        call.invoke_async(&mut self.reach()?).await.map_err(unsure)
-    }
-
-    /// Sends a node an envelope by its inbox; whether it was there to hear it.
-    pub(super) async fn tell(&self, node: &NodeId, envelope: &Envelope) -> Result<bool, BackplaneError> {
-        let envelope = serde_json::to_string(envelope).expect("an envelope is JSON");
-        let heard: u64 = self.reach()?.spublish(self.keys.inbox(node), envelope).await.map_err(unsure)?;
-        Ok(heard > 0)
-    }
-}
 
 /// Of a call that only reads, or was not carried out.
 pub fn unavailable(error: RedisError) -> BackplaneError {

@@ -1,43 +1,92 @@
-//! Commands that outlive the master: accepted only once enough replicas have them. By a connection of its own, since WAIT holds up
-//! whatever follows it on the same one.
+//! `--redis-replicas`: a command counts as accepted once so many replicas have all that is stored of it.
+//!
+//! A pipeline for each master asks whether that master has the command, writes a key, and waits until replicas have that key (`WAIT`):
+//! then they have everything that was written before, on whichever connection. A master that became one meanwhile, without the
+//! command, says so in the same pipeline. The connections are apart from those for everything else, since `WAIT` holds up what follows it.
 
 use std::time::Duration;
 
-use muster_redis::{Connection, Topology};
-use redis::{ErrorKind, Pipeline, RedisResult, ScriptInvocation, ServerErrorKind, Value, from_redis_value};
+use futures_util::future::join_all;
+use muster_protocol::CommandId;
+use muster_redis::{Masters, Topology};
+use redis::RedisResult;
+
+use super::{RedisBackplane, partition::StorePartition};
+use crate::backplane::{BackplaneError, IdempotencyKey};
 
 /// A replica that lives has acknowledged within milliseconds; those who wait behind one that is dead wait for their turn too.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How many replicas must have a command, and the way to know it.
-pub struct Replicas {
-    connection: Connection,
+/// A key in Redis that proves that a part of a command is stored, and the partition in which it is.
+type Part<'a> = (&'a StorePartition, String);
+
+/// How many replicas must have a command, and the connections to know it.
+pub struct WantedReplicas {
+    masters: Masters,
     wanted: u32,
 }
 
-impl Replicas {
-    /// None if none are wanted. Connects when it is first used.
-    pub fn new(topology: &Topology, tag: &str, wanted: u32) -> Option<Self> {
-        (wanted > 0).then(|| Self { connection: Connection::new(topology.clone(), tag), wanted })
+impl WantedReplicas {
+    /// None if no replicas are wanted. Connects when it is first used.
+    pub fn new(topology: &Topology, wanted: u32) -> Option<Self> {
+        (wanted > 0).then(|| Self { masters: Masters::new(topology.clone()), wanted })
     }
 
-    /// Calls a script that writes: its answer, and whether enough replicas are known to have what it wrote.
-    pub async fn call(&self, call: &ScriptInvocation<'_>) -> RedisResult<(Vec<Value>, bool)> {
+    /// Whether one master has all of these parts, and enough replicas have what it has.
+    async fn have(&self, parts: &[Part<'_>]) -> RedisResult<bool> {
+        let Some((first, _)) = parts.first() else { return Ok(true) };
         let mut pipe = redis::pipe();
-        pipe.invoke_script(call).cmd("WAIT").arg(self.wanted).arg(PATIENCE.as_millis() as u64).ignore_errors();
-        let (answer, had) = self.query(&pipe, call).await?;
-        Ok((from_redis_value(answer)?, had >= self.wanted))
+        parts.iter().for_each(|(_, key)| _ = pipe.exists(key));
+        pipe.pset_ex(first.check_key(), "", 10_000).ignore();
+        pipe.cmd("WAIT").arg(self.wanted).arg(PATIENCE.as_millis() as u64);
+        let mut answers: Vec<u64> = pipe.query_async(&mut self.masters.connection(first.tag())).await?;
+        let had = answers.pop().unwrap_or_default();
+        Ok(answers.iter().sum::<u64>() == parts.len() as u64 && had >= u64::from(self.wanted))
+    }
+}
+
+impl RedisBackplane {
+    /// Waits until enough replicas have all of a command that was accepted, now or before, and of its idempotency key.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unreplicated`] if that is not known, for whatever reason.
+    pub(super) async fn confirm_replicas(
+        &self,
+        id: CommandId,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), BackplaneError> {
+        let Some(replicas) = &self.replicas else { return Ok(()) };
+        let mut parts = self.parts_of(id).await.ok_or(BackplaneError::Unreplicated)?;
+        parts.extend(key.map(|key| {
+            let store = &self.member(self.partitions.of_text(&key.key)).store;
+            (store, store.key_of(key))
+        }));
+        let waits = self.by_master().into_iter().map(|members| {
+            let here = |index| members.iter().any(|member| member.index() == index);
+            let here: Vec<_> = parts.iter().filter(|(partition, _)| here(partition.index)).cloned().collect();
+            async move { replicas.have(&here).await }
+        });
+        for answer in join_all(waits).await {
+            match answer {
+                Ok(true) => {}
+                Ok(false) => return Err(BackplaneError::Unreplicated),
+                Err(error) => {
+                    tracing::warn!(command = %id, %error, "it is not known whether replicas have a command");
+                    return Err(BackplaneError::Unreplicated);
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// The script's answer, and how many have it: none are known to if the wait itself was refused, as by a master that was made a
-    /// replica meanwhile. A server that does not know the script yet is given it.
-    async fn query(&self, pipe: &Pipeline, call: &ScriptInvocation<'_>) -> RedisResult<(Value, u32)> {
-        let mut connection = self.connection.clone();
-        let (mut answer, mut had): (RedisResult<Value>, RedisResult<u32>) = pipe.query_async(&mut connection).await?;
-        if matches!(&answer, Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
-            call.load_async(&mut connection).await?;
-            (answer, had) = pipe.query_async(&mut connection).await?;
-        }
-        Ok((answer?, had.unwrap_or(0)))
+    /// Where the parts of a command are stored. None if its acceptance is not finished, or its home does not answer.
+    async fn parts_of(&self, id: CommandId) -> Option<Vec<Part<'_>>> {
+        let home = &self.member(self.partitions.home(id)?).store;
+        let shares = home.committed_shares(id).await.ok()?;
+        let Some(shares) = shares else { return Some(vec![(home, home.share_key(id))]) };
+        let with_targets = shares.ok()?.into_iter().filter(|(_, share)| share.of > 0);
+        let members = with_targets.filter_map(|(index, _)| self.members.get(usize::from(index)));
+        let shares = members.map(|member| (&member.store, member.store.share_key(id)));
+        Some(std::iter::once((home, home.home_key(id))).chain(shares).collect())
     }
 }

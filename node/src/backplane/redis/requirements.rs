@@ -1,66 +1,66 @@
-//! Checks that Redis is what a node needs: at the start, and then every 10 s, since another master or another setting may
-//! lose what was accepted.
+//! Checks that each master is what a node needs: at the start, and then every 10 s, since another master or another setting may lose
+//! what was accepted.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
-use muster_protocol::redis_keys::RedisKeys;
-use muster_redis::{Connection, Fitness, Unfit};
+use anyhow::bail;
+use futures_util::future::join_all;
+use muster_redis::{Fitness, Masters};
 use tokio::time;
 
-use super::RedisBackplane;
+use super::{
+    RedisBackplane,
+    by_master::{by_master, master_name},
+    member::PartitionMember,
+    partition::StorePartition,
+};
 
 /// The time between two checks.
 const CHECK: Duration = Duration::from_secs(10);
-/// The time between two checks while Redis is unfit, so that a mended Redis counts soon.
+/// The time between two checks while a master is unfit, so that a mended one counts soon.
 const UNFIT_CHECK: Duration = Duration::from_secs(1);
 
-/// Why Redis can't be used now, if it can't.
-#[derive(Debug, Default)]
-pub struct Requirements(Mutex<Option<Unfit>>);
-
-impl Requirements {
-    /// Returns an error with what to set, if Redis was unfit at the last check.
-    pub fn check(&self) -> Result<(), String> {
-        self.unfit().as_ref().map_or(Ok(()), |why| Err(why.to_string()))
-    }
-
-    fn unfit(&self) -> MutexGuard<'_, Option<Unfit>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Checks Redis at the start, with a write. What the user may not check is logged.
-pub async fn check_at_start(connection: &Connection, keys: &RedisKeys) -> anyhow::Result<()> {
-    let checked = connection.check_requirements(Some(&keys.key("check"))).await;
-    match checked.context("--redis: Redis could not be checked")? {
-        Fitness::Fit(None) => Ok(()),
-        Fitness::Fit(Some(unchecked)) => {
-            tracing::warn!("{unchecked}");
-            Ok(())
+/// Checks each master at the start, with a write. What the user may not check is logged. A master that does not answer says nothing of
+/// its fitness: its partitions are away, and are checked when they are back.
+///
+/// # Errors
+/// If one is unfit. The text says which one and what to set.
+pub async fn check_at_start(masters: &Masters, stores: &[StorePartition]) -> anyhow::Result<()> {
+    let groups = by_master(masters, stores.iter());
+    let checks = join_all(groups.iter().map(|group| stores[group[0]].check_requirements(true))).await;
+    for (group, checked) in groups.iter().zip(checks) {
+        let master = master_name(masters, stores[group[0]].tag());
+        match checked {
+            Ok(Fitness::Fit(None)) => {}
+            Ok(Fitness::Fit(Some(unchecked))) => tracing::warn!(master, "{unchecked}"),
+            Ok(Fitness::Unfit(why)) => bail!("--redis: the master at {master}: {why}"),
+            Err(error) => tracing::warn!(master, %error, "the master could not be checked"),
         }
-        Fitness::Unfit(why) => bail!("--redis: {why}"),
     }
+    Ok(())
 }
 
 impl RedisBackplane {
-    /// Checks Redis for ever. Whether it takes writes is seen by the lease each second, and not checked here.
+    /// Checks all masters for ever. Whether they take writes is seen by the leases each second, and not checked here.
     pub(super) async fn keep_checking(&self) {
         loop {
-            let is_unfit = self.requirements.unfit().is_some();
+            let is_unfit = self.members.iter().any(|member| member.unfit().is_some());
             time::sleep(if is_unfit { UNFIT_CHECK } else { CHECK }).await;
-            // A Redis that does not answer is noticed by the lease.
-            let Ok(fitness) = self.connection.check_requirements(None).await else { continue };
-            let unfit = fitness.unfit();
-            match &unfit {
-                Some(why) if !is_unfit => tracing::error!("not ready: {why}"),
-                None if is_unfit => tracing::info!("Redis can be used again"),
-                _ => {}
-            }
-            *self.requirements.unfit() = unfit;
+            join_all(self.by_master().into_iter().map(|group| self.check_master(group))).await;
         }
+    }
+
+    async fn check_master(&self, members: Vec<&PartitionMember>) {
+        // A Redis that does not answer is noticed by the leases.
+        let Ok(fitness) = members[0].store.check_requirements(false).await else { return };
+        let (was_unfit, unfit) = (members.iter().any(|member| member.unfit().is_some()), fitness.unfit());
+        let master = self.master_name(members[0]);
+        match &unfit {
+            Some(why) if !was_unfit => tracing::error!(master, "the partitions of this master are not ready: {why}"),
+            None if was_unfit => tracing::info!(master, "Redis can be used again"),
+            _ => {}
+        }
+        let unfit = unfit.map(|why| format!("the master at {master}: {why}"));
+        members.iter().for_each(|member| member.set_unfit(unfit.clone()));
     }
 }

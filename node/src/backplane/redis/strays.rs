@@ -8,13 +8,9 @@ use std::{
 };
 
 use muster_protocol::{SessionId, TerminalId};
-use tokio::time;
 
-use super::RedisBackplane;
 use crate::hub::SessionInfo;
 
-/// How often due strays are looked for.
-const LOOK: Duration = Duration::from_millis(250);
 /// The wait after a first failure; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts.
@@ -79,24 +75,6 @@ impl Strays {
 /// How long a stray waits after so many failures before this one.
 fn wait_after(failures: u32) -> Duration {
     FIRST_WAIT.saturating_mul(2u32.saturating_pow(failures)).min(LONGEST_WAIT)
-}
-
-impl RedisBackplane {
-    /// Asks due strays to join again, for ever: beside the lease, which must not wait until the shards have taken so many messages.
-    pub(super) async fn rejoin_strays(&self) {
-        let mut look = time::interval(LOOK);
-        loop {
-            look.tick().await;
-            if self.reach().is_err() {
-                continue;
-            }
-            for (session, terminal) in self.strays.take_due(|_| true) {
-                if !self.sessions.rejoin_session(&terminal, session).await {
-                    self.strays.remove(session);
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,69 +1,91 @@
-//! Writes what sessions have reported, in a few calls at each interval. Every call may be repeated without harm, except
-//! those that write events: after a failed write an event may be shown twice.
+//! Writes what sessions have reported, at each interval: the reports are divided by partition, and each partition's are written in
+//! portions by bytes. A partition that is away keeps its reports waiting and nobody else's.
 //!
-//! What Redis refuses for good is dropped and counted, one call at a time, so that it blocks nothing behind it. A Redis
-//! without memory (maxmemory) refuses events and replies, and still takes the states of commands and the health of
-//! terminals.
-//!
-//! Only one task writes at a time, and what could not be written comes before what was reported since: a later reply is
-//! never replaced by an earlier one, and nothing is lost while Redis is away.
+//! Only one task writes at a time, and what could not be written comes before what was reported since: a later report is never replaced
+//! by an earlier one. [`writing`](super::writing) writes the portion of a partition.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use muster_protocol::{CommandId, Payload, TerminalId};
-use redis::{Pipeline, RedisError, RedisResult};
+use futures_util::future::join_all;
+use muster_protocol::{CommandId, Payload, TerminalId, partition::PartitionIndex};
+use redis::RedisResult;
 use tokio::{sync::Semaphore, time};
 
-use super::{RedisBackplane, keys, refusal::refused_for_good};
-use crate::{
-    backplane::{command_record::accepted_ms, rules::EVENTS_MAX},
-    reports::{HealthReport, ReportBatch, ReportedEvent, StateReport},
-};
+use super::{RedisBackplane, partition::states::RaisedState, writing::is_due};
+use crate::reports::{HealthReport, ReportBatch, ReportedEvent, StateReport};
 
-/// Terminals in one call of a script: it holds Redis for about a millisecond.
-const PORTION: usize = 1000;
-/// Events in one call, of 8 KiB at most each.
-const PORTION_OF_EVENTS: usize = 100;
+/// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
+const WAITING_MAX: usize = 100_000;
+/// The bytes of replies that wait at most, of all partitions together. Beyond it a new reply is dropped and counted, and those that
+/// wait stay: an earlier reply of the same terminal may be among them, so the newest is not always kept.
+const WAITING_REPLIES_MAX: usize = 64 << 20;
 
-/// The shortest time between two warnings about reports that were dropped.
-const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Whose turn it is to write, and what could not be written yet.
+/// Whose turn it is to write, and what waits, by partition.
 #[derive(Debug)]
-pub struct Writer {
+pub struct ReportWriter {
     turn: Semaphore,
-    unwritten: Mutex<Arc<ReportBatch>>,
-    /// When a warning about dropped reports was last logged.
+    waiting: Mutex<Vec<PartitionReports>>,
+    /// When it was last told that Redis refuses reports.
     warned_at: Mutex<Option<Instant>>,
 }
 
-impl Default for Writer {
+/// The reports of one partition's terminals.
+#[derive(Debug, Clone, Default)]
+pub struct PartitionReports {
+    /// The epoch of the store that gave the ordinals of `replies` and `states`.
+    pub epoch: Arc<str>,
+    /// What targets replied, by command and ordinal, in order.
+    pub replies: BTreeMap<CommandId, Vec<(u32, Payload)>>,
+    /// States that targets reached.
+    pub states: Vec<RaisedState>,
+    /// Commands of which all targets of the partition are settled, and whose homes are to be told.
+    pub settled: Vec<CommandId>,
+    /// How terminals fare.
+    pub vitals: Vec<(TerminalId, HealthReport)>,
+    /// What happened, in order.
+    pub events: Vec<ReportedEvent>,
+}
+
+impl Default for ReportWriter {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), unwritten: Mutex::default(), warned_at: Mutex::default() }
+        Self { turn: Semaphore::new(1), waiting: Mutex::default(), warned_at: Mutex::default() }
     }
 }
 
-impl Writer {
-    fn unwritten(&self) -> Arc<ReportBatch> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).clone()
+impl ReportWriter {
+    /// Whether a warning about reports that were dropped may be written: once a minute.
+    pub fn may_warn(&self) -> bool {
+        is_due(&mut self.warned_at.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl PartitionReports {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0 && self.settled.is_empty()
     }
 
-    fn set_unwritten(&self, batch: Arc<ReportBatch>) {
-        *self.unwritten.lock().unwrap_or_else(PoisonError::into_inner) = batch;
-    }
-
-    /// Whether no warning was logged within [`WARNING_INTERVAL`]. If so, one counts as logged now.
-    fn may_warn(&self) -> bool {
-        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = warned_at.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL);
-        if may {
-            *warned_at = Some(Instant::now());
+    /// Begins to take ordinals of this epoch. Those of another one may be other terminals' now, and are dropped. Returns how many.
+    fn begin_epoch(&mut self, epoch: Arc<str>) -> usize {
+        if *self.epoch == *epoch {
+            return 0;
         }
-        may
+        self.epoch = epoch;
+        let states: usize = std::mem::take(&mut self.states).iter().map(|state| state.targets.len()).sum();
+        states + std::mem::take(&mut self.replies).values().map(Vec::len).sum::<usize>()
+    }
+
+    /// The number of reports.
+    fn count(&self) -> usize {
+        let replies: usize = self.replies.values().map(Vec::len).sum();
+        replies
+            + self.vitals.len()
+            + self.events.len()
+            + self.states.iter().map(|state| state.targets.len()).sum::<usize>()
     }
 }
 
@@ -80,115 +102,93 @@ impl RedisBackplane {
         }
     }
 
-    /// Writes everything that was reported until now.
+    /// Writes everything that was reported until now, of all partitions that answer.
     pub(super) async fn flush(&self) -> RedisResult<()> {
         let _turn = self.writer.turn.acquire().await;
-        self.write(&self.writer.unwritten()).await?;
-        let batch = Arc::new(self.reports.drain());
+        let ended: Vec<_> = self.members.iter().map(|member| member.ordinals.ended()).collect();
+        let batch = self.reports.drain();
         if batch.dropped > 0 {
             tracing::warn!(dropped = batch.dropped, "reports found no room while Redis was away");
-            self.metrics.reports_dropped.with_label_values(&["no_room"]).inc_by(batch.dropped);
+            self.count_dropped("no_room", batch.dropped as usize);
         }
-        self.writer.set_unwritten(batch.clone());
-        self.write(&batch).await?;
-        self.writer.set_unwritten(Arc::default());
-        Ok(())
+        let parts = self.add(batch);
+        let written = join_all(self.members.iter().zip(parts).map(|(member, part)| self.write(member, part))).await;
+        for ((member, ended), (rest, written)) in self.members.iter().zip(ended).zip(&written) {
+            if written.is_ok() && rest.count() == 0 {
+                member.ordinals.remove(&ended);
+            }
+        }
+        let (rests, results): (Vec<_>, Vec<_>) = written.into_iter().unzip();
+        *self.writer.waiting.lock().unwrap_or_else(PoisonError::into_inner) = rests;
+        results.into_iter().collect()
     }
 
-    async fn write(&self, batch: &ReportBatch) -> RedisResult<()> {
-        // Replies first: whoever sees that a command has ended sees its reply too.
-        self.reply(&batch.replies).await?;
+    /// What waits, with what this batch adds, by partition.
+    fn add(&self, batch: ReportBatch) -> Vec<PartitionReports> {
+        let mut parts = std::mem::take(&mut *self.writer.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        parts.resize_with(self.members.len(), PartitionReports::default);
         for (step, terminals) in batch.all_states() {
-            self.raise(step, &terminals).await?;
+            self.add_states(&mut parts, step, terminals);
         }
-        self.keep_vitals(&batch.vitals).await?;
-        // An answer is due in time also from a Redis that is busy, so that no call carries much.
-        for portion in batch.events.chunks(PORTION_OF_EVENTS) {
-            let (mut pipe, key) = (redis::pipe(), self.keys.key(keys::EVENTS));
-            portion.iter().for_each(|event| write_event(&mut pipe, &key, event));
-            let written: RedisResult<()> = pipe.query_async(&mut self.connection.clone()).await;
-            self.drop_refused(written, "event_refused", |refused| refused)?;
+        let waiting = parts.iter().flat_map(|part| part.replies.values().flatten());
+        let mut room = WAITING_REPLIES_MAX.saturating_sub(waiting.map(|(_, payload)| payload.as_json().len()).sum());
+        for (command, terminal, payload) in batch.replies {
+            let Some(left) = room.checked_sub(payload.as_json().len()) else {
+                self.count_dropped("no_room", 1);
+                continue;
+            };
+            room = left;
+            let at = usize::from(self.partitions.of(&terminal).0);
+            let (epoch, reply) = self.members[at].ordinals.of_all(std::iter::once((&terminal, payload)));
+            self.count_dropped("other_epoch", parts[at].begin_epoch(epoch));
+            parts[at].replies.entry(command).or_default().extend(reply);
         }
-        Ok(())
-    }
-
-    /// Drops what Redis refused for good. `count` tells, from the number of calls that were refused, how many reports
-    /// these were; they are counted under `reason`. Passes any other failure on.
-    fn drop_refused(
-        &self,
-        written: RedisResult<()>,
-        reason: &str,
-        count: impl Fn(usize) -> usize,
-    ) -> Result<(), RedisError> {
-        let Err(error) = written else { return Ok(()) };
-        let Some(refused) = refused_for_good(&error) else { return Err(error) };
-        self.metrics.reports_dropped.with_label_values(&[reason]).inc_by(count(refused) as u64);
-        if self.writer.may_warn() {
-            tracing::warn!(
-                %error, reason,
-                "Redis refuses reports, which are dropped and counted in muster_reports_dropped_total: check maxmemory, \
-                 the rights of this node's Redis user, and who else writes to its keys"
-            );
-        }
-        Ok(())
-    }
-
-    async fn raise(&self, step: StateReport, terminals: &[(&TerminalId, u64)]) -> RedisResult<()> {
-        let begun = accepted_ms(step.command);
-        for portion in terminals.chunks(PORTION) {
-            let mut call = self.scripts.raise();
-            call.arg(step.command.to_string()).arg(step.state.name()).arg(if step.last { "settled" } else { "" });
-            for (terminal, at) in portion {
-                call.arg(terminal.as_str()).arg(at.saturating_sub(begun));
+        for (terminal, report) in batch.vitals {
+            if let Some((at, _)) = report.seen {
+                let at = at.as_millisecond().unsigned_abs();
+                self.member_of(&terminal).ordinals.heard(&terminal, at);
             }
-            let written = call.invoke_async::<u64>(&mut self.connection.clone()).await;
-            self.drop_refused(written.map(drop), "state_refused", |_| portion.len())?;
+            parts[usize::from(self.partitions.of(&terminal).0)].vitals.push((terminal, report));
         }
-        Ok(())
+        for event in batch.events {
+            parts[usize::from(self.partitions.of(&event.terminal).0)].events.push(event);
+        }
+        for part in &mut parts {
+            let beyond = part.events.len().saturating_sub(WAITING_MAX);
+            part.events.drain(..beyond);
+            let vitals = part.vitals.len().saturating_sub(WAITING_MAX);
+            part.vitals.drain(..vitals);
+            let settled = part.settled.len().saturating_sub(WAITING_MAX);
+            part.settled.drain(..settled);
+            self.count_dropped("no_room", beyond + vitals + settled + drop_states(&mut part.states));
+        }
+        parts
     }
 
-    async fn reply(&self, replies: &[(CommandId, TerminalId, Payload)]) -> RedisResult<()> {
-        let mut by_command: HashMap<CommandId, Vec<(&TerminalId, &Payload)>> = HashMap::new();
-        for (command, terminal, payload) in replies {
-            by_command.entry(*command).or_default().push((terminal, payload));
+    /// Divides a state by partition, and terminals become ordinals. A terminal without ordinal is not known, and so no target.
+    fn add_states(&self, parts: &mut [PartitionReports], step: StateReport, terminals: Vec<(&TerminalId, u64)>) {
+        let mut by_partition: BTreeMap<PartitionIndex, Vec<(&TerminalId, u64)>> = BTreeMap::new();
+        for (terminal, at) in terminals {
+            by_partition.entry(self.partitions.of(terminal)).or_default().push((terminal, at));
         }
-        for (command, replies) in by_command {
-            for portion in replies.chunks(PORTION) {
-                let mut call = self.scripts.reply();
-                call.arg(command.to_string());
-                for (terminal, payload) in portion {
-                    call.arg(terminal.as_str()).arg(payload.as_json());
-                }
-                let written: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
-                self.drop_refused(written, "reply_refused", |_| portion.len())?;
-            }
+        for (partition, terminals) in by_partition {
+            let at = usize::from(partition.0);
+            let (epoch, targets) = self.members[at].ordinals.of_all(terminals.into_iter());
+            self.count_dropped("other_epoch", parts[at].begin_epoch(epoch));
+            let StateReport { command, state, last: settled } = step;
+            parts[at].states.push(RaisedState { command, state, settled, targets });
         }
-        Ok(())
-    }
-
-    async fn keep_vitals(&self, vitals: &HashMap<TerminalId, HealthReport>) -> RedisResult<()> {
-        let vitals: Vec<_> = vitals.iter().collect();
-        for portion in vitals.chunks(PORTION) {
-            let mut call = self.scripts.vitals();
-            for (terminal, vitals) in portion {
-                let (seen, rtt) =
-                    vitals.seen.map(|(at, rtt)| (at.as_millisecond().to_string(), rtt)).unwrap_or_default();
-                let health = vitals.health.as_ref();
-                let condition = health.and_then(|health| serde_json::to_value(health.condition).ok());
-                call.arg(terminal.as_str()).arg(seen).arg(rtt);
-                call.arg(
-                    health.map(|health| serde_json::to_string(health).expect("health is JSON")).unwrap_or_default(),
-                );
-                call.arg(condition.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default());
-            }
-            let written: RedisResult<()> = call.invoke_async(&mut self.connection.clone()).await;
-            self.drop_refused(written, "health_refused", |_| portion.len())?;
-        }
-        Ok(())
     }
 }
 
-fn write_event(pipe: &mut Pipeline, key: &str, event: &ReportedEvent) {
-    pipe.cmd("XADD").arg(key).arg("MAXLEN").arg("~").arg(EVENTS_MAX).arg("*");
-    pipe.arg("kind").arg(event.kind).arg("data").arg(event.data()).ignore();
+/// Drops the oldest states beyond the bound. Returns how many targets they had.
+fn drop_states(states: &mut Vec<RaisedState>) -> usize {
+    let (mut room, mut kept) = (WAITING_MAX, states.len());
+    while kept > 0 && states[kept - 1].targets.len() <= room {
+        kept -= 1;
+        room -= states[kept].targets.len();
+    }
+    // A single report may have more targets than the bound: it is written whole.
+    let beyond = kept.min(states.len().saturating_sub(1));
+    states.drain(..beyond).map(|state| state.targets.len()).sum()
 }

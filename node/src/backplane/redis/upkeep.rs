@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{
-    PartitionedBackplane,
+    RedisBackplane,
     member::PartitionMember,
     partition::{due::DueUpkeep, held::HeldDifference, lease::BEAT},
 };
@@ -22,7 +22,7 @@ const FORGET_BEATS: u32 = 5;
 /// The terminals that one look can forget, as in `forget_away.lua`.
 const FORGOTTEN_MAX: u32 = 64;
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Does it for ever, in each partition by itself.
     pub(super) async fn keep_up(&self) {
         join_all(self.members.iter().map(|member| self.keep_up_in(member))).await;

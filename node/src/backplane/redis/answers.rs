@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use muster_protocol::partition::PartitionIndex;
 
-use super::{PartitionedBackplane, member::PartitionMember};
+use super::{RedisBackplane, member::PartitionMember};
 use crate::backplane::BackplaneError;
 
 /// What the partitions that were asked answered.
@@ -45,7 +45,7 @@ impl<T> PartitionAnswers<T> {
     }
 }
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// The answers of all partitions to one question, asked at the same time.
     ///
     /// # Errors

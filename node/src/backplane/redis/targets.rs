@@ -2,7 +2,7 @@
 
 use muster_protocol::{CommandId, Payload, api::TargetState, partition::PartitionIndex};
 
-use super::{PartitionedBackplane, partition::PartitionTargets};
+use super::{RedisBackplane, partition::PartitionTargets};
 use crate::backplane::{BackplaneError, FoundTarget, FoundTargets, TargetQuery, TargetRecord};
 
 /// The calls that a page may cost. Beyond them it is short.
@@ -30,7 +30,7 @@ impl TargetPlace {
     }
 }
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// A page of a command's targets.
     pub(super) async fn merged_targets(
         &self,

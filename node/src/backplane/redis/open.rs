@@ -1,4 +1,4 @@
-//! Opens the partitioned store: it connects, checks that the store has as many partitions as this node was started with, and takes
+//! Opens the store: it connects, checks that the store has as many partitions as this node was started with, and takes
 //! this node's name.
 
 use std::{sync::Arc, time::Duration};
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    JOINING, PartitionedBackplane,
+    JOINING, RedisBackplane,
     member::PartitionMember,
     partition::{PartitionBounds, PartitionScripts, StorePartition},
     replicas::WantedReplicas,
@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The least bytes that a partition may store of commands, replies, keys, backlogs and events.
 const STORED_MIN: u64 = 1 << 20;
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Connects to the Redis at `url`, opens a store of this many partitions there, and takes this node's name.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl PartitionedBackplane {
     }
 }
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Looks for ever whether the store is still the one that was opened. A store that was lost gets its id and number of partitions
     /// again. If another node made a new one before, that one's id holds from then on.
     pub(super) async fn keep_store(&self) {

@@ -12,7 +12,7 @@ use redis::RedisResult;
 use tokio::time::{self, MissedTickBehavior};
 
 use super::{
-    PartitionedBackplane,
+    RedisBackplane,
     delivery::{PartitionEnvelope, PublishedCommand, PublishedTo, ReceivedCommand},
     member::PartitionMember,
     partition::lease::BEAT,
@@ -29,7 +29,7 @@ use crate::{
 /// A number may be so far beyond this node's clock: clocks differ by 5 s at most.
 const NUMBER_SLACK: Duration = Duration::from_secs(60);
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Listens for ever, and again where a subscription has ended.
     pub(super) async fn listen(&self) {
         let channels = self.members.iter().map(|member| {

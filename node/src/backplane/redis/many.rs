@@ -12,7 +12,7 @@ use muster_protocol::{
 };
 
 use super::{
-    PartitionedBackplane,
+    RedisBackplane,
     member::PartitionMember,
     partition::{
         PartitionAsk,
@@ -50,7 +50,7 @@ impl DividedTargets {
     }
 }
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Accepts a command for terminals of any partitions.
     pub(super) async fn accept_many(&self, mut draft: CommandDraft) -> Result<Accepted, BackplaneError> {
         let targets = self.divided(&draft.request.target)?;

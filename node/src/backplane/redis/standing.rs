@@ -2,10 +2,10 @@
 
 use muster_protocol::api::PartitionCounts;
 
-use super::PartitionedBackplane;
+use super::RedisBackplane;
 use crate::backplane::DegradedPartition;
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// The partitions in which this node can't store now, or does not hear what is sent, or whose Redis is not what a node needs.
     pub(super) fn degraded(&self) -> Vec<DegradedPartition> {
         let degraded = self.members.iter().filter_map(|member| {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use muster_protocol::{CommandId, partition::PartitionIndex};
 
-use super::{PartitionedBackplane, answers::PartitionAnswers, member::PartitionMember, partition::PartitionCommand};
+use super::{RedisBackplane, answers::PartitionAnswers, member::PartitionMember, partition::PartitionCommand};
 use crate::backplane::{BackplaneError, CommandRecord};
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// What the home of a command has of it, and the members of the partitions that have a share of it. None if the command is not
     /// known.
     pub(super) async fn at_home(

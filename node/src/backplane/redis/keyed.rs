@@ -3,10 +3,10 @@
 
 use muster_protocol::{TerminalId, partition::homed};
 
-use super::{PartitionedBackplane, member::PartitionMember, partition::KeyOutcome};
+use super::{RedisBackplane, member::PartitionMember, partition::KeyOutcome};
 use crate::backplane::{Accepted, BackplaneError, CommandDraft, IdempotencyKey};
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Accepts a command in the partition `member`, whose key lies in the partition `keys`. A node that ends, or a partition that goes
     /// away, in between leaves the key reserved: who asks again goes on with the same id, which is accepted once.
     pub(super) async fn accept_keyed(

@@ -6,7 +6,7 @@ use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainReque
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{PartitionedBackplane, member::PartitionMember};
+use super::{RedisBackplane, member::PartitionMember};
 use crate::backplane::{Cursor, encode};
 
 /// A message of a partition's channels, as JSON.
@@ -109,7 +109,7 @@ pub struct ReceivedCommand {
     pub rate: Option<f64>,
 }
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Who gets a command on this node that was published in this epoch, and this node's share of its rate.
     pub(super) fn audience(
         &self,

@@ -4,7 +4,10 @@ use redis::{RedisError, RedisResult, Value, from_redis_value, streams::StreamRan
 
 use super::{StorePartition, events::events_of};
 use crate::{
-    backplane::{BackplaneError, partitioned::events::EventPart, redis::refusal::unavailable},
+    backplane::{
+        BackplaneError,
+        redis::{events::EventPart, refusal::unavailable},
+    },
     reports::ReportedEvent,
 };
 

@@ -176,7 +176,7 @@ mod tests {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
         let users = fs::read_to_string(format!("{root}/compose/redis/users.acl")).unwrap();
         let user = users.lines().find(|line| line.starts_with("user node ")).unwrap();
-        let folder = format!("{root}/node/src/backplane/partitioned/partition/scripts");
+        let folder = format!("{root}/node/src/backplane/redis/partition/scripts");
         let mut count = 0;
         for file in [folder.clone(), format!("{folder}/lib")].iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
             let file = file.unwrap().path();

@@ -3,7 +3,7 @@
 use muster_redis::Masters;
 use rustc_hash::FxHashMap;
 
-use super::{PartitionedBackplane, member::PartitionMember, partition::StorePartition};
+use super::{RedisBackplane, member::PartitionMember, partition::StorePartition};
 
 /// Divides all partitions, in the order of their indexes, by their master: each entry has the indexes of the partitions of one. A partition whose master is being looked for
 /// has an entry of its own.
@@ -14,7 +14,7 @@ pub fn by_master<'a>(masters: &Masters, partitions: impl Iterator<Item = &'a Sto
     groups.into_iter().map(|group| group.into_iter().map(|tag| indexes[tag]).collect()).collect()
 }
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// This node's parts in the partitions of each master. Each entry has at least one.
     pub(super) fn by_master(&self) -> Vec<Vec<&PartitionMember>> {
         let groups = by_master(&self.masters, self.members.iter().map(|member| &member.store));

@@ -8,7 +8,7 @@ use muster_protocol::{
 };
 
 use super::{
-    PartitionedBackplane,
+    RedisBackplane,
     answers::PartitionAnswers,
     partition::{
         registry::{PartitionPage, PartitionQuery},
@@ -18,7 +18,7 @@ use super::{
 use crate::backplane::{BackplaneError, TerminalQuery, TerminalRegistry};
 
 #[async_trait]
-impl TerminalRegistry for PartitionedBackplane {
+impl TerminalRegistry for RedisBackplane {
     async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError> {
         let member = self.member_of(id);
         member.ask(member.store.terminal(id)).await

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use muster_protocol::CommandId;
 use redis::{RedisError, RedisResult};
 
-use super::{PartitionedBackplane, member::PartitionMember, partition::states::RaisedState, writer::PartitionReports};
+use super::{RedisBackplane, member::PartitionMember, partition::states::RaisedState, writer::PartitionReports};
 use crate::backplane::redis::refusal::refused_for_good;
 
 /// The shortest time between two warnings about reports that were dropped.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Writes the reports of a partition. Returns what is left of them, and the failure that left it.
     pub(super) async fn write(
         &self,

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use muster_protocol::{CommandId, TerminalId, partition::PartitionIndex};
 
-use super::{PartitionedBackplane, answers::PartitionAnswers, member::PartitionMember, partition::ListedCommand};
+use super::{RedisBackplane, answers::PartitionAnswers, member::PartitionMember, partition::ListedCommand};
 use crate::backplane::{
     BackplaneError,
     command_query::{CommandPlace, CommandQuery, FoundCommands},
@@ -16,7 +16,7 @@ const LOOKS: usize = 4096;
 /// The most bytes of requests on a page. A request that names 10,000 terminals has up to 256 KiB.
 const REQUESTS_MAX: usize = 1 << 20;
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// A page of the commands of all partitions.
     pub(super) async fn listed_commands(&self, query: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
         let limit = query.limit.min(PAGE).min((LOOKS / self.members.len()).max(10));

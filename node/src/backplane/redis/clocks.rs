@@ -7,14 +7,14 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{self, MissedTickBehavior};
 
-use super::{PartitionedBackplane, member::PartitionMember, partition::lease::BEAT};
+use super::{RedisBackplane, member::PartitionMember, partition::lease::BEAT};
 
 /// A difference that operators are told of.
 const TOLD: Duration = Duration::from_secs(1);
 /// With a greater difference the partitions of the master accept no command from this node.
 pub const CLOCK_MAX: Duration = Duration::from_secs(5);
 
-impl PartitionedBackplane {
+impl RedisBackplane {
     /// Compares the clocks at each beat, for ever. A master that does not answer keeps no other waiting.
     pub(super) async fn keep_comparing_clocks(&self) {
         let mut beat = time::interval(BEAT);
