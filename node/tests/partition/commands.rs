@@ -39,7 +39,8 @@ pub fn keyed(key: &str, body: &str) -> CommandDraft {
 
 /// What a partition is asked, by someone who has seen nothing of it.
 pub fn ask<'a>(draft: &'a CommandDraft, bounds: &'a PartitionBounds) -> PartitionAsk<'a> {
-    PartitionAsk { draft, by: "ann", with_key: true, again: true, bounds, seen: None }
+    let expires_in = draft.request.expires_in;
+    PartitionAsk { draft, by: "ann", with_key: true, again: true, expires_in, bounds, seen: None }
 }
 
 /// The terminals with these ordinals.

@@ -42,7 +42,15 @@ async fn a_command_whose_acceptance_was_left_is_finished_by_another_node() {
     let mut draft = CommandDraft::new(serde_json::from_str(request).unwrap(), None);
     draft.frame.id = homed(draft.frame.id, PartitionIndex(0));
     let bounds = PartitionBounds { keep: Duration::from_secs(600), log: 1000, backlog: 1000, bytes: 1 << 30 };
-    let ask = PartitionAsk { draft: &draft, by: "ann", with_key: false, again: false, bounds: &bounds, seen: None };
+    let ask = PartitionAsk {
+        draft: &draft,
+        by: "ann",
+        with_key: false,
+        again: false,
+        expires_in: draft.request.expires_in,
+        bounds: &bounds,
+        seen: None,
+    };
     let surveyed = BTreeMap::from([(0, 2), (1, 2), (2, 2), (3, 1), (4, 1)]);
     let begun = home(&cluster).await.begin(&ask, &surveyed).await.unwrap();
     assert!(matches!(begun, BeginOutcome::Begun(_)), "{begun:?}");

@@ -10,31 +10,31 @@ use serde_json::Value;
 use crate::store::{PARTITIONS, PartitionedCluster, ids};
 
 /// The name under which a key of nobody is stored, and its partition.
-fn stored_name(key: &str) -> (String, PartitionIndex) {
+pub fn stored_name(key: &str) -> (String, PartitionIndex) {
     let whole = format!("\n{key}");
     let hash = ring::digest::digest(&ring::digest::SHA256, whole.as_bytes());
     let name = data_encoding::HEXLOWER.encode(&hash.as_ref()[..16]);
     (name, partitions().of_text(&whole))
 }
 
-fn partitions() -> Partitions {
+pub fn partitions() -> Partitions {
     Partitions::new(PARTITIONS.parse().unwrap()).unwrap()
 }
 
 /// A key in another partition than the terminal.
-fn key_elsewhere(terminal: &str) -> String {
+pub fn key_elsewhere(terminal: &str) -> String {
     let lies = partitions().of(&terminal.parse().unwrap());
     (0..).map(|number| format!("k{number}")).find(|key| stored_name(key).1 != lies).unwrap()
 }
 
-async fn post(node: &TestNode, key: &str, body: &str) -> (u16, Value) {
+pub async fn post(node: &TestNode, key: &str, body: &str) -> (u16, Value) {
     let length = body.len();
     let head = format!("POST /v1/commands HTTP/1.1\r\nIdempotency-Key: {key}\r\nContent-Length: {length}\r\n");
     let (status, _, answer) = exchange(node.address, &head, body).await;
     (status, serde_json::from_str(&answer).unwrap())
 }
 
-fn to_one(terminal: &str, fields: &str) -> String {
+pub fn to_one(terminal: &str, fields: &str) -> String {
     format!(r#"{{"target":{{"terminal":"{terminal}"}},"name":"show"{fields}}}"#)
 }
 

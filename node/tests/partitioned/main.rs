@@ -9,6 +9,7 @@ mod failover;
 mod keys;
 mod listing;
 mod lists;
+mod lost;
 mod masters;
 mod mend;
 mod replicas;

@@ -90,24 +90,31 @@ impl RedisBackplane {
             Some((of_key, key)) if of_key != partition => {
                 self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
             }
-            _ => member.ask(self.accept_in(member, draft, &named, false)).await,
+            _ => member.ask(self.accept_in(member, draft, &named, None)).await,
         }
     }
 
-    /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home. With `again`, it may have
-    /// been accepted by its id before, and its key is not stored here.
+    /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home. With `left`, the command may
+    /// have been accepted by its id before, it expires after this time if it was not, and its key is not stored here.
     pub(super) async fn accept_in(
         &self,
         member: &PartitionMember,
         mut draft: CommandDraft,
         targets: &[TerminalId],
-        again: bool,
+        left: Option<Duration>,
     ) -> Result<Accepted, BackplaneError> {
         draft.frame.id = homed(draft.frame.id, member.index());
         let seen = member.seen();
-        let with_key = draft.key.is_some() && !again;
-        let ask =
-            PartitionAsk { draft: &draft, by: &draft.by, with_key, again, bounds: &self.bounds, seen: seen.as_ref() };
+        let again = left.is_some();
+        let ask = PartitionAsk {
+            draft: &draft,
+            by: &draft.by,
+            with_key: draft.key.is_some() && !again,
+            again,
+            expires_in: left.unwrap_or(draft.request.expires_in),
+            bounds: &self.bounds,
+            seen: seen.as_ref(),
+        };
         match member.store.accept_one(&ask, targets).await? {
             PartitionAccepted::New { created_at, expires_at, targets, place, .. } => {
                 member.hearing.saw(&place.epoch, place.number);

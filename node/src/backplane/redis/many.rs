@@ -73,6 +73,7 @@ impl RedisBackplane {
             by: &draft.by,
             with_key: draft.key.is_some(),
             again: false,
+            expires_in: draft.request.expires_in,
             bounds: &self.bounds,
             seen: None,
         };
@@ -108,8 +109,15 @@ impl RedisBackplane {
     pub(super) async fn estimate_many(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
         let targets = self.divided(&request.target)?;
         let draft = CommandDraft::new(request.clone(), None);
-        let ask =
-            PartitionAsk { draft: &draft, by: "", with_key: false, again: false, bounds: &self.bounds, seen: None };
+        let ask = PartitionAsk {
+            draft: &draft,
+            by: "",
+            with_key: false,
+            again: false,
+            expires_in: draft.request.expires_in,
+            bounds: &self.bounds,
+            seen: None,
+        };
         let counts = self.survey_all(&ask, &targets, false).await?;
         let sum = |of: fn(&DryRun) -> u64| counts.iter().map(|(_, count)| of(count)).sum();
         Ok(DryRun { targets: sum(|count| count.targets), online: sum(|count| count.online) })

@@ -42,6 +42,9 @@ pub struct PartitionAsk<'a> {
     pub with_key: bool,
     /// Whether the id may have been accepted before: it was reserved by a key in another partition, or Redis gave no answer.
     pub again: bool,
+    /// The time from now until the command expires. It is the draft's `expires_in`, or what is left of it if the id is older than the
+    /// request: the seal has the draft's, and admits no expiry that is more than 30 s later than the time in the id and this tell.
+    pub expires_in: Duration,
     /// What this partition stores at most.
     pub bounds: &'a PartitionBounds,
     /// The last number that this node has seen of this partition, and the epoch that gave it. A store that lacks it has lost
@@ -85,7 +88,7 @@ impl StorePartition {
         let draft = ask.draft;
         call.arg(draft.frame.id.to_string()).arg(if ask.again { "again" } else { "" });
         call.arg(self.body(draft)).arg(request_json(&draft.request)).arg(ask.by);
-        call.arg(draft.request.expires_in.as_millis() as u64);
+        call.arg(ask.expires_in.as_millis() as u64);
         add_targeting(&mut call, &draft.request);
         add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key), None);
         add_seen(&mut call, ask.seen);

@@ -145,7 +145,7 @@ impl StorePartition {
         let (draft, mut call) = (ask.draft, self.scripts.begin(&self.keys));
         let request = request_json(&draft.request);
         call.arg(draft.frame.id.to_string()).arg(self.body(draft)).arg(&request).arg(ask.by);
-        call.arg(confirm_name(&draft.request)).arg(draft.request.expires_in.as_millis() as u64);
+        call.arg(confirm_name(&draft.request)).arg(ask.expires_in.as_millis() as u64);
         add_key(&mut call, draft.key.as_ref().filter(|_| ask.with_key), None);
         call.arg(ask.bounds.keep.as_millis() as u64).arg(ask.bounds.bytes).arg(json(surveyed));
         let answer = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;

@@ -1,0 +1,106 @@
+//! Commands that were lost with a master before a replica had them, while their idempotency key is on another master.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use muster_protocol::{
+    CommandId,
+    api::Protocol::V1,
+    id::ClusterName,
+    partition::{PartitionIndex, homed},
+    redis_keys::RedisKeys,
+};
+use muster_testkit::http::get;
+use serde_json::Value;
+
+use crate::{
+    keys::{key_elsewhere, partitions, post, stored_name, to_one},
+    store::PartitionedCluster,
+};
+
+fn partition_of(terminal: &str) -> PartitionIndex {
+    partitions().of(&terminal.parse().unwrap())
+}
+
+/// Takes a command out of a partition, as if the partition's master had failed before a replica had the command.
+async fn lose(cluster: &PartitionedCluster, partition: PartitionIndex, id: &str) {
+    let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions(), partition);
+    let stored: Vec<String> = cluster.redis.ask(&["KEYS", &keys.key(&format!("command:{id}*"))]).await.unwrap();
+    assert!(!stored.is_empty());
+    for key in stored {
+        let () = cluster.redis.ask(&["DEL", &key]).await.unwrap();
+    }
+    let open: Vec<String> = cluster.redis.ask(&["ZRANGE", &keys.key("open"), "0", "-1"]).await.unwrap();
+    for entry in open.iter().filter(|entry| entry.starts_with(id)) {
+        let () = cluster.redis.ask(&["ZREM", &keys.key("open"), entry]).await.unwrap();
+    }
+    let backlogs: Vec<String> = cluster.redis.ask(&["KEYS", &keys.key("backlog:*")]).await.unwrap();
+    for key in backlogs.iter().chain(&[keys.key("homes"), keys.key("stored")]) {
+        let () = cluster.redis.ask(&["ZREM", key, id]).await.unwrap();
+    }
+}
+
+/// Has a key stand for a command that was accepted so long ago, and of which nothing is stored. Returns the command's id.
+async fn accepted_before(cluster: &PartitionedCluster, key: &str, terminal: &str, age: Duration) -> CommandId {
+    let then = Timestamp::now() - age;
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, then.as_second() as u64, 0);
+    let id = homed(CommandId(uuid::Uuid::new_v7(time)), partition_of(terminal));
+    let names: Vec<String> = cluster.redis.ask(&["KEYS", &format!("*:key:{}", stored_name(key).0)]).await.unwrap();
+    let value: String = cluster.redis.ask(&["GET", &names[0]]).await.unwrap();
+    let (_, body) = value.split_once(' ').unwrap();
+    let () = cluster.redis.ask(&["SET", &names[0], &format!("{id} {body}")]).await.unwrap();
+    id
+}
+
+/// Accepts a command with a key in another partition, and has it stand for an older one.
+async fn older(cluster: &PartitionedCluster, age: Duration) -> (CommandId, u16, Value) {
+    cluster.here.was_here("t1", V1).await;
+    let (key, body) = (key_elsewhere("t1"), to_one("t1", r#","payload":7,"expires_in":"1h""#));
+    let first = post(&cluster.here, &key, &body).await;
+    lose(cluster, partition_of("t1"), first.1["id"].as_str().unwrap()).await;
+    let id = accepted_before(cluster, &key, "t1", age).await;
+    let (status, view) = post(&cluster.there, &key, &body).await;
+    (id, status, view)
+}
+
+#[tokio::test]
+async fn a_lost_command_is_accepted_again_by_its_key_once() {
+    let cluster = PartitionedCluster::start().await;
+    cluster.here.was_here("t1", V1).await;
+    let (key, body) = (key_elsewhere("t1"), to_one("t1", r#","payload":7"#));
+    let first = post(&cluster.here, &key, &body).await;
+    let id = first.1["id"].as_str().unwrap();
+    lose(&cluster, partition_of("t1"), id).await;
+    assert_eq!(get(cluster.here.address, &format!("/v1/commands/{id}")).await.0, 404);
+    for node in [&cluster.there, &cluster.here] {
+        let again = post(node, &key, &body).await;
+        assert_eq!((again.0, &again.1["id"], &again.1["targets"]), (202, &first.1["id"], &1.into()), "{}", again.1);
+    }
+    assert_eq!(get(cluster.here.address, &format!("/v1/commands/{id}")).await.0, 200);
+    let mut terminal = cluster.there.terminal("t1", V1, &[]).await;
+    assert_eq!(terminal.payload().await, "7");
+    assert!(terminal.is_quiet());
+}
+
+#[tokio::test]
+async fn a_lost_command_that_is_accepted_again_expires_when_it_would_have() {
+    let cluster = PartitionedCluster::start().await;
+    // Longer ago than the seal allows beyond the command's own time.
+    let (id, status, view) = older(&cluster, Duration::from_secs(100)).await;
+    assert_eq!((status, &view["id"]), (202, &id.to_string().into()), "{view}");
+    let expires_at: Timestamp = view["expires_at"].as_str().unwrap().parse().unwrap();
+    let left = expires_at.duration_since(Timestamp::now()).as_secs();
+    assert!((3400..=3500).contains(&left), "{left}");
+    let mut terminal = cluster.there.terminal("t1", V1, &[]).await;
+    assert_eq!(terminal.payload().await, "7", "the seal admits it");
+}
+
+#[tokio::test]
+async fn a_lost_command_that_has_expired_is_not_accepted_again() {
+    let cluster = PartitionedCluster::start().await;
+    let (id, status, view) = older(&cluster, Duration::from_secs(3601)).await;
+    assert_eq!((status, &view["id"], &view["stored"]), (202, &id.to_string().into(), &false.into()), "{view}");
+    let mut terminal = cluster.there.terminal("t1", V1, &[]).await;
+    assert_eq!(cluster.here.command(r#"{"terminal":"t1"}"#, "8").await.0, 202);
+    assert_eq!(terminal.payload().await, "8");
+}
