@@ -10,13 +10,17 @@ use muster_protocol::{
     partition::{PartitionIndex, homed},
     redis_keys::RedisKeys,
 };
-use muster_testkit::http::get;
+use muster_testkit::http::{exchange, get};
 use serde_json::Value;
 
 use crate::{
     keys::{key_elsewhere, partitions, post, stored_name, to_one},
-    store::PartitionedCluster,
+    store::{PartitionedCluster, ids},
 };
+
+const TO_ALL: &str = r#"{"target":{"all":true},"name":"show","payload":1}"#;
+const TO_SOME: &str =
+    r#"{"target":{"terminals":["t00","t01","t02","t03","t04","t05","t06","t07"]},"name":"show","payload":1}"#;
 
 fn partition_of(terminal: &str) -> PartitionIndex {
     partitions().of(&terminal.parse().unwrap())
@@ -103,4 +107,49 @@ async fn a_lost_command_that_has_expired_is_not_accepted_again() {
     let mut terminal = cluster.there.terminal("t1", V1, &[]).await;
     assert_eq!(cluster.here.command(r#"{"terminal":"t1"}"#, "8").await.0, 202);
     assert_eq!(terminal.payload().await, "8");
+}
+
+/// Accepts a command for several partitions with a key, and returns its id and a partition beside its home that has a share.
+async fn accepted_for_many(cluster: &PartitionedCluster, body: &str) -> (String, PartitionIndex) {
+    for id in ids(8) {
+        cluster.here.was_here(&id, V1).await;
+    }
+    let first = post(&cluster.here, "k", body).await;
+    assert_eq!(first.0, 202, "{}", first.1);
+    let home = stored_name("k").1;
+    let share = ids(8).iter().map(|id| partition_of(id)).find(|partition| *partition != home).unwrap();
+    (first.1["id"].as_str().unwrap().to_owned(), share)
+}
+
+#[tokio::test]
+async fn a_share_that_was_lost_is_taken_again_and_the_others_stay() {
+    for body in [TO_ALL, TO_SOME] {
+        let cluster = PartitionedCluster::start().await;
+        let (id, partition) = accepted_for_many(&cluster, body).await;
+        lose(&cluster, partition, &id).await;
+        for node in [&cluster.there, &cluster.here] {
+            let again = post(node, "k", body).await;
+            assert_eq!((again.0, again.1["id"].as_str()), (202, Some(&*id)), "{}", again.1);
+            assert_eq!((&again.1["targets"], &again.1["counts"]["queued"]), (&8.into(), &8.into()), "{}", again.1);
+        }
+        for terminal in ids(8) {
+            let mut terminal = cluster.there.terminal(&terminal, V1, &[]).await;
+            assert_eq!(terminal.payload().await, "1");
+            assert!(terminal.is_quiet());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_share_of_what_was_cancelled_is_not_taken_again() {
+    let cluster = PartitionedCluster::start().await;
+    let (id, partition) = accepted_for_many(&cluster, TO_ALL).await;
+    let cancelled = exchange(cluster.here.address, &format!("DELETE /v1/commands/{id} HTTP/1.1\r\n"), "").await;
+    assert_eq!(cancelled.0, 200, "{}", cancelled.2);
+    lose(&cluster, partition, &id).await;
+    let again = post(&cluster.there, "k", TO_ALL).await;
+    assert_eq!(again.1["id"].as_str(), Some(&*id), "{}", again.1);
+    let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions(), partition);
+    let is_there: bool = cluster.redis.ask(&["EXISTS", &keys.key(&format!("command:{id}"))]).await.unwrap();
+    assert!(!is_there);
 }

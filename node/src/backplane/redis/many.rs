@@ -66,7 +66,7 @@ impl RedisBackplane {
         if let Some(key) = &draft.key
             && let Some(id) = home.ask(home.store.used_key(key, draft.frame.id)).await?
         {
-            return Ok(Accepted::Before(id));
+            return self.accepted_before(home, id).await;
         }
         let ask = PartitionAsk {
             draft: &draft,
@@ -224,7 +224,7 @@ impl RedisBackplane {
 
     /// Has each partition take its share of a command, and commits it. When the command has expired, the share of a partition that is
     /// away is committed as too late: nothing can take it any more.
-    async fn finish(&self, home: &PartitionMember, begun: &BegunCommand) -> Result<(), BackplaneError> {
+    pub(super) async fn finish(&self, home: &PartitionMember, begun: &BegunCommand) -> Result<(), BackplaneError> {
         let request: CommandRequest = read(&begun.request)?;
         let targets = self.divided(&request.target)?;
         let mut shares = BTreeMap::new();

@@ -17,6 +17,7 @@
 //! | `sessions.rs`, `ordinals.rs` | sessions that begin and end, and their numbers |
 //! | `strays.rs`, `parted.rs` | sessions that began or ended while their partition was away |
 //! | `keyed.rs` | a command whose idempotency key lies in another partition |
+//! | `lost.rs` | shares of commands for many that were lost with a master |
 //! | `many.rs`, `stored.rs`, `targets.rs`, `listed.rs` | commands for terminals of several partitions |
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
@@ -41,6 +42,7 @@ mod keyed;
 mod lease;
 mod listed;
 mod listening;
+mod lost;
 mod many;
 mod member;
 mod membership;

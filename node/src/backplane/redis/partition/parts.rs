@@ -6,7 +6,10 @@ use muster_protocol::CommandId;
 use redis::{AsyncCommands, RedisResult};
 
 use super::{CommittedShare, StorePartition, accept::hash_of};
-use crate::backplane::{BackplaneError, IdempotencyKey, redis::refusal::read};
+use crate::backplane::{
+    BackplaneError, IdempotencyKey,
+    redis::refusal::{read, unavailable},
+};
 
 impl StorePartition {
     /// The key of what the home of a command with shares has of it.
@@ -40,5 +43,10 @@ impl StorePartition {
     ) -> RedisResult<Option<Result<BTreeMap<u16, CommittedShare>, BackplaneError>>> {
         let shares: Option<String> = self.connection.clone().hget(self.home_key(command), "shares").await?;
         Ok(shares.map(|shares| read(&shares)))
+    }
+
+    /// Whether this partition has its share of a command.
+    pub async fn has_share(&self, command: CommandId) -> Result<bool, BackplaneError> {
+        self.connection.clone().exists(self.share_key(command)).await.map_err(unavailable)
     }
 }

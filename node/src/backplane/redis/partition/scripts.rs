@@ -113,6 +113,7 @@ scripts!(
     open "",
     page "allow-oom",
     raise "allow-oom",
+    reopen "allow-oom",
     reply "",
     resign "allow-oom",
     share "allow-oom",

@@ -239,6 +239,23 @@ impl StorePartition {
         let found: Vec<Vec<Value>> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
         found.into_iter().map(begun).collect()
     }
+
+    /// Marks a command of this home as not finished again, since these partitions have lost their shares. Returns it, or None if it is
+    /// not stored, not committed, cancelled, done or expired, or if all targets of these shares were settled.
+    pub async fn reopen(
+        &self,
+        command: CommandId,
+        shares: &BTreeMap<u16, CommittedShare>,
+        lost: &[u16],
+    ) -> Result<Option<BegunCommand>, BackplaneError> {
+        // As the partitions were surveyed: a share that is taken again may take what was too late or rejected before.
+        let surveyed: BTreeMap<_, _> =
+            shares.iter().map(|(index, share)| (index, share.of + share.rejected + share.late)).collect();
+        let mut call = self.scripts.reopen(&self.keys);
+        call.arg(command.to_string()).arg(json(&surveyed)).arg(lost);
+        let found: Vec<Value> = call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)?;
+        if found.is_empty() { Ok(None) } else { begun(found).map(Some) }
+    }
 }
 
 /// What a share needs besides the command.
