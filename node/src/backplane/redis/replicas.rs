@@ -37,7 +37,7 @@ impl WantedReplicas {
         let Some((first, _)) = parts.first() else { return Ok(true) };
         let mut pipe = redis::pipe();
         parts.iter().for_each(|(_, key)| _ = pipe.exists(key));
-        pipe.pset_ex(first.check_key(), "", 10_000).ignore();
+        pipe.cmd("SET").arg(first.check_key()).arg("").arg("PX").arg(10_000).ignore();
         pipe.cmd("WAIT").arg(self.wanted).arg(PATIENCE.as_millis() as u64);
         let mut answers: Vec<u64> = pipe.query_async(&mut self.masters.connection(first.tag())).await?;
         let had = answers.pop().unwrap_or_default();
