@@ -8,8 +8,8 @@ import time
 from muster.cluster import Cluster
 
 FOREVER = "99999999999999"
-# Partition 0 of a partitioned store: a proxy follows a node that any partition has. Its tag is the same for each number of
-# partitions.
+# Partition 0 of a partitioned store: a proxy follows a node that any partition has. Its tag is the same for each
+# number of partitions.
 PARTITION = "{muster:0.1518}"
 STORE = f"{PARTITION}:store"
 
