@@ -88,7 +88,7 @@ async fn the_api_refuses_with_a_problem() {
     let node = TestNode::start(&["--insecure", "--max-body", "1000"]).await;
     let at = node.address;
     assert_eq!(get(at, "/nowhere").await.0, 404);
-    assert_eq!(get(at, "/v1/commands").await.0, 405);
+    assert_eq!(request(at, "PUT /v1/commands HTTP/1.1\r\n").await.0, 405);
     assert_eq!(request(at, "DELETE /v1/nodes HTTP/1.1\r\n").await.0, 405);
     assert_eq!(get(at, "/v1/commands/7").await.0, 400);
     assert_eq!(get(at, "/v1/commands/0190163d-8694-739b-aea5-966c26f8ad91").await.0, 404);

@@ -16,12 +16,13 @@ async fn a_node_does_not_start_with_a_redis_that_evicts_or_takes_no_writes() {
     let redis = TestRedis::start().await;
     set(&redis, "maxmemory-policy", "volatile-lru").await;
     let told = refused(&redis).await;
-    assert!(told.starts_with("--redis: Redis may remove accepted commands"), "{told}");
+    let master = format!("--redis: the master at 127.0.0.1:{}: ", redis.port);
+    assert!(told.starts_with(&format!("{master}Redis may remove accepted commands")), "{told}");
     assert!(told.contains("its maxmemory-policy is volatile-lru: set `maxmemory-policy noeviction`"), "{told}");
     set(&redis, "maxmemory-policy", "noeviction").await;
     set(&redis, "maxmemory", "1").await;
     let told = refused(&redis).await;
-    assert_eq!(told, "--redis: Redis refuses writes: its memory is full; raise maxmemory");
+    assert_eq!(told, format!("{master}Redis refuses writes: its memory is full; raise maxmemory"));
 }
 
 #[tokio::test]

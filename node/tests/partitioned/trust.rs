@@ -10,6 +10,7 @@ use muster_testkit::{
     TestNode,
     http::{get, handshake},
     wait::soon,
+    wait::until,
 };
 use redis::AsyncCommands;
 use tokio::{
@@ -62,6 +63,8 @@ async fn the_channel_of_the_sidecars_moves_sessions_and_does_nothing_else() {
         head.push(soon(terminal.read_u8()).await.unwrap());
     }
     assert!(head.starts_with(b"HTTP/1.1 101 "));
+    until("it is registered", async || get(cluster.here.address, "/v1/terminals/t1").await.1["status"] == "online")
+        .await;
     let partitions = Partitions::new(PARTITIONS.parse().unwrap()).unwrap();
     let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions, PartitionIndex(3));
     let client = redis::Client::open(cluster.redis.url.as_str()).unwrap();

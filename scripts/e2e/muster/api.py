@@ -27,8 +27,8 @@ class Api:
 
     def __init__(self, proxy: Callable[[], str], key: str) -> None:
         self.proxy, self.key = proxy, key
-        # A connection is never used again: addresses come back as other programs, and a worker of Nginx that a reload has replaced
-        # closes its idle connections, at the moment of the next request too.
+        # A connection is never used again: addresses come back as other programs, and a worker of Nginx that a reload
+        # has replaced closes its idle connections, at the moment of the next request too.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(headers={"Authorization": f"Bearer {key}"}, limits=limits, timeout=10)
 
