@@ -114,12 +114,16 @@ def chosen(test: str) -> list[str]:
 
 
 def run_cargo(kind: str, mutant: Mutant | None) -> Ran:
-    """Run the cargo command of a kind, in a copy with one mutant or none; return what it printed."""
+    """Run the cargo command of a kind, in a copy with one mutant or none; return what it printed.
+
+    The model draws the same sequences each time, for a minute.
+    """
     with alone("source-of-one") as source:
         renew(source, [mutant.patch] if mutant else [])
         reuse_dependencies("debug")
         chosen = mutant.tests if mutant else ()
-        return _run(["cargo", "test", "--locked", *CARGO[kind], *chosen], source, environment())
+        told = {**environment(), "MUSTER_MODEL_SECONDS": "60", "MUSTER_MODEL_SEED": "1"}
+        return _run(["cargo", "test", "--locked", *CARGO[kind], *chosen], source, told)
 
 
 def _run(command: list[str], at: Path, told: dict[str, str]) -> Ran:
