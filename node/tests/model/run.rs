@@ -17,6 +17,9 @@ use crate::{
 
 /// A sequence that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Sequences after which they go on in a fresh Redis: one that is restarted reads all that was written before, and asks for the time,
+/// which libfaketime reads from a file, at each command.
+const FRESH: u64 = 50;
 /// Operations after which everything is asked.
 const LOOK: usize = 12;
 
@@ -46,6 +49,9 @@ impl World {
     pub fn run(&mut self, partitions: Partitions, sequence: &[Operation]) -> Result<(), String> {
         self.cases += 1;
         self.now = ahead(self.now);
+        if self.cases.is_multiple_of(FRESH) {
+            self.server = self.runtime.block_on(StillRedis::start(self.now));
+        }
         let Self { runtime, server, now, cases } = self;
         let compared = compare(server, partitions, *now, *cases, sequence);
         let ran =
