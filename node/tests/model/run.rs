@@ -1,6 +1,7 @@
 //! Runs a sequence on the model and on both backplanes, and compares.
 
 use std::{
+    collections::BTreeMap,
     fmt::Debug,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
@@ -39,8 +40,16 @@ impl World {
         Self { runtime, server, now, cases: 0 }
     }
 
-    /// A sequence without what can't be done here.
+    /// A sequence without what can't be done here, in which requests with the same body ask for the same.
     pub fn possible(&self, mut sequence: Vec<Operation>) -> Vec<Operation> {
+        let mut bodies = BTreeMap::new();
+        for operation in &mut sequence {
+            if let Operation::Accept(request) = operation
+                && let Some(body) = request.key
+            {
+                *request = bodies.entry(body).or_insert_with(|| request.clone()).clone();
+            }
+        }
         sequence.retain(|operation| self.server.moves || !matches!(operation, Operation::Clock { .. }));
         sequence
     }
