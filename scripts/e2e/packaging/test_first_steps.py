@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from muster import process, programs, wait
 from muster.api import Events
@@ -119,7 +120,13 @@ def test_the_commands_that_scripts_cluster_prints_work_as_printed(scripts_cluste
     printed = (scripts_cluster.parent.parent / "up.out").read_text()
     nodes, command = [line for line in printed.splitlines() if line.startswith("curl")]
     assert len(re.findall('"id"', run(nodes))) == 3
-    assert '"state":' in run(command)
+    # A command needs somebody to get it.
+    assert "no terminal is selected" in run(command)
+    terminal = re.search(r"ws://\S+=(?=ID)", printed), re.search(r"a token +(\S+) +\(for terminal t1\)", printed)
+    assert terminal[0] and terminal[1]
+    with connect(f"{terminal[0][0]}t1", additional_headers={"Authorization": f"Bearer {terminal[1][1]}"}) as session:
+        wait.until(lambda: run(command), lambda answer: '"state":' in answer)
+        assert session.recv(timeout=10) == "hi"
     scripts_cluster_command(scripts_cluster, "down")
     assert list(scripts_cluster.parent.iterdir()) == []
 
