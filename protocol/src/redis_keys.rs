@@ -2,19 +2,18 @@
 //! own database.
 //!
 //! ```text
-//!   key       {CLUSTER}:NAME                a database of its own already separates keys
-//!   channel   {CLUSTER}:DATABASE:NAME       publish and subscribe know no databases, so the name has the number
+//!   key       {CLUSTER:PARTITION.N}:NAME             a database of its own already separates keys
+//!   channel   {CLUSTER:PARTITION.N}:DATABASE:NAME    publish and subscribe know no databases, so the name has the number
 //! ```
 //!
-//! The braces are a hash tag: a Redis Cluster keeps everything of one Muster cluster in one slot, so that a script can
-//! use all of it.
+//! The braces are a hash tag: a Redis Cluster keeps everything of one partition in one slot, so that a script can use all of it.
 
 use crate::{
     id::{ClusterName, NodeId},
     partition::{PartitionIndex, Partitions},
 };
 
-/// Names of the keys and channels of one cluster. Node and sidecar must use the same cluster name and database.
+/// Names of the keys and channels of one partition. Node and sidecar must use the same cluster name and database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisKeys {
     tag: String,
@@ -22,17 +21,12 @@ pub struct RedisKeys {
 }
 
 impl RedisKeys {
-    /// Names for a cluster whose keys are in this database of Redis. With Sentinels and in a Redis Cluster that is 0.
-    pub fn new(cluster: &ClusterName, database: i64) -> Self {
-        Self { tag: format!("{{{cluster}}}"), database }
-    }
-
-    /// Names for one partition of a store.
+    /// Names for one partition of a store in this database of Redis. With Sentinels and in a Redis Cluster that is 0.
     pub fn of_partition(cluster: &ClusterName, database: i64, partitions: Partitions, index: PartitionIndex) -> Self {
         Self { tag: partitions.tag(cluster, index), database }
     }
 
-    /// The hash tag with which every name begins, such as `{muster}`. As a key it is never written.
+    /// The hash tag with which every name begins, such as `{muster:3.17}`. As a key it is never written.
     pub fn tag(&self) -> &str {
         &self.tag
     }
@@ -52,12 +46,7 @@ impl RedisKeys {
         self.key("nodes")
     }
 
-    /// The lease of the node with this id: what the node tells about itself, as JSON.
-    pub fn lease(&self, node: &str) -> String {
-        self.key(&format!("node:{node}"))
-    }
-
-    /// What the partitioned store says of itself, in partition 0: a hash with `schema`, `partitions`, `id` and `created`.
+    /// What the store says of itself, in partition 0: a hash with `schema`, `partitions`, `id` and `created`.
     pub fn store(&self) -> String {
         self.key("store")
     }
@@ -87,21 +76,26 @@ impl RedisKeys {
 mod tests {
     use super::*;
 
+    fn of(cluster: &str, database: i64) -> RedisKeys {
+        RedisKeys::of_partition(&cluster.parse().unwrap(), database, Partitions::ONE, PartitionIndex(0))
+    }
+
     #[test]
     fn names_of_the_default_cluster_are_these() {
-        let keys = RedisKeys::new(&ClusterName::default(), 0);
+        let keys = of("muster", 0);
+        let tag = "{muster:0.1518}";
         assert_eq!(
-            (keys.tag(), keys.nodes(), keys.lease("n")),
-            ("{muster}", "{muster}:nodes".into(), "{muster}:node:n".into())
+            (keys.tag(), keys.nodes(), keys.sealed_lease("n")),
+            (tag, format!("{tag}:nodes"), format!("{tag}:lease:n"))
         );
         let inbox = keys.inbox(&"n".parse().unwrap());
-        assert_eq!((keys.broadcast(), inbox), ("{muster}:0:broadcast".into(), "{muster}:0:inbox:n".into()));
+        assert_eq!((keys.broadcast(), inbox), (format!("{tag}:0:broadcast"), format!("{tag}:0:inbox:n")));
     }
 
     #[test]
     fn clusters_share_no_name_and_databases_no_channel() {
         let named = |cluster: &str, database| {
-            let keys = RedisKeys::new(&cluster.parse().unwrap(), database);
+            let keys = of(cluster, database);
             (keys.nodes(), keys.broadcast())
         };
         let (one, other) = (named("a", 0), named("b", 0));

@@ -1,9 +1,10 @@
 //! Reads the nodes' leases from Redis, once per `--poll`. Nothing is written to Redis; a request to the nodes is published.
 //!
 //! ```text
-//!   LeaseReader ─┬▶ partitions      all partitions of the store ─▶ seals: a lease counts if a node with the secret wrote it
-//!                └▶ unpartitioned   a Redis without such a store
-//!                                        both ─▶ membership: an address that is allowed      refusals: the others, counted
+//!   LeaseReader ─▶ store         which store there is, if any
+//!               └▶ partitions    all partitions of the store ─▶ seals: a lease counts if a node with the secret wrote it
+//!                                                            ─▶ membership: an address that is allowed
+//!                                                               refusals: the others, counted
 //! ```
 
 mod partitions;
@@ -12,7 +13,6 @@ mod seals;
 mod store;
 #[cfg(test)]
 mod tests;
-mod unpartitioned;
 
 use std::time::{Duration, Instant};
 
@@ -24,10 +24,7 @@ use muster_redis::{Fitness, Masters, Topology, will_pass};
 use redis::RedisResult;
 use tokio::time;
 
-use self::{
-    partitions::PartitionedLeases, refusals::Refusals, seals::LeaseSeals, store::FoundStore,
-    unpartitioned::UnpartitionedLeases,
-};
+use self::{partitions::PartitionedLeases, refusals::Refusals, seals::LeaseSeals, store::FoundStore};
 use crate::{
     config::Config,
     membership::{LeaseRefusal, Members},
@@ -44,9 +41,8 @@ pub struct LeaseReader {
     masters: Masters,
     cluster: ClusterName,
     first_partition: RedisKeys,
-    /// `None` until a partitioned store was found.
+    /// `None` until a store was found.
     partitioned: Option<PartitionedLeases>,
-    unpartitioned: UnpartitionedLeases,
     check: LeaseCheck,
 }
 
@@ -64,7 +60,7 @@ pub struct RegistrySnapshot {
     pub leased: Members,
     /// The nodes among them that drain.
     pub draining: Members,
-    /// The number of partitions; 1 for a store without partitions.
+    /// The number of partitions; 1 while no node has made a store.
     pub partitions: usize,
     /// The partitions that were looked at this time, by index. `None` for one that did not answer.
     pub looks: Vec<(usize, Option<PartitionLook>)>,
@@ -92,10 +88,9 @@ impl LeaseReader {
 
     fn of(topology: Topology, cluster: &ClusterName, allow: Vec<IpNet>, seals: LeaseSeals) -> Self {
         let masters = Masters::new(topology);
-        let unpartitioned = UnpartitionedLeases::new(&masters, cluster);
         let check = LeaseCheck { seals, allow, refusals: Refusals::default() };
         let first_partition = store::keys(&masters, cluster);
-        Self { masters, cluster: cluster.clone(), first_partition, partitioned: None, unpartitioned, check }
+        Self { masters, cluster: cluster.clone(), first_partition, partitioned: None, check }
     }
 
     /// Reads the leases for the first time, and waits up to 10 s for Redis. Returns `None` without waiting if Redis is
@@ -119,12 +114,15 @@ impl LeaseReader {
         }
     }
 
-    /// Reads the leases: of the partitioned store if there is one, else those of a store without partitions. An error if no
-    /// partition answers.
+    /// Reads the leases. There are none while no node has made a store. An error if no partition answers.
     pub async fn read(&mut self) -> RedisResult<RegistrySnapshot> {
         let Some(partitioned) = &mut self.partitioned else {
             return match store::find(&self.masters, &self.first_partition).await? {
-                None => self.unpartitioned.read(&mut self.check).await,
+                None => {
+                    let look =
+                        PartitionLook { run_id: store::run_id(&self.masters, &self.first_partition).await?, leases: 0 };
+                    Ok(RegistrySnapshot { partitions: 1, looks: vec![(0, Some(look))], ..RegistrySnapshot::default() })
+                }
                 Some(found) => self.partitioned.insert(self.prepare(found)).read(&mut self.check).await,
             };
         };
@@ -172,14 +170,15 @@ impl LeaseReader {
     pub async fn ask(&mut self, request: ProxyRequest) -> RedisResult<()> {
         match &self.partitioned {
             Some(partitioned) => partitioned.ask(&request).await,
-            None => self.unpartitioned.ask(request).await,
+            // There is no node yet.
+            None => Ok(()),
         }
     }
 
     fn one_tag_for_each_master(&self) -> Vec<String> {
         match &self.partitioned {
             Some(partitioned) => partitioned.one_tag_for_each_master(),
-            None => vec![self.unpartitioned.tag().to_owned()],
+            None => vec![self.first_partition.tag().to_owned()],
         }
     }
 }

@@ -54,3 +54,15 @@ impl LeaseSeals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_too_long_is_no_lease_and_its_seal_is_not_looked_at() {
+        let seals = LeaseSeals::of(&ClusterName::default(), &[]);
+        let read = |length| seals.read(&["s1".into()], "n1", &"x".repeat(length)).unwrap_err();
+        assert_eq!((read(LEASE_MAX), read(LEASE_MAX + 1)), (LeaseRefusal::Foreign, LeaseRefusal::NoLease));
+    }
+}

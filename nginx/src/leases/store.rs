@@ -1,4 +1,4 @@
-//! Finds the partitioned store, by what it says of itself in partition 0.
+//! Finds the store, by what it says of itself in partition 0.
 
 use muster_protocol::{
     ClusterName,
@@ -7,6 +7,8 @@ use muster_protocol::{
 };
 use muster_redis::Masters;
 use redis::{AsyncCommands, ErrorKind, RedisError, RedisResult};
+
+use super::partitions;
 
 /// What a store says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,4 +42,10 @@ pub async fn find(masters: &Masters, keys: &RedisKeys) -> RedisResult<Option<Fou
             Err(RedisError::from((ErrorKind::Client, what, schema)))
         }
     }
+}
+
+/// The id of the Redis process that has partition 0.
+pub async fn run_id(masters: &Masters, keys: &RedisKeys) -> RedisResult<String> {
+    let info: String = redis::cmd("INFO").arg("server").query_async(&mut masters.connection(keys.tag())).await?;
+    Ok(partitions::run_id(&info))
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest, partition::PartitionIndex};
+use muster_protocol::{SessionId, TerminalId, frame, inbox::DrainRequest, partition::PartitionIndex};
 
+use super::cursor::Cursor;
 use crate::{end::SessionEnd, wire::EncodedCommand};
 
 /// The sessions of this node, as the backplane sees them.
@@ -37,4 +38,15 @@ pub trait Deliver: Send + Sync {
     /// Asks the node to send sessions away. A request is dropped, with a warning, while too many wait: whoever asked sees that
     /// nothing happens and asks again.
     fn request_drain(&self, request: DrainRequest);
+}
+
+/// Encodes a command. `place` is its position in `partition`; a broadcast's frame carries it as cursor.
+pub fn encode(
+    partition: PartitionIndex,
+    mut command: frame::Command,
+    place: &Cursor,
+    to_all: bool,
+) -> Arc<EncodedCommand> {
+    command.cursor = to_all.then(|| place.to_string());
+    Arc::new(EncodedCommand::new(partition, place.number, command))
 }

@@ -19,7 +19,6 @@ pub mod contract;
 mod cursor;
 mod deliver;
 mod draft;
-mod envelope;
 mod join;
 mod memory;
 mod pacer;
@@ -39,9 +38,8 @@ pub use self::{
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry},
     cursor::Cursor,
-    deliver::Deliver,
+    deliver::{Deliver, encode},
     draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey},
-    envelope::encode,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},

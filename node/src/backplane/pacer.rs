@@ -12,10 +12,7 @@ use jiff::Timestamp;
 use muster_protocol::{CommandId, TerminalId, partition::PartitionIndex};
 use tokio::sync::Notify;
 
-use super::{
-    deliver::Deliver,
-    envelope::{Audience, Delivery},
-};
+use super::deliver::Deliver;
 use crate::{sleep::sleep_until_some, wire::EncodedCommand};
 
 /// The deliveries that wait, by command.
@@ -35,16 +32,6 @@ struct Paced {
 }
 
 impl Pacer {
-    /// Takes a delivery of a partition that has a rate. Returns false if it has none.
-    pub fn take(&self, partition: PartitionIndex, delivery: &Delivery) -> bool {
-        let (Some(rate), Audience::Terminals(terminals)) = (delivery.rate.filter(|rate| *rate > 0.0), &delivery.to)
-        else {
-            return false;
-        };
-        self.pace(delivery.encode(partition), delivery.command.expires_at, terminals.clone(), rate);
-        true
-    }
-
     /// Sends a command to these terminals, `rate` a second, until it expires.
     pub fn pace(&self, encoded: Arc<EncodedCommand>, expires_at: Timestamp, terminals: Vec<TerminalId>, rate: f64) {
         let interval = Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::MAX);

@@ -82,10 +82,8 @@ def found(texts: set[str], text: str) -> list[str]:
 # Redis lets each of its users do what the user's program needs, and nothing else.
 
 NODE_NEEDS = """
-get {muster}:epoch
 get {muster:0.1518}:epoch
 info memory
-eval 'return redis.call("hlen", KEYS[1])' 1 {muster}:online
 eval 'return redis.call("getbit", KEYS[1] .. "known", 1)' 1 {muster:3.17}:
 spublish {muster:3.17}:0:inbox:x y
 """
@@ -111,20 +109,18 @@ migrate h 1 k 0 1
 swapdb 0 1
 get other
 set muster 1
+set {muster}:epoch 1
 eval 'return redis.call("get", "other")' 0
 eval 'return redis.call("keys", "*")' 0
 eval 'return redis.call("flushall")' 0
 spublish other x
 ssubscribe other
-publish {muster}:0:broadcast x
+publish {muster:3.17}:0:broadcast x
+spublish {muster}:0:broadcast x
 psubscribe *
 """
 SIDECAR_NEEDS = """
-zrange {muster}:nodes 0 -1
-mget {muster}:node:a {muster}:node:b
 info server
-spublish {muster}:0:broadcast x
-exists {muster}
 role
 hmget {muster:0.1518}:store schema partitions id created
 zrange {muster:3.17}:nodes 0 1023 rev
@@ -132,12 +128,10 @@ mget {muster:3.17}:lease:a {muster:3.17}:lease:b
 spublish {muster:3.17}:0:proxy x
 """
 SIDECAR_MAY_NOT = """
-zadd {muster}:nodes 1 x
-set {muster}:node:x y
-get {muster}:epoch
-mget {muster}:terminals
-spublish {muster}:0:inbox:x y
-ssubscribe {muster}:0:broadcast
+zrange {muster}:nodes 0 -1
+spublish {muster}:0:broadcast x
+mget {muster:3.17}:terminals
+ssubscribe {muster:3.17}:0:broadcast
 zadd {muster:3.17}:nodes 1 x
 set {muster:3.17}:lease:x y
 hset {muster:0.1518}:store id x
@@ -153,7 +147,7 @@ keys *
 """
 NOBODY_MAY_NOT = """
 ping
-get {muster}:epoch
+get {muster:3.17}:epoch
 acl whoami
 info
 """

@@ -1,9 +1,7 @@
-//! Commands in memory: accepts them and looks them up as Redis does (accept.lua).
+//! Commands in memory: accepts them and looks them up as the store in Redis does (accept_one.lua, share.lua).
 //! [`stored_command`](super::stored_command) says how they are stored.
 
-use std::sync::Arc;
-
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use muster_protocol::{
@@ -12,11 +10,16 @@ use muster_protocol::{
     frame,
 };
 
-use super::{MemoryBackplane, Store, bitmap::Bitmap, stored_command::StoredCommand, stored_commands::Selection};
+use super::{
+    MemoryBackplane, Store,
+    bitmap::Bitmap,
+    envelope::{Delivery, Envelope},
+    stored_command::StoredCommand,
+    stored_commands::Selection,
+};
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTargets,
-    TargetQuery,
-    envelope::{Audience, Delivery, Envelope},
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, Cursor, FoundCommands,
+    FoundTargets, TargetQuery,
 };
 
 #[async_trait]
@@ -41,10 +44,8 @@ impl CommandStore for MemoryBackplane {
         let names = || selection.targets.iter().map(|ordinal| ordinals.name(ordinal).clone()).collect();
         let number = *last + 1;
         self.send(Envelope::Deliver(Delivery {
-            epoch: self.epoch.clone(),
-            number,
-            prev: commands.log.last,
-            to: if to_all { Audience::All } else { Audience::Terminals(names()) },
+            place: Cursor { epoch: self.epoch.clone(), number },
+            terminals: (!to_all).then(names),
             rate: draft.request.rate,
             command: draft.frame.clone(),
         }))?;

@@ -9,6 +9,7 @@ mod bitmap;
 mod broadcast_log;
 mod budget;
 mod commands;
+mod envelope;
 mod events;
 mod few_targets;
 mod idempotency_keys;
@@ -34,19 +35,14 @@ use std::{
     time::Duration,
 };
 
-use muster_protocol::{TerminalId, api::NodeView, partition::PartitionIndex};
+use muster_protocol::{TerminalId, api::NodeView};
 use tokio::{sync::mpsc, time};
 
 use self::{
-    events::EventLog, ordinals::TerminalOrdinals, rosters::Rosters, stored_commands::Commands, terminals::Terminals,
+    envelope::Envelope, events::EventLog, ordinals::TerminalOrdinals, rosters::Rosters, stored_commands::Commands,
+    terminals::Terminals,
 };
-use super::{
-    BackplaneError, Deliver, Host, TimeSource,
-    cursor::fresh_epoch,
-    envelope::{Envelope, end_sessions},
-    pacer::Pacer,
-    waiters::CommandWaiters,
-};
+use super::{BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, pacer::Pacer, waiters::CommandWaiters};
 use crate::{
     config::{Bounds, Config},
     hub::{Hub, Lifecycle},
@@ -127,13 +123,12 @@ impl MemoryBackplane {
     async fn deliver(&self, mut arriving: mpsc::Receiver<Envelope>) {
         while let Some(envelope) = arriving.recv().await {
             match envelope {
-                Envelope::Deliver(delivery) if self.pacer.take(PartitionIndex(0), &delivery) => {}
-                Envelope::Deliver(delivery) => delivery.send(PartitionIndex(0), &*self.sessions).await,
+                Envelope::Deliver(delivery) => delivery.send(&*self.sessions, &self.pacer).await,
                 Envelope::Cancel { command } => {
                     self.pacer.cancel(command);
                     self.waiters.wake(command);
                 }
-                other => end_sessions(&*self.sessions, other).await,
+                Envelope::End { terminal, end } => self.sessions.end_terminal(&terminal, end).await,
             }
         }
     }

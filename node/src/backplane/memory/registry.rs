@@ -10,9 +10,9 @@ use muster_protocol::{
     selector::Labels,
 };
 
-use super::{MemoryBackplane, Store, sessions::offline};
+use super::{MemoryBackplane, Store, envelope::Envelope, sessions::offline};
 use crate::{
-    backplane::{BackplaneError, TerminalQuery, TerminalRegistry, envelope::Envelope},
+    backplane::{BackplaneError, TerminalQuery, TerminalRegistry},
     end::SessionEnd,
 };
 
@@ -51,7 +51,7 @@ impl TerminalRegistry for MemoryBackplane {
         if !store.terminals.is_online(id) {
             return Ok(false);
         }
-        self.send(Envelope::Disconnect { terminal: id.clone() })?;
+        self.send(Envelope::End { terminal: id.clone(), end: SessionEnd::Disconnected })?;
         Ok(true)
     }
 
@@ -60,7 +60,7 @@ impl TerminalRegistry for MemoryBackplane {
         if !store.terminals.is_known(id) {
             return Ok(false);
         }
-        self.send(Envelope::Remove { terminal: id.clone() })?;
+        self.send(Envelope::End { terminal: id.clone(), end: SessionEnd::Removed })?;
         let Store { terminals, events, .. } = &mut *store;
         if terminals.remove(id) == Some(true) {
             events.record(&offline(id, SessionEnd::Removed));

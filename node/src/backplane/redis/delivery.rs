@@ -3,14 +3,14 @@
 
 use data_encoding::BASE64;
 use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{RedisBackplane, member::PartitionMember};
 use crate::backplane::{Cursor, encode};
 
 /// A message of a partition's channels, as JSON.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartitionEnvelope<'a> {
     /// Sends a command to terminals of the receiving node.
@@ -47,11 +47,14 @@ pub enum PartitionEnvelope<'a> {
     /// The partition has a new epoch: it has lost something that a node has seen of it.
     Renamed,
     /// A node checks whether it hears itself.
-    Probe {},
+    Probe {
+        /// The number of the probe.
+        number: u64,
+    },
 }
 
 /// A command that was published.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct PublishedCommand<'a> {
     /// The epoch of the partition that numbers the command.
     pub epoch: String,
@@ -74,7 +77,7 @@ pub struct PublishedCommand<'a> {
 }
 
 /// The terminals that a published command is for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PublishedTo {
     /// All terminals of the partition.

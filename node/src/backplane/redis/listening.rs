@@ -18,11 +18,7 @@ use super::{
     partition::lease::BEAT,
 };
 use crate::{
-    backplane::{
-        Cursor,
-        envelope::{Envelope, end_sessions},
-        redis::hearing::DEAF,
-    },
+    backplane::{Cursor, redis::hearing::DEAF},
     end::SessionEnd,
 };
 
@@ -126,7 +122,7 @@ impl RedisBackplane {
     /// Publishes a probe to this node's own inbox in a partition.
     pub(super) async fn probe(&self, member: &PartitionMember) {
         let number = member.hearing.next_probe();
-        let probe = serde_json::to_string(&Envelope::Probe { number }).expect("an envelope is JSON");
+        let probe = serde_json::to_string(&PartitionEnvelope::Probe { number }).expect("an envelope is JSON");
         let sent = time::timeout(Duration::from_secs(1), member.store.tell(&self.node.id, &probe)).await;
         if !matches!(sent, Ok(Ok(_))) {
             tracing::debug!(partition = %member.index(), "no probe was sent");
@@ -172,7 +168,7 @@ impl RedisBackplane {
                 self.sessions.end_terminal(&terminal, SessionEnd::Disconnected).await;
             }
             PartitionEnvelope::Remove { terminal } => self.sessions.end_terminal(&terminal, SessionEnd::Removed).await,
-            PartitionEnvelope::Depart(request) => end_sessions(&*self.sessions, Envelope::Depart(request)).await,
+            PartitionEnvelope::Depart(request) => self.sessions.request_drain(request),
             PartitionEnvelope::Probe { .. } => {}
         }
         Ok(())

@@ -10,10 +10,9 @@ use muster_protocol::{
     inbox::DrainRequest,
 };
 
-use super::RedisBackplane;
+use super::{RedisBackplane, delivery::PartitionEnvelope};
 use crate::backplane::{
     BackplaneError, DegradedPartition, Membership,
-    envelope::Envelope,
     redis::refusal::{unavailable, unsure},
 };
 
@@ -61,7 +60,7 @@ impl Membership for RedisBackplane {
 
     /// Asks by the first partition that works.
     async fn request_drain(&self, node: &NodeId, request: DrainRequest) -> Result<bool, BackplaneError> {
-        let message = serde_json::to_string(&Envelope::Depart(request)).expect("an envelope is JSON");
+        let message = serde_json::to_string(&PartitionEnvelope::Depart(request)).expect("an envelope is JSON");
         let mut away = None;
         for member in &self.members {
             match member.check() {

@@ -8,10 +8,9 @@ import time
 from muster.cluster import Cluster
 
 FOREVER = "99999999999999"
-# Partition 0 of a partitioned store: a proxy follows a node that any partition has. Its tag is the same for each
-# number of partitions.
+# Partition 0: a proxy follows a node that any partition has. Its tag is the same for each number of partitions.
 PARTITION = "{muster:0.1518}"
-STORE = f"{PARTITION}:store"
+STORE, NODES, LEASE = f"{PARTITION}:store", f"{PARTITION}:nodes", f"{PARTITION}:lease:"
 
 
 def write(cluster: Cluster, node: str, lease: str) -> None:
@@ -19,15 +18,14 @@ def write(cluster: Cluster, node: str, lease: str) -> None:
 
     The text may hold bytes that are no UTF-8, as surrogates ("\\udcff" is the byte 0xff).
     """
-    nodes, key = _keys(cluster, node)
-    cluster.redis("ZADD", nodes, FOREVER, node)
-    cluster.redis("SET", key, lease)
+    cluster.redis("ZADD", NODES, FOREVER, node)
+    cluster.redis("SET", LEASE + node, lease)
 
 
 def publish(cluster: Cluster, node: str, address: str) -> None:
     """Write a lease as nodes do, of a node that has so many sessions that no other node sends it any."""
     view = {**cluster.row(1, at=cluster.node(1)), "id": node, "address": address, "sessions": 100_000, "accepts": 0}
-    write(cluster, node, sealed(cluster, view, cluster.secret) if _is_partitioned(cluster) else json.dumps(view))
+    write(cluster, node, sealed(cluster, view, cluster.secret))
 
 
 def sealed(cluster: Cluster, view: dict[str, object], secret: str) -> str:
@@ -40,9 +38,8 @@ def sealed(cluster: Cluster, view: dict[str, object], secret: str) -> str:
 
 def remove(cluster: Cluster, node: str) -> None:
     """Remove the lease."""
-    nodes, key = _keys(cluster, node)
-    cluster.redis("ZREM", nodes, node)
-    cluster.redis("DEL", key)
+    cluster.redis("ZREM", NODES, node)
+    cluster.redis("DEL", LEASE + node)
 
 
 def flap(cluster: Cluster, times: int) -> None:
@@ -52,17 +49,6 @@ def flap(cluster: Cluster, times: int) -> None:
         time.sleep(1)
         remove(cluster, "flapping")
         time.sleep(1)
-
-
-def _is_partitioned(cluster: Cluster) -> bool:
-    return cluster.redis("EXISTS", STORE).strip().endswith("1")
-
-
-def _keys(cluster: Cluster, node: str) -> tuple[str, str]:
-    """Return the names of the index of leases and of a node's lease."""
-    if _is_partitioned(cluster):
-        return f"{PARTITION}:nodes", f"{PARTITION}:lease:{node}"
-    return "{muster}:nodes", f"{{muster}}:node:{node}"
 
 
 def _hmac(key: bytes, text: bytes) -> bytes:
