@@ -11,12 +11,7 @@ use std::{
 
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::V1;
-use muster_testkit::{
-    OnlineTerminal, TestNode, TestRedis,
-    http::{exchange, get},
-    wait::until,
-};
-use serde_json::Value;
+use muster_testkit::{OnlineTerminal, TestNode, TestRedis, http::get, wait::until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -207,48 +202,4 @@ async fn what_one_node_alone_has_seen_is_missed_in_a_store_that_went_on_without_
     }
     until("4 is accepted", async || here.command(TO_ALL, "4").await.0 == 202).await;
     assert_eq!(told_until(&mut other, "4").await, ["4"]);
-}
-
-#[tokio::test]
-async fn what_a_master_took_before_it_became_a_replica_is_not_told_to_be_refused() {
-    let master = TestRedis::start().await;
-    let node = TestNode::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
-    let mut terminal = node.terminal("one", V1, &[]).await;
-    // Redis knows the script now, so the whole call is sent at once.
-    assert_eq!(node.command(TO_ALL, "1").await.0, 504);
-    let demote = async {
-        until("the command waits for a replica", async || {
-            master.ask::<String>(&["INFO", "clients"]).await.unwrap().contains("blocked_clients:1")
-        })
-        .await;
-        tell(&master, &["REPLICAOF", "127.0.0.1", "1"]).await;
-    };
-    let ((status, problem), ()) = tokio::join!(node.command(TO_ALL, "2"), demote);
-    assert_eq!(status, 504, "{problem}");
-    assert!(problem["detail"].as_str().unwrap().contains("--redis-replicas"), "{problem}");
-    assert_eq!([terminal.payload().await, terminal.payload().await], ["1", "2"]);
-}
-
-#[tokio::test]
-async fn what_no_replica_has_is_not_accepted_until_one_has_it() {
-    let master = TestRedis::start().await;
-    let node = TestNode::start(&["--insecure", "--redis", &master.url, "--redis-replicas", "1"]).await;
-    let mut terminal = node.terminal("one", V1, &[]).await;
-    let post = async || {
-        let body = r#"{"target":{"all":true},"name":"show","payload":"1"}"#;
-        let head = format!("POST /v1/commands HTTP/1.1\r\nIdempotency-Key: k\r\nContent-Length: {}\r\n", body.len());
-        let (status, _, body) = exchange(node.address, &head, body).await;
-        (status, serde_json::from_str::<Value>(&body).unwrap())
-    };
-    for _ in 0..2 {
-        let (status, problem) = post().await;
-        assert_eq!(status, 504, "{problem}");
-        assert!(problem["detail"].as_str().unwrap().contains("--redis-replicas"), "{problem}");
-    }
-    let _replica = replica_of(&master).await;
-    until("it is accepted", async || post().await.0 == 202).await;
-    assert_eq!(post().await.1["targets"], 1);
-    assert_eq!(node.command(TO_ALL, "2").await.0, 202);
-    assert_eq!([terminal.payload().await, terminal.payload().await], ["\"1\"", "2"]);
-    assert!(terminal.is_quiet());
 }

@@ -29,6 +29,18 @@ pub enum TargetState {
 }
 
 impl TargetState {
+    /// The states that a store keeps: the place of each is its rank. All others are derived when someone asks.
+    pub const STORED: [Self; 8] = [
+        Self::Queued,
+        Self::Sent,
+        Self::Acked,
+        Self::Running,
+        Self::Expired,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Rejected,
+    ];
+
     /// Every state, in ascending rank.
     pub const ALL: [Self; 10] = [
         Self::Queued,
@@ -125,6 +137,7 @@ mod tests {
     fn the_rank_rises_in_the_order_of_all() {
         let ranks: Vec<_> = TargetState::ALL.iter().map(|state| state.rank()).collect();
         assert!(ranks.is_sorted());
+        assert_eq!(TargetState::STORED.map(TargetState::rank), [0, 1, 2, 3, 4, 5, 6, 7]);
         let ends = TargetState::ALL.into_iter().filter(|state| state.is_final());
         assert_eq!(ends.map(TargetState::rank).collect::<Vec<_>>(), [4, 4, 4, 5, 6, 7]);
         for state in TargetState::ALL {

@@ -7,22 +7,14 @@ use muster_protocol::api::TargetState;
 
 use super::bitmap::Bitmap;
 
-/// The states that are stored, ascending. All others are derived when someone asks.
-const LEVELS: [TargetState; 7] = [
-    TargetState::Sent,
-    TargetState::Acked,
-    TargetState::Running,
-    TargetState::Expired,
-    TargetState::Succeeded,
-    TargetState::Failed,
-    TargetState::Rejected,
-];
+/// The number of states that a target can be raised to: all that are stored but the first.
+const LEVELS: usize = TargetState::STORED.len() - 1;
 
 /// The targets of a command and their states.
 #[derive(Debug)]
 pub(super) struct Levels {
     targets: GrownSet,
-    levels: [Option<GrownSet>; LEVELS.len()],
+    levels: [Option<GrownSet>; LEVELS],
 }
 
 /// A set that only grows, within the targets, and how many it has. A set of all targets shares their bitmap, so it takes no bytes: that
@@ -86,7 +78,7 @@ impl Levels {
     pub(super) fn state(&self, ordinal: u32) -> TargetState {
         let reached =
             |(level, _): &(&Option<GrownSet>, TargetState)| level.as_ref().is_some_and(|level| level.contains(ordinal));
-        let highest = self.levels.iter().zip(LEVELS).rev().find(reached);
+        let highest = self.levels.iter().zip(TargetState::STORED.into_iter().skip(1)).rev().find(reached);
         highest.map_or(TargetState::Queued, |(_, state)| state)
     }
 
@@ -94,14 +86,14 @@ impl Levels {
     pub(super) fn counts(&self) -> BTreeMap<TargetState, u64> {
         let reached = self.levels.iter().map(|level| level.as_ref().map_or(0, |level| level.count));
         let beyond = reached.clone().chain([0]).skip(1);
-        let states = [(TargetState::Queued, self.len())].into_iter().chain(LEVELS.into_iter().zip(reached));
+        let states = TargetState::STORED.into_iter().zip([self.len()].into_iter().chain(reached));
         let first = self.levels[0].as_ref().map_or(0, |level| level.count);
         states.zip([first].into_iter().chain(beyond)).map(|((state, count), beyond)| (state, count - beyond)).collect()
     }
 
     /// The bytes that the bitmaps of one command may take.
     pub(super) fn bytes(targets: &Bitmap) -> u64 {
-        targets.bytes() * (LEVELS.len() as u64 + 1)
+        targets.bytes() * TargetState::STORED.len() as u64
     }
 }
 

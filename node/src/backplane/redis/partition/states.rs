@@ -39,26 +39,14 @@ pub struct RaiseOutcome {
     pub is_share: bool,
 }
 
-/// The levels of states in scripts: lib/levels.lua.
-const LEVELS: [TargetState; 8] = [
-    TargetState::Queued,
-    TargetState::Sent,
-    TargetState::Acked,
-    TargetState::Running,
-    TargetState::Expired,
-    TargetState::Succeeded,
-    TargetState::Failed,
-    TargetState::Rejected,
-];
-
-/// The state of a level.
+/// The state of a level. The levels of scripts (lib/levels.lua) are the ranks of the states that are stored.
 pub(super) fn state_of(level: u8) -> TargetState {
-    LEVELS.get(usize::from(level)).copied().unwrap_or(TargetState::Queued)
+    TargetState::STORED.get(usize::from(level)).copied().unwrap_or(TargetState::Queued)
 }
 
 /// The level of a state. A state that is derived when someone asks has none.
 pub(super) fn level_of(state: TargetState) -> Option<u8> {
-    LEVELS.iter().position(|level| *level == state).map(|level| level as u8)
+    TargetState::STORED.contains(&state).then(|| state.rank())
 }
 
 impl StorePartition {
