@@ -84,7 +84,7 @@ impl RedisBackplane {
         home.check_accepts()?;
         let begun = match home.ask(home.store.begin(&ask, &surveyed)).await? {
             BeginOutcome::Begun(begun) => begun,
-            BeginOutcome::Before(id) => return Ok(Accepted::Before(id)),
+            BeginOutcome::Before(id) => return self.accepted_before(home, id).await,
         };
         let unfinished = |error: BackplaneError| BackplaneError::Unfinished(begun.id, error.to_string());
         let shares =

@@ -241,7 +241,8 @@ impl StorePartition {
     }
 
     /// Marks a command of this home as not finished again, since these partitions have lost their shares. Returns it, or None if it is
-    /// not stored, not committed, cancelled, done or expired, or if all targets of these shares were settled.
+    /// not stored, cancelled, done or expired, or if all targets of these shares were settled. One that is not committed is returned as
+    /// it is.
     pub async fn reopen(
         &self,
         command: CommandId,
