@@ -1,4 +1,6 @@
-//! Reports that Redis refuses for good, and those that wait for a partition.
+//! Reports that Redis refuses for good, and those of terminals that have one ordinal in different partitions.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_protocol::{
     Payload,
@@ -13,7 +15,10 @@ use muster_testkit::{
     wait::until,
 };
 
-use crate::store::{PARTITIONS, PartitionedCluster};
+use crate::{
+    keys::partitions,
+    store::{PARTITIONS, PartitionedCluster, ids},
+};
 
 /// Waits until so many reports were dropped for this reason.
 async fn are_dropped(node: &TestNode, reason: &str, count: usize) {
@@ -51,4 +56,35 @@ async fn a_report_that_redis_refuses_for_good_is_dropped_and_holds_up_no_other()
     let id = one.command().await.id;
     one.terminal.send(FromTerminal::Ack(Ack { id })).await.unwrap();
     node.counts(command["id"].as_str().unwrap(), 0, 0, 1).await;
+}
+
+/// The terminals that have confirmed a command and not reported its result.
+async fn acked(node: &TestNode, command: &str) -> BTreeSet<String> {
+    let (_, page) = get(node.address, &format!("/v1/commands/{command}/targets?state=acked")).await;
+    let rows = page["targets"].as_array().into_iter().flatten();
+    rows.map(|row| row["terminal"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_report_raises_no_state_of_a_terminal_with_the_same_ordinal_in_another_partition() {
+    let cluster = PartitionedCluster::start().await;
+    // The first terminal of a partition has the ordinal 0.
+    let firsts: BTreeMap<_, _> =
+        ids(100).into_iter().rev().map(|id| (partitions().of(&id.parse().unwrap()), id)).collect();
+    let mut terminals = BTreeMap::new();
+    for id in firsts.into_values() {
+        let terminal = cluster.here.terminal_with(&id, |config| config.acknowledge = false).await;
+        terminals.insert(id, terminal);
+    }
+    assert_eq!(terminals.len().to_string(), PARTITIONS);
+    let (_, command) = cluster.here.command(r#"{"all":true}"#, "1").await;
+    let command = command["id"].as_str().unwrap();
+    let mut reported = BTreeSet::new();
+    for (name, terminal) in &mut terminals {
+        let id = terminal.command().await.id;
+        terminal.terminal.send(FromTerminal::Ack(Ack { id })).await.unwrap();
+        reported.insert(name.clone());
+        until("a report is written", async || acked(&cluster.there, command).await.len() == reported.len()).await;
+        assert_eq!(acked(&cluster.there, command).await, reported, "whose state rose, and who reported");
+    }
 }
