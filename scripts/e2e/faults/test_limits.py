@@ -18,6 +18,7 @@ from muster.traffic.terminal import Refused, Terminal
 # F15: Redis has no memory left (maxmemory), or no room for its file.
 
 WHY = "Redis is told how large its file may be"
+ONE = "it has a bound for one server"
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
@@ -53,7 +54,7 @@ class Filler:
 
 
 @pytest.mark.fault(id="F15")
-@pytest.mark.cluster(processes_only=WHY)
+@pytest.mark.cluster(processes_only=WHY, one_redis=ONE)
 def test_without_memory_commands_are_refused_and_what_was_accepted_is_run(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
 ) -> None:
@@ -72,7 +73,7 @@ def test_without_memory_commands_are_refused_and_what_was_accepted_is_run(
 
 
 @pytest.mark.fault(id="F15")
-@pytest.mark.cluster(processes_only=WHY)
+@pytest.mark.cluster(processes_only=WHY, one_redis=ONE)
 def test_without_memory_an_event_is_dropped_and_a_new_terminal_is_registered(
     cluster: Cluster, agents: AgentsFactory, scale: Scale
 ) -> None:
@@ -101,7 +102,7 @@ def status_of(cluster: Cluster, terminal: str) -> str | None:
 
 
 @pytest.mark.fault(id="F15")
-@pytest.mark.cluster(processes_only=WHY)
+@pytest.mark.cluster(processes_only=WHY, one_redis=ONE)
 def test_without_room_for_its_file_each_command_is_refused_and_all_goes_on_with_room_again(
     process_cluster: ProcessCluster, agents: AgentsFactory, scale: Scale
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from muster import programs, reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker
+from muster.cluster.redis_topology import RedisServers
 from muster.cluster.sidecar import Sidecar
 from muster.faults.disk import SmallDisk
 from muster.faults.line import Line
@@ -64,9 +65,14 @@ def directory(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 @pytest.fixture
-def redis_url() -> str:
-    """The URL of Redis servers that run already. By default the cluster has a Redis of its own, and this is empty."""
-    return ""
+def servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[RedisServers | None]:
+    """Redis servers of the kind by which a test is parametrized. By default the cluster has one Redis, its own."""
+    if kind := getattr(request, "param", None):
+        made: RedisServers = kind(directory)
+        yield made
+        made.end()
+    else:
+        yield None
 
 
 @pytest.fixture
@@ -76,21 +82,25 @@ def on_containers(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, directory: Path, redis_url: str) -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest, directory: Path, servers: RedisServers | None) -> Iterator[Cluster]:
     """A running cluster, as the marker `cluster` describes it (`muster.cluster.Settings`)."""
     mark = request.node.get_closest_marker("cluster")
     settings = Settings(**(mark.kwargs if mark else {}))
     if request.config.option.scale == "full":
         settings = replace(settings, node_flags=f"{settings.node_flags} {settings.full_node_flags}")
-    made = start_cluster(request, directory, settings, redis_url)
+    made = start_cluster(request, directory, settings, servers)
     yield made
     end_cluster(request, made)
 
 
-def start_cluster(request: pytest.FixtureRequest, directory: Path, settings: Settings, redis_url: str = "") -> Cluster:
+def start_cluster(
+    request: pytest.FixtureRequest, directory: Path, settings: Settings, servers: RedisServers | None = None
+) -> Cluster:
     """Start the kind of cluster that was asked for, or skip a test that cannot run on it."""
     if not request.getfixturevalue("on_containers"):
-        return ProcessCluster(directory, settings, redis_url, request.config.option.seed)
+        if servers and (why := "a line leads to one Redis" if settings.lines else settings.one_redis):
+            pytest.skip(f"one Redis only: {why}")
+        return ProcessCluster(directory, settings, servers, request.config.option.seed)
     if settings.lines or settings.processes_only or "process_cluster" in request.fixturenames:
         lines = "between its nodes and Redis are lines that can be made bad" if settings.lines else ""
         why = settings.processes_only or lines or "the test uses what only processes can"

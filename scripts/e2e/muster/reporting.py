@@ -21,13 +21,14 @@ import pytest
 from muster import process, programs, wait
 from muster.api import Events, Unanswered
 from muster.cluster import Cluster, docker
+from muster.cluster.redis_topology import FailingOver, Sentinels
 from muster.faults import disk
 
 T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The tests that are not part of the gate. scripts/test itself knows two more names: model and steady.
-LONG = ["dependencies", "mutants", "resolve", "soak", "topologies"]
+LONG = ["crash", "dependencies", "mutants", "resolve", "soak", "topologies"]
 # A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 CLEAN = "import sys; sys.stdin.read(); from muster.reporting import clean; clean(sys.argv[1])"
@@ -111,6 +112,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def belongs(item: pytest.Item) -> bool:
         names = {name for mark in item.iter_markers("long") for name in mark.args}
+        if wanted == "topologies" and not names and isinstance(item, pytest.Function):
+            return hasattr(item, "callspec") and "servers" in item.callspec.params
         return wanted in names if wanted else not names
 
     left_out = [item for item in items if not belongs(item)]
@@ -143,6 +146,14 @@ def dealt(items: Sequence[T], hands: int, worth: Callable[[T], float]) -> list[T
         order += others[:room]
         del others[:room]
     return order + others
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With --long topologies, run each promise and each fault behind Sentinels, and on a Redis Cluster."""
+    ours = {mark.name for mark in metafunc.definition.iter_markers()} & {"promise", "fault"}
+    if metafunc.config.option.long == "topologies" and ours and "cluster" in metafunc.fixturenames:
+        kinds = {"sentinel": Sentinels, "cluster": FailingOver}
+        metafunc.parametrize("servers", kinds.values(), ids=kinds.keys(), indirect=True)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

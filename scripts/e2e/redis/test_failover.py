@@ -4,8 +4,6 @@ One Sentinel hangs all the while, and one of the addresses of a Redis Cluster ha
 """
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,20 +23,12 @@ FLAGS = "--ping 1s --redis-replicas"
 WHY = "a container's Redis is one server"
 
 
-@pytest.fixture(params=[Sentinels, ClusterMode], ids=["sentinel", "cluster"])
-def servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[RedisServers]:
-    """Redis servers with a master that can be killed: each test runs behind Sentinels, and on a Redis Cluster."""
-    made: RedisServers = request.param(directory)
-    yield made
-    made.end()
+on_several_servers = pytest.mark.parametrize(
+    "servers", [Sentinels, ClusterMode], ids=["sentinel", "cluster"], indirect=True
+)
 
 
-@pytest.fixture
-def redis_url(servers: RedisServers) -> str:
-    """The URL by which the cluster's nodes reach these servers."""
-    return servers.url
-
-
+@on_several_servers
 @pytest.mark.takes(seconds=37)
 @pytest.mark.cluster(node_flags=f"{FLAGS} 1", processes_only=WHY)
 def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
@@ -54,6 +44,7 @@ def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
     assert commands.judged(besides=run_though_refused(fleet, commands))
 
 
+@on_several_servers
 @pytest.mark.long("topologies")
 @pytest.mark.cluster(node_flags=f"{FLAGS} 0", processes_only=WHY)
 def test_what_was_accepted_without_a_replica_and_is_lost_is_not_known_any_more(

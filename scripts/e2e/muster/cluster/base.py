@@ -25,6 +25,7 @@ class Settings:
     lines            each node reaches Redis through a `Line` of its own, which a test can make bad
     resolve          whether Nginx may follow the nodes by DNS, which needs no reloads. Most tests want reloads
     processes_only   why the test cannot run on containers; empty if it can
+    one_redis        why Redis must be one server; empty if it may be several. With `lines` it must be one
     """
 
     nodes: int = 3
@@ -35,6 +36,7 @@ class Settings:
     lines: bool = False
     resolve: bool = False
     processes_only: str = ""
+    one_redis: str = ""
 
     def of_node(self) -> dict[str, str]:
         """Return each flag of the nodes with its value."""

@@ -9,6 +9,7 @@ from redis import Redis
 from muster import process
 from muster.api import Api
 from muster.cluster.base import Cluster, Settings
+from muster.cluster.redis_topology import RedisServers
 from muster.faults.line import Line
 from muster.local.processes import Processes
 
@@ -16,15 +17,17 @@ from muster.local.processes import Processes
 class ProcessCluster(Cluster):
     """Processes whose ids and logs are files in `directory`. `lines` has each node's way to Redis, by its number.
 
-    `redis` is the URL of Redis servers that run already (`redis_topology`); by default the cluster has its own. `seed`
-    decides all that the lines leave to chance.
+    `servers` are Redis servers that run already; by default the cluster has its own, which is one. All of `servers`
+    that hold data are meant by the name redis. `seed` decides all that the lines leave to chance.
     """
 
-    def __init__(self, directory: Path, settings: Settings, redis: str = "", seed: int = 0) -> None:
-        self.directory, self.nodes, self.settings = directory, settings.nodes, settings
+    def __init__(self, directory: Path, settings: Settings, servers: RedisServers | None = None, seed: int = 0) -> None:
+        self.directory, self.nodes, self.settings, self.servers = directory, settings.nodes, settings, servers
         self.lines: dict[int, Line] = {}
         flags = {"node": settings.of_node(), "sidecar": settings.of_sidecar()}
-        self.processes = Processes(directory, {program: words(its) for program, its in flags.items()}, redis)
+        self.processes = Processes(
+            directory, {program: words(its) for program, its in flags.items()}, servers.url if servers else ""
+        )
         if settings.lines:
             self._put_lines(seed)
         self.processes.up(settings.nodes)
@@ -38,8 +41,14 @@ class ProcessCluster(Cluster):
             self.processes.redis_urls[f"node{number}"] = f"redis://{self.lines[number].address}"
 
     def _make_durable(self) -> None:
-        if self.settings.durable:
-            self.redis("CONFIG", "SET", "appendfsync", "always")
+        if not self.settings.durable:
+            return
+        words = ("CONFIG", "SET", "appendfsync", "always")
+        if not self.servers:
+            self.redis(*words)
+            return
+        for name in self.servers.servers():
+            self.servers.ask(name, *words)
 
     def proxy(self) -> str:
         return self.processes.read("sidecar.address")
@@ -48,19 +57,31 @@ class ProcessCluster(Cluster):
         return self.processes.read(f"node{number}.address")
 
     def kill(self, name: str) -> None:
-        self.processes.kill(name)
+        if name == "redis" and self.servers:
+            self.servers.kill(*self.servers.servers())
+        else:
+            self.processes.kill(name)
 
     def start(self, name: str, files: int | None = None) -> None:
         """Start a process. `files`: the number of files that it may open."""
-        self.processes.start(name, files)
+        if name == "redis" and self.servers:
+            self.servers.start(*self.servers.servers())
+        else:
+            self.processes.start(name, files)
         if name == "redis":
             self._make_durable()
 
     def stop(self, name: str) -> None:
-        process.freeze(self.pid(name))
+        if name == "redis" and self.servers:
+            self.servers.stop(*self.servers.servers())
+        else:
+            process.freeze(self.pid(name))
 
     def cont(self, name: str) -> None:
-        self.signal(name, signal.SIGCONT)
+        if name == "redis" and self.servers:
+            self.servers.cont(*self.servers.servers())
+        else:
+            self.signal(name, signal.SIGCONT)
 
     def term(self, name: str) -> None:
         self.signal(name, signal.SIGTERM)
@@ -76,13 +97,13 @@ class ProcessCluster(Cluster):
         return process.runs(self.pid(name))
 
     def redis(self, *words: str) -> str:
-        with Redis(
-            port=self.processes.redis_port(), decode_responses=True, encoding_errors="surrogateescape"
-        ) as client:
-            # As redis-cli shows it: the client's own parsing would hide INFO's text.
-            client.response_callbacks.clear()
-            answer = client.execute_command(*words)
-            return "\n".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+        """Return what Redis answers; of several masters, the sum of their numbers, or their lines together."""
+        servers = self.servers
+        ports = [servers.ports[name] for name in servers.masters()] if servers else [self.processes.redis_port()]
+        answers = [_ask(port, *words) for port in ports]
+        if all(answer.isdigit() for answer in answers):
+            return str(sum(map(int, answers)))
+        return "\n".join(answers)
 
     def log(self, name: str) -> str:
         return self.processes.read(f"{name}.log")
@@ -113,6 +134,14 @@ class ProcessCluster(Cluster):
         for line in self.lines.values():
             line.close()
         self.processes.down()
+
+
+def _ask(port: int, *words: str) -> str:
+    with Redis(port=port, decode_responses=True, encoding_errors="surrogateescape") as client:
+        # As redis-cli shows it: the client's own parsing would hide INFO's text.
+        client.response_callbacks.clear()
+        answer = client.execute_command(*words)
+        return "\n".join(map(str, answer)) if isinstance(answer, list) else str(answer)
 
 
 def words(flags: dict[str, str]) -> list[str]:

@@ -1,21 +1,25 @@
-"""Redis as several servers, whose master can be killed: behind Sentinels, and as a Redis Cluster."""
+"""Redis as several servers, whose masters can be killed: behind Sentinels, and as a Redis Cluster."""
 
 import os
 import signal
 import subprocess
+import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from redis import ConnectionError as Refused
-from redis import Redis, TimeoutError
+from redis import Redis, ResponseError, TimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from muster import process, wait
 from muster.wait import NotYet
 
+# Seconds from one failover of `FailingOver` to the next.
+BETWEEN_FAILOVERS = 3
 # A replica asks for all data again as soon as it connects, and a master forgets a silent replica after 3 s.
 REPLICATION = ["--repl-diskless-sync-delay", "0", "--repl-timeout", "3"]
 
@@ -43,19 +47,29 @@ class RedisServers(ABC):
         self.start(name)
         return port
 
-    def start(self, name: str) -> None:
-        """Start a server as it was before, and wait until it answers."""
-        self._pids[name] = process.launch(self.directory, name, self._commands[name]).pid
-        wait.until(lambda: self.ask(name, "PING"), within=20)
+    def start(self, *names: str) -> None:
+        """Start servers as they were before, all at once, and wait until they answer."""
+        for name in names:
+            self._pids[name] = process.launch(self.directory, name, self._commands[name]).pid
+        for name in names:
+            wait.until(partial(self.ask, name, "PING"), within=20)
 
-    def kill(self, name: str) -> None:
-        """Send SIGKILL, and wait until the server is gone."""
-        os.kill(self._pids[name], signal.SIGKILL)
-        process.gone(self._pids[name])
+    def kill(self, *names: str) -> None:
+        """Send SIGKILL, and wait until the servers are gone."""
+        for name in names:
+            os.kill(self._pids[name], signal.SIGKILL)
+        for name in names:
+            process.gone(self._pids[name])
 
-    def stop(self, name: str) -> None:
-        """Send SIGSTOP: the server hangs, and its port still accepts connections."""
-        os.kill(self._pids[name], signal.SIGSTOP)
+    def stop(self, *names: str) -> None:
+        """Send SIGSTOP: the servers hang, and their ports still accept connections."""
+        for name in names:
+            os.kill(self._pids[name], signal.SIGSTOP)
+
+    def cont(self, *names: str) -> None:
+        """Send SIGCONT: the servers go on."""
+        for name in names:
+            os.kill(self._pids[name], signal.SIGCONT)
 
     def ask(self, name: str, *words: str) -> Any:
         """Return what a server answers. Raises `NotYet` if it does not."""
@@ -84,6 +98,10 @@ class RedisServers(ABC):
                 return name
         raise NotYet("no master holds data")
 
+    def masters(self) -> list[str]:
+        """Return all masters, in the order of their names."""
+        return [name for name in self.servers() if self.role(name) == "master"]
+
     def replicas(self, master: str) -> list[str]:
         """Return the servers that may be promoted when this master is gone."""
         ports = [int(port) for _, port, _ in self.ask(master, "ROLE")[2]]
@@ -102,7 +120,7 @@ class RedisServers(ABC):
                 self.ask(name, "CONFIG", "SET", "masteruser", "", "masterauth", "")
 
     def end(self) -> None:
-        """End all servers, those that watch others first."""
+        """End all servers, those that watch others first. One that hangs ends too."""
         for pid in reversed(self._pids.values()):
             process.end(pid)
 
@@ -142,8 +160,12 @@ class Sentinels(RedisServers):
 class ClusterMode(RedisServers):
     """A Redis Cluster of three masters, each with a replica. Nodes also know an address at which nobody listens."""
 
+    # Milliseconds after which a silent master is taken to be gone.
+    gone_after = 1000
+
     def _make(self) -> str:
-        flags = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1000"]
+        flags = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]
+        flags += ["--cluster-node-timeout", str(self.gone_after)]
         flags += ["--cluster-replica-validity-factor", "0"]
         for number in range(1, 7):
             # The bus gets a free port too: its default is 10,000 above the server's.
@@ -163,3 +185,35 @@ class ClusterMode(RedisServers):
             if not connected or "cluster_state:ok" not in str(self.ask(name, "CLUSTER", "INFO")):
                 return False
         return True
+
+
+class FailingOver(ClusterMode):
+    """A Redis Cluster whose masters fail over in turn, until its end.
+
+    Each hands over to its replica, which loses nothing. No other failover happens, also while all servers hang for
+    seconds or a busy machine holds them up. A failover waits while servers are gone.
+    """
+
+    gone_after = 60_000
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.failovers = 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._fail_over_in_turn, daemon=True)
+        self._thread.start()
+
+    def _fail_over_in_turn(self) -> None:
+        # By the names of the masters and replicas at the start: each pair has a master.
+        pairs = [(name, self.replicas(name)[0]) for name in self.masters()]
+        while not self._over.wait(BETWEEN_FAILOVERS):
+            pair = pairs[self.failovers % len(pairs)]
+            heir = next((name for name in pair if self.role(name) == "slave"), None)
+            with suppress(NotYet, ResponseError):
+                if heir and self.ask(heir, "CLUSTER", "FAILOVER") == "OK":
+                    self.failovers += wait.happens(partial(self.role, heir), lambda role: role == "master", within=5)
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+        super().end()
