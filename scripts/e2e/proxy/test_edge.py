@@ -11,8 +11,8 @@ from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import Sidecar, own_memory, sidecar_program
 from muster.fixtures import AgentsFactory, KnockFactory, Scale
 from muster.traffic.agents import Agents
+from muster.traffic.knock import Unfinished
 from muster.traffic.terminal import UPGRADE, token
-from muster.traffic.unfinished import Unfinished
 
 # What the proxy shows to the outside: limits, no way into its inner locations, and who may say an address.
 

@@ -4,9 +4,9 @@
 
 The proxy listens on a free port, prints `ready on HOST:PORT`, and ends when its input does. Each line of input is an
 order, answered by the number of connections that it concerned: `delay MS JITTER SHARE`, `bandwidth BYTES SHARE`,
-`hole SHARE`, `cut SHARE`, `reset SHARE`, `heal`, `connections`. SHARE is the part of the connections; 1 means all of
-them and those that come. Which ones they are, and the jitter, follow from the seed. What the proxy holds for a
-connection is bounded, so a slow reader slows its writer.
+`hole SHARE`, `cut SHARE`, `reset SHARE`, `heal`, `connections`, `hold PATTERN COUNT` (in hexadecimal digits), `holds`.
+SHARE is the part of the connections; 1 means all of them and those that come. Which ones they are, and the jitter,
+follow from the seed. What the proxy holds for a connection is bounded, so a slow reader slows its writer.
 
 Uses the standard library alone, and starts quickly.
 """
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from muster import process
-from muster.faults.connection import CHUNK, Connection, Quality, shrink_buffers
+from muster.faults.connection import CHUNK, Connection, Hold, Quality, shrink_buffers
 
 
 class Line:
@@ -78,6 +78,17 @@ class Line:
         """Reset connections (RST)."""
         return self._order("reset", share)
 
+    def hold(self, pattern: str, count: int) -> int:
+        """Let `count` requests to Redis through in which this regular expression is found, and then be a hole.
+
+        With 0, the hole is before the first of them. After `heal`, what was held goes out with the next request.
+        """
+        return self._order("hold", pattern.encode().hex(), count)
+
+    def holds(self) -> bool:
+        """Return whether there is a hole by `hold`."""
+        return bool(self._order("holds"))
+
     def heal(self) -> int:
         """Make the line good again."""
         return self._order("heal")
@@ -99,6 +110,7 @@ class Proxy:
         self._quality = Quality()
         self._chance = random.Random(seed)
         self._accepted = 0
+        self._hold: Hold | None = None
         # By their numbers, in the order in which they came: that of a set would be another one each time.
         self._connections: dict[int, Connection] = {}
 
@@ -109,6 +121,7 @@ class Proxy:
         number = self._accepted
         connection = Connection((reader, writer), self._quality, random.Random(f"{self._seed} {number}"))
         self._connections[number] = connection
+        connection.hold = self._hold
         try:
             await connection.run(self._upstream)
         finally:
@@ -120,9 +133,12 @@ class Proxy:
         Raises KeyError, TypeError or ValueError for what is no order.
         """
         verb, *numbers = words
+        if verb == "hold":
+            return self._begin_hold(bytes.fromhex(numbers[0]), int(numbers[1]))
         orders: dict[str, Callable[..., int]] = {
-            "heal": lambda: self._worsen(1, Quality()),
+            "heal": self._heal,
             "connections": lambda: len(self._connections),
+            "holds": lambda: int(bool(self._hold and self._hold.stopped)),
             "delay": lambda ms, jitter, share: self._worsen(share, Quality(delay=ms / 1000, jitter=jitter / 1000)),
             "bandwidth": lambda bytes_a_second, share: self._worsen(share, Quality(bandwidth=int(bytes_a_second))),
             "hole": lambda share: self._worsen(share, Quality(hole=True)),
@@ -130,6 +146,19 @@ class Proxy:
             "reset": lambda share: self._end(share, reset=True),
         }
         return orders[verb](*map(float, numbers))
+
+    def _heal(self) -> int:
+        self._set_hold(None)
+        return self._worsen(1, Quality())
+
+    def _begin_hold(self, pattern: bytes, count: int) -> int:
+        return self._set_hold(Hold(pattern, count, lambda: self._worsen(1, Quality(hole=True))))
+
+    def _set_hold(self, hold: Hold | None) -> int:
+        self._hold = hold
+        for connection in self._connections.values():
+            connection.hold = hold
+        return len(self._connections)
 
     def _worsen(self, share: float, quality: Quality) -> int:
         if share >= 1:

@@ -96,6 +96,27 @@ def test_a_good_line_changes_nothing(connected: Dial) -> None:
     assert receive(stream, len(data)) == data
 
 
+@pytest.mark.parametrize(("count", "through"), [(0, 1), (1, 2), (2, 4)])
+def test_requests_are_held_when_some_have_passed_however_they_are_cut(count: int, through: int, seed: int) -> None:
+    keys = (b"one", b"x\r\n1", b"two", b"x\r\n2")
+    requests = [b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(key), key) for key in keys]
+    first, rest = b"".join(requests[:through]), b"".join([*requests[through:], requests[0]])
+    with socket.create_server(("127.0.0.1", 0)) as server, closing(Line(process.address(server), seed)) as line:
+        host, port = line.address.split(":")
+        line.hold(r"x\r\n\d", count)
+        with socket.create_connection((host, int(port)), 20) as client, server.accept()[0] as redis:
+            redis.settimeout(20)
+            sent = b"".join(requests)
+            for at in range(0, len(sent), 7):
+                client.sendall(sent[at : at + 7])
+                time.sleep(0.002)
+            assert receive(redis, len(first)) == first
+            assert is_silent(redis) and line.holds()
+            line.heal()
+            client.sendall(requests[0])
+            assert receive(redis, len(rest)) == rest
+
+
 def test_delay_is_in_both_directions_and_keeps_the_order(line: Line, connected: Dial) -> None:
     stream = connected()
     line.delay(100, 50)
