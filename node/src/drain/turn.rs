@@ -51,8 +51,9 @@ pub async fn wait(shared: &Shared, peers: &Peers, patience: Duration) {
 /// Whether this leaving node may drain, given the states of the others and the number of nodes that are `away`
 /// since.
 ///
-/// At most as many nodes drain as stay. If all are leaving, one drains, and no other before that one is back: so a
-/// session that is sent away a second time meets a node that stays. Of the nodes that wait, the first by id goes.
+/// A node begins to drain while no more nodes drain than stay. So with this node at most one more drains than stays. If all
+/// are leaving, one drains, and no other before that one is back: so a session that is sent away a second time meets a node
+/// that stays. Of the nodes that wait, the first by id goes.
 fn may_drain(me: &NodeId, others: &[(NodeId, NodeState, Duration)], away: usize) -> bool {
     let count = |state| others.iter().filter(|other| other.1 == state).count();
     let first = !others.iter().any(|(id, state, _)| *state == NodeState::Leaving && id < me);
