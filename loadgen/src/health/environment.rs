@@ -19,7 +19,7 @@ pub fn environment() -> Environment {
         ("cpu", model.map_or_else(String::new, |(_, model)| model.to_owned())),
         ("cores", cores().to_string()),
         ("load average", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
-        ("priority", nice()),
+        ("priority", priority()),
         ("open files", limit),
         ("host", read("/proc/sys/kernel/hostname")),
         ("git", output("git", &["rev-parse", "--short=12", "HEAD"])),
@@ -34,12 +34,20 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Returns the nice value of this process. With a value below that of the servers, the generator is scheduled before
-/// them when both could run.
-fn nice() -> String {
+/// Returns the priority of this process: its real-time priority if it has one, and its nice value otherwise. With a real-time priority,
+/// or a nice value below that of the servers, the kernel prefers the generator when both could run. Source: fields 19 and 40 of
+/// `/proc/self/stat` (proc(5)).
+fn priority() -> String {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let nice = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(16)?.parse::<i32>().ok());
-    nice.map_or_else(String::new, |nice| format!("nice {nice}"))
+    let field = |number: usize| {
+        let (_, from_third) = stat.rsplit_once(')')?;
+        from_third.split_whitespace().nth(number - 3)?.parse::<i32>().ok()
+    };
+    match (field(40), field(19)) {
+        (Some(priority @ 1..), _) => format!("real-time {priority}"),
+        (_, Some(nice)) => format!("nice {nice}"),
+        _ => String::new(),
+    }
 }
 
 /// Returns the first line of a program's output. Returns an empty string if the program can't be started or fails.
