@@ -56,8 +56,9 @@ async fn accepted_before(cluster: &PartitionedCluster, key: &str, terminal: &str
     id
 }
 
-/// Accepts a command with a key in another partition, and has it stand for an older one.
-async fn older(cluster: &PartitionedCluster, age: Duration) -> (CommandId, u16, Value) {
+/// Accepts a command with a key in another partition, loses it, has the key stand for an older one, and asks again at the other node.
+/// Returns the id of the older one and the answer.
+pub async fn older(cluster: &PartitionedCluster, age: Duration) -> (CommandId, u16, Value) {
     cluster.here.was_here("t1", V1).await;
     let (key, body) = (key_elsewhere("t1"), to_one("t1", r#","payload":7,"expires_in":"1h""#));
     let first = post(&cluster.here, &key, &body).await;

@@ -1,5 +1,7 @@
 //! `--redis-replicas`: what counts as accepted must be on replicas, on each master that has a part of it.
 
+use std::time::Duration;
+
 use muster_protocol::{
     api::Protocol::V1,
     id::ClusterName,
@@ -9,7 +11,10 @@ use muster_protocol::{
 use muster_testkit::{TestCluster, TestNode, TestRedis, http::exchange, wait::until};
 use serde_json::Value;
 
-use crate::store::{PARTITIONS, ids};
+use crate::{
+    lost::older,
+    store::{PARTITIONS, PartitionedCluster, ids},
+};
 
 const TO_ALL: &str = r#"{"all":true}"#;
 const TO_ONE: &str = r#"{"terminal":"t00"}"#;
@@ -113,4 +118,77 @@ async fn each_master_that_has_a_part_of_a_command_must_have_a_replica() {
     assert!((1..12).contains(&lost), "{lost}");
     let answer = node.command(TO_ALL, "2").await;
     assert!(is_unreplicated(&answer), "{answer:?}");
+}
+
+/// Starts a node whose master has a replica, with terminals that are away in all partitions, and has a command for them accepted with a
+/// key.
+async fn accepted(master: &TestRedis) -> (TestNode, String) {
+    let node = TestNode::start(&flags(&master.url)).await;
+    for id in ids(8) {
+        node.was_here(&id, V1).await;
+    }
+    until("it is accepted", async || keyed(&node, TO_ALL, "k").await.0 == 202).await;
+    let (_, view) = keyed(&node, TO_ALL, "k").await;
+    (node, view["id"].as_str().unwrap().to_owned())
+}
+
+/// Takes the shares of a command out of the store, as if a master had failed before its replica had them. Returns how many there were.
+async fn lose_shares(master: &TestRedis, id: &str, is_lost: impl Fn(&RedisKeys) -> bool) -> usize {
+    let mut lost = 0;
+    for keys in master.partitions().await.iter().filter(|keys| is_lost(keys)) {
+        lost += master.ask::<usize>(&["DEL", &keys.key(&format!("command:{id}"))]).await.unwrap();
+    }
+    lost
+}
+
+#[tokio::test]
+async fn a_lost_share_that_nothing_needs_any_more_does_not_keep_a_command_from_being_replicated() {
+    let master = TestRedis::start().await;
+    let _replica = replica_of(&master).await;
+    let (node, id) = accepted(&master).await;
+    let keys = master.partition_of("t00").await;
+    let mut terminal = node.terminal("t00", V1, &[]).await;
+    assert_eq!(terminal.payload().await, "7");
+    let partition = |terminal: &String| Partitions::new(5).unwrap().of(&terminal.parse().unwrap());
+    for other in ids(8).iter().filter(|other| *other != "t00" && partition(other) == partition(&"t00".into())) {
+        assert_eq!(node.terminal(other, V1, &[]).await.payload().await, "7");
+    }
+    let settled = format!("settled:{}", partition(&"t00".into()).0);
+    until("its targets there are settled", async || {
+        let home = master.partitions().await.into_iter().map(|keys| keys.key(&format!("home:{id}")));
+        for home in home {
+            if master.ask::<bool>(&["HEXISTS", &home, &settled]).await.unwrap() {
+                return true;
+            }
+        }
+        false
+    })
+    .await;
+    assert_eq!(lose_shares(&master, &id, |lost| lost.tag() == keys.tag()).await, 1);
+    let (status, view) = keyed(&node, TO_ALL, "k").await;
+    assert_eq!((status, view["id"].as_str()), (202, Some(&*id)), "{view}");
+    assert!(terminal.is_quiet(), "it is not run again");
+}
+
+#[tokio::test]
+async fn lost_shares_of_what_was_cancelled_do_not_keep_a_command_from_being_replicated() {
+    let master = TestRedis::start().await;
+    let _replica = replica_of(&master).await;
+    let (node, id) = accepted(&master).await;
+    let cancelled = exchange(node.address, &format!("DELETE /v1/commands/{id} HTTP/1.1\r\n"), "").await;
+    assert_eq!(cancelled.0, 200, "{}", cancelled.2);
+    assert!(lose_shares(&master, &id, |_| true).await > 0);
+    let (status, view) = keyed(&node, TO_ALL, "k").await;
+    assert_eq!((status, view["id"].as_str()), (202, Some(&*id)), "{view}");
+}
+
+#[tokio::test]
+async fn who_asks_again_for_what_was_lost_and_has_expired_is_not_kept_waiting_for_replicas() {
+    let master = TestRedis::start().await;
+    let _replica = replica_of(&master).await;
+    let cluster = PartitionedCluster::start_on(master, &["--redis-replicas", "1"]).await;
+    cluster.here.was_here("t00", V1).await;
+    until("commands are accepted", async || cluster.here.command(TO_ONE, "0").await.0 == 202).await;
+    let (id, status, view) = older(&cluster, Duration::from_secs(3601)).await;
+    assert_eq!((status, &view["id"], &view["stored"]), (202, &id.to_string().into(), &false.into()), "{view}");
 }

@@ -14,8 +14,13 @@ pub struct PartitionedCluster {
 
 impl PartitionedCluster {
     pub async fn start() -> Self {
-        let redis = TestRedis::start().await;
-        let flags = ["--insecure", "--redis", &redis.url.clone(), "--partitions", PARTITIONS];
+        Self::start_on(TestRedis::start().await, &[]).await
+    }
+
+    /// Starts both nodes with more flags.
+    pub async fn start_on(redis: TestRedis, flags: &[&str]) -> Self {
+        let url = redis.url.clone();
+        let flags = [&["--insecure", "--redis", &url, "--partitions", PARTITIONS], flags].concat();
         let (here, there) = (TestNode::start(&flags).await, TestNode::start(&flags).await);
         Self { redis, here, there }
     }

@@ -13,6 +13,7 @@ use muster_protocol::{
 
 use super::{
     RedisBackplane,
+    keyed::left_of,
     member::PartitionMember,
     partition::{
         PartitionAccepted, PartitionAsk,
@@ -27,10 +28,12 @@ use crate::backplane::{
 #[async_trait]
 impl CommandStore for RedisBackplane {
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError> {
-        let key = draft.key.clone();
+        let (key, expires_in) = (draft.key.clone(), draft.request.expires_in);
         let accepted = self.accept_unconfirmed(draft).await?;
         let id = match &accepted {
             Accepted::New(view) => view.id,
+            // Nothing is done any more for a command that has expired, and what was lost of it is not stored again.
+            Accepted::Before(id) if left_of(*id, expires_in, self.clock.now()).is_none() => return Ok(accepted),
             Accepted::Before(id) => *id,
         };
         self.confirm_replicas(id, key.as_ref()).await?;

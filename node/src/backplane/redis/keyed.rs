@@ -52,7 +52,7 @@ impl RedisBackplane {
 }
 
 /// What is left of the time to a command's expiry, which began at the time in its id. None if it has expired.
-fn left_of(id: CommandId, expires_in: Duration, now: Timestamp) -> Option<Duration> {
+pub(super) fn left_of(id: CommandId, expires_in: Duration, now: Timestamp) -> Option<Duration> {
     let expires_at = accepted_at(id).checked_add(expires_in).unwrap_or(Timestamp::MAX);
     // Not more than all of it, should the node that made the id have a clock that is ahead.
     Duration::try_from(expires_at.duration_since(now))

@@ -79,13 +79,12 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Where the parts of a command are stored. None if its acceptance is not finished, or its home does not answer.
+    /// Where the parts of a command are stored that it still needs. None if its acceptance is not finished, or its home does not answer.
     async fn parts_of(&self, id: CommandId) -> Option<Vec<Part<'_>>> {
         let home = &self.member(self.partitions.home(id)?).store;
-        let shares = home.committed_shares(id).await.ok()?;
-        let Some(shares) = shares else { return Some(vec![(home, home.share_key(id))]) };
-        let with_targets = shares.ok()?.into_iter().filter(|(_, share)| share.of > 0);
-        let members = with_targets.filter_map(|(index, _)| self.members.get(usize::from(index)));
+        let needed = home.needed_shares(id).await.ok()?;
+        let Some(needed) = needed else { return Some(vec![(home, home.share_key(id))]) };
+        let members = needed.ok()?.into_iter().filter_map(|index| self.members.get(usize::from(index)));
         let shares = members.map(|member| (&member.store, member.store.share_key(id)));
         Some(std::iter::once((home, home.home_key(id))).chain(shares).collect())
     }
