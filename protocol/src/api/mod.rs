@@ -2,6 +2,7 @@
 //! sessions are UUIDv7, and lists are paged by `limit` and `after`; `next` is null on the last page.
 
 mod command;
+mod history;
 mod state;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
+    history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
     state::{CommandState, TargetState},
 };
 use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::PartitionIndex, selector::Labels};
