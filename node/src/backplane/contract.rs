@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use muster_protocol::{
     CommandId, NodeId, TerminalId,
-    api::{CommandRequest, DryRun, FleetView, NodeList, TerminalPage, TerminalView},
+    api::{CommandRequest, DryRun, FleetHistory, FleetView, NodeList, TerminalHistory, TerminalPage, TerminalView},
     frame,
     inbox::DrainRequest,
     selector::Labels,
@@ -135,8 +135,14 @@ pub trait TerminalRegistry: Send + Sync {
     /// the reason `removed`. False if it is not known.
     async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
 
+    /// The last changes of a terminal, or `None` if it is not known. Empty with `--no-terminal-history`.
+    async fn terminal_history(&self, id: &TerminalId) -> Result<Option<TerminalHistory>, BackplaneError>;
+
     /// Counts of all terminals.
     async fn fleet(&self) -> Result<FleetView, BackplaneError>;
+
+    /// The counters of the last minutes, `minutes` of them at most: 1 to 1,440. A minute that no node wrote is left out.
+    async fn fleet_history(&self, minutes: u32) -> Result<FleetHistory, BackplaneError>;
 }
 
 /// What happened, for those who follow it.

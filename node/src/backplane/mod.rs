@@ -12,6 +12,7 @@
 //! and the sessions of its targets are looked up in one step, and a session is registered and what it missed is read in one step.
 //! So no command falls between.
 
+mod changes;
 mod clock;
 mod command_query;
 mod command_record;
@@ -19,6 +20,7 @@ pub mod contract;
 mod cursor;
 mod deliver;
 mod draft;
+mod fleet_minute;
 mod join;
 mod memory;
 mod pacer;
@@ -40,6 +42,7 @@ pub use self::{
     cursor::Cursor,
     deliver::{Deliver, encode},
     draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey},
+    fleet_minute::MINUTES_MAX,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},

@@ -3,7 +3,7 @@
 //! ```text
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), list, targets, terminals, nodes, events, health
+//!     ├─────▶ commands (direct without the store), list, targets, terminals, fleet, nodes, events, health
 //!     │
 //!   request (reads what was sent)      answer (what is sent back)
 //! ```
@@ -15,6 +15,7 @@ mod answer;
 mod commands;
 mod direct;
 mod events;
+mod fleet;
 mod handshake;
 mod health;
 mod list;

@@ -1,4 +1,4 @@
-//! Terminals of the registry, and the fleet in numbers.
+//! Terminals of the registry.
 
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
@@ -60,9 +60,13 @@ pub async fn forget(id: &str, state: &HttpState) -> Answer {
     }
 }
 
-/// `GET /v1/fleet`
-pub async fn fleet(state: &HttpState) -> Answer {
-    Ok(json(StatusCode::OK, &state.shared.backplane.fleet().await?))
+/// `GET /v1/terminals/{id}/history`: its last changes.
+pub async fn history(id: &str, state: &HttpState) -> Answer {
+    let id = terminal_id(id)?;
+    match state.shared.backplane.terminal_history(&id).await? {
+        Some(history) => Ok(json(StatusCode::OK, &history)),
+        None => Err(unknown(&id)),
+    }
 }
 
 fn unknown(id: &TerminalId) -> Response<Body> {

@@ -185,7 +185,7 @@ fn cluster(case: u64) -> String {
 }
 
 fn parts(url: &str, partitions: Partitions, case: u64) -> Vec<StorePartition> {
-    let (topology, scripts): (Topology, _) = (url.parse().unwrap(), Arc::new(PartitionScripts::new(1 << 30)));
+    let (topology, scripts): (Topology, _) = (url.parse().unwrap(), Arc::new(PartitionScripts::new(1 << 30, true)));
     let part = |index| {
         let keys = RedisKeys::of_partition(&cluster(case).parse().unwrap(), 0, partitions, index);
         let connection = Connection::new(topology.clone(), keys.tag());

@@ -7,6 +7,7 @@ mod costs;
 mod fixtures;
 mod fleet;
 mod held;
+mod history;
 mod inbox;
 mod keys;
 mod leases;

@@ -37,7 +37,8 @@ impl TestPartition {
         let client = redis::Client::open(redis.url.as_str()).unwrap();
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(10)));
         let raw = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
-        let partition = StorePartition::new(index, keys.clone(), connection, Arc::new(PartitionScripts::new(1 << 30)));
+        let partition =
+            StorePartition::new(index, keys.clone(), connection, Arc::new(PartitionScripts::new(1 << 30, true)));
         Self { redis, partition, keys, raw }
     }
 

@@ -61,6 +61,10 @@ async fn lists_and_counts_have_what_is_there_and_name_what_is_missing() {
         (&fleet["online"], &fleet["by_label"]["site=bj"], &fleet["partial"]),
         (&json!(4), &json!(4), &json!(AWAY))
     );
+    let history = cluster.shown("/v1/fleet/history").await;
+    let minutes = history["minutes"].as_array().unwrap();
+    assert!(!minutes.is_empty() && minutes.iter().all(|minute| minute["missing"] == 2), "{history}");
+    assert_eq!(history["partial"], json!(AWAY));
     let home = u16::from_str_radix(&id[id.len() - 3..], 16).unwrap() % 1024;
     let (status, view) = get(cluster.node.address, &format!("/v1/commands/{id}")).await;
     if AWAY.contains(&home) {
@@ -129,6 +133,7 @@ async fn a_session_of_a_partition_that_is_away_is_let_in_and_registered_later_an
         ("DELETE", format!("/v1/terminals/{}/session", online[3].0)),
         ("DELETE", format!("/v1/terminals/{}", online[3].0)),
         ("GET", format!("/v1/terminals/{}", online[3].0)),
+        ("GET", format!("/v1/terminals/{}/history", online[3].0)),
     ] {
         let (status, _, body) = request(cluster.node.address, &format!("{method} {path} HTTP/1.1\r\n")).await;
         let body: Value = serde_json::from_str(&body).unwrap();

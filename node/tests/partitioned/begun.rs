@@ -32,7 +32,8 @@ async fn home(cluster: &PartitionedCluster, index: PartitionIndex) -> StoreParti
     let keys = keys(index);
     let topology: Topology = cluster.redis.url.parse().unwrap();
     let connection = Connection::new(topology, keys.tag());
-    StorePartition::new(index, keys, connection, Arc::new(PartitionScripts::new(1 << 30))).sealed_by(Arc::new(trust))
+    StorePartition::new(index, keys, connection, Arc::new(PartitionScripts::new(1 << 30, true)))
+        .sealed_by(Arc::new(trust))
 }
 
 /// Has a node begin a command for `t00` to `t07`, and do nothing more.

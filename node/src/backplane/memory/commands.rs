@@ -36,7 +36,7 @@ impl CommandStore for MemoryBackplane {
             return Err(BackplaneError::Nobody);
         }
         let to_all = draft.request.target == Selector::All && draft.request.rate.is_none();
-        let Store { ordinals, commands, number: last, .. } = &mut *store;
+        let Store { ordinals, commands, minutes, number: last, .. } = &mut *store;
         commands.make_room(&draft, &selection, &self.bounds)?;
         if selection.is_named {
             commands.check_backlogs(&selection, ordinals, self.bounds.backlog)?;
@@ -50,6 +50,7 @@ impl CommandStore for MemoryBackplane {
             command: draft.frame.clone(),
         }))?;
         *last = number;
+        minutes.count("accepted", 1);
         Ok(Accepted::New(Box::new(commands.keep(draft, number, to_all, selection, &self.bounds))))
     }
 
@@ -87,12 +88,13 @@ impl CommandStore for MemoryBackplane {
 
     async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut store = self.store();
-        let Store { commands, events, .. } = &mut *store;
+        let Store { commands, events, minutes, .. } = &mut *store;
         let Some(stored) = commands.find_mut(&id) else { return Ok(None) };
         let queued = stored.targets.counts().get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
         if queued && stored.is_live(self.clock.now()) {
             self.send(Envelope::Cancel { command: id })?;
             stored.facts.cancelled = true;
+            minutes.count("cancelled", 1);
             events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         }
         Ok(Some(stored.record()))

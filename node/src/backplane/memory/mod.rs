@@ -12,12 +12,14 @@ mod commands;
 mod envelope;
 mod events;
 mod few_targets;
+mod history;
 mod idempotency_keys;
 mod label_index;
 mod levels;
 mod listing;
 mod membership;
 mod ordinals;
+mod recent_changes;
 mod registry;
 mod reported;
 mod retention;
@@ -39,10 +41,13 @@ use muster_protocol::{TerminalId, api::NodeView};
 use tokio::{sync::mpsc, time};
 
 use self::{
-    envelope::Envelope, events::EventLog, ordinals::TerminalOrdinals, rosters::Rosters, stored_commands::Commands,
-    terminals::Terminals,
+    envelope::Envelope, events::EventLog, history::CountedMinutes, ordinals::TerminalOrdinals, rosters::Rosters,
+    stored_commands::Commands, terminals::Terminals,
 };
-use super::{BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, pacer::Pacer, waiters::CommandWaiters};
+use super::{
+    BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
+    waiters::CommandWaiters,
+};
 use crate::{
     config::{Bounds, Config},
     hub::{Hub, Lifecycle},
@@ -82,6 +87,7 @@ struct Store {
     commands: Commands,
     terminals: Terminals,
     events: EventLog,
+    minutes: CountedMinutes,
 }
 
 /// Events may take this part of the bytes that are stored.
@@ -97,8 +103,9 @@ impl MemoryBackplane {
             ordinals: TerminalOrdinals::default(),
             rosters: Rosters::default(),
             commands: Commands::new(clock.clone(), config.bounds.max_stored),
-            terminals: Terminals::new(clock.clone()),
+            terminals: Terminals::new(clock.clone(), !config.bounds.no_terminal_history),
             events: EventLog::new(config.bounds.max_stored / EVENTS_SHARE),
+            minutes: CountedMinutes::default(),
         };
         Self {
             node,
@@ -134,13 +141,14 @@ impl MemoryBackplane {
     }
 
     /// Removes what may be removed: each second what was stored for long enough, and each minute the terminals that were offline for
-    /// too long.
+    /// too long. Writes the counters of each minute.
     async fn forget_old(&self) {
         let mut ticks = time::interval(Duration::from_secs(1));
         for second in 0u64.. {
             ticks.tick().await;
             let mut store = self.store();
             store.commands.sweep();
+            store.write_minute(minute_of(self.clock.now()), self.ping);
             if second % 60 == 0 {
                 store.forget_absent(self.bounds.forget);
             }

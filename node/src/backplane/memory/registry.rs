@@ -5,7 +5,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use muster_protocol::{
     Selector, TerminalId,
-    api::{FleetView, Status, TerminalPage, TerminalView},
+    api::{FleetHistory, FleetView, Status, TerminalHistory, TerminalPage, TerminalView},
     frame::Condition,
     selector::Labels,
 };
@@ -67,6 +67,17 @@ impl TerminalRegistry for MemoryBackplane {
         }
         store.forget(id);
         Ok(true)
+    }
+
+    async fn terminal_history(&self, id: &TerminalId) -> Result<Option<TerminalHistory>, BackplaneError> {
+        let (store, terminal) = (self.store(), id.clone());
+        let off = !store.terminals.records_changes();
+        let known = store.terminals.known.get(id);
+        Ok(known.map(|known| TerminalHistory { terminal, changes: known.changes.newest_first(), off }))
+    }
+
+    async fn fleet_history(&self, minutes: u32) -> Result<FleetHistory, BackplaneError> {
+        Ok(self.shown_minutes(minutes))
     }
 
     async fn fleet(&self) -> Result<FleetView, BackplaneError> {

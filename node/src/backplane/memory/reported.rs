@@ -62,7 +62,8 @@ impl Store {
     }
 
     fn raise(&mut self, step: StateReport, reached: &ReachedTargets) {
-        if let Some(event) = self.commands.raise(step, reached) {
+        if let Some((rose, event)) = self.commands.raise(step, reached) {
+            self.minutes.count(step.state.name(), rose);
             self.events.push("command.state", event);
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use muster_protocol::{Payload, TerminalId};
+use muster_protocol::{Payload, TerminalId, api::ChangeKind};
 
 use super::{MemoryBackplane, Store, broadcast_log::StorePosition};
 use crate::{
@@ -30,6 +30,7 @@ impl SessionStore for MemoryBackplane {
             if times == rules::CONTESTED_AFTER {
                 let address = Payload::from_text(&info.address);
                 store.events.record(&event("terminal.contested", &info.terminal, vec![("address", address)]));
+                store.terminals.record(&info.terminal, ChangeKind::Contested);
             }
             return JoinOutcome::Contested(rules::contest_delay(times));
         }
@@ -58,8 +59,10 @@ impl SessionStore for MemoryBackplane {
         known.owner = None;
         known.away = Some(self.clock.instant());
         terminals.online.remove(known.ordinal);
+        let will = known.will.take();
+        terminals.record(&info.terminal, ChangeKind::Offline { reason: end.label().into() });
         events.record(&offline(&info.terminal, end));
-        if let Some(will) = known.will.take().filter(|_| end.is_loss()) {
+        if let Some(will) = will.filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
             events.record(&event("terminal.event", &info.terminal, fields));
         }

@@ -137,8 +137,8 @@ impl Commands {
         view
     }
 
-    /// Raises the states of targets. Returns the event's data if a state rose.
-    pub(super) fn raise(&mut self, step: StateReport, reached: &ReachedTargets) -> Option<String> {
+    /// Raises the states of targets. Returns how many targets rose and the event's data, if any rose.
+    pub(super) fn raise(&mut self, step: StateReport, reached: &ReachedTargets) -> Option<(u64, String)> {
         let StateReport { command, state, last } = step;
         let (now, room) = (self.clock.now(), self.budget.room());
         let stored = self.by_id.get_mut(&command).filter(|stored| stored.forget_at > now)?;
@@ -151,7 +151,7 @@ impl Commands {
         let (state, of) =
             (state.name(), self.by_id[&command].targets.counts().get(&state).copied().unwrap_or_default());
         let event = format!(r#"{{"command":"{command}","state":"{state}","terminals":{rose},"of":{of}}}"#);
-        (rose > 0).then_some(event)
+        (rose > 0).then_some((rose, event))
     }
 
     /// Stores the last reply of a target, which may have any of these ordinals. JSON null is what is shown where nothing is stored.

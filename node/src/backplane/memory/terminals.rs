@@ -8,12 +8,12 @@ use std::{
 
 use muster_protocol::{
     Payload, SessionId, TerminalId,
-    api::{Status, TerminalView},
+    api::{ChangeKind, ChangedBy, Status, TerminalView},
     frame::Condition,
     selector::Labels,
 };
 
-use super::{bitmap::Bitmap, label_index::LabelIndex};
+use super::{bitmap::Bitmap, label_index::LabelIndex, recent_changes::RecentChanges};
 use crate::{
     backplane::{JoinRequest, TerminalRecord, TimeSource, rules},
     hub::SessionInfo,
@@ -27,6 +27,7 @@ pub(super) struct Terminals {
     pub(super) online: Bitmap,
     labels: LabelIndex,
     clock: Arc<dyn TimeSource>,
+    records_changes: bool,
 }
 
 pub(super) struct KnownTerminal {
@@ -40,11 +41,30 @@ pub(super) struct KnownTerminal {
     pub(super) away: Option<Instant>,
     /// When sessions of the terminal were replaced lately.
     replaced: VecDeque<Instant>,
+    pub(super) changes: RecentChanges,
 }
 
 impl Terminals {
-    pub(super) fn new(clock: Arc<dyn TimeSource>) -> Self {
-        Self { known: BTreeMap::new(), online: Bitmap::default(), labels: LabelIndex::default(), clock }
+    pub(super) fn new(clock: Arc<dyn TimeSource>, records_changes: bool) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            online: Bitmap::default(),
+            labels: LabelIndex::default(),
+            clock,
+            records_changes,
+        }
+    }
+
+    /// Records a change of a terminal, if changes are recorded and it is known.
+    pub(super) fn record(&mut self, id: &TerminalId, kind: ChangeKind) {
+        if let Some(known) = self.known.get_mut(id).filter(|_| self.records_changes) {
+            known.changes.push(self.clock.now(), kind);
+        }
+    }
+
+    /// Whether changes of terminals are recorded.
+    pub(super) fn records_changes(&self) -> bool {
+        self.records_changes
     }
 
     pub(super) fn is_known(&self, id: &TerminalId) -> bool {
@@ -74,8 +94,9 @@ impl Terminals {
         if before != after {
             self.labels.remove(known.ordinal, &before);
             self.labels.insert(known.ordinal, &after);
+            self.record(id, ChangeKind::Labels { by: ChangedBy::Operator });
         }
-        Some(known)
+        self.known.get(id)
     }
 
     /// Removes a terminal. Returns whether it was online, if it was known.
@@ -89,7 +110,12 @@ impl Terminals {
     pub(super) fn vitals(&mut self, terminal: &TerminalId, vitals: HealthReport) {
         if let Some(known) = self.known.get_mut(terminal) {
             known.vitals.seen = vitals.seen.or(known.vitals.seen);
+            let before = known.condition();
             known.vitals.health = vitals.health.or(known.vitals.health.take());
+            let condition = known.condition();
+            if condition != before {
+                self.record(terminal, ChangeKind::Condition { condition });
+            }
         }
     }
 
@@ -109,9 +135,11 @@ impl Terminals {
         let old = self.known.remove(&info.terminal);
         let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
         let before = old.as_ref().map(KnownTerminal::labels).unwrap_or_default();
-        let (given, vitals, replaced) = old.map(|old| (old.given, old.vitals, old.replaced)).unwrap_or_default();
-        let (owner, will) = (Some(info.session), request.will.clone());
-        let known = KnownTerminal { ordinal, record, owner, will, given, vitals, away: None, replaced };
+        let was_known = old.is_some();
+        let (given, vitals, replaced, changes) =
+            old.map(|old| (old.given, old.vitals, old.replaced, old.changes)).unwrap_or_default();
+        let (owner, will, node) = (Some(info.session), request.will.clone(), record.node.clone());
+        let known = KnownTerminal { ordinal, record, owner, will, given, vitals, away: None, replaced, changes };
         let after = known.labels();
         if before != after {
             self.labels.remove(ordinal, &before);
@@ -119,6 +147,12 @@ impl Terminals {
         }
         self.known.insert(info.terminal.clone(), known);
         self.online.insert(ordinal);
+        if was_known && before != after {
+            self.record(&info.terminal, ChangeKind::Labels { by: ChangedBy::Terminal });
+        }
+        if is_new {
+            self.record(&info.terminal, ChangeKind::Online { node });
+        }
         is_new
     }
 }

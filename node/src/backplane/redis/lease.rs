@@ -15,7 +15,10 @@ use super::{
     partition::lease::{BEAT, LEASE, LeaseRenewal, RenewedLease},
 };
 use crate::{
-    backplane::redis::identity::{Rival, nameless},
+    backplane::{
+        fleet_minute::minute_of,
+        redis::identity::{Rival, nameless},
+    },
     fence::BootInstant,
 };
 
@@ -75,10 +78,11 @@ impl RedisBackplane {
                 let view = view.and_then(|view| serde_json::to_string(&view).ok());
                 Ok(Err(Rival::new(process, view.unwrap_or(lease))))
             }
-            RenewedLease::Held { name, dead, due, .. } => {
+            RenewedLease::Held { name, time, dead, due } => {
                 member.identity.forget_rival();
                 member.set_dead(dead);
                 member.add_due(due);
+                member.set_minute(minute_of(time));
                 member.set_lease_name(&name);
                 Ok(Ok(name))
             }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -46,6 +46,8 @@ pub struct PartitionMember {
     dead: Mutex<Vec<NodeId>>,
     /// What is due, as renewals told since it was last taken.
     due: Mutex<DueUpkeep>,
+    /// The minute of the last renewal, by the clock of Redis.
+    minute: AtomicU32,
     /// The name of the lease, as the last renewal told it.
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
@@ -77,6 +79,7 @@ impl PartitionMember {
             ordinals: Ordinals::default(),
             dead: Mutex::default(),
             due: Mutex::default(),
+            minute: AtomicU32::new(0),
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
             unfit: Mutex::default(),
@@ -195,6 +198,13 @@ impl PartitionMember {
     /// Adds what is due.
     pub fn add_due(&self, due: DueUpkeep) {
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) |= due;
+    }
+
+    /// Records the minute of a renewal. In a minute in which there was none before, its counters are due.
+    pub fn set_minute(&self, minute: u32) {
+        if self.minute.swap(minute, Ordering::Relaxed) != minute {
+            self.add_due(DueUpkeep { minute: true, ..DueUpkeep::default() });
+        }
     }
 
     /// What has become due since this was last called.

@@ -20,6 +20,7 @@
 //! | `lost.rs` | shares of commands for many that were lost with a master |
 //! | `many.rs`, `stored.rs`, `targets.rs`, `listed.rs` | commands for terminals of several partitions |
 //! | `replicas.rs` | waits until replicas have a command |
+//! | `history.rs` | the counters of minutes, summed up |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `event_token.rs` | how far all events were read |
@@ -37,6 +38,7 @@ mod delivery;
 mod event_token;
 mod events;
 mod hearing;
+mod history;
 mod identity;
 mod keyed;
 mod lease;
@@ -103,6 +105,8 @@ pub struct RedisBackplane {
     ping: Duration,
     /// A terminal that was offline for so long is forgotten.
     forget: Duration,
+    /// Whether changes of terminals are recorded.
+    records_changes: bool,
     hub: Arc<Hub>,
     lifecycle: Arc<Lifecycle>,
     sessions: Arc<dyn Deliver>,

@@ -51,7 +51,7 @@ impl RedisBackplane {
         let trust = Trust::new(&config.cluster, config.sealing_secrets()).counted_by(host.metrics.foreign.clone());
         let trust = Arc::new(trust);
         let bounds = partition_bounds(config, partitions)?;
-        let scripts = Arc::new(PartitionScripts::new(bounds.bytes));
+        let scripts = Arc::new(PartitionScripts::new(bounds.bytes, !config.bounds.no_terminal_history));
         let store = |index: PartitionIndex| {
             let keys = RedisKeys::of_partition(&config.cluster, database, partitions, index);
             let connection = masters.connection(keys.tag());
@@ -82,6 +82,7 @@ impl RedisBackplane {
             bounds,
             ping: config.ping,
             forget: config.bounds.forget,
+            records_changes: !config.bounds.no_terminal_history,
             hub: host.hub,
             lifecycle: host.lifecycle,
             sessions: host.sessions,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use muster_protocol::{
     TerminalId,
-    api::{FleetView, TerminalPage, TerminalView},
+    api::{FleetHistory, FleetView, TerminalHistory, TerminalPage, TerminalView},
     selector::Labels,
 };
 
@@ -54,10 +54,22 @@ impl TerminalRegistry for RedisBackplane {
         member.ask(member.store.forget(id)).await
     }
 
+    async fn terminal_history(&self, id: &TerminalId) -> Result<Option<TerminalHistory>, BackplaneError> {
+        let member = self.member_of(id);
+        let Some(mut changes) = member.ask(member.store.changes(id)).await? else { return Ok(None) };
+        changes.reverse();
+        let off = !self.records_changes;
+        Ok(Some(TerminalHistory { terminal: id.clone(), changes: if off { Vec::new() } else { changes }, off }))
+    }
+
     async fn fleet(&self) -> Result<FleetView, BackplaneError> {
         let parts = self.ask_all(|member| async move { member.store.fleet().await }).await?;
         let sum = parts.found.into_iter().map(|(_, part)| part).reduce(sum);
         Ok(FleetView { partial: parts.partial, ..sum.expect("some partition answered") })
+    }
+
+    async fn fleet_history(&self, minutes: u32) -> Result<FleetHistory, BackplaneError> {
+        self.merged_minutes(minutes).await
     }
 }
 

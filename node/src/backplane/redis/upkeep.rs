@@ -41,6 +41,7 @@ impl RedisBackplane {
             }
             let mut due = member.take_due();
             due.forget &= until_forgetting == 0;
+            self.write_minute(member, &mut due).await;
             let kept = async {
                 let forgot = self.keep_up_once(member, due).await?;
                 until_forgetting = match until_forgetting.checked_sub(1) {
@@ -55,6 +56,16 @@ impl RedisBackplane {
                 member.add_due(due);
                 tracing::debug!(partition = %member.index(), %error, "some upkeep waits for the next beat");
             }
+        }
+    }
+
+    /// Writes the counters of a minute that has begun. A failure is tried again at the next beat, and keeps nothing else waiting.
+    async fn write_minute(&self, member: &PartitionMember, due: &mut DueUpkeep) {
+        if std::mem::take(&mut due.minute)
+            && let Err(error) = member.store.write_minute().await
+        {
+            member.add_due(DueUpkeep { minute: true, ..DueUpkeep::default() });
+            tracing::debug!(partition = %member.index(), %error, "the counters of a minute wait for the next beat");
         }
     }
 

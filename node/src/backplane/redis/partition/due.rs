@@ -15,13 +15,15 @@ pub struct DueUpkeep {
     pub forget: bool,
     /// The registry says that the node holds other sessions than it told.
     pub mend: bool,
+    /// The counters of a minute may be written. The renewal does not tell it: it is due when a minute has begun.
+    pub minute: bool,
 }
 
 impl DueUpkeep {
     /// Reads what beat.lua tells: one letter for each.
     pub fn of(letters: &str) -> Self {
         let has = |letter| letters.contains(letter);
-        Self { sweep: has('s'), confirm: has('c'), finish: has('f'), forget: has('a'), mend: has('m') }
+        Self { sweep: has('s'), confirm: has('c'), finish: has('f'), forget: has('a'), mend: has('m'), minute: false }
     }
 }
 
@@ -32,5 +34,6 @@ impl BitOrAssign for DueUpkeep {
         self.finish |= other.finish;
         self.forget |= other.forget;
         self.mend |= other.mend;
+        self.minute |= other.minute;
     }
 }

@@ -12,6 +12,7 @@ pub mod due;
 pub mod event_log;
 pub mod events;
 pub mod held;
+pub mod history;
 mod keys;
 pub mod lease;
 mod list;

@@ -10,7 +10,11 @@ use muster_protocol::{
 use redis::{Script, ScriptInvocation};
 
 use super::render::render;
-use crate::backplane::rules;
+use crate::backplane::{
+    changes::{CHANGES_BYTES, CHANGES_MAX, REASONS},
+    fleet_minute::{COUNTERS, MINUTE_BYTES, MINUTES_MAX},
+    rules,
+};
 
 /// The bytes of a partition's events: at least two chunks (`lib/events.lua`), and no more than someone would read.
 const EVENTS_MIN: u64 = 256 << 10;
@@ -25,6 +29,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("bitmaps", include_str!("scripts/lib/bitmaps.lua")),
     ("budget", include_str!("scripts/lib/budget.lua")),
     ("bury", include_str!("scripts/lib/bury.lua")),
+    ("changes", include_str!("scripts/lib/changes.lua")),
     ("dead", include_str!("scripts/lib/dead.lua")),
     ("done", include_str!("scripts/lib/done.lua")),
     ("due", include_str!("scripts/lib/due.lua")),
@@ -45,6 +50,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("ordinals", include_str!("scripts/lib/ordinals.lua")),
     ("owner", include_str!("scripts/lib/owner.lua")),
     ("presence", include_str!("scripts/lib/presence.lua")),
+    ("record_change", include_str!("scripts/lib/record_change.lua")),
     ("rows", include_str!("scripts/lib/rows.lua")),
     ("selection", include_str!("scripts/lib/selection.lua")),
     ("sessions", include_str!("scripts/lib/sessions.lua")),
@@ -61,8 +67,9 @@ macro_rules! scripts {
 
         impl PartitionScripts {
             /// The scripts of a partition that stores this many bytes. Its events have an eighth of them, from 256 KiB to 4 MiB.
-            pub fn new(bytes: u64) -> Self {
-                let rules = rules((bytes / 8).clamp(EVENTS_MIN, EVENTS_MAX));
+            /// `records_changes` says whether changes of terminals are recorded.
+            pub fn new(bytes: u64, records_changes: bool) -> Self {
+                let rules = rules((bytes / 8).clamp(EVENTS_MIN, EVENTS_MAX), records_changes);
                 Self {
                     $($name: script($oom, include_str!(concat!("scripts/", stringify!($name), ".lua")), &rules)),*
                 }
@@ -90,6 +97,7 @@ scripts!(
     begin "",
     bury "allow-oom",
     cancel "allow-oom",
+    changes "allow-oom",
     clock "allow-oom",
     commit "allow-oom",
     compare "allow-oom",
@@ -109,6 +117,7 @@ scripts!(
     label "",
     leave "allow-oom",
     list "allow-oom",
+    minute "allow-oom",
     missed "allow-oom",
     open "",
     page "allow-oom",
@@ -137,8 +146,8 @@ fn library(name: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("a script uses the library {name}, which scripts.rs does not have")).1
 }
 
-/// The rules of `rules.rs` and the bytes of events, one definition a line.
-fn rules(events: u64) -> String {
+/// The rules of `rules.rs`, the bytes of events, and what is recorded, one definition a line.
+fn rules(events: u64, records_changes: bool) -> String {
     let table = |rows: Vec<String>| format!("{{ {} }}", rows.join(", "));
     let rank = table(TargetState::ALL.map(|state| format!("{} = {}", state.name(), state.rank())).into());
     let resent = |protocol| {
@@ -152,6 +161,12 @@ fn rules(events: u64) -> String {
         format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
         format!("local CONTEST_MAX = {}", rules::CONTEST_MAX),
         format!("local ENDED_MS = {}", rules::ENDED_TTL.as_millis()),
+        format!("local CHANGES_MAX = {}", if records_changes { CHANGES_MAX } else { 0 }),
+        format!("local CHANGES_BYTES = {CHANGES_BYTES}"),
+        format!("local REASONS = '{REASONS}'"),
+        format!("local MINUTES_MAX = {MINUTES_MAX}"),
+        format!("local MINUTE_BYTES = {MINUTE_BYTES}"),
+        format!("local COUNTERS = {}", table(COUNTERS.map(|name| format!("'{name}'")).into())),
         format!("local RANK = {rank}"),
         format!("local RESENT = {{ v1 = {}, plain = {} }}", resent(Protocol::V1), resent(Protocol::Plain)),
     ]
@@ -197,6 +212,6 @@ mod tests {
     fn every_definition_is_on_a_line_of_its_own() {
         let all = NAMES.lines().filter(|line| !line.is_empty() && !line.starts_with("--"));
         assert!(all.clone().all(|line| line.starts_with("local ") && line.matches('=').count() >= 1));
-        PartitionScripts::new(1 << 30);
+        PartitionScripts::new(1 << 30, true);
     }
 }

@@ -55,5 +55,6 @@ if key ~= '' then
   redis.call('ZADD', KEYS_DUE, string.format('%.0f', time + ARGV[11]), key)
   redis.call('HINCRBY', USED, 'keys', KEY_BYTES)
 end
+redis.call('HINCRBY', COUNTED, 'accepted', 1)
 local online = send_few(targets, epoch, number, rate, frame)
 return { 'ok', #targets, online, epoch, number, created, expires }

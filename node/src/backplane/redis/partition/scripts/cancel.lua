@@ -22,11 +22,15 @@ if not cancelled and (kind or ARGV[3] ~= '') then
   cancelled = queued > 0 or ARGV[2] == 'others'
   if cancelled then redis.call('HSET', command, 'cancelled_at', string.format('%.0f', time)) end
   if cancelled and kind then redis.call('SPUBLISH', BROADCAST, '{"cancel":{"command":"' .. id .. '"}}') end
-  if cancelled and kind and not share then emit('command.state', event) end
+  if cancelled and kind and not share then
+    emit('command.state', event)
+    redis.call('HINCRBY', COUNTED, 'cancelled', 1)
+  end
   if cancelled and not kind then redis.call('ZADD', STORED, string.format('%.0f', time + ARGV[3]), id) end
 end
 local is_marked = cancelled or ARGV[2] == 'others' or state == 'accepting'
 if home_expires and ARGV[2] ~= '' and is_marked and redis.call('HSETNX', home, 'cancelled_at', string.format('%.0f', time)) == 1 then
   emit('command.state', event)
+  redis.call('HINCRBY', COUNTED, 'cancelled', 1)
 end
 return cancelled and 2 or 1

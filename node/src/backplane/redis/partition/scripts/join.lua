@@ -1,4 +1,4 @@
--- uses: time, owner
+-- uses: time, owner, changes
 -- Registers a session, unless it was registered before and has been replaced or ended by an operator since, and tells what it missed.
 -- The last that registers is the newest, whatever the clocks of nodes say. It is registered first and what was missed is read after, in
 -- one step: what is accepted later finds the session, and what was accepted before is found here.
@@ -21,7 +21,8 @@ if not epoch or not number then
 end
 
 local ord = redis.call('HGET', ORDINALS, terminal)
-local old = ord and redis.call('HGET', TERMINALS, ord)
+local old, past
+if ord then old, past = unpack(redis.call('HMGET', TERMINALS, ord, ord .. '+')) end
 local old_node, old_session = owner(old)
 local is_held = old_node and holds(old_node, ord)
 local is_other = is_held and old_session ~= session
@@ -42,6 +43,8 @@ if is_other and ARGV[10] ~= 'patient' then
     if times == CONTESTED_AFTER then
       -- with: events
       emit_of('terminal.contested', terminal, '"address":' .. cjson.encode(cjson.decode(record).address))
+      -- with: record_change
+      record_change(ord, CHANGE_CONTESTED, '-', time)
     end
     return { 'fight', times }
   end
@@ -69,14 +72,22 @@ local has_labels = old and string.find(old, '"labels":' .. ARGV[6] .. ',"', 1, t
 if not has_labels then
   -- with: labels
   local given = not is_new and redis.call('HGET', GIVEN, ord)
-  relabel(ord, old and all_labels(string.match(old, '\n(.*)'), given) or {}, all_labels(record, given))
+  local is_other_label = relabel(ord, old and all_labels(string.match(old, '\n(.*)'), given) or {}, all_labels(record, given))
+  if is_other_label and old and CHANGES_MAX > 0 then past = with_change(past, new_change(CHANGE_LABELS, 't', time)) end
 end
-redis.call('HSET', TERMINALS, ord, node .. ' ' .. session .. ' ' .. ARGV[4] .. '\n' .. record)
+local is_online_anew = not is_held or is_other
+if is_online_anew and CHANGES_MAX > 0 then past = with_change(past, new_change(CHANGE_ONLINE, node, time)) end
+local entry = node .. ' ' .. session .. ' ' .. ARGV[4] .. '\n' .. record
+if past then
+  redis.call('HSET', TERMINALS, ord, entry, ord .. '+', past)
+else
+  redis.call('HSET', TERMINALS, ord, entry)
+end
 redis.call('SETBIT', HELD .. node, ord, 1)
 redis.call('SETBIT', STALE .. node, ord, 0)
 redis.call('SETBIT', AWAY, ord, 0)
 if ARGV[7] ~= '' then redis.call('HSET', WILLS, ord, ARGV[7]) else redis.call('HDEL', WILLS, ord) end
-if not is_held or is_other then
+if is_online_anew then
   -- with: events
   emit_of('terminal.online', terminal, '"node":"' .. node .. '"')
 end

@@ -30,6 +30,7 @@ else
   settled = level >= settled_from and redis.call('BITCOUNT', command .. ':' .. LEVELS[settled_from]) or 0
 end
 emit('command.state', '{"command":"' .. id .. '","state":"' .. ARGV[2] .. '","terminals":' .. rose .. ',"of":' .. now_in .. '}')
+redis.call('HINCRBY', COUNTED, ARGV[2], rose)
 if level < settled_from or settled < of or redis.call('HSETNX', command, 'done', 1) == 0 then return { rose, 0, share and 1 or 0 } end
 if not share then
   -- with: done

@@ -12,8 +12,13 @@ for at, ord in ipairs(redis.call('HMGET', ORDINALS, unpack(names))) do
     end
     if health ~= '' then
       redis.call('HSET', HEALTH, ord, health)
-      redis.call('SETBIT', DEGRADED, ord, condition == 'degraded' and 1 or 0)
-      redis.call('SETBIT', FAILING, ord, condition == 'failing' and 1 or 0)
+      local degraded, failing = condition == 'degraded' and 1 or 0, condition == 'failing' and 1 or 0
+      local was_degraded = redis.call('SETBIT', DEGRADED, ord, degraded)
+      local was_failing = redis.call('SETBIT', FAILING, ord, failing)
+      if was_degraded ~= degraded or was_failing ~= failing then
+        -- with: time, record_change
+        record_change(ord, CHANGE_CONDITION, string.sub(condition, 1, 1), now())
+      end
     end
   end
 end

@@ -1,4 +1,4 @@
--- uses: sessions, bitmaps
+-- uses: sessions, bitmaps, record_change
 -- Tells of the sessions of nodes that are dead. They are gone for everyone already, since they are no longer in `held` (dead.lua).
 local WILL_BYTES_MAX = 262144
 
@@ -26,8 +26,19 @@ local function set_away(first, places)
   redis.call('SETRANGE', AWAY, first / 8, string.char(unpack(bytes)))
 end
 
+-- Records that the first `count` of these ords went offline, in two calls.
+local function record_ends(ords, count, reason, time)
+  if CHANGES_MAX == 0 or count == 0 then return end
+  local fields, change, written = {}, new_change(CHANGE_OFFLINE, reason_text(reason), time), {}
+  for i = 1, count do fields[i] = ords[i] .. '+' end
+  for i, past in ipairs(redis.call('HMGET', TERMINALS, unpack(fields))) do
+    written[i * 2 - 1], written[i * 2] = fields[i], with_change(past, change)
+  end
+  redis.call('HSET', TERMINALS, unpack(written))
+end
+
 -- The sessions of one block of STEP_MAX ords, until their wills have WILL_BYTES_MAX. Returns their terminals, and the wills.
-local function bury_block(node, first, places, reached, time)
+local function bury_block(node, first, places, reason, reached, time)
   local ords, names, wills, bytes, done = {}, {}, {}, 0, {}
   for i, place in ipairs(places) do ords[i] = first + place end
   local entries = redis.call('HMGET', TERMINALS, unpack(ords))
@@ -45,6 +56,7 @@ local function bury_block(node, first, places, reached, time)
     end
     done[i] = places[i]
   end
+  record_ends(ords, #done, reason, time)
   patch(SINCE, first, done, pack_number(reached))
   patch(LEFT, first, done, struct.pack('>I4', math.floor(time / 1000)))
   set_away(first, done)
@@ -74,7 +86,7 @@ local function bury_portion(node, time)
     each_bit(redis.call('GETRANGE', key, first / 8, first / 8 + 63), function(place) places[#places + 1] = place end)
     if #names + #places > STEP_MAX then break end
     local some, some_wills
-    some, some_wills, is_whole = bury_block(node, first, places, reached, time)
+    some, some_wills, is_whole = bury_block(node, first, places, reason, reached, time)
     for _, name in ipairs(some) do names[#names + 1] = name end
     for _, will in ipairs(some_wills) do wills[#wills + 1] = will end
     if not is_whole or #wills >= 64 then break end

@@ -17,6 +17,7 @@ local function forget_terminal(ord, terminal, entry, time)
   if waiting > 0 then redis.call('HINCRBY', USED, 'backlogs', -BACKLOG_BYTES * waiting) end
   redis.call('DEL', BACKLOG .. ord, FIGHT .. ord)
   redis.call('HSET', TERMINALS, ord, '\n{"terminal":"' .. terminal .. '"}')
+  redis.call('HDEL', TERMINALS, ord .. '+')
   local last = redis.call('ZRANGE', STORED, -1, -1, 'WITHSCORES')
   local until_time = math.max(time + REST_MS, tonumber(last[2] or 0))
   redis.call('RPUSH', FREED, string.format('%d %.0f', ord, until_time))

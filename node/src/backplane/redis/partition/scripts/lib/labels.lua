@@ -70,11 +70,20 @@ local function all_labels(record, given)
   return labels
 end
 
+-- Returns whether the labels differ.
 local function relabel(ord, old, new)
+  local differs = false
   for key, value in pairs(old) do
-    if new[key] ~= value then remove_label(ord, key, value) end
+    if new[key] ~= value then
+      remove_label(ord, key, value)
+      differs = true
+    end
   end
   for key, value in pairs(new) do
-    if old[key] ~= value then add_label(ord, key, value) end
+    if old[key] ~= value then
+      add_label(ord, key, value)
+      differs = true
+    end
   end
+  return differs
 end

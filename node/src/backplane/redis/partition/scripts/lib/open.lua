@@ -10,6 +10,7 @@ local function close_expired(time, limit)
     redis.call('ZREM', ENDING, id)
     if redis.call('EXISTS', HOME .. id) == 1 and redis.call('HSETNX', HOME .. id, 'done', 1) == 1 then
       emit('command.done', '{"command":"' .. id .. '"}')
+      redis.call('HINCRBY', COUNTED, 'done', 1)
     end
   end
 end

@@ -24,6 +24,10 @@ local function part(ord, terminal, node, reason, lost, number, time)
   redis.call('SETBIT', AWAY, ord, 1)
   redis.call('SETRANGE', LEFT, ord * 4, struct.pack('>I4', math.floor(time / 1000)))
   emit_of('terminal.offline', terminal, '"reason":"' .. reason .. '"')
+  if CHANGES_MAX > 0 then
+    -- with: record_change
+    record_change(ord, CHANGE_OFFLINE, reason_text(reason), time)
+  end
   local will = redis.call('HGET', WILLS, ord)
   if will then
     redis.call('HDEL', WILLS, ord)

@@ -1,0 +1,156 @@
+//! The counters of minutes in memory (minute.lua writes them in Redis).
+
+use std::{collections::VecDeque, time::Duration};
+
+use muster_protocol::{
+    api::{FleetHistory, Status},
+    frame::Condition,
+};
+
+use super::{MemoryBackplane, Store};
+use crate::backplane::fleet_minute::{COUNTERS, MINUTES_MAX, MinuteCounters, TerminalGauges, minute_of};
+
+/// The counters of the last 24 hours, and what happened since the newest of them.
+#[derive(Default)]
+pub(super) struct CountedMinutes {
+    counted: [u64; COUNTERS.len()],
+    minutes: VecDeque<(u32, MinuteCounters)>,
+}
+
+impl CountedMinutes {
+    /// Counts what happened. `name` is one of [`COUNTERS`]; any other is not counted.
+    pub(super) fn count(&mut self, name: &str, by: u64) {
+        if let Some(at) = COUNTERS.iter().position(|counter| *counter == name) {
+            self.counted[at] += by;
+        }
+    }
+
+    fn last(&self) -> Option<u32> {
+        self.minutes.back().map(|(minute, _)| *minute)
+    }
+
+    fn write(&mut self, minute: u32, gauges: &TerminalGauges) {
+        let counted = std::mem::take(&mut self.counted);
+        self.minutes.push_back((minute, MinuteCounters::new(gauges, &counted)));
+        if self.minutes.len() > MINUTES_MAX as usize {
+            self.minutes.pop_front();
+        }
+    }
+}
+
+impl Store {
+    /// Writes the counters of this minute, unless they are written. It looks at every terminal.
+    pub(super) fn write_minute(&mut self, minute: u32, ping: Duration) {
+        // A clock that was set back finds the minutes until then written.
+        if self.minutes.last().is_some_and(|last| last >= minute) {
+            return;
+        }
+        let mut gauges = TerminalGauges::default();
+        for known in self.terminals.known.values() {
+            let (status, condition) = (known.status(ping), known.condition());
+            gauges.known += 1;
+            gauges.with_session += u64::from(status != Status::Offline);
+            gauges.stale += u64::from(status == Status::Stale);
+            gauges.degraded += u64::from(condition == Condition::Degraded);
+            gauges.failing += u64::from(condition == Condition::Failing);
+        }
+        self.minutes.write(minute, &gauges);
+    }
+}
+
+impl MemoryBackplane {
+    /// The last minutes, `count` of them at most.
+    pub(super) fn shown_minutes(&self, count: u32) -> FleetHistory {
+        let first = minute_of(self.clock.now()).saturating_sub(count - 1);
+        let store = self.store();
+        let minutes = store.minutes.minutes.iter().filter(|(minute, _)| *minute >= first);
+        FleetHistory {
+            minutes: minutes.map(|(minute, counters)| counters.view(*minute, 0)).collect(),
+            partial: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use jiff::Timestamp;
+    use muster_protocol::{SessionId, api::Protocol, frame::Health};
+    use uuid::Uuid;
+
+    use super::{
+        super::{Commands, EventLog, Rosters, TerminalOrdinals, Terminals},
+        *,
+    };
+    use crate::{
+        backplane::{JoinRequest, SystemClock, TerminalRecord},
+        hub::SessionInfo,
+        reports::HealthReport,
+    };
+
+    fn session(terminal: &str) -> JoinRequest {
+        let info = SessionInfo {
+            terminal: terminal.parse().unwrap(),
+            session: SessionId(Uuid::now_v7()),
+            protocol: Protocol::V1,
+            partition: Default::default(),
+            labels: Default::default(),
+            address: String::new(),
+            edge: None,
+            connected_at: Timestamp::now(),
+        };
+        JoinRequest { info: Arc::new(info), will: None, cursor: None, again: false, patient: false }
+    }
+
+    #[test]
+    fn a_minute_has_the_terminals_of_each_kind_and_is_written_once() {
+        let clock = Arc::new(SystemClock);
+        let mut store = Store {
+            number: 0,
+            ordinals: TerminalOrdinals::default(),
+            rosters: Rosters::default(),
+            commands: Commands::new(clock.clone(), 1 << 20),
+            terminals: Terminals::new(clock, true),
+            events: EventLog::new(1 << 20),
+            minutes: CountedMinutes::default(),
+        };
+        for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
+            let request = session(terminal);
+            let record = TerminalRecord { info: SessionInfo::clone(&request.info), node: "n1".parse().unwrap() };
+            store.terminals.enter(&request, record, ordinal);
+        }
+        let health = Some(Health { condition: Condition::Failing, metrics: BTreeMap::new() });
+        store.terminals.vitals(&"b".parse().unwrap(), HealthReport { seen: None, health });
+        store.terminals.known.get_mut("c").unwrap().owner = None;
+        store.minutes.count("sent", 2);
+        for _ in 0..2 {
+            store.write_minute(7, Duration::from_secs(25));
+        }
+        store.write_minute(6, Duration::from_secs(25));
+        let views: Vec<_> = store.minutes.minutes.iter().map(|(minute, counters)| counters.view(*minute, 0)).collect();
+        assert_eq!((views.len(), views[0].online, views[0].stale, views[0].offline), (1, 2, 0, 1));
+        assert_eq!((views[0].by_condition["failing"], views[0].by_condition["ok"]), (1, 2));
+        assert_eq!(views[0].targets[&muster_protocol::api::TargetState::Sent], 2);
+    }
+
+    #[test]
+    fn a_day_is_stored_and_what_was_counted_stands_in_one_minute() {
+        let mut minutes = CountedMinutes::default();
+        minutes.count("acked", 3);
+        minutes.count("acked", 2);
+        minutes.count("nothing", 1);
+        for minute in 10..10 + MINUTES_MAX + 5 {
+            minutes.write(minute, &TerminalGauges::default());
+        }
+        assert_eq!((minutes.minutes.len(), minutes.minutes[0].0), (MINUTES_MAX as usize, 15));
+        minutes.count("done", 1);
+        minutes.write(9000, &TerminalGauges::default());
+        minutes.write(9001, &TerminalGauges::default());
+        let done = |place: usize| {
+            let (minute, counters) = &minutes.minutes[MINUTES_MAX as usize - place];
+            counters.view(*minute, 0).commands["done"]
+        };
+        assert_eq!((done(2), done(1)), (1, 0));
+    }
+}

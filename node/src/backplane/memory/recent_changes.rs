@@ -1,0 +1,45 @@
+//! The last changes of a terminal in memory.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use muster_protocol::api::{ChangeKind, TerminalChange};
+
+use crate::backplane::changes::CHANGES_MAX;
+
+/// Changes, the oldest first, [`CHANGES_MAX`] at most.
+#[derive(Default)]
+pub(super) struct RecentChanges(VecDeque<TerminalChange>);
+
+impl RecentChanges {
+    /// Adds a change. Beyond the bound the oldest goes.
+    pub(super) fn push(&mut self, now: Timestamp, kind: ChangeKind) {
+        if self.0.len() == CHANGES_MAX {
+            self.0.pop_front();
+        }
+        // To the second, as a partition has them.
+        self.0.push_back(TerminalChange { at: Timestamp::from_second(now.as_second()).unwrap_or(now), kind });
+    }
+
+    /// The changes, the newest first.
+    pub(super) fn newest_first(&self) -> Vec<TerminalChange> {
+        self.0.iter().rev().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_the_oldest_goes() {
+        let mut changes = RecentChanges::default();
+        for number in 0..20 {
+            changes.push(Timestamp::from_millisecond(999).unwrap(), ChangeKind::Offline { reason: number.to_string() });
+        }
+        let all = changes.newest_first();
+        let is = |change: &TerminalChange, number: &str| change.kind == ChangeKind::Offline { reason: number.into() };
+        assert!(all.len() == CHANGES_MAX && is(&all[0], "19") && is(&all[15], "4"), "{all:?}");
+        assert_eq!(all[0].at, Timestamp::UNIX_EPOCH);
+    }
+}
