@@ -1,4 +1,4 @@
-//! A Redis Cluster of three masters with a replica each.
+//! A Redis Cluster of three masters, mostly with a replica each.
 
 use futures_util::future::join_all;
 use redis::Value;
@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{TestServer, free_port, wait::until};
 
-/// The servers: three masters with a third of the slots each, and then their replicas in the same order.
+/// The servers: three masters with a third of the slots each, and then their replicas, if they have any, in the same order.
 pub struct TestCluster {
     /// Held while the cluster runs: with more than two at once on a small machine, masters are late for each other.
     _permit: SemaphorePermit<'static>,
@@ -18,23 +18,7 @@ impl TestCluster {
     /// Starts it, and waits until every server knows the others. Without full coverage required, the masters that are there go on
     /// while one fails over.
     pub async fn start() -> Self {
-        static CLUSTERS: Semaphore = Semaphore::const_new(2);
-        let permit = CLUSTERS.acquire().await.unwrap();
-        let settings = "--cluster-enabled yes --cluster-node-timeout 1000 --cluster-require-full-coverage no --repl-diskless-sync-delay 0";
-        let buses: Vec<u16> = (0..6).map(|_| free_port()).collect();
-        let start = |bus: &u16| {
-            let settings = format!("{settings} --cluster-port {bus}");
-            async move { TestServer::start(&settings).await }
-        };
-        let servers = join_all(buses.iter().map(start)).await;
-        for (index, server) in servers.iter().enumerate().skip(1) {
-            servers[0].tell(&format!("CLUSTER MEET 127.0.0.1 {} {}", server.port, buses[index])).await;
-        }
-        for (master, (first, last)) in servers.iter().zip([(0, 5460), (5461, 10922), (10923, 16383)]) {
-            master.tell(&format!("CLUSTER ADDSLOTSRANGE {first} {last}")).await;
-        }
-        let cluster = Self { _permit: permit, servers };
-        cluster.until_info("all are known", "cluster_known_nodes:6").await;
+        let cluster = Self::of_masters(6, 1000).await;
         for index in 0..3 {
             let id = cluster.servers[index].text("CLUSTER MYID").await;
             let replicate = format!("CLUSTER REPLICATE {id}");
@@ -47,10 +31,46 @@ impl TestCluster {
             })
             .await;
         }
-        cluster.until_info("the cluster is whole", "cluster_slots_ok:16384").await;
-        cluster.until_info("the cluster is up", "cluster_state:ok").await;
+        cluster.until_up().await;
         cluster.until_replicas_are_known().await;
         cluster
+    }
+
+    /// Starts three masters alone, for measuring. A master that is late for the others, on a busy machine, is taken for dead after
+    /// 30 s only.
+    pub async fn without_replicas() -> Self {
+        let cluster = Self::of_masters(3, 30_000).await;
+        cluster.until_up().await;
+        cluster
+    }
+
+    /// Starts servers of which the first three have the slots, and waits until each knows the others.
+    async fn of_masters(count: usize, timeout_ms: u32) -> Self {
+        static CLUSTERS: Semaphore = Semaphore::const_new(2);
+        let permit = CLUSTERS.acquire().await.unwrap();
+        let settings = format!(
+            "--cluster-enabled yes --cluster-node-timeout {timeout_ms} --cluster-require-full-coverage no --repl-diskless-sync-delay 0"
+        );
+        let buses: Vec<u16> = (0..count).map(|_| free_port()).collect();
+        let start = |bus: &u16| {
+            let settings = format!("{settings} --cluster-port {bus}");
+            async move { TestServer::start(&settings).await }
+        };
+        let servers = join_all(buses.iter().map(start)).await;
+        for (index, server) in servers.iter().enumerate().skip(1) {
+            servers[0].tell(&format!("CLUSTER MEET 127.0.0.1 {} {}", server.port, buses[index])).await;
+        }
+        for (master, (first, last)) in servers.iter().zip([(0, 5460), (5461, 10922), (10923, 16383)]) {
+            master.tell(&format!("CLUSTER ADDSLOTSRANGE {first} {last}")).await;
+        }
+        let cluster = Self { _permit: permit, servers };
+        cluster.until_info("all are known", &format!("cluster_known_nodes:{count}")).await;
+        cluster
+    }
+
+    async fn until_up(&self) {
+        self.until_info("the cluster is whole", "cluster_slots_ok:16384").await;
+        self.until_info("the cluster is up", "cluster_state:ok").await;
     }
 
     /// Waits until every server says this of the cluster.
