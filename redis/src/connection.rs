@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures_util::future::FutureExt;
 use redis::{
-    Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult, ServerError, Value,
-    aio::ConnectionLike, cmd,
+    Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, RedisFuture, RedisResult, ServerError, ServerErrorKind,
+    Value, aio::ConnectionLike, cmd,
 };
 
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// A connection that follows the master of one hash tag. All keys that it is used for must have this tag. No command is
-/// sent twice: a call that fails because the master is another now returns the error, and the next call goes there.
+/// carried out twice: a call that a member of a Cluster refused whole with `MOVED` is sent once more, to the new master. Any other call
+/// that fails because the master is another now returns the error, and the next call goes there.
 #[derive(Clone)]
 pub struct Connection {
     route: Route,
@@ -80,22 +81,40 @@ impl Connection {
         }
     }
 
-    async fn call<T>(
+    async fn call<T, F: Future<Output = RedisResult<T>>>(
         &self,
-        send: impl AsyncFnOnce(ServerConnection) -> RedisResult<T>,
-        errors: impl Fn(&T) -> Vec<ServerError>,
+        send: impl Fn(ServerConnection) -> F,
+        answers: impl Fn(&T) -> &[Value],
     ) -> RedisResult<T> {
         match &self.route {
-            Route::Single(single) => single.call(send, errors).await,
-            Route::Slot(cluster, slot) => cluster.call(*slot, send, errors).await,
+            Route::Single(single) => single.call(send, |answer| errors(answers(answer)).collect()).await,
+            Route::Slot(cluster, slot) => {
+                let answer = cluster.call(*slot, &send, |answer| errors(answers(answer)).collect()).await;
+                match answer {
+                    Ok(answer) if is_moved(answers(&answer)) => {
+                        cluster.call(*slot, &send, |answer| errors(answers(answer)).collect()).await
+                    }
+                    _ => answer,
+                }
+            }
         }
     }
 }
 
+fn errors(answers: &[Value]) -> impl Iterator<Item = ServerError> {
+    answers.iter().filter_map(server_error)
+}
+
+/// Whether the member carried out nothing of a call, since the slot has another master.
+fn is_moved(answers: &[Value]) -> bool {
+    let is_moved = |error: ServerError| error.kind() == Some(ServerErrorKind::Moved);
+    !answers.is_empty() && answers.iter().all(|answer| server_error(answer).is_some_and(is_moved))
+}
+
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        let send = async move |mut connection: ServerConnection| connection.req_packed_command(cmd).await;
-        self.call(send, |value| server_error(value).into_iter().collect()).boxed()
+        let send = move |mut connection: ServerConnection| async move { connection.req_packed_command(cmd).await };
+        self.call(send, std::slice::from_ref).boxed()
     }
 
     fn req_packed_commands<'a>(
@@ -104,9 +123,10 @@ impl ConnectionLike for Connection {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        let send =
-            async move |mut connection: ServerConnection| connection.req_packed_commands(pipeline, offset, count).await;
-        self.call(send, |values| values.iter().filter_map(server_error).collect()).boxed()
+        let send = move |mut connection: ServerConnection| async move {
+            connection.req_packed_commands(pipeline, offset, count).await
+        };
+        self.call(send, Vec::as_slice).boxed()
     }
 
     fn get_db(&self) -> i64 {

@@ -19,7 +19,8 @@
 //!
 //! **When a master changes.** A connection that ends, an answer that takes longer than 2 s, and the answers MOVED,
 //! CLUSTERDOWN, MASTERDOWN, READONLY and LOADING end the trust in that master. The call that noticed returns the error, since no
-//! command is sent twice. The next call for one of that master's tags reads the map of slots, at most four times a
+//! command may be carried out twice; only what was refused whole with MOVED is sent once more, to the new master. So who hands a master's
+//! slots over to its replica (`CLUSTER FAILOVER`) makes no call fail. The next call for one of that master's tags reads the map of slots, at most four times a
 //! second, or asks the Sentinels, and connects again; calls for the tags of other masters do not wait. A search and a
 //! connection take at most 2 s together. [`not_sent`] says whether a call was certainly not sent, and [`will_pass`] whether a
 //! later one may succeed.

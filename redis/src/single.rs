@@ -58,9 +58,9 @@ impl SingleMaster {
 
     /// Sends by the current connection. If that proves to be broken, or not to lead to the master, a new search
     /// replaces it for later calls.
-    pub async fn call<T>(
+    pub async fn call<T, F: Future<Output = RedisResult<T>>>(
         &self,
-        send: impl AsyncFnOnce(ServerConnection) -> RedisResult<T>,
+        send: impl FnOnce(ServerConnection) -> F,
         errors: impl Fn(&T) -> Vec<ServerError>,
     ) -> RedisResult<T> {
         let attempt = self.current().clone();

@@ -121,10 +121,10 @@ impl ClusterMasters {
     }
 
     /// Sends by the connection to the master of this slot. An error of the search and of connecting counts as not sent.
-    pub async fn call<T>(
+    pub async fn call<T, F: Future<Output = RedisResult<T>>>(
         &self,
         slot: u16,
-        send: impl AsyncFnOnce(ServerConnection) -> RedisResult<T>,
+        send: impl FnOnce(ServerConnection) -> F,
         errors: impl Fn(&T) -> Vec<ServerError>,
     ) -> RedisResult<T> {
         let connect = async {
