@@ -85,7 +85,7 @@ pub struct Host {
 
 /// The partitions of the store that the configuration asks for. A store in memory has one.
 pub fn partitions(config: &Config) -> Partitions {
-    if config.redis.is_some() { config.partitions } else { Partitions::ONE }
+    if config.redis.url.is_some() { config.partitions } else { Partitions::ONE }
 }
 
 /// Opens the backplane that the configuration asks for: in memory, or in Redis if there is `--redis`.
@@ -93,7 +93,7 @@ pub fn partitions(config: &Config) -> Partitions {
 /// # Errors
 /// If Redis can't be reached within 10 s, or another process holds this node's id and renews its lease.
 pub async fn open(config: &Config, host: Host) -> anyhow::Result<Arc<dyn Backplane>> {
-    match &config.redis {
+    match &config.redis.url {
         None => Ok(Arc::new(MemoryBackplane::new(config, host))),
         Some(url) => Ok(Arc::new(RedisBackplane::open(url, config.partitions, config, host).await?)),
     }

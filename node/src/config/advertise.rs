@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(200);
 pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<SocketAddr> {
     let bound = canonical(bound);
     let given = config.advertise.map(canonical).or(Some(bound).filter(|bound| !bound.ip().is_unspecified()));
-    let (None, Some(redis)) = (given, &config.redis) else { return Ok(given.unwrap_or(bound)) };
+    let (None, Some(redis)) = (given, &config.redis.url) else { return Ok(given.unwrap_or(bound)) };
     let nowhere = || format!("--listen {bound} is no address that Nginx can reach: give --advertise IP:PORT");
     let hosts = url::hosts(redis);
     if hosts.is_empty() {

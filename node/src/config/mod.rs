@@ -9,9 +9,10 @@ use muster_protocol::{ClusterName, NodeId, partition::Partitions, token::Secret}
 
 pub mod advertise;
 mod placement;
-mod secrets;
+mod redis;
+pub mod secrets;
 
-pub use self::placement::Placement;
+pub use self::{placement::Placement, redis::RedisFlags};
 
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
@@ -30,28 +31,9 @@ pub struct Config {
     #[arg(long, env = "MUSTER_NODE_ID", value_name = "ID")]
     pub node_id: Option<NodeId>,
 
-    /// The Redis that joins this node to the others: redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or
-    /// redis+cluster://HOST:PORT,HOST:PORT; with rediss instead of redis by TLS. Without it the node is alone and needs
-    /// nothing else
-    #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
-    pub redis: Option<String>,
-
-    /// A file with the password for --redis, so that the password is in no list of processes
-    #[arg(long, env = "MUSTER_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis")]
-    pub redis_password_file: Option<PathBuf>,
-
-    /// The certificate (PEM) of the CA that signed the certificate of Redis, for a URL that begins with rediss. Default:
-    /// the CAs that the system trusts
-    #[arg(long, env = "MUSTER_REDIS_CA", value_name = "FILE", requires = "redis")]
-    pub redis_ca: Option<PathBuf>,
-
-    /// The certificate (PEM, with its chain) that this node shows to Redis, if Redis requires one
-    #[arg(long, env = "MUSTER_REDIS_CERT", value_name = "FILE", requires = "redis_key")]
-    pub redis_cert: Option<PathBuf>,
-
-    /// The key of --redis-cert (PEM, not encrypted)
-    #[arg(long, env = "MUSTER_REDIS_KEY", value_name = "FILE", requires = "redis_cert")]
-    pub redis_key: Option<PathBuf>,
+    #[command(flatten)]
+    /// Where Redis is.
+    pub redis: RedisFlags,
 
     /// The name of the cluster, the same for all its nodes and sidecars. Clusters with different names can share one Redis. 1 to 64
     /// characters of a-z 0-9 -
@@ -215,7 +197,8 @@ pub struct Keys {
     pub public_key: Vec<(String, PathBuf)>,
 }
 
-fn partitions(text: &str) -> Result<Partitions, String> {
+/// Parses a number of partitions.
+pub fn partitions(text: &str) -> Result<Partitions, String> {
     text.parse()
         .ok()
         .and_then(Partitions::new)
@@ -272,13 +255,13 @@ impl Config {
         if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
             return Err(InvalidConfig::NoSecrets);
         }
-        if self.redis.is_some() && !self.insecure && self.sealing_secrets().is_empty() {
+        if self.redis.url.is_some() && !self.insecure && self.sealing_secrets().is_empty() {
             return Err(InvalidConfig::NoSealingSecret);
         }
         if self.insecure && self.cluster_secret_file.is_some() {
             return Err(InvalidConfig::InsecureInCluster);
         }
-        if self.redis_replicas > 0 && self.redis.is_none() {
+        if self.redis_replicas > 0 && self.redis.url.is_none() {
             return Err(InvalidConfig::NoRedis);
         }
         if !self.ws_path.starts_with('/') || self.ws_path.contains('?') {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use muster_protocol::token::Secret;
-use muster_redis::{secret, url::with_password_file};
+use muster_redis::secret;
 
 use crate::config::{Config, Keys};
 
@@ -16,9 +16,7 @@ impl Config {
         if let Some(file) = &self.cluster_secret_file {
             self.cluster_secrets = read_secrets("--cluster-secret-file", file)?;
         }
-        if let (Some(url), Some(file)) = (&self.redis, self.redis_password_file.take()) {
-            self.redis = Some(with_password_file(url, &file)?);
-        }
+        self.redis = self.redis.load_files()?;
         Ok(self)
     }
 }
@@ -32,7 +30,11 @@ impl Keys {
     }
 }
 
-fn read_secrets(flag: &str, file: &Path) -> anyhow::Result<Vec<Secret>> {
+/// Reads a file of secrets, one on each line.
+///
+/// # Errors
+/// If it can't be read, is empty, or has a line that is no secret. The text names the flag and not the secret.
+pub fn read_secrets(flag: &str, file: &Path) -> anyhow::Result<Vec<Secret>> {
     let what = || format!("{flag} {}", file.display());
     let text = secret::read(file).with_context(what)?;
     Secret::parse_lines(&text).with_context(what)
@@ -92,7 +94,7 @@ mod tests {
     fn a_password_from_a_file_joins_the_url() {
         let (_file, path) = file("p:w\n");
         let config = load_files(&["--redis", "redis://node@redis:6379", "--redis-password-file", &path]).unwrap();
-        assert_eq!(config.redis.as_deref(), Some("redis://node:p%3Aw@redis:6379"));
+        assert_eq!(config.redis.url.as_deref(), Some("redis://node:p%3Aw@redis:6379"));
     }
 
     #[test]

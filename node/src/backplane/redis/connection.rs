@@ -3,24 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use muster_redis::{Connection, TlsFiles, Topology, will_pass};
+use muster_redis::{Connection, will_pass};
 use redis::{AsyncCommands, RedisResult};
 use tokio::time;
 
-use crate::config::Config;
-
 /// A node that starts beside its Redis waits this long for it.
 const START: Duration = Duration::from_secs(10);
-
-/// Where the masters of the Redis at `url` are looked for. An error names the flag that is wrong.
-pub fn topology(url: &str, config: &Config) -> anyhow::Result<Topology> {
-    Ok(Topology::new(url, &tls_files(config))?)
-}
-
-fn tls_files(config: &Config) -> TlsFiles {
-    let Config { redis_ca: ca, redis_cert: cert, redis_key: key, .. } = config.clone();
-    TlsFiles { flags: "--redis-", ca, cert, key }
-}
 
 /// Waits until Redis answers a PING, which it does not before it has accepted user and password. An error that will not
 /// pass ends the wait at once; otherwise the last error is returned after 10 s.

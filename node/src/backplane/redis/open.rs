@@ -27,7 +27,7 @@ use crate::{
     backplane::{
         Host,
         pacer::Pacer,
-        redis::{connection, parted::PartedSessions, strays::Strays},
+        redis::{parted::PartedSessions, strays::Strays},
         waiters::CommandWaiters,
     },
     config::Config,
@@ -45,7 +45,7 @@ impl RedisBackplane {
     /// If Redis can't be reached or is not what a node needs, if the store has another number of partitions or another schema, or if another process holds this
     /// node's id and renews its lease. The text names the flag.
     pub async fn open(url: &str, partitions: Partitions, config: &Config, host: Host) -> anyhow::Result<Self> {
-        let topology = connection::topology(url, config)?;
+        let topology = config.redis.topology(url)?;
         let database = topology.database();
         let masters = Masters::new(topology);
         let trust = Trust::new(&config.cluster, config.sealing_secrets()).counted_by(host.metrics.foreign.clone());
