@@ -12,6 +12,7 @@
 //! | floor | what it does |
 //! |---|---|
 //! | [`process`] | sets up the program: its log, its runtime and the signals that stop it |
+//! | [`store`] | exports the store of a cluster into a file, and imports such a file |
 //! | [`serve`] | starts the node and stops it in an ordered list with a deadline |
 //! | [`http`] | answers requests and WebSocket handshakes |
 //! | [`drain`] | sends sessions away: when the node stops, when it holds too many, when a proxy worker retires |
@@ -45,5 +46,6 @@ pub mod serve;
 pub mod session;
 pub mod shard;
 pub mod sleep;
+pub mod store;
 mod sync;
 pub mod wire;

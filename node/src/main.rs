@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use muster_node::{
     config::{Config, Keys},
     process,
+    store::{self, StoreCommand},
 };
 use muster_protocol::{
     TerminalId,
@@ -65,6 +66,9 @@ enum Make {
         #[command(flatten)]
         signed: Signed,
     },
+    /// Export the store of a cluster into a file, or import such a file into an empty store
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 #[derive(Args)]
@@ -100,7 +104,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| without_secret(error).exit());
     let done = match cli.make {
-        Some(make) => print(make),
+        Some(make) => run(make),
         None => process::run(cli.config),
     };
     match done {
@@ -112,8 +116,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn print(make: Make) -> anyhow::Result<()> {
+fn run(make: Make) -> anyhow::Result<()> {
     let text = match make {
+        Make::Store(command) => return store::run(command),
         Make::Secret { kid } => {
             let secret: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
             format!("{kid}={secret}").parse::<Secret>()?.reveal()

@@ -66,10 +66,11 @@ impl Partitions {
         PartitionIndex((((hash(text.as_bytes()) >> 32) * u64::from(self.0)) >> 32) as u16)
     }
 
-    /// The home of a command, or none if its id names a partition that this store lacks.
-    pub fn home(self, command: CommandId) -> Option<PartitionIndex> {
+    /// The home of a command. An id that was made in a store of more partitions than this one, from which the command was imported,
+    /// has its home here too.
+    pub fn home(self, command: CommandId) -> PartitionIndex {
         let index = (command.0.as_u128() & u128::from(Self::MAX - 1)) as u16;
-        (index < self.0).then_some(PartitionIndex(index))
+        PartitionIndex(index % self.0)
     }
 
     /// The hash tag of a partition's keys, with braces: `{muster:3.17}`. Its slot lies in the partition's share of all slots, so
@@ -167,9 +168,10 @@ mod tests {
     fn a_command_names_its_home() {
         let partitions = Partitions::new(1024).unwrap();
         for home in [0, 7, 1023].map(PartitionIndex) {
-            assert_eq!(partitions.home(command_id(home)), Some(home));
+            assert_eq!(partitions.home(command_id(home)), home);
         }
-        assert_eq!(Partitions::new(16).unwrap().home(command_id(PartitionIndex(16))), None);
+        let of_a_larger_store = command_id(PartitionIndex(17));
+        assert_eq!(Partitions::new(16).unwrap().home(of_a_larger_store), PartitionIndex(1));
         assert!(Partitions::new(0).is_none() && Partitions::new(1025).is_none());
     }
 }

@@ -2,6 +2,9 @@
 
 mod authors;
 mod away;
+mod backup;
+mod backup_costs;
+mod backup_files;
 mod begun;
 mod clocks;
 mod delivery;

@@ -84,6 +84,19 @@ impl SealedCommand {
 }
 
 impl SealedCommand {
+    /// Checks the seal of a frame of the store `from`, and returns the frame as a node of the store `to` seals it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn moved(key: &NodeKey, from: &str, to: &str, text: &str) -> Result<String, Foreign> {
+        let targets = Self::read(key, from, text)?.targets;
+        let (body, seal) = parts(text).ok_or(Foreign)?;
+        let ms = seal.split(' ').nth(1).and_then(|ms| ms.parse().ok()).ok_or(Foreign)?;
+        let head = &text[..text.len() - body.len() - SEAL.len() - seal.len() - "\"}".len()];
+        let scope = CommandScope { store: to.to_owned(), expires_in: Duration::from_millis(ms), targets };
+        Ok(format!("{head}{}", scope.seal(key, &format!("{body}}}"))))
+    }
+
     /// Whether the seal admits that the command goes to these terminals: named ones, or none if they are not named. Some of several named
     /// targets can't be checked further than by their number, since the seal has a digest of them all.
     pub fn is_for(&self, terminals: Option<&[TerminalId]>) -> bool {
@@ -169,6 +182,18 @@ mod tests {
         ] {
             assert_eq!(read("s1", &changed).unwrap_err(), Foreign, "{changed}");
         }
+    }
+
+    #[test]
+    fn a_command_that_is_moved_to_another_store_keeps_all_but_its_seal() {
+        let text = sealed(in_seconds(60), r#"{"a":"b","seal":"x y"}"#);
+        let moved = SealedCommand::moved(&key(), "s1", "s2", &text).unwrap();
+        assert_eq!(SealedCommand::read(&key(), "s1", &moved).unwrap_err(), Foreign);
+        let (before, after) = [("s1", &text), ("s2", &moved)]
+            .map(|(store, text)| SealedCommand::read(&key(), store, text).unwrap())
+            .into();
+        assert_eq!((after.command, after.targets), (before.command, before.targets));
+        assert_eq!(SealedCommand::moved(&key(), "s2", "s3", &text).unwrap_err(), Foreign);
     }
 
     #[test]

@@ -16,13 +16,13 @@ use super::{
     keyed::left_of,
     member::PartitionMember,
     partition::{
-        PartitionAccepted, PartitionAsk,
+        PartitionAccepted, PartitionAsk, hash_of,
         named::{NAMED_MAX, named},
     },
 };
 use crate::backplane::{
     Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, FoundCommands, FoundTargets,
-    TargetQuery, redis::refusal::unavailable,
+    IdempotencyKey, TargetQuery, redis::refusal::unavailable,
 };
 
 #[async_trait]
@@ -57,7 +57,7 @@ impl CommandStore for RedisBackplane {
     }
 
     async fn wait(&self, id: CommandId, limit: Duration) {
-        let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return };
+        let home = self.member(self.partitions.home(id));
         // A home that is away can't tell: the request looks again later.
         let is_done = async { home.check().is_ok() && home.store.wait(id, &self.node.id).await.unwrap_or(false) };
         self.waiters.wait(id, limit, is_done).await;
@@ -89,7 +89,7 @@ impl RedisBackplane {
         let Some(partition) = self.only_partition(&named) else { return self.accept_many(draft).await };
         let member = self.member(partition);
         member.check_accepts()?;
-        match draft.key.clone().map(|key| (self.partitions.of_text(&key.key), key)) {
+        match draft.key.clone().map(|key| (self.partition_of_key(&key), key)) {
             Some((of_key, key)) if of_key != partition => {
                 self.accept_keyed(self.member(of_key), &key, member, draft, &named).await
             }
@@ -138,6 +138,12 @@ impl RedisBackplane {
         let mut partitions = terminals.iter().map(|terminal| self.partitions.of(terminal));
         let first = partitions.next()?;
         partitions.all(|other| other == first).then_some(first)
+    }
+
+    /// The partition in which an idempotency key lies. It follows from what is stored of the key, so that an export of the store can
+    /// place it anew.
+    pub(super) fn partition_of_key(&self, key: &IdempotencyKey) -> PartitionIndex {
+        self.partitions.of_text(&hash_of(key))
     }
 
     /// This node's part in a partition.

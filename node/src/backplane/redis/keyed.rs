@@ -15,6 +15,7 @@ impl RedisBackplane {
     ///
     /// The command of a key that was confirmed may be lost: its master failed before a replica had it, and the key is on another. So it
     /// is accepted again too, by its id, until it expires. From then on its partition may have forgotten it, and it must not run again.
+    /// One that was imported from a store with other partitions has its home elsewhere, and is not accepted again.
     pub(super) async fn accept_keyed(
         &self,
         keys: &PartitionMember,
@@ -27,7 +28,8 @@ impl RedisBackplane {
         let outcome = keys.ask(keys.store.reserve_key(key, asked, &self.bounds)).await?;
         let (KeyOutcome::Reserved(id) | KeyOutcome::Before(id)) = outcome;
         let left = if id == asked { Some(expires_in) } else { left_of(id, expires_in, self.clock.now()) };
-        let Some(left) = left else { return Ok(Accepted::Before(id)) };
+        let is_of_here = self.partitions.home(id) == member.index();
+        let Some(left) = left.filter(|_| is_of_here) else { return Ok(Accepted::Before(id)) };
         draft.frame.id = id;
         match member.ask(self.accept_in(member, draft, targets, Some(left))).await {
             Ok(accepted) => {

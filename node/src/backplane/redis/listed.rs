@@ -32,8 +32,7 @@ impl RedisBackplane {
             ids = present(lies.index(), of_terminal, &mut partial)?.unwrap_or_default();
         }
         let records = join_all(ids.into_iter().map(|id| async move { (id, self.brief_command(id).await) })).await;
-        let home = |id| self.partitions.home(id).unwrap_or_default();
-        let records = records.into_iter().map(|(id, record)| present(home(id), record, &mut partial));
+        let records = records.into_iter().map(|(id, record)| present(self.partitions.home(id), record, &mut partial));
         let records: Vec<_> = records.collect::<Result<_, BackplaneError>>()?;
         let now = self.clock.now();
         let is_wanted = |state| query.filter.state.is_none_or(|wanted| wanted == state);

@@ -6,21 +6,18 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use muster_protocol::CommandId;
 
-use super::{RedisBackplane, member::PartitionMember, partition::share::CommittedShare};
+use super::{RedisBackplane, partition::share::CommittedShare};
 use crate::backplane::{Accepted, BackplaneError, redis::refusal::unavailable};
 
 impl RedisBackplane {
-    /// Answers a request whose key has the command `id` of this home, when each partition has its share. Partitions that lack theirs
+    /// Answers a request whose key has the command `id`, when each partition has its share. Partitions that lack theirs
     /// take it at once, or later by the upkeep of any node. Without that, a command that is asked for after this answer would come
     /// before this one in those partitions.
     ///
     /// # Errors
     /// [`Unfinished`](BackplaneError::Unfinished) if a share could not be taken yet.
-    pub(super) async fn accepted_before(
-        &self,
-        home: &PartitionMember,
-        id: CommandId,
-    ) -> Result<Accepted, BackplaneError> {
+    pub(super) async fn accepted_before(&self, id: CommandId) -> Result<Accepted, BackplaneError> {
+        let home = self.member(self.partitions.home(id));
         let committed = async { home.store.committed_shares(id).await.map_err(unavailable) };
         let (shares, lost) = match home.ask(committed).await? {
             None => return Ok(Accepted::Before(id)),

@@ -56,7 +56,7 @@ impl RedisBackplane {
         let targets = self.divided(&draft.request.target)?;
         // The partition of the key, so that the same key is found again; else any.
         let home = match &draft.key {
-            Some(key) => self.partitions.of_text(&key.key),
+            Some(key) => self.partition_of_key(key),
             // A partition that is not concerned need not be there.
             None => targets.one_of(self.partitions).ok_or(BackplaneError::Nobody)?,
         };
@@ -66,7 +66,7 @@ impl RedisBackplane {
         if let Some(key) = &draft.key
             && let Some(id) = home.ask(home.store.used_key(key, draft.frame.id)).await?
         {
-            return self.accepted_before(home, id).await;
+            return self.accepted_before(id).await;
         }
         let ask = PartitionAsk {
             draft: &draft,
@@ -84,7 +84,7 @@ impl RedisBackplane {
         home.check_accepts()?;
         let begun = match home.ask(home.store.begin(&ask, &surveyed)).await? {
             BeginOutcome::Begun(begun) => begun,
-            BeginOutcome::Before(id) => return self.accepted_before(home, id).await,
+            BeginOutcome::Before(id) => return self.accepted_before(id).await,
         };
         let unfinished = |error: BackplaneError| BackplaneError::Unfinished(begun.id, error.to_string());
         let shares =

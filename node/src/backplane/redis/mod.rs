@@ -54,7 +54,7 @@ mod parted;
 pub mod partition;
 mod refusal;
 mod replicas;
-mod requirements;
+pub(crate) mod requirements;
 mod sessions;
 mod standing;
 mod stored;

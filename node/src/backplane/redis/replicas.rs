@@ -58,7 +58,7 @@ impl RedisBackplane {
         let Some(replicas) = &self.replicas else { return Ok(()) };
         let mut parts = self.parts_of(id).await.ok_or(BackplaneError::Unreplicated)?;
         parts.extend(key.map(|key| {
-            let store = &self.member(self.partitions.of_text(&key.key)).store;
+            let store = &self.member(self.partition_of_key(key)).store;
             (store, store.key_of(key))
         }));
         let waits = self.by_master().into_iter().map(|members| {
@@ -81,7 +81,7 @@ impl RedisBackplane {
 
     /// Where the parts of a command are stored that it still needs. None if its acceptance is not finished, or its home does not answer.
     async fn parts_of(&self, id: CommandId) -> Option<Vec<Part<'_>>> {
-        let home = &self.member(self.partitions.home(id)?).store;
+        let home = &self.member(self.partitions.home(id)).store;
         let needed = home.needed_shares(id).await.ok()?;
         let Some(needed) = needed else { return Some(vec![(home, home.share_key(id))]) };
         let members = needed.ok()?.into_iter().filter_map(|index| self.members.get(usize::from(index)));

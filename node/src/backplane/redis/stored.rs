@@ -16,8 +16,7 @@ impl RedisBackplane {
         id: CommandId,
         is_brief: bool,
     ) -> Result<Option<(PartitionCommand, Vec<&PartitionMember>)>, BackplaneError> {
-        let Some(home) = self.partitions.home(id) else { return Ok(None) };
-        let home = self.member(home);
+        let home = self.member(self.partitions.home(id));
         let Some(command) = home.ask(look_up(home, id, is_brief)).await? else { return Ok(None) };
         let members = match &command.shares {
             Some(shares) => {
@@ -46,16 +45,16 @@ impl RedisBackplane {
     async fn merged(&self, id: CommandId, is_brief: bool) -> Result<Option<CommandRecord>, BackplaneError> {
         let Some((command, members)) = self.at_home(id, is_brief).await? else { return Ok(None) };
         let home = self.partitions.home(id);
-        let others = members.into_iter().filter(|member| Some(member.index()) != home);
+        let others = members.into_iter().filter(|member| member.index() != home);
         let others =
             join_all(others.map(|member| async move { (member.index(), member.ask(look_up(member, id, true)).await) }))
                 .await;
-        let at_home = home.map(|home| (home, Ok(None)));
-        let PartitionAnswers { found, partial } = PartitionAnswers::of(at_home.into_iter().chain(others))?;
+        let PartitionAnswers { found, partial } =
+            PartitionAnswers::of(std::iter::once((home, Ok(None))).chain(others))?;
         let mut record = command.record;
         let mut lacks: Vec<_> = partial.clone();
         if !record.counts.values().any(|count| *count > 0) {
-            lacks.extend(home);
+            lacks.push(home);
         }
         for (partition, part) in found {
             match part {
@@ -64,7 +63,7 @@ impl RedisBackplane {
                         *record.counts.entry(state).or_default() += count;
                     }
                 }
-                None if Some(partition) != home => lacks.push(partition),
+                None if partition != home => lacks.push(partition),
                 None => {}
             }
         }
@@ -87,7 +86,7 @@ impl RedisBackplane {
     /// was changed. Where a partition with a share is away the command is cancelled in all others, which may be most of a fleet, and the
     /// error says so.
     pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
-        let Some(home) = self.partitions.home(id).map(|home| self.member(home)) else { return Ok(None) };
+        let home = self.member(self.partitions.home(id));
         match home.ask(home.store.cancel_alone(id)).await? {
             Some(false) => Ok(None),
             Some(true) => self.merged_command(id).await.map_err(BackplaneError::after_a_change),
@@ -102,12 +101,14 @@ impl RedisBackplane {
         let home = self.partitions.home(id);
         let mut concerned: Vec<_> = members.iter().map(|member| member.index()).collect();
         // The home says that the command is cancelled, also if it has no share.
-        concerned.extend(home.filter(|home| !concerned.contains(home)));
+        if !concerned.contains(&home) {
+            concerned.push(home);
+        }
         let cancel = |index, others| async move {
             let member = self.member(index);
             (index, member.ask(member.store.cancel(id, others, mark)).await)
         };
-        let asked = concerned.into_iter().map(|index| cancel(index, (Some(index) == home).then_some(false)));
+        let asked = concerned.into_iter().map(|index| cancel(index, (index == home).then_some(false)));
         let mut answers = join_all(asked).await;
         // Where all targets have the command, nothing was cancelled. If something was elsewhere it is not sent again there either.
         if answers.iter().any(|(_, answer)| *answer == Ok(Some(true))) {

@@ -73,7 +73,7 @@ impl RedisBackplane {
     async fn tell_homes(&self, member: &PartitionMember, part: &mut PartitionReports) -> RedisResult<()> {
         let mut left = Vec::new();
         for command in std::mem::take(&mut part.settled) {
-            let Some(home) = self.partitions.home(command).map(|home| self.member(home)) else { continue };
+            let home = self.member(self.partitions.home(command));
             let told = match home.check() {
                 Ok(()) => home.store.finish_share(command, member.index()).await.map(drop),
                 Err(_) => {

@@ -158,7 +158,7 @@ pub(super) fn add_targeting(call: &mut ScriptInvocation<'_>, request: &CommandRe
 }
 
 /// The hash of an idempotency key, which is part of the name of a key in Redis.
-pub(super) fn hash_of(key: &IdempotencyKey) -> String {
+pub fn hash_of(key: &IdempotencyKey) -> String {
     HEXLOWER.encode(&digest(&SHA256, key.key.as_bytes()).as_ref()[..16])
 }
 

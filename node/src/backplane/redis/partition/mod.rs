@@ -11,6 +11,7 @@ mod counts;
 pub mod due;
 pub mod event_log;
 pub mod events;
+pub mod export;
 pub mod held;
 pub mod history;
 mod keys;
@@ -22,6 +23,7 @@ mod parts;
 mod reading;
 pub mod registry;
 mod render;
+pub mod restore;
 mod rows;
 mod scripts;
 pub mod selection;
@@ -32,7 +34,7 @@ pub mod store_info;
 mod stored_terminal;
 pub mod targets;
 mod terminals;
-mod times;
+pub mod times;
 mod vitals;
 
 use std::sync::Arc;
@@ -45,7 +47,7 @@ use super::trust::Trust;
 use crate::backplane::redis::connection::connect;
 
 pub use self::{
-    accept::{PartitionAccepted, PartitionAsk, PartitionBounds},
+    accept::{PartitionAccepted, PartitionAsk, PartitionBounds, hash_of},
     commands::PartitionCommand,
     keys::KeyOutcome,
     list::{HomeCommands, ListedCommand},

@@ -38,7 +38,16 @@ pub enum UnfitStore {
         "this store has schema {0}, and this program reads schema {SCHEMA} only; start the version of muster-node that fits"
     )]
     Schema(u32),
+    /// An import into the store has not ended.
+    #[error(
+        "this store is being imported, or the import was ended: run muster-node store import again with the same file, or empty the \
+         database"
+    )]
+    Importing,
 }
+
+/// The schema of a store while it is imported.
+const IMPORTING: u32 = 0;
 
 impl StorePartition {
     /// What the store says of itself. A store that is new, or was lost, gets the number of partitions and the id that are given here.
@@ -54,12 +63,34 @@ impl StorePartition {
     }
 }
 
+impl StorePartition {
+    /// What the store says of itself. None if there is no store. Called for partition 0, whose names are the same for every number of
+    /// partitions.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn info(&self) -> RedisResult<Option<StoreInfo>> {
+        let mut read = redis::cmd("HMGET");
+        read.arg(self.keys.store()).arg("schema").arg("partitions").arg("id");
+        let (schema, partitions, id): (Option<u32>, Option<u16>, Option<String>) =
+            read.query_async(&mut self.connection.clone()).await?;
+        Ok(schema.map(|schema| StoreInfo {
+            schema,
+            partitions: partitions.unwrap_or_default(),
+            id: id.unwrap_or_default(),
+        }))
+    }
+}
+
 impl StoreInfo {
     /// Checks that a node of this version can use the store with this number of partitions.
     ///
     /// # Errors
     /// Says what does not fit, and what to do.
     pub fn check(&self, partitions: Partitions) -> Result<(), UnfitStore> {
+        if self.schema == IMPORTING {
+            return Err(UnfitStore::Importing);
+        }
         if self.schema != SCHEMA {
             return Err(UnfitStore::Schema(self.schema));
         }
