@@ -91,7 +91,7 @@ fn kiosk(n: u32, times: u32) -> JoinRequest {
 impl BenchFleet {
     /// Opens a store and registers the terminals.
     pub async fn fill(recorder: &mut Recorder<'_>, count: Partitions, terminals: u32) -> Self {
-        let (cluster, scripts) = (ClusterName::default(), Arc::new(PartitionScripts::new(STORED)));
+        let (cluster, scripts) = (ClusterName::default(), Arc::new(PartitionScripts::new(STORED, true)));
         let trust = Arc::new(Trust::new(&cluster, &[]));
         let partition = |index: PartitionIndex| {
             let keys = RedisKeys::of_partition(&cluster, 0, count, index);
