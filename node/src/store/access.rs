@@ -79,7 +79,7 @@ impl StoreFlags {
 impl StoreAccess {
     /// The partitions of a store that has so many.
     pub fn partitions(&self, partitions: Partitions) -> Vec<StorePartition> {
-        let scripts = Arc::new(PartitionScripts::new(1 << 30));
+        let scripts = Arc::new(PartitionScripts::new(1 << 30, true));
         let database = self.masters.topology().database();
         let store = |index| {
             let keys = RedisKeys::of_partition(&self.cluster, database, partitions, index);
