@@ -13,6 +13,7 @@ use muster_protocol::{
     frame,
     partition::PartitionIndex,
 };
+use serde_json::json;
 
 /// What is stored of a command.
 #[derive(Debug, Clone)]
@@ -115,6 +116,12 @@ impl CommandRecord {
         }
     }
 
+    /// Whether all targets have confirmed what was asked for, or can't any more.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        let is_done = |(stored, count): (&TargetState, &u64)| *count == 0 || self.is_done(self.shown(*stored, now));
+        now >= self.frame.expires_at || (self.unseen == 0 && self.counts.iter().all(is_done))
+    }
+
     /// The command as the API shows it.
     pub fn view(&self, now: Timestamp) -> CommandView {
         let always = [TargetState::Queued, TargetState::Sent, TargetState::Acked];
@@ -122,8 +129,7 @@ impl CommandRecord {
         for (stored, count) in self.counts.iter().filter(|(_, count)| **count > 0) {
             *counts.entry(self.shown(*stored, now)).or_default() += count;
         }
-        let all_are_done = self.unseen == 0 && counts.iter().all(|(state, n)| *n == 0 || self.is_done(*state));
-        let done = now >= self.frame.expires_at || all_are_done;
+        let done = self.is_settled(now);
         let state = match (self.cancelled, done) {
             (true, _) => CommandState::Cancelled,
             (false, true) => CommandState::Done,
@@ -168,6 +174,17 @@ impl CommandRecord {
         let at = [("queued".to_owned(), self.created_at)].into_iter().chain(steps).collect();
         TargetView { terminal, state: self.shown(target.state, now), at, payload: reply.unwrap_or_default() }
     }
+}
+
+/// The data of `command.done`: how a command ended, and the number of its targets in each state, without states that have none.
+pub fn done_event(view: &CommandView) -> String {
+    let state = if view.state == CommandState::Cancelled { "cancelled" } else { "done" };
+    let counts: BTreeMap<_, _> = view.counts.iter().filter(|(_, count)| **count > 0).collect();
+    let mut data = json!({ "command": view.id, "state": state, "targets": view.targets, "counts": counts });
+    if !view.partial.is_empty() {
+        data["partial"] = json!(view.partial);
+    }
+    data.to_string()
 }
 
 impl TargetRecord {

@@ -4,6 +4,7 @@ mod accept;
 mod bounds;
 mod commands;
 mod costs;
+mod done;
 mod fixtures;
 mod fleet;
 mod held;

@@ -106,6 +106,8 @@ async fn a_command_is_done_once_when_all_have_confirmed() {
             if is_many {
                 assert!(store.partition.finish_share(id, store.partition.index).await.unwrap());
                 assert!(!store.partition.finish_share(id, store.partition.index).await.unwrap());
+                assert!(store.partition.tell_done(id, "{}").await.unwrap());
+                assert!(!store.partition.tell_done(id, "{}").await.unwrap());
             }
             let done = store.told().await.into_iter().filter(|event| event.starts_with("command.done")).count();
             assert_eq!(done, 1, "{confirm}, many: {is_many}");

@@ -23,8 +23,8 @@ use crate::{
     store::{PartitionedCluster, ids},
 };
 
-/// The home of a command, as a node of the cluster has it.
-async fn home(cluster: &PartitionedCluster, index: PartitionIndex) -> StorePartition {
+/// A partition, as a node of the cluster has it.
+pub async fn partition(cluster: &PartitionedCluster, index: PartitionIndex) -> StorePartition {
     let keys = |index| RedisKeys::of_partition(&ClusterName::default(), 0, partitions(), index);
     let trust = Trust::new(&ClusterName::default(), &[]);
     let store = keys(PartitionIndex(0)).key("store");
@@ -50,7 +50,7 @@ async fn begin(cluster: &PartitionedCluster, draft: &mut CommandDraft, at: Parti
         seen: None,
     };
     let surveyed = BTreeMap::from([(0, 2), (1, 2), (2, 2), (3, 1), (4, 1)]);
-    let begun = home(cluster, at).await.begin(&ask, &surveyed).await.unwrap();
+    let begun = partition(cluster, at).await.begin(&ask, &surveyed).await.unwrap();
     assert!(matches!(begun, BeginOutcome::Begun(_)), "{begun:?}");
 }
 

@@ -8,6 +8,7 @@ mod backup_files;
 mod begun;
 mod clocks;
 mod delivery;
+mod done;
 mod failover;
 mod keys;
 mod listing;

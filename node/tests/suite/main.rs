@@ -3,6 +3,7 @@
 mod cluster;
 mod deaf;
 mod delivery;
+mod done;
 mod history;
 mod life;
 mod registry;

@@ -97,7 +97,9 @@ impl CommandStore for MemoryBackplane {
             minutes.count("cancelled", 1);
             events.push("command.state", format!(r#"{{"command":"{id}","state":"cancelled"}}"#));
         }
-        Ok(Some(stored.record()))
+        let record = stored.record();
+        store.tell_if_done(id);
+        Ok(Some(record))
     }
 }
 

@@ -9,6 +9,7 @@ mod bitmap;
 mod broadcast_log;
 mod budget;
 mod commands;
+mod done;
 mod envelope;
 mod events;
 mod few_targets;
@@ -147,6 +148,7 @@ impl MemoryBackplane {
         for second in 0u64.. {
             ticks.tick().await;
             let mut store = self.store();
+            store.tell_ended();
             store.commands.sweep();
             store.write_minute(minute_of(self.clock.now()), self.ping);
             if second % 60 == 0 {

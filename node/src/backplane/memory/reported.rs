@@ -65,6 +65,7 @@ impl Store {
         if let Some((rose, event)) = self.commands.raise(step, reached) {
             self.minutes.count(step.state.name(), rose);
             self.events.push("command.state", event);
+            self.tell_if_done(step.command);
         }
     }
 }

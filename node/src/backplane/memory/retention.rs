@@ -51,6 +51,7 @@ impl Commands {
         {
             self.due.pop_first();
             let Some(stored) = self.by_id.remove(&id) else { continue };
+            self.ending.remove(&(stored.facts.frame.expires_at, id));
             debug_assert_eq!(stored.forget_at, at);
             self.by_number.remove(&stored.number);
             self.targets -= stored.targets.len();

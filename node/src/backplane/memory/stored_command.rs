@@ -27,6 +27,8 @@ pub(super) struct StoredCommand {
     pub(super) bytes: u64,
     /// The bytes of its replies.
     pub(super) replied: u64,
+    /// Whether the event `command.done` was written.
+    pub(super) told_done: bool,
 }
 
 impl StoredCommand {

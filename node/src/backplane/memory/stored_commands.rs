@@ -39,6 +39,8 @@ pub(super) struct Commands {
     pub(super) backlogs: Backlogs,
     /// When each command may be removed.
     pub(super) due: BTreeSet<(Timestamp, CommandId)>,
+    /// When each command expires that is not done.
+    pub(super) ending: BTreeSet<(Timestamp, CommandId)>,
     /// The number of targets of all stored commands.
     pub(super) targets: u64,
     pub(super) keys: IdempotencyKeys,
@@ -64,6 +66,7 @@ impl Commands {
             log: BroadcastLog::default(),
             backlogs: Backlogs::default(),
             due: BTreeSet::new(),
+            ending: BTreeSet::new(),
             targets: 0,
             keys: IdempotencyKeys::default(),
             budget: Budget::new(bound),
@@ -108,6 +111,7 @@ impl Commands {
         }
         let facts = draft.record(selection.targets.count());
         let view = facts.view(facts.created_at);
+        let expires_at = facts.frame.expires_at;
         let forget_at = facts.frame.expires_at.checked_add(bounds.keep).unwrap_or(Timestamp::MAX);
         let targets = Targets::new(selection.targets, selection.is_named);
         let stored = StoredCommand {
@@ -120,6 +124,7 @@ impl Commands {
             replies: FxHashMap::default(),
             bytes,
             replied: 0,
+            told_done: false,
         };
         self.targets += stored.targets.len();
         if stored.in_backlogs {
@@ -127,6 +132,7 @@ impl Commands {
         }
         self.budget.used.commands += bytes;
         self.due.insert((forget_at, id));
+        self.ending.insert((expires_at, id));
         self.by_number.insert(number, id);
         let is_logged = !stored.in_backlogs;
         self.by_id.insert(id, stored);

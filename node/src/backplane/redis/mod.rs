@@ -19,6 +19,7 @@
 //! | `keyed.rs` | a command whose idempotency key lies in another partition |
 //! | `lost.rs` | shares of commands for many that were lost with a master |
 //! | `many.rs`, `stored.rs`, `targets.rs`, `listed.rs` | commands for terminals of several partitions |
+//! | `done.rs` | tells that a command for terminals of several partitions is done |
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `history.rs` | the counters of minutes, summed up |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
@@ -35,6 +36,7 @@ mod clocks;
 mod commands;
 mod connection;
 mod delivery;
+mod done;
 mod event_token;
 mod events;
 mod hearing;

@@ -114,6 +114,9 @@ impl RedisBackplane {
             }
         }
         let forgot = if due.forget { member.store.forget_away(self.forget).await? } else { 0 };
+        if due.tell {
+            self.tell_rest(member).await?;
+        }
         if due.sweep {
             member.store.sweep().await?;
         }

@@ -26,7 +26,7 @@ impl RedisBackplane {
             // Replies first: whoever sees that a command has ended sees its reply too.
             self.write_replies(member, &mut part).await?;
             self.raise_all(member, &mut part).await?;
-            self.tell_homes(member, &mut part).await?;
+            self.tell_homes(member, &mut part).await;
             self.write_vitals_and_events(member, &mut part).await
         };
         let written = written.await;
@@ -68,27 +68,14 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Tells the homes of commands that all targets of this partition are settled. A home that is away is told later: the partition
-    /// itself says it only once.
-    async fn tell_homes(&self, member: &PartitionMember, part: &mut PartitionReports) -> RedisResult<()> {
-        let mut left = Vec::new();
+    /// Tells the homes of commands that all targets of this partition are settled. A home that is away is told later, at the beat of any
+    /// node.
+    async fn tell_homes(&self, member: &PartitionMember, part: &mut PartitionReports) {
         for command in std::mem::take(&mut part.settled) {
-            let home = self.member(self.partitions.home(command));
-            let told = match home.check() {
-                Ok(()) => home.store.finish_share(command, member.index()).await.map(drop),
-                Err(_) => {
-                    left.push(command);
-                    continue;
-                }
-            };
-            if let Err(error) = told
-                && self.drop_refused(error, "state_refused", 1, Some(command)).is_err()
-            {
-                left.push(command);
+            if let Err(error) = self.tell_home(member, command).await {
+                tracing::debug!(%command, %error, "the home of a command is told later that a share is settled");
             }
         }
-        part.settled = left;
-        Ok(())
     }
 
     async fn write_vitals_and_events(&self, member: &PartitionMember, part: &mut PartitionReports) -> RedisResult<()> {

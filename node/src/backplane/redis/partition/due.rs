@@ -13,6 +13,8 @@ pub struct DueUpkeep {
     pub finish: bool,
     /// Terminals are off the line, so some may be forgotten.
     pub forget: bool,
+    /// Commands are done, and that is not told everywhere.
+    pub tell: bool,
     /// The registry says that the node holds other sessions than it told.
     pub mend: bool,
     /// The counters of a minute may be written. The renewal does not tell it: it is due when a minute has begun.
@@ -23,7 +25,15 @@ impl DueUpkeep {
     /// Reads what beat.lua tells: one letter for each.
     pub fn of(letters: &str) -> Self {
         let has = |letter| letters.contains(letter);
-        Self { sweep: has('s'), confirm: has('c'), finish: has('f'), forget: has('a'), mend: has('m'), minute: false }
+        Self {
+            sweep: has('s'),
+            confirm: has('c'),
+            finish: has('f'),
+            forget: has('a'),
+            tell: has('t'),
+            mend: has('m'),
+            minute: false,
+        }
     }
 }
 
@@ -33,6 +43,7 @@ impl BitOrAssign for DueUpkeep {
         self.confirm |= other.confirm;
         self.finish |= other.finish;
         self.forget |= other.forget;
+        self.tell |= other.tell;
         self.mend |= other.mend;
         self.minute |= other.minute;
     }

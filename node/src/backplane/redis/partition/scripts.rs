@@ -144,6 +144,8 @@ scripts!(
     survey "allow-oom",
     sweep "allow-oom",
     targets "allow-oom",
+    tell_done "allow-oom",
+    telling "allow-oom",
     terminal "allow-oom",
     unfinished "allow-oom",
     view "allow-oom",

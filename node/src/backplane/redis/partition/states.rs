@@ -85,6 +85,38 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await
     }
 
+    /// Forgets that the home of a command is still to be told that all targets in this partition are settled.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn home_is_told(&self, command: CommandId) -> RedisResult<()> {
+        let mut call = redis::cmd("ZREM");
+        call.arg(self.keys.key("settled")).arg(command.to_string());
+        call.query_async(&mut self.connection.clone()).await
+    }
+
+    /// Writes `command.done` of a command whose home this is, once. Returns whether it was written by this call.
+    ///
+    /// # Errors
+    /// If Redis does not answer or refuses the call. It may have been carried out.
+    pub async fn tell_done(&self, command: CommandId, data: &str) -> RedisResult<bool> {
+        let mut call = self.scripts.tell_done(&self.keys);
+        call.arg(command.to_string()).arg(data);
+        call.invoke_async(&mut self.connection.clone()).await
+    }
+
+    /// Commands of this home that are done and have no `command.done` yet, and commands whose targets in this partition are all settled
+    /// and whose homes were not told. At most 16 of each, from a place that differs from call to call.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn telling(&self) -> RedisResult<(Vec<CommandId>, Vec<CommandId>)> {
+        let call = self.scripts.telling(&self.keys);
+        let (done, settled): (Vec<String>, Vec<String>) = call.invoke_async(&mut self.connection.clone()).await?;
+        let read = |ids: Vec<String>| ids.into_iter().filter_map(|id| id.parse().ok()).collect();
+        Ok((read(done), read(settled)))
+    }
+
     /// Stores what targets, by their ordinals, last replied. Returns how many replies were dropped, since as many bytes are stored as
     /// may be. None if the store has another epoch, as for [`raise`](Self::raise).
     ///

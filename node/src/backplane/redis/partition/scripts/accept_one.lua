@@ -33,7 +33,11 @@ local created, expires = string.format('%.0f', time), string.format('%.0f', time
 local frame = '{"expires_at":"' .. stamp(time + ARGV[6]) .. '",' .. ARGV[3]
 local bytes = #frame + #ask + COMMAND_BYTES + FEW_BYTES * #targets
 -- About every eighth command sweeps for all of them.
-if time % 8 == 0 then sweep(time, 16) end
+if time % 8 == 0 then
+  -- with: open
+  close_expired(time, 16)
+  sweep(time, 16)
+end
 local full = full_backlogs(targets, tonumber(ARGV[17]), time)
 if #full > 0 then return { 'full', full } end
 local has_room, commands, backlogs, used = make_room(bytes, tonumber(ARGV[18]), time, keep)
@@ -46,6 +50,7 @@ log_command(number, id, 'few', expires, tonumber(ARGV[16]), time)
 redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', author, 'confirm', ARGV[19], 'kind', 'few', 'number', number, 'created', created,
   'expires', expires, 'of', #targets, 'bytes', bytes, 'list', packed_list(targets))
 redis.call('ZADD', HOMES, number, id)
+redis.call('ZADD', ENDING, expires, id)
 redis.call('ZADD', STORED, string.format('%.0f', time + ARGV[6] + keep), id)
 redis.call('HSET', USED, 'commands', commands + bytes, 'backlogs', backlogs + BACKLOG_BYTES * #targets)
 for _, target in ipairs(targets) do redis.call('ZADD', BACKLOG .. target.ord, number, id) end

@@ -22,7 +22,7 @@ local function forget_command(id)
   end
   local home = redis.call('HGET', HOME .. id, 'bytes') or 0
   redis.call('UNLINK', command, command .. ':replies', HOME .. id)
-  for _, sorted in ipairs({ HOMES, STORED, ACCEPTING, ENDING }) do redis.call('ZREM', sorted, id) end
+  for _, sorted in ipairs({ HOMES, STORED, ACCEPTING, ENDING, SETTLED_HERE, TELLING }) do redis.call('ZREM', sorted, id) end
   redis.call('HINCRBY', USED, 'commands', -(bytes or 0) - home)
   if replied then redis.call('HINCRBY', USED, 'replies', -replied) end
   return #(list or '') / 4
