@@ -59,6 +59,10 @@ struct Args {
     /// Prints for each step the commands of Redis that take most of its time
     #[arg(long)]
     commands: bool,
+    /// Has Redis run before all other programs, and judges the longest calls: a call's time is that of its work alone then. Redis is woken for
+    /// each call, so it takes more CPU than where it is busy. Needs the right to call chrt
+    #[arg(long)]
+    precedence: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -68,7 +72,7 @@ struct Args {
 async fn main() -> ExitCode {
     let args = Args::parse();
     let topologies = args.topology.map_or_else(|| BenchTopology::value_variants().to_vec(), |one| vec![one]);
-    let mut table = Table::default();
+    let mut table = Table::new(args.precedence);
     for terminals in &args.terminals {
         for partitions in &args.partitions {
             for topology in &topologies {
@@ -84,12 +88,12 @@ async fn measure(args: &Args, terminals: u32, partitions: Partitions, topology: 
     let is_wanted = |part| args.only.is_none_or(|only| only == part);
     println!("\n{terminals} terminals, {} partitions, {topology}", partitions.count());
     if is_wanted(Part::Outside) {
-        let servers = BenchServers::start(topology).await;
+        let servers = BenchServers::start(topology, args.precedence).await;
         let mut recorder = Recorder::new(&servers, args.commands, table);
         outside::measure(&mut recorder, partitions).await;
     }
     if is_wanted(Part::Steps) || is_wanted(Part::Crowd) {
-        let servers = BenchServers::start(topology).await;
+        let servers = BenchServers::start(topology, args.precedence).await;
         let mut recorder = Recorder::new(&servers, args.commands, table);
         let fleet = BenchFleet::fill(&mut recorder, partitions, terminals).await;
         if is_wanted(Part::Steps) {

@@ -3,7 +3,6 @@
 mod accept;
 mod bounds;
 mod commands;
-mod costs;
 mod done;
 mod fixtures;
 mod fleet;
@@ -17,7 +16,6 @@ mod missed;
 mod registry;
 mod resume;
 mod selection;
-mod session_costs;
 mod sessions;
 mod shares;
 mod states;
