@@ -66,7 +66,7 @@ enum Make {
         #[command(flatten)]
         signed: Signed,
     },
-    /// Export the store of a cluster into a file, or import such a file into an empty store
+    /// Export the store of a cluster into a file, import such a file into an empty store, or raise the schema of a store
     #[command(subcommand)]
     Store(StoreCommand),
 }

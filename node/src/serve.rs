@@ -76,7 +76,7 @@ fn taken(listen: SocketAddr) -> String {
 /// Starts a node on `socket`, serves until `stop` completes, and stops the node. Calls `ready` with the bound
 /// address once the node serves.
 ///
-/// Fails if the node can't start, or if it stopped because another process has its node id.
+/// Fails if the node can't start, or if it stopped because another process has its node id or the store does not fit it any more.
 pub async fn run(
     config: Config,
     socket: TcpSocket,
@@ -99,7 +99,7 @@ pub async fn run(
     }
     let backplane = node.http_state.shared.backplane.clone();
     node.stop().await;
-    backplane.check_name()
+    backplane.check_end()
 }
 
 impl Node {

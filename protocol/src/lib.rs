@@ -20,6 +20,7 @@
 //! | [`redis_keys`] | names of keys and channels in Redis |
 //! | `command_line` | what the command lines of programs have in common; with the feature `command-line` |
 //! | [`partition`] | which part of the store a terminal or a command belongs to |
+//! | [`schema`] | which schemas of the store a program of this version runs on |
 //! | [`seal`] | by what a node knows that another node of its cluster wrote what it reads |
 //!
 //! The files in `protocol/vectors` hold examples of frames, closes, ids and tokens, which this crate is tested with;
@@ -37,6 +38,7 @@ pub mod inbox;
 pub mod partition;
 pub mod payload;
 pub mod redis_keys;
+pub mod schema;
 pub mod seal;
 pub mod selector;
 pub mod token;

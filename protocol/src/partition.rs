@@ -15,9 +15,6 @@ use crate::id::{ClusterName, CommandId, TerminalId};
 /// The number of slots of a Redis Cluster.
 const SLOTS: u32 = 16_384;
 
-/// The version of the store's schema that nodes of this version write, and the only one that they and sidecars read.
-pub const SCHEMA: u32 = 1;
-
 /// The index of a partition, from 0. In JSON it is a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PartitionIndex(pub u16);

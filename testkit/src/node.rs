@@ -76,6 +76,14 @@ impl TestNode {
         soon(&mut self.task).await.unwrap().unwrap();
     }
 
+    /// Waits until the node has ended by itself, and returns why.
+    ///
+    /// # Panics
+    /// If it has not within [`PATIENCE`](crate::wait::PATIENCE), or ended because it was asked to.
+    pub async fn end_error(mut self) -> String {
+        format!("{:#}", soon(&mut self.task).await.unwrap().expect_err("the node was asked to end"))
+    }
+
     /// Connects a terminal to this node. See [`OnlineTerminal::start`].
     pub async fn terminal(&self, id: &str, protocol: Protocol, labels: &[(&str, &str)]) -> OnlineTerminal {
         OnlineTerminal::start(self.address, id, protocol, labels).await

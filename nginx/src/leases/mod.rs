@@ -24,6 +24,7 @@ use muster_redis::{Fitness, Masters, Topology, will_pass};
 use redis::RedisResult;
 use tokio::time;
 
+pub use self::store::is_unfit;
 use self::{partitions::PartitionedLeases, refusals::Refusals, seals::LeaseSeals, store::FoundStore};
 use crate::{
     config::Config,
@@ -101,6 +102,7 @@ impl LeaseReader {
         loop {
             match self.read().await {
                 Ok(look) => return Ok(Some(look)),
+                Err(error) if is_unfit(&error) => return Err(error.into()),
                 // A wrong password is refused every time, so it is reported at once.
                 Err(error) if will_pass(&error) && inherits => return Ok(None),
                 Err(error) if will_pass(&error) && Instant::now() < deadline => time::sleep(RETRY).await,
@@ -114,7 +116,8 @@ impl LeaseReader {
         }
     }
 
-    /// Reads the leases. There are none while no node has made a store. An error if no partition answers.
+    /// Reads the leases. There are none while no node has made a store. An error if no partition answers, or if this program can't read
+    /// the store: the leases of a newer schema might mean something else.
     pub async fn read(&mut self) -> RedisResult<RegistrySnapshot> {
         let Some(partitioned) = &mut self.partitioned else {
             return match store::find(&self.masters, &self.first_partition).await? {
@@ -137,6 +140,7 @@ impl LeaseReader {
                 };
                 Ok(RegistrySnapshot { is_reset: true, ..snapshot })
             }
+            Err(error) if is_unfit(&error) => Err(error),
             // Partition 0 is away, or its store is about to be made again. The other partitions have the same store.
             Ok(_) | Err(_) => snapshot,
         }

@@ -2,13 +2,22 @@
 
 use muster_protocol::{
     ClusterName,
-    partition::{PartitionIndex, Partitions, SCHEMA},
+    partition::{PartitionIndex, Partitions},
     redis_keys::RedisKeys,
+    schema::{known_schemas, runs_on},
 };
 use muster_redis::Masters;
 use redis::{AsyncCommands, ErrorKind, RedisError, RedisResult};
 
 use super::partitions;
+
+/// The error of a store that this program can't read.
+const UNFIT: &str = "this sidecar can't read the store; start the version of muster-sidecar that fits the nodes";
+
+/// Whether an error says that this program can't read the store.
+pub fn is_unfit(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Client && error.to_string().starts_with(UNFIT)
+}
 
 /// What a store says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +42,12 @@ pub async fn find(masters: &Masters, keys: &RedisKeys) -> RedisResult<Option<Fou
     let (schema, partitions, id, created): Fields =
         masters.connection(keys.tag()).hmget(keys.store(), &["schema", "partitions", "id", "created"]).await?;
     let Some(schema) = schema else { return Ok(None) };
-    let partitions = partitions.and_then(Partitions::new).filter(|_| schema == SCHEMA);
+    let partitions = partitions.and_then(Partitions::new).filter(|_| runs_on(schema));
     match (partitions, id) {
         (Some(partitions), Some(id)) => Ok(Some(FoundStore { partitions, id, created: created.unwrap_or_default() })),
         _ => {
-            let what = "this sidecar can't read the store; start the version of muster-sidecar that fits the nodes";
-            let schema = format!("it has schema {schema}, and this program reads schema {SCHEMA} only");
-            Err(RedisError::from((ErrorKind::Client, what, schema)))
+            let schema = format!("it has schema {schema}, and this program runs on {}", known_schemas());
+            Err(RedisError::from((ErrorKind::Client, UNFIT, schema)))
         }
     }
 }

@@ -1,8 +1,9 @@
 use jiff::Timestamp;
 use muster_protocol::{
     api::{NodeState, NodeView},
-    partition::{Partitions, SCHEMA},
+    partition::Partitions,
     redis_keys::RedisKeys,
+    schema::SCHEMA,
     seal::{LeaseKey, SealedLease, seal_keys},
     token::Secret,
 };
@@ -90,7 +91,8 @@ impl TestLeases {
             foreign: 0,
         };
         let id = view.id.to_string();
-        let text = SealedLease { store: self.store.clone(), process: "p".into(), name: "l".into(), view }.to_text(key);
+        let (store, process, name) = (self.store.clone(), "p".into(), "l".into());
+        let text = SealedLease { store, process, name, schema: SCHEMA, view }.to_text(key);
         let mut pipe = redis::pipe();
         for keys in partitions.into_iter().map(|index| self.keys(index)) {
             pipe.zadd(keys.nodes(), &id, 99_999_999_999_999u64).set(keys.sealed_lease(&id), &text);
@@ -257,9 +259,17 @@ async fn a_store_that_was_made_again_is_noticed_and_its_nodes_stay() {
 async fn a_store_of_another_schema_is_an_error_that_says_what_to_start() {
     let server = TestRedis::start().await;
     let mut store = TestLeases::new(&server, "muster", 3, secret("s")).await;
+    let mut before = store.reader();
+    before.read().await.unwrap();
     let () = store.redis.hset(store.keys(0).store(), "schema", SCHEMA + 1).await.unwrap();
-    let error = store.reader().read().await.unwrap_err().to_string();
-    assert!(error.contains("start the version of muster-sidecar that fits the nodes"), "{error}");
+    for error in [
+        store.reader().first(false).await.unwrap_err().to_string(),
+        store.reader().first(true).await.unwrap_err().to_string(),
+        before.read().await.unwrap_err().to_string(),
+    ] {
+        assert!(error.contains("start the version of muster-sidecar that fits the nodes"), "{error}");
+        assert!(error.contains("it has schema 2, and this program runs on schema 1"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     dns::DnsServer,
     generations::Generations,
-    leases::{LeaseReader, RegistrySnapshot},
+    leases::{LeaseReader, RegistrySnapshot, is_unfit},
     membership::{self, Members, MembershipDecision},
     output::print_line,
     ports::Ports,
@@ -202,7 +202,8 @@ impl Reconcile {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 if self.trust.failed(now) {
-                    tracing::warn!(%error, "Redis is away");
+                    let what = if is_unfit(&error) { "the registry is not followed any more" } else { "Redis is away" };
+                    tracing::warn!(%error, "{what}");
                     decided(json!({ "decision": "freeze", "reason": "away", "nodes": self.served }));
                 }
                 return None;

@@ -179,8 +179,8 @@ pub trait Membership: Send + Sync {
     /// Tells the other nodes this node's state now, not only with the next renewal of its lease. A failure is logged.
     async fn announce(&self);
 
-    /// Fails if another process has taken this node's id; the error says which one.
-    fn check_name(&self) -> anyhow::Result<()>;
+    /// Fails if this node ended by itself: another process has taken its id, or the store does not fit it any more. The error says which.
+    fn check_end(&self) -> anyhow::Result<()>;
 
     /// Stores the last reports and gives the lease back. A failure is logged. Call it when [`run`](Self::run) has been dropped.
     async fn close(&self);

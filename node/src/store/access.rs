@@ -8,7 +8,7 @@ use muster_protocol::{
     ClusterName,
     partition::Partitions,
     redis_keys::RedisKeys,
-    seal::{NodeKey, seal_keys},
+    seal::{LeaseKey, NodeKey, seal_keys},
 };
 use muster_redis::Masters;
 
@@ -41,12 +41,14 @@ pub struct StoreFlags {
     pub insecure: bool,
 }
 
-/// The Redis of a store, and the key by which its commands are sealed.
+/// The Redis of a store, and the keys by which its commands and leases are sealed.
 pub struct StoreAccess {
     /// The name of the cluster.
     pub cluster: ClusterName,
     /// Checks the seals of commands, and seals them anew.
     pub key: NodeKey,
+    /// Checks the seals of leases.
+    pub lease: LeaseKey,
     /// The masters of Redis.
     pub masters: Masters,
 }
@@ -72,7 +74,8 @@ impl StoreFlags {
         let redis = redis.load_files()?;
         let url = redis.url.as_ref().context("no Redis: give --redis URL, as nodes have it")?;
         let masters = Masters::new(redis.topology(url)?);
-        Ok(StoreAccess { key: seal_keys(&cluster, &secrets).1, cluster, masters })
+        let (lease, key) = seal_keys(&cluster, &secrets);
+        Ok(StoreAccess { key, lease, cluster, masters })
     }
 }
 

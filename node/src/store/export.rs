@@ -6,11 +6,7 @@ use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use jiff::Timestamp;
-use muster_protocol::{
-    CommandId,
-    partition::{Partitions, SCHEMA},
-    seal::SealedCommand,
-};
+use muster_protocol::{CommandId, partition::Partitions, schema::SCHEMA, seal::SealedCommand};
 use tokio::time::{self, Instant};
 
 use super::{

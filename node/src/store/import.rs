@@ -11,11 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
-use muster_protocol::{
-    Payload, TerminalId,
-    partition::{Partitions, SCHEMA},
-    seal::SealedCommand,
-};
+use muster_protocol::{Payload, TerminalId, partition::Partitions, schema::SCHEMA, seal::SealedCommand};
 use serde::Deserialize;
 
 use super::{

@@ -1,5 +1,5 @@
 //! `muster-node store`: writes the store of a cluster into a file, and such a file into an empty store. It is backup and restore, and the way to
-//! another number of partitions.
+//! another number of partitions. It also raises the schema of a store.
 //!
 //! ```text
 //!   store ── export ──▶ file: header · terminals · commands with their targets · idempotency keys · trailer ── import ──▶ empty store
@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `access.rs` | flags, and the partitions that they lead to |
 //! | `lines.rs`, `base64.rs` | the lines of a file |
+//! | `raise_schema.rs` | raises the schema of a store |
 //! | `writer.rs`, `reader.rs` | a file that is written and read line by line, and checked |
 //! | `export.rs`, `gather.rs`, `order.rs` | reads the store; the parts of a command; the order of commands over all partitions |
 //! | `import.rs`, `begin.rs`, `placed.rs`, `pending.rs` | writes the store: its beginning; where each ordinal has gone; a command that is put together |
@@ -23,15 +24,25 @@ mod lines;
 mod order;
 mod pending;
 mod placed;
+mod raise_schema;
 mod reader;
 mod writer;
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use clap::Subcommand;
-use muster_protocol::partition::Partitions;
+use muster_protocol::{partition::Partitions, schema::SCHEMA};
 
-pub use self::{access::StoreFlags, export::export, import::import, lines::BackupCounts};
+pub use self::{
+    access::StoreFlags,
+    export::export,
+    import::import,
+    lines::BackupCounts,
+    raise_schema::{RaisedSchema, raise_schema},
+};
 use crate::config;
 
 /// What is done with a store.
@@ -63,6 +74,13 @@ pub enum StoreCommand {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Raise the schema of the store to the newest that this version runs on, once all nodes and sidecars have this version. Nodes of
+    /// an older version can't use the store any more
+    RaiseSchema {
+        #[command(flatten)]
+        /// Where the store is.
+        store: StoreFlags,
+    },
 }
 
 /// Does what the command line asks for, and says what was done.
@@ -73,6 +91,16 @@ pub enum StoreCommand {
 pub async fn run(command: StoreCommand) -> anyhow::Result<()> {
     let (done, counts) = match command {
         StoreCommand::Export { store, out } => ("exported", export(store, out).await?),
+        StoreCommand::RaiseSchema { store } => {
+            let RaisedSchema { from, to } = raise_schema(store, SCHEMA).await?;
+            let text = if from == to {
+                format!("the store has schema {to} already, the newest of this version")
+            } else {
+                format!("the store had schema {from} and has schema {to} now")
+            };
+            writeln!(io::stdout(), "{text}")?;
+            return Ok(());
+        }
         StoreCommand::Import { store, partitions, file } => ("imported", import(store, partitions, file).await?),
     };
     // On standard error, since an export may go to standard output.

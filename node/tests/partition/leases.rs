@@ -116,6 +116,19 @@ async fn a_store_holds_its_number_of_partitions_and_says_what_does_not_fit() {
 }
 
 #[tokio::test]
+async fn the_schema_is_raised_from_what_was_looked_at_and_from_nothing_else() {
+    let (store, one) = (TestPartition::start().await, Partitions::new(1).unwrap());
+    assert_eq!(store.partition.info().await.unwrap(), None, "to look makes no store");
+    let made = store.partition.open(one, "s1").await.unwrap();
+    assert_eq!(store.partition.info().await.unwrap().as_ref(), Some(&made));
+    let other = StoreInfo { id: "s2".into(), ..made.clone() };
+    assert!(!store.partition.raise_schema(&other, 2).await.unwrap());
+    assert!(store.partition.raise_schema(&made, 2).await.unwrap());
+    assert!(!store.partition.raise_schema(&made, 3).await.unwrap(), "it has another schema by now");
+    assert_eq!(store.partition.open(one, "s3").await.unwrap(), StoreInfo { schema: 2, ..made });
+}
+
+#[tokio::test]
 async fn what_a_dead_process_had_not_passed_on_is_missed_though_the_next_one_has_come_further() {
     let (store, n1) = (TestPartition::start().await, node("n1"));
     let renew = async |process: &str, reached| {

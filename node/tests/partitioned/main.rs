@@ -19,6 +19,7 @@ mod mend;
 mod replicas;
 mod reports;
 mod requirements;
+mod schema;
 mod store;
 mod trust;
 mod upkeep;

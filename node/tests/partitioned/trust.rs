@@ -81,3 +81,25 @@ async fn the_channel_of_the_sidecars_moves_sessions_and_does_nothing_else() {
     assert_eq!((close[0], code), (0x88, 1001), "it is moved, and not removed");
     assert_eq!(get(cluster.here.address, "/readyz").await.0, 200, "the node goes on");
 }
+
+#[tokio::test]
+async fn a_message_of_a_newer_version_is_counted_and_the_node_goes_on() {
+    let cluster = PartitionedCluster::start().await;
+    let mut terminal = cluster.here.terminal("t1", V1, &[]).await;
+    let keys = cluster.redis.partition_of("t1").await;
+    for (channel, message) in [
+        (keys.broadcast(), r#"{"pause":{"terminal":"t1"}}"#),
+        (keys.broadcast(), r#"{"depart":{"pause":{"rate":1}}}"#),
+        (keys.proxy(), r#"{"pause":{"worker":"edge/7"}}"#),
+    ] {
+        let heard: u64 = cluster.redis.ask(&["SPUBLISH", &channel, message]).await.unwrap();
+        assert_eq!(heard, 2);
+    }
+    until("both nodes have counted them", async || {
+        let nodes = get(cluster.here.address, "/v1/nodes").await.1;
+        nodes["nodes"].as_array().unwrap().iter().all(|node| node["foreign"] == 3)
+    })
+    .await;
+    assert_eq!(cluster.there.command(r#"{"terminal":"t1"}"#, "1").await.0, 202);
+    assert_eq!(terminal.payload().await, "1");
+}

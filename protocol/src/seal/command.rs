@@ -167,6 +167,16 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_of_a_newer_node_is_read_without_the_fields_that_it_has_more() {
+        let scope =
+            CommandScope { store: "s1".into(), expires_in: Duration::from_secs(60), targets: digest_of_targets(None) };
+        let body = format!(r#""urgency":{{"a":[1]}},"id":"{}","name":"show","payload":1}}"#, command_id(PARTITION));
+        let text = format!("{HEAD}{}\",{}", in_seconds(60), scope.seal(&key(), &body));
+        let read = SealedCommand::read(&key(), "s1", &text).unwrap();
+        assert_eq!((read.command.name.as_str(), read.command.payload.as_json()), ("show", "1"));
+    }
+
+    #[test]
     fn what_was_changed_moved_or_prolonged_is_foreign() {
         let text = sealed(in_seconds(60), r#""a""#);
         let read = |store, text: &str| SealedCommand::read(&key(), store, text);

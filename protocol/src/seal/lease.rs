@@ -14,6 +14,8 @@ pub struct SealedLease {
     pub process: String,
     /// The lease's name. It changes each time that the node had lost the lease. It may be one renewal behind.
     pub name: String,
+    /// The newest schema of the store that the node runs on: the schema is raised only if all nodes run on the new one.
+    pub schema: u32,
     /// The node, with the address at which it serves.
     pub view: NodeView,
 }
@@ -59,10 +61,13 @@ mod tests {
             partitions: None,
             foreign: 0,
         };
-        let lease = SealedLease { store: "s1".into(), process: "p1".into(), name: "l1".into(), view };
+        let lease = SealedLease { store: "s1".into(), process: "p1".into(), name: "l1".into(), schema: 1, view };
         let (key, _) = seal_keys(&ClusterName::default(), &[]);
         let text = lease.to_text(&key);
         assert_eq!(SealedLease::read(&key, "s1", "n1", &text).as_ref(), Ok(&lease));
+        let newer = serde_json::to_string(&lease).unwrap().replacen('{', r#"{"zone":{"a":1},"#, 1);
+        let newer = format!("{}\n{newer}", key.0.seal(&[&newer]));
+        assert_eq!(SealedLease::read(&key, "s1", "n1", &newer).as_ref(), Ok(&lease), "a newer node has a field more");
         for (store, node, text) in [
             ("s2", "n1", text.clone()),
             ("s1", "n2", text.clone()),

@@ -48,7 +48,7 @@ impl Membership for MemoryBackplane {
 
     async fn announce(&self) {}
 
-    fn check_name(&self) -> anyhow::Result<()> {
+    fn check_end(&self) -> anyhow::Result<()> {
         Ok(())
     }
 

@@ -192,6 +192,11 @@ mod tests {
         {
             assert_eq!(serde_json::from_str::<PublishedTo>(to).unwrap(), expected);
         }
+        let newer = text.replacen(r#""epoch""#, r#""sent_at":5,"epoch""#, 1);
+        assert!(matches!(serde_json::from_str(&newer), Ok(PartitionEnvelope::Deliver(read)) if read.number == 7));
+        let error =
+            serde_json::from_str::<PartitionEnvelope>(r#"{"pause":{"terminal":"t1"}}"#).unwrap_err().to_string();
+        assert!(error.starts_with("unknown variant `pause`"), "the log names what a newer node asked for: {error}");
         assert!(matches!(serde_json::from_str(r#""renamed""#), Ok(PartitionEnvelope::Renamed)));
         let depart = r#"{"depart":{"retire":{"worker":"edge/7","over_ms":1000}}}"#;
         assert!(matches!(serde_json::from_str(depart), Ok(PartitionEnvelope::Depart(_))));

@@ -43,8 +43,12 @@ impl RedisBackplane {
         }
     }
 
-    /// Renews the lease in a partition, and records whether that could be done.
+    /// Renews the lease in a partition, and records whether that could be done. A node that the store does not fit any more lets its
+    /// leases run out.
     pub(super) async fn renew(&self, member: &PartitionMember) -> RedisResult<()> {
+        if member.is_misfit() {
+            return Ok(());
+        }
         let renewed = self.try_renew(member).await;
         member.set_reachable(renewed.is_ok());
         self.show_partitions();

@@ -135,15 +135,18 @@ impl RedisBackplane {
         if message.channel == member.store.proxy_channel() {
             match serde_json::from_slice::<ProxyRequest>(&message.payload) {
                 Ok(request) => self.sessions.request_drain(request.into()),
-                Err(_) => self.trust.count_foreign("a message of a sidecar in partition", &member.index().to_string()),
+                Err(error) => {
+                    let index = member.index().to_string();
+                    self.trust.count_unknown("a message of a sidecar in partition", &index, &error);
+                }
             }
             return Ok(false);
         }
         match serde_json::from_slice(&message.payload) {
             Ok(PartitionEnvelope::Probe { .. }) => Ok(true),
             Ok(envelope) => self.receive(member, envelope).await.map(|()| false),
-            Err(_) => {
-                self.trust.count_foreign("a message in partition", &member.index().to_string());
+            Err(error) => {
+                self.trust.count_unknown("a message in partition", &member.index().to_string(), &error);
                 Ok(false)
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
     time::Duration,
@@ -54,6 +54,8 @@ pub struct PartitionMember {
     is_reachable: AtomicBool,
     /// Why the partition's Redis is not what a node needs, as it was last checked.
     unfit: Mutex<Option<String>>,
+    /// Why the store does not fit this node any more.
+    misfit: OnceLock<String>,
     /// By how many milliseconds Redis' clock is ahead of this node's.
     clock_ahead: AtomicI64,
 }
@@ -83,6 +85,7 @@ impl PartitionMember {
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
             unfit: Mutex::default(),
+            misfit: OnceLock::new(),
             clock_ahead: AtomicI64::new(0),
         }
     }
@@ -111,6 +114,9 @@ impl PartitionMember {
     /// # Errors
     /// [`BackplaneError::Nameless`] if another process has this node's name there, [`BackplaneError::Away`] otherwise.
     pub fn check(&self) -> Result<(), BackplaneError> {
+        if let Some(why) = self.misfit.get() {
+            return Err(BackplaneError::Away(vec![self.index()], why.clone()));
+        }
         if let Some(address) = self.identity.rival() {
             return Err(BackplaneError::Nameless(address));
         }
@@ -158,6 +164,16 @@ impl PartitionMember {
     /// Records why the partition's Redis is not what a node needs; None if it is.
     pub fn set_unfit(&self, why: Option<String>) {
         *self.unfit.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Records that the store does not fit this node any more, which holds until the node ends.
+    pub fn set_misfit(&self, why: String) {
+        let _ = self.misfit.set(why);
+    }
+
+    /// Whether the store does not fit this node any more.
+    pub fn is_misfit(&self) -> bool {
+        self.misfit.get().is_some()
     }
 
     /// Records whether the lease was renewed.

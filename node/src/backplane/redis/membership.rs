@@ -78,7 +78,10 @@ impl Membership for RedisBackplane {
         }
     }
 
-    fn check_name(&self) -> anyhow::Result<()> {
+    fn check_end(&self) -> anyhow::Result<()> {
+        if let Some(unfit) = self.misfit.get() {
+            bail!("ended: {unfit}");
+        }
         let lost = self.members.iter().find_map(|member| member.identity.lost_to());
         let Some(rival) = lost else { return Ok(()) };
         let (id, address) = (&self.node.id, rival.address());

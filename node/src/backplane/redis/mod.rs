@@ -8,7 +8,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `open.rs` | opens the store, and says what does not fit |
+//! | `open.rs`, `misfit.rs` | opens the store, follows what it says of itself, and ends a node that does not fit |
 //! | `by_master.rs`, `requirements.rs`, `clocks.rs` | partitions by the masters that have them; checks that each master is what a node needs, and tells the right time |
 //! | `connection.rs`, `refusal.rs` | how Redis is reached, and what a failure of Redis is told as |
 //! | `member.rs`, `lease.rs`, `identity.rs`, `hearing.rs` | this node's part in a partition: its lease, how far it has come, the clock |
@@ -50,6 +50,7 @@ mod lost;
 mod many;
 mod member;
 mod membership;
+mod misfit;
 mod open;
 mod ordinals;
 mod parted;
@@ -68,14 +69,24 @@ mod upkeep;
 mod writer;
 mod writing;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use muster_protocol::{api::NodeView, partition::Partitions};
 use muster_redis::Masters;
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
-    member::PartitionMember, partition::PartitionBounds, replicas::WantedReplicas, trust::Trust, writer::ReportWriter,
+    member::PartitionMember,
+    partition::{
+        PartitionBounds,
+        store_info::{SchemaInUse, UnfitStore},
+    },
+    replicas::WantedReplicas,
+    trust::Trust,
+    writer::ReportWriter,
 };
 use super::{
     Deliver, TimeSource,
@@ -101,6 +112,9 @@ pub struct RedisBackplane {
     /// By index.
     members: Vec<Arc<PartitionMember>>,
     trust: Arc<Trust>,
+    schema: SchemaInUse,
+    /// Why the store does not fit this node any more, if so.
+    misfit: OnceLock<UnfitStore>,
     node: NodeView,
     bounds: PartitionBounds,
     /// The interval at which each session is pinged.

@@ -1,7 +1,7 @@
 //! Opens the store: it connects, checks that the store has as many partitions as this node was started with, and takes
 //! this node's name.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use muster_protocol::{
@@ -9,15 +9,12 @@ use muster_protocol::{
     redis_keys::RedisKeys,
 };
 use muster_redis::Masters;
-use tokio::{
-    sync::{Notify, Semaphore},
-    time,
-};
+use tokio::sync::{Notify, Semaphore};
 
 use super::{
     JOINING, RedisBackplane,
     member::PartitionMember,
-    partition::{PartitionBounds, PartitionScripts, StorePartition},
+    partition::{PartitionBounds, PartitionScripts, StorePartition, store_info::SchemaInUse},
     replicas::WantedReplicas,
     requirements::check_at_start,
     trust::Trust,
@@ -33,8 +30,6 @@ use crate::{
     config::Config,
 };
 
-/// The interval at which a node looks whether the store is still there.
-const LOOK: Duration = Duration::from_secs(1);
 /// The least bytes that a partition may store of commands, replies, keys, backlogs and events.
 const STORED_MIN: u64 = 1 << 20;
 
@@ -52,10 +47,12 @@ impl RedisBackplane {
         let trust = Arc::new(trust);
         let bounds = partition_bounds(config, partitions)?;
         let scripts = Arc::new(PartitionScripts::new(bounds.bytes, !config.bounds.no_terminal_history));
+        let schema = SchemaInUse::default();
         let store = |index: PartitionIndex| {
             let keys = RedisKeys::of_partition(&config.cluster, database, partitions, index);
             let connection = masters.connection(keys.tag());
-            StorePartition::new(index, keys, connection, scripts.clone()).sealed_by(trust.clone())
+            let store = StorePartition::new(index, keys, connection, scripts.clone());
+            store.sealed_by(trust.clone()).in_schema(schema.clone())
         };
         let stores: Vec<_> = partitions.all().map(store).collect();
         let first = &stores[0];
@@ -67,6 +64,7 @@ impl RedisBackplane {
         let info = first.open(partitions, &fresh_store()).await?;
         info.check(partitions)?;
         trust.set_store(&info.id);
+        schema.set(info.schema);
         let process = format!("{:032x}", rand::random::<u128>());
         let member = |store: StorePartition| {
             let fence = host.fences.of(store.index).clone();
@@ -78,6 +76,8 @@ impl RedisBackplane {
             members,
             partitions,
             trust,
+            schema,
+            misfit: OnceLock::new(),
             node: host.view,
             bounds,
             ping: config.ping,
@@ -100,32 +100,13 @@ impl RedisBackplane {
             masters,
         };
         backplane.take_name().await?;
-        Ok(backplane)
-    }
-}
-
-impl RedisBackplane {
-    /// Looks for ever whether the store is still the one that was opened. A store that was lost gets its id and number of partitions
-    /// again. If another node made a new one before, that one's id holds from then on.
-    pub(super) async fn keep_store(&self) {
-        let mut look = time::interval(LOOK);
-        loop {
-            look.tick().await;
-            let Some(first) = self.members.first().filter(|first| first.check().is_ok()) else { continue };
-            let known = self.trust.store();
-            match first.store.open(self.partitions, &known).await {
-                Ok(info) if info.check(self.partitions).is_err() => {
-                    let error = info.check(self.partitions).err().map(|error| error.to_string()).unwrap_or_default();
-                    tracing::error!(error, "the store does not fit any more");
-                }
-                Ok(info) if *info.id != *known => {
-                    tracing::warn!("the store was lost and is another one now");
-                    self.trust.set_store(&info.id);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "partition 0 does not answer"),
-            }
+        // Taking the name may have taken seconds, in which this node was seen by nobody who raised the schema.
+        let info = backplane.members[0].store.open(partitions, &backplane.trust.store()).await;
+        if let Err(unfit) = info.map_or(Ok(()), |info| info.check(partitions)) {
+            backplane.resign().await;
+            return Err(unfit.into());
         }
+        Ok(backplane)
     }
 }
 

@@ -14,10 +14,14 @@ use muster_protocol::{
     frame,
     id::ClusterName,
     partition::PartitionIndex,
+    schema::SCHEMA,
     seal::{CommandScope, LeaseKey, NodeKey, SealedCommand, SealedLease, digest_of_targets, seal_keys},
     token::Secret,
 };
 use prometheus::IntCounter;
+
+/// The most characters that are logged of why a message can't be carried out.
+const UNKNOWN_MAX: usize = 200;
 
 /// The keys of this node's cluster, and what was found foreign.
 #[derive(Debug)]
@@ -62,7 +66,7 @@ impl Trust {
     /// The text of a lease.
     pub fn seal_lease(&self, process: &str, name: &str, view: NodeView) -> String {
         let store = self.store().to_string();
-        SealedLease { store, process: process.into(), name: name.into(), view }.to_text(&self.lease)
+        SealedLease { store, process: process.into(), name: name.into(), schema: SCHEMA, view }.to_text(&self.lease)
     }
 
     /// Reads the lease of a node. None if it is foreign.
@@ -96,13 +100,31 @@ impl Trust {
         command
     }
 
-    /// Counts what is not used. The first is logged, and then every thousandth.
-    pub fn count_foreign(&self, what: &str, which: &str) {
-        let count = self.foreign.fetch_add(1, Ordering::Relaxed);
-        self.metric.iter().for_each(IntCounter::inc);
-        if count.is_multiple_of(1000) {
+    /// Counts a message that this node can't carry out, since it does not know its kind or lacks a field of it.
+    pub fn count_unknown(&self, what: &str, which: &str, error: &serde_json::Error) {
+        if let Some(count) = self.count() {
+            // The error may quote the message, which may be long.
+            let error: String = error.to_string().chars().take(UNKNOWN_MAX).collect();
             tracing::error!(
-                count = count + 1,
+                count,
+                "{what} {which} is not carried out: {error}; a node or a sidecar of a newer version sent it, or who else can write to \
+                 this Redis?"
+            );
+        }
+    }
+
+    /// Counts what is not used, and returns the count if it is to be logged: the first time, and then every thousandth.
+    fn count(&self) -> Option<u64> {
+        self.metric.iter().for_each(IntCounter::inc);
+        let before = self.foreign.fetch_add(1, Ordering::Relaxed);
+        before.is_multiple_of(1000).then_some(before + 1)
+    }
+
+    /// Counts what no node of this cluster has sealed. The first is logged, and then every thousandth.
+    pub fn count_foreign(&self, what: &str, which: &str) {
+        if let Some(count) = self.count() {
+            tracing::error!(
+                count,
                 "{what} {which} is not used: no node of this cluster with this node's secret wrote it; do all nodes have the same \
                  --cluster-secret-file (or --secret, if they have none) and --insecure, and who else can write to this Redis?"
             );

@@ -1,4 +1,4 @@
-"""Leases of nodes that do not exist. Only this file of the tests knows keys of Redis."""
+"""Leases of nodes that do not exist, and the schema of the store. Only this file of the tests knows keys of Redis."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ def publish(cluster: Cluster, node: str, address: str) -> None:
 def sealed(cluster: Cluster, view: dict[str, object], secret: str) -> str:
     """Return the lease of a node in this cluster's store, sealed with this secret (KID=SECRET)."""
     store = cluster.redis("HGET", STORE, "id").strip()
-    lease = json.dumps({"store": store, "process": "p", "name": "l", "view": view})
+    lease = json.dumps({"store": store, "process": "p", "name": "l", "schema": 1, "view": view})
     key = _hmac(secret.partition("=")[2].encode(), b"muster seal 1\nlease\nmuster")
     return f"{_hmac(key, lease.encode()).hex()}\n{lease}"
 
@@ -49,6 +49,21 @@ def flap(cluster: Cluster, times: int) -> None:
         time.sleep(1)
         remove(cluster, "flapping")
         time.sleep(1)
+
+
+def schema(cluster: Cluster) -> int:
+    """Return the schema of the store."""
+    return int(cluster.redis("HGET", STORE, "schema"))
+
+
+def set_schema(cluster: Cluster, schema: int) -> None:
+    """Set the schema of the store, as a replica that became the master may have another one."""
+    cluster.redis("HSET", STORE, "schema", str(schema))
+
+
+def terminal_lines(cluster: Cluster) -> str:
+    """Return what partition 0 has of its terminals."""
+    return cluster.redis("HVALS", f"{PARTITION}:terminals")
 
 
 def _hmac(key: bytes, text: bytes) -> bytes:

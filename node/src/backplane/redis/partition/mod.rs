@@ -43,6 +43,7 @@ use muster_protocol::{partition::PartitionIndex, redis_keys::RedisKeys};
 use muster_redis::{Connection, Fitness};
 use redis::RedisResult;
 
+use self::store_info::SchemaInUse;
 use super::trust::Trust;
 use crate::backplane::redis::connection::connect;
 
@@ -65,6 +66,7 @@ pub struct StorePartition {
     keys: RedisKeys,
     connection: Connection,
     scripts: Arc<PartitionScripts>,
+    schema: SchemaInUse,
     /// Seals commands. None in tests of a partition by itself.
     trust: Option<Arc<Trust>>,
 }
@@ -72,13 +74,19 @@ pub struct StorePartition {
 impl StorePartition {
     /// A partition whose keys have these names, on the master that `connection` follows.
     pub fn new(index: PartitionIndex, keys: RedisKeys, connection: Connection, scripts: Arc<PartitionScripts>) -> Self {
-        Self { index, keys, connection, scripts, trust: None }
+        Self { index, keys, connection, scripts, schema: SchemaInUse::default(), trust: None }
     }
 
     /// The partition, which seals the commands that are accepted in it.
     #[must_use]
     pub fn sealed_by(self, trust: Arc<Trust>) -> Self {
         Self { trust: Some(trust), ..self }
+    }
+
+    /// The partition, whose writes have this schema.
+    #[must_use]
+    pub fn in_schema(self, schema: SchemaInUse) -> Self {
+        Self { schema, ..self }
     }
 
     /// Waits until Redis answers, 10 s at most.

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use muster_protocol::{CommandId, partition::Partitions};
+use muster_protocol::{CommandId, partition::Partitions, schema::SCHEMA};
 use redis::{RedisResult, Value, from_redis_value};
 
-use super::{StorePartition, export::ExportedFrame, share::CommittedShare, store_info::SCHEMA};
+use super::{StorePartition, export::ExportedFrame, share::CommittedShare};
 use crate::backplane::cursor::fresh_epoch;
 
 /// A terminal to be registered.

@@ -128,6 +128,7 @@ scripts!(
     open "",
     page "allow-oom",
     raise "allow-oom",
+    raise_schema "allow-oom",
     reopen "allow-oom",
     reply "",
     resign "allow-oom",

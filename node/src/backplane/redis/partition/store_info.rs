@@ -1,17 +1,22 @@
-//! What a store says of itself: the version of its schema, the number of its partitions, and its id. It stands in partition 0.
+//! What a store says of itself: its schema, the number of its partitions, and its id. It is stored in partition 0.
 
-use muster_protocol::partition::Partitions;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use muster_protocol::{
+    partition::Partitions,
+    schema::{SCHEMA, known_schemas, runs_on},
+};
 use redis::RedisResult;
 
 use super::StorePartition;
 
-/// The version of the schema that this program writes, and the only one that it reads.
-pub const SCHEMA: u32 = muster_protocol::partition::SCHEMA;
-
 /// What a store says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreInfo {
-    /// The version of its schema.
+    /// Its schema.
     pub schema: u32,
     /// The number of its partitions.
     pub partitions: u16,
@@ -35,7 +40,8 @@ pub enum UnfitStore {
     },
     /// The schema is another one.
     #[error(
-        "this store has schema {0}, and this program reads schema {SCHEMA} only; start the version of muster-node that fits"
+        "this store has schema {0}, and this program runs on {known}; start the version of muster-node that fits",
+        known = known_schemas()
     )]
     Schema(u32),
     /// An import into the store has not ended.
@@ -49,17 +55,51 @@ pub enum UnfitStore {
 /// The schema of a store while it is imported.
 const IMPORTING: u32 = 0;
 
+/// The schema in which this node writes: that of the store, for all its partitions. Before the store is known, the newest one, which
+/// a new store gets.
+#[derive(Debug, Clone)]
+pub struct SchemaInUse(Arc<AtomicU32>);
+
+impl Default for SchemaInUse {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU32::new(SCHEMA)))
+    }
+}
+
+impl SchemaInUse {
+    /// The schema.
+    pub fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Records the schema of the store.
+    pub fn set(&self, schema: u32) {
+        self.0.store(schema, Ordering::Relaxed);
+    }
+}
+
 impl StorePartition {
-    /// What the store says of itself. A store that is new, or was lost, gets the number of partitions and the id that are given here.
-    /// Called for partition 0.
+    /// What the store says of itself. A store that is new, or was lost, gets the schema in use, and the number of partitions and the
+    /// id that are given here. Called for partition 0.
     ///
     /// # Errors
     /// If Redis does not answer.
     pub async fn open(&self, partitions: Partitions, id: &str) -> RedisResult<StoreInfo> {
         let mut call = self.scripts.open(&self.keys);
-        call.arg(SCHEMA).arg(partitions.count()).arg(id);
+        call.arg(self.schema.get()).arg(partitions.count()).arg(id);
         let (schema, partitions, id) = call.invoke_async(&mut self.connection.clone()).await?;
         Ok(StoreInfo { schema, partitions, id })
+    }
+
+    /// Raises the schema of the store. Returns false, and changes nothing, if the store is not as `known` any more. Called for
+    /// partition 0.
+    ///
+    /// # Errors
+    /// If Redis does not answer. The schema may be raised then.
+    pub async fn raise_schema(&self, known: &StoreInfo, schema: u32) -> RedisResult<bool> {
+        let mut call = self.scripts.raise_schema(&self.keys);
+        call.arg(&known.id).arg(known.schema).arg(schema);
+        call.invoke_async(&mut self.connection.clone()).await
     }
 }
 
@@ -91,7 +131,7 @@ impl StoreInfo {
         if self.schema == IMPORTING {
             return Err(UnfitStore::Importing);
         }
-        if self.schema != SCHEMA {
+        if !runs_on(self.schema) {
             return Err(UnfitStore::Schema(self.schema));
         }
         let asked = partitions.count();
