@@ -48,6 +48,10 @@ def test_a_patch_that_is_built_alone_fits_the_source(mutant: Mutant) -> None:
     patches.apply(mutant.patch, programs.ROOT, "--dry-run")
 
 
+def test_the_patch_of_the_next_version_fits_the_source() -> None:
+    patches.apply(patches.next_version(), programs.ROOT, "--dry-run")
+
+
 def test_each_promise_has_a_mutant_that_its_own_test_finds() -> None:
     numbers = re.findall(r"promises/test_p(\d+)_", " ".join(test for mutant in MUTANTS for test in mutant.tests))
     assert {f"P{int(number)}" for number in numbers} == PROMISES

@@ -1,4 +1,7 @@
-"""The copies of the source that have bugs: programs are built of them, and tests are run against them."""
+"""The changed copies of the source, of which programs are built: those with bugs, and that of a next version.
+
+Tests are run against the programs with bugs.
+"""
 
 import fcntl
 import os
@@ -18,6 +21,8 @@ from muster.mutants.patches import CARGO, E2E, Mutant
 Ran = subprocess.CompletedProcess[str]
 
 HOME = programs.ROOT / "target" / "mutants"
+# Of the next version, whose programs have the same names.
+NEXT = programs.ROOT / "target" / "next"
 CRATES = ("protocol", "client", "net", "redis", "node", "sidecar", "loadgen", "testkit")
 
 
@@ -29,18 +34,30 @@ def build() -> None:
     """
     with alone("source") as source:
         renew(source, patches.together())
-        reuse_dependencies("release")
-        command = ["cargo", "build", "--release", "--locked", "--quiet", *_unoptimised(), *programs.PROGRAMS]
-        subprocess.run([*command, "-p", "muster-testkit", "--bins"], cwd=source, env=environment(), check=True)
+        _compile(source, HOME, "-p", "muster-testkit", "--bins")
+
+
+def build_next() -> Path:
+    """Build the programs of a next version (`mutants/next_schema.patch`), and return their folder."""
+    with alone("source", NEXT) as source:
+        renew(source, [patches.next_version()])
+        _compile(source, NEXT)
+    return NEXT / "release"
+
+
+def _compile(source: Path, home: Path, *besides: str) -> None:
+    reuse_dependencies("release", home)
+    command = ["cargo", "build", "--release", "--locked", "--quiet", *_unoptimised(), *programs.PROGRAMS, *besides]
+    subprocess.run(command, cwd=source, env=environment(home), check=True)
 
 
 @contextmanager
-def alone(copy: str) -> Iterator[Path]:
+def alone(copy: str, home: Path = HOME) -> Iterator[Path]:
     """Hold a lock on a copy of the source, and return its folder. Tests may run side by side."""
-    HOME.mkdir(parents=True, exist_ok=True)
-    with (HOME / f"{copy}.lock").open("w") as lock:
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / f"{copy}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield HOME / copy
+        yield home / copy
 
 
 def renew(source: Path, applied: list[str]) -> None:
@@ -63,9 +80,9 @@ def _files(directory: Path) -> set[Path]:
     return {path.relative_to(directory) for path in directory.rglob("*") if path.is_file()}
 
 
-def reuse_dependencies(profile: str) -> None:
+def reuse_dependencies(profile: str, home: Path = HOME) -> None:
     """Take what a build of the project itself has compiled, if there is any. `profile` is release or debug."""
-    built, to = programs.directory().parent / profile, HOME / profile
+    built, to = programs.directory().parent / profile, home / profile
     if to.exists() or not (built / ".fingerprint").exists():
         return
     for folder in (".fingerprint", "build"):
@@ -89,9 +106,9 @@ def _unoptimised() -> list[str]:
     return [word for value in values for word in ("--config", value)]
 
 
-def environment() -> dict[str, str]:
+def environment(home: Path = HOME) -> dict[str, str]:
     """Return the environment of cargo in a copy."""
-    return {**os.environ, "CARGO_TARGET_DIR": str(HOME)}
+    return {**os.environ, "CARGO_TARGET_DIR": str(home)}
 
 
 def run_test(test: str, seed: int, bug: dict[str, str]) -> Ran:

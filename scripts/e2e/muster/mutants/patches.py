@@ -60,6 +60,11 @@ def together() -> list[str]:
     return [begin, *(mutant.patch for mutant in all_mutants() if mutant.kind == TOGETHER)]
 
 
+def next_version() -> str:
+    """Return the patch that makes a next version of the programs. The text before it says what that version changes."""
+    return (E2E / "mutants" / "next_schema.patch").read_text()
+
+
 def _series(kind: str) -> list[str]:
     """Return the texts of one file: its beginning, and one for each bug."""
     return re.split("^# bug: ", (E2E / "mutants" / f"{kind}.patch").read_text(), flags=re.MULTILINE)
