@@ -29,7 +29,7 @@ use crate::{
     config::{Config, advertise},
     drain::{self, turn},
     fence::Fences,
-    http::{self, HttpState},
+    http::{self, EventStreams, HttpState},
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
@@ -162,7 +162,8 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(async move { backplane.run().await });
-        let http_state = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default() });
+        let events = EventStreams::new(&shared.config);
+        let http_state = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default(), events });
         let listening = tokio::spawn(http::serve(listener, http_state.clone(), closing.clone()));
         Ok(Self { http_state, listening, closing, leave, beside, threads })
     }

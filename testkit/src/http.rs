@@ -89,8 +89,14 @@ pub async fn placement(address: SocketAddr, query: &str, headers: &str) -> Strin
 
 /// The stream of all events, from the first that is stored to the newest.
 pub async fn events(address: SocketAddr) -> String {
+    events_at(address, "/v1/events").await
+}
+
+/// The same of those events that the stream at this path has.
+pub async fn events_at(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: test\r\nLast-Event-ID: 0-0\r\n\r\n").await.unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: test\r\nLast-Event-ID: 0-0\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
     let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
     while let Ok(Ok(count @ 1..)) = time::timeout(QUIET, stream.read(&mut buffer)).await {
         text.extend_from_slice(&buffer[..count]);

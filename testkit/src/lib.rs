@@ -28,6 +28,7 @@ mod certificates;
 mod channel;
 mod false_clock;
 pub mod floors;
+pub mod follower;
 pub mod http;
 #[cfg(feature = "nodes")]
 mod node;

@@ -21,7 +21,7 @@
 //! The traits are used as `dyn Backplane`: a call allocates once, which is little beside the work of any of these methods, and
 //! no command or frame that goes to a terminal passes here one by one.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use muster_protocol::{
@@ -124,6 +124,9 @@ pub trait TerminalRegistry: Send + Sync {
     /// A page of the terminals that a query asks for, in ascending order of their ids.
     async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError>;
 
+    /// The labels of those of these terminals that are known. A call to the store is about 64 terminals at most.
+    async fn labels_of(&self, ids: &[TerminalId]) -> Result<HashMap<TerminalId, Arc<Labels>>, BackplaneError>;
+
     /// Replaces the labels that operators gave a terminal. Labels that the terminal has from elsewhere stay. Returns the
     /// terminal after that, or `None` if it is not known.
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError>;
@@ -132,7 +135,7 @@ pub trait TerminalRegistry: Send + Sync {
     async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
 
     /// Forgets a terminal and all that waits for it. If it is online, its session ends and `terminal.offline` is written with
-    /// the reason `removed`. False if it is not known.
+    /// the reason `removed` and the labels that it had. False if it is not known.
     async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
 
     /// The last changes of a terminal, or `None` if it is not known. Empty with `--no-terminal-history`.
@@ -149,7 +152,7 @@ pub trait TerminalRegistry: Send + Sync {
 #[async_trait]
 pub trait EventStore: Send + Sync {
     /// Events after the cursor `after`, oldest first; empty if there are none yet. Without a cursor, only the cursor of the
-    /// newest event.
+    /// newest event. A page has a part of them if there are many; the next page begins behind it.
     ///
     /// # Errors
     /// [`NoCursor`](BackplaneError::NoCursor) if no event log has given out this cursor.

@@ -49,6 +49,10 @@ pub struct EventPage {
     pub gap: bool,
     /// Partitions that did not answer. Their events come when they are back.
     pub partial: Vec<PartitionIndex>,
+    /// Whether partitions that were away have older events than these, which are still to come.
+    pub behind: bool,
+    /// Whether there are more events already.
+    pub more: bool,
 }
 
 /// A partition of the store that this node can't use now.

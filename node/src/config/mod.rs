@@ -122,6 +122,15 @@ pub struct Config {
     #[arg(long, env = "MUSTER_HANDSHAKES", value_name = "N", default_value_t = 1000)]
     pub handshakes: u32,
 
+    /// The number of event streams (GET /v1/events) that this node has open. Beyond it the answer is 429 with Retry-After
+    #[arg(long, env = "MUSTER_MAX_EVENT_STREAMS", value_name = "N", default_value_t = 1000)]
+    pub max_event_streams: usize,
+
+    /// The number of event streams that this node has open for one operator, by the name in the key; without keys for all operators
+    /// together. Beyond it the answer is 429 with Retry-After
+    #[arg(long, env = "MUSTER_MAX_EVENT_STREAMS_PER_KEY", value_name = "N", default_value_t = 100)]
+    pub max_event_streams_per_key: usize,
+
     /// The rule that places handshakes on nodes: balance (the node with clearly fewer sessions) or sticky (the node
     /// that owns the terminal's id)
     #[arg(long, env = "MUSTER_PLACEMENT", value_name = "RULE", default_value = "balance")]

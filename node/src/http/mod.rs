@@ -46,7 +46,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::untrusted::UntrustedProxies;
+pub use self::{events::EventStreams, untrusted::UntrustedProxies};
 use crate::{
     cluster::{Admission, Candidate, Peers},
     shard::Shared,
@@ -71,21 +71,33 @@ pub struct HttpState {
     pub me: Candidate,
     /// Proxies that a warning was logged for.
     pub untrusted: UntrustedProxies,
+    /// The streams of events.
+    pub events: EventStreams,
 }
 
 /// The connection that a request came on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Requester {
     /// The other end of the connection: the terminal, the operator, or the proxy.
     pub peer: SocketAddr,
     /// The file descriptor of the connection.
     pub descriptor: RawFd,
+    /// Closes the connection when it is cancelled, whatever is still to be sent.
+    pub close: CancellationToken,
 }
 
 /// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits
 /// for a peer.
 pub async fn serve(listener: TcpListener, state: Arc<HttpState>, stop: CancellationToken) {
     let connections = TaskTracker::new();
+    let (following, closing) = (state.clone(), stop.clone());
+    connections.spawn(async move {
+        let following = following.events.run(&*following.shared.backplane);
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = following => {}
+        }
+    });
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -109,10 +121,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, 
     // A command is small and must leave at once.
     let _ = stream.set_nodelay(true);
     let peer = canonical(peer);
-    let requester = Requester { peer, descriptor: stream.as_raw_fd() };
+    let requester = Requester { peer, descriptor: stream.as_raw_fd(), close: CancellationToken::new() };
+    let close = requester.close.clone();
     let header_timeout = state.shared.config.header_timeout;
     let service = service_fn(|request| {
-        let state = state.clone();
+        let (state, requester) = (state.clone(), requester.clone());
         async move { Ok::<_, Infallible>(route::answer(request, requester, state).await) }
     });
     let served = http1::Builder::new()
@@ -124,6 +137,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, 
     let mut served = pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => Some(ended),
+        () = close.cancelled() => None,
         () = stop.cancelled() => {
             served.as_mut().graceful_shutdown();
             time::timeout(LAST_ANSWER, served).await.ok()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     HttpState, Requester,
@@ -23,6 +24,7 @@ pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc
 
 async fn dispatch(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Answer {
     let path = request.uri().path().to_owned();
+    let close = requester.close.clone();
     if path == state.shared.config.ws_path {
         return handshake::answer(request, requester, &state).await;
     }
@@ -30,7 +32,7 @@ async fn dispatch(request: Request<Incoming>, requester: Requester, state: Arc<H
     let segments: Vec<_> = segments.iter().map(String::as_str).collect();
     let operator = admit(&segments, &request, &state)?;
     match &segments[..] {
-        ["v1", call @ ..] => api(call, request, &operator, state).await,
+        ["v1", call @ ..] => api(call, request, &operator, close, state).await,
         _ => open(&segments, &state),
     }
 }
@@ -76,7 +78,13 @@ fn open(segments: &[&str], state: &HttpState) -> Answer {
     }
 }
 
-async fn api(call: &[&str], request: Request<Incoming>, operator: &str, state: Arc<HttpState>) -> Answer {
+async fn api(
+    call: &[&str],
+    request: Request<Incoming>,
+    operator: &str,
+    close: CancellationToken,
+    state: Arc<HttpState>,
+) -> Answer {
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
     match (method.as_str(), call) {
         ("POST", ["commands"]) => commands::post(request, operator, &state).await,
@@ -96,7 +104,7 @@ async fn api(call: &[&str], request: Request<Incoming>, operator: &str, state: A
         ("GET", ["nodes"]) => nodes::list(&state).await,
         ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &state).await,
         ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &state).await,
-        ("GET", ["events"]) => events::stream(&request, state).await,
+        ("GET", ["events"]) => events::stream(&request, operator, close, state).await,
         _ => Err(not_there(&state)),
     }
 }

@@ -89,7 +89,8 @@ fn parse(text: &str) -> Result<TerminalQuery, Response<Body>> {
     Ok(query)
 }
 
-fn labels(text: &str) -> Result<Labels, String> {
+/// Reads labels as `site=bj,kind=kiosk`.
+pub(super) fn labels(text: &str) -> Result<Labels, String> {
     let pair = |pair: &str| pair.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     let pairs: Option<Labels> = text.split(',').map(pair).collect();
     let labels = pairs.ok_or("labels as key=value, joined by commas")?;

@@ -10,6 +10,9 @@ use crate::{
     reports::ReportedEvent,
 };
 
+/// The bytes of events at which a page has no more.
+const PAGE_BYTES: u64 = 256 << 10;
+
 /// Events, oldest first: the kind and the data of each.
 pub(super) struct EventLog {
     recent: VecDeque<(&'static str, Box<str>)>,
@@ -30,14 +33,21 @@ impl EventStore for MemoryBackplane {
         let known = after.as_ref().filter(|after| after.epoch == self.epoch).map_or(0, |after| after.number);
         let recent = &store.events.recent;
         let first = store.events.number - recent.len() as u64;
-        let new = recent.iter().zip(first + 1..).filter(|(_, number)| *number > known);
-        let events = new.map(|((kind, data), number)| EventView {
-            cursor: self.event_cursor(number),
-            kind: (*kind).to_owned(),
-            data: data.to_string(),
+        let skipped = usize::try_from(known.saturating_sub(first)).unwrap_or(usize::MAX);
+        let mut bytes = 0;
+        let has_room = |((_, data), _): &(&(&str, Box<str>), u64)| {
+            let has_room = bytes < PAGE_BYTES;
+            bytes += size(data);
+            has_room
+        };
+        let new = recent.iter().zip(first + 1..).skip(skipped).take_while(has_room).map(|((kind, data), number)| {
+            EventView { cursor: self.event_cursor(number), kind: (*kind).to_owned(), data: data.to_string() }
         });
+        let events: Vec<_> = new.collect();
+        let more = skipped + events.len() < recent.len();
+        let newest = if more { events.last().map(|last| last.cursor.clone()) } else { None }.unwrap_or(newest);
         let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
-        Ok(EventPage { events: events.collect(), newest, gap, partial: Vec::new() })
+        Ok(EventPage { events, newest, gap, more, ..EventPage::default() })
     }
 }
 

@@ -1,10 +1,10 @@
 //! The registry in memory: which terminals are known, with their labels and their health.
 
-use std::ops::Bound;
+use std::{collections::HashMap, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use muster_protocol::{
-    Selector, TerminalId,
+    Payload, Selector, TerminalId,
     api::{FleetHistory, FleetView, Status, TerminalHistory, TerminalPage, TerminalView},
     frame::Condition,
     selector::Labels,
@@ -41,6 +41,12 @@ impl TerminalRegistry for MemoryBackplane {
         Ok(TerminalPage { terminals, next, partial: Vec::new() })
     }
 
+    async fn labels_of(&self, ids: &[TerminalId]) -> Result<HashMap<TerminalId, Arc<Labels>>, BackplaneError> {
+        let store = self.store();
+        let known = ids.iter().filter_map(|id| store.terminals.known.get_key_value(id));
+        Ok(known.map(|(id, known)| (id.clone(), Arc::new(known.labels()))).collect())
+    }
+
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {
         let mut store = self.store();
         Ok(store.terminals.label(id, labels).map(|known| known.view(self.ping)))
@@ -62,8 +68,12 @@ impl TerminalRegistry for MemoryBackplane {
         }
         self.send(Envelope::End { terminal: id.clone(), end: SessionEnd::Removed })?;
         let Store { terminals, events, .. } = &mut *store;
+        let labels = terminals.known.get(id).map(|known| known.labels()).unwrap_or_default();
         if terminals.remove(id) == Some(true) {
-            events.record(&offline(id, SessionEnd::Removed));
+            let mut event = offline(id, SessionEnd::Removed);
+            // They can't be looked up any more.
+            event.fields.push(("labels", Payload::from_value(&serde_json::json!(labels))));
+            events.record(&event);
         }
         store.forget(id);
         Ok(true)

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::backplane::{BackplaneError, EventPage, EventStore, EventView};
 
-/// The most events that are read of a partition for a page, beyond those of its last millisecond.
-const PAGE: usize = 100;
+/// The entries that are read of all partitions for a page, from 8 to 100 of each, beyond those of its last millisecond.
+const PAGE: usize = 256;
 
 /// What was read of one partition's events.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct EventPart {
     pub complete_before: u64,
     /// Whether events from that millisecond on are not stored any more.
     pub gap: bool,
+    /// Whether there are more events already.
+    pub more: bool,
 }
 
 #[async_trait]
@@ -45,7 +47,8 @@ impl EventStore for RedisBackplane {
         }
         let asked = self.members.iter().map(|member| {
             let place = token.place_of(member.index());
-            let read = member.store.events_from(place.ms, PAGE + place.count as usize);
+            let limit = (PAGE / self.members.len()).clamp(8, 100);
+            let read = member.store.events_from(place.ms, limit + place.count as usize);
             async move { (member.index(), member.ask(read).await) }
         });
         let parts = PartitionAnswers::of(join_all(asked).await)?;
@@ -58,6 +61,7 @@ impl EventStore for RedisBackplane {
 fn merged(mut token: EventToken, parts: PartitionAnswers<EventPart>) -> EventPage {
     token.leave_behind(&parts.partial);
     let gap = parts.found.iter().any(|(_, part)| part.gap);
+    let more = parts.found.iter().any(|(_, part)| part.more);
     // A partition that came back before any event of others was given out is behind no more.
     parts.found.iter().for_each(|(index, _)| token.set_behind(*index, token.place_of(*index)));
     let is_behind = |(index, _): &(PartitionIndex, EventPart)| token.behind.contains_key(index);
@@ -73,7 +77,8 @@ fn merged(mut token: EventToken, parts: PartitionAnswers<EventPart>) -> EventPag
         all.sort_by_key(|(ms, _)| *ms);
         add_events(&mut events, &mut token, None, all, horizon);
     }
-    EventPage { events, newest: token.to_string(), gap, partial: parts.partial }
+    let behind = !token.behind.is_empty();
+    EventPage { events, newest: token.to_string(), gap, partial: parts.partial, behind, more }
 }
 
 /// Adds events that are in order, up to the horizon, and moves the token: for one partition that is behind, or for all that are not. Events
@@ -118,7 +123,7 @@ mod tests {
     fn part(events: &[(u64, &str)], complete_before: u64) -> Option<EventPart> {
         let view = |kind: &str| EventView { cursor: String::new(), kind: kind.into(), data: String::new() };
         let events = events.iter().map(|(ms, kind)| (*ms, view(kind))).collect();
-        Some(EventPart { events, complete_before, gap: false })
+        Some(EventPart { events, complete_before, ..EventPart::default() })
     }
 
     /// The events that are given out, and the new token. A part that is none is away.

@@ -1,6 +1,12 @@
 //! The registry over all partitions: a terminal is looked up in its own, and lists and counts are merged.
 
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use muster_protocol::{
     TerminalId,
     api::{FleetHistory, FleetView, TerminalHistory, TerminalPage, TerminalView},
@@ -34,6 +40,19 @@ impl TerminalRegistry for RedisBackplane {
         let query = &query;
         let pages = self.ask_all(|member| async move { member.store.page(query).await }).await?;
         Ok(merged(pages, query.limit))
+    }
+
+    async fn labels_of(&self, ids: &[TerminalId]) -> Result<HashMap<TerminalId, Arc<Labels>>, BackplaneError> {
+        let mut by_partition: BTreeMap<_, Vec<TerminalId>> = BTreeMap::new();
+        for id in ids {
+            by_partition.entry(self.partitions.of(id)).or_default().push(id.clone());
+        }
+        let asked = by_partition.iter().map(|(partition, ids)| {
+            let member = self.member(*partition);
+            member.ask(member.store.labels_of(ids))
+        });
+        let found = try_join_all(asked).await?;
+        Ok(found.into_iter().flatten().map(|(id, labels)| (id, Arc::new(labels))).collect())
     }
 
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError> {

@@ -35,7 +35,7 @@ impl StorePartition {
             }
             let entries = found.ids.iter().zip(times);
             let events = entries.flat_map(|(entry, ms)| events_of(entry).into_iter().map(move |event| (ms, event)));
-            return Ok(EventPart { events: events.collect(), complete_before, gap });
+            return Ok(EventPart { events: events.collect(), complete_before, gap, more: !is_whole });
         }
     }
 

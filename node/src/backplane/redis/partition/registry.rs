@@ -1,13 +1,20 @@
 //! The terminals of a partition: one, and pages of them.
 
-use muster_protocol::{TerminalId, api::TerminalView};
+use muster_protocol::{TerminalId, api::TerminalView, selector::Labels};
 use redis::RedisResult;
 
-use super::{StorePartition, rows::terminals, selection::SetExpression};
+use super::{
+    StorePartition,
+    rows::{labelled, terminals},
+    selection::SetExpression,
+};
 use crate::backplane::{BackplaneError, redis::refusal::unavailable};
 
 /// The most terminals of a page.
 pub const PAGE_MAX: usize = 500;
+
+/// The most terminals whose labels one call asks for.
+const LABELLED_MAX: usize = 64;
 
 /// Which terminals a page shows.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +47,23 @@ impl StorePartition {
         let mut call = self.scripts.terminal(&self.keys);
         let row: RedisResult<Vec<Vec<u8>>> = call.arg(id.as_str()).invoke_async(&mut self.connection.clone()).await;
         Ok(terminals(&row.map_err(unavailable)?).pop())
+    }
+
+    /// The labels of those of these terminals that are known. A call is about 64 of them at most.
+    ///
+    /// # Errors
+    /// [`BackplaneError::Unavailable`] if Redis does not answer.
+    pub async fn labels_of(&self, ids: &[TerminalId]) -> Result<Vec<(TerminalId, Labels)>, BackplaneError> {
+        let mut found = Vec::new();
+        for portion in ids.chunks(LABELLED_MAX) {
+            let mut call = self.scripts.labels_of(&self.keys);
+            portion.iter().for_each(|id| _ = call.arg(id.as_str()));
+            let answer: RedisResult<Vec<Vec<u8>>> = call.invoke_async(&mut self.connection.clone()).await;
+            let answer = answer.map_err(unavailable)?;
+            // One that can't be read has no labels.
+            found.extend(answer.chunks_exact(2).filter_map(|pair| labelled(&pair[0], &pair[1]).ok()));
+        }
+        Ok(found)
     }
 
     /// A page of terminals. A call looks at 512 terminals at most.

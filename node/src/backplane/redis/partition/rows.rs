@@ -26,6 +26,18 @@ pub fn terminals(values: &[Vec<u8>]) -> Vec<TerminalView> {
     values.chunks_exact(ROW).filter_map(row).collect()
 }
 
+/// A terminal and its labels, from its entry and the labels that operators gave it.
+pub fn labelled(entry: &[u8], given: &[u8]) -> anyhow::Result<(TerminalId, Labels)> {
+    let (_, record) =
+        str::from_utf8(entry)?.split_once('\n').ok_or_else(|| anyhow::anyhow!("an entry without a record"))?;
+    let record: StoredTerminal<'_> = serde_json::from_str(record)?;
+    let mut labels = record.labels.into_owned();
+    if !given.is_empty() {
+        labels.extend(serde_json::from_slice::<Labels>(given)?);
+    }
+    Ok((record.terminal.into_owned(), labels))
+}
+
 /// One terminal, from its entry, the labels that operators gave it, its health, when it was heard, and its status.
 fn terminal(row: &[Vec<u8>]) -> anyhow::Result<TerminalView> {
     let [entry, given, health, seen, status] = row else { anyhow::bail!("not {ROW} values") };

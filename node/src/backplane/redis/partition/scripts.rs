@@ -121,6 +121,7 @@ scripts!(
     join "allow-oom",
     key "",
     label "",
+    labels_of "allow-oom",
     leave "allow-oom",
     list "allow-oom",
     minute "allow-oom",

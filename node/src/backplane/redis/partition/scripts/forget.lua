@@ -12,6 +12,10 @@ local is_held = node and holds(node, ord)
 if session then
   end_session(session, 'removed', is_held and node, '{"remove":{"terminal":"' .. terminal .. '"}}')
 end
-if is_held then emit_of('terminal.offline', terminal, '"reason":"removed"') end
+if is_held then
+  -- The labels can't be looked up any more.
+  local labels = cjson.encode(all_labels(string.match(entry, '\n(.*)'), redis.call('HGET', GIVEN, ord)))
+  emit_of('terminal.offline', terminal, '"reason":"removed","labels":' .. labels)
+end
 forget_terminal(ord, terminal, entry, now())
 return 1

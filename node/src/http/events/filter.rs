@@ -1,0 +1,156 @@
+//! Which events a stream is given: `?kind=…&terminal=…&selector=…&command=…&detail=1`. An event is given if it meets every condition.
+
+use std::collections::BTreeSet;
+
+use hyper::Response;
+use muster_protocol::{CommandId, TerminalId, selector::Labels};
+
+use super::message::EventSubject;
+use crate::http::{answer::Body, request, terminals::labels};
+
+/// The kinds of events that there are. `gap`, `partial` and `slow` are about the stream itself and always given.
+pub const KINDS: [&str; 9] = [
+    "terminal.online",
+    "terminal.offline",
+    "terminal.health",
+    "terminal.event",
+    "terminal.contested",
+    "command.state",
+    "command.target",
+    "command.done",
+    "store.ordinals",
+];
+
+/// The conditions of a stream.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Its kind is one of these. Any kind if this is empty.
+    kinds: BTreeSet<&'static str>,
+    /// It is about this terminal.
+    terminal: Option<TerminalId>,
+    /// It is about a terminal that has all of these labels. Any event if this is empty.
+    labels: Labels,
+    /// It is about this command.
+    command: Option<CommandId>,
+    /// Whether the stream has an event for each target of the command.
+    detail: bool,
+}
+
+impl EventFilter {
+    /// Reads the conditions of a query.
+    pub fn parse(text: &str) -> Result<Self, Response<Body>> {
+        let mut filter = Self::default();
+        request::query(text, |name, value| {
+            match name {
+                "kind" => value.split(',').try_for_each(|name| kind(name).map(|kind| _ = filter.kinds.insert(kind)))?,
+                "terminal" => filter.terminal = Some(value.parse().map_err(|error| format!("{error}"))?),
+                "selector" => filter.labels = labels(value)?,
+                "command" => filter.command = Some(value.parse().map_err(|_| "a command id, which is a UUID")?),
+                "detail" => filter.detail = flag(value)?,
+                _ => return Err(format!("no parameter of this path, which takes {PARAMETERS}")),
+            }
+            Ok(true)
+        })?;
+        if filter.detail && filter.command.is_none() {
+            return Err(request::bad("detail: only together with command=ID, whose targets it shows one by one"));
+        }
+        Ok(filter)
+    }
+
+    /// The command whose targets are shown one by one.
+    pub fn detailed(&self) -> Option<CommandId> {
+        self.command.filter(|_| self.detail)
+    }
+
+    /// Whether the labels of an event's terminal must be known to decide about it.
+    pub fn needs_labels(&self) -> bool {
+        !self.labels.is_empty()
+    }
+
+    /// Whether an event meets all conditions besides the labels.
+    pub fn admits(&self, subject: &EventSubject) -> bool {
+        let is_kind = self.kinds.is_empty() || self.kinds.contains(subject.kind.as_str());
+        let is_terminal = self.terminal.is_none() || self.terminal == subject.terminal;
+        let is_command = self.command.is_none() || self.command == subject.command;
+        is_kind && is_terminal && is_command && (!self.needs_labels() || subject.terminal.is_some())
+    }
+
+    /// Whether a terminal with these labels is one that the stream is about. One that is not known has none.
+    pub fn admits_labels(&self, of_terminal: Option<&Labels>) -> bool {
+        let has = |(key, value): (&String, &String)| of_terminal.is_some_and(|labels| labels.get(key) == Some(value));
+        self.labels.iter().all(has)
+    }
+}
+
+const PARAMETERS: &str = "kind, terminal, selector, command and detail";
+
+fn kind(name: &str) -> Result<&'static str, String> {
+    let found = KINDS.into_iter().find(|kind| *kind == name);
+    found.ok_or_else(|| format!("{name:?} is no kind of event; there are {}", KINDS.join(", ")))
+}
+
+fn flag(value: &str) -> Result<bool, String> {
+    match value {
+        "1" => Ok(true),
+        "0" => Ok(false),
+        _ => Err("1 or 0".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMAND: &str = "0198c0de-0000-7000-8000-000000000001";
+
+    fn subject(kind: &str, data: &str) -> EventSubject {
+        EventSubject::of(kind, data)
+    }
+
+    #[test]
+    fn an_event_is_given_if_it_meets_every_condition() {
+        let (online, event) = (r#"{"terminal":"t1","node":"n1"}"#, r#"{"terminal":"t2","name":"door"}"#);
+        let state = format!(r#"{{"command":"{COMMAND}","state":"sent"}}"#);
+        let given = |query: &str| {
+            let filter = EventFilter::parse(query).unwrap();
+            [("terminal.online", online), ("terminal.event", event), ("command.state", &state)]
+                .map(|(kind, data)| filter.admits(&subject(kind, data)))
+        };
+        assert_eq!(given(""), [true, true, true]);
+        assert_eq!(given("kind=terminal.online,command.state"), [true, false, true]);
+        assert_eq!(given("kind=terminal.online&kind=terminal.event"), [true, true, false]);
+        assert_eq!(given("terminal=t2"), [false, true, false]);
+        assert_eq!(given("terminal=t2&kind=terminal.online"), [false, false, false]);
+        assert_eq!(given("selector=site%3Dbj"), [true, true, false], "a command has no labels");
+        assert_eq!(given(&format!("command={COMMAND}")), [false, false, true]);
+    }
+
+    #[test]
+    fn a_terminal_must_have_every_label() {
+        let labels = |pairs: &[(&str, &str)]| -> Labels {
+            pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+        };
+        let filter = EventFilter::parse("selector=site%3Dbj,kind%3Dkiosk").unwrap();
+        assert!(filter.admits_labels(Some(&labels(&[("site", "bj"), ("kind", "kiosk"), ("x", "y")]))));
+        assert!(!filter.admits_labels(Some(&labels(&[("site", "bj"), ("kind", "door")]))));
+        assert!(!filter.admits_labels(Some(&labels(&[("site", "bj")]))) && !filter.admits_labels(None));
+        assert!(EventFilter::default().admits_labels(None));
+    }
+
+    #[test]
+    fn what_can_t_be_read_is_refused() {
+        for bad in [
+            "kind=",
+            "kind=terminal.onlin",
+            "kind=terminal.online,",
+            "terminal=a%20b",
+            "selector=site",
+            "command=7",
+            "detail=1",
+            "detail=yes&command=0198c0de-0000-7000-8000-000000000001",
+            "since=yesterday",
+        ] {
+            assert!(EventFilter::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

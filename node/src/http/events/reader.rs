@@ -1,0 +1,251 @@
+//! One stream: where it stands, and what it sends next.
+//!
+//! A stream begins to read in the store, from its own place, and goes on with the tail of the node as soon as both stand at the same
+//! place: behind an event that both have read, or where a look of the tail and a later one of the stream's own both found nothing more. So
+//! many streams cost the store no more than one. While a partition of the store is away, streams that begin read by themselves.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use hyper::body::Frame;
+use muster_protocol::partition::PartitionIndex;
+use tokio::time;
+
+use super::{
+    filter::EventFilter,
+    message::{GAP, SLOW, StreamMessage, partial, place},
+    open_streams::OpenStream,
+    tail::POLL,
+    target_watch::TargetWatch,
+};
+use crate::{backplane::BackplaneError, http::HttpState};
+
+/// A stream that has had nothing to send for so long sends a comment, or its place if that has moved on, so that no proxy closes it.
+const QUIET: Duration = Duration::from_secs(15);
+/// The bytes of messages in one portion, beyond one message. A stream holds no more than a portion that was not taken yet.
+const PORTION: usize = 64 << 10;
+
+/// What a stream's body is made of.
+pub type Chunk = Result<Frame<Bytes>, Infallible>;
+
+/// A stream of events.
+pub struct EventReader {
+    state: Arc<HttpState>,
+    filter: EventFilter,
+    open: OpenStream,
+    place: StreamPlace,
+    source: EventSource,
+    /// The partitions that did not answer when the stream last read by itself.
+    partial: Vec<PartitionIndex>,
+    watch: Option<TargetWatch>,
+    /// Whether targets may have changed since they were looked at.
+    is_watch_due: bool,
+    progress: StreamProgress,
+}
+
+/// How far a stream has come.
+#[derive(Debug)]
+struct StreamPlace {
+    /// The place up to which events were looked at.
+    cursor: String,
+    /// The place that the client knows.
+    told: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StreamProgress {
+    Begins,
+    Runs,
+    Ends,
+}
+
+/// Where a stream reads.
+#[derive(Debug, Clone, Copy)]
+enum EventSource {
+    /// In the store. If that has nothing more, the stream goes on with this number of the tail.
+    Store { then: Option<u64> },
+    /// In the store, which has nothing more: it may go on with the tail.
+    Joining,
+    /// In the tail, with the message of this number.
+    Tail { next: u64 },
+}
+
+impl EventReader {
+    /// A stream that begins behind `cursor`.
+    pub fn new(state: Arc<HttpState>, filter: EventFilter, open: OpenStream, cursor: String) -> Self {
+        let watch = filter.detailed().map(TargetWatch::new);
+        Self {
+            state,
+            open,
+            place: StreamPlace { told: cursor.clone(), cursor },
+            source: EventSource::Store { then: None },
+            partial: Vec::new(),
+            is_watch_due: watch.is_some(),
+            watch,
+            filter,
+            progress: StreamProgress::Begins,
+        }
+    }
+
+    /// The next portion, and the stream behind it. None behind the last.
+    pub async fn next(mut self) -> Option<(Chunk, Self)> {
+        self.open.takes();
+        let text = match self.progress {
+            StreamProgress::Ends => return None,
+            // The client gets an answer and a cursor before anything happens.
+            StreamProgress::Begins => {
+                self.progress = StreamProgress::Runs;
+                place(&self.place.cursor)
+            }
+            StreamProgress::Runs => match time::timeout(QUIET, self.portion()).await {
+                Ok(text) => text,
+                Err(_) => self.place.sign_of_life(),
+            },
+        };
+        Some((Ok(Frame::data(text.into())), self))
+    }
+
+    /// The next messages that the client is given. May be dropped while it waits: the stream then goes on from the same place.
+    async fn portion(&mut self) -> String {
+        loop {
+            let read = match self.source {
+                _ if self.is_watch_due => self.texts(&[]).await,
+                EventSource::Store { then } => self.read_store(then).await,
+                EventSource::Joining => {
+                    self.join_tail().await;
+                    continue;
+                }
+                EventSource::Tail { next } => self.read_tail(next).await,
+            };
+            match read {
+                Ok(text) if !text.is_empty() => return text,
+                Ok(_) => {}
+                // A store that is away is asked again, from the same place.
+                Err(error) => {
+                    tracing::debug!(%error, "a stream of events waits");
+                    time::sleep(POLL).await;
+                }
+            }
+        }
+    }
+
+    async fn read_store(&mut self, then: Option<u64>) -> Result<String, BackplaneError> {
+        let page = {
+            let _turn = self.state.events.reading.acquire().await;
+            self.state.shared.backplane.events(Some(&self.place.cursor)).await?
+        };
+        let mut text = String::new();
+        if self.partial != page.partial {
+            text.push_str(&partial(&page.partial));
+        }
+        if page.gap && !page.events.is_empty() {
+            text.push_str(GAP);
+        }
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        for event in &page.events {
+            if bytes >= PORTION {
+                break;
+            }
+            let message = StreamMessage::of(event);
+            bytes += message.text.len();
+            messages.push(Arc::new(message));
+        }
+        text.push_str(&self.texts(&messages).await?);
+        let is_whole = messages.len() == page.events.len();
+        self.partial = page.partial;
+        self.place.cursor = match messages.last() {
+            Some(last) if !is_whole => last.cursor.clone(),
+            _ => page.newest,
+        };
+        self.source = match then.filter(|_| messages.is_empty() && self.partial.is_empty() && !page.behind) {
+            Some(next) => EventSource::Tail { next },
+            None if is_whole && !page.more => EventSource::Joining,
+            None => EventSource::Store { then: None },
+        };
+        Ok(text)
+    }
+
+    async fn join_tail(&mut self) {
+        let tail = &self.state.events.tail;
+        let place = tail.after_a_look().await;
+        self.source = match tail.number_behind(&self.place.cursor) {
+            Some(next) => EventSource::Tail { next },
+            None => EventSource::Store { then: place.is_complete.then_some(place.next) },
+        };
+    }
+
+    async fn read_tail(&mut self, next: u64) -> Result<String, BackplaneError> {
+        let tail = &self.state.events.tail;
+        tail.has(next).await;
+        let Some(messages) = tail.messages(next, PORTION) else {
+            self.progress = StreamProgress::Ends;
+            return Ok(SLOW.to_owned());
+        };
+        let text = self.texts(&messages).await?;
+        if let Some(last) = messages.last() {
+            self.place.cursor.clone_from(&last.cursor);
+        }
+        self.source = EventSource::Tail { next: next + messages.len() as u64 };
+        Ok(text)
+    }
+
+    /// The texts of those messages that the client is given, and of the targets that changed by what they tell.
+    async fn texts(&mut self, messages: &[Arc<StreamMessage>]) -> Result<String, BackplaneError> {
+        let backplane = &*self.state.shared.backplane;
+        let (mut all, mut changes) = (messages.to_vec(), None);
+        if let Some(watch) = &self.watch {
+            let of_command = |message: &Arc<StreamMessage>| {
+                message.subject.as_ref().is_some_and(|subject| subject.command == Some(watch.command()))
+            };
+            if self.is_watch_due || messages.iter().any(of_command) {
+                let cursor = messages.last().map_or(&self.place.cursor, |last| &last.cursor);
+                let found = watch.look(backplane, cursor).await?;
+                all.extend(found.messages.iter().cloned());
+                changes = Some(found);
+            }
+        }
+        let admits =
+            |message: &Arc<StreamMessage>| message.subject.as_ref().is_none_or(|subject| self.filter.admits(subject));
+        all.retain(admits);
+        if self.filter.needs_labels() {
+            self.state.events.learn_labels(backplane, &all).await?;
+            let has_labels = |message: &Arc<StreamMessage>| {
+                let labels = message.labels.get().and_then(|labels| labels.as_deref());
+                message.subject.is_none() || self.filter.admits_labels(labels)
+            };
+            all.retain(has_labels);
+        }
+        if let Some(last) = all.iter().rfind(|message| message.has_id()) {
+            self.place.told.clone_from(&last.cursor);
+        }
+        if let (Some(watch), Some(changes)) = (&mut self.watch, changes) {
+            watch.has_told(changes);
+            self.is_watch_due = false;
+        }
+        Ok(all.iter().map(|message| message.text.as_str()).collect())
+    }
+}
+
+impl StreamPlace {
+    /// What a stream sends that has had nothing to send for a while: its place, if the client does not know it, else a comment.
+    fn sign_of_life(&mut self) -> String {
+        if self.told == self.cursor {
+            return ":\n\n".to_owned();
+        }
+        self.told.clone_from(&self.cursor);
+        place(&self.cursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_passes_events_over_tells_its_place() {
+        let mut place = StreamPlace { cursor: "5-0".into(), told: "5-0".into() };
+        assert_eq!(place.sign_of_life(), ":\n\n");
+        place.cursor = "9-2".into();
+        assert_eq!([place.sign_of_life(), place.sign_of_life()], ["id: 9-2\n\n", ":\n\n"]);
+    }
+}

@@ -1,0 +1,50 @@
+//! A client that follows a stream of events.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+/// How long a follower waits for what it is to read.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A stream of events, and what was read of it.
+pub struct EventFollower {
+    stream: TcpStream,
+    /// All that was read, with the head.
+    pub text: String,
+}
+
+impl EventFollower {
+    /// Opens the stream at `path`, from now on or behind the event with the id `last`. Waits for its first id, or for a refusal.
+    pub async fn open(address: SocketAddr, path: &str, last: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n{last}\r\n").as_bytes()).await.unwrap();
+        let mut follower = Self { stream, text: String::new() };
+        follower.read_until("\r\n\r\n").await;
+        if follower.text.starts_with("HTTP/1.1 200") {
+            follower.read_until("id: ").await;
+        }
+        follower
+    }
+
+    /// Reads until the text has this part.
+    pub async fn read_until(&mut self, part: &str) {
+        let mut buffer = [0; 4096];
+        while !self.text.contains(part) {
+            let read = time::timeout(LONGEST, self.stream.read(&mut buffer)).await;
+            let count = read.unwrap_or_else(|_| panic!("no {part:?} came: {}", self.text)).unwrap();
+            assert!(count > 0, "the stream ended without {part:?}: {}", self.text);
+            self.text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    }
+
+    /// The id of the last event that was read.
+    pub fn last_id(&self) -> &str {
+        self.text.rsplit("id: ").next().and_then(|rest| rest.lines().next()).unwrap()
+    }
+}
