@@ -1,9 +1,6 @@
 //! Commands: creates them, shows them, cancels them, retries them.
 
-use std::{
-    ops::RangeInclusive,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
@@ -15,6 +12,7 @@ use muster_protocol::{
 use super::{
     HttpState,
     answer::{Answer, Body, json, no_command, problem},
+    command_bounds::{NAMED_MAX, check},
     direct::DirectCommand,
     request::{self, bad},
     targets,
@@ -23,16 +21,8 @@ use crate::backplane::{
     Accepted, BackplaneError, CommandDraft, CommandRecord, IdempotencyKey, TargetQuery, accepted_at,
 };
 
-/// The longest name of a command, in bytes. Names are for people, and for a terminal to branch on.
-const NAME_MAX: usize = 128;
-/// The most terminals that a request names: each of them is looked up.
-const NAMED_MAX: usize = 10_000;
 /// The longest `?wait=`.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// The longest `expires_in`: a command that waits for longer than a year is a mistake.
-const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The bounds of `rate` in targets per second; the least is one target in a quarter of an hour.
-const RATES: RangeInclusive<f64> = 0.001..=1e6;
 /// The number of targets that are read at once.
 const RETRY_PAGE: usize = 1000;
 /// An answer that waited shows the result of each target up to this number of targets.
@@ -199,27 +189,6 @@ async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpSta
         view.results = targets::all(view.id, SHOWN as usize, state).await.ok();
     }
     Ok(json(StatusCode::OK, &view))
-}
-
-fn check(command: &CommandRequest) -> Result<(), Response<Body>> {
-    if command.name.is_empty() || command.name.len() > NAME_MAX {
-        return Err(bad(format!("name must have 1 to {NAME_MAX} bytes")));
-    }
-    if command.expires_in.is_zero() || command.expires_in > EXPIRY_MAX {
-        return Err(bad("expires_in must be longer than 0s and at most 366 days"));
-    }
-    if command.stagger >= command.expires_in {
-        return Err(bad("stagger must be shorter than expires_in: a terminal that waits longer would not run it"));
-    }
-    if command.rate.is_some_and(|rate| !RATES.contains(&rate)) {
-        return Err(bad(format!("rate must be {} to {} targets a second", RATES.start(), RATES.end())));
-    }
-    if matches!(&command.target, Selector::Terminals(ids) if ids.len() > NAMED_MAX) {
-        return Err(bad(format!(
-            "target names at most {NAMED_MAX} terminals; select more by labels, or by several commands"
-        )));
-    }
-    Ok(())
 }
 
 fn key(headers: &HeaderMap, operator: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Response<Body>> {

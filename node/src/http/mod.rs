@@ -12,6 +12,7 @@
 #![allow(clippy::result_large_err)]
 
 mod answer;
+mod command_bounds;
 mod commands;
 mod direct;
 mod events;

@@ -7,5 +7,6 @@ mod done;
 mod events;
 mod history;
 mod life;
+mod refused;
 mod registry;
 mod resume;
