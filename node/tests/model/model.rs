@@ -103,17 +103,18 @@ impl Model {
         std::mem::take(&mut self.outcome)
     }
 
-    /// Whether an operation can happen, and all stores do the same then: only a session reports. What a terminal that was forgotten
-    /// and came back says of a command from before is not defined: memory stores it, and a partition does not know that the
-    /// terminal is the same.
+    /// Whether an operation can happen, and all stores do the same then: only a session reports.
     pub fn allows(&self, operation: &Operation) -> bool {
         match operation {
-            Operation::Report { command, terminal, .. } => {
-                let since = self.terminals.get(terminal).map_or(0, |known| known.since);
-                self.is_online(*terminal) && self.index(*command).is_none_or(|index| index >= since)
-            }
+            Operation::Report { terminal, .. } => self.is_online(*terminal),
             _ => true,
         }
+    }
+
+    /// Whether a terminal was forgotten, and came back, after a command was accepted: it is a target of nothing of before, whatever it
+    /// says.
+    fn came_back_after(&self, terminal: u8, index: usize) -> bool {
+        self.terminals.get(&terminal).is_some_and(|known| index < known.since)
     }
 
     /// The index of the command that a number names.
@@ -232,6 +233,9 @@ impl Model {
 
     fn report(&mut self, command: u8, terminal: u8, state: TargetState, reply: Option<u8>) -> String {
         let Some(index) = self.index(command) else { return String::new() };
+        if self.came_back_after(terminal, index) {
+            return String::new();
+        }
         let command = &mut self.commands[index];
         if let Some(reply) = reply
             && command.is_stored(self.now)

@@ -73,6 +73,12 @@ impl TerminalOrdinals {
         self.of(terminal).into_iter().chain(forgotten.into_iter().flatten().copied())
     }
 
+    /// The ordinal under which a terminal's reports count: its own, and of one that is forgotten the last that it had, for what it
+    /// reported just before. A terminal that came back has another ordinal than the commands from before know.
+    pub(super) fn reporting(&self, terminal: &TerminalId) -> Option<u32> {
+        self.of(terminal).or_else(|| self.of_forgotten.get(terminal)?.last().copied())
+    }
+
     /// The terminal that an ordinal stands for.
     pub(super) fn name(&self, ordinal: u32) -> &TerminalId {
         &self.names[ordinal as usize]
@@ -128,5 +134,8 @@ mod tests {
         assert_eq!(ordinals.give(&terminal("a"), Some(1)), 1);
         assert_eq!(ordinals.all_of(&terminal("a")).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(ordinals.known().iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(ordinals.reporting(&terminal("a")), Some(1), "not what it had as a target of before");
+        ordinals.free(&terminal("a"), 1);
+        assert_eq!(ordinals.reporting(&terminal("a")), Some(1), "its last reports may come after it is forgotten");
     }
 }

@@ -27,7 +27,7 @@ impl MemoryBackplane {
         let mut dropped = batch.dropped;
         let Store { ordinals, commands, terminals, events, .. } = &mut *store;
         for (command, terminal, payload) in batch.replies {
-            dropped += u64::from(!commands.reply(command, ordinals.all_of(&terminal), payload));
+            dropped += u64::from(!commands.reply(command, ordinals.reporting(&terminal), payload));
         }
         batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
         batch.events.iter().for_each(|event| events.record(event));
@@ -52,11 +52,8 @@ impl Store {
         let mut steps: Vec<_> = batch.steps.iter().collect();
         steps.sort_unstable_by_key(|(step, _)| step.state.rank());
         for (step, terminals) in steps {
-            let of = |(terminal, at)| {
-                let ms = since(step.command, at);
-                self.ordinals.all_of(terminal).map(move |ordinal| (ordinal, ms))
-            };
-            let reached = terminals.iter().map(|(terminal, at)| (terminal, *at)).flat_map(of).collect();
+            let of = |(terminal, at)| Some((self.ordinals.reporting(terminal)?, since(step.command, at)));
+            let reached = terminals.iter().map(|(terminal, at)| (terminal, *at)).filter_map(of).collect();
             self.raise(*step, &ReachedTargets::Each(reached));
         }
     }

@@ -33,7 +33,7 @@ impl Rosters {
             known.is_used = true;
             return known.set.clone();
         }
-        let set: Arc<Bitmap> = Arc::new(terminals.iter().flat_map(|one| ordinals.all_of(one)).collect());
+        let set: Arc<Bitmap> = Arc::new(terminals.iter().flat_map(|one| ordinals.reporting(one)).collect());
         self.recent.push(Roster { terminals: terminals.clone(), set: set.clone(), is_used: true });
         set
     }

@@ -160,12 +160,12 @@ impl Commands {
         (rose > 0).then_some((rose, event))
     }
 
-    /// Stores the last reply of a target, which may have any of these ordinals. JSON null is what is shown where nothing is stored.
+    /// Stores the last reply of a target, if this is the ordinal of one. JSON null is what is shown where nothing is stored.
     /// Returns false if there is no room.
-    pub(super) fn reply(&mut self, command: CommandId, ordinals: impl Iterator<Item = u32>, payload: Payload) -> bool {
+    pub(super) fn reply(&mut self, command: CommandId, ordinal: Option<u32>, payload: Payload) -> bool {
         let room = self.budget.room();
         let Some(stored) = self.find_mut(&command) else { return true };
-        let Some(ordinal) = { ordinals }.find(|ordinal| stored.targets.has(*ordinal)) else { return true };
+        let Some(ordinal) = ordinal.filter(|ordinal| stored.targets.has(*ordinal)) else { return true };
         let bytes = |payload: &Payload| REPLY_BYTES + payload.as_json().len() as u64;
         let old = stored.replies.get(&ordinal).map_or(0, bytes);
         let new = if payload.as_json() == "null" { 0 } else { bytes(&payload) };
