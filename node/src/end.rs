@@ -11,6 +11,9 @@ use crate::wire::WireError;
 
 /// The delay after which a terminal comes back whose session an operator ended.
 const DISCONNECTED: Duration = Duration::from_secs(1);
+/// The delay after which a new terminal comes back for which the store has no number left. Numbers that were freed rest for 10 minutes at
+/// least, so some are free again within minutes.
+pub const NO_ORDINAL: Duration = Duration::from_secs(30);
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub enum SessionEnd {
     Rebalanced,
     /// The terminal's token has expired, and no newer one came.
     TokenExpired,
+    /// The terminal is new, and the store has no number left for it. Handshakes are refused with 429 from then on.
+    NoOrdinal,
 }
 
 impl SessionEnd {
@@ -67,6 +72,7 @@ impl SessionEnd {
             Self::Disconnected => (CloseCode::Restart.sent_to(protocol), RetryHint::after(DISCONNECTED).to_reason()),
             Self::Removed => (CloseCode::Removed.number(), "an operator removed this terminal".into()),
             Self::Draining { retry } => (CloseCode::Restart.sent_to(protocol), RetryHint::after(retry).to_reason()),
+            Self::NoOrdinal => (CloseCode::Restart.sent_to(protocol), RetryHint::after(NO_ORDINAL).to_reason()),
             Self::Rebalanced => (CloseCode::Rebalance.number(), "another node has room".into()),
             Self::TokenExpired => (CloseCode::TokenExpired.number(), "the token has expired".into()),
         };
@@ -78,6 +84,8 @@ impl SessionEnd {
         match self {
             Self::Left | Self::Lost | Self::Draining { .. } | Self::Rebalanced | Self::TokenExpired => Level::DEBUG,
             Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
+            // One warning a minute tells of all of them.
+            Self::NoOrdinal => Level::DEBUG,
             Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::BadLabels(_) | Self::Protocol => {
                 Level::WARN
             }
@@ -102,6 +110,7 @@ impl SessionEnd {
             Self::Draining { .. } => "draining",
             Self::Rebalanced => "rebalanced",
             Self::TokenExpired => "token_expired",
+            Self::NoOrdinal => "no_ordinal",
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Metrics {
     /// `health_refused` by Redis for good, as when it has no memory (maxmemory); `no_room` in this node's own table
     /// while Redis was away; `other_epoch` of a store that has lost something and so numbers terminals anew.
     pub reports_dropped: IntCounterVec,
+    /// New terminals that were not let in, since the store has no number left for another one.
+    pub registrations_refused: IntCounter,
     /// Partitions of the store, by `state`: `ok` or `lost`. Without Redis there is none.
     pub partitions: IntGaugeVec,
     /// Leases and commands that were read in the store and not used, since no node with the same secret wrote them.
@@ -69,6 +71,10 @@ impl Metrics {
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
+            registrations_refused: counter(
+                "muster_registrations_refused_total",
+                "New terminals not let in: the store has no number for another one.",
+            ),
             reports_dropped: labelled(
                 "muster_reports_dropped_total",
                 "Reports that were not stored, by why.",

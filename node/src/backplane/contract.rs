@@ -53,6 +53,10 @@ pub trait SessionStore: Send + Sync {
     /// outcome is then [`JoinOutcome::Away`], and the session is asked to join again when it can be registered.
     async fn join(&self, request: &JoinRequest) -> JoinOutcome;
 
+    /// Whether a terminal that begins a handshake can be registered, as far as is known without a cost: false for a new terminal while the
+    /// store has no number for another one. What [`join`](Self::join) answers counts.
+    async fn has_place_for(&self, terminal: &TerminalId) -> bool;
+
     /// Takes a session out of the registry if it is still its terminal's, and writes `terminal.offline` with the reason. If
     /// `end` is a loss, the terminal's will is written too.
     ///

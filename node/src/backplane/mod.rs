@@ -29,6 +29,7 @@ pub mod redis;
 mod rules;
 mod terminal_record;
 mod waiters;
+mod warning_pace;
 
 use std::{sync::Arc, time::Duration};
 

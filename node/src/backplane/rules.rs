@@ -12,6 +12,16 @@ pub const EVENTS_MAX: usize = 10_000;
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 
+/// New terminals are refused while more ordinals are free than this, and than [`FREE_ORDINALS_SHARE`] times those in use. An ordinal
+/// that was freed is not given again at once, so a client that invents an id for each connection would fill the store.
+pub const FREE_ORDINALS_MIN: usize = 1000;
+
+/// See [`FREE_ORDINALS_MIN`].
+pub const FREE_ORDINALS_SHARE: usize = 4;
+
+/// How often a warning and an event say that new terminals are refused.
+pub const REFUSALS_TOLD: Duration = Duration::from_secs(60);
+
 /// How long the store remembers that it ended a session, for a node that did not hear of it. A node that is without Redis for
 /// longer may register the session again.
 pub const ENDED_TTL: Duration = Duration::from_secs(24 * 3600);

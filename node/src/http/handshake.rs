@@ -18,7 +18,7 @@ use super::{
     proxy_hop::{self, ProxyHop},
     request::bearer,
 };
-use crate::{auth::VerifiedTerminal, shard::Upgraded};
+use crate::{auth::VerifiedTerminal, end::NO_ORDINAL, shard::Upgraded};
 
 /// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
 const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
@@ -54,6 +54,10 @@ async fn decide(request: Request<Incoming>, requester: Requester, state: &HttpSt
     let terminal = state.shared.auth.terminal(token, named)?;
     let admitted = state.admission.admit(state.shared.hub.len(), requester.descriptor);
     admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
+    if !state.shared.backplane.has_place_for(&terminal.id).await {
+        let why = "the store takes no new terminal now: too many were forgotten of late";
+        return Err(later(StatusCode::TOO_MANY_REQUESTS, NO_ORDINAL.as_secs(), why));
+    }
     Ok(upgrade(request, state, Admitted { key, terminal, offer, hop }))
 }
 

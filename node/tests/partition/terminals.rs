@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use muster_node::{
-    backplane::{JoinRequest, redis::partition::sessions::PartitionJoin},
+    backplane::{
+        JoinRequest,
+        redis::partition::sessions::{OrdinalLookup, PartitionJoin},
+    },
     end::SessionEnd,
 };
 use muster_protocol::{TerminalId, selector::Labels};
@@ -144,8 +147,12 @@ async fn a_partition_with_too_many_free_ordinals_takes_no_new_terminal() {
     assert_eq!(store.join(&session("b"), "n1").await, PartitionJoin::NoOrdinal);
     assert_eq!(store.join(&session("b"), "n1").await, PartitionJoin::NoOrdinal);
     assert!(matches!(store.join(&session("a"), "n1").await, PartitionJoin::In { .. }), "one that is known");
+    let look_up = async |terminal| store.partition.look_up_ordinal(&id(terminal)).await.unwrap();
+    assert_eq!([look_up("a").await, look_up("b").await], [OrdinalLookup::Known, OrdinalLookup::Refused]);
     let said = store.told().await;
     assert_eq!(said.iter().filter(|told| told.starts_with("store.ordinals")).count(), 1, "{said:?}");
+    let _: u32 = store.ask("DEL", "freed", &[]).await;
+    assert_eq!(look_up("b").await, OrdinalLookup::Free);
 }
 
 #[tokio::test]

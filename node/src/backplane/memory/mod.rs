@@ -47,7 +47,7 @@ use self::{
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
-    waiters::CommandWaiters,
+    waiters::CommandWaiters, warning_pace::WarningPace,
 };
 use crate::{
     config::{Bounds, Config},
@@ -74,6 +74,8 @@ pub struct MemoryBackplane {
     clock: Arc<dyn TimeSource>,
     pacer: Pacer,
     waiters: CommandWaiters,
+    /// Paces the warning, and the event, that new terminals are refused.
+    refusals: WarningPace,
     store: Mutex<Store>,
     underway: mpsc::Sender<Envelope>,
     /// The receiving end of `underway`, until [`run`](super::Membership::run) takes it.
@@ -122,6 +124,7 @@ impl MemoryBackplane {
             clock,
             pacer: Pacer::default(),
             waiters: CommandWaiters::default(),
+            refusals: WarningPace::default(),
             store: Mutex::new(store),
             underway,
             arriving: Mutex::new(Some(arriving)),

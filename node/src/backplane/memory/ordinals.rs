@@ -10,6 +10,7 @@ use muster_protocol::TerminalId;
 use rustc_hash::FxHashMap;
 
 use super::bitmap::Bitmap;
+use crate::backplane::rules;
 
 /// The ordinals that were given.
 #[derive(Debug, Default)]
@@ -28,10 +29,21 @@ pub(super) struct TerminalOrdinals {
 }
 
 impl TerminalOrdinals {
-    /// The ordinal of a terminal, which gets one if it has none. `oldest` is the number of the oldest command that is stored.
-    pub(super) fn give(&mut self, terminal: &TerminalId, oldest: Option<u64>) -> u32 {
+    /// Whether a terminal has an ordinal, or can get one. `oldest` is the number of the oldest command that is stored.
+    pub(super) fn can_give(&self, terminal: &TerminalId, oldest: Option<u64>) -> bool {
+        let rested = self.freed.front().is_some_and(|(_, last)| oldest.is_none_or(|oldest| oldest > *last));
+        let max = rules::FREE_ORDINALS_MIN.max(rules::FREE_ORDINALS_SHARE * self.of_known.len());
+        rested || self.freed.len() <= max || self.of(terminal).is_some()
+    }
+
+    /// The ordinal of a terminal, which gets one if it has none. None if so many ordinals are free that this is refused. `oldest` is
+    /// the number of the oldest command that is stored.
+    pub(super) fn give(&mut self, terminal: &TerminalId, oldest: Option<u64>) -> Option<u32> {
         if let Some(ordinal) = self.of(terminal) {
-            return ordinal;
+            return Some(ordinal);
+        }
+        if !self.can_give(terminal, oldest) {
+            return None;
         }
         self.generation += 1;
         let rested = self.freed.pop_front_if(|(_, last)| oldest.is_none_or(|oldest| oldest > *last));
@@ -48,7 +60,7 @@ impl TerminalOrdinals {
         };
         self.of_known.insert(terminal.clone(), ordinal);
         Arc::make_mut(&mut self.known).insert(ordinal);
-        ordinal
+        Some(ordinal)
     }
 
     /// Frees the ordinal of a terminal that is forgotten, and returns it. `last` is the number of the last accepted command.
@@ -116,11 +128,11 @@ mod tests {
     #[test]
     fn an_ordinal_rests_until_no_command_from_before_is_stored() {
         let mut ordinals = TerminalOrdinals::default();
-        assert_eq!(["a", "b", "a"].map(|name| ordinals.give(&terminal(name), None)), [0, 1, 0]);
+        assert_eq!(["a", "b", "a"].map(|name| ordinals.give(&terminal(name), None)), [Some(0), Some(1), Some(0)]);
         assert_eq!(ordinals.free(&terminal("a"), 7), Some(0));
-        assert_eq!(ordinals.give(&terminal("c"), Some(7)), 2);
+        assert_eq!(ordinals.give(&terminal("c"), Some(7)), Some(2));
         assert_eq!(ordinals.name(0).as_str(), "a");
-        assert_eq!(ordinals.give(&terminal("d"), Some(8)), 0);
+        assert_eq!(ordinals.give(&terminal("d"), Some(8)), Some(0));
         assert_eq!(ordinals.name(0).as_str(), "d");
         assert!(ordinals.all_of(&terminal("a")).next().is_none());
     }
@@ -131,11 +143,26 @@ mod tests {
         ordinals.give(&terminal("a"), Some(1));
         ordinals.free(&terminal("a"), 1);
         assert_eq!(ordinals.all_of(&terminal("a")).collect::<Vec<_>>(), [0]);
-        assert_eq!(ordinals.give(&terminal("a"), Some(1)), 1);
+        assert_eq!(ordinals.give(&terminal("a"), Some(1)), Some(1));
         assert_eq!(ordinals.all_of(&terminal("a")).collect::<Vec<_>>(), [1, 0]);
         assert_eq!(ordinals.known().iter().collect::<Vec<_>>(), [1]);
         assert_eq!(ordinals.reporting(&terminal("a")), Some(1), "not what it had as a target of before");
         ordinals.free(&terminal("a"), 1);
         assert_eq!(ordinals.reporting(&terminal("a")), Some(1), "its last reports may come after it is forgotten");
+    }
+
+    #[test]
+    fn too_many_free_ordinals_leave_none_for_a_new_terminal_until_one_has_rested() {
+        let mut ordinals = TerminalOrdinals::default();
+        ordinals.give(&terminal("known"), None);
+        for number in 0..=rules::FREE_ORDINALS_MIN {
+            let one = terminal(&format!("t{number}"));
+            assert!(ordinals.give(&one, Some(7)).is_some(), "{number}");
+            ordinals.free(&one, 7);
+        }
+        assert_eq!(ordinals.give(&terminal("new"), Some(7)), None);
+        assert!(!ordinals.can_give(&terminal("new"), Some(7)) && ordinals.can_give(&terminal("known"), Some(7)));
+        assert_eq!(ordinals.give(&terminal("known"), Some(7)), Some(0));
+        assert_eq!(ordinals.give(&terminal("new"), Some(8)), Some(1), "no command of before is stored");
     }
 }

@@ -35,7 +35,10 @@ impl SessionStore for MemoryBackplane {
             return JoinOutcome::Contested(rules::contest_delay(times));
         }
         let record = TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() };
-        let ordinal = store.ordinals.give(&info.terminal, store.commands.oldest());
+        let Some(ordinal) = store.ordinals.give(&info.terminal, store.commands.oldest()) else {
+            self.refused_new(store, &info.terminal);
+            return JoinOutcome::Ended(SessionEnd::NoOrdinal);
+        };
         if store.terminals.enter(request, record, ordinal) {
             let node = Payload::from_text(self.node.id.as_str());
             store.events.record(&event("terminal.online", &info.terminal, vec![("node", node)]));
@@ -47,6 +50,15 @@ impl SessionStore for MemoryBackplane {
             missed,
             lost,
         })
+    }
+
+    async fn has_place_for(&self, terminal: &TerminalId) -> bool {
+        let mut store = self.store();
+        let has_place = store.ordinals.can_give(terminal, store.commands.oldest());
+        if !has_place {
+            self.refused_new(&mut store, terminal);
+        }
+        has_place
     }
 
     async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
@@ -65,6 +77,17 @@ impl SessionStore for MemoryBackplane {
         if let Some(will) = will.filter(|_| end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
             events.record(&event("terminal.event", &info.terminal, fields));
+        }
+    }
+}
+
+impl MemoryBackplane {
+    /// Counts a new terminal for which there is no ordinal, and says so once a minute.
+    fn refused_new(&self, store: &mut Store, terminal: &TerminalId) {
+        self.metrics.registrations_refused.inc();
+        if self.refusals.is_due() {
+            tracing::warn!(%terminal, "there is no number left for another terminal, and new ones are refused: too many were forgotten of late");
+            store.events.push("store.ordinals", format!(r#"{{"terminal":"{terminal}"}}"#));
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct PartitionMember {
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
     is_reachable: AtomicBool,
+    /// Whether it had no ordinal for the last new terminal.
+    refuses_new: AtomicBool,
     /// Why the partition's Redis is not what a node needs, as it was last checked.
     unfit: Mutex<Option<String>>,
     /// Why the store does not fit this node any more.
@@ -84,6 +86,7 @@ impl PartitionMember {
             minute: AtomicU32::new(0),
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
+            refuses_new: AtomicBool::new(false),
             unfit: Mutex::default(),
             misfit: OnceLock::new(),
             clock_ahead: AtomicI64::new(0),
@@ -154,6 +157,16 @@ impl PartitionMember {
         self.check_accepts().map_err(|refusal| refusal.to_string())?;
         self.unfit().map_or(Ok(()), Err)?;
         self.hearing.check()
+    }
+
+    /// Whether the partition had no ordinal for the last new terminal.
+    pub fn refuses_new(&self) -> bool {
+        self.refuses_new.load(Ordering::Relaxed)
+    }
+
+    /// Records whether the partition had an ordinal for a new terminal.
+    pub fn set_refuses_new(&self, refuses: bool) {
+        self.refuses_new.store(refuses, Ordering::Relaxed);
     }
 
     /// Why the partition's Redis is not what a node needs, if so.

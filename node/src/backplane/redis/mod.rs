@@ -93,6 +93,7 @@ use super::{
     pacer::Pacer,
     redis::{parted::PartedSessions, strays::Strays},
     waiters::CommandWaiters,
+    warning_pace::WarningPace,
 };
 use crate::{
     hub::{Hub, Lifecycle},
@@ -141,4 +142,6 @@ pub struct RedisBackplane {
     /// Sessions that ended while their partitions were away.
     parted: PartedSessions,
     writer: ReportWriter,
+    /// Paces the warning that new terminals are refused.
+    refusals: WarningPace,
 }

@@ -26,6 +26,7 @@ use crate::{
         pacer::Pacer,
         redis::{parted::PartedSessions, strays::Strays},
         waiters::CommandWaiters,
+        warning_pace::WarningPace,
     },
     config::Config,
 };
@@ -97,6 +98,7 @@ impl RedisBackplane {
             joining: Semaphore::new(JOINING),
             parted: PartedSessions::default(),
             writer: ReportWriter::default(),
+            refusals: WarningPace::default(),
             masters,
         };
         backplane.take_name().await?;

@@ -6,11 +6,15 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
-use muster_protocol::api::Protocol;
+use muster_protocol::{TerminalId, api::Protocol};
 use redis::RedisResult;
 use tokio::time;
 
-use super::{RedisBackplane, member::PartitionMember, partition::sessions::PartitionJoin};
+use super::{
+    RedisBackplane,
+    member::PartitionMember,
+    partition::sessions::{OrdinalLookup, PartitionJoin},
+};
 use crate::{
     backplane::{JoinOutcome, JoinRequest, SessionStore, redis::identity::nameless},
     end::SessionEnd,
@@ -38,7 +42,11 @@ impl SessionStore for RedisBackplane {
                 outcome
             }
             Ok(None) => {
-                tracing::warn!(terminal = %info.terminal, "the partition has no number left for another terminal: forget some later");
+                self.refused_new(member, &info.terminal);
+                // A session that was let in while its partition was away goes on, and joins again later.
+                if !self.strays.contains(info.session) && !request.again {
+                    return JoinOutcome::Ended(SessionEnd::NoOrdinal);
+                }
                 self.strays.back_off(info);
                 JoinOutcome::Away
             }
@@ -47,6 +55,26 @@ impl SessionStore for RedisBackplane {
                 self.strays.back_off(info);
                 JoinOutcome::Away
             }
+        }
+    }
+
+    /// Asks the partition only if it had no ordinal for the last new terminal. So the first new terminal that is refused is let in, and
+    /// its session ends as it joins.
+    async fn has_place_for(&self, terminal: &TerminalId) -> bool {
+        let member = self.member_of(terminal);
+        if !member.refuses_new() || member.check().is_err() {
+            return true;
+        }
+        match member.store.look_up_ordinal(terminal).await {
+            Ok(OrdinalLookup::Refused) => {
+                self.refused_new(member, terminal);
+                false
+            }
+            Ok(OrdinalLookup::Free) => {
+                member.set_refuses_new(false);
+                true
+            }
+            Ok(OrdinalLookup::Known) | Err(_) => true,
         }
     }
 
@@ -78,6 +106,19 @@ impl RedisBackplane {
             PartitionJoin::Contested(delay) => Ok(Some(JoinOutcome::Contested(delay))),
             PartitionJoin::Nameless => Err(nameless()),
             PartitionJoin::NoOrdinal => Ok(None),
+        }
+    }
+
+    /// Counts a new terminal for which a partition has no ordinal, and says so once a minute.
+    fn refused_new(&self, member: &PartitionMember, terminal: &TerminalId) {
+        member.set_refuses_new(true);
+        self.metrics.registrations_refused.inc();
+        if self.refusals.is_due() {
+            tracing::warn!(
+                %terminal, partition = %member.index(),
+                "the partition has no number left for another terminal, and refuses new ones: too many were forgotten of late, as \
+                 when clients make up an id for each connection (muster_registrations_refused_total counts them)"
+            );
         }
     }
 

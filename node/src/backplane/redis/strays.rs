@@ -48,6 +48,11 @@ impl Strays {
         stray.failures += 1;
     }
 
+    /// Whether the session is a stray.
+    pub fn contains(&self, session: SessionId) -> bool {
+        self.lock().contains_key(&session)
+    }
+
     /// The session is registered, or has ended.
     pub fn remove(&self, session: SessionId) {
         self.lock().remove(&session);

@@ -117,6 +117,7 @@ scripts!(
     forget_away "allow-oom",
     freeze "allow-oom",
     happened "",
+    has_ordinal "allow-oom",
     is_target "allow-oom",
     join "allow-oom",
     key "",
@@ -176,6 +177,9 @@ fn rules(events: u64, records_changes: bool) -> String {
     [
         format!("local EVENTS_BYTES = {events}"),
         format!("local LOOK_BACK = {}", rules::LOOK_BACK),
+        format!("local FREE_MIN = {}", rules::FREE_ORDINALS_MIN),
+        format!("local FREE_SHARE = {}", rules::FREE_ORDINALS_SHARE),
+        format!("local REFUSALS_TOLD_MS = {}", rules::REFUSALS_TOLD.as_millis()),
         format!("local CONTESTED_AFTER = {}", rules::CONTESTED_AFTER),
         format!("local CONTEST_WINDOW_MS = {}", rules::CONTEST_WINDOW.as_millis()),
         format!("local CONTEST_MAX = {}", rules::CONTEST_MAX),

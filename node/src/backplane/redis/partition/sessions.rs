@@ -43,6 +43,17 @@ pub enum PartitionJoin {
     NoOrdinal,
 }
 
+/// Whether a terminal can be registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrdinalLookup {
+    /// The terminal has an ordinal.
+    Known,
+    /// The terminal is new, and there is an ordinal for it.
+    Free,
+    /// The terminal is new, and there is none.
+    Refused,
+}
+
 /// Where the next call of `missed.lua` goes on.
 struct Rest {
     above: String,
@@ -74,6 +85,20 @@ impl StorePartition {
             lost: gap(lost),
         };
         Ok(PartitionJoin::In { ordinal: ordinal.parse().map_err(|_| unexpected(&answer))?, point })
+    }
+
+    /// Whether a terminal can be registered now.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn look_up_ordinal(&self, terminal: &TerminalId) -> RedisResult<OrdinalLookup> {
+        let mut call = self.scripts.has_ordinal(&self.keys);
+        let found: u8 = call.arg(terminal.as_str()).invoke_async(&mut self.connection.clone()).await?;
+        Ok(match found {
+            0 => OrdinalLookup::Refused,
+            1 => OrdinalLookup::Known,
+            _ => OrdinalLookup::Free,
+        })
     }
 
     async fn register(&self, request: &JoinRequest, holder: HolderNode<'_>) -> RedisResult<Vec<String>> {
