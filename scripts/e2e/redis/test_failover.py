@@ -1,14 +1,17 @@
 """The Redis master that has Muster's data is killed with SIGKILL under load, once with its replicas cut off before.
 
-One Sentinel hangs all the while, and one of the addresses of a Redis Cluster has nobody.
+One Sentinel hangs all the while, and one of the addresses of a Redis Cluster has nobody. In the last test all servers
+are emptied, and get their data from an export of the store.
 """
 
+import subprocess
 import time
 
 import pytest
 
-from muster import wait
-from muster.cluster import Cluster
+from muster import programs, wait
+from muster.api import Json
+from muster.cluster import Cluster, ProcessCluster
 from muster.cluster.redis_topology import ClusterMode, RedisServers, Sentinels
 from muster.fixtures import AgentsFactory, LoadFactory, Scale
 from muster.traffic.agents import Agents
@@ -130,3 +133,65 @@ def run_though_refused(fleet: Agents, commands: Load) -> tuple[str, ...]:
     strangers = [line for line in runs if line["terminal"] not in commands.asked.get(line["payload"], ())]
     assert not strangers
     return tuple({line["command"] for line in runs})
+
+
+# The store is exported, all servers are emptied, and it is imported with another number of partitions.
+
+
+@on_several_servers
+@pytest.mark.takes(seconds=30)
+@pytest.mark.cluster(node_flags="--ping 5s", processes_only=WHY)
+def test_what_is_open_in_an_export_runs_once_in_a_store_with_other_partitions(
+    process_cluster: ProcessCluster, servers: RedisServers, agents: AgentsFactory, scale: Scale
+) -> None:
+    cluster, nodes, terminals = process_cluster, ("node1", "node2", "node3"), scale(40, 2000)
+    fleet = agents(terminals).online()
+    ran = [post(cluster, {"all": True}, f"ran-{number}") for number in range(2)]
+    wait.until(lambda: all(fleet.have_run(command) for command in ran))
+    wait.until(
+        lambda: {cluster.api.get(f"/v1/commands/{command}")["state"] for command in ran}, lambda s: s == {"done"}
+    )
+    fleet.end()
+    cancelled = post(cluster, {"all": True}, "cancelled")
+    named = {"terminals": fleet.names()}
+    still = [
+        post(cluster, target, f"open-{number}") for number, target in enumerate([{"all": True}, named, {"all": True}])
+    ]
+    assert cluster.api.ask("DELETE", f"/v1/commands/{cancelled}")[0] == 200
+
+    for node in nodes:
+        end(cluster, node)
+    file = cluster.directory / "export"
+    store(cluster, "export", "--out", str(file))
+    servers.empty()
+    store(cluster, "import", "--partitions", "11", str(file))
+    cluster.processes.flags["node"] += ["--partitions", "11"]
+    for node in nodes:
+        cluster.start(node)
+
+    again = agents(terminals, name="again").online()
+    wait.until(lambda: all(again.have_run(command) for command in still))
+    last = post(cluster, {"all": True}, "last")
+    wait.until(lambda: again.not_exactly([*still, last]), lambda wrong: not wrong)
+    states = {command: cluster.api.get(f"/v1/commands/{command}")["state"] for command in [*ran, cancelled]}
+    assert states == {**dict.fromkeys(ran, "done"), cancelled: "cancelled"}
+
+
+def post(cluster: Cluster, target: Json, payload: str) -> str:
+    """Post a command, whose payload is its Idempotency-Key too, and return its id."""
+    return cluster.api.insist({"target": target, "name": "work", "payload": payload, "expires_in": "1h"}, payload)
+
+
+def end(cluster: ProcessCluster, node: str) -> None:
+    """Stop a node as an operator does, and wait until it has ended."""
+    cluster.term(node)
+    wait.until(lambda: cluster.runs(node), lambda runs: not runs)
+
+
+def store(cluster: ProcessCluster, *words: str) -> None:
+    """Run `muster-node store` with the secret of the cluster."""
+    flags = ["--redis", cluster.processes.redis_url(), "--secret-file", str(cluster.directory / "secret")]
+    done = subprocess.run(
+        [programs.program("muster-node"), "store", words[0], *flags, *words[1:]], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

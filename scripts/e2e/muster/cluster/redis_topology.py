@@ -113,6 +113,11 @@ class RedisServers(ABC):
             self.ask(name, "CONFIG", "SET", "masteruser", "nobody", "masterauth", "wrong")
         self.ask(master, "CLIENT", "KILL", "TYPE", "replica")
 
+    def empty(self) -> None:
+        """Delete all data."""
+        for name in self.masters():
+            self.ask(name, "FLUSHALL")
+
     def join(self) -> None:
         """Let replicas connect to their master again."""
         for name in self.servers():
