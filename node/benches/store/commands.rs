@@ -163,7 +163,7 @@ async fn raise(
                 let raised = RaisedState { command: id, state, settled: false, targets };
                 let outcome = partition.store.raise("", &raised).await.expect("Redis answers").expect("any epoch");
                 if outcome.is_settled && outcome.is_share {
-                    let home = fleet.count.home(id).expect("a home");
+                    let home = fleet.count.home(id);
                     let home = &fleet.partitions[usize::from(home.0)].store;
                     home.finish_share(id, partition.store.index).await.expect("Redis answers");
                 }
