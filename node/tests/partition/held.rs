@@ -1,9 +1,6 @@
 //! What a node holds, compared with the registry; and the sessions of nodes that are dead.
 
-use muster_node::backplane::{
-    JoinRequest,
-    redis::partition::{bitmap::ordinals, held::HeldDifference},
-};
+use muster_node::backplane::{JoinRequest, redis::partition::held::HeldDifference};
 use muster_protocol::Payload;
 
 use crate::{
@@ -17,12 +14,6 @@ impl TestPartition {
         let (held, dead) = (self.keys.key(&format!("held:{node}")), self.keys.key(&format!("dead:{node}")));
         let () = self.call(redis::cmd("RENAME").arg(held).arg(dead)).await;
         let _: u32 = self.ask("HSET", "dead_nodes", &[node, &format!("node_lost {reached}")]).await;
-    }
-
-    /// The ordinals that the registry has of a node.
-    pub async fn held(&self, node: &str) -> Vec<u32> {
-        let bitmap: Vec<u8> = self.ask("GET", &format!("held:{node}"), &[]).await;
-        ordinals(&bitmap).collect()
     }
 
     /// Tells of the sessions of a dead node. Returns the number of calls.
