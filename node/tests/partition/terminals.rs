@@ -99,7 +99,7 @@ async fn a_terminal_that_was_forgotten_is_new_and_gets_nothing_of_before() {
     store.few(1, ordinal).await;
     assert!(store.partition.forget(&id("a")).await.unwrap());
     assert_eq!(inbox.next().await, r#"{"remove":{"terminal":"a"}}"#);
-    assert_eq!(store.told().await[1..], [r#"terminal.offline {"reason":"removed","terminal":"a"}"#]);
+    assert_eq!(store.told().await[1..], [r#"terminal.offline {"labels":{},"reason":"removed","terminal":"a"}"#]);
     assert!(!store.partition.forget(&id("a")).await.unwrap());
     let again = JoinRequest { again: true, ..request };
     assert_eq!(store.join(&again, "n1").await, PartitionJoin::Ended(SessionEnd::Removed));

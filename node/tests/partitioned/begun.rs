@@ -19,7 +19,7 @@ use muster_redis::{Connection, Topology};
 use muster_testkit::{OnlineTerminal, http::get, wait::until};
 
 use crate::{
-    keys::{partitions, post},
+    keys::{partitions, post, stored_name},
     store::{PartitionedCluster, ids},
 };
 
@@ -83,7 +83,7 @@ async fn a_command_that_was_left_and_is_asked_for_again_comes_before_what_is_ask
     let cluster = PartitionedCluster::start().await;
     let mut terminals = terminals(&cluster).await;
     let key = IdempotencyKey::new("", "k", TO_ALL.as_bytes()).unwrap();
-    let at = partitions().of_text(&key.key);
+    let (_, at) = stored_name("k");
     let mut draft = CommandDraft::new(serde_json::from_str(TO_ALL).unwrap(), Some(key));
     begin(&cluster, &mut draft, at).await;
     let again = post(&cluster.here, "k", TO_ALL).await;
