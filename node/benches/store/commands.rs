@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, future::join_all, stream};
 use muster_node::backplane::{
-    CommandDraft, accepted_at,
+    CommandDraft, Cursor, accepted_at,
     redis::partition::{
         BeginOutcome, CommittedShare, PartitionAsk, PartitionBounds, RaisedState, ShareAsk, ShareOutcome, ShareTargets,
         selection::SetExpression,
@@ -31,6 +31,11 @@ const ROUNDS: u32 = 3;
 const SINGLES: u32 = 5_000;
 /// The reports into which what comes back within a second is divided: one each 50 ms.
 const PORTIONS: usize = 20;
+
+/// An epoch that every store has.
+fn any_epoch() -> Cursor {
+    Cursor { epoch: String::new(), number: 0 }
+}
 
 fn bounds() -> PartitionBounds {
     PartitionBounds { keep: Duration::from_secs(600), log: 10_000, backlog: 1000, bytes: STORED }
@@ -161,7 +166,8 @@ async fn raise(
                     return;
                 }
                 let raised = RaisedState { command: id, state, settled: false, targets };
-                let outcome = partition.store.raise("", &raised).await.expect("Redis answers").expect("any epoch");
+                let outcome =
+                    partition.store.raise(&any_epoch(), &raised).await.expect("Redis answers").expect("any epoch");
                 if outcome.is_settled && outcome.is_share {
                     let home = fleet.count.home(id);
                     let home = &fleet.partitions[usize::from(home.0)].store;
@@ -194,7 +200,7 @@ async fn singles(recorder: &mut Recorder<'_>, fleet: &BenchFleet) {
             for (state, at) in [(Sent, 2), (Acked, 20)] {
                 let targets = vec![(fleet.ordinal(*n), begun + at)];
                 let raised = RaisedState { command: draft.frame.id, state, settled: false, targets };
-                let outcome = fleet.partition(*n).store.raise("", &raised).await.expect("Redis answers");
+                let outcome = fleet.partition(*n).store.raise(&any_epoch(), &raised).await.expect("Redis answers");
                 assert_eq!(outcome.map(|outcome| outcome.rose), Some(1));
             }
         };

@@ -23,7 +23,10 @@ use super::{
     placed::PlacedOrdinals,
     reader::{BackupReader, CheckedBackup},
 };
-use crate::backplane::redis::partition::{PartitionBounds, StorePartition, restore::RestoredTerminal};
+use crate::backplane::{
+    Cursor,
+    redis::partition::{PartitionBounds, StorePartition, restore::RestoredTerminal},
+};
 
 /// Terminals, or keys, that are read before they are stored.
 const PORTION: usize = 1024;
@@ -259,7 +262,8 @@ impl Import {
             return Ok(());
         };
         let bounds = PartitionBounds { keep: Default::default(), log: 0, backlog: 0, bytes: i64::MAX as u64 };
-        self.stores[usize::from(partition)].reply("", id, &[(ordinal, payload)], &bounds).await?;
+        let any = Cursor { epoch: String::new(), number: 0 };
+        self.stores[usize::from(partition)].reply(&any, id, &[(ordinal, payload)], &bounds).await?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use muster_protocol::api::TargetState::{Acked, Sent};
 
 use crate::{
     commands::{ask, bounds, draft, terminals},
-    states::raised,
+    states::{of_epoch, raised},
     store::TestPartition,
 };
 
@@ -45,9 +45,9 @@ async fn steps(size: u32) -> BTreeMap<&'static str, u64> {
     };
     steps.insert("a command for all", least(&store, accept_all).await);
     let targets: Vec<_> = (0..size).map(|ordinal| (ordinal, 10)).collect();
-    store.partition.raise("", &raised(all.frame.id, Sent, &targets)).await.unwrap().unwrap();
+    store.partition.raise(&of_epoch(""), &raised(all.frame.id, Sent, &targets)).await.unwrap().unwrap();
     steps.insert("sent to all", counted(&store).await);
-    store.partition.raise("", &raised(all.frame.id, Acked, &targets[..10])).await.unwrap().unwrap();
+    store.partition.raise(&of_epoch(""), &raised(all.frame.id, Acked, &targets[..10])).await.unwrap().unwrap();
     steps.insert("10 acked", counted(&store).await);
     store.partition.command(all.frame.id).await.unwrap();
     steps.insert("looked up", counted(&store).await);

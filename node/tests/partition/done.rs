@@ -10,7 +10,7 @@ use muster_protocol::{
 
 use crate::{
     commands::{ask, bounds, draft, terminals},
-    states::raised,
+    states::{of_epoch, raised},
     store::TestPartition,
 };
 
@@ -39,7 +39,7 @@ impl TestPartition {
     async fn reaches(&self, id: CommandId, state: TargetState, ordinals: &[u32]) {
         let targets: Vec<_> = ordinals.iter().map(|ordinal| (*ordinal, 10)).collect();
         let state = RaisedState { settled: false, ..raised(id, state, &targets) };
-        self.partition.raise("", &state).await.unwrap().unwrap();
+        self.partition.raise(&of_epoch(""), &state).await.unwrap().unwrap();
     }
 }
 

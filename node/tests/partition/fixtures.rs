@@ -11,7 +11,11 @@ use muster_node::{
     },
     hub::SessionInfo,
 };
-use muster_protocol::{CommandId, NodeId, SessionId, api::Protocol, selector::Labels};
+use muster_protocol::{
+    CommandId, NodeId, SessionId,
+    api::{Protocol, TargetState},
+    selector::Labels,
+};
 use uuid::Uuid;
 
 use crate::store::TestPartition;
@@ -118,9 +122,13 @@ impl TestPartition {
         (id, number)
     }
 
-    /// Marks a state of a target.
+    /// Marks a state of a target, and the states below it, as each report does.
     pub async fn mark(&self, id: CommandId, state: &str, ordinal: u32) {
-        let _: bool = self.ask("SETBIT", &format!("command:{id}:{state}"), &[&ordinal.to_string(), "1"]).await;
+        let states = TargetState::STORED.map(TargetState::name);
+        let end = states.iter().position(|name| *name == state).unwrap();
+        for state in states[..=end].iter().filter(|name| **name != "queued") {
+            let _: bool = self.ask("SETBIT", &format!("command:{id}:{state}"), &[&ordinal.to_string(), "1"]).await;
+        }
     }
 
     /// Calls by their names, from the start of the server or the last `CONFIG RESETSTAT`.

@@ -20,7 +20,7 @@ use muster_redis::{Connection, Topology};
 use crate::{
     commands::{ask, bounds, draft, terminals},
     fixtures::{labels, node, session, with},
-    states::raised,
+    states::{of_epoch, raised},
     store::TestPartition,
 };
 
@@ -93,7 +93,7 @@ async fn a_minute_has_the_terminals_of_each_kind_and_what_happened_before_it() {
     let one = draft("");
     store.partition.accept_one(&ask(&one, &bounds()), &[id("a"), id("b")]).await.unwrap();
     for (state, targets) in [(TargetState::Sent, &[(0, 5), (1, 5)][..]), (TargetState::Acked, &[(0, 9)])] {
-        store.partition.raise("", &raised(one.frame.id, state, targets)).await.unwrap();
+        store.partition.raise(&of_epoch(""), &raised(one.frame.id, state, targets)).await.unwrap();
     }
     let other = draft("");
     store.partition.accept_one(&ask(&other, &bounds()), &[id("d")]).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_minute_has_the_terminals_of_each_kind_and_what_happened_before_it() {
     assert_eq!(targets, [(&TargetState::Sent, &2), (&TargetState::Acked, &1)]);
 
     store.make_older(1).await;
-    store.partition.raise("", &raised(one.frame.id, TargetState::Acked, &[(1, 9)])).await.unwrap();
+    store.partition.raise(&of_epoch(""), &raised(one.frame.id, TargetState::Acked, &[(1, 9)])).await.unwrap();
     assert!(store.partition.write_minute().await.unwrap());
     let day = store.day().await;
     assert_eq!((day.len(), day[1].commands["accepted"], day[1].targets[&TargetState::Acked]), (2, 0, 1), "{day:?}");

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     commands::{ask, bounds, draft, json_of, terminals},
     fleet::terminal,
+    states::of_epoch,
     store::TestPartition,
 };
 
@@ -240,7 +241,7 @@ async fn what_is_forgotten_leaves_nothing_behind() {
     bounds.keep = Duration::ZERO;
     store.partition.accept_one(&ask(&draft, &bounds), &terminals(&[0, 1])).await.unwrap();
     store.raise(draft.frame.id, Sent, &[(0, 5)]).await;
-    store.partition.reply("", draft.frame.id, &[(0, Payload::from_text("x"))], &bounds).await.unwrap();
+    store.partition.reply(&of_epoch(""), draft.frame.id, &[(0, Payload::from_text("x"))], &bounds).await.unwrap();
     store.let_pass(110).await;
     assert_eq!(store.partition.sweep().await, Ok(1));
     let rest: Vec<_> = store.names().await.into_iter().filter(|name| !before.contains(name)).collect();

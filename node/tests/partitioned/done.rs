@@ -1,6 +1,6 @@
 //! It is told once that a command is done, also if the nodes that were to tell it are gone.
 
-use muster_node::backplane::{accepted_at, redis::partition::RaisedState};
+use muster_node::backplane::{Cursor, accepted_at, redis::partition::RaisedState};
 use muster_protocol::{
     CommandId,
     api::{Protocol::V1, TargetState::Acked},
@@ -37,7 +37,12 @@ async fn is_told_by_another_node(told: bool) {
     for index in 0..PARTITIONS.parse().unwrap() {
         let targets = (0..8).map(|ordinal| (ordinal, at)).collect();
         let acked = RaisedState { command: id, state: Acked, settled: false, targets };
-        let outcome = partition(&cluster, PartitionIndex(index)).await.raise("", &acked).await.unwrap().unwrap();
+        let outcome = partition(&cluster, PartitionIndex(index))
+            .await
+            .raise(&Cursor { epoch: String::new(), number: 0 }, &acked)
+            .await
+            .unwrap()
+            .unwrap();
         settled += outcome.rose;
         if told && outcome.is_settled {
             home.finish_share(id, PartitionIndex(index)).await.unwrap();

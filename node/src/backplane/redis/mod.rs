@@ -27,7 +27,7 @@
 //! | `event_token.rs` | how far all events were read |
 //! | `standing.rs` | which partitions this node can use, as it tells others |
 //! | `answers.rs` | the answers of several partitions, and which of them are away |
-//! | `writer.rs`, `writing.rs` | what sessions reported, in portions for each partition |
+//! | `writer.rs`, `partition_reports.rs`, `writing.rs` | what sessions reported, in portions for each partition |
 
 mod answers;
 mod by_master;
@@ -55,6 +55,7 @@ mod open;
 mod ordinals;
 mod parted;
 pub mod partition;
+mod partition_reports;
 mod refusal;
 mod replicas;
 pub(crate) mod requirements;

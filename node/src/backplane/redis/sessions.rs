@@ -95,7 +95,7 @@ impl RedisBackplane {
     async fn try_join(&self, member: &PartitionMember, request: &JoinRequest) -> RedisResult<Option<JoinOutcome>> {
         // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes twice.
         if request.info.protocol == Protocol::Plain || request.again {
-            self.flush().await?;
+            self.flush_in(member.index()).await?;
         }
         match member.store.join(request, member.holder(&self.node.id)).await? {
             PartitionJoin::In { ordinal, point } => {

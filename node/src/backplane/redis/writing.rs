@@ -1,16 +1,13 @@
 //! Writes the reports of one partition. What Redis refuses for good is dropped, counted and told of, so that it blocks nothing behind it;
 //! any other failure leaves what is not written yet for the next time.
 
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
 
 use muster_protocol::CommandId;
 use redis::{RedisError, RedisResult};
 
-use super::{RedisBackplane, member::PartitionMember, partition::states::RaisedState, writer::PartitionReports};
-use crate::backplane::redis::refusal::refused_for_good;
-
-/// The shortest time between two warnings about reports that were dropped.
-const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+use super::{RedisBackplane, member::PartitionMember, partition::raise::portions, partition_reports::PartitionReports};
+use crate::backplane::{Cursor, redis::refusal::refused_for_good};
 
 impl RedisBackplane {
     /// Writes the reports of a partition. Returns what is left of them, and the failure that left it.
@@ -35,7 +32,7 @@ impl RedisBackplane {
 
     async fn write_replies(&self, member: &PartitionMember, part: &mut PartitionReports) -> RedisResult<()> {
         while let Some((command, replies)) = part.replies.pop_first() {
-            match member.store.reply(&part.epoch, command, &replies, &self.bounds).await {
+            match member.store.reply(&seen_by(member, part), command, &replies, &self.bounds).await {
                 Ok(Some(dropped)) => self.count_dropped("reply_refused", dropped as usize),
                 Ok(None) => self.drop_other_epoch(member, replies.len()),
                 Err(error) => {
@@ -50,16 +47,23 @@ impl RedisBackplane {
     }
 
     async fn raise_all(&self, member: &PartitionMember, part: &mut PartitionReports) -> RedisResult<()> {
-        let mut states = std::mem::take(&mut part.states).into_iter();
-        while let Some(state) = states.next() {
-            match member.store.raise(&part.epoch, &state).await {
-                Ok(Some(raised)) if raised.is_settled && raised.is_share => part.settled.push(state.command),
-                Ok(Some(_)) => {}
-                Ok(None) => self.drop_other_epoch(member, state.targets.len()),
+        let mut portions = VecDeque::from(portions(std::mem::take(&mut part.states)));
+        while let Some(portion) = portions.pop_front() {
+            let count = || portion.iter().map(|state| state.targets.len()).sum();
+            match member.store.raise_all(&seen_by(member, part), &portion).await {
+                Ok(Some(raised)) => {
+                    let settled = raised.into_iter().filter(|(_, outcome)| outcome.is_settled && outcome.is_share);
+                    part.settled.extend(settled.map(|(command, _)| command));
+                }
+                Ok(None) => self.drop_other_epoch(member, count()),
+                // Which of them is refused is not said: each is written by itself.
+                Err(error) if portion.len() > 1 && refused_for_good(&error).is_some() => {
+                    portion.into_iter().rev().for_each(|state| portions.push_front(vec![state]));
+                }
                 Err(error) => {
-                    let RaisedState { command, ref targets, .. } = state;
-                    if let Err(error) = self.drop_refused(error, "state_refused", targets.len(), Some(command)) {
-                        part.states = std::iter::once(state).chain(states).collect();
+                    let command = portion.first().map(|state| state.command);
+                    if let Err(error) = self.drop_refused(error, "state_refused", count(), command) {
+                        part.states = portion.into_iter().chain(portions.into_iter().flatten()).collect();
                         return Err(error);
                     }
                 }
@@ -79,10 +83,12 @@ impl RedisBackplane {
     }
 
     async fn write_vitals_and_events(&self, member: &PartitionMember, part: &mut PartitionReports) -> RedisResult<()> {
-        if let Err(error) = member.store.vitals(&part.vitals).await {
-            self.drop_refused(error, "health_refused", part.vitals.len(), None)?;
+        if part.are_vitals_due() {
+            if let Err(error) = member.store.vitals(&part.vitals).await {
+                self.drop_refused(error, "health_refused", part.vitals.len(), None)?;
+            }
+            part.vitals.clear();
         }
-        part.vitals.clear();
         if let Err(error) = member.store.write_events(&part.events).await {
             self.drop_refused(error, "event_refused", part.events.len(), None)?;
         }
@@ -102,7 +108,7 @@ impl RedisBackplane {
             return Err(error);
         }
         self.count_dropped(reason, count);
-        if self.writer.may_warn() {
+        if self.writer.refused.is_due() {
             let command = command.map(tracing::field::display);
             tracing::warn!(
                 %error, reason, command,
@@ -125,11 +131,9 @@ impl RedisBackplane {
     }
 }
 
-/// Whether a warning may be written, given when the last one was.
-pub fn is_due(warned_at: &mut Option<Instant>) -> bool {
-    let is_due = warned_at.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL);
-    if is_due {
-        *warned_at = Some(Instant::now());
-    }
-    is_due
+/// The epoch of a partition's ordinals, and the last number that this node has seen of it. A store that has lost something may have given these
+/// ordinals to others, and goes by the same name until a node shows it what it lacks. So each report does.
+fn seen_by(member: &PartitionMember, part: &PartitionReports) -> Cursor {
+    let seen = member.seen().filter(|seen| *seen.epoch == *part.epoch);
+    Cursor { epoch: part.epoch.to_string(), number: seen.map_or(0, |seen| seen.number) }
 }

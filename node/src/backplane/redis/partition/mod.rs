@@ -20,6 +20,7 @@ mod list;
 pub mod log;
 pub mod named;
 mod parts;
+pub mod raise;
 mod reading;
 pub mod registry;
 mod render;
@@ -52,9 +53,9 @@ pub use self::{
     commands::PartitionCommand,
     keys::KeyOutcome,
     list::{HomeCommands, ListedCommand},
+    raise::{RaiseOutcome, RaisedState},
     scripts::PartitionScripts,
     share::{BeginOutcome, BegunCommand, CommittedShare, ShareAsk, ShareOutcome, ShareTargets},
-    states::{RaiseOutcome, RaisedState},
     targets::{PartitionTarget, PartitionTargets},
 };
 

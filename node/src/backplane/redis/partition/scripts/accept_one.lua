@@ -1,4 +1,4 @@
--- uses: time, stamp, named, full, budget, epoch, log, few, sweep
+-- uses: time, stamp, named, backlog, budget, epoch, log, few
 -- Accepts a command for named terminals of this partition, whole or not at all: fixes its targets, numbers it, stores it, and sends it
 -- to the nodes that hold its targets.
 -- ARGV: id, 'again' if it may have been accepted before, frame (JSON without its opening brace and without expires_at), request (JSON
@@ -34,14 +34,24 @@ local frame = '{"expires_at":"' .. stamp(time + ARGV[6]) .. '",' .. ARGV[3]
 local bytes = #frame + #ask + COMMAND_BYTES + FEW_BYTES * #targets
 -- About every eighth command sweeps for all of them.
 if time % 8 == 0 then
-  -- with: open
+  -- with: open, sweep
   close_expired(time, 16)
   sweep(time, 16)
 end
-local full = full_backlogs(targets, tonumber(ARGV[17]), time)
-if #full > 0 then return { 'full', full } end
-local has_room, commands, backlogs, used = make_room(bytes, tonumber(ARGV[18]), time, keep)
-if not has_room then return { 'no_room', used } end
+local backlog_max, bytes_max, may_be_full = tonumber(ARGV[17]), tonumber(ARGV[18]), false
+for _, target in ipairs(targets) do may_be_full = may_be_full or redis.call('ZCARD', BACKLOG .. target.ord) >= backlog_max end
+if may_be_full then
+  -- with: full
+  local full = full_backlogs(targets, backlog_max, time)
+  if #full > 0 then return { 'full', full } end
+end
+local commands, backlogs, used = used_bytes()
+if used + bytes > bytes_max then
+  -- with: sweep
+  local has_room
+  has_room, commands, backlogs, used = make_room(bytes, bytes_max, time, keep)
+  if not has_room then return { 'no_room', used } end
+end
 
 -- A number is never below the time, so that the numbers of a store that was lost, or went back, are all smaller.
 local epoch, seq = name_store(ARGV[12], ARGV[13], ARGV[14])
@@ -55,6 +65,7 @@ redis.call('ZADD', STORED, string.format('%.0f', time + ARGV[6] + keep), id)
 redis.call('HSET', USED, 'commands', commands + bytes, 'backlogs', backlogs + BACKLOG_BYTES * #targets)
 for _, target in ipairs(targets) do redis.call('ZADD', BACKLOG .. target.ord, number, id) end
 if key ~= '' then
+  -- with: sweep
   sweep_keys(time, 2)
   redis.call('SET', KEY .. key, id .. ' ' .. body)
   redis.call('ZADD', KEYS_DUE, string.format('%.0f', time + ARGV[11]), key)

@@ -17,7 +17,7 @@ if holder and holder ~= process then declare_dead(node, 'node_lost') end
 local is_held = redis.call('ZSCORE', NODES, node)
 redis.call('SET', LEASE .. node, ARGV[3], 'PX', ARGV[4])
 redis.call('ZADD', NODES, string.format('%.0f', time + ARGV[4]), node)
-redis.call('HSET', PROCESSES, node, process)
+if holder ~= process or not is_held then redis.call('HSET', PROCESSES, node, process) end
 if not is_held then redis.call('HSET', CLAIMS, node, ARGV[5]) end
 redis.call('HSET', REACHED, node, ARGV[6])
 name_store(ARGV[5], ARGV[7], ARGV[8])

@@ -8,7 +8,9 @@ local open = redis.call('ZRANGE', OPEN, '(' .. at, '+inf', 'BYSCORE', 'LIMIT', 0
 local left = new_tmp()
 for i = 1, #open, 2 do
   local id, expires = string.match(open[i], '^(%S+) (%d+)$')
-  if tonumber(expires) > time and redis.call('HEXISTS', COMMAND .. id, 'cancelled_at') == 0 then
+  local cancelled, done, confirm = unpack(redis.call('HMGET', COMMAND .. id, 'cancelled_at', 'done', 'confirm'))
+  -- Of one that is done all targets have acknowledged it, unless it asked for no acknowledgement.
+  if tonumber(expires) > time and not cancelled and not (done and confirm ~= 'none') then
     redis.call('BITOP', 'AND', left, COMMAND .. id .. ':targets', COMMAND .. id .. ':acked')
     redis.call('BITOP', 'XOR', left, left, COMMAND .. id .. ':targets')
     redis.call('BITOP', 'OR', UNCONFIRMED_NEXT, UNCONFIRMED_NEXT, left)

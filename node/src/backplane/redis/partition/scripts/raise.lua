@@ -1,45 +1,66 @@
--- uses: few_states, many_states, events
--- Raises targets of a command to a state. States only rise, so a report may come twice and in any order. What is no target is none.
--- ARGV: command, state, 'settled' if these targets never confirm more than this state, their ordinals and times as few_states.lua reads
---       them, the first byte of a bitmap of their ordinals, the bitmap from there, the epoch that gave the ordinals or '', then bucket, entry of
---       its times, ...
--- Returns how many rose, 1 if all targets of the command in this partition are settled now and were not before, else 0, and 1 if the
--- command has other partitions, else 0. Nothing if the store has another epoch.
-if ARGV[7] ~= '' and redis.call('GET', EPOCH) ~= ARGV[7] then return false end
-local id, level, command = ARGV[1], LEVEL[ARGV[2]], COMMAND .. ARGV[1]
-local fields = redis.call('HMGET', command, 'kind', 'of', 'confirm', 'list', 'records', 'share', 'waiters', 'cancelled_at')
-local kind, of, confirm, list, records, share, waiters, cancelled = unpack(fields)
-if not kind or not level then return { 0, 0, 0 } end
-of = tonumber(of)
+-- uses: few_states, many_states, events, epoch
+-- Raises targets of commands to states. States only rise, so a report may come twice and in any order. What is no target is none.
+-- ARGV: the epoch that gave the ordinals or '', the last number that the node has seen of it, name for a new store, then for each command
+--       its id, the number of its reports, the number of entries of times, each report: its state, 'settled' if these targets never
+--       confirm more than this state, their ordinals and times as few_states.lua reads them, the first byte of a bitmap of their ordinals, and the bitmap from there, or '' if the targets are those of
+--       the report before; then each entry of times: its bucket, and the entry. The reports of a command are in the order of their states.
+-- Returns for each command: 1 if all its targets in this partition are settled now and were not before, else 0; 1 if the command has other
+-- partitions, else 0; and how many targets rose by each of its reports. Nothing if the store has another epoch, or gets one now since it
+-- lacks that number.
+if ARGV[1] ~= '' and name_store(ARGV[3], ARGV[1], ARGV[2]) ~= ARGV[1] then return false end
+-- First all of them are read, so that one whose key has another type changes nothing of the others.
+local commands, at = {}, 4
+while at <= #ARGV do
+  local id, reports, first_entry = ARGV[at], {}, at + 3 + 5 * ARGV[at + 1]
+  for i = at + 3, first_entry - 1, 5 do
+    reports[#reports + 1] =
+      { level = LEVEL[ARGV[i]], settled = ARGV[i + 1] == 'settled', few = ARGV[i + 2], offset = ARGV[i + 3], bits = ARGV[i + 4], rose = 0 }
+  end
+  local fields = redis.call('HMGET', COMMAND .. id, 'kind', 'of', 'confirm', 'list', 'records', 'share', 'waiters', 'cancelled_at')
+  at = first_entry + 2 * ARGV[at + 2]
+  commands[#commands + 1] = { id = id, reports = reports, fields = fields, first_entry = first_entry, last_entry = at - 1 }
+end
 
-local rose, now_in, settled, counts
-local settled_from = SETTLED_FROM[confirm] or 2
-if kind == 'few' then
-  rose, records = raise_few(command, id, list, records or '', level, ARGV[4], level >= 2 or ARGV[3] == 'settled')
-  if rose == 0 then return { 0, 0, 0 } end
-  counts = few_counts(records, of)
-  now_in, settled = counts[level], cancelled and counts[0] or 0
-  for reached = settled_from, #LEVELS do settled = settled + counts[reached] end
-else
-  local any
-  rose, any = raise_many(command, level, ARGV[5], ARGV[6])
-  if any then add_times(command, ARGV, 8) end
-  if rose == 0 then return { 0, 0, 0 } end
-  local above = level < #LEVELS and redis.call('BITCOUNT', command .. ':' .. LEVELS[level + 1]) or 0
-  now_in = redis.call('BITCOUNT', command .. ':' .. LEVELS[level]) - above
-  settled = level >= settled_from and redis.call('BITCOUNT', command .. ':' .. LEVELS[settled_from]) or 0
-  if cancelled then settled = settled + of - redis.call('BITCOUNT', command .. ':sent') end
+local answer, told, counted = {}, {}, {}
+for _, one in ipairs(commands) do
+  local id, reports, command, is_settled = one.id, one.reports, COMMAND .. one.id, 0
+  local kind, of, confirm, list, records, share, waiters, cancelled = unpack(one.fields)
+  if kind then
+    local settled_from, settled, reached, counts = SETTLED_FROM[confirm] or 2, 0, 0, nil
+    if kind == 'few' then
+      settled, counts = raise_few(command, id, list or '', records, reports, settled_from)
+      -- What was not sent of a cancelled command will not be.
+      if cancelled and counts then settled = settled + counts[0] end
+    else
+      settled = raise_many(command, reports, settled_from, one.first_entry, one.last_entry)
+      if cancelled then settled = settled + of - redis.call('BITCOUNT', command .. ':sent') end
+    end
+    for _, report in ipairs(reports) do
+      if report.rose > 0 then
+        reached = math.max(reached, report.level)
+        counted[report.level] = (counted[report.level] or 0) + report.rose
+        told[#told + 1] = '{"command":"' .. id .. '","state":"' .. LEVELS[report.level] .. '","terminals":' .. report.rose .. ',"of":' ..
+          report.now_in .. '}'
+      end
+    end
+    if reached >= settled_from and settled >= tonumber(of) and redis.call('HSETNX', command, 'done', 1) == 1 then
+      is_settled = 1
+      emit_all('command.state', told)
+      told = {}
+      -- with: time, done
+      if share then
+        -- Until its home is told.
+        redis.call('ZADD', SETTLED_HERE, string.format('%.0f', now()), id)
+      else
+        redis.call('ZREM', ENDING, id)
+        emit_done(id, confirm, cancelled, false, counts)
+        wake_waiters(id, waiters)
+      end
+    end
+  end
+  answer[#answer + 1], answer[#answer + 2] = is_settled, share and 1 or 0
+  for _, report in ipairs(reports) do answer[#answer + 1] = report.rose end
 end
-emit('command.state', '{"command":"' .. id .. '","state":"' .. ARGV[2] .. '","terminals":' .. rose .. ',"of":' .. now_in .. '}')
-redis.call('HINCRBY', COUNTED, ARGV[2], rose)
-if level < settled_from or settled < of or redis.call('HSETNX', command, 'done', 1) == 0 then return { rose, 0, share and 1 or 0 } end
--- with: time, done
-if share then
-  -- Until its home is told.
-  redis.call('ZADD', SETTLED_HERE, string.format('%.0f', now()), id)
-  return { rose, 1, 1 }
-end
-redis.call('ZREM', ENDING, id)
-emit_done(id, confirm, cancelled, false, counts)
-wake_waiters(id, waiters)
-return { rose, 1, 0 }
+emit_all('command.state', told)
+for level, rose in pairs(counted) do redis.call('HINCRBY', COUNTED, LEVELS[level], rose) end
+return answer

@@ -1,14 +1,15 @@
--- uses: levels, budget
+-- uses: levels, budget, epoch
 -- Stores what targets last sent about a command, in place of what they sent before, for as long as the command is stored. JSON null is
 -- what is shown where nothing is stored. Beyond the bound of all bytes replies are dropped.
--- ARGV: command, bound of all bytes, the epoch that gave the ordinals or '', then ord, payload, ...: at most STEP_MAX
--- Returns how many were dropped for want of room. Nothing if the store has another epoch.
-if ARGV[3] ~= '' and redis.call('GET', EPOCH) ~= ARGV[3] then return false end
+-- ARGV: command, bound of all bytes, the epoch that gave the ordinals or '', the last number that the node has seen of it, name for a new
+--       store, then ord, payload, ...: at most STEP_MAX
+-- Returns how many were dropped for want of room. Nothing if the store has another epoch, or gets one now since it lacks that number.
+if ARGV[3] ~= '' and name_store(ARGV[5], ARGV[3], ARGV[4]) ~= ARGV[3] then return false end
 local command, dropped, added = COMMAND .. ARGV[1], 0, 0
 local kind, list = unpack(redis.call('HMGET', command, 'kind', 'list'))
 if not kind then return 0 end
 local _, _, used = used_bytes()
-for i = 4, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local ord, payload = ARGV[i], ARGV[i + 1]
   local is_target = list and place_of(list, tonumber(ord)) or not list and redis.call('GETBIT', command .. ':targets', ord) == 1
   if is_target then

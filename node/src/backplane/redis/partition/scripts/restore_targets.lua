@@ -16,4 +16,4 @@ end
 
 local is_new = add(command .. ':targets', ARGV[3]) > 0
 for level, state in ipairs(LEVELS) do add(command .. ':' .. state, ARGV[3 + level]) end
-if is_new then add_times(command, ARGV, 4 + #LEVELS) end
+if is_new then add_times(command, 4 + #LEVELS, #ARGV) end

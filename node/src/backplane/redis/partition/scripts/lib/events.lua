@@ -1,6 +1,7 @@
 -- Events. An entry has `kind` and `data`, and for events of terminals `terminal` or `terminals` (events.rs reads them).
 --   emit(kind, data)                  data is a whole JSON object
 --   emit_of(kind, terminal, rest)     rest is what follows in the object: '"node":"n1"'
+--   emit_all(kind, all)               several of one kind, each data a whole JSON object
 --   emit_many(kind, terminals, rest)  terminals is a list of at most STEP_MAX ids, each of which has this event
 -- The reader adds the time of the entry's id to events of terminals, so nothing here writes a time.
 --
@@ -8,6 +9,17 @@
 -- So an event costs no look at old ones, and `used` is exact to a chunk. No entry has as many bytes as a chunk.
 local EVENT_BYTES = 64
 local EVENT_CHUNK = 131072
+
+-- Counts the bytes of events of which the last has this id.
+local function count_events(bytes, id)
+  if redis.call('INCRBY', EVENTS_IN, bytes) % EVENT_CHUNK >= bytes then return end
+  local chunks = redis.call('RPUSH', EVENT_CHUNKS, id)
+  if chunks * EVENT_CHUNK > EVENTS_BYTES then
+    redis.call('XTRIM', EVENTS, 'MINID', redis.call('LPOP', EVENT_CHUNKS))
+    chunks = chunks - 1
+  end
+  redis.call('HSET', USED, 'events', chunks * EVENT_CHUNK)
+end
 
 local function add_event(kind, data, name, value)
   local bytes, id = EVENT_BYTES + #kind + #data, nil
@@ -17,13 +29,17 @@ local function add_event(kind, data, name, value)
   else
     id = redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data)
   end
-  if redis.call('INCRBY', EVENTS_IN, bytes) % EVENT_CHUNK >= bytes then return end
-  local chunks = redis.call('RPUSH', EVENT_CHUNKS, id)
-  if chunks * EVENT_CHUNK > EVENTS_BYTES then
-    redis.call('XTRIM', EVENTS, 'MINID', redis.call('LPOP', EVENT_CHUNKS))
-    chunks = chunks - 1
+  count_events(bytes, id)
+end
+
+-- Several events of one kind, each a whole JSON object: their bytes are counted together. They are fewer than a chunk has bytes for.
+local function emit_all(kind, all)
+  local bytes, id = 0, nil
+  for _, data in ipairs(all) do
+    bytes = bytes + EVENT_BYTES + #kind + #data
+    id = redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data)
   end
-  redis.call('HSET', USED, 'events', chunks * EVENT_CHUNK)
+  if id then count_events(bytes, id) end
 end
 
 local function emit(kind, data) add_event(kind, data) end

@@ -13,26 +13,37 @@ local function raise_record(record, level, at)
   return record, old
 end
 
--- Raises targets of a command for few. `reports` has 8 bytes for each: its ordinal, and 1 and the milliseconds since the time in the
--- command's id. Returns how many rose, and the records.
-local function raise_few(command, id, list, records, level, reports, confirmed)
-  if records == '' then records = string.rep(EMPTY_RECORD, #list / 4) end
-  local rose, changed = 0, false
-  for at = 1, #reports, 8 do
-    local ord, ms = struct.unpack('>I4I4', reports, at)
-    local place = place_of(list, ord)
-    if place then
-      local from = place * FEW_RECORD + 1
-      local old = string.sub(records, from, from + FEW_RECORD - 1)
-      local record, old_level = raise_record(old, level, ms)
-      if record ~= old then
-        records = string.sub(records, 1, from - 1) .. record .. string.sub(records, from + FEW_RECORD)
-        changed = true
+-- Raises targets of a command for few. Each report has in `few` 8 bytes for each target: its ordinal, and 1 and the milliseconds since the
+-- time in the command's id. Notes in each report how many rose and how many are in its state then. Returns how many targets are settled, and the
+-- number of targets at each level, if any rose.
+local function raise_few(command, id, list, records, reports, settled_from)
+  local changed, counts, settled, of = false, nil, 0, #list / 4
+  records = records or string.rep(EMPTY_RECORD, of)
+  for _, report in ipairs(reports) do
+    local level, confirmed = report.level, report.level >= 2 or report.settled
+    for at = 1, #report.few, 8 do
+      local ord, ms = struct.unpack('>I4I4', report.few, at)
+      local place = place_of(list, ord)
+      if place then
+        local from = place * FEW_RECORD + 1
+        local old = string.sub(records, from, from + FEW_RECORD - 1)
+        local record, old_level = raise_record(old, level, ms)
+        if record ~= old then
+          records = string.sub(records, 1, from - 1) .. record .. string.sub(records, from + FEW_RECORD)
+          changed = true
+        end
+        if level > old_level then report.rose = report.rose + 1 end
+        if confirmed then unqueue(ord, id) end
       end
-      if level > old_level then rose = rose + 1 end
-      if confirmed then unqueue(ord, id) end
+    end
+    if report.rose > 0 then
+      counts = few_counts(records, of)
+      report.now_in = counts[level]
     end
   end
   if changed then redis.call('HSET', command, 'records', records) end
-  return rose, records
+  if counts then
+    for reached = settled_from, #LEVELS do settled = settled + counts[reached] end
+  end
+  return settled, counts
 end

@@ -1,19 +1,12 @@
 -- uses: backlog
 -- What a terminal missed: commands of its backlog, and commands in `open` of which it is a target, that it has not confirmed.
 
-local SETTLED = { 'acked', 'running', 'succeeded', 'failed', 'rejected', 'cancelled', 'expired', 'timed_out' }
-
 -- Whether a command for many is to be sent again to a terminal. `state` is the lowest state that it is not sent again after. That
--- bit answers for nearly all, so it is asked first.
+-- bit answers for nearly all, so it is asked first. Whoever reached a later state has that bit too, also if its report was lost: raising
+-- a state raises those below it (raise.lua).
 local function is_owed(id, ord, state)
   local command = COMMAND .. id
-  if redis.call('GETBIT', command .. ':' .. state, ord) == 1 then return false end
-  if redis.call('GETBIT', command .. ':targets', ord) == 0 then return false end
-  -- A later state is known without that one if its report was lost.
-  for _, other in ipairs(SETTLED) do
-    if redis.call('GETBIT', command .. ':' .. other, ord) == 1 then return false end
-  end
-  return true
+  return redis.call('GETBIT', command .. ':' .. state, ord) == 0 and redis.call('GETBIT', command .. ':targets', ord) == 1
 end
 
 local function is_live(id, time)
