@@ -132,10 +132,13 @@ def _logs_to(path: Path, directory: Path) -> bool:
 def free_port() -> int:
     """Return a port of loopback that nothing listens on.
 
-    The port lies above the range of outgoing connections, so that none takes it while its owner restarts.
+    The port lies above the range of outgoing connections, and of a thousand that belong to this worker of the tests, so
+    that nobody takes it while its owner restarts.
     """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 61000 + worker % 4 * 1000
     while True:
-        port = random.SystemRandom().randrange(61000, 65000)
+        port = random.SystemRandom().randrange(first, first + 1000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
