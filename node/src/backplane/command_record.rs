@@ -118,8 +118,13 @@ impl CommandRecord {
 
     /// Whether all targets have confirmed what was asked for, or can't any more.
     pub fn is_settled(&self, now: Timestamp) -> bool {
+        self.is_settled_with(&self.counts, now)
+    }
+
+    /// The same with these numbers of targets in each state, in place of those of the record.
+    pub fn is_settled_with(&self, counts: &BTreeMap<TargetState, u64>, now: Timestamp) -> bool {
         let is_done = |(stored, count): (&TargetState, &u64)| *count == 0 || self.is_done(self.shown(*stored, now));
-        now >= self.frame.expires_at || (self.unseen == 0 && self.counts.iter().all(is_done))
+        now >= self.frame.expires_at || (self.unseen == 0 && counts.iter().all(is_done))
     }
 
     /// The command as the API shows it.

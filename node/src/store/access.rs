@@ -17,6 +17,10 @@ use crate::{
     config::{RedisFlags, secrets::read_secrets},
 };
 
+/// The bytes of a partition's stored commands, from which its scripts know how many bytes of events it keeps. An export and an import
+/// write no events.
+const STORED: u64 = 1 << 30;
+
 /// Where a store is, and the secret of its cluster: as for a node, but secrets come from files alone.
 #[derive(Debug, Clone, Args)]
 pub struct StoreFlags {
@@ -82,7 +86,7 @@ impl StoreFlags {
 impl StoreAccess {
     /// The partitions of a store that has so many.
     pub fn partitions(&self, partitions: Partitions) -> Vec<StorePartition> {
-        let scripts = Arc::new(PartitionScripts::new(1 << 30, true));
+        let scripts = Arc::new(PartitionScripts::new(STORED, true));
         let database = self.masters.topology().database();
         let store = |index| {
             let keys = RedisKeys::of_partition(&self.cluster, database, partitions, index);

@@ -6,7 +6,8 @@ use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use jiff::Timestamp;
-use muster_protocol::{CommandId, partition::Partitions, schema::SCHEMA, seal::SealedCommand};
+use muster_protocol::{CommandId, partition::Partitions, seal::SealedCommand};
+use redis::RedisResult;
 use tokio::time::{self, Instant};
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
 use crate::backplane::redis::partition::{
     StorePartition,
     bitmap::ordinals,
-    export::{ExportedKey, ExportedShare, ExportedTerminal},
+    export::{ExportPage, ExportedId, ExportedKey, ExportedShare, ExportedTerminal},
     named::NAMED_MAX,
     times::BUCKET,
 };
@@ -52,7 +53,15 @@ pub async fn export(flags: StoreFlags, out: Option<PathBuf>) -> anyhow::Result<B
     info.check(partitions)?;
     let stores = access.partitions(partitions);
     let mut writer = BackupWriter::create(out.as_deref())?;
-    let mut export = Export { access, partitions, stores, store: info.id, clocks: Vec::new(), writer: &mut writer };
+    let mut export = Export {
+        access,
+        partitions,
+        stores,
+        store: info.id,
+        schema: info.schema,
+        clocks: Vec::new(),
+        writer: &mut writer,
+    };
     let written = match export.run().await {
         Ok(()) => writer.end(),
         Err(error) => Err(error),
@@ -69,6 +78,8 @@ struct Export<'a> {
     stores: Vec<StorePartition>,
     /// The id of the store.
     store: String,
+    /// The schema of the store, in which nodes wrote what is exported.
+    schema: u32,
     /// When the export began, by the clock of each partition, in ms since 1970.
     clocks: Vec<u64>,
     writer: &'a mut BackupWriter,
@@ -81,7 +92,7 @@ impl Export<'_> {
         }
         self.writer.write(&BackupLine::Header(BackupHeader {
             format: FORMAT,
-            schema: SCHEMA,
+            schema: self.schema,
             cluster: self.access.cluster.clone(),
             store: self.store.clone(),
             partitions: self.partitions.count(),
@@ -95,17 +106,8 @@ impl Export<'_> {
 
     async fn terminals(&mut self) -> anyhow::Result<()> {
         for store in &self.stores {
-            let mut from = None;
-            loop {
-                let page = store.export_terminals(from.as_deref()).await?;
-                for terminal in page.rows {
-                    self.writer.write(&terminal_line(store.index.0, terminal))?;
-                }
-                from = page.next;
-                if from.is_none() {
-                    break;
-                }
-            }
+            let write = |terminal| self.writer.write(&terminal_line(store.index.0, terminal));
+            each_row(async |from| store.export_terminals(from).await, write).await?;
         }
         Ok(())
     }
@@ -136,7 +138,7 @@ impl Export<'_> {
         let (stores, partitions) = (self.stores.clone(), self.partitions);
         let stores = &stores[..];
         let gathered = stream::iter(order)
-            .map(|id| async move { redis::RedisResult::Ok((id, gather(stores, partitions.home(id), id).await?)) });
+            .map(|id| async move { RedisResult::Ok((id, gather(stores, partitions.home(id), id).await?)) });
         let gathered = gathered.buffered(AT_ONCE);
         pin_mut!(gathered);
         while let Some((id, command)) = gathered.try_next().await? {
@@ -152,21 +154,15 @@ impl Export<'_> {
     async fn listed(&self) -> anyhow::Result<(Vec<Vec<(u64, CommandId)>>, HashSet<CommandId>)> {
         let (mut lists, mut all) = (Vec::new(), HashSet::new());
         for store in &self.stores {
-            let (mut list, mut from) = (Vec::new(), None);
-            loop {
-                let page = store.export_commands(from.as_deref()).await?;
-                for row in page.rows {
-                    if row.created > self.clocks[usize::from(self.partitions.home(row.id).0)] {
-                        continue;
-                    }
+            let mut list = Vec::new();
+            let add = |row: ExportedId| {
+                if row.created <= self.clocks[usize::from(self.partitions.home(row.id).0)] {
                     all.insert(row.id);
                     list.extend(row.number.filter(|number| *number > 0).map(|number| (number, row.id)));
                 }
-                from = page.next;
-                if from.is_none() {
-                    break;
-                }
-            }
+                Ok(())
+            };
+            each_row(async |from| store.export_commands(from).await, add).await?;
             lists.push(list);
         }
         Ok((lists, all))
@@ -242,22 +238,31 @@ impl Export<'_> {
 
     async fn keys(&mut self, commands: &HashSet<CommandId>) -> anyhow::Result<()> {
         for store in &self.stores {
-            let mut from = None;
-            loop {
-                let page = store.export_keys(from.as_deref()).await?;
-                for key in page.rows {
-                    if is_of_export(&key.value, commands, self.clocks[0]) {
-                        let ExportedKey { hash, value, due } = key;
-                        self.writer.write(&BackupLine::Key(KeyLine { hash, value, due }))?;
-                    }
+            let write = |ExportedKey { hash, value, due }| {
+                if !is_of_export(&value, commands, self.clocks[0]) {
+                    return Ok(());
                 }
-                from = page.next;
-                if from.is_none() {
-                    break;
-                }
-            }
+                self.writer.write(&BackupLine::Key(KeyLine { hash, value, due }))
+            };
+            each_row(async |from| store.export_keys(from).await, write).await?;
         }
         Ok(())
+    }
+}
+
+/// Reads all pages of a partition, and has `take` do something with each row.
+async fn each_row<T>(
+    read: impl AsyncFn(Option<&str>) -> RedisResult<ExportPage<T>>,
+    mut take: impl FnMut(T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut from = None;
+    loop {
+        let page = read(from.as_deref()).await?;
+        page.rows.into_iter().try_for_each(&mut take)?;
+        from = page.next;
+        if from.is_none() {
+            return Ok(());
+        }
     }
 }
 

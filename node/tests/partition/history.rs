@@ -18,7 +18,7 @@ use muster_protocol::{
 use muster_redis::{Connection, Topology};
 
 use crate::{
-    commands::{ask, bounds, draft, terminals},
+    commands::{ask, bounds, draft},
     fixtures::{labels, node, session, with},
     states::{of_epoch, raised},
     store::TestPartition,
@@ -255,21 +255,4 @@ async fn recording_changes_adds_no_call_to_a_join_and_can_be_switched_off() {
     while store.partition.bury(&node("n1")).await.unwrap() {}
     assert_eq!(store.changed("off").await, [""; 0]);
     assert_eq!(store.changed("on").await, ["online,node:n1", "offline,reason:left", "online,node:n1"]);
-}
-
-#[tokio::test]
-#[ignore = "prints figures"]
-async fn what_history_costs() {
-    let store = TestPartition::start().await;
-    store.register(0, 62_500, Some("n1")).await;
-    let all = terminals(&[0]);
-    store.partition.accept_one(&ask(&draft(""), &bounds()), &all).await.unwrap();
-    store.partition.write_minute().await.unwrap();
-    let () = store.call(redis::cmd("CONFIG").arg("RESETSTAT")).await;
-    for _ in 0..200 {
-        store.put((store.minute().await % MINUTES_MAX * MINUTE_BYTES) as usize, &[0; 4]).await;
-        store.partition.write_minute().await.unwrap();
-    }
-    let calls = store.calls().await;
-    println!("calls of 200 minutes that are written, with what the test asks: {calls:?}");
 }

@@ -10,10 +10,11 @@ impl Commands {
     fn take_done(&mut self, id: CommandId) -> Option<(String, bool)> {
         let now = self.clock.now();
         let stored = self.by_id.get_mut(&id).filter(|stored| !stored.told_done)?;
-        let record = stored.record();
-        if !record.is_settled(now) {
+        // A record has a copy of the payload, and this is asked at every report.
+        if !stored.facts.is_settled_with(&stored.targets.counts(), now) {
             return None;
         }
+        let record = stored.record();
         stored.told_done = true;
         self.ending.remove(&(record.frame.expires_at, id));
         Some((done_event(&record.view(now)), record.cancelled))

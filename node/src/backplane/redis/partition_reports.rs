@@ -13,7 +13,8 @@ use crate::reports::{HealthReport, ReportedEvent};
 
 /// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
 const WAITING_MAX: usize = 100_000;
-/// When the last answers to pings are written of which the first waits for so long. They come at all times from all terminals, and nobody waits for them.
+/// The longest time that an answer to a ping waits before it is written. Such answers come at all times from all terminals, and nobody
+/// waits for them.
 const VITALS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reports of one partition's terminals.

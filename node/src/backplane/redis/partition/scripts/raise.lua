@@ -1,9 +1,10 @@
 -- uses: few_states, many_states, events, epoch
 -- Raises targets of commands to states. States only rise, so a report may come twice and in any order. What is no target is none.
 -- ARGV: the epoch that gave the ordinals or '', the last number that the node has seen of it, name for a new store, then for each command
---       its id, the number of its reports, the number of entries of times, each report: its state, 'settled' if these targets never
---       confirm more than this state, their ordinals and times as few_states.lua reads them, the first byte of a bitmap of their ordinals, and the bitmap from there, or '' if the targets are those of
---       the report before; then each entry of times: its bucket, and the entry. The reports of a command are in the order of their states.
+--       its id, the number of its reports, the number of entries of times, each report, and each entry of times (its bucket, and itself).
+--       A report: its state, 'settled' if these targets never confirm more than this state, their ordinals and times as few_states.lua
+--       reads them, the first byte of a bitmap of their ordinals, and the bitmap from there, or '' if the targets are those of the
+--       report before. The reports of a command are in the order of their states.
 -- Returns for each command: 1 if all its targets in this partition are settled now and were not before, else 0; 1 if the command has other
 -- partitions, else 0; and how many targets rose by each of its reports. Nothing if the store has another epoch, or gets one now since it
 -- lacks that number.
@@ -13,8 +14,9 @@ local commands, at = {}, 4
 while at <= #ARGV do
   local id, reports, first_entry = ARGV[at], {}, at + 3 + 5 * ARGV[at + 1]
   for i = at + 3, first_entry - 1, 5 do
-    reports[#reports + 1] =
-      { level = LEVEL[ARGV[i]], settled = ARGV[i + 1] == 'settled', few = ARGV[i + 2], offset = ARGV[i + 3], bits = ARGV[i + 4], rose = 0 }
+    local report = { level = LEVEL[ARGV[i]], settled = ARGV[i + 1] == 'settled', few = ARGV[i + 2], rose = 0 }
+    report.offset, report.bits = ARGV[i + 3], ARGV[i + 4]
+    reports[#reports + 1] = report
   end
   local fields = redis.call('HMGET', COMMAND .. id, 'kind', 'of', 'confirm', 'list', 'records', 'share', 'waiters', 'cancelled_at')
   at = first_entry + 2 * ARGV[at + 2]
