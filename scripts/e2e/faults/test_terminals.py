@@ -13,7 +13,7 @@ from muster import wait
 from muster.api import Events
 from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, LineFactory, ListenFactory, LoadFactory, Scale
-from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced
+from muster.traffic.load import LARGE, QUEUE, SlowReaders, paced_until
 from muster.traffic.terminal import Listener, Refused, Terminal, token
 
 # F10: 30 % of the terminals' connections are reset, again and again. P3 has terminals that change their node so.
@@ -84,11 +84,10 @@ def ended_by_silence(cluster: Cluster) -> int:
 @pytest.mark.promise(id="P5")
 @pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
 def test_slow_terminals_catch_up_when_their_lines_are_good_again(cluster: Cluster, slow_readers: SlowReaders) -> None:
-    fast, slow, way, count = slow_readers
+    fast, slow, way = slow_readers
 
     assert way.bandwidth(1000) == slow.terminals
-    sent = [cluster.api.post(LARGE, at=cluster.node(1))["id"] for _ in paced(10, count)]
-    wait.until(lambda: cluster.api.metric(TOO_SLOW, cluster.node(1)), lambda ended: ended == slow.terminals)
+    sent = [cluster.api.post(LARGE, at=cluster.node(1))["id"] for _ in paced_until(10, 1, slow_readers.closed)]
     way.heal()
 
     wait.until(lambda: all(set(ran) >= set(sent) for ran in slow.runs().values()))

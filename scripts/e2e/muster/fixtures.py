@@ -235,9 +235,7 @@ def slow_readers(cluster: Cluster, agents: AgentsFactory, line: LineFactory, sca
     fast = agents(scale(60, 990), prefix="fast-", url=cluster.url(1)).online()
     way = line(cluster.node(1))
     slow = agents(scale(6, 10), "--first", "1s", prefix="slow-", url=way.url).online()
-    # The kernel takes more than 1 MB of what goes from a container to this machine, before a queue grows.
-    count = max(scale(60, 600), 240 if isinstance(cluster, ContainerCluster) else 0)
-    return SlowReaders(fast, slow, way, count)
+    return SlowReaders(fast, slow, way)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ F12 has what becomes of the slow terminals.
 """
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -11,7 +12,7 @@ from muster import wait
 from muster.cluster import Cluster
 from muster.fixtures import Scale
 from muster.traffic.agents import Agents
-from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced
+from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced_until
 
 RATE = 10
 
@@ -23,11 +24,14 @@ class Broadcasts:
         self.cluster, self.fleet = cluster, fleet
         self.posted: dict[str, float] = {}
 
-    def send(self, count: int) -> tuple[list[float], int]:
-        """Return how late each message was at each terminal of the fleet, in ms, sorted; and how much memory grew."""
+    def send(self, count: int, done: Callable[[], bool] = lambda: True) -> tuple[list[float], int]:
+        """Send so many, and then until it is done.
+
+        Return how late each message was at each terminal of the fleet, in ms, sorted; and how much memory grew.
+        """
         known, grown = len(self.posted), 0
         before = self.cluster.memory("node1")
-        for _ in paced(RATE, count):
+        for _ in paced_until(RATE, count, done):
             at = time.time()
             self.posted[self.cluster.api.post(LARGE, at=self.cluster.node(1))["id"]] = at
             grown = max(grown, self.cluster.memory("node1") - before)
@@ -42,15 +46,15 @@ class Broadcasts:
 def test_slow_terminals_are_closed_and_no_other_terminal_notices(
     cluster: Cluster, slow_readers: SlowReaders, scale: Scale
 ) -> None:
-    fast, slow, way, count = slow_readers
+    fast, slow, way = slow_readers
+    count = scale(60, 600)
     broadcasts = Broadcasts(cluster, fast)
     calm, grown_when_calm = broadcasts.send(count)
 
     way.bandwidth(1000)
 
-    late, grown = broadcasts.send(count)
-    ended = wait.until(lambda: cluster.api.metric(TOO_SLOW, cluster.node(1)), lambda n: n >= slow.terminals)
-    assert ended == slow.terminals
+    late, grown = broadcasts.send(count, slow_readers.closed)
+    assert cluster.api.metric(TOO_SLOW, cluster.node(1)) == slow.terminals
     assert fast.not_exactly(list(broadcasts.posted)) == []
     assert not fast.lines("offline")
     # What the slow sessions may be owed, with room for the allocator, and what it takes without slow ones.

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -162,12 +162,25 @@ def paced(rate: float, times: int) -> Iterator[int]:
 
 
 class SlowReaders(NamedTuple):
-    """Terminals of node 1: `fast` ones, and `slow` ones that are reached by the line `way`.
-
-    `enough` is how many of the `LARGE` broadcasts fill the queue of each that reads 1 KB/s.
-    """
+    """Terminals of node 1: `fast` ones, and `slow` ones that are reached by the line `way`."""
 
     fast: Agents
     slow: Agents
     way: Line
-    enough: int
+
+    def closed(self) -> bool:
+        """Return whether the node has closed the session of each slow terminal, because its queue was full."""
+        cluster = self.slow.cluster
+        return cluster.api.metric(TOO_SLOW, cluster.node(1)) >= self.slow.terminals
+
+
+def paced_until(rate: float, least: int, done: Callable[[], bool]) -> Iterator[int]:
+    """Yield 0, 1, … as `paced` does: `least` times, and then until it is done. More than 1,000 times is an error.
+
+    How much the kernel takes before the queue of a node grows depends on the system, and on how busy the machine is.
+    """
+    for number in paced(rate, 1000):
+        yield number
+        if number + 1 >= least and done():
+            return
+    raise wait.WaitedInVain(f"{done.__qualname__} is not true after 1,000 times")
