@@ -89,6 +89,8 @@ pub struct FoundTargets {
     pub next: Option<String>,
     /// Partitions that did not answer: their targets are missing.
     pub partial: Vec<PartitionIndex>,
+    /// Partitions that would have targets on this page and have nothing of the command any more.
+    pub lost: Vec<PartitionIndex>,
 }
 
 /// A target of a command.

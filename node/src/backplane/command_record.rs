@@ -34,6 +34,10 @@ pub struct CommandRecord {
     pub unseen: u64,
     /// The partitions that did not answer.
     pub partial: Vec<PartitionIndex>,
+    /// The partitions that had targets and have nothing of the command any more.
+    pub lost: Vec<PartitionIndex>,
+    /// The targets of these partitions. What became of them is not known any more.
+    pub lost_targets: u64,
 }
 
 /// A target as it is stored: its state, and when it reached each state, in milliseconds since the command was
@@ -144,7 +148,7 @@ impl CommandRecord {
             id: self.frame.id,
             name: self.frame.name.clone(),
             state,
-            targets: self.counts.values().sum::<u64>() + self.unseen,
+            targets: self.counts.values().sum::<u64>() + self.unseen + self.lost_targets,
             counts,
             created_at: self.created_at,
             expires_at: self.frame.expires_at,
@@ -154,6 +158,7 @@ impl CommandRecord {
             payload: None,
             results: None,
             partial: self.partial.clone(),
+            lost: self.lost.clone(),
         }
     }
 
@@ -186,8 +191,10 @@ pub fn done_event(view: &CommandView) -> String {
     let state = if view.state == CommandState::Cancelled { "cancelled" } else { "done" };
     let counts: BTreeMap<_, _> = view.counts.iter().filter(|(_, count)| **count > 0).collect();
     let mut data = json!({ "command": view.id, "state": state, "targets": view.targets, "counts": counts });
-    if !view.partial.is_empty() {
-        data["partial"] = json!(view.partial);
+    for (field, partitions) in [("partial", &view.partial), ("lost", &view.lost)] {
+        if !partitions.is_empty() {
+            data[field] = json!(partitions);
+        }
     }
     data.to_string()
 }
@@ -254,6 +261,8 @@ mod tests {
             counts: counts.iter().copied().collect(),
             unseen: 0,
             partial: Vec::new(),
+            lost: Vec::new(),
+            lost_targets: 0,
         }
     }
 

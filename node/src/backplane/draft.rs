@@ -202,6 +202,8 @@ impl CommandDraft {
             counts,
             unseen: 0,
             partial: Vec::new(),
+            lost: Vec::new(),
+            lost_targets: 0,
         }
     }
 }

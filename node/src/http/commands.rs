@@ -147,6 +147,7 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
         payload: None,
         results: None,
         partial: Vec::new(),
+        lost: Vec::new(),
     }
 }
 

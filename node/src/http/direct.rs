@@ -48,6 +48,7 @@ impl DirectCommand {
             payload: None,
             results: None,
             partial: Vec::new(),
+            lost: Vec::new(),
         };
         // A command without a number has no partition either: the shard looks at neither.
         let nowhere = Cursor { epoch: String::new(), number: 0 };

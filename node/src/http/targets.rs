@@ -31,7 +31,7 @@ pub async fn list(id: &str, query: &str, state: &HttpState) -> Answer {
     let query = TargetQuery { states, after: wanted.after, limit: wanted.limit.0 };
     let page = state.shared.backplane.targets(id, &query).await?;
     let targets = views(&record, page.targets, now);
-    Ok(json(StatusCode::OK, &TargetPage { targets, next: page.next, partial: page.partial }))
+    Ok(json(StatusCode::OK, &TargetPage { targets, next: page.next, partial: page.partial, lost: page.lost }))
 }
 
 /// All targets, for a command that has at most `limit`, in the order of their ids.

@@ -138,8 +138,12 @@ async fn targets_come_in_pages_by_state_and_keep_their_names() {
         ] {
             let (mut after, mut shown) = (None, Vec::new());
             loop {
-                let page =
-                    store.partition.targets(id, state.as_ref().map(std::slice::from_ref), after, 64).await.unwrap();
+                let page = store
+                    .partition
+                    .targets(id, state.as_ref().map(std::slice::from_ref), after, 64)
+                    .await
+                    .unwrap()
+                    .unwrap();
                 assert!(page.targets.len() <= 64);
                 for target in &page.targets {
                     assert_eq!(target.terminal, terminal(target.ordinal));
@@ -168,7 +172,7 @@ async fn a_page_of_targets_that_lie_far_apart_reads_four_buckets() {
     store.raise(draft.frame.id, Sent, &[(1, 5), (5001, 6), (62_001, 7)]).await;
     let (mut after, mut pages) = (None, Vec::new());
     loop {
-        let page = store.partition.targets(draft.frame.id, None, after, 512).await.unwrap();
+        let page = store.partition.targets(draft.frame.id, None, after, 512).await.unwrap().unwrap();
         pages.push(page.targets.iter().map(|target| (target.ordinal, target.record.steps[0])).collect::<Vec<_>>());
         after = page.next;
         if after.is_none() {

@@ -141,7 +141,7 @@ async fn a_share_rejects_whom_it_cannot_take_any_more() {
     for limit in [1, 2, 3, 512] {
         let (mut named, mut rejected, mut after) = (0, Vec::new(), None);
         loop {
-            let page = store.partition.targets(begun.id, None, after, limit).await.unwrap();
+            let page = store.partition.targets(begun.id, None, after, limit).await.unwrap().unwrap();
             assert!(page.targets.len() + page.rejected.len() <= limit);
             named += page.targets.len();
             rejected.extend(page.rejected);
@@ -152,7 +152,7 @@ async fn a_share_rejects_whom_it_cannot_take_any_more() {
         }
         assert_eq!((named, &rejected[..]), (1, &all[..]), "in pages of {limit}");
     }
-    let of_state = async |state| store.partition.targets(begun.id, Some(&[state]), None, 9).await.unwrap();
+    let of_state = async |state| store.partition.targets(begun.id, Some(&[state]), None, 9).await.unwrap().unwrap();
     assert_eq!(of_state(TargetState::Rejected).await.rejected, all);
     assert_eq!(of_state(TargetState::Queued).await.rejected, []);
 }
@@ -179,14 +179,14 @@ async fn a_share_of_more_named_terminals_is_taken_in_portions_and_at_once() {
         store.names().await.iter().all(|name| !name.ends_with(":frozen") && !name.contains("backlog")),
         "{before:?}"
     );
-    let page = store.partition.targets(begun.id, Some(&[TargetState::Rejected]), None, 9).await.unwrap();
+    let page = store.partition.targets(begun.id, Some(&[TargetState::Rejected]), None, 9).await.unwrap().unwrap();
     let gone = [1300, 1301, 1302].map(|gone| (crate::fleet::terminal(gone), "unknown".to_owned()));
     assert_eq!((page.targets.len(), &page.rejected[..]), (0, &gone[..]));
     // Who went offline since the survey.
     let begun = store.begin(&skip).await;
     let shared = store.share(&begun, ShareTargets::Frozen(&named[..1202])).await;
     assert!(matches!(shared, ShareOutcome::Taken { targets: 1200, rejected: 2, .. }), "{shared:?}");
-    let page = store.partition.targets(begun.id, Some(&[TargetState::Rejected]), None, 9).await.unwrap();
+    let page = store.partition.targets(begun.id, Some(&[TargetState::Rejected]), None, 9).await.unwrap().unwrap();
     let away = [1200, 1201].map(|away| (crate::fleet::terminal(away), "offline".to_owned()));
     assert_eq!(page.rejected, away);
 }

@@ -40,7 +40,7 @@ impl TestPartition {
 
     /// All targets.
     pub async fn targets(&self, command: CommandId) -> Vec<PartitionTarget> {
-        self.partition.targets(command, None, None, 512).await.unwrap().targets
+        self.partition.targets(command, None, None, 512).await.unwrap().unwrap().targets
     }
 }
 
@@ -177,7 +177,7 @@ async fn replies_of_any_number_and_size_are_sent_in_portions() {
     // A page of them is cut by its bytes.
     let (mut after, mut pages, mut shown) = (None, 0, 0);
     loop {
-        let page = store.partition.targets(draft.frame.id, None, after, 512).await.unwrap();
+        let page = store.partition.targets(draft.frame.id, None, after, 512).await.unwrap().unwrap();
         assert!(page.targets.len() <= 28, "{}", page.targets.len());
         (pages, shown, after) = (pages + 1, shown + page.targets.len(), page.next);
         if after.is_none() {

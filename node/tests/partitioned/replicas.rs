@@ -8,8 +8,12 @@ use muster_protocol::{
     partition::{PartitionIndex, Partitions},
     redis_keys::RedisKeys,
 };
-use muster_testkit::{TestCluster, TestNode, TestRedis, http::exchange, wait::until};
-use serde_json::Value;
+use muster_testkit::{
+    TestCluster, TestNode, TestRedis,
+    http::{exchange, get},
+    wait::until,
+};
+use serde_json::{Value, json};
 
 use crate::{
     lost::older,
@@ -168,6 +172,20 @@ async fn a_lost_share_that_nothing_needs_any_more_does_not_keep_a_command_from_b
     let (status, view) = keyed(&node, TO_ALL, "k").await;
     assert_eq!((status, view["id"].as_str()), (202, Some(&*id)), "{view}");
     assert!(terminal.is_quiet(), "it is not run again");
+    tells_what_is_lost(&node, &id, partition(&"t00".into())).await;
+}
+
+/// Checks that the command and its targets say that a partition has lost its share, and how many targets that had.
+async fn tells_what_is_lost(node: &TestNode, id: &str, lost: PartitionIndex) {
+    let partition = |terminal: &String| Partitions::new(5).unwrap().of(&terminal.parse().unwrap());
+    let left: Vec<_> = ids(8).into_iter().filter(|terminal| partition(terminal) != lost).collect();
+    let (_, view) = get(node.address, &format!("/v1/commands/{id}")).await;
+    assert_eq!((&view["targets"], &view["lost"]), (&8.into(), &json!([lost])), "{view}");
+    let counted: u64 = view["counts"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(counted, left.len() as u64, "{view}");
+    let (_, page) = get(node.address, &format!("/v1/commands/{id}/targets")).await;
+    assert_eq!(page["lost"], json!([lost]), "{page}");
+    assert_eq!(page["targets"].as_array().unwrap().len(), left.len(), "{page}");
 }
 
 #[tokio::test]

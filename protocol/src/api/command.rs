@@ -102,6 +102,10 @@ pub struct CommandView {
     /// Partitions of the store that did not answer: the states of their targets are not in `counts`. Left out of the JSON if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<PartitionIndex>,
+    /// Partitions of the store that had targets of the command and have nothing of it any more: the states of their targets are not in
+    /// `counts`. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<PartitionIndex>,
 }
 
 fn stored() -> bool {
@@ -136,6 +140,10 @@ pub struct TargetPage {
     /// Partitions of the store that did not answer: what they have is not included. Left out of the JSON if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partial: Vec<PartitionIndex>,
+    /// Partitions of the store that would have targets on this page and have nothing of the command any more. Left out of the JSON if
+    /// empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<PartitionIndex>,
 }
 
 /// The answer to `GET /v1/commands`.

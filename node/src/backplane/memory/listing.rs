@@ -55,6 +55,10 @@ impl Store {
             record,
             reply: stored.replies.get(&ordinal).cloned(),
         };
-        Ok(FoundTargets { targets: ordinals.into_iter().zip(records).map(target).collect(), next, partial: Vec::new() })
+        Ok(FoundTargets {
+            targets: ordinals.into_iter().zip(records).map(target).collect(),
+            next,
+            ..FoundTargets::default()
+        })
     }
 }

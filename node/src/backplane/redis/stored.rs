@@ -72,9 +72,15 @@ impl RedisBackplane {
             let surveyed = command.surveyed.get(&index.0).copied();
             share.map_or(surveyed, |share| Some(share.of + share.rejected)).unwrap_or_default()
         };
-        // What a partition forgot is in no state either.
-        let unseen = if command.is_accepted { &partial } else { &lacks };
-        record.unseen = unseen.iter().map(of_share).sum();
+        if command.is_accepted {
+            // A partition that answers and has nothing has lost its share, with a master or to make room.
+            record.lost =
+                lacks.iter().filter(|index| !partial.contains(index) && of_share(index) > 0).copied().collect();
+            record.lost_targets = record.lost.iter().map(of_share).sum();
+            record.unseen = partial.iter().map(of_share).sum();
+        } else {
+            record.unseen = lacks.iter().map(of_share).sum();
+        }
         record.partial = partial;
         Ok(Some(record))
     }

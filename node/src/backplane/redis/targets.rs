@@ -38,7 +38,7 @@ impl RedisBackplane {
         query: &TargetQuery,
     ) -> Result<FoundTargets, BackplaneError> {
         let begin = query.after.as_deref().map(TargetPlace::read).transpose()?;
-        let Some((_, members)) = self.at_home(id, true).await? else { return Ok(FoundTargets::default()) };
+        let Some((command, members)) = self.at_home(id, true).await? else { return Ok(FoundTargets::default()) };
         // Also those of which another page would have shown the targets.
         let away = members.iter().filter(|member| member.check().is_err()).map(|member| member.index()).collect();
         let first = begin.map_or(PartitionIndex(0), |begin| begin.partition);
@@ -64,6 +64,13 @@ impl RedisBackplane {
                         break;
                     }
                     answer => answer?,
+                };
+                let Some(part) = part else {
+                    // Before it is accepted, a command has no share yet in some of them.
+                    if command.is_accepted {
+                        page.lost.push(partition);
+                    }
+                    break;
                 };
                 (after, calls) = (part.next, calls + 1);
                 bytes += part.targets.iter().map(|target| target.reply.as_json().len()).sum::<usize>();

@@ -148,6 +148,17 @@ fn view(id: CommandId, values: Vec<Value>) -> Result<PartitionCommand, Backplane
         stored => read(stored)?,
     };
     let request = CommandRequest { payload: frame.payload.clone(), ..request };
-    let record = CommandRecord { frame, request, by, created_at, cancelled, counts, unseen: 0, partial: Vec::new() };
+    let record = CommandRecord {
+        frame,
+        request,
+        by,
+        created_at,
+        cancelled,
+        counts,
+        unseen: 0,
+        partial: Vec::new(),
+        lost: Vec::new(),
+        lost_targets: 0,
+    };
     Ok(PartitionCommand { record, is_accepted, shares, surveyed })
 }

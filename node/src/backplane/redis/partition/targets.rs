@@ -40,15 +40,15 @@ pub struct PartitionTarget {
 }
 
 impl StorePartition {
-    /// A page of at most `limit` and 512 targets of a command, after a place: those in stored states, or all. Empty if the partition
-    /// has none.
+    /// A page of at most `limit` and 512 targets of a command, after a place: those in stored states, or all. None if the partition
+    /// has nothing of the command.
     pub async fn targets(
         &self,
         id: CommandId,
         states: Option<&[TargetState]>,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<PartitionTargets, BackplaneError> {
+    ) -> Result<Option<PartitionTargets>, BackplaneError> {
         let mut call = self.scripts.targets(&self.keys);
         let levels = |states: &[TargetState]| {
             states.iter().filter_map(|state| level_of(*state)).map(|level| level.to_string()).collect::<String>()
@@ -56,7 +56,7 @@ impl StorePartition {
         call.arg(id.to_string()).arg(states.map_or_else(|| "all".into(), levels));
         call.arg(after.map_or_else(|| "-1".into(), |after| after.to_string())).arg(limit.min(512));
         let values: Vec<Value> = call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        if values.is_empty() { Ok(PartitionTargets::default()) } else { page(values) }
+        if values.is_empty() { Ok(None) } else { page(values).map(Some) }
     }
 }
 
