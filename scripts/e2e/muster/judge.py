@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 CONFIRMED = {"acked", "running", "succeeded"}
+# An operator was told that what became of the target is not known any more.
+LOST = "lost"
 
 
 class Accepted(NamedTuple):
@@ -57,13 +59,14 @@ def judge(accepted: Sequence[Accepted], ran: Sequence[Run], told: Iterable[Told]
     runs = Counter((run.command, run.terminal) for run in ran)
     states = {(row.command, row.terminal): row.state for row in told}
     confirmed = {pair for pair, state in states.items() if state in CONFIRMED}
+    lost = {pair for pair, state in states.items() if state == LOST}
     faults = {
         "accepted lost": expected - runs.keys(),
         "run twice": {pair for pair, count in runs.items() if count > 1},
         "run and not asked for": runs.keys() - expected,
         "out of order": _out_of_order(accepted, ran),
         "confirmed and not run": confirmed - runs.keys(),
-        "run and not confirmed": (runs.keys() & expected) - confirmed,
+        "run and not confirmed": (runs.keys() & expected) - confirmed - lost,
         "targets not told of": expected - states.keys(),
     }
     return Verdict(len(expected), {kind: sorted(found) for kind, found in faults.items()})

@@ -3,6 +3,7 @@
 Uses the standard library alone.
 """
 
+import itertools
 import os
 import random
 import signal
@@ -133,18 +134,23 @@ def free_port() -> int:
     """Return a port of loopback that nothing listens on.
 
     The port lies above the range of outgoing connections, and of a thousand that belong to this worker of the tests, so
-    that nobody takes it while its owner restarts.
+    that nobody takes it while its owner restarts. It is not returned again before all others were: its owner may need a
+    while until it listens.
     """
+    while True:
+        port = next(_ports)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _own_ports() -> range:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = 61000 + worker % 4 * 1000
-    while True:
-        port = random.SystemRandom().randrange(first, first + 1000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    return range(first, first + 1000)
+
+
+_ports = itertools.cycle(random.SystemRandom().sample(_own_ports(), 1000))
 
 
 def address(listener: socket.socket) -> str:

@@ -14,7 +14,7 @@ from muster import wait
 from muster.api import Json
 from muster.cluster import Cluster
 from muster.faults.line import Line
-from muster.judge import Accepted, Run, Told, Verdict, judge
+from muster.judge import LOST, Accepted, Run, Told, Verdict, judge
 from muster.traffic.agents import Agents
 
 POSTERS = 4
@@ -51,6 +51,8 @@ class Load:
         # For whom each command is, by its payload: also commands of which nobody knows yet whether they were accepted.
         self.asked: dict[str, set[str]] = {}
         self.times: dict[str, float] = {}
+        # Commands that were answered with 504 first: they may have been lost before they were accepted.
+        self.unsure: set[str] = set()
         # The state of each target as operators were told, once it is judged.
         self.told: list[Told] = []
         self._ids = sorted(agents.names())
@@ -81,8 +83,12 @@ class Load:
         self.asked[key] = set(targets)
         began = time.monotonic()
         body = {"target": target, "name": "work", "payload": key, "expires_in": "1h"}
-        command = self.cluster.api.insist(body, key, at=self.config.at, refused=self.refused)
+        refused: Counter[str] = Counter()
+        command = self.cluster.api.insist(body, key, at=self.config.at, refused=refused)
         self.slowest = max(self.slowest, time.monotonic() - began)
+        self.refused += refused
+        if any(why.startswith("504") for why in refused):
+            self.unsure.add(command)
         self.times[command] = time.time()
         self._rows[poster].append(Accepted(command, targets, "all" if to_all else targets[0]))
 
@@ -120,7 +126,7 @@ class Load:
         owed = {Run(row.command, terminal) for row in accepted for terminal in row.targets}
         end = time.monotonic() + patience
         wait.happens(lambda: owed <= set(self._ran()), within=patience)
-        self.told = [told for row in accepted for told in self._told(row.command, end)]
+        self.told = [told for row in accepted for told in self._told(row, end)]
         return judge(accepted, [run for run in self._ran() if run.command not in besides], self.told)
 
     def write_ledger(self, file: Path) -> None:
@@ -139,9 +145,9 @@ class Load:
         lines = self.agents.lines()[self._before :]
         return [Run(line["command"], line["terminal"]) for line in lines if line["what"] == "run" and "command" in line]
 
-    def _told(self, command: str, end: float) -> list[Told]:
+    def _told(self, row: Accepted, end: float) -> list[Told]:
         """Return what operators are told of a command, once all targets have confirmed it or it is too late."""
-        told: list[Told] = []
+        command, told = row.command, list[Told]()
 
         def confirmed() -> bool:
             rows = self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
@@ -149,7 +155,17 @@ class Load:
             return bool(told) and all(row.state not in OPEN for row in told)
 
         wait.happens(confirmed, within=end - time.monotonic())
+        if command in self.unsure:
+            told += self._lost(row, {each.terminal for each in told})
         return told
+
+    def _lost(self, row: Accepted, told: set[str]) -> list[Told]:
+        """Return the targets that operators are told are lost: as many as the command says that it has not counted."""
+        view = self.cluster.api.get(f"/v1/commands/{row.command}", at=self.config.at)
+        untold = [terminal for terminal in row.targets if terminal not in told]
+        if not view.get("lost") or len(untold) != view["targets"] - sum(view["counts"].values()):
+            return []
+        return [Told(row.command, terminal, LOST) for terminal in untold]
 
 
 def paced(rate: float, times: int) -> Iterator[int]:
