@@ -1,13 +1,12 @@
 //! Exports a store. What is read may change meanwhile, so each partition is read at a slightly later time than the one before it. Nothing that
 //! was accepted before the export began is missing, and nothing that was accepted later is there.
 
-use std::{collections::HashSet, fs, path::PathBuf, time::Duration};
+use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use jiff::Timestamp;
 use muster_protocol::{CommandId, partition::Partitions, seal::SealedCommand};
-use redis::RedisResult;
 use tokio::time::{self, Instant};
 
 use super::{
@@ -20,6 +19,7 @@ use super::{
         TerminalLine,
     },
     order::merged,
+    reads::{PATIENCE, PatientReads},
     writer::BackupWriter,
 };
 use crate::backplane::redis::partition::{
@@ -40,12 +40,13 @@ const CLOCK_SLACK: u64 = 10_000;
 /// Writes the store that `flags` name into the file `out`, or to standard output. Returns what was written.
 ///
 /// # Errors
-/// If there is no store, Redis does not answer, or the file can't be written. No file is left then.
+/// If there is no store, a partition does not answer for 30 s, or the file can't be written. No file is left then.
 pub async fn export(flags: StoreFlags, out: Option<PathBuf>) -> anyhow::Result<BackupCounts> {
     let access = flags.open()?;
     let first = access.partitions(Partitions::ONE).remove(0);
     access.wait_for(&first).await?;
-    let info = first.info().await?;
+    let reads = PatientReads::new(PATIENCE);
+    let info = reads.answer(first.index, || first.info()).await?;
     let info = info.with_context(|| {
         format!("there is no store of the cluster {} at {}", access.cluster, access.masters.topology())
     })?;
@@ -61,14 +62,12 @@ pub async fn export(flags: StoreFlags, out: Option<PathBuf>) -> anyhow::Result<B
         schema: info.schema,
         clocks: Vec::new(),
         writer: &mut writer,
+        reads,
     };
     let written = match export.run().await {
         Ok(()) => writer.end(),
         Err(error) => Err(error),
     };
-    if let (Err(_), Some(path)) = (&written, &out) {
-        let _ = fs::remove_file(path);
-    }
     written.context("the export is not complete")
 }
 
@@ -83,12 +82,14 @@ struct Export<'a> {
     /// When the export began, by the clock of each partition, in ms since 1970.
     clocks: Vec<u64>,
     writer: &'a mut BackupWriter,
+    reads: PatientReads,
 }
 
 impl Export<'_> {
     async fn run(&mut self) -> anyhow::Result<()> {
         for store in &self.stores {
-            self.clocks.push(store.clock().await?.as_millisecond() as u64);
+            let clock = self.reads.answer(store.index, || store.clock()).await?;
+            self.clocks.push(clock.as_millisecond() as u64);
         }
         self.writer.write(&BackupLine::Header(BackupHeader {
             format: FORMAT,
@@ -107,7 +108,7 @@ impl Export<'_> {
     async fn terminals(&mut self) -> anyhow::Result<()> {
         for store in &self.stores {
             let write = |terminal| self.writer.write(&terminal_line(store.index.0, terminal));
-            each_row(async |from| store.export_terminals(from).await, write).await?;
+            each_row(async |from| self.reads.answer(store.index, || store.export_terminals(from)).await, write).await?;
         }
         Ok(())
     }
@@ -117,7 +118,7 @@ impl Export<'_> {
         let end = Instant::now() + UNFINISHED;
         for (store, clock) in self.stores.iter().zip(&self.clocks) {
             loop {
-                let begun = store.unfinished(Duration::ZERO).await?;
+                let begun = self.reads.answer(store.index, || store.unfinished(Duration::ZERO)).await?;
                 let is_older = begun.iter().any(|command| command.created_at.as_millisecond() as u64 <= *clock);
                 if !is_older || Instant::now() > end {
                     break;
@@ -135,10 +136,10 @@ impl Export<'_> {
         let numbered: HashSet<_> = order.iter().copied().collect();
         // A command without targets is in no order.
         order.extend(all.iter().filter(|id| !numbered.contains(id)));
-        let (stores, partitions) = (self.stores.clone(), self.partitions);
-        let stores = &stores[..];
+        let (stores, partitions, reads) = (self.stores.clone(), self.partitions, self.reads.clone());
+        let (stores, reads) = (&stores[..], &reads);
         let gathered = stream::iter(order)
-            .map(|id| async move { RedisResult::Ok((id, gather(stores, partitions.home(id), id).await?)) });
+            .map(|id| async move { anyhow::Ok((id, gather(stores, reads, partitions.home(id), id).await?)) });
         let gathered = gathered.buffered(AT_ONCE);
         pin_mut!(gathered);
         while let Some((id, command)) = gathered.try_next().await? {
@@ -162,7 +163,7 @@ impl Export<'_> {
                 }
                 Ok(())
             };
-            each_row(async |from| store.export_commands(from).await, add).await?;
+            each_row(async |from| self.reads.answer(store.index, || store.export_commands(from)).await, add).await?;
             lists.push(list);
         }
         Ok((lists, all))
@@ -208,7 +209,7 @@ impl Export<'_> {
             self.writer.write(&BackupLine::Few(FewLine { p, ords: ords.clone(), records, waiting }))?;
         }
         for bucket in 0..share.buckets {
-            let part = store.export_targets(id, bucket).await?;
+            let part = self.reads.answer(store.index, || store.export_targets(id, bucket)).await?;
             let before = ords.len();
             ords.extend(ordinals(&part.targets).map(|place| bucket * BUCKET + place));
             if ords.len() > before {
@@ -227,7 +228,8 @@ impl Export<'_> {
     async fn replies(&mut self, store: &StorePartition, id: CommandId, ords: &[u32]) -> anyhow::Result<()> {
         let mut rest = ords;
         while !rest.is_empty() {
-            let (looked, replies) = store.export_replies(id, &rest[..rest.len().min(NAMED_MAX)]).await?;
+            let some = &rest[..rest.len().min(NAMED_MAX)];
+            let (looked, replies) = self.reads.answer(store.index, || store.export_replies(id, some)).await?;
             for (ord, reply) in replies {
                 self.writer.write(&BackupLine::Reply(ReplyLine { p: store.index.0, ord, reply }))?;
             }
@@ -244,7 +246,7 @@ impl Export<'_> {
                 }
                 self.writer.write(&BackupLine::Key(KeyLine { hash, value, due }))
             };
-            each_row(async |from| store.export_keys(from).await, write).await?;
+            each_row(async |from| self.reads.answer(store.index, || store.export_keys(from)).await, write).await?;
         }
         Ok(())
     }
@@ -252,7 +254,7 @@ impl Export<'_> {
 
 /// Reads all pages of a partition, and has `take` do something with each row.
 async fn each_row<T>(
-    read: impl AsyncFn(Option<&str>) -> RedisResult<ExportPage<T>>,
+    read: impl AsyncFn(Option<&str>) -> anyhow::Result<ExportPage<T>>,
     mut take: impl FnMut(T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut from = None;

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use muster_protocol::{CommandId, partition::PartitionIndex};
-use redis::RedisResult;
 
-use super::lines::CommandLine;
+use super::{lines::CommandLine, reads::PatientReads};
 use crate::backplane::redis::partition::{
     CommittedShare, StorePartition,
     export::{ExportedFrame, ExportedShare},
@@ -23,12 +22,17 @@ pub struct GatheredCommand {
 }
 
 /// Reads a command whose home is the partition `home`. None if the home has nothing of it.
+///
+/// # Errors
+/// As [`PatientReads::answer`].
 pub async fn gather(
     stores: &[StorePartition],
+    reads: &PatientReads,
     home: PartitionIndex,
     id: CommandId,
-) -> RedisResult<Option<GatheredCommand>> {
-    let Some(here) = stores[usize::from(home.0)].export_command(id, false).await? else { return Ok(None) };
+) -> anyhow::Result<Option<GatheredCommand>> {
+    let first = &stores[usize::from(home.0)];
+    let Some(here) = reads.answer(home, || first.export_command(id, false)).await? else { return Ok(None) };
     let Some(listed) = here.listed else { return Ok(None) };
     let Some(at_home) = here.home else {
         let Some(share) = here.share else { return Ok(None) };
@@ -38,8 +42,9 @@ pub async fn gather(
     let wanted = wanted(&at_home.shares, at_home.is_accepted);
     let others = wanted.keys().filter(|index| **index != home.0 && usize::from(**index) < stores.len());
     let read = others.map(|index| async move {
-        let command = stores[usize::from(*index)].export_command(id, true).await?;
-        RedisResult::Ok(command.and_then(|command| Some((*index, command.share?))))
+        let store = &stores[usize::from(*index)];
+        let command = reads.answer(store.index, || store.export_command(id, true)).await?;
+        anyhow::Ok(command.and_then(|command| Some((*index, command.share?))))
     });
     let mut shares: Vec<_> = try_join_all(read).await?.into_iter().flatten().collect();
     shares.extend(here.share.map(|share| (home.0, share)));

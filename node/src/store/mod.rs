@@ -10,8 +10,9 @@
 //! | `access.rs` | flags, and the partitions that they lead to |
 //! | `lines.rs`, `base64.rs` | the lines of a file |
 //! | `raise_schema.rs` | raises the schema of a store |
-//! | `writer.rs`, `reader.rs` | a file that is written and read line by line, and checked |
+//! | `writer.rs`, `reader.rs`, `partial_file.rs` | a file that is written and read line by line, and checked; its name until it is whole |
 //! | `export.rs`, `gather.rs`, `order.rs` | reads the store; the parts of a command; the order of commands over all partitions |
+//! | `reads.rs` | reads that are made again while a partition does not answer |
 //! | `import.rs`, `begin.rs`, `placed.rs`, `pending.rs` | writes the store: its beginning; where each ordinal has gone; a command that is put together |
 
 mod access;
@@ -22,10 +23,12 @@ mod gather;
 mod import;
 mod lines;
 mod order;
+mod partial_file;
 mod pending;
 mod placed;
 mod raise_schema;
 mod reader;
+mod reads;
 mod writer;
 
 use std::{
@@ -55,7 +58,8 @@ pub enum StoreCommand {
         /// Where the store is.
         store: StoreFlags,
 
-        /// The file to write, which must not exist yet. Only its owner can read it. Default: standard output
+        /// The file to write, which must not exist yet. Only its owner can read it. Until it is whole it is called FILE.part.
+        /// Default: standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

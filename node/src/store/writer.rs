@@ -1,9 +1,7 @@
 //! Writes a file line by line.
 
 use std::{
-    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -11,29 +9,28 @@ use anyhow::{Context, ensure};
 use data_encoding::HEXLOWER;
 use ring::digest;
 
-use super::lines::{BackupCounts, BackupEnd, BackupLine, LINE_MAX};
+use super::{
+    lines::{BackupCounts, BackupEnd, BackupLine, LINE_MAX},
+    partial_file::PartialFile,
+};
 
 /// A file that is being written, or standard output.
 pub struct BackupWriter {
     out: BufWriter<Box<dyn Write>>,
-    file: Option<File>,
+    file: Option<PartialFile>,
     digest: digest::Context,
     counts: BackupCounts,
 }
 
 impl BackupWriter {
-    /// Makes a file that only its owner can read: it has payloads. Without a path, lines go to standard output.
+    /// Makes the file. Without a path, lines go to standard output.
     ///
     /// # Errors
-    /// If the file exists, or can't be made.
+    /// As [`PartialFile::create`].
     pub fn create(path: Option<&Path>) -> anyhow::Result<Self> {
-        let file = path.map(|path| {
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            made.with_context(|| format!("--out {}", path.display()))
-        });
-        let file = file.transpose()?;
+        let file = path.map(PartialFile::create).transpose()?;
         let out: Box<dyn Write> = match &file {
-            Some(file) => Box::new(file.try_clone()?),
+            Some(file) => Box::new(file.writer()?),
             None => Box::new(io::stdout()),
         };
         let digest = digest::Context::new(&digest::SHA256);
@@ -51,16 +48,16 @@ impl BackupWriter {
         self.out.write_all(&bytes).context("the export can't be written")
     }
 
-    /// Writes the last line, and waits until the disk has the file.
+    /// Writes the last line, waits until the disk has the file, and gives it its name.
     ///
     /// # Errors
-    /// If that fails. The file is of no use then.
+    /// If that fails. No file is left then.
     pub fn end(mut self) -> anyhow::Result<BackupCounts> {
         let end = BackupEnd { counts: self.counts, sha256: HEXLOWER.encode(self.digest.finish().as_ref()) };
         self.out.write_all(&bytes_of(&BackupLine::End(end))?).context("the export can't be written")?;
         self.out.flush().context("the export can't be written")?;
         if let Some(file) = self.file {
-            file.sync_all().context("the export can't be written")?;
+            file.finish()?;
         }
         Ok(self.counts)
     }

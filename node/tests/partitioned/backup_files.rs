@@ -153,7 +153,7 @@ async fn an_export_writes_over_no_file_and_leaves_none_that_is_not_whole() {
     assert!(error.contains("there is no store of the cluster muster"), "{error}");
     test.try_import(2).await.unwrap();
     let error = format!("{:#}", export(flags(&test.redis.url), Some(test.file())).await.unwrap_err());
-    assert!(error.contains("--out ") && error.contains("File exists"), "{error}");
+    assert!(error.contains("--out ") && error.contains("the file exists"), "{error}");
     let () = test.redis.ask(&["ACL", "SETUSER", "default", "-zscore"]).await.unwrap();
     let other = test.file().with_extension("other");
     let error = format!("{:#}", export(flags(&test.redis.url), Some(other.clone())).await.unwrap_err());

@@ -5,6 +5,7 @@ mod away;
 mod backup;
 mod backup_costs;
 mod backup_files;
+mod backup_reads;
 mod begun;
 mod clocks;
 mod delivery;

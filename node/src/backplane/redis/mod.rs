@@ -56,7 +56,7 @@ mod ordinals;
 mod parted;
 pub mod partition;
 mod partition_reports;
-mod refusal;
+pub mod refusal;
 mod replicas;
 pub(crate) mod requirements;
 mod sessions;

@@ -73,6 +73,11 @@ pub fn refused_for_good(error: &RedisError) -> Option<usize> {
     (!not_sent(error) && !errors.iter().any(|(_, error)| passes(error))).then_some(errors.len())
 }
 
+/// Whether Redis refused a call only because of the state that it is in, so that the same call may succeed later.
+pub fn is_passing(error: &RedisError) -> bool {
+    error.clone().into_server_errors().is_some_and(|errors| errors.iter().any(|(_, error)| passes(error)))
+}
+
 fn passes(error: &ServerError) -> bool {
     // A server without room for another client refuses the connection by an error that has no code of its own.
     PASSING.contains(&error.code()) || error.details().is_some_and(|text| text.contains("max number of clients"))
