@@ -56,7 +56,7 @@ pub async fn gather(
         wanted.iter().filter(|(index, _)| missing(index)).map(|(_, count)| count).sum()
     };
     let is_few = shares.iter().any(|(_, share)| share.is_few);
-    let line = line(id, &at_home.frame, is_few, here.stored, listed, at_home.is_done, at_home.late + untaken);
+    let line = line(id, &at_home.frame, is_few, here.stored, listed, at_home.is_told, at_home.late + untaken);
     Ok(Some(GatheredCommand { line, shares, is_unfinished: untaken > 0 }))
 }
 

@@ -115,7 +115,7 @@ pub struct CommandLine {
     pub stored: u64,
     /// Its place in the list of commands.
     pub listed: u64,
-    /// Whether it was done.
+    /// Whether its `command.done` was written.
     pub done: bool,
     /// The number of targets whose share came too late.
     #[serde(default)]

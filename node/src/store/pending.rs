@@ -127,7 +127,7 @@ impl PendingCommand {
             frame: &frame,
             stored: line.stored,
             listed: line.listed,
-            is_done: line.done,
+            is_told: line.done,
             late: line.late,
             settled: settled.map(|(partition, ..)| *partition).collect(),
             shares: stored.iter().map(|(partition, share, _)| (*partition, *share)).collect(),

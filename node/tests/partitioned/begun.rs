@@ -12,11 +12,11 @@ use muster_node::backplane::{
 use muster_protocol::{
     api::Protocol::V1,
     id::ClusterName,
-    partition::{PartitionIndex, homed},
+    partition::{PartitionIndex, Partitions, homed},
     redis_keys::RedisKeys,
 };
 use muster_redis::{Connection, Topology};
-use muster_testkit::{OnlineTerminal, http::get, wait::until};
+use muster_testkit::{OnlineTerminal, TestRedis, http::get, wait::until};
 
 use crate::{
     keys::{partitions, post, stored_name},
@@ -25,12 +25,17 @@ use crate::{
 
 /// A partition, as a node of the cluster has it.
 pub async fn partition(cluster: &PartitionedCluster, index: PartitionIndex) -> StorePartition {
-    let keys = |index| RedisKeys::of_partition(&ClusterName::default(), 0, partitions(), index);
+    partition_of(&cluster.redis, partitions(), index).await
+}
+
+/// A partition of a store of so many, as its nodes have it.
+pub async fn partition_of(redis: &TestRedis, count: Partitions, index: PartitionIndex) -> StorePartition {
+    let keys = |index| RedisKeys::of_partition(&ClusterName::default(), 0, count, index);
     let trust = Trust::new(&ClusterName::default(), &[]);
     let store = keys(PartitionIndex(0)).key("store");
-    trust.set_store(&cluster.redis.ask::<String>(&["HGET", &store, "id"]).await.unwrap());
+    trust.set_store(&redis.ask::<String>(&["HGET", &store, "id"]).await.unwrap());
     let keys = keys(index);
-    let topology: Topology = cluster.redis.url.parse().unwrap();
+    let topology: Topology = redis.url.parse().unwrap();
     let connection = Connection::new(topology, keys.tag());
     StorePartition::new(index, keys, connection, Arc::new(PartitionScripts::new(1 << 30, true)))
         .sealed_by(Arc::new(trust))

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The data of each `command.done` of a command.
-fn done(events: &str, id: CommandId) -> Vec<Value> {
+pub fn done(events: &str, id: CommandId) -> Vec<Value> {
     let data = events.split("event: command.done\ndata: ").skip(1);
     let data = data.map(|rest| serde_json::from_str::<Value>(rest.lines().next().unwrap()).unwrap());
     data.filter(|data| data["command"] == id.to_string()).collect()

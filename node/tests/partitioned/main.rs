@@ -4,6 +4,7 @@ mod authors;
 mod away;
 mod backup;
 mod backup_costs;
+mod backup_done;
 mod backup_files;
 mod backup_reads;
 mod begun;

@@ -78,8 +78,8 @@ pub struct ExportedHome {
     pub frame: ExportedFrame,
     /// Whether every partition has taken its share, or can't any more.
     pub is_accepted: bool,
-    /// Whether the command is done.
-    pub is_done: bool,
+    /// Whether its `command.done` was written. A command that is done and of which that was not told yet is told to be done after an import.
+    pub is_told: bool,
     /// The number of targets whose share came too late.
     pub late: u64,
     /// What became of each share; if it is not accepted, the number of targets that each partition was surveyed to have. JSON.
@@ -186,13 +186,13 @@ impl StorePartition {
             call.invoke_async(&mut self.connection.clone()).await?;
         let (mut home, mut here) = (Fields(home.into_iter()), Fields(here.into_iter()));
         let (home_frame, here_frame) = (home.frame()?, here.frame()?);
-        let (state, done, late, shares): (Option<String>, Option<u8>, Option<u64>, Option<String>) =
+        let (state, told, late, shares): (Option<String>, Option<u8>, Option<u64>, Option<String>) =
             (home.next()?, home.next()?, home.next()?, home.next()?);
         let (listed, stored): (Option<u64>, Option<u64>) = (home.next()?, home.next()?);
         let home = state.map(|state| ExportedHome {
             frame: home_frame,
             is_accepted: state == "accepted",
-            is_done: done.is_some(),
+            is_told: told.is_some(),
             late: late.unwrap_or_default(),
             shares: shares.unwrap_or_default(),
         });

@@ -67,8 +67,8 @@ pub struct RestoredHome<'a> {
     pub stored: u64,
     /// Its place in the list of commands.
     pub listed: u64,
-    /// Whether it was done.
-    pub is_done: bool,
+    /// Whether its `command.done` was written before the export.
+    pub is_told: bool,
     /// The number of targets whose share came too late.
     pub late: u64,
     /// The shares that are stored.
@@ -186,7 +186,7 @@ impl StorePartition {
         let mut call = self.scripts.restore_home(&self.keys);
         call.arg(home.id.to_string()).arg(&frame.frame).arg(&frame.ask).arg(&frame.by).arg(&frame.confirm);
         call.arg(frame.created).arg(frame.expires).arg(time_or_none(frame.cancelled_at)).arg(home.stored);
-        call.arg(home.listed).arg(if home.is_done { "done" } else { "" });
+        call.arg(home.listed).arg(if home.is_told { "told" } else { "" });
         call.arg(serde_json::to_string(&home.shares).expect("a map is JSON"));
         call.arg(sum(|share| u64::from(share.of > 0))).arg(sum(|share| share.of)).arg(sum(|share| share.rejected));
         call.arg(home.late).arg(&home.settled);

@@ -13,10 +13,13 @@ if kind == 'few' then
   bytes = bytes + of * FEW_BYTES
   local counts = few_counts(records, of)
   for reached = settled_from, #LEVELS do settled = settled + counts[reached] end
+  -- What was not sent of a cancelled command will not be.
+  if ARGV[10] ~= '' then settled = settled + counts[0] end
 else
   of = redis.call('BITCOUNT', command .. ':targets')
   bytes = bytes + of * MANY_BYTES + redis.call('STRLEN', command .. ':targets') * (#LEVELS + 1)
   settled = redis.call('BITCOUNT', command .. ':' .. LEVELS[settled_from])
+  if ARGV[10] ~= '' then settled = settled + of - redis.call('BITCOUNT', command .. ':sent') end
 end
 
 local before = redis.call('HGET', command, 'bytes') or 0
