@@ -21,9 +21,14 @@ pub struct EventFollower {
 impl EventFollower {
     /// Opens the stream at `path`, from now on or behind the event with the id `last`. Waits for its first id, or for a refusal.
     pub async fn open(address: SocketAddr, path: &str, last: Option<&str>) -> Self {
-        let mut stream = TcpStream::connect(address).await.unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n{last}\r\n").as_bytes()).await.unwrap();
+        Self::open_with(address, path, &last).await
+    }
+
+    /// Opens the stream as [`open`](Self::open) does, with these headers, each of which ends with a line break.
+    pub async fn open_with(address: SocketAddr, path: &str, headers: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n").as_bytes()).await.unwrap();
         let mut follower = Self { stream, text: String::new() };
         follower.read_until("\r\n\r\n").await;
         if follower.text.starts_with("HTTP/1.1 200") {
@@ -34,13 +39,20 @@ impl EventFollower {
 
     /// Reads until the text has this part.
     pub async fn read_until(&mut self, part: &str) {
-        let mut buffer = [0; 4096];
-        while !self.text.contains(part) {
+        let (mut buffer, mut looked) = ([0; 4096], 0);
+        while !self.text[looked..].contains(part) {
+            // What was looked at is not looked at again: a text may have many megabytes.
+            looked = self.text.floor_char_boundary(self.text.len().saturating_sub(part.len()));
             let read = time::timeout(LONGEST, self.stream.read(&mut buffer)).await;
             let count = read.unwrap_or_else(|_| panic!("no {part:?} came: {}", self.text)).unwrap();
             assert!(count > 0, "the stream ended without {part:?}: {}", self.text);
             self.text.push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
+    }
+
+    /// Reads until the answer ends.
+    pub async fn read_to_end(&mut self) {
+        self.read_until("\r\n0\r\n\r\n").await;
     }
 
     /// The id of the last event that was read.

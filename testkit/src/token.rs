@@ -20,6 +20,11 @@ pub fn key(scope: Scope) -> String {
 
 /// The key of the operator with this name.
 pub fn key_of(name: &str, scope: Scope) -> String {
-    let claims = OperatorClaims { sub: name.into(), exp: NEVER, aud: OPERATOR.into(), scope };
+    key_until(NEVER, name, scope)
+}
+
+/// The key of the operator with this name, which expires after the second `exp` since 1970.
+pub fn key_until(exp: u64, name: &str, scope: Scope) -> String {
+    let claims = OperatorClaims { sub: name.into(), exp, aud: OPERATOR.into(), scope };
     sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }

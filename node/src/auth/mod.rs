@@ -54,6 +54,15 @@ pub struct VerifiedTerminal {
     pub expires: Option<u64>,
 }
 
+/// An operator who may do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct VerifiedOperator {
+    /// The name of the key's owner, at most 128 bytes of it. Empty without a key that was verified.
+    pub name: String,
+    /// The last second in which the key is valid, since 1970. None without a key that was verified.
+    pub expires: Option<u64>,
+}
+
 /// The keys that this node checks tokens with.
 pub struct Auth {
     insecure: bool,
@@ -127,11 +136,11 @@ impl Auth {
         Ok(VerifiedTerminal { id: claims.sub, labels: claims.labels, expires: Some(claims.exp) })
     }
 
-    /// Checks whether a key allows what needs `scope`. Returns the name of the key's owner, at most 128 bytes of it; an empty one with
-    /// `--insecure` and no key that can be verified.
-    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<String, AuthError> {
+    /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
+    /// verified.
+    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<VerifiedOperator, AuthError> {
         if self.insecure && (key.is_none() || self.keys.is_empty()) {
-            return Ok(String::new());
+            return Ok(VerifiedOperator::default());
         }
         let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
         let (key, claims): (_, OperatorClaims) = self.check(key)?;
@@ -144,7 +153,7 @@ impl Auth {
         }
         let mut name = claims.sub;
         name.truncate(name.floor_char_boundary(NAME_MAX));
-        Ok(name)
+        Ok(VerifiedOperator { name, expires: Some(claims.exp) })
     }
 
     /// The key that signed a token, and the token's claims. The audience tells a terminal from an operator; the
@@ -263,7 +272,8 @@ mod tests {
         assert!(auth.terminal(Some(&key(Scope::Admin)), t1).is_err());
         assert!(auth.operator(Some(&token(None, NEVER)), Scope::Read).is_err());
         assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER)), Scope::Read).is_err());
-        assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok("op".into()));
+        let op = VerifiedOperator { name: "op".into(), expires: Some(NEVER) };
+        assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok(op));
         assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(AuthError::Forbidden(_))));
     }
 }

@@ -15,6 +15,7 @@ use super::{
     request::bearer,
     targets, terminals,
 };
+use crate::auth::VerifiedOperator;
 
 /// Answers a request.
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
@@ -56,11 +57,15 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     }
 }
 
-/// Checks that the requester's key has the scope. Returns the name of its owner, which is empty if no key is needed.
-fn admit(segments: &[&str], request: &Request<Incoming>, state: &HttpState) -> Result<String, Response<Body>> {
+/// Checks that the requester's key has the scope. Returns its owner, who has no name if no key is needed.
+fn admit(
+    segments: &[&str],
+    request: &Request<Incoming>,
+    state: &HttpState,
+) -> Result<VerifiedOperator, Response<Body>> {
     let taken = takes(segments);
     match taken.iter().find(|(method, _)| request.method() == method) {
-        Some((_, None)) => Ok(String::new()),
+        Some((_, None)) => Ok(VerifiedOperator::default()),
         Some((_, Some(scope))) => Ok(state.shared.auth.operator(bearer(request), *scope)?),
         None if taken.is_empty() => Err(not_there(state)),
         None => Err(not_allowed(taken)),
@@ -81,18 +86,18 @@ fn open(segments: &[&str], state: &HttpState) -> Answer {
 async fn api(
     call: &[&str],
     request: Request<Incoming>,
-    operator: &str,
+    operator: &VerifiedOperator,
     close: CancellationToken,
     state: Arc<HttpState>,
 ) -> Answer {
     let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
     match (method.as_str(), call) {
-        ("POST", ["commands"]) => commands::post(request, operator, &state).await,
+        ("POST", ["commands"]) => commands::post(request, &operator.name, &state).await,
         ("GET", ["commands"]) => list::commands(&query, &state).await,
         ("GET", ["commands", id]) => commands::get(id, &state).await,
         ("DELETE", ["commands", id]) => commands::cancel(id, &state).await,
         ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &state).await,
-        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), operator, &state).await,
+        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &operator.name, &state).await,
         ("GET", ["terminals"]) => terminals::list(&query, &state).await,
         ("GET", ["terminals", id]) => terminals::get(id, &state).await,
         ("DELETE", ["terminals", id]) => terminals::forget(id, &state).await,

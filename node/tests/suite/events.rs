@@ -1,12 +1,15 @@
 //! Streams of events: which events they have, how they go on, and how many there may be.
 
+use jiff::Timestamp;
 use muster_protocol::{
     Payload,
     api::Protocol::{Plain, V1},
+    token::Scope,
 };
 use muster_testkit::{
     follower::EventFollower,
     http::{events_at, request},
+    token::{key_of, key_until},
     wait::until,
 };
 use serde_json::Value;
@@ -25,6 +28,11 @@ crate::on_both!(
 mod bounded {
     crate::on_both!(a_key_has_so_many_streams_and_gets_another_when_one_ends | ["--max-event-streams-per-key", "2"]);
     use super::a_key_has_so_many_streams_and_gets_another_when_one_ends;
+}
+
+mod with_keys {
+    crate::on_both!(a_stream_ends_when_its_key_expires | ["--secret", muster_testkit::token::SECRET]);
+    use super::a_stream_ends_when_its_key_expires;
 }
 
 /// All stored events that a stream with this query has, as kind and data.
@@ -183,4 +191,21 @@ async fn a_key_has_so_many_streams_and_gets_another_when_one_ends(cluster: Clust
         opened.is_some()
     })
     .await;
+}
+
+async fn a_stream_ends_when_its_key_expires(cluster: Cluster) {
+    let (address, exp) = (cluster.here().address, Timestamp::now().as_second() as u64 + 2);
+    let header = format!("Authorization: Bearer {}\r\n", key_until(exp, "ann", Scope::Read));
+    let lasting = format!("Authorization: Bearer {}\r\n", key_of("ann", Scope::Read));
+    let mut other = EventFollower::open_with(address, "/v1/events", &lasting).await;
+    let mut follower = EventFollower::open_with(address, "/v1/events", &header).await;
+    follower.read_to_end().await;
+    assert!(Timestamp::now().as_second() as u64 > exp, "{}", follower.text);
+    let last = follower.text.rsplit("event: ").next().unwrap();
+    assert!(last.starts_with("expired\n") && last.contains("Last-Event-ID"), "{}", follower.text);
+    let request_again = format!("GET /v1/events HTTP/1.1\r\n{header}");
+    assert_eq!(request(address, &request_again).await.0, 401);
+    let _terminal = cluster.there().terminal("far", Plain, &[]).await;
+    other.read_until("terminal.online").await;
+    assert!(!other.text.contains("expired"), "{}", other.text);
 }

@@ -8,7 +8,7 @@ use muster_protocol::{CommandId, TerminalId, selector::Labels};
 use super::message::EventSubject;
 use crate::http::{answer::Body, request, terminals::labels};
 
-/// The kinds of events that there are. `gap`, `partial` and `slow` are about the stream itself and always given.
+/// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
 pub const KINDS: [&str; 9] = [
     "terminal.online",
     "terminal.offline",

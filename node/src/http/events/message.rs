@@ -16,6 +16,9 @@ pub const GAP: &str = "event: gap\ndata: {\"reason\":\"events before the next on
 /// Sent as the last message to a stream that read too slowly.
 pub const SLOW: &str = "event: slow\ndata: {\"reason\":\"this stream was read too slowly and ends; connect again with Last-Event-ID\"}\n\n";
 
+/// Sent as the last message to a stream whose key has expired.
+pub const EXPIRED: &str = "event: expired\ndata: {\"reason\":\"the key has expired and this stream ends; connect again with a key that is valid and Last-Event-ID\"}\n\n";
+
 /// What an event is about.
 #[derive(Debug, Default, Deserialize)]
 pub struct EventSubject {

@@ -30,6 +30,7 @@ use super::{
     request::bad,
 };
 use crate::{
+    auth::VerifiedOperator,
     backplane::{Backplane, BackplaneError},
     config::Config,
 };
@@ -90,17 +91,17 @@ impl EventStreams {
 
 /// `GET /v1/events?kind=terminal.online,terminal.offline&terminal=t1&selector=site=bj&command=ID&detail=1`
 ///
-/// `connection` is cancelled if the stream is not read.
+/// The stream ends when the operator's key has expired. `connection` is cancelled if the stream is not read.
 pub async fn stream(
     request: &Request<Incoming>,
-    operator: &str,
+    operator: &VerifiedOperator,
     connection: CancellationToken,
     state: Arc<HttpState>,
 ) -> Answer {
     let filter = EventFilter::parse(request.uri().query().unwrap_or_default())?;
     check_detail(&filter, &state).await?;
     let refused = |detail: String| later(StatusCode::TOO_MANY_REQUESTS, COME_BACK, detail);
-    let open = state.events.open.open(operator, connection).map_err(refused)?;
+    let open = state.events.open.open(&operator.name, connection).map_err(refused)?;
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let cursor = match last {
         Some(cursor) => cursor.to_owned(),
@@ -108,7 +109,7 @@ pub async fn stream(
     };
     // An invalid cursor fails here and not in the middle of the stream.
     state.shared.backplane.events(Some(&cursor)).await?;
-    let reader = EventReader::new(state, filter, open, cursor);
+    let reader = EventReader::new(state, filter, open, cursor, operator.expires);
     let body: Body = BodyExt::boxed_unsync(StreamBody::new(stream::unfold(reader, EventReader::next)));
     let mut response = Response::new(body);
     let headers = response.headers_mut();

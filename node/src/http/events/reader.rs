@@ -8,12 +8,13 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hyper::body::Frame;
+use jiff::Timestamp;
 use muster_protocol::partition::PartitionIndex;
 use tokio::time;
 
 use super::{
     filter::EventFilter,
-    message::{GAP, SLOW, StreamMessage, partial, place},
+    message::{EXPIRED, GAP, SLOW, StreamMessage, partial, place},
     open_streams::OpenStream,
     tail::POLL,
     target_watch::TargetWatch,
@@ -41,6 +42,8 @@ pub struct EventReader {
     /// Whether targets may have changed since they were looked at.
     is_watch_due: bool,
     progress: StreamProgress,
+    /// The last second in which the key is valid, since 1970. None if the stream has no key.
+    expires: Option<u64>,
 }
 
 /// How far a stream has come.
@@ -71,8 +74,14 @@ enum EventSource {
 }
 
 impl EventReader {
-    /// A stream that begins behind `cursor`.
-    pub fn new(state: Arc<HttpState>, filter: EventFilter, open: OpenStream, cursor: String) -> Self {
+    /// A stream that begins behind `cursor`, and ends after the second `expires`, since 1970.
+    pub fn new(
+        state: Arc<HttpState>,
+        filter: EventFilter,
+        open: OpenStream,
+        cursor: String,
+        expires: Option<u64>,
+    ) -> Self {
         let watch = filter.detailed().map(TargetWatch::new);
         Self {
             state,
@@ -84,6 +93,7 @@ impl EventReader {
             watch,
             filter,
             progress: StreamProgress::Begins,
+            expires,
         }
     }
 
@@ -97,12 +107,31 @@ impl EventReader {
                 self.progress = StreamProgress::Runs;
                 place(&self.place.cursor)
             }
-            StreamProgress::Runs => match time::timeout(QUIET, self.portion()).await {
-                Ok(text) => text,
-                Err(_) => self.place.sign_of_life(),
-            },
+            StreamProgress::Runs => self.next_text().await,
         };
         Some((Ok(Frame::data(text.into())), self))
+    }
+
+    /// What a stream sends that runs.
+    async fn next_text(&mut self) -> String {
+        let valid_for = self.valid_for();
+        // Looked at first: a stream that always has something to send never waits.
+        if !valid_for.is_zero() {
+            match time::timeout(QUIET.min(valid_for), self.portion()).await {
+                Ok(text) => return text,
+                Err(_) if !self.valid_for().is_zero() => return self.place.sign_of_life(),
+                Err(_) => {}
+            }
+        }
+        self.progress = StreamProgress::Ends;
+        EXPIRED.to_owned()
+    }
+
+    /// How long the key is still valid, by the clock by which it is checked when a request comes. Zero if it has expired.
+    fn valid_for(&self) -> Duration {
+        let Some(expires) = self.expires else { return Duration::MAX };
+        let end = Duration::from_secs(expires.saturating_add(1));
+        end.saturating_sub(Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default())
     }
 
     /// The next messages that the client is given. May be dropped while it waits: the stream then goes on from the same place.
