@@ -33,8 +33,8 @@ use muster_protocol::{
 };
 
 use super::{
-    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, FoundCommands,
-    FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery,
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, EventWatch,
+    FoundCommands, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery,
 };
 use crate::{end::SessionEnd, hub::SessionInfo};
 
@@ -161,6 +161,10 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// [`NoCursor`](BackplaneError::NoCursor) if no event log has given out this cursor.
     async fn events(&self, after: Option<&str>) -> Result<EventPage, BackplaneError>;
+
+    /// Begins to watch for events. An event that is written after this has returned wakes the watch. It may be woken although there is
+    /// none, and a message between nodes may be lost: whoever waits looks for events by itself too, from time to time.
+    async fn watch_events(&self) -> EventWatch;
 }
 
 /// This node among the nodes of its cluster. A node alone is a cluster of one.

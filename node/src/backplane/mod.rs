@@ -20,6 +20,7 @@ pub mod contract;
 mod cursor;
 mod deliver;
 mod draft;
+mod event_signal;
 mod fleet_minute;
 mod join;
 mod memory;
@@ -43,6 +44,7 @@ pub use self::{
     cursor::Cursor,
     deliver::{Deliver, encode},
     draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey},
+    event_signal::EventWatch,
     fleet_minute::MINUTES_MAX,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,

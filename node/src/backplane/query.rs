@@ -53,6 +53,8 @@ pub struct EventPage {
     pub behind: bool,
     /// Whether there are more events already.
     pub more: bool,
+    /// Whether there are events that can't be given out yet, since another partition may still write an older one.
+    pub pending: bool,
 }
 
 /// A partition of the store that this node can't use now.

@@ -4,6 +4,7 @@ mod accept;
 mod bounds;
 mod commands;
 mod done;
+mod event_notes;
 mod fixtures;
 mod fleet;
 mod held;

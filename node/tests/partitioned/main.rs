@@ -11,6 +11,7 @@ mod begun;
 mod clocks;
 mod delivery;
 mod done;
+mod event_tail;
 mod failover;
 mod keys;
 mod listing;

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 
 use super::{MemoryBackplane, budget::EVENT_BYTES};
 use crate::{
-    backplane::{BackplaneError, Cursor, EventPage, EventStore, EventView, rules::EVENTS_MAX},
+    backplane::{
+        BackplaneError, Cursor, EventPage, EventStore, EventView, EventWatch, event_signal::EventSignal,
+        rules::EVENTS_MAX,
+    },
     reports::ReportedEvent,
 };
 
@@ -19,6 +22,7 @@ pub(super) struct EventLog {
     number: u64,
     bytes: u64,
     bytes_max: u64,
+    signal: EventSignal,
 }
 
 #[async_trait]
@@ -49,6 +53,10 @@ impl EventStore for MemoryBackplane {
         let gap = after.is_some_and(|after| after.epoch != self.epoch || after.number < first);
         Ok(EventPage { events, newest, gap, more, ..EventPage::default() })
     }
+
+    async fn watch_events(&self) -> EventWatch {
+        self.store().events.signal.watch()
+    }
 }
 
 impl MemoryBackplane {
@@ -59,7 +67,7 @@ impl MemoryBackplane {
 
 impl EventLog {
     pub(super) fn new(bytes_max: u64) -> Self {
-        Self { recent: VecDeque::new(), number: 0, bytes: 0, bytes_max }
+        Self { recent: VecDeque::new(), number: 0, bytes: 0, bytes_max, signal: EventSignal::default() }
     }
 
     /// The bytes of all events.
@@ -75,6 +83,7 @@ impl EventLog {
         self.number += 1;
         self.bytes += size(&data);
         self.recent.push_back((kind, data.into()));
+        self.signal.wake();
         while self.recent.len() > EVENTS_MAX || self.bytes > self.bytes_max {
             let Some((_, oldest)) = self.recent.pop_front() else { return };
             self.bytes -= size(&oldest);

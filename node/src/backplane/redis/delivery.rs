@@ -25,6 +25,8 @@ pub enum PartitionEnvelope<'a> {
         /// The command.
         command: CommandId,
     },
+    /// There is an event in the partition, of which the receiving node asked to be told.
+    Happened,
     /// A newer session of a terminal started on another node.
     Replaced {
         /// The terminal.

@@ -13,7 +13,7 @@ use super::{
     answers::PartitionAnswers,
     event_token::{EventPlace, EventToken},
 };
-use crate::backplane::{BackplaneError, EventPage, EventStore, EventView};
+use crate::backplane::{BackplaneError, EventPage, EventStore, EventView, EventWatch};
 
 /// The entries that are read of all partitions for a page, from 8 to 100 of each, beyond those of its last millisecond.
 const PAGE: usize = 256;
@@ -54,6 +54,10 @@ impl EventStore for RedisBackplane {
         let parts = PartitionAnswers::of(join_all(asked).await)?;
         Ok(merged(token, parts))
     }
+
+    async fn watch_events(&self) -> EventWatch {
+        self.note_for_events().await
+    }
 }
 
 /// The events after the token, as far as every partition was read that answered and is not behind; before them those of partitions
@@ -71,14 +75,16 @@ fn merged(mut token: EventToken, parts: PartitionAnswers<EventPart>) -> EventPag
         let horizon = part.complete_before.min(token.place.ms);
         add_events(&mut events, &mut token, Some(index), part.events, horizon);
     }
+    let mut pending = false;
     // While only partitions that are behind answer, the others' place stays.
     if let Some(horizon) = level.iter().map(|(_, part)| part.complete_before).min() {
         let mut all: Vec<_> = level.into_iter().flat_map(|(_, part)| part.events).collect();
         all.sort_by_key(|(ms, _)| *ms);
+        pending = all.last().is_some_and(|(ms, _)| *ms >= horizon);
         add_events(&mut events, &mut token, None, all, horizon);
     }
     let behind = !token.behind.is_empty();
-    EventPage { events, newest: token.to_string(), gap, partial: parts.partial, behind, more }
+    EventPage { events, newest: token.to_string(), gap, partial: parts.partial, behind, more, pending }
 }
 
 /// Adds events that are in order, up to the horizon, and moves the token: for one partition that is behind, or for all that are not. Events
@@ -126,11 +132,15 @@ mod tests {
         Some(EventPart { events, complete_before, ..EventPart::default() })
     }
 
-    /// The events that are given out, and the new token. A part that is none is away.
-    fn given(after: &str, parts: Vec<Option<EventPart>>) -> (Vec<String>, String) {
+    fn page(after: &str, parts: Vec<Option<EventPart>>) -> EventPage {
         let answers = parts.into_iter().map(|part| part.ok_or(BackplaneError::Unavailable(String::new())));
         let answers = PartitionAnswers::of((0..).map(PartitionIndex).zip(answers)).unwrap();
-        let page = merged(after.parse().unwrap(), answers);
+        merged(after.parse().unwrap(), answers)
+    }
+
+    /// The events that are given out, and the new token. A part that is none is away.
+    fn given(after: &str, parts: Vec<Option<EventPart>>) -> (Vec<String>, String) {
+        let page = page(after, parts);
         (page.events.iter().map(|event| format!("{} {}", event.cursor, event.kind)).collect(), page.newest)
     }
 
@@ -141,6 +151,13 @@ mod tests {
             given("0-0", parts()),
             (vec!["5-1 a".into(), "6-0 b".into(), "8-0 c".into(), "9-0 d".into()], "9-0".into())
         );
+    }
+
+    #[test]
+    fn events_that_wait_for_the_clock_of_another_partition_are_pending() {
+        let pending = |one, other| page("0-0", vec![part(one, 10), part(other, 9)]).pending;
+        assert!(pending(&[(9, "a")], &[]) && pending(&[(5, "a"), (12, "b")], &[(5, "c")]));
+        assert!(!pending(&[(8, "a")], &[]) && !pending(&[], &[]));
     }
 
     #[test]

@@ -50,7 +50,10 @@ impl RedisBackplane {
             return Ok(());
         }
         let renewed = self.try_renew(member).await;
-        member.set_reachable(renewed.is_ok());
+        if member.set_reachable(renewed.is_ok()) {
+            // Streams of events tell which partitions are away.
+            self.hears_of_event(member);
+        }
         self.show_partitions();
         if renewed.is_ok() {
             self.renewed.notify_one();

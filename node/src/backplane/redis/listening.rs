@@ -85,6 +85,8 @@ impl RedisBackplane {
             listened.extend(channels.map(|channel| (channel, at)));
             drop(state);
         }
+        // A message may have been lost before, and another master may lack the note.
+        members.iter().for_each(|member| self.hears_of_event(member));
         try_join_all(members.iter().map(|member| self.catch_up_whole(member))).await?;
         let Some(first) = members.first() else { return Ok(()) };
         let mut beat = time::interval(BEAT);
@@ -160,7 +162,9 @@ impl RedisBackplane {
                 self.waiters.wake(command);
             }
             PartitionEnvelope::Done { command } => self.waiters.wake(command),
+            PartitionEnvelope::Happened => self.hears_of_event(member),
             PartitionEnvelope::Renamed => {
+                self.hears_of_event(member);
                 let mut listened = member.listened.lock().await;
                 self.catch_up(member, &mut listened.reached).await?;
             }

@@ -14,6 +14,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
     clocks::CLOCK_MAX,
+    event_wakes::EventNote,
     ordinals::Ordinals,
     partition::{StorePartition, due::DueUpkeep, sessions::HolderNode},
 };
@@ -42,6 +43,8 @@ pub struct PartitionMember {
     pub listened: AsyncMutex<Listened>,
     /// The sessions of this node there.
     pub ordinals: Ordinals,
+    /// Whether this node is told of the next event there.
+    pub event_note: EventNote,
     /// Nodes that are dead and of whose sessions no event says so yet, as the last renewal told it.
     dead: Mutex<Vec<NodeId>>,
     /// What is due, as renewals told since it was last taken.
@@ -81,6 +84,7 @@ impl PartitionMember {
             hearing: Hearing::default(),
             listened: AsyncMutex::default(),
             ordinals: Ordinals::default(),
+            event_note: EventNote::default(),
             dead: Mutex::default(),
             due: Mutex::default(),
             minute: AtomicU32::new(0),
@@ -189,9 +193,9 @@ impl PartitionMember {
         self.misfit.get().is_some()
     }
 
-    /// Records whether the lease was renewed.
-    pub fn set_reachable(&self, reachable: bool) {
-        self.is_reachable.store(reachable, Ordering::Relaxed);
+    /// Records whether the lease was renewed. Returns whether that differs from before.
+    pub fn set_reachable(&self, reachable: bool) -> bool {
+        self.is_reachable.swap(reachable, Ordering::Relaxed) != reachable
     }
 
     /// By how many milliseconds Redis' clock is ahead of this node's at least.

@@ -24,7 +24,7 @@
 //! | `history.rs` | the counters of minutes, summed up |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
-//! | `event_token.rs` | how far all events were read |
+//! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
 //! | `standing.rs` | which partitions this node can use, as it tells others |
 //! | `answers.rs` | the answers of several partitions, and which of them are away |
 //! | `writer.rs`, `partition_reports.rs`, `writing.rs` | what sessions reported, in portions for each partition |
@@ -38,6 +38,7 @@ mod connection;
 mod delivery;
 mod done;
 mod event_token;
+mod event_wakes;
 mod events;
 mod hearing;
 mod history;
@@ -91,6 +92,7 @@ use self::{
 };
 use super::{
     Deliver, TimeSource,
+    event_signal::EventSignal,
     pacer::Pacer,
     redis::{parted::PartedSessions, strays::Strays},
     waiters::CommandWaiters,
@@ -136,6 +138,8 @@ pub struct RedisBackplane {
     pacer: Pacer,
     /// Requests that wait until a command is done.
     waiters: CommandWaiters,
+    /// Woken when there may be an event.
+    event_signal: EventSignal,
     /// Notified when a lease was renewed: who left while its partition was away can be unregistered.
     renewed: Notify,
     strays: Strays,

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     backplane::{
         Host,
+        event_signal::EventSignal,
         pacer::Pacer,
         redis::{parted::PartedSessions, strays::Strays},
         waiters::CommandWaiters,
@@ -93,6 +94,7 @@ impl RedisBackplane {
             metrics: host.metrics,
             pacer: Pacer::default(),
             waiters: CommandWaiters::default(),
+            event_signal: EventSignal::default(),
             renewed: Notify::new(),
             strays: Strays::default(),
             joining: Semaphore::new(JOINING),

@@ -7,13 +7,18 @@ use std::{
 };
 
 use muster_protocol::partition::PartitionIndex;
-use tokio::{sync::watch, time};
+use tokio::{
+    sync::watch,
+    time::{self, Instant},
+};
 
 use super::message::{GAP, StreamMessage, partial};
-use crate::backplane::{Backplane, BackplaneError, EventPage};
+use crate::backplane::{Backplane, BackplaneError, EventPage, EventWatch};
 
-/// The interval at which the node looks for new events.
+/// The least time between two looks for new events, and the interval of looks while there are some.
 pub const POLL: Duration = Duration::from_millis(200);
+/// The longest time without a look. The message that there is an event may be lost between nodes; then the event is this late.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The bytes of messages that the tail has at most. A stream that is further behind is cut.
 const BYTES_MAX: usize = 4 << 20;
 /// The most pages of events that are read at one look.
@@ -29,6 +34,8 @@ pub struct EventTail {
     next: watch::Sender<u64>,
     /// How often the tail has looked for events.
     looks: watch::Sender<u64>,
+    /// How often streams want it to have looked. Until then it does not wait for events.
+    wanted: watch::Sender<u64>,
     bytes_max: usize,
 }
 
@@ -63,11 +70,15 @@ impl Default for EventTail {
 
 impl EventTail {
     fn new(bytes_max: usize) -> Self {
-        let (next, looks) = (watch::Sender::new(0), watch::Sender::new(0));
-        Self { recent: Mutex::default(), next, looks, bytes_max }
+        let (next, looks, wanted) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(0));
+        Self { recent: Mutex::default(), next, looks, wanted, bytes_max }
     }
 
-    /// Reads events for ever, while `streams` says that there are streams. `beside` is called at each look.
+    /// Reads events for ever, while `streams` says that there are streams. `beside` is called at each look, every 5 s at least.
+    ///
+    /// Each look reads all partitions of the store. So the tail looks again and again only while it finds something; when it finds nothing it
+    /// begins a watch, looks once more, and waits until the watch is woken. What is written before that look is found by it, and what is
+    /// written after it wakes the watch.
     pub async fn run(&self, backplane: &dyn Backplane, mut streams: watch::Receiver<usize>, beside: impl Fn()) {
         loop {
             if streams.wait_for(|count| *count > 0).await.is_err() {
@@ -75,21 +86,41 @@ impl EventTail {
             }
             // What was read for streams that are gone is behind those that begin now, or not complete.
             self.begin_anew();
+            let mut watch = None;
             while *streams.borrow() > 0 {
-                if let Err(error) = self.look(backplane).await {
+                let begun = Instant::now();
+                let is_quiet = self.look(backplane).await.unwrap_or_else(|error| {
                     tracing::debug!(%error, "events can't be read");
                     self.lock().behind = true;
-                }
+                    false
+                });
                 self.looks.send_modify(|looks| *looks += 1);
                 beside();
-                time::sleep(POLL).await;
+                let was_woken = match watch.take().filter(|_| is_quiet) {
+                    Some(watch) => self.rest(watch, &mut streams).await,
+                    None => false,
+                };
+                watch = if is_quiet && !was_woken { Some(backplane.watch_events().await) } else { None };
+                time::sleep_until(begun + POLL).await;
             }
         }
     }
 
-    /// Reads what is new.
-    async fn look(&self, backplane: &dyn Backplane) -> Result<(), BackplaneError> {
-        let mut cursor = self.lock().cursor.clone();
+    /// Waits until the watch is woken, for 5 s at most, or until a stream wants a look or the last stream is gone. Returns whether the watch
+    /// was woken.
+    async fn rest(&self, mut watch: EventWatch, streams: &mut watch::Receiver<usize>) -> bool {
+        let (mut wanted, looks) = (self.wanted.subscribe(), *self.looks.borrow());
+        tokio::select! {
+            () = watch.woken() => true,
+            _ = wanted.wait_for(|wanted| *wanted > looks) => false,
+            _ = streams.wait_for(|count| *count == 0) => false,
+            () = time::sleep(LOOK_AGAIN) => false,
+        }
+    }
+
+    /// Reads what is new. Returns whether there was nothing, and nothing is known to come.
+    async fn look(&self, backplane: &dyn Backplane) -> Result<bool, BackplaneError> {
+        let (mut cursor, mut is_quiet) = (self.lock().cursor.clone(), true);
         if cursor.is_empty() {
             cursor = backplane.events(None).await?.newest;
             self.lock().cursor.clone_from(&cursor);
@@ -98,12 +129,14 @@ impl EventTail {
             let page = backplane.events(Some(&cursor)).await?;
             cursor.clone_from(&page.newest);
             let more = page.more;
+            // A partition that is away, or behind, has events that come without a message.
+            is_quiet &= page.events.is_empty() && page.partial.is_empty() && !(more || page.behind || page.pending);
             self.add(page);
             if !more {
                 break;
             }
         }
-        Ok(())
+        Ok(is_quiet)
     }
 
     fn begin_anew(&self) {
@@ -165,7 +198,9 @@ impl EventTail {
         let mut looks = self.looks.subscribe();
         let now = *looks.borrow();
         // One may be under way.
-        let _ = looks.wait_for(|looks| *looks >= now + 2).await;
+        let end = now + 2;
+        self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, end.max(*wanted)) < end);
+        let _ = looks.wait_for(|looks| *looks >= end).await;
         let recent = self.lock();
         TailPlace { next: recent.next, is_complete: !recent.behind && recent.partial.is_empty() }
     }

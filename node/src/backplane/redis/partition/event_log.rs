@@ -1,5 +1,6 @@
 //! The stream of a partition's events, as it is read, and what terminals report themselves, as it is written.
 
+use muster_protocol::NodeId;
 use redis::{RedisError, RedisResult, Value, from_redis_value, streams::StreamRangeReply};
 
 use super::{StorePartition, events::events_of};
@@ -60,6 +61,15 @@ impl StorePartition {
         let name = |value: &Value| from_redis_value::<String>(value.clone()).ok();
         let at = fields.chunks(2).find(|field| name(&field[0]).as_deref() == Some("entries-added"));
         at.and_then(|field| from_redis_value(field.get(1)?.clone()).ok()).ok_or_else(unexpected)
+    }
+
+    /// Notes that a node is to be told of the next event. Its inbox is told once.
+    ///
+    /// # Errors
+    /// If Redis does not answer or refuses the call. The node may be noted.
+    pub async fn note_for_events(&self, node: &NodeId) -> RedisResult<()> {
+        let mut call = self.scripts.note_for_events(&self.keys);
+        call.arg(node.as_str()).invoke_async(&mut self.connection.clone()).await
     }
 
     /// Writes what terminals reported themselves, in calls of at most 100 events and about 256 KiB. Returns how many Redis refused for

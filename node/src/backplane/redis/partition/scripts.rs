@@ -127,6 +127,7 @@ scripts!(
     list "allow-oom",
     minute "allow-oom",
     missed "allow-oom",
+    note_for_events "allow-oom",
     open "",
     page "allow-oom",
     raise "allow-oom",
