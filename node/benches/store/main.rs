@@ -4,6 +4,8 @@
 //! U is the CPU that Redis needs for one `HSET` when 100,000 new fields of 100 bytes are written into one hash in batches of 500, on
 //! the same server in the same run. So figures in U can be compared between machines.
 
+mod backup;
+mod backup_file;
 mod commands;
 mod crowd;
 mod ends;
@@ -38,6 +40,8 @@ enum Part {
     Outside,
     /// A broadcast to all terminals, and meanwhile commands at another node.
     Crowd,
+    /// An import of a file with so many terminals, and an export.
+    Backup,
 }
 
 /// What the steps of the store cost of Redis
@@ -91,6 +95,11 @@ async fn measure(args: &Args, terminals: u32, partitions: Partitions, topology: 
         let servers = BenchServers::start(topology, args.precedence).await;
         let mut recorder = Recorder::new(&servers, args.commands, table);
         outside::measure(&mut recorder, partitions).await;
+    }
+    if is_wanted(Part::Backup) {
+        let servers = BenchServers::start(topology, args.precedence).await;
+        let mut recorder = Recorder::new(&servers, args.commands, table);
+        backup::measure(&mut recorder, partitions, terminals).await;
     }
     if is_wanted(Part::Steps) || is_wanted(Part::Crowd) {
         let servers = BenchServers::start(topology, args.precedence).await;

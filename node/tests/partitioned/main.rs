@@ -3,7 +3,6 @@
 mod authors;
 mod away;
 mod backup;
-mod backup_costs;
 mod backup_done;
 mod backup_files;
 mod backup_reads;
