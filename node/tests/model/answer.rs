@@ -43,6 +43,11 @@ pub fn command(state: CommandState, targets: u64, counts: &BTreeMap<TargetState,
     format!("{state:?} of {targets}: {}", counts.join(", "))
 }
 
+/// The event of a command that is done.
+pub fn done(command: &str, state: &str, targets: u64, counts: &BTreeMap<String, u64>) -> String {
+    format!("command.done {command} {state} of {targets}: {}", numbers(counts))
+}
+
 /// A target: its state, the steps that have a time, and its reply.
 pub fn target(state: TargetState, steps: &[&str], reply: &str) -> String {
     let mut steps = steps.to_vec();

@@ -59,7 +59,7 @@ impl Store {
     fn event_in_words(&self, event: &EventView) -> Option<(String, u64)> {
         let data: Value = serde_json::from_str(&event.data).expect("an event is JSON");
         let text = |field: &str| data[field].as_str().unwrap_or_default().to_owned();
-        if text("terminal").starts_with(MARKER) || event.kind == "command.done" {
+        if text("terminal").starts_with(MARKER) {
             return None;
         }
         let kind = &event.kind;
@@ -67,6 +67,11 @@ impl Store {
             "command.state" => {
                 let name = self.name(text("command").parse().expect("the id of a command"));
                 (format!("{kind} {name} {}", text("state")), data["terminals"].as_u64().unwrap_or(1))
+            }
+            "command.done" => {
+                let name = self.name(text("command").parse().expect("the id of a command"));
+                let counts: BTreeMap<String, u64> = serde_json::from_value(data["counts"].clone()).expect("counts");
+                (answer::done(&name, &text("state"), data["targets"].as_u64().unwrap_or(0), &counts), 1)
             }
             "terminal.offline" => (format!("{kind} {} {}", text("terminal"), text("reason")), 1),
             "terminal.health" => (format!("{kind} {} {}", text("terminal"), text("condition")), 1),

@@ -23,23 +23,29 @@ use crate::{
 
 pub struct MemoryStore {
     pub store: Store,
+    backplane: Arc<MemoryBackplane>,
 }
 
 impl MemoryStore {
     pub fn start(now: Timestamp, case: u64) -> Self {
         let clock = Arc::new(StillClock::at(now));
         let received = Arc::<Mutex<Delivered>>::default();
-        let nodes = vec![open(Parts::new(&received), &clock)];
+        let (node, backplane) = open(Parts::new(&received), &clock);
+        let nodes = vec![node];
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
         let event = "0-0".into();
         let partitions = Partitions::ONE;
-        Self { store: Store { nodes, partitions, received, clock, commands, placed, conditions, event, case } }
+        let store = Store { nodes, partitions, received, clock, commands, placed, conditions, event, case };
+        Self { store, backplane }
     }
 
     pub async fn apply(&mut self, operation: &Operation) -> StepResult {
         match operation {
             Operation::Flush => self.flush(),
-            Operation::Clock { tens } => self.store.clock.advance(Duration::from_secs(10 * u64::from(*tens))),
+            Operation::Clock { tens } => {
+                self.store.clock.advance(Duration::from_secs(10 * u64::from(*tens)));
+                self.backplane.end_what_is_over();
+            }
             _ => {}
         }
         let answer = self.store.apply(operation).await;
@@ -73,13 +79,16 @@ impl MemoryStore {
             parts.sessions.ask(Job::Rejoin(terminal.clone(), live.info.session));
             parts.sessions.live().insert(terminal, live.hold());
         }
-        self.store.nodes.push(open(parts, &self.store.clock));
+        let (node, backplane) = open(parts, &self.store.clock);
+        self.store.nodes.push(node);
+        self.backplane = backplane;
     }
 }
 
-fn open(parts: Parts, clock: &Arc<StillClock>) -> ModelNode {
+fn open(parts: Parts, clock: &Arc<StillClock>) -> (ModelNode, Arc<MemoryBackplane>) {
     let (keep, backlog) = (format!("{}s", rules::KEEP), rules::BACKLOG.to_string());
     let config = config(&["--keep", &keep, "--backlog", &backlog]);
     let host = host("n0", &parts, Partitions::ONE, clock.clone());
-    ModelNode::start(Arc::new(MemoryBackplane::new(&config, host)), parts)
+    let backplane = Arc::new(MemoryBackplane::new(&config, host));
+    (ModelNode::start(backplane.clone(), parts), backplane)
 }

@@ -53,6 +53,8 @@ pub struct ModelCommand {
     pub expires: u64,
     pub cancelled: bool,
     stored: bool,
+    /// Whether it was told that the command is done.
+    told: bool,
     pub targets: BTreeMap<u8, TargetStatus>,
 }
 
@@ -99,6 +101,7 @@ impl Model {
             }
             Operation::InjectedFailure(_) => String::new(),
         };
+        self.tell_done();
         self.outcome.answer = answer;
         std::mem::take(&mut self.outcome)
     }
@@ -188,6 +191,7 @@ impl Model {
             expires,
             cancelled: false,
             stored: true,
+            told: false,
             targets: targets.iter().map(|one| (*one, queued())).collect(),
         });
         if let Some((key, body)) = request.key {
@@ -355,6 +359,21 @@ impl Model {
             }
         }
         String::new()
+    }
+
+    /// Each command is told to be done once: with the operation by which all targets have confirmed, or can't any more. A command that
+    /// expires is told before it is forgotten.
+    fn tell_done(&mut self) {
+        for index in 0..self.commands.len() {
+            let command = &mut self.commands[index];
+            if !command.stored || command.told {
+                continue;
+            }
+            if let Some(event) = rules::done(&format!("c{index}"), command, self.now) {
+                command.told = true;
+                self.event(event);
+            }
+        }
     }
 
     fn event(&mut self, event: String) {

@@ -35,6 +35,8 @@ pub struct PartitionedStore<'a> {
     pub store: Store,
     /// The partitions, for what nodes do at their beats.
     parts: Vec<StorePartition>,
+    /// The first node, for the same.
+    backplane: Arc<RedisBackplane>,
     server: &'a mut StillRedis,
 }
 
@@ -43,15 +45,18 @@ impl<'a> PartitionedStore<'a> {
     pub async fn start(server: &'a mut StillRedis, partitions: Partitions, now: Timestamp, case: u64) -> Self {
         let clock = Arc::new(server.clock(now));
         let received = Arc::<Mutex<Delivered>>::default();
-        let mut nodes = Vec::new();
+        let (mut nodes, mut backplanes) = (Vec::new(), Vec::new());
         for name in ["n0", "n1"] {
-            nodes.push(open(name, Parts::new(&received), &server.redis.url, partitions, &clock, case).await);
+            let parts = Parts::new(&received);
+            let (node, backplane) = open(name, parts, &server.redis.url, partitions, &clock, case).await;
+            nodes.push(node);
+            backplanes.push(backplane);
         }
         let (commands, placed, conditions) = (Vec::new(), BTreeMap::new(), BTreeMap::<u8, Condition>::new());
         let event = "0-0".into();
         let store = Store { nodes, partitions, received, clock, commands, placed, conditions, event, case };
         let parts = parts(&server.redis.url, partitions, case);
-        let cluster = Self { store, parts, server };
+        let cluster = Self { store, parts, backplane: backplanes.remove(0), server };
         cluster.quiesce().await;
         cluster
     }
@@ -69,6 +74,7 @@ impl<'a> PartitionedStore<'a> {
             return self.store.outcome(answer).await;
         }
         self.quiesce().await;
+        self.tell().await;
         self.store.outcome(answer).await
     }
 
@@ -87,19 +93,38 @@ impl<'a> PartitionedStore<'a> {
             let step = left.min(STEP);
             self.store.clock.advance(Duration::from_secs(step));
             self.announce().await;
+            // A command that expires in one step is not forgotten before a later one.
+            self.sweep().await;
+            self.tell().await;
             left -= step;
         }
-        self.keep_up().await;
-    }
-
-    /// Forgets what is over and works out anew what is unconfirmed, as nodes do once a second, by a clock that does not stand still
-    /// for long.
-    async fn keep_up(&self) {
         for part in &self.parts {
             // An injected failure may have cut this connection.
-            while part.sweep().await.is_ok_and(|swept| swept > 0) {}
-            while part.sweep().await.is_err() || part.confirm().await.is_err() {}
+            while part.confirm().await.is_err() {}
         }
+    }
+
+    /// Ends and forgets what is over, as nodes do once a second, by a clock that does not stand still for long.
+    async fn sweep(&self) {
+        for part in &self.parts {
+            // An injected failure may have cut this connection.
+            while part.sweep().await.map_or(true, |swept| swept > 0) {}
+        }
+    }
+
+    /// Has a node tell of all commands that are done, as it does at its beats.
+    async fn tell(&self) {
+        for _ in 0..PATIENCE {
+            let mut is_told = true;
+            for part in &self.parts {
+                is_told &= part.telling().await.is_ok_and(|left| left == (vec![], vec![]));
+            }
+            if is_told {
+                return;
+            }
+            let _ = self.backplane.tell_due().await;
+        }
+        panic!("it is not told that commands are done");
     }
 
     /// Has both nodes renew their leases.
@@ -201,12 +226,13 @@ async fn open(
     partitions: Partitions,
     clock: &Arc<StillClock>,
     case: u64,
-) -> ModelNode {
+) -> (ModelNode, Arc<RedisBackplane>) {
     let (keep, backlog) = (format!("{}s", rules::KEEP), rules::BACKLOG.to_string());
     let flags = ["--keep", &keep, "--backlog", &backlog, "--cluster", &cluster(case)];
     let host = host(name, &parts, partitions, clock.clone());
     let backplane = RedisBackplane::open(url, partitions, &config(&flags), host).await.expect("Redis answers");
-    ModelNode::start(Arc::new(backplane), parts)
+    let backplane = Arc::new(backplane);
+    (ModelNode::start(backplane.clone(), parts), backplane)
 }
 
 impl Drop for PartitionedStore<'_> {

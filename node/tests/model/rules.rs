@@ -63,12 +63,26 @@ fn is_done(confirm: Confirm, state: TargetState) -> bool {
     }
 }
 
-pub fn command(command: &ModelCommand, now: u64) -> String {
+/// The number of targets in each state, and whether every target has confirmed what was asked for, or can't any more.
+fn counts(command: &ModelCommand, now: u64) -> (BTreeMap<TargetState, u64>, bool) {
     let mut counts = BTreeMap::new();
     for target in command.targets.values() {
         *counts.entry(shown(command, target.state, now)).or_default() += 1;
     }
     let done = now >= command.expires || counts.keys().all(|state| is_done(command.confirm, *state));
+    (counts, done)
+}
+
+/// The event of a command that is done. None if it is not.
+pub fn done(name: &str, command: &ModelCommand, now: u64) -> Option<String> {
+    let (counts, is_done) = counts(command, now);
+    let counts = counts.into_iter().map(|(state, count)| (state.name().to_owned(), count)).collect();
+    let state = if command.cancelled { "cancelled" } else { "done" };
+    is_done.then(|| answer::done(name, state, command.targets.len() as u64, &counts))
+}
+
+pub fn command(command: &ModelCommand, now: u64) -> String {
+    let (counts, done) = counts(command, now);
     let state = match (command.cancelled, done) {
         (true, _) => CommandState::Cancelled,
         (false, true) => CommandState::Done,

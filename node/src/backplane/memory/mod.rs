@@ -150,14 +150,20 @@ impl MemoryBackplane {
         let mut ticks = time::interval(Duration::from_secs(1));
         for second in 0u64.. {
             ticks.tick().await;
-            let mut store = self.store();
-            store.tell_ended();
-            store.commands.sweep();
-            store.write_minute(minute_of(self.clock.now()), self.ping);
+            self.end_what_is_over();
             if second % 60 == 0 {
-                store.forget_absent(self.bounds.forget);
+                self.store().forget_absent(self.bounds.forget);
             }
         }
+    }
+
+    /// Tells of commands that have expired, removes what was stored for long enough, and writes the counters of a minute that has begun. Done
+    /// each second while the backplane runs.
+    pub fn end_what_is_over(&self) {
+        let mut store = self.store();
+        store.tell_ended();
+        store.commands.sweep();
+        store.write_minute(minute_of(self.clock.now()), self.ping);
     }
 
     /// Sends an envelope after those before it. The caller holds the lock of the store.

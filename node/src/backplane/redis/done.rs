@@ -27,6 +27,17 @@ impl RedisBackplane {
         home.store.tell_done(command, &data).await.map(drop).map_err(unavailable)
     }
 
+    /// Tells what partitions still have to tell of commands, some of it. Done at each beat where something is due.
+    ///
+    /// # Errors
+    /// If a partition does not answer. What is not told yet is told at a later beat.
+    pub async fn tell_due(&self) -> Result<(), BackplaneError> {
+        for member in &self.members {
+            self.tell_rest(member).await?;
+        }
+        Ok(())
+    }
+
     /// Tells what a partition still has to tell of commands, some of it.
     pub(super) async fn tell_rest(&self, member: &PartitionMember) -> Result<(), BackplaneError> {
         let (done, settled) = member.store.telling().await.map_err(unavailable)?;
