@@ -63,7 +63,22 @@ async fn a_step_makes_as_many_calls_for_a_large_fleet_as_for_a_small_one() {
     let (small, large) = (steps(10).await, steps(4096).await);
     let more = |step: &str| large[step].abs_diff(small[step]) > 3;
     assert!(!small.keys().any(|step| more(step)), "{small:?} {large:?}");
-    assert!(small["one command"] <= 24 && small["sent to all"] <= 24 && small["a command for all"] <= 45, "{small:?}");
+    assert!(small["one command"] <= 16 && small["sent to all"] <= 24 && small["a command for all"] <= 45, "{small:?}");
+}
+
+#[tokio::test]
+async fn reports_of_a_command_for_one_terminal_make_few_calls() {
+    let store = TestPartition::start().await;
+    store.register(0, 1, Some("n1")).await;
+    let (draft, bounds) = (draft(""), bounds());
+    store.partition.accept_one(&ask(&draft, &bounds), &terminals(&[0])).await.unwrap();
+    for (state, most) in [(Sent, 5), (Acked, 9)] {
+        counted(&store).await;
+        let report = raised(draft.frame.id, state, &[(0, 10)]);
+        store.partition.raise(&of_epoch(""), &report).await.unwrap().unwrap();
+        let calls = counted(&store).await;
+        assert!(calls <= most, "{state:?}: {calls} calls");
+    }
 }
 
 #[tokio::test]

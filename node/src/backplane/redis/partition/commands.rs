@@ -109,9 +109,9 @@ impl StorePartition {
     /// The bytes that are stored, and whether that is less than the bound.
     pub async fn used(&self, bounds: &PartitionBounds) -> Result<(u64, bool), BackplaneError> {
         let mut pipe = redis::pipe();
-        pipe.hvals(self.keys.key("used"));
-        let (values,): (Vec<i64>,) = pipe.query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
-        let used = values.iter().sum::<i64>().max(0) as u64;
+        pipe.get(self.keys.key("used"));
+        let (used,): (Option<i64>,) = pipe.query_async(&mut self.connection.clone()).await.map_err(unavailable)?;
+        let used = used.unwrap_or(0).max(0) as u64;
         Ok((used, used < bounds.bytes))
     }
 }

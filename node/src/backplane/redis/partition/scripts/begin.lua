@@ -16,7 +16,7 @@ end
 local created, expires = string.format('%.0f', time), string.format('%.0f', time + ARGV[6])
 local frame = '{"expires_at":"' .. stamp(time + ARGV[6]) .. '",' .. ARGV[2]
 local bytes = #frame + #ask + COMMAND_BYTES
-local has_room, _, _, used = make_room(bytes, tonumber(ARGV[11]), time, keep)
+local has_room, used = make_room(bytes, tonumber(ARGV[11]), time, keep)
 if not has_room then return { 'no_room', used } end
 redis.call('HSET', home, 'state', 'accepting', 'frame', frame, 'ask', ask, 'by', ARGV[4], 'confirm', ARGV[5], 'created', created,
   'expires', expires, 'bytes', bytes, 'shares', ARGV[12])
@@ -24,11 +24,11 @@ redis.call('ZADD', ACCEPTING, created, id)
 redis.call('ZADD', HOMES, created, id)
 redis.call('ZADD', ENDING, expires, id)
 redis.call('ZADD', STORED, string.format('%.0f', expires + keep), id)
-redis.call('HINCRBY', USED, 'commands', bytes)
+redis.call('INCRBY', USED, bytes)
 if key ~= '' then
   sweep_keys(time, 2)
   redis.call('SET', KEY .. key, id .. ' ' .. ARGV[8])
   redis.call('ZADD', KEYS_DUE, string.format('%.0f', time + ARGV[9]), key)
-  redis.call('HINCRBY', USED, 'keys', KEY_BYTES)
+  redis.call('INCRBY', USED, KEY_BYTES)
 end
 return { 'ok', frame, created, expires }

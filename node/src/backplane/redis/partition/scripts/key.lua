@@ -13,7 +13,7 @@ local first, first_body, state
 if known then first, first_body, state = string.match(known, '^(%S+) (%S+) ?(%S*)$') end
 
 local function store(value)
-  if not known then redis.call('HINCRBY', USED, 'keys', KEY_BYTES) end
+  if not known then redis.call('INCRBY', USED, KEY_BYTES) end
   redis.call('SET', KEY .. name, value)
   redis.call('ZADD', KEYS_DUE, string.format('%.0f', time + ARGV[5]), name)
 end
@@ -37,7 +37,7 @@ if known then
 end
 if step == 'look' then return { 'ok' } end
 sweep_keys(time, 2)
-local has_room, _, _, used = make_room(KEY_BYTES, tonumber(ARGV[6]), time, tonumber(ARGV[7]))
+local has_room, used = make_room(KEY_BYTES, tonumber(ARGV[6]), time, tonumber(ARGV[7]))
 if not has_room then return { 'no_room', used } end
 store(id .. ' ' .. body .. ' reserved')
 return { 'reserved', id }

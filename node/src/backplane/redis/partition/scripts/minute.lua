@@ -9,9 +9,10 @@ if redis.call('GETRANGE', MINUTES, at, at + 3) == struct.pack('>I4', minute) the
 local values, online = { minute }, online_set(time)
 for _, set in ipairs({ KNOWN, online, stale_set(time, online), DEGRADED, FAILING }) do values[#values + 1] = redis.call('BITCOUNT', set) end
 drop_tmp()
-for _, number in ipairs(redis.call('HMGET', COUNTED, unpack(COUNTERS))) do
+for i, number in ipairs(redis.call('HMGET', COUNTED, unpack(COUNTERS))) do
+  if COUNTERS[i] == 'accepted' then number = redis.call('GET', ACCEPTED) end
   values[#values + 1] = math.min(tonumber(number or 0), 4294967295)
 end
-redis.call('DEL', COUNTED)
+redis.call('DEL', COUNTED, ACCEPTED)
 redis.call('SETRANGE', MINUTES, at, struct.pack('>' .. string.rep('I4', #values), unpack(values)))
 return 1

@@ -18,19 +18,23 @@ while at <= #ARGV do
     report.offset, report.bits = ARGV[i + 3], ARGV[i + 4]
     reports[#reports + 1] = report
   end
-  local fields = redis.call('HMGET', COMMAND .. id, 'kind', 'of', 'confirm', 'list', 'records', 'share', 'waiters', 'cancelled_at')
+  local fields = redis.call('HMGET', COMMAND .. id, 'kind', 'of', 'confirm', 'list', 'records', 'share', 'waiters', 'cancelled_at',
+    'done')
   at = first_entry + 2 * ARGV[at + 2]
   commands[#commands + 1] = { id = id, reports = reports, fields = fields, first_entry = first_entry, last_entry = at - 1 }
 end
 
+-- Events of all commands, their kinds and data by turns, and what is counted.
 local answer, told, counted = {}, {}, {}
+local function count(name, number) counted[name] = (counted[name] or 0) + number end
+
 for _, one in ipairs(commands) do
   local id, reports, command, is_settled = one.id, one.reports, COMMAND .. one.id, 0
-  local kind, of, confirm, list, records, share, waiters, cancelled = unpack(one.fields)
+  local kind, of, confirm, list, records, share, waiters, cancelled, done = unpack(one.fields)
   if kind then
-    local settled_from, settled, reached, counts = SETTLED_FROM[confirm] or 2, 0, 0, nil
+    local settled_from, settled, reached, counts, changed = SETTLED_FROM[confirm] or 2, 0, 0, nil, nil
     if kind == 'few' then
-      settled, counts = raise_few(command, id, list or '', records, reports, settled_from)
+      settled, counts, changed = raise_few(id, list or '', records, reports, settled_from)
       -- What was not sent of a cancelled command will not be.
       if cancelled and counts then settled = settled + counts[0] end
     else
@@ -40,22 +44,29 @@ for _, one in ipairs(commands) do
     for _, report in ipairs(reports) do
       if report.rose > 0 then
         reached = math.max(reached, report.level)
-        counted[report.level] = (counted[report.level] or 0) + report.rose
-        told[#told + 1] = '{"command":"' .. id .. '","state":"' .. LEVELS[report.level] .. '","terminals":' .. report.rose .. ',"of":' ..
-          report.now_in .. '}'
+        local state = LEVELS[report.level]
+        count(state, report.rose)
+        told[#told + 1] = 'command.state'
+        told[#told + 1] = string.format('{"command":"%s","state":"%s","terminals":%d,"of":%d}', id, state, report.rose, report.now_in)
       end
     end
-    if reached >= settled_from and settled >= tonumber(of) and redis.call('HSETNX', command, 'done', 1) == 1 then
-      is_settled = 1
-      emit_all('command.state', told)
-      told = {}
+    if not done and reached >= settled_from and settled >= tonumber(of) then is_settled = 1 end
+    if changed and is_settled == 1 then
+      redis.call('HSET', command, 'records', changed, 'done', 1)
+    elseif changed then
+      redis.call('HSET', command, 'records', changed)
+    elseif is_settled == 1 then
+      redis.call('HSET', command, 'done', 1)
+    end
+    if is_settled == 1 then
       -- with: time, done
       if share then
         -- Until its home is told.
         redis.call('ZADD', SETTLED_HERE, string.format('%.0f', now()), id)
       else
         redis.call('ZREM', ENDING, id)
-        emit_done(id, confirm, cancelled, false, counts)
+        told[#told + 1], told[#told + 2] = 'command.done', done_data(id, confirm, cancelled, false, counts)
+        if not cancelled then count('done', 1) end
         wake_waiters(id, waiters)
       end
     end
@@ -63,6 +74,6 @@ for _, one in ipairs(commands) do
   answer[#answer + 1], answer[#answer + 2] = is_settled, share and 1 or 0
   for _, report in ipairs(reports) do answer[#answer + 1] = report.rose end
 end
-emit_all('command.state', told)
-for level, rose in pairs(counted) do redis.call('HINCRBY', COUNTED, LEVELS[level], rose) end
+emit_all(told)
+for name, number in pairs(counted) do redis.call('HINCRBY', COUNTED, name, number) end
 return answer

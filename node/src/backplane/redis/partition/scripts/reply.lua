@@ -8,7 +8,7 @@ if ARGV[3] ~= '' and name_store(ARGV[5], ARGV[3], ARGV[4]) ~= ARGV[3] then retur
 local command, dropped, added = COMMAND .. ARGV[1], 0, 0
 local kind, list = unpack(redis.call('HMGET', command, 'kind', 'list'))
 if not kind then return 0 end
-local _, _, used = used_bytes()
+local used = used_bytes()
 for i = 6, #ARGV, 2 do
   local ord, payload = ARGV[i], ARGV[i + 1]
   local is_target = list and place_of(list, tonumber(ord)) or not list and redis.call('GETBIT', command .. ':targets', ord) == 1
@@ -27,6 +27,6 @@ for i = 6, #ARGV, 2 do
 end
 if added ~= 0 then
   redis.call('HINCRBY', command, 'replied', added)
-  redis.call('HINCRBY', USED, 'replies', added)
+  redis.call('INCRBY', USED, added)
 end
 return dropped

@@ -21,4 +21,4 @@ else
 end
 redis.call('ZADD', HOMES, ARGV[10], id)
 redis.call('ZADD', STORED, ARGV[9], id)
-redis.call('HINCRBY', USED, 'commands', bytes - before)
+redis.call('INCRBY', USED, bytes - before)

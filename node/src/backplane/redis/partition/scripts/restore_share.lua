@@ -1,4 +1,4 @@
--- uses: time, levels, budget, backlog
+-- uses: time, levels, budget
 -- Stores a partition's share of a command of an import. Nothing is sent: terminals are told of it when they join. It has no entry in the log,
 -- which is for nodes that missed what was published. Called twice it changes nothing more.
 -- ARGV: id, frame, request, author, what must be confirmed, kind, number, created, expires, cancelled_at or '', when it may be forgotten (ms), how many
@@ -28,15 +28,13 @@ redis.call('HSET', command, 'frame', ARGV[2], 'ask', ARGV[3], 'by', ARGV[4], 'co
 if ARGV[10] ~= '' then redis.call('HSET', command, 'cancelled_at', ARGV[10]) end
 if ARGV[13] ~= '' then redis.call('HSET', command, 'rejected', ARGV[12], 'refused', ARGV[13]) end
 redis.call('ZADD', STORED, ARGV[11], id)
-redis.call('HINCRBY', USED, 'commands', bytes - before)
+redis.call('INCRBY', USED, bytes - before)
 local is_settled = settled >= of
 if of > 0 and is_settled then redis.call('HSET', command, 'done', 1) end
 
 if kind == 'few' and of > 0 then redis.call('HSET', command, 'list', list, 'records', records) end
 if of > 0 and tonumber(expires) > time then
-  local added = 0
-  for at = 1, #waiting, 4 do added = added + redis.call('ZADD', BACKLOG .. struct.unpack('>I4', waiting, at), number, id) end
-  if added > 0 then redis.call('HINCRBY', USED, 'backlogs', BACKLOG_BYTES * added) end
+  for at = 1, #waiting, 4 do redis.call('ZADD', BACKLOG .. struct.unpack('>I4', waiting, at), number, id) end
   if kind == 'many' then
     redis.call('ZADD', OPEN, number, id .. ' ' .. expires)
     redis.call('ZADD', ENDING, expires, id)

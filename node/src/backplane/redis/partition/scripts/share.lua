@@ -69,13 +69,12 @@ redis.call('HSET', command, 'frame', frame, 'ask', ask, 'by', ARGV[4], 'confirm'
   ARGV[6], 'expires', expires, 'of', of, 'bytes', bytes, 'share', 1)
 if #refused > 0 then redis.call('HSET', command, 'rejected', rejecting, 'refused', cjson.encode(refused)) end
 redis.call('ZADD', STORED, string.format('%.0f', expires + ARGV[13]), id)
-redis.call('HINCRBY', USED, 'commands', bytes)
+redis.call('INCRBY', USED, bytes)
 if of == 0 then return { 'ok', 0, rejecting, epoch, number } end
 
 if kind == 'few' then
   redis.call('HSET', command, 'list', packed_list(targets))
   for _, target in ipairs(targets) do redis.call('ZADD', BACKLOG .. target.ord, number, id) end
-  redis.call('HINCRBY', USED, 'backlogs', BACKLOG_BYTES * of)
   send_few(targets, epoch, number, rate, frame)
 else
   redis.call('ZADD', OPEN, number, id .. ' ' .. expires)

@@ -19,7 +19,7 @@ if ARGV[7] ~= 'set' then
   if #full > 0 then return { 'full', full } end
   of, online = #targets, #targets - #absent
   if is_few then
-    bytes = bytes + of * (FEW_BYTES + BACKLOG_BYTES)
+    bytes = bytes + of * FEW_BYTES
   else
     bytes = bytes + of * MANY_BYTES + redis.call('STRLEN', KNOWN) * (#LEVELS + 1)
     if store and of > 0 and is_open_full(time) then return { 'open', redis.call('ZCARD', OPEN) } end
@@ -36,7 +36,7 @@ else
   if store and of > 0 and is_open_full(time) then return { 'open', redis.call('ZCARD', OPEN) } end
 end
 if store then
-  local has_room, _, _, used = make_room(bytes, tonumber(ARGV[3]), time, tonumber(ARGV[5]))
+  local has_room, used = make_room(bytes, tonumber(ARGV[3]), time, tonumber(ARGV[5]))
   if not has_room then return { 'no_room', used } end
 end
 return { 'ok', of, online }

@@ -1,15 +1,10 @@
--- What is stored, in bytes, by what uses it. A command's bytes are an upper bound of all that it will need, taken when it is accepted
--- and given back when it is forgotten: its hash and its entries in lists, and for each target its place, states and times. Backlogs
--- are counted by themselves, as their entries come and go, and so are replies.
+-- What is stored, in bytes, is one number: `used`. A command's bytes are an upper bound of all that it will need, taken when it is accepted
+-- and given back when it is forgotten: its hash and its entries in lists, and for each target its place, its states and times, and, if it is
+-- named, its entry in a backlog. Replies, idempotency keys and events are added as they come.
 local COMMAND_BYTES = 1500
-local FEW_BYTES = 100
+local FEW_BYTES = 200
 local MANY_BYTES = 16
 local KEY_BYTES = 300
 local REPLY_BYTES = 100
 
--- The bytes of commands, those of backlogs, and all bytes.
-local function used_bytes()
-  local used = redis.call('HMGET', USED, 'commands', 'backlogs', 'replies', 'keys', 'events')
-  local commands, backlogs = used[1] or 0, used[2] or 0
-  return commands, backlogs, commands + backlogs + (used[3] or 0) + (used[4] or 0) + (used[5] or 0)
-end
+local function used_bytes() return tonumber(redis.call('GET', USED) or 0) end

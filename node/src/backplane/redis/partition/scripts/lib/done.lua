@@ -2,9 +2,9 @@
 -- Tells that a command is done: followers of the events by `command.done`, and the nodes that wait for it (wait.lua).
 local DONE_STATES = { 'queued', 'sent', 'acked', 'running', 'timed_out', 'expired', 'cancelled', 'succeeded', 'failed', 'rejected' }
 
--- Writes the event of a command whose targets are all in this partition. `counts` are the targets at each level from 0; the event has the
+-- The data of the event of a command whose targets are all in this partition. `counts` are the targets at each level from 0; the event has the
 -- states that the API shows for them (command_record.rs). Of a command with shares tell_done.lua writes it.
-local function emit_done(id, confirm, cancelled, is_over, counts)
+local function done_data(id, confirm, cancelled, is_over, counts)
   local shown, of, parts = {}, 0, {}
   for level = 0, #LEVELS do
     local state = LEVELS[level] or (cancelled and 'cancelled') or (is_over and 'expired') or 'queued'
@@ -15,8 +15,13 @@ local function emit_done(id, confirm, cancelled, is_over, counts)
   for _, state in ipairs(DONE_STATES) do
     if (shown[state] or 0) > 0 then parts[#parts + 1] = '"' .. state .. '":' .. shown[state] end
   end
-  emit('command.done', '{"command":"' .. id .. '","state":"' .. (cancelled and 'cancelled' or 'done') .. '","targets":' .. of ..
-    ',"counts":{' .. table.concat(parts, ',') .. '}}')
+  return '{"command":"' .. id .. '","state":"' .. (cancelled and 'cancelled' or 'done') .. '","targets":' .. of .. ',"counts":{' ..
+    table.concat(parts, ',') .. '}}'
+end
+
+-- Writes it.
+local function emit_done(id, confirm, cancelled, is_over, counts)
+  emit('command.done', done_data(id, confirm, cancelled, is_over, counts))
   if not cancelled then redis.call('HINCRBY', COUNTED, 'done', 1) end
 end
 

@@ -1,7 +1,7 @@
 -- Events. An entry has `kind` and `data`, and for events of terminals `terminal` or `terminals` (events.rs reads them).
 --   emit(kind, data)                  data is a whole JSON object
 --   emit_of(kind, terminal, rest)     rest is what follows in the object: '"node":"n1"'
---   emit_all(kind, all)               several of one kind, each data a whole JSON object
+--   emit_all(events)                  several, their kinds and data by turns, each data a whole JSON object
 --   emit_many(kind, terminals, rest)  terminals is a list of at most STEP_MAX ids, each of which has this event
 -- The reader adds the time of the entry's id to events of terminals, so nothing here writes a time.
 --
@@ -27,12 +27,12 @@ local function count_events(bytes, id)
   local all = redis.call('INCRBY', EVENTS_IN, bytes)
   if all >= EVENTS_AWAITED then wake_event_waiters() end
   if all % EVENT_CHUNK >= bytes then return end
-  local chunks = redis.call('RPUSH', EVENT_CHUNKS, id)
-  if chunks * EVENT_CHUNK > EVENTS_BYTES then
+  if redis.call('RPUSH', EVENT_CHUNKS, id) * EVENT_CHUNK > EVENTS_BYTES then
+    -- As many bytes go as came.
     redis.call('XTRIM', EVENTS, 'MINID', redis.call('LPOP', EVENT_CHUNKS))
-    chunks = chunks - 1
+  else
+    redis.call('INCRBY', USED, EVENT_CHUNK)
   end
-  redis.call('HSET', USED, 'events', chunks * EVENT_CHUNK)
 end
 
 local function add_event(kind, data, name, value)
@@ -46,12 +46,12 @@ local function add_event(kind, data, name, value)
   count_events(bytes, id)
 end
 
--- Several events of one kind, each a whole JSON object: their bytes are counted together. They are fewer than a chunk has bytes for.
-local function emit_all(kind, all)
+-- The bytes of several events are counted together. They are fewer than a chunk has bytes for.
+local function emit_all(events)
   local bytes, id = 0, nil
-  for _, data in ipairs(all) do
-    bytes = bytes + EVENT_BYTES + #kind + #data
-    id = redis.call('XADD', EVENTS, '*', 'kind', kind, 'data', data)
+  for i = 1, #events, 2 do
+    bytes = bytes + EVENT_BYTES + #events[i] + #events[i + 1]
+    id = redis.call('XADD', EVENTS, '*', 'kind', events[i], 'data', events[i + 1])
   end
   if id then count_events(bytes, id) end
 end

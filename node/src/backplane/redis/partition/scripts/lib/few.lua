@@ -7,8 +7,15 @@ local function packed_list(targets)
   return table.concat(packed)
 end
 
--- Each node gets one envelope in its inbox, with the terminals whose sessions it holds and its share of the rate. `prev` is the
--- number of the last command in the same inbox: a node that has not seen that one has missed something.
+-- Sends an envelope to a node's inbox, for these of its terminals. `prev` is the number of the last command in the same inbox: a node that
+-- has not seen that one has missed something.
+local function send_to(node, ids, prev, epoch, number, rate, frame)
+  local share = rate ~= '' and ',"rate":' .. string.format('%.17g', rate) or ''
+  redis.call('SPUBLISH', INBOX .. node, '{"deliver":{"epoch":"' .. epoch .. '","number":' .. number .. ',"prev":' .. (prev or 0) ..
+    ',"to":{"terminals":["' .. ids .. '"]}' .. share .. ',"command":' .. frame .. '}}')
+end
+
+-- Each node gets one envelope, with the terminals whose sessions it holds and its share of the rate.
 local function send_few(targets, epoch, number, rate, frame)
   local by_node, online = {}, 0
   for _, target in ipairs(targets) do
@@ -20,11 +27,8 @@ local function send_few(targets, epoch, number, rate, frame)
     end
   end
   for node, ids in pairs(by_node) do
-    local prev = redis.call('HGET', MARKS, 'inbox:' .. node) or 0
-    local share = rate ~= '' and ',"rate":' .. string.format('%.17g', rate * #ids / online) or ''
-    redis.call('SPUBLISH', INBOX .. node, '{"deliver":{"epoch":"' .. epoch .. '","number":' .. number .. ',"prev":' .. prev ..
-      ',"to":{"terminals":["' .. table.concat(ids, '","') .. '"]}' .. share .. ',"command":' .. frame .. '}}')
-    redis.call('HSET', MARKS, 'inbox:' .. node, number)
+    local prev = redis.call('SET', LAST_IN .. node, number, 'GET')
+    send_to(node, table.concat(ids, '","'), prev, epoch, number, rate ~= '' and rate * #ids / online or '', frame)
   end
   return online
 end

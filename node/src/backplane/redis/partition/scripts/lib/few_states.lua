@@ -14,9 +14,9 @@ local function raise_record(record, level, at)
 end
 
 -- Raises targets of a command for few. Each report has in `few` 8 bytes for each target: its ordinal, and 1 and the milliseconds since the
--- time in the command's id. Notes in each report how many rose and how many are in its state then. Returns how many targets are settled, and the
--- number of targets at each level, if any rose.
-local function raise_few(command, id, list, records, reports, settled_from)
+-- time in the command's id. Notes in each report how many rose and how many are in its state then. Returns how many targets are settled, the
+-- number of targets at each level, if any rose, and the records, if they must be written.
+local function raise_few(id, list, records, reports, settled_from)
   local changed, counts, settled, of = false, nil, 0, #list / 4
   records = records or string.rep(EMPTY_RECORD, of)
   for _, report in ipairs(reports) do
@@ -41,9 +41,8 @@ local function raise_few(command, id, list, records, reports, settled_from)
       report.now_in = counts[level]
     end
   end
-  if changed then redis.call('HSET', command, 'records', records) end
   if counts then
     for reached = settled_from, #LEVELS do settled = settled + counts[reached] end
   end
-  return settled, counts
+  return settled, counts, changed and records
 end

@@ -1,4 +1,4 @@
--- uses: sessions, labels, backlog
+-- uses: sessions, labels
 -- How long a freed ord rests at least.
 local REST_MS = 600000
 
@@ -13,8 +13,6 @@ local function forget_terminal(ord, terminal, entry, time)
   for _, bitmap in ipairs({ KNOWN, AWAY, DEGRADED, FAILING, UNCONFIRMED }) do redis.call('SETBIT', bitmap, ord, 0) end
   for _, hash in ipairs({ WILLS, GIVEN, HEALTH }) do redis.call('HDEL', hash, ord) end
   redis.call('SETRANGE', SEEN, ord * 8, string.rep('\0', 8))
-  local waiting = redis.call('ZCARD', BACKLOG .. ord)
-  if waiting > 0 then redis.call('HINCRBY', USED, 'backlogs', -BACKLOG_BYTES * waiting) end
   redis.call('DEL', BACKLOG .. ord, FIGHT .. ord)
   redis.call('HSET', TERMINALS, ord, '\n{"terminal":"' .. terminal .. '"}')
   redis.call('HDEL', TERMINALS, ord .. '+')

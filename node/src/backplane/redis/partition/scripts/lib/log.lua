@@ -1,13 +1,13 @@
 -- Numbers a command and writes it into the log, from which whoever missed it on the channel takes it. The entry is written first:
 -- it is the only write of an acceptance that Redis can refuse by what is stored (the log has a greater number, since `seq` was
--- lost), and nothing is changed then.
+-- lost), and nothing is changed then. Further names and values are written with `seq`, in one step.
 --
 -- At its bound the oldest entry makes room. If that was a command for many that could still be asked for, its number becomes the mark
 -- `lost`, behind which a terminal is told of a gap. What has expired goes too, with about every eighth command: 16 entries then, so
 -- that more go than come.
-local function log_command(number, id, kind, expires, bound, time)
+local function log_command(number, id, kind, expires, bound, time, ...)
   redis.call('XADD', LOG, number .. '-0', 'id', id, 'kind', kind, 'expires', expires)
-  redis.call('SET', SEQ, number)
+  redis.call('MSET', SEQ, number, ...)
   local over = redis.call('XLEN', LOG) - bound
   if over <= 0 and time % 8 ~= 0 then return end
   local first = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)

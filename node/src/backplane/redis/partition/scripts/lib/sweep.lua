@@ -14,24 +14,29 @@ end
 -- number of its named targets.
 local function forget_command(id)
   local command = COMMAND .. id
-  local kind, bytes, replied, list, number = unpack(redis.call('HMGET', command, 'kind', 'bytes', 'replied', 'list', 'number'))
+  local kind, bytes, replied, list, number, share = unpack(redis.call('HMGET', command, 'kind', 'bytes', 'replied', 'list', 'number', 'share'))
   for at = 1, #(list or ''), 4 do unqueue(struct.unpack('>I4', list, at), id) end
   if kind == 'many' then
     forget_bitmaps(command)
     redis.call('ZREMRANGEBYSCORE', OPEN, number, number)
   end
-  local home = redis.call('HGET', HOME .. id, 'bytes') or 0
+  local home = redis.call('HGET', HOME .. id, 'bytes')
   redis.call('UNLINK', command, command .. ':replies', HOME .. id)
-  for _, sorted in ipairs({ HOMES, STORED, ACCEPTING, ENDING, SETTLED_HERE, TELLING }) do redis.call('ZREM', sorted, id) end
-  redis.call('HINCRBY', USED, 'commands', -(bytes or 0) - home)
-  if replied then redis.call('HINCRBY', USED, 'replies', -replied) end
+  for _, sorted in ipairs({ HOMES, STORED, ENDING }) do redis.call('ZREM', sorted, id) end
+  if share then redis.call('ZREM', SETTLED_HERE, id) end
+  if home then
+    redis.call('ZREM', ACCEPTING, id)
+    redis.call('ZREM', TELLING, id)
+  end
+  -- From 0, since Redis takes no `-0`.
+  redis.call('INCRBY', USED, 0 - (bytes or 0) - (home or 0) - (replied or 0))
   return #(list or '') / 4
 end
 
 local function forget_key(key)
   redis.call('DEL', KEY .. key)
   redis.call('ZREM', KEYS_DUE, key)
-  redis.call('HINCRBY', USED, 'keys', -KEY_BYTES)
+  redis.call('INCRBY', USED, -KEY_BYTES)
 end
 
 -- Forgets idempotency keys whose time has come, at most `limit`.
@@ -52,16 +57,16 @@ local function sweep(time, limit)
 end
 
 -- Whether this many bytes find room below the bound. For want of room, commands that have expired and are only stored to be looked up
--- are forgotten early, the oldest first, 64 at most. Returns also the bytes of commands, of backlogs, and all that are used.
+-- are forgotten early, the oldest first, 64 at most. Returns also the bytes that are used then.
 local function make_room(bytes, bound, time, keep)
-  local commands, backlogs, used = used_bytes()
-  if used + bytes <= bound then return true, commands, backlogs, used end
+  local used = used_bytes()
+  if used + bytes <= bound then return true, used end
   local targets = 0
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', STORED, '-inf', time + keep, 'LIMIT', 0, 64)) do
     targets = targets + forget_command(id)
-    commands, backlogs, used = used_bytes()
-    if used + bytes <= bound then return true, commands, backlogs, used end
+    used = used_bytes()
+    if used + bytes <= bound then return true, used end
     if targets > STEP_MAX then break end
   end
-  return false, commands, backlogs, used
+  return false, used
 end
