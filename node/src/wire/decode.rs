@@ -11,7 +11,7 @@ use tungstenite::protocol::frame::{
 
 use super::{
     fragments::{self, Fragments},
-    message::{Message, WireError},
+    message::{Message, ReceivedClose, WireError},
 };
 
 /// What a connection keeps between two reads: the start of a frame, and the fragments of a message so far.
@@ -126,12 +126,12 @@ fn control_message(control: Control, payload: &[u8]) -> Result<Message, WireErro
     match control {
         Control::Ping => Ok(Message::Ping(Bytes::copy_from_slice(payload))),
         Control::Pong => Ok(Message::Pong),
-        Control::Close => close_code(payload).map(Message::Close),
+        Control::Close => received_close(payload).map(Message::Close),
         Control::Reserved(_) => Err(WireError::Protocol("a control frame of a reserved kind")),
     }
 }
 
-fn close_code(payload: &[u8]) -> Result<Option<u16>, WireError> {
+fn received_close(payload: &[u8]) -> Result<Option<ReceivedClose>, WireError> {
     let [high, low, reason @ ..] = payload else {
         return if payload.is_empty() { Ok(None) } else { Err(WireError::Protocol("a close code is two bytes")) };
     };
@@ -139,7 +139,8 @@ fn close_code(payload: &[u8]) -> Result<Option<u16>, WireError> {
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(WireError::Protocol("a close code that may not be sent"));
     }
-    str::from_utf8(reason).map(|_| Some(code)).map_err(|_| WireError::NotUtf8)
+    let reason = str::from_utf8(reason).map_err(|_| WireError::NotUtf8)?;
+    Ok(Some(ReceivedClose { code, reason: reason.into() }))
 }
 
 #[cfg(test)]
@@ -168,8 +169,9 @@ mod tests {
     #[test]
     fn however_the_bytes_arrive_the_messages_are_the_same_and_nothing_is_kept() {
         let fragmented = [frame(0x01, b"he"), frame(0x89, b"!"), frame(0x80, b"llo")].concat();
-        let bytes = [frame(0x81, b"one"), fragmented, frame(0x82, &[0, 255]), frame(0x8a, b""), frame(0x88, &[3, 232])]
-            .concat();
+        let bytes =
+            [frame(0x81, b"one"), fragmented, frame(0x82, &[0, 255]), frame(0x8a, b""), frame(0x88, b"\x03\xe8bye")]
+                .concat();
         for step in 1..=bytes.len() {
             let (messages, has_partial) = decode_in_steps(&bytes, step).unwrap();
             assert_eq!(
@@ -180,7 +182,7 @@ mod tests {
                     Message::Text("hello".into()),
                     Message::Binary(vec![0, 255]),
                     Message::Pong,
-                    Message::Close(Some(1000)),
+                    Message::Close(Some(ReceivedClose { code: 1000, reason: "bye".into() })),
                 ],
                 "in steps of {step}"
             );

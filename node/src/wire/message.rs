@@ -14,8 +14,17 @@ pub enum Message {
     Ping(Bytes),
     /// A pong.
     Pong,
-    /// A close, with its code if the terminal gave one.
-    Close(Option<u16>),
+    /// A close, with what it says if it says anything.
+    Close(Option<ReceivedClose>),
+}
+
+/// What a close frame of a terminal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedClose {
+    /// The code: one that may be sent (RFC 6455, 7.4).
+    pub code: u16,
+    /// The reason, of 123 bytes at most.
+    pub reason: Box<str>,
 }
 
 /// Why bytes are no valid message: they break the WebSocket protocol or a limit.

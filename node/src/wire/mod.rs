@@ -15,4 +15,4 @@ mod message;
 pub use decode::{Decoder, Partial};
 pub use encode::{close, ping, pong, text};
 pub use encoded::EncodedCommand;
-pub use message::{Message, WireError};
+pub use message::{Message, ReceivedClose, WireError};
