@@ -15,6 +15,9 @@ const DISCONNECTED: Duration = Duration::from_secs(1);
 /// least, so some are free again within minutes.
 pub const NO_ORDINAL: Duration = Duration::from_secs(30);
 
+/// The delay after which a terminal comes back whose session the store did not register in time.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Why a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEnd {
@@ -53,6 +56,8 @@ pub enum SessionEnd {
     TokenExpired,
     /// The terminal is new, and the store has no number left for it. Handshakes are refused with 429 from then on.
     NoOrdinal,
+    /// The backplane did not say in time whether the session is registered.
+    JoinTimeout,
 }
 
 impl SessionEnd {
@@ -73,6 +78,7 @@ impl SessionEnd {
             Self::Removed => (CloseCode::Removed.number(), "an operator removed this terminal".into()),
             Self::Draining { retry } => (CloseCode::Restart.sent_to(protocol), RetryHint::after(retry).to_reason()),
             Self::NoOrdinal => (CloseCode::Restart.sent_to(protocol), RetryHint::after(NO_ORDINAL).to_reason()),
+            Self::JoinTimeout => (CloseCode::Restart.sent_to(protocol), RetryHint::after(JOIN_TIMEOUT).to_reason()),
             Self::Rebalanced => (CloseCode::Rebalance.number(), "another node has room".into()),
             Self::TokenExpired => (CloseCode::TokenExpired.number(), "the token has expired".into()),
         };
@@ -86,9 +92,13 @@ impl SessionEnd {
             Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
             // One warning a minute tells of all of them.
             Self::NoOrdinal => Level::DEBUG,
-            Self::TooSlow | Self::Wire(_) | Self::NoHello | Self::BadHello | Self::BadLabels(_) | Self::Protocol => {
-                Level::WARN
-            }
+            Self::TooSlow
+            | Self::Wire(_)
+            | Self::NoHello
+            | Self::BadHello
+            | Self::BadLabels(_)
+            | Self::Protocol
+            | Self::JoinTimeout => Level::WARN,
         }
     }
 
@@ -111,6 +121,7 @@ impl SessionEnd {
             Self::Rebalanced => "rebalanced",
             Self::TokenExpired => "token_expired",
             Self::NoOrdinal => "no_ordinal",
+            Self::JoinTimeout => "join_timeout",
         }
     }
 

@@ -34,7 +34,6 @@ use std::{
 use jiff::Timestamp;
 use muster_protocol::{TerminalId, partition::PartitionIndex};
 use tokio::{
-    net::TcpStream,
     runtime,
     task::LocalSet,
     time::{self, Instant, MissedTickBehavior},
@@ -57,9 +56,9 @@ use crate::{
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
-    session::{self, ReadBudget},
+    session::{self, Output, Settings},
     sync::mpsc,
-    wire::{Decoder, EncodedCommand, Message, Partial},
+    wire::{Decoder, EncodedCommand, ReceivedClose},
 };
 
 /// The most messages that are taken from the mailbox together.
@@ -106,8 +105,10 @@ pub struct Shard {
     pub sockets: Sockets,
     /// What all sessions of the node share.
     pub shared: Arc<Shared>,
-    /// The decoder, with the limits of this node.
-    pub decoder: Decoder,
+    /// What is the same for all sessions.
+    pub settings: Settings,
+    /// What the machine of a session gives out. It is lent to one session after the other.
+    pub output: RefCell<Output>,
     /// The read buffer, which is lent to the socket that is readable. It is never borrowed across an await.
     pub buffer: RefCell<Box<[u8]>>,
     /// For each partition: drops its commands while its fence has expired.
@@ -213,32 +214,11 @@ impl Shard {
                 shared.reports.clone(),
                 shared.metrics.delivered.clone(),
             ),
-            decoder: Decoder { max_message: shared.config.max_message },
+            settings: settings(&shared),
+            output: RefCell::default(),
             buffer: RefCell::new(vec![0; READ_BUFFER].into()),
             gates: partitions.all().map(|index| CommandGate::new(shared.fences.of(index).clone())).collect(),
             shared,
-        }
-    }
-
-    /// Reads what the socket has with the shard's buffer, and appends the messages that it completes. Returns
-    /// without a message if the socket has nothing.
-    pub fn read(
-        &self,
-        stream: &TcpStream,
-        partial: &mut Option<Box<Partial>>,
-        messages: &mut Vec<Message>,
-        read_budget: &mut ReadBudget,
-    ) -> Result<(), SessionEnd> {
-        let mut buffer = self.buffer.borrow_mut();
-        match stream.try_read(&mut buffer) {
-            Ok(0) => Err(SessionEnd::Lost),
-            Ok(count) => {
-                let frames = self.decoder.decode(&mut buffer[..count], partial, messages).map_err(SessionEnd::Wire)?;
-                read_budget.count(count, frames);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            Err(_) => Err(SessionEnd::Lost),
         }
     }
 
@@ -246,13 +226,29 @@ impl Shard {
         &self.gates[usize::from(partition.0)]
     }
 
-    /// Logs and counts the end of a session.
-    pub fn count_end(&self, terminal: &TerminalId, end: SessionEnd) {
+    /// Logs and counts the end of a session, with what the terminal's close frame said if it sent one.
+    pub fn count_end(&self, terminal: &TerminalId, end: SessionEnd, received: Option<&ReceivedClose>) {
         self.shared.metrics.ends.with_label_values(&[end.label()]).inc();
+        let (code, reason) = (received.map(|close| close.code), received.map(|close| &*close.reason));
+        // A terminal that closes because something is wrong says so by its code.
+        let is_usual = matches!(code, None | Some(1000 | 1001));
         match end.level() {
-            Level::WARN => tracing::warn!(%terminal, ?end, "session ended"),
-            Level::INFO => tracing::info!(%terminal, ?end, "session ended"),
-            _ => tracing::debug!(%terminal, ?end, "session ended"),
+            Level::DEBUG if !is_usual => tracing::info!(%terminal, ?end, code, reason, "session ended"),
+            Level::WARN => tracing::warn!(%terminal, ?end, code, reason, "session ended"),
+            Level::INFO => tracing::info!(%terminal, ?end, code, reason, "session ended"),
+            _ => tracing::debug!(%terminal, ?end, code, reason, "session ended"),
         }
+    }
+}
+
+fn settings(shared: &Shared) -> Settings {
+    let config = &shared.config;
+    Settings {
+        node: shared.backplane.node().clone(),
+        decoder: Decoder { max_message: config.max_message },
+        hello_timeout: config.hello_timeout,
+        max_rate: config.max_rate,
+        ping: config.ping,
+        queue: config.queue,
     }
 }

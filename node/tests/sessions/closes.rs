@@ -1,6 +1,8 @@
-//! Which close code a session of each protocol is sent when it may come back.
+//! Which close code a session of each protocol is sent: when it may come back, and in answer to its own close.
 
+use futures_util::SinkExt;
 use muster_testkit::{TestNode, http::request};
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 use crate::socket::{V1, close_of, is_shown_as, session};
 
@@ -25,6 +27,19 @@ async fn an_operator_disconnects_a_session_with_a_hint_and_a_code_that_it_knows(
         let (closed, reason) = close_of(&mut socket).await;
         assert!(closed == code && reason.contains("retry_ms"), "{protocol:?}: {closed} {reason}");
         drop(socket);
+        is_shown_as(&node, "offline").await;
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_terminals_own_close_is_answered_with_its_code() {
+    let node = TestNode::start(&["--insecure"]).await;
+    for (protocol, _) in PROTOCOLS {
+        let mut socket = session(&node, protocol).await;
+        let close = CloseFrame { code: 3005.into(), reason: "the shift ends".into() };
+        socket.send(Message::Close(Some(close))).await.unwrap();
+        assert_eq!(close_of(&mut socket).await, (3005, String::new()));
         is_shown_as(&node, "offline").await;
     }
     node.stop().await;

@@ -32,6 +32,7 @@ impl Expiries {
     }
 
     /// The last second of the session with this key; none if the session does not expire, or has expired and was taken.
+    #[cfg(test)]
     pub fn get(&self, key: usize) -> Option<u64> {
         self.seconds.get(key).filter(|last| **last != NEVER).map(|last| u64::from(*last))
     }

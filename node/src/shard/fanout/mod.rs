@@ -143,13 +143,6 @@ impl Sockets {
         self.sent(socket, socket.send_last(&WriteBatch::bare(last.clone())));
     }
 
-    /// Returns when all that is queued was written, or when the connection is broken.
-    pub async fn flush_all(&self, socket: &Socket) {
-        while !socket.is_flushed() && socket.stream.writable().await.is_ok() {
-            self.flush(socket);
-        }
-    }
-
     /// Has every session of a partition register again.
     pub fn rejoin(&self, partition: PartitionIndex) {
         self.lanes(partition).sockets().iter().for_each(|socket| socket.ask_to_rejoin());
@@ -167,11 +160,6 @@ impl Sockets {
         if let Some(socket) = self.at(addr) {
             socket.end(end);
         }
-    }
-
-    /// The second after which the session with this key ends, since 1970; none for never.
-    pub fn expiry(&self, key: usize) -> Option<u64> {
-        self.expiries.borrow().get(key)
     }
 
     /// Has the session with this key end after the second `expires`, since 1970; none for never.

@@ -21,11 +21,7 @@ use rustix::{
     io::Errno,
     net::{SendFlags, send},
 };
-use tokio::{
-    io::{Interest, Ready},
-    net::TcpStream,
-    sync::Notify,
-};
+use tokio::{net::TcpStream, sync::Notify};
 
 use super::{
     lane::Lane,
@@ -33,7 +29,7 @@ use super::{
     queue::{Held, Queue},
     write_batch::WriteBatch,
 };
-use crate::{end::SessionEnd, hub::SessionInfo, sleep::sleep_until_some};
+use crate::{end::SessionEnd, hub::SessionInfo};
 
 /// The socket of one session.
 #[derive(Debug)]
@@ -209,21 +205,9 @@ impl Socket {
         self.held.borrow().is_some()
     }
 
-    /// Waits until there is something to read, room for what is queued, or something else to look at. Nothing is
-    /// read before `early`; the call also returns at that time.
-    pub async fn ready(&self, early: Option<Instant>) -> io::Result<Ready> {
-        let interest = match (self.is_flushed(), early) {
-            (true, _) => Interest::READABLE,
-            (false, None) => Interest::READABLE | Interest::WRITABLE,
-            (false, Some(_)) => Interest::WRITABLE,
-        };
-        let readable = !(early.is_some() && self.is_flushed());
-        tokio::select! {
-            biased;
-            () = self.wake.notified() => Ok(Ready::EMPTY),
-            () = sleep_until_some(early) => Ok(Ready::EMPTY),
-            ready = self.stream.ready(interest), if readable => ready,
-        }
+    /// Waits until the session was asked something, or bytes were queued, since the last call.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
     }
 
     /// Ends the session. The first reason counts.

@@ -1,0 +1,85 @@
+//! Carries out what a machine asks for.
+
+use super::{
+    super::machine::{Action, TerminalReport},
+    Driver,
+};
+use crate::{backplane::encode, end::SessionEnd, hub::SessionAddr, shard::WriteBatch, wire::ReceivedClose};
+
+impl Driver {
+    pub(super) fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Enter(labels) => {
+                self.connection.enter(labels, &self.shard);
+                self.enter_hub();
+            }
+            Action::Abandon => self.call = None,
+            Action::End(end, received) => self.end(end, received.as_deref()),
+            Action::SendLast(frame) => self.connection.send_last(&frame, &self.shard),
+            Action::ShutDown => self.connection.shut_down(),
+            // The connection is closed with the driver, when the session has left the registry too.
+            Action::Done => {}
+            action => self.carry_out_established(action),
+        }
+    }
+
+    /// Carries out an action that only a session in its lane has.
+    fn carry_out_established(&mut self, action: Action) {
+        let Some(entry) = self.connection.entry() else { return };
+        let (socket, shard) = (&entry.socket, &self.shard);
+        match action {
+            Action::Join(call) => self.join(*call, socket.info.clone()),
+            Action::Fetch(ids) => self.fetch(ids, socket.info.clone()),
+            Action::Send(frame) => drop(socket.write(&WriteBatch::bare(frame))),
+            Action::SendMissed(frame) => {
+                let encoded = encode(socket.info.partition, frame.command, &frame.cursor, frame.to_all);
+                shard.sockets.send_missed(socket, &encoded);
+            }
+            Action::Release(number) => shard.sockets.release(socket, number),
+            Action::Heard => socket.record_message(),
+            Action::Ponged => {
+                if let Some(rtt_ms) = socket.record_pong() {
+                    shard.shared.reports.pong(&socket.info.terminal, rtt_ms);
+                }
+            }
+            Action::SetExpiry(expires) => shard.sockets.set_expiry(entry.key, expires),
+            Action::Report(report) => self.report(report),
+            _ => {}
+        }
+    }
+
+    /// Enters the session into the hub. The older one of two sessions of this terminal ends.
+    fn enter_hub(&mut self) {
+        let Some(entry) = self.connection.entry() else { return };
+        let info = &entry.socket.info;
+        let addr = SessionAddr { shard: self.shard.index, key: entry.key, session: info.session };
+        self.older = self.shard.shared.hub.insert(info.clone(), addr).map(Box::new);
+    }
+
+    /// Tells the hub and the registry, and leaves the lane before the close frame is sent: nothing may follow a close.
+    fn end(&mut self, end: SessionEnd, received: Option<&ReceivedClose>) {
+        self.shard.count_end(self.connection.terminal(), end, received);
+        if let Some(info) = self.connection.leave_lane() {
+            self.shard.shared.hub.remove(&info.terminal, info.session);
+            self.leave(info, end);
+        }
+    }
+
+    fn report(&self, report: TerminalReport) {
+        let (reports, terminal) = (&self.shard.shared.reports, self.connection.terminal());
+        match report {
+            TerminalReport::State(command, state) => reports.state(command, state, terminal.clone()),
+            TerminalReport::Reply(command, payload) => reports.reply(command, terminal.clone(), payload),
+            TerminalReport::Event(fields) => reports.event("terminal.event", terminal, fields),
+            TerminalReport::Health(health, was) => reports.health(terminal, health, was),
+        }
+    }
+
+    /// Verifies a token of the terminal, as a handshake would. Returns when it expires, or why it is refused, which does not repeat the
+    /// token.
+    pub(super) fn verify(&self, token: &str) -> Result<Option<u64>, String> {
+        let terminal = self.connection.terminal().clone();
+        let verified = self.shard.shared.auth.terminal(Some(token), Some(terminal));
+        verified.map(|terminal| terminal.expires).map_err(|error| error.to_string())
+    }
+}
