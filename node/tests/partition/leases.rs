@@ -159,7 +159,7 @@ async fn a_beat_costs_a_fixed_number_of_calls() {
     let before = total().await;
     beat(&store, &n1, "p1").await;
     let calls = total().await - before;
-    assert!(calls <= 24, "{calls}");
+    assert!(calls <= 18, "{calls}");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 -- uses: tmp, presence, labels
 -- Evaluates an expression over sets of terminals. It comes in postfix form, a term a line: selection.rs writes it.
---   select_set(text, time)  returns the key of a temporary bitmap of terminals that are known, or nothing and then the key of labels
---                           that can't be selected by, '' if that is since there are too many keys
--- The bitmap goes with drop_tmp().
+--   select_set(text, time)  returns the key of a bitmap of terminals that are known, which is not to be changed, or nothing and then the key
+--                           of labels that can't be selected by, '' if that is since there are too many keys
+-- What of it is temporary goes with drop_tmp().
 
 local function known_only(key)
   local into = new_tmp()
@@ -50,6 +50,8 @@ local function of_ids(list)
 end
 
 local function select_set(text, time)
+  -- Most commands are for all, and no caller changes the set.
+  if text == 'all\n' then return KNOWN end
   local stack, online = {}, nil
   local function present()
     online = online or online_set(time)
