@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time,
+    time::{self, Instant},
 };
 
 /// How long a follower waits for what it is to read.
@@ -40,10 +40,12 @@ impl EventFollower {
     /// Reads until the text has this part.
     pub async fn read_until(&mut self, part: &str) {
         let (mut buffer, mut looked) = ([0; 4096], 0);
+        // Of all that is read: a stream that has nothing to tell sends a comment now and then.
+        let end = Instant::now() + LONGEST;
         while !self.text[looked..].contains(part) {
             // What was looked at is not looked at again: a text may have many megabytes.
             looked = self.text.floor_char_boundary(self.text.len().saturating_sub(part.len()));
-            let read = time::timeout(LONGEST, self.stream.read(&mut buffer)).await;
+            let read = time::timeout_at(end, self.stream.read(&mut buffer)).await;
             let count = read.unwrap_or_else(|_| panic!("no {part:?} came: {}", self.text)).unwrap();
             assert!(count > 0, "the stream ended without {part:?}: {}", self.text);
             self.text.push_str(&String::from_utf8_lossy(&buffer[..count]));

@@ -14,6 +14,7 @@ mod keys;
 mod leases;
 mod lookups;
 mod missed;
+mod raised;
 mod registry;
 mod resume;
 mod selection;

@@ -65,6 +65,12 @@ async fn a_command_is_told_to_be_done_once_when_all_have_confirmed(cluster: Clus
     assert_eq!(told(&cluster, &one).await, of(json!({ "acked": 1 }), 1));
     assert_eq!(told(&cluster, &all).await, of(json!({ "acked": 6 }), 6));
     assert_eq!(told(&cluster, &ran).await, of(json!({ "succeeded": 1, "failed": 1 }), 2));
+    // What is reported later changes the state, and the command is not told to be done again.
+    let payload = Payload::from_text("late");
+    terminals[0].terminal.result(all.parse().unwrap(), true, payload).await.unwrap();
+    let path = format!("/v1/commands/{all}");
+    until("the late result is counted", async || cluster.get(&path).await["counts"]["succeeded"] == 1).await;
+    assert_eq!(told(&cluster, &all).await, of(json!({ "acked": 6 }), 6));
 }
 
 async fn a_command_that_expires_is_told_to_be_done(cluster: Cluster) {
