@@ -55,6 +55,7 @@ fn the_next_frame_waits_for_the_socket() {
     let (mut session, first) = catching_up(2);
     let frames = fetched(&first, "x");
     assert!(!session.wants().flush);
+    assert_eq!(session.handle(Input::Flushed), [], "only an answer of the store is waited for");
     assert_eq!(numbers(&session.handle(Input::Fetched(frames))), [999]);
     assert!(session.wants().flush);
     assert_eq!(names(&session.read(&event("a"))), ["Heard", "Report"]);
