@@ -87,7 +87,7 @@ async fn sessions_that_replace_each_other_without_end_have_to_wait() {
 #[tokio::test]
 async fn a_process_whose_name_another_has_registers_nothing() {
     let store = TestPartition::start().await;
-    let _: u64 = store.ask("HSET", "processes", &["n1", "another"]).await;
+    let _: u64 = store.ask("SETRANGE", "process:n1", &["0", "another"]).await;
     assert_eq!(store.join(&session("a"), "n1").await, PartitionJoin::Nameless);
     assert!(store.events().await.is_empty());
 }
@@ -126,14 +126,63 @@ async fn labels_that_did_not_change_are_not_touched() {
     store.joined(&bj(session("a")), "n1").await;
     let calls = store.calls().await;
     assert!(
-        !calls.contains_key("srem") && calls["hget"] + calls["hmget"] == 3,
-        "process, ordinal and entry, and no labels: {calls:?}"
+        !calls.contains_key("srem") && calls["hget"] + calls["hmget"] == 2,
+        "ordinal and entry, and no labels: {calls:?}"
     );
     store.joined(&with(session("a"), |info| info.labels = labels(&[("site", "sh")])), "n1").await;
     let (bj, sh): (u32, u32) =
         (store.ask("SCARD", "label:site=bj", &[]).await, store.ask("SCARD", "label:site=sh", &[]).await);
     let keys: Vec<String> = store.ask("ZRANGE", "label_keys", &["0", "-1"]).await;
     assert_eq!((bj, sh, keys), (0, 1, vec!["site".to_owned()]));
+}
+
+/// The calls within scripts.
+async fn calls_of(store: &TestPartition, step: impl AsyncFnOnce()) -> u64 {
+    let () = store.call(redis::cmd("CONFIG").arg("RESETSTAT")).await;
+    step().await;
+    let own = ["info", "config|resetstat", "evalsha", "script|load"];
+    store.calls().await.into_iter().filter(|(name, _)| !own.contains(&name.as_str())).map(|(_, calls)| calls).sum()
+}
+
+#[tokio::test]
+async fn a_session_that_leaves_and_one_that_joins_again_cost_few_calls() {
+    let store = TestPartition::start().await;
+    let [first, second] = [session("a"), session("a")];
+    store.joined(&first, "n1").await;
+    let leave = async || assert!(store.partition.leave(&first.info, &node("n1"), SessionEnd::Left, 0).await.unwrap());
+    let (left, joined) =
+        (calls_of(&store, leave).await, calls_of(&store, async || _ = store.joined(&second, "n2").await).await);
+    assert!(left <= 10 && joined <= 9, "{left} {joined}");
+}
+
+#[tokio::test]
+async fn the_end_of_a_dead_nodes_session_is_told_once_whoever_tells_it() {
+    let store = TestPartition::start().await;
+    let (before, after) = (session("before"), session("after"));
+    store.joined(&before, "n1").await;
+    store.joined(&after, "n1").await;
+    store.die("n1", 0).await;
+    assert!(store.partition.leave(&before.info, &node("n1"), SessionEnd::Lost, 0).await.unwrap());
+    assert!(!store.partition.bury(&node("n1")).await.unwrap());
+    assert!(!store.partition.leave(&after.info, &node("n1"), SessionEnd::Lost, 0).await.unwrap());
+    let offline: Vec<_> = store.told().await.into_iter().filter(|told| told.contains("offline")).collect();
+    let expected = [("lost", "before"), ("node_lost", "after")]
+        .map(|(reason, id)| format!(r#"terminal.offline {{"reason":"{reason}","terminal":"{id}"}}"#));
+    assert_eq!(offline, expected);
+    let held: u32 = store.ask("EXISTS", "held:n1", &[]).await;
+    assert_eq!(held, 0, "nothing is made for a node that is gone");
+}
+
+#[tokio::test]
+async fn a_session_without_a_will_takes_that_of_the_session_that_it_replaces() {
+    let store = TestPartition::start().await;
+    let old = JoinRequest { will: Some(Payload::from_text("old")), ..session("a") };
+    store.joined(&old, "n1").await;
+    let new = session("a");
+    store.joined(&new, "n2").await;
+    assert!(store.partition.leave(&new.info, &node("n2"), SessionEnd::Lost, 0).await.unwrap());
+    let (wills, told): (u32, _) = (store.ask("HLEN", "wills", &[]).await, store.told().await);
+    assert!(wills == 0 && !told.iter().any(|told| told.starts_with("terminal.event")), "{wills} {told:?}");
 }
 
 #[tokio::test]

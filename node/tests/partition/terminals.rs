@@ -167,7 +167,7 @@ async fn terminals_that_were_away_for_too_long_are_forgotten_some_at_a_time() {
     let hour = Duration::from_secs(3600);
     assert_eq!(store.partition.forget_away(hour).await.unwrap(), 0);
     // Those with the ordinals up to 596 left long ago.
-    let _: u32 = store.ask("SETRANGE", "left", &["0", &"\u{1}".repeat(597 * 4)]).await;
+    let _: u32 = store.ask("SETRANGE", "left", &["0", &"\u{1}".repeat(597 * 12)]).await;
     let _: u32 = store.ask("DEL", "away_at", &[]).await;
     let mut forgotten = Vec::new();
     for _ in 0..12 {
@@ -176,4 +176,22 @@ async fn terminals_that_were_away_for_too_long_are_forgotten_some_at_a_time() {
     let (known, sum): (u32, u32) = (store.ask("ZCARD", "names", &[]).await, forgotten.iter().sum());
     assert!(forgotten[0] == 64 && forgotten.iter().all(|count| *count <= 64), "{forgotten:?}");
     assert!(known + sum == 600 && (595..=597).contains(&sum), "two are online, and one of them may have a low ordinal");
+}
+
+#[tokio::test]
+async fn a_terminal_that_came_back_is_not_forgotten_and_is_looked_at_once() {
+    let store = TestPartition::start().await;
+    let first = session("a");
+    let (ordinal, _) = store.joined(&first, "n1").await;
+    store.partition.leave(&first.info, &node("n1"), SessionEnd::Left, 0).await.unwrap();
+    store.joined(&session("a"), "n1").await;
+    // It left long ago.
+    let _: u32 = store.ask("SETRANGE", "left", &["0", &"\u{1}".repeat(12)]).await;
+    let mut looks = Vec::new();
+    for _ in 0..2 {
+        let _: u32 = store.ask("DEL", "away_at", &[]).await;
+        looks.push(store.partition.forget_away(Duration::from_secs(3600)).await.unwrap());
+    }
+    let known: u32 = store.ask("ZCARD", "names", &[]).await;
+    assert_eq!((looks, known, store.bit("away", ordinal).await), (vec![1, 0], 1, false));
 }

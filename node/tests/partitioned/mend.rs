@@ -45,8 +45,11 @@ async fn a_session_that_the_registry_has_and_the_node_does_not_is_taken_out() {
     let present = cluster.there.terminal("t1", V1, &[]).await;
     let node = node_of(&cluster, "t1").await;
     let (mut redis, keys, ordinal) = place(&cluster, "t1").await;
+    let entry: String = redis.hget(keys.key("terminals"), ordinal).await.unwrap();
     present.terminal.close().await;
     until("the terminal is offline", async || status(&cluster, "t1").await == "offline").await;
+    // As if the store had not been told that the session has ended.
+    let _: u32 = redis.hset(keys.key("terminals"), ordinal, entry).await.unwrap();
     let _: bool = redis.setbit(keys.key(&format!("held:{node}")), ordinal, true).await.unwrap();
     assert_eq!(status(&cluster, "t1").await, "online");
     until("the ghost is gone", async || status(&cluster, "t1").await == "offline").await;

@@ -15,8 +15,8 @@ use crate::{
     hub::SessionInfo,
 };
 
-/// The calls in which the sessions of one dead node are told of at each beat, 512 a call.
-const PORTIONS: usize = 8;
+/// The calls in which the sessions of one dead node are told of at each beat, 128 a call.
+const PORTIONS: usize = 32;
 /// The beats between two looks for terminals that are to be forgotten, as long as a look does not find as many as it can forget.
 const FORGET_BEATS: u32 = 5;
 /// The terminals that one look can forget, as in `forget_away.lua`.

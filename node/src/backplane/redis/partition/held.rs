@@ -53,7 +53,7 @@ impl StorePartition {
         self.take_out(terminal, *session, node, SessionEnd::Lost, number).await
     }
 
-    /// Tells of the sessions of a node that was declared dead, 512 at most. Returns whether there are more.
+    /// Tells of the sessions of a node that was declared dead, 128 at most. Returns whether there are more.
     ///
     /// # Errors
     /// If Redis does not answer.

@@ -10,7 +10,8 @@ use crate::hub::SessionInfo;
 
 /// The JSON of a terminal's last session, without what the line before has. Of a terminal that was forgotten only the id is left.
 ///
-/// `labels` must stand before `address`: `join.lua` looks for `"labels":{…},"` to see whether they are the same as before.
+/// `address` must stand right behind `labels`: `join.lua` compares what stands before `},"address":"` to see whether the labels are the same
+/// as before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoredTerminal<'a> {
     /// The terminal.
@@ -37,11 +38,9 @@ impl<'a> StoredTerminal<'a> {
         }
     }
 
-    /// The JSON of the record, and that of the labels within it.
-    pub fn to_json(&self) -> (String, String) {
-        let text = serde_json::to_string(self).expect("a record is JSON");
-        let labels = serde_json::to_string(&self.labels).expect("labels are JSON");
-        (text, labels)
+    /// The record as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a record is JSON")
     }
 }
 
@@ -50,17 +49,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_stand_in_a_record_as_the_script_looks_for_them() {
-        let (id, labels) = ("t1".parse().unwrap(), Labels::from([("a".into(), r#""labels":{},""#.into())]));
+    fn the_labels_end_where_the_script_looks_for_their_end() {
+        let id = "t1".parse().unwrap();
+        let labels = Labels::from([("a".into(), r#"},"address":""#.into()), ("address".into(), "}".into())]);
         let record = StoredTerminal {
             terminal: Cow::Borrowed(&id),
             labels: Cow::Borrowed(&labels),
             address: "10.0.0.1".into(),
             connected_at: Timestamp::UNIX_EPOCH,
         };
-        let (text, labels) = record.to_json();
-        assert_eq!(text.matches(&format!(r#""labels":{labels},""#)).count(), 1, "{text}");
-        assert!(!text.contains(r#""labels":{},""#), "{text}");
+        let text = record.to_json();
+        let (before, _) = text.split_once(r#"},"address":""#).unwrap();
+        assert_eq!(before, r#"{"terminal":"t1","labels":{"a":"},\"address\":\"","address":"}""#);
         let forgotten: StoredTerminal<'_> = serde_json::from_str(r#"{"terminal":"t1"}"#).unwrap();
         assert_eq!(forgotten.terminal.as_str(), "t1");
     }

@@ -37,7 +37,7 @@ impl StorePartition {
     }
 
     /// Forgets terminals that were offline for longer than `after`, at most 64 of 512 ordinals. Each call goes on where the last
-    /// one ended, whichever node made it. Returns how many were forgotten.
+    /// one ended, whichever node made it. Returns how many were forgotten, or turned out to have come back.
     ///
     /// # Errors
     /// As [`label`](Self::label).

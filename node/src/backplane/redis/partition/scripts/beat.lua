@@ -9,7 +9,7 @@
 -- another one after the node had lost the lease. It is a name and not a yes or no, since an answer can be lost: the next one says the
 -- same. Dead nodes are those of which events are still to be told, some of them if there are many.
 local node, process, time = ARGV[1], ARGV[2], now()
-local lease, holder = redis.call('GET', LEASE .. node), redis.call('HGET', PROCESSES, node)
+local lease, holder = unpack(redis.call('MGET', LEASE .. node, PROCESS .. node))
 if lease and holder and holder ~= process then return { holder, lease } end
 declare_expired(time)
 -- What was registered under the lease of another process has ended with that.
@@ -17,7 +17,7 @@ if holder and holder ~= process then declare_dead(node, 'node_lost') end
 local is_held = redis.call('ZSCORE', NODES, node)
 redis.call('SET', LEASE .. node, ARGV[3], 'PX', ARGV[4])
 redis.call('ZADD', NODES, string.format('%.0f', time + ARGV[4]), node)
-if holder ~= process or not is_held then redis.call('HSET', PROCESSES, node, process) end
+if holder ~= process or not is_held then redis.call('SET', PROCESS .. node, process) end
 if not is_held then redis.call('HSET', CLAIMS, node, ARGV[5]) end
 redis.call('HSET', REACHED, node, ARGV[6])
 name_store(ARGV[5], ARGV[7], ARGV[8])

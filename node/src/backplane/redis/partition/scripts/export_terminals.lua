@@ -16,7 +16,7 @@ end
 local function left_of(ord, entry)
   local node = owner(entry)
   if node and is_live[node] and redis.call('GETBIT', HELD .. node, ord) == 1 then return '' end
-  local left = redis.call('GETRANGE', LEFT, ord * 4, ord * 4 + 3)
+  local left = redis.call('GETRANGE', LEFT, ord * 12 + 8, ord * 12 + 11)
   return #left == 4 and string.format('%.0f', struct.unpack('>I4', left)) or '0'
 end
 

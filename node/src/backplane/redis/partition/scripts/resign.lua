@@ -3,6 +3,7 @@
 -- another process holds it.
 -- ARGV: node, process, reason
 local node = ARGV[1]
-if redis.call('EXISTS', LEASE .. node) == 1 and redis.call('HGET', PROCESSES, node) ~= ARGV[2] then return 0 end
+local lease, holder = unpack(redis.call('MGET', LEASE .. node, PROCESS .. node))
+if lease and holder ~= ARGV[2] then return 0 end
 declare_dead(node, ARGV[3])
 return 1

@@ -21,9 +21,8 @@ local function register(ord, terminal, entry, given, health, condition, seen, le
   if condition == 'degraded' then redis.call('SETBIT', DEGRADED, ord, 1) end
   if condition == 'failing' then redis.call('SETBIT', FAILING, ord, 1) end
   if #seen == 8 then redis.call('SETRANGE', SEEN, ord * 8, seen) end
-  redis.call('SETRANGE', LEFT, ord * 4, struct.pack('>I4', tonumber(left)))
-  -- It has had nothing of this store, so it is told of all that is open and that it has not confirmed.
-  redis.call('SETRANGE', SINCE, ord * 8, string.rep('\0', 8))
+  -- It has had nothing of this store (the number 0), so it is told of all that is open and that it has not confirmed.
+  redis.call('SETRANGE', LEFT, ord * 12, struct.pack('>I8I4', 0, tonumber(left)))
 end
 
 for i = 2, #ARGV, 9 do

@@ -1,6 +1,9 @@
--- uses: sessions, bitmaps, record_change
+-- uses: owner, events, bitmaps, changes, reason_text
 -- Tells of the sessions of nodes that are dead. They are gone for everyone already, since they are no longer in `held` (dead.lua).
 local WILL_BYTES_MAX = 262144
+-- The sessions of a call, and the ords of a block. A session takes about 10 µs, half of that for its changes.
+local BURY_MAX = 128
+local BLOCK_BYTES = BURY_MAX / 8
 
 -- Writes a value of some bytes for each of these places, from an ord that begins a block, in one call.
 local function patch(key, first, places, value)
@@ -17,8 +20,8 @@ local function patch(key, first, places, value)
 end
 
 local function set_away(first, places)
-  local bytes, old = {}, redis.call('GETRANGE', AWAY, first / 8, first / 8 + 63)
-  for i = 1, 64 do bytes[i] = string.byte(old, i) or 0 end
+  local bytes, old = {}, redis.call('GETRANGE', AWAY, first / 8, first / 8 + BLOCK_BYTES - 1)
+  for i = 1, BLOCK_BYTES do bytes[i] = string.byte(old, i) or 0 end
   for _, place in ipairs(places) do
     local i = math.floor(place / 8) + 1
     bytes[i] = bit.bor(bytes[i], bit.rshift(128, place % 8))
@@ -37,7 +40,7 @@ local function record_ends(ords, count, reason, time)
   redis.call('HSET', TERMINALS, unpack(written))
 end
 
--- The sessions of one block of STEP_MAX ords, until their wills have WILL_BYTES_MAX. Returns their terminals, and the wills.
+-- The sessions of one block of BURY_MAX ords, until their wills have WILL_BYTES_MAX. Returns their terminals, and the wills.
 local function bury_block(node, first, places, reason, reached, time)
   local ords, names, wills, bytes, done = {}, {}, {}, 0, {}
   for i, place in ipairs(places) do ords[i] = first + place end
@@ -57,18 +60,17 @@ local function bury_block(node, first, places, reason, reached, time)
     done[i] = places[i]
   end
   record_ends(ords, #done, reason, time)
-  patch(SINCE, first, done, pack_number(reached))
-  patch(LEFT, first, done, struct.pack('>I4', math.floor(time / 1000)))
+  patch(LEFT, first, done, struct.pack('>I8I4', tonumber(reached), math.floor(time / 1000)))
   set_away(first, done)
   if #done == #places then
-    redis.call('SETRANGE', DEAD .. node, first / 8, string.rep('\0', 64))
+    redis.call('SETRANGE', DEAD .. node, first / 8, string.rep('\0', BLOCK_BYTES))
   else
     for _, place in ipairs(done) do redis.call('SETBIT', DEAD .. node, first + place, 0) end
   end
   return names, wills, #done == #places
 end
 
--- Tells of at most STEP_MAX sessions of a dead node, in at most 16 blocks. Returns how many, and whether there are more.
+-- Tells of at most BURY_MAX sessions of a dead node, in at most 16 blocks. Returns how many, and whether there are more.
 local function bury_portion(node, time)
   local reason, reached = string.match(redis.call('HGET', DEAD_NODES, node) or '', '^(%S+) (%d+)$')
   if not reason then return 0, false end
@@ -82,9 +84,9 @@ local function bury_portion(node, time)
       is_over = true
       break
     end
-    local first, places = at - at % STEP_MAX, {}
-    each_bit(redis.call('GETRANGE', key, first / 8, first / 8 + 63), function(place) places[#places + 1] = place end)
-    if #names + #places > STEP_MAX then break end
+    local first, places = at - at % BURY_MAX, {}
+    each_bit(redis.call('GETRANGE', key, first / 8, first / 8 + BLOCK_BYTES - 1), function(place) places[#places + 1] = place end)
+    if #names + #places > BURY_MAX then break end
     local some, some_wills
     some, some_wills, is_whole = bury_block(node, first, places, reason, reached, time)
     for _, name in ipairs(some) do names[#names + 1] = name end

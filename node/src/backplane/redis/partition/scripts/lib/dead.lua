@@ -14,11 +14,10 @@ local function declare_dead(node, reason)
     redis.call('BITOP', 'OR', DEAD .. node, DEAD .. node, HELD .. node)
     redis.call('HSET', DEAD_NODES, node, reason .. ' ' .. string.format('%.0f', reached))
   end
-  redis.call('DEL', HELD .. node, STALE .. node, LEASE .. node, LAST_IN .. node)
+  redis.call('DEL', HELD .. node, STALE .. node, LEASE .. node, PROCESS .. node, LAST_IN .. node)
   redis.call('ZREM', NODES, node)
   redis.call('HDEL', REACHED, node)
   redis.call('HDEL', CLAIMS, node)
-  redis.call('HDEL', PROCESSES, node)
 end
 
 -- Declares the nodes dead whose lease has run out, at most 8 in a call.

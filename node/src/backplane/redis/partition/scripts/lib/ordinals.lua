@@ -27,6 +27,6 @@ local function new_ord(terminal, number, time)
   redis.call('ZADD', NAMES, 0, terminal)
   redis.call('SETBIT', KNOWN, ord, 1)
   -- Nothing that was accepted before is for it.
-  redis.call('SETRANGE', SINCE, ord * 8, struct.pack('>I8', tonumber(number)))
+  redis.call('SETRANGE', LEFT, ord * 12, struct.pack('>I8', tonumber(number)))
   return ord
 end
