@@ -127,6 +127,62 @@ async fn a_cursor_that_this_store_did_not_give_or_that_lies_too_far_back_is_a_ga
 }
 
 #[tokio::test]
+async fn a_few_sessions_that_look_in_vain_save_the_others_their_looks() {
+    let store = TestPartition::start().await;
+    let (terminals, mut ordinals) = (["a", "b", "c", "d", "e", "f"], Vec::new());
+    for terminal in terminals {
+        ordinals.push(store.joined(&session(terminal), "n1").await.0);
+    }
+    for _ in 0..200 {
+        let (id, _) = store.many(1, &ordinals).await;
+        for ordinal in &ordinals {
+            store.mark(id, "acked", *ordinal).await;
+        }
+    }
+    for terminal in &terminals[..4] {
+        assert!(store.missed_behind(terminal, 1).await.is_empty());
+    }
+    let () = store.call(redis::cmd("CONFIG").arg("RESETSTAT")).await;
+    for terminal in &terminals[4..] {
+        assert!(store.missed_behind(terminal, 1).await.is_empty());
+    }
+    let calls = store.calls().await;
+    assert!(!calls.contains_key("zcount") && !calls.contains_key("bitop"), "four have looked at 64 each: {calls:?}");
+    // A command that one of them has not acknowledged is found.
+    let (id, _) = store.many(1, &ordinals).await;
+    assert_eq!(store.missed_behind("a", 1).await, [id]);
+}
+
+#[tokio::test]
+async fn sessions_that_look_in_vain_work_on_one_round_in_a_while() {
+    let store = TestPartition::start().await;
+    let (ordinal, _) = store.joined(&session("a"), "n1").await;
+    let (old, _) = store.many(1, &[ordinal]).await;
+    let mut number = 0;
+    for _ in 0..300 {
+        let (id, last) = store.many(1, &[ordinal]).await;
+        store.mark(id, "acked", ordinal).await;
+        number = last;
+    }
+    // The old one lies before where a session with this cursor looks, so its bit stays, and each session looks in vain.
+    let epoch: String = store.ask("GET", "epoch", &[]).await;
+    let has_looked = async || {
+        let () = store.call(redis::cmd("CONFIG").arg("RESETSTAT")).await;
+        let cursor = Some(Cursor { epoch: epoch.clone(), number });
+        let request = JoinRequest { cursor, patient: true, ..session("a") };
+        assert!(!ids(&store.joined(&request, "n1").await.1.missed).contains(&old));
+        store.calls().await.contains_key("bitop")
+    };
+    for _ in 0..5 {
+        assert!(has_looked().await, "301 commands, 64 a call");
+    }
+    let _: String = store.ask("SET", "confirm_rest", &["1"]).await;
+    assert!(!has_looked().await, "a round has ended");
+    let _: u32 = store.ask("DEL", "confirm_rest", &[]).await;
+    assert!(has_looked().await);
+}
+
+#[tokio::test]
 async fn who_has_confirmed_everything_is_found_without_a_join() {
     let store = TestPartition::start().await;
     let (ordinal, _) = store.joined(&session("a"), "n1").await;

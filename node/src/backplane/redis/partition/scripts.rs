@@ -30,6 +30,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("budget", include_str!("scripts/lib/budget.lua")),
     ("bury", include_str!("scripts/lib/bury.lua")),
     ("changes", include_str!("scripts/lib/changes.lua")),
+    ("confirm", include_str!("scripts/lib/confirm.lua")),
     ("count_events", include_str!("scripts/lib/count_events.lua")),
     ("dead", include_str!("scripts/lib/dead.lua")),
     ("done", include_str!("scripts/lib/done.lua")),

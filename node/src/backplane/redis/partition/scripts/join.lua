@@ -130,6 +130,15 @@ if is_open then
   open_from, whole = redis.call('ZRANGE', OPEN, first, first, 'WITHSCORES')[2] or '', first == 0
 end
 time = time or now()
-local missed, above, of_open = missed_after(ord, 0, open_from, number, protocol == 'plain' and 'sent' or 'acked', time)
+local missed, above, of_open, looks = missed_after(ord, 0, open_from, number, protocol == 'plain' and 'sent' or 'acked', time)
 if whole and above == '' and not of_open then redis.call('SETBIT', UNCONFIRMED, ord, '0') end
+-- It has looked at many commands and found nothing, though UNCONFIRMED said that there is something: so UNCONFIRMED is likely older than what was
+-- confirmed since, and other sessions would look in vain too. This one works on it, so that a few of them pay for all. What it looked
+-- for may lie before where it began, so a round that ended lately is not followed by another one. Plain terminals, which acknowledge nothing,
+-- always have something in UNCONFIRMED.
+if looks >= VAIN_LOOKS_MAX and not of_open and protocol ~= 'plain'
+  and (redis.call('EXISTS', CONFIRMED_TO) == 1 or redis.call('EXISTS', CONFIRM_REST) == 0) then
+  -- with: confirm
+  confirm_portion(time)
+end
 return { answer .. above .. ' ' .. open_from, unpack(missed) }

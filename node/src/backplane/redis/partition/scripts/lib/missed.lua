@@ -19,8 +19,9 @@ local function range(key, from, upto, limit)
 end
 
 -- Returns what is missed with a number above `from`, at most MISSED_MAX, each as `number id few|many`, and the number above which the next
--- call goes on, '' if there is no more up to `upto`; then whether anything in `open` was missed. `open_from` is the first number
--- of `open` that is looked at, none if `open` has nothing for the terminal. It looks at STEP_MAX entries of `open` at most.
+-- call goes on, '' if there is no more up to `upto`; then whether anything in `open` was missed, and at how much of it this call has
+-- looked. `open_from` is the first number of `open` that is looked at, none if `open` has nothing for the terminal. It looks at STEP_MAX entries of
+-- `open` at most.
 local function missed_after(ord, from, open_from, upto, state, time)
   local backlog = range(BACKLOG .. ord, '(' .. from, upto, MISSED_MAX)
   local open = {}
@@ -47,16 +48,17 @@ local function missed_after(ord, from, open_from, upto, state, time)
       end
       i = i + 2
     else
-      local id, expires = string.match(open[j], '^(%S+) (%d+)$')
-      if tonumber(expires) > time and is_owed(id, ord, state) and is_live(id, time) then
+      -- An id has 36 characters, and behind it stands when the command expires.
+      local id = string.sub(open[j], 1, 36)
+      if is_owed(id, ord, state) and is_live(id, time) then
         missed[#missed + 1] = open[j + 1] .. ' ' .. id .. ' many'
         of_open = true
       end
       j = j + 2
     end
     if #missed == MISSED_MAX and (backlog[i] or open[j] or beyond ~= '') then
-      return missed, string.match(missed[MISSED_MAX], '^%d+'), of_open
+      return missed, string.match(missed[MISSED_MAX], '^%d+'), of_open, (j - 1) / 2
     end
   end
-  return missed, beyond, of_open
+  return missed, beyond, of_open, (j - 1) / 2
 end
