@@ -82,31 +82,40 @@ impl Driver {
             if self.look() {
                 continue;
             }
-            match self.wait().await {
-                Event::Woken => {}
-                Event::Time => self.feed(Input::Time),
-                Event::Answer(answer) => {
-                    self.call = None;
-                    match answer {
-                        CallAnswer::Joined(outcome) => self.feed(Input::Joined(outcome)),
-                        CallAnswer::Fetched(frames) => self.feed(Input::Fetched(frames)),
-                        CallAnswer::Left => {}
-                    }
+            let event = self.wait().await;
+            if self.take(event) {
+                // A terminal that sends faster than it is read keeps its socket readable, so nothing else here would wait.
+                task::yield_now().await;
+            }
+        }
+    }
+
+    /// Handles what was waited for. Returns whether the socket was read.
+    fn take(&mut self, event: Event) -> bool {
+        match event {
+            Event::Woken => {}
+            Event::Time => self.feed(Input::Time),
+            Event::Answer(answer) => {
+                self.call = None;
+                match answer {
+                    CallAnswer::Joined(outcome) => self.feed(Input::Joined(outcome)),
+                    CallAnswer::Fetched(frames) => self.feed(Input::Fetched(frames)),
+                    CallAnswer::Left => {}
                 }
-                Event::Ready(ready) => {
-                    // An error shows again when the socket is read.
-                    let ready = ready.unwrap_or(Ready::READABLE);
-                    if ready.is_writable() {
-                        self.connection.flush(&self.shard);
-                    }
-                    if ready.is_readable() && self.machine.wants(Instant::now()).read {
-                        self.read();
-                        // A terminal that sends faster than it is read keeps its socket readable, so nothing else here would wait.
-                        task::yield_now().await;
-                    }
+            }
+            Event::Ready(ready) => {
+                // An error shows again when the socket is read.
+                let ready = ready.unwrap_or(Ready::READABLE);
+                if ready.is_writable() {
+                    self.connection.flush(&self.shard);
+                }
+                if ready.is_readable() && self.machine.wants(Instant::now()).read {
+                    self.read();
+                    return true;
                 }
             }
         }
+        false
     }
 
     /// Looks at what the shard asks of the session. Returns whether there was anything.
