@@ -27,7 +27,7 @@ impl RedisBackplane {
         home.store.tell_done(command, &data).await.map(drop).map_err(unavailable)
     }
 
-    /// Tells what partitions still have to tell of commands, some of it. Done at each beat where something is due.
+    /// Tells what all partitions still have to tell of commands, some of it, before upkeep does so at a beat.
     ///
     /// # Errors
     /// If a partition does not answer. What is not told yet is told at a later beat.

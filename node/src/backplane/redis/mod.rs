@@ -57,7 +57,7 @@ mod ordinals;
 mod parted;
 pub mod partition;
 mod partition_reports;
-pub mod refusal;
+pub(crate) mod refusal;
 mod replicas;
 pub(crate) mod requirements;
 mod sessions;

@@ -147,12 +147,15 @@ class Load:
 
     def _told(self, row: Accepted, end: float) -> list[Told]:
         """Return what operators are told of a command, once all targets have confirmed it or it is too late."""
-        command, told = row.command, list[Told]()
+        command = row.command
+        told: list[Told] = []
 
         def confirmed() -> bool:
-            rows = self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
-            told[:] = [Told(command, row["terminal"], row["state"]) for row in rows if row["terminal"] in self._ids]
-            return bool(told) and all(row.state not in OPEN for row in told)
+            targets = self.cluster.api.pages(f"/v1/commands/{command}/targets", "targets", at=self.config.at)
+            told[:] = [
+                Told(command, each["terminal"], each["state"]) for each in targets if each["terminal"] in self._ids
+            ]
+            return bool(told) and all(each.state not in OPEN for each in told)
 
         wait.happens(confirmed, within=end - time.monotonic())
         if command in self.unsure:
