@@ -18,7 +18,7 @@ use muster_protocol::{
     TerminalId,
     command_line::without_secret,
     selector::check_labels,
-    token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign},
+    token::{OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
 
 /// Serves the WebSockets of terminals and the HTTP API of operators on one port
@@ -124,12 +124,12 @@ fn run(make: Make) -> anyhow::Result<()> {
             format!("{kid}={secret}").parse::<Secret>()?.reveal()
         }
         Make::Token { terminal, label, signed } => {
-            let claims =
-                TerminalClaims { sub: terminal, exp: signed.exp(), aud: None, labels: label.into_iter().collect() };
+            let labels = label.into_iter().collect();
+            let claims = TerminalClaims { labels, ..TerminalClaims::new(terminal, signed.exp()) };
             sign(&signed.secret()?, &claims)
         }
         Make::Key { scope, name, signed } => {
-            let claims = OperatorClaims { sub: name, exp: signed.exp(), aud: OPERATOR.into(), scope };
+            let claims = OperatorClaims::new(&name, signed.exp(), scope);
             sign(&signed.secret()?, &claims)
         }
     };

@@ -14,20 +14,53 @@ const LABELS_MAX: usize = 32;
 /// The longest key, and the longest value, in bytes.
 const LABEL_MAX: usize = 64;
 
-/// The error for labels that break the limits, or could not be told apart in a list or printed on a line.
+/// Why labels are refused: they break a limit, or could not be told apart in a list or printed on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "labels: at most {LABELS_MAX}, keys and values of 1 to {LABEL_MAX} bytes without commas and control characters, keys without ="
-)]
-pub struct InvalidLabels;
+pub enum InvalidLabels {
+    /// There are too many.
+    #[error("labels: there are more than {LABELS_MAX}")]
+    TooMany,
+    /// A key or a value has no character.
+    #[error("labels: a key or a value is empty")]
+    Empty,
+    /// A key or a value is too long.
+    #[error("labels: a key or a value is longer than {LABEL_MAX} bytes")]
+    TooLong,
+    /// A key or a value has a comma, which separates labels in lists.
+    #[error("labels: a key or a value has a comma")]
+    Comma,
+    /// A key or a value has a control character.
+    #[error("labels: a key or a value has a control character")]
+    Control,
+    /// A key has an equals sign, which ends keys in lists.
+    #[error("labels: a key has the character =")]
+    EqualsSign,
+}
 
 /// Checks labels that come from outside: at most 32, keys and values of 1 to 64 bytes, no commas or control characters,
-/// no `=` in a key.
+/// no `=` in a key. The error is that of the first label that is refused.
 pub fn check_labels(labels: &Labels) -> Result<(), InvalidLabels> {
-    let fits =
-        |text: &str| (1..=LABEL_MAX).contains(&text.len()) && !text.contains(|c: char| c == ',' || c.is_control());
-    let good = labels.iter().all(|(key, value)| fits(key) && fits(value) && !key.contains('='));
-    if good && labels.len() <= LABELS_MAX { Ok(()) } else { Err(InvalidLabels) }
+    if labels.len() > LABELS_MAX {
+        return Err(InvalidLabels::TooMany);
+    }
+    for (key, value) in labels {
+        check_text(key)?;
+        check_text(value)?;
+        if key.contains('=') {
+            return Err(InvalidLabels::EqualsSign);
+        }
+    }
+    Ok(())
+}
+
+fn check_text(text: &str) -> Result<(), InvalidLabels> {
+    match text {
+        "" => Err(InvalidLabels::Empty),
+        _ if text.len() > LABEL_MAX => Err(InvalidLabels::TooLong),
+        _ if text.contains(',') => Err(InvalidLabels::Comma),
+        _ if text.contains(char::is_control) => Err(InvalidLabels::Control),
+        _ => Ok(()),
+    }
 }
 
 /// `{"all":true}`, `{"terminal":"t1"}`, `{"terminals":["t1","t2"]}` or `{"labels":{"site":"bj"}}`.

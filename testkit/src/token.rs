@@ -1,6 +1,6 @@
 //! Tokens of terminals and keys of operators, for nodes that verify them.
 
-use muster_protocol::token::{OPERATOR, OperatorClaims, Scope, Secret, TerminalClaims, sign};
+use muster_protocol::token::{OperatorClaims, Scope, Secret, TerminalClaims, sign};
 
 /// The secret of such a node, for `--secret`.
 pub const SECRET: &str = "k1=0123456789abcdef0123456789abcdef";
@@ -9,7 +9,7 @@ pub const NEVER: u64 = 4_000_000_000;
 
 /// A terminal's token, signed by [`SECRET`]. `exp` is its expiry in seconds since 1970.
 pub fn token(terminal: &str, exp: u64) -> String {
-    let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels: Default::default() };
+    let claims = TerminalClaims::new(terminal.parse().unwrap(), exp);
     sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }
 
@@ -25,6 +25,6 @@ pub fn key_of(name: &str, scope: Scope) -> String {
 
 /// The key of the operator with this name, which expires after the second `exp` since 1970.
 pub fn key_until(exp: u64, name: &str, scope: Scope) -> String {
-    let claims = OperatorClaims { sub: name.into(), exp, aud: OPERATOR.into(), scope };
+    let claims = OperatorClaims::new(name, exp, scope);
     sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }

@@ -31,7 +31,10 @@ const HOUR: u64 = 3600;
 /// A token that expires at `exp`, and differs from those with another `number`.
 fn token(number: usize, exp: u64) -> String {
     let labels = [("number".to_owned(), number.to_string())].into();
-    sign(&SECRET.parse::<Secret>().unwrap(), &TerminalClaims { sub: "t1".parse().unwrap(), exp, aud: None, labels })
+    sign(
+        &SECRET.parse::<Secret>().unwrap(),
+        &TerminalClaims { labels, ..TerminalClaims::new("t1".parse().unwrap(), exp) },
+    )
 }
 
 /// A source that is a function: its answers by the number of the call, from 0.

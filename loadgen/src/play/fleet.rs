@@ -117,7 +117,7 @@ fn targets(resolved: &[(Uri, SocketAddr)], target: ServerKind, id: &TerminalId) 
 pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<String>> {
     let Some(secret) = &fleet.secret else { return Ok(None) };
     let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + VALIDITY).as_secs();
-    let claims = TerminalClaims { sub: id.clone(), exp, aud: None, labels: Default::default() };
+    let claims = TerminalClaims::new(id.clone(), exp);
     Ok(Some(sign(secret, &claims)))
 }
 

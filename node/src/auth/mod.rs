@@ -2,23 +2,24 @@
 //! secret (HS256) or, for terminals, a public key (EdDSA). The algorithm is the one of the key and never the token's
 //! own claim; `none` has no key.
 
+mod keys;
 mod public_key;
 
-use std::{collections::HashMap, fs};
+use std::fs;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
-    selector::{Labels, check_labels},
-    token::{
-        Algorithm, Jwt, OPERATOR, OperatorClaims, Scope, Secret, TERMINAL, TerminalClaims, TokenError, VerifiedJwt,
-    },
+    selector::Labels,
+    token::{ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, TERMINAL, TokenError},
 };
-use serde::de::DeserializeOwned;
 
-use self::public_key::PublicKey;
-use crate::config::Config;
+use self::{
+    keys::{Key, KeySet},
+    public_key::PublicKey,
+};
+use crate::config::{Config, Issuers};
 
 /// The longest name of an operator, in bytes. It is stored with each command of theirs.
 const NAME_MAX: usize = 128;
@@ -29,9 +30,9 @@ pub enum AuthError {
     /// There is no token.
     #[error("{0}")]
     Missing(&'static str),
-    /// The token is signed, and is not of the kind that is asked for here.
-    #[error("the token is refused: {0}")]
-    Refused(&'static str),
+    /// The token names a key that this node does not have.
+    #[error("the token is refused: its kid names no key of this node")]
+    UnknownKid,
     /// The token's key did not sign it, or the token is not valid now.
     #[error("the token is refused: {0}")]
     BadToken(#[from] TokenError),
@@ -63,33 +64,25 @@ pub struct VerifiedOperator {
     pub expires: Option<u64>,
 }
 
-/// The keys that this node checks tokens with.
+impl From<ClaimError> for AuthError {
+    fn from(refusal: ClaimError) -> Self {
+        Self::BadToken(refusal.into())
+    }
+}
+
+/// The keys that this node checks tokens with, and what tokens must say.
 pub struct Auth {
     insecure: bool,
-    keys: HashMap<String, Key>,
-}
-
-/// What verifies the tokens of one `kid`.
-enum Key {
-    Secret(Secret),
-    Public(PublicKey),
-}
-
-impl Key {
-    fn verify<'a>(&self, jwt: Jwt<'a>) -> Result<VerifiedJwt<'a>, TokenError> {
-        match self {
-            Self::Secret(secret) => jwt.verify_with(secret),
-            Self::Public(key) => jwt.verify(Algorithm::EdDsa, |signed, signature| key.verify(signed, signature)),
-        }
-    }
+    keys: KeySet,
+    issuers: Issuers,
 }
 
 impl Auth {
     /// Reads the keys that the configuration names. Fails if one can't be read.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let mut keys = HashMap::new();
+        let mut keys = KeySet::default();
         for secret in &config.keys.secret {
-            if keys.insert(secret.kid.clone(), Key::Secret(secret.clone())).is_some() {
+            if !keys.add(&secret.kid, Key::Secret(secret.clone())) {
                 bail!(
                     "--secret, --secret-file: two secrets are called {kid}, by which tokens name theirs; give a new one a name \
                      of its own (muster-node secret --kid NAME)",
@@ -102,11 +95,11 @@ impl Auth {
                 .with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
             let key = PublicKey::from_pem(&pem)
                 .with_context(|| format!("--public-key {kid}: {} is no Ed25519 public key in PEM", path.display()))?;
-            if keys.insert(kid.clone(), Key::Public(key)).is_some() {
+            if !keys.add(kid, Key::Public(key)) {
                 bail!("--public-key {kid}: another key has the same name");
             }
         }
-        Ok(Self { insecure: config.insecure, keys })
+        Ok(Self { insecure: config.insecure, keys, issuers: config.issuers.clone() })
     }
 
     /// The terminal that this token lets in. `named` is the id outside the token; the token's `sub` must be the same, and is
@@ -122,18 +115,15 @@ impl Auth {
         if self.insecure && self.keys.is_empty() {
             return unverified(named);
         }
-        let (_, claims): (_, TerminalClaims) = self.check(token)?;
-        if claims.aud.is_some_and(|audience| audience != TERMINAL) {
-            return Err(AuthError::Refused("it is not a terminal's"));
-        }
-        if named.is_some_and(|named| named != claims.sub) {
+        let (key, claims) = self.check(token)?;
+        self.check_terminal_audience(key, &claims)?;
+        let id = claims.terminal()?;
+        if named.is_some_and(|named| named != id) {
             return Err(AuthError::Forbidden(
                 "the token is for another terminal: its sub is not this terminal's id".into(),
             ));
         }
-        check_labels(&claims.labels)
-            .map_err(|_| AuthError::Refused("its labels are too many, too long, or hold control characters"))?;
-        Ok(VerifiedTerminal { id: claims.sub, labels: claims.labels, expires: Some(claims.exp) })
+        Ok(VerifiedTerminal { id, labels: claims.labels()?, expires: Some(claims.expires()) })
     }
 
     /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
@@ -143,26 +133,65 @@ impl Auth {
             return Ok(VerifiedOperator::default());
         }
         let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
-        let (key, claims): (_, OperatorClaims) = self.check(key)?;
+        let (key, claims) = self.check(key)?;
+        let audience = claims.audience()?.unwrap_or_default();
         // An issuer of terminal tokens must not be able to make operators' keys.
-        if claims.aud != OPERATOR || !matches!(key, Key::Secret(_)) {
-            return Err(AuthError::Refused("it is not an operator's"));
+        if !audience.contains(&OPERATOR) || audience.contains(&TERMINAL) || !key.is_own() {
+            return Err(ClaimFault::Other("is not an operator's, or its key signs no operators' keys")
+                .of("aud")
+                .into());
         }
-        if claims.scope < scope {
-            return Err(AuthError::Forbidden(format!("the key's scope is {}, this needs {scope}", claims.scope)));
+        let allowed = claims.scope()?;
+        if allowed < scope {
+            return Err(AuthError::Forbidden(format!("the key's scope is {allowed}, this needs {scope}")));
         }
-        let mut name = claims.sub;
+        let mut name = claims.subject()?.to_owned();
         name.truncate(name.floor_char_boundary(NAME_MAX));
-        Ok(VerifiedOperator { name, expires: Some(claims.exp) })
+        Ok(VerifiedOperator { name, expires: Some(claims.expires()) })
     }
 
     /// The key that signed a token, and the token's claims. The audience tells a terminal from an operator; the
     /// callers check it.
-    fn check<C: DeserializeOwned>(&self, token: &str) -> Result<(&Key, C), AuthError> {
+    fn check(&self, token: &str) -> Result<(&Key, Claims), AuthError> {
         let jwt = Jwt::parse(token)?;
-        let key = self.keys.get(jwt.kid()).ok_or(AuthError::Refused("its kid names no key of this node"))?;
+        let (_, key) = self.keys.find(&jwt)?;
         let now = Timestamp::now().as_second().max(0) as u64;
-        Ok((key, key.verify(jwt)?.claims(now)?))
+        let claims = key.verify(jwt)?.claims(now)?;
+        self.check_issuer(key, &claims)?;
+        Ok((key, claims))
+    }
+
+    /// Checks `iss`, if the node is told whose tokens it takes. This cluster's own tokens need none.
+    fn check_issuer(&self, key: &Key, claims: &Claims) -> Result<(), ClaimError> {
+        let known = &self.issuers.issuer;
+        let fault = match claims.issuer()? {
+            _ if known.is_empty() => return Ok(()),
+            Some(issuer) if known.iter().any(|known| known == issuer) => return Ok(()),
+            None if key.is_own() => return Ok(()),
+            Some(_) => ClaimFault::Other("is none of those that this node takes (--issuer)"),
+            None => ClaimFault::Missing,
+        };
+        Err(fault.of("iss"))
+    }
+
+    /// Checks that a token is a terminal's, and of another issuer, if the node is told its audience, was made for this cluster.
+    fn check_terminal_audience(&self, key: &Key, claims: &Claims) -> Result<(), ClaimError> {
+        let taken = &self.issuers.audience;
+        let fault = match claims.audience()? {
+            Some(audience) if audience.contains(&OPERATOR) => {
+                ClaimFault::Other("is an operator's: this is not a terminal's token")
+            }
+            Some(audience) => {
+                let is_taken = |name: &&str| *name == TERMINAL || taken.iter().any(|taken| taken == name);
+                if audience.iter().any(is_taken) {
+                    return Ok(());
+                }
+                ClaimFault::Other("has neither muster-terminal nor what this node takes beside it (--audience)")
+            }
+            None if taken.is_empty() || key.is_own() => return Ok(()),
+            None => ClaimFault::Missing,
+        };
+        Err(fault.of("aud"))
     }
 }
 
@@ -171,7 +200,10 @@ mod tests {
     use std::io::Write;
 
     use clap::Parser;
-    use muster_protocol::token::sign;
+    use data_encoding::BASE64URL_NOPAD;
+    use muster_protocol::token::{OperatorClaims, Secret, TerminalClaims, sign};
+    use ring::hmac;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -193,16 +225,15 @@ mod tests {
 
     fn token(aud: Option<&str>, exp: u64) -> String {
         let claims = TerminalClaims {
-            sub: "t1".parse().unwrap(),
-            exp,
             aud: aud.map(Into::into),
             labels: [("site".to_owned(), "bj".to_owned())].into(),
+            ..TerminalClaims::new("t1".parse().unwrap(), exp)
         };
         sign(&secret(), &claims)
     }
 
     fn key(scope: Scope) -> String {
-        sign(&secret(), &OperatorClaims { sub: "op".into(), exp: NEVER, aud: OPERATOR.into(), scope })
+        sign(&secret(), &OperatorClaims::new("op", NEVER, scope))
     }
 
     fn named(id: &str) -> Option<TerminalId> {
@@ -214,7 +245,7 @@ mod tests {
         let (auth, t1, t2) = (auth(), named("t1"), named("t2"));
         assert_eq!(auth.terminal(Some(&token(None, NEVER)), t1.clone()).unwrap().labels["site"], "bj");
         assert!(matches!(auth.terminal(Some(&token(None, NEVER)), t2), Err(AuthError::Forbidden(_))));
-        assert_eq!(auth.terminal(Some(&token(None, 1)), t1.clone()), Err(TokenError::Expired.into()));
+        assert_eq!(auth.terminal(Some(&token(None, 1)), t1.clone()), Err(ClaimFault::Past.of("exp").into()));
         assert!(matches!(auth.terminal(None, t1), Err(AuthError::Missing(_))));
     }
 
@@ -264,6 +295,11 @@ mod tests {
         let other = format!("{signed}.5{}", &signature[1..]);
         assert_eq!(auth.terminal(Some(&other), terminal), Err(TokenError::WrongSignature.into()));
         assert!(auth.operator(Some(&format!("{signed}.{signature}")), Scope::Read).is_err());
+        for (flags, claim) in [(["--audience", "muster.example"], "aud"), (["--issuer", "https://a"], "iss")] {
+            let strict = Cli::parse_from(["node", "--public-key", &flag].iter().chain(&flags));
+            let told = Auth::new(&strict.config).unwrap().terminal(Some(&format!("{signed}.{signature}")), named("t1"));
+            assert_eq!(told, Err(ClaimFault::Missing.of(claim).into()));
+        }
     }
 
     #[test]
@@ -275,5 +311,75 @@ mod tests {
         let op = VerifiedOperator { name: "op".into(), expires: Some(NEVER) };
         assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok(op));
         assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(AuthError::Forbidden(_))));
+    }
+
+    /// The refusal of a token of `t1` with these claims, or none.
+    fn refusal(auth: &Auth, claims: Value) -> String {
+        let token = sign(&secret(), &claims);
+        auth.terminal(Some(&token), named("t1")).map_or_else(|error| error.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn each_claim_that_keeps_a_terminal_out_is_named() {
+        let now = Timestamp::now().as_second();
+        for (claims, says) in [
+            (json!({ "sub": "t1", "exp": NEVER }), ""),
+            (json!({ "sub": "t1", "exp": 4.1e9, "nbf": now as f64 + 30.5 }), ""),
+            (json!({ "sub": "t1", "exp": NEVER, "aud": ["x", TERMINAL] }), ""),
+            (json!({ "sub": "t1", "exp": NEVER, "iss": "https://any.example" }), ""),
+            (json!({ "sub": "t1", "exp": NEVER, "nbf": now + 3600 }), "its claim nbf is in the future"),
+            (json!({ "sub": "t1", "exp": now - 2 }), "its claim exp is past"),
+            (json!({ "sub": "t1", "exp": "never" }), "its claim exp must be a number"),
+            (json!({ "sub": "t1" }), "its claim exp is missing"),
+            (json!({ "exp": NEVER }), "its claim sub is missing"),
+            (json!({ "sub": "t 1", "exp": NEVER }), "its claim sub is no terminal's id"),
+            (json!({ "sub": "t1", "exp": NEVER, "aud": "x" }), "its claim aud has neither muster-terminal"),
+            (json!({ "sub": "t1", "exp": NEVER, "aud": [] }), "its claim aud has neither muster-terminal"),
+            (json!({ "sub": "t1", "exp": NEVER, "aud": [TERMINAL, OPERATOR] }), "its claim aud is an operator's"),
+            (
+                json!({ "sub": "t1", "exp": NEVER, "labels": { "a": "b,c" } }),
+                "its claim labels is refused: labels: a key or a value has a comma",
+            ),
+            (json!({ "sub": "t1", "exp": NEVER, "labels": { "a": "" } }), "a key or a value is empty"),
+        ] {
+            let told = refusal(&auth(), claims.clone());
+            assert!(told.contains(says) && told.is_empty() == says.is_empty(), "{claims}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_kid_may_be_missing_if_exactly_one_key_has_the_algorithm() {
+        let kidless = |token: &str| {
+            let [_, claims, _] = token.split('.').collect::<Vec<_>>()[..] else { panic!() };
+            let signed = format!("{}.{claims}", BASE64URL_NOPAD.encode(br#"{"alg":"HS256"}"#));
+            let key = hmac::Key::new(hmac::HMAC_SHA256, secret().as_bytes());
+            format!("{signed}.{}", BASE64URL_NOPAD.encode(hmac::sign(&key, signed.as_bytes()).as_ref()))
+        };
+        let token = kidless(&token(None, NEVER));
+        assert!(auth().terminal(Some(&token), named("t1")).is_ok());
+        assert!(auth().operator(Some(&kidless(&key(Scope::Read))), Scope::Read).is_ok());
+        let two = format!("{},k2={}", secret().reveal(), "x".repeat(40));
+        let two = Auth::new(&Cli::parse_from(["node", "--secret", &two]).config).unwrap();
+        assert_eq!(two.terminal(Some(&token), named("t1")), Err(TokenError::NoKid.into()));
+    }
+
+    #[test]
+    fn a_token_of_this_cluster_needs_no_issuer_and_has_no_foreign_one() {
+        let config =
+            Cli::parse_from(["node", "--secret", &secret().reveal(), "--issuer", "https://a,b", "--audience", "x"]);
+        let auth = Auth::new(&config.config).unwrap();
+        let told = |more: Value| {
+            let mut claims = json!({ "sub": "t1", "exp": NEVER });
+            claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            refusal(&auth, claims)
+        };
+        for good in
+            [json!({}), json!({ "iss": "b" }), json!({ "iss": "https://a", "aud": "x" }), json!({ "aud": TERMINAL })]
+        {
+            assert_eq!(told(good), "");
+        }
+        assert!(told(json!({ "iss": "c" })).contains("its claim iss is none of those"));
+        assert!(told(json!({ "iss": 1 })).contains("its claim iss must be a text"));
+        assert!(told(json!({ "aud": "y" })).contains("its claim aud has neither"));
     }
 }

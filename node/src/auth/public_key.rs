@@ -1,6 +1,7 @@
 //! The public keys of other issuers of terminals' tokens.
 
 use data_encoding::BASE64;
+use muster_protocol::token::Algorithm;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 /// What stands before the 32 bytes of every Ed25519 key in its DER form (RFC 8410): the sequence, the algorithm 1.3.101.112
@@ -22,6 +23,11 @@ impl PublicKey {
         let der = BASE64.decode(base64.as_bytes()).ok()?;
         let key = der.strip_prefix(&DER_PREFIX)?.try_into().ok()?;
         Some(Self(UnparsedPublicKey::new(&ED25519, key)))
+    }
+
+    /// The algorithm of the key's signatures.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDsa
     }
 
     /// Whether the key's owner signed `message`.

@@ -8,11 +8,12 @@ use ipnet::IpNet;
 use muster_protocol::{ClusterName, NodeId, partition::Partitions, token::Secret};
 
 pub mod advertise;
+mod issuers;
 mod placement;
 mod redis;
 pub mod secrets;
 
-pub use self::{placement::Placement, redis::RedisFlags};
+pub use self::{issuers::Issuers, placement::Placement, redis::RedisFlags};
 
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
@@ -57,6 +58,10 @@ pub struct Config {
     #[command(flatten)]
     /// The secrets and public keys that tokens are checked with.
     pub keys: Keys,
+
+    #[command(flatten)]
+    /// What tokens of other issuers must say.
+    pub issuers: Issuers,
 
     /// A file with the secret of the cluster, one on each line, as `muster-node secret` prints it: nodes seal with the
     /// first what they store and send each other, and accept all. The same for all nodes and sidecars; it signs no tokens.

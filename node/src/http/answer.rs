@@ -111,7 +111,7 @@ impl From<AuthError> for Response<Body> {
         match denied {
             AuthError::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
             AuthError::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
-            AuthError::Missing(_) | AuthError::Refused(_) | AuthError::BadToken(_) => {}
+            AuthError::Missing(_) | AuthError::UnknownKid | AuthError::BadToken(_) => {}
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

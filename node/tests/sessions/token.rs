@@ -30,7 +30,7 @@ fn now() -> u64 {
 
 fn labelled(terminal: &str, exp: u64, site: &str) -> String {
     let labels = [("site".to_owned(), site.to_owned())].into();
-    let claims = TerminalClaims { sub: terminal.parse().unwrap(), exp, aud: None, labels };
+    let claims = TerminalClaims { labels, ..TerminalClaims::new(terminal.parse().unwrap(), exp) };
     sign(&SECRET.parse::<Secret>().unwrap(), &claims)
 }
 
@@ -103,12 +103,7 @@ async fn a_later_token_extends_the_session_and_changes_no_label() {
 async fn a_token_that_is_no_good_is_answered_with_an_error_that_does_not_repeat_it_and_extends_nothing() {
     let (node, exp) = (node().await, now() + 5);
     let other_secret: Secret = "k1=fedcba9876543210fedcba9876543210".parse().unwrap();
-    let claims = |sub: &str| TerminalClaims {
-        sub: sub.parse().unwrap(),
-        exp: exp + HOUR,
-        aud: None,
-        labels: Default::default(),
-    };
+    let claims = |sub: &str| TerminalClaims::new(sub.parse().unwrap(), exp + HOUR);
     let mut sessions = Vec::new();
     for (number, (bad, why)) in [
         (token("another", exp + HOUR), "another terminal"),

@@ -1,19 +1,22 @@
 //! JSON Web Tokens in compact form, `HEADER.CLAIMS.SIGNATURE`. HS256 is signed and
-//! verified here. An EdDSA signature is verified by the caller, so that programs without public keys need no code for
-//! them.
+//! verified here. A signature of a public key is verified by the caller, so that programs without public keys need no code
+//! for them.
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::hmac::{self, HMAC_SHA256};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::Secret;
+use super::{ClaimError, Claims, Secret};
 
 /// Why a token is not accepted. The text can be shown to whoever sent the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The text has no JWT header, or one without `kid`.
-    #[error("it is no JWT with a kid")]
+    /// The text has no JWT header.
+    #[error("it is no JWT, which is written HEADER.CLAIMS.SIGNATURE")]
+    NoJwt,
+    /// The header has no `kid`, and not exactly one key could have signed the token.
+    #[error("it is a JWT without a kid, and not exactly one key of this node has its algorithm")]
     NoKid,
     /// The header's `alg` is not the algorithm of the key that `kid` names.
     #[error("its algorithm is not that of its key")]
@@ -21,15 +24,12 @@ pub enum TokenError {
     /// The signature is not the key's.
     #[error("its signature is wrong")]
     WrongSignature,
-    /// `exp` is in the past.
-    #[error("it has expired")]
-    Expired,
-    /// The claims have no `exp`.
-    #[error("a claim is missing")]
-    NoExpiry,
-    /// The claims are no JSON, or a claim is not of its type.
-    #[error("it can't be read")]
-    Malformed,
+    /// The claims are no JSON object.
+    #[error("its claims are no JSON object")]
+    NoObject,
+    /// A claim is refused.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
 }
 
 /// The algorithms that keys have.
@@ -39,12 +39,29 @@ pub enum Algorithm {
     Hs256,
     /// Ed25519: signed with a private key, verified with its public key.
     EdDsa,
+    /// ECDSA with the curve P-256 and SHA-256, as public keys of a JWK set have it.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, as public keys of a JWK set have it.
+    Rs256,
+}
+
+impl Algorithm {
+    /// The algorithm that a JWT or a JWK names as its `alg`. None for those that no key has; `none` is one of them.
+    pub fn named(alg: &str) -> Option<Self> {
+        match alg {
+            "HS256" => Some(Self::Hs256),
+            "EdDSA" => Some(Self::EdDsa),
+            "ES256" => Some(Self::Es256),
+            "RS256" => Some(Self::Rs256),
+            _ => None,
+        }
+    }
 }
 
 /// A token taken apart. Its claims can't be read before its signature is verified.
 #[derive(Debug)]
 pub struct Jwt<'a> {
-    kid: String,
+    kid: Option<String>,
     algorithm: Option<Algorithm>,
     /// `HEADER.CLAIMS`.
     signed: &'a str,
@@ -60,25 +77,25 @@ struct Header {
 }
 
 impl<'a> Jwt<'a> {
-    /// Takes a token apart. Fails with [`TokenError::NoKid`].
+    /// Takes a token apart. Fails with [`TokenError::NoJwt`].
     pub fn parse(token: &'a str) -> Result<Self, TokenError> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::NoKid)?;
-        let (header, _) = signed.split_once('.').ok_or(TokenError::NoKid)?;
-        let header: Header = decode(header).ok_or(TokenError::NoKid)?;
-        let kid = header.kid.ok_or(TokenError::NoKid)?;
-        let algorithm = match header.alg.as_str() {
-            "HS256" => Some(Algorithm::Hs256),
-            "EdDSA" => Some(Algorithm::EdDsa),
-            _ => None,
-        };
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::NoJwt)?;
+        let (header, _) = signed.split_once('.').ok_or(TokenError::NoJwt)?;
+        let header: Header = decode(header).ok_or(TokenError::NoJwt)?;
         // An extension or an encoding that this reader does not know makes a signature that no key has.
         let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok().filter(|_| header.crit.is_none());
-        Ok(Self { kid, algorithm, signed, signature: signature.unwrap_or_default() })
+        let algorithm = Algorithm::named(&header.alg);
+        Ok(Self { kid: header.kid, algorithm, signed, signature: signature.unwrap_or_default() })
     }
 
-    /// The name of the key that is said to have signed the token.
-    pub fn kid(&self) -> &str {
-        &self.kid
+    /// The name of the key that is said to have signed the token, if one is named.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The algorithm that the token is said to be signed with. None if no key has it.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
     }
 
     /// Verifies an HS256 signature. Fails with [`TokenError::WrongAlgorithm`] or [`TokenError::WrongSignature`].
@@ -99,7 +116,7 @@ impl<'a> Jwt<'a> {
         if !is_valid(self.signed.as_bytes(), &self.signature) {
             return Err(TokenError::WrongSignature);
         }
-        let (_, claims) = self.signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let claims = self.signed.split_once('.').map_or("", |(_, claims)| claims);
         Ok(VerifiedJwt { claims })
     }
 }
@@ -110,23 +127,18 @@ pub struct VerifiedJwt<'a> {
     claims: &'a str,
 }
 
+impl VerifiedJwt<'_> {
+    /// The claims at the time `now`, in seconds since 1970. Fails as [`Claims::read`] does.
+    pub fn claims(&self, now: u64) -> Result<Claims, TokenError> {
+        let json = BASE64URL_NOPAD.decode(self.claims.as_bytes()).map_err(|_| TokenError::NoObject)?;
+        Claims::read(&json, now)
+    }
+}
+
 /// The claim that every token must have: seconds since 1970.
 #[derive(Deserialize)]
 struct Expiry {
     exp: Option<f64>,
-}
-
-impl VerifiedJwt<'_> {
-    /// The claims, unless the token expired before `now` in seconds since 1970. Fails with [`TokenError::Expired`],
-    /// [`TokenError::NoExpiry`] or [`TokenError::Malformed`].
-    pub fn claims<C: DeserializeOwned>(&self, now: u64) -> Result<C, TokenError> {
-        let Expiry { exp } = decode(self.claims).ok_or(TokenError::Malformed)?;
-        match exp {
-            None => Err(TokenError::NoExpiry),
-            Some(exp) if exp < now as f64 => Err(TokenError::Expired),
-            Some(_) => decode(self.claims).ok_or(TokenError::Malformed),
-        }
-    }
 }
 
 /// The `exp` of a token, in seconds since 1970, without a look at the signature: for the holder of a token, who wants to know when
@@ -160,36 +172,32 @@ fn decode<T: DeserializeOwned>(part: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::Value;
 
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Claims {
-        sub: String,
-        exp: u64,
-    }
+    use super::{super::ClaimFault, *};
 
     fn secret(name: &str) -> Secret {
         format!("{name}={}", name.repeat(20)).parse().unwrap()
     }
 
-    fn read(token: &str, now: u64) -> Result<Claims, TokenError> {
-        Jwt::parse(token)?.verify_with(&secret("k1"))?.claims(now)
+    fn read(token: &str, now: u64) -> Result<Value, TokenError> {
+        Ok(Jwt::parse(token)?.verify_with(&secret("k1"))?.claims(now)?.json().clone().into())
     }
 
     #[test]
     fn a_signed_token_is_read_until_it_expires() {
-        let claims = || Claims { sub: "t1".into(), exp: 100 };
+        let claims = || json!({ "sub": "t1", "exp": 100 });
         let token = sign(&secret("k1"), &claims());
-        assert_eq!(Jwt::parse(&token).unwrap().kid(), "k1");
+        assert_eq!(Jwt::parse(&token).unwrap().kid(), Some("k1"));
         assert_eq!(read(&token, 100), Ok(claims()));
-        assert_eq!(read(&token, 101), Err(TokenError::Expired));
+        assert_eq!(read(&token, 101), Err(ClaimFault::Past.of("exp").into()));
         assert_eq!(unverified_expiry(&token), Some(100));
         for other in ["", "a.b", "a.b.c", &sign(&secret("k1"), &json!({ "sub": "t1" }))] {
             assert_eq!(unverified_expiry(other), None, "{other}");
         }
         assert_eq!(read(&sign(&secret("k2"), &claims()), 100), Err(TokenError::WrongSignature));
-        assert_eq!(read(&sign(&secret("k1"), &json!({ "sub": "t1" })), 100), Err(TokenError::NoExpiry));
-        assert_eq!(read(&sign(&secret("k1"), &json!({ "exp": 100 })), 100), Err(TokenError::Malformed));
+        assert_eq!(read(&sign(&secret("k1"), &json!({ "sub": "t1" })), 100), Err(ClaimFault::Missing.of("exp").into()));
+        assert_eq!(read(&sign(&secret("k1"), &json!([])), 100), Err(TokenError::NoObject));
     }
 
     /// The token was made with Python's hmac and base64 modules.
@@ -197,13 +205,13 @@ mod tests {
     fn a_token_of_another_implementation_is_read() {
         let secret: Secret = "k1=0123456789abcdef0123456789abcdef".parse().unwrap();
         let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6ImsxIn0.eyJzdWIiOiJ0MSIsImV4cCI6MTAwfQ.JYM7xPKfmOCTPjlofH3OOVJLgjxcUGHOPVZ4-YZL6TU";
-        let claims: Claims = Jwt::parse(token).unwrap().verify_with(&secret).unwrap().claims(0).unwrap();
-        assert_eq!(claims, Claims { sub: "t1".into(), exp: 100 });
+        let claims = Jwt::parse(token).unwrap().verify_with(&secret).unwrap().claims(0).unwrap();
+        assert_eq!((claims.subject(), claims.expires()), (Ok("t1"), 100));
     }
 
     #[test]
     fn a_forged_token_is_refused() {
-        let token = sign(&secret("k1"), &Claims { sub: "t1".into(), exp: 100 });
+        let token = sign(&secret("k1"), &json!({ "sub": "t1", "exp": 100 }));
         let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!("no three parts") };
         let with = |json: &str| BASE64URL_NOPAD.encode(json.as_bytes());
         let none = with(r#"{"alg":"none","kid":"k1"}"#);
@@ -214,9 +222,11 @@ mod tests {
             (format!("{header}.{}.{signature}", with(r#"{"sub":"t2","exp":100}"#)), TokenError::WrongSignature),
             (format!("{header}.{claims}.x.{signature}"), TokenError::WrongSignature),
             (format!("{crit}.{claims}.{signature}"), TokenError::WrongSignature),
-            (format!("{}.{claims}.{signature}", with(r#"{"alg":"HS256"}"#)), TokenError::NoKid),
-            ("x".into(), TokenError::NoKid),
-            (String::new(), TokenError::NoKid),
+            (format!("{}.{claims}.{signature}", with(r#"{"alg":"HS256"}"#)), TokenError::WrongSignature),
+            (format!("{}.{claims}.{signature}", with(r#"{"kid":"k1"}"#)), TokenError::NoJwt),
+            (format!("{}.{claims}.{signature}", with(r#"{"alg":"HS256","kid":1}"#)), TokenError::NoJwt),
+            ("x".into(), TokenError::NoJwt),
+            (String::new(), TokenError::NoJwt),
         ] {
             assert_eq!(read(&forged, 0), Err(error), "{forged}");
         }

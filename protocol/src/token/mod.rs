@@ -4,6 +4,7 @@
 //! A terminal's token and an operator's key are both JSON Web Tokens (RFC 7519). One is never accepted as the other:
 //! only an operator's key names [`OPERATOR`] as its audience, and a terminal's token names [`TERMINAL`] or no audience.
 
+mod claims;
 mod jwt;
 mod secret;
 
@@ -12,6 +13,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    claims::{ClaimError, ClaimFault, Claims, NBF_LEEWAY},
     jwt::{Algorithm, Jwt, TokenError, VerifiedJwt, sign, unverified_expiry},
     secret::{InvalidSecret, InvalidSecretLine, Secret},
 };
@@ -22,23 +24,30 @@ pub const TERMINAL: &str = "muster-terminal";
 /// The audience of an operator's key.
 pub const OPERATOR: &str = "muster-operator";
 
-/// The claims of a terminal's token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The claims with which a terminal's token is made. [`Claims`] reads them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TerminalClaims {
     /// The terminal's id.
     pub sub: TerminalId,
     /// The last second in which the token is valid, since 1970.
     pub exp: u64,
     /// [`TERMINAL`] or `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub aud: Option<String>,
     /// Labels of the terminal, which those in its hello can't replace.
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
-/// The claims of an operator's key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl TerminalClaims {
+    /// The claims that every token has.
+    pub fn new(sub: TerminalId, exp: u64) -> Self {
+        Self { sub, exp, aud: None, labels: Labels::new() }
+    }
+}
+
+/// The claims with which an operator's key is made. [`Claims`] reads them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OperatorClaims {
     /// The name of the key's owner.
     pub sub: String,
@@ -48,6 +57,13 @@ pub struct OperatorClaims {
     pub aud: String,
     /// What the key allows.
     pub scope: Scope,
+}
+
+impl OperatorClaims {
+    /// The claims of a key of the operator with this name.
+    pub fn new(name: &str, exp: u64, scope: Scope) -> Self {
+        Self { sub: name.into(), exp, aud: OPERATOR.into(), scope }
+    }
 }
 
 /// What an operator may do. Each scope includes those before it.

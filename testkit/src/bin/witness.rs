@@ -134,7 +134,7 @@ impl ClientArgs {
         config.seed = self.seed.map_or(config.seed, |seed| seed.wrapping_add(number as u64));
         if let Some(secret) = &self.secret {
             let exp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 24 * 3600;
-            let claims = TerminalClaims { sub: terminal, exp, aud: None, labels: Default::default() };
+            let claims = TerminalClaims::new(terminal, exp);
             config.token = Some(sign(secret, &claims).parse()?);
         }
         Ok(config)

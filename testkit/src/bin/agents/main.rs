@@ -109,7 +109,7 @@ fn config(args: &Args, number: usize) -> anyhow::Result<Config> {
         config.token = Some(TokenSource::file(folder.join(id.as_str())));
     } else if let Some(secret) = &args.secret {
         let day = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + Duration::from_secs(24 * 3600);
-        let claims = TerminalClaims { sub: id, exp: day.as_secs(), aud: None, labels: Default::default() };
+        let claims = TerminalClaims::new(id, day.as_secs());
         config.token = Some(sign(secret, &claims).parse()?);
     }
     Ok(config)
