@@ -103,3 +103,16 @@ pub async fn events_at(address: SocketAddr, path: &str) -> String {
     }
     String::from_utf8_lossy(&text).into_owned()
 }
+
+/// Sends these bytes as they are, and returns all that the node answers until it closes the connection.
+///
+/// # Panics
+/// If the connection is not closed within [`PATIENCE`](crate::wait::PATIENCE).
+pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut reader, mut writer) = stream.into_split();
+    let mut answer = Vec::new();
+    // The node may stop reading before it has all, so both go on together.
+    let (_, _) = tokio::join!(writer.write_all(bytes), soon(reader.read_to_end(&mut answer)));
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -10,10 +10,16 @@ use muster_protocol::{ClusterName, NodeId, partition::Partitions, token::Secret}
 pub mod advertise;
 mod issuers;
 mod placement;
+mod plain_mode;
 mod redis;
 pub mod secrets;
 
-pub use self::{issuers::Issuers, placement::Placement, redis::RedisFlags};
+pub use self::{
+    issuers::Issuers,
+    placement::Placement,
+    plain_mode::{PlainHeartbeat, PlainModeFlags, PlainProtocol},
+    redis::RedisFlags,
+};
 
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
@@ -76,6 +82,10 @@ pub struct Config {
     /// The path of the WebSocket. Change it for a fleet whose URL can't be changed
     #[arg(long, env = "MUSTER_WS_PATH", value_name = "PATH", default_value = "/ws")]
     pub ws_path: String,
+
+    #[command(flatten)]
+    /// What terminals of other systems expect.
+    pub plain_mode: PlainModeFlags,
 
     /// Networks of the proxies whose X-Real-IP is believed. From every other peer the header is ignored
     #[arg(
@@ -248,6 +258,9 @@ pub enum InvalidConfig {
     /// `--redis-replicas` is set without `--redis`.
     #[error("--redis-replicas asks for replicas of a Redis, and there is none: give --redis URL")]
     NoRedis,
+    /// `--plain-protocols` has too many names.
+    #[error("--plain-protocols takes {max} names at most", max = plain_mode::NAMES_MAX)]
+    PlainProtocols,
     /// A number is too small to run with.
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, usize),
@@ -280,6 +293,9 @@ impl Config {
         }
         if !self.ws_path.starts_with('/') || self.ws_path.contains('?') {
             return Err(InvalidConfig::WsPath(self.ws_path.clone()));
+        }
+        if self.plain_mode.plain_protocols.len() > plain_mode::NAMES_MAX {
+            return Err(InvalidConfig::PlainProtocols);
         }
         // A queue that can't hold one joined write would close healthy sessions.
         let floors = [

@@ -32,6 +32,13 @@ pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) ->
     response
 }
 
+/// An answer that is a status alone.
+pub fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(body(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
 /// A refusal. `detail` says what is wrong and what to do.
 pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> {
     problem_json(status, &new_problem(status, detail))

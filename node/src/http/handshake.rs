@@ -1,54 +1,73 @@
 //! The WebSocket handshake: which terminal it is, whether it is let in, and which protocol it speaks. All of it is
 //! decided before the upgrade, so a refusal is a plain HTTP answer and costs no session.
 
+use std::{borrow::Cow, net::TcpStream};
+
 use bytes::Bytes;
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header, upgrade};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::{
     TerminalId,
     api::Protocol,
     frame::{BEARER_PREFIX, PLAIN, V1},
 };
-use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
     HttpState, Requester,
-    answer::{Answer, Body, body, later, problem},
+    answer::{Body, later, problem},
     proxy_hop::{self, ProxyHop},
-    request::bearer,
+    request::{bad, bearer},
+    strict,
 };
-use crate::{auth::VerifiedTerminal, end::NO_ORDINAL, shard::Upgraded};
+use crate::{auth::VerifiedTerminal, config::PlainProtocol, end::NO_ORDINAL, shard::Upgraded};
 
 /// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
 const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
 
-/// Answers a handshake. Counts each refusal.
-pub async fn answer(request: Request<Incoming>, requester: Requester, state: &HttpState) -> Answer {
-    let answer = decide(request, requester, state).await;
-    if let Err(refusal) = &answer {
-        state.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
-    }
-    answer
+/// What becomes of a handshake that is not refused.
+pub enum Decision {
+    /// The answer tells the proxy which node the handshake belongs to.
+    Placed(Response<Body>),
+    /// The connection becomes a session.
+    Accepted(Box<AcceptedHandshake>),
 }
 
-async fn decide(request: Request<Incoming>, requester: Requester, state: &HttpState) -> Answer {
-    let key = websocket_key(&request)?;
+/// Decides about a handshake. Counts each refusal.
+pub async fn decide(
+    request: &Request<Incoming>,
+    requester: &Requester,
+    state: &HttpState,
+) -> Result<Decision, Response<Body>> {
+    let decision = judge(request, requester, state).await;
+    if let Err(refusal) = &decision {
+        state.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
+    }
+    decision
+}
+
+async fn judge(
+    request: &Request<Incoming>,
+    requester: &Requester,
+    state: &HttpState,
+) -> Result<Decision, Response<Body>> {
+    strict::check(request)?;
+    strict::check_handshake(request)?;
+    let key = websocket_key(request)?;
     let named = terminal_id(request.uri().query().unwrap_or_default())?;
     // 503 means draining and nothing else: only on 503 may a proxy try the next node.
     if state.shared.lifecycle.is_draining() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
-    let hop = ProxyHop::of(&request, requester.peer, state);
-    let offer = Offer::of(&request)?;
-    let token = bearer(&request).or(offer.bearer.as_deref());
+    let hop = ProxyHop::of(request, requester.peer, state);
+    let offer = Offer::of(request, &state.shared.config.plain_mode.plain_protocols)?;
+    let token = token(bearer(request), offer.bearer.as_deref())?;
     if hop.asks() {
         // Sticky placement goes by the id. The token is verified at the next step, unless it is the only one that says the id.
         let terminal = match named {
             Some(terminal) => terminal,
             None => state.shared.auth.terminal(token, None)?.id,
         };
-        return proxy_hop::place(state, &terminal, &hop).await;
+        return proxy_hop::place(state, &terminal, &hop).await.map(Decision::Placed);
     }
     // The token is checked before the budget: a handshake whose token is refused must not use it up.
     let terminal = state.shared.auth.terminal(token, named)?;
@@ -58,64 +77,91 @@ async fn decide(request: Request<Incoming>, requester: Requester, state: &HttpSt
         let why = "the store takes no new terminal now: too many were forgotten of late";
         return Err(later(StatusCode::TOO_MANY_REQUESTS, NO_ORDINAL.as_secs(), why));
     }
-    Ok(upgrade(request, state, Admitted { key, terminal, offer, hop }))
+    Ok(Decision::Accepted(Box::new(AcceptedHandshake { key, terminal, offer, hop })))
 }
 
 /// A handshake that is accepted.
-struct Admitted {
+#[derive(Debug)]
+pub struct AcceptedHandshake {
     key: String,
     terminal: VerifiedTerminal,
     offer: Offer,
     hop: ProxyHop,
 }
 
-fn upgrade(mut request: Request<Incoming>, state: &HttpState, admitted: Admitted) -> Response<Body> {
-    let Admitted { key, terminal, offer, hop } = admitted;
-    let VerifiedTerminal { id: terminal, labels, expires } = terminal;
-    let upgraded = upgrade::on(&mut request);
-    let protocol = offer.protocol;
-    let shared = state.shared.clone();
-    // The task of the connection drives the upgrade. This task ends as soon as a shard has the socket.
-    tokio::spawn(async move {
-        let Ok(upgraded) = upgraded.await else { return };
-        let Some((stream, read)) = take_socket(upgraded) else { return };
-        shared
-            .shards
-            .adopt(Upgraded { stream, read, terminal, protocol, labels, expires, address: hop.address, edge: hop.edge })
-            .await;
-    });
-    switching(&key, offer.answer)
+impl AcceptedHandshake {
+    /// The answer 101 as bytes.
+    pub fn answer(&self) -> Vec<u8> {
+        let accept = derive_accept_key(self.key.as_bytes());
+        let protocol = self.offer.answer.as_ref().map(|name| format!("sec-websocket-protocol: {name}\r\n"));
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: {accept}\r\n{}\r\n",
+            protocol.unwrap_or_default()
+        )
+        .into_bytes()
+    }
+
+    /// The connection as a shard takes it. `read` is what was read beyond the handshake.
+    pub fn upgraded(self, stream: TcpStream, read: Bytes) -> Upgraded {
+        let VerifiedTerminal { id: terminal, labels, expires } = self.terminal;
+        let (protocol, address, edge) = (self.offer.protocol, self.hop.address, self.hop.edge);
+        Upgraded { stream, read, terminal, protocol, labels, expires, address, edge }
+    }
 }
 
 /// The subprotocol that a client asks for, and the token that a browser can send nowhere else.
+#[derive(Debug)]
 struct Offer {
     protocol: Protocol,
-    answer: Option<&'static str>,
+    answer: Option<Cow<'static, str>>,
     bearer: Option<String>,
 }
 
 impl Offer {
-    fn of(request: &Request<Incoming>) -> Result<Self, Response<Body>> {
+    /// Reads what is offered. An empty header offers nothing, and names in `plain` ask for plain mode.
+    fn of(request: &Request<Incoming>, plain: &[PlainProtocol]) -> Result<Self, Response<Body>> {
         let headers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
         let offered: Vec<_> = headers
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|list| list.split(','))
             .map(str::trim)
+            .filter(|name| !name.is_empty())
             .collect();
-        let bearer = offered.iter().find_map(|name| name.strip_prefix(BEARER_PREFIX)).map(str::to_owned);
+        let mut bearers = offered.iter().filter_map(|name| name.strip_prefix(BEARER_PREFIX));
+        let bearer = bearers.next().map(str::to_owned);
+        if bearers.next().is_some() {
+            return Err(bad(format!("Sec-WebSocket-Protocol offers several tokens ({BEARER_PREFIX}TOKEN)")));
+        }
+        let known = |name: &&str| plain.iter().find(|plain| plain.name() == *name);
         let (protocol, answer) = if offered.contains(&V1) {
-            (Protocol::V1, Some(V1))
+            (Protocol::V1, Some(V1.into()))
         } else if offered.contains(&PLAIN) {
-            (Protocol::Plain, Some(PLAIN))
+            (Protocol::Plain, Some(PLAIN.into()))
+        } else if let Some(plain) = offered.iter().find_map(known) {
+            (Protocol::Plain, Some(plain.name().to_owned().into()))
         } else if offered.is_empty() {
             (Protocol::Plain, None)
         } else {
             // A browser drops a connection whose server picked none of the offered subprotocols.
-            let detail = format!("offer the subprotocol {V1} or {PLAIN}, or none at all for plain mode");
-            return Err(problem(StatusCode::BAD_REQUEST, detail));
+            let detail = format!(
+                "Sec-WebSocket-Protocol: offer {V1} or {PLAIN}, or nothing at all for plain mode; --plain-protocols makes other names \
+                 count as plain mode"
+            );
+            return Err(bad(detail));
         };
         Ok(Self { protocol, answer, bearer })
+    }
+}
+
+/// The token of the two places that a client has for it.
+fn token<'a>(header: Option<&'a str>, offered: Option<&'a str>) -> Result<Option<&'a str>, Response<Body>> {
+    match (header, offered) {
+        (Some(header), Some(offered)) if header != offered => {
+            Err(bad("there are two tokens, in Authorization and in Sec-WebSocket-Protocol, and they differ"))
+        }
+        _ => Ok(header.or(offered)),
     }
 }
 
@@ -128,13 +174,19 @@ fn websocket_key(request: &Request<Incoming>) -> Result<String, Response<Body>> 
             .flat_map(|list| list.split(','))
             .any(|value| value.trim().eq_ignore_ascii_case(wanted))
     };
-    if request.method() != Method::GET || !has(header::UPGRADE, "websocket") || !has(header::CONNECTION, "upgrade") {
-        let mut response =
-            problem(StatusCode::UPGRADE_REQUIRED, "this path takes WebSocket handshakes (GET with Upgrade: websocket)");
+    let missing = match () {
+        () if !has(header::UPGRADE, "websocket") => Some("the header Upgrade: websocket is missing"),
+        () if !has(header::CONNECTION, "upgrade") => Some("the header Connection: Upgrade is missing"),
+        () => None,
+    };
+    if let Some(missing) = missing {
+        let detail = format!("this path takes WebSocket handshakes, and {missing}");
+        let mut response = problem(StatusCode::UPGRADE_REQUIRED, detail);
         response.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
         return Err(response);
     }
-    if !has(header::SEC_WEBSOCKET_VERSION, "13") {
+    // A client that names several versions has not decided for one.
+    if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let mut response = problem(StatusCode::BAD_REQUEST, "Sec-WebSocket-Version must be 13");
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, 13.into());
         return Err(response);
@@ -162,28 +214,13 @@ fn terminal_id(query: &str) -> Result<Option<TerminalId>, Response<Body>> {
             return Err(problem(StatusCode::BAD_REQUEST, advice));
         }
         if name == "terminal_id" {
-            terminal = Some(value.into_owned());
+            let value = value.into_owned();
+            if terminal.as_ref().is_some_and(|before| *before != value) {
+                return Err(bad("terminal_id is there twice, with different values"));
+            }
+            terminal = Some(value);
         }
     }
     let parsed = terminal.map(|id| id.parse()).transpose();
     parsed.map_err(|error| problem(StatusCode::BAD_REQUEST, format!("terminal_id: {error}")))
-}
-
-fn take_socket(upgraded: upgrade::Upgraded) -> Option<(std::net::TcpStream, Bytes)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    Some((parts.io.into_inner().into_std().ok()?, parts.read_buf))
-}
-
-fn switching(key: &str, protocol: Option<&'static str>) -> Response<Body> {
-    let mut response = Response::new(body(Bytes::new()));
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, header::HeaderValue::from_static("Upgrade"));
-    let accept = derive_accept_key(key.as_bytes());
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept.parse().expect("base64 is a header value"));
-    if let Some(protocol) = protocol {
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, header::HeaderValue::from_static(protocol));
-    }
-    response
 }

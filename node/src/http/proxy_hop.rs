@@ -24,6 +24,7 @@ const REROUTE: &str = "x-reroute";
 const EDGE_MAX: usize = 128;
 
 /// How a request reached this node.
+#[derive(Debug)]
 pub struct ProxyHop {
     /// The proxy worker, if the request came through one.
     pub edge: Option<Arc<str>>,

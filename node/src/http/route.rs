@@ -3,39 +3,70 @@
 
 use std::sync::Arc;
 
-use hyper::{Request, Response, StatusCode, body::Incoming, header};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     HttpState, Requester,
-    answer::{Answer, Body, problem},
-    commands, events, fleet, handshake, health, list, nodes,
+    answer::{Answer, Body, problem, status},
+    commands, events, fleet,
+    handshake::{self, Decision},
+    health, list, nodes,
     path::segments,
     request::bearer,
-    targets, terminals,
+    strict, targets, terminals,
 };
 use crate::auth::VerifiedOperator;
 
-/// Answers a request.
+/// Answers a request. Does not return if the request is a handshake that is accepted.
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
-    let answer = dispatch(request, requester, state).await;
+    let answer = match is_websocket(request.uri().path(), &state.shared.config.ws_path) {
+        true => websocket(&request, &requester, &state).await,
+        false => dispatch(request, requester.close, state).await,
+    };
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-async fn dispatch(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Answer {
+/// Whether a path is the WebSocket's, with a slash at its end or without.
+fn is_websocket(path: &str, ws_path: &str) -> bool {
+    path == ws_path || path.strip_suffix('/') == Some(ws_path) || ws_path.strip_suffix('/') == Some(path)
+}
+
+async fn websocket(request: &Request<Incoming>, requester: &Requester, state: &HttpState) -> Answer {
+    if request.method() != Method::GET {
+        strict::check(request)?;
+        return Ok(methods(request.method(), "GET, OPTIONS"));
+    }
+    match handshake::decide(request, requester, state).await? {
+        Decision::Placed(answer) => Ok(answer),
+        Decision::Accepted(handshake) => requester.give_to_session(handshake).await,
+    }
+}
+
+async fn dispatch(request: Request<Incoming>, close: CancellationToken, state: Arc<HttpState>) -> Answer {
+    strict::check(&request)?;
     let path = request.uri().path().to_owned();
-    let close = requester.close.clone();
-    if path == state.shared.config.ws_path {
-        return handshake::answer(request, requester, &state).await;
+    if path == "*" {
+        return Ok(methods(request.method(), "GET, HEAD, POST, PUT, DELETE, OPTIONS"));
     }
     let segments = segments(&path)?;
     let segments: Vec<_> = segments.iter().map(String::as_str).collect();
-    let operator = admit(&segments, &request, &state)?;
+    let taken = takes(&segments);
+    let method = asked(&request);
+    let Some((_, scope)) = taken.iter().find(|(name, _)| method == *name) else {
+        return if taken.is_empty() { Err(not_there(&state)) } else { Ok(methods(method, &allowed(taken))) };
+    };
+    let operator = admit(*scope, &request, &state)?;
     match &segments[..] {
         ["v1", call @ ..] => api(call, request, &operator, close, state).await,
         _ => open(&segments, &state),
     }
+}
+
+/// The method that is asked for. HEAD is GET, of whose answer hyper sends the head alone.
+fn asked(request: &Request<Incoming>) -> &Method {
+    if request.method() == Method::HEAD { &Method::GET } else { request.method() }
 }
 
 /// The methods of each path, and the scope that a key needs. A path without a scope needs no key.
@@ -59,16 +90,13 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
 
 /// Checks that the requester's key has the scope. Returns its owner, who has no name if no key is needed.
 fn admit(
-    segments: &[&str],
+    scope: Option<Scope>,
     request: &Request<Incoming>,
     state: &HttpState,
 ) -> Result<VerifiedOperator, Response<Body>> {
-    let taken = takes(segments);
-    match taken.iter().find(|(method, _)| request.method() == method) {
-        Some((_, None)) => Ok(VerifiedOperator::default()),
-        Some((_, Some(scope))) => Ok(state.shared.auth.operator(bearer(request), *scope)?),
-        None if taken.is_empty() => Err(not_there(state)),
-        None => Err(not_allowed(taken)),
+    match scope {
+        Some(scope) => Ok(state.shared.auth.operator(bearer(request), scope)?),
+        None => Ok(VerifiedOperator::default()),
     }
 }
 
@@ -90,7 +118,7 @@ async fn api(
     close: CancellationToken,
     state: Arc<HttpState>,
 ) -> Answer {
-    let (method, query) = (request.method().clone(), request.uri().query().unwrap_or_default().to_owned());
+    let (method, query) = (asked(&request).clone(), request.uri().query().unwrap_or_default().to_owned());
     match (method.as_str(), call) {
         ("POST", ["commands"]) => commands::post(request, &operator.name, &state).await,
         ("GET", ["commands"]) => list::commands(&query, &state).await,
@@ -119,10 +147,19 @@ fn not_there(state: &HttpState) -> Response<Body> {
     problem(StatusCode::NOT_FOUND, detail)
 }
 
-fn not_allowed(taken: &[(&str, Option<Scope>)]) -> Response<Body> {
-    let methods: Vec<_> = taken.iter().map(|(method, _)| *method).collect();
-    let methods = methods.join(", ");
-    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {methods}"));
-    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_str(&methods).expect("methods are words"));
+/// The answer to a method that the path does not take: its methods, with 204 to OPTIONS and 405 to any other.
+fn methods(method: &Method, allowed: &str) -> Response<Body> {
+    let mut response = match *method {
+        Method::OPTIONS => status(StatusCode::NO_CONTENT),
+        _ => problem(StatusCode::METHOD_NOT_ALLOWED, format!("this path takes {allowed}")),
+    };
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_str(allowed).expect("methods are words"));
     response
+}
+
+/// The methods of a path as a list.
+fn allowed(taken: &[(&'static str, Option<Scope>)]) -> String {
+    let head = |name: &'static str| if name == "GET" { "GET, HEAD".to_owned() } else { name.to_owned() };
+    let names = taken.iter().map(|(name, _)| head(name));
+    names.chain(["OPTIONS".to_owned()]).collect::<Vec<_>>().join(", ")
 }

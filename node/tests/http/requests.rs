@@ -44,3 +44,43 @@ async fn a_proxy_is_trusted_by_its_ipv4_address_where_a_node_listens_on_all_of_i
     }
     node.stop().await;
 }
+
+#[tokio::test]
+async fn every_path_answers_head_and_options_and_names_its_methods() {
+    let node = TestNode::start(&["--insecure"]).await;
+    let _terminal = node.terminal("t1", Protocol::Plain, &[]).await;
+    let ask = async |method: &str, path: &str| request(node.address, &format!("{method} {path} HTTP/1.1\r\n")).await;
+    for path in ["/", "/livez", "/readyz", "/metrics", "/v1/terminals", "/v1/terminals/t1", "/v1/fleet", "/v1/nodes"] {
+        let (status, head, body) = ask("HEAD", path).await;
+        assert!(status == 200 && body.is_empty(), "{path}: {head} {body}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        assert!(length.parse::<usize>().unwrap() > 0, "{path}: {head}");
+    }
+    assert_eq!(ask("HEAD", "/v1/events").await.0, 200);
+    assert_eq!(ask("HEAD", "/v1/terminals/nobody").await.0, 404);
+    for (path, methods) in [
+        ("/livez", "GET, HEAD, OPTIONS"),
+        ("/v1/commands", "POST, GET, HEAD, OPTIONS"),
+        ("/v1/terminals/t1/labels", "PUT, OPTIONS"),
+        ("/ws", "GET, OPTIONS"),
+        ("*", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+    ] {
+        for (method, status) in [("OPTIONS", 204), ("PATCH", 405)] {
+            let (answered, head, _) = ask(method, path).await;
+            assert!(answered == status && head.contains(&format!("allow: {methods}")), "{method} {path}: {head}");
+        }
+    }
+    assert_eq!(ask("OPTIONS", "/nowhere").await.0, 404);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_slash_behind_the_path_of_the_websocket_changes_nothing() {
+    for (flag, paths) in [("/ws", ["/ws", "/ws/"]), ("/line/", ["/line", "/line/"])] {
+        let node = TestNode::start(&["--insecure", "--ws-path", flag]).await;
+        for path in paths {
+            connect_async(format!("ws://{}{path}?terminal_id=t1", node.address)).await.unwrap();
+        }
+        node.stop().await;
+    }
+}

@@ -1,0 +1,5 @@
+//! What a node does with requests and handshakes before there is a session.
+
+mod plain_mode;
+mod requests;
+mod strict;
