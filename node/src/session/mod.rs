@@ -16,5 +16,5 @@ mod machine;
 
 pub use self::{
     drive::{FAREWELL, run},
-    machine::{Output, Settings},
+    machine::{Output, Settings, TextHeartbeat},
 };

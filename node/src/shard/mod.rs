@@ -56,7 +56,7 @@ use crate::{
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
-    session::{self, Output, Settings},
+    session::{self, Output, Settings, TextHeartbeat},
     sync::mpsc,
     wire::{Decoder, EncodedCommand, ReceivedClose},
 };
@@ -250,5 +250,6 @@ fn settings(shared: &Shared) -> Settings {
         max_rate: config.max_rate,
         ping: config.ping,
         queue: config.queue,
+        plain_heartbeat: config.plain_mode.plain_heartbeat.as_ref().map(TextHeartbeat::new),
     }
 }

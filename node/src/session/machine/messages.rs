@@ -28,6 +28,12 @@ impl Machine {
             (Message::Ping(payload), _) => context.push(Action::Send(wire::pong(payload))),
             (Message::Pong, _) => context.push(Action::Ponged),
             (Message::Close(close), _) => self.end(SessionEnd::Left, close.map(Box::new), context),
+            (Message::Text(text), Protocol::Plain)
+                if let Some(answer) =
+                    context.settings.plain_heartbeat.as_ref().and_then(|heartbeat| heartbeat.answer(&text)) =>
+            {
+                context.push(Action::Send(answer));
+            }
             (Message::Text(text), Protocol::Plain) => event("message", Payload::from_text(&text), context),
             (Message::Binary(bytes), Protocol::Plain) => {
                 event("binary", Payload::from_text(&BASE64.encode(&bytes)), context);

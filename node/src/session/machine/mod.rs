@@ -24,6 +24,7 @@
 mod action;
 mod catch_up;
 mod closing;
+mod heartbeat;
 mod hello;
 mod input;
 mod join;
@@ -46,6 +47,7 @@ use muster_protocol::{
 
 pub use self::{
     action::{Action, JoinCall, MissedFrame, Output, TerminalReport},
+    heartbeat::TextHeartbeat,
     input::{Input, Now},
     join::JOIN_TIME,
     settings::{SessionStart, Settings},

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_protocol::{NodeId, SessionId, api::Protocol, selector::Labels};
 
+use super::TextHeartbeat;
 use crate::wire::Decoder;
 
 /// What is the same for all sessions of a node.
@@ -21,6 +22,8 @@ pub struct Settings {
     pub ping: Duration,
     /// The number of bytes that may wait for one socket.
     pub queue: usize,
+    /// The text heartbeat of plain terminals. None if each of their messages is an event.
+    pub plain_heartbeat: Option<TextHeartbeat>,
 }
 
 /// A connection whose session begins.

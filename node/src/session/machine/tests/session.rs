@@ -33,6 +33,7 @@ pub fn settings() -> Settings {
         max_rate: 500,
         ping: Duration::from_secs(25),
         queue: 512 * 1024,
+        plain_heartbeat: None,
     }
 }
 
