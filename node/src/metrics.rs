@@ -30,6 +30,10 @@ pub struct Metrics {
     pub partitions: IntGaugeVec,
     /// Leases and commands that were read in the store and not used, since no node with the same secret wrote them.
     pub foreign: IntCounter,
+    /// The keys of `--jwks` that tokens are verified with.
+    pub jwks_keys: IntGauge,
+    /// Attempts to read `--jwks`, by `outcome`: `ok` or `failed`.
+    pub jwks_fetches: IntCounterVec,
 }
 
 impl Metrics {
@@ -66,6 +70,8 @@ impl Metrics {
                 "muster_redis_clock_difference_ms",
                 "Greatest difference between the clock of a Redis master and this node's, in milliseconds.",
             ),
+            jwks_keys: gauge("muster_jwks_keys", "Keys of --jwks that tokens are verified with."),
+            jwks_fetches: labelled("muster_jwks_fetches_total", "Attempts to read --jwks, by outcome.", "outcome"),
             ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", "end"),
             refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", "status"),
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),

@@ -51,8 +51,8 @@ pub struct Node {
     closing: CancellationToken,
     /// Cancelled when an operator, or the backplane, asks the node to drain.
     leave: CancellationToken,
-    /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, and the handler of drain
-    /// requests.
+    /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
+    /// requests, and the reader of `--jwks`.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -132,6 +132,7 @@ impl Node {
             clock: Arc::new(backplane::SystemClock),
             metrics: metrics.clone(),
         };
+        let jwks_read = auth.begin(&metrics).await;
         let backplane = backplane::open(&config, host).await?;
         let listener = match socket.listen(BACKLOG) {
             Ok(listener) => listener,
@@ -162,6 +163,8 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(async move { backplane.run().await });
+        let following = shared.clone();
+        beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
         let events = EventStreams::new(&shared.config);
         let http_state = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default(), events });
         let listening = tokio::spawn(http::serve(listener, http_state.clone(), closing.clone()));

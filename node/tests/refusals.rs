@@ -104,7 +104,7 @@ async fn the_api_refuses_with_a_problem() {
         (r#"{"target":{"all":true},"name":""}"#, 400, "name must have"),
         (r#"{"target":{"all":true},"name":"x","rate":1e308}"#, 400, "rate must be"),
         (r#"{"target":{"all":true},"name":"x","expires_in":"1000y"}"#, 400, "expires_in must be"),
-        (r#"{"target":{"labels":{"a":"b,c"}},"name":"x"}"#, 400, "without commas"),
+        (r#"{"target":{"labels":{"a":"b,c"}},"name":"x"}"#, 400, "has a comma"),
         (r#"{"target":{"all":true},"name":"x","expires_in":"soon"}"#, 400, "the body is no command"),
         (&format!(r#"{{"target":{{"all":true}},"name":"x","payload":"{}"}}"#, "x".repeat(1000)), 413, "--max-body"),
     ] {

@@ -1,6 +1,6 @@
 //! The keys that tokens are verified with, and which of them a token's header means.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use muster_protocol::token::{Algorithm, Jwt, Secret, TokenError, VerifiedJwt};
 
@@ -37,14 +37,23 @@ impl Key {
     }
 }
 
-/// Keys by their `kid`.
+/// Keys and their names. There are few, so they are looked at one by one.
 #[derive(Default)]
-pub(super) struct KeySet(HashMap<String, Key>);
+pub(super) struct KeySet(Vec<(Option<Arc<str>>, Key)>);
 
 impl KeySet {
-    /// Adds a key. Returns whether no other has its name.
-    pub(super) fn add(&mut self, kid: &str, key: Key) -> bool {
-        self.0.insert(kid.to_owned(), key).is_none()
+    /// Adds a key, whose `kid` is none in a JWK set that names none. Returns false, and does not add the key, if another has its name.
+    pub(super) fn add(&mut self, kid: Option<&str>, key: Key) -> bool {
+        let is_new = kid.is_none() || self.0.iter().all(|(other, _)| other.as_deref() != kid);
+        if is_new {
+            self.0.push((kid.map(Into::into), key));
+        }
+        is_new
+    }
+
+    /// The number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there is no key.
@@ -52,19 +61,35 @@ impl KeySet {
         self.0.is_empty()
     }
 
-    /// The key that a token's header means: the one that its `kid` names, or without a `kid` the only one that has its algorithm.
-    ///
-    /// # Errors
-    /// [`AuthError::UnknownKid`], or [`TokenError::NoKid`] if it names none and not exactly one has the algorithm.
-    pub(super) fn find(&self, jwt: &Jwt<'_>) -> Result<(&str, &Key), AuthError> {
-        if let Some(kid) = jwt.kid() {
-            let found = self.0.get_key_value(kid).ok_or(AuthError::UnknownKid)?;
-            return Ok((found.0, found.1));
-        }
-        let mut able = self.0.iter().filter(|(_, key)| Some(key.algorithm()) == jwt.algorithm());
-        match (able.next(), able.next()) {
-            (Some((kid, key)), None) => Ok((kid, key)),
-            _ => Err(TokenError::NoKid.into()),
-        }
+    /// The names of the keys; `-` for one without.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|(kid, _)| kid.as_deref().unwrap_or("-").to_owned()).collect()
+    }
+
+    /// The key with this name.
+    pub(super) fn named(&self, kid: &str) -> Option<&Key> {
+        self.0.iter().find(|(name, _)| name.as_deref() == Some(kid)).map(|(_, key)| key)
+    }
+
+    /// The keys whose tokens have this algorithm.
+    pub(super) fn with(&self, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
+        self.0.iter().map(|(_, key)| key).filter(move |key| key.algorithm() == algorithm)
+    }
+}
+
+/// The key that a token's header means: the one that its `kid` names, in the first set that has it, or without a `kid` the only one of all
+/// sets that has its algorithm.
+///
+/// # Errors
+/// [`AuthError::UnknownKid`], or [`TokenError::NoKid`] if it names none and not exactly one has the algorithm.
+pub(super) fn find<'a>(sets: &[&'a KeySet], jwt: &Jwt<'_>) -> Result<&'a Key, AuthError> {
+    if let Some(kid) = jwt.kid() {
+        return sets.iter().find_map(|set| set.named(kid)).ok_or(AuthError::UnknownKid);
+    }
+    let algorithm = jwt.algorithm().ok_or(TokenError::NoKid)?;
+    let mut able = sets.iter().flat_map(|set| set.with(algorithm));
+    match (able.next(), able.next()) {
+        (Some(key), None) => Ok(key),
+        _ => Err(TokenError::NoKid.into()),
     }
 }

@@ -1,25 +1,30 @@
 //! Checks who is let in: terminals by their tokens, operators by their keys. Both are JWTs whose `kid` names a
-//! secret (HS256) or, for terminals, a public key (EdDSA). The algorithm is the one of the key and never the token's
+//! secret (HS256) or, for terminals, a public key (EdDSA; from a JWK set also ES256 and RS256). The algorithm is the one of the key and never the token's
 //! own claim; `none` has no key.
 
+mod jwks;
 mod keys;
 mod public_key;
 
-use std::fs;
+use std::{fs, future};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     selector::Labels,
-    token::{ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, TERMINAL, TokenError},
+    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, TERMINAL, TokenError},
 };
 
 use self::{
-    keys::{Key, KeySet},
+    jwks::Jwks,
+    keys::{Key, KeySet, find},
     public_key::PublicKey,
 };
-use crate::config::{Config, Issuers};
+use crate::{
+    config::{Config, Issuers},
+    metrics::Metrics,
+};
 
 /// The longest name of an operator, in bytes. It is stored with each command of theirs.
 const NAME_MAX: usize = 128;
@@ -73,7 +78,10 @@ impl From<ClaimError> for AuthError {
 /// The keys that this node checks tokens with, and what tokens must say.
 pub struct Auth {
     insecure: bool,
+    /// The keys that flags and their files have.
     keys: KeySet,
+    /// The keys that an issuer publishes.
+    jwks: Option<Jwks>,
     issuers: Issuers,
 }
 
@@ -82,7 +90,7 @@ impl Auth {
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let mut keys = KeySet::default();
         for secret in &config.keys.secret {
-            if !keys.add(&secret.kid, Key::Secret(secret.clone())) {
+            if !keys.add(Some(&secret.kid), Key::Secret(secret.clone())) {
                 bail!(
                     "--secret, --secret-file: two secrets are called {kid}, by which tokens name theirs; give a new one a name \
                      of its own (muster-node secret --kid NAME)",
@@ -95,11 +103,34 @@ impl Auth {
                 .with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
             let key = PublicKey::from_pem(&pem)
                 .with_context(|| format!("--public-key {kid}: {} is no Ed25519 public key in PEM", path.display()))?;
-            if !keys.add(kid, Key::Public(key)) {
+            if !keys.add(Some(kid), Key::Public(key)) {
                 bail!("--public-key {kid}: another key has the same name");
             }
         }
-        Ok(Self { insecure: config.insecure, keys, issuers: config.issuers.clone() })
+        let jwks = Jwks::of(&config.issuers)?;
+        Ok(Self { insecure: config.insecure, keys, jwks, issuers: config.issuers.clone() })
+    }
+
+    /// Reads the keys of `--jwks`, for the first time. Returns whether that was possible, for [`follow`](Self::follow); a failure is logged.
+    /// Takes 10 s at most.
+    pub async fn begin(&self, metrics: &Metrics) -> bool {
+        match &self.jwks {
+            Some(jwks) => jwks.refresh(metrics).await,
+            None => true,
+        }
+    }
+
+    /// Reads the keys of `--jwks` again and again, for ever. `begun` is what [`begin`](Self::begin) returned.
+    pub async fn follow(&self, begun: bool, metrics: &Metrics) {
+        match &self.jwks {
+            Some(jwks) => jwks.follow(begun, metrics).await,
+            None => future::pending().await,
+        }
+    }
+
+    /// Whether there is no key to verify a token with, nor will there be.
+    fn has_no_keys(&self) -> bool {
+        self.keys.is_empty() && self.jwks.is_none()
     }
 
     /// The terminal that this token lets in. `named` is the id outside the token; the token's `sub` must be the same, and is
@@ -112,11 +143,11 @@ impl Auth {
             let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
             return if self.insecure { unverified(named) } else { Err(AuthError::Missing(advice)) };
         };
-        if self.insecure && self.keys.is_empty() {
+        if self.insecure && self.has_no_keys() {
             return unverified(named);
         }
-        let (key, claims) = self.check(token)?;
-        self.check_terminal_audience(key, &claims)?;
+        let (is_own, claims) = self.check(token)?;
+        self.check_terminal_audience(is_own, &claims)?;
         let id = claims.terminal()?;
         if named.is_some_and(|named| named != id) {
             return Err(AuthError::Forbidden(
@@ -129,14 +160,14 @@ impl Auth {
     /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
     /// verified.
     pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<VerifiedOperator, AuthError> {
-        if self.insecure && (key.is_none() || self.keys.is_empty()) {
+        if self.insecure && (key.is_none() || self.has_no_keys()) {
             return Ok(VerifiedOperator::default());
         }
         let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
-        let (key, claims) = self.check(key)?;
+        let (is_own, claims) = self.check(key)?;
         let audience = claims.audience()?.unwrap_or_default();
         // An issuer of terminal tokens must not be able to make operators' keys.
-        if !audience.contains(&OPERATOR) || audience.contains(&TERMINAL) || !key.is_own() {
+        if !audience.contains(&OPERATOR) || audience.contains(&TERMINAL) || !is_own {
             return Err(ClaimFault::Other("is not an operator's, or its key signs no operators' keys")
                 .of("aud")
                 .into());
@@ -150,24 +181,35 @@ impl Auth {
         Ok(VerifiedOperator { name, expires: Some(claims.expires()) })
     }
 
-    /// The key that signed a token, and the token's claims. The audience tells a terminal from an operator; the
+    /// Whether a secret of this cluster signed a token, and the token's claims. The audience tells a terminal from an operator; the
     /// callers check it.
-    fn check(&self, token: &str) -> Result<(&Key, Claims), AuthError> {
+    fn check(&self, token: &str) -> Result<(bool, Claims), AuthError> {
         let jwt = Jwt::parse(token)?;
-        let (_, key) = self.keys.find(&jwt)?;
+        let published = self.jwks.as_ref().map(Jwks::keys).unwrap_or_default();
+        // A key of a flag goes before a published one with its name: the issuer must not replace it.
+        let key = find(&[&self.keys, &published], &jwt).inspect_err(|_| self.miss(&jwt))?;
         let now = Timestamp::now().as_second().max(0) as u64;
         let claims = key.verify(jwt)?.claims(now)?;
-        self.check_issuer(key, &claims)?;
-        Ok((key, claims))
+        self.check_issuer(key.is_own(), &claims)?;
+        Ok((key.is_own(), claims))
+    }
+
+    /// A token may be signed with a key that its issuer has published since. Such a key is no secret.
+    fn miss(&self, jwt: &Jwt<'_>) {
+        if let Some(jwks) = &self.jwks
+            && jwt.algorithm().is_some_and(|algorithm| algorithm != Algorithm::Hs256)
+        {
+            jwks.miss();
+        }
     }
 
     /// Checks `iss`, if the node is told whose tokens it takes. This cluster's own tokens need none.
-    fn check_issuer(&self, key: &Key, claims: &Claims) -> Result<(), ClaimError> {
+    fn check_issuer(&self, is_own: bool, claims: &Claims) -> Result<(), ClaimError> {
         let known = &self.issuers.issuer;
         let fault = match claims.issuer()? {
             _ if known.is_empty() => return Ok(()),
             Some(issuer) if known.iter().any(|known| known == issuer) => return Ok(()),
-            None if key.is_own() => return Ok(()),
+            None if is_own => return Ok(()),
             Some(_) => ClaimFault::Other("is none of those that this node takes (--issuer)"),
             None => ClaimFault::Missing,
         };
@@ -175,7 +217,7 @@ impl Auth {
     }
 
     /// Checks that a token is a terminal's, and of another issuer, if the node is told its audience, was made for this cluster.
-    fn check_terminal_audience(&self, key: &Key, claims: &Claims) -> Result<(), ClaimError> {
+    fn check_terminal_audience(&self, is_own: bool, claims: &Claims) -> Result<(), ClaimError> {
         let taken = &self.issuers.audience;
         let fault = match claims.audience()? {
             Some(audience) if audience.contains(&OPERATOR) => {
@@ -188,7 +230,7 @@ impl Auth {
                 }
                 ClaimFault::Other("has neither muster-terminal nor what this node takes beside it (--audience)")
             }
-            None if taken.is_empty() || key.is_own() => return Ok(()),
+            None if taken.is_empty() || is_own => return Ok(()),
             None => ClaimFault::Missing,
         };
         Err(fault.of("aud"))

@@ -1,8 +1,8 @@
-//! The public keys of other issuers of terminals' tokens.
+//! Public keys of other issuers of terminals' tokens.
 
 use data_encoding::BASE64;
 use muster_protocol::token::Algorithm;
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ring::signature::{ED25519, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 
 /// What stands before the 32 bytes of every Ed25519 key in its DER form (RFC 8410): the sequence, the algorithm 1.3.101.112
 /// and the beginning of the bit string. No other parameters are possible.
@@ -10,29 +10,50 @@ const DER_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x
 const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const END: &str = "-----END PUBLIC KEY-----";
 
-/// An Ed25519 public key.
-pub(super) struct PublicKey(UnparsedPublicKey<[u8; 32]>);
+/// A public key.
+pub(super) struct PublicKey {
+    algorithm: Algorithm,
+    verifier: Verifier,
+}
+
+enum Verifier {
+    Point(UnparsedPublicKey<Vec<u8>>),
+    Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
+}
 
 impl PublicKey {
-    /// Reads a key in PEM, as `openssl pkey -pubout` writes it. Text around the key is skipped, as RFC 7468 asks. `None` if there is
+    /// A key on a curve, in the form that ring verifies with.
+    pub(super) fn new(algorithm: Algorithm, verifier: &'static dyn VerificationAlgorithm, point: Vec<u8>) -> Self {
+        Self { algorithm, verifier: Verifier::Point(UnparsedPublicKey::new(verifier, point)) }
+    }
+
+    /// An RSA key.
+    pub(super) fn rsa(parameters: &'static RsaParameters, key: RsaPublicKeyComponents<Vec<u8>>) -> Self {
+        Self { algorithm: Algorithm::Rs256, verifier: Verifier::Rsa(parameters, key) }
+    }
+
+    /// Reads an Ed25519 key in PEM, as `openssl pkey -pubout` writes it. Text around the key is skipped, as RFC 7468 asks. `None` if there is
     /// no key, or one of another kind.
     pub(super) fn from_pem(pem: &str) -> Option<Self> {
         let (_, rest) = pem.split_once(BEGIN)?;
         let (base64, _) = rest.split_once(END)?;
         let base64: String = base64.split_ascii_whitespace().collect();
         let der = BASE64.decode(base64.as_bytes()).ok()?;
-        let key = der.strip_prefix(&DER_PREFIX)?.try_into().ok()?;
-        Some(Self(UnparsedPublicKey::new(&ED25519, key)))
+        let point = der.strip_prefix(&DER_PREFIX).filter(|point| point.len() == 32)?;
+        Some(Self::new(Algorithm::EdDsa, &ED25519, point.to_vec()))
     }
 
     /// The algorithm of the key's signatures.
     pub(super) fn algorithm(&self) -> Algorithm {
-        Algorithm::EdDsa
+        self.algorithm
     }
 
     /// Whether the key's owner signed `message`.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify(message, signature).is_ok()
+        match &self.verifier {
+            Verifier::Point(key) => key.verify(message, signature).is_ok(),
+            Verifier::Rsa(parameters, key) => key.verify(parameters, message, signature).is_ok(),
+        }
     }
 }
 

@@ -237,14 +237,14 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
 /// Why a configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
-    /// There is no secret and no public key, and `--insecure` is not set.
+    /// There is no secret, no public key and no JWK set, and `--insecure` is not set.
     #[error(
         "no secrets: give --secret (or MUSTER_SECRET) as `muster-node secret` prints it, or --secret-file, or --insecure to let anyone in"
     )]
     NoSecrets,
     /// The node shares a store, and there are public keys alone.
     #[error(
-        "no secret of the cluster, by which nodes seal what they tell each other: give --cluster-secret-file with what `muster-node secret` prints, the same for all nodes and sidecars, since --public-key only checks tokens"
+        "no secret of the cluster, by which nodes seal what they tell each other: give --cluster-secret-file with what `muster-node secret` prints, the same for all nodes and sidecars, since --public-key and --jwks only check tokens"
     )]
     NoSealingSecret,
     /// `--insecure` is set with a secret of the cluster.
@@ -279,7 +279,11 @@ impl Config {
 
     /// Checks what concerns more than one flag.
     pub fn validate(&self) -> Result<(), InvalidConfig> {
-        if !self.insecure && self.keys.secret.is_empty() && self.keys.public_key.is_empty() {
+        if !self.insecure
+            && self.keys.secret.is_empty()
+            && self.keys.public_key.is_empty()
+            && self.issuers.jwks.is_none()
+        {
             return Err(InvalidConfig::NoSecrets);
         }
         if self.redis.url.is_some() && !self.insecure && self.sealing_secrets().is_empty() {
