@@ -82,7 +82,7 @@ async fn no_call_looks_at_more_than_its_bound_of_open_commands() {
     store.call::<()>(redis::cmd("CONFIG").arg("RESETSTAT")).await;
     assert_eq!(store.missed_behind("a", 1).await, [id]);
     let calls = store.calls().await;
-    assert_eq!(calls["time"], 2, "each call asks once for the time, and looks at 512: {calls:?}");
+    assert_eq!(calls["time"], 8, "each call asks once for the time, and looks at 128: {calls:?}");
 }
 
 #[tokio::test]

@@ -20,14 +20,14 @@ end
 
 -- Returns what is missed with a number above `from`, at most MISSED_MAX, each as `number id few|many`, and the number above which the next
 -- call goes on, '' if there is no more up to `upto`; then whether anything in `open` was missed, and at how much of it this call has
--- looked. `open_from` is the first number of `open` that is looked at, none if `open` has nothing for the terminal. It looks at STEP_MAX entries of
--- `open` at most.
+-- looked. `open_from` is the first number of `open` that is looked at, none if `open` has nothing for the terminal. It looks at OPEN_LOOKS_MAX
+-- entries of `open` at most, for each of which it asks for two bits.
 local function missed_after(ord, from, open_from, upto, state, time)
   local backlog = range(BACKLOG .. ord, '(' .. from, upto, MISSED_MAX)
   local open = {}
   if open_from ~= '' then
     local first = tonumber(open_from) > tonumber(from) and open_from or '(' .. from
-    open = range(OPEN, first, upto, STEP_MAX)
+    open = range(OPEN, first, upto, OPEN_LOOKS_MAX)
   end
   -- Up to here both lists are complete.
   local horizon, beyond = tonumber(upto), ''
@@ -35,7 +35,7 @@ local function missed_after(ord, from, open_from, upto, state, time)
     if #list == 2 * limit and tonumber(list[#list]) < horizon then horizon, beyond = tonumber(list[#list]), list[#list] end
   end
   cut(backlog, MISSED_MAX)
-  cut(open, STEP_MAX)
+  cut(open, OPEN_LOOKS_MAX)
   local missed, of_open, i, j = {}, false, 1, 1
   while backlog[i] or open[j] do
     local mine, many = tonumber(backlog[i + 1]) or math.huge, tonumber(open[j + 1]) or math.huge

@@ -67,6 +67,7 @@ local BROADCAST = CHANNELS .. 'broadcast'
 local INBOX = CHANNELS .. 'inbox:'
 local STEP_MAX = 512
 local MISSED_MAX = 64
+local OPEN_LOOKS_MAX = 128
 local VAIN_LOOKS_MAX = 16
 local CONFIRM_REST_MS = 2000
 local VALUES_MAX = 1000
