@@ -5,7 +5,8 @@ are emptied, and get their data from an export of the store.
 """
 
 import subprocess
-import time
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 
@@ -19,9 +20,6 @@ from muster.traffic.load import Load
 
 # Seconds. Well above what a node waits for an answer that does not come, and until it looks again.
 READY_AGAIN = 5
-# Seconds. What is accepted meanwhile is on the master alone.
-CUT_OFF = 0.5
-
 FLAGS = "--ping 1s --redis-replicas"
 WHY = "a container's Redis is one server"
 
@@ -39,7 +37,15 @@ def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
 ) -> None:
     fleet, commands = start(cluster, agents, load, scale)
 
-    kill_masters(cluster, servers, commands, rounds=scale(2, 4))
+    def lose_one() -> None:
+        """Have all terminals run a command that no replica has, so each partition of the master loses something."""
+        body = {"target": {"all": True}, "name": "work", "payload": f"lost-{next(numbers)}", "expires_in": "1h"}
+        commands.asked[str(body["payload"])] = set(fleet.names())
+        assert cluster.api.ask("POST", "/v1/commands", body)[0] == 504
+        wait.until(lambda: fleet.have_all_run(str(body["payload"])))
+
+    numbers = count()
+    kill_masters(cluster, servers, commands, rounds=scale(2, 4), when_cut_off=lose_one)
 
     wait_until_done(cluster, commands)
     assert not fleet.lines("offline"), "terminals were disconnected"
@@ -55,7 +61,12 @@ def test_what_was_accepted_without_a_replica_and_is_lost_is_not_known_any_more(
 ) -> None:
     fleet, commands = start(cluster, agents, load, scale)
 
-    kill_masters(cluster, servers, commands, rounds=scale(2, 4))
+    def lose_some() -> None:
+        """Wait until so much is accepted that each master of a Redis Cluster has some of it."""
+        before = commands.done()
+        wait.until(commands.done, lambda done: done >= before + 40 or not commands.under_way())
+
+    kill_masters(cluster, servers, commands, rounds=scale(2, 4), when_cut_off=lose_some)
 
     lost = wait_until_done(cluster, commands)
     assert not fleet.lines("offline"), "terminals were disconnected"
@@ -69,21 +80,26 @@ def start(cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Sca
     return fleet, load(fleet, commands=scale(1200, 9600), pace=scale(60, 120))
 
 
-def kill_masters(cluster: Cluster, servers: RedisServers, commands: Load, rounds: int) -> None:
-    """Kill the master in each round, in every second round after its replicas were cut off."""
+def kill_masters(
+    cluster: Cluster, servers: RedisServers, commands: Load, rounds: int, when_cut_off: Callable[[], None]
+) -> None:
+    """Kill the master in each round, in every second round after its replicas were cut off and `when_cut_off`."""
     for number in range(rounds):
         commands.reach((number + 0.5) / (rounds + 1))
-        fail_over(cluster, servers, cut_off=number % 2 == 1)
+        fail_over(cluster, servers, when_cut_off if number % 2 == 1 else None)
 
 
-def fail_over(cluster: Cluster, servers: RedisServers, cut_off: bool) -> None:
-    """Kill the master, wait until the nodes follow the next one, and start it again as a replica in step."""
+def fail_over(cluster: Cluster, servers: RedisServers, when_cut_off: Callable[[], None] | None) -> None:
+    """Kill the master, wait until the nodes follow the next one, and start it again as a replica in step.
+
+    With `when_cut_off`, the replicas are cut off first, so what is accepted meanwhile is on the master alone.
+    """
     old = wait.until(servers.master)
     heirs = servers.replicas(old)
     assert heirs
-    if cut_off:
+    if when_cut_off:
         servers.cut_off(old)
-        time.sleep(CUT_OFF)
+        when_cut_off()
     servers.kill(old)
     wait.until(lambda: [servers.role(name) for name in heirs], lambda roles: "master" in roles, within=30)
     servers.join()

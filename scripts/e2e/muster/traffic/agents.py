@@ -83,6 +83,10 @@ class Agents:
         """Return whether each terminal has run this command."""
         return len({line["terminal"] for line in self.lines("run") if line.get("command") == command}) == self.terminals
 
+    def have_all_run(self, payload: str) -> bool:
+        """Return whether each terminal has run a command with this payload, whose id nobody was told."""
+        return len({line["terminal"] for line in self.lines("run") if line.get("payload") == payload}) == self.terminals
+
     def not_exactly(self, commands: list[str]) -> list[str]:
         """Return the terminals that have not run exactly these commands, each once and in this order."""
         return [terminal for terminal, ran in self.runs().items() if ran != commands]
