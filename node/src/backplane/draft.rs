@@ -91,7 +91,7 @@ pub enum BackplaneError {
     #[error("the store can't be reached, and nothing was changed: {0}")]
     Unavailable(String),
     /// These partitions of the store are away, and nothing was changed.
-    #[error("{} of the store can't be reached, and nothing was changed: {reason}", partitions(.0), reason = .1)]
+    #[error("{} of the store can't be reached, and nothing was changed: {reason}", partition_names(.0), reason = .1)]
     Away(Vec<PartitionIndex>, String),
     /// The command is stored, and a partition went away before it had taken its share.
     #[error(
@@ -100,7 +100,7 @@ pub enum BackplaneError {
     )]
     Unfinished(CommandId, String),
     /// The command is cancelled, but not in these partitions, which were away.
-    #[error("command {id} is cancelled, but not in {}, which did not answer: cancel it again", partitions(.1), id = .0)]
+    #[error("command {id} is cancelled, but not in {}, which did not answer: cancel it again", partition_names(.1), id = .0)]
     CancelledInPart(CommandId, Vec<PartitionIndex>),
     /// Another process holds this node's id.
     #[error("another process, at {0}, has this node's name (--node-id), and nothing was changed: ask another node")]
@@ -150,8 +150,8 @@ impl BackplaneError {
     }
 }
 
-/// The first few partitions, and the number of the others.
-fn partitions(partitions: &[PartitionIndex]) -> String {
+/// The first 16 partitions in words, and the number of the others.
+pub fn partition_names(partitions: &[PartitionIndex]) -> String {
     const SHOWN: usize = 16;
     let shown: Vec<_> = partitions.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = partitions.len().saturating_sub(SHOWN);

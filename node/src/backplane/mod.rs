@@ -43,7 +43,7 @@ pub use self::{
     contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry},
     cursor::Cursor,
     deliver::{Deliver, encode},
-    draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey},
+    draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, partition_names},
     event_signal::EventWatch,
     fleet_minute::MINUTES_MAX,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},

@@ -18,7 +18,7 @@ use super::{
     targets,
 };
 use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, IdempotencyKey, TargetQuery, accepted_at,
+    Accepted, BackplaneError, CommandDraft, CommandRecord, IdempotencyKey, TargetQuery, accepted_at, partition_names,
 };
 
 /// The longest `?wait=`.
@@ -68,18 +68,23 @@ pub async fn cancel(id: &str, state: &HttpState) -> Answer {
 }
 
 /// `POST /v1/commands/{id}/retry`: sends the same command again to the targets that ended without the wanted state.
-/// Targets that may still reach it are left alone.
+/// Targets that may still reach it are left alone. Which targets were lost with a part of the store is not known, so the answer has in `lost` the
+/// partitions of the first command that lack them.
 pub async fn retry(id: &str, headers: &HeaderMap, operator: &str, state: &HttpState) -> Answer {
     let key = key(headers, operator, id.as_bytes())?;
     let id = request::command_id(id)?;
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let terminals = failed_targets(&record, state).await?;
     if terminals.is_empty() {
-        let detail = format!("no target of command {id} has ended without what was asked for");
+        let mut detail = format!("no target of command {id} has ended without what was asked for");
+        if !record.lost.is_empty() {
+            detail += &format!(", as far as is known: the targets in {} are lost", partition_names(&record.lost));
+        }
         return Err(problem(StatusCode::CONFLICT, detail));
     }
     let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..record.request };
-    Ok(json(StatusCode::ACCEPTED, &accept_known(again, key, operator, state).await?))
+    let view = accept_known(again, key, operator, state).await?;
+    Ok(json(StatusCode::ACCEPTED, &CommandView { lost: record.lost, ..view }))
 }
 
 /// The targets of a command that ended without the wanted state, each once.

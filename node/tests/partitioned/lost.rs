@@ -10,8 +10,8 @@ use muster_protocol::{
     partition::{PartitionIndex, homed},
     redis_keys::RedisKeys,
 };
-use muster_testkit::http::{exchange, get};
-use serde_json::Value;
+use muster_testkit::http::{exchange, get, post as http_post};
+use serde_json::{Value, json};
 
 use crate::{
     keys::{key_elsewhere, partitions, post, stored_name, to_one},
@@ -153,4 +153,12 @@ async fn a_lost_share_of_what_was_cancelled_is_not_taken_again() {
     let keys = RedisKeys::of_partition(&ClusterName::default(), 0, partitions(), partition);
     let is_there: bool = cluster.redis.ask(&["EXISTS", &keys.key(&format!("command:{id}"))]).await.unwrap();
     assert!(!is_there);
+
+    // Who had them is not known, so they are not tried again.
+    let lost = ids(8).iter().filter(|id| partition_of(id) == partition).count();
+    let (status, again) = http_post(cluster.there.address, &format!("/v1/commands/{id}/retry"), "").await;
+    assert_eq!((status, &again["targets"]), (202, &(8 - lost).into()), "{again}");
+    assert_eq!(again["lost"], json!([partition]), "{again}");
+    let told = get(cluster.here.address, &format!("/v1/commands/{}", again["id"].as_str().unwrap())).await.1;
+    assert_eq!(told["lost"], Value::Null, "the new command has lost nothing: {told}");
 }

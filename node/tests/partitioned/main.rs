@@ -5,6 +5,7 @@ mod away;
 mod backup;
 mod backup_done;
 mod backup_files;
+mod backup_later;
 mod backup_reads;
 mod begun;
 mod clocks;

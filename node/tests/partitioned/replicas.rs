@@ -10,7 +10,7 @@ use muster_protocol::{
 };
 use muster_testkit::{
     TestCluster, TestNode, TestRedis,
-    http::{exchange, get},
+    http::{exchange, get, post},
     wait::until,
 };
 use serde_json::{Value, json};
@@ -186,6 +186,10 @@ async fn tells_what_is_lost(node: &TestNode, id: &str, lost: PartitionIndex) {
     let (_, page) = get(node.address, &format!("/v1/commands/{id}/targets")).await;
     assert_eq!(page["lost"], json!([lost]), "{page}");
     assert_eq!(page["targets"].as_array().unwrap().len(), left.len(), "{page}");
+    let (status, refusal) = post(node.address, &format!("/v1/commands/{id}/retry"), "").await;
+    assert_eq!(status, 409, "{refusal}");
+    let detail = refusal["detail"].as_str().unwrap();
+    assert!(detail.ends_with(&format!("the targets in partition {lost} are lost")), "{detail}");
 }
 
 #[tokio::test]
