@@ -5,9 +5,11 @@ use muster_client::{ConnectionEnd, Incoming};
 use muster_protocol::api::Protocol;
 use muster_testkit::{
     TestNode, TestRedis,
-    http::{get, placement, post},
+    http::{get, handshake, placement, post, request},
+    token::SECRET,
     wait::until,
 };
+use serde_json::json;
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, client::IntoClientRequest},
@@ -77,6 +79,40 @@ async fn a_proxy_that_is_not_trusted_is_told_to_stay_and_not_believed() {
     until("it is online", async || known().await.0 == 200).await;
     assert_eq!(known().await.1["address"], "127.0.0.1");
     young.stop().await;
+    untrusting.stop().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_will_be_refused_goes_where_a_trusted_proxy_limits_such_ones() {
+    let node = TestNode::start(&["--secret", SECRET]).await;
+    let untrusting = TestNode::start(&["--secret", SECRET, "--trusted-proxy", "10.0.0.0/8"]).await;
+    let at = async |node: &TestNode, headers: &str| {
+        let headers = format!("X-Edge: host/7/1\r\nAuthorization: Bearer no.t.oken\r\n{headers}");
+        let (status, head, _) = request(node.address, &handshake("?terminal_id=t1", &headers)).await;
+        let target = head.lines().find_map(|line| line.strip_prefix("x-accel-redirect: "));
+        (status, target.map(str::to_owned))
+    };
+    let limits = "X-Edge-Refused: 1\r\n";
+    assert_eq!(at(&node, limits).await, (200, Some(format!("/_refused/{}", node.address))));
+    assert_eq!(at(&node, &format!("{limits}X-Reroute: 1\r\n")).await, (401, None), "it has come again");
+    assert_eq!(at(&node, "").await, (401, None), "an older proxy has no such place");
+    assert_eq!(at(&untrusting, limits).await, (401, None));
+    let metrics = request(node.address, "GET /metrics HTTP/1.1\r\n").await.2;
+    let refused = r#"muster_handshakes_refused_total{status="401"} 2"#;
+    assert!(metrics.contains(refused), "{metrics}");
+    node.stop().await;
+    untrusting.stop().await;
+}
+
+#[tokio::test]
+async fn a_proxy_is_told_whether_it_is_trusted_and_what_it_must_do_alike() {
+    let trusting = TestNode::start(&["--insecure", "--max-body", "1000", "--ping", "7s"]).await;
+    let told = get(trusting.address, "/proxy").await.1;
+    let terms = json!({ "trusted": true, "address": "127.0.0.1", "ws_path": "/ws", "max_body": 1000, "ping_ms": 7000 });
+    assert_eq!(told, terms);
+    trusting.stop().await;
+    let untrusting = TestNode::start(&["--insecure", "--trusted-proxy", "10.0.0.0/8"]).await;
+    assert_eq!(get(untrusting.address, "/proxy").await.1["trusted"], false);
     untrusting.stop().await;
 }
 

@@ -38,8 +38,14 @@ pub async fn decide(
     requester: &Requester,
     state: &HttpState,
 ) -> Result<Decision, Response<Body>> {
-    let decision = judge(request, requester, state).await;
+    let hop = ProxyHop::of(request, requester.peer, state);
+    let limits_refused = hop.limits_refused();
+    let decision = judge(request, requester, hop, state).await;
     if let Err(refusal) = &decision {
+        // It is refused when it comes again, if it does.
+        if limits_refused && refusal.status().is_client_error() && refusal.status() != StatusCode::TOO_MANY_REQUESTS {
+            return Ok(Decision::Placed(proxy_hop::refuse(state)));
+        }
         state.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
     }
     decision
@@ -48,6 +54,7 @@ pub async fn decide(
 async fn judge(
     request: &Request<Incoming>,
     requester: &Requester,
+    hop: ProxyHop,
     state: &HttpState,
 ) -> Result<Decision, Response<Body>> {
     strict::check(request)?;
@@ -58,19 +65,13 @@ async fn judge(
     if state.shared.lifecycle.is_draining() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
     }
-    let hop = ProxyHop::of(request, requester.peer, state);
     let offer = Offer::of(request, &state.shared.config.plain_mode.plain_protocols)?;
     let token = token(bearer(request), offer.bearer.as_deref())?;
-    if hop.asks() {
-        // Sticky placement goes by the id. The token is verified at the next step, unless it is the only one that says the id.
-        let terminal = match named {
-            Some(terminal) => terminal,
-            None => state.shared.auth.terminal(token, None)?.id,
-        };
-        return proxy_hop::place(state, &terminal, &hop).await.map(Decision::Placed);
-    }
-    // The token is checked before the budget: a handshake whose token is refused must not use it up.
+    // The token is checked before the budget: a handshake whose token is refused must not use it up, nor count as sent to a node.
     let terminal = state.shared.auth.terminal(token, named)?;
+    if hop.asks() {
+        return proxy_hop::place(state, &terminal.id, &hop).await.map(Decision::Placed);
+    }
     let admitted = state.admission.admit(state.shared.hub.len(), requester.descriptor);
     admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
     if !state.shared.backplane.has_place_for(&terminal.id).await {

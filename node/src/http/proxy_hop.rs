@@ -6,12 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use hyper::{HeaderMap, Request, Response, body::Incoming};
-use muster_protocol::{TerminalId, address::forms, api::NodeState};
+use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
+use muster_protocol::{
+    TerminalId,
+    address::forms,
+    api::{NodeState, ProxyTerms},
+};
 
 use super::{
     HttpState,
-    answer::{Answer, Body, body},
+    answer::{Answer, Body, body, json},
 };
 use crate::cluster::{Candidate, placement};
 
@@ -20,6 +24,9 @@ use crate::cluster::{Candidate, placement};
 const EDGE: &str = "x-edge";
 /// The header that marks a handshake which was placed already: the node that gets it accepts it or refuses it.
 const REROUTE: &str = "x-reroute";
+/// The header that says that the proxy has a location for handshakes that are refused, in which it limits how many of them
+/// each address gets an answer to.
+const REFUSED: &str = "x-edge-refused";
 /// The longest `X-Edge` that is believed, in bytes. The sidecar's are shorter.
 const EDGE_MAX: usize = 128;
 
@@ -30,6 +37,7 @@ pub struct ProxyHop {
     pub edge: Option<Arc<str>>,
     trusted: bool,
     asks: bool,
+    limits_refused: bool,
     /// The address of the client.
     pub address: String,
 }
@@ -37,8 +45,7 @@ pub struct ProxyHop {
 impl ProxyHop {
     /// Reads the headers, if `peer` is a trusted proxy.
     pub fn of(request: &Request<Incoming>, peer: SocketAddr, state: &HttpState) -> Self {
-        let forms = forms(peer.ip());
-        let trusted = state.shared.config.trusted_proxy.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
+        let trusted = is_trusted(peer.ip(), state);
         let sent = |name| header(request.headers(), name);
         if !trusted && sent(EDGE).is_some() {
             state.untrusted.warn(peer.ip());
@@ -49,6 +56,7 @@ impl ProxyHop {
             edge: believed(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
             trusted,
             asks: sent(EDGE).is_some() && sent(REROUTE).is_none(),
+            limits_refused: believed(REFUSED).is_some(),
             address: real_ip.unwrap_or(peer.ip()).to_canonical().to_string(),
         }
     }
@@ -57,6 +65,29 @@ impl ProxyHop {
     pub fn asks(&self) -> bool {
         self.asks
     }
+
+    /// Whether the proxy asks, and is told that a handshake will be refused before it is.
+    pub fn limits_refused(&self) -> bool {
+        self.asks && self.limits_refused
+    }
+}
+
+fn is_trusted(peer: IpAddr, state: &HttpState) -> bool {
+    let forms = forms(peer);
+    state.shared.config.trusted_proxy.iter().any(|net| forms.iter().any(|ip| net.contains(ip)))
+}
+
+/// `/proxy`: what the proxy that asks must know of this node.
+pub fn terms(peer: SocketAddr, state: &HttpState) -> Response<Body> {
+    let config = &state.shared.config;
+    let terms = ProxyTerms {
+        trusted: is_trusted(peer.ip(), state),
+        address: peer.ip().to_canonical(),
+        ws_path: config.ws_path.clone(),
+        max_body: config.max_body as u64,
+        ping_ms: config.ping.as_millis() as u64,
+    };
+    json(StatusCode::OK, &terms)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -85,9 +116,19 @@ pub async fn place(state: &HttpState, terminal: &TerminalId, hop: &ProxyHop) -> 
     Ok(redirect(other))
 }
 
+/// Tells the proxy that this node will refuse the handshake. The proxy sends it here again for its answer, if the address
+/// of the client has not had too many such answers lately.
+pub fn refuse(state: &HttpState) -> Response<Body> {
+    redirect_to("_refused", state.me.address)
+}
+
 fn redirect(address: SocketAddr) -> Response<Body> {
+    redirect_to("_node", address)
+}
+
+fn redirect_to(location: &str, address: SocketAddr) -> Response<Body> {
     let mut response = Response::new(body(""));
-    let target = format!("/_node/{address}").parse().expect("an address is a header value");
+    let target = format!("/{location}/{address}").parse().expect("an address is a header value");
     response.headers_mut().insert("x-accel-redirect", target);
     response
 }

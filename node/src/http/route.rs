@@ -1,7 +1,7 @@
 //! Routes: which handler answers a method and path, and which scope a key needs. Besides the WebSocket's path, a
 //! path that [`takes`] does not list does not exist.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
@@ -14,6 +14,7 @@ use super::{
     handshake::{self, Decision},
     health, list, nodes,
     path::segments,
+    proxy_hop,
     request::bearer,
     strict, targets, terminals,
 };
@@ -23,7 +24,7 @@ use crate::auth::VerifiedOperator;
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
     let answer = match is_websocket(request.uri().path(), &state.shared.config.ws_path) {
         true => websocket(&request, &requester, &state).await,
-        false => dispatch(request, requester.close, state).await,
+        false => dispatch(request, requester.peer, requester.close, state).await,
     };
     answer.unwrap_or_else(|refusal| refusal)
 }
@@ -44,7 +45,12 @@ async fn websocket(request: &Request<Incoming>, requester: &Requester, state: &H
     }
 }
 
-async fn dispatch(request: Request<Incoming>, close: CancellationToken, state: Arc<HttpState>) -> Answer {
+async fn dispatch(
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    close: CancellationToken,
+    state: Arc<HttpState>,
+) -> Answer {
     strict::check(&request)?;
     let path = request.uri().path().to_owned();
     if path == "*" {
@@ -60,7 +66,7 @@ async fn dispatch(request: Request<Incoming>, close: CancellationToken, state: A
     let operator = admit(*scope, &request, &state)?;
     match &segments[..] {
         ["v1", call @ ..] => api(call, request, &operator, close, state).await,
-        _ => open(&segments, &state),
+        _ => open(&segments, peer, &state),
     }
 }
 
@@ -73,7 +79,7 @@ fn asked(request: &Request<Incoming>) -> &Method {
 fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     use Scope::{Admin, Command, Read};
     match segments {
-        [""] | ["livez" | "readyz" | "metrics"] => &[("GET", None)],
+        [""] | ["livez" | "readyz" | "metrics" | "proxy"] => &[("GET", None)],
         ["v1", "commands"] => &[("POST", Some(Command)), ("GET", Some(Read))],
         ["v1", "commands", _] => &[("GET", Some(Read)), ("DELETE", Some(Command))],
         ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
@@ -101,12 +107,13 @@ fn admit(
 }
 
 /// The paths that need no key.
-fn open(segments: &[&str], state: &HttpState) -> Answer {
+fn open(segments: &[&str], peer: SocketAddr, state: &HttpState) -> Answer {
     match segments {
         [""] => health::greet(state),
         ["livez"] => Ok(health::live()),
         ["readyz"] => health::ready(state),
         ["metrics"] => Ok(health::metrics(state)),
+        ["proxy"] => Ok(proxy_hop::terms(peer, state)),
         _ => Err(not_there(state)),
     }
 }
