@@ -12,6 +12,10 @@ use muster_redis::{TlsFiles, Topology, url::with_password_file};
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
 
+/// The connections of one worker that are for other requests, and for those whose head has not arrived yet, which Nginx
+/// can't count by address: hundreds that are held open must leave room for terminals. Each costs 0.43 kB in each worker.
+const OTHER_CONNECTIONS: u32 = 1024;
+
 /// How Nginx learns of a change of the set of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ResolveMode {
@@ -66,7 +70,8 @@ pub struct Config {
     #[arg(skip)]
     pub secrets: Vec<Secret>,
 
-    /// Where Nginx listens for terminals and operators; port 0 chooses a free port and prints it
+    /// Where Nginx listens for terminals and operators, by both IPv4 and IPv6 at [::]; port 0 chooses a free port and
+    /// prints it
     #[arg(long, env = "MUSTER_PROXY_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
 
@@ -90,6 +95,16 @@ pub struct Config {
     /// The largest body of a request, the same as the nodes' --max-body; Nginx answers 413 to a larger one
     #[arg(long, env = "MUSTER_MAX_BODY", value_name = "BYTES", default_value_t = 256 * 1024, value_parser = clap::value_parser!(u64).range(1..))]
     pub max_body: u64,
+
+    /// API calls that one address may make in a second, and as many again at once; Nginx answers 429 to more. IPv6
+    /// addresses count by their first 64 bits, and all behind a proxy that --real-ip-from does not name as one
+    #[arg(long, env = "MUSTER_CALLS_PER_ADDRESS", value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub calls_per_address: u32,
+
+    /// Sessions that one address may have; Nginx answers 429 to further handshakes. Thousands of terminals may share an
+    /// address [default: no limit]
+    #[arg(long, env = "MUSTER_SESSIONS_PER_ADDRESS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65535))]
+    pub sessions_per_address: Option<u32>,
 
     /// The name of this proxy, with which nodes note the worker that a session came through [default: the host name]
     #[arg(long, env = "MUSTER_EDGE", value_name = "NAME", value_parser = word)]
@@ -190,9 +205,9 @@ impl Config {
     }
 
     /// Returns the connections of one worker: two for each session, and half as many again, since the kernel does not
-    /// distribute connections evenly to workers.
+    /// distribute connections evenly to workers; and [`OTHER_CONNECTIONS`].
     pub fn connections(&self) -> u32 {
-        self.sessions * 3 / self.workers.max(1) + 64
+        self.sessions * 3 / self.workers.max(1) + OTHER_CONNECTIONS
     }
 
     /// Reads the password file, makes the folders, fills in the defaults that depend on other settings, and checks

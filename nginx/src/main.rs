@@ -15,6 +15,7 @@
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
 //! | [`leases`] | reads the nodes' leases from all partitions of the store, and checks their seals |
 //! | [`secrets`] | reads the secrets for that |
+//! | [`terms`] | checks that nodes and this proxy agree on their settings |
 //! | [`registry_trust`] | decides whether a missing lease means anything, for each partition |
 //! | [`probe`] | asks nodes without a lease whether they are alive |
 //! | [`membership`] | decides which nodes are served |
@@ -28,6 +29,7 @@
 //! | [`generations`] | stores configurations on the disk |
 //! | [`own_files`], [`own_watch`] | copy the operator's snippets and certificate, and notice changes of them |
 //! | [`nginx`], [`workers`] | the processes of Nginx |
+//! | [`nginx_log`] | cuts secrets out of Nginx's error log |
 //! | [`retirement`] | moves the sessions of old workers |
 //! | [`resolve`], [`dns`] | tell a newer Nginx of the nodes by DNS, without reloads |
 //! | [`ports`] | the addresses that a proxy keeps over restarts |
@@ -44,6 +46,7 @@ mod leases;
 mod membership;
 mod metrics;
 mod nginx;
+mod nginx_log;
 mod output;
 mod own_files;
 mod own_watch;
@@ -62,6 +65,7 @@ mod start;
 mod state;
 mod status;
 mod template;
+mod terms;
 mod workers;
 
 use std::{
@@ -113,10 +117,18 @@ enum SidecarCommand {
         #[command(flatten)]
         config: Box<Config>,
     },
+
+    /// Copy Nginx's error log from standard input to standard error without the queries of requests
+    #[command(hide = true)]
+    FilterLog,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(SidecarCommand::FilterLog) = cli.verb {
+        let filtered = nginx_log::run(std::io::stdin().lock(), LogWriter);
+        return if filtered.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let ansi = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(|| LogWriter);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();

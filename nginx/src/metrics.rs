@@ -36,6 +36,7 @@ pub struct Metrics {
     redis_age: Gauge,
     partitions_away: IntGauge,
     foreign: IntGauge,
+    mismatched: IntGauge,
     frozen: IntGauge,
     lingering_workers: IntGauge,
     lingering_sockets: IntGauge,
@@ -55,6 +56,7 @@ impl Metrics {
         self.redis_age.set(state.redis_age_seconds);
         self.partitions_away.set(state.partitions_away as i64);
         self.foreign.set(state.foreign.as_ref().map_or(0, |foreign| foreign.nodes.len() as i64));
+        self.mismatched.set(state.mismatches.len() as i64);
         self.frozen.set(state.frozen.into());
         self.lingering_workers.set(state.lingering.len() as i64);
         self.lingering_sockets.set(state.lingering.iter().map(|worker| worker.sockets as i64).sum());
@@ -126,6 +128,11 @@ impl Default for Metrics {
                 &registry,
                 "foreign_nodes",
                 "Nodes whose leases are not used, since their secret is another one (see foreign in /state); 20 at most.",
+            ),
+            mismatched: gauge(
+                &registry,
+                "mismatched_nodes",
+                "Nodes whose settings do not agree with this proxy's (see mismatches in /state); 20 at most.",
             ),
             frozen: gauge(&registry, "frozen", "Whether no node may leave Nginx's configuration now."),
             lingering_workers: gauge(&registry, "lingering_workers", "Old workers that still have sessions."),

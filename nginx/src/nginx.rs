@@ -3,7 +3,7 @@
 //! when its own worker process ends.
 
 use std::{
-    fs,
+    fs, io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::Stdio,
@@ -150,12 +150,23 @@ impl Nginx {
         })?);
         let mut command = command(&self.config);
         // Its own process group keeps a Ctrl-C in the terminal from it. The sidecar stops it.
-        command.arg("-c").arg(&self.file).args(["-g", "daemon off;"]).process_group(0);
+        command.arg("-c").arg(&self.file).args(["-g", "daemon off;"]).process_group(0).stderr(start_log_filter()?);
         let child = command.spawn().with_context(|| missing(&self.config))?;
         self.master = child.id().context("Nginx ended at once; see its messages above")? as i32;
         self.child = Some(child);
         Ok(())
     }
+}
+
+/// Starts the filter for Nginx's error log, and returns what Nginx writes to. The filter ends with the last process of
+/// Nginx, and may outlive the sidecar.
+fn start_log_filter() -> anyhow::Result<Stdio> {
+    let (lines, writer) = io::pipe().context("there is no pipe for the log of Nginx")?;
+    // By this path the program is found after its file was replaced by a newer one.
+    let mut filter = Command::new("/proc/self/exe");
+    filter.arg("filter-log").stdin(lines).stdout(Stdio::null()).process_group(0);
+    filter.spawn().context("the filter for the log of Nginx can't be started")?;
+    Ok(writer.into())
 }
 
 /// Signals one process. It is no error if the process has ended already.

@@ -38,6 +38,8 @@ pub struct SidecarState {
     pub partitions_away: usize,
     /// Leases that are not used, since no node with the sidecar's secret wrote them.
     pub foreign: Option<ForeignLeases>,
+    /// Nodes whose settings do not agree with this proxy's, at most 20.
+    pub mismatches: Vec<NodeMismatch>,
     /// Why Redis may lose what nodes store, or is too old, and what to set. `None` if it is as it must be.
     pub redis_unfit: Option<String>,
     /// Whether no node may leave now.
@@ -72,6 +74,15 @@ pub struct ForeignLeases {
     pub why: String,
     /// The ids of their nodes, at most 20.
     pub nodes: Vec<String>,
+}
+
+/// What a node and this proxy do not agree on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeMismatch {
+    /// The node.
+    pub node: SocketAddr,
+    /// What does not agree, with the flags and what to set.
+    pub what: Vec<String>,
 }
 
 /// An old worker of Nginx.

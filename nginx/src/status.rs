@@ -1,9 +1,12 @@
-//! Serves `/metrics` for Prometheus and `/state` as JSON at `--status`.
+//! Serves `/metrics` for Prometheus and `/state` as JSON at `--status`. Many connections are served at once, so that one
+//! that says nothing holds up no other.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -12,9 +15,24 @@ use hyper::{
     Request, Response, StatusCode, body::Bytes, body::Incoming, header, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::AbortHandle,
+    time,
+};
 
 use crate::{metrics::Metrics, state::SidecarState};
+
+/// How many connections are served at once. One more closes the oldest, which most likely never sent a request: an
+/// answer takes milliseconds.
+const CONNECTIONS_MAX: usize = 16;
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(2);
+/// How long a connection may take, with its request and the answer. It is closed then.
+const CONNECTION: Duration = Duration::from_secs(10);
+/// The pause after a failed accept. Most often no file descriptor is free, and accepting again at once would fail again
+/// and use a whole core.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The state and the metrics, which the loop changes and `/state` and `/metrics` show.
 #[derive(Debug, Default)]
@@ -51,18 +69,30 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Answers requests until the process ends.
 pub async fn serve(listener: TcpListener, status: Arc<StatusServer>) {
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let status = status.clone();
-        let service = service_fn(move |request| {
-            let response = answer(&request, &status);
-            async move { Ok::<_, Infallible>(response) }
-        });
-        // One connection at a time is enough for a scrape each second.
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).keep_alive(false).header_read_timeout(std::time::Duration::from_secs(2));
-        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        let Ok((stream, _)) = listener.accept().await else {
+            time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() == CONNECTIONS_MAX
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        open.push_back(tokio::spawn(time::timeout(CONNECTION, connection(stream, status.clone()))).abort_handle());
     }
+}
+
+async fn connection(stream: TcpStream, status: Arc<StatusServer>) {
+    let service = service_fn(|request| {
+        let response = answer(&request, &status);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).keep_alive(false).header_read_timeout(HEAD);
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
 fn answer(request: &Request<Incoming>, status: &StatusServer) -> Response<Full<Bytes>> {
@@ -78,4 +108,53 @@ fn answer(request: &Request<Incoming>, status: &StatusServer) -> Response<Full<B
     *response.status_mut() = code;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn server() -> SocketAddr {
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Arc::default()));
+        address
+    }
+
+    async fn silent(address: SocketAddr) -> TcpStream {
+        TcpStream::connect(address).await.unwrap()
+    }
+
+    async fn state_of(address: SocketAddr) -> String {
+        let mut stream = silent(address).await;
+        stream.write_all(b"GET /state HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn silent_connections_hold_up_no_answer() {
+        let address = server().await;
+        let mut silent_ones = Vec::new();
+        for _ in 0..20 {
+            silent_ones.push(silent(address).await);
+        }
+        let answer = time::timeout(HEAD / 2, state_of(address)).await.expect("the silent ones do not hold it up");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        // The oldest of them were closed to make room.
+        assert_eq!(silent_ones[0].read(&mut [0]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_whatever_it_does() {
+        let address = server().await;
+        let mut slow = silent(address).await;
+        let began = time::Instant::now();
+        slow.write_all(b"GET /state HTTP/1.1\r\n").await.unwrap();
+        assert_eq!(slow.read(&mut [0]).await.unwrap_or(0), 0);
+        assert!(began.elapsed() <= CONNECTION);
+    }
 }

@@ -1,7 +1,11 @@
 //! Makes the text of Nginx's configuration, from the templates and from typed values only.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
+use ipnet::{IpNet, Ipv4Net};
 use upon::{Engine, Value, value};
 
 use crate::{
@@ -18,11 +22,19 @@ pub type GenerationFiles = BTreeMap<&'static str, String>;
 /// How many requests one client address may have in progress. Streams of events count, WebSocket sessions do not. Nginx
 /// answers 429 to more. Clients behind a proxy that `--real-ip-from` does not name share one address.
 const REQUESTS_PER_ADDRESS: u32 = 100;
+/// How many refused handshakes of one client address are answered by nodes in a second. Further ones wait for their
+/// answer, up to [`REFUSED_BURST`] of them, and Nginx answers 429 to more.
+const REFUSED_PER_ADDRESS: u32 = 10;
+/// How many refused handshakes of one client address may be ahead of the rate: one waits at most 5 s.
+const REFUSED_BURST: u32 = 50;
 
 /// Returns the files of one generation.
 pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members) -> anyhow::Result<GenerationFiles> {
     let connections = config.connections();
     let dir = config.dir.display().to_string();
+    let limits = fill(include_str!("../templates/limits.conf"), &value! { max_body: config.max_body })?;
+    let steps =
+        [("_node", false), ("_refused", true)].map(|(name, is_refused)| value! { name: name, is_refused: is_refused });
     let values = value! {
         generation: generation,
         workers: config.workers,
@@ -34,6 +46,11 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         access_log: config.access_log.clone(),
         snippets: config.snippets.clone(),
         listen: ports.listen.to_string(),
+        // By default Nginx takes only IPv6 at [::], other than nodes.
+        both_families: if ports.listen.ip() == Ipv6Addr::UNSPECIFIED { " ipv6only=off" } else { "" },
+        signal: config.signal.is_some(),
+        limits: limits.trim_end(),
+        allow: networks(&config.allow).iter().map(ToString::to_string).collect::<Vec<_>>(),
         control: ports.control.to_string(),
         resolver: ports.resolver.map(|resolver| resolver.to_string()),
         certificate: config.tls_cert.as_ref().map(|_| CERTIFICATE),
@@ -41,8 +58,12 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         real_ip_from: config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ws_path: config.ws_path.clone(),
         edge: config.edge.clone(),
-        max_body: config.max_body,
         requests_per_address: REQUESTS_PER_ADDRESS,
+        calls_per_address: config.calls_per_address,
+        sessions_per_address: config.sessions_per_address,
+        refused_per_address: REFUSED_PER_ADDRESS,
+        refused_burst: REFUSED_BURST,
+        steps: steps.to_vec(),
         errors: errors(config),
         has_upstream: !members.is_empty() || ports.resolver.is_some(),
     };
@@ -70,6 +91,23 @@ pub fn parse_nodes(text: &str) -> Members {
     servers.filter_map(|server| server.split(' ').next()?.parse().ok()).collect()
 }
 
+/// Returns the networks as Nginx's `geo` compares them: an address of IPv4 is compared with networks of IPv4 only, also if
+/// it was written as IPv6.
+fn networks(allow: &[IpNet]) -> BTreeSet<IpNet> {
+    let mapped = |net: &IpNet| match net {
+        IpNet::V4(_) => None,
+        IpNet::V6(v6) if v6.prefix_len() < 96 => {
+            let is_within = v6.contains(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped());
+            is_within.then(|| Ipv4Net::default().into())
+        }
+        IpNet::V6(v6) => {
+            let first = v6.network().to_ipv4_mapped()?;
+            IpNet::new(IpAddr::V4(first), v6.prefix_len() - 96).ok()
+        }
+    };
+    allow.iter().flat_map(|net| [Some(net.trunc()), mapped(net)]).flatten().collect()
+}
+
 fn addresses(members: &Members) -> Vec<String> {
     members.iter().map(SocketAddr::to_string).collect()
 }
@@ -77,7 +115,11 @@ fn addresses(members: &Members) -> Vec<String> {
 /// The errors that Nginx answers itself, as problem documents like those of the nodes.
 fn errors(config: &Config) -> Vec<Value> {
     let too_large = format!("the body is larger than {} bytes (--max-body)", config.max_body);
-    let too_many = format!("this address has {REQUESTS_PER_ADDRESS} requests in progress; wait for answers");
+    let sessions = config.sessions_per_address.map(|most| format!(", {most} sessions")).unwrap_or_default();
+    let too_many = format!(
+        "this address has more than {REQUESTS_PER_ADDRESS} requests in progress{sessions}, {} API calls a second, or {REFUSED_PER_ADDRESS} refused handshakes a second; try again later",
+        config.calls_per_address
+    );
     let errors = [
         (413, "Payload Too Large", &*too_large),
         (414, "URI Too Long", "the URL is too long"),
@@ -86,7 +128,9 @@ fn errors(config: &Config) -> Vec<Value> {
         (502, "Bad Gateway", "no node answers; try again"),
         (504, "Gateway Timeout", "the node did not answer in time"),
     ];
-    errors.map(|(status, title, detail)| value! { status: status, title: title, detail: detail }).into()
+    errors
+        .map(|(status, title, detail)| value! { status: status, title: title, detail: detail, is_later: status == 429 })
+        .into()
 }
 
 /// Fills a template. A value that the template names and `values` lacks is an error.
@@ -138,20 +182,64 @@ mod tests {
         assert!(http.contains("set_real_ip_from 10.0.0.0/8;") && http.contains("real_ip_recursive on;"));
     }
 
+    /// The block of a location of the server.
+    fn location(http: &str, name: &str) -> String {
+        let (_, rest) = http.split_once(&format!("  location {name} {{\n")).expect(name);
+        rest.split_once("\n  }").expect(name).0.to_owned()
+    }
+
     #[test]
-    fn handshakes_have_no_limit_of_requests_and_no_body() {
-        let http = files(&["--max-body", "1000"], &members()).remove("http.conf").unwrap();
-        let location = |name: &str| {
-            let (_, rest) = http.split_once(&format!("  location {name} {{\n")).expect(name);
-            rest.split_once("\n  }").expect(name).0.to_owned()
-        };
-        let (handshake, api) = (location("= /ws"), location("/v1/"));
+    fn handshakes_have_no_body_and_no_limit_unless_they_are_refused_or_a_flag_sets_one() {
+        let http = files(&[], &members()).remove("http.conf").unwrap();
+        let (handshake, api) = (location(&http, "= /ws"), location(&http, "/v1/"));
+        assert!(handshake.contains("client_max_body_size 1;") && !handshake.contains("limit_"), "{handshake}");
+        assert!(api.contains("limit_conn muster_in_progress 100;") && !api.contains("client_max_body_size"), "{api}");
+        assert!(api.contains("limit_req zone=muster_calls burst=1000 nodelay;"), "{api}");
+        assert_eq!(http.matches("limit_req zone=muster_refused ").count(), 1);
+
+        let flags = ["--sessions-per-address", "7", "--calls-per-address", "5"];
+        let http = files(&flags, &members()).remove("http.conf").unwrap();
+        assert!(location(&http, "= /ws").contains("limit_conn muster_sessions 7;"));
         assert!(
-            handshake.contains("client_max_body_size 1;") && !handshake.contains("limit_conn muster_requests"),
-            "{handshake}"
+            location(&http, "/v1/").contains("burst=5 nodelay;") && http.contains("zone=muster_calls:10m rate=5r/s;")
         );
-        assert!(api.contains("limit_conn muster_requests 100;") && !api.contains("client_max_body_size"), "{api}");
-        assert!(http.contains("client_max_body_size 1000;"));
+    }
+
+    #[test]
+    fn limits_are_where_a_server_snippet_can_set_others_and_no_other_program_has_set_them() {
+        let own = files(&["--max-body", "1000"], &members());
+        assert!(own["nginx.conf"].contains("client_max_body_size 1000;"));
+        assert!(!own["http.conf"].contains("client_max_body_size 1000;") && !own["http.conf"].contains("error_log"));
+        let system = files(&["--max-body", "1000", "--signal", "/run/nginx.pid"], &members());
+        assert!(system["http.conf"].contains("client_max_body_size 1000;"));
+        assert!(system["http.conf"].contains("error_log /dev/null emerg;"));
+    }
+
+    #[test]
+    fn an_unspecified_ipv6_address_takes_both_families() {
+        let listens = |ip: &str| {
+            let ports = Ports {
+                listen: SocketAddr::new(ip.parse().unwrap(), 8080),
+                control: ([127, 0, 0, 1], 8081).into(),
+                resolver: None,
+            };
+            let http = render(&config(&[]), ports, 7, &members()).unwrap().remove("http.conf").unwrap();
+            http.lines().filter(|line| line.contains("listen ") && line.contains("ipv6only=off")).count()
+        };
+        assert_eq!([listens("::"), listens("::1"), listens("0.0.0.0")], [1, 0, 0]);
+    }
+
+    #[test]
+    fn networks_of_mapped_addresses_are_told_to_nginx_as_ipv4() {
+        let told =
+            |net: &str| networks(&[net.parse().unwrap()]).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!(told("10.1.2.3/8"), "10.0.0.0/8");
+        assert_eq!(told("::ffff:10.0.0.0/104"), "10.0.0.0/8 ::ffff:10.0.0.0/104");
+        assert_eq!(told("::/0"), "0.0.0.0/0 ::/0");
+        assert_eq!(told("fd00::/8"), "fd00::/8");
+        let http = files(&["--allow", "10.0.0.0/8,fd00::/8"], &members()).remove("http.conf").unwrap();
+        let (_, geo) = http.split_once("geo $muster_node_ip").unwrap();
+        assert!(geo.split_once('}').unwrap().0.ends_with("default 0;\n  10.0.0.0/8 1;\n  fd00::/8 1;\n"), "{geo}");
     }
 
     #[test]

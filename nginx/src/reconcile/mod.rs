@@ -28,6 +28,7 @@ use crate::{
     rollout::Rollout,
     start,
     status::StatusServer,
+    terms::TermsCheck,
     workers::NginxWorker,
 };
 
@@ -41,6 +42,7 @@ pub struct Reconcile {
     leases: LeaseReader,
     trust: RegistryTrust,
     probes: Probes,
+    terms: TermsCheck,
     pace: ReloadPacing,
     retire: WorkerRetirement,
     rollout: Rollout,
@@ -143,6 +145,7 @@ impl Reconcile {
             leases,
             trust,
             probes: Probes::default(),
+            terms: TermsCheck::new(&config),
             pace: ReloadPacing::new(&config, now),
             retire: WorkerRetirement::new(&config),
             config,
@@ -177,6 +180,7 @@ impl Reconcile {
         let Some(snapshot) = snapshot else {
             return self.show(&RegistrySnapshot::default(), &MembershipDecision::default());
         };
+        self.terms.step(&snapshot.leased, Instant::now());
         if self.steps % UPKEEP_EVERY == 1 {
             self.check_redis().await;
         }

@@ -23,6 +23,7 @@ impl Reconcile {
             state.redis_up = self.trust.up();
             state.redis_age_seconds = self.trust.age(now).as_secs_f64();
             state.partitions_away = self.trust.away();
+            state.mismatches = self.terms.shown();
             state.redis_unfit = self.redis_unfit.clone();
             state.frozen = self.trust.frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());

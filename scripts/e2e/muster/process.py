@@ -115,7 +115,7 @@ def end(pid: int, first: signal.Signals = signal.SIGTERM) -> None:
 
 
 def end_those_that_log_to(directory: Path) -> None:
-    """Kill each process whose standard error is a file below `directory`: what `launch` started, and what that did."""
+    """Kill each process that logs to a file below `directory`: what `launch` started, and what that did."""
     # Until it is gone itself, a process may start others, as Nginx does when its workers end.
     for _ in range(3):
         pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _logs_to(path, directory)]
@@ -127,7 +127,11 @@ def end_those_that_log_to(directory: Path) -> None:
 
 
 def _logs_to(path: Path, directory: Path) -> bool:
-    return _target(path / "fd" / "2").startswith(f"{directory.resolve()}/")
+    # The standard error of Nginx goes through a filter.
+    with suppress(OSError):
+        files = (path / "fd").iterdir() if (path / "comm").read_text().strip() == "nginx" else [path / "fd" / "2"]
+        return any(_target(file).startswith(f"{directory.resolve()}/") for file in files)
+    return False
 
 
 def free_port() -> int:

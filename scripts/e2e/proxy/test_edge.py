@@ -2,7 +2,12 @@
 
 import subprocess
 import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -47,6 +52,104 @@ def test_a_token_in_the_url_is_refused_and_not_logged(process_cluster: ProcessCl
     assert proxy.status("/ws?terminal_id=t1&token=geheim", headers=UPGRADE) == 400
     wait.until(lambda: '"path":"/ws"' in log.read_text())
     assert "geheim" not in log.read_text()
+
+
+SECRET_NAMES = ("token", "auth", "api_key", "secret", "ticket", "code", "to%6ben")
+
+
+def logs(directory: Path) -> Iterable[str]:
+    """Return what is in all logs of a cluster."""
+    return (file.read_text(errors="replace") for file in directory.rglob("*.log"))
+
+
+@pytest.mark.takes(seconds=40)
+@pytest.mark.cluster(nodes=1)
+def test_no_query_is_in_any_log_whatever_goes_wrong(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    def ask(path: str, name: str) -> int:
+        return proxy.status(
+            f"{path}?terminal_id=t1&{name}=geheim", headers={**UPGRADE, "Referer": "http://x/?k=geheim"}
+        )
+
+    assert ask("/ws", "token") == 400
+    assert ask("/nowhere", "token") == 404
+    process_cluster.stop("node1")
+    # Nginx gives up after 2 s, and the node counts as failed for 5 s from the second time on.
+    assert all(ask("/ws", name) in (502, 504) for name in SECRET_NAMES)
+    process_cluster.cont("node1")
+    process_cluster.kill("node1")
+    assert all(ask(path, name) == 502 for name in SECRET_NAMES for path in ("/ws", "/livez"))
+    assert httpx.get(f"http://{proxy.address}/ws?a=geheim", headers={"X-Long": "x" * 9000}).status_code == 400
+    wait.until(lambda: process_cluster.log("sidecar").count("?[cut]"), lambda cut: cut >= 4)
+    assert "upstream timed out" in process_cluster.log("sidecar")
+    assert "connect() failed" in process_cluster.log("sidecar")
+    assert not [log for log in logs(process_cluster.directory) if "geheim" in log]
+
+
+# Limits for each address, of what is not let in.
+
+
+def statuses(
+    address: str, paths: list[str], headers: dict[str, str], source: str = "127.0.0.1"
+) -> list[httpx.Response]:
+    """Return the answers to all these requests, which are sent at once from one address."""
+
+    def ask(path: str) -> httpx.Response:
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=source), timeout=20) as client:
+            return client.get(f"http://{address}{path}", headers=headers)
+
+    with ThreadPoolExecutor(len(paths)) as threads:
+        return list(threads.map(ask, paths))
+
+
+@pytest.mark.cluster(nodes=2, node_flags="--ping 25s")
+def test_refused_handshakes_of_an_address_are_slowed_down_and_good_ones_are_not(
+    process_cluster: ProcessCluster, proxy: Sidecar, knock: KnockFactory
+) -> None:
+    knocking = knock(20)
+    wait.until(knocking.decided)
+    bad = {**UPGRADE, "Authorization": "Bearer no.t.oken"}
+    paths = [f"/ws?terminal_id=bad-{number}" for number in range(150)]
+    began = time.monotonic()
+    answers = statuses(proxy.address, paths, bad)
+    took = time.monotonic() - began
+    count = Counter(answer.status_code for answer in answers)
+    assert count.keys() == {401, 429} and count[401] <= 60 + 10 * took
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 429)
+    other = statuses(proxy.address, paths[:5], bad, "127.0.0.2")
+    assert [answer.status_code for answer in other] == 5 * [401]
+    knocking.finish()
+    assert not knocking.failures() and knocking.slowest() < 2
+
+
+@pytest.mark.cluster(nodes=1, sidecar_flags="--calls-per-address 20")
+def test_the_calls_of_an_address_have_a_rate(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    headers = {"Authorization": f"Bearer {process_cluster.api.key}"}
+    began = time.monotonic()
+    answers = statuses(proxy.address, 90 * ["/v1/nodes"], headers)
+    took = time.monotonic() - began
+    count = Counter(answer.status_code for answer in answers)
+    assert count.keys() == {200, 429} and 20 <= count[200] <= 21 + 20 * took
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["Retry-After"] == "1" and "20 API calls a second" in refused.json()["detail"]
+    assert statuses(proxy.address, ["/v1/nodes"], headers, "127.0.0.2")[0].status_code == 200
+    with dial(process_cluster, "t1"):
+        address_of(process_cluster, "t1")
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s", sidecar_flags="--sessions-per-address 2")
+def test_the_sessions_of_an_address_are_limited_if_a_flag_says_so(
+    process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    headers = {**UPGRADE, "Authorization": f"Bearer {token(process_cluster.secret, 't3')}"}
+
+    def third() -> int:
+        return proxy.status("/ws?terminal_id=t3", headers=headers)
+
+    with dial(process_cluster, "t1"):
+        with dial(process_cluster, "t2"):
+            assert third() == 429
+        with dial(process_cluster, "t4"):
+            assert third() == 429
 
 
 @pytest.mark.cluster(nodes=1, node_flags="--ping 60s")
@@ -127,6 +230,35 @@ def test_unfinished_requests_cost_little_and_end(
     wait.until(knocking.decided, lambda decided: decided >= 50)
     knocking.finish()
     assert not knocking.failures() and not fleet.ends()
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 25s", sidecar_flags="--sessions 100")
+def test_half_requests_of_an_address_keep_no_terminal_of_it_out(
+    process_cluster: ProcessCluster, proxy: Sidecar, knock: KnockFactory
+) -> None:
+    knocking = knock(10)
+    attack = Unfinished(proxy.address, 480, b"GET /livez HTTP/1.1\r\nX-Long: ", b"x")
+    outcome = attack.run(lambda: own_memory(process_cluster))
+    assert outcome.open == 0 and outcome.seconds <= 8
+    wait.until(knocking.decided, lambda decided: decided >= 30)
+    knocking.finish()
+    assert not knocking.failures()
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 25s")
+def test_an_address_holds_a_hundred_slow_bodies_at_most(
+    process_cluster: ProcessCluster, proxy: Sidecar, knock: KnockFactory
+) -> None:
+    knocking = knock(20)
+    key = f"Bearer {process_cluster.api.key}"
+    head = f"{POST}Authorization: {key}\r\nContent-Length: 250000\r\n\r\n"
+    attack = Unfinished(proxy.address, 200, head.encode() + b"x" * 100_000, b"x")
+    outcome = attack.run(lambda: own_memory(process_cluster), within=12)
+    assert outcome.open == 100 and outcome.answers == {"429": 100}
+    assert outcome.grown < 65536
+    assert statuses(proxy.address, ["/v1/nodes"], {"Authorization": key}, "127.0.0.2")[0].status_code == 200
+    knocking.finish()
+    assert not knocking.failures()
 
 
 @pytest.mark.cluster(nodes=1)

@@ -3,6 +3,7 @@
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,28 @@ def test_nginx_starts_with_the_snippet_of_before_and_takes_the_right_one(
     broken.write_text(MENDED)
     wait.until(lambda: proxy.status("/own"), lambda status: status == 201, within=40)
     wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 0, within=5)
+
+
+# A snippet may rewrite a path to the WebSocket's, and set another limit.
+
+REWRITE = """
+rewrite "^/ocpp/(?<station>[A-Za-z0-9]+)$" /ws?terminal_id=$station last;
+client_max_body_size 8m;
+client_header_timeout 7s;
+location = /own { return 204; }
+"""
+
+
+@pytest.mark.cluster(nodes=2, node_flags="--ping 60s", sidecar_flags=AT_ONCE)
+def test_a_snippet_rewrites_paths_and_sets_limits(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    (proxy.folder / "snippets" / "server" / "own.conf").write_text(REWRITE)
+    wait.until(lambda: proxy.status("/own", body=bytes(1_200_000)), lambda status: status == 204, within=15)
+    with ExitStack() as sessions:
+        for number in range(8):
+            headers = {"Authorization": f"Bearer {token(process_cluster.secret, f'CP{number}')}"}
+            sessions.enter_context(connect(f"ws://{proxy.address}/ocpp/CP{number}", additional_headers=headers))
+        wait.until(lambda: process_cluster.online(at=process_cluster.node(1)), lambda online: online == 8)
+    assert "uninitialized" not in process_cluster.log("sidecar")
 
 
 # TLS at the proxy: no HTTP/2, no old versions, and certificates that are renewed under the sessions.

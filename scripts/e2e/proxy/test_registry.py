@@ -3,10 +3,13 @@
 import re
 import shutil
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
-from muster import wait
+from muster import process, wait
 from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar
 from muster.faults import lease
@@ -156,3 +159,69 @@ def test_a_good_lease_written_the_same_way_is_believed(process_cluster: ProcessC
     """Without this, the test above would pass as well if its leases were at keys that nobody reads."""
     lease.publish(process_cluster, "good", "127.0.0.9:9")
     wait.until(proxy.nodes, lambda nodes: "127.0.0.9:9" in nodes)
+
+
+# A node believes a lease with an address that this proxy may not send to.
+
+
+class FakeNode(ThreadingHTTPServer):
+    """A node at 127.0.0.66 that is alive and takes each handshake; `paths` are those that it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.66", 0), _FakeAnswer)
+        self.paths: list[str] = []
+
+
+class _FakeAnswer(BaseHTTPRequestHandler):
+    server: FakeNode
+
+    def do_GET(self) -> None:  # noqa: N802
+        self.server.paths.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def fake_node() -> Iterator[FakeNode]:
+    """A fake node that serves."""
+    with FakeNode() as made:
+        Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 25s", sidecar_flags="--allow 127.0.0.1/32")
+def test_no_handshake_goes_to_an_address_that_is_not_allowed(
+    process_cluster: ProcessCluster, proxy: Sidecar, fake_node: FakeNode, agents: AgentsFactory, knock: KnockFactory
+) -> None:
+    fleet = agents(50).online()
+    knocking = knock(50)
+    lease.publish(process_cluster, "elsewhere", process.address(fake_node.socket), sessions=0)
+    wait.until(lambda: proxy.metric("leases_refused_total", reason="not_allowed"), lambda refused: refused == 1)
+    # The node asks whether it is alive, and sends handshakes there.
+    wait.until(lambda: fake_node.paths)
+    begun = knocking.decided()
+    wait.until(knocking.decided, lambda decided: decided >= begun + 50)
+    knocking.finish()
+    assert set(fake_node.paths) == {"/livez"}
+    assert not knocking.failures() and not fleet.ends()
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--max-body 1000 --trusted-proxy 10.0.0.0/8")
+def test_what_a_node_and_the_proxy_do_not_agree_on_is_shown(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    shown = wait.until(lambda: proxy.state()["mismatches"])
+    what = "; ".join(shown[0]["what"])
+    assert shown[0]["node"] == process_cluster.node(1)
+    assert "add 127.0.0.1 to its --trusted-proxy" in what and "--max-body is 1000 at the node" in what
+    assert what in process_cluster.log("sidecar")
+    assert proxy.metric("mismatched_nodes") == 1
+
+
+@pytest.mark.cluster(nodes=1)
+def test_a_node_and_a_proxy_with_the_same_settings_agree(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    wait.until(lambda: proxy.serves(process_cluster.node(1)))
+    time.sleep(3)  # The node is asked once the sidecar knows it, and may take a second.
+    assert proxy.state()["mismatches"] == []

@@ -128,19 +128,15 @@ class Unfinished:
     """So many connections to `address` that send `begin` and then `more` each half second, if it is not empty."""
 
     def __init__(self, address: str, count: int, begin: bytes, more: bytes = b"") -> None:
-        host, port = address.rsplit(":", 1)
-        self._more = more
+        self._address, self._begin, self._more = address, begin, more
         self._unsent: dict[socket.socket, bytes] = {}
         self._answers: dict[socket.socket, bytes] = {}
-        for _ in range(count):
-            connection = socket.create_connection((host, int(port)))
-            connection.setblocking(False)
-            self._unsent[connection], self._answers[connection] = begin, b""
         self.outcome = Outcome(open=count)
 
     def run(self, memory: Callable[[], int], within: float = 20) -> Outcome:
-        """Go on until the server has closed all of them, or for so many seconds."""
+        """Connect, and go on until the server has closed all of them, or for so many seconds."""
         before, count, began, beat = memory(), self.outcome.open, time.monotonic(), 0.0
+        self._connect(count)
         while self._unsent and time.monotonic() < began + within:
             due = time.monotonic() >= beat
             if due:
@@ -154,19 +150,29 @@ class Unfinished:
             connection.close()
         return self.outcome
 
+    def _connect(self, count: int) -> None:
+        host, port = self._address.rsplit(":", 1)
+        for _ in range(count):
+            connection = socket.create_connection((host, int(port)))
+            connection.setblocking(False)
+            self._unsent[connection], self._answers[connection] = self._begin, b""
+            # At once, since Nginx closes connections that have sent nothing to make room for others.
+            self._send(connection, self._begin)
+
     def _write(self, due: bool) -> None:
         for connection, unsent in self._unsent.items():
             data = unsent or (self._more if due else b"")
-            if not data:
-                continue
-            try:
-                sent = connection.send(data)
-                self._unsent[connection] = unsent[sent:]
-            except BlockingIOError:
-                continue
-            except OSError:
-                # The server has closed it, which the next read tells.
-                self._unsent[connection] = b""
+            if data:
+                self._send(connection, data)
+
+    def _send(self, connection: socket.socket, data: bytes) -> None:
+        try:
+            self._unsent[connection] = data[connection.send(data) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            # The server has closed it, which the next read tells.
+            self._unsent[connection] = b""
 
     def _read(self) -> bool:
         """Read what came; return whether the server closed one."""
