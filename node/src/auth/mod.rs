@@ -15,6 +15,7 @@ use muster_protocol::{
     selector::Labels,
     token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, TERMINAL, TokenError},
 };
+use serde::{Deserialize, Serialize};
 
 use self::{
     jwks::Jwks,
@@ -61,7 +62,7 @@ pub struct VerifiedTerminal {
 }
 
 /// An operator who may do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct VerifiedOperator {
     /// The name of the key's owner, at most 128 bytes of it. Empty without a key that was verified.
     pub name: String,

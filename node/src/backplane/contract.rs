@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in five parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in six parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -7,6 +7,7 @@
 //! | [`CommandStore`] | commands, their targets and their frames | `commands.rs` |
 //! | [`TerminalRegistry`] | terminals that are known, online or not | `registry.rs` |
 //! | [`EventStore`] | what happened | `events.rs` |
+//! | [`TicketStore`] | tickets of web pages | `tickets.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
 //! A store has one partition or several. While one of them answers, a list, a count or a page of events has what is there, and names
@@ -34,14 +35,14 @@ use muster_protocol::{
 
 use super::{
     Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, EventWatch,
-    FoundCommands, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery,
+    FoundCommands, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery, TicketHash,
 };
 use crate::{end::SessionEnd, hub::SessionInfo};
 
 /// A whole backplane.
-pub trait Backplane: SessionStore + CommandStore + TerminalRegistry + EventStore + Membership {}
+pub trait Backplane: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + Membership {}
 
-impl<T: SessionStore + CommandStore + TerminalRegistry + EventStore + Membership> Backplane for T {}
+impl<T: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + Membership> Backplane for T {}
 
 /// Sessions of terminals that begin and end.
 #[async_trait]
@@ -165,6 +166,17 @@ pub trait EventStore: Send + Sync {
     /// Begins to watch for events. An event that is written after this has returned wakes the watch. It may be woken although there is
     /// none, and a message between nodes may be lost: whoever waits looks for events by itself too, from time to time.
     async fn watch_events(&self) -> EventWatch;
+}
+
+/// Tickets of web pages: each is good once, for [`TICKET_TTL`](super::TICKET_TTL), on any node.
+#[async_trait]
+pub trait TicketStore: Send + Sync {
+    /// Stores a ticket and what it stands for. False, and nothing is stored, if a partition has 1,000 that have not expired.
+    async fn put_ticket(&self, ticket: &TicketHash, stands_for: &str) -> Result<bool, BackplaneError>;
+
+    /// Takes a ticket out of the store, and returns what it stands for. None if it was taken before, has expired, or never was. Of several
+    /// that take it at once, one gets it.
+    async fn take_ticket(&self, ticket: &TicketHash) -> Result<Option<String>, BackplaneError>;
 }
 
 /// This node among the nodes of its cluster. A node alone is a cluster of one.

@@ -29,6 +29,7 @@ mod query;
 pub mod redis;
 mod rules;
 mod terminal_record;
+mod ticket;
 mod waiters;
 mod warning_pace;
 
@@ -40,7 +41,7 @@ pub use self::{
     clock::{SystemClock, TimeSource},
     command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
     command_record::{CommandRecord, TargetRecord, accepted_at},
-    contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry},
+    contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry, TicketStore},
     cursor::Cursor,
     deliver::{Deliver, encode},
     draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, partition_names},
@@ -50,7 +51,9 @@ pub use self::{
     memory::MemoryBackplane,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
+    rules::TICKET_TTL,
     terminal_record::TerminalRecord,
+    ticket::TicketHash,
 };
 use crate::{
     config::Config,

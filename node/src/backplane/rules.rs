@@ -12,6 +12,12 @@ pub const EVENTS_MAX: usize = 10_000;
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a ticket is good.
+pub const TICKET_TTL: Duration = Duration::from_secs(30);
+
+/// Tickets that a partition stores. Beyond this no other is given until one is used or expires.
+pub const TICKETS_MAX: usize = 1000;
+
 /// New terminals are refused while more ordinals are free than this, and than [`FREE_ORDINALS_SHARE`] times those in use. An ordinal
 /// that was freed is not given again at once, so a client that invents an id for each connection would fill the store.
 pub const FREE_ORDINALS_MIN: usize = 1000;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use muster_protocol::{ClusterName, NodeId, partition::Partitions, token::Secret};
 
 pub mod advertise;
+mod browsers;
 mod issuers;
 mod placement;
 mod plain_mode;
@@ -15,6 +16,7 @@ mod redis;
 pub mod secrets;
 
 pub use self::{
+    browsers::{BrowserFlags, WebOrigin},
     issuers::Issuers,
     placement::Placement,
     plain_mode::{PlainHeartbeat, PlainModeFlags, PlainProtocol},
@@ -86,6 +88,10 @@ pub struct Config {
     #[command(flatten)]
     /// What terminals of other systems expect.
     pub plain_mode: PlainModeFlags,
+
+    #[command(flatten)]
+    /// Which web pages may call the node.
+    pub browsers: BrowserFlags,
 
     /// Networks of the proxies whose X-Real-IP is believed. From every other peer the header is ignored
     #[arg(
@@ -261,6 +267,9 @@ pub enum InvalidConfig {
     /// `--plain-protocols` has too many names.
     #[error("--plain-protocols takes {max} names at most", max = plain_mode::NAMES_MAX)]
     PlainProtocols,
+    /// `--allow-origin` has too many origins.
+    #[error("--allow-origin takes {max} origins at most", max = browsers::ORIGINS_MAX)]
+    Origins,
     /// A number is too small to run with.
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, usize),
@@ -300,6 +309,9 @@ impl Config {
         }
         if self.plain_mode.plain_protocols.len() > plain_mode::NAMES_MAX {
             return Err(InvalidConfig::PlainProtocols);
+        }
+        if self.browsers.allow_origin.len() > browsers::ORIGINS_MAX {
+            return Err(InvalidConfig::Origins);
         }
         // A queue that can't hold one joined write would close healthy sessions.
         let floors = [

@@ -15,6 +15,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     HttpState, Requester,
     answer::{Body, later, problem},
+    origin,
     proxy_hop::{self, ProxyHop},
     request::{bad, bearer},
     strict,
@@ -22,7 +23,7 @@ use super::{
 use crate::{auth::VerifiedTerminal, config::PlainProtocol, end::NO_ORDINAL, shard::Upgraded};
 
 /// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
-const TOKEN_NAMES: [&str; 6] = ["token", "access_token", "bearer", "jwt", "key", "authorization"];
+const TOKEN_NAMES: [&str; 7] = ["token", "access_token", "bearer", "jwt", "key", "authorization", "ticket"];
 
 /// What becomes of a handshake that is not refused.
 pub enum Decision {
@@ -59,6 +60,7 @@ async fn judge(
 ) -> Result<Decision, Response<Body>> {
     strict::check(request)?;
     strict::check_handshake(request)?;
+    origin::check(request.headers(), &state.shared.config)?;
     let key = websocket_key(request)?;
     let named = terminal_id(request.uri().query().unwrap_or_default())?;
     // 503 means draining and nothing else: only on 503 may a proxy try the next node.

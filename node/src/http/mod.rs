@@ -24,6 +24,7 @@ mod handshake;
 mod health;
 mod list;
 mod nodes;
+mod origin;
 mod path;
 mod proxy_hop;
 mod request;
@@ -31,6 +32,7 @@ mod route;
 mod strict;
 mod targets;
 mod terminals;
+mod ticket;
 mod untrusted;
 
 use std::{sync::Arc, time::Duration};

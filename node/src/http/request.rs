@@ -63,6 +63,12 @@ pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<bool, String
     Ok(())
 }
 
+/// The value of a query's parameter. The first, if there are several.
+pub fn parameter(request: &Request<Incoming>, wanted: &str) -> Option<String> {
+    let mut all = form_urlencoded::parse(request.uri().query()?.as_bytes());
+    all.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+}
+
 /// The size of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub usize);

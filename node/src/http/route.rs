@@ -12,21 +12,27 @@ use super::{
     answer::{Answer, Body, problem, status},
     commands, events, fleet,
     handshake::{self, Decision},
-    health, list, nodes,
+    health, list, nodes, origin,
     path::segments,
     proxy_hop,
-    request::bearer,
-    strict, targets, terminals,
+    request::{bearer, parameter},
+    strict, targets, terminals, ticket,
 };
 use crate::auth::VerifiedOperator;
 
 /// Answers a request. Does not return if the request is a handshake that is accepted.
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
-    let answer = match is_websocket(request.uri().path(), &state.shared.config.ws_path) {
-        true => websocket(&request, &requester, &state).await,
-        false => dispatch(request, requester.peer, requester.close, state).await,
-    };
-    answer.unwrap_or_else(|refusal| refusal)
+    if is_websocket(request.uri().path(), &state.shared.config.ws_path) {
+        return websocket(&request, &requester, &state).await.unwrap_or_else(|refusal| refusal);
+    }
+    let is_api = request.uri().path().starts_with("/v1");
+    let origin = request.headers().get(header::ORIGIN).filter(|_| is_api).cloned();
+    let answer = dispatch(request, requester.peer, requester.close, state.clone()).await;
+    let mut response = answer.unwrap_or_else(|refusal| refusal);
+    if is_api {
+        origin::share(&mut response, origin, &state.shared.config);
+    }
+    response
 }
 
 /// Whether a path is the WebSocket's, with a slash at its end or without.
@@ -61,9 +67,17 @@ async fn dispatch(
     let taken = takes(&segments);
     let method = asked(&request);
     let Some((_, scope)) = taken.iter().find(|(name, _)| method == *name) else {
-        return if taken.is_empty() { Err(not_there(&state)) } else { Ok(methods(method, &allowed(taken))) };
+        if taken.is_empty() {
+            return Err(not_there(&state));
+        }
+        let mut response = methods(method, &allowed(taken));
+        origin::preflight(&request, &mut response, &state.shared.config);
+        return Ok(response);
     };
-    let operator = admit(*scope, &request, &state)?;
+    if origin::changes(method) {
+        origin::check(request.headers(), &state.shared.config)?;
+    }
+    let operator = admit(&segments, *scope, &request, &state).await?;
     match &segments[..] {
         ["v1", call @ ..] => api(call, request, &operator, close, state).await,
         _ => open(&segments, peer, &state),
@@ -85,6 +99,7 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
         ["v1", "commands", _, "retry"] => &[("POST", Some(Command))],
         ["v1", "terminals" | "fleet" | "nodes" | "events"] => &[("GET", Some(Read))],
+        ["v1", "ticket"] => &[("POST", Some(Read))],
         ["v1", "terminals", _] => &[("GET", Some(Read)), ("DELETE", Some(Admin))],
         ["v1", "terminals", _, "history"] | ["v1", "fleet", "history"] => &[("GET", Some(Read))],
         ["v1", "terminals", _, "labels"] => &[("PUT", Some(Admin))],
@@ -94,13 +109,20 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     }
 }
 
-/// Checks that the requester's key has the scope. Returns its owner, who has no name if no key is needed.
-fn admit(
+/// Checks that the requester's key has the scope, or takes the ticket in place of the key. Returns the owner, who has no name if no
+/// key is needed.
+async fn admit(
+    segments: &[&str],
     scope: Option<Scope>,
     request: &Request<Incoming>,
     state: &HttpState,
 ) -> Result<VerifiedOperator, Response<Body>> {
+    let ticket = match segments {
+        ["v1", "events"] => parameter(request, ticket::PARAMETER),
+        _ => None,
+    };
     match scope {
+        _ if let Some(ticket) = ticket => ticket::take(&ticket, state).await,
         Some(scope) => Ok(state.shared.auth.operator(bearer(request), scope)?),
         None => Ok(VerifiedOperator::default()),
     }
@@ -133,6 +155,7 @@ async fn api(
         ("DELETE", ["commands", id]) => commands::cancel(id, &state).await,
         ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &state).await,
         ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &operator.name, &state).await,
+        ("POST", ["ticket"]) => ticket::post(operator, &state).await,
         ("GET", ["terminals"]) => terminals::list(&query, &state).await,
         ("GET", ["terminals", id]) => terminals::get(id, &state).await,
         ("DELETE", ["terminals", id]) => terminals::forget(id, &state).await,

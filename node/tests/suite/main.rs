@@ -10,3 +10,4 @@ mod life;
 mod refused;
 mod registry;
 mod resume;
+mod tickets;

@@ -175,6 +175,15 @@ pub struct Rebalancing {
     pub moving: BTreeMap<NodeId, u64>,
 }
 
+/// A ticket for one stream of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketView {
+    /// The ticket, for `?ticket=` of `GET /v1/events`.
+    pub ticket: String,
+    /// It is not good any more from then on.
+    pub expires_at: Timestamp,
+}
+
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

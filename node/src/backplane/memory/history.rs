@@ -80,7 +80,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{
-        super::{Commands, EventLog, Rosters, TerminalOrdinals, Terminals},
+        super::{Commands, EventLog, Rosters, TerminalOrdinals, Terminals, Tickets},
         *,
     };
     use crate::{
@@ -114,6 +114,7 @@ mod tests {
             terminals: Terminals::new(clock, true),
             events: EventLog::new(1 << 20),
             minutes: CountedMinutes::default(),
+            tickets: Tickets::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
             let request = session(terminal);

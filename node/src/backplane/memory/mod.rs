@@ -32,6 +32,7 @@ mod stored_command;
 mod stored_commands;
 mod targets;
 mod terminals;
+mod tickets;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -43,7 +44,7 @@ use tokio::{sync::mpsc, time};
 
 use self::{
     envelope::Envelope, events::EventLog, history::CountedMinutes, ordinals::TerminalOrdinals, rosters::Rosters,
-    stored_commands::Commands, terminals::Terminals,
+    stored_commands::Commands, terminals::Terminals, tickets::Tickets,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
@@ -91,6 +92,7 @@ struct Store {
     terminals: Terminals,
     events: EventLog,
     minutes: CountedMinutes,
+    tickets: Tickets,
 }
 
 /// Events may take this part of the bytes that are stored.
@@ -109,6 +111,7 @@ impl MemoryBackplane {
             terminals: Terminals::new(clock.clone(), !config.bounds.no_terminal_history),
             events: EventLog::new(config.bounds.max_stored / EVENTS_SHARE),
             minutes: CountedMinutes::default(),
+            tickets: Tickets::default(),
         };
         Self {
             node,

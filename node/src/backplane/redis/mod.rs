@@ -23,7 +23,7 @@
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `history.rs` | the counters of minutes, summed up |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
-//! | `commands.rs`, `terminals.rs`, `events.rs`, `membership.rs` | routed to one partition, or merged over all |
+//! | `commands.rs`, `terminals.rs`, `events.rs`, `tickets.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
 //! | `standing.rs` | which partitions this node can use, as it tells others |
 //! | `answers.rs` | the answers of several partitions, and which of them are away |
@@ -66,6 +66,7 @@ mod stored;
 mod strays;
 mod targets;
 mod terminals;
+mod tickets;
 pub mod trust;
 mod upkeep;
 mod writer;

@@ -6,7 +6,7 @@ use hyper::Response;
 use muster_protocol::{CommandId, TerminalId, selector::Labels};
 
 use super::message::EventSubject;
-use crate::http::{answer::Body, request, terminals::labels};
+use crate::http::{answer::Body, request, terminals::labels, ticket};
 
 /// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
 pub const KINDS: [&str; 9] = [
@@ -47,6 +47,8 @@ impl EventFilter {
                 "selector" => filter.labels = labels(value)?,
                 "command" => filter.command = Some(value.parse().map_err(|_| "a command id, which is a UUID")?),
                 "detail" => filter.detail = flag(value)?,
+                // These are no conditions.
+                LAST_EVENT_ID | ticket::PARAMETER => {}
                 _ => return Err(format!("no parameter of this path, which takes {PARAMETERS}")),
             }
             Ok(true)
@@ -82,7 +84,9 @@ impl EventFilter {
     }
 }
 
-const PARAMETERS: &str = "kind, terminal, selector, command and detail";
+const PARAMETERS: &str = "kind, terminal, selector, command, detail, last_event_id and ticket";
+/// The parameter in place of the header `Last-Event-ID`, which a web page can't set.
+pub const LAST_EVENT_ID: &str = "last_event_id";
 
 fn kind(name: &str) -> Result<&'static str, String> {
     let found = KINDS.into_iter().find(|kind| *kind == name);

@@ -21,13 +21,17 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    filter::EventFilter, message::StreamMessage, open_streams::OpenStreams, reader::EventReader, tail::EventTail,
+    filter::{EventFilter, LAST_EVENT_ID},
+    message::StreamMessage,
+    open_streams::OpenStreams,
+    reader::EventReader,
+    tail::EventTail,
     target_watch::TARGETS_MAX,
 };
 use super::{
     HttpState,
     answer::{Answer, Body, later, no_command},
-    request::bad,
+    request::{bad, parameter},
 };
 use crate::{
     auth::VerifiedOperator,
@@ -102,9 +106,10 @@ pub async fn stream(
     check_detail(&filter, &state).await?;
     let refused = |detail: String| later(StatusCode::TOO_MANY_REQUESTS, COME_BACK, detail);
     let open = state.events.open.open(&operator.name, connection).map_err(refused)?;
-    let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
-    let cursor = match last {
-        Some(cursor) => cursor.to_owned(),
+    let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // A browser that comes back by itself sends the header with the URL that it began with: the header is newer.
+    let cursor = match last.or_else(|| parameter(request, LAST_EVENT_ID)) {
+        Some(cursor) => cursor,
         None => state.shared.backplane.events(None).await?.newest,
     };
     // An invalid cursor fails here and not in the middle of the stream.

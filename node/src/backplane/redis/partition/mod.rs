@@ -35,6 +35,7 @@ pub mod store_info;
 mod stored_terminal;
 pub mod targets;
 mod terminals;
+mod tickets;
 pub mod times;
 mod vitals;
 

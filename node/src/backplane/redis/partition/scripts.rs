@@ -155,6 +155,7 @@ scripts!(
     tell_done "allow-oom",
     telling "allow-oom",
     terminal "allow-oom",
+    ticket "allow-oom",
     unfinished "allow-oom",
     view "allow-oom",
     vitals "allow-oom",
