@@ -114,6 +114,29 @@ async fn the_api_refuses_with_a_problem() {
     node.stop().await;
 }
 
+/// A client that sends a body which the node does not read sees the refusal, and no reset that overtakes it.
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_still_sends_its_body() {
+    let node = TestNode::start(&["--secret", SECRET]).await;
+    let body = "x".repeat(4 << 20);
+    let bearer = format!("Authorization: Bearer {}\r\n", key(Scope::Command));
+    for (line, key, refused) in [
+        ("POST /v1/commands", "", 401),
+        ("POST /v1/commands", bearer.as_str(), 413),
+        ("POST /v1/nodes/n1/drain", bearer.as_str(), 403),
+        ("POST /nowhere", "", 404),
+        ("PUT /v1/commands", "", 405),
+        ("POST /ws?terminal_id=t1", "", 405),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\nContent-Length: {}\r\n{key}", body.len());
+        for _ in 0..5 {
+            let (status, _, problem) = http::exchange(node.address, &head, &body).await;
+            assert!(status == refused && problem.contains("detail"), "{line}: {status} {problem}");
+        }
+    }
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn a_key_allows_its_scope_and_no_more() {
     let node = TestNode::start(&["--secret", SECRET]).await;

@@ -35,9 +35,9 @@ const HEAD_MAX: usize = 16 * 1024;
 /// How long a request that is under way may still take when the node stops. A stream of events never ends by itself.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 /// How long, and how many bytes, a peer may still send after the last answer. The kernel answers bytes that nobody reads with a
-/// reset, which can overtake the answer: the peer would not learn why it was refused.
+/// reset, which can overtake the answer: the peer would not learn why it was refused. A session that ends discards as much.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
-const DISCARD_BYTES: usize = 1 << 20;
+const DISCARD_BYTES: usize = 16 << 20;
 
 /// The connection that a request came on.
 #[derive(Debug, Clone)]
