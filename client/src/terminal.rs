@@ -3,7 +3,7 @@
 use muster_protocol::{
     CommandId, Payload,
     api::Protocol,
-    frame::{FromTerminal, Progress, ResultFrame},
+    frame::{EVENT_MAX, FromTerminal, Progress, ResultFrame},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -48,6 +48,16 @@ pub enum SendError {
     )]
     TooLarge {
         /// The size of the message as it would be sent, in bytes.
+        bytes: usize,
+        /// The largest size, in bytes.
+        limit: usize,
+    },
+    /// The name and the payload of an event are over [`EVENT_MAX`]: the node would have recorded nothing but their size.
+    #[error(
+        "the event has {bytes} bytes of name and payload, and a node stores at most {limit}: send less, or several events"
+    )]
+    EventTooLarge {
+        /// The size of name and payload in bytes.
         bytes: usize,
         /// The largest size, in bytes.
         limit: usize,
@@ -100,8 +110,13 @@ impl Terminal {
     ///
     /// A frame over the node's limit is not sent: [`SendError::TooLarge`]. If it is a result, a small one is sent in
     /// its place, with `ok` false and the payload `{"error":"too_large","bytes":N,"limit":N}`, so that the command
-    /// ends.
+    /// ends. An event over [`EVENT_MAX`] is not sent either: [`SendError::EventTooLarge`].
     pub async fn send(&self, frame: FromTerminal) -> Result<(), SendError> {
+        if let FromTerminal::Event(event) = &frame
+            && event.size() > EVENT_MAX
+        {
+            return Err(SendError::EventTooLarge { bytes: event.size(), limit: EVENT_MAX });
+        }
         self.queue(Protocol::V1, Outgoing::frame(&frame)).await
     }
 

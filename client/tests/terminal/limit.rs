@@ -4,7 +4,7 @@ use muster_client::{Config, ConfigError, Incoming, SendError, Terminal};
 use muster_protocol::{
     Payload,
     api::Protocol,
-    frame::{Event, FromNode, FromTerminal, Progress, ResultFrame, Welcome},
+    frame::{EVENT_MAX, Event, FromNode, FromTerminal, Progress, ResultFrame, Welcome},
 };
 use muster_testkit::wait::soon;
 use serde_json::json;
@@ -63,6 +63,20 @@ async fn events_and_progress_over_the_limit_are_refused_and_those_at_it_are_sent
     }
     terminal.send(event(room)).await.unwrap();
     assert_eq!(peer.receive().await, event(room));
+}
+
+#[tokio::test]
+async fn an_event_that_a_node_would_not_record_is_refused_with_the_limit() {
+    let node = FakeNode::bind().await;
+    let (terminal, mut reports) = start(config([node.url()]));
+    let mut peer = welcome_with(&node, 65536).await;
+    soon(reports.recv()).await;
+    // The name has one byte, and the quotes of the payload are two.
+    let refused = terminal.send(event(EVENT_MAX - 2)).await.unwrap_err();
+    assert_eq!(refused, SendError::EventTooLarge { bytes: EVENT_MAX + 1, limit: EVENT_MAX });
+    assert!(refused.to_string().contains("at most 8192"), "{refused}");
+    terminal.send(event(EVENT_MAX - 3)).await.unwrap();
+    assert_eq!(peer.receive().await, event(EVENT_MAX - 3));
 }
 
 #[tokio::test]

@@ -125,7 +125,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_MAX_RATE", value_name = "N", default_value_t = 500)]
     pub max_rate: u32,
 
-    /// The largest request body, in bytes. A larger one is answered with 413
+    /// The largest request body, in bytes. A larger one is answered with 413. A command has to fit into the queue of its terminal, so it is
+    /// at most --queue less 2 KiB
     #[arg(long, env = "MUSTER_MAX_BODY", value_name = "BYTES", default_value_t = 256 * 1024)]
     pub max_body: usize,
 
@@ -227,6 +228,9 @@ pub struct Keys {
     pub public_key: Vec<(String, PathBuf)>,
 }
 
+/// What a frame has beside the payload of its command, in bytes at most: the name (which has its own bound), the id, the cursor and times.
+const FRAME_ROOM: usize = 2 * 1024;
+
 /// Parses a number of partitions.
 pub fn partitions(text: &str) -> Result<Partitions, String> {
     text.parse()
@@ -270,6 +274,20 @@ pub enum InvalidConfig {
     /// `--allow-origin` has too many origins.
     #[error("--allow-origin takes {max} origins at most", max = browsers::ORIGINS_MAX)]
     Origins,
+    /// The frame of a command at the limit of one flag does not fit into the queue of another.
+    #[error(
+        "--max-body {body} is too much for --queue {queue}: a command of that size would never get into the queue of its terminal; give --queue {least} or more, or a --max-body of at most {most}"
+    )]
+    QueueBelowBody {
+        /// `--max-body`.
+        body: usize,
+        /// `--queue`.
+        queue: usize,
+        /// The least queue for this body.
+        least: usize,
+        /// The largest body for this queue.
+        most: usize,
+    },
     /// A number is too small to run with.
     #[error("{0} must be at least {1}")]
     TooSmall(&'static str, usize),
@@ -326,8 +344,18 @@ impl Config {
         ];
         match floors.into_iter().find(|(_, value, floor)| value < floor) {
             Some((flag, _, floor)) => Err(InvalidConfig::TooSmall(flag, floor)),
-            None => Ok(()),
+            None => self.check_sizes(),
         }
+    }
+
+    /// Checks the limits that a command passes on its way: the body that brings it, the store, and the queue of its terminal.
+    fn check_sizes(&self) -> Result<(), InvalidConfig> {
+        let (body, queue) = (self.max_body, self.queue);
+        if body.saturating_add(FRAME_ROOM) > queue {
+            let (least, most) = (body.saturating_add(FRAME_ROOM), queue - FRAME_ROOM);
+            return Err(InvalidConfig::QueueBelowBody { body, queue, least, most });
+        }
+        Ok(())
     }
 }
 
@@ -341,6 +369,21 @@ mod tests {
     struct Flags {
         #[command(flatten)]
         config: Config,
+    }
+
+    #[test]
+    fn a_command_that_a_body_may_bring_fits_into_the_queue_of_its_terminal() {
+        let told = |flags: &str| {
+            let flags = format!("node --insecure {flags}");
+            Flags::parse_from(flags.split_whitespace()).config.validate().map_err(|error| error.to_string())
+        };
+        let error = told("--max-body 4194304").unwrap_err();
+        for part in ["--max-body 4194304", "--queue 524288", "--queue 4196352 or more", "at most 522240"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert_eq!(told("--max-body 4194304 --queue 4196352"), Ok(()));
+        assert!(told("--max-body 4194304 --queue 4196351").is_err());
+        assert!(told("--queue 131072").unwrap_err().contains("--max-body 262144"));
     }
 
     #[test]

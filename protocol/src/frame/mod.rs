@@ -10,9 +10,14 @@ mod terminal;
 use std::fmt;
 
 pub use self::{
-    node::{Command, DEFAULT_MAX_MESSAGE, ErrorFrame, FromNode, Gap, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, Welcome},
+    node::{
+        Command, DEFAULT_MAX_MESSAGE, ErrorFrame, FromNode, Gap, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, TOO_LARGE,
+        Welcome,
+    },
     read::FrameError,
-    terminal::{Ack, Condition, Event, FromTerminal, Health, Hello, NotRun, Progress, ResultFrame, TokenFrame},
+    terminal::{
+        Ack, Condition, EVENT_MAX, Event, FromTerminal, Health, Hello, NotRun, Progress, ResultFrame, TokenFrame,
+    },
 };
 
 /// The WebSocket subprotocol of these frames.

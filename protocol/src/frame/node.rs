@@ -115,10 +115,13 @@ pub const TOKEN_REFUSED: &str = "token_refused";
 /// The [`ErrorFrame::code`] for a token that came within a second of another and was not looked at.
 pub const TOKEN_TOO_SOON: &str = "token_too_soon";
 
+/// The [`ErrorFrame::code`] for an event or will over [`EVENT_MAX`](super::EVENT_MAX).
+pub const TOO_LARGE: &str = "too_large";
+
 /// The frame `error`: what was wrong with a frame of the terminal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorFrame {
-    /// The kind of error, for programs: `bad_frame`, `too_large`, [`TOKEN_REFUSED`] or [`TOKEN_TOO_SOON`].
+    /// The kind of error, for programs: `bad_frame`, [`TOO_LARGE`], [`TOKEN_REFUSED`] or [`TOKEN_TOO_SOON`].
     pub code: String,
     /// What was wrong, for people.
     pub message: String,

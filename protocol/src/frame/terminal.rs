@@ -129,10 +129,20 @@ pub enum Condition {
 pub struct Event {
     /// The event's name.
     pub name: String,
-    /// The event's data; JSON null if missing. A node records name and data of at most 8 KiB together, and of a larger
-    /// event its size alone.
+    /// The event's data; JSON null if missing.
     #[serde(default)]
     pub payload: Payload,
+}
+
+/// The largest event that a node records, and the largest will, in bytes: the name and the JSON of the payload together. Of a larger event
+/// only its size is recorded, and the terminal is told by a frame `error`.
+pub const EVENT_MAX: usize = 8 * 1024;
+
+impl Event {
+    /// The size that [`EVENT_MAX`] bounds, in bytes.
+    pub fn size(&self) -> usize {
+        self.name.len() + self.payload.as_json().len()
+    }
 }
 
 /// The frame `token`: a token of the same terminal that expires later than the one that the session has. Its `Debug` form is

@@ -82,7 +82,7 @@ def ended_by_silence(cluster: Cluster) -> int:
 
 @pytest.mark.fault(id="F12")
 @pytest.mark.promise(id="P5")
-@pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
+@pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --max-body {QUEUE // 2} --ping 30s")
 def test_slow_terminals_catch_up_when_their_lines_are_good_again(cluster: Cluster, slow_readers: SlowReaders) -> None:
     fast, slow, way = slow_readers
 

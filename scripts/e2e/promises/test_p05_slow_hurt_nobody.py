@@ -42,7 +42,7 @@ class Broadcasts:
 
 
 @pytest.mark.promise(id="P5")
-@pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --ping 30s")
+@pytest.mark.cluster(nodes=1, node_flags=f"--queue {QUEUE} --max-body {QUEUE // 2} --ping 30s")
 def test_slow_terminals_are_closed_and_no_other_terminal_notices(
     cluster: Cluster, slow_readers: SlowReaders, scale: Scale
 ) -> None:

@@ -7,10 +7,10 @@ use std::{num::NonZeroUsize, time::Duration};
 use muster_protocol::{
     Payload, SessionId,
     api::Protocol,
-    frame::{FromNode, Gap, Welcome},
+    frame::{EVENT_MAX, FromNode, Gap, TOO_LARGE, Welcome},
 };
 
-use super::{Action, InputContext, JoinCall, Machine, State, messages::EVENT_MAX};
+use super::{Action, InputContext, JoinCall, Machine, State};
 use crate::{
     backplane::{Cursor, GapReason, JoinOutcome, ResumePoint},
     wire,
@@ -126,7 +126,7 @@ impl Machine {
             let message = format!(
                 "hello.will: {size} bytes of JSON, at most {EVENT_MAX} are stored; the session goes on without a will"
             );
-            self.send_error("too_large", message, context);
+            self.send_error(TOO_LARGE, message, context);
         }
     }
 

@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use muster_protocol::{
     Payload,
     api::{Protocol, TargetState},
-    frame::{Event, FromTerminal, Health, NotRun, Progress, ResultFrame},
+    frame::{EVENT_MAX, Event, FromTerminal, Health, NotRun, Progress, ResultFrame, TOO_LARGE},
 };
 
 use super::{Action, InputContext, Machine, TerminalReport};
@@ -12,9 +12,6 @@ use crate::{
     end::SessionEnd,
     wire::{self, Message},
 };
-
-/// The largest event or will that is stored, in bytes: ten thousand of them are 80 MB.
-pub const EVENT_MAX: usize = 8 * 1024;
 
 /// The number of metrics that a health frame may hold. A frame with more is answered with an error.
 const METRICS_MAX: usize = 64;
@@ -34,9 +31,12 @@ impl Machine {
             {
                 context.push(Action::Send(answer));
             }
-            (Message::Text(text), Protocol::Plain) => event("message", Payload::from_text(&text), context),
+            (Message::Text(text), Protocol::Plain) => {
+                report(Event { name: "message".into(), payload: Payload::from_text(&text) }, context);
+            }
             (Message::Binary(bytes), Protocol::Plain) => {
-                event("binary", Payload::from_text(&BASE64.encode(&bytes)), context);
+                let payload = Payload::from_text(&BASE64.encode(&bytes));
+                report(Event { name: "binary".into(), payload }, context);
             }
             (Message::Text(text), Protocol::V1) => self.take_frame(&text, context),
             (Message::Binary(_), Protocol::V1) => self.end(SessionEnd::Protocol, None, context),
@@ -61,9 +61,21 @@ impl Machine {
                 context.push(Action::Report(TerminalReport::State(outcome.id, state)));
             }
             Ok(FromTerminal::Health(health)) => self.take_health(health, context),
-            Ok(FromTerminal::Event(Event { name, payload })) => event(&name, payload, context),
+            Ok(FromTerminal::Event(event)) => self.take_event(event, context),
             Ok(FromTerminal::Token(frame)) => self.renew(frame, context),
             Err(error) => self.send_error("bad_frame", error.to_string(), context),
+        }
+    }
+
+    /// Reports an event. A terminal whose event is too large is told so: it can't know from anything else.
+    fn take_event(&self, event: Event, context: &mut InputContext<'_>) {
+        let size = event.size();
+        report(event, context);
+        if size > EVENT_MAX {
+            let message = format!(
+                "event: name and payload have {size} bytes, at most {EVENT_MAX} are stored; the size of this event was recorded, and nothing else"
+            );
+            self.send_error(TOO_LARGE, message, context);
         }
     }
 
@@ -76,13 +88,14 @@ impl Machine {
     }
 }
 
-/// An event over the limit is reported without its payload: with its size, under the name `too_large`.
-fn event(name: &str, payload: Payload, context: &mut InputContext<'_>) {
-    let size = name.len() + payload.as_json().len();
+/// An event over the limit is reported without its payload: with its size and the limit, under the name `too_large`.
+fn report(event: Event, context: &mut InputContext<'_>) {
+    let size = event.size();
     let fields = if size <= EVENT_MAX {
-        vec![("name", Payload::from_text(name)), ("payload", payload)]
+        vec![("name", Payload::from_text(&event.name)), ("payload", event.payload)]
     } else {
-        vec![("name", Payload::from_text("too_large")), ("bytes", Payload::from_value(&size.into()))]
+        let number = |number: usize| Payload::from_value(&number.into());
+        vec![("name", Payload::from_text("too_large")), ("bytes", number(size)), ("limit", number(EVENT_MAX))]
     };
     context.push(Action::Report(TerminalReport::Event(fields)));
 }

@@ -3,7 +3,7 @@
 use muster_protocol::{
     Payload,
     api::{Protocol, TargetState},
-    frame::Condition,
+    frame::{Condition, EVENT_MAX},
 };
 
 use super::{
@@ -53,6 +53,17 @@ fn health_is_reported_with_the_condition_before() {
 }
 
 #[test]
+fn an_event_over_the_limit_is_answered_with_an_error_that_names_the_limit_and_the_session_stays() {
+    let event = |size| text(&format!(r#"{{"type":"event","name":"e","payload":"{}"}}"#, "x".repeat(size)));
+    let mut session = TestSession::live(Protocol::V1);
+    let actions = session.read(&event(EVENT_MAX));
+    assert_eq!(names(&actions), ["Heard", "Report", "Send"]);
+    let error = &sent(&actions)[0];
+    assert!(["too_large", "8195", "8192"].iter().all(|part| error.contains(part)), "{error}");
+    assert_eq!(names(&session.read(&event(EVENT_MAX - 3))), ["Heard", "Report"]);
+}
+
+#[test]
 fn a_health_frame_with_too_many_metrics_is_answered_with_an_error() {
     let metrics: Vec<_> = (0..65).map(|number| format!("\"m{number}\":1")).collect();
     let health = format!(r#"{{"type":"health","condition":"ok","metrics":{{{}}}}}"#, metrics.join(","));
@@ -71,7 +82,7 @@ fn of_an_event_over_the_bound_the_size_alone_is_reported() {
     };
     // The name "message", and two quotes.
     assert_eq!(fields(8192 - 9), [("name", 9), ("payload", 8192 - 7)]);
-    assert_eq!(fields(8192 - 8), [("name", 11), ("bytes", 4)]);
+    assert_eq!(fields(8192 - 8), [("name", 11), ("bytes", 4), ("limit", 4)]);
 }
 
 #[test]
