@@ -10,6 +10,8 @@ pub struct Metrics {
     pub sessions: IntGauge,
     /// Sessions that ended, by `end`.
     pub ends: IntCounterVec,
+    /// Close frames that ended sessions, by who sent them (`by`: `terminal` or `node`) and `code`.
+    pub closes: IntCounterVec,
     /// Handshakes that were refused, by HTTP `status`.
     pub refused: IntCounterVec,
     /// Handshakes that this node told the proxy to take to another node.
@@ -45,8 +47,8 @@ impl Metrics {
             registry.register(Box::new(counter.clone())).expect("each name is registered once");
             counter
         };
-        let labelled = |name: &str, help: &str, label: &str| {
-            let counter = IntCounterVec::new(Opts::new(name, help), &[label]).expect("a literal name is valid");
+        let labelled = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels).expect("a literal name is valid");
             registry.register(Box::new(counter.clone())).expect("each name is registered once");
             counter
         };
@@ -71,9 +73,14 @@ impl Metrics {
                 "Greatest difference between the clock of a Redis master and this node's, in milliseconds.",
             ),
             jwks_keys: gauge("muster_jwks_keys", "Keys of --jwks that tokens are verified with."),
-            jwks_fetches: labelled("muster_jwks_fetches_total", "Attempts to read --jwks, by outcome.", "outcome"),
-            ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", "end"),
-            refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", "status"),
+            jwks_fetches: labelled("muster_jwks_fetches_total", "Attempts to read --jwks, by outcome.", &["outcome"]),
+            ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", &["end"]),
+            closes: labelled(
+                "muster_sessions_closed_total",
+                "Sessions that a close frame ended, by who sent it and its code.",
+                &["by", "code"],
+            ),
+            refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", &["status"]),
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
@@ -84,7 +91,7 @@ impl Metrics {
             reports_dropped: labelled(
                 "muster_reports_dropped_total",
                 "Reports that were not stored, by why.",
-                "reason",
+                &["reason"],
             ),
             registry,
         }

@@ -32,7 +32,7 @@ pub fn unpack(bytes: &[u8]) -> Vec<TerminalChange> {
 fn kind(kind: u8, text: &[u8]) -> Option<ChangeKind> {
     match (kind, text) {
         (0, _) => Some(ChangeKind::Online { node: str::from_utf8(text).ok()?.parse().ok()? }),
-        (1, _) => Some(ChangeKind::Offline { reason: reason(text)?.to_owned() }),
+        (1, _) => Some(offline(reason(text)?)),
         (2, b"o") => Some(ChangeKind::Condition { condition: Condition::Ok }),
         (2, b"d") => Some(ChangeKind::Condition { condition: Condition::Degraded }),
         (2, b"f") => Some(ChangeKind::Condition { condition: Condition::Failing }),
@@ -41,6 +41,18 @@ fn kind(kind: u8, text: &[u8]) -> Option<ChangeKind> {
         (4, _) => Some(ChangeKind::Contested),
         _ => None,
     }
+}
+
+/// The text of an end, with the code of its close frame if the reason does not say it. A node that knows no codes shows the text as the reason.
+pub fn offline_text(reason: &str, code: Option<u16>) -> String {
+    code.map_or_else(|| reason.to_owned(), |code| format!("{reason} {code}"))
+}
+
+/// The end of which this is the text.
+fn offline(text: &str) -> ChangeKind {
+    let with_code = text.split_once(' ').and_then(|(reason, code)| Some((reason, code.parse().ok()?)));
+    let (reason, code) = with_code.map_or((text, None), |(reason, code)| (reason, Some(code)));
+    ChangeKind::Offline { reason: reason.to_owned(), code }
 }
 
 /// A reason: the word at the place that a single byte stands for, or the text itself.
@@ -59,17 +71,25 @@ mod tests {
     #[test]
     fn packed_changes_are_read_up_to_where_they_are_cut_off() {
         let mut packed = b"\x03".to_vec();
-        for (head, text) in
-            [(1, "n1"), (32, "\x01"), (32 + 8, "elsewhere"), (64, "f"), (96, "o"), (224, "x"), (128, "-")]
-        {
+        for (head, text) in [
+            (1, "n1"),
+            (32, "\x01"),
+            (32 + 8, "elsewhere"),
+            (32 + 8, "left 1009"),
+            (64, "f"),
+            (96, "o"),
+            (224, "x"),
+            (128, "-"),
+        ] {
             packed.extend([&[head, 0, 0, 0, 60], text.as_bytes()].concat());
         }
         let kinds: Vec<_> = unpack(&packed).into_iter().map(|change| change.kind).collect();
-        let offline = |reason: &str| ChangeKind::Offline { reason: reason.into() };
+        let offline = |reason: &str| ChangeKind::Offline { reason: reason.into(), code: None };
         let expected = [
             ChangeKind::Online { node: "n1".parse().unwrap() },
             offline("left"),
             offline("elsewhere"),
+            ChangeKind::Offline { reason: "left".into(), code: Some(1009) },
             ChangeKind::Condition { condition: Condition::Failing },
             ChangeKind::Labels { by: ChangedBy::Operator },
             ChangeKind::Contested,

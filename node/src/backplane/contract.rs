@@ -37,7 +37,7 @@ use super::{
     Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, EventWatch,
     FoundCommands, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery, TicketHash,
 };
-use crate::{end::SessionEnd, hub::SessionInfo};
+use crate::{end::EndReport, hub::SessionInfo};
 
 /// A whole backplane.
 pub trait Backplane: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + Membership {}
@@ -58,12 +58,13 @@ pub trait SessionStore: Send + Sync {
     /// store has no number for another one. What [`join`](Self::join) answers counts.
     async fn has_place_for(&self, terminal: &TerminalId) -> bool;
 
-    /// Takes a session out of the registry if it is still its terminal's, and writes `terminal.offline` with the reason. If
-    /// `end` is a loss, the terminal's will is written too.
+    /// Takes a session out of the registry if it is still its terminal's, and writes `terminal.offline` with the reason and the close
+    /// frame. If `end` is a loss, the terminal's will is written too. A close that [tells](EndReport::is_telling) something stays in the
+    /// terminal's record until the next one does.
     ///
     /// While the store is away this is done later. Beyond 100,000 such sessions the rest stays registered until the node's
     /// lease ends.
-    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd);
+    async fn leave(&self, info: &Arc<SessionInfo>, end: EndReport);
 }
 
 /// Commands, their targets and their frames.

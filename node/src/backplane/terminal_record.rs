@@ -43,6 +43,7 @@ impl TerminalRecord {
             last_seen,
             rtt_ms: rtt,
             metrics: health.metrics,
+            last_close: None,
         }
     }
 

@@ -158,6 +158,11 @@ impl Reports {
         self.add_health(terminal, |vitals| vitals.health = Some(health));
     }
 
+    /// Whether an event of this terminal was reported that is not taken yet. It looks at every event of the last interval.
+    pub fn has_event_of(&self, terminal: &TerminalId) -> bool {
+        self.lock().events.iter().any(|event| event.terminal == *terminal)
+    }
+
     /// Takes everything that was reported.
     pub fn drain(&self) -> ReportBatch {
         std::mem::take(&mut *self.lock())

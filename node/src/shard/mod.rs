@@ -51,14 +51,14 @@ use crate::{
     auth::Auth,
     backplane::Backplane,
     config::Config,
-    end::SessionEnd,
+    end::{EndReport, SessionEnd},
     fence::Fences,
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
     session::{self, Output, Settings, TextHeartbeat},
     sync::mpsc,
-    wire::{Decoder, EncodedCommand, ReceivedClose},
+    wire::{Decoder, EncodedCommand},
 };
 
 /// The most messages that are taken from the mailbox together.
@@ -226,14 +226,21 @@ impl Shard {
         &self.gates[usize::from(partition.0)]
     }
 
-    /// Logs and counts the end of a session, with what the terminal's close frame said if it sent one.
-    pub fn count_end(&self, terminal: &TerminalId, end: SessionEnd, received: Option<&ReceivedClose>) {
+    /// Logs and counts the end of a session.
+    pub fn count_end(&self, terminal: &TerminalId, report: &EndReport) {
+        let end = report.end;
         self.shared.metrics.ends.with_label_values(&[end.label()]).inc();
-        let (code, reason) = (received.map(|close| close.code), received.map(|close| &*close.reason));
-        // A terminal that closes because something is wrong says so by its code.
-        let is_usual = matches!(code, None | Some(1000 | 1001));
+        // A connection that broke was not closed by anybody.
+        if end != SessionEnd::Lost {
+            let (by, code) = report.labels();
+            self.shared.metrics.closes.with_label_values(&[by, &code]).inc();
+        }
+        let (code, reason) = report.close.as_ref().map(|close| (close.code, &*close.text)).unzip();
         match end.level() {
-            Level::DEBUG if !is_usual => tracing::info!(%terminal, ?end, code, reason, "session ended"),
+            // A terminal that closes because something is wrong says so by its code.
+            Level::DEBUG if report.untold_code().is_some() => {
+                tracing::info!(%terminal, ?end, code, reason, "session ended")
+            }
             Level::WARN => tracing::warn!(%terminal, ?end, code, reason, "session ended"),
             Level::INFO => tracing::info!(%terminal, ?end, code, reason, "session ended"),
             _ => tracing::debug!(%terminal, ?end, code, reason, "session ended"),

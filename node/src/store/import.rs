@@ -295,6 +295,6 @@ fn read_terminal(line: &TerminalLine) -> Option<TerminalId> {
     let (head, record) = line.entry.split_once('\n')?;
     let record: Record = serde_json::from_str(record).ok()?;
     let is_read = |json: &str| json.is_empty() || serde_json::from_str::<BTreeMap<String, String>>(json).is_ok();
-    let is_whole = line.forgotten || head.split(' ').count() == 3;
+    let is_whole = line.forgotten || head.split(' ').count() >= 3;
     (is_whole && is_read(&line.given)).then_some(record.terminal)
 }

@@ -124,7 +124,7 @@ impl ModelNode {
 
 async fn do_job(backplane: &dyn Backplane, sessions: &Sessions, job: Job) {
     match job {
-        Job::Leave(info, end) => backplane.leave(&info, end).await,
+        Job::Leave(info, end) => backplane.leave(&info, end.into()).await,
         Job::Rejoin(terminal, session) => {
             let request = sessions.live().get(&terminal).filter(|live| live.info.session == session).map(again);
             if let Some(request) = request {

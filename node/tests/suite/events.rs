@@ -36,7 +36,7 @@ mod with_keys {
 }
 
 /// All stored events that a stream with this query has, as kind and data.
-async fn stored(cluster: &Cluster, query: &str) -> Vec<(String, Value)> {
+pub async fn stored(cluster: &Cluster, query: &str) -> Vec<(String, Value)> {
     let text = events_at(cluster.here().address, &format!("/v1/events?{query}")).await;
     let events = text.split("event: ").skip(1);
     let read = |event: &str| {

@@ -4,6 +4,7 @@ mod cluster;
 mod deaf;
 mod delivery;
 mod done;
+mod ends;
 mod events;
 mod history;
 mod life;

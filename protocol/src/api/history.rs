@@ -75,6 +75,10 @@ pub enum ChangeKind {
     Offline {
         /// Why, as in the event `terminal.offline`.
         reason: String,
+        /// The code of the close frame, if the reason does not say it: the terminal's, if that is neither 1000 nor 1001, or the node's after
+        /// bytes that break the WebSocket protocol or a limit. Left out of the JSON otherwise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<u16>,
     },
     /// The terminal reported another condition.
     Condition {

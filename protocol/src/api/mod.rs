@@ -66,6 +66,23 @@ pub struct TerminalView {
     pub rtt_ms: Option<u64>,
     /// The metrics that the terminal last reported.
     pub metrics: BTreeMap<String, f64>,
+    /// The last close frame that told more than that a session was over, of either side. Left out of the JSON if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_close: Option<LastClose>,
+}
+
+/// A close frame that ended a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastClose {
+    /// When the session ended, in whole seconds.
+    pub at: Timestamp,
+    /// Why it ended, as in the event `terminal.offline`. The close frame is the terminal's if this is `left`, else the node's.
+    pub reason: String,
+    /// The code.
+    pub code: u16,
+    /// The reason that the frame had, at most 123 bytes. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
 }
 
 /// Whether a node takes new sessions.

@@ -33,12 +33,13 @@ mod tests {
 
     #[test]
     fn beyond_the_bound_the_oldest_goes() {
+        let ended = |reason: &str| ChangeKind::Offline { reason: reason.into(), code: None };
         let mut changes = RecentChanges::default();
         for number in 0..20 {
-            changes.push(Timestamp::from_millisecond(999).unwrap(), ChangeKind::Offline { reason: number.to_string() });
+            changes.push(Timestamp::from_millisecond(999).unwrap(), ended(&number.to_string()));
         }
         let all = changes.newest_first();
-        let is = |change: &TerminalChange, number: &str| change.kind == ChangeKind::Offline { reason: number.into() };
+        let is = |change: &TerminalChange, number: &str| change.kind == ended(number);
         assert!(all.len() == CHANGES_MAX && is(&all[0], "19") && is(&all[15], "4"), "{all:?}");
         assert_eq!(all[0].at, Timestamp::UNIX_EPOCH);
     }

@@ -66,11 +66,12 @@ impl TerminalRegistry for MemoryBackplane {
         if !store.terminals.is_known(id) {
             return Ok(false);
         }
+        self.take_reported(&mut store);
         self.send(Envelope::End { terminal: id.clone(), end: SessionEnd::Removed })?;
         let Store { terminals, events, .. } = &mut *store;
         let labels = terminals.known.get(id).map(|known| known.labels()).unwrap_or_default();
         if terminals.remove(id) == Some(true) {
-            let mut event = offline(id, SessionEnd::Removed);
+            let mut event = offline(id, &SessionEnd::Removed.into());
             // They can't be looked up any more.
             event.fields.push(("labels", Payload::from_value(&serde_json::json!(labels))));
             events.record(&event);

@@ -15,17 +15,22 @@ impl MemoryBackplane {
         let mut ticks = time::interval(self.report_interval);
         loop {
             ticks.tick().await;
-            self.take(self.reports.drain());
+            self.take_reported(&mut self.store());
         }
     }
 
-    fn take(&self, batch: ReportBatch) {
-        let mut store = self.store();
+    /// Takes what was reported until now. The store is locked before the reports are taken out of their table, so whoever has the lock and
+    /// calls this has everything of before in the store: what a terminal did stands there before its session ends.
+    pub(super) fn take_reported(&self, store: &mut Store) {
+        self.take(self.reports.drain(), store);
+    }
+
+    fn take(&self, batch: ReportBatch, store: &mut Store) {
         store.take_states(&batch);
         let walks = batch.walks.iter().map(|(step, ..)| step);
         walks.chain(batch.steps.keys()).for_each(|step| self.waiters.wake(step.command));
         let mut dropped = batch.dropped;
-        let Store { ordinals, commands, terminals, events, .. } = &mut *store;
+        let Store { ordinals, commands, terminals, events, .. } = store;
         for (command, terminal, payload) in batch.replies {
             dropped += u64::from(!commands.reply(command, ordinals.reporting(&terminal), payload));
         }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use muster_protocol::{Payload, TerminalId, api::ChangeKind};
+use muster_protocol::{
+    Payload, TerminalId,
+    api::{ChangeKind, LastClose},
+};
 
 use super::{MemoryBackplane, Store, broadcast_log::StorePosition};
 use crate::{
     backplane::{Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalRecord, rules},
-    end::SessionEnd,
+    end::{EndReport, SessionEnd},
     hub::SessionInfo,
     reports::ReportedEvent,
 };
@@ -20,6 +23,8 @@ impl SessionStore for MemoryBackplane {
         let info = &request.info;
         let mut store = self.store();
         let store = &mut *store;
+        // The last events of an older session come before those of this one.
+        self.take_reported(store);
         let older = store.terminals.known.get_mut(&info.terminal);
         if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
             return JoinOutcome::Ended(SessionEnd::Replaced);
@@ -61,8 +66,9 @@ impl SessionStore for MemoryBackplane {
         has_place
     }
 
-    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+    async fn leave(&self, info: &Arc<SessionInfo>, report: EndReport) {
         let mut store = self.store();
+        self.take_reported(&mut store);
         let Store { terminals, events, .. } = &mut *store;
         let Some(known) = terminals.known.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session))
         else {
@@ -72,9 +78,15 @@ impl SessionStore for MemoryBackplane {
         known.away = Some(self.clock.instant());
         terminals.online.remove(known.ordinal);
         let will = known.will.take();
-        terminals.record(&info.terminal, ChangeKind::Offline { reason: end.label().into() });
-        events.record(&offline(&info.terminal, end));
-        if let Some(will) = will.filter(|_| end.is_loss()) {
+        let reason = report.end.label().to_owned();
+        if let Some(close) = report.close.as_ref().filter(|_| report.is_telling()) {
+            let at = Timestamp::from_second(self.clock.now().as_second()).unwrap_or_default();
+            let (reason, text) = (reason.clone(), close.text.to_string());
+            known.last_close = Some(LastClose { at, reason, code: close.code, text });
+        }
+        terminals.record(&info.terminal, ChangeKind::Offline { reason, code: report.untold_code() });
+        events.record(&offline(&info.terminal, &report));
+        if let Some(will) = will.filter(|_| report.end.is_loss()) {
             let fields = vec![("name", Payload::from_text("will")), ("payload", will)];
             events.record(&event("terminal.event", &info.terminal, fields));
         }
@@ -93,8 +105,15 @@ impl MemoryBackplane {
 }
 
 /// A terminal went offline.
-pub(super) fn offline(terminal: &TerminalId, end: SessionEnd) -> ReportedEvent {
-    event("terminal.offline", terminal, vec![("reason", Payload::from_text(end.label()))])
+pub(super) fn offline(terminal: &TerminalId, report: &EndReport) -> ReportedEvent {
+    let mut fields = vec![("reason", Payload::from_text(report.end.label()))];
+    if let Some(close) = &report.close {
+        fields.push(("code", Payload::from_value(&close.code.into())));
+        if !close.text.is_empty() {
+            fields.push(("text", Payload::from_text(&close.text)));
+        }
+    }
+    event("terminal.offline", terminal, fields)
 }
 
 fn event(kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) -> ReportedEvent {

@@ -8,7 +8,7 @@ use std::{
 
 use muster_protocol::{
     Payload, SessionId, TerminalId,
-    api::{ChangeKind, ChangedBy, Status, TerminalView},
+    api::{ChangeKind, ChangedBy, LastClose, Status, TerminalView},
     frame::Condition,
     selector::Labels,
 };
@@ -42,6 +42,8 @@ pub(super) struct KnownTerminal {
     /// When sessions of the terminal were replaced lately.
     replaced: VecDeque<Instant>,
     pub(super) changes: RecentChanges,
+    /// The last close frame that told something.
+    pub(super) last_close: Option<LastClose>,
 }
 
 impl Terminals {
@@ -136,10 +138,11 @@ impl Terminals {
         let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
         let before = old.as_ref().map(KnownTerminal::labels).unwrap_or_default();
         let was_known = old.is_some();
-        let (given, vitals, replaced, changes) =
-            old.map(|old| (old.given, old.vitals, old.replaced, old.changes)).unwrap_or_default();
+        let (given, vitals, replaced, changes, last_close) =
+            old.map(|old| (old.given, old.vitals, old.replaced, old.changes, old.last_close)).unwrap_or_default();
         let (owner, will, node) = (Some(info.session), request.will.clone(), record.node.clone());
-        let known = KnownTerminal { ordinal, record, owner, will, given, vitals, away: None, replaced, changes };
+        let away = None;
+        let known = KnownTerminal { ordinal, record, owner, will, given, vitals, away, replaced, changes, last_close };
         let after = known.labels();
         if before != after {
             self.labels.remove(ordinal, &before);
@@ -166,7 +169,8 @@ impl KnownTerminal {
     pub(super) fn view(&self, ping: Duration) -> TerminalView {
         let mut record = self.record.clone();
         record.info.labels = self.labels();
-        record.view(self.owner, self.vitals.clone(), ping)
+        let view = record.view(self.owner, self.vitals.clone(), ping);
+        TerminalView { last_close: self.last_close.clone(), ..view }
     }
 
     /// How often sessions of the terminal have replaced each other lately, if they do so without end.

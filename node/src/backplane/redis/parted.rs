@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{end::SessionEnd, hub::SessionInfo};
+use crate::{end::EndReport, hub::SessionInfo};
 
 /// The number of sessions that are remembered. A session beyond it is not unregistered when Redis is back: the registry
 /// shows it until this node's lease runs out or its terminal comes back.
 const PARTED_MAX: usize = 100_000;
 
 /// A session that ended, and how.
-type PartedSession = (Arc<SessionInfo>, SessionEnd);
+type PartedSession = (Arc<SessionInfo>, EndReport);
 
 /// The sessions that are still to be unregistered.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub struct PartedSessions(Mutex<Vec<PartedSession>>);
 
 impl PartedSessions {
     /// Remembers a session that ended. Beyond [`PARTED_MAX`] it is not remembered.
-    pub fn push(&self, info: Arc<SessionInfo>, end: SessionEnd) {
+    pub fn push(&self, info: Arc<SessionInfo>, end: EndReport) {
         let mut parted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if parted.len() < PARTED_MAX {
             parted.push((info, end));
@@ -37,6 +37,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::end::SessionEnd;
 
     #[test]
     fn no_more_than_the_bound_are_remembered() {
@@ -51,7 +52,7 @@ mod tests {
             connected_at: Timestamp::now(),
         });
         let parted = PartedSessions::default();
-        (0..=PARTED_MAX).for_each(|_| parted.push(info.clone(), SessionEnd::Lost));
+        (0..=PARTED_MAX).for_each(|_| parted.push(info.clone(), SessionEnd::Lost.into()));
         assert_eq!((parted.take().len(), parted.take().len()), (PARTED_MAX, 0));
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     backplane::{JoinOutcome, JoinRequest, SessionStore, redis::identity::nameless},
-    end::SessionEnd,
+    end::{EndReport, SessionEnd},
     hub::SessionInfo,
 };
 
@@ -79,11 +79,11 @@ impl SessionStore for RedisBackplane {
     }
 
     /// Unregisters a session if it is still the terminal's. If the partition is away this is done as soon as it is back.
-    async fn leave(&self, info: &Arc<SessionInfo>, end: SessionEnd) {
+    async fn leave(&self, info: &Arc<SessionInfo>, end: EndReport) {
         self.strays.remove(info.session);
         let member = self.member_of(&info.terminal);
         member.ordinals.end(info);
-        if let Err(error) = self.try_leave(member, info, end).await {
+        if let Err(error) = self.try_leave(member, info, &end).await {
             tracing::warn!(terminal = %info.terminal, %error, "not unregistered yet");
             self.parted.push(info.clone(), end);
         }
@@ -96,6 +96,8 @@ impl RedisBackplane {
         // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes twice.
         if request.info.protocol == Protocol::Plain || request.again {
             self.flush_in(member.index()).await?;
+        } else {
+            self.flush_events_of(&request.info.terminal, member.index()).await?;
         }
         match member.store.join(request, member.holder(&self.node.id)).await? {
             PartitionJoin::In { ordinal, point } => {
@@ -122,8 +124,9 @@ impl RedisBackplane {
         }
     }
 
-    async fn try_leave(&self, member: &PartitionMember, info: &SessionInfo, end: SessionEnd) -> RedisResult<()> {
-        member.store.leave(info, &self.node.id, end, member.hearing.reached()).await.map(drop)
+    async fn try_leave(&self, member: &PartitionMember, info: &SessionInfo, end: &EndReport) -> RedisResult<()> {
+        self.flush_events_of(&info.terminal, member.index()).await?;
+        member.store.leave(info, &self.node.id, end.clone(), member.hearing.reached()).await.map(drop)
     }
 
     /// Unregisters those who left while their partition was away, for ever: beside the leases, which must not wait for however many
@@ -136,10 +139,10 @@ impl RedisBackplane {
         }
     }
 
-    async fn leave_again(&self, info: Arc<SessionInfo>, end: SessionEnd) {
+    async fn leave_again(&self, info: Arc<SessionInfo>, end: EndReport) {
         let member = self.member_of(&info.terminal);
         // If the partition is still away, not each of them is to wait for its answer.
-        if member.check().is_err() || self.try_leave(member, &info, end).await.is_err() {
+        if member.check().is_err() || self.try_leave(member, &info, &end).await.is_err() {
             self.parted.push(info, end);
         }
     }

@@ -2,14 +2,14 @@
 //! to join again alone; the other sessions of the node are registered and have nothing to repeat.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use muster_protocol::{SessionId, TerminalId};
 
-use crate::hub::SessionInfo;
+use crate::{hub::SessionInfo, reports::ReportedEvent};
 
 /// The wait after a first failure; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -53,6 +53,16 @@ impl Strays {
         self.lock().contains_key(&session)
     }
 
+    /// Takes the events of strays out of these: their terminals are not online yet for those who follow the events.
+    pub fn hold_back(&self, events: &mut Vec<ReportedEvent>) -> Vec<ReportedEvent> {
+        let strays = self.lock();
+        if strays.is_empty() || events.is_empty() {
+            return Vec::new();
+        }
+        let terminals: HashSet<_> = strays.values().map(|stray| &stray.terminal).collect();
+        events.extract_if(.., |event| terminals.contains(&event.terminal)).collect()
+    }
+
     /// The session is registered, or has ended.
     pub fn remove(&self, session: SessionId) {
         self.lock().remove(&session);
@@ -84,7 +94,44 @@ fn wait_after(failures: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use muster_protocol::api::Protocol;
+    use uuid::Uuid;
+
     use super::*;
+
+    fn info(terminal: &str) -> SessionInfo {
+        SessionInfo {
+            terminal: terminal.parse().unwrap(),
+            session: SessionId(Uuid::now_v7()),
+            protocol: Protocol::V1,
+            partition: Default::default(),
+            labels: Default::default(),
+            address: String::new(),
+            edge: None,
+            connected_at: Timestamp::now(),
+        }
+    }
+
+    #[test]
+    fn events_of_strays_wait_until_their_sessions_are_registered() {
+        let event = |terminal: &str| ReportedEvent {
+            kind: "terminal.event",
+            terminal: terminal.parse().unwrap(),
+            fields: Vec::new(),
+            at: Timestamp::now(),
+        };
+        let names =
+            |events: &[ReportedEvent]| events.iter().map(|event| event.terminal.to_string()).collect::<Vec<_>>();
+        let (strays, stray) = (Strays::default(), info("stray"));
+        strays.wait_for_redis(&stray);
+        let mut events = ["a", "stray", "b", "stray"].map(event).to_vec();
+        let held_back = strays.hold_back(&mut events);
+        assert_eq!((names(&events), names(&held_back)), (vec!["a".into(), "b".into()], vec!["stray".into(); 2]));
+        strays.remove(stray.session);
+        let mut events = held_back;
+        assert!(strays.hold_back(&mut events).is_empty() && events.len() == 2);
+    }
 
     #[test]
     fn the_wait_doubles_up_to_its_bound() {

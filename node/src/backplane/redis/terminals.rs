@@ -70,6 +70,10 @@ impl TerminalRegistry for RedisBackplane {
 
     async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError> {
         let member = self.member_of(id);
+        // What the terminal did here comes before its end.
+        if let Err(error) = self.flush_events_of(id, member.index()).await {
+            tracing::debug!(terminal = %id, %error, "its last events may come after its end");
+        }
         member.ask(member.store.forget(id)).await
     }
 
@@ -157,6 +161,7 @@ mod tests {
             last_seen: Timestamp::UNIX_EPOCH,
             rtt_ms: None,
             metrics: Default::default(),
+            last_close: None,
         };
         PartitionPage { terminals: ids.iter().map(view).collect(), next: next.map(|id| id.parse().unwrap()) }
     }

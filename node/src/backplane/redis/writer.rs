@@ -9,7 +9,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::future::join_all;
@@ -37,13 +40,36 @@ const HELD_MAX: u32 = 4;
 pub struct ReportWriter {
     turn: Semaphore,
     waiting: Mutex<Vec<PartitionReports>>,
+    /// Whether reports were taken out of their table that are not divided by partition yet.
+    is_dividing: AtomicBool,
+    /// For each partition, whether events of it were divided that are not written yet.
+    with_events: Mutex<Vec<bool>>,
     /// Paces the warning that Redis refuses reports.
     pub refused: WarningPace,
 }
 
 impl Default for ReportWriter {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), waiting: Mutex::default(), refused: WarningPace::default() }
+        Self {
+            turn: Semaphore::new(1),
+            waiting: Mutex::default(),
+            is_dividing: AtomicBool::new(false),
+            with_events: Mutex::default(),
+            refused: WarningPace::default(),
+        }
+    }
+}
+
+impl ReportWriter {
+    fn has_events_of(&self, partition: PartitionIndex) -> bool {
+        let with_events = self.with_events.lock().unwrap_or_else(PoisonError::into_inner);
+        with_events.get(usize::from(partition.0)).copied().unwrap_or(false)
+    }
+
+    /// Notes which partitions have events that are not written.
+    fn note_events(&self, parts: &[PartitionReports]) {
+        let with_events = parts.iter().map(|part| !part.events.is_empty()).collect();
+        *self.with_events.lock().unwrap_or_else(PoisonError::into_inner) = with_events;
     }
 }
 
@@ -70,9 +96,11 @@ impl RedisBackplane {
     /// be sent it a second time if this node ends.
     async fn gather_burst(&self) -> bool {
         let _turn = self.writer.turn.acquire().await;
+        self.writer.is_dividing.store(true, Ordering::SeqCst);
         let batch = self.reports.drain();
         let is_last = batch.walks.iter().map(|(step, ..)| step).chain(batch.steps.keys()).any(|step| step.last);
         let parts = self.add(batch);
+        self.writer.is_dividing.store(false, Ordering::SeqCst);
         let fresh = parts.iter().filter(|part| part.is_fresh).count();
         *self.writer.waiting.lock().unwrap_or_else(PoisonError::into_inner) = parts;
         fresh > FEW_PARTITIONS && !is_last
@@ -83,6 +111,17 @@ impl RedisBackplane {
         self.flush_those(|_| true).await
     }
 
+    /// Writes everything that was reported until now of the terminal's partition, if an event of the terminal may be among it. A session
+    /// that begins or ends calls this first: what a terminal did is written in the order in which it did it. While its terminal and its
+    /// partition have no events, it waits for nothing.
+    pub(super) async fn flush_events_of(&self, terminal: &TerminalId, partition: PartitionIndex) -> RedisResult<()> {
+        // In this order: an event is in the table until it is being divided, and then among those of its partition.
+        let is_due = self.reports.has_event_of(terminal)
+            || self.writer.is_dividing.load(Ordering::SeqCst)
+            || self.writer.has_events_of(partition);
+        if is_due { self.flush_in(partition).await } else { Ok(()) }
+    }
+
     /// Writes everything that was reported until now of one partition.
     pub(super) async fn flush_in(&self, partition: PartitionIndex) -> RedisResult<()> {
         self.flush_those(|index| index == partition).await
@@ -91,7 +130,9 @@ impl RedisBackplane {
     async fn flush_those(&self, is_written: impl Fn(PartitionIndex) -> bool) -> RedisResult<()> {
         let _turn = self.writer.turn.acquire().await;
         let ended: Vec<_> = self.members.iter().map(|member| member.ordinals.ended()).collect();
+        self.writer.is_dividing.store(true, Ordering::SeqCst);
         let parts = self.add(self.reports.drain());
+        self.writer.is_dividing.store(false, Ordering::SeqCst);
         let written = join_all(self.members.iter().zip(parts).map(async |(member, part)| {
             if is_written(member.index()) { self.write(member, part).await } else { (part, Ok(())) }
         }));
@@ -102,6 +143,7 @@ impl RedisBackplane {
             }
         }
         let (rests, results): (Vec<_>, Vec<_>) = written.into_iter().unzip();
+        self.writer.note_events(&rests);
         *self.writer.waiting.lock().unwrap_or_else(PoisonError::into_inner) = rests;
         results.into_iter().collect()
     }
@@ -144,6 +186,7 @@ impl RedisBackplane {
         for part in &mut parts {
             self.count_dropped("no_room", part.drop_beyond_bounds());
         }
+        self.writer.note_events(&parts);
         parts
     }
 

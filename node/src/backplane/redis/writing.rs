@@ -89,11 +89,16 @@ impl RedisBackplane {
             }
             part.vitals.clear();
         }
-        if let Err(error) = member.store.write_events(&part.events).await {
-            self.drop_refused(error, "event_refused", part.events.len(), None)?;
+        let held_back = self.strays.hold_back(&mut part.events);
+        let written = match member.store.write_events(&part.events).await {
+            Err(error) => self.drop_refused(error, "event_refused", part.events.len(), None),
+            Ok(()) => Ok(()),
+        };
+        if written.is_ok() {
+            part.events.clear();
         }
-        part.events.clear();
-        Ok(())
+        part.events.extend(held_back);
+        written
     }
 
     /// Drops what Redis refused for good. Passes any other failure on.

@@ -8,7 +8,7 @@ use tokio::time;
 use super::{super::machine::JoinCall, Call, Driver};
 use crate::{
     backplane::{JoinOutcome, JoinRequest},
-    end::SessionEnd,
+    end::{EndReport, SessionEnd},
     hub::SessionInfo,
     session::machine::JOIN_TIME,
 };
@@ -56,7 +56,7 @@ impl Driver {
 
     /// Takes the session out of the registry. A call to register it that was not answered yet goes first: the other way round the session
     /// would be registered after it has left.
-    pub fn leave(&mut self, info: Arc<SessionInfo>, end: SessionEnd) {
+    pub fn leave(&mut self, info: Arc<SessionInfo>, end: EndReport) {
         let (shared, before) = (self.shard.shared.clone(), self.call.take());
         self.call = Some(Box::pin(async move {
             if let Some(before) = before {

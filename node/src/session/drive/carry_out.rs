@@ -4,7 +4,13 @@ use super::{
     super::machine::{Action, TerminalReport},
     Driver,
 };
-use crate::{backplane::encode, end::SessionEnd, hub::SessionAddr, shard::WriteBatch, wire::ReceivedClose};
+use crate::{
+    backplane::encode,
+    end::{EndReport, SessionEnd},
+    hub::SessionAddr,
+    shard::WriteBatch,
+    wire::ReceivedClose,
+};
 
 impl Driver {
     pub(super) fn carry_out(&mut self, action: Action) {
@@ -58,10 +64,11 @@ impl Driver {
 
     /// Tells the hub and the registry, and leaves the lane before the close frame is sent: nothing may follow a close.
     fn end(&mut self, end: SessionEnd, received: Option<&ReceivedClose>) {
-        self.shard.count_end(self.connection.terminal(), end, received);
+        let report = EndReport::new(end, self.connection.protocol(), received);
+        self.shard.count_end(self.connection.terminal(), &report);
         if let Some(info) = self.connection.leave_lane() {
             self.shard.shared.hub.remove(&info.terminal, info.session);
-            self.leave(info, end);
+            self.leave(info, report);
         }
     }
 

@@ -85,6 +85,14 @@ impl SessionConnection {
         }
     }
 
+    /// The protocol of the session.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Unknown(unknown) => unknown.protocol,
+            _ => self.socket().expect("a connection that is known has a socket").info.protocol,
+        }
+    }
+
     /// The entry in the shard, from the hello to the close.
     pub fn entry(&self) -> Option<&Entry> {
         match self {

@@ -50,7 +50,7 @@ impl StorePartition {
         node: &NodeId,
         number: u64,
     ) -> RedisResult<bool> {
-        self.take_out(terminal, *session, node, SessionEnd::Lost, number).await
+        self.take_out(terminal, *session, node, &SessionEnd::Lost.into(), number).await
     }
 
     /// Tells of the sessions of a node that was declared dead, 128 at most. Returns whether there are more.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
-    api::{Protocol, Status, TerminalView},
+    api::{LastClose, Protocol, Status, TerminalView},
     frame::Health,
     selector::Labels,
 };
@@ -66,7 +66,20 @@ fn terminal(row: &[Vec<u8>]) -> anyhow::Result<TerminalView> {
         last_seen: seen.map_or(record.connected_at, |(at, _)| at.max(record.connected_at)),
         rtt_ms: seen.map(|(_, rtt)| rtt),
         metrics,
+        last_close: last_close(line),
     })
+}
+
+/// What leave.lua has written into a terminal's line of its last close frame that told something: ` close SECONDS REASON CODE TEXT`, where TEXT
+/// is a JSON string. None if there was none.
+fn last_close(line: &str) -> Option<LastClose> {
+    let (_, close) = line.split_once(" close ")?;
+    let mut words = close.splitn(4, ' ');
+    let at = Timestamp::from_second(words.next()?.parse().ok()?).ok()?;
+    let (reason, code) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+    let text = words.next()?;
+    let text = serde_json::from_str(text.strip_suffix(" will").unwrap_or(text)).ok()?;
+    Some(LastClose { at, reason, code, text })
 }
 
 fn status_of(word: &[u8]) -> anyhow::Result<Status> {
@@ -98,6 +111,15 @@ mod tests {
         assert_eq!(views.len(), 1);
         assert_eq!((views[0].id.as_str(), views[0].protocol, views[0].rtt_ms), ("t1", Protocol::Plain, None));
         assert_eq!(views[0].labels["a"], "2");
+    }
+
+    #[test]
+    fn a_line_tells_its_last_close_whether_a_session_follows_or_not() {
+        let told = |line| last_close(line).map(|close| (close.at.as_second(), close.reason, close.code, close.text));
+        let expected = Some((9, "left".to_owned(), 1009, "a \"b\" will".to_owned()));
+        assert_eq!(told(r#" s v1 close 9 left 1009 "a \"b\" will""#), expected);
+        assert_eq!(told(r#"n s plain close 9 left 1009 "a \"b\" will" will"#), expected);
+        assert_eq!((told("n s v1"), told("n s v1 will"), told(" s v1 close x")), (None, None, None));
     }
 
     #[test]

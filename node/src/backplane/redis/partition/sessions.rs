@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use muster_protocol::{CommandId, NodeId, SessionId, TerminalId, api::Protocol};
+use muster_protocol::{CommandId, NodeId, Payload, SessionId, TerminalId, api::Protocol};
 use redis::{RedisError, RedisResult};
 
 use super::{StorePartition, stored_terminal::StoredTerminal};
 use crate::{
-    backplane::{Cursor, GapReason, JoinRequest, MissedCommand, ResumePoint, rules::contest_delay},
-    end::SessionEnd,
+    backplane::{Cursor, GapReason, JoinRequest, MissedCommand, ResumePoint, changes, rules::contest_delay},
+    end::{EndReport, SessionEnd},
     hub::SessionInfo,
 };
 
@@ -143,8 +143,14 @@ impl StorePartition {
     ///
     /// # Errors
     /// If Redis does not answer.
-    pub async fn leave(&self, info: &SessionInfo, node: &NodeId, end: SessionEnd, number: u64) -> RedisResult<bool> {
-        self.take_out(&info.terminal, info.session, node, end, number).await
+    pub async fn leave(
+        &self,
+        info: &SessionInfo,
+        node: &NodeId,
+        end: impl Into<EndReport>,
+        number: u64,
+    ) -> RedisResult<bool> {
+        self.take_out(&info.terminal, info.session, node, &end.into(), number).await
     }
 
     /// [`leave`](Self::leave), of a session of which only the id is known.
@@ -153,13 +159,23 @@ impl StorePartition {
         terminal: &TerminalId,
         session: SessionId,
         node: &NodeId,
-        end: SessionEnd,
+        report: &EndReport,
         number: u64,
     ) -> RedisResult<bool> {
         let mut call = self.scripts.leave(&self.keys);
-        call.arg(terminal.as_str()).arg(session.to_string()).arg(node.as_str()).arg(end.label()).arg(number);
-        if end.is_loss() {
-            call.arg("lost");
+        let reason = report.end.label();
+        call.arg(terminal.as_str()).arg(session.to_string()).arg(node.as_str()).arg(reason).arg(number);
+        call.arg(if report.end.is_loss() { "lost" } else { "" });
+        // Few sessions end with more than a reason.
+        if let Some(close) = &report.close {
+            let text = Payload::from_text(&close.text);
+            let text_member =
+                if close.text.is_empty() { String::new() } else { format!(r#","text":{}"#, text.as_json()) };
+            call.arg(format!(r#","code":{}{text_member}"#, close.code));
+            call.arg(changes::offline_text(reason, report.untold_code()));
+            if report.is_telling() {
+                call.arg(format!("{reason} {} {}", close.code, text.as_json()));
+            }
         }
         call.invoke_async(&mut self.connection.clone()).await
     }

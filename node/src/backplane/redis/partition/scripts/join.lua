@@ -97,7 +97,9 @@ if is_online_anew then
   local told_at = emit_presence('terminal.online', terminal, '"node":"' .. node .. '"')
   if CHANGES_MAX > 0 then past = with_change(past, new_change(CHANGE_ONLINE, node, told_at)) end
 end
-local entry = node .. ' ' .. session .. ' ' .. protocol .. (will and ' will\n' or '\n') .. record
+-- The last close frame that told something stays (leave.lua). Its text is a JSON string, so the line ends there or with ` will`.
+local last_close = old and string.match(old, '^%S* %S+ %S+( close [^\n]*")') or ''
+local entry = node .. ' ' .. session .. ' ' .. protocol .. last_close .. (will and ' will\n' or '\n') .. record
 if past then
   redis.call('HSET', TERMINALS, ord, entry, ord .. '+', past)
 else

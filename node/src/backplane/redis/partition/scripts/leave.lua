@@ -1,7 +1,9 @@
 -- uses: changes, reason_text, presence_event
 -- Unregisters a session, if it is still the terminal's: the terminal goes offline, for this reason. Returns 1 if it was, else 0.
--- ARGV: terminal, session, node, reason, the number up to which it had everything, 'lost' if its will is to be published
-local terminal, session, node, reason = unpack(ARGV)
+-- ARGV: terminal, session, node, reason, the number up to which it had everything, 'lost' if its will is to be published or '', and if a close
+--       frame ended it: what the event tells of the frame (',"code":1009'), the text of the change, and if its terminal's line is to keep the
+--       frame: 'REASON CODE TEXT', where TEXT is a JSON string
+local terminal, session, node, reason, _, _, told, change, close = unpack(ARGV)
 redis.call('DEL', ENDED .. session)
 local ord = redis.call('HGET', ORDINALS, terminal)
 if not ord then return 0 end
@@ -19,13 +21,17 @@ if redis.call('SETBIT', HELD .. node, ord, '0') == 0 then
 end
 if redis.call('EXISTS', STALE .. node) == 1 then redis.call('SETBIT', STALE .. node, ord, '0') end
 
-local time = emit_presence('terminal.offline', terminal, '"reason":"' .. reason .. '"')
+local time = emit_presence('terminal.offline', terminal, '"reason":"' .. reason .. '"' .. (told or ''))
 redis.call('SETRANGE', LEFT, ord * 12, struct.pack('>I8I4', tonumber(ARGV[5]), math.floor(time / 1000)))
 redis.call('SETBIT', AWAY, ord, '1')
 -- Without its node the line says that the session is not held (join.lua).
 local left = string.sub(entry, #node + 1)
+if close then
+  local words, rest = string.match(left, '^( %S+ %S+)[^\n]*(\n.*)$')
+  if words then left = words .. ' close ' .. math.floor(time / 1000) .. ' ' .. close .. rest end
+end
 if CHANGES_MAX > 0 then
-  redis.call('HSET', TERMINALS, ord, left, ord .. '+', with_change(past, new_change(CHANGE_OFFLINE, reason_text(reason), time)))
+  redis.call('HSET', TERMINALS, ord, left, ord .. '+', with_change(past, new_change(CHANGE_OFFLINE, reason_text(change or reason), time)))
 else
   redis.call('HSET', TERMINALS, ord, left)
 end

@@ -2,11 +2,14 @@
 //! this table alone says what the terminal is told, at which level the end is logged, and under which label it is
 //! counted.
 
+mod report;
+
 use std::time::Duration;
 
 use muster_protocol::{CloseCode, api::Protocol, close::RetryHint, selector::InvalidLabels};
 use tracing::Level;
 
+pub use self::report::{CloseReport, EndReport};
 use crate::wire::WireError;
 
 /// The delay after which a terminal comes back whose session an operator ended.
