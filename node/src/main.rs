@@ -20,6 +20,7 @@ use muster_protocol::{
     selector::check_labels,
     token::{OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
+use uuid::Uuid;
 
 /// Serves the WebSockets of terminals and the HTTP API of operators on one port
 #[derive(Parser)]
@@ -94,6 +95,15 @@ impl Signed {
     }
 }
 
+fn now() -> Option<u64> {
+    u64::try_from(Timestamp::now().as_second()).ok()
+}
+
+/// A token's own id, by which it can be revoked.
+fn new_id() -> Option<String> {
+    Some(Uuid::now_v7().to_string())
+}
+
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("a label is written KEY=VALUE")?;
     let label = (key.to_owned(), value.to_owned());
@@ -125,11 +135,13 @@ fn run(make: Make) -> anyhow::Result<()> {
         }
         Make::Token { terminal, label, signed } => {
             let labels = label.into_iter().collect();
-            let claims = TerminalClaims { labels, ..TerminalClaims::new(terminal, signed.exp()) };
+            let claims =
+                TerminalClaims { labels, iat: now(), jti: new_id(), ..TerminalClaims::new(terminal, signed.exp()) };
             sign(&signed.secret()?, &claims)
         }
         Make::Key { scope, name, signed } => {
-            let claims = OperatorClaims::new(&name, signed.exp(), scope);
+            let claims =
+                OperatorClaims { iat: now(), jti: new_id(), ..OperatorClaims::new(&name, signed.exp(), scope) };
             sign(&signed.secret()?, &claims)
         }
     };

@@ -32,6 +32,8 @@ pub struct Metrics {
     pub partitions: IntGaugeVec,
     /// Leases and commands that were read in the store and not used, since no node with the same secret wrote them.
     pub foreign: IntCounter,
+    /// Revocations that this node applies.
+    pub revocations: IntGauge,
     /// The keys of `--jwks` that tokens are verified with.
     pub jwks_keys: IntGauge,
     /// Attempts to read `--jwks`, by `outcome`: `ok` or `failed`.
@@ -72,6 +74,7 @@ impl Metrics {
                 "muster_redis_clock_difference_ms",
                 "Greatest difference between the clock of a Redis master and this node's, in milliseconds.",
             ),
+            revocations: gauge("muster_revocations", "Revocations that this node applies."),
             jwks_keys: gauge("muster_jwks_keys", "Keys of --jwks that tokens are verified with."),
             jwks_fetches: labelled("muster_jwks_fetches_total", "Attempts to read --jwks, by outcome.", &["outcome"]),
             ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", &["end"]),

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     auth::Auth,
     backplane::{self, Host},
-    cluster::{Admission, Candidate, Peers, admission},
+    cluster::{Admission, Candidate, Peers, admission, revoked},
     config::{Config, advertise},
     drain::{self, turn},
     fence::Fences,
@@ -52,7 +52,7 @@ pub struct Node {
     /// Cancelled when an operator, or the backplane, asks the node to drain.
     leave: CancellationToken,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
-    /// requests, and the reader of `--jwks`.
+    /// requests, and the readers of `--jwks` and of revocations.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -156,6 +156,8 @@ impl Node {
         let numbered = mailboxes.into_iter().enumerate();
         let threads =
             numbered.map(|(index, mailbox)| shard::start(index, mailbox, shared.clone())).collect::<Result<_, _>>()?;
+        // Before the first handshake, if the store answers.
+        let revision = revoked::apply(&shared, String::new()).await;
         let peers = Arc::new(Peers::new(backplane.node().clone()));
         let admission = Admission::new(&shared.config);
         let (closing, leave) = (CancellationToken::new(), CancellationToken::new());
@@ -163,6 +165,7 @@ impl Node {
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(async move { backplane.run().await });
+        beside.spawn(revoked::follow(shared.clone(), revision));
         let following = shared.clone();
         beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
         let events = EventStreams::new(&shared.config);

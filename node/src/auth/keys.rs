@@ -39,7 +39,10 @@ impl Key {
 
 /// Keys and their names. There are few, so they are looked at one by one.
 #[derive(Default)]
-pub(super) struct KeySet(Vec<(Option<Arc<str>>, Key)>);
+pub(super) struct KeySet(Vec<NamedKey>);
+
+/// A key with its `kid`, if it has one.
+type NamedKey = (Option<Arc<str>>, Key);
 
 impl KeySet {
     /// Adds a key, whose `kid` is none in a JWK set that names none. Returns false, and does not add the key, if another has its name.
@@ -67,13 +70,13 @@ impl KeySet {
     }
 
     /// The key with this name.
-    pub(super) fn named(&self, kid: &str) -> Option<&Key> {
-        self.0.iter().find(|(name, _)| name.as_deref() == Some(kid)).map(|(_, key)| key)
+    pub(super) fn named(&self, kid: &str) -> Option<&NamedKey> {
+        self.0.iter().find(|(name, _)| name.as_deref() == Some(kid))
     }
 
     /// The keys whose tokens have this algorithm.
-    pub(super) fn with(&self, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
-        self.0.iter().map(|(_, key)| key).filter(move |key| key.algorithm() == algorithm)
+    pub(super) fn with(&self, algorithm: Algorithm) -> impl Iterator<Item = &NamedKey> {
+        self.0.iter().filter(move |(_, key)| key.algorithm() == algorithm)
     }
 }
 
@@ -82,7 +85,7 @@ impl KeySet {
 ///
 /// # Errors
 /// [`AuthError::UnknownKid`], or [`TokenError::NoKid`] if it names none and not exactly one has the algorithm.
-pub(super) fn find<'a>(sets: &[&'a KeySet], jwt: &Jwt<'_>) -> Result<&'a Key, AuthError> {
+pub(super) fn find<'a>(sets: &[&'a KeySet], jwt: &Jwt<'_>) -> Result<&'a NamedKey, AuthError> {
     if let Some(kid) = jwt.kid() {
         return sets.iter().find_map(|set| set.named(kid)).ok_or(AuthError::UnknownKid);
     }

@@ -5,8 +5,10 @@
 mod jwks;
 mod keys;
 mod public_key;
+mod revocations;
+mod token_mark;
 
-use std::{fs, future};
+use std::{fs, future, sync::Arc};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -21,6 +23,10 @@ use self::{
     jwks::Jwks,
     keys::{Key, KeySet, find},
     public_key::PublicKey,
+};
+pub use self::{
+    revocations::Revocations,
+    token_mark::{TokenHolder, TokenMark},
 };
 use crate::{
     config::{Config, Issuers},
@@ -42,6 +48,9 @@ pub enum AuthError {
     /// The token's key did not sign it, or the token is not valid now.
     #[error("the token is refused: {0}")]
     BadToken(#[from] TokenError),
+    /// The token is valid, and an operator has revoked it.
+    #[error("the token is refused: it was revoked")]
+    Revoked,
     /// The handshake names no terminal: it has no `?terminal_id=` and no token that can be verified.
     #[error("say which terminal: ?terminal_id=ID, or a token that this node verifies, whose sub is the id")]
     Unnamed,
@@ -59,6 +68,8 @@ pub struct VerifiedTerminal {
     pub labels: Labels,
     /// The last second in which its token is valid, since 1970. None without a token that was verified.
     pub expires: Option<u64>,
+    /// The token. None without one that was verified.
+    pub token: Option<Arc<TokenMark>>,
 }
 
 /// An operator who may do what was asked.
@@ -68,6 +79,9 @@ pub struct VerifiedOperator {
     pub name: String,
     /// The last second in which the key is valid, since 1970. None without a key that was verified.
     pub expires: Option<u64>,
+    /// The key. None without one that was verified.
+    #[serde(default)]
+    pub token: Option<Arc<TokenMark>>,
 }
 
 impl From<ClaimError> for AuthError {
@@ -84,6 +98,16 @@ pub struct Auth {
     /// The keys that an issuer publishes.
     jwks: Option<Jwks>,
     issuers: Issuers,
+    revocations: Revocations,
+}
+
+/// A token that is valid now, if it is not revoked.
+struct CheckedToken {
+    claims: Claims,
+    /// The `kid` of its key.
+    kid: Option<Arc<str>>,
+    /// Whether a secret of this cluster signed it.
+    is_own: bool,
 }
 
 impl Auth {
@@ -109,7 +133,13 @@ impl Auth {
             }
         }
         let jwks = Jwks::of(&config.issuers)?;
-        Ok(Self { insecure: config.insecure, keys, jwks, issuers: config.issuers.clone() })
+        Ok(Self {
+            insecure: config.insecure,
+            keys,
+            jwks,
+            issuers: config.issuers.clone(),
+            revocations: Revocations::default(),
+        })
     }
 
     /// Reads the keys of `--jwks`, for the first time. Returns whether that was possible, for [`follow`](Self::follow); a failure is logged.
@@ -129,6 +159,11 @@ impl Auth {
         }
     }
 
+    /// The revocations that this node applies.
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
     /// Whether there is no key to verify a token with, nor will there be.
     fn has_no_keys(&self) -> bool {
         self.keys.is_empty() && self.jwks.is_none()
@@ -138,7 +173,12 @@ impl Auth {
     /// enough without it. With `--insecure` and no token that can be verified, `named` is needed.
     pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<VerifiedTerminal, AuthError> {
         let unverified = |named: Option<TerminalId>| {
-            Ok(VerifiedTerminal { id: named.ok_or(AuthError::Unnamed)?, labels: Labels::new(), expires: None })
+            Ok(VerifiedTerminal {
+                id: named.ok_or(AuthError::Unnamed)?,
+                labels: Labels::new(),
+                expires: None,
+                token: None,
+            })
         };
         let Some(token) = token else {
             let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
@@ -147,15 +187,17 @@ impl Auth {
         if self.insecure && self.has_no_keys() {
             return unverified(named);
         }
-        let (is_own, claims) = self.check(token)?;
-        self.check_terminal_audience(is_own, &claims)?;
+        let token = self.check(token)?;
+        let claims = &token.claims;
+        self.check_terminal_audience(token.is_own, claims)?;
         let id = claims.terminal()?;
         if named.is_some_and(|named| named != id) {
             return Err(AuthError::Forbidden(
                 "the token is for another terminal: its sub is not this terminal's id".into(),
             ));
         }
-        Ok(VerifiedTerminal { id, labels: claims.labels()?, expires: Some(claims.expires()) })
+        let mark = self.check_revoked(&token, TokenHolder::Terminal(id.clone()))?;
+        Ok(VerifiedTerminal { id, labels: claims.labels()?, expires: Some(claims.expires()), token: Some(mark) })
     }
 
     /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
@@ -165,34 +207,42 @@ impl Auth {
             return Ok(VerifiedOperator::default());
         }
         let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
-        let (is_own, claims) = self.check(key)?;
+        let key = self.check(key)?;
+        let claims = &key.claims;
         let audience = claims.audience()?.unwrap_or_default();
         // An issuer of terminal tokens must not be able to make operators' keys.
-        if !audience.contains(&OPERATOR) || audience.contains(&TERMINAL) || !is_own {
+        if !audience.contains(&OPERATOR) || audience.contains(&TERMINAL) || !key.is_own {
             return Err(ClaimFault::Other("is not an operator's, or its key signs no operators' keys")
                 .of("aud")
                 .into());
         }
+        let mark = self.check_revoked(&key, TokenHolder::Operator(claims.subject()?.into()))?;
         let allowed = claims.scope()?;
         if allowed < scope {
             return Err(AuthError::Forbidden(format!("the key's scope is {allowed}, this needs {scope}")));
         }
         let mut name = claims.subject()?.to_owned();
         name.truncate(name.floor_char_boundary(NAME_MAX));
-        Ok(VerifiedOperator { name, expires: Some(claims.expires()) })
+        Ok(VerifiedOperator { name, expires: Some(claims.expires()), token: Some(mark) })
     }
 
-    /// Whether a secret of this cluster signed a token, and the token's claims. The audience tells a terminal from an operator; the
-    /// callers check it.
-    fn check(&self, token: &str) -> Result<(bool, Claims), AuthError> {
+    /// Verifies a token. Its audience tells a terminal from an operator; the callers check that, and whether it is revoked.
+    fn check(&self, token: &str) -> Result<CheckedToken, AuthError> {
         let jwt = Jwt::parse(token)?;
         let published = self.jwks.as_ref().map(Jwks::keys).unwrap_or_default();
         // A key of a flag goes before a published one with its name: the issuer must not replace it.
-        let key = find(&[&self.keys, &published], &jwt).inspect_err(|_| self.miss(&jwt))?;
+        let (kid, key) = find(&[&self.keys, &published], &jwt).inspect_err(|_| self.miss(&jwt))?;
         let now = Timestamp::now().as_second().max(0) as u64;
         let claims = key.verify(jwt)?.claims(now)?;
         self.check_issuer(key.is_own(), &claims)?;
-        Ok((key.is_own(), claims))
+        Ok(CheckedToken { claims, kid: kid.clone(), is_own: key.is_own() })
+    }
+
+    /// What a session or a stream remembers of the token that it lives by, unless the token is revoked.
+    fn check_revoked(&self, token: &CheckedToken, holder: TokenHolder) -> Result<Arc<TokenMark>, AuthError> {
+        let (token_id, issued_at) = (token.claims.token_id()?.map(Into::into), token.claims.issued_at()?);
+        let mark = TokenMark { holder, token_id, kid: token.kid.clone(), issued_at };
+        if self.revocations.cover(&mark, Timestamp::now()) { Err(AuthError::Revoked) } else { Ok(Arc::new(mark)) }
     }
 
     /// A token may be signed with a key that its issuer has published since. Such a key is no secret.
@@ -351,8 +401,8 @@ mod tests {
         assert!(auth.terminal(Some(&key(Scope::Admin)), t1).is_err());
         assert!(auth.operator(Some(&token(None, NEVER)), Scope::Read).is_err());
         assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER)), Scope::Read).is_err());
-        let op = VerifiedOperator { name: "op".into(), expires: Some(NEVER) };
-        assert_eq!(auth.operator(Some(&key(Scope::Command)), Scope::Read), Ok(op));
+        let op = auth.operator(Some(&key(Scope::Command)), Scope::Read).unwrap();
+        assert_eq!((op.name.as_str(), op.expires), ("op", Some(NEVER)));
         assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(AuthError::Forbidden(_))));
     }
 

@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in six parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in seven parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -8,6 +8,7 @@
 //! | [`TerminalRegistry`] | terminals that are known, online or not | `registry.rs` |
 //! | [`EventStore`] | what happened | `events.rs` |
 //! | [`TicketStore`] | tickets of web pages | `tickets.rs` |
+//! | [`RevocationStore`] | tokens and keys that are refused though they have not expired | `revocations.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
 //! A store has one partition or several. While one of them answers, a list, a count or a page of events has what is there, and names
@@ -27,11 +28,16 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use muster_protocol::{
     CommandId, NodeId, TerminalId,
-    api::{CommandRequest, DryRun, FleetHistory, FleetView, NodeList, TerminalHistory, TerminalPage, TerminalView},
+    api::{
+        CommandRequest, DryRun, FleetHistory, FleetView, NodeList, Revocation, TerminalHistory, TerminalPage,
+        TerminalView,
+    },
     frame,
     inbox::DrainRequest,
     selector::Labels,
 };
+
+use uuid::Uuid;
 
 use super::{
     Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, EventWatch,
@@ -40,9 +46,15 @@ use super::{
 use crate::{end::EndReport, hub::SessionInfo};
 
 /// A whole backplane.
-pub trait Backplane: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + Membership {}
+pub trait Backplane:
+    SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + RevocationStore + Membership
+{
+}
 
-impl<T: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + Membership> Backplane for T {}
+impl<T: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + RevocationStore + Membership>
+    Backplane for T
+{
+}
 
 /// Sessions of terminals that begin and end.
 #[async_trait]
@@ -178,6 +190,32 @@ pub trait TicketStore: Send + Sync {
     /// Takes a ticket out of the store, and returns what it stands for. None if it was taken before, has expired, or never was. Of several
     /// that take it at once, one gets it.
     async fn take_ticket(&self, ticket: &TicketHash) -> Result<Option<String>, BackplaneError>;
+}
+
+/// Tokens and keys that are refused though they have not expired.
+#[async_trait]
+pub trait RevocationStore: Send + Sync {
+    /// Stores a revocation until it ends. The nodes read it by themselves.
+    ///
+    /// # Errors
+    /// [`TooManyRevocations`](BackplaneError::TooManyRevocations) if as many are stored as nodes apply.
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), BackplaneError>;
+
+    /// Removes a revocation. False if it is not stored.
+    async fn take_back(&self, id: Uuid) -> Result<bool, BackplaneError>;
+
+    /// All revocations; some may have ended. None if their revision is `known`, which is empty for a caller that knows none. An empty
+    /// revision has no revocations.
+    async fn revocations(&self, known: &str) -> Result<Option<RevocationSet>, BackplaneError>;
+}
+
+/// All revocations at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationSet {
+    /// Another text after each change.
+    pub revision: String,
+    /// The revocations.
+    pub all: Vec<Revocation>,
 }
 
 /// This node among the nodes of its cluster. A node alone is a cluster of one.

@@ -69,6 +69,11 @@ pub enum BackplaneError {
     /// As many commands for many are open in a partition as terminals can be told of when they join.
     #[error("{0} commands for many terminals have not expired, which is all there is room for; nothing was accepted")]
     TooManyOpen(u64),
+    /// As many revocations are stored as nodes apply.
+    #[error(
+        "{0} revocations are stored, which is all there is room for: take some back, or revoke by kid or issued_before"
+    )]
+    TooManyRevocations(u64),
     /// A command would have no target.
     #[error("no terminal is selected; nothing was accepted")]
     Nobody,

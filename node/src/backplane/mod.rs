@@ -41,7 +41,10 @@ pub use self::{
     clock::{SystemClock, TimeSource},
     command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
     command_record::{CommandRecord, TargetRecord, accepted_at},
-    contract::{Backplane, CommandStore, EventStore, Membership, SessionStore, TerminalRegistry, TicketStore},
+    contract::{
+        Backplane, CommandStore, EventStore, Membership, RevocationSet, RevocationStore, SessionStore,
+        TerminalRegistry, TicketStore,
+    },
     cursor::Cursor,
     deliver::{Deliver, encode},
     draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, partition_names},

@@ -9,6 +9,10 @@ use muster_protocol::api::{Protocol, TargetState};
 /// Events that are stored. Beyond this the oldest are dropped. With events of at most 8 KiB that is 80 MB.
 pub const EVENTS_MAX: usize = 10_000;
 
+/// Revocations that are stored. Beyond this a new one is refused: each handshake is judged by them, and a node reads all of them when one
+/// is made.
+pub const REVOCATIONS_MAX: u64 = 4096;
+
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 

@@ -1,4 +1,4 @@
-//! The other nodes of the cluster, and which of them takes a handshake.
+//! The other nodes of the cluster, which of them takes a handshake, and which tokens none of them takes any more.
 //!
 //! ```text
 //!   handshake ──▶ admission (may this node take one more?) ──▶ placement (which node should?) ◀── peers (who is alive)
@@ -7,5 +7,6 @@
 pub mod admission;
 pub mod peers;
 pub mod placement;
+pub mod revoked;
 
 pub use self::{admission::Admission, peers::Peers, placement::Candidate};

@@ -57,6 +57,8 @@ pub enum SessionEnd {
     Rebalanced,
     /// The terminal's token has expired, and no newer one came.
     TokenExpired,
+    /// An operator revoked the terminal's token.
+    TokenRevoked,
     /// The terminal is new, and the store has no number left for it. Handshakes are refused with 429 from then on.
     NoOrdinal,
     /// The backplane did not say in time whether the session is registered.
@@ -84,6 +86,7 @@ impl SessionEnd {
             Self::JoinTimeout => (CloseCode::Restart.sent_to(protocol), RetryHint::after(JOIN_TIMEOUT).to_reason()),
             Self::Rebalanced => (CloseCode::Rebalance.number(), "another node has room".into()),
             Self::TokenExpired => (CloseCode::TokenExpired.number(), "the token has expired".into()),
+            Self::TokenRevoked => (CloseCode::TokenRefused.number(), "the token was revoked".into()),
         };
         Some((code, reason))
     }
@@ -92,7 +95,7 @@ impl SessionEnd {
     pub fn level(self) -> Level {
         match self {
             Self::Left | Self::Lost | Self::Draining { .. } | Self::Rebalanced | Self::TokenExpired => Level::DEBUG,
-            Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed => Level::INFO,
+            Self::NoHeartbeat | Self::Replaced | Self::Disconnected | Self::Removed | Self::TokenRevoked => Level::INFO,
             // One warning a minute tells of all of them.
             Self::NoOrdinal => Level::DEBUG,
             Self::TooSlow
@@ -123,6 +126,7 @@ impl SessionEnd {
             Self::Draining { .. } => "draining",
             Self::Rebalanced => "rebalanced",
             Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
             Self::NoOrdinal => "no_ordinal",
             Self::JoinTimeout => "join_timeout",
         }

@@ -99,6 +99,7 @@ impl From<BackplaneError> for Response<Body> {
             | BackplaneError::Selector(_) => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
             BackplaneError::NoRoom(_)
             | BackplaneError::TooManyOpen(_)
+            | BackplaneError::TooManyRevocations(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             BackplaneError::Away(..) => partial(StatusCode::SERVICE_UNAVAILABLE, &refusal),
@@ -118,7 +119,7 @@ impl From<AuthError> for Response<Body> {
         match denied {
             AuthError::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
             AuthError::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
-            AuthError::Missing(_) | AuthError::UnknownKid | AuthError::BadToken(_) => {}
+            AuthError::Missing(_) | AuthError::UnknownKid | AuthError::BadToken(_) | AuthError::Revoked => {}
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

@@ -5,7 +5,7 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), list, targets, terminals, fleet, nodes, events, health
+//!     ├─────▶ commands (direct without the store), list, targets, terminals, fleet, nodes, events, revocations, health
 //!     │
 //!   request, strict (what was sent)     answer (what is sent back)
 //! ```
@@ -28,6 +28,7 @@ mod origin;
 mod path;
 mod proxy_hop;
 mod request;
+mod revocations;
 mod route;
 mod strict;
 mod targets;

@@ -16,7 +16,7 @@ use super::{
     path::segments,
     proxy_hop,
     request::{bearer, parameter},
-    strict, targets, terminals, ticket,
+    revocations, strict, targets, terminals, ticket,
 };
 use crate::auth::VerifiedOperator;
 
@@ -104,6 +104,8 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "terminals", _, "history"] | ["v1", "fleet", "history"] => &[("GET", Some(Read))],
         ["v1", "terminals", _, "labels"] => &[("PUT", Some(Admin))],
         ["v1", "terminals", _, "session"] => &[("DELETE", Some(Admin))],
+        ["v1", "revocations"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
+        ["v1", "revocations", _] => &[("DELETE", Some(Admin))],
         ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin))],
         _ => &[],
     }
@@ -167,6 +169,9 @@ async fn api(
         ("GET", ["nodes"]) => nodes::list(&state).await,
         ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &state).await,
         ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &state).await,
+        ("POST", ["revocations"]) => revocations::post(request, &operator.name, &state).await,
+        ("GET", ["revocations"]) => revocations::list(&query, &state).await,
+        ("DELETE", ["revocations", id]) => revocations::take_back(id, &state).await,
         ("GET", ["events"]) => events::stream(&request, operator, close, state).await,
         _ => Err(not_there(&state)),
     }

@@ -20,7 +20,10 @@ use muster_protocol::{SessionId, TerminalId};
 use rustc_hash::FxHashMap;
 
 pub use self::{info::SessionInfo, lifecycle::Lifecycle};
-use crate::sync::{Mutex, MutexGuard};
+use crate::{
+    auth::TokenMark,
+    sync::{Mutex, MutexGuard},
+};
 
 /// The address of a session inside this node.
 ///
@@ -45,6 +48,8 @@ pub struct Hub {
 struct Entry {
     addr: SessionAddr,
     info: Arc<SessionInfo>,
+    /// The token by which the session lives. None if none was verified.
+    token: Option<Arc<TokenMark>>,
 }
 
 impl Hub {
@@ -54,7 +59,7 @@ impl Hub {
         let mut entries = self.entries();
         match entries.get(&info.terminal) {
             Some(entry) if entry.addr.session > addr.session => Some(addr),
-            _ => entries.insert(info.terminal.clone(), Entry { addr, info }).map(|older| older.addr),
+            _ => entries.insert(info.terminal.clone(), Entry { addr, info, token: None }).map(|older| older.addr),
         }
     }
 
@@ -82,6 +87,19 @@ impl Hub {
     /// The addresses of the sessions whose info `is_wanted` accepts.
     pub fn addrs_where(&self, is_wanted: impl Fn(&SessionInfo) -> bool) -> Vec<SessionAddr> {
         self.entries().values().filter(|entry| is_wanted(&entry.info)).map(|entry| entry.addr).collect()
+    }
+
+    /// Records the token by which a session lives, in place of an older one. Does nothing if the session is not here.
+    pub fn set_token(&self, terminal: &TerminalId, session: SessionId, token: Arc<TokenMark>) {
+        if let Some(entry) = self.entries().get_mut(terminal).filter(|entry| entry.addr.session == session) {
+            entry.token = Some(token);
+        }
+    }
+
+    /// The tokens by which sessions live, and the sessions.
+    pub fn tokens(&self) -> Vec<(SessionAddr, Arc<TokenMark>)> {
+        let entries = self.entries();
+        entries.values().filter_map(|entry| Some((entry.addr, entry.token.clone()?))).collect()
     }
 
     /// Whether the terminal has a session here.

@@ -5,7 +5,7 @@ use std::{net::TcpStream, sync::Arc};
 use bytes::Bytes;
 use muster_protocol::{TerminalId, api::Protocol, partition::PartitionIndex, selector::Labels};
 
-use crate::{end::SessionEnd, hub::SessionAddr, sync::oneshot, wire::EncodedCommand};
+use crate::{auth::TokenMark, end::SessionEnd, hub::SessionAddr, sync::oneshot, wire::EncodedCommand};
 
 /// The number of messages that may wait for a busy shard. Beyond it the sender waits.
 pub const MAILBOX: usize = 1024;
@@ -46,6 +46,8 @@ pub struct Upgraded {
     pub labels: Labels,
     /// The last second in which the token is valid, since 1970. None if the session does not expire.
     pub expires: Option<u64>,
+    /// The token. None if none was verified.
+    pub token: Option<Arc<TokenMark>>,
     /// The address that the terminal connects from: the proxy's word if the proxy is trusted, else the peer's address.
     pub address: String,
     /// The proxy worker that the connection came through, as `HOST/PID/GENERATION`. None without a proxy.

@@ -99,6 +99,7 @@ pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) 
         protocol: Protocol::Plain,
         labels: Default::default(),
         expires: None,
+        token: None,
         address: "127.0.0.1".into(),
         edge: None,
     };

@@ -17,6 +17,7 @@ mod missed;
 mod raised;
 mod registry;
 mod resume;
+mod revocations;
 mod selection;
 mod sessions;
 mod shares;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use muster_protocol::api::Protocol::V1;
 use muster_testkit::{
     OnlineTerminal,
-    http::{get, post, request},
+    http::{get, handshake, head_of_answer, post, request},
+    token::{NEVER, SECRET, token},
     wait::until,
 };
 use serde_json::{Value, json};
@@ -215,4 +216,30 @@ async fn events_of_a_partition_that_was_away_come_when_it_is_back() {
     let late = cluster.node.terminal(&away, V1, &[]).await;
     read_until(&format!("\"terminal\":\"{away}\"")).await;
     drop(late);
+}
+
+/// The first partition has all revocations.
+#[tokio::test(flavor = "multi_thread")]
+async fn revocations_hold_while_their_partition_is_away_and_none_can_be_made() {
+    let cluster = MastersAndNode::start_with(&["--secret", SECRET]).await;
+    let address = cluster.node.address;
+    let is_let_in = async |token: &str| {
+        let headers = format!("Authorization: Bearer {token}\r\n");
+        head_of_answer(address, &handshake("", &headers)).await.starts_with("HTTP/1.1 101 ")
+    };
+    let (revoked, good) = (token("t1", NEVER), token("t2", NEVER));
+    assert_eq!(post(address, "/v1/revocations", r#"{"terminal":"t1"}"#).await.0, 201);
+    until("it is applied", async || !is_let_in(&revoked).await).await;
+    cluster.masters[0].hang();
+    until("the node has noticed", async || {
+        request(address, "GET /readyz HTTP/1.1\r\n").await.2.starts_with("ready\ndegraded: [0,1]\n")
+    })
+    .await;
+    let (status, problem) = post(address, "/v1/revocations", r#"{"terminal":"t2"}"#).await;
+    assert_eq!((status, &problem["partitions"]), (503, &json!([0])), "{problem}");
+    assert_eq!(get(address, "/v1/revocations").await.0, 503);
+    assert!(!is_let_in(&revoked).await && is_let_in(&good).await);
+    cluster.masters[0].go_on();
+    until("one can be made", async || post(address, "/v1/revocations", r#"{"terminal":"t2"}"#).await.0 == 201).await;
+    until("it is applied", async || !is_let_in(&good).await).await;
 }

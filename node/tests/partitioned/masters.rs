@@ -29,6 +29,11 @@ pub struct MastersAndNode {
 
 impl MastersAndNode {
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with further flags of the node.
+    pub async fn start_with(flags: &[&str]) -> Self {
         static CLUSTERS: Semaphore = Semaphore::const_new(2);
         let permit = CLUSTERS.acquire().await.unwrap();
         let mut masters = Vec::new();
@@ -61,7 +66,9 @@ impl MastersAndNode {
             .await;
         }
         let url = format!("redis+cluster://127.0.0.1:{}", masters[0].port);
-        let node = TestNode::start(&["--insecure", "--redis", &url, "--partitions", &PARTITIONS.to_string()]).await;
+        let partitions = PARTITIONS.to_string();
+        let own = ["--insecure", "--redis", &url, "--partitions", &partitions];
+        let node = TestNode::start(&[&own, flags].concat()).await;
         let cluster = Self { _permit: permit, node, masters, named: AtomicUsize::new(0) };
         cluster.until_ready("ready\n").await;
         cluster

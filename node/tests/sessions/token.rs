@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt, stream::FuturesUnordered};
 use muster_protocol::token::{Scope, Secret, TerminalClaims, sign};
 use muster_testkit::{
     TestNode,
-    http::{get, request},
+    http::{get, post, request},
     token::{SECRET, key, token},
     wait::until,
 };
@@ -207,5 +207,28 @@ async fn many_sessions_with_one_expiry_all_end_while_another_is_served() {
     };
     tokio::join!(closes, serving);
     until("only one is left", async || get(node.address, "/v1/fleet").await.1["online"] == 1).await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_was_extended_lives_by_its_newer_token_alone() {
+    let (node, exp) = (node().await, now() + HOUR);
+    let with_id = |id: &str, exp: u64| {
+        let claims = TerminalClaims::new("t1".parse().unwrap(), exp);
+        sign(&SECRET.parse::<Secret>().unwrap(), &TerminalClaims { jti: Some(id.into()), ..claims })
+    };
+    let mut socket = session(&node, "t1", &with_id("first", exp), Some(V1)).await;
+    assert_eq!(renew(&mut socket, &with_id("second", exp + HOUR)).await, Vec::<String>::new());
+    let revoke = async |id: &str| {
+        let body = serde_json::json!({ "token_id": id }).to_string();
+        assert_eq!(post(node.address, "/v1/revocations", &body).await.0, 201);
+        let metrics = request(node.address, "GET /metrics HTTP/1.1\r\n").await.2;
+        metrics.lines().find_map(|line| line.strip_prefix("muster_revocations ")?.parse::<u64>().ok()).unwrap()
+    };
+    let before = revoke("first").await;
+    until("it is applied", async || revoke("other").await > before).await;
+    assert_eq!(answers(&mut socket).await, Vec::<String>::new());
+    revoke("second").await;
+    assert_eq!(close_of(&mut socket).await, (4501, "the token was revoked".to_owned()));
     node.stop().await;
 }

@@ -6,7 +6,7 @@ use muster_testkit::{OnlineTerminal, http::get, wait::until};
 
 use crate::cluster::Cluster;
 
-async fn closed(terminal: &mut OnlineTerminal) -> u16 {
+pub async fn closed(terminal: &mut OnlineTerminal) -> u16 {
     match terminal.next().await {
         Incoming::Gone(ConnectionEnd::Closed { code, .. })
         | Incoming::Offline { end: ConnectionEnd::Closed { code, .. }, .. } => code,

@@ -11,4 +11,5 @@ mod life;
 mod refused;
 mod registry;
 mod resume;
+mod revoked;
 mod tickets;

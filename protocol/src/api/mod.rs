@@ -4,6 +4,7 @@
 mod command;
 mod history;
 mod proxy;
+mod revocation;
 mod state;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub use self::{
     command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
     proxy::ProxyTerms,
+    revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},
     state::{CommandState, TargetState},
 };
 use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::PartitionIndex, selector::Labels};

@@ -31,6 +31,12 @@ pub struct TerminalClaims {
     pub sub: TerminalId,
     /// The last second in which the token is valid, since 1970.
     pub exp: u64,
+    /// When the token was made, in seconds since 1970. A revocation of what was issued before some time is about tokens without it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
+    /// The token's own id, by which it can be revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
     /// [`TERMINAL`] or `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aud: Option<String>,
@@ -42,7 +48,7 @@ pub struct TerminalClaims {
 impl TerminalClaims {
     /// The claims that every token has.
     pub fn new(sub: TerminalId, exp: u64) -> Self {
-        Self { sub, exp, aud: None, labels: Labels::new() }
+        Self { sub, exp, iat: None, jti: None, aud: None, labels: Labels::new() }
     }
 }
 
@@ -53,6 +59,12 @@ pub struct OperatorClaims {
     pub sub: String,
     /// The last second in which the key is valid, since 1970.
     pub exp: u64,
+    /// When the key was made, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
+    /// The key's own id, by which it can be revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
     /// [`OPERATOR`].
     pub aud: String,
     /// What the key allows.
@@ -62,7 +74,7 @@ pub struct OperatorClaims {
 impl OperatorClaims {
     /// The claims of a key of the operator with this name.
     pub fn new(name: &str, exp: u64, scope: Scope) -> Self {
-        Self { sub: name.into(), exp, aud: OPERATOR.into(), scope }
+        Self { sub: name.into(), exp, iat: None, jti: None, aud: OPERATOR.into(), scope }
     }
 }
 
@@ -74,7 +86,7 @@ pub enum Scope {
     Read,
     /// Send commands.
     Command,
-    /// Drain nodes, and label, disconnect and remove terminals.
+    /// Drain nodes, label, disconnect and remove terminals, and revoke tokens and keys.
     Admin,
 }
 

@@ -168,7 +168,7 @@ mod tests {
         let keys = read(set.to_string().as_bytes()).unwrap();
         for (_, token) in examples {
             // The header has no kid: there is one key of each algorithm.
-            let key = find(&[&keys], &Jwt::parse(token).unwrap()).unwrap();
+            let (_, key) = find(&[&keys], &Jwt::parse(token).unwrap()).unwrap();
             assert!(key.verify(Jwt::parse(token).unwrap()).is_ok(), "{token}");
             let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else { panic!() };
             let changed = format!("{header}.{claims}x.{signature}");

@@ -115,6 +115,7 @@ mod tests {
             events: EventLog::new(1 << 20),
             minutes: CountedMinutes::default(),
             tickets: Tickets::default(),
+            revocations: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
             let request = session(terminal);

@@ -24,6 +24,7 @@ mod recent_changes;
 mod registry;
 mod reported;
 mod retention;
+mod revocations;
 mod rosters;
 mod sessions;
 mod sparse_set;
@@ -43,8 +44,9 @@ use muster_protocol::{TerminalId, api::NodeView};
 use tokio::{sync::mpsc, time};
 
 use self::{
-    envelope::Envelope, events::EventLog, history::CountedMinutes, ordinals::TerminalOrdinals, rosters::Rosters,
-    stored_commands::Commands, terminals::Terminals, tickets::Tickets,
+    envelope::Envelope, events::EventLog, history::CountedMinutes, ordinals::TerminalOrdinals,
+    revocations::StoredRevocations, rosters::Rosters, stored_commands::Commands, terminals::Terminals,
+    tickets::Tickets,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
@@ -93,6 +95,7 @@ struct Store {
     events: EventLog,
     minutes: CountedMinutes,
     tickets: Tickets,
+    revocations: StoredRevocations,
 }
 
 /// Events may take this part of the bytes that are stored.
@@ -112,6 +115,7 @@ impl MemoryBackplane {
             events: EventLog::new(config.bounds.max_stored / EVENTS_SHARE),
             minutes: CountedMinutes::default(),
             tickets: Tickets::default(),
+            revocations: StoredRevocations::default(),
         };
         Self {
             node,

@@ -22,6 +22,7 @@
 //! | `done.rs` | tells that a command for terminals of several partitions is done |
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `history.rs` | the counters of minutes, summed up |
+//! | `revocations.rs` | revoked tokens, which the first partition has for all |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `tickets.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
@@ -60,6 +61,7 @@ mod partition_reports;
 pub(crate) mod refusal;
 mod replicas;
 pub(crate) mod requirements;
+mod revocations;
 mod sessions;
 mod standing;
 mod stored;

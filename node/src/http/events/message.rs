@@ -19,6 +19,9 @@ pub const SLOW: &str = "event: slow\ndata: {\"reason\":\"this stream was read to
 /// Sent as the last message to a stream whose key has expired.
 pub const EXPIRED: &str = "event: expired\ndata: {\"reason\":\"the key has expired and this stream ends; connect again with a key that is valid and Last-Event-ID\"}\n\n";
 
+/// Sent as the last message to a stream whose key was revoked.
+pub const REVOKED: &str = "event: revoked\ndata: {\"reason\":\"the key was revoked and this stream ends\"}\n\n";
+
 /// What an event is about.
 #[derive(Debug, Default, Deserialize)]
 pub struct EventSubject {

@@ -95,7 +95,7 @@ impl EventStreams {
 
 /// `GET /v1/events?kind=terminal.online,terminal.offline&terminal=t1&selector=site=bj&command=ID&detail=1`
 ///
-/// The stream ends when the operator's key has expired. `connection` is cancelled if the stream is not read.
+/// The stream ends when the operator's key has expired or is revoked. `connection` is cancelled if the stream is not read.
 pub async fn stream(
     request: &Request<Incoming>,
     operator: &VerifiedOperator,
@@ -114,7 +114,7 @@ pub async fn stream(
     };
     // An invalid cursor fails here and not in the middle of the stream.
     state.shared.backplane.events(Some(&cursor)).await?;
-    let reader = EventReader::new(state, filter, open, cursor, operator.expires);
+    let reader = EventReader::new(state, filter, open, cursor, operator);
     let body: Body = BodyExt::boxed_unsync(StreamBody::new(stream::unfold(reader, EventReader::next)));
     let mut response = Response::new(body);
     let headers = response.headers_mut();

@@ -14,12 +14,16 @@ use tokio::time;
 
 use super::{
     filter::EventFilter,
-    message::{EXPIRED, GAP, SLOW, StreamMessage, partial, place},
+    message::{EXPIRED, GAP, REVOKED, SLOW, StreamMessage, partial, place},
     open_streams::OpenStream,
     tail::POLL,
     target_watch::TargetWatch,
 };
-use crate::{backplane::BackplaneError, http::HttpState};
+use crate::{
+    auth::{TokenMark, VerifiedOperator},
+    backplane::BackplaneError,
+    http::HttpState,
+};
 
 /// A stream that has had nothing to send for so long sends a comment, or its place if that has moved on, so that no proxy closes it.
 const QUIET: Duration = Duration::from_secs(15);
@@ -44,6 +48,8 @@ pub struct EventReader {
     progress: StreamProgress,
     /// The last second in which the key is valid, since 1970. None if the stream has no key.
     expires: Option<u64>,
+    /// The key. None if the stream has none.
+    key: Option<Arc<TokenMark>>,
 }
 
 /// How far a stream has come.
@@ -74,13 +80,13 @@ enum EventSource {
 }
 
 impl EventReader {
-    /// A stream that begins behind `cursor`, and ends after the second `expires`, since 1970.
+    /// A stream that begins behind `cursor`, and ends when the key of `operator` has expired or is revoked.
     pub fn new(
         state: Arc<HttpState>,
         filter: EventFilter,
         open: OpenStream,
         cursor: String,
-        expires: Option<u64>,
+        operator: &VerifiedOperator,
     ) -> Self {
         let watch = filter.detailed().map(TargetWatch::new);
         Self {
@@ -93,7 +99,8 @@ impl EventReader {
             watch,
             filter,
             progress: StreamProgress::Begins,
-            expires,
+            expires: operator.expires,
+            key: operator.token.clone(),
         }
     }
 
@@ -114,17 +121,31 @@ impl EventReader {
 
     /// What a stream sends that runs.
     async fn next_text(&mut self) -> String {
-        let valid_for = self.valid_for();
-        // Looked at first: a stream that always has something to send never waits.
-        if !valid_for.is_zero() {
-            match time::timeout(QUIET.min(valid_for), self.portion()).await {
-                Ok(text) => return text,
-                Err(_) if !self.valid_for().is_zero() => return self.place.sign_of_life(),
-                Err(_) => {}
+        let state = self.state.clone();
+        // Before the key is looked at: what is revoked between is told.
+        let mut revocations = state.shared.auth.revocations().watch();
+        loop {
+            // Looked at first: a stream that always has something to send never waits.
+            let valid_for = self.valid_for();
+            if valid_for.is_zero() || self.is_revoked() {
+                break;
+            }
+            tokio::select! {
+                text = time::timeout(QUIET.min(valid_for), self.portion()) => match text {
+                    Ok(text) => return text,
+                    Err(_) if !self.valid_for().is_zero() => return self.place.sign_of_life(),
+                    Err(_) => {}
+                },
+                _ = revocations.changed() => {}
             }
         }
         self.progress = StreamProgress::Ends;
-        EXPIRED.to_owned()
+        if self.is_revoked() { REVOKED } else { EXPIRED }.to_owned()
+    }
+
+    fn is_revoked(&self) -> bool {
+        let revocations = self.state.shared.auth.revocations();
+        self.key.as_ref().is_some_and(|key| revocations.cover(key, Timestamp::now()))
     }
 
     /// How long the key is still valid, by the clock by which it is checked when a request comes. Zero if it has expired.

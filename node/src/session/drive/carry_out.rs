@@ -1,5 +1,7 @@
 //! Carries out what a machine asks for.
 
+use jiff::Timestamp;
+
 use super::{
     super::machine::{Action, TerminalReport},
     Driver,
@@ -48,7 +50,10 @@ impl Driver {
                     shard.shared.reports.pong(&socket.info.terminal, rtt_ms);
                 }
             }
-            Action::SetExpiry(expires) => shard.sockets.set_expiry(entry.key, expires),
+            Action::SetExpiry(expires) => {
+                shard.sockets.set_expiry(entry.key, expires);
+                self.live_by_token();
+            }
             Action::Report(report) => self.report(report),
             _ => {}
         }
@@ -60,6 +65,19 @@ impl Driver {
         let info = &entry.socket.info;
         let addr = SessionAddr { shard: self.shard.index, key: entry.key, session: info.session };
         self.older = self.shard.shared.hub.insert(info.clone(), addr).map(Box::new);
+        self.live_by_token();
+    }
+
+    /// Records in the hub the token that was verified last, so that a revocation finds the session. A revocation may have come since the
+    /// token was verified, before the hub had it.
+    fn live_by_token(&mut self) {
+        let (Some(entry), Some(token)) = (self.connection.entry(), self.token.take()) else { return };
+        let (info, shared) = (&entry.socket.info, &self.shard.shared);
+        shared.hub.set_token(&info.terminal, info.session, token.clone());
+        if shared.auth.revocations().cover(&token, Timestamp::now()) {
+            let addr = SessionAddr { shard: self.shard.index, key: entry.key, session: info.session };
+            self.shard.sockets.end(addr, SessionEnd::TokenRevoked);
+        }
     }
 
     /// Tells the hub and the registry, and leaves the lane before the close frame is sent: nothing may follow a close.
@@ -84,9 +102,11 @@ impl Driver {
 
     /// Verifies a token of the terminal, as a handshake would. Returns when it expires, or why it is refused, which does not repeat the
     /// token.
-    pub(super) fn verify(&self, token: &str) -> Result<Option<u64>, String> {
+    pub(super) fn verify(&mut self, token: &str) -> Result<Option<u64>, String> {
         let terminal = self.connection.terminal().clone();
         let verified = self.shard.shared.auth.terminal(Some(token), Some(terminal));
-        verified.map(|terminal| terminal.expires).map_err(|error| error.to_string())
+        let verified = verified.map_err(|error| error.to_string())?;
+        self.token = verified.token;
+        Ok(verified.expires)
     }
 }

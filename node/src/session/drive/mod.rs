@@ -9,6 +9,7 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,7 @@ use uuid::Uuid;
 use self::{calls::CallAnswer, connection::SessionConnection};
 use super::machine::{Action, Input, Machine, Now, SessionStart};
 use crate::{
+    auth::TokenMark,
     hub::SessionAddr,
     shard::{Shard, Upgraded},
     sleep::sleep_until_some,
@@ -47,6 +49,8 @@ struct Driver {
     call: Option<Call>,
     /// The older session of this terminal, which ends before this one registers.
     older: Option<Box<SessionAddr>>,
+    /// The token that was verified last, until the session lives by it.
+    token: Option<Arc<TokenMark>>,
 }
 
 /// What a driver waited for.
@@ -67,9 +71,9 @@ impl Driver {
             expires: upgraded.expires,
         };
         let machine = Machine::new(start, &shard.settings, Instant::now());
-        let read = std::mem::take(&mut upgraded.read);
+        let (read, token) = (std::mem::take(&mut upgraded.read), upgraded.token.take());
         let connection = SessionConnection::new(upgraded, session)?;
-        let mut driver = Self { shard, machine, connection, call: None, older: None };
+        let mut driver = Self { shard, machine, connection, call: None, older: None, token };
         driver.feed(Input::Opened);
         if !read.is_empty() {
             driver.feed(Input::Read(&mut read.to_vec()));

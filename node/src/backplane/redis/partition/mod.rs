@@ -25,6 +25,7 @@ mod reading;
 pub mod registry;
 mod render;
 pub mod restore;
+mod revocations;
 mod rows;
 mod scripts;
 pub mod selection;
