@@ -12,7 +12,7 @@ pub struct Metrics {
     pub ends: IntCounterVec,
     /// Close frames that ended sessions, by who sent them (`by`: `terminal` or `node`) and `code`.
     pub closes: IntCounterVec,
-    /// Handshakes that were refused, by HTTP `status`.
+    /// Handshakes that were refused, by `cause` and HTTP `status`.
     pub refused: IntCounterVec,
     /// Handshakes that this node told the proxy to take to another node.
     pub placed_elsewhere: IntCounter,
@@ -83,7 +83,11 @@ impl Metrics {
                 "Sessions that a close frame ended, by who sent it and its code.",
                 &["by", "code"],
             ),
-            refused: labelled("muster_handshakes_refused_total", "Handshakes refused, by HTTP status.", &["status"]),
+            refused: labelled(
+                "muster_handshakes_refused_total",
+                "Handshakes refused, by cause and HTTP status.",
+                &["cause", "status"],
+            ),
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),

@@ -25,11 +25,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     auth::Auth,
     backplane::{self, Host},
-    cluster::{Admission, Candidate, Peers, admission, revoked},
+    cluster::{Admission, Candidate, HandshakeRates, Peers, admission, revoked},
     config::{Config, advertise},
     drain::{self, turn},
     fence::Fences,
-    http::{self, EventStreams, HttpState},
+    http::{self, EventStreams, HttpState, OpenConnections},
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
@@ -168,8 +168,19 @@ impl Node {
         beside.spawn(revoked::follow(shared.clone(), revision));
         let following = shared.clone();
         beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
-        let events = EventStreams::new(&shared.config);
-        let http_state = Arc::new(HttpState { shared, admission, peers, me, untrusted: Default::default(), events });
+        let connections =
+            Arc::new(OpenConnections::new(admission.http_connections(shared.config.max_http_connections)));
+        let http_state = Arc::new(HttpState {
+            admission,
+            rates: HandshakeRates::new(&shared.config),
+            connections,
+            refused: Default::default(),
+            peers,
+            me,
+            untrusted: Default::default(),
+            events: EventStreams::new(&shared.config),
+            shared,
+        });
         let listening = tokio::spawn(http::serve(listener, http_state.clone(), closing.clone()));
         Ok(Self { http_state, listening, closing, leave, beside, threads })
     }

@@ -63,6 +63,11 @@ impl Admission {
         }
     }
 
+    /// The connections that are neither sessions nor streams, of `wanted`: at most a quarter of the open files.
+    pub fn http_connections(&self, wanted: usize) -> usize {
+        wanted.min(usize::try_from(self.descriptors / 4).unwrap_or(usize::MAX)).max(16)
+    }
+
     /// Admits a handshake that came on the connection with `descriptor`. The kernel gives out the lowest free
     /// number, so `descriptor` tells how many are in use.
     pub fn admit(&self, sessions: usize, descriptor: RawFd) -> Result<(), Busy> {

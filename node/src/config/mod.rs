@@ -144,6 +144,25 @@ pub struct Config {
     #[arg(long, env = "MUSTER_HANDSHAKES", value_name = "N", default_value_t = 1000)]
     pub handshakes: u32,
 
+    /// The number of handshakes per second that this node takes of one terminal, of those of --handshakes; 20 times as many at once.
+    /// Beyond it the answer is 429 with Retry-After
+    #[arg(long, env = "MUSTER_HANDSHAKES_PER_TERMINAL", value_name = "N", default_value_t = 2)]
+    pub handshakes_per_terminal: u32,
+
+    /// The number of handshakes per second whose token is refused that one address (of IPv6 a /64) may make; 20 times as many at once.
+    /// Beyond it no token from there is looked at, and the answer is 429 with Retry-After
+    #[arg(long, env = "MUSTER_REFUSALS_PER_ADDRESS", value_name = "N", default_value_t = 10)]
+    pub refusals_per_address: u32,
+
+    /// How long a client may take to read an answer that is not a stream of events. After that its connection is closed
+    #[arg(long, env = "MUSTER_ANSWER_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
+    pub answer_timeout: Duration,
+
+    /// The number of connections that are neither sessions nor event streams, at most a quarter of the open files that the process may
+    /// have. When another comes, the one that has been idle longest is closed
+    #[arg(long, env = "MUSTER_MAX_HTTP_CONNECTIONS", value_name = "N", default_value_t = 1000)]
+    pub max_http_connections: usize,
+
     /// The number of event streams (GET /v1/events) that this node has open. Beyond it the answer is 429 with Retry-After
     #[arg(long, env = "MUSTER_MAX_EVENT_STREAMS", value_name = "N", default_value_t = 1000)]
     pub max_event_streams: usize,
@@ -336,6 +355,9 @@ impl Config {
             ("--queue", self.queue, 128 * 1024),
             ("--max-message", self.max_message, 128),
             ("--handshakes", self.handshakes as usize, 1),
+            ("--handshakes-per-terminal", self.handshakes_per_terminal as usize, 1),
+            ("--refusals-per-address", self.refusals_per_address as usize, 1),
+            ("--max-http-connections", self.max_http_connections, 16),
             ("--shards", self.shards.unwrap_or(1), 1),
             ("--max-rate", self.max_rate as usize, 1),
             ("--log", self.bounds.log as usize, 2),

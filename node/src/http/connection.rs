@@ -6,7 +6,10 @@ use std::{
     net::SocketAddr,
     os::fd::{AsRawFd, RawFd},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
@@ -28,7 +31,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{HttpState, answer::Body, handshake::AcceptedHandshake, route};
+use super::{
+    HttpState, answer::Body, answer_limit::LimitedStream, handshake::AcceptedHandshake,
+    open_connections::OpenConnection, route,
+};
 
 /// The largest head of a request, in bytes: eight times what a browser sends.
 const HEAD_MAX: usize = 16 * 1024;
@@ -49,11 +55,20 @@ pub struct Requester {
     /// Closes the connection when it is cancelled, whatever is still to be sent.
     pub close: CancellationToken,
     accepted: Arc<Mutex<Option<Box<AcceptedHandshake>>>>,
+    open: Arc<OpenConnection>,
+    is_stream: Arc<AtomicBool>,
 }
 
 impl Requester {
+    /// Records that the answer is a stream, which has bounds of its own. The connection must close after it.
+    pub fn begin_stream(&self) {
+        self.is_stream.store(true, Ordering::Relaxed);
+        self.open.leave();
+    }
+
     /// Gives the connection to a session. Never returns: the connection's task takes the socket, and drops the request.
     pub async fn give_to_session(&self, handshake: Box<AcceptedHandshake>) -> ! {
+        self.open.leave();
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(handshake);
         future::pending().await
     }
@@ -67,55 +82,81 @@ impl Requester {
 pub async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, stop: CancellationToken) {
     // A command is small and must leave at once.
     let _ = stream.set_nodelay(true);
+    let close = CancellationToken::new();
+    // With none to give way for it, the connection is closed: all are at work.
+    let Some(open) = state.connections.open(close.clone()) else { return };
     let requester = Requester {
         peer: canonical(peer),
         descriptor: stream.as_raw_fd(),
-        close: CancellationToken::new(),
+        close,
         accepted: Arc::default(),
+        open: Arc::new(open),
+        is_stream: Arc::default(),
     };
+    let stream = LimitedStream::new(stream, state.shared.config.answer_timeout, requester.is_stream.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let (state, requester) = (state.clone(), requester.clone());
-        async move { Ok::<_, Infallible>(route::answer(request, requester, state).await) }
+        async move {
+            let open = requester.open.clone();
+            open.begin();
+            let answer = route::answer(request, requester, state).await;
+            open.end();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(state.shared.config.header_timeout)
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    let accepted = tokio::select! {
-        accepted = requests(&mut served, &requester) => accepted,
+    let ended = tokio::select! {
+        ended = requests(&mut served, &requester) => ended,
         () = requester.close.cancelled() => return,
         () = stop.cancelled() => {
             Pin::new(&mut served).graceful_shutdown();
             match time::timeout(LAST_ANSWER, requests(&mut served, &requester)).await {
-                Ok(accepted) => accepted,
+                Ok(ended) => ended,
                 Err(_) => return,
             }
         }
     };
     let Parts { io, read_buf, .. } = served.into_parts();
-    match accepted {
-        Some(accepted) => become_session(io.into_inner(), read_buf, *accepted, &state).await,
-        None => discard(io.into_inner()).await,
+    let stream = io.into_inner().into_inner();
+    match ended {
+        Ended::Accepted(accepted) => become_session(stream, read_buf, *accepted, &state).await,
+        Ended::Answered => discard(stream).await,
+        Ended::Broken => {}
     }
 }
 
-/// Answers requests. Returns the handshake that was accepted, or none when the connection is to be closed.
-async fn requests<I, S>(served: &mut Connection<I, S>, requester: &Requester) -> Option<Box<AcceptedHandshake>>
+/// How the requests of a connection end.
+enum Ended {
+    /// A handshake was accepted.
+    Accepted(Box<AcceptedHandshake>),
+    /// The last answer was sent.
+    Answered,
+    /// The peer has gone, or sends what is no HTTP, or does not read.
+    Broken,
+}
+
+/// Answers requests until a handshake is accepted or the connection is to be closed.
+async fn requests<I, S>(served: &mut Connection<I, S>, requester: &Requester) -> Ended
 where
     I: Read + Write + Unpin,
     S: HttpService<Incoming, ResBody = Body>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     future::poll_fn(|context| match Pin::new(&mut *served).poll(context) {
-        Poll::Ready(ended) => {
-            if let Err(error) = ended {
-                tracing::debug!(peer = %requester.peer, %error, "a connection ended badly");
-            }
-            Poll::Ready(None)
+        Poll::Ready(Ok(())) => Poll::Ready(Ended::Answered),
+        Poll::Ready(Err(error)) => {
+            tracing::debug!(peer = %requester.peer, %error, "a connection ended badly");
+            // hyper has answered a request that it can't read.
+            Poll::Ready(if error.is_parse() { Ended::Answered } else { Ended::Broken })
         }
         // The handshake's request was polled just now, if there is one.
-        Poll::Pending => requester.take_accepted().map_or(Poll::Pending, |accepted| Poll::Ready(Some(accepted))),
+        Poll::Pending => {
+            requester.take_accepted().map_or(Poll::Pending, |accepted| Poll::Ready(Ended::Accepted(accepted)))
+        }
     })
     .await
 }
@@ -132,8 +173,10 @@ async fn become_session(mut stream: TcpStream, read: Bytes, accepted: AcceptedHa
     }
 }
 
-/// Reads what still comes until the peer closes, for a bounded time and number of bytes.
+/// Closes the node's side, and reads what still comes until the peer closes too, for a bounded time and number of bytes.
 async fn discard(mut stream: TcpStream) {
+    // hyper has done so, unless it could not read the request.
+    let _ = stream.shutdown().await;
     let rest = async {
         let (mut buffer, mut count) = ([0; 4096], 0);
         while let Ok(read @ 1..) = stream.read(&mut buffer).await {

@@ -17,10 +17,13 @@ use super::{
     answer::{Body, later, problem},
     origin,
     proxy_hop::{self, ProxyHop},
+    refused::{RefusalCause, claimed_terminal},
     request::{bad, bearer},
     strict,
 };
-use crate::{auth::VerifiedTerminal, config::PlainProtocol, end::NO_ORDINAL, shard::Upgraded};
+use crate::{
+    auth::VerifiedTerminal, cluster::admission::Busy, config::PlainProtocol, end::NO_ORDINAL, shard::Upgraded,
+};
 
 /// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
 const TOKEN_NAMES: [&str; 7] = ["token", "access_token", "bearer", "jwt", "key", "authorization", "ticket"];
@@ -33,21 +36,21 @@ pub enum Decision {
     Accepted(Box<AcceptedHandshake>),
 }
 
-/// Decides about a handshake. Counts each refusal.
+/// Decides about a handshake. Reports each refusal.
 pub async fn decide(
     request: &Request<Incoming>,
     requester: &Requester,
     state: &HttpState,
 ) -> Result<Decision, Response<Body>> {
     let hop = ProxyHop::of(request, requester.peer, state);
-    let limits_refused = hop.limits_refused();
+    let (limits_refused, address) = (hop.limits_refused(), hop.address.clone());
     let decision = judge(request, requester, hop, state).await;
     if let Err(refusal) = &decision {
         // It is refused when it comes again, if it does.
         if limits_refused && refusal.status().is_client_error() && refusal.status() != StatusCode::TOO_MANY_REQUESTS {
             return Ok(Decision::Placed(proxy_hop::refuse(state)));
         }
-        state.shared.metrics.refused.with_label_values(&[refusal.status().as_str()]).inc();
+        state.refused.report(refusal, claimed(request), &address, state);
     }
     decision
 }
@@ -58,29 +61,54 @@ async fn judge(
     hop: ProxyHop,
     state: &HttpState,
 ) -> Result<Decision, Response<Body>> {
-    strict::check(request)?;
-    strict::check_handshake(request)?;
-    origin::check(request.headers(), &state.shared.config)?;
-    let key = websocket_key(request)?;
-    let named = terminal_id(request.uri().query().unwrap_or_default())?;
+    let config = &state.shared.config;
+    let because = |cause: RefusalCause| move |answer: Response<Body>| cause.of_answer(answer);
+    strict::check(request).map_err(because(RefusalCause::REQUEST))?;
+    strict::check_handshake(request).map_err(because(RefusalCause::REQUEST))?;
+    origin::check(request.headers(), config).map_err(because(RefusalCause::ORIGIN))?;
+    let key = websocket_key(request).map_err(because(RefusalCause::WEBSOCKET))?;
+    let named = terminal_id(request.uri().query().unwrap_or_default()).map_err(because(RefusalCause::URL))?;
     // 503 means draining and nothing else: only on 503 may a proxy try the next node.
     if state.shared.lifecycle.is_draining() {
-        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
+        let answer = later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining");
+        return Err(RefusalCause::DRAINING.of_answer(answer));
     }
-    let offer = Offer::of(request, &state.shared.config.plain_mode.plain_protocols)?;
-    let token = token(bearer(request), offer.bearer.as_deref())?;
-    // The token is checked before the budget: a handshake whose token is refused must not use it up, nor count as sent to a node.
-    let terminal = state.shared.auth.terminal(token, named)?;
+    let offer = Offer::of(request, &config.plain_mode.plain_protocols).map_err(because(RefusalCause::SUBPROTOCOL))?;
+    let token = token(bearer(request), offer.bearer.as_deref()).map_err(because(RefusalCause::TWO_TOKENS))?;
+    let busy = |cause: RefusalCause| {
+        move |busy: Busy| cause.of_answer(later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))
+    };
+    state.rates.check(&hop.address).map_err(busy(RefusalCause::ADDRESS_RATE))?;
+    // The token is checked before the budgets: a handshake whose token is refused must not use them up, nor count as sent to a node.
+    let terminal = state.shared.auth.terminal(token, named).map_err(|error| {
+        // One that comes again is counted then.
+        if !hop.limits_refused() {
+            state.rates.refused(&hop.address);
+        }
+        RefusalCause::of(&error).of_answer(error.into())
+    })?;
     if hop.asks() {
         return proxy_hop::place(state, &terminal.id, &hop).await.map(Decision::Placed);
     }
+    // A terminal that floods is refused before it takes anything from the others.
+    state.rates.admit(terminal.id.as_str()).map_err(busy(RefusalCause::TERMINAL_RATE))?;
     let admitted = state.admission.admit(state.shared.hub.len(), requester.descriptor);
-    admitted.map_err(|busy| later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))?;
+    admitted.map_err(busy(RefusalCause::BUSY))?;
     if !state.shared.backplane.has_place_for(&terminal.id).await {
         let why = "the store takes no new terminal now: too many were forgotten of late";
-        return Err(later(StatusCode::TOO_MANY_REQUESTS, NO_ORDINAL.as_secs(), why));
+        let answer = later(StatusCode::TOO_MANY_REQUESTS, NO_ORDINAL.as_secs(), why);
+        return Err(RefusalCause::ORDINALS.of_answer(answer));
     }
     Ok(Decision::Accepted(Box::new(AcceptedHandshake { key, terminal, offer, hop })))
+}
+
+/// The terminal that a handshake says it is, as far as that can be read. Nothing of it is verified.
+fn claimed(request: &Request<Incoming>) -> Option<TerminalId> {
+    let named = terminal_id(request.uri().query().unwrap_or_default()).ok().flatten();
+    named.or_else(|| {
+        let offered = Offer::of(request, &[]).ok().and_then(|offer| offer.bearer);
+        claimed_terminal(bearer(request).or(offered.as_deref())?)
+    })
 }
 
 /// A handshake that is accepted.

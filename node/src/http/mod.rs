@@ -14,6 +14,7 @@
 #![allow(clippy::result_large_err)]
 
 mod answer;
+mod answer_limit;
 mod command_bounds;
 mod commands;
 mod connection;
@@ -24,9 +25,11 @@ mod handshake;
 mod health;
 mod list;
 mod nodes;
+mod open_connections;
 mod origin;
 mod path;
 mod proxy_hop;
+mod refused;
 mod request;
 mod revocations;
 mod route;
@@ -42,9 +45,11 @@ use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::connection::Requester;
-pub use self::{events::EventStreams, untrusted::UntrustedProxies};
+pub use self::{
+    events::EventStreams, open_connections::OpenConnections, refused::RefusedHandshakes, untrusted::UntrustedProxies,
+};
 use crate::{
-    cluster::{Admission, Candidate, Peers},
+    cluster::{Admission, Candidate, HandshakeRates, Peers},
     shard::Shared,
 };
 
@@ -57,6 +62,12 @@ pub struct HttpState {
     pub shared: Arc<Shared>,
     /// How many handshakes the node takes.
     pub admission: Admission,
+    /// How many handshakes it takes of one terminal, and refuses one address.
+    pub rates: HandshakeRates,
+    /// The connections that are neither sessions nor streams.
+    pub connections: Arc<OpenConnections>,
+    /// Refused handshakes, as operators see them.
+    pub refused: RefusedHandshakes,
     /// The other nodes.
     pub peers: Arc<Peers>,
     /// This node as a candidate for a handshake. Its session count is not filled in.

@@ -5,7 +5,6 @@ use std::{net::SocketAddr, sync::Arc};
 
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     HttpState, Requester,
@@ -27,7 +26,7 @@ pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc
     }
     let is_api = request.uri().path().starts_with("/v1");
     let origin = request.headers().get(header::ORIGIN).filter(|_| is_api).cloned();
-    let answer = dispatch(request, requester.peer, requester.close, state.clone()).await;
+    let answer = dispatch(request, &requester, state.clone()).await;
     let mut response = answer.unwrap_or_else(|refusal| refusal);
     if is_api {
         origin::share(&mut response, origin, &state.shared.config);
@@ -51,12 +50,7 @@ async fn websocket(request: &Request<Incoming>, requester: &Requester, state: &H
     }
 }
 
-async fn dispatch(
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    close: CancellationToken,
-    state: Arc<HttpState>,
-) -> Answer {
+async fn dispatch(request: Request<Incoming>, requester: &Requester, state: Arc<HttpState>) -> Answer {
     strict::check(&request)?;
     let path = request.uri().path().to_owned();
     if path == "*" {
@@ -79,8 +73,8 @@ async fn dispatch(
     }
     let operator = admit(&segments, *scope, &request, &state).await?;
     match &segments[..] {
-        ["v1", call @ ..] => api(call, request, &operator, close, state).await,
-        _ => open(&segments, peer, &state),
+        ["v1", call @ ..] => api(call, request, &operator, requester, state).await,
+        _ => open(&segments, requester.peer, &state),
     }
 }
 
@@ -146,7 +140,7 @@ async fn api(
     call: &[&str],
     request: Request<Incoming>,
     operator: &VerifiedOperator,
-    close: CancellationToken,
+    requester: &Requester,
     state: Arc<HttpState>,
 ) -> Answer {
     let (method, query) = (asked(&request).clone(), request.uri().query().unwrap_or_default().to_owned());
@@ -172,9 +166,23 @@ async fn api(
         ("POST", ["revocations"]) => revocations::post(request, &operator.name, &state).await,
         ("GET", ["revocations"]) => revocations::list(&query, &state).await,
         ("DELETE", ["revocations", id]) => revocations::take_back(id, &state).await,
-        ("GET", ["events"]) => events::stream(&request, operator, close, state).await,
+        ("GET", ["events"]) => events(&request, operator, requester, state).await,
         _ => Err(not_there(&state)),
     }
+}
+
+/// Opens a stream of events, which is the last answer of its connection: it is not counted among the others from then on.
+async fn events(
+    request: &Request<Incoming>,
+    operator: &VerifiedOperator,
+    requester: &Requester,
+    state: Arc<HttpState>,
+) -> Answer {
+    let answer = events::stream(request, operator, requester.close.clone(), state).await?;
+    if request.method() == Method::GET {
+        requester.begin_stream();
+    }
+    Ok(strict::closing(answer))
 }
 
 fn not_there(state: &HttpState) -> Response<Body> {

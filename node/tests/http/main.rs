@@ -1,6 +1,9 @@
 //! What a node does with requests and handshakes before there is a session.
 
+mod budgets;
+mod exchanges;
 mod origins;
 mod plain_mode;
+mod refused;
 mod requests;
 mod strict;

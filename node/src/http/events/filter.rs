@@ -9,12 +9,13 @@ use super::message::EventSubject;
 use crate::http::{answer::Body, request, terminals::labels, ticket};
 
 /// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
-pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 10] = [
     "terminal.online",
     "terminal.offline",
     "terminal.health",
     "terminal.event",
     "terminal.contested",
+    "terminal.refused",
     "command.state",
     "command.target",
     "command.done",
