@@ -87,7 +87,9 @@ impl Agents {
     }
 
     fn start_group(&mut self, node: &StoreNode, group: usize, size: usize) {
-        let mut command = Command::new(program());
+        // Elsewhere terminals have processors of their own. Here they give way to nodes and Redis.
+        let mut command = Command::new("nice");
+        command.args(["-n", "19"]).arg(program());
         command.args(["--url", &format!("ws://{}/ws", node.address), "--terminals", &size.to_string()]);
         command.args(["--prefix", &format!("agent-{group}-"), "--log"]).arg(self.log(group));
         self.processes.push(TestProcess::start(command.stdout(Stdio::null()).stderr(Stdio::null())));
