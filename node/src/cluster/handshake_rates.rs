@@ -1,5 +1,5 @@
 //! Budgets of handshakes of each terminal, and of refused handshakes of each address, beside the node's own. So a terminal that connects
-//! again and again, or an address that tries tokens, takes nothing from the others.
+//! again and again takes nothing from the others, and an address that tries tokens is told to wait.
 
 use std::{
     collections::HashMap,
@@ -41,16 +41,11 @@ impl HandshakeRates {
         self.terminals.take(terminal, Instant::now()).map_err(|retry_after| Busy { why, retry_after })
     }
 
-    /// Whether tokens from an address are looked at.
-    pub fn check(&self, address: &str) -> Result<(), Busy> {
+    /// Takes a handshake from an address whose token was refused from the address's budget. A good token is let in whatever the budget
+    /// has: thousands of terminals may stand behind one address, and one of them must not keep the others out.
+    pub fn refused(&self, address: &str) -> Result<(), Busy> {
         let why = "too many handshakes from this address had no good token (--refusals-per-address)";
-        self.refusals.look(of_site(address), Instant::now()).map_err(|retry_after| Busy { why, retry_after })
-    }
-
-    /// Counts a handshake from an address whose token was refused.
-    pub fn refused(&self, address: &str) {
-        // A budget that is used up stays so.
-        let _ = self.refusals.take(of_site(address), Instant::now());
+        self.refusals.take(of_site(address), Instant::now()).map_err(|retry_after| Busy { why, retry_after })
     }
 }
 
@@ -95,35 +90,16 @@ impl KeyedBudgets {
 
     /// Takes one. Returns the seconds until there is one again, if there is none.
     fn take(&self, key: impl Hash, now: Instant) -> Result<(), u64> {
-        self.with_budget(key, now, |budget| {
-            let has_one = budget.left >= 1.0;
-            budget.left -= if has_one { 1.0 } else { 0.0 };
-            has_one
-        })
-    }
-
-    /// Whether there is one to take.
-    fn look(&self, key: impl Hash, now: Instant) -> Result<(), u64> {
-        self.with_budget(key, now, |budget| budget.left >= 1.0)
-    }
-
-    fn with_budget(
-        &self,
-        key: impl Hash,
-        now: Instant,
-        use_it: impl FnOnce(&mut KeyBudget) -> bool,
-    ) -> Result<(), u64> {
         let (key, most) = (self.salt.hash_one(key), self.rate * BURST_SECONDS);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let mut budget = table.by_key.get(&key).copied().unwrap_or(KeyBudget { left: most, at: now });
         budget.refill(self.rate, now);
-        let is_allowed = use_it(&mut budget);
-        if budget.left >= most {
-            table.by_key.remove(&key);
-        } else if table.has_room_for(key, self.rate, now) {
+        let has_one = budget.left >= 1.0;
+        budget.left -= if has_one { 1.0 } else { 0.0 };
+        if table.has_room_for(key, self.rate, now) {
             table.by_key.insert(key, budget);
         }
-        if is_allowed { Ok(()) } else { Err(((1.0 - budget.left) / self.rate).ceil().max(1.0) as u64) }
+        if has_one { Ok(()) } else { Err(((1.0 - budget.left) / self.rate).ceil().max(1.0) as u64) }
     }
 }
 
@@ -163,15 +139,6 @@ mod tests {
         assert_eq!(budgets.take("t1", began + Duration::from_millis(10_100)), Err(1));
         assert_eq!(budgets.take("t2", began + Duration::from_millis(10_100)), Ok(()));
         assert_eq!(budgets.take("t1", began + Duration::from_secs(60)), Ok(()));
-    }
-
-    #[test]
-    fn a_look_takes_nothing_and_stores_nothing() {
-        let (budgets, now) = (KeyedBudgets::new(1.0), Instant::now());
-        assert!((0..100).all(|_| budgets.look("a", now).is_ok()));
-        assert!(budgets.table.lock().unwrap().by_key.is_empty());
-        (0..20).for_each(|_| budgets.take("a", now).unwrap());
-        assert_eq!(budgets.look("a", now), Err(1));
     }
 
     #[test]

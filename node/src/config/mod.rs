@@ -150,7 +150,7 @@ pub struct Config {
     pub handshakes_per_terminal: u32,
 
     /// The number of handshakes per second whose token is refused that one address (of IPv6 a /64) may make; 20 times as many at once.
-    /// Beyond it no token from there is looked at, and the answer is 429 with Retry-After
+    /// Beyond it the answer to a refused one is 429 with Retry-After, and a good token is let in
     #[arg(long, env = "MUSTER_REFUSALS_PER_ADDRESS", value_name = "N", default_value_t = 10)]
     pub refusals_per_address: u32,
 

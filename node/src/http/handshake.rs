@@ -78,14 +78,14 @@ async fn judge(
     let busy = |cause: RefusalCause| {
         move |busy: Busy| cause.of_answer(later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))
     };
-    state.rates.check(&hop.address).map_err(busy(RefusalCause::ADDRESS_RATE))?;
     // The token is checked before the budgets: a handshake whose token is refused must not use them up, nor count as sent to a node.
     let terminal = state.shared.auth.terminal(token, named).map_err(|error| {
         // One that comes again is counted then.
-        if !hop.limits_refused() {
-            state.rates.refused(&hop.address);
+        let counted = if hop.limits_refused() { Ok(()) } else { state.rates.refused(&hop.address) };
+        match counted {
+            Ok(()) => RefusalCause::of(&error).of_answer(error.into()),
+            Err(too_many) => busy(RefusalCause::ADDRESS_RATE)(too_many),
         }
-        RefusalCause::of(&error).of_answer(error.into())
     })?;
     if hop.asks() {
         return proxy_hop::place(state, &terminal.id, &hop).await.map(Decision::Placed);
