@@ -246,6 +246,8 @@ mod tests {
     fn without_nodes_there_is_no_upstream_and_the_answer_is_503() {
         let http = files(&[], &Members::new()).remove("http.conf").unwrap();
         assert!(!http.contains("nodes.conf") && http.contains("return 503"));
+        // The locations that make these variables are missing, and Nginx refuses a map of a variable that it does not know.
+        assert!(!http.contains("$muster_node") && !http.contains("$muster_handshake"), "{http}");
     }
 
     #[test]
