@@ -159,8 +159,9 @@ pub struct Config {
     pub answer_timeout: Duration,
 
     /// The number of connections that are neither sessions nor event streams, at most a quarter of the open files that the process may
-    /// have. When another comes, the one that has been idle longest is closed
-    #[arg(long, env = "MUSTER_MAX_HTTP_CONNECTIONS", value_name = "N", default_value_t = 1000)]
+    /// have. When another comes, the one that has been idle longest is closed. A handshake is one of them until it is answered: in a storm
+    /// of them there must be room for those whose request is still on its way
+    #[arg(long, env = "MUSTER_MAX_HTTP_CONNECTIONS", value_name = "N", default_value_t = 4000)]
     pub max_http_connections: usize,
 
     /// The number of event streams (GET /v1/events) that this node has open. Beyond it the answer is 429 with Retry-After

@@ -43,6 +43,7 @@ async fn a_stream_of_events_that_has_nothing_to_send_is_not_cut_by_the_limit_of_
         }
     };
     soon(heard).await;
+    assert!(text.contains("x-accel-buffering: no") && text.contains("connection: close"), "{text}");
     node.stop().await;
 }
 

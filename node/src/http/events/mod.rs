@@ -120,6 +120,8 @@ pub async fn stream(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    // Nginx would hold events back until its buffer is full, unless it is set up for them.
+    headers.insert("x-accel-buffering", header::HeaderValue::from_static("no"));
     Ok(response)
 }
 
