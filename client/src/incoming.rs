@@ -40,6 +40,13 @@ pub enum Incoming {
         /// When the message was read.
         received_at: Instant,
     },
+    /// A binary message in plain mode: the payload of a command that is bytes.
+    Binary {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// When the message was read.
+        received_at: Instant,
+    },
     /// A command that was handed over before arrived again. The terminal acknowledges it again; the program must not
     /// run it again.
     Repeated(CommandId),

@@ -5,12 +5,12 @@ use muster_protocol::{
     frame::{FromTerminal, ResultFrame},
 };
 use serde_json::json;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::Message;
 
 /// One encoded message. Cloning it copies no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outgoing {
-    text: Utf8Bytes,
+    message: Message,
     /// The command, if the message is its result.
     result_of: Option<CommandId>,
 }
@@ -22,17 +22,22 @@ impl Outgoing {
             FromTerminal::Result(result) => Some(result.id),
             _ => None,
         };
-        Self { text: frame.to_string().into(), result_of }
+        Self { message: Message::text(frame.to_string()), result_of }
     }
 
-    /// A bare message of plain mode.
+    /// A bare text message of plain mode.
     pub(crate) fn text(text: String) -> Self {
-        Self { text: text.into(), result_of: None }
+        Self { message: Message::text(text), result_of: None }
+    }
+
+    /// A bare binary message of plain mode.
+    pub(crate) fn binary(bytes: Vec<u8>) -> Self {
+        Self { message: Message::binary(bytes), result_of: None }
     }
 
     /// The size of the WebSocket message in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.text.len()
+        self.message.len()
     }
 
     /// Whether the message says how a command ended.
@@ -40,9 +45,9 @@ impl Outgoing {
         self.result_of.is_some()
     }
 
-    /// The text of the WebSocket message.
-    pub(crate) fn into_text(self) -> Utf8Bytes {
-        self.text
+    /// The WebSocket message.
+    pub(crate) fn into_message(self) -> Message {
+        self.message
     }
 
     /// What is sent instead of a result over `limit` bytes, so that the command ends: a failure that names both sizes
@@ -70,7 +75,8 @@ mod tests {
     fn a_replacement_names_the_sizes_and_is_within_the_smallest_limit_of_a_node() {
         let large = result(&"x".repeat(1000));
         let explained = large.replacement(1000).unwrap();
-        assert!(explained.text.contains(r#"{"bytes":1084,"error":"too_large","limit":1000}"#), "{}", explained.text);
+        let text = explained.into_message().into_text().unwrap();
+        assert!(text.contains(r#"{"bytes":1084,"error":"too_large","limit":1000}"#), "{text}");
         assert!(large.replacement(128).unwrap().size() <= 128);
         assert_eq!(Outgoing::text("x".repeat(1000)).replacement(128), None);
     }

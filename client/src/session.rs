@@ -79,7 +79,7 @@ impl<'a, L: Listener> Session<'a, L> {
     async fn send(&mut self, outgoing: Outgoing) -> Result<(), ConnectionEnd> {
         let Some(outgoing) = self.state.within_limit(outgoing).await else { return Ok(()) };
         self.state.outbox.record(&outgoing);
-        self.socket.send(Message::Text(outgoing.into_text())).await.map_err(ConnectionEnd::lost)
+        self.socket.send(outgoing.into_message()).await.map_err(ConnectionEnd::lost)
     }
 
     /// Sends the results that the outbox has yet to send.
@@ -124,7 +124,11 @@ impl<'a, L: Listener> Session<'a, L> {
         match message {
             Some(Ok(Message::Text(text))) => self.receive_text(text, received_at).await,
             Some(Ok(Message::Close(frame))) => Err(closed(frame, self.hint)),
-            // The WebSocket layer answers pings, and a node sends no binary messages.
+            Some(Ok(Message::Binary(bytes))) if self.state.config.protocol == Protocol::Plain => {
+                self.state.listener.on(Incoming::Binary { bytes: bytes.into(), received_at }).await;
+                Ok(())
+            }
+            // The WebSocket layer answers pings, and in `muster.v1` a node sends no binary messages.
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(ConnectionEnd::lost(error)),
             None => Err(ConnectionEnd::lost("the connection ended without a close")),

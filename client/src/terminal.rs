@@ -136,6 +136,12 @@ impl Terminal {
         self.queue(Protocol::Plain, Outgoing::text(text.into())).await
     }
 
+    /// Sends a binary message in plain mode; see [`send_text`](Self::send_text). In `muster.v1` bytes go in the payload of a frame:
+    /// [`Payload::from_bytes`].
+    pub async fn send_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<(), SendError> {
+        self.queue(Protocol::Plain, Outgoing::binary(bytes.into())).await
+    }
+
     async fn queue(&self, protocol: Protocol, outgoing: Outgoing) -> Result<(), SendError> {
         if protocol != self.protocol {
             return Err(SendError::OtherProtocol);

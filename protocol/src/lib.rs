@@ -9,7 +9,7 @@
 //! | module | what it has |
 //! |---|---|
 //! | [`id`] | ids of terminals, nodes, commands and sessions |
-//! | [`payload`] | JSON that is carried and never rewritten |
+//! | [`payload`] | JSON or bytes that are carried and never rewritten |
 //! | [`frame`] | the frames of `muster.v1`, between a terminal and its node |
 //! | [`close`] | close codes, and what a terminal does after each |
 //! | [`selector`] | labels, and which terminals a command is for |

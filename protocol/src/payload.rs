@@ -1,18 +1,25 @@
-//! Payloads: JSON that Muster carries and never rewrites. A payload is stored as the text that was received, so large
+//! Payloads: one JSON value, or bytes. Muster carries a payload and never rewrites it. It is stored as the text that was received, so large
 //! numbers and the order of keys do not change, and passing it on costs a copy and not a parse.
+//!
+//! In JSON a payload stands in one of two fields: `payload` has any JSON, and `payload_base64` has bytes in base64. Each limit counts the
+//! JSON, so for bytes their base64.
 
-use serde::{Deserialize, Serialize};
+use data_encoding::BASE64;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error, ser::SerializeMap};
 use serde_json::value::RawValue;
 
-/// One JSON value, as the text that was received.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Payload(Box<RawValue>);
+/// One JSON value, as the text that was received, or bytes.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    /// Of bytes: a JSON string with their base64.
+    json: Box<RawValue>,
+    is_bytes: bool,
+}
 
 impl Payload {
-    /// The payload as JSON text.
+    /// The payload as JSON text; of bytes, a JSON string with their base64.
     pub fn as_json(&self) -> &str {
-        self.0.get()
+        self.json.get()
     }
 
     /// A payload that is a JSON string with this content.
@@ -22,25 +29,112 @@ impl Payload {
 
     /// A payload with this value.
     pub fn from_value(value: &serde_json::Value) -> Self {
-        Self(RawValue::from_string(value.to_string()).expect("a serialized value is JSON"))
+        let json = RawValue::from_string(value.to_string()).expect("a serialized value is JSON");
+        Self { json, is_bytes: false }
     }
 
-    /// What a terminal in plain mode receives: the content of a JSON string, or else the JSON text.
+    /// A payload with these bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self { is_bytes: true, ..Self::from_text(&BASE64.encode(bytes)) }
+    }
+
+    /// Whether the payload is bytes, and not JSON.
+    pub fn is_bytes(&self) -> bool {
+        self.is_bytes
+    }
+
+    /// The bytes. None if the payload is JSON.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        let base64 = self.is_bytes.then(|| serde_json::from_str::<String>(self.as_json()).ok()).flatten()?;
+        BASE64.decode(base64.as_bytes()).ok()
+    }
+
+    /// The name of the field that has the payload in JSON.
+    pub fn field(&self) -> &'static str {
+        if self.is_bytes { "payload_base64" } else { "payload" }
+    }
+
+    /// What a terminal in plain mode receives of JSON: the content of a JSON string, or else the JSON text.
     pub fn plain_text(&self) -> String {
         serde_json::from_str::<String>(self.as_json()).unwrap_or_else(|_| self.as_json().to_owned())
+    }
+
+    /// The payload as a single text, for a store that has no field for it: the JSON, with `=` before that of bytes.
+    pub fn to_stored(&self) -> String {
+        format!("{}{}", if self.is_bytes { "=" } else { "" }, self.as_json())
+    }
+
+    /// The payload of such a text. None if it can't be read.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        match text.strip_prefix('=') {
+            Some(base64) => serde_json::from_str::<Base64Field>(base64).ok().map(|field| field.0),
+            None => serde_json::from_str(text).ok(),
+        }
     }
 }
 
 impl Default for Payload {
     /// `null`.
     fn default() -> Self {
-        Self(RawValue::NULL.to_owned())
+        Self { json: RawValue::NULL.to_owned(), is_bytes: false }
     }
 }
 
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        self.as_json() == other.as_json()
+        self.is_bytes == other.is_bytes && self.as_json() == other.as_json()
+    }
+}
+
+impl Serialize for Payload {
+    /// Writes the JSON alone. An object that may have bytes is written with [`write_field`].
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    /// Reads JSON. An object that may have bytes has a type of its own for its fields.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { json: Box::deserialize(deserializer)?, is_bytes: false })
+    }
+}
+
+/// Writes a payload as the field of the object around it: for `#[serde(flatten, serialize_with = …)]`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_field<S: Serializer>(payload: &Payload, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(Some(1))?;
+    object.serialize_entry(payload.field(), &payload.json)?;
+    object.end()
+}
+
+/// The field `payload_base64`.
+#[derive(Debug)]
+pub(crate) struct Base64Field(Payload);
+
+impl<'de> Deserialize<'de> for Base64Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = BASE64.decode(text.as_bytes());
+        let bytes = bytes
+            .map_err(|error| D::Error::custom(format_args!("payload_base64 is no base64 with padding: {error}")))?;
+        Ok(Self(Payload::from_bytes(&bytes)))
+    }
+}
+
+/// An object has both fields of a payload.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("payload and payload_base64: one of them at most")]
+pub(crate) struct TwoPayloads;
+
+/// The payload of an object that had these fields.
+pub(crate) fn of_fields(json: Option<Payload>, base64: Option<Base64Field>) -> Result<Payload, TwoPayloads> {
+    match (json, base64) {
+        (Some(_), Some(_)) => Err(TwoPayloads),
+        (_, Some(bytes)) => Ok(bytes.0),
+        (json, None) => Ok(json.unwrap_or_default()),
     }
 }
 
@@ -59,5 +153,19 @@ mod tests {
     fn plain_text_is_a_strings_content_or_the_json() {
         assert_eq!(Payload::from_text("say \"hi\"\n").plain_text(), "say \"hi\"\n");
         assert_eq!(serde_json::from_str::<Payload>(r#"{"a":1}"#).unwrap().plain_text(), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn bytes_are_none_of_the_json_that_looks_the_same() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let payload = Payload::from_bytes(&bytes);
+        assert_eq!((payload.bytes(), payload.field()), (Some(bytes), "payload_base64"));
+        let same: Payload = serde_json::from_str(payload.as_json()).unwrap();
+        assert_eq!((same.bytes(), same.field()), (None, "payload"));
+        assert_ne!(payload, same);
+        for payload in [payload, same, Payload::from_bytes(&[]), Payload::default(), Payload::from_text("=\"x\"")] {
+            assert_eq!(Payload::from_stored(&payload.to_stored()), Some(payload));
+        }
+        assert_eq!((Payload::from_stored("=\"!\""), Payload::from_stored("x")), (None, None));
     }
 }

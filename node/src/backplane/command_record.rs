@@ -156,6 +156,7 @@ impl CommandRecord {
             by: Some(self.by.clone()).filter(|by| !by.is_empty()),
             target: None,
             payload: None,
+            payload_base64: None,
             results: None,
             partial: self.partial.clone(),
             lost: self.lost.clone(),
@@ -165,7 +166,8 @@ impl CommandRecord {
     /// The command with all that was asked for.
     pub fn full_view(&self, now: Timestamp) -> CommandView {
         let (target, payload) = (Some(self.request.target.clone()), Some(self.frame.payload.clone()));
-        CommandView { target, payload, ..self.view(now) }
+        let (payload_base64, payload) = if self.frame.payload.is_bytes() { (payload, None) } else { (None, payload) };
+        CommandView { target, payload, payload_base64, ..self.view(now) }
     }
 
     /// One target as the API shows it.

@@ -150,6 +150,7 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
         by: None,
         target: None,
         payload: None,
+        payload_base64: None,
         results: None,
         partial: Vec::new(),
         lost: Vec::new(),

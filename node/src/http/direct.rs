@@ -46,6 +46,7 @@ impl DirectCommand {
             by: Some(self.by).filter(|by| !by.is_empty()),
             target: None,
             payload: None,
+            payload_base64: None,
             results: None,
             partial: Vec::new(),
             lost: Vec::new(),

@@ -258,7 +258,7 @@ impl Import {
             command.store(&self.stores, self.partitions, &self.access.key, from, to).await?;
         }
         let (id, place) = (command.line.id, self.placed.get(line.p, line.ord));
-        let (Some((partition, ordinal)), Ok(payload)) = (place, serde_json::from_str::<Payload>(&line.reply)) else {
+        let (Some((partition, ordinal)), Some(payload)) = (place, Payload::from_stored(&line.reply)) else {
             return Ok(());
         };
         let bounds = PartitionBounds { keep: Default::default(), log: 0, backlog: 0, bytes: i64::MAX as u64 };

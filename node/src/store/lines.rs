@@ -166,7 +166,7 @@ pub struct ReplyLine {
     pub p: u16,
     /// Its ordinal.
     pub ord: u32,
-    /// The payload, as JSON.
+    /// The payload, as JSON; of bytes `=` and a JSON string with their base64.
     pub reply: String,
 }
 

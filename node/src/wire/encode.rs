@@ -19,6 +19,11 @@ pub fn text(payload: &str) -> Bytes {
     encode(Frame::message(payload.as_bytes().to_vec(), OpCode::Data(Data::Text), true))
 }
 
+/// A binary frame.
+pub fn binary(payload: &[u8]) -> Bytes {
+    encode(Frame::message(payload.to_vec(), OpCode::Data(Data::Binary), true))
+}
+
 /// A ping frame. It has no payload, so all pings are the same bytes. At most one ping is unanswered, so the node
 /// knows which ping a pong answers.
 pub fn ping() -> Bytes {

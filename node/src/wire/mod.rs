@@ -3,7 +3,7 @@
 //! one buffer to all of its sockets instead.
 //!
 //! ```text
-//!   bytes ──▶ decode ──▶ Message              EncodedCommand, close, ping, pong, text ──▶ bytes
+//!   bytes ──▶ decode ──▶ Message              EncodedCommand, close, ping, pong, text, binary ──▶ bytes
 //! ```
 
 mod decode;
@@ -13,6 +13,6 @@ mod fragments;
 mod message;
 
 pub use decode::{Decoder, Partial};
-pub use encode::{close, ping, pong, text};
+pub use encode::{binary, close, ping, pong, text};
 pub use encoded::EncodedCommand;
 pub use message::{Message, ReceivedClose, WireError};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use muster_node::store::{BackupCounts, StoreFlags, export, import};
 use muster_protocol::{
+    Payload,
     api::Protocol::{self, V1},
     partition::Partitions,
 };
@@ -129,14 +130,19 @@ async fn what_the_api_shows_is_the_same_in_a_store_of_more_or_fewer_partitions()
     assert_eq!(put.await.0, 200);
     let mut commands = vec![
         accepted(&node, r#"{"all":true}"#, r#","confirm":"result","payload":{"n":1}"#).await,
-        accepted(&node, r#"{"terminals":["t00","t01","t02","t03","t04"]}"#, r#","confirm":"result","payload":{"n":2}"#)
-            .await,
+        accepted(
+            &node,
+            r#"{"terminals":["t00","t01","t02","t03","t04"]}"#,
+            r#","confirm":"result","payload_base64":"AP8=""#,
+        )
+        .await,
         accepted(&node, r#"{"terminal":"t07"}"#, r#","confirm":"ack","payload":{"n":3}"#).await,
     ];
     for (at, terminal) in terminals.iter_mut().enumerate() {
         let (first, ok) = (terminal.command().await.id, at != 4);
         let reply = format!(r#"{{"free":{at}}}"#);
-        terminal.terminal.result(first, ok, serde_json::from_str(&reply).unwrap()).await.unwrap();
+        let reply = if at == 3 { Payload::from_bytes(&[0, 255]) } else { serde_json::from_str(&reply).unwrap() };
+        terminal.terminal.result(first, ok, reply).await.unwrap();
     }
     let is_done = async |id: &str| get(node.address, &format!("/v1/commands/{id}")).await.1["state"] == "done";
     until("the first is done", async || is_done(&commands[0]).await).await;

@@ -1,5 +1,6 @@
 //! One suite for both backplanes: what holds for a node alone must hold for a cluster.
 
+mod binary;
 mod cluster;
 mod deaf;
 mod delivery;

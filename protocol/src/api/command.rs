@@ -6,35 +6,67 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::state::{CommandState, TargetState};
-use crate::{CommandId, Payload, Selector, TerminalId, partition::PartitionIndex};
+use crate::{
+    CommandId, Payload, Selector, TerminalId,
+    partition::PartitionIndex,
+    payload::{Base64Field, TwoPayloads, of_fields, write_field},
+};
 
 /// The body of `POST /v1/commands`. An unknown field is an error, so that a typo is not silently ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "RequestFields")]
 pub struct CommandRequest {
     /// The terminals that the command is for.
     pub target: Selector,
     /// What to do, in a word that the terminals know.
     pub name: String,
-    /// The command's arguments, any JSON; null by default.
-    #[serde(default)]
+    /// The command's arguments: any JSON, or bytes; JSON null by default.
+    #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
     /// How long after its acceptance the command may still be run, such as `"60s"` or `"2h"`; 60 s by default.
-    #[serde(default = "default_expiry", with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub expires_in: Duration,
     /// What a target must report for the command to be done there; `ack` by default.
-    #[serde(default)]
     pub confirm: Confirm,
     /// What happens to targets that are offline; `queue` by default.
-    #[serde(default)]
     pub offline: Offline,
     /// Each terminal waits a random time between 0 and this before it runs the command, so that a fleet does not act in
     /// the same instant; 0 by default.
-    #[serde(default, with = "humantime_serde")]
+    #[serde(with = "humantime_serde")]
     pub stagger: Duration,
     /// The number of targets per second that the command is sent to. By default it is sent to all at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+}
+
+/// The fields of a [`CommandRequest`] as they are read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestFields {
+    target: Selector,
+    name: String,
+    payload: Option<Payload>,
+    payload_base64: Option<Base64Field>,
+    #[serde(default = "default_expiry", with = "humantime_serde")]
+    expires_in: Duration,
+    #[serde(default)]
+    confirm: Confirm,
+    #[serde(default)]
+    offline: Offline,
+    #[serde(default, with = "humantime_serde")]
+    stagger: Duration,
+    rate: Option<f64>,
+}
+
+impl TryFrom<RequestFields> for CommandRequest {
+    type Error = TwoPayloads;
+
+    fn try_from(fields: RequestFields) -> Result<Self, TwoPayloads> {
+        let RequestFields { target, name, payload, payload_base64, expires_in, confirm, offline, stagger, rate } =
+            fields;
+        let payload = of_fields(payload, payload_base64)?;
+        Ok(Self { target, name, payload, expires_in, confirm, offline, stagger, rate })
+    }
 }
 
 /// An operator looks at a screen: a command that was not delivered in a minute is probably no longer wanted.
@@ -93,9 +125,12 @@ pub struct CommandView {
     /// The selector from the request. Only in answers about commands that were accepted before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Selector>,
-    /// The payload from the request. Only in the answer to `GET /v1/commands/{id}`.
+    /// The payload from the request, if it is JSON. Only in the answer to `GET /v1/commands/{id}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
+    /// The same if it is bytes: their base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_base64: Option<Payload>,
     /// With `?wait`, and if there are few targets: the state of each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub results: Option<Vec<TargetView>>,
@@ -118,6 +153,7 @@ fn is_stored(stored: &bool) -> bool {
 
 /// One target of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "TargetFields")]
 pub struct TargetView {
     /// The terminal's id.
     pub terminal: TerminalId,
@@ -126,8 +162,28 @@ pub struct TargetView {
     /// The time of each step so far, by the step's name: `queued`, `sent`, `acked`, `running`, and `ended` for every
     /// final state.
     pub at: BTreeMap<String, Timestamp>,
-    /// The payload of the terminal's last progress or result for this command. Null before that.
+    /// The payload of the terminal's last progress or result for this command. JSON null before that.
+    #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
+}
+
+/// The fields of a [`TargetView`] as they are read.
+#[derive(Deserialize)]
+struct TargetFields {
+    terminal: TerminalId,
+    state: TargetState,
+    at: BTreeMap<String, Timestamp>,
+    payload: Option<Payload>,
+    payload_base64: Option<Base64Field>,
+}
+
+impl TryFrom<TargetFields> for TargetView {
+    type Error = TwoPayloads;
+
+    fn try_from(fields: TargetFields) -> Result<Self, TwoPayloads> {
+        let TargetFields { terminal, state, at, payload, payload_base64 } = fields;
+        Ok(Self { terminal, state, at, payload: of_fields(payload, payload_base64)? })
+    }
 }
 
 /// The answer to `GET /v1/commands/{id}/targets`.

@@ -52,6 +52,30 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_is_json_or_bytes_and_never_both() {
+        let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+        let command = format!(
+            r#"{{"type":"command","id":"{id}","name":"show","payload_base64":"AP8=","expires_at":"2030-01-01T00:00:00Z"}}"#
+        );
+        let FromNode::Command(read) = FromNode::decode(&command).unwrap() else { panic!("no command") };
+        assert_eq!((read.payload.bytes(), FromNode::Command(read).to_string()), (Some(vec![0, 255]), command.clone()));
+        for rest in [
+            format!(r#""progress","id":"{id}","#),
+            format!(r#""result","id":"{id}","ok":true,"#),
+            r#""event","name":"picture","#.to_owned(),
+        ] {
+            let text = format!(r#"{{"type":{rest}"payload_base64":"AP8="}}"#);
+            assert_eq!(FromTerminal::decode(&text).unwrap().to_string(), text);
+            for bad in [r#""payload":1,"payload_base64":"AP8=""#, r#""payload_base64":"AP8""#, r#""payload_base64":7"#]
+            {
+                let error = FromTerminal::decode(&format!(r#"{{"type":{rest}{bad}}}"#)).unwrap_err().to_string();
+                assert!(bad.ends_with('7') || error.contains("payload_base64"), "{error}");
+            }
+        }
+        assert!(FromNode::decode(&command.replace(r#""name""#, r#""payload":1,"name""#)).is_err());
+    }
+
+    #[test]
     fn a_token_is_written_and_never_printed() {
         let frame = FromTerminal::Token(TokenFrame { token: "eyJ.secret".into() });
         assert_eq!(frame.to_string(), r#"{"type":"token","token":"eyJ.secret"}"#);

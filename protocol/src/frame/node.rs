@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::read::{FrameError, frame, kind};
-use crate::{CommandId, NodeId, Payload, SessionId};
+use crate::{
+    CommandId, NodeId, Payload, SessionId,
+    payload::{Base64Field, TwoPayloads, of_fields, write_field},
+};
 
 /// A frame that a node sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,13 +71,14 @@ pub struct Welcome {
 
 /// A command. The same bytes go to each terminal that it is for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "CommandFields")]
 pub struct Command {
     /// The command's id. A terminal uses it to acknowledge, and to notice a command that arrives twice.
     pub id: CommandId,
     /// What to do, in a word that the operator and the terminal agree on.
     pub name: String,
     /// The command's arguments. JSON null if missing.
-    #[serde(default)]
+    #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
     /// The time after which the terminal must not run the command, by the node's clock.
     pub expires_at: Timestamp,
@@ -86,6 +90,27 @@ pub struct Command {
     /// not act in the same instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stagger_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct CommandFields {
+    id: CommandId,
+    name: String,
+    payload: Option<Payload>,
+    payload_base64: Option<Base64Field>,
+    expires_at: Timestamp,
+    cursor: Option<String>,
+    stagger_ms: Option<u64>,
+}
+
+impl TryFrom<CommandFields> for Command {
+    type Error = TwoPayloads;
+
+    fn try_from(fields: CommandFields) -> Result<Self, TwoPayloads> {
+        let CommandFields { id, name, payload, payload_base64, expires_at, cursor, stagger_ms } = fields;
+        let payload = of_fields(payload, payload_base64)?;
+        Ok(Self { id, name, payload, expires_at, cursor, stagger_ms })
+    }
 }
 
 /// A range of commands that are lost to this terminal.

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::read::{FrameError, frame, kind};
-use crate::{CommandId, Payload, selector::Labels};
+use crate::{
+    CommandId, Payload,
+    payload::{Base64Field, TwoPayloads, of_fields, write_field},
+    selector::Labels,
+};
 
 /// A frame that a terminal sends.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,16 +72,33 @@ pub struct Ack {
 
 /// Reports that a command is being run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ProgressFields")]
 pub struct Progress {
     /// The command's id.
     pub id: CommandId,
     /// What the terminal reports, in any form; JSON null if missing. Replaces an earlier payload of this command.
-    #[serde(default)]
+    #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
+}
+
+#[derive(Deserialize)]
+struct ProgressFields {
+    id: CommandId,
+    payload: Option<Payload>,
+    payload_base64: Option<Base64Field>,
+}
+
+impl TryFrom<ProgressFields> for Progress {
+    type Error = TwoPayloads;
+
+    fn try_from(fields: ProgressFields) -> Result<Self, TwoPayloads> {
+        Ok(Self { id: fields.id, payload: of_fields(fields.payload, fields.payload_base64)? })
+    }
 }
 
 /// The frame `result`: how a command ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ResultFields")]
 pub struct ResultFrame {
     /// The command's id.
     pub id: CommandId,
@@ -87,8 +108,26 @@ pub struct ResultFrame {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<NotRun>,
     /// The reply; JSON null if missing.
-    #[serde(default)]
+    #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
+}
+
+#[derive(Deserialize)]
+struct ResultFields {
+    id: CommandId,
+    ok: bool,
+    reason: Option<NotRun>,
+    payload: Option<Payload>,
+    payload_base64: Option<Base64Field>,
+}
+
+impl TryFrom<ResultFields> for ResultFrame {
+    type Error = TwoPayloads;
+
+    fn try_from(fields: ResultFields) -> Result<Self, TwoPayloads> {
+        let ResultFields { id, ok, reason, payload, payload_base64 } = fields;
+        Ok(Self { id, ok, reason, payload: of_fields(payload, payload_base64)? })
+    }
 }
 
 /// Why a terminal did not run a command.
@@ -126,12 +165,28 @@ pub enum Condition {
 
 /// A terminal's own event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "EventFields")]
 pub struct Event {
     /// The event's name.
     pub name: String,
     /// The event's data; JSON null if missing.
-    #[serde(default)]
+    #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
+}
+
+#[derive(Deserialize)]
+struct EventFields {
+    name: String,
+    payload: Option<Payload>,
+    payload_base64: Option<Base64Field>,
+}
+
+impl TryFrom<EventFields> for Event {
+    type Error = TwoPayloads;
+
+    fn try_from(fields: EventFields) -> Result<Self, TwoPayloads> {
+        Ok(Self { name: fields.name, payload: of_fields(fields.payload, fields.payload_base64)? })
+    }
 }
 
 /// The largest event that a node records, and the largest will, in bytes: the name and the JSON of the payload together. Of a larger event

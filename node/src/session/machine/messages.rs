@@ -92,7 +92,7 @@ impl Machine {
 fn report(event: Event, context: &mut InputContext<'_>) {
     let size = event.size();
     let fields = if size <= EVENT_MAX {
-        vec![("name", Payload::from_text(&event.name)), ("payload", event.payload)]
+        vec![("name", Payload::from_text(&event.name)), (event.payload.field(), event.payload)]
     } else {
         let number = |number: usize| Payload::from_value(&number.into());
         vec![("name", Payload::from_text("too_large")), ("bytes", number(size)), ("limit", number(EVENT_MAX))]

@@ -8,6 +8,7 @@ use muster_protocol::{
     CommandId, Payload, TerminalId,
     api::{CommandRequest, Confirm, Offline},
     frame,
+    payload::write_field,
 };
 use redis::ScriptInvocation;
 use ring::digest::{SHA256, digest};
@@ -129,6 +130,7 @@ pub(super) fn frame_rest(frame: &frame::Command) -> String {
     struct Rest<'a> {
         id: CommandId,
         name: &'a str,
+        #[serde(flatten, serialize_with = "write_field")]
         payload: &'a Payload,
         #[serde(skip_serializing_if = "Option::is_none")]
         stagger_ms: Option<u64>,

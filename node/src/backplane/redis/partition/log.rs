@@ -120,7 +120,7 @@ impl StorePartition {
         let mut stored = redis::cmd("HMGET");
         stored.arg(self.keys.key(&format!("command:{id}:replies"))).arg(known);
         let stored: Vec<Option<String>> = stored.query_async(&mut self.connection.clone()).await?;
-        let mut stored = stored.into_iter().map(|text| serde_json::from_str(&text?).ok());
+        let mut stored = stored.into_iter().map(|text| Payload::from_stored(&text?));
         Ok(ordinals.iter().map(|ordinal| ordinal.and_then(|_| stored.next().flatten())).collect())
     }
 

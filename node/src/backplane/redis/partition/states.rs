@@ -84,7 +84,7 @@ impl StorePartition {
             let mut call = self.scripts.reply(&self.keys);
             call.arg(command.to_string()).arg(bounds.bytes).arg(&seen.epoch).arg(seen.number).arg(fresh_epoch());
             for (ordinal, payload) in portion {
-                call.arg(*ordinal).arg(payload.as_json());
+                call.arg(*ordinal).arg(payload.to_stored());
             }
             let count: Option<u64> = call.invoke_async(&mut self.connection.clone()).await?;
             let Some(count) = count else { return Ok(None) };

@@ -80,7 +80,7 @@ fn page(values: Vec<Value>) -> Result<PartitionTargets, BackplaneError> {
             None => many_steps(&times, *ordinal, level),
         };
         let record = TargetRecord { state: state_of(level), steps };
-        let reply = serde_json::from_str(&reply).unwrap_or_default();
+        let reply = Payload::from_stored(&reply).unwrap_or_default();
         targets.push(PartitionTarget { ordinal: *ordinal, terminal, record, reply });
     }
     let rejected = rejected.into_iter().filter_map(|(id, reason)| Some((id.parse().ok()?, reason))).collect();

@@ -64,6 +64,20 @@ fn an_event_over_the_limit_is_answered_with_an_error_that_names_the_limit_and_th
 }
 
 #[test]
+fn bytes_in_frames_stay_bytes() {
+    let bytes = Payload::from_bytes(&[0, 255]);
+    let event = reports(Protocol::V1, &text(r#"{"type":"event","name":"picture","payload_base64":"AP8="}"#));
+    let fields = vec![("name", Payload::from_text("picture")), ("payload_base64", bytes.clone())];
+    assert_eq!(event, [TerminalReport::Event(fields)]);
+    let id = id(7).to_string();
+    for frame in [r#""progress","#, r#""result","ok":true,"#] {
+        let frame = format!(r#"{{"type":{frame}"id":"{id}","payload_base64":"AP8="}}"#);
+        let TerminalReport::Reply(_, reply) = &reports(Protocol::V1, &text(&frame))[0] else { panic!("no reply") };
+        assert_eq!(*reply, bytes);
+    }
+}
+
+#[test]
 fn a_health_frame_with_too_many_metrics_is_answered_with_an_error() {
     let metrics: Vec<_> = (0..65).map(|number| format!("\"m{number}\":1")).collect();
     let health = format!(r#"{{"type":"health","condition":"ok","metrics":{{{}}}}}"#, metrics.join(","));
