@@ -51,6 +51,10 @@ enum Make {
         #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
         label: Vec<(String, String)>,
 
+        /// The key of a label that the terminal may say of itself. Others that it says are under `self.`. Repeat the flag for more keys
+        #[arg(long, value_name = "KEY")]
+        say: Vec<String>,
+
         #[command(flatten)]
         signed: Signed,
     },
@@ -133,10 +137,15 @@ fn run(make: Make) -> anyhow::Result<()> {
             let secret: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
             format!("{kid}={secret}").parse::<Secret>()?.reveal()
         }
-        Make::Token { terminal, label, signed } => {
+        Make::Token { terminal, label, say, signed } => {
             let labels = label.into_iter().collect();
-            let claims =
-                TerminalClaims { labels, iat: now(), jti: new_id(), ..TerminalClaims::new(terminal, signed.exp()) };
+            let claims = TerminalClaims {
+                labels,
+                say,
+                iat: now(),
+                jti: new_id(),
+                ..TerminalClaims::new(terminal, signed.exp())
+            };
             sign(&signed.secret()?, &claims)
         }
         Make::Key { scope, name, signed } => {

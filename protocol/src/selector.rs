@@ -9,6 +9,37 @@ use crate::TerminalId;
 /// Labels by key, such as `site=bj`.
 pub type Labels = BTreeMap<String, String>;
 
+/// What the keys of labels begin with that a terminal says of itself. A label without it comes from the terminal's token or from operators, or
+/// the token lets the terminal say it: so a selector shows whose word it goes by.
+pub const SELF_PREFIX: &str = "self.";
+
+/// The keys of labels that a terminal may say without [`SELF_PREFIX`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SayableKeys {
+    /// All: the terminal has no token, on a node that lets everyone in.
+    All,
+    /// Those that the claim `say` of its token lists.
+    Listed(Vec<String>),
+}
+
+impl SayableKeys {
+    /// The labels of a terminal that says these of itself.
+    ///
+    /// # Errors
+    /// If they break a limit, with the prefix or without it.
+    pub fn take(&self, said: Labels) -> Result<Labels, InvalidLabels> {
+        check_labels(&said)?;
+        let is_taken_as_it_is = |key: &str| match self {
+            Self::All => true,
+            Self::Listed(keys) => key.starts_with(SELF_PREFIX) || keys.iter().any(|listed| listed == key),
+        };
+        let named = |key: String| if is_taken_as_it_is(&key) { key } else { format!("{SELF_PREFIX}{key}") };
+        let taken = said.into_iter().map(|(key, value)| (named(key), value)).collect();
+        check_labels(&taken)?;
+        Ok(taken)
+    }
+}
+
 /// The most labels of one terminal, or of one selector.
 const LABELS_MAX: usize = 32;
 /// The longest key, and the longest value, in bytes.
@@ -162,6 +193,19 @@ impl Selector {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_says_of_itself_has_a_prefix_unless_its_token_lets_it_say_it() {
+        let labels = |all: &[&str]| all.iter().map(|key| ((*key).to_owned(), "x".to_owned())).collect::<Labels>();
+        let said = labels(&["role", "site", "self.floor", "self"]);
+        let listed = SayableKeys::Listed(vec!["site".into()]);
+        assert_eq!(listed.take(said.clone()), Ok(labels(&["self.role", "site", "self.floor", "self.self"])));
+        assert_eq!(SayableKeys::All.take(said.clone()), Ok(said));
+        // The prefix has 5 bytes.
+        let long = |bytes: usize| labels(&["k".repeat(bytes).as_str()]);
+        assert!(listed.take(long(59)).is_ok() && SayableKeys::All.take(long(64)).is_ok());
+        assert_eq!(listed.take(long(60)), Err(InvalidLabels::TooLong));
+    }
 
     #[test]
     fn each_form_is_read_and_written() {

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
-    selector::Labels,
+    selector::{Labels, SayableKeys},
     token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, TERMINAL, TokenError},
 };
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub struct VerifiedTerminal {
     pub id: TerminalId,
     /// The labels in its token.
     pub labels: Labels,
+    /// The keys of labels that it may say of itself.
+    pub say: SayableKeys,
     /// The last second in which its token is valid, since 1970. None without a token that was verified.
     pub expires: Option<u64>,
     /// The token. None without one that was verified.
@@ -173,12 +175,8 @@ impl Auth {
     /// enough without it. With `--insecure` and no token that can be verified, `named` is needed.
     pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<VerifiedTerminal, AuthError> {
         let unverified = |named: Option<TerminalId>| {
-            Ok(VerifiedTerminal {
-                id: named.ok_or(AuthError::Unnamed)?,
-                labels: Labels::new(),
-                expires: None,
-                token: None,
-            })
+            let (id, labels) = (named.ok_or(AuthError::Unnamed)?, Labels::new());
+            Ok(VerifiedTerminal { id, labels, say: SayableKeys::All, expires: None, token: None })
         };
         let Some(token) = token else {
             let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
@@ -197,7 +195,8 @@ impl Auth {
             ));
         }
         let mark = self.check_revoked(&token, TokenHolder::Terminal(id.clone()))?;
-        Ok(VerifiedTerminal { id, labels: claims.labels()?, expires: Some(claims.expires()), token: Some(mark) })
+        let (labels, say, expires) = (claims.labels()?, claims.sayable_keys()?, Some(claims.expires()));
+        Ok(VerifiedTerminal { id, labels, say, expires, token: Some(mark) })
     }
 
     /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be

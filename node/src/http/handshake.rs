@@ -135,9 +135,9 @@ impl AcceptedHandshake {
 
     /// The connection as a shard takes it. `read` is what was read beyond the handshake.
     pub fn upgraded(self, stream: TcpStream, read: Bytes) -> Upgraded {
-        let VerifiedTerminal { id: terminal, labels, expires, token } = self.terminal;
+        let VerifiedTerminal { id: terminal, labels, say, expires, token } = self.terminal;
         let (protocol, address, edge) = (self.offer.protocol, self.hop.address, self.hop.edge);
-        Upgraded { stream, read, terminal, protocol, labels, expires, token, address, edge }
+        Upgraded { stream, read, terminal, protocol, labels, say, expires, token, address, edge }
     }
 }
 

@@ -3,7 +3,12 @@
 use std::{net::TcpStream, sync::Arc};
 
 use bytes::Bytes;
-use muster_protocol::{TerminalId, api::Protocol, partition::PartitionIndex, selector::Labels};
+use muster_protocol::{
+    TerminalId,
+    api::Protocol,
+    partition::PartitionIndex,
+    selector::{Labels, SayableKeys},
+};
 
 use crate::{auth::TokenMark, end::SessionEnd, hub::SessionAddr, sync::oneshot, wire::EncodedCommand};
 
@@ -44,6 +49,8 @@ pub struct Upgraded {
     pub protocol: Protocol,
     /// The labels in the terminal's token. The terminal can't change them.
     pub labels: Labels,
+    /// The keys of labels that the terminal may say of itself.
+    pub say: SayableKeys,
     /// The last second in which the token is valid, since 1970. None if the session does not expire.
     pub expires: Option<u64>,
     /// The token. None if none was verified.

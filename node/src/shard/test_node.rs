@@ -13,6 +13,7 @@ use muster_protocol::{
     TerminalId,
     api::{NodeState, NodeView, Protocol},
     partition::Partitions,
+    selector::SayableKeys,
 };
 use socket2::SockRef;
 use tokio::{net::TcpStream, task};
@@ -98,6 +99,7 @@ pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) 
         terminal: terminal.clone(),
         protocol: Protocol::Plain,
         labels: Default::default(),
+        say: SayableKeys::All,
         expires: None,
         token: None,
         address: "127.0.0.1".into(),

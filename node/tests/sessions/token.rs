@@ -232,3 +232,22 @@ async fn a_session_that_was_extended_lives_by_its_newer_token_alone() {
     assert_eq!(close_of(&mut socket).await, (4501, "the token was revoked".to_owned()));
     node.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_terminal_says_of_itself_is_selected_as_such() {
+    let node = node().await;
+    let claims =
+        TerminalClaims { say: vec!["floor".into()], ..TerminalClaims::new("t1".parse().unwrap(), now() + HOUR) };
+    let token = sign(&SECRET.parse::<Secret>().unwrap(), &claims);
+    let mut request = format!("ws://{}/ws?terminal_id=t1", node.address).into_client_request().unwrap();
+    request.headers_mut().insert("Authorization", format!("Bearer {token}").parse().unwrap());
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "muster.v1".parse().unwrap());
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    socket.send(Message::text(r#"{"type":"hello","labels":{"role":"vault","floor":"2"}}"#)).await.unwrap();
+    assert!(next(&mut socket).await.to_text().unwrap().contains("welcome"));
+    for (selector, count) in [("role=vault", 0), ("self.role=vault", 1), ("floor=2", 1)] {
+        let found = get(node.address, &format!("/v1/terminals?selector={}", selector.replace('=', "%3D"))).await.1;
+        assert_eq!(found["terminals"].as_array().unwrap().len(), count, "{selector}: {found}");
+    }
+    node.stop().await;
+}

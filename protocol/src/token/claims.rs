@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Scope, TokenError};
 use crate::{
     TerminalId,
-    selector::{InvalidLabels, Labels, check_labels},
+    selector::{InvalidLabels, Labels, SayableKeys, check_labels},
 };
 
 /// How long before its `nbf` a token is accepted, in seconds: an issuer's clock may be ahead of a node's. `exp` has no leeway.
@@ -137,13 +137,24 @@ impl Claims {
 
     /// `aud`: what the token is for, a text or a list of texts. None if there is no such claim.
     pub fn audience(&self) -> Result<Option<Vec<&str>>, ClaimError> {
-        let texts = match self.get("aud") {
+        self.texts("aud")
+    }
+
+    /// `say`: the keys of labels that the terminal may say without a prefix. None of them if there is no such claim.
+    pub fn sayable_keys(&self) -> Result<SayableKeys, ClaimError> {
+        let keys = self.texts("say")?.unwrap_or_default();
+        Ok(SayableKeys::Listed(keys.into_iter().map(str::to_owned).collect()))
+    }
+
+    /// A text or a list of texts. None if there is no such claim.
+    fn texts(&self, claim: &'static str) -> Result<Option<Vec<&str>>, ClaimError> {
+        let texts = match self.get(claim) {
             None => return Ok(None),
             Some(Value::String(text)) => Some(vec![text.as_str()]),
             Some(Value::Array(list)) => list.iter().map(Value::as_str).collect(),
             Some(_) => None,
         };
-        texts.map(Some).ok_or(ClaimFault::NotTexts.of("aud"))
+        texts.map(Some).ok_or(ClaimFault::NotTexts.of(claim))
     }
 
     /// `labels`: the labels of a terminal. None of them if there is no such claim.

@@ -43,12 +43,15 @@ pub struct TerminalClaims {
     /// Labels of the terminal, which those in its hello can't replace.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
+    /// Keys of labels that the terminal may say in its hello without the prefix [`SELF_PREFIX`](crate::selector::SELF_PREFIX).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub say: Vec<String>,
 }
 
 impl TerminalClaims {
     /// The claims that every token has.
     pub fn new(sub: TerminalId, exp: u64) -> Self {
-        Self { sub, exp, iat: None, jti: None, aud: None, labels: Labels::new() }
+        Self { sub, exp, iat: None, jti: None, aud: None, labels: Labels::new(), say: Vec::new() }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::SessionId;
+use muster_protocol::{SessionId, selector::SayableKeys};
 use tokio::{io::Ready, task};
 use uuid::Uuid;
 
@@ -68,6 +68,7 @@ impl Driver {
             session,
             protocol: upgraded.protocol,
             labels: std::mem::take(&mut upgraded.labels),
+            say: std::mem::replace(&mut upgraded.say, SayableKeys::All),
             expires: upgraded.expires,
         };
         let machine = Machine::new(start, &shard.settings, Instant::now());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use muster_protocol::{
     api::Protocol,
     frame::{FromTerminal, Hello},
-    selector::{Labels, check_labels},
+    selector::{Labels, SayableKeys},
 };
 
 use super::{Action, InputContext, Machine, State};
@@ -19,6 +19,8 @@ pub struct AwaitedHello {
     pub deadline: Instant,
     /// The labels of the terminal's token.
     pub labels: Labels,
+    /// The keys of labels that the terminal may say without a prefix.
+    pub say: SayableKeys,
 }
 
 impl Machine {
@@ -42,11 +44,14 @@ impl Machine {
     }
 
     fn greet(&mut self, hello: Hello, context: &mut InputContext<'_>) {
-        if let Err(error) = check_labels(&hello.labels) {
-            return self.end(SessionEnd::BadLabels(error), None, context);
+        let State::Hello(awaited) = &self.state else { return };
+        match awaited.say.take(hello.labels) {
+            Ok(labels) => {
+                self.registration.remember(hello.resume.as_deref(), hello.will);
+                self.enter(labels, context);
+            }
+            Err(error) => self.end(SessionEnd::BadLabels(error), None, context),
         }
-        self.registration.remember(hello.resume.as_deref(), hello.will);
-        self.enter(hello.labels, context);
     }
 
     /// Enters lane and hub, held, and registers after that. A command that was accepted before is found by registering; a command that is

@@ -116,9 +116,9 @@ impl InputContext<'_> {
 impl Machine {
     /// The machine of a connection. The first input is [`Input::Opened`].
     pub fn new(start: SessionStart, settings: &Settings, now: Instant) -> Self {
-        let SessionStart { session, protocol, labels, expires } = start;
+        let SessionStart { session, protocol, labels, say, expires } = start;
         Self {
-            state: State::Hello(Box::new(AwaitedHello { deadline: now + settings.hello_timeout, labels })),
+            state: State::Hello(Box::new(AwaitedHello { deadline: now + settings.hello_timeout, labels, say })),
             partial: None,
             waiting: None,
             registration: Box::new(Registration::new(session, expires)),

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use muster_protocol::{NodeId, SessionId, api::Protocol, selector::Labels};
+use muster_protocol::{
+    NodeId, SessionId,
+    api::Protocol,
+    selector::{Labels, SayableKeys},
+};
 
 use super::TextHeartbeat;
 use crate::wire::Decoder;
@@ -35,6 +39,8 @@ pub struct SessionStart {
     pub protocol: Protocol,
     /// The labels of the terminal's token.
     pub labels: Labels,
+    /// The keys of labels that the terminal may say in its hello.
+    pub say: SayableKeys,
     /// The last second in which the token is valid, since 1970. None if the session does not expire.
     pub expires: Option<u64>,
 }

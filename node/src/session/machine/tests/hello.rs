@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use muster_protocol::{api::Protocol, selector::Labels};
+use muster_protocol::{
+    api::Protocol,
+    selector::{Labels, SayableKeys},
+};
 
 use super::{
     super::{Action, Input},
@@ -54,6 +57,15 @@ fn what_is_no_hello_closes_the_connection_and_reports_nothing() {
         assert_eq!(names(&actions), ["End", "SendLast"]);
         assert_eq!(close_of(&actions).unwrap().0, 4500);
     }
+}
+
+#[test]
+fn labels_that_the_token_does_not_let_a_terminal_say_are_under_self() {
+    let say = SayableKeys::Listed(vec!["floor".into()]);
+    let (mut session, _) = TestSession::open_saying(Protocol::V1, labels(&[("role", "till")]), say, settings());
+    let hello = r#"{"type":"hello","labels":{"role":"vault","floor":"2"}}"#;
+    let expected = labels(&[("role", "till"), ("self.role", "vault"), ("floor", "2")]);
+    assert_eq!(session.read(&text(hello))[0], Action::Enter(expected));
 }
 
 #[test]

@@ -3,7 +3,12 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_protocol::{CommandId, Payload, SessionId, api::Protocol, frame::Command, selector::Labels};
+use muster_protocol::{
+    CommandId, Payload, SessionId,
+    api::Protocol,
+    frame::Command,
+    selector::{Labels, SayableKeys},
+};
 use uuid::Uuid;
 
 use super::super::{Action, Input, Machine, Now, Output, SessionStart, Settings, Wants};
@@ -40,8 +45,18 @@ pub fn settings() -> Settings {
 impl TestSession {
     /// A connection that was just opened, and what follows from that.
     pub fn open(protocol: Protocol, labels: Labels, settings: Settings) -> (Self, Vec<Action>) {
+        Self::open_saying(protocol, labels, SayableKeys::All, settings)
+    }
+
+    /// The same, of a terminal that may say these labels of itself.
+    pub fn open_saying(
+        protocol: Protocol,
+        labels: Labels,
+        say: SayableKeys,
+        settings: Settings,
+    ) -> (Self, Vec<Action>) {
         let now = Now { instant: Instant::now(), time: Timestamp::from_second(BEGAN).unwrap() };
-        let start = SessionStart { session: SessionId(Uuid::nil()), protocol, labels, expires: Some(EXPIRES) };
+        let start = SessionStart { session: SessionId(Uuid::nil()), protocol, labels, say, expires: Some(EXPIRES) };
         let machine = Machine::new(start, &settings, now.instant);
         let mut session = Self { machine, settings, now, output: Output::default() };
         let actions = session.handle(Input::Opened);
