@@ -47,8 +47,8 @@ pub enum Incoming {
         /// When the message was read.
         received_at: Instant,
     },
-    /// A command that was handed over before arrived again. The terminal acknowledges it again; the program must not
-    /// run it again.
+    /// A command that was handed over before arrived again. The terminal acknowledges it again and repeats the result that it had, if that is
+    /// among the last 256; the program must not run the command again.
     Repeated(CommandId),
     /// A command arrived, or its share of the stagger ended, after its `expires_at`. It is not handed over, and the
     /// node is sent a result with the reason `expired`.

@@ -23,11 +23,15 @@ pub(crate) struct ResultOutbox {
 }
 
 impl ResultOutbox {
-    /// Retains a message that is being sent, if it is a result.
+    /// The results of before a restart.
+    pub(crate) fn of(results: impl Iterator<Item = Outgoing>) -> Self {
+        Self { sent: results.collect(), unsent: VecDeque::new() }
+    }
+
+    /// Retains a message that is being sent, if it is a result: in place of an earlier one of the same command.
     pub(crate) fn record(&mut self, outgoing: &Outgoing) {
-        if !outgoing.is_result() {
-            return;
-        }
+        let Some((id, _)) = outgoing.as_result() else { return };
+        self.sent.retain(|sent| !is_of(sent, id));
         if self.sent.len() == RETAINED {
             self.sent.pop_front();
         }
@@ -38,6 +42,15 @@ impl ResultOutbox {
     pub(crate) fn expired(&mut self, id: CommandId) {
         let result = ResultFrame { id, ok: false, reason: Some(NotRun::Expired), payload: Payload::default() };
         self.unsent.push_back(Outgoing::frame(&FromTerminal::Result(result)));
+    }
+
+    /// A command that ran before has arrived again: its result is sent again, if it is retained and not about to be sent.
+    pub(crate) fn repeat(&mut self, id: CommandId) {
+        if !self.unsent.iter().any(|unsent| is_of(unsent, id))
+            && let Some(result) = self.sent.iter().find(|sent| is_of(sent, id))
+        {
+            self.unsent.push_back(result.clone());
+        }
     }
 
     /// Begins a session: everything that was sent lately is to be sent again, before what was not sent yet.
@@ -51,6 +64,10 @@ impl ResultOutbox {
     pub(crate) fn next(&mut self) -> Option<Outgoing> {
         self.unsent.pop_front()
     }
+}
+
+fn is_of(outgoing: &Outgoing, id: CommandId) -> bool {
+    outgoing.as_result().is_some_and(|(of, _)| of == id)
 }
 
 #[cfg(test)]

@@ -25,6 +25,16 @@ impl Outgoing {
         Self { message: Message::text(frame.to_string()), result_of }
     }
 
+    /// The result of a command, as it was sent before.
+    pub(crate) fn result(id: CommandId, frame: &str) -> Self {
+        Self { message: Message::text(frame), result_of: Some(id) }
+    }
+
+    /// The command and the frame, if the message is a result.
+    pub(crate) fn as_result(&self) -> Option<(CommandId, &str)> {
+        Some((self.result_of?, self.message.to_text().ok()?))
+    }
+
     /// A bare text message of plain mode.
     pub(crate) fn text(text: String) -> Self {
         Self { message: Message::text(text), result_of: None }
@@ -38,11 +48,6 @@ impl Outgoing {
     /// The size of the WebSocket message in bytes.
     pub(crate) fn size(&self) -> usize {
         self.message.len()
-    }
-
-    /// Whether the message says how a command ended.
-    pub(crate) fn is_result(&self) -> bool {
-        self.result_of.is_some()
     }
 
     /// The WebSocket message.

@@ -1,10 +1,10 @@
 //! What a terminal remembers across its sessions: its last commands, so that a command which arrives twice runs once,
-//! and its cursor. With a file it remembers them across restarts too. A command is written to the file before it is
-//! handed to the listener, so a program that dies while it runs a command does not run it again; the operator sees that
-//! no result came.
+//! and its cursor. With a file it remembers them across restarts too, and its last results. A command is on the disk before it is
+//! handed to the listener, so a program that dies while it runs a command, or a machine that loses its power, does not run it again; the
+//! operator sees that no result came. A result is on the disk before it is sent, and is sent again after a restart.
 //!
-//! The file has one line for each change, `command ID` or `cursor CURSOR`. It is rewritten when it has several times
-//! the lines that it needs. A crash can tear the last line only, and a line without its end is ignored.
+//! The file has one line for each change: `command ID`, `cursor CURSOR` or `result ID FRAME`. It is rewritten when it has several times
+//! the lines or the bytes that it needs. A crash can tear the last line only, and a line without its end is ignored.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -16,8 +16,14 @@ use std::{
 use muster_protocol::CommandId;
 use tracing::warn;
 
-/// The file is rewritten when it has this many times the lines that it needs.
+/// The file is rewritten when it has this many times the lines, or the bytes, that it needs.
 const SLACK: usize = 4;
+/// A file below this size is not rewritten because of its bytes.
+const SMALL: usize = 1 << 20;
+/// How many results are in the file at most; the oldest go first.
+const RESULTS_MAX: usize = 256;
+/// How many bytes they have together at most.
+const RESULTS_BYTES: usize = 1 << 20;
 
 /// The last command ids and the cursor.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub(crate) struct SeenCommands {
     order: VecDeque<CommandId>,
     limit: usize,
     cursor: Option<String>,
+    /// The last results as they were sent, newest at the back. None without a file.
+    results: VecDeque<(CommandId, String)>,
     file: Option<SeenFile>,
 }
 
@@ -36,13 +44,17 @@ struct SeenFile {
     path: PathBuf,
     file: File,
     lines: usize,
+    bytes: usize,
+    /// The bytes that the file had when it was rewritten.
+    needed: usize,
 }
 
 impl SeenCommands {
     /// Remembers the last `limit` commands, at least one. Starts at `cursor`, or at what the file holds if it holds
     /// one.
     pub(crate) fn open(limit: usize, cursor: Option<String>, path: Option<&Path>) -> io::Result<Self> {
-        let mut seen = Self { ids: HashSet::new(), order: VecDeque::new(), limit: limit.max(1), cursor, file: None };
+        let (ids, order, results) = (HashSet::new(), VecDeque::new(), VecDeque::new());
+        let mut seen = Self { ids, order, limit: limit.max(1), cursor, results, file: None };
         if let Some(path) = path {
             seen.read(path)?;
             seen.file = Some(seen.rewrite(path)?);
@@ -59,9 +71,25 @@ impl SeenCommands {
     pub(crate) fn insert(&mut self, id: CommandId) -> bool {
         let is_new = self.remember(id);
         if is_new {
-            self.append(&format!("command {id}\n"));
+            self.append(&format!("command {id}\n"), true);
         }
         is_new
+    }
+
+    /// Remembers the result of a command, if there is a file.
+    pub(crate) fn set_result(&mut self, id: CommandId, frame: &str) {
+        if self.file.is_none() || self.results.iter().any(|(known, text)| *known == id && text == frame) {
+            return;
+        }
+        // A line break can stand between the tokens of a payload alone, where it means as much as a space.
+        let frame = frame.replace(['\n', '\r'], " ");
+        self.append(&format!("result {id} {frame}\n"), true);
+        self.remember_result(id, frame);
+    }
+
+    /// The results that are remembered, the oldest first.
+    pub(crate) fn results(&self) -> impl Iterator<Item = &(CommandId, String)> {
+        self.results.iter()
     }
 
     /// The cursor to resume from.
@@ -72,7 +100,8 @@ impl SeenCommands {
     /// Replaces the cursor.
     pub(crate) fn set_cursor(&mut self, cursor: String) {
         if self.cursor.as_deref() != Some(&cursor) {
-            self.append(&format!("cursor {cursor}\n"));
+            // A cursor that is lost with the power costs no more than some commands that arrive twice.
+            self.append(&format!("cursor {cursor}\n"), false);
             self.cursor = Some(cursor);
         }
     }
@@ -90,6 +119,16 @@ impl SeenCommands {
         true
     }
 
+    fn remember_result(&mut self, id: CommandId, frame: String) {
+        self.results.retain(|(known, _)| *known != id);
+        self.results.push_back((id, frame));
+        let mut bytes: usize = self.results.iter().map(|(_, frame)| frame.len()).sum();
+        while self.results.len() > RESULTS_MAX || bytes > RESULTS_BYTES {
+            let Some((_, oldest)) = self.results.pop_front() else { break };
+            bytes -= oldest.len();
+        }
+    }
+
     fn read(&mut self, path: &Path) -> io::Result<()> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -100,6 +139,13 @@ impl SeenCommands {
             match line.split_once(' ') {
                 Some(("command", id)) => _ = id.parse().map(|id| self.remember(id)),
                 Some(("cursor", cursor)) => self.cursor = Some(cursor.to_owned()),
+                Some(("result", rest)) => {
+                    if let Some((id, frame)) = rest.split_once(' ')
+                        && let Ok(id) = id.parse()
+                    {
+                        self.remember_result(id, frame.to_owned());
+                    }
+                }
                 _ => {}
             }
         }
@@ -111,22 +157,37 @@ impl SeenCommands {
         let next = path.with_extension("next");
         let mut text: String = self.order.iter().map(|id| format!("command {id}\n")).collect();
         text.extend(self.cursor.iter().map(|cursor| format!("cursor {cursor}\n")));
-        fs::write(&next, text)?;
+        text.extend(self.results.iter().map(|(id, frame)| format!("result {id} {frame}\n")));
+        let mut file = File::create(&next)?;
+        file.write_all(text.as_bytes())?;
+        // In this order: a name must not come to stand for a file whose bytes are not on the disk.
+        file.sync_all()?;
         fs::rename(&next, path)?;
+        if let Some(folder) = path.parent() {
+            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            File::open(folder)?.sync_all()?;
+        }
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok(SeenFile { path: path.to_owned(), file, lines: self.order.len() + 1 })
+        let (lines, bytes) = (self.order.len() + self.results.len() + 1, text.len());
+        Ok(SeenFile { path: path.to_owned(), file, lines, bytes, needed: bytes })
     }
 
-    /// Appends a line to the file, if there is one. A failure, such as a full disk, is logged and does not take the
-    /// terminal offline: what was not written is forgotten at the next restart.
-    fn append(&mut self, line: &str) {
+    /// Appends a line to the file, if there is one; with `sync` the line is on the disk after that. A failure, such as a full disk, is logged
+    /// and does not take the terminal offline: what was not written is forgotten at the next restart.
+    fn append(&mut self, line: &str, sync: bool) {
         let Some(file) = &mut self.file else { return };
         file.lines += 1;
-        let written = if file.lines > SLACK * (self.limit + 1) {
-            let path = file.path.clone();
-            self.rewrite(&path).map(|file| self.file = Some(file))
-        } else {
-            file.file.write_all(line.as_bytes())
+        file.bytes += line.len();
+        let written = file.file.write_all(line.as_bytes());
+        let written = written.and_then(|()| if sync { file.file.sync_data() } else { Ok(()) });
+        let is_long = file.lines > SLACK * (self.limit + self.results.len() + 1);
+        let is_large = file.bytes > SLACK * file.needed.max(SMALL);
+        let written = match is_long || is_large {
+            true => {
+                let path = file.path.clone();
+                self.rewrite(&path).map(|file| self.file = Some(file))
+            }
+            false => written,
         };
         if let Err(error) = written {
             warn!(%error, "the memory file was not written");
@@ -176,6 +237,30 @@ mod tests {
         assert_eq!(seen.cursor(), Some("c7"));
         assert!(!seen.insert(id(99)) && !seen.insert(id(97)) && seen.insert(id(96)));
         assert!(fs::read_to_string(&path).unwrap().lines().count() <= SLACK * 4);
+    }
+
+    #[test]
+    fn the_last_results_are_read_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("memory");
+        let open = || SeenCommands::open(3, None, Some(&path)).unwrap();
+        let mut seen = open();
+        for n in 0..600 {
+            seen.set_result(id(n % 300), &format!("{{\"type\":\"result\",\n\"n\":{n}}}"));
+        }
+        drop(seen);
+        let seen = open();
+        let (first, last) = (seen.results().next().unwrap(), seen.results().last().unwrap());
+        assert_eq!((seen.results().count(), first.0, last.0), (RESULTS_MAX, id(44), id(299)));
+        assert_eq!(last.1, r#"{"type":"result", "n":599}"#);
+        let mut seen = open();
+        let large = "x".repeat(RESULTS_BYTES / 4);
+        (0..40).for_each(|n| seen.set_result(id(n), &large));
+        assert_eq!(seen.results().count(), 4);
+        assert!(fs::metadata(&path).unwrap().len() <= ((SLACK + 1) * SMALL + RESULTS_BYTES) as u64);
+        let mut forgets = in_memory(3);
+        forgets.set_result(id(1), "{}");
+        assert_eq!(forgets.results().count(), 0);
     }
 
     #[test]

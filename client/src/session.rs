@@ -79,6 +79,9 @@ impl<'a, L: Listener> Session<'a, L> {
     async fn send(&mut self, outgoing: Outgoing) -> Result<(), ConnectionEnd> {
         let Some(outgoing) = self.state.within_limit(outgoing).await else { return Ok(()) };
         self.state.outbox.record(&outgoing);
+        if let Some((id, frame)) = outgoing.as_result() {
+            self.state.seen.set_result(id, frame);
+        }
         self.socket.send(outgoing.into_message()).await.map_err(ConnectionEnd::lost)
     }
 

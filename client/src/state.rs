@@ -54,6 +54,7 @@ impl<L: Listener> TerminalState<L> {
     pub(crate) async fn receive_command(&mut self, command: Command, received_at: Instant) -> bool {
         let id = command.id;
         if self.seen.contains(id) {
+            self.outbox.repeat(id);
             self.listener.on(Incoming::Repeated(id)).await;
             return true;
         }

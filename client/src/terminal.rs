@@ -81,6 +81,7 @@ impl Terminal {
         let limit = SendLimit::new(config.max_message);
         check_hello(&config, &limit)?;
         let seen = open_seen(&config)?;
+        let outbox = ResultOutbox::of(seen.results().map(|(id, frame)| Outgoing::result(*id, frame)));
         let (outgoing, queued) = mpsc::channel(QUEUE);
         let (leave, left) = oneshot::channel();
         let (protocol, backoff) = (config.protocol, Backoff::new(config.policy, config.seed));
@@ -93,7 +94,7 @@ impl Terminal {
             seen,
             stagger: StaggerQueue::default(),
             pending_cursor: None,
-            outbox: ResultOutbox::default(),
+            outbox,
             limit: limit.clone(),
             token,
             node_clock: None,

@@ -4,6 +4,7 @@ use crate::fake_node::{FakeNode, command, config, id, start, welcome};
 use futures_util::{SinkExt, StreamExt};
 use muster_client::{Config, ConnectionEnd, Incoming, SendError};
 use muster_protocol::{
+    Payload,
     api::Protocol,
     frame::{Ack, Command, Event, FromNode, FromTerminal, Gap, Health, Hello, NotRun, ResultFrame},
     selector::Labels,
@@ -59,6 +60,31 @@ async fn the_commands_seen_and_the_cursor_outlive_a_session() {
     while !repeated {
         repeated = soon(reports.recv()).await == Some(Incoming::Repeated(id(1)));
     }
+}
+
+#[tokio::test]
+async fn a_command_that_ran_before_a_restart_is_answered_with_its_old_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Some(folder.path().join("memory"));
+    let node = FakeNode::bind().await;
+    let (terminal, mut reports) = start(Config { memory: memory.clone(), ..config([node.url()]) });
+    let mut peer = node.welcome().await;
+    soon(reports.recv()).await;
+    peer.send(FromNode::Command(command(1, None))).await;
+    assert_eq!(peer.receive().await, FromTerminal::Ack(Ack { id: id(1) }));
+    terminal.result(id(1), true, Payload::from_bytes(&[0, 255])).await.unwrap();
+    let result = peer.receive().await;
+    // As a power cut would: nothing is closed.
+    terminal.kill().await;
+    let (_terminal, mut reports) = start(Config { memory, ..config([node.url()]) });
+    let mut peer = node.welcome().await;
+    assert!(matches!(&result, FromTerminal::Result(result) if result.ok && result.payload.is_bytes()), "{result:?}");
+    assert_eq!(peer.receive().await, result, "it may have been lost");
+    peer.send(FromNode::Command(command(1, None))).await;
+    let again = [peer.receive().await, peer.receive().await];
+    assert_eq!(again, [FromTerminal::Ack(Ack { id: id(1) }), result]);
+    soon(reports.recv()).await;
+    assert_eq!(soon(reports.recv()).await, Some(Incoming::Repeated(id(1))));
 }
 
 #[tokio::test]
