@@ -15,6 +15,8 @@ from muster.traffic.agents import Agents
 from muster.traffic.load import LARGE, QUEUE, TOO_SLOW, SlowReaders, paced_until
 
 RATE = 10
+# Of so many a second, no more than 600 have not expired.
+BROADCAST = {**LARGE, "expires_in": "1m"}
 
 
 class Broadcasts:
@@ -33,7 +35,7 @@ class Broadcasts:
         before = self.cluster.memory("node1")
         for _ in paced_until(RATE, count, done):
             at = time.time()
-            self.posted[self.cluster.api.post(LARGE, at=self.cluster.node(1))["id"]] = at
+            self.posted[self.cluster.api.post(BROADCAST, at=self.cluster.node(1))["id"]] = at
             grown = max(grown, self.cluster.memory("node1") - before)
         ids = list(self.posted)[known:]
         wait.until(lambda: self.fleet.have_run(ids[-1]))

@@ -194,12 +194,14 @@ class SlowReaders(NamedTuple):
 
 
 def paced_until(rate: float, least: int, done: Callable[[], bool]) -> Iterator[int]:
-    """Yield 0, 1, … as `paced` does: `least` times, and then until it is done. More than 1,000 times is an error.
+    """Yield 0, 1, … as `paced` does: `least` times, and then until it is done. More than 400 times beyond is an error.
 
-    How much the kernel takes before the queue of a node grows depends on the system, and on how busy the machine is.
+    How much the kernel takes before the queue of a node grows depends on the system, and on how busy the machine is. A
+    store takes 1,000 commands for many that have not expired.
     """
-    for number in paced(rate, 1000):
+    most = least + 400
+    for number in paced(rate, most):
         yield number
         if number + 1 >= least and done():
             return
-    raise wait.WaitedInVain(f"{done.__qualname__} is not true after 1,000 times")
+    raise wait.WaitedInVain(f"{done.__qualname__} is not true after {most} times")
