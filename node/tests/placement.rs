@@ -98,7 +98,7 @@ async fn a_handshake_that_will_be_refused_goes_where_a_trusted_proxy_limits_such
     assert_eq!(at(&node, "").await, (401, None), "an older proxy has no such place");
     assert_eq!(at(&untrusting, limits).await, (401, None));
     let metrics = request(node.address, "GET /metrics HTTP/1.1\r\n").await.2;
-    let refused = r#"muster_handshakes_refused_total{status="401"} 2"#;
+    let refused = r#"muster_handshakes_refused_total{cause="bad_token",status="401"} 2"#;
     assert!(metrics.contains(refused), "{metrics}");
     node.stop().await;
     untrusting.stop().await;
