@@ -55,6 +55,10 @@ enum Make {
         #[arg(long, value_name = "KEY")]
         say: Vec<String>,
 
+        /// Let the terminal renew the token itself (POST /v1/renew), each time for this long. Default: it can't be renewed
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        renew: Option<Duration>,
+
         #[command(flatten)]
         signed: Signed,
     },
@@ -137,13 +141,14 @@ fn run(make: Make) -> anyhow::Result<()> {
             let secret: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
             format!("{kid}={secret}").parse::<Secret>()?.reveal()
         }
-        Make::Token { terminal, label, say, signed } => {
+        Make::Token { terminal, label, say, renew, signed } => {
             let labels = label.into_iter().collect();
             let claims = TerminalClaims {
                 labels,
                 say,
                 iat: now(),
                 jti: new_id(),
+                renew: renew.map(|time| time.as_secs().max(1)),
                 ..TerminalClaims::new(terminal, signed.exp())
             };
             sign(&signed.secret()?, &claims)

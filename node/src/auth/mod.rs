@@ -5,6 +5,7 @@
 mod jwks;
 mod keys;
 mod public_key;
+mod renew;
 mod revocations;
 mod token_mark;
 
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     selector::{Labels, SayableKeys},
-    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, TERMINAL, TokenError},
+    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, Secret, TERMINAL, TokenError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ use self::{
     public_key::PublicKey,
 };
 pub use self::{
+    renew::MadeToken,
     revocations::Revocations,
     token_mark::{TokenHolder, TokenMark},
 };
@@ -51,6 +53,9 @@ pub enum AuthError {
     /// The token is valid, and an operator has revoked it.
     #[error("the token is refused: it was revoked")]
     Revoked,
+    /// The node has no secret to sign tokens with.
+    #[error("this node makes no tokens: it has no --secret to sign them with")]
+    NoSecret,
     /// The handshake names no terminal: it has no `?terminal_id=` and no token that can be verified.
     #[error("say which terminal: ?terminal_id=ID, or a token that this node verifies, whose sub is the id")]
     Unnamed,
@@ -97,6 +102,8 @@ pub struct Auth {
     insecure: bool,
     /// The keys that flags and their files have.
     keys: KeySet,
+    /// The first secret, which signs what this node makes.
+    signing: Option<Secret>,
     /// The keys that an issuer publishes.
     jwks: Option<Jwks>,
     issuers: Issuers,
@@ -138,6 +145,7 @@ impl Auth {
         Ok(Self {
             insecure: config.insecure,
             keys,
+            signing: config.keys.secret.first().cloned(),
             jwks,
             issuers: config.issuers.clone(),
             revocations: Revocations::default(),
@@ -185,6 +193,15 @@ impl Auth {
         if self.insecure && self.has_no_keys() {
             return unverified(named);
         }
+        Ok(self.check_terminal(token, named)?.1)
+    }
+
+    /// Verifies a token, and that it lets in the terminal of this name, if one is named.
+    fn check_terminal(
+        &self,
+        token: &str,
+        named: Option<TerminalId>,
+    ) -> Result<(CheckedToken, VerifiedTerminal), AuthError> {
         let token = self.check(token)?;
         let claims = &token.claims;
         self.check_terminal_audience(token.is_own, claims)?;
@@ -196,7 +213,7 @@ impl Auth {
         }
         let mark = self.check_revoked(&token, TokenHolder::Terminal(id.clone()))?;
         let (labels, say, expires) = (claims.labels()?, claims.sayable_keys()?, Some(claims.expires()));
-        Ok(VerifiedTerminal { id, labels, say, expires, token: Some(mark) })
+        Ok((token, VerifiedTerminal { id, labels, say, expires, token: Some(mark) }))
     }
 
     /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
@@ -239,8 +256,10 @@ impl Auth {
 
     /// What a session or a stream remembers of the token that it lives by, unless the token is revoked.
     fn check_revoked(&self, token: &CheckedToken, holder: TokenHolder) -> Result<Arc<TokenMark>, AuthError> {
-        let (token_id, issued_at) = (token.claims.token_id()?.map(Into::into), token.claims.issued_at()?);
-        let mark = TokenMark { holder, token_id, kid: token.kid.clone(), issued_at };
+        let claims = &token.claims;
+        let (token_id, origin) = (claims.token_id()?.map(Into::into), claims.origin()?.map(Into::into));
+        let issued_at = claims.origin_issued_at()?.or(claims.issued_at()?);
+        let mark = TokenMark { holder, token_id, origin, kid: token.kid.clone(), issued_at };
         if self.revocations.cover(&mark, Timestamp::now()) { Err(AuthError::Revoked) } else { Ok(Arc::new(mark)) }
     }
 
@@ -293,7 +312,7 @@ mod tests {
 
     use clap::Parser;
     use data_encoding::BASE64URL_NOPAD;
-    use muster_protocol::token::{OperatorClaims, Secret, TerminalClaims, sign};
+    use muster_protocol::token::{OperatorClaims, TerminalClaims, sign};
     use ring::hmac;
     use serde_json::{Value, json};
 

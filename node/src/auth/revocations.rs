@@ -54,12 +54,13 @@ impl Revocations {
     /// Whether a token is revoked at this time.
     pub fn cover(&self, mark: &TokenMark, now: Timestamp) -> bool {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let by_id = mark.token_id.as_deref().and_then(|id| index.by_token_id.get(id));
+        let ids = [mark.token_id.as_deref(), mark.origin.as_deref()].into_iter().flatten();
+        let by_id = ids.filter_map(|id| index.by_token_id.get(id));
         let by_terminal = match &mark.holder {
             TokenHolder::Terminal(terminal) => index.by_terminal.get(terminal.as_str()),
             TokenHolder::Operator(_) => None,
         };
-        let mut all = by_id.into_iter().chain(by_terminal).flatten().chain(&index.others);
+        let mut all = by_id.chain(by_terminal).flatten().chain(&index.others);
         all.any(|revocation| revocation.expires_at > now && mark.is_of(&revocation.tokens))
     }
 
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     fn mark(holder: TokenHolder, token_id: Option<&str>, kid: &str, issued_at: Option<u64>) -> TokenMark {
-        TokenMark { holder, token_id: token_id.map(Into::into), kid: Some(kid.into()), issued_at }
+        TokenMark { holder, token_id: token_id.map(Into::into), origin: None, kid: Some(kid.into()), issued_at }
     }
 
     #[test]

@@ -12,9 +12,11 @@ pub struct TokenMark {
     pub holder: TokenHolder,
     /// Its own id (`jti`), if it has one.
     pub token_id: Option<Box<str>>,
+    /// The id of the first of the tokens of which it came by renewal, if it did and that has one.
+    pub origin: Option<Box<str>>,
     /// The name of the key that signed it, if that has one.
     pub kid: Option<Arc<str>>,
-    /// When it was issued (`iat`), in seconds since 1970, if it says so.
+    /// When it, or the first of the tokens of which it came, was issued, in seconds since 1970, if it says so.
     pub issued_at: Option<u64>,
 }
 
@@ -41,7 +43,8 @@ impl TokenMark {
         };
         tokens.terminal.as_ref().is_none_or(|wanted| Some(wanted) == terminal)
             && wants(tokens.operator.as_deref(), operator)
-            && wants(tokens.token_id.as_deref(), self.token_id.as_deref())
+            && (wants(tokens.token_id.as_deref(), self.token_id.as_deref())
+                || wants(tokens.token_id.as_deref(), self.origin.as_deref()))
             && wants(tokens.kid.as_deref(), self.kid.as_deref())
             && tokens.issued_before.is_none_or(is_old)
     }

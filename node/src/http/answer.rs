@@ -118,6 +118,7 @@ impl From<AuthError> for Response<Body> {
     fn from(denied: AuthError) -> Self {
         match denied {
             AuthError::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
+            AuthError::NoSecret => return problem(StatusCode::NOT_IMPLEMENTED, denied.to_string()),
             AuthError::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
             AuthError::Missing(_) | AuthError::UnknownKid | AuthError::BadToken(_) | AuthError::Revoked => {}
         }

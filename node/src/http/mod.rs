@@ -30,6 +30,7 @@ mod origin;
 mod path;
 mod proxy_hop;
 mod refused;
+mod renew;
 mod request;
 mod revocations;
 mod route;

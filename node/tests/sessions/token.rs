@@ -251,3 +251,31 @@ async fn what_a_terminal_says_of_itself_is_selected_as_such() {
     }
     node.stop().await;
 }
+
+#[tokio::test]
+async fn a_token_that_allows_it_is_renewed_and_extends_the_session() {
+    let (node, exp) = (TestNode::start(&["--secret", SECRET]).await, now() + 3);
+    let claims = TerminalClaims { renew: Some(HOUR), ..TerminalClaims::new("t1".parse().unwrap(), exp) };
+    let first = sign(&SECRET.parse::<Secret>().unwrap(), &claims);
+    let ask = async |token: &str| {
+        let head = format!("POST /v1/renew HTTP/1.1\r\nContent-Length: 0\r\nAuthorization: Bearer {token}\r\n");
+        let (status, head, body) = request(node.address, &head).await;
+        assert!(status != 200 || head.contains("cache-control: no-store"), "{head}");
+        (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
+    };
+    let url = format!("ws://{}/ws", node.address);
+    let mut handshake = url.into_client_request().unwrap();
+    handshake.headers_mut().insert("Authorization", format!("Bearer {first}").parse().unwrap());
+    handshake.headers_mut().insert("Sec-WebSocket-Protocol", V1.parse().unwrap());
+    let (mut socket, _) = connect_async(handshake).await.unwrap();
+    socket.send(Message::text(r#"{"type":"hello"}"#)).await.unwrap();
+    let (status, grant) = ask(&first).await;
+    assert!(status == 200 && grant["terminal"] == "t1", "{status} {grant}");
+    assert_eq!(next(&mut socket).await.to_text().unwrap().contains("welcome"), true);
+    assert_eq!(renew(&mut socket, grant["token"].as_str().unwrap()).await, Vec::<String>::new());
+    until("the first token has expired", async || ask(&first).await.0 == 401).await;
+    assert_eq!(answers(&mut socket).await, Vec::<String>::new());
+    assert_eq!(ask(&token("t1", exp + HOUR)).await.0, 403);
+    assert_eq!(ask(&key(Scope::Admin)).await.0, 401);
+    node.stop().await;
+}

@@ -2,6 +2,7 @@
 //! sessions are UUIDv7, and lists are paged by `limit` and `after`; `next` is null on the last page.
 
 mod command;
+mod grant;
 mod history;
 mod proxy;
 mod revocation;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
+    grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
     proxy::ProxyTerms,
     revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},

@@ -125,6 +125,30 @@ impl Claims {
         self.text("jti", TEXT_MAX)
     }
 
+    /// `renew`: for how many seconds a token is valid that a node makes in exchange for this one. None if the token can't be renewed.
+    pub fn renew(&self) -> Result<Option<u64>, ClaimError> {
+        match self.get("renew").map(Value::as_u64) {
+            None => Ok(None),
+            Some(Some(seconds @ 1..)) => Ok(Some(seconds)),
+            Some(_) => Err(ClaimFault::NotSeconds.of("renew")),
+        }
+    }
+
+    /// `renew_until`: the last second in which any token that came of this one is valid, if there is one.
+    pub fn renew_until(&self) -> Result<Option<u64>, ClaimError> {
+        self.time("renew_until")
+    }
+
+    /// `origin`: the id of the first of the tokens of which this one came by renewal.
+    pub fn origin(&self) -> Result<Option<&str>, ClaimError> {
+        self.text("origin", TEXT_MAX)
+    }
+
+    /// `origin_iat`: when that token was made, in seconds since 1970; 0 if it did not say so.
+    pub fn origin_issued_at(&self) -> Result<Option<u64>, ClaimError> {
+        self.time("origin_iat")
+    }
+
     /// `sub`: whom the token is for.
     pub fn subject(&self) -> Result<&str, ClaimError> {
         self.text("sub", usize::MAX)?.ok_or(ClaimFault::Missing.of("sub"))

@@ -37,6 +37,9 @@ pub struct TerminalClaims {
     /// The token's own id, by which it can be revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// For how many seconds a token is valid that a node makes in exchange for this one. None if the token can't be renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renew: Option<u64>,
     /// [`TERMINAL`] or `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aud: Option<String>,
@@ -51,7 +54,7 @@ pub struct TerminalClaims {
 impl TerminalClaims {
     /// The claims that every token has.
     pub fn new(sub: TerminalId, exp: u64) -> Self {
-        Self { sub, exp, iat: None, jti: None, aud: None, labels: Labels::new(), say: Vec::new() }
+        Self { sub, exp, iat: None, jti: None, renew: None, aud: None, labels: Labels::new(), say: Vec::new() }
     }
 }
 
