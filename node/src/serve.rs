@@ -179,6 +179,7 @@ impl Node {
             me,
             untrusted: Default::default(),
             events: EventStreams::new(&shared.config),
+            wrong_codes: Default::default(),
             shared,
         });
         let listening = tokio::spawn(http::serve(listener, http_state.clone(), closing.clone()));

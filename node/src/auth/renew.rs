@@ -1,9 +1,10 @@
-//! New tokens for terminals: a token that allows it is renewed.
+//! New tokens for terminals: a token that allows it is renewed, and a code is traded for the first.
 
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
-    token::{Claims, Secret, sign},
+    api::Enrolment,
+    token::{Claims, Secret, TerminalClaims, sign},
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -43,6 +44,31 @@ impl Auth {
             return forbidden("a new one would not be valid for longer (its claims renew and renew_until)");
         }
         Ok(MadeToken { token: sign(secret, &renewed(claims, now, expires)?), terminal: verified.id, expires })
+    }
+
+    /// The first token of a terminal that used a code.
+    ///
+    /// # Errors
+    /// [`AuthError::NoSecret`] without a secret to sign with.
+    pub fn first_token(&self, enrolment: &Enrolment, terminal: TerminalId) -> Result<MadeToken, AuthError> {
+        let now = Timestamp::now().as_second().max(0) as u64;
+        let expires = now.saturating_add(enrolment.valid_s);
+        let claims = TerminalClaims {
+            iat: Some(now),
+            jti: Some(Uuid::now_v7().to_string()),
+            renew: enrolment.renew_s,
+            labels: enrolment.labels.clone(),
+            ..TerminalClaims::new(terminal.clone(), expires)
+        };
+        Ok(MadeToken { token: sign(self.signing()?, &claims), terminal, expires })
+    }
+
+    /// Checks that this node can make tokens.
+    ///
+    /// # Errors
+    /// [`AuthError::NoSecret`].
+    pub fn check_signs(&self) -> Result<(), AuthError> {
+        self.signing().map(drop)
     }
 
     /// The secret that signs what this node makes.

@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in seven parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in eight parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -9,6 +9,7 @@
 //! | [`EventStore`] | what happened | `events.rs` |
 //! | [`TicketStore`] | tickets of web pages | `tickets.rs` |
 //! | [`RevocationStore`] | tokens and keys that are refused though they have not expired | `revocations.rs` |
+//! | [`EnrolmentStore`] | codes that are traded for a terminal's first token | `enrolments.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
 //! A store has one partition or several. While one of them answers, a list, a count or a page of events has what is there, and names
@@ -29,8 +30,8 @@ use async_trait::async_trait;
 use muster_protocol::{
     CommandId, NodeId, TerminalId,
     api::{
-        CommandRequest, DryRun, FleetHistory, FleetView, NodeList, Revocation, TerminalHistory, TerminalPage,
-        TerminalView,
+        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, Revocation,
+        TerminalHistory, TerminalPage, TerminalView,
     },
     frame,
     inbox::DrainRequest,
@@ -40,19 +41,35 @@ use muster_protocol::{
 use uuid::Uuid;
 
 use super::{
-    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EventPage, EventWatch,
-    FoundCommands, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery, TicketHash,
+    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EnrolOutcome, EventPage,
+    EventWatch, FoundCommands, FoundEnrolments, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery,
+    TicketHash,
 };
 use crate::{end::EndReport, hub::SessionInfo};
 
 /// A whole backplane.
 pub trait Backplane:
-    SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + RevocationStore + Membership
+    SessionStore
+    + CommandStore
+    + TerminalRegistry
+    + EventStore
+    + TicketStore
+    + RevocationStore
+    + EnrolmentStore
+    + Membership
 {
 }
 
-impl<T: SessionStore + CommandStore + TerminalRegistry + EventStore + TicketStore + RevocationStore + Membership>
-    Backplane for T
+impl<
+    T: SessionStore
+        + CommandStore
+        + TerminalRegistry
+        + EventStore
+        + TicketStore
+        + RevocationStore
+        + EnrolmentStore
+        + Membership,
+> Backplane for T
 {
 }
 
@@ -216,6 +233,36 @@ pub struct RevocationSet {
     pub revision: String,
     /// The revocations.
     pub all: Vec<Revocation>,
+}
+
+/// Codes that are traded for a terminal's first token. The store has no code, only an id that follows from it.
+#[async_trait]
+pub trait EnrolmentStore: Send + Sync {
+    /// Stores an enrolment until it ends.
+    ///
+    /// # Errors
+    /// [`TooManyEnrolments`](BackplaneError::TooManyEnrolments) if as many are stored as may be.
+    async fn add_enrolment(&self, enrolment: &Enrolment) -> Result<(), BackplaneError>;
+
+    /// A terminal uses a code, from this address. In one step an enrolment that is taken is removed: whoever asks at the same time, at
+    /// whichever node, finds none.
+    async fn enrol(
+        &self,
+        id: &str,
+        terminal: Option<&TerminalId>,
+        address: &str,
+    ) -> Result<EnrolOutcome, BackplaneError>;
+
+    /// An operator approves the terminal that has used a code. Returns the state that the enrolment had, or `None` if there is none;
+    /// only one that waits is approved.
+    async fn approve_enrolment(&self, id: &str) -> Result<Option<EnrolmentState>, BackplaneError>;
+
+    /// Removes an enrolment. False if there is none.
+    async fn remove_enrolment(&self, id: &str) -> Result<bool, BackplaneError>;
+
+    /// At most `limit` enrolments behind the first `after`, those first that end first. While some end or are removed, a page may miss
+    /// as many.
+    async fn enrolments(&self, after: u64, limit: u64) -> Result<FoundEnrolments, BackplaneError>;
 }
 
 /// This node among the nodes of its cluster. A node alone is a cluster of one.

@@ -74,6 +74,9 @@ pub enum BackplaneError {
         "{0} revocations are stored, which is all there is room for: take some back, or revoke by kid or issued_before"
     )]
     TooManyRevocations(u64),
+    /// As many enrolments are stored as may be.
+    #[error("{0} enrolments are stored, which is all there is room for: remove some, or wait until some have ended")]
+    TooManyEnrolments(u64),
     /// A command would have no target.
     #[error("no terminal is selected; nothing was accepted")]
     Nobody,

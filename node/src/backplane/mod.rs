@@ -20,6 +20,7 @@ pub mod contract;
 mod cursor;
 mod deliver;
 mod draft;
+mod enrolments;
 mod event_signal;
 mod fleet_minute;
 mod join;
@@ -42,12 +43,13 @@ pub use self::{
     command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{
-        Backplane, CommandStore, EventStore, Membership, RevocationSet, RevocationStore, SessionStore,
+        Backplane, CommandStore, EnrolmentStore, EventStore, Membership, RevocationSet, RevocationStore, SessionStore,
         TerminalRegistry, TicketStore,
     },
     cursor::Cursor,
     deliver::{Deliver, encode},
     draft::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, partition_names},
+    enrolments::{EnrolOutcome, FoundEnrolments},
     event_signal::EventWatch,
     fleet_minute::MINUTES_MAX,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},

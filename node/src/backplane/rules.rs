@@ -13,6 +13,9 @@ pub const EVENTS_MAX: usize = 10_000;
 /// is made.
 pub const REVOCATIONS_MAX: u64 = 4096;
 
+/// Enrolments that are stored. Beyond this a new one is refused.
+pub const ENROLMENTS_MAX: u64 = 10_000;
+
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 

@@ -65,7 +65,8 @@ pub fn later(status: StatusCode, seconds: u64, detail: impl Into<String>) -> Res
     wait(problem(status, detail), seconds)
 }
 
-fn wait(mut response: Response<Body>, seconds: u64) -> Response<Body> {
+/// An answer that asks the client to come back after this many seconds.
+pub fn wait(mut response: Response<Body>, seconds: u64) -> Response<Body> {
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
 }
@@ -100,6 +101,7 @@ impl From<BackplaneError> for Response<Body> {
             BackplaneError::NoRoom(_)
             | BackplaneError::TooManyOpen(_)
             | BackplaneError::TooManyRevocations(_)
+            | BackplaneError::TooManyEnrolments(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             BackplaneError::Away(..) => partial(StatusCode::SERVICE_UNAVAILABLE, &refusal),

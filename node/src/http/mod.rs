@@ -19,6 +19,7 @@ mod command_bounds;
 mod commands;
 mod connection;
 mod direct;
+mod enrol;
 mod events;
 mod fleet;
 mod handshake;
@@ -47,7 +48,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::connection::Requester;
 pub use self::{
-    events::EventStreams, open_connections::OpenConnections, refused::RefusedHandshakes, untrusted::UntrustedProxies,
+    enrol::WrongCodes, events::EventStreams, open_connections::OpenConnections, refused::RefusedHandshakes,
+    untrusted::UntrustedProxies,
 };
 use crate::{
     cluster::{Admission, Candidate, HandshakeRates, Peers},
@@ -77,6 +79,8 @@ pub struct HttpState {
     pub untrusted: UntrustedProxies,
     /// The streams of events.
     pub events: EventStreams,
+    /// The wrong codes of each address.
+    pub wrong_codes: WrongCodes,
 }
 
 /// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits

@@ -9,7 +9,7 @@ use muster_protocol::token::Scope;
 use super::{
     HttpState, Requester,
     answer::{Answer, Body, problem, status},
-    commands, events, fleet,
+    commands, enrol, events, fleet,
     handshake::{self, Decision},
     health, list, nodes, origin,
     path::segments,
@@ -98,7 +98,10 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "terminals", _, "history"] | ["v1", "fleet", "history"] => &[("GET", Some(Read))],
         ["v1", "terminals", _, "labels"] => &[("PUT", Some(Admin))],
         ["v1", "terminals", _, "session"] => &[("DELETE", Some(Admin))],
-        ["v1", "renew"] => &[("POST", None)],
+        ["v1", "renew" | "enrol"] => &[("POST", None)],
+        ["v1", "enrolments"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
+        ["v1", "enrolments", _] => &[("DELETE", Some(Admin))],
+        ["v1", "enrolments", _, "approve"] => &[("POST", Some(Admin))],
         ["v1", "revocations"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
         ["v1", "revocations", _] => &[("DELETE", Some(Admin))],
         ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin))],
@@ -164,6 +167,14 @@ async fn api(
         ("GET", ["nodes"]) => nodes::list(&state).await,
         ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &state).await,
         ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &state).await,
+        ("POST", ["enrol"]) => {
+            let address = proxy_hop::ProxyHop::of(&request, requester.peer, &state).address;
+            enrol::post(request, &address, &state).await
+        }
+        ("POST", ["enrolments"]) => enrol::operator::post(request, &operator.name, &state).await,
+        ("GET", ["enrolments"]) => enrol::operator::list(&query, &state).await,
+        ("DELETE", ["enrolments", id]) => enrol::operator::remove(id, &state).await,
+        ("POST", ["enrolments", id, "approve"]) => enrol::operator::approve(id, &state).await,
         ("POST", ["renew"]) => renew::post(&request, &state),
         ("POST", ["revocations"]) => revocations::post(request, &operator.name, &state).await,
         ("GET", ["revocations"]) => revocations::list(&query, &state).await,

@@ -4,6 +4,7 @@ mod accept;
 mod bounds;
 mod commands;
 mod done;
+mod enrolments;
 mod event_notes;
 mod fixtures;
 mod fleet;

@@ -6,6 +6,7 @@ mod deaf;
 mod delivery;
 mod done;
 mod ends;
+mod enrolled;
 mod events;
 mod history;
 mod life;

@@ -68,7 +68,7 @@ async fn a_terminal_whose_tokens_are_revoked_is_closed_with_4501_and_comes_in_wi
     let header = format!("Authorization: Bearer {old}\r\n");
     let (status, _, body) = request(cluster.here().address, &http::handshake("", &header)).await;
     assert!(status == 401 && body.contains("it was revoked"), "{status} {body}");
-    assert!(cluster.events().await.contains(r#""reason":"token_revoked""#));
+    until("it is told", async || cluster.events().await.contains(r#""reason":"token_revoked""#)).await;
 }
 
 async fn one_token_of_several_is_revoked_by_its_id(cluster: Cluster) {

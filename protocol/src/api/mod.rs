@@ -2,6 +2,7 @@
 //! sessions are UUIDv7, and lists are paged by `limit` and `after`; `next` is null on the last page.
 
 mod command;
+mod enrolment;
 mod grant;
 mod history;
 mod proxy;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
+    enrolment::{EnrolRequest, Enrolment, EnrolmentPage, EnrolmentRequest, EnrolmentState, NewEnrolment},
     grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
     proxy::ProxyTerms,

@@ -116,6 +116,7 @@ mod tests {
             minutes: CountedMinutes::default(),
             tickets: Tickets::default(),
             revocations: Default::default(),
+            enrolments: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
             let request = session(terminal);

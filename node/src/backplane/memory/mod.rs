@@ -10,6 +10,7 @@ mod broadcast_log;
 mod budget;
 mod commands;
 mod done;
+mod enrolments;
 mod envelope;
 mod events;
 mod few_targets;
@@ -44,9 +45,9 @@ use muster_protocol::{TerminalId, api::NodeView};
 use tokio::{sync::mpsc, time};
 
 use self::{
-    envelope::Envelope, events::EventLog, history::CountedMinutes, ordinals::TerminalOrdinals,
-    revocations::StoredRevocations, rosters::Rosters, stored_commands::Commands, terminals::Terminals,
-    tickets::Tickets,
+    enrolments::StoredEnrolments, envelope::Envelope, events::EventLog, history::CountedMinutes,
+    ordinals::TerminalOrdinals, revocations::StoredRevocations, rosters::Rosters, stored_commands::Commands,
+    terminals::Terminals, tickets::Tickets,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
@@ -96,6 +97,7 @@ struct Store {
     minutes: CountedMinutes,
     tickets: Tickets,
     revocations: StoredRevocations,
+    enrolments: StoredEnrolments,
 }
 
 /// Events may take this part of the bytes that are stored.
@@ -116,6 +118,7 @@ impl MemoryBackplane {
             minutes: CountedMinutes::default(),
             tickets: Tickets::default(),
             revocations: StoredRevocations::default(),
+            enrolments: StoredEnrolments::default(),
         };
         Self {
             node,

@@ -22,7 +22,7 @@
 //! | `done.rs` | tells that a command for terminals of several partitions is done |
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `history.rs` | the counters of minutes, summed up |
-//! | `revocations.rs` | revoked tokens, which the first partition has for all |
+//! | `revocations.rs`, `enrolments.rs` | revoked tokens, and codes for first tokens, which the first partition has for all |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `tickets.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
@@ -38,6 +38,7 @@ mod commands;
 mod connection;
 mod delivery;
 mod done;
+mod enrolments;
 mod event_token;
 mod event_wakes;
 mod events;

@@ -11,23 +11,24 @@ use crate::backplane::{BackplaneError, RevocationSet, RevocationStore};
 #[async_trait]
 impl RevocationStore for RedisBackplane {
     async fn revoke(&self, revocation: &Revocation) -> Result<(), BackplaneError> {
-        let home = self.home_of_revocations();
+        let home = self.first_partition();
         home.ask(home.store.revoke(revocation)).await
     }
 
     async fn take_back(&self, id: Uuid) -> Result<bool, BackplaneError> {
-        let home = self.home_of_revocations();
+        let home = self.first_partition();
         home.ask(home.store.take_back(id)).await
     }
 
     async fn revocations(&self, known: &str) -> Result<Option<RevocationSet>, BackplaneError> {
-        let home = self.home_of_revocations();
+        let home = self.first_partition();
         home.ask(home.store.revocations(known)).await
     }
 }
 
 impl RedisBackplane {
-    fn home_of_revocations(&self) -> &PartitionMember {
+    /// The partition that has what belongs to no terminal.
+    pub(super) fn first_partition(&self) -> &PartitionMember {
         &self.members[0]
     }
 }

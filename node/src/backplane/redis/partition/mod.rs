@@ -9,6 +9,7 @@ mod clock;
 pub mod commands;
 mod counts;
 pub mod due;
+mod enrolments;
 pub mod event_log;
 pub mod events;
 pub mod export;
