@@ -26,3 +26,4 @@ mod states;
 mod steps;
 mod store;
 mod terminals;
+mod tickets;

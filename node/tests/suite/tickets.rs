@@ -55,22 +55,6 @@ async fn of_many_who_use_a_ticket_at_once_one_gets_in(cluster: Cluster) {
     assert_eq!((statuses[0], statuses[1], statuses[19]), (200, 401, 401));
 }
 
-/// A partition has at most 1,000; a cluster of five can't have more than five times as many.
-async fn tickets_are_bounded(cluster: Cluster) {
-    let partitions = if cluster.redis.is_some() { 5 } else { 1 };
-    let mut given = 0;
-    loop {
-        let asked = (0..50).map(|_| post(cluster.here().address, "/v1/ticket", ""));
-        let answers = join_all(asked).await;
-        given += answers.iter().filter(|(status, _)| *status == 201).count();
-        assert!(given <= 1000 * partitions, "{given}");
-        if let Some((status, problem)) = answers.iter().find(|(status, _)| *status != 201) {
-            assert!(*status == 503 && problem["detail"].as_str().unwrap().contains("tickets"), "{problem}");
-            break;
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_ticket_needs_a_key_and_stands_for_it_in_place_of_a_header() {
     let node = TestNode::start(&["--secret", SECRET]).await;
