@@ -27,6 +27,28 @@ pub enum ResolveMode {
     Off,
 }
 
+/// Which name in a terminal's certificate is its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientIdSource {
+    /// The common name (CN) of the subject
+    Cn,
+    /// The DNS name in subjectAltName
+    SanDns,
+    /// The URI in subjectAltName: what follows its last /
+    SanUri,
+}
+
+impl ClientIdSource {
+    /// The name by which nodes know it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Cn => "cn",
+            Self::SanDns => "san-dns",
+            Self::SanUri => "san-uri",
+        }
+    }
+}
+
 /// The settings.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -87,6 +109,15 @@ pub struct Config {
     /// The key of the certificate (PEM)
     #[arg(long, env = "MUSTER_TLS_KEY", value_name = "FILE", value_parser = word, requires = "tls_cert")]
     pub tls_key: Option<String>,
+
+    /// The certificates (PEM) of the CAs that sign terminals' certificates. A terminal may then show a certificate in place
+    /// of a token, if the nodes have --mtls-terminals
+    #[arg(long, env = "MUSTER_CLIENT_CA", value_name = "FILE", value_parser = word, requires = "tls_cert")]
+    pub client_ca: Option<String>,
+
+    /// Which name in a terminal's certificate is its id; there must be exactly one of the kind
+    #[arg(long, env = "MUSTER_CLIENT_ID_FROM", value_name = "NAME", value_enum, default_value_t = ClientIdSource::Cn)]
+    pub client_id_from: ClientIdSource,
 
     /// Networks of the proxies in front of this one; X-Forwarded-For is used from these only
     #[arg(long, env = "MUSTER_REAL_IP_FROM", value_name = "CIDR", value_delimiter = ',')]

@@ -20,6 +20,8 @@ pub const FOLDER: &str = "own";
 pub const CERTIFICATE: &str = "certificate.pem";
 /// The file name of the certificate's key in that folder.
 pub const KEY: &str = "key.pem";
+/// The file name of the CAs of terminals' certificates in that folder.
+pub const CLIENT_CA: &str = "client-ca.pem";
 /// The folders of snippets, in `--snippets` and in [`FOLDER`].
 pub const SNIPPETS: [&str; 2] = ["http", "server"];
 /// The largest file that is copied, in bytes. A larger one is an error. A long certificate chain has 10 kB.
@@ -35,7 +37,11 @@ impl OwnFiles {
     /// Reads the files from where the operator has them. An error names the flag and the file.
     pub fn read(config: &Config) -> anyhow::Result<Self> {
         let mut files = BTreeMap::new();
-        let tls = [("--tls-cert", CERTIFICATE, &config.tls_cert), ("--tls-key", KEY, &config.tls_key)];
+        let tls = [
+            ("--tls-cert", CERTIFICATE, &config.tls_cert),
+            ("--tls-key", KEY, &config.tls_key),
+            ("--client-ca", CLIENT_CA, &config.client_ca),
+        ];
         for (flag, name, path) in tls {
             if let Some(path) = path {
                 let contents = read(Path::new(path)).with_context(|| format!("{flag} {path}"))?;
@@ -58,7 +64,7 @@ impl OwnFiles {
             let snippets = read_snippets(&own.join(folder))?;
             files.extend(snippets.into_iter().map(|(name, contents)| (format!("{folder}/{name}"), contents)));
         }
-        for name in [CERTIFICATE, KEY] {
+        for name in [CERTIFICATE, KEY, CLIENT_CA] {
             match read(&own.join(name)) {
                 Ok(contents) => drop(files.insert(name.to_owned(), contents)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -89,7 +95,7 @@ impl OwnFiles {
 
     /// Returns the reason for a reload after a change from `before`: `certificate` or `snippets`.
     pub fn reason(&self, before: &Self) -> &'static str {
-        let tls = |files: &Self| [CERTIFICATE, KEY].map(|name| files.0.get(name).cloned());
+        let tls = |files: &Self| [CERTIFICATE, KEY, CLIENT_CA].map(|name| files.0.get(name).cloned());
         if tls(self) == tls(before) { "snippets" } else { "certificate" }
     }
 }

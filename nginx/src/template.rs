@@ -12,7 +12,7 @@ use crate::{
     config::Config,
     dns::answer::{SERVICE, ZONE},
     membership::Members,
-    own_files::{CERTIFICATE, FOLDER, KEY},
+    own_files::{CERTIFICATE, CLIENT_CA, FOLDER, KEY},
     ports::Ports,
 };
 
@@ -55,6 +55,8 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         resolver: ports.resolver.map(|resolver| resolver.to_string()),
         certificate: config.tls_cert.as_ref().map(|_| CERTIFICATE),
         certificate_key: KEY,
+        client_ca: config.client_ca.as_ref().map(|_| CLIENT_CA),
+        client_id_from: config.client_id_from.label(),
         real_ip_from: config.real_ip_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ws_path: config.ws_path.clone(),
         edge: config.edge.clone(),

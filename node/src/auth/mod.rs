@@ -2,6 +2,8 @@
 //! secret (HS256) or, for terminals, a public key (EdDSA; from a JWK set also ES256 and RS256). The algorithm is the one of the key and never the token's
 //! own claim; `none` has no key.
 
+mod client_certificate;
+mod der;
 mod jwks;
 mod keys;
 mod public_key;
@@ -21,6 +23,7 @@ use muster_protocol::{
 use serde::{Deserialize, Serialize};
 
 use self::{
+    client_certificate::{CertificateError, ClientCertificate},
     jwks::Jwks,
     keys::{Key, KeySet, find},
     public_key::PublicKey,
@@ -56,6 +59,9 @@ pub enum AuthError {
     /// The node has no secret to sign tokens with.
     #[error("this node makes no tokens: it has no --secret to sign them with")]
     NoSecret,
+    /// The terminal's certificate is not valid, or does not name it.
+    #[error("the certificate is refused: {0}")]
+    BadCertificate(#[from] CertificateError),
     /// The handshake names no terminal: it has no `?terminal_id=` and no token that can be verified.
     #[error("say which terminal: ?terminal_id=ID, or a token that this node verifies, whose sub is the id")]
     Unnamed,
@@ -216,6 +222,34 @@ impl Auth {
         Ok((token, VerifiedTerminal { id, labels, say, expires, token: Some(mark) }))
     }
 
+    /// The terminal that a certificate lets in. A proxy has verified it, and sent it in PEM, percent-encoded. `source` says which of its
+    /// names is the id, as the sidecar's `--client-id-from`. `named` is the id outside the certificate, which must be the same. The
+    /// terminal has no labels from there.
+    pub fn certified(
+        &self,
+        escaped: &str,
+        source: &str,
+        named: Option<TerminalId>,
+    ) -> Result<VerifiedTerminal, AuthError> {
+        let certificate = ClientCertificate::from_escaped_pem(escaped, source.parse()?)?;
+        if named.is_some_and(|named| named != certificate.terminal) {
+            let why = "the certificate is for another terminal: the id in it is not ?terminal_id=";
+            return Err(AuthError::Forbidden(why.into()));
+        }
+        let (id, issued_at) = (certificate.terminal, Some(certificate.issued));
+        // Who revokes the tokens of a terminal also means its certificates.
+        let mark =
+            TokenMark { holder: TokenHolder::Terminal(id.clone()), token_id: None, origin: None, kid: None, issued_at };
+        let token = Some(self.unless_revoked(mark)?);
+        Ok(VerifiedTerminal {
+            id,
+            labels: Labels::new(),
+            say: SayableKeys::Listed(Vec::new()),
+            expires: Some(certificate.expires),
+            token,
+        })
+    }
+
     /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
     /// verified.
     pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<VerifiedOperator, AuthError> {
@@ -259,7 +293,10 @@ impl Auth {
         let claims = &token.claims;
         let (token_id, origin) = (claims.token_id()?.map(Into::into), claims.origin()?.map(Into::into));
         let issued_at = claims.origin_issued_at()?.or(claims.issued_at()?);
-        let mark = TokenMark { holder, token_id, origin, kid: token.kid.clone(), issued_at };
+        self.unless_revoked(TokenMark { holder, token_id, origin, kid: token.kid.clone(), issued_at })
+    }
+
+    fn unless_revoked(&self, mark: TokenMark) -> Result<Arc<TokenMark>, AuthError> {
         if self.revocations.cover(&mark, Timestamp::now()) { Err(AuthError::Revoked) } else { Ok(Arc::new(mark)) }
     }
 

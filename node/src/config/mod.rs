@@ -103,6 +103,11 @@ pub struct Config {
     )]
     pub trusted_proxy: Vec<IpNet>,
 
+    /// Let terminals in by the certificate that a trusted proxy says it has verified, in place of a token. Every proxy in
+    /// --trusted-proxy must overwrite the headers X-Client-Cert and X-Client-Id-From, as the sidecar's does
+    #[arg(long, env = "MUSTER_MTLS_TERMINALS")]
+    pub mtls_terminals: bool,
+
     /// The interval at which each session is pinged. It must be below Nginx's read timeout, so that idle sessions
     /// are not cut off
     #[arg(long, env = "MUSTER_PING", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "25s")]

@@ -122,7 +122,11 @@ impl From<AuthError> for Response<Body> {
             AuthError::Unnamed => return problem(StatusCode::BAD_REQUEST, denied.to_string()),
             AuthError::NoSecret => return problem(StatusCode::NOT_IMPLEMENTED, denied.to_string()),
             AuthError::Forbidden(_) => return problem(StatusCode::FORBIDDEN, denied.to_string()),
-            AuthError::Missing(_) | AuthError::UnknownKid | AuthError::BadToken(_) | AuthError::Revoked => {}
+            AuthError::Missing(_)
+            | AuthError::UnknownKid
+            | AuthError::BadToken(_)
+            | AuthError::BadCertificate(_)
+            | AuthError::Revoked => {}
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

@@ -79,7 +79,12 @@ async fn judge(
         move |busy: Busy| cause.of_answer(later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))
     };
     // The token is checked before the budgets: a handshake whose token is refused must not use them up, nor count as sent to a node.
-    let terminal = state.shared.auth.terminal(token, named).map_err(|error| {
+    let auth = &state.shared.auth;
+    let verified = match (token, &hop.certificate) {
+        (None, Some((certificate, source))) => auth.certified(certificate, source, named),
+        _ => auth.terminal(token, named),
+    };
+    let terminal = verified.map_err(|error| {
         // One that comes again is counted then.
         let counted = if hop.limits_refused() { Ok(()) } else { state.rates.refused(&hop.address) };
         match counted {

@@ -27,6 +27,10 @@ const REROUTE: &str = "x-reroute";
 /// The header that says that the proxy has a location for handshakes that are refused, in which it limits how many of them
 /// each address gets an answer to.
 const REFUSED: &str = "x-edge-refused";
+/// The header with the certificate of a terminal that the proxy has verified: PEM, percent-encoded.
+const CERTIFICATE: &str = "x-client-cert";
+/// The header that says which name in the certificate is the terminal's id.
+const ID_SOURCE: &str = "x-client-id-from";
 /// The longest `X-Edge` that is believed, in bytes. The sidecar's are shorter.
 const EDGE_MAX: usize = 128;
 
@@ -38,6 +42,8 @@ pub struct ProxyHop {
     trusted: bool,
     asks: bool,
     limits_refused: bool,
+    /// The terminal's certificate, and which name in it is the id; with `--mtls-terminals` only.
+    pub certificate: Option<(String, String)>,
     /// The address of the client.
     pub address: String,
 }
@@ -57,6 +63,10 @@ impl ProxyHop {
             trusted,
             asks: sent(EDGE).is_some() && sent(REROUTE).is_none(),
             limits_refused: believed(REFUSED).is_some(),
+            certificate: believed(CERTIFICATE)
+                .zip(believed(ID_SOURCE))
+                .filter(|_| state.shared.config.mtls_terminals)
+                .map(|(certificate, source)| (certificate.to_owned(), source.to_owned())),
             address: real_ip.unwrap_or(peer.ip()).to_canonical().to_string(),
         }
     }

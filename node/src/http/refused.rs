@@ -58,6 +58,7 @@ impl RefusalCause {
             AuthError::Missing(_) => "token_missing",
             AuthError::UnknownKid => "unknown_kid",
             AuthError::BadToken(TokenError::Claim(ClaimError { fault: ClaimFault::Past, .. })) => "token_expired",
+            AuthError::BadCertificate(_) => "bad_certificate",
             AuthError::Revoked => "token_revoked",
             AuthError::Forbidden(_) => "other_terminal",
             AuthError::Unnamed => "no_id",

@@ -4,8 +4,11 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from email.message import Message
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -88,17 +91,27 @@ def test_no_query_is_in_any_log_whatever_goes_wrong(process_cluster: ProcessClus
 # Limits for each address, of what is not let in.
 
 
-def statuses(
-    address: str, paths: list[str], headers: dict[str, str], source: str = "127.0.0.1"
-) -> list[httpx.Response]:
+class Reply(NamedTuple):
+    """An answer of HTTP."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+
+def replies(address: str, paths: list[str], headers: dict[str, str], source: str = "127.0.0.1") -> list[Reply]:
     """Return the answers to all these requests, which are sent at once from one address."""
-
-    def ask(path: str) -> httpx.Response:
-        with httpx.Client(transport=httpx.HTTPTransport(local_address=source), timeout=20) as client:
-            return client.get(f"http://{address}{path}", headers=headers)
-
-    with ThreadPoolExecutor(len(paths)) as threads:
-        return list(threads.map(ask, paths))
+    host, port = address.rsplit(":", 1)
+    asked, made = [], []
+    for path in paths:
+        connection = HTTPConnection(host.strip("[]"), int(port), timeout=30, source_address=(source, 0))
+        connection.request("GET", path, headers=headers)
+        asked.append(connection)
+    for connection in asked:
+        with closing(connection):
+            answer = connection.getresponse()
+            made.append(Reply(answer.status, answer.headers, answer.read()))
+    return made
 
 
 @pytest.mark.cluster(nodes=2, node_flags="--ping 25s")
@@ -110,13 +123,13 @@ def test_refused_handshakes_of_an_address_are_slowed_down_and_good_ones_are_not(
     bad = {**UPGRADE, "Authorization": "Bearer no.t.oken"}
     paths = [f"/ws?terminal_id=bad-{number}" for number in range(150)]
     began = time.monotonic()
-    answers = statuses(proxy.address, paths, bad)
+    answers = replies(proxy.address, paths, bad)
     took = time.monotonic() - began
-    count = Counter(answer.status_code for answer in answers)
+    count = Counter(answer.status for answer in answers)
     assert count.keys() == {401, 429} and count[401] <= 60 + 10 * took
-    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 429)
-    other = statuses(proxy.address, paths[:5], bad, "127.0.0.2")
-    assert [answer.status_code for answer in other] == 5 * [401]
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status == 429)
+    other = replies(proxy.address, paths[:5], bad, "127.0.0.2")
+    assert [answer.status for answer in other] == 5 * [401]
     knocking.finish()
     assert not knocking.failures() and knocking.slowest() < 2
 
@@ -125,15 +138,31 @@ def test_refused_handshakes_of_an_address_are_slowed_down_and_good_ones_are_not(
 def test_the_calls_of_an_address_have_a_rate(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
     headers = {"Authorization": f"Bearer {process_cluster.api.key}"}
     began = time.monotonic()
-    answers = statuses(proxy.address, 90 * ["/v1/nodes"], headers)
+    answers = replies(proxy.address, 90 * ["/v1/nodes"], headers)
     took = time.monotonic() - began
-    count = Counter(answer.status_code for answer in answers)
+    count = Counter(answer.status for answer in answers)
     assert count.keys() == {200, 429} and 20 <= count[200] <= 21 + 20 * took
-    refused = next(answer for answer in answers if answer.status_code == 429)
-    assert refused.headers["Retry-After"] == "1" and "20 API calls a second" in refused.json()["detail"]
-    assert statuses(proxy.address, ["/v1/nodes"], headers, "127.0.0.2")[0].status_code == 200
+    refused = next(answer for answer in answers if answer.status == 429)
+    assert refused.headers["Retry-After"] == "1" and b"20 API calls a second" in refused.body
+    assert replies(proxy.address, ["/v1/nodes"], headers, "127.0.0.2")[0].status == 200
     with dial(process_cluster, "t1"):
         address_of(process_cluster, "t1")
+
+
+@pytest.mark.cluster(nodes=1, sidecar_flags="--calls-per-address 20 --real-ip-from 127.0.0.0/8")
+def test_ipv6_addresses_count_by_their_network(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    def accepted(client: str) -> int:
+        answers = replies(proxy.address, 40 * ["/livez"], {"X-Forwarded-For": client})
+        return sum(answer.status == 200 for answer in answers)
+
+    for one, same, other in (
+        ("2001:db8:1:2::1", "2001:db8:1:2:3:4:5:6", "2001:db8:1:3::1"),
+        ("2001:db8::1", "2001:db8::2:0:0:1", "2001:db9::1"),
+    ):
+        began = time.monotonic()
+        together = accepted(one) + accepted(same)
+        assert together <= 21 + 20 * (time.monotonic() - began)
+        assert accepted(other) >= 20
 
 
 @pytest.mark.cluster(nodes=1, node_flags="--ping 60s", sidecar_flags="--sessions-per-address 2")
@@ -172,6 +201,19 @@ def test_a_session_lives_through_a_proxy_that_its_node_does_not_trust(process_cl
         address_of(process_cluster, "t1")
     log = process_cluster.log("node1").splitlines()
     assert sum("--trusted-proxy" in line and "127.0.0.1" in line for line in log) == 1
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s")
+def test_an_unspecified_ipv6_address_takes_both_families(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    port = proxy.address.rpartition(":")[2]
+    proxy.end()
+    (process_cluster.directory / "sidecar.address").write_text(f"[::]:{port}")
+    process_cluster.start("sidecar")
+    for address in (f"127.0.0.1:{port}", f"[::1]:{port}"):
+        assert replies(address, ["/livez"], {}, address.rpartition(":")[0].strip("[]"))[0].status == 200
+    headers = {"Authorization": f"Bearer {token(process_cluster.secret, 't1')}"}
+    with connect(f"ws://127.0.0.1:{port}/ws?terminal_id=t1", additional_headers=headers):
+        assert address_of(process_cluster, "t1") == "127.0.0.1"
 
 
 @pytest.mark.cluster(nodes=1, sidecar_flags="--quiet 10s --quiet-urgent 10s")
@@ -256,7 +298,7 @@ def test_an_address_holds_a_hundred_slow_bodies_at_most(
     outcome = attack.run(lambda: own_memory(process_cluster), within=12)
     assert outcome.open == 100 and outcome.answers == {"429": 100}
     assert outcome.grown < 65536
-    assert statuses(proxy.address, ["/v1/nodes"], {"Authorization": key}, "127.0.0.2")[0].status_code == 200
+    assert replies(proxy.address, ["/v1/nodes"], {"Authorization": key}, "127.0.0.2")[0].status == 200
     knocking.finish()
     assert not knocking.failures()
 

@@ -5,8 +5,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
+import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from muster import wait
@@ -14,7 +17,7 @@ from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar
 from muster.faults import lease
 from muster.fixtures import AgentsFactory, need
-from muster.traffic.terminal import token
+from muster.traffic.terminal import UPGRADE, token
 
 # An operator's snippet is broken: what last ran goes on, nodes come and go, and it is used once it is right.
 
@@ -214,3 +217,100 @@ def test_a_key_of_another_certificate_is_refused_and_nodes_join_meanwhile(
     wait.until(lambda: certificate.served_at(proxy.address), within=25)
     wait.until(lambda: proxy.metric("own_files_refused"), lambda refused: refused == 0, within=15)
     assert lives(session, process_cluster)
+
+
+# Terminals with certificates, which are let in without a token.
+
+
+class Authority:
+    """A certificate authority: `authority.cert`, and the certificates that it signs, as files."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory, self.cert, self._key = directory, directory / f"{name}.pem", directory / f"{name}.key"
+        self._openssl("req", "-x509", *KEY_FLAGS, "-days", "2", "-subj", f"/CN={name}", key=self._key, out=self.cert)
+
+    def issue(self, subject: str, names: str = "DNS:x", days: int = 2) -> tuple[Path, Path]:
+        """Return a certificate and its key, for this subject with these alternative names."""
+        key, request, cert = (self._directory / f"issued.{ending}" for ending in ("key", "csr", "pem"))
+        (self._directory / "issued.ext").write_text(f"subjectAltName={names}\n")
+        self._openssl("req", *KEY_FLAGS, "-subj", subject, key=key, out=request)
+        signed = ["x509", "-req", "-in", str(request), "-CA", str(self.cert), "-CAkey", str(self._key)]
+        signed += ["-days", str(days), "-extfile", str(self._directory / "issued.ext")]
+        self._openssl(*signed, "-CAcreateserial", out=cert)
+        return cert, key
+
+    @staticmethod
+    def _openssl(*words: str, out: Path, key: Path | None = None) -> None:
+        files = ["-out", str(out), *(["-keyout", str(key)] if key else [])]
+        subprocess.run(["openssl", *words, *files], check=True, capture_output=True, timeout=20)
+
+
+KEY_FLAGS = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+@pytest.fixture
+def authority(certificate: Certificate, process_cluster: ProcessCluster, proxy: Sidecar) -> Authority:
+    """The authority whose certificates the proxy accepts."""
+    made = Authority(process_cluster.directory, "terminals")
+    proxy.restart(f"--client-ca {made.cert}")
+    return made
+
+
+def enters(
+    proxy: Sidecar, query: str = "", cert: tuple[Path, Path] | None = None, headers: dict[str, str] | None = None
+) -> int:
+    """Return the status with which a handshake is answered, with a certificate and its key if there are some."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if cert:
+        context.load_cert_chain(*cert)
+    try:
+        with connect(f"wss://{proxy.address}/ws{query}", ssl=context, additional_headers=headers) as session:
+            return session.response.status_code if session.response else 0
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+@pytest.mark.cluster(nodes=2, node_flags="--ping 60s --mtls-terminals")
+def test_a_certificate_lets_a_terminal_in_and_no_other(
+    authority: Authority, process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    own = authority.issue("/O=Fleet\\, CN=evil/CN=t1")
+    assert enters(proxy, cert=own) == 101
+    assert enters(proxy, "?terminal_id=t1", own) == 101
+    wait.until(lambda: process_cluster.api.ask("GET", "/v1/terminals/t1", at=process_cluster.node(1))[0] == 200)
+    assert enters(proxy, "?terminal_id=evil", own) == 403
+    assert enters(proxy, "?terminal_id=t1") == 401
+    bearer = {"Authorization": f"Bearer {token(process_cluster.secret, 't2')}"}
+    assert enters(proxy, "?terminal_id=t2", headers=bearer) == 101
+    assert enters(proxy, "?terminal_id=t2", own, bearer) == 101, "a token counts before a certificate"
+    assert process_cluster.api.ask("POST", "/v1/revocations", {"terminal": "t1"}, at=process_cluster.node(1))[0] == 201
+    wait.until(lambda: enters(proxy, cert=own), lambda status: status == 401)
+    assert enters(proxy, cert=authority.issue("/CN=not an id")) == 401
+    assert enters(proxy, cert=authority.issue("/O=nobody")) == 401
+    assert enters(proxy, cert=Authority(process_cluster.directory, "others").issue("/CN=t1")) == 401
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s --mtls-terminals")
+def test_a_certificate_that_was_not_verified_lets_nobody_in(
+    authority: Authority, process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    own = authority.issue("/CN=t1", "DNS:t2,URI:spiffe://fleet/terminals/t3")
+    forged = {"X-Client-Cert": quote(own[0].read_text(), safe=""), "X-Client-Id-From": "cn"}
+    assert enters(proxy, "?terminal_id=t1", headers=forged) == 401
+    assert enters(proxy, "?terminal_id=t3", own, {"X-Client-Id-From": "san-uri"}) == 403, "it is overwritten"
+    direct = httpx.get(f"http://{process_cluster.node(1)}/ws", headers={**UPGRADE, "X-Client-Id-From": "cn"})
+    assert direct.status_code == 401
+    proxy.restart("--client-id-from san-uri")
+    assert enters(proxy, "?terminal_id=t3", own) == 101
+    assert enters(proxy, "?terminal_id=t1", own) == 403
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s")
+def test_a_certificate_is_nothing_to_a_node_without_the_flag(authority: Authority, proxy: Sidecar) -> None:
+    assert enters(proxy, "?terminal_id=t1", authority.issue("/CN=t1")) == 401
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--mtls-terminals --trusted-proxy 10.0.0.0/8")
+def test_a_certificate_from_a_proxy_that_is_not_trusted_lets_nobody_in(authority: Authority, proxy: Sidecar) -> None:
+    assert enters(proxy, "?terminal_id=t1", authority.issue("/CN=t1")) == 401

@@ -49,9 +49,17 @@ class Settings:
 
 
 def pairs(flags: str) -> dict[str, str]:
-    """Return `--one 1 --two 2` as a dictionary."""
-    words = flags.split()
-    return dict(zip(words[::2], words[1::2], strict=True))
+    """Return `--one 1 --two 2 --three` as a dictionary; a flag without a value has an empty one."""
+    made: dict[str, str] = {}
+    flag = ""
+    for word in flags.split():
+        if word.startswith("--"):
+            flag = word
+            made[flag] = ""
+        else:
+            assert flag and not made[flag], f"{word} belongs to no flag"
+            made[flag] = word
+    return made
 
 
 class Cluster(ABC):

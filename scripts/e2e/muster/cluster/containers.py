@@ -150,4 +150,6 @@ def overrides(settings: Settings) -> dict[str, object]:
 
 def variables(flags: dict[str, str]) -> dict[str, str]:
     """Return the environment variables that say the same as these flags."""
-    return {f"MUSTER_{flag.removeprefix('--').replace('-', '_').upper()}": value for flag, value in flags.items()}
+    return {
+        f"MUSTER_{flag.removeprefix('--').replace('-', '_').upper()}": value or "true" for flag, value in flags.items()
+    }

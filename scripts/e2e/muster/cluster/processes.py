@@ -146,4 +146,4 @@ def _ask(port: int, *words: str) -> str:
 
 def words(flags: dict[str, str]) -> list[str]:
     """Return flags and values as a command line has them."""
-    return [word for pair in flags.items() for word in pair]
+    return [word for pair in flags.items() for word in pair if word]

@@ -129,7 +129,7 @@ class Processes:
         self._begin_log(name)
         process.launch(self.directory, name, command, env=env)
         self._started(name, lambda: "ready on" in self.read(f"{name}.log"))
-        self._write(f"{name}.address", re.findall(r"ready on ([\d.:]+)", self.read(f"{name}.log"))[-1])
+        self._write(f"{name}.address", re.findall(r"ready on (\S+)", self.read(f"{name}.log"))[-1])
 
     def _begin_log(self, name: str) -> None:
         """Begin a new log. What an earlier process of this name logged is appended to `NAME.earlier.log`."""
