@@ -271,7 +271,7 @@ async fn a_token_that_allows_it_is_renewed_and_extends_the_session() {
     socket.send(Message::text(r#"{"type":"hello"}"#)).await.unwrap();
     let (status, grant) = ask(&first).await;
     assert!(status == 200 && grant["terminal"] == "t1", "{status} {grant}");
-    assert_eq!(next(&mut socket).await.to_text().unwrap().contains("welcome"), true);
+    assert!(next(&mut socket).await.to_text().unwrap().contains("welcome"));
     assert_eq!(renew(&mut socket, grant["token"].as_str().unwrap()).await, Vec::<String>::new());
     until("the first token has expired", async || ask(&first).await.0 == 401).await;
     assert_eq!(answers(&mut socket).await, Vec::<String>::new());
