@@ -53,6 +53,9 @@ pub enum Incoming {
     /// A command arrived, or its share of the stagger ended, after its `expires_at`. It is not handed over, and the
     /// node is sent a result with the reason `expired`.
     Expired(CommandId),
+    /// The event that the program gave this [`id`](muster_protocol::frame::Event::id) is stored. One that is not told of may be lost with
+    /// its connection: the program sends it again in the next session, with the same id.
+    EventStored(String),
     /// Commands for this terminal were lost and will not arrive.
     Gap(Gap),
     /// The node could not use a frame that this terminal sent.

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use muster_protocol::{
     CommandId,
     api::Protocol,
-    frame::{Ack, Command, FromNode, FromTerminal, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, TokenFrame},
+    frame::{Ack, Command, EventAck, FromNode, FromTerminal, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, TokenFrame},
 };
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{
@@ -155,6 +155,7 @@ impl<'a, L: Listener> Session<'a, L> {
     async fn receive_frame(&mut self, frame: FromNode, received_at: Instant) -> Result<(), ConnectionEnd> {
         match frame {
             FromNode::Command(command) => return self.receive_command(command, received_at).await,
+            FromNode::Ack(EventAck { id }) => self.state.listener.on(Incoming::EventStored(id)).await,
             FromNode::Gap(gap) => {
                 self.state.seen.set_cursor(gap.to.clone());
                 self.state.listener.on(Incoming::Gap(gap)).await;

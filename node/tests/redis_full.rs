@@ -45,7 +45,7 @@ async fn an_event_that_a_full_redis_refuses_holds_up_neither_states_nor_sessions
     let id = one.command().await.id;
     redis.fill().await;
     watch(&redis).await;
-    let event = Event { name: "opened".into(), payload: Payload::default() };
+    let event = Event { id: None, name: "opened".into(), payload: Payload::default() };
     one.terminal.send(FromTerminal::Event(event)).await.unwrap();
     until("the event is dropped and counted", async || {
         metrics(&node).await.contains(r#"muster_reports_dropped_total{reason="event_refused"} 1"#)

@@ -27,7 +27,7 @@ fn bytes(count: usize) -> Payload {
 }
 
 fn event(count: usize) -> FromTerminal {
-    FromTerminal::Event(Event { name: "e".into(), payload: bytes(count) })
+    FromTerminal::Event(Event { id: None, name: "e".into(), payload: bytes(count) })
 }
 
 #[tokio::test]

@@ -132,7 +132,7 @@ async fn closing_sends_what_is_queued_and_closes_with_1000() {
     let (terminal, mut reports) = start(config([node.url()]));
     let mut peer = node.welcome().await;
     soon(reports.recv()).await;
-    let last = FromTerminal::Event(Event { name: "bye".into(), payload: Default::default() });
+    let last = FromTerminal::Event(Event { id: None, name: "bye".into(), payload: Default::default() });
     terminal.send(last.clone()).await.unwrap();
     let leaving = tokio::spawn(terminal.close());
     assert_eq!(peer.receive().await, last);

@@ -39,7 +39,13 @@ async fn changes(recorder: &mut Recorder<'_>, fleet: &BenchFleet) {
     recorder.step("a terminal's labels are changed", None, count, all).await;
     let happened = async |n: u32| {
         let fields = vec![("level", Payload::from_text("warn")), ("message", Payload::from_text("the door is open"))];
-        let event = ReportedEvent { kind: "terminal.event", terminal: terminal(n), fields, at: Timestamp::now() };
+        let event = ReportedEvent {
+            kind: "terminal.event",
+            terminal: terminal(n),
+            fields,
+            at: Timestamp::now(),
+            receipt: None,
+        };
         fleet.partition(n).store.write_events(&[event]).await.expect("Redis answers");
     };
     let all = async || stream::iter(0..count).for_each_concurrent(AT_ONCE, happened).await;

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use muster_protocol::{SessionId, TerminalId, frame, inbox::DrainRequest, partition::PartitionIndex};
 
 use super::cursor::Cursor;
-use crate::{end::SessionEnd, wire::EncodedCommand};
+use crate::{end::SessionEnd, reports::EventReceipt, wire::EncodedCommand};
 
 /// The sessions of this node, as the backplane sees them.
 ///
@@ -34,6 +34,9 @@ pub trait Deliver: Send + Sync {
 
     /// Has one session register again. Returns false if it is not here.
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool>;
+
+    /// Tells a session, if it is here, that an event that came on it is stored.
+    fn event_stored<'a>(&'a self, terminal: &'a TerminalId, receipt: &'a EventReceipt) -> BoxFuture<'a, ()>;
 
     /// Asks the node to send sessions away. A request is dropped, with a warning, while too many wait: whoever asked sees that
     /// nothing happens and asks again.

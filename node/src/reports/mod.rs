@@ -16,7 +16,7 @@ use std::{
 
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Payload, TerminalId,
+    CommandId, Payload, SessionId, TerminalId,
     api::{Protocol, TargetState},
     frame::{Condition, Health},
 };
@@ -42,6 +42,17 @@ pub struct ReportedEvent {
     pub fields: Vec<(&'static str, Payload)>,
     /// When the event happened, by this node's clock.
     pub at: Timestamp,
+    /// Whom to tell that the event is stored, if anybody.
+    pub receipt: Option<Box<EventReceipt>>,
+}
+
+/// Whom to tell that an event is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventReceipt {
+    /// The session that the event came on.
+    pub session: SessionId,
+    /// What the terminal calls the event.
+    pub id: String,
 }
 
 impl ReportedEvent {
@@ -133,7 +144,28 @@ impl Reports {
 
     /// Reports an event.
     pub fn event(&self, kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) {
-        let event = ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now() };
+        self.add_event(kind, terminal, fields, None);
+    }
+
+    /// Reports an event of a terminal's own that its session is to be told of once it is stored. One that finds no room is never told of,
+    /// so the terminal sends it again.
+    pub fn event_with_receipt(
+        &self,
+        terminal: &TerminalId,
+        fields: Vec<(&'static str, Payload)>,
+        receipt: EventReceipt,
+    ) {
+        self.add_event("terminal.event", terminal, fields, Some(Box::new(receipt)));
+    }
+
+    fn add_event(
+        &self,
+        kind: &'static str,
+        terminal: &TerminalId,
+        fields: Vec<(&'static str, Payload)>,
+        receipt: Option<Box<EventReceipt>>,
+    ) {
+        let event = ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now(), receipt };
         let weight = ENTRY + event.fields.iter().map(|(_, value)| value.as_json().len()).sum::<usize>();
         let mut batch = self.lock();
         if batch.weight_of_events + weight > ROOM_FOR_EVENTS {

@@ -32,6 +32,8 @@ pub enum ShardMessage {
     Rejoin(PartitionIndex, oneshot::Sender<()>),
     /// Has one session register again.
     RejoinOne(SessionAddr),
+    /// Tells one session that an event of its terminal is stored, which the terminal calls so.
+    EventStored(SessionAddr, String),
     /// Ends one session.
     End(SessionAddr, SessionEnd),
 }

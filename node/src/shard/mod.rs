@@ -186,6 +186,7 @@ fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
                 let _ = begun.send(());
             }
             ShardMessage::RejoinOne(addr) => shard.sockets.rejoin_one(addr),
+            ShardMessage::EventStored(addr, id) => shard.sockets.event_stored(addr, id),
             ShardMessage::End(addr, end) => shard.sockets.end(addr, end),
             ShardMessage::Broadcast(_) => unreachable!("taken above"),
         }

@@ -11,6 +11,7 @@ use crate::{
     backplane::Deliver,
     end::SessionEnd,
     hub::{Hub, SessionAddr},
+    reports::EventReceipt,
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc, oneshot,
@@ -117,6 +118,15 @@ impl Deliver for Shards {
             let addr = self.hub.addr(terminal).filter(|addr| addr.session == session);
             let Some(addr) = addr else { return false };
             self.mailboxes[addr.shard].send(ShardMessage::RejoinOne(addr)).await.is_ok()
+        }
+        .boxed()
+    }
+
+    fn event_stored<'a>(&'a self, terminal: &'a TerminalId, receipt: &'a EventReceipt) -> BoxFuture<'a, ()> {
+        async move {
+            if let Some(addr) = self.hub.addr(terminal).filter(|addr| addr.session == receipt.session) {
+                let _ = self.mailboxes[addr.shard].send(ShardMessage::EventStored(addr, receipt.id.clone())).await;
+            }
         }
         .boxed()
     }

@@ -14,6 +14,7 @@ use muster_node::{
     backplane::{Cursor, Deliver},
     end::SessionEnd,
     hub::{Hub, SessionInfo},
+    reports::EventReceipt,
     reports::Reports,
     wire::EncodedCommand,
 };
@@ -215,6 +216,10 @@ impl Deliver for Sessions {
             let live = all.get_mut(terminal).filter(|live| live.info.session == session);
             live.map(|live| self.ask_to_rejoin(live)).is_some()
         })
+    }
+
+    fn event_stored<'a>(&'a self, _terminal: &'a TerminalId, _receipt: &'a EventReceipt) -> BoxFuture<'a, ()> {
+        Box::pin(async {})
     }
 
     fn request_drain(&self, request: DrainRequest) {

@@ -12,8 +12,13 @@ const AWAITED: u64 = 1 << 52;
 impl TestPartition {
     async fn event(&self) {
         let fields = vec![("name", Payload::from_text("open"))];
-        let event =
-            ReportedEvent { kind: "terminal.event", terminal: "t1".parse().unwrap(), fields, at: Timestamp::now() };
+        let event = ReportedEvent {
+            kind: "terminal.event",
+            terminal: "t1".parse().unwrap(),
+            fields,
+            at: Timestamp::now(),
+            receipt: None,
+        };
         self.partition.write_events(&[event]).await.unwrap();
     }
 

@@ -52,7 +52,7 @@ async fn bytes_and_the_bytes_of_the_answer_arrive(cluster: Cluster) {
         let ended = target(&cluster, &command, "succeeded").await;
         assert_eq!((&ended["payload_base64"], ended.get("payload")), (&json!(BASE64), None), "{ended}");
     }
-    let event = Event { name: "picture".into(), payload: Payload::from_bytes(&BYTES) };
+    let event = Event { id: None, name: "picture".into(), payload: Payload::from_bytes(&BYTES) };
     far.terminal.send(FromTerminal::Event(event)).await.unwrap();
     until("the event is there", async || !stored(&cluster, "kind=terminal.event").await.is_empty()).await;
     let (_, event) = stored(&cluster, "kind=terminal.event").await.remove(0);

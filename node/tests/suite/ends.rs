@@ -1,6 +1,12 @@
 //! How the end of a session is told, and in which order with what its terminal did.
 
 use futures_util::{SinkExt, StreamExt};
+use muster_client::Incoming;
+use muster_protocol::{
+    Payload,
+    api::Protocol::V1,
+    frame::{Event, FromTerminal},
+};
 use muster_testkit::{
     http::{get, request},
     wait::{soon, until},
@@ -18,7 +24,8 @@ crate::on_both!(
     what_a_terminal_says_as_it_closes_is_told,
     what_a_node_closes_a_session_with_is_told,
     what_a_terminal_did_is_told_before_its_end,
-    a_terminal_that_is_removed_goes_once
+    a_terminal_that_is_removed_goes_once,
+    an_event_with_an_id_is_acknowledged_when_it_is_stored
 );
 
 async fn is_shown_as(cluster: &Cluster, status: &str) {
@@ -127,4 +134,21 @@ async fn a_terminal_that_is_removed_goes_once(cluster: Cluster) {
     let _far = connect(&cluster).await;
     let expected = ["terminal.online ", "terminal.event here", "terminal.offline ", "terminal.online "];
     assert_eq!(happened(&cluster).await, expected);
+}
+
+async fn an_event_with_an_id_is_acknowledged_when_it_is_stored(cluster: Cluster) {
+    let mut far = cluster.there().terminal("far", V1, &[]).await;
+    for number in 0..3 {
+        let event = |id| Event { id, name: "door".into(), payload: Payload::from_text(&number.to_string()) };
+        far.terminal.send(FromTerminal::Event(event(None))).await.unwrap();
+        let id = format!("door-{number}");
+        far.terminal.send(FromTerminal::Event(event(Some(id.clone())))).await.unwrap();
+        assert_eq!(far.next().await, Incoming::EventStored(id.clone()));
+        let (_, last) = stored(&cluster, "kind=terminal.event").await.pop().unwrap();
+        assert_eq!((&last["id"], &last["payload"]), (&json!(id), &json!(number.to_string())), "{last}");
+    }
+    let long = Event { id: Some("x".repeat(65)), name: "door".into(), payload: Payload::default() };
+    far.terminal.send(FromTerminal::Event(long)).await.unwrap();
+    let told = far.next().await;
+    assert!(matches!(&told, Incoming::Error(error) if error.message.contains("1 to 64 bytes")), "{told:?}");
 }

@@ -11,8 +11,8 @@ use std::fmt;
 
 pub use self::{
     node::{
-        Command, DEFAULT_MAX_MESSAGE, ErrorFrame, FromNode, Gap, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON, TOO_LARGE,
-        Welcome,
+        Command, DEFAULT_MAX_MESSAGE, ErrorFrame, EventAck, FromNode, Gap, Goodbye, TOKEN_REFUSED, TOKEN_TOO_SOON,
+        TOO_LARGE, Welcome,
     },
     read::FrameError,
     terminal::{

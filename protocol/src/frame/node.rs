@@ -17,6 +17,8 @@ pub enum FromNode {
     Welcome(Welcome),
     /// `command`: a command to run.
     Command(Command),
+    /// `ack`: an event of the terminal is stored.
+    Ack(EventAck),
     /// `gap`: commands for this terminal were lost and will not arrive.
     Gap(Gap),
     /// `goodbye`: a close follows.
@@ -31,6 +33,7 @@ impl FromNode {
         match kind(text)?.as_str() {
             "welcome" => frame(text, Self::Welcome),
             "command" => frame(text, Self::Command),
+            "ack" => frame(text, Self::Ack),
             "gap" => frame(text, Self::Gap),
             "goodbye" => frame(text, Self::Goodbye),
             "error" => frame(text, Self::Error),
@@ -111,6 +114,13 @@ impl TryFrom<CommandFields> for Command {
         let payload = of_fields(payload, payload_base64)?;
         Ok(Self { id, name, payload, expires_at, cursor, stagger_ms })
     }
+}
+
+/// The frame `ack` of a node: an event is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventAck {
+    /// The [`Event::id`](super::Event::id) of the event.
+    pub id: String,
 }
 
 /// A range of commands that are lost to this terminal.

@@ -167,6 +167,10 @@ pub enum Condition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "EventFields")]
 pub struct Event {
+    /// A name for this one event that the terminal chooses, of 1 to 64 bytes. The node answers with
+    /// [`EventAck`](super::EventAck) once the event is stored. `None`: nothing is answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The event's name.
     pub name: String,
     /// The event's data; JSON null if missing.
@@ -176,6 +180,7 @@ pub struct Event {
 
 #[derive(Deserialize)]
 struct EventFields {
+    id: Option<String>,
     name: String,
     payload: Option<Payload>,
     payload_base64: Option<Base64Field>,
@@ -185,7 +190,7 @@ impl TryFrom<EventFields> for Event {
     type Error = TwoPayloads;
 
     fn try_from(fields: EventFields) -> Result<Self, TwoPayloads> {
-        Ok(Self { name: fields.name, payload: of_fields(fields.payload, fields.payload_base64)? })
+        Ok(Self { id: fields.id, name: fields.name, payload: of_fields(fields.payload, fields.payload_base64)? })
     }
 }
 

@@ -8,6 +8,7 @@ use muster_protocol::{CommandId, TerminalId, frame, partition::PartitionIndex};
 use crate::{
     backplane::{Cursor, Deliver, encode, pacer::Pacer},
     end::SessionEnd,
+    reports::EventReceipt,
     wire::EncodedCommand,
 };
 
@@ -23,6 +24,13 @@ pub(super) enum Envelope {
     Cancel {
         /// The command.
         command: CommandId,
+    },
+    /// Tells a session that an event is stored.
+    Stored {
+        /// The terminal.
+        terminal: TerminalId,
+        /// The session and the event.
+        receipt: Box<EventReceipt>,
     },
     /// Ends a terminal's session, for this reason.
     End {

@@ -149,6 +149,7 @@ impl MemoryBackplane {
                     self.pacer.cancel(command);
                     self.waiters.wake(command);
                 }
+                Envelope::Stored { terminal, receipt } => self.sessions.event_stored(&terminal, &receipt).await,
                 Envelope::End { terminal, end } => self.sessions.end_terminal(&terminal, end).await,
             }
         }

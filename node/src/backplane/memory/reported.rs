@@ -3,7 +3,7 @@
 use muster_protocol::CommandId;
 use tokio::time;
 
-use super::{MemoryBackplane, Store, step_times::ReachedTargets};
+use super::{MemoryBackplane, Store, envelope::Envelope, step_times::ReachedTargets};
 use crate::{
     backplane::command_record::accepted_ms,
     reports::{ReportBatch, StateReport},
@@ -35,7 +35,13 @@ impl MemoryBackplane {
             dropped += u64::from(!commands.reply(command, ordinals.reporting(&terminal), payload));
         }
         batch.vitals.into_iter().for_each(|(terminal, vitals)| terminals.vitals(&terminal, vitals));
-        batch.events.iter().for_each(|event| events.record(event));
+        for event in batch.events {
+            events.record(&event);
+            // A terminal that is told nothing sends the event again.
+            if let Some(receipt) = event.receipt {
+                let _ = self.send(Envelope::Stored { terminal: event.terminal, receipt });
+            }
+        }
         commands.budget.used.events = events.bytes();
         if dropped > 0 {
             self.metrics.reports_dropped.with_label_values(&["no_room"]).inc_by(dropped);

@@ -117,5 +117,5 @@ pub(super) fn offline(terminal: &TerminalId, report: &EndReport) -> ReportedEven
 }
 
 fn event(kind: &'static str, terminal: &TerminalId, fields: Vec<(&'static str, Payload)>) -> ReportedEvent {
-    ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now() }
+    ReportedEvent { kind, terminal: terminal.clone(), fields, at: Timestamp::now(), receipt: None }
 }

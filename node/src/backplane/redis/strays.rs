@@ -120,6 +120,7 @@ mod tests {
             terminal: terminal.parse().unwrap(),
             fields: Vec::new(),
             at: Timestamp::now(),
+            receipt: None,
         };
         let names =
             |events: &[ReportedEvent]| events.iter().map(|event| event.terminal.to_string()).collect::<Vec<_>>();

@@ -90,12 +90,18 @@ impl RedisBackplane {
             part.vitals.clear();
         }
         let held_back = self.strays.hold_back(&mut part.events);
-        let written = match member.store.write_events(&part.events).await {
+        let stored = member.store.write_events(&part.events).await;
+        let is_stored = stored.is_ok();
+        let written = match stored {
             Err(error) => self.drop_refused(error, "event_refused", part.events.len(), None),
             Ok(()) => Ok(()),
         };
         if written.is_ok() {
-            part.events.clear();
+            for event in part.events.drain(..) {
+                if let Some(receipt) = event.receipt.filter(|_| is_stored) {
+                    self.sessions.event_stored(&event.terminal, &receipt).await;
+                }
+            }
         }
         part.events.extend(held_back);
         written

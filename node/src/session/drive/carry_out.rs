@@ -10,6 +10,7 @@ use crate::{
     backplane::encode,
     end::{EndReport, SessionEnd},
     hub::SessionAddr,
+    reports::EventReceipt,
     shard::WriteBatch,
     wire::ReceivedClose,
 };
@@ -95,6 +96,11 @@ impl Driver {
         match report {
             TerminalReport::State(command, state) => reports.state(command, state, terminal.clone()),
             TerminalReport::Reply(command, payload) => reports.reply(command, terminal.clone(), payload),
+            TerminalReport::EventWithId(id, fields) => {
+                let Some(entry) = self.connection.entry() else { return };
+                let receipt = EventReceipt { session: entry.socket.info.session, id };
+                reports.event_with_receipt(terminal, fields, receipt);
+            }
             TerminalReport::Event(fields) => reports.event("terminal.event", terminal, fields),
             TerminalReport::Health(health, was) => reports.health(terminal, health, was),
         }

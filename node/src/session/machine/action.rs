@@ -85,6 +85,8 @@ pub enum TerminalReport {
     Reply(CommandId, Payload),
     /// An event of the terminal's own, as the fields of `terminal.event`.
     Event(Vec<(&'static str, Payload)>),
+    /// The same with what the terminal calls the event. Its session is told once the event is stored.
+    EventWithId(String, Vec<(&'static str, Payload)>),
     /// The terminal's health, and its condition before.
     Health(Health, Condition),
 }

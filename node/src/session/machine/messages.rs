@@ -13,6 +13,9 @@ use crate::{
     wire::{self, Message},
 };
 
+/// The longest id of an event, in bytes.
+const EVENT_ID_MAX: usize = 64;
+
 /// The number of metrics that a health frame may hold. A frame with more is answered with an error.
 const METRICS_MAX: usize = 64;
 
@@ -32,11 +35,11 @@ impl Machine {
                 context.push(Action::Send(answer));
             }
             (Message::Text(text), Protocol::Plain) => {
-                report(Event { name: "message".into(), payload: Payload::from_text(&text) }, context);
+                report(Event { id: None, name: "message".into(), payload: Payload::from_text(&text) }, context);
             }
             (Message::Binary(bytes), Protocol::Plain) => {
                 let payload = Payload::from_text(&BASE64.encode(&bytes));
-                report(Event { name: "binary".into(), payload }, context);
+                report(Event { id: None, name: "binary".into(), payload }, context);
             }
             (Message::Text(text), Protocol::V1) => self.take_frame(&text, context),
             (Message::Binary(_), Protocol::V1) => self.end(SessionEnd::Protocol, None, context),
@@ -69,6 +72,10 @@ impl Machine {
 
     /// Reports an event. A terminal whose event is too large is told so: it can't know from anything else.
     fn take_event(&self, event: Event, context: &mut InputContext<'_>) {
+        if event.id.as_ref().is_some_and(|id| !(1..=EVENT_ID_MAX).contains(&id.len())) {
+            let message = format!("event.id: 1 to {EVENT_ID_MAX} bytes; the event was not taken");
+            return self.send_error("bad_frame", message, context);
+        }
         let size = event.size();
         report(event, context);
         if size > EVENT_MAX {
@@ -90,14 +97,19 @@ impl Machine {
 
 /// An event over the limit is reported without its payload: with its size and the limit, under the name `too_large`.
 fn report(event: Event, context: &mut InputContext<'_>) {
-    let size = event.size();
-    let fields = if size <= EVENT_MAX {
-        vec![("name", Payload::from_text(&event.name)), (event.payload.field(), event.payload)]
+    let (size, id) = (event.size(), event.id);
+    let fields: Vec<_> = if size <= EVENT_MAX {
+        let told = id.as_ref().map(|id| ("id", Payload::from_text(id)));
+        let event = [("name", Payload::from_text(&event.name)), (event.payload.field(), event.payload)];
+        event.into_iter().chain(told).collect()
     } else {
         let number = |number: usize| Payload::from_value(&number.into());
         vec![("name", Payload::from_text("too_large")), ("bytes", number(size)), ("limit", number(EVENT_MAX))]
     };
-    context.push(Action::Report(TerminalReport::Event(fields)));
+    context.push(Action::Report(match id.filter(|_| size <= EVENT_MAX) {
+        Some(id) => TerminalReport::EventWithId(id, fields),
+        None => TerminalReport::Event(fields),
+    }));
 }
 
 fn ended(outcome: &ResultFrame) -> TargetState {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use muster_protocol::{
     CommandId,
     api::Protocol,
+    frame::{EventAck, FromNode},
     partition::{PartitionIndex, Partitions},
 };
 use prometheus::IntCounter;
@@ -119,6 +120,13 @@ impl Sockets {
         for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
             socket.write(&batch);
         }
+    }
+
+    /// Tells the session at `addr` that the event is stored that its terminal calls so.
+    pub fn event_stored(&self, addr: SessionAddr, id: String) {
+        let Some(socket) = self.at(addr) else { return };
+        let ack = FromNode::Ack(EventAck { id });
+        socket.write(&WriteBatch::bare(crate::wire::text(&ack.to_string())));
     }
 
     /// Sends a missed command to a held session, ahead of everything that waits for that session.

@@ -142,6 +142,7 @@ async fn work(id: TerminalId, terminal: Terminal, mut told: mpsc::Receiver<Incom
             }
             Incoming::Text { text, .. } => log.write(&id, "run", json!({ "payload": text })),
             Incoming::Binary { bytes, .. } => log.write(&id, "run", json!({ "bytes": bytes.len() })),
+            Incoming::EventStored(event) => log.write(&id, "event_stored", json!({ "event": event })),
             Incoming::Repeated(command) => log.write(&id, "repeated", json!({ "command": command })),
             Incoming::Expired(command) => log.write(&id, "expired", json!({ "command": command })),
             Incoming::Gap(gap) => log.write(&id, "gap", json!({ "reason": gap.reason })),
