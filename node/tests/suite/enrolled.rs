@@ -99,7 +99,7 @@ async fn enrolments_are_listed_and_removed(cluster: Cluster) {
         all.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
     };
     let page = cluster.get("/v1/enrolments?limit=1").await;
-    assert_eq!(ids(&page), [first.clone()]);
+    assert_eq!(ids(&page), std::slice::from_ref(&first));
     let page = cluster.get(&format!("/v1/enrolments?after={}", page["next"].as_str().unwrap())).await;
     assert_eq!((ids(&page), &page["next"]), (vec![last], &Value::Null));
     let path = format!("/v1/enrolments/{first}");
