@@ -28,3 +28,20 @@ pub struct SessionInfo {
     /// When the session started, by this node's clock.
     pub connected_at: Timestamp,
 }
+
+#[cfg(test)]
+impl SessionInfo {
+    /// A new session of this terminal, which connects directly and has no labels.
+    pub fn fresh(terminal: &str) -> Self {
+        Self {
+            terminal: terminal.parse().unwrap(),
+            session: SessionId(uuid::Uuid::now_v7()),
+            protocol: Protocol::V1,
+            partition: Default::default(),
+            labels: Default::default(),
+            address: "127.0.0.1".into(),
+            edge: None,
+            connected_at: Timestamp::now(),
+        }
+    }
+}

@@ -129,23 +129,12 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use muster_protocol::api::Protocol;
     use uuid::Uuid;
 
     use super::*;
 
     fn insert(hub: &Hub, session: SessionId) -> Option<SessionAddr> {
-        let info = SessionInfo {
-            terminal: "t1".parse().unwrap(),
-            session,
-            protocol: Protocol::V1,
-            partition: Default::default(),
-            labels: Default::default(),
-            address: "127.0.0.1".into(),
-            edge: None,
-            connected_at: Timestamp::now(),
-        };
+        let info = SessionInfo { session, ..SessionInfo::fresh("t1") };
         hub.insert(Arc::new(info), SessionAddr { shard: 0, key: 0, session })
     }
 

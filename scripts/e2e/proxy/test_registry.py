@@ -211,17 +211,23 @@ def test_no_handshake_goes_to_an_address_that_is_not_allowed(
 
 
 @pytest.mark.cluster(nodes=1, node_flags="--max-body 1000 --trusted-proxy 10.0.0.0/8")
-def test_what_a_node_and_the_proxy_do_not_agree_on_is_shown(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+def test_what_a_node_and_the_proxy_do_not_agree_on_is_shown_until_they_agree(
+    process_cluster: ProcessCluster, proxy: Sidecar
+) -> None:
+    cluster = process_cluster
     shown = wait.until(lambda: proxy.state()["mismatches"])
     what = "; ".join(shown[0]["what"])
-    assert shown[0]["node"] == process_cluster.node(1)
+    assert shown[0]["node"] == cluster.node(1)
     assert "add 127.0.0.1 to its --trusted-proxy" in what and "--max-body is 1000 at the node" in what
-    assert what in process_cluster.log("sidecar")
+    assert what in cluster.log("sidecar")
     assert proxy.metric("mismatched_nodes") == 1
 
-
-@pytest.mark.cluster(nodes=1)
-def test_a_node_and_a_proxy_with_the_same_settings_agree(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
-    wait.until(lambda: proxy.serves(process_cluster.node(1)))
-    time.sleep(3)  # The node is asked once the sidecar knows it, and may take a second.
+    cluster.term("node1")
+    wait.until(lambda: cluster.runs("node1"), lambda runs: not runs)
+    for flag in ("--max-body", "--trusted-proxy"):
+        at = cluster.processes.flags["node"].index(flag)
+        del cluster.processes.flags["node"][at : at + 2]
+    cluster.start("node1")
+    wait.until(lambda: "all nodes and this proxy agree again" in cluster.log("sidecar"))
+    wait.until(lambda: proxy.serves(cluster.node(1)))
     assert proxy.state()["mismatches"] == []

@@ -75,9 +75,7 @@ impl MemoryBackplane {
 mod tests {
     use std::{collections::BTreeMap, sync::Arc};
 
-    use jiff::Timestamp;
-    use muster_protocol::{SessionId, api::Protocol, frame::Health};
-    use uuid::Uuid;
+    use muster_protocol::frame::Health;
 
     use super::{
         super::{Commands, EventLog, Rosters, TerminalOrdinals, Terminals, Tickets},
@@ -90,17 +88,13 @@ mod tests {
     };
 
     fn session(terminal: &str) -> JoinRequest {
-        let info = SessionInfo {
-            terminal: terminal.parse().unwrap(),
-            session: SessionId(Uuid::now_v7()),
-            protocol: Protocol::V1,
-            partition: Default::default(),
-            labels: Default::default(),
-            address: String::new(),
-            edge: None,
-            connected_at: Timestamp::now(),
-        };
-        JoinRequest { info: Arc::new(info), will: None, cursor: None, again: false, patient: false }
+        JoinRequest {
+            info: Arc::new(SessionInfo::fresh(terminal)),
+            will: None,
+            cursor: None,
+            again: false,
+            patient: false,
+        }
     }
 
     #[test]

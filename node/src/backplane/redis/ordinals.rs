@@ -153,22 +153,10 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use muster_protocol::api::Protocol;
-    use uuid::Uuid;
-
     use super::*;
 
     fn info(terminal: &str) -> Arc<SessionInfo> {
-        Arc::new(SessionInfo {
-            terminal: terminal.parse().unwrap(),
-            session: SessionId(Uuid::now_v7()),
-            protocol: Protocol::V1,
-            partition: Default::default(),
-            labels: Default::default(),
-            address: String::new(),
-            edge: None,
-            connected_at: Timestamp::now(),
-        })
+        Arc::new(SessionInfo::fresh(terminal))
     }
 
     #[test]

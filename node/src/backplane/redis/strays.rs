@@ -95,23 +95,8 @@ fn wait_after(failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use muster_protocol::api::Protocol;
-    use uuid::Uuid;
 
     use super::*;
-
-    fn info(terminal: &str) -> SessionInfo {
-        SessionInfo {
-            terminal: terminal.parse().unwrap(),
-            session: SessionId(Uuid::now_v7()),
-            protocol: Protocol::V1,
-            partition: Default::default(),
-            labels: Default::default(),
-            address: String::new(),
-            edge: None,
-            connected_at: Timestamp::now(),
-        }
-    }
 
     #[test]
     fn events_of_strays_wait_until_their_sessions_are_registered() {
@@ -124,7 +109,7 @@ mod tests {
         };
         let names =
             |events: &[ReportedEvent]| events.iter().map(|event| event.terminal.to_string()).collect::<Vec<_>>();
-        let (strays, stray) = (Strays::default(), info("stray"));
+        let (strays, stray) = (Strays::default(), SessionInfo::fresh("stray"));
         strays.wait_for_redis(&stray);
         let mut events = ["a", "stray", "b", "stray"].map(event).to_vec();
         let held_back = strays.hold_back(&mut events);

@@ -2,10 +2,12 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use muster_protocol::address::site;
 
 /// The wrong codes of an address in one [`WINDOW`]. Right ones do not count: many terminals may stand behind one address.
 const WRONG_MAX: u32 = 10;
@@ -32,7 +34,7 @@ impl WrongCodes {
     /// After how many seconds it may again.
     pub fn check(&self, address: IpAddr, now: Instant) -> Result<(), u64> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(wrong) = all.get(&network(address)) else { return Ok(()) };
+        let Some(wrong) = all.get(&site(address)) else { return Ok(()) };
         let left = WINDOW.saturating_sub(now.duration_since(wrong.since));
         if wrong.count < WRONG_MAX || left.is_zero() { Ok(()) } else { Err(left.as_secs() + 1) }
     }
@@ -43,21 +45,13 @@ impl WrongCodes {
         if all.len() >= ADDRESSES_MAX {
             all.retain(|_, wrong| now.duration_since(wrong.since) < WINDOW);
         }
-        if all.len() < ADDRESSES_MAX || all.contains_key(&network(address)) {
-            let wrong = all.entry(network(address)).or_insert(Wrong { count: 0, since: now });
+        if all.len() < ADDRESSES_MAX || all.contains_key(&site(address)) {
+            let wrong = all.entry(site(address)).or_insert(Wrong { count: 0, since: now });
             if now.duration_since(wrong.since) >= WINDOW {
                 *wrong = Wrong { count: 0, since: now };
             }
             wrong.count += 1;
         }
-    }
-}
-
-/// The address, or of IPv6 the network of 64 bits, all of which one host may have.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) >> 64 << 64).into(),
-        address => address,
     }
 }
 
