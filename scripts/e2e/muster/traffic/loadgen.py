@@ -164,7 +164,7 @@ class ContainerLoad:
         """Return whether the generator still runs."""
         return self.process.poll() is None
 
-    def finish(self, within: float = 180) -> int:
+    def finish(self, within: float = 300) -> int:
         """Wait until the generator has ended, and return its exit code."""
         try:
             return self.process.wait(within)
