@@ -119,6 +119,14 @@ pub struct Sent {
     pub done: Option<Nanos>,
 }
 
+impl Sent {
+    /// When the server had accepted the message; [`Nanos::MAX`] if it did not say so. A server that answers with 504 may accept the
+    /// message after the answer.
+    pub fn accepted(&self) -> Nanos {
+        if self.fate == SendOutcome::Accepted { self.answered } else { Nanos::MAX }
+    }
+}
+
 /// The records of a run.
 #[derive(Debug)]
 pub struct Journal {

@@ -120,7 +120,8 @@ pub struct Config {
     #[arg(long, value_name = "SHARE:RATE")]
     pub slow: Option<Slow>,
 
-    /// A message that arrives later than this after it was due counts as late
+    /// The time that the server has. A message that arrives later than this after it was due counts as late, and an attempt to connect
+    /// counts as failed if the terminal, whose stay ended, has waited for an answer for this time
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub grace: Duration,
 

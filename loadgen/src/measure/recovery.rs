@@ -12,15 +12,13 @@ use crate::{
 /// A terminal that lost its session and has made no attempt since counts as not recovered after this time. A shorter
 /// absence may be its backoff.
 const OVERDUE: Nanos = 15 * SECOND;
-/// An attempt that the terminal gave up sooner than this says nothing about the server: the stay was too short for
-/// an answer.
-const ANSWER: Nanos = SECOND;
 
-/// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run.
+/// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run, `grace` the time that a server has to answer an
+/// attempt (`--grace`).
 ///
 /// A stay without a session counts as `never` if an attempt failed in it, however short the stay or the run was.
-pub fn connections(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, now: Nanos) {
-    let failures = failures(stays, log, now);
+pub fn connections(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, now: Nanos, grace: Nanos) {
+    let failures = failures(stays, log, now, grace);
     for (number, stay) in stays.iter().enumerate().filter(|(_, stay)| stay.from < now) {
         tally.connections.planned += 1;
         match log.sessions.iter().find(|session| session.stay == number) {
@@ -42,13 +40,13 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, now: Na
 
 /// The attempts that count as failed.
 ///
-/// An attempt without an answer that the terminal gave up within [`ANSWER`] does not count, with one exception: if
-/// the run is complete and the terminal never had a session, every attempt counts. Otherwise a server that never
-/// answers could go unnoticed.
-fn failures<'a>(stays: &[Stay], log: &'a TerminalLog, now: Nanos) -> Vec<&'a FailedAttempt> {
+/// An attempt without an answer that the terminal gave up within the grace says nothing about the server: the stay was too short. So it
+/// does not count, with one exception: if the run is complete and the terminal never had a session, every attempt counts. Otherwise a
+/// server that never answers could go unnoticed.
+fn failures<'a>(stays: &[Stay], log: &'a TerminalLog, now: Nanos, grace: Nanos) -> Vec<&'a FailedAttempt> {
     let complete = stays.last().is_some_and(|stay| stay.to <= now);
     let shut_out = complete && log.sessions.is_empty();
-    let counts = |failure: &&FailedAttempt| !failure.unanswered || shut_out || failure.at - failure.dialled >= ANSWER;
+    let counts = |failure: &&FailedAttempt| !failure.unanswered || shut_out || failure.at - failure.dialled >= grace;
     log.failures.iter().filter(counts).collect()
 }
 
@@ -104,6 +102,8 @@ mod tests {
         Stay { from: from * SECOND, to: to * SECOND, leave: Leave::Close }
     }
 
+    const GRACE: Nanos = 2 * SECOND;
+
     fn session(stay: usize, ready: Nanos, lost: Option<Nanos>) -> SessionRecord {
         let (ready, ended) = (ready * SECOND, lost.map_or(Nanos::MAX, |at| at * SECOND));
         let lost = lost.map(|_| "reset".into());
@@ -120,7 +120,8 @@ mod tests {
 
     fn counted(sessions: Vec<SessionRecord>, failures: Vec<FailedAttempt>, now: Nanos) -> Connections {
         let mut tally = Tally::default();
-        connections(&mut tally, &STAYS, &TerminalLog { sessions, failures, ..TerminalLog::default() }, now * SECOND);
+        let log = TerminalLog { sessions, failures, ..TerminalLog::default() };
+        connections(&mut tally, &STAYS, &log, now * SECOND, GRACE);
         tally.connections
     }
 
@@ -134,13 +135,13 @@ mod tests {
 
     #[test]
     fn a_handshake_without_an_answer_is_a_failed_attempt() {
-        let got = counted(vec![session(1, 4, None)], vec![unanswered(0, 3 * SECOND)], 8);
+        let got = counted(vec![session(1, 4, None)], vec![unanswered(0, GRACE)], 8);
         assert_eq!((got.never, got.failed), (1, 1));
     }
 
     #[test]
     fn a_stay_shorter_than_a_handshake_says_nothing_unless_none_was_ever_answered() {
-        let brief = || unanswered(0, SECOND / 10);
+        let brief = || unanswered(0, GRACE - 1);
         let got = counted(vec![session(1, 4, None)], vec![brief()], 8);
         assert_eq!((got.never, got.failed), (0, 0));
         assert_eq!(counted(vec![], vec![brief(), unanswered(4, SECOND / 10)], 8).never, 2);

@@ -15,7 +15,8 @@ pub struct SequenceCheck {
 }
 
 impl SequenceCheck {
-    /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted.
+    /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted. `accepted` is
+    /// [`Nanos::MAX`] for a message that the server did not say to have accepted: it has no order.
     pub fn overtaken(&mut self, sent: Nanos, accepted: Nanos) -> u64 {
         // The search is skipped where no message that arrived was sent after this one was accepted, which is almost
         // always.
@@ -40,5 +41,7 @@ mod tests {
         assert_eq!((order.overtaken(12, 15), order.overtaken(10, 15)), (0, 0));
         // Sent at 20 and 30, accepted at 25 and 35: these have an order.
         assert_eq!((order.overtaken(30, 35), order.overtaken(40, 45), order.overtaken(20, 25)), (0, 0, 2));
+        // Sent at 27, and answered with 504.
+        assert_eq!(order.overtaken(27, Nanos::MAX), 0);
     }
 }

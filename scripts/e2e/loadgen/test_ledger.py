@@ -63,7 +63,6 @@ def test_without_a_fault_nothing_is_found(generator: Generator, null_server: Cal
     [
         ("drop", "silently lost"),
         ("repeat", "delivered twice"),
-        ("swap", "reordered"),
         ("corrupt", "corrupt"),
         ("misdeliver", "misdelivered"),
     ],
@@ -78,6 +77,14 @@ def test_one_wrong_delivery_is_found_and_named(
     assert examples or kind == "corrupt"
     line = next(line for line in run.out.splitlines() if line.strip().startswith(kind))
     assert ("a message at load" if kind == "corrupt" else "message") in line.removeprefix(kind)
+
+
+def test_two_swapped_deliveries_are_found_and_named(generator: Generator, null_server: Callable[..., Server]) -> None:
+    # Two messages have an order only if the first was accepted before the second was sent: so each waits for the answer.
+    run = generator.run(*against(null_server("--fault", "swap:3000")), *LOAD, "--closed", "1")
+    assert run.code in (DELIVERED_WRONGLY, CANNOT_KNOW), run.out
+    assert run.report["faults"] == {"reordered": 1}
+    assert re.search("reordered .*message", run.out)
 
 
 # Another program, from the raw lines alone, reaches the numbers of the report.

@@ -148,8 +148,10 @@ class Ledger:
             for number, _ in sorted(first.items(), key=lambda item: item[1]):
                 message = self.messages[number]
                 if (message["to"] is None) == to_all:
-                    self.faults["reordered"] += latest > message["sent"]["answered"]
-                    latest = max(latest, message["sent"]["at"])
+                    sent = message["sent"]
+                    # What was answered with 504 may have been accepted after the answer.
+                    self.faults["reordered"] += sent["fate"] == "accepted" and latest > sent["answered"]
+                    latest = max(latest, sent["at"])
 
     def differences(self, report: Json) -> list[str]:
         """Return each number of the report that the raw lines do not confirm."""

@@ -138,7 +138,7 @@ impl<'a> Judge<'a> {
 
     fn terminal(&self, tally: &mut Tally, number: usize, log: &TerminalLog) {
         let planned = &self.plan.terminals[number];
-        recovery::connections(tally, &planned.stays, log, self.now);
+        recovery::connections(tally, &planned.stays, log, self.now, self.window.grace);
         let intent = Intent::new(self.window, planned.behaviour, &planned.stays, &log.sessions);
         let first = vec![Nanos::MAX; self.plan.messages.len()];
         let mut case = TerminalCase { number, log, intent, behaviour: planned.behaviour, first };
@@ -180,7 +180,7 @@ impl<'a> Judge<'a> {
                 self.fault(tally, case, FaultKind::BeforeSent, Some(number), at);
             }
             let stream = usize::from(planned.to.is_some());
-            tally.reorder.wire += u64::from(wire[stream].overtaken(sent.at, sent.answered) > 0);
+            tally.reorder.wire += u64::from(wire[stream].overtaken(sent.at, sent.accepted()) > 0);
             let again = !copies.insert((message, copy));
             if case.first[number] != Nanos::MAX {
                 if again && self.dedupes {
@@ -192,7 +192,7 @@ impl<'a> Judge<'a> {
                 continue;
             }
             case.first[number] = at;
-            let overtaken = app[stream].overtaken(sent.at, sent.answered);
+            let overtaken = app[stream].overtaken(sent.at, sent.accepted());
             if overtaken > 0 {
                 tally.reorder.app += 1;
                 tally.reorder.displacement = tally.reorder.displacement.max(overtaken);
