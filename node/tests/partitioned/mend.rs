@@ -57,6 +57,35 @@ async fn a_session_that_the_registry_has_and_the_node_does_not_is_taken_out() {
 }
 
 #[tokio::test]
+async fn a_session_whose_place_in_the_registry_the_node_does_not_know_joins_again_and_stays_online() {
+    let cluster = PartitionedCluster::start().await;
+    let _terminal = cluster.there.terminal("t1", V1, &[]).await;
+    let node = node_of(&cluster, "t1").await;
+    let (mut redis, keys, ordinal) = place(&cluster, "t1").await;
+    let (terminals, held, other) = (keys.key("terminals"), keys.key(&format!("held:{node}")), ordinal + 1);
+    let entry: String = redis.hget(&terminals, ordinal).await.unwrap();
+    // As if the node had not got the answer of the store, which has another ordinal for the terminal. The protocol is made up: a session
+    // that joins again writes its own.
+    let moved = entry.replacen(" v1", " plain", 1);
+    let () = redis::pipe()
+        .atomic()
+        .hset(keys.key("ordinals"), "t1", other)
+        .hset(&terminals, other, moved)
+        .hdel(&terminals, ordinal)
+        .setbit(&held, other, true)
+        .setbit(&held, ordinal, false)
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    until("the session has joined again", async || {
+        redis.clone().hget::<_, _, String>(&terminals, other).await.unwrap().contains(" v1")
+    })
+    .await;
+    let told = events(cluster.here.address).await;
+    assert!(told.contains("terminal.online") && !told.contains("terminal.offline"), "{told}");
+}
+
+#[tokio::test]
 async fn the_terminals_of_a_node_whose_lease_ended_are_told_of() {
     let cluster = PartitionedCluster::start().await;
     let _terminal = cluster.there.terminal("t1", V1, &[]).await;

@@ -96,6 +96,11 @@ impl RedisBackplane {
             self.sessions.rejoin_session(&info.terminal, info.session).await;
         }
         for session in compared.extra.iter().filter(|session| before.extra.contains(session)) {
+            // The store has registered it, and the answer is late or was lost. To take it out would tell that its terminal is offline.
+            if self.sessions.rejoin_session(&session.0, session.1).await {
+                tracing::warn!(terminal = %session.0, "the registry has another place for a session, which joins again");
+                continue;
+            }
             tracing::warn!(terminal = %session.0, "the registry has a session that is not here, which is taken out");
             member.store.evict(session, &self.node.id, member.hearing.reached()).await.map_err(unavailable)?;
         }
