@@ -26,21 +26,38 @@ impl Endpoint {
         config.urls.iter().enumerate().map(parse).collect()
     }
 
+    /// `HOST:PORT` of each of these URLs. Fails with the first that can't be used.
+    pub(crate) fn addresses(urls: &[String]) -> Result<Vec<String>, ConfigError> {
+        if urls.is_empty() {
+            return Err(ConfigError::NoUrl);
+        }
+        let address = |(index, url): (usize, &String)| {
+            split(url).map(|(_, address)| address).map_err(|problem| ConfigError::BadUrl { index, problem })
+        };
+        urls.iter().enumerate().map(address).collect()
+    }
+
     fn parse(url: &str, terminal: &TerminalId) -> Result<Self, &'static str> {
-        let uri: Uri = url.parse().map_err(|_| "is not a URL; write ws://HOST:PORT/PATH")?;
-        match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => return Err("asks for TLS, which this client does not speak; use ws:// to a local proxy"),
-            _ => return Err("must begin with ws://"),
-        }
-        let authority = uri.authority().ok_or("names no host")?;
-        if authority.as_str().contains('@') {
-            return Err("holds credentials; set the token instead");
-        }
-        let address = format!("{}:{}", authority.host(), uri.port_u16().unwrap_or(80));
+        let (uri, address) = split(url)?;
         let uri = with_terminal(&uri, terminal).parse().map_err(|_| "is too long")?;
         Ok(Self { address, uri })
     }
+}
+
+/// A URL and its `HOST:PORT`.
+fn split(url: &str) -> Result<(Uri, String), &'static str> {
+    let uri: Uri = url.parse().map_err(|_| "is not a URL; write ws://HOST:PORT/PATH")?;
+    match uri.scheme_str() {
+        Some("ws") => {}
+        Some("wss") => return Err("asks for TLS, which this client does not speak; use ws:// to a local proxy"),
+        _ => return Err("must begin with ws://"),
+    }
+    let authority = uri.authority().ok_or("names no host")?;
+    if authority.as_str().contains('@') {
+        return Err("holds credentials; set the token instead");
+    }
+    let address = format!("{}:{}", authority.host(), uri.port_u16().unwrap_or(80));
+    Ok((uri, address))
 }
 
 /// The URL with `terminal_id` added to its query. The characters of an id need no escaping.

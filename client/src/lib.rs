@@ -25,6 +25,7 @@
 //! | `state` | what outlives a session: |
 //! | [`token`] | a token and where it comes from |
 //! | `renewal` | when the token's source is asked |
+//! | `renewed_file` | a token that a node renews, and the file that keeps it |
 //! | `seen` | the last commands and the cursor |
 //! | `stagger` | commands that wait for their share of a stagger |
 //! | `outgoing`, `limit` | a message to the node, and how large it may be |
@@ -66,6 +67,7 @@ mod outbox;
 mod outgoing;
 pub mod policy;
 mod renewal;
+mod renewed_file;
 mod seen;
 mod session;
 mod sleep;

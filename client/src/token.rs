@@ -16,6 +16,8 @@ use futures_util::future::BoxFuture;
 use muster_protocol::token::unverified_expiry;
 use tokio::task::spawn_blocking;
 
+use crate::{ConfigError, endpoint::Endpoint, renewed_file::RenewedFile};
+
 /// The largest file that is read as a token, in bytes. A node takes no longer token.
 const FILE_MAX: u64 = 16 * 1024;
 
@@ -101,6 +103,24 @@ impl TokenSource {
         })))
     }
 
+    /// A file that holds a token which allows to be renewed (`muster-node token --renew`, or one from an enrolment). Before it expires the
+    /// terminal trades it for a later one at a node and writes that into the file, so that a program which is started again goes on with it.
+    /// `urls` are those of [`Config::urls`](crate::Config::urls), of which the host and the port count.
+    ///
+    /// # Errors
+    /// If there is no URL, or one can't be used.
+    pub fn renewed_file(
+        path: impl Into<PathBuf>,
+        urls: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self, ConfigError> {
+        let urls: Vec<String> = urls.into_iter().map(Into::into).collect();
+        let file = Arc::new(RenewedFile::new(path.into(), Endpoint::addresses(&urls)?));
+        Ok(Self::call(move || {
+            let file = file.clone();
+            async move { file.ask().await }
+        }))
+    }
+
     /// The token, if it is always the same.
     pub(crate) fn fixed(&self) -> Option<&Token> {
         match &self.0 {
@@ -169,7 +189,8 @@ pub enum TokenUnavailable {
     TimedOut(Duration),
 }
 
-async fn read_file(path: PathBuf, is_reading: Arc<AtomicBool>) -> Result<Token, TokenUnavailable> {
+/// Reads a token from a file, unless it is still being read.
+pub(crate) async fn read_file(path: PathBuf, is_reading: Arc<AtomicBool>) -> Result<Token, TokenUnavailable> {
     let shown = path.display().to_string();
     let failed = |problem: String| TokenUnavailable::File { path: shown, problem };
     if is_reading.swap(true, Ordering::AcqRel) {

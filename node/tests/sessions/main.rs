@@ -5,6 +5,7 @@ mod discard;
 mod flood;
 mod queued;
 mod raw;
+mod renewed;
 mod socket;
 mod token;
 mod will;

@@ -24,7 +24,8 @@ async fn node() -> TestNode {
     TestNode::start(&["--insecure", "--secret", SECRET]).await
 }
 
-fn now() -> u64 {
+/// The time in seconds since 1970.
+pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
 }
 

@@ -1,0 +1,137 @@
+//! A token in a file that a node renews: it is traded for a later one before it expires (`POST /v1/renew`), and the file holds the newest.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{
+    Request, StatusCode,
+    body::Bytes,
+    client::conn::http1,
+    header::{AUTHORIZATION, HOST},
+};
+use hyper_util::rt::TokioIo;
+use muster_protocol::api::{Problem, TokenGrant};
+use tokio::{net::TcpStream, sync::Mutex, task::spawn_blocking};
+
+use crate::{Token, token::read_file};
+
+/// The largest answer of a node that is read, in bytes: a token may have 16 KiB.
+const ANSWER_MAX: usize = 32 * 1024;
+
+/// A file with a token, and the nodes that renew it.
+pub(crate) struct RenewedFile {
+    path: PathBuf,
+    /// `HOST:PORT` of each node or proxy, which are tried in turn.
+    nodes: Vec<String>,
+    known: Mutex<Option<KnownToken>>,
+    is_reading: Arc<AtomicBool>,
+}
+
+struct KnownToken {
+    /// What the file held last. Another token in it comes from another program.
+    in_file: Token,
+    /// The newest token. It is not the one in the file if that could not be written.
+    newest: Token,
+}
+
+impl KnownToken {
+    fn read(in_file: &Token) -> Self {
+        Self { in_file: in_file.clone(), newest: in_file.clone() }
+    }
+}
+
+/// Why a node did not renew a token.
+enum Unrenewed {
+    /// It does not answer, or not as a node does: the next one is asked.
+    Unreachable(String),
+    /// It has refused the token, as each node would.
+    Refused(String),
+}
+
+impl RenewedFile {
+    pub(crate) fn new(path: PathBuf, nodes: Vec<String>) -> Self {
+        Self { path, nodes, known: Mutex::default(), is_reading: Arc::default() }
+    }
+
+    /// The token in the file, if it is not known yet; else a later one.
+    pub(crate) async fn ask(&self) -> Result<Token, String> {
+        let mut known = self.known.lock().await;
+        let read = read_file(self.path.clone(), self.is_reading.clone()).await;
+        let Some(current) = &mut *known else {
+            let in_file = read.map_err(|error| error.to_string())?;
+            *known = Some(KnownToken::read(&in_file));
+            return Ok(in_file);
+        };
+        if let Ok(in_file) = read
+            && in_file != current.in_file
+        {
+            *current = KnownToken::read(&in_file);
+            return Ok(in_file);
+        }
+        current.newest = self.renew(&current.newest).await?;
+        match self.write(current.newest.clone()).await {
+            Ok(()) => current.in_file = current.newest.clone(),
+            Err(error) => {
+                let path = self.path.display();
+                tracing::warn!(%path, %error, "the renewed token can't be written, and is lost when the program ends");
+            }
+        }
+        Ok(current.newest.clone())
+    }
+
+    async fn renew(&self, token: &Token) -> Result<Token, String> {
+        let mut failure = String::new();
+        for node in &self.nodes {
+            match renew_at(node, token).await {
+                Ok(renewed) => return Ok(renewed),
+                Err(Unrenewed::Refused(why)) => return Err(format!("{node} does not renew the token: {why}")),
+                Err(Unrenewed::Unreachable(why)) => failure = format!("{node} did not renew the token: {why}"),
+            }
+        }
+        Err(failure)
+    }
+
+    async fn write(&self, token: Token) -> io::Result<()> {
+        let path = self.path.clone();
+        spawn_blocking(move || replace(&path, token.reveal())).await.map_err(io::Error::other)?
+    }
+}
+
+async fn renew_at(node: &str, token: &Token) -> Result<Token, Unrenewed> {
+    let (status, body) = post(node, token).await.map_err(|error| Unrenewed::Unreachable(error.to_string()))?;
+    if status == StatusCode::OK {
+        let granted: Result<TokenGrant, _> = serde_json::from_slice(&body);
+        let token = granted.ok().and_then(|granted| granted.token.parse().ok());
+        return token.ok_or_else(|| Unrenewed::Unreachable("its answer is not that of a node".into()));
+    }
+    let detail = serde_json::from_slice(&body).map(|problem: Problem| problem.detail).unwrap_or_default();
+    let why = format!("{status}: {detail}");
+    let is_final = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status);
+    Err(if is_final { Unrenewed::Refused(why) } else { Unrenewed::Unreachable(why) })
+}
+
+async fn post(node: &str, token: &Token) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect(node).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // The task ends when the sender is dropped or the node closes the connection.
+    tokio::spawn(connection);
+    let request = Request::post("/v1/renew").header(HOST, node).header(AUTHORIZATION, token.authorization());
+    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let status = response.status();
+    Ok((status, Limited::new(response.into_body(), ANSWER_MAX).collect().await?.to_bytes()))
+}
+
+/// Replaces a file in one step, so that no half of a token is read. Nobody else may read the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let next = path.with_added_extension("next");
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(next, path)
+}
