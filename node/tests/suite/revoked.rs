@@ -1,5 +1,7 @@
 //! Revoked tokens and keys: who lives by them ends, on whichever node, and is not let in again.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use muster_protocol::token::{OperatorClaims, Scope, Secret, TerminalClaims, sign};
 use muster_testkit::{
@@ -11,6 +13,7 @@ use muster_testkit::{
     wait::until,
 };
 use serde_json::{Value, json};
+use tokio::time;
 
 use crate::{cluster::Cluster, deaf::closed};
 
@@ -21,6 +24,14 @@ crate::on_both!(
     revocations_are_listed_page_by_page_and_taken_back,
     a_revocation_that_says_nothing_or_too_much_is_refused | ["--secret", muster_testkit::token::SECRET]
 );
+
+/// A revocation holds on every node within 2 s. It may take three times as long here: tests share the processors with builds.
+const WITHIN: Duration = Duration::from_secs(6);
+
+/// The code with which the terminal is closed, in time.
+async fn closed_in_time(terminal: &mut OnlineTerminal) -> u16 {
+    time::timeout(WITHIN, closed(terminal)).await.expect("a revocation ends sessions in time")
+}
 
 fn secret() -> Secret {
     SECRET.parse().unwrap()
@@ -64,7 +75,7 @@ async fn a_terminal_whose_tokens_are_revoked_is_closed_with_4501_and_comes_in_wi
     let mut far = online(cluster.there(), "far", &old).await;
     let mut other = online(cluster.there(), "other", &token("other", "c", now() - 10)).await;
     revoke(&cluster, json!({ "terminal": "far" })).await;
-    assert_eq!(closed(&mut far).await, 4501);
+    assert_eq!(closed_in_time(&mut far).await, 4501);
     assert!(other.is_quiet());
     for node in [cluster.here(), cluster.there()] {
         until("the old token is refused", async || is_refused(node, &old).await).await;
@@ -154,7 +165,7 @@ async fn a_node_that_is_deaf_applies_a_revocation_all_the_same() {
     let mut far = online(cluster.there(), "far", &token("far", "a", now() - 10)).await;
     cluster.redis.as_ref().unwrap().deafen().await;
     revoke(&cluster, json!({ "terminal": "far" })).await;
-    assert_eq!(closed(&mut far).await, 4501);
+    assert_eq!(closed_in_time(&mut far).await, 4501);
 }
 
 #[tokio::test]
