@@ -1,4 +1,5 @@
-//! Connections out of Muster's programs: TCP to all addresses of a name, from a source address, and TLS on top.
+//! Connections out of Muster's programs: TCP to all addresses of a name, from a source address, and TLS on top. And those into them, when no
+//! file descriptor is left.
 //!
 //! ```text
 //!   host, port ──▶ lookup ──▶ tcp ──▶ tls ──▶ Stream
@@ -12,11 +13,13 @@
 //! | [`source`] | makes a socket that is bound to a source address |
 //! | [`tcp`] | connects to the first address that accepts |
 //! | [`tls`] | loads certificates, does the TLS handshake, and says what is wrong with either |
+//! | [`accept`] | accepts a connection also when no file descriptor is left |
 //! | [`detect`] | finds out whether a port speaks TLS, for an error message that is certain |
 //!
 //! Every step has a bound in time that the caller gives. The TLS implementation is rustls with ring: ring is the
 //! cryptography that tokens are signed with, so the workspace has one.
 
+pub mod accept;
 pub mod detect;
 pub mod lookup;
 pub mod source;

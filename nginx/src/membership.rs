@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 
 use ipnet::IpNet;
 use muster_protocol::{
-    address::{canonical, forms},
+    address::{UnusableAddress, of_node},
     api::{NodeState, NodeView},
 };
 
@@ -19,10 +19,8 @@ pub enum LeaseRefusal {
     Foreign,
     /// The text is not what a node writes.
     NoLease,
-    /// Its address is no IP:PORT that can be connected to.
-    NoAddress,
-    /// Its address is in no network of `--allow`.
-    NotAllowed,
+    /// Its address can't be used.
+    Address(UnusableAddress),
 }
 
 impl LeaseRefusal {
@@ -31,8 +29,8 @@ impl LeaseRefusal {
         match self {
             Self::Foreign => "foreign",
             Self::NoLease => "no_lease",
-            Self::NoAddress => "no_address",
-            Self::NotAllowed => "not_allowed",
+            Self::Address(UnusableAddress::NoAddress) => "no_address",
+            Self::Address(UnusableAddress::NotAllowed) => "not_allowed",
         }
     }
 }
@@ -40,15 +38,8 @@ impl LeaseRefusal {
 /// Returns the address of a node and whether the node drains. A draining node is a member too: it answers 503, on
 /// which Nginx tries the next node, and no reload is needed.
 pub fn address_of(view: &NodeView, allow: &[IpNet]) -> Result<(SocketAddr, bool), LeaseRefusal> {
-    let address = view.address.parse().map(canonical).map_err(|_| LeaseRefusal::NoAddress)?;
-    // A scope names a network interface of the node's host, and means nothing on this host.
-    let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0 || v6.flowinfo() != 0);
-    if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() || scoped {
-        return Err(LeaseRefusal::NoAddress);
-    }
-    let forms = forms(address.ip());
-    let allowed = allow.iter().any(|net| forms.iter().any(|ip| net.contains(ip)));
-    allowed.then_some((address, view.state == NodeState::Draining)).ok_or(LeaseRefusal::NotAllowed)
+    let address = of_node(&view.address, allow).map_err(LeaseRefusal::Address)?;
+    Ok((address, view.state == NodeState::Draining))
 }
 
 /// The set of nodes to serve, and the members of it that have no lease.
@@ -103,17 +94,17 @@ mod tests {
         assert_eq!(read("[fe80::1]:9000").unwrap().0.port(), 9000);
         assert_eq!(read("[::ffff:10.0.0.1]:9000").unwrap().0, "10.0.0.1:9000".parse().unwrap());
         for (address, refused) in [
-            ("[::ffff:8.8.8.8]:80", LeaseRefusal::NotAllowed),
-            ("127.0.0.1:0", LeaseRefusal::NoAddress),
-            ("localhost:9000", LeaseRefusal::NoAddress),
-            ("127.0.0.1:9000; } server {", LeaseRefusal::NoAddress),
-            ("127.0.0.1:9000\n", LeaseRefusal::NoAddress),
-            ("[fe80::1%eth0]:9000", LeaseRefusal::NoAddress),
-            ("[fe80::1%7]:9000", LeaseRefusal::NoAddress),
-            ("8.8.8.8:80", LeaseRefusal::NotAllowed),
-            ("[::1]:9000", LeaseRefusal::NotAllowed),
+            ("[::ffff:8.8.8.8]:80", UnusableAddress::NotAllowed),
+            ("127.0.0.1:0", UnusableAddress::NoAddress),
+            ("localhost:9000", UnusableAddress::NoAddress),
+            ("127.0.0.1:9000; } server {", UnusableAddress::NoAddress),
+            ("127.0.0.1:9000\n", UnusableAddress::NoAddress),
+            ("[fe80::1%eth0]:9000", UnusableAddress::NoAddress),
+            ("[fe80::1%7]:9000", UnusableAddress::NoAddress),
+            ("8.8.8.8:80", UnusableAddress::NotAllowed),
+            ("[::1]:9000", UnusableAddress::NotAllowed),
         ] {
-            assert_eq!(read(address), Err(refused), "{address:?}");
+            assert_eq!(read(address), Err(LeaseRefusal::Address(refused)), "{address:?}");
         }
     }
 

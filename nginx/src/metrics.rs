@@ -37,6 +37,7 @@ pub struct Metrics {
     partitions_away: IntGauge,
     foreign: IntGauge,
     mismatched: IntGauge,
+    out_of_files: IntGauge,
     frozen: IntGauge,
     lingering_workers: IntGauge,
     lingering_sockets: IntGauge,
@@ -57,6 +58,7 @@ impl Metrics {
         self.partitions_away.set(state.partitions_away as i64);
         self.foreign.set(state.foreign.as_ref().map_or(0, |foreign| foreign.nodes.len() as i64));
         self.mismatched.set(state.mismatches.len() as i64);
+        self.out_of_files.set(state.out_of_files.into());
         self.frozen.set(state.frozen.into());
         self.lingering_workers.set(state.lingering.len() as i64);
         self.lingering_sockets.set(state.lingering.iter().map(|worker| worker.sockets as i64).sum());
@@ -133,6 +135,11 @@ impl Default for Metrics {
                 &registry,
                 "mismatched_nodes",
                 "Nodes whose settings do not agree with this proxy's (see mismatches in /state); 20 at most.",
+            ),
+            out_of_files: gauge(
+                &registry,
+                "out_of_files",
+                "Whether the sidecar, or its host, can open no more files (see out_of_files in /state).",
             ),
             frozen: gauge(&registry, "frozen", "Whether no node may leave Nginx's configuration now."),
             lingering_workers: gauge(&registry, "lingering_workers", "Old workers that still have sessions."),

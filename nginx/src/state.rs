@@ -40,6 +40,8 @@ pub struct SidecarState {
     pub foreign: Option<ForeignLeases>,
     /// Nodes whose settings do not agree with this proxy's, at most 20.
     pub mismatches: Vec<NodeMismatch>,
+    /// Whether this process, or its host, can open no more files: then it can't follow Redis, probe nodes or write a configuration.
+    pub out_of_files: bool,
     /// Why Redis may lose what nodes store, or is too old, and what to set. `None` if it is as it must be.
     pub redis_unfit: Option<String>,
     /// Whether no node may leave now.

@@ -15,6 +15,7 @@ use hyper::{
     Request, Response, StatusCode, body::Bytes, body::Incoming, header, server::conn::http1, service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use muster_net::accept::{AcceptedConnection, Acceptor};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::AbortHandle,
@@ -33,6 +34,8 @@ const CONNECTION: Duration = Duration::from_secs(10);
 /// The pause after a failed accept. Most often no file descriptor is free, and accepting again at once would fail again
 /// and use a whole core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection may take that has the last file descriptor: the next one waits for it.
+const LAST_DESCRIPTOR: Duration = Duration::from_millis(500);
 
 /// The state and the metrics, which the loop changes and `/state` and `/metrics` show.
 #[derive(Debug, Default)]
@@ -69,12 +72,16 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Answers requests until the process ends.
 pub async fn serve(listener: TcpListener, status: Arc<StatusServer>) {
-    let mut open: VecDeque<AbortHandle> = VecDeque::new();
+    let (mut acceptor, mut open) = (Acceptor::new(listener), VecDeque::<AbortHandle>::new());
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok(AcceptedConnection { stream, is_last, .. }) = acceptor.accept().await else {
             time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        if is_last {
+            let _ = time::timeout(LAST_DESCRIPTOR, connection(stream, status.clone())).await;
+            continue;
+        }
         open.retain(|connection| !connection.is_finished());
         if open.len() == CONNECTIONS_MAX
             && let Some(oldest) = open.pop_front()

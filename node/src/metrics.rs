@@ -32,6 +32,8 @@ pub struct Metrics {
     pub partitions: IntGaugeVec,
     /// Leases and commands that were read in the store and not used, since no node with the same secret wrote them.
     pub foreign: IntCounter,
+    /// Whether the node has too little of a `resource`: `files`, `memory`, `shards` (that answer).
+    pub shortages: IntGaugeVec,
     /// Revocations that this node applies.
     pub revocations: IntGauge,
     /// The keys of `--jwks` that tokens are verified with.
@@ -59,13 +61,19 @@ impl Metrics {
             registry.register(Box::new(gauge.clone())).expect("each name is registered once");
             gauge
         };
-        let partitions =
-            IntGaugeVec::new(Opts::new("muster_partitions", "Partitions of the store, by state."), &["state"])
-                .expect("a literal name is valid");
-        registry.register(Box::new(partitions.clone())).expect("each name is registered once");
+        let labelled_gauge = |name: &str, help: &str, label: &str| {
+            let gauge = IntGaugeVec::new(Opts::new(name, help), &[label]).expect("a literal name is valid");
+            registry.register(Box::new(gauge.clone())).expect("each name is registered once");
+            gauge
+        };
         Self {
             sessions: gauge("muster_sessions", "Sessions now."),
-            partitions,
+            partitions: labelled_gauge("muster_partitions", "Partitions of the store, by state.", "state"),
+            shortages: labelled_gauge(
+                "muster_shortages",
+                "Whether the node has too little of a resource: files, memory, shards that answer.",
+                "resource",
+            ),
             foreign: counter(
                 "muster_foreign_total",
                 "Leases and commands not used: no node of this cluster wrote them.",

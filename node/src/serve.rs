@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    io,
     net::SocketAddr,
     pin::pin,
     sync::Arc,
@@ -15,8 +16,9 @@ use muster_protocol::{
     NodeId,
     api::{NodeState, NodeView},
 };
+use socket2::SockRef;
 use tokio::{
-    net::TcpSocket,
+    net::{TcpListener, TcpSocket},
     task::{JoinHandle, JoinSet},
     time,
 };
@@ -25,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     auth::Auth,
     backplane::{self, Host},
-    cluster::{Admission, Candidate, HandshakeRates, Peers, admission, revoked},
+    cluster::{Admission, Candidate, HandshakeRates, Peers, admission, revoked, watch},
     config::{Config, advertise},
     drain::{self, turn},
     fence::Fences,
@@ -52,41 +54,59 @@ pub struct Node {
     /// Cancelled when an operator, or the backplane, asks the node to drain.
     leave: CancellationToken,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
-    /// requests, and the readers of `--jwks` and of revocations.
+    /// requests, the readers of `--jwks` and of revocations, and the watcher of what the node needs.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
-/// Binds the configured address, without listening. A client can't connect yet: a proxy must get a refused
+/// Binds the configured addresses, without listening. A client can't connect yet: a proxy must get a refused
 /// connection from a node that does not serve, so that it tries the next node at once.
-pub fn bind(config: &Config) -> anyhow::Result<TcpSocket> {
-    let bind = || {
-        let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Connections of an earlier process linger in the kernel. They must not keep the port from this process.
-        socket.set_reuseaddr(true)?;
-        socket.bind(config.listen).map(|()| socket)
+pub fn bind(config: &Config) -> anyhow::Result<Vec<TcpSocket>> {
+    let all = &config.listen;
+    all.iter().map(|address| bind_one(*address, all).with_context(|| taken(*address))).collect()
+}
+
+fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of an earlier process linger in the kernel. They must not keep the port from this process.
+    socket.set_reuseaddr(true)?;
+    if address.is_ipv6() {
+        // Also where the host says otherwise (net.ipv6.bindv6only). Another --listen may take the port's IPv4 itself.
+        let is_taken = all.iter().any(|other| other.is_ipv4() && other.port() == address.port() && other.port() != 0);
+        SockRef::from(&socket).set_only_v6(is_taken)?;
+    }
+    socket.bind(address).map(|()| socket)
+}
+
+/// Listens on bound sockets.
+fn listen(sockets: Vec<TcpSocket>) -> anyhow::Result<Vec<TcpListener>> {
+    let listen = |socket: TcpSocket| {
+        let address = socket.local_addr()?;
+        let listener = socket.listen(BACKLOG).with_context(|| taken(address))?;
+        tracing::info!(%address, "listening");
+        Ok(listener)
     };
-    bind().with_context(|| taken(config.listen))
+    sockets.into_iter().map(listen).collect()
 }
 
 fn taken(listen: SocketAddr) -> String {
     format!("--listen {listen}: can't listen there; is the port taken?")
 }
 
-/// Starts a node on `socket`, serves until `stop` completes, and stops the node. Calls `ready` with the bound
-/// address once the node serves.
+/// Starts a node on `sockets`, serves until `stop` completes, and stops the node. Calls `ready` with the first
+/// bound address once the node serves.
 ///
 /// Fails if the node can't start, or if it stopped because another process has its node id or the store does not fit it any more.
 pub async fn run(
     config: Config,
-    socket: TcpSocket,
+    sockets: Vec<TcpSocket>,
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let address = socket.local_addr()?;
+    let address = sockets.first().context("--listen: give an address to listen on")?.local_addr()?;
     let mut stop = pin!(stop);
     let node = tokio::select! {
-        node = Node::start(config, socket, address) => node?,
+        node = Node::start(config, sockets, address) => node?,
         () = &mut stop => {
             tracing::info!("stopped before it served");
             return Ok(());
@@ -103,9 +123,10 @@ pub async fn run(
 }
 
 impl Node {
-    async fn start(config: Config, socket: TcpSocket, address: SocketAddr) -> anyhow::Result<Self> {
+    async fn start(config: Config, sockets: Vec<TcpSocket>, address: SocketAddr) -> anyhow::Result<Self> {
         config.validate()?;
         let address = advertise::address(&config, address).await?;
+        advertise::check_allowed(&config, address)?;
         admission::raise_descriptors();
         let auth = Auth::new(&config)?;
         if config.insecure {
@@ -116,7 +137,7 @@ impl Node {
         let (drain_requests, asked) = mpsc::channel(drain::ASKED);
         let (hub, lifecycle) = (Arc::<Hub>::default(), Arc::<Lifecycle>::default());
         let fences = Arc::new(Fences::new(backplane::partitions(&config)));
-        let shards = Arc::new(Shards::new(hub.clone(), senders, drain_requests));
+        let shards = Arc::new(Shards::new(hub.clone(), senders, fences.partitions(), drain_requests));
         let reports = Arc::new(Reports::default());
         let view = view(&config, address);
         let me = Candidate { address, sessions: 0, started_at: view.started_at, leaving: false };
@@ -134,11 +155,11 @@ impl Node {
         };
         let jwks_read = auth.begin(&metrics).await;
         let backplane = backplane::open(&config, host).await?;
-        let listener = match socket.listen(BACKLOG) {
-            Ok(listener) => listener,
+        let listeners = match listen(sockets) {
+            Ok(listeners) => listeners,
             Err(error) => {
                 backplane.close().await;
-                return Err(error).with_context(|| taken(config.listen));
+                return Err(error);
             }
         };
         let shared = Arc::new(Shared {
@@ -158,7 +179,7 @@ impl Node {
             numbered.map(|(index, mailbox)| shard::start(index, mailbox, shared.clone())).collect::<Result<_, _>>()?;
         // Before the first handshake, if the store answers.
         let revision = revoked::apply(&shared, String::new()).await;
-        let peers = Arc::new(Peers::new(backplane.node().clone()));
+        let peers = Arc::new(Peers::new(backplane.node().clone(), shared.config.allow.clone()));
         let admission = Admission::new(&shared.config);
         let (closing, leave) = (CancellationToken::new(), CancellationToken::new());
         let mut beside = JoinSet::new();
@@ -166,6 +187,7 @@ impl Node {
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
         beside.spawn(async move { backplane.run().await });
         beside.spawn(revoked::follow(shared.clone(), revision));
+        beside.spawn(watch::run(shared.clone()));
         let following = shared.clone();
         beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
         let connections =
@@ -179,10 +201,10 @@ impl Node {
             me,
             untrusted: Default::default(),
             events: EventStreams::new(&shared.config),
-            wrong_codes: Default::default(),
+            wrong_codes: http::wrong_codes(),
             shared,
         });
-        let listening = tokio::spawn(http::serve(listener, http_state.clone(), closing.clone()));
+        let listening = tokio::spawn(http::serve(listeners, http_state.clone(), closing.clone()));
         Ok(Self { http_state, listening, closing, leave, beside, threads })
     }
 
@@ -234,6 +256,7 @@ fn view(config: &Config, address: SocketAddr) -> NodeView {
         started_at: Timestamp::now(),
         partitions: None,
         foreign: 0,
+        refused: None,
     }
 }
 

@@ -83,6 +83,32 @@ async fn a_proxy_that_is_not_trusted_is_told_to_stay_and_not_believed() {
 }
 
 #[tokio::test]
+async fn a_node_outside_of_the_allowed_networks_gets_no_handshake_and_is_marked() {
+    let redis = TestRedis::start().await;
+    let flags = ["--insecure", "--redis", &redis.url];
+    let old = TestNode::start(&[&flags[..], &["--allow", "127.0.0.0/8"]].concat()).await;
+    let young = TestNode::start(&[&flags[..], &["--advertise", "203.0.113.7:9000"]].concat()).await;
+    // What a node says of each node that it does not use.
+    let refused = async |node: &TestNode| {
+        let nodes = get(node.address, "/v1/nodes").await.1["nodes"].as_array().unwrap().clone();
+        let refused =
+            nodes.iter().filter_map(|node| Some(format!("{} {}", node["address"], node["refused"].as_str()?)));
+        refused.collect::<Vec<_>>()
+    };
+    until("the other one is marked", async || {
+        refused(&old).await == [r#""203.0.113.7:9000" its address is in no network of --allow"#]
+    })
+    .await;
+    assert!(refused(&young).await.is_empty(), "by default each network is allowed");
+    assert_eq!(placed(&old, "t1").await, old.address.to_string());
+    assert_eq!(post(old.address, "/v1/nodes/rebalance", "").await.1["moving"], json!({}));
+    let flags = [&flags[..], &["--allow", "10.0.0.0/8"]].concat();
+    assert!(TestNode::start_error(&flags).await.starts_with("--allow has no network with 127.0.0.1:"));
+    young.stop().await;
+    old.stop().await;
+}
+
+#[tokio::test]
 async fn a_handshake_that_will_be_refused_goes_where_a_trusted_proxy_limits_such_ones() {
     let node = TestNode::start(&["--secret", SECRET]).await;
     let untrusting = TestNode::start(&["--secret", SECRET, "--trusted-proxy", "10.0.0.0/8"]).await;

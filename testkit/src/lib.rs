@@ -8,6 +8,7 @@
 //! | `TestRedis` | a Redis server of the test's own, on a free port | `redis` |
 //! | `TestServer`, `TestCluster` | a Redis server with settings of its own; a Redis Cluster of three masters with a replica each | `redis` |
 //! | `FalseClock` | the clock of a program that the test runs, set by the test | |
+//! | `FrozenThread` | a thread of such a program that stands still | |
 //! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
 //! | `Certificates` | a CA and what it signed, made by openssl | |
 //! | `free_port` | a port on which nothing listens | |
@@ -29,6 +30,8 @@ mod channel;
 mod false_clock;
 pub mod floors;
 pub mod follower;
+#[cfg(target_os = "linux")]
+mod frozen_thread;
 pub mod http;
 #[cfg(feature = "nodes")]
 mod node;
@@ -45,6 +48,8 @@ mod terminal;
 pub mod token;
 pub mod wait;
 
+#[cfg(target_os = "linux")]
+pub use self::frozen_thread::FrozenThread;
 pub use self::{
     certificates::Certificates,
     false_clock::FalseClock,

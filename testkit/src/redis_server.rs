@@ -11,7 +11,7 @@ use muster_protocol::{
     redis_keys::RedisKeys,
 };
 use redis::{FromRedisValue, RedisResult, aio::MultiplexedConnection, cmd};
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use tempfile::TempDir;
 
 use crate::{TestProcess, free_port, wait::until};
@@ -74,6 +74,13 @@ impl TestRedis {
     /// Lowers `maxmemory` below what is stored, so that Redis refuses every write.
     pub async fn fill(&self) {
         let () = self.ask(&["CONFIG", "SET", "maxmemory", "1mb"]).await.unwrap();
+    }
+
+    /// Limits the size of the files that the server writes, in bytes; None takes the limit away. To the server a file at the limit is a
+    /// full disk.
+    pub fn may_write(&self, bytes: Option<u64>) {
+        let (pid, maximum) = (Pid::from_child(&self.process.child), None);
+        prlimit(Some(pid), Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();
     }
 
     /// Stops the process (SIGSTOP): connections stay open and nothing is answered.

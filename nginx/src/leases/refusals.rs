@@ -25,11 +25,10 @@ impl Refusals {
             return;
         }
         *self.counts.entry(refused.label()).or_default() += 1;
-        let why = why.unwrap_or(match refused {
-            LeaseRefusal::NoLease => "it is no lease of a node",
-            LeaseRefusal::NoAddress => "it has no IP:PORT that can be connected to",
-            LeaseRefusal::NotAllowed => "its node must be in a network of --allow",
-            LeaseRefusal::Foreign => "it is foreign",
+        let why = why.map(str::to_owned).unwrap_or_else(|| match refused {
+            LeaseRefusal::NoLease => "it is no lease of a node".into(),
+            LeaseRefusal::Address(why) => why.to_string(),
+            LeaseRefusal::Foreign => "it is foreign".into(),
         });
         tracing::warn!(node, ?refused, "a lease is refused: {why}");
     }

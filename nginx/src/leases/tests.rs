@@ -89,6 +89,7 @@ impl TestLeases {
             started_at: Timestamp::UNIX_EPOCH,
             partitions: None,
             foreign: 0,
+            refused: None,
         };
         let id = view.id.to_string();
         let (store, process, name) = (self.store.clone(), "p".into(), "l".into());

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use muster_net::accept::out_of_files;
+
 use super::{FailedChange, Reconcile, UPKEEP_EVERY};
 use crate::{
     leases::RegistrySnapshot,
@@ -25,6 +27,7 @@ impl Reconcile {
             state.partitions_away = self.trust.away();
             state.mismatches = self.terms.shown();
             state.redis_unfit = self.redis_unfit.clone();
+            state.out_of_files = out_of_files();
             state.frozen = self.trust.frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());
             state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));

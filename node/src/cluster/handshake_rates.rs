@@ -1,23 +1,11 @@
 //! Budgets of handshakes of each terminal, and of refused handshakes of each address, beside the node's own. So a terminal that connects
 //! again and again takes nothing from the others, and an address that tries tokens is told to wait.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
-use muster_protocol::address::site;
-
-use super::admission::Busy;
+use super::{KeyedBudgets, admission::Busy, keyed_budgets::of_site};
 use crate::config::Config;
 
-/// Terminals, and addresses, whose budgets are remembered, those that used some of it. What comes beyond is not limited here.
-const KEYS_MAX: usize = 16_384;
-/// How often a full table is searched for budgets that are whole again.
-const SWEEP: Duration = Duration::from_secs(1);
 /// A budget that was not used for a while has so many seconds' worth.
 const BURST_SECONDS: f64 = 20.0;
 
@@ -31,10 +19,8 @@ pub struct HandshakeRates {
 impl HandshakeRates {
     /// The budgets that the configuration sets.
     pub fn new(config: &Config) -> Self {
-        Self {
-            terminals: KeyedBudgets::new(config.handshakes_per_terminal.into()),
-            refusals: KeyedBudgets::new(config.refusals_per_address.into()),
-        }
+        let budgets = |rate: u32| KeyedBudgets::new(rate.into(), f64::from(rate) * BURST_SECONDS);
+        Self { terminals: budgets(config.handshakes_per_terminal), refusals: budgets(config.refusals_per_address) }
     }
 
     /// Takes a handshake of a terminal whose token was verified from its budget.
@@ -48,101 +34,5 @@ impl HandshakeRates {
     pub fn refused(&self, address: &str) -> Result<(), Busy> {
         let why = "too many handshakes from this address had no good token (--refusals-per-address)";
         self.refusals.take(of_site(address), Instant::now()).map_err(|retry_after| Busy { why, retry_after })
-    }
-}
-
-/// What an address is counted by. One that can't be read is counted with all others of that kind.
-fn of_site(address: &str) -> IpAddr {
-    address.parse().map_or(Ipv6Addr::UNSPECIFIED.into(), site)
-}
-
-/// Token buckets by the hashes of their keys. The hashes are salted, so nobody can find two keys with the same one.
-#[derive(Debug)]
-struct KeyedBudgets {
-    rate: f64,
-    salt: RandomState,
-    table: Mutex<BudgetTable>,
-}
-
-#[derive(Debug)]
-struct BudgetTable {
-    by_key: HashMap<u64, KeyBudget>,
-    swept_at: Instant,
-}
-
-/// What is left of a budget, and when that was.
-#[derive(Debug, Clone, Copy)]
-struct KeyBudget {
-    left: f64,
-    at: Instant,
-}
-
-impl KeyedBudgets {
-    fn new(rate: f64) -> Self {
-        let table = BudgetTable { by_key: HashMap::new(), swept_at: Instant::now() };
-        Self { rate, salt: RandomState::new(), table: Mutex::new(table) }
-    }
-
-    /// Takes one. Returns the seconds until there is one again, if there is none.
-    fn take(&self, key: impl Hash, now: Instant) -> Result<(), u64> {
-        let (key, most) = (self.salt.hash_one(key), self.rate * BURST_SECONDS);
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut budget = table.by_key.get(&key).copied().unwrap_or(KeyBudget { left: most, at: now });
-        budget.refill(self.rate, now);
-        let has_one = budget.left >= 1.0;
-        budget.left -= if has_one { 1.0 } else { 0.0 };
-        if table.has_room_for(key, self.rate, now) {
-            table.by_key.insert(key, budget);
-        }
-        if has_one { Ok(()) } else { Err(((1.0 - budget.left) / self.rate).ceil().max(1.0) as u64) }
-    }
-}
-
-impl KeyBudget {
-    fn refill(&mut self, rate: f64, now: Instant) {
-        let earned = now.saturating_duration_since(self.at).as_secs_f64() * rate;
-        *self = Self { left: (self.left + earned).min(rate * BURST_SECONDS), at: now };
-    }
-}
-
-impl BudgetTable {
-    fn has_room_for(&mut self, key: u64, rate: f64, now: Instant) -> bool {
-        if self.by_key.contains_key(&key) || self.by_key.len() < KEYS_MAX {
-            return true;
-        }
-        if now.saturating_duration_since(self.swept_at) >= SWEEP {
-            self.swept_at = now;
-            self.by_key.retain(|_, budget| {
-                budget.refill(rate, now);
-                budget.left < rate * BURST_SECONDS
-            });
-        }
-        self.by_key.len() < KEYS_MAX
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_key_that_floods_gets_its_rate_and_another_is_not_held_up() {
-        let (budgets, began) = (KeyedBudgets::new(2.0), Instant::now());
-        let taken = (0..10_000u64).filter(|ms| budgets.take("t1", began + Duration::from_millis(*ms)).is_ok()).count();
-        assert_eq!(taken, 40 + 19, "those of 20 s at once, and two in each of the 10 s that follow");
-        assert_eq!(budgets.take("t1", began + Duration::from_millis(10_100)), Ok(()));
-        assert_eq!(budgets.take("t1", began + Duration::from_millis(10_100)), Err(1));
-        assert_eq!(budgets.take("t2", began + Duration::from_millis(10_100)), Ok(()));
-        assert_eq!(budgets.take("t1", began + Duration::from_secs(60)), Ok(()));
-    }
-
-    #[test]
-    fn made_up_keys_fill_no_memory_and_are_forgotten_when_their_budget_is_whole() {
-        let (budgets, began) = (KeyedBudgets::new(1.0), Instant::now());
-        (0..20_000).for_each(|key| budgets.take(key, began).unwrap());
-        let count = || budgets.table.lock().unwrap().by_key.len();
-        assert_eq!(count(), KEYS_MAX);
-        budgets.take(20_001, began + Duration::from_secs(30)).unwrap();
-        assert_eq!(count(), 1);
     }
 }

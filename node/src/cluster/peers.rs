@@ -2,10 +2,10 @@
 //! memory, so a handshake is placed without asking anyone. The lock is held for a look-up and never across an await.
 //!
 //! Invariant: a peer whose lease was not renewed lately, or that did not answer when it was last asked, gets no
-//! handshake from this node.
+//! handshake from this node. A node whose address is in no network of `--allow` is no peer.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -15,9 +15,10 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
+use ipnet::IpNet;
 use muster_protocol::{
     NodeId,
-    address::canonical,
+    address::{UnusableAddress, of_node},
     api::{NodeState, NodeView},
 };
 use tokio::{
@@ -44,7 +45,10 @@ const PATIENCE: Duration = Duration::from_millis(300);
 #[derive(Debug)]
 pub struct Peers {
     me: NodeId,
+    allow: Vec<IpNet>,
     table: Mutex<BTreeMap<NodeId, Peer>>,
+    /// The nodes with leases whose addresses are not used, so that each is logged once.
+    refused: Mutex<BTreeSet<NodeId>>,
 }
 
 #[derive(Debug)]
@@ -62,9 +66,9 @@ struct Peer {
 }
 
 impl Peers {
-    /// An empty table. `me` is this node's own id.
-    pub fn new(me: NodeId) -> Self {
-        Self { me, table: Mutex::default() }
+    /// An empty table. `me` is this node's own id, and `allow` the networks of the others.
+    pub fn new(me: NodeId, allow: Vec<IpNet>) -> Self {
+        Self { me, allow, table: Mutex::default(), refused: Mutex::default() }
     }
 
     /// Reads the leases at an interval, until it is dropped. While the store is away no lease is renewed, so soon
@@ -108,7 +112,7 @@ impl Peers {
             address: peer.address,
             sessions: peer.view.sessions + peer.sent * senders,
             started_at: peer.view.started_at,
-            leaving: peer.view.state == NodeState::Leaving,
+            leaving: peer.view.state == NodeState::Leaving || peer.view.accepts == 0,
         };
         ready.iter().map(candidate).collect()
     }
@@ -146,11 +150,38 @@ impl Peers {
         answers
     }
 
+    /// Why a node is not used. None if it is.
+    pub fn refusal(&self, view: &NodeView) -> Option<UnusableAddress> {
+        of_node(&view.address, &self.allow).err().filter(|_| view.id != self.me)
+    }
+
+    /// Marks the nodes that are not used.
+    pub fn mark(&self, nodes: &mut [NodeView]) {
+        for view in nodes {
+            view.refused = self.refusal(view).map(|why| why.to_string());
+        }
+    }
+
+    fn warn(&self, nodes: &[NodeView]) {
+        let mut known = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = nodes.iter().filter_map(|view| Some((view, self.refusal(view)?)));
+        let mut refused_now = BTreeSet::new();
+        for (view, why) in refused {
+            if !known.contains(&view.id) {
+                let (node, address) = (&view.id, &view.address);
+                tracing::error!(%node, address, "a node is not used: {why}; does it belong to this cluster?");
+            }
+            refused_now.insert(view.id.clone());
+        }
+        *known = refused_now;
+    }
+
     fn update(&self, nodes: Vec<NodeView>) {
+        self.warn(&nodes);
         let mut table = self.table();
         let mut before = std::mem::take(&mut *table);
         for view in nodes.into_iter().filter(|view| view.id != self.me) {
-            let Ok(address) = view.address.parse().map(canonical) else { continue };
+            let Ok(address) = of_node(&view.address, &self.allow) else { continue };
             let peer = match before.remove(&view.id) {
                 Some(peer) if peer.view.renewed_at == view.renewed_at => Peer { view, address, ..peer },
                 known => {
@@ -212,12 +243,41 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             partitions: None,
             foreign: 0,
+            refused: None,
         }
+    }
+
+    /// The peers of a node whose list of networks is this.
+    fn peers(allow: &str) -> Peers {
+        Peers::new("me".parse().unwrap(), vec![allow.parse().unwrap()])
+    }
+
+    #[test]
+    fn a_node_outside_of_the_allowed_networks_gets_nothing_and_is_marked() {
+        let peers = peers("127.0.0.0/8");
+        let outside = NodeView { address: "203.0.113.7:9000".into(), ..view("n1", 0, 1) };
+        let mapped = NodeView { address: "[::ffff:127.0.0.1]:9005".into(), ..view("node2", 5, 1) };
+        let mut nodes = vec![NodeView { address: "10.0.0.1:9000".into(), ..view("me", 9, 1) }, outside, mapped];
+        peers.update(nodes.clone());
+        let candidates: Vec<_> = peers.candidates().iter().map(|candidate| candidate.address.to_string()).collect();
+        assert_eq!(candidates, ["127.0.0.1:9005"]);
+        assert_eq!((peers.states().len(), peers.sessions(), peers.accept()), (1, 5, 100));
+        peers.mark(&mut nodes);
+        let marks: Vec<_> = nodes.iter().map(|node| node.refused.as_deref()).collect();
+        assert_eq!(marks, [None, Some("its address is in no network of --allow"), None]);
+    }
+
+    #[test]
+    fn a_node_that_takes_no_sessions_is_the_last_choice() {
+        let peers = peers("127.0.0.0/8");
+        peers.update(vec![NodeView { accepts: 0, ..view("n1", 0, 1) }, view("node2", 5, 1)]);
+        let leaving: Vec<_> = peers.candidates().iter().map(|candidate| candidate.leaving).collect();
+        assert_eq!(leaving, [true, false]);
     }
 
     #[test]
     fn what_was_sent_counts_until_the_lease_has_it() {
-        let peers = Peers::new("me".parse().unwrap());
+        let peers = peers("127.0.0.0/8");
         peers.update(vec![view("me", 9, 1), view("n1", 5, 1), view("node2", 5, 1)]);
         peers.sent_to(([127, 0, 0, 1], 9002).into());
         let counts = || peers.candidates().iter().map(|candidate| candidate.sessions).collect::<Vec<_>>();
@@ -234,7 +294,7 @@ mod tests {
         // The kernel accepts the connection into the backlog, and nobody answers.
         let hung = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = hung.local_addr().unwrap();
-        let peers = Peers::new("me".parse().unwrap());
+        let peers = peers("127.0.0.0/8");
         peers.update(vec![NodeView { address: address.to_string(), ..view("n1", 0, 1) }]);
         assert!(!peers.answers(address).await);
         let began = Instant::now();

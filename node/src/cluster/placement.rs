@@ -24,7 +24,7 @@ pub struct Candidate {
     pub sessions: u64,
     /// When the node started.
     pub started_at: Timestamp,
-    /// Whether the node will soon drain, and so would send this session away again.
+    /// Whether the node will soon drain, and so would send this session away again; or takes no sessions for want of something.
     pub leaving: bool,
 }
 

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use futures_util::future::{FutureExt, select_ok};
-use muster_protocol::address::canonical;
+use muster_protocol::address::{canonical, lies_in};
 use muster_redis::url;
 use tokio::{
     net::{UdpSocket, lookup_host},
@@ -44,6 +44,20 @@ pub async fn address(config: &Config, bound: SocketAddr) -> anyhow::Result<Socke
     }
     tracing::info!(%ip, "reached at the address from which Redis is");
     Ok(canonical(SocketAddr::new(ip, bound.port())))
+}
+
+/// Checks that other nodes with the same `--allow` would use this node. A node alone has none.
+///
+/// # Errors
+/// If `address` is in no network of the list.
+pub fn check_allowed(config: &Config, address: SocketAddr) -> anyhow::Result<()> {
+    if config.redis.url.is_some() && !lies_in(address.ip(), &config.allow) {
+        bail!(
+            "--allow has no network with {address}, at which this node is reached, so no other node would use it: add the network, or \
+             give --advertise IP:PORT"
+        );
+    }
+    Ok(())
 }
 
 /// This host's address on the route to any of `hosts`, as soon as one is known. All hosts are tried at once: one of
@@ -93,6 +107,24 @@ mod tests {
         assert_eq!(told("0.0.0.0:9000", &given).await.unwrap(), "10.0.0.1:9");
         let mapped = ["--redis", "redis://127.0.0.1:1", "--advertise", "[::ffff:10.0.0.1]:9"];
         assert_eq!(told("[::]:9000", &mapped).await.unwrap(), "10.0.0.1:9");
+    }
+
+    #[test]
+    fn a_node_that_the_others_would_not_use_does_not_start() {
+        let check = |flags: &[&str]| {
+            let config = Cli::parse_from(["node"].iter().chain(flags)).config;
+            check_allowed(&config, "10.0.0.1:9000".parse().unwrap()).map_err(|error| error.to_string())
+        };
+        let redis = ["--redis", "redis://127.0.0.1:1", "--allow"];
+        let error = check(&[&redis[..], &["192.168.0.0/16"]].concat()).unwrap_err();
+        assert!(error.starts_with("--allow has no network with 10.0.0.1:9000"), "{error}");
+        assert_eq!(check(&redis[..2]), Ok(()));
+        assert_eq!(check(&[&redis[..], &["::ffff:10.0.0.0/104"]].concat()), Ok(()));
+        assert_eq!(
+            check(&redis[2..].iter().copied().chain(["192.168.0.0/16"]).collect::<Vec<_>>()),
+            Ok(()),
+            "it is alone"
+        );
     }
 
     #[tokio::test]

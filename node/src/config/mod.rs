@@ -28,11 +28,12 @@ pub use self::{
 /// The settings of a node.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The address to listen on, for terminals and operators. Port 0 takes a free port, which is logged
-    #[arg(long, env = "MUSTER_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:9000")]
-    pub listen: SocketAddr,
+    /// The address to listen on, for terminals and operators; [::] takes IPv4 too. Repeat the flag for more addresses. Port 0 takes a free
+    /// port, which is logged
+    #[arg(long, env = "MUSTER_LISTEN", value_name = "IP:PORT", value_delimiter = ',', default_value = "0.0.0.0:9000")]
+    pub listen: Vec<SocketAddr>,
 
-    /// The address at which Nginx reaches this node, if it is not --listen, for example behind NAT. A node that
+    /// The address at which Nginx reaches this node, if it is not the first --listen, for example behind NAT. A node that
     /// listens on 0.0.0.0 takes the address from which it reaches Redis, unless Redis is on the same host
     #[arg(long, env = "MUSTER_ADVERTISE", value_name = "IP:PORT")]
     pub advertise: Option<SocketAddr>,
@@ -105,6 +106,11 @@ pub struct Config {
     )]
     pub trusted_proxy: Vec<IpNet>,
 
+    /// Networks of the other nodes: one whose lease has an address in no other network is not used, and shown so in GET /v1/nodes. The same
+    /// list as the sidecar's --allow, and this node's own address must be in it
+    #[arg(long, env = "MUSTER_ALLOW", value_name = "CIDR", value_delimiter = ',', default_value = "0.0.0.0/0,::/0")]
+    pub allow: Vec<IpNet>,
+
     /// Let terminals in by the certificate that a trusted proxy says it has verified, in place of a token. Every proxy in
     /// --trusted-proxy must overwrite the headers X-Client-Cert and X-Client-Id-From, as the sidecar's does
     #[arg(long, env = "MUSTER_MTLS_TERMINALS")]
@@ -145,6 +151,11 @@ pub struct Config {
     /// 429 with Retry-After
     #[arg(long, env = "MUSTER_MAX_SESSIONS", value_name = "N", default_value_t = 100_000)]
     pub max_sessions: usize,
+
+    /// The bytes of memory that this node may use, from 1 MiB. From 90 % on it takes no new sessions (503, so that a proxy tries another
+    /// node) and is not ready, until it uses less than 85 %. Default: what its control group (cgroup v2) allows
+    #[arg(long, env = "MUSTER_MAX_MEMORY", value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1 << 20..))]
+    pub max_memory: Option<u64>,
 
     /// The number of handshakes per second that this node takes. Beyond it the answer is 429 with a Retry-After that
     /// spreads the returns

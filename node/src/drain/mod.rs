@@ -132,6 +132,7 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             partitions: None,
             foreign: 0,
+            refused: None,
         };
         let nodes = [
             node("a", 1000, NodeState::Ready),

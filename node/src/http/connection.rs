@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     future,
     net::SocketAddr,
-    os::fd::{AsRawFd, RawFd},
+    os::fd::RawFd,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -78,8 +78,14 @@ impl Requester {
     }
 }
 
-/// Serves a connection until it has ended, or a shard has it.
-pub async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, stop: CancellationToken) {
+/// Serves a connection until it has ended, or a shard has it. `descriptor` tells how many descriptors are in use.
+pub async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    descriptor: RawFd,
+    state: Arc<HttpState>,
+    stop: CancellationToken,
+) {
     // A command is small and must leave at once.
     let _ = stream.set_nodelay(true);
     let close = CancellationToken::new();
@@ -87,7 +93,7 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<HttpState>, s
     let Some(open) = state.connections.open(close.clone()) else { return };
     let requester = Requester {
         peer: canonical(peer),
-        descriptor: stream.as_raw_fd(),
+        descriptor,
         close,
         accepted: Arc::default(),
         open: Arc::new(open),

@@ -28,6 +28,9 @@ use crate::{
 /// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
 const TOKEN_NAMES: [&str; 7] = ["token", "access_token", "bearer", "jwt", "key", "authorization", "ticket"];
 
+/// The `Retry-After` in seconds of a node that has no memory, or no shard that answers. Sessions end by themselves, and not soon.
+const SHORT: u64 = 5;
+
 /// What becomes of a handshake that is not refused.
 pub enum Decision {
     /// The answer tells the proxy which node the handshake belongs to.
@@ -68,10 +71,13 @@ async fn judge(
     origin::check(request.headers(), config).map_err(because(RefusalCause::ORIGIN))?;
     let key = websocket_key(request).map_err(because(RefusalCause::WEBSOCKET))?;
     let named = terminal_id(request.uri().query().unwrap_or_default()).map_err(because(RefusalCause::URL))?;
-    // 503 means draining and nothing else: only on 503 may a proxy try the next node.
+    // 503 means that another node is to take it: only on 503 may a proxy try the next node.
     if state.shared.lifecycle.is_draining() {
         let answer = later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining");
         return Err(RefusalCause::DRAINING.of_answer(answer));
+    }
+    if let Some(why) = state.shared.lifecycle.shortages.refuse_sessions().filter(|_| !hop.asks()) {
+        return Err(RefusalCause::SHORTAGE.of_answer(later(StatusCode::SERVICE_UNAVAILABLE, SHORT, why)));
     }
     let offer = Offer::of(request, &config.plain_mode.plain_protocols).map_err(because(RefusalCause::SUBPROTOCOL))?;
     let token = token(bearer(request), offer.bearer.as_deref()).map_err(because(RefusalCause::TWO_TOKENS))?;

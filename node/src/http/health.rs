@@ -1,5 +1,7 @@
 //! `/livez`, `/readyz`, `/metrics`, and a page for browsers.
 
+use std::time::Instant;
+
 use hyper::{Response, StatusCode};
 
 use super::{
@@ -22,11 +24,16 @@ pub fn live() -> Response<Body> {
     typed(StatusCode::OK, "text/plain", "ok\n")
 }
 
-/// `/readyz`: the node takes sessions, and the backplane works, or a part of it. A second line names the partitions that do not work,
+/// `/readyz`: the node takes sessions and has what it needs, and the backplane works, or a part of it. A second line names the partitions that do not work,
 /// and each reason has a line after it.
 pub fn ready(state: &HttpState) -> Answer {
     if state.shared.lifecycle.is_draining() {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
+    }
+    let short = state.shared.lifecycle.shortages.present(Instant::now());
+    if !short.is_empty() {
+        let reasons: Vec<_> = short.into_values().map(|shortage| shortage.why).collect();
+        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, reasons.join("\n")));
     }
     match state.shared.backplane.ready() {
         Ok(degraded) if degraded.is_empty() => Ok(typed(StatusCode::OK, "text/plain", "ready\n")),

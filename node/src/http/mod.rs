@@ -41,23 +41,31 @@ mod terminals;
 mod ticket;
 mod untrusted;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    os::fd::{AsRawFd, RawFd},
+    sync::Arc,
+    time::Duration,
+};
 
+use futures_util::future::join_all;
+use muster_net::accept::{AcceptedConnection, Acceptor};
 use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::connection::Requester;
 pub use self::{
-    enrol::WrongCodes, events::EventStreams, open_connections::OpenConnections, refused::RefusedHandshakes,
+    enrol::wrong_codes, events::EventStreams, open_connections::OpenConnections, refused::RefusedHandshakes,
     untrusted::UntrustedProxies,
 };
 use crate::{
-    cluster::{Admission, Candidate, HandshakeRates, Peers},
+    cluster::{Admission, Candidate, HandshakeRates, KeyedBudgets, Peers},
     shard::Shared,
 };
 
 /// The pause after a failed accept. Most often no file descriptor is free, and one becomes free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection may take that has the last file descriptor: a probe needs less, and the next one waits for it.
+const LAST_DESCRIPTOR: Duration = Duration::from_millis(500);
 
 /// What the handlers need.
 pub struct HttpState {
@@ -79,13 +87,13 @@ pub struct HttpState {
     pub untrusted: UntrustedProxies,
     /// The streams of events.
     pub events: EventStreams,
-    /// The wrong codes of each address.
-    pub wrong_codes: WrongCodes,
+    /// The budget of wrong codes of each address.
+    pub wrong_codes: KeyedBudgets,
 }
 
 /// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits
-/// for a peer.
-pub async fn serve(listener: TcpListener, state: Arc<HttpState>, stop: CancellationToken) {
+/// for a peer, unless that has the last file descriptor.
+pub async fn serve(listeners: Vec<TcpListener>, state: Arc<HttpState>, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let (following, closing) = (state.clone(), stop.clone());
     connections.spawn(async move {
@@ -95,21 +103,36 @@ pub async fn serve(listener: TcpListener, state: Arc<HttpState>, stop: Cancellat
             () = following => {}
         }
     });
+    join_all(listeners.into_iter().map(|listener| accept(listener, &connections, &state, &stop))).await;
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(listener: TcpListener, connections: &TaskTracker, state: &Arc<HttpState>, stop: &CancellationToken) {
+    let (mut acceptor, mut failed) = (Acceptor::new(listener), false);
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+            accepted = acceptor.accept() => accepted,
         };
+        let has_failed = accepted.is_err();
         match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn(connection::serve(stream, peer, state.clone(), stop.clone()));
+            Ok(AcceptedConnection { stream, peer, is_last: false }) => {
+                let descriptor = stream.as_raw_fd();
+                connections.spawn(connection::serve(stream, peer, descriptor, state.clone(), stop.clone()));
+            }
+            Ok(AcceptedConnection { stream, peer, is_last: true }) => {
+                // Its number says nothing of how many are in use: all are.
+                let served = connection::serve(stream, peer, RawFd::MAX, state.clone(), stop.clone());
+                let _ = time::timeout(LAST_DESCRIPTOR, served).await;
             }
             Err(error) => {
-                tracing::warn!(%error, "accept failed");
+                if !failed {
+                    tracing::warn!(%error, "accept failed, and is tried again");
+                }
                 time::sleep(ACCEPT_PAUSE).await;
             }
         }
+        failed = has_failed;
     }
-    connections.close();
-    connections.wait().await;
 }

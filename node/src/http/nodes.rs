@@ -14,9 +14,11 @@ use crate::drain::surplus;
 const RATE: f64 = 50.0;
 const RATE_MAX: f64 = 100_000.0;
 
-/// `GET /v1/nodes`
+/// `GET /v1/nodes`. A node that this one does not use is marked.
 pub async fn list(state: &HttpState) -> Answer {
-    Ok(json(StatusCode::OK, &state.shared.backplane.nodes().await?))
+    let mut list = state.shared.backplane.nodes().await?;
+    state.peers.mark(&mut list.nodes);
+    Ok(json(StatusCode::OK, &list))
 }
 
 /// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
@@ -36,7 +38,9 @@ pub async fn drain(id: &str, state: &HttpState) -> Answer {
 /// sessions per second all together.
 pub async fn rebalance(query: &str, state: &HttpState) -> Answer {
     let rate = rate(query)?;
-    let moving = surplus(&state.shared.backplane.nodes().await?.nodes);
+    let mut nodes = state.shared.backplane.nodes().await?.nodes;
+    nodes.retain(|node| state.peers.refusal(node).is_none());
+    let moving = surplus(&nodes);
     let total: u64 = moving.values().sum();
     for (asked, (node, sessions)) in moving.iter().enumerate() {
         let share = rate * *sessions as f64 / total as f64;

@@ -9,7 +9,7 @@ use std::{
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
-    address::forms,
+    address::lies_in,
     api::{NodeState, ProxyTerms},
 };
 
@@ -83,8 +83,7 @@ impl ProxyHop {
 }
 
 fn is_trusted(peer: IpAddr, state: &HttpState) -> bool {
-    let forms = forms(peer);
-    state.shared.config.trusted_proxy.iter().any(|net| forms.iter().any(|ip| net.contains(ip)))
+    lies_in(peer, &state.shared.config.trusted_proxy)
 }
 
 /// `/proxy`: what the proxy that asks must know of this node.
@@ -113,7 +112,8 @@ pub async fn place(state: &HttpState, terminal: &TerminalId, hop: &ProxyHop) -> 
         return Ok(redirect(state.me.address));
     }
     let hub = &state.shared.hub;
-    let leaving = state.shared.lifecycle.state() == NodeState::Leaving;
+    let lifecycle = &state.shared.lifecycle;
+    let leaving = lifecycle.state() == NodeState::Leaving || lifecycle.shortages.refuse_sessions().is_some();
     let me = Candidate { sessions: hub.len() as u64, leaving, ..state.me };
     let chosen = placement::choose(state.shared.config.placement, terminal, &me, &state.peers.candidates());
     let Some(other) = chosen else { return Ok(redirect(me.address)) };

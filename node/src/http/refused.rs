@@ -28,6 +28,8 @@ pub struct RefusalCause(&'static str);
 impl RefusalCause {
     /// The node is stopping.
     pub const DRAINING: Self = Self("draining");
+    /// The node has no memory, or no shard that answers.
+    pub const SHORTAGE: Self = Self("shortage");
     /// The node takes no more handshakes, or no more sessions.
     pub const BUSY: Self = Self("busy");
     /// The terminal makes too many handshakes.
@@ -74,7 +76,7 @@ impl RefusalCause {
 
     /// Whether the terminal, and not the state of the node, is the cause.
     fn is_of_terminal(self) -> bool {
-        ![Self::DRAINING, Self::BUSY, Self::OTHER].contains(&self)
+        ![Self::DRAINING, Self::SHORTAGE, Self::BUSY, Self::OTHER].contains(&self)
     }
 }
 

@@ -4,6 +4,7 @@
 //!   Hub          terminal ──▶ where its session is, and who it is
 //!   SessionInfo  what never changes while a session lasts
 //!   Lifecycle    ready ──▶ leaving ──▶ draining
+//!   Shortages    what the node has too little of
 //! ```
 //!
 //! The table is passive: it has no task, only a lock, which is never held across an await. A broadcast does not look at the table;
@@ -13,13 +14,18 @@ mod info;
 mod lifecycle;
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
+mod shortages;
 
 use std::sync::{Arc, PoisonError};
 
 use muster_protocol::{SessionId, TerminalId};
 use rustc_hash::FxHashMap;
 
-pub use self::{info::SessionInfo, lifecycle::Lifecycle};
+pub use self::{
+    info::SessionInfo,
+    lifecycle::Lifecycle,
+    shortages::{Resource, Shortage, Shortages},
+};
 use crate::{
     auth::TokenMark,
     sync::{Mutex, MutexGuard},

@@ -4,13 +4,17 @@
 //! ```text
 //!   shards    the mailboxes of all shards, as other floors see them
 //!   message   what a shard is asked to do
+//!   beats     which shards answer
+//!   mailbox   the way to one shard, and what becomes of its commands while it is frozen
 //!   fanout    the sockets of one shard, and the walk that writes to them
 //! ```
 //!
 //! Invariant: everything of a session happens on its shard's thread, so sockets need no locks.
 
+mod beats;
 mod fanout;
 mod gate;
+mod mailbox;
 mod message;
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
@@ -65,7 +69,7 @@ use crate::{
 const MAILBOX_BATCH: usize = 256;
 /// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
 const PING_PARTS: usize = 16;
-/// How often a shard looks for sessions whose token has expired.
+/// How often a shard looks for sessions whose token has expired, and says that it answers.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How many of them it ends each time. Each is a call to Redis, which other calls wait behind.
 const EXPIRED_AT_ONCE: usize = 1000;
@@ -152,6 +156,7 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
                 part = (part + 1) % PING_PARTS;
             }
             _ = expiry.tick() => {
+                shard.shared.shards.beat(shard.index);
                 let now = Timestamp::now().as_second().max(0) as u64;
                 shard.sockets.end_expired(now, EXPIRED_AT_ONCE);
             }
@@ -160,12 +165,13 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
 }
 
 /// Handles messages in their order. Broadcasts that follow each other go out together. While the fence of a partition has
-/// expired no command of that partition is sent: a session that registers again gets what was dropped.
+/// expired, or after the shard has missed a command of it, no command of that partition is sent: a session that registers again gets what was
+/// dropped.
 fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
     let mut together: Vec<Arc<EncodedCommand>> = Vec::new();
     for message in messages.drain(..) {
         if let ShardMessage::Broadcast(command) | ShardMessage::Send(_, command) = &message
-            && !shard.gate(command.partition).is_open()
+            && !shard.may_send(command.partition)
         {
             continue;
         }
@@ -182,6 +188,7 @@ fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
             ShardMessage::SendUnstored(addr, encoded) => shard.sockets.send_unstored(addr, &encoded),
             ShardMessage::Rejoin(partition, begun) => {
                 shard.gate(partition).reopen();
+                shard.shared.shards.reopen(shard.index, partition);
                 shard.sockets.rejoin(partition);
                 let _ = begun.send(());
             }
@@ -221,6 +228,11 @@ impl Shard {
             gates: partitions.all().map(|index| CommandGate::new(shared.fences.of(index).clone())).collect(),
             shared,
         }
+    }
+
+    /// Whether commands of a partition may be sent: this node owns its sessions, and they have missed none.
+    fn may_send(&self, partition: PartitionIndex) -> bool {
+        self.gate(partition).is_open() && !self.shared.shards.has_missed(self.index, partition)
     }
 
     fn gate(&self, partition: PartitionIndex) -> &CommandGate {

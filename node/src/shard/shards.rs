@@ -1,12 +1,16 @@
 //! The shards of a node as the other floors see them: their mailboxes. What is for one terminal finds its shard through the
 //! [`Hub`]; what is for all goes to every mailbox.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use muster_protocol::{SessionId, TerminalId, inbox::DrainRequest, partition::PartitionIndex};
+use muster_protocol::{
+    SessionId, TerminalId,
+    inbox::DrainRequest,
+    partition::{PartitionIndex, Partitions},
+};
 
-use super::{ShardMessage, Upgraded};
+use super::{ShardMessage, Upgraded, beats::Beats, mailbox::Mailbox};
 use crate::{
     backplane::Deliver,
     end::SessionEnd,
@@ -19,50 +23,79 @@ use crate::{
     wire::EncodedCommand,
 };
 
-/// The mailboxes of all shards. A full mailbox makes the sender wait.
+/// The mailboxes of all shards. A full mailbox makes the sender wait, unless its shard is frozen.
 #[derive(Debug)]
 pub struct Shards {
     hub: Arc<Hub>,
-    mailboxes: Vec<mpsc::Sender<ShardMessage>>,
+    mailboxes: Vec<Mailbox>,
+    beats: Beats,
     /// Counts adopted connections: they go to the shards in turn.
     next: AtomicUsize,
     drain_requests: mpsc::Sender<DrainRequest>,
 }
 
 impl Shards {
-    /// Shards with these mailboxes. Requests to send sessions away go to `drain_requests`.
+    /// Shards with these mailboxes, which hold sessions of these partitions. Requests to send sessions away go to `drain_requests`.
     pub fn new(
         hub: Arc<Hub>,
         mailboxes: Vec<mpsc::Sender<ShardMessage>>,
+        partitions: Partitions,
         drain_requests: mpsc::Sender<DrainRequest>,
     ) -> Self {
-        Self { hub, mailboxes, next: AtomicUsize::new(0), drain_requests }
+        let mailboxes: Vec<_> = mailboxes.into_iter().map(|sender| Mailbox::new(sender, partitions)).collect();
+        let beats = Beats::new(mailboxes.len());
+        Self { hub, mailboxes, beats, next: AtomicUsize::new(0), drain_requests }
     }
 
-    /// Hands a connection to the next shard. Returns false while the node stops.
+    /// Records that a shard answers.
+    pub fn beat(&self, shard: usize) {
+        self.beats.beat(shard, Instant::now());
+    }
+
+    /// Looks which shards answer at `now`, and passes over those that do not until they do. Returns the indexes of these, and the number of
+    /// all shards.
+    pub fn look(&self, now: Instant) -> (Vec<usize>, usize) {
+        let late = self.beats.late(now);
+        self.mailboxes.iter().enumerate().for_each(|(shard, mailbox)| mailbox.look(late.contains(&shard)));
+        (late, self.mailboxes.len())
+    }
+
+    /// Whether a shard has missed commands of a partition while it was frozen, and must send none before it has its sessions join again.
+    pub fn has_missed(&self, shard: usize, partition: PartitionIndex) -> bool {
+        self.mailboxes[shard].has_missed(partition)
+    }
+
+    /// Records that a shard begins to have the sessions of a partition join again.
+    pub fn reopen(&self, shard: usize, partition: PartitionIndex) {
+        self.mailboxes[shard].reopen(partition);
+    }
+
+    /// Hands a connection to the next shard that answers. Returns false while the node stops.
     pub async fn adopt(&self, upgraded: Upgraded) -> bool {
-        let shard = self.next.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
-        self.mailboxes[shard].send(ShardMessage::Adopt(Box::new(upgraded))).await.is_ok()
+        let (first, count, now) = (self.next.fetch_add(1, Ordering::Relaxed), self.mailboxes.len(), Instant::now());
+        let mut shards = (0..count).map(|step| first.wrapping_add(step) % count);
+        let shard = shards.find(|shard| !self.beats.is_late(*shard, now)).unwrap_or(first % count);
+        self.mailboxes[shard].send(ShardMessage::Adopt(Box::new(upgraded))).await
     }
 
     /// Ends the session at `addr`, if it is still there.
     pub async fn end(&self, addr: SessionAddr, end: SessionEnd) {
         // A shard that has stopped has no sessions to end.
-        let _ = self.mailboxes[addr.shard].send(ShardMessage::End(addr, end)).await;
+        self.mailboxes[addr.shard].send(ShardMessage::End(addr, end)).await;
     }
 
     /// Sends a command that was not stored to a terminal, whatever its number. Returns false if the terminal has no session
     /// here.
     pub async fn send_unstored(&self, terminal: &TerminalId, command: Arc<EncodedCommand>) -> bool {
         let Some(addr) = self.hub.addr(terminal) else { return false };
-        self.mailboxes[addr.shard].send(ShardMessage::SendUnstored(addr, command)).await.is_ok()
+        self.mailboxes[addr.shard].offer(ShardMessage::SendUnstored(addr, command)).await
     }
 
     async fn rejoin_partition(&self, partition: PartitionIndex) {
         let mut started = Vec::new();
         for mailbox in &self.mailboxes {
             let (start, has_started) = oneshot::channel();
-            let _ = mailbox.send(ShardMessage::Rejoin(partition, start)).await;
+            mailbox.send(ShardMessage::Rejoin(partition, start)).await;
             started.push(has_started);
         }
         for has_started in started {
@@ -76,7 +109,7 @@ impl Deliver for Shards {
     fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()> {
         async move {
             for mailbox in &self.mailboxes {
-                let _ = mailbox.send(ShardMessage::Broadcast(command.clone())).await;
+                mailbox.send_command(command.partition, ShardMessage::Broadcast(command.clone())).await;
             }
         }
         .boxed()
@@ -85,7 +118,8 @@ impl Deliver for Shards {
     fn send<'a>(&'a self, terminals: &'a [TerminalId], command: Arc<EncodedCommand>) -> BoxFuture<'a, ()> {
         async move {
             for addr in self.hub.addrs(terminals) {
-                let _ = self.mailboxes[addr.shard].send(ShardMessage::Send(addr, command.clone())).await;
+                let mailbox = &self.mailboxes[addr.shard];
+                mailbox.send_command(command.partition, ShardMessage::Send(addr, command.clone())).await;
             }
         }
         .boxed()
@@ -117,7 +151,7 @@ impl Deliver for Shards {
         async move {
             let addr = self.hub.addr(terminal).filter(|addr| addr.session == session);
             let Some(addr) = addr else { return false };
-            self.mailboxes[addr.shard].send(ShardMessage::RejoinOne(addr)).await.is_ok()
+            self.mailboxes[addr.shard].offer(ShardMessage::RejoinOne(addr)).await
         }
         .boxed()
     }
@@ -125,7 +159,9 @@ impl Deliver for Shards {
     fn event_stored<'a>(&'a self, terminal: &'a TerminalId, receipt: &'a EventReceipt) -> BoxFuture<'a, ()> {
         async move {
             if let Some(addr) = self.hub.addr(terminal).filter(|addr| addr.session == receipt.session) {
-                let _ = self.mailboxes[addr.shard].send(ShardMessage::EventStored(addr, receipt.id.clone())).await;
+                // A terminal that is not told sends the event again.
+                let stored = ShardMessage::EventStored(addr, receipt.id.clone());
+                self.mailboxes[addr.shard].offer(stored).await;
             }
         }
         .boxed()
@@ -145,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn a_rejoin_returns_after_the_shards_handled_what_waited_in_their_mailboxes() {
         let (mailbox, mut messages) = mpsc::channel(2);
-        let shards = Shards::new(Arc::default(), vec![mailbox], mpsc::channel(1).0);
+        let shards = Shards::new(Arc::default(), vec![mailbox], Partitions::ONE, mpsc::channel(1).0);
         let mut rejoin = std::pin::pin!(shards.rejoin(PartitionIndex(0)));
         assert!(futures_util::poll!(&mut rejoin).is_pending());
         let Some(ShardMessage::Rejoin(_, start)) = messages.recv().await else { panic!("another message") };

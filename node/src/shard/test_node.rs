@@ -60,7 +60,7 @@ pub fn node_in(partitions: Partitions, count: usize, room: usize) -> (Arc<Shared
     let fences = Arc::new(Fences::new(partitions));
     let (reports, metrics) = (Arc::<Reports>::default(), METRICS.clone());
     let (senders, mailboxes) = (0..count).map(|_| mpsc::channel(room)).unzip();
-    let shards = Arc::new(Shards::new(hub.clone(), senders, mpsc::channel(1).0));
+    let shards = Arc::new(Shards::new(hub.clone(), senders, partitions, mpsc::channel(1).0));
     let host = Host {
         view: view(),
         hub: hub.clone(),
@@ -121,5 +121,6 @@ fn view() -> NodeView {
         started_at: Timestamp::UNIX_EPOCH,
         partitions: None,
         foreign: 0,
+        refused: None,
     }
 }

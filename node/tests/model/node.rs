@@ -74,6 +74,7 @@ pub fn host(id: &str, parts: &Parts, partitions: Partitions, clock: Arc<StillClo
             started_at: Timestamp::now(),
             partitions: None,
             foreign: 0,
+            refused: None,
         },
         hub: hub.clone(),
         fences: Arc::new(Fences::new(partitions)),

@@ -38,6 +38,28 @@ async fn a_node_is_not_ready_while_its_redis_evicts() {
     until("the node is ready", async || readiness().await.0 == 200).await;
 }
 
+#[tokio::test]
+async fn a_node_is_not_ready_while_its_redis_has_no_memory_or_no_disk_and_says_which() {
+    let redis = TestRedis::start_with(|command, _| {
+        command.args(["--appendonly", "yes"]);
+    })
+    .await;
+    let node = TestNode::start(&flags(&redis.url)).await;
+    let says = async |text: &str| {
+        let (status, _, body) = request(node.address, "GET /readyz HTTP/1.1\r\n").await;
+        status == 503 && body.contains(text)
+    };
+    let is_ready = async || request(node.address, "GET /readyz HTTP/1.1\r\n").await.0 == 200;
+    redis.fill().await;
+    until("it says that the memory is full", async || says("its memory is full; raise maxmemory").await).await;
+    set(&redis, "maxmemory", "0").await;
+    until("the node is ready with memory again", async || is_ready().await).await;
+    redis.may_write(Some(1024));
+    until("it says that the disk is full", async || says("can't write its file (is its disk full?)").await).await;
+    redis.may_write(None);
+    until("the node is ready with disk again", async || is_ready().await).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_master_of_a_redis_cluster_is_checked() {
     let cluster = TestCluster::start().await;

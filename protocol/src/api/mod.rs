@@ -131,6 +131,10 @@ pub struct NodeView {
     /// of the JSON if 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub foreign: u64,
+    /// Why the node that was asked does not use this one: its address is in no network of `--allow`, or can't be connected to. Left out of
+    /// the JSON if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// How many partitions of the store a node can use.

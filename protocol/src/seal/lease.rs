@@ -60,6 +60,7 @@ mod tests {
             started_at: Timestamp::UNIX_EPOCH,
             partitions: None,
             foreign: 0,
+            refused: None,
         };
         let lease = SealedLease { store: "s1".into(), process: "p1".into(), name: "l1".into(), schema: 1, view };
         let (key, _) = seal_keys(&ClusterName::default(), &[]);

@@ -199,7 +199,7 @@ def test_no_handshake_goes_to_an_address_that_is_not_allowed(
 ) -> None:
     fleet = agents(50).online()
     knocking = knock(50)
-    lease.publish(process_cluster, "elsewhere", process.address(fake_node.socket), sessions=0)
+    lease.publish(process_cluster, "elsewhere", process.address(fake_node.socket), sessions=0, accepts=1000)
     wait.until(lambda: proxy.metric("leases_refused_total", reason="not_allowed"), lambda refused: refused == 1)
     # The node asks whether it is alive, and sends handshakes there.
     wait.until(lambda: fake_node.paths)

@@ -26,10 +26,9 @@ impl Membership for MemoryBackplane {
 
     async fn nodes(&self) -> Result<NodeList, BackplaneError> {
         let view = NodeView {
-            state: self.lifecycle.state(),
             sessions: self.hub.len() as u64,
             renewed_at: Some(Timestamp::now()),
-            ..self.node.clone()
+            ..self.lifecycle.told_by(&self.node)
         };
         Ok(NodeList { nodes: vec![view], partial: Vec::new() })
     }

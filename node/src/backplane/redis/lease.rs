@@ -17,7 +17,10 @@ use super::{
 use crate::{
     backplane::{
         fleet_minute::minute_of,
-        redis::identity::{Rival, nameless},
+        redis::{
+            identity::{Rival, nameless},
+            refusal::why_away,
+        },
     },
     fence::BootInstant,
 };
@@ -50,7 +53,7 @@ impl RedisBackplane {
             return Ok(());
         }
         let renewed = self.try_renew(member).await;
-        if member.set_reachable(renewed.is_ok()) {
+        if member.set_reachable(renewed.as_ref().copied().map_err(why_away)) {
             // Streams of events tell which partitions are away.
             self.hears_of_event(member);
         }
@@ -125,7 +128,7 @@ impl RedisBackplane {
                 ),
                 Err(error) => {
                     tracing::warn!(partition = %member.index(), %error, "the partition is away");
-                    member.set_reachable(false);
+                    member.set_reachable(Err(why_away(error)));
                     failure = Some(error.clone());
                 }
             }
@@ -173,14 +176,12 @@ impl RedisBackplane {
 
     /// What the leases say of this node now.
     pub(super) fn view(&self) -> NodeView {
-        let (state, renewed_at) = (self.lifecycle.state(), Some(self.clock.now()));
         NodeView {
-            state,
             sessions: self.hub.len() as u64,
-            renewed_at,
+            renewed_at: Some(self.clock.now()),
             partitions: Some(self.partition_counts()),
             foreign: self.trust.foreign(),
-            ..self.node.clone()
+            ..self.lifecycle.told_by(&self.node)
         }
     }
 

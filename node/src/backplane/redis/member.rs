@@ -55,6 +55,8 @@ pub struct PartitionMember {
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
     is_reachable: AtomicBool,
+    /// Why the last renewal that failed did.
+    why_away: Mutex<&'static str>,
     /// Whether it had no ordinal for the last new terminal.
     refuses_new: AtomicBool,
     /// Why the partition's Redis is not what a node needs, as it was last checked.
@@ -90,6 +92,7 @@ impl PartitionMember {
             minute: AtomicU32::new(0),
             lease_name: Mutex::new("".into()),
             is_reachable: AtomicBool::new(true),
+            why_away: Mutex::new(""),
             refuses_new: AtomicBool::new(false),
             unfit: Mutex::default(),
             misfit: OnceLock::new(),
@@ -130,7 +133,8 @@ impl PartitionMember {
         if self.is_reachable.load(Ordering::Relaxed) {
             Ok(())
         } else {
-            Err(BackplaneError::Away(vec![self.index()], "its Redis does not answer, or takes no writes".into()))
+            let why = *self.why_away.lock().unwrap_or_else(PoisonError::into_inner);
+            Err(BackplaneError::Away(vec![self.index()], why.into()))
         }
     }
 
@@ -193,9 +197,12 @@ impl PartitionMember {
         self.misfit.get().is_some()
     }
 
-    /// Records whether the lease was renewed. Returns whether that differs from before.
-    pub fn set_reachable(&self, reachable: bool) -> bool {
-        self.is_reachable.swap(reachable, Ordering::Relaxed) != reachable
+    /// Records whether the lease was renewed, or why not. Returns whether that differs from before.
+    pub fn set_reachable(&self, renewed: Result<(), &'static str>) -> bool {
+        if let Err(why) = renewed {
+            *self.why_away.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        }
+        self.is_reachable.swap(renewed.is_ok(), Ordering::Relaxed) != renewed.is_ok()
     }
 
     /// By how many milliseconds Redis' clock is ahead of this node's at least.

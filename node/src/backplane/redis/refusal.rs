@@ -29,16 +29,30 @@ const PASSING: [&str; 13] = [
 /// in the middle of a script may cause it.
 const DONE_NOTHING: [&str; 2] = ["CROSSSLOT", "OOM"];
 
+/// Why Redis takes no writes, by the code of its error. None if the code does not say that.
+fn refuses_writes(code: &str) -> Option<&'static str> {
+    match code {
+        "OOM" => Some("Redis has no memory left (maxmemory)"),
+        "NOREPLICAS" => Some("Redis has fewer replicas than it must have (min-replicas-to-write)"),
+        "MISCONF" => Some("Redis can't write its file (is its disk full?)"),
+        _ => None,
+    }
+}
+
+/// Why a partition is away whose lease could not be renewed.
+pub fn why_away(error: &RedisError) -> &'static str {
+    code(error).and_then(|code| refuses_writes(&code)).unwrap_or("its Redis does not answer, or takes no writes")
+}
+
 /// Of a call that only reads, or was not carried out.
 pub fn unavailable(error: RedisError) -> BackplaneError {
     tracing::warn!(%error, "Redis failed");
-    BackplaneError::Unavailable(match code(&error).as_deref() {
-        Some("OOM") => "Redis has no memory left (maxmemory)".into(),
-        Some("NOREPLICAS") => "Redis has fewer replicas than it must have (min-replicas-to-write)".into(),
-        Some("MISCONF") => "Redis can't write its file (is its disk full?)".into(),
-        _ if not_sent(&error) => "Redis is not reached".into(),
-        _ if error.is_timeout() => "Redis did not answer in time".into(),
-        _ => error.category().into(),
+    let refused = code(&error).and_then(|code| refuses_writes(&code));
+    BackplaneError::Unavailable(match refused {
+        Some(why) => why.into(),
+        None if not_sent(&error) => "Redis is not reached".into(),
+        None if error.is_timeout() => "Redis did not answer in time".into(),
+        None => error.category().into(),
     })
 }
 

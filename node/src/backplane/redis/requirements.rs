@@ -41,7 +41,7 @@ pub async fn check_at_start(masters: &Masters, stores: &[StorePartition]) -> any
 }
 
 impl RedisBackplane {
-    /// Checks all masters for ever. Whether they take writes is seen by the leases each second, and not checked here.
+    /// Checks all masters for ever, with a write: a lease is renewed also by a master whose memory is full, which refuses commands.
     pub(super) async fn keep_checking(&self) {
         loop {
             let is_unfit = self.members.iter().any(|member| member.unfit().is_some());
@@ -52,7 +52,7 @@ impl RedisBackplane {
 
     async fn check_master(&self, members: Vec<&PartitionMember>) {
         // A Redis that does not answer is noticed by the leases.
-        let Ok(fitness) = members[0].store.check_requirements(false).await else { return };
+        let Ok(fitness) = members[0].store.check_requirements(true).await else { return };
         let (was_unfit, unfit) = (members.iter().any(|member| member.unfit().is_some()), fitness.unfit());
         let master = self.master_name(members[0]);
         match &unfit {

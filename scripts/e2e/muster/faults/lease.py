@@ -22,9 +22,9 @@ def write(cluster: Cluster, node: str, lease: str) -> None:
     cluster.redis("SET", LEASE + node, lease)
 
 
-def publish(cluster: Cluster, node: str, address: str, sessions: int = 100_000) -> None:
-    """Write a lease as nodes do, by default of a node that has so many sessions that no other node sends it any."""
-    view = {**cluster.row(1, at=cluster.node(1)), "id": node, "address": address, "sessions": sessions, "accepts": 0}
+def publish(cluster: Cluster, node: str, address: str, sessions: int = 100_000, accepts: int = 0) -> None:
+    """Write a lease as nodes do, by default of a node that takes no more sessions, so that no other node sends it any."""
+    view = {**cluster.row(1, at=cluster.node(1)), "id": node, "address": address, "sessions": sessions, "accepts": accepts}
     write(cluster, node, sealed(cluster, view, cluster.secret))
 
 

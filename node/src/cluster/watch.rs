@@ -1,0 +1,79 @@
+//! Looks each second whether this node has what it needs, and notes what is short: file descriptors, memory, shards that answer.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use muster_net::accept::out_of_files;
+use tokio::time::{self, MissedTickBehavior};
+
+use super::memory::MemoryWatch;
+use crate::{
+    hub::{Resource, Shortage},
+    shard::Shared,
+};
+
+/// The time between two looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// A look that comes so much later than it should says nothing of the shards: the whole process was stopped, or has no processor.
+const SLEPT: Duration = Duration::from_secs(1);
+
+/// Looks for ever.
+pub async fn run(shared: Arc<Shared>) {
+    let (mut memory, mut told) = (MemoryWatch::new(shared.config.max_memory), BTreeMap::new());
+    let mut ticks = time::interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = Instant::now();
+    loop {
+        ticks.tick().await;
+        let now = Instant::now();
+        let slept = now.duration_since(last) > LOOK + SLEPT;
+        last = now;
+        let shards = if slept { None } else { late_shards(&shared, now) };
+        let memory = memory.as_mut().and_then(MemoryWatch::shortage);
+        let memory = memory.map(|why| Shortage { why, refuses_sessions: true });
+        for (resource, shortage) in [(Resource::Files, files()), (Resource::Memory, memory), (Resource::Shards, shards)]
+        {
+            if let Some(shortage) = shortage {
+                shared.lifecycle.shortages.note(resource, shortage, now);
+            }
+        }
+        tell(&shared, &mut told, shared.lifecycle.shortages.present(now));
+    }
+}
+
+fn files() -> Option<Shortage> {
+    let why = "this process, or its host, can open no more files: raise the limit of open files (LimitNOFILE, ulimit -n), or lower \
+               --max-sessions or --max-event-streams";
+    out_of_files().then(|| Shortage { why: why.into(), refuses_sessions: false })
+}
+
+/// What is wrong if some shards are frozen. While another one answers, that one gets the new sessions.
+fn late_shards(shared: &Shared, now: Instant) -> Option<Shortage> {
+    let (late, count) = shared.shards.look(now);
+    if late.is_empty() {
+        return None;
+    }
+    let numbers = late.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let why = format!(
+        "shard {numbers} of {count} does not answer: its sessions get nothing; if that lasts, send the node SIGABRT for a core dump, or \
+         SIGKILL, and report it"
+    );
+    Some(Shortage { why, refuses_sessions: late.len() == count })
+}
+
+/// Shows what is short in the metrics, and logs what has become short or is not any more.
+fn tell(shared: &Shared, told: &mut BTreeMap<Resource, Shortage>, present: BTreeMap<Resource, Shortage>) {
+    for resource in Resource::ALL {
+        let short = present.get(&resource);
+        shared.metrics.shortages.with_label_values(&[resource.label()]).set(short.is_some().into());
+        match (told.contains_key(&resource), short) {
+            (false, Some(shortage)) => tracing::error!(resource = resource.label(), "not ready: {}", shortage.why),
+            (true, None) => tracing::info!(resource = resource.label(), "there is enough again"),
+            _ => {}
+        }
+    }
+    *told = present;
+}

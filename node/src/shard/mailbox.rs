@@ -1,0 +1,131 @@
+//! The way to one shard. A full mailbox makes the sender wait, so that nothing is lost while a shard is busy. One whose shard is frozen would
+//! make all others wait for ever, so its commands are dropped, and its sessions join again when it answers: that gives them what they missed.
+
+// No shard of a model freezes, so what is only for that is no part of the models.
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use muster_protocol::partition::{PartitionIndex, Partitions};
+use tokio::sync::watch;
+
+use super::ShardMessage;
+use crate::sync::{mpsc, oneshot};
+
+/// The mailbox of one shard.
+#[derive(Debug)]
+pub struct Mailbox {
+    sender: mpsc::Sender<ShardMessage>,
+    /// Whether the shard was late when it was last looked at.
+    is_frozen: watch::Sender<bool>,
+    /// For each partition: whether a command was dropped. None may follow before the partition's sessions have begun to join again.
+    missed: Box<[AtomicBool]>,
+}
+
+impl Mailbox {
+    /// A mailbox of a shard that answers, and holds sessions of these partitions.
+    pub fn new(sender: mpsc::Sender<ShardMessage>, partitions: Partitions) -> Self {
+        let missed = partitions.all().map(|_| AtomicBool::new(false)).collect();
+        Self { sender, is_frozen: watch::Sender::new(false), missed }
+    }
+
+    /// Sends a message once there is room for it. Returns false if the shard has stopped.
+    pub async fn send(&self, message: ShardMessage) -> bool {
+        self.sender.send(message).await.is_ok()
+    }
+
+    /// Offers a message that a frozen shard may miss. Returns false if it does, or has stopped.
+    pub async fn offer(&self, message: ShardMessage) -> bool {
+        tokio::select! {
+            biased;
+            sent = self.sender.send(message) => sent.is_ok(),
+            () = self.freezes() => false,
+        }
+    }
+
+    /// Sends a command of a partition, unless the shard is frozen or has missed one before it.
+    pub async fn send_command(&self, partition: PartitionIndex, command: ShardMessage) {
+        if !self.has_missed(partition) && !self.offer(command).await {
+            self.flag(partition).store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a command of the partition was dropped, and its sessions have not begun to join again since.
+    pub fn has_missed(&self, partition: PartitionIndex) -> bool {
+        self.flag(partition).load(Ordering::Relaxed)
+    }
+
+    /// Lets commands of the partition in again: the shard begins to have its sessions join.
+    pub fn reopen(&self, partition: PartitionIndex) {
+        self.flag(partition).store(false, Ordering::Relaxed);
+    }
+
+    /// Records whether the shard is late. One that answers has the sessions join again of those partitions in which it missed a command.
+    pub fn look(&self, is_late: bool) {
+        self.is_frozen.send_replace(is_late);
+        if is_late {
+            return;
+        }
+        for (index, _) in self.missed.iter().enumerate().filter(|(_, missed)| missed.load(Ordering::Relaxed)) {
+            // If there is no room for it, the next look tries again.
+            let rejoin = ShardMessage::Rejoin(PartitionIndex(index as u16), oneshot::channel().0);
+            let _ = self.sender.try_send(rejoin);
+        }
+    }
+
+    async fn freezes(&self) {
+        let _ = self.is_frozen.subscribe().wait_for(|is_frozen| *is_frozen).await;
+    }
+
+    fn flag(&self, partition: PartitionIndex) -> &AtomicBool {
+        &self.missed[usize::from(partition.0)]
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use futures_util::poll;
+    use jiff::Timestamp;
+    use muster_protocol::{CommandId, Payload, frame};
+
+    use super::*;
+    use crate::wire::EncodedCommand;
+
+    const FIRST: PartitionIndex = PartitionIndex(0);
+    const SECOND: PartitionIndex = PartitionIndex(1);
+
+    fn command(partition: PartitionIndex, number: u64) -> ShardMessage {
+        let command = frame::Command {
+            id: CommandId(uuid::Uuid::nil()),
+            name: "show".into(),
+            payload: Payload::default(),
+            expires_at: Timestamp::MAX,
+            cursor: None,
+            stagger_ms: None,
+        };
+        ShardMessage::Broadcast(EncodedCommand::new(partition, number, command).into())
+    }
+
+    #[tokio::test]
+    async fn a_frozen_shard_keeps_no_sender_waiting_and_its_sessions_join_again_when_it_answers() {
+        let (sender, mut messages) = mpsc::channel(1);
+        let mailbox = Mailbox::new(sender, Partitions::new(2).unwrap());
+        mailbox.send_command(FIRST, command(FIRST, 1)).await;
+        let mut waits = Box::pin(mailbox.send_command(FIRST, command(FIRST, 2)));
+        assert!(poll!(&mut waits).is_pending(), "a busy shard makes the sender wait");
+        mailbox.look(true);
+        waits.await;
+        messages.recv().await.unwrap();
+        mailbox.send_command(FIRST, command(FIRST, 3)).await;
+        assert!(messages.try_recv().is_err(), "nothing overtakes what was dropped");
+        mailbox.send_command(SECOND, command(SECOND, 1)).await;
+        assert!(
+            matches!(messages.recv().await, Some(ShardMessage::Broadcast(_))),
+            "another partition has missed nothing"
+        );
+        mailbox.look(false);
+        assert!(matches!(messages.recv().await, Some(ShardMessage::Rejoin(FIRST, _))));
+        mailbox.reopen(FIRST);
+        mailbox.look(false);
+        mailbox.send_command(FIRST, command(FIRST, 4)).await;
+        assert!(matches!(messages.recv().await, Some(ShardMessage::Broadcast(_))));
+    }
+}
