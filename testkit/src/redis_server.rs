@@ -50,6 +50,18 @@ impl TestRedis {
         redis
     }
 
+    /// Starts a server that writes what it stores to a file, for [`may_write`](Self::may_write).
+    pub async fn start_with_file() -> Self {
+        Self::start_with(|command, folder| {
+            // A write beyond a limit comes with a signal that would end the server.
+            let mut ignoring = Command::new("env");
+            ignoring.args(["--ignore-signal=XFSZ", "redis-server"]).args(command.get_args());
+            ignoring.args(["--appendonly", "yes"]).current_dir(folder).stdout(Stdio::null());
+            *command = ignoring;
+        })
+        .await
+    }
+
     /// Kills the server, starts it again with the same command and waits until it answers. Without persistence it has
     /// lost everything.
     pub async fn restart(&mut self) {

@@ -40,10 +40,7 @@ async fn a_node_is_not_ready_while_its_redis_evicts() {
 
 #[tokio::test]
 async fn a_node_is_not_ready_while_its_redis_has_no_memory_or_no_disk_and_says_which() {
-    let redis = TestRedis::start_with(|command, _| {
-        command.args(["--appendonly", "yes"]);
-    })
-    .await;
+    let redis = TestRedis::start_with_file().await;
     let node = TestNode::start(&flags(&redis.url)).await;
     let says = async |text: &str| {
         let (status, _, body) = request(node.address, "GET /readyz HTTP/1.1\r\n").await;
