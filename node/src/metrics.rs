@@ -20,6 +20,8 @@ pub struct Metrics {
     pub commands: IntCounter,
     /// Command frames that sockets of this node took whole.
     pub delivered: IntCounter,
+    /// Pauses in reading a session whose terminal sends faster than `--max-rate`.
+    pub reads_paused: IntCounter,
     /// By how many milliseconds the clock of a Redis master and this node's differ, of the master whose clock differs most.
     pub redis_clock_difference: IntGauge,
     /// Reports of sessions that were not stored, by `reason`: `event_refused`, `reply_refused`, `state_refused` and
@@ -99,6 +101,10 @@ impl Metrics {
             placed_elsewhere: counter("muster_handshakes_placed_elsewhere_total", "Handshakes sent to another node."),
             commands: counter("muster_commands_accepted_total", "Commands accepted by this node."),
             delivered: counter("muster_delivered_total", "Command frames taken by sockets of this node."),
+            reads_paused: counter(
+                "muster_reads_paused_total",
+                "Pauses in reading a session whose terminal sends faster than --max-rate.",
+            ),
             registrations_refused: counter(
                 "muster_registrations_refused_total",
                 "New terminals not let in: the store has no number for another one.",

@@ -12,7 +12,7 @@ use std::{
 };
 
 use muster_protocol::api::Protocol::V1;
-use muster_testkit::{TestNode, wait::until};
+use muster_testkit::{TestNode, http::request, wait::until};
 use tokio::time;
 
 use crate::raw::{frame, upgrade};
@@ -91,8 +91,16 @@ async fn another_is_served_during(before: &[u8], frames: &[u8]) -> (TestNode, Fl
 async fn is_taken_beside_others(before: &[u8], frames: &[u8]) {
     let (node, flood) = another_is_served_during(before, frames).await;
     assert!(flood.lasts(), "the session has ended");
+    until("operators see the flood", async || pauses(&node).await > 0).await;
     drop(flood);
     node.stop().await;
+}
+
+/// How often the node has paused in reading a session.
+async fn pauses(node: &TestNode) -> u64 {
+    let (_, _, metrics) = request(node.address, "GET /metrics HTTP/1.1\r\n").await;
+    let pauses = metrics.lines().find_map(|line| line.strip_prefix("muster_reads_paused_total "));
+    pauses.expect("the metric is there").parse().unwrap()
 }
 
 fn hello() -> Vec<u8> {

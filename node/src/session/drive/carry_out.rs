@@ -23,6 +23,7 @@ impl Driver {
                 self.enter_hub();
             }
             Action::Abandon => self.call = None,
+            Action::Pause => self.shard.shared.metrics.reads_paused.inc(),
             Action::End(end, received) => self.end(end, received.as_deref()),
             Action::SendLast(frame) => self.connection.send_last(&frame, &self.shard),
             Action::ShutDown => self.connection.shut_down(),

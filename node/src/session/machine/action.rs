@@ -33,6 +33,8 @@ pub enum Action {
     Release(u64),
     /// Note that a message came, which is as good a sign of life as a pong.
     Heard,
+    /// Count that the terminal is read no further for a while, since it sends faster than its rate.
+    Pause,
     /// Note that a pong came, and report it if it answers a ping.
     Ponged,
     /// Report what the terminal says.

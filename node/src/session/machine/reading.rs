@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{InputContext, Machine, State};
+use super::{Action, InputContext, Machine, State};
 use crate::{end::SessionEnd, wire::Message};
 
 /// Messages of one read that must not be handled yet, in order: the welcome is the first frame of every session, so what the terminal
@@ -17,6 +17,7 @@ pub struct WaitingMessages {
 impl Machine {
     pub(super) fn read(&mut self, bytes: &mut [u8], context: &mut InputContext<'_>) {
         let (count, now) = (bytes.len(), context.now.instant);
+        let is_closing = matches!(self.state, State::Closing(_));
         let is_broken = match &mut self.state {
             State::Closing(closing) => closing.discard(count, now),
             State::Done => return,
@@ -28,6 +29,9 @@ impl Machine {
             false => context.settings.decoder.decode(bytes, &mut self.partial, &mut messages),
         };
         self.read_budget.count(count, *decoded.as_ref().unwrap_or(&0), context.settings.max_rate, now);
+        if !is_closing && self.read_budget.wait(now).is_some() {
+            context.push(Action::Pause);
+        }
         for message in messages.drain(..) {
             self.receive(message, context);
         }
