@@ -10,9 +10,8 @@ import pytest
 from muster import process, wait
 from muster.api import Json
 from muster.cluster import Cluster, ProcessCluster
-from muster.cluster.sidecar import AT_ONCE, Sidecar, own_memory, write_program
+from muster.cluster.sidecar import AT_ONCE, Sidecar, SmallDisk, own_memory, write_program
 from muster.faults import lease
-from muster.faults.disk import SmallDisk
 from muster.fixtures import AgentsFactory, KnockFactory, LoadFactory, Scale
 from muster.judge import peak, returns
 

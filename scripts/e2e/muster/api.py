@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -27,6 +27,8 @@ class Api:
 
     def __init__(self, proxy: Callable[[], str], key: str) -> None:
         self.proxy, self.key = proxy, key
+        # The texts of the latest errors.
+        self.errors: deque[str] = deque(maxlen=1000)
         # A connection is never used again: addresses come back as other programs, and a worker of Nginx that a reload
         # has replaced closes its idle connections, at the moment of the next request too.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -49,6 +51,8 @@ class Api:
             answer = self._client.request(method, url, content=content, headers=headers, timeout=timeout)
         except httpx.HTTPError as error:
             raise Unanswered(f"{method} {path}: {error}") from None
+        if answer.is_error:
+            self.errors.append(answer.text)
         try:
             return answer.status_code, answer.json()
         except ValueError:

@@ -14,10 +14,9 @@ import pytest
 from muster import programs, reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker
 from muster.cluster.redis_topology import RedisServers
-from muster.cluster.sidecar import Sidecar
-from muster.faults.disk import SmallDisk
+from muster.cluster.sidecar import Sidecar, SmallDisk
 from muster.faults.line import Line
-from muster.traffic.agents import Agents, AgentsConfig
+from muster.traffic.agents import Agents, AgentsConfig, Attackers
 from muster.traffic.knock import Knock
 from muster.traffic.load import Load, LoadConfig, SlowReaders
 from muster.traffic.terminal import Listener
@@ -131,14 +130,18 @@ def need(*names: str) -> None:
 
 
 def end_cluster(request: pytest.FixtureRequest, cluster: Cluster) -> None:
-    """End a cluster. If the test failed, its logs and events are left in `test_output/`."""
+    """End a cluster. A failed test leaves its logs and events in `test_output/`; of others no secret may be found."""
+    leaks: list[str] = []
     try:
         if reporting.failed(request.node):
             cluster.collect()
             reporting.write_events(cluster)
+        else:
+            leaks = cluster.leaks()
         reporting.leave(request.node, cluster.directory)
     finally:
         cluster.down()
+    assert not leaks, f"a secret, a token or a key can be read in: {', '.join(leaks)}"
 
 
 @pytest.fixture
@@ -169,6 +172,7 @@ def small_disk(proxy: Sidecar) -> Iterator[SmallDisk]:
 
 
 AgentsFactory = Callable[..., Agents]
+AttackersFactory = Callable[..., Attackers]
 LoadFactory = Callable[..., Load]
 KnockFactory = Callable[..., Knock]
 LineFactory = Callable[[str], Line]
@@ -182,6 +186,20 @@ def agents(cluster: Cluster, seed: int) -> Iterator[AgentsFactory]:
 
     def start(terminals: int, *flags: str, **config: object) -> Agents:
         made.append(Agents(cluster, AgentsConfig(terminals, flags, seed, **config)))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.end()
+
+
+@pytest.fixture
+def attackers(cluster: Cluster, seed: int) -> Iterator[AttackersFactory]:
+    """Clients that break the rules: `attackers("--count", "200", "--for", "10s").result(within=60)`."""
+    made: list[Attackers] = []
+
+    def start(*flags: str, **where: str) -> Attackers:
+        made.append(Attackers(cluster, seed, *flags, **where))
         return made[-1]
 
     yield start

@@ -22,13 +22,13 @@ from muster import process, programs, wait
 from muster.api import Events, Unanswered
 from muster.cluster import Cluster, docker
 from muster.cluster.redis_topology import FailingOver, Sentinels
-from muster.faults import disk
+from muster.cluster.sidecar import unmount_all
 
 T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The tests that are not part of the gate. scripts/test itself knows two more names: model and steady.
-LONG = ["crash", "dependencies", "mutants", "resolve", "soak", "topologies", "upgrade"]
+LONG = ["attack", "crash", "dependencies", "mutants", "resolve", "soak", "topologies", "upgrade"]
 # A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 CLEAN = "import sys; sys.stdin.read(); from muster.reporting import clean; clean(sys.argv[1])"
@@ -99,7 +99,7 @@ def clean(runs: str) -> None:
     # A worker may live on for some seconds after pytest was killed. It can start nothing in a folder that is not there.
     over = Path(runs).rename(f"{runs}.over")
     process.end_those_that_log_to(over)
-    disk.unmount_all(over)
+    unmount_all(over)
     docker.sweep(Path(runs).name)
     shutil.rmtree(over, ignore_errors=True)
 

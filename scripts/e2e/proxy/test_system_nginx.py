@@ -13,9 +13,8 @@ import pytest
 
 from muster import process, wait
 from muster.cluster import ProcessCluster
-from muster.cluster.sidecar import AT_ONCE, Sidecar
+from muster.cluster.sidecar import AT_ONCE, Sidecar, SmallDisk
 from muster.faults import lease
-from muster.faults.disk import SmallDisk
 from muster.fixtures import AgentsFactory, KnockFactory
 
 

@@ -1,17 +1,27 @@
 """A cluster of processes of this machine."""
 
 import os
+import re
 import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from redis import Redis
 
 from muster import process
-from muster.api import Api
+from muster.api import Api, Unanswered
 from muster.cluster.base import Cluster, Settings
 from muster.cluster.redis_topology import RedisServers
 from muster.faults.line import Line
 from muster.local.processes import Processes
+
+# A terminal's token or an operator's key, whoever made it.
+TOKEN = re.compile(rb"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]{20,}")
+# What programs write for others to read, as Redis' file and Nginx's configuration; a failure leaves most of it. At most
+# so many bytes of a file are looked at.
+WRITTEN = (".log", ".jsonl", ".json", ".conf", ".out", ".html", ".aof", ".rdb")
+LOOKED_AT = 64 << 20
 
 
 class ProcessCluster(Cluster):
@@ -34,6 +44,8 @@ class ProcessCluster(Cluster):
         self._make_durable()
         self.secret = self.processes.read("secret")
         self.api = Api(self.proxy, self.processes.read("key"))
+        # What nobody may read anywhere, beside all tokens and keys.
+        self.secrets = {self.secret.partition("=")[2], self.api.key}
 
     def _put_lines(self, seed: int) -> None:
         for number in range(1, self.nodes + 1):
@@ -128,6 +140,35 @@ class ProcessCluster(Cluster):
     def stored(self) -> int:
         """Return the size of the file to which Redis appends, in bytes."""
         return max(path.stat().st_size for path in (self.directory / "appendonlydir").glob("*.aof"))
+
+    def leaks(self) -> list[str]:
+        """Return the places where a secret, a token or a key can be read.
+
+        They are files (`WRITTEN`), the titles of processes, the metrics and states of programs, and errors of the API.
+        """
+        secrets = [secret.encode() for secret in self.secrets]
+        return [place for place, text in self._public() if TOKEN.search(text) or any(each in text for each in secrets)]
+
+    def _public(self) -> Iterator[tuple[str, bytes]]:
+        for path in self.directory.rglob("*"):
+            if path.suffix in WRITTEN and path.is_file() and not path.is_symlink():
+                with path.open("rb") as file:
+                    yield str(path.relative_to(self.directory)), file.read(LOOKED_AT)
+        for name in self.processes.names():
+            # A process may have ended, or its file of the id may be empty still.
+            with suppress(OSError, ValueError):
+                yield f"the title of {name}", Path(f"/proc/{self.pid(name)}/cmdline").read_bytes()
+        for path in self.directory.glob("*.address"):
+            yield from self._served(path)
+        yield "an error of the API", "\n".join(self.api.errors).encode()
+
+    def _served(self, path: Path) -> Iterator[tuple[str, bytes]]:
+        """Return the metrics and the state of the program whose address this file has, if it serves them now."""
+        status = path.with_suffix(".status")
+        at = (status if status.exists() else path).read_text().strip()
+        for page in ("/metrics", "/state"):
+            with suppress(Unanswered):
+                yield f"{page} of {path.stem}", str(self.api.ask("GET", page, at=at, timeout=0.3)[1]).encode()
 
     def down(self) -> None:
         self.api.close()

@@ -1,5 +1,6 @@
-"""A proxy of the cluster: an Nginx and the sidecar that keeps its list of nodes up to date."""
+"""A proxy of the cluster: an Nginx, the sidecar that keeps its list of nodes up to date, and a small disk for it."""
 
+import errno
 import json
 import subprocess
 from pathlib import Path
@@ -11,6 +12,9 @@ from muster.api import Json, Unanswered
 from muster.cluster.base import pairs
 from muster.cluster.processes import ProcessCluster, words
 
+# Bytes. A file takes up whole pages.
+PAGE = 4096
+SIZE = 128 * PAGE
 # Flags with which a sidecar applies each change at once, and not only when the set of nodes has been quiet for 5 s.
 AT_ONCE = "--quiet 200ms --quiet-urgent 200ms --reload-every 200ms"
 
@@ -159,3 +163,41 @@ def write_program(path: Path, text: str) -> Path:
 def sidecar_program() -> Path:
     """Return the path of muster-sidecar."""
     return programs.directory() / "muster-sidecar"
+
+
+class SmallDisk:
+    """A disk of 512 kB, mounted over a folder whose files nobody uses."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._filler = folder, folder / "filler"
+
+    def mount(self) -> bool:
+        """Mount the disk, which is empty; return whether this machine lets us."""
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(self._folder)]
+        return subprocess.run(mount, check=False, capture_output=True).returncode == 0
+
+    def unmount(self) -> None:
+        """Unmount the disk, whoever still uses it."""
+        subprocess.run(["umount", "-l", str(self._folder)], check=True)
+
+    def fill(self, *, pages: int = 0) -> None:
+        """Fill the disk, and leave room for so many pages."""
+        with self._filler.open("ab", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(PAGE))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            file.truncate(file.tell() - pages * PAGE)
+
+    def free(self) -> None:
+        """Make room again."""
+        self._filler.unlink()
+
+
+def unmount_all(folder: Path) -> None:
+    """Unmount each disk below `folder`, which a test that was killed has left."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        if (at := line.split()[1]).startswith(f"{folder}/"):
+            subprocess.run(["umount", "-l", at], check=False)

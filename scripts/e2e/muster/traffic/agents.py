@@ -1,11 +1,14 @@
-"""Terminals that write down what they run (testkit/src/bin/agents)."""
+"""Terminals that write down what they run (testkit/src/bin/agents), and attackers (testkit/src/bin/attackers)."""
 
 import json
 import os
+import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from muster import process, programs, wait
+from muster.api import Json
 from muster.cluster import Cluster
 
 # A mutant of the terminals: they drop, repeat or swap a command now and then, which the judge must find.
@@ -123,3 +126,49 @@ class Agents:
         """Kill the terminals: their connections end without a word."""
         self.process.kill()
         self.process.wait(process.PATIENCE)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What attackers did and met: by kind how many connections were `begun`, how they `ended`, …; see `main.rs`.
+
+    `cores` is the share of one core that the attackers took.
+    """
+
+    kinds: Json
+    cores: float
+
+    def met(self, kind: str, *hows: str) -> int:
+        """Return how often connections of a kind ended in one of these ways, such as "close 4500", or "stalled"."""
+        counts = self.kinds[kind]
+        return sum(counts["ended"].get(how, 0) + (counts["stalled"] if how == "stalled" else 0) for how in hows)
+
+
+class Attackers:
+    """Attackers by the flags of `attackers run`, from the moment this is made. `url`: by default Nginx's."""
+
+    def __init__(self, cluster: Cluster, seed: int, *flags: str, url: str = "", name: str = "attackers") -> None:
+        self._out = cluster.directory / f"{name}.out"
+        self._out.unlink(missing_ok=True)
+        command = [programs.program("attackers"), "run", "--url", url or cluster.url(), *flags]
+        secrets = {"MUSTER_SECRET": cluster.secret, "MUSTER_KEY": cluster.api.key}
+        env = {**secrets, **programs.chance(seed, name)}
+        self._process = process.launch(cluster.directory, name, command, env=env, stdout=self._out)
+
+    def result(self, within: float) -> Attack:
+        """Wait until their time is over, for at most so many seconds."""
+        code = self._process.wait(within)
+        assert code == 0, f"attackers ended with {code}"
+        said = json.loads(self._out.read_text())
+        return Attack(said["kinds"], said["cpu_seconds"] / said["seconds"])
+
+    def stop(self) -> Attack:
+        """Have them end now."""
+        self._process.terminate()
+        return self.result(process.PATIENCE)
+
+    def end(self) -> None:
+        """Kill them, if they are still there."""
+        self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(process.PATIENCE)

@@ -1,6 +1,7 @@
-"""Terminals of the tests hear all, obey nothing, and take their chance from the seed; and they are judged."""
+"""Terminals of the tests hear all, obey nothing, and take their chance from the seed; and they leak nothing."""
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,11 +15,11 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from muster import process, wait
-from muster.cluster import Cluster
+from muster.cluster import Cluster, ProcessCluster
 from muster.judge import Accepted, Run, Told, judge, peak, returns, span
 from muster.traffic.agents import Agents, AgentsConfig
 from muster.traffic.knock import Knock
-from muster.traffic.terminal import Refused, Terminal
+from muster.traffic.terminal import Refused, Terminal, token
 
 CLUSTER = cast(Cluster, SimpleNamespace(secret=f"k1={'0123456789abcdef' * 2}"))
 
@@ -146,3 +147,28 @@ def test_span_and_peak_of_even_and_uneven_returns() -> None:
     even = [number / 100 for number in range(1000)]
     assert 9.7 < span(even) < 9.9 and peak(even, 10) == 1
     assert span([*[5.0] * 990, *even[:10]]) == 0 and peak([5.0] * 100, 10) == 10
+
+
+# At the end of each test of a cluster, the library looks for secrets where others could read them.
+
+
+@pytest.mark.cluster(nodes=1)
+def test_a_secret_that_leaks_is_found_wherever_it_is(process_cluster: ProcessCluster) -> None:
+    cluster, planted = process_cluster, "planted-0123456789"
+    assert cluster.leaks() == []
+    cluster.secrets.add(planted)
+    with (cluster.directory / "node1.log").open("a") as log:
+        print(f"the key is {planted}", file=log)
+    cluster.redis("SET", "other", planted)
+    process.launch(cluster.directory, "leaky", [sys.executable, "-c", "import time; time.sleep(600)", planted])
+    cluster.api.ask("GET", f"/v1/terminals/{planted}")
+    found = {place.partition("/")[0] for place in cluster.leaks()}
+    assert found >= {"node1.log", "appendonlydir", "the title of leaky", "an error of the API"}
+
+    # What was planted is no secret any more, else the end of this test would find it.
+    cluster.secrets.remove(planted)
+    assert cluster.leaks() == []
+    said = cluster.directory / "said.out"
+    said.write_text(token(cluster.secret, "t1"))
+    assert cluster.leaks() == ["said.out"]
+    said.unlink()
