@@ -132,7 +132,7 @@ def test_a_sidecar_that_can_open_no_more_files_says_so_and_follows_the_nodes_aga
 
 
 def lowest_free_file(pid: int) -> int:
-    """Return the lowest number that no open file of the process has: with it as the limit, the process can open no more."""
+    """Return the lowest number that no open file of the process has: as a limit it allows no further file."""
     open_files = {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
     return next(number for number in range(len(open_files) + 1) if number not in open_files)
 

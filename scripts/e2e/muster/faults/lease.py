@@ -23,8 +23,9 @@ def write(cluster: Cluster, node: str, lease: str) -> None:
 
 
 def publish(cluster: Cluster, node: str, address: str, sessions: int = 100_000, accepts: int = 0) -> None:
-    """Write a lease as nodes do, by default of a node that takes no more sessions, so that no other node sends it any."""
-    view = {**cluster.row(1, at=cluster.node(1)), "id": node, "address": address, "sessions": sessions, "accepts": accepts}
+    """Write a lease as nodes do, by default of a node that takes no more sessions, so that none are sent there."""
+    told = {"id": node, "address": address, "sessions": sessions, "accepts": accepts}
+    view = {**cluster.row(1, at=cluster.node(1)), **told}
     write(cluster, node, sealed(cluster, view, cluster.secret))
 
 
