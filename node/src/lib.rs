@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`process`] | sets up the program: its log, its runtime and the signals that stop it |
 //! | [`store`] | exports the store of a cluster into a file, and imports such a file |
+//! | [`operator_keys`] | lists and revokes operators' keys by the API of a node |
 //! | [`serve`] | starts the node and stops it in an ordered list with a deadline |
 //! | [`http`] | answers requests and WebSocket handshakes |
 //! | [`drain`] | sends sessions away: when the node stops, when it holds too many, when a proxy worker retires |
@@ -40,6 +41,7 @@ pub mod fence;
 pub mod http;
 pub mod hub;
 pub mod metrics;
+pub mod operator_keys;
 pub mod process;
 pub mod reports;
 pub mod serve;

@@ -1,4 +1,4 @@
-//! The command line of `muster-node`: it runs a node, or makes secrets, tokens and keys.
+//! The command line of `muster-node`: it runs a node, makes secrets, tokens and keys, and lists and revokes keys.
 
 use std::{
     io::{self, Write},
@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use muster_node::{
     config::{Config, Keys},
+    operator_keys::{self, KeyCall},
     process,
     store::{self, StoreCommand},
 };
@@ -18,7 +19,7 @@ use muster_protocol::{
     TerminalId,
     command_line::without_secret,
     selector::check_labels,
-    token::{OperatorClaims, Scope, Secret, TerminalClaims, sign},
+    token::{KeyLimits, OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
 use uuid::Uuid;
 
@@ -62,15 +63,27 @@ enum Make {
         #[command(flatten)]
         signed: Signed,
     },
-    /// Print an API key for an operator
+    /// Print an API key for an operator; or list or revoke keys
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Key {
+        #[command(subcommand)]
+        call: Option<KeyCall>,
+
         /// What the key allows: read, command or admin. Each includes the ones before it
-        #[arg(long)]
-        scope: Scope,
+        #[arg(long, required = true)]
+        scope: Option<Scope>,
 
         /// The operator's name
         #[arg(long, default_value = "operator")]
         name: String,
+
+        /// Limit the key to terminals that have this label. Repeat the flag for more labels, all of which they must have
+        #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+        label: Vec<(String, String)>,
+
+        /// Limit the key to commands with this name. Repeat the flag for more names
+        #[arg(long, value_name = "NAME")]
+        command: Vec<String>,
 
         #[command(flatten)]
         signed: Signed,
@@ -153,10 +166,13 @@ fn run(make: Make) -> anyhow::Result<()> {
             };
             sign(&signed.secret()?, &claims)
         }
-        Make::Key { scope, name, signed } => {
-            let claims =
-                OperatorClaims { iat: now(), jti: new_id(), ..OperatorClaims::new(&name, signed.exp(), scope) };
-            sign(&signed.secret()?, &claims)
+        Make::Key { call: Some(call), .. } => operator_keys::run(call)?,
+        Make::Key { call: None, scope, name, label, command, signed } => {
+            let limits = KeyLimits { labels: label.into_iter().collect(), commands: command.into_iter().collect() };
+            limits.check().context("--label, --command")?;
+            let scope = scope.context("--scope is missing")?;
+            let claims = OperatorClaims::new(&name, signed.exp(), scope).limited_to(limits);
+            sign(&signed.secret()?, &OperatorClaims { iat: now(), jti: new_id(), ..claims })
         }
     };
     writeln!(io::stdout(), "{text}").context("can't write to standard output")

@@ -36,6 +36,9 @@ pub struct Metrics {
     pub foreign: IntCounter,
     /// Whether the node has too little of a `resource`: `files`, `memory`, `shards` (that answer).
     pub shortages: IntGaugeVec,
+    /// Records of the audit that were not written, by `reason`: `no_room` in this node's queue while the store was away, or `stranger`:
+    /// beyond 60 calls a minute without a valid key.
+    pub audit_lost: IntCounterVec,
     /// Revocations that this node applies.
     pub revocations: IntGauge,
     /// The keys of `--jwks` that tokens are verified with.
@@ -84,6 +87,7 @@ impl Metrics {
                 "muster_redis_clock_difference_ms",
                 "Greatest difference between the clock of a Redis master and this node's, in milliseconds.",
             ),
+            audit_lost: labelled("muster_audit_lost_total", "Records of the audit not written, by why.", &["reason"]),
             revocations: gauge("muster_revocations", "Revocations that this node applies."),
             jwks_keys: gauge("muster_jwks_keys", "Keys of --jwks that tokens are verified with."),
             jwks_fetches: labelled("muster_jwks_fetches_total", "Attempts to read --jwks, by outcome.", &["outcome"]),

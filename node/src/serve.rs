@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     auth::Auth,
     backplane::{self, Host},
-    cluster::{Admission, Candidate, HandshakeRates, Peers, admission, revoked, watch},
+    cluster::{Admission, Candidate, HandshakeRates, Peers, admission, key_uses, revoked, watch},
     config::{Config, advertise},
     drain::{self, turn},
     fence::Fences,
@@ -54,7 +54,7 @@ pub struct Node {
     /// Cancelled when an operator, or the backplane, asks the node to drain.
     leave: CancellationToken,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
-    /// requests, the readers of `--jwks` and of revocations, and the watcher of what the node needs.
+    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, and the watcher of what the node needs.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -188,6 +188,7 @@ impl Node {
         beside.spawn(async move { backplane.run().await });
         beside.spawn(revoked::follow(shared.clone(), revision));
         beside.spawn(watch::run(shared.clone()));
+        beside.spawn(key_uses::follow(shared.clone()));
         let following = shared.clone();
         beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
         let connections =
@@ -202,6 +203,7 @@ impl Node {
             untrusted: Default::default(),
             events: EventStreams::new(&shared.config),
             wrong_codes: http::wrong_codes(),
+            audit: Default::default(),
             shared,
         });
         let listening = tokio::spawn(http::serve(listeners, http_state.clone(), closing.clone()));

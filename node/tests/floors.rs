@@ -7,6 +7,7 @@ use muster_testkit::floors;
 const FLOORS: &[&[&str]] = &[
     &["process"],
     &["store"],
+    &["operator_keys"],
     &["serve"],
     &["http"],
     &["drain"],

@@ -185,9 +185,14 @@ impl Selector {
             Self::All => true,
             Self::Terminal(wanted) => wanted == id,
             Self::Terminals(wanted) => wanted.contains(id),
-            Self::Labels(wanted) => wanted.iter().all(|(key, value)| labels.get(key) == Some(value)),
+            Self::Labels(wanted) => has_labels(labels, wanted),
         }
     }
+}
+
+/// Whether a terminal with these labels has all of those that are wanted.
+pub fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 #[cfg(test)]

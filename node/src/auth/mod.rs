@@ -5,7 +5,9 @@
 mod client_certificate;
 mod der;
 mod jwks;
+mod key_uses;
 mod keys;
+mod operator;
 mod public_key;
 mod renew;
 mod revocations;
@@ -20,9 +22,8 @@ use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     selector::{Labels, SayableKeys},
-    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, OPERATOR, Scope, Secret, TERMINAL, TokenError},
+    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, LIMITED_OPERATOR, OPERATOR, Secret, TERMINAL, TokenError},
 };
-use serde::{Deserialize, Serialize};
 
 use self::{
     client_certificate::{CertificateError, ClientCertificate},
@@ -31,6 +32,8 @@ use self::{
     public_key::PublicKey,
 };
 pub use self::{
+    key_uses::KeyUses,
+    operator::{NAME_MAX, VerifiedOperator, written},
     renew::MadeToken,
     revocations::Revocations,
     token_mark::{TokenHolder, TokenMark},
@@ -39,9 +42,6 @@ use crate::{
     config::{Config, Issuers},
     metrics::Metrics,
 };
-
-/// The longest name of an operator, in bytes. It is stored with each command of theirs.
-const NAME_MAX: usize = 128;
 
 /// Why a token or key is refused. The text is fit to be shown to its holder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,18 +87,6 @@ pub struct VerifiedTerminal {
     pub token: Option<Arc<TokenMark>>,
 }
 
-/// An operator who may do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct VerifiedOperator {
-    /// The name of the key's owner, at most 128 bytes of it. Empty without a key that was verified.
-    pub name: String,
-    /// The last second in which the key is valid, since 1970. None without a key that was verified.
-    pub expires: Option<u64>,
-    /// The key. None without one that was verified.
-    #[serde(default)]
-    pub token: Option<Arc<TokenMark>>,
-}
-
 impl From<ClaimError> for AuthError {
     fn from(refusal: ClaimError) -> Self {
         Self::BadToken(refusal.into())
@@ -116,6 +104,7 @@ pub struct Auth {
     jwks: Option<Jwks>,
     issuers: Issuers,
     revocations: Revocations,
+    key_uses: KeyUses,
 }
 
 /// A token that is valid now, if it is not revoked.
@@ -157,6 +146,7 @@ impl Auth {
             jwks,
             issuers: config.issuers.clone(),
             revocations: Revocations::default(),
+            key_uses: KeyUses::default(),
         })
     }
 
@@ -180,6 +170,11 @@ impl Auth {
     /// The revocations that this node applies.
     pub fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    /// The operators' keys that were used on this node.
+    pub fn key_uses(&self) -> &KeyUses {
+        &self.key_uses
     }
 
     /// Whether there is no key to verify a token with, nor will there be.
@@ -252,32 +247,6 @@ impl Auth {
         })
     }
 
-    /// Checks whether a key allows what needs `scope`. Returns the key's owner; one without a name with `--insecure` and no key that can be
-    /// verified.
-    pub fn operator(&self, key: Option<&str>, scope: Scope) -> Result<VerifiedOperator, AuthError> {
-        if self.insecure && (key.is_none() || self.has_no_keys()) {
-            return Ok(VerifiedOperator::default());
-        }
-        let key = key.ok_or(AuthError::Missing("send an operator key as Authorization: Bearer"))?;
-        let key = self.check(key)?;
-        let claims = &key.claims;
-        let audience = claims.audience()?.unwrap_or_default();
-        // An issuer of terminal tokens must not be able to make operators' keys.
-        if !audience.contains(&OPERATOR) || audience.contains(&TERMINAL) || !key.is_own {
-            return Err(ClaimFault::Other("is not an operator's, or its key signs no operators' keys")
-                .of("aud")
-                .into());
-        }
-        let mark = self.check_revoked(&key, TokenHolder::Operator(claims.subject()?.into()))?;
-        let allowed = claims.scope()?;
-        if allowed < scope {
-            return Err(AuthError::Forbidden(format!("the key's scope is {allowed}, this needs {scope}")));
-        }
-        let mut name = claims.subject()?.to_owned();
-        name.truncate(name.floor_char_boundary(NAME_MAX));
-        Ok(VerifiedOperator { name, expires: Some(claims.expires()), token: Some(mark) })
-    }
-
     /// Verifies a token. Its audience tells a terminal from an operator; the callers check that, and whether it is revoked.
     fn check(&self, token: &str) -> Result<CheckedToken, AuthError> {
         let jwt = Jwt::parse(token)?;
@@ -328,7 +297,7 @@ impl Auth {
     fn check_terminal_audience(&self, is_own: bool, claims: &Claims) -> Result<(), ClaimError> {
         let taken = &self.issuers.audience;
         let fault = match claims.audience()? {
-            Some(audience) if audience.contains(&OPERATOR) => {
+            Some(audience) if audience.contains(&OPERATOR) || audience.contains(&LIMITED_OPERATOR) => {
                 ClaimFault::Other("is an operator's: this is not a terminal's token")
             }
             Some(audience) => {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Parser;
 use data_encoding::BASE64URL_NOPAD;
-use muster_protocol::token::{OperatorClaims, TerminalClaims, sign};
+use muster_protocol::token::{KeyLimits, OperatorClaims, Scope, TerminalClaims, sign};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn a_public_key_lets_in_terminals_and_no_operators() {
     assert_eq!(auth.terminal(Some(&format!("{signed}.{signature}")), terminal.clone()).unwrap().labels["site"], "bj");
     let other = format!("{signed}.5{}", &signature[1..]);
     assert_eq!(auth.terminal(Some(&other), terminal), Err(TokenError::WrongSignature.into()));
-    assert!(auth.operator(Some(&format!("{signed}.{signature}")), Scope::Read).is_err());
+    assert!(auth.operator(Some(&format!("{signed}.{signature}"))).is_err());
     for (flags, claim) in [(["--audience", "muster.example"], "aud"), (["--issuer", "https://a"], "iss")] {
         let strict = Cli::parse_from(["node", "--public-key", &flag].iter().chain(&flags));
         let told = Auth::new(&strict.config).unwrap().terminal(Some(&format!("{signed}.{signature}")), named("t1"));
@@ -106,11 +106,30 @@ fn a_public_key_lets_in_terminals_and_no_operators() {
 fn keys_and_tokens_do_not_stand_in_for_each_other_and_scopes_hold() {
     let (auth, t1) = (auth(), named("t1"));
     assert!(auth.terminal(Some(&key(Scope::Admin)), t1).is_err());
-    assert!(auth.operator(Some(&token(None, NEVER)), Scope::Read).is_err());
-    assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER)), Scope::Read).is_err());
-    let op = auth.operator(Some(&key(Scope::Command)), Scope::Read).unwrap();
-    assert_eq!((op.name.as_str(), op.expires), ("op", Some(NEVER)));
-    assert!(matches!(auth.operator(Some(&key(Scope::Read)), Scope::Command), Err(AuthError::Forbidden(_))));
+    assert!(auth.operator(Some(&token(None, NEVER))).is_err());
+    assert!(auth.operator(Some(&token(Some(OPERATOR), NEVER))).is_err());
+    let op = auth.operator(Some(&key(Scope::Command))).unwrap();
+    assert_eq!((op.name.as_str(), op.expires, op.scope), ("op", Some(NEVER), Scope::Command));
+    assert!(op.check_scope(Scope::Read).is_ok());
+    assert!(matches!(op.check_scope(Scope::Admin), Err(AuthError::Forbidden(_))));
+}
+
+#[test]
+fn the_limits_of_a_key_are_read_and_no_terminal_comes_in_with_it() {
+    let auth = auth();
+    let limits = KeyLimits { labels: [("shop".to_owned(), "7".to_owned())].into(), commands: ["show".into()].into() };
+    let claims = OperatorClaims::new("t1", NEVER, Scope::Command).limited_to(limits.clone());
+    assert_eq!(claims.aud, LIMITED_OPERATOR);
+    let limited = sign(&secret(), &claims);
+    assert_eq!(auth.operator(Some(&limited)).unwrap().limits, limits);
+    let told = auth.terminal(Some(&limited), named("t1")).unwrap_err().to_string();
+    assert!(told.contains("is an operator's"), "{told}");
+    for (claim, value) in [("labels", json!(["shop"])), ("commands", json!([7])), ("commands", json!([""]))] {
+        let mut broken = serde_json::to_value(&claims).unwrap();
+        broken[claim] = value;
+        let told = auth.operator(Some(&sign(&secret(), &broken))).unwrap_err().to_string();
+        assert!(told.contains(&format!("its claim {claim}")), "{told}");
+    }
 }
 
 /// The refusal of a token of `t1` with these claims, or none.
@@ -157,7 +176,7 @@ fn a_kid_may_be_missing_if_exactly_one_key_has_the_algorithm() {
     };
     let token = kidless(&token(None, NEVER));
     assert!(auth().terminal(Some(&token), named("t1")).is_ok());
-    assert!(auth().operator(Some(&kidless(&key(Scope::Read))), Scope::Read).is_ok());
+    assert!(auth().operator(Some(&kidless(&key(Scope::Read)))).is_ok());
     let two = format!("{},k2={}", secret().reveal(), "x".repeat(40));
     let two = Auth::new(&Cli::parse_from(["node", "--secret", &two]).config).unwrap();
     assert_eq!(two.terminal(Some(&token), named("t1")), Err(TokenError::NoKid.into()));

@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in eight parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in ten parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -10,6 +10,8 @@
 //! | [`TicketStore`] | tickets of web pages | `tickets.rs` |
 //! | [`RevocationStore`] | tokens and keys that are refused though they have not expired | `revocations.rs` |
 //! | [`EnrolmentStore`] | codes that are traded for a terminal's first token | `enrolments.rs` |
+//! | [`KeyStore`] | operators' keys that are listed | `operator_keys.rs` |
+//! | [`AuditStore`] | who changed what | `audit.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
 //! A store has one partition or several. While one of them answers, a list, a count or a page of events has what is there, and names
@@ -30,7 +32,7 @@ use async_trait::async_trait;
 use muster_protocol::{
     CommandId, NodeId, TerminalId,
     api::{
-        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, Revocation,
+        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, OperatorKey, Revocation,
         TerminalHistory, TerminalPage, TerminalView,
     },
     frame,
@@ -41,9 +43,9 @@ use muster_protocol::{
 use uuid::Uuid;
 
 use super::{
-    Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition, EnrolOutcome, EventPage,
-    EventWatch, FoundCommands, FoundEnrolments, FoundTargets, JoinOutcome, JoinRequest, TargetQuery, TerminalQuery,
-    TicketHash,
+    Accepted, AuditBatch, AuditPortion, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition,
+    EnrolOutcome, EventPage, EventWatch, FoundCommands, FoundEnrolments, FoundKeys, FoundTargets, JoinOutcome,
+    JoinRequest, TargetQuery, TerminalQuery, TicketHash,
 };
 use crate::{end::EndReport, hub::SessionInfo};
 
@@ -56,6 +58,8 @@ pub trait Backplane:
     + TicketStore
     + RevocationStore
     + EnrolmentStore
+    + KeyStore
+    + AuditStore
     + Membership
 {
 }
@@ -68,6 +72,8 @@ impl<
         + TicketStore
         + RevocationStore
         + EnrolmentStore
+        + KeyStore
+        + AuditStore
         + Membership,
 > Backplane for T
 {
@@ -263,6 +269,36 @@ pub trait EnrolmentStore: Send + Sync {
     /// At most `limit` enrolments behind the first `after`, those first that end first. While some end or are removed, a page may miss
     /// as many.
     async fn enrolments(&self, after: u64, limit: u64) -> Result<FoundEnrolments, BackplaneError>;
+}
+
+/// Operators' keys that are listed until they expire: those that were made through the API, and others from their first use on. A key is
+/// valid by its signature, listed or not.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// Lists a key that was made.
+    ///
+    /// # Errors
+    /// [`TooManyKeys`](BackplaneError::TooManyKeys) if as many are listed as may be.
+    async fn add_key(&self, key: &OperatorKey) -> Result<(), BackplaneError>;
+
+    /// Records when keys, 64 at most, were last used. Those that are not listed yet are listed, while there is room.
+    async fn record_key_uses(&self, keys: &[OperatorKey]) -> Result<(), BackplaneError>;
+
+    /// A key that is listed, or `None`.
+    async fn key(&self, id: &str) -> Result<Option<OperatorKey>, BackplaneError>;
+
+    /// At most `limit` keys behind the first `after`, those first that expire first. While some expire, a page may miss as many.
+    async fn keys(&self, after: u64, limit: u64) -> Result<FoundKeys, BackplaneError>;
+}
+
+/// The audit: one record for each call that changes something. The oldest make room for new ones.
+#[async_trait]
+pub trait AuditStore: Send + Sync {
+    /// Writes a batch of records. After an error the same batch can be written again, and is written once.
+    async fn append_audit(&self, batch: &AuditBatch) -> Result<(), BackplaneError>;
+
+    /// The newest records before the one with the number `before`; a bounded number of them.
+    async fn audit(&self, before: Option<u64>) -> Result<AuditPortion, BackplaneError>;
 }
 
 /// This node among the nodes of its cluster. A node alone is a cluster of one.

@@ -77,6 +77,9 @@ pub enum BackplaneError {
     /// As many enrolments are stored as may be.
     #[error("{0} enrolments are stored, which is all there is room for: remove some, or wait until some have ended")]
     TooManyEnrolments(u64),
+    /// As many keys are listed as may be.
+    #[error("{0} keys are listed, which is all there is room for: wait until some have expired")]
+    TooManyKeys(u64),
     /// A command would have no target.
     #[error("no terminal is selected; nothing was accepted")]
     Nobody,

@@ -12,6 +12,7 @@
 //! and the sessions of its targets are looked up in one step, and a session is registered and what it missed is read in one step.
 //! So no command falls between.
 
+mod audit;
 mod changes;
 mod clock;
 mod command_query;
@@ -25,6 +26,7 @@ mod event_signal;
 mod fleet_minute;
 mod join;
 mod memory;
+mod operator_keys;
 mod pacer;
 mod query;
 pub mod redis;
@@ -39,12 +41,13 @@ use std::{sync::Arc, time::Duration};
 use muster_protocol::{api::NodeView, partition::Partitions};
 
 pub use self::{
+    audit::{AuditBatch, AuditPortion, QueuedRecord},
     clock::{SystemClock, TimeSource},
     command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{
-        Backplane, CommandStore, EnrolmentStore, EventStore, Membership, RevocationSet, RevocationStore, SessionStore,
-        TerminalRegistry, TicketStore,
+        AuditStore, Backplane, CommandStore, EnrolmentStore, EventStore, KeyStore, Membership, RevocationSet,
+        RevocationStore, SessionStore, TerminalRegistry, TicketStore,
     },
     cursor::Cursor,
     deliver::{Deliver, encode},
@@ -54,6 +57,7 @@ pub use self::{
     fleet_minute::MINUTES_MAX,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
+    operator_keys::FoundKeys,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
     rules::TICKET_TTL,

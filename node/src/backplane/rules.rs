@@ -16,6 +16,18 @@ pub const REVOCATIONS_MAX: u64 = 4096;
 /// Enrolments that are stored. Beyond this a new one is refused.
 pub const ENROLMENTS_MAX: u64 = 10_000;
 
+/// Operators' keys that are listed. Beyond this no other is made, and one that `muster-node key` made is not listed.
+pub const OPERATOR_KEYS_MAX: u64 = 4096;
+
+/// Entries of each log of the audit that one call looks at.
+pub const AUDIT_LOOK: usize = 256;
+
+/// Bytes of each log of the audit beyond which one call reads no further.
+pub const AUDIT_READ_BYTES: usize = 256 << 10;
+
+/// How long the store remembers which batches of audit records a process has written. A node asks again each second.
+pub const AUDIT_WRITER_TTL: Duration = Duration::from_secs(24 * 3600);
+
 /// How long an Idempotency-Key is stored.
 pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 

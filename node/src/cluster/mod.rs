@@ -1,4 +1,4 @@
-//! The other nodes of the cluster, which of them takes a handshake, and which tokens none of them takes any more.
+//! The other nodes of the cluster, which of them takes a handshake, which tokens none of them takes any more, and when keys were used.
 //!
 //! ```text
 //!   handshake ──▶ handshake_rates (of this terminal, of this address?) ──▶ admission (may this node take one more?) ──▶ placement (which node should?) ◀── peers (who is alive)
@@ -8,6 +8,7 @@
 
 pub mod admission;
 mod handshake_rates;
+pub mod key_uses;
 pub mod keyed_budgets;
 mod memory;
 pub mod peers;

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use muster_protocol::{ClusterName, NodeId, partition::Partitions, token::Secret};
 
 pub mod advertise;
+mod audit;
 mod browsers;
 mod issuers;
 mod placement;
@@ -17,6 +18,7 @@ pub mod secrets;
 mod validity;
 
 pub use self::{
+    audit::AuditFlags,
     browsers::{BrowserFlags, WebOrigin},
     issuers::Issuers,
     placement::Placement,
@@ -212,6 +214,10 @@ pub struct Config {
     #[command(flatten)]
     /// How much is stored.
     pub bounds: Bounds,
+
+    #[command(flatten)]
+    /// What the audit has.
+    pub audit: AuditFlags,
 }
 
 /// How much is stored, and for how long. At each bound something is refused, or someone is told; nothing is dropped

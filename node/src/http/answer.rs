@@ -102,6 +102,7 @@ impl From<BackplaneError> for Response<Body> {
             | BackplaneError::TooManyOpen(_)
             | BackplaneError::TooManyRevocations(_)
             | BackplaneError::TooManyEnrolments(_)
+            | BackplaneError::TooManyKeys(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             BackplaneError::Away(..) => partial(StatusCode::SERVICE_UNAVAILABLE, &refusal),

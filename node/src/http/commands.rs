@@ -1,30 +1,31 @@
-//! Commands: creates them, shows them, cancels them, retries them.
+//! Commands: creates them, shows them, cancels them.
 
 use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, Selector, TerminalId,
-    api::{CommandRequest, CommandState, CommandView, Offline},
+    CommandId, Selector,
+    api::{CommandRequest, CommandState, CommandView},
 };
 
 use super::{
     HttpState,
-    answer::{Answer, Body, json, no_command, problem},
-    command_bounds::{NAMED_MAX, check},
+    answer::{Answer, Body, json, no_command},
+    call::ApiCall,
+    command_bounds::check,
     direct::DirectCommand,
+    reach,
     request::{self, bad},
     targets,
 };
-use crate::backplane::{
-    Accepted, BackplaneError, CommandDraft, CommandRecord, IdempotencyKey, TargetQuery, accepted_at, partition_names,
+use crate::{
+    auth::VerifiedOperator,
+    backplane::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, accepted_at},
 };
 
 /// The longest `?wait=`.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// The number of targets that are read at once.
-const RETRY_PAGE: usize = 1000;
 /// An answer that waited shows the result of each target up to this number of targets.
 const SHOWN: u64 = 100;
 
@@ -36,17 +37,27 @@ struct Options {
 }
 
 /// `POST /v1/commands?wait=5s&dry_run=1`
-pub async fn post(request: Request<Incoming>, operator: &str, state: &HttpState) -> Answer {
+pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let options = options(request.uri().query().unwrap_or_default())?;
+    if options.dry_run {
+        call.leave_no_record();
+    }
     let (head, body) = request.into_parts();
-    let bytes = request::body(body, &state.shared.config).await?;
+    let bytes = call.body(body, state).await?;
     let command: CommandRequest = request::json(&bytes, "command")?;
+    match &command.target {
+        Selector::Terminal(id) => call.note_terminals(std::slice::from_ref(id)),
+        Selector::Terminals(ids) => call.note_terminals(ids),
+        Selector::All | Selector::Labels(_) => {}
+    }
     check(&command)?;
+    let command = reach::narrowed(command, call, state).await?;
     if options.dry_run {
         return Ok(json(StatusCode::OK, &state.shared.backplane.estimate(&command).await?));
     }
-    let draft = CommandDraft::new(command, key(&head.headers, operator, &bytes)?).asked_by(operator);
-    let view = accept(draft, state).await?;
+    let operator = &call.operator;
+    let draft = CommandDraft::new(command, key(&head.headers, operator, &bytes)?).asked_by(&operator.name);
+    let view = accept(draft, call, state).await?;
     match options.wait {
         Some(wait) => answer_when_done(view, wait, state).await,
         None => Ok(json(StatusCode::ACCEPTED, &view)),
@@ -54,79 +65,24 @@ pub async fn post(request: Request<Incoming>, operator: &str, state: &HttpState)
 }
 
 /// `GET /v1/commands/{id}`
-pub async fn get(id: &str, state: &HttpState) -> Answer {
+pub async fn get(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = request::command_id(id)?;
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    let record = reach::check_seen(record, &call.operator.limits, state).await?;
     Ok(json(StatusCode::OK, &record.full_view(Timestamp::now())))
 }
 
 /// `DELETE /v1/commands/{id}`
-pub async fn cancel(id: &str, state: &HttpState) -> Answer {
-    let id = request::command_id(id)?;
+pub async fn cancel(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
+    let (id, limits) = (request::command_id(id)?, &call.operator.limits);
+    if !limits.is_empty() {
+        let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+        reach::check_name(&reach::check_seen(record, limits, state).await?.request.name, limits)?;
+    }
     let record = state.shared.backplane.cancel(id).await?.ok_or_else(|| no_command(id))?;
-    Ok(json(StatusCode::OK, &record.view(Timestamp::now())))
-}
-
-/// `POST /v1/commands/{id}/retry`: sends the same command again to the targets that ended without the wanted state.
-/// Targets that may still reach it are left alone. Which targets were lost with a part of the store is not known, so the answer has in `lost` the
-/// partitions of the first command that lack them.
-pub async fn retry(id: &str, headers: &HeaderMap, operator: &str, state: &HttpState) -> Answer {
-    let key = key(headers, operator, id.as_bytes())?;
-    let id = request::command_id(id)?;
-    let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
-    let terminals = failed_targets(&record, state).await?;
-    if terminals.is_empty() {
-        let mut detail = format!("no target of command {id} has ended without what was asked for");
-        if !record.lost.is_empty() {
-            detail += &format!(", as far as is known: the targets in {} are lost", partition_names(&record.lost));
-        }
-        return Err(problem(StatusCode::CONFLICT, detail));
-    }
-    let again = CommandRequest { target: Selector::Terminals(terminals), offline: Offline::Queue, ..record.request };
-    let view = accept_known(again, key, operator, state).await?;
-    Ok(json(StatusCode::ACCEPTED, &CommandView { lost: record.lost, ..view }))
-}
-
-/// The targets of a command that ended without the wanted state, each once.
-async fn failed_targets(record: &CommandRecord, state: &HttpState) -> Result<Vec<TerminalId>, Response<Body>> {
-    let (id, states) = (record.frame.id, Some(record.stored_failed(Timestamp::now())));
-    let (mut terminals, mut query) = (Vec::new(), TargetQuery { states, after: None, limit: RETRY_PAGE });
-    loop {
-        let page = state.shared.backplane.targets(id, &query).await?;
-        if !page.partial.is_empty() {
-            let reason = "it is not known which of their targets to try again".into();
-            return Err(BackplaneError::Away(page.partial, reason).into());
-        }
-        terminals.extend(page.targets.into_iter().map(|target| target.terminal));
-        if terminals.len() > NAMED_MAX {
-            let detail = format!(
-                "more than {NAMED_MAX} targets of command {id} have ended without what was asked for; send a new command by labels, \
-                 or to those that GET /v1/commands/{id}/targets shows"
-            );
-            return Err(problem(StatusCode::CONFLICT, detail));
-        }
-        query.after = page.next;
-        if query.after.is_none() {
-            terminals.sort_unstable();
-            terminals.dedup();
-            return Ok(terminals);
-        }
-    }
-}
-
-/// Accepts the command for those terminals that were not forgotten meanwhile.
-async fn accept_known(
-    mut request: CommandRequest,
-    key: Option<IdempotencyKey>,
-    operator: &str,
-    state: &HttpState,
-) -> Result<CommandView, Response<Body>> {
-    if let Err(BackplaneError::Unknown(gone)) = state.shared.backplane.estimate(&request).await
-        && let Selector::Terminals(terminals) = &mut request.target
-    {
-        terminals.retain(|terminal| !gone.contains(terminal));
-    }
-    accept(CommandDraft::new(request, key).asked_by(operator), state).await
+    let view = record.view(Timestamp::now());
+    call.note(|record| record.targets = Some(view.targets));
+    Ok(json(StatusCode::OK, &view))
 }
 
 /// The command as it is now, or 404.
@@ -157,7 +113,20 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
     }
 }
 
-async fn accept(draft: CommandDraft, state: &HttpState) -> Result<CommandView, Response<Body>> {
+/// Accepts a command, and notes what becomes of it.
+pub async fn accept(draft: CommandDraft, call: &ApiCall<'_>, state: &HttpState) -> Result<CommandView, Response<Body>> {
+    let accepted = accept_unnoted(draft, call, state).await;
+    if let Ok(view) = &accepted {
+        call.note(|record| (record.command, record.targets) = (Some(view.id), Some(view.targets)));
+    }
+    accepted
+}
+
+async fn accept_unnoted(
+    draft: CommandDraft,
+    call: &ApiCall<'_>,
+    state: &HttpState,
+) -> Result<CommandView, Response<Body>> {
     let (direct, name) = (DirectCommand::of(&draft), draft.request.name.clone());
     match state.shared.backplane.accept(draft).await {
         Ok(Accepted::New(view)) => {
@@ -165,6 +134,7 @@ async fn accept(draft: CommandDraft, state: &HttpState) -> Result<CommandView, R
             Ok(*view)
         }
         Ok(Accepted::Before(id)) => {
+            call.note(|record| (record.command, record.repeated) = (Some(id), true));
             let record = state.shared.backplane.command(id).await.map_err(BackplaneError::after_a_change)?;
             Ok(record.map_or_else(|| forgotten(id, name), |record| record.view(Timestamp::now())))
         }
@@ -172,7 +142,12 @@ async fn accept(draft: CommandDraft, state: &HttpState) -> Result<CommandView, R
             Some(direct) => direct.deliver(state).await.ok_or_else(|| refusal.into()),
             None => Err(refusal.into()),
         },
-        Err(refusal) => Err(refusal.into()),
+        Err(refusal) => {
+            if let BackplaneError::Unfinished(id, _) = &refusal {
+                call.note(|record| record.command = Some(*id));
+            }
+            Err(refusal.into())
+        }
     }
 }
 
@@ -198,9 +173,17 @@ async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpSta
     Ok(json(StatusCode::OK, &view))
 }
 
-fn key(headers: &HeaderMap, operator: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Response<Body>> {
+/// The idempotency key of a request, if it has one.
+///
+/// # Errors
+/// 400 if it can't be one.
+pub fn key(
+    headers: &HeaderMap,
+    operator: &VerifiedOperator,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Response<Body>> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().and_then(|key| IdempotencyKey::new(operator, key, body));
+    let key = value.to_str().ok().and_then(|key| IdempotencyKey::new(&operator.requester(), key, body));
     let wanted = format!("Idempotency-Key must be 1 to {} visible ASCII characters", IdempotencyKey::MAX);
     key.map(Some).ok_or_else(|| bad(wanted))
 }

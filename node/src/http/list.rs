@@ -10,18 +10,27 @@ use muster_protocol::{
 use super::{
     HttpState,
     answer::{Answer, Body, json},
+    call::ApiCall,
+    reach::{LISTED_NAMED_MAX, seen},
     request::{self, Limit},
 };
 use crate::backplane::{CommandQuery, CommandRecord};
 
 /// A command in the list shows its selector if that names at most so many terminals.
 const NAMED_MAX: usize = 100;
+/// The most commands on a page that a limited key gets: the terminals that they name are looked up.
+const LIMITED_PAGE: usize = 100;
 
 /// `GET /v1/commands?state=open&name=show&by=ann&terminal=t1&limit=100&after=NEXT`
-pub async fn commands(query: &str, state: &HttpState) -> Answer {
-    let page = state.shared.backplane.commands(&parse(query)?).await?;
+pub async fn commands(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
+    let (mut query, limits) = (parse(query)?, &call.operator.limits);
+    if !limits.labels.is_empty() {
+        query.limit = query.limit.min(LIMITED_PAGE);
+    }
+    let page = state.shared.backplane.commands(&query).await?;
     let now = Timestamp::now();
-    let commands = page.commands.into_iter().map(|record| view(&record, now)).collect();
+    let commands = seen(page.commands, limits, LISTED_NAMED_MAX, state).await?;
+    let commands = commands.into_iter().map(|record| view(&record, now)).collect();
     let next = page.next.map(|next| next.to_string());
     Ok(json(StatusCode::OK, &CommandPage { commands, next, partial: page.partial }))
 }

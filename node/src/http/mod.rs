@@ -5,9 +5,9 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), list, targets, terminals, fleet, nodes, events, revocations, health
+//!     ├─────▶ commands (direct without the store), retry, list, targets, terminals, fleet, nodes, events, revocations, keys, audit, health
 //!     │
-//!   request, strict (what was sent)     answer (what is sent back)
+//!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
 //! ```
 
 // A refusal is an answer and is made once for a request, so its size does not matter.
@@ -15,6 +15,8 @@
 
 mod answer;
 mod answer_limit;
+mod audit;
+mod call;
 mod command_bounds;
 mod commands;
 mod connection;
@@ -24,15 +26,19 @@ mod events;
 mod fleet;
 mod handshake;
 mod health;
+mod keys;
 mod list;
 mod nodes;
 mod open_connections;
 mod origin;
 mod path;
 mod proxy_hop;
+mod reach;
 mod refused;
 mod renew;
 mod request;
+mod request_id;
+mod retry;
 mod revocations;
 mod route;
 mod strict;
@@ -54,8 +60,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::connection::Requester;
 pub use self::{
-    enrol::wrong_codes, events::EventStreams, open_connections::OpenConnections, refused::RefusedHandshakes,
-    untrusted::UntrustedProxies,
+    audit::AuditQueue, enrol::wrong_codes, events::EventStreams, open_connections::OpenConnections,
+    refused::RefusedHandshakes, untrusted::UntrustedProxies,
 };
 use crate::{
     cluster::{Admission, Candidate, HandshakeRates, KeyedBudgets, Peers},
@@ -89,6 +95,8 @@ pub struct HttpState {
     pub events: EventStreams,
     /// The budget of wrong codes of each address.
     pub wrong_codes: KeyedBudgets,
+    /// Audit records on their way into the store.
+    pub audit: AuditQueue,
 }
 
 /// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits
@@ -103,9 +111,21 @@ pub async fn serve(listeners: Vec<TcpListener>, state: Arc<HttpState>, stop: Can
             () = following => {}
         }
     });
+    let (writing, closing) = (state.clone(), stop.clone());
+    connections.spawn(async move {
+        let writing = writing.audit.run(&*writing.shared.backplane, writing.shared.config.audit.audit_bytes);
+        tokio::select! {
+            () = closing.cancelled() => {}
+            () = writing => {}
+        }
+    });
     join_all(listeners.into_iter().map(|listener| accept(listener, &connections, &state, &stop))).await;
     connections.close();
     connections.wait().await;
+    let Shared { backplane, config, .. } = &*state.shared;
+    if let Err(error) = state.audit.write_all(&**backplane, config.audit.audit_bytes).await {
+        tracing::warn!(%error, "the last audit records are lost");
+    }
 }
 
 async fn accept(listener: TcpListener, connections: &TaskTracker, state: &Arc<HttpState>, stop: &CancellationToken) {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     HttpState,
     answer::{Answer, Body, json, problem, typed},
+    call::ApiCall,
     request::{self, Limit, bad},
 };
 
@@ -19,9 +20,13 @@ const TEXT_MAX: usize = 512;
 const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// `POST /v1/revocations`. The answer says that it is stored; every node applies it within 2 s, this one at once.
-pub async fn post(request: Request<Incoming>, by: &str, state: &HttpState) -> Answer {
-    let body = request::body(request.into_body(), &state.shared.config).await?;
-    let revocation = revocation(request::json(&body, "revocation")?, by)?;
+pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
+    let body = call.body(request.into_body(), state).await?;
+    let revocation = revocation(request::json(&body, "revocation")?, &call.operator.name)?;
+    call.note(|record| {
+        record.subject = Some(revocation.id.to_string());
+        record.terminals = revocation.tokens.terminal.iter().cloned().collect();
+    });
     state.shared.backplane.revoke(&revocation).await?;
     state.shared.auth.revocations().set_stale();
     Ok(json(StatusCode::CREATED, &revocation))

@@ -9,13 +9,15 @@ use muster_protocol::token::Scope;
 use super::{
     HttpState, Requester,
     answer::{Answer, Body, problem, status},
+    audit::{self, AuditTrail},
+    call::ApiCall,
     commands, enrol, events, fleet,
     handshake::{self, Decision},
-    health, list, nodes, origin,
+    health, keys, list, nodes, origin,
     path::segments,
-    proxy_hop, renew,
+    proxy_hop, reach, renew,
     request::{bearer, parameter},
-    revocations, strict, targets, terminals, ticket,
+    request_id, retry, revocations, strict, targets, terminals, ticket,
 };
 use crate::auth::VerifiedOperator;
 
@@ -26,10 +28,12 @@ pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc
     }
     let is_api = request.uri().path().starts_with("/v1");
     let origin = request.headers().get(header::ORIGIN).filter(|_| is_api).cloned();
-    let answer = dispatch(request, &requester, state.clone()).await;
+    let request_id = request_id::of(request.headers());
+    let answer = dispatch(request, &request_id, &requester, state.clone()).await;
     let mut response = answer.unwrap_or_else(|refusal| refusal);
     if is_api {
         origin::share(&mut response, origin, &state.shared.config);
+        response.headers_mut().insert(request_id::REQUEST_ID, request_id::header(&request_id));
     }
     response
 }
@@ -50,7 +54,12 @@ async fn websocket(request: &Request<Incoming>, requester: &Requester, state: &H
     }
 }
 
-async fn dispatch(request: Request<Incoming>, requester: &Requester, state: Arc<HttpState>) -> Answer {
+async fn dispatch(
+    request: Request<Incoming>,
+    request_id: &str,
+    requester: &Requester,
+    state: Arc<HttpState>,
+) -> Answer {
     strict::check(&request)?;
     let path = request.uri().path().to_owned();
     if path == "*" {
@@ -68,13 +77,40 @@ async fn dispatch(request: Request<Incoming>, requester: &Requester, state: Arc<
         origin::preflight(&request, &mut response, &state.shared.config);
         return Ok(response);
     };
-    if origin::changes(method) {
+    let mut trail = AuditTrail::of(&segments, &request, requester, request_id, &state);
+    let answer = admitted(&segments, *scope, request, requester, state, &mut trail).await;
+    if let Some(trail) = trail {
+        trail.end(answer.as_ref().unwrap_or_else(|refusal| refusal));
+    }
+    answer
+}
+
+/// The answer to a call that the path takes, if the requester is admitted.
+async fn admitted(
+    segments: &[&str],
+    scope: Option<Scope>,
+    request: Request<Incoming>,
+    requester: &Requester,
+    state: Arc<HttpState>,
+    trail: &mut Option<AuditTrail>,
+) -> Answer {
+    if origin::changes(request.method()) {
         origin::check(request.headers(), &state.shared.config)?;
     }
-    let operator = admit(&segments, *scope, &request, &state).await?;
-    match &segments[..] {
-        ["v1", call @ ..] => api(call, request, &operator, requester, state).await,
-        _ => open(&segments, requester.peer, &state),
+    let operator = identify(segments, scope, &request, &state).await?;
+    if let Some(trail) = trail {
+        trail.set_operator(&operator);
+    }
+    if let Some(scope) = scope {
+        operator.check_scope(scope)?;
+        reach::check_call(segments, &operator)?;
+    }
+    match segments {
+        ["v1", path @ ..] => {
+            let call = ApiCall { operator, trail: trail.as_ref() };
+            api(path, request, &call, requester, state).await
+        }
+        _ => open(segments, requester.peer, &state),
     }
 }
 
@@ -104,14 +140,16 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "enrolments", _, "approve"] => &[("POST", Some(Admin))],
         ["v1", "revocations"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
         ["v1", "revocations", _] => &[("DELETE", Some(Admin))],
+        ["v1", "keys"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
+        ["v1", "keys", _] => &[("DELETE", Some(Admin))],
+        ["v1", "audit"] => &[("GET", Some(Admin))],
         ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin))],
         _ => &[],
     }
 }
 
-/// Checks that the requester's key has the scope, or takes the ticket in place of the key. Returns the owner, who has no name if no
-/// key is needed.
-async fn admit(
+/// The owner of the requester's key, or of the key that a ticket stands for. The owner has no name if no key is needed.
+async fn identify(
     segments: &[&str],
     scope: Option<Scope>,
     request: &Request<Incoming>,
@@ -123,7 +161,7 @@ async fn admit(
     };
     match scope {
         _ if let Some(ticket) = ticket => ticket::take(&ticket, state).await,
-        Some(scope) => Ok(state.shared.auth.operator(bearer(request), scope)?),
+        Some(_) => Ok(state.shared.auth.operator(bearer(request))?),
         None => Ok(VerifiedOperator::default()),
     }
 }
@@ -141,27 +179,27 @@ fn open(segments: &[&str], peer: SocketAddr, state: &HttpState) -> Answer {
 }
 
 async fn api(
-    call: &[&str],
+    path: &[&str],
     request: Request<Incoming>,
-    operator: &VerifiedOperator,
+    call: &ApiCall<'_>,
     requester: &Requester,
     state: Arc<HttpState>,
 ) -> Answer {
     let (method, query) = (asked(&request).clone(), request.uri().query().unwrap_or_default().to_owned());
-    match (method.as_str(), call) {
-        ("POST", ["commands"]) => commands::post(request, &operator.name, &state).await,
-        ("GET", ["commands"]) => list::commands(&query, &state).await,
-        ("GET", ["commands", id]) => commands::get(id, &state).await,
-        ("DELETE", ["commands", id]) => commands::cancel(id, &state).await,
-        ("GET", ["commands", id, "targets"]) => targets::list(id, &query, &state).await,
-        ("POST", ["commands", id, "retry"]) => commands::retry(id, request.headers(), &operator.name, &state).await,
-        ("POST", ["ticket"]) => ticket::post(operator, &state).await,
-        ("GET", ["terminals"]) => terminals::list(&query, &state).await,
-        ("GET", ["terminals", id]) => terminals::get(id, &state).await,
-        ("DELETE", ["terminals", id]) => terminals::forget(id, &state).await,
-        ("PUT", ["terminals", id, "labels"]) => terminals::label(id, request, &state).await,
-        ("DELETE", ["terminals", id, "session"]) => terminals::disconnect(id, &state).await,
-        ("GET", ["terminals", id, "history"]) => terminals::history(id, &state).await,
+    match (method.as_str(), path) {
+        ("POST", ["commands"]) => commands::post(request, call, &state).await,
+        ("GET", ["commands"]) => list::commands(&query, call, &state).await,
+        ("GET", ["commands", id]) => commands::get(id, call, &state).await,
+        ("DELETE", ["commands", id]) => commands::cancel(id, call, &state).await,
+        ("GET", ["commands", id, "targets"]) => targets::list(id, &query, call, &state).await,
+        ("POST", ["commands", id, "retry"]) => retry::retry(id, request.headers(), call, &state).await,
+        ("POST", ["ticket"]) => ticket::post(&call.operator, &state).await,
+        ("GET", ["terminals"]) => terminals::list(&query, call, &state).await,
+        ("GET", ["terminals", id]) => terminals::get(id, call, &state).await,
+        ("DELETE", ["terminals", id]) => terminals::forget(id, call, &state).await,
+        ("PUT", ["terminals", id, "labels"]) => terminals::label(id, request, call, &state).await,
+        ("DELETE", ["terminals", id, "session"]) => terminals::disconnect(id, call, &state).await,
+        ("GET", ["terminals", id, "history"]) => terminals::history(id, call, &state).await,
         ("GET", ["fleet"]) => fleet::counts(&state).await,
         ("GET", ["fleet", "history"]) => fleet::history(&query, &state).await,
         ("GET", ["nodes"]) => nodes::list(&state).await,
@@ -171,15 +209,19 @@ async fn api(
             let address = proxy_hop::ProxyHop::of(&request, requester.peer, &state).address;
             enrol::post(request, &address, &state).await
         }
-        ("POST", ["enrolments"]) => enrol::operator::post(request, &operator.name, &state).await,
+        ("POST", ["enrolments"]) => enrol::operator::post(request, call, &state).await,
         ("GET", ["enrolments"]) => enrol::operator::list(&query, &state).await,
         ("DELETE", ["enrolments", id]) => enrol::operator::remove(id, &state).await,
         ("POST", ["enrolments", id, "approve"]) => enrol::operator::approve(id, &state).await,
         ("POST", ["renew"]) => renew::post(&request, &state),
-        ("POST", ["revocations"]) => revocations::post(request, &operator.name, &state).await,
+        ("POST", ["revocations"]) => revocations::post(request, call, &state).await,
         ("GET", ["revocations"]) => revocations::list(&query, &state).await,
         ("DELETE", ["revocations", id]) => revocations::take_back(id, &state).await,
-        ("GET", ["events"]) => events(&request, operator, requester, state).await,
+        ("POST", ["keys"]) => keys::post(request, call, &state).await,
+        ("GET", ["keys"]) => keys::list(&query, call, &state).await,
+        ("DELETE", ["keys", id]) => keys::revoke(id, call, &state).await,
+        ("GET", ["audit"]) => audit::list(&query, &state).await,
+        ("GET", ["events"]) => events(&request, &call.operator, requester, state).await,
         _ => Err(not_there(&state)),
     }
 }

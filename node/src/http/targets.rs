@@ -10,6 +10,8 @@ use muster_protocol::{
 use super::{
     HttpState,
     answer::{Answer, Body, json, no_command},
+    call::ApiCall,
+    reach::check_seen,
     request::{self, Limit},
 };
 use crate::backplane::{CommandRecord, FoundTarget, TargetQuery};
@@ -23,9 +25,10 @@ struct Wanted {
 }
 
 /// `GET /v1/commands/{id}/targets?state=acked&limit=100&after=NEXT`
-pub async fn list(id: &str, query: &str, state: &HttpState) -> Answer {
+pub async fn list(id: &str, query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let (id, wanted) = (request::command_id(id)?, wanted(query)?);
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
+    let record = check_seen(record, &call.operator.limits, state).await?;
     let now = Timestamp::now();
     let states = wanted.state.map(|state| record.stored_as(state, now));
     let query = TargetQuery { states, after: wanted.after, limit: wanted.limit.0 };

@@ -3,44 +3,61 @@
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
-    api::Status,
+    api::{Status, TerminalPage},
     selector::{Labels, check_labels},
 };
 
 use super::{
     HttpState,
     answer::{Answer, Body, json, problem},
+    call::ApiCall,
+    reach::{self, unknown},
     request::{self, Limit, bad, terminal_id},
 };
-use crate::backplane::TerminalQuery;
+use crate::{auth::written, backplane::TerminalQuery};
 
 /// `GET /v1/terminals?selector=site=bj,kind=kiosk&status=online&prefix=bj-&limit=100&after=ID`
-pub async fn list(query: &str, state: &HttpState) -> Answer {
-    Ok(json(StatusCode::OK, &state.shared.backplane.terminals(&parse(query)?).await?))
+pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
+    let mut query = parse(query)?;
+    let Some(labels) = reach::joined(&query.labels, &call.operator.limits) else {
+        let page = TerminalPage { terminals: Vec::new(), next: None, partial: Vec::new() };
+        return Ok(json(StatusCode::OK, &page));
+    };
+    query.labels = labels;
+    Ok(json(StatusCode::OK, &state.shared.backplane.terminals(&query).await?))
 }
 
 /// `GET /v1/terminals/{id}`
-pub async fn get(id: &str, state: &HttpState) -> Answer {
+pub async fn get(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
     match state.shared.backplane.terminal(&id).await? {
-        Some(view) => Ok(json(StatusCode::OK, &view)),
-        None => Err(unknown(&id)),
+        Some(view) if call.operator.limits.reach(&view.labels) => Ok(json(StatusCode::OK, &view)),
+        _ => Err(unknown(&id)),
     }
 }
 
 /// `PUT /v1/terminals/{id}/labels` with `{"site":"bj"}`: replaces the labels that were put before.
-pub async fn label(id: &str, request: Request<Incoming>, state: &HttpState) -> Answer {
+pub async fn label(id: &str, request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
-    let bytes = request::body(request.into_body(), &state.shared.config).await?;
+    let bytes = call.body(request.into_body(), state).await?;
     let labels: Labels = request::json(&bytes, "object of labels")?;
     check_labels(&labels).map_err(|error| bad(error.to_string()))?;
+    reach::check_terminal(&id, call, state).await?;
+    // A terminal must not leave the reach of the key by it, into that of another.
+    if !call.operator.limits.reach(&labels) {
+        let limit = written(&call.operator.limits.labels);
+        let detail =
+            format!("the key is limited to terminals with {limit}: the labels that it sets must have these too");
+        return Err(problem(StatusCode::FORBIDDEN, detail));
+    }
     let view = state.shared.backplane.label(&id, &labels).await?.ok_or_else(|| unknown(&id))?;
     Ok(json(StatusCode::OK, &view))
 }
 
 /// `DELETE /v1/terminals/{id}/session`: ends the session. The terminal may come back.
-pub async fn disconnect(id: &str, state: &HttpState) -> Answer {
+pub async fn disconnect(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
+    reach::check_terminal(&id, call, state).await?;
     if state.shared.backplane.disconnect(&id).await? {
         return Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "terminal": id })));
     }
@@ -51,8 +68,9 @@ pub async fn disconnect(id: &str, state: &HttpState) -> Answer {
 }
 
 /// `DELETE /v1/terminals/{id}`: forgets the terminal and tells it not to come back.
-pub async fn forget(id: &str, state: &HttpState) -> Answer {
+pub async fn forget(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
+    reach::check_terminal(&id, call, state).await?;
     if state.shared.backplane.forget(&id).await? {
         Ok(json(StatusCode::OK, &serde_json::json!({ "terminal": id })))
     } else {
@@ -61,16 +79,13 @@ pub async fn forget(id: &str, state: &HttpState) -> Answer {
 }
 
 /// `GET /v1/terminals/{id}/history`: its last changes.
-pub async fn history(id: &str, state: &HttpState) -> Answer {
+pub async fn history(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
+    reach::check_terminal(&id, call, state).await?;
     match state.shared.backplane.terminal_history(&id).await? {
         Some(history) => Ok(json(StatusCode::OK, &history)),
         None => Err(unknown(&id)),
     }
-}
-
-fn unknown(id: &TerminalId) -> Response<Body> {
-    problem(StatusCode::NOT_FOUND, format!("no such terminal: {id}"))
 }
 
 fn parse(text: &str) -> Result<TerminalQuery, Response<Body>> {

@@ -4,6 +4,7 @@
 use hyper::{Response, StatusCode, header};
 use jiff::Timestamp;
 use muster_protocol::api::TicketView;
+use serde::{Deserialize, Serialize};
 
 use super::{
     HttpState,
@@ -17,10 +18,16 @@ use crate::{
 /// The query parameter with a ticket.
 pub const PARAMETER: &str = "ticket";
 
+/// Whom a ticket of a limited key stands for, as it is stored. Nodes that know no limits can't read it, and refuse the ticket.
+#[derive(Serialize, Deserialize)]
+struct LimitedHolder {
+    limited: VerifiedOperator,
+}
+
 /// `POST /v1/ticket`: a ticket for one `GET /v1/events?ticket=TICKET`, in the name of the operator whose key asked for it.
 pub async fn post(operator: &VerifiedOperator, state: &HttpState) -> Answer {
     let ticket = format!("{:032x}", rand::random::<u128>());
-    let stands_for = serde_json::to_string(operator).expect("an operator is JSON");
+    let stands_for = written(operator);
     if !state.shared.backplane.put_ticket(&TicketHash::of(&ticket), &stands_for).await? {
         return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "too many tickets wait to be used; ask again"));
     }
@@ -36,7 +43,42 @@ pub async fn post(operator: &VerifiedOperator, state: &HttpState) -> Answer {
 /// 401 if the ticket was used, has expired, or is none.
 pub async fn take(ticket: &str, state: &HttpState) -> Result<VerifiedOperator, Response<Body>> {
     let stands_for = state.shared.backplane.take_ticket(&TicketHash::of(ticket)).await?;
-    let operator = stands_for.and_then(|stands_for| serde_json::from_str(&stands_for).ok());
+    let operator = stands_for.and_then(|stands_for| read(&stands_for));
     let detail = "the ticket was used, has expired (30 s), or was never given: ask for another by POST /v1/ticket";
     operator.ok_or_else(|| problem(StatusCode::UNAUTHORIZED, detail))
+}
+
+fn written(operator: &VerifiedOperator) -> String {
+    let written = match operator.limits.is_empty() {
+        true => serde_json::to_string(operator),
+        false => serde_json::to_string(&LimitedHolder { limited: operator.clone() }),
+    };
+    written.expect("an operator is JSON")
+}
+
+fn read(stands_for: &str) -> Option<VerifiedOperator> {
+    match serde_json::from_str::<LimitedHolder>(stands_for) {
+        Ok(holder) => Some(holder.limited),
+        Err(_) => serde_json::from_str(stands_for).ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::token::{KeyLimits, Scope};
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_keeps_the_limits_and_a_node_that_knows_none_can_t_read_it() {
+        let limits = KeyLimits { commands: ["show".to_owned()].into(), ..KeyLimits::default() };
+        let limited = VerifiedOperator { name: "ann".into(), limits, ..VerifiedOperator::default() };
+        let stored = written(&limited);
+        assert_eq!(read(&stored), Some(limited.clone()));
+        assert!(serde_json::from_str::<VerifiedOperator>(&stored).is_err());
+        let free = VerifiedOperator { limits: KeyLimits::default(), ..limited };
+        assert_eq!(read(&written(&free)), Some(free));
+        let of_before = read(r#"{"name":"ann","expires":7}"#).unwrap();
+        assert_eq!((of_before.scope, of_before.limits.is_empty()), (Scope::Read, true));
+    }
 }

@@ -1,6 +1,7 @@
 //! One partition of the store, on a real Redis: each step by itself.
 
 mod accept;
+mod audit;
 mod bounds;
 mod commands;
 mod done;
@@ -15,6 +16,7 @@ mod keys;
 mod leases;
 mod lookups;
 mod missed;
+mod operator_keys;
 mod raised;
 mod registry;
 mod resume;

@@ -1,5 +1,6 @@
 //! One suite for both backplanes: what holds for a node alone must hold for a cluster.
 
+mod audited;
 mod binary;
 mod cluster;
 mod deaf;
@@ -9,7 +10,9 @@ mod ends;
 mod enrolled;
 mod events;
 mod history;
+mod keys;
 mod life;
+mod limited;
 mod refused;
 mod registry;
 mod resume;

@@ -1,10 +1,12 @@
 //! What operators send to a node's HTTP API and receive from it, as JSON. Times are RFC 3339, ids of commands and
 //! sessions are UUIDv7, and lists are paged by `limit` and `after`; `next` is null on the last page.
 
+mod audit;
 mod command;
 mod enrolment;
 mod grant;
 mod history;
+mod key;
 mod proxy;
 mod revocation;
 mod state;
@@ -15,10 +17,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    audit::{AuditPage, AuditRecord},
     command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
     enrolment::{EnrolRequest, Enrolment, EnrolmentPage, EnrolmentRequest, EnrolmentState, NewEnrolment},
     grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
+    key::{KeyPage, KeyRequest, NewKey, OperatorKey, RevokedKey},
     proxy::ProxyTerms,
     revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},
     state::{CommandState, TargetState},

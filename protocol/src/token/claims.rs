@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Scope, TokenError};
+use super::{InvalidLimits, KeyLimits, Scope, TokenError};
 use crate::{
     TerminalId,
     selector::{InvalidLabels, Labels, SayableKeys, check_labels},
@@ -56,6 +56,9 @@ pub enum ClaimFault {
     /// The labels break a limit.
     #[error("is refused: {0}")]
     Labels(InvalidLabels),
+    /// The limits of a key break a bound.
+    #[error("is refused: {0}")]
+    Limits(InvalidLimits),
     /// The time by which the token ends is over.
     #[error("is past: the token has expired")]
     Past,
@@ -199,6 +202,14 @@ impl Claims {
     pub fn scope(&self) -> Result<Scope, ClaimError> {
         let scope = self.text("scope", usize::MAX)?.ok_or(ClaimFault::Missing.of("scope"))?;
         scope.parse().map_err(|_| ClaimFault::NotScope.of("scope"))
+    }
+
+    /// `labels` and `commands`: what an operator's key is limited to. No limits if there are no such claims.
+    pub fn limits(&self) -> Result<KeyLimits, ClaimError> {
+        let names = self.texts("commands")?.unwrap_or_default();
+        let limits = KeyLimits { labels: self.labels()?, commands: names.into_iter().map(str::to_owned).collect() };
+        limits.check().map_err(|error| ClaimFault::Limits(error).of("commands"))?;
+        Ok(limits)
     }
 
     /// A time in seconds since 1970; a fraction of a second is dropped. What is before 1970 counts as 1970.

@@ -2,10 +2,12 @@
 //! secret can make tokens for its terminals.
 //!
 //! A terminal's token and an operator's key are both JSON Web Tokens (RFC 7519). One is never accepted as the other:
-//! only an operator's key names [`OPERATOR`] as its audience, and a terminal's token names [`TERMINAL`] or no audience.
+//! only an operator's key names [`OPERATOR`] or [`LIMITED_OPERATOR`] as its audience, and a terminal's token names [`TERMINAL`] or no
+//! audience.
 
 mod claims;
 mod jwt;
+mod limits;
 mod secret;
 
 use std::{fmt, str::FromStr};
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     claims::{ClaimError, ClaimFault, Claims, NBF_LEEWAY},
     jwt::{Algorithm, Jwt, TokenError, VerifiedJwt, sign, unverified_expiry},
+    limits::{InvalidLimits, KeyLimits},
     secret::{InvalidSecret, InvalidSecretLine, Secret},
 };
 use crate::{TerminalId, selector::Labels};
@@ -23,6 +26,8 @@ use crate::{TerminalId, selector::Labels};
 pub const TERMINAL: &str = "muster-terminal";
 /// The audience of an operator's key.
 pub const OPERATOR: &str = "muster-operator";
+/// The audience of an operator's key that has limits. Nodes that know no limits refuse it, where they would ignore the limits.
+pub const LIMITED_OPERATOR: &str = "muster-limited-operator";
 
 /// The claims with which a terminal's token is made. [`Claims`] reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,16 +76,30 @@ pub struct OperatorClaims {
     /// The key's own id, by which it can be revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
-    /// [`OPERATOR`].
+    /// [`OPERATOR`], or [`LIMITED_OPERATOR`] with limits.
     pub aud: String,
     /// What the key allows.
     pub scope: Scope,
+    /// What the key is limited to.
+    #[serde(flatten)]
+    pub limits: KeyLimits,
+    /// The id of the limited key that made this one, with which this one is revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 impl OperatorClaims {
     /// The claims of a key of the operator with this name.
     pub fn new(name: &str, exp: u64, scope: Scope) -> Self {
-        Self { sub: name.into(), exp, iat: None, jti: None, aud: OPERATOR.into(), scope }
+        let (aud, limits) = (OPERATOR.into(), KeyLimits::default());
+        Self { sub: name.into(), exp, iat: None, jti: None, aud, scope, limits, origin: None }
+    }
+
+    /// The claims with these limits.
+    #[must_use]
+    pub fn limited_to(self, limits: KeyLimits) -> Self {
+        let aud = if limits.is_empty() { OPERATOR } else { LIMITED_OPERATOR };
+        Self { aud: aud.into(), limits, ..self }
     }
 }
 

@@ -111,6 +111,8 @@ mod tests {
             tickets: Tickets::default(),
             revocations: Default::default(),
             enrolments: Default::default(),
+            keys: Default::default(),
+            audit: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
             let request = session(terminal);

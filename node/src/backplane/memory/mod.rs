@@ -4,6 +4,7 @@
 //! The lock is held for a look-up or a change and never across an await. Accepted commands leave through a bounded
 //! channel in the order of their numbers, since they are put there under the lock.
 
+mod audit;
 mod backlogs;
 mod bitmap;
 mod broadcast_log;
@@ -20,6 +21,7 @@ mod label_index;
 mod levels;
 mod listing;
 mod membership;
+mod operator_keys;
 mod ordinals;
 mod recent_changes;
 mod registry;
@@ -45,9 +47,9 @@ use muster_protocol::{TerminalId, api::NodeView};
 use tokio::{sync::mpsc, time};
 
 use self::{
-    enrolments::StoredEnrolments, envelope::Envelope, events::EventLog, history::CountedMinutes,
-    ordinals::TerminalOrdinals, revocations::StoredRevocations, rosters::Rosters, stored_commands::Commands,
-    terminals::Terminals, tickets::Tickets,
+    audit::AuditLogs, enrolments::StoredEnrolments, envelope::Envelope, events::EventLog, history::CountedMinutes,
+    operator_keys::StoredKeys, ordinals::TerminalOrdinals, revocations::StoredRevocations, rosters::Rosters,
+    stored_commands::Commands, terminals::Terminals, tickets::Tickets,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
@@ -98,6 +100,8 @@ struct Store {
     tickets: Tickets,
     revocations: StoredRevocations,
     enrolments: StoredEnrolments,
+    keys: StoredKeys,
+    audit: AuditLogs,
 }
 
 /// Events may take this part of the bytes that are stored.
@@ -119,6 +123,8 @@ impl MemoryBackplane {
             tickets: Tickets::default(),
             revocations: StoredRevocations::default(),
             enrolments: StoredEnrolments::default(),
+            keys: StoredKeys::default(),
+            audit: AuditLogs::default(),
         };
         Self {
             node,

@@ -13,6 +13,7 @@ use super::{
     super::{
         HttpState,
         answer::{Answer, Body, json, problem, typed},
+        call::ApiCall,
         request::{self, Limit, bad},
     },
     code,
@@ -26,11 +27,15 @@ const VALID_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 const LOOK_MAX: u64 = 128;
 
 /// `POST /v1/enrolments`. The answer has the code, which nobody can look up later.
-pub async fn post(request: Request<Incoming>, by: &str, state: &HttpState) -> Answer {
+pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     // Said now, and not to the terminal that comes with the code.
     state.shared.auth.check_signs()?;
-    let body = request::body(request.into_body(), &state.shared.config).await?;
-    let new = new_enrolment(request::json(&body, "enrolment")?, by)?;
+    let body = call.body(request.into_body(), state).await?;
+    let new = new_enrolment(request::json(&body, "enrolment")?, &call.operator.name)?;
+    call.note(|record| {
+        record.subject = Some(new.enrolment.id.clone());
+        record.terminals = new.enrolment.terminal.iter().cloned().collect();
+    });
     state.shared.backplane.add_enrolment(&new.enrolment).await?;
     let mut response = json(StatusCode::CREATED, &new);
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));

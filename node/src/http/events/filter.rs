@@ -31,6 +31,8 @@ pub struct EventFilter {
     terminal: Option<TerminalId>,
     /// It is about a terminal that has all of these labels. Any event if this is empty.
     labels: Labels,
+    /// The labels that a limited key is limited to. It is told of terminals that have all of them, and of its command. All events if empty.
+    reach: Labels,
     /// It is about this command.
     command: Option<CommandId>,
     /// Whether the stream has an event for each target of the command.
@@ -60,6 +62,17 @@ impl EventFilter {
         Ok(filter)
     }
 
+    /// The filter of a key that reaches the terminals with these labels. The caller checks that the key sees the command.
+    #[must_use]
+    pub fn limited_to(self, labels: &Labels) -> Self {
+        Self { reach: labels.clone(), ..self }
+    }
+
+    /// The command that the events are about.
+    pub fn command(&self) -> Option<CommandId> {
+        self.command
+    }
+
     /// The command whose targets are shown one by one.
     pub fn detailed(&self) -> Option<CommandId> {
         self.command.filter(|_| self.detail)
@@ -67,7 +80,7 @@ impl EventFilter {
 
     /// Whether the labels of an event's terminal must be known to decide about it.
     pub fn needs_labels(&self) -> bool {
-        !self.labels.is_empty()
+        !self.labels.is_empty() || !self.reach.is_empty()
     }
 
     /// Whether an event meets all conditions besides the labels.
@@ -75,13 +88,15 @@ impl EventFilter {
         let is_kind = self.kinds.is_empty() || self.kinds.contains(subject.kind.as_str());
         let is_terminal = self.terminal.is_none() || self.terminal == subject.terminal;
         let is_command = self.command.is_none() || self.command == subject.command;
-        is_kind && is_terminal && is_command && (!self.needs_labels() || subject.terminal.is_some())
+        // What is about no terminal has no labels. A limited key may be told of the command that it asked for.
+        let is_told = self.labels.is_empty() && (self.reach.is_empty() || self.command.is_some());
+        is_kind && is_terminal && is_command && (is_told || subject.terminal.is_some())
     }
 
     /// Whether a terminal with these labels is one that the stream is about. One that is not known has none.
     pub fn admits_labels(&self, of_terminal: Option<&Labels>) -> bool {
         let has = |(key, value): (&String, &String)| of_terminal.is_some_and(|labels| labels.get(key) == Some(value));
-        self.labels.iter().all(has)
+        self.labels.iter().chain(&self.reach).all(has)
     }
 }
 
@@ -140,6 +155,24 @@ mod tests {
         assert!(!filter.admits_labels(Some(&labels(&[("site", "bj"), ("kind", "door")]))));
         assert!(!filter.admits_labels(Some(&labels(&[("site", "bj")]))) && !filter.admits_labels(None));
         assert!(EventFilter::default().admits_labels(None));
+    }
+
+    #[test]
+    fn a_limited_key_is_told_of_its_terminals_and_of_the_command_that_it_asked_for() {
+        let labels = |shop: &str| Labels::from([("shop".to_owned(), shop.to_owned())]);
+        let filter = |query: &str| EventFilter::parse(query).unwrap().limited_to(&labels("7"));
+        let (online, done) = (r#"{"terminal":"t1"}"#, format!(r#"{{"command":"{COMMAND}","state":"done"}}"#));
+        let admits = |query: &str| {
+            let filter = filter(query);
+            assert!(filter.needs_labels());
+            [("terminal.online", online), ("command.done", &done)]
+                .map(|(kind, data)| filter.admits(&subject(kind, data)))
+        };
+        assert_eq!((admits(""), admits(&format!("command={COMMAND}"))), ([true, false], [false, true]));
+        assert_eq!(admits(&format!("command={COMMAND}&selector=a%3Db")), [false, false]);
+        let free = filter("");
+        assert!(free.admits_labels(Some(&labels("7"))) && !free.admits_labels(Some(&labels("8"))));
+        assert!(!free.admits_labels(None) && !filter("selector=shop%3D8").admits_labels(Some(&labels("8"))));
     }
 
     #[test]

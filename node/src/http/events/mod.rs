@@ -31,6 +31,7 @@ use self::{
 use super::{
     HttpState,
     answer::{Answer, Body, later, no_command},
+    reach::check_seen,
     request::{bad, parameter},
 };
 use crate::{
@@ -102,8 +103,8 @@ pub async fn stream(
     connection: CancellationToken,
     state: Arc<HttpState>,
 ) -> Answer {
-    let filter = EventFilter::parse(request.uri().query().unwrap_or_default())?;
-    check_detail(&filter, &state).await?;
+    let filter = EventFilter::parse(request.uri().query().unwrap_or_default())?.limited_to(&operator.limits.labels);
+    check_command(&filter, operator, &state).await?;
     let refused = |detail: String| later(StatusCode::TOO_MANY_REQUESTS, COME_BACK, detail);
     let open = state.events.open.open(&operator.name, connection).map_err(refused)?;
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -125,10 +126,22 @@ pub async fn stream(
     Ok(response)
 }
 
-/// Refuses to show the targets one by one of a command that is not known, or has too many.
-async fn check_detail(filter: &EventFilter, state: &HttpState) -> Result<(), Response<Body>> {
-    let Some(command) = filter.detailed() else { return Ok(()) };
+/// Refuses to show the targets one by one of a command that is not known, or has too many; and to a limited key a command that it does
+/// not see.
+async fn check_command(
+    filter: &EventFilter,
+    operator: &VerifiedOperator,
+    state: &HttpState,
+) -> Result<(), Response<Body>> {
+    let Some(command) = filter.command() else { return Ok(()) };
+    if filter.detailed().is_none() && operator.limits.labels.is_empty() {
+        return Ok(());
+    }
     let record = state.shared.backplane.command(command).await?.ok_or_else(|| no_command(command))?;
+    let record = check_seen(record, &operator.limits, state).await?;
+    if filter.detailed().is_none() {
+        return Ok(());
+    }
     let targets = record.counts.values().sum::<u64>() + record.unseen;
     if targets > TARGETS_MAX {
         return Err(bad(format!(

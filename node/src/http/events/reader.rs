@@ -261,7 +261,9 @@ impl EventReader {
             self.state.events.learn_labels(backplane, &all).await?;
             let has_labels = |message: &Arc<StreamMessage>| {
                 let labels = message.labels.get().and_then(|labels| labels.as_deref());
-                message.subject.is_none() || self.filter.admits_labels(labels)
+                // The filter has admitted what is about no terminal.
+                let is_of_none = message.subject.as_ref().is_none_or(|subject| subject.terminal.is_none());
+                is_of_none || self.filter.admits_labels(labels)
             };
             all.retain(has_labels);
         }

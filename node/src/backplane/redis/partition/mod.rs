@@ -4,6 +4,7 @@
 //! A step that must not be torn apart is one script (`scripts`). No script loops over more than a fixed number of entries.
 
 mod accept;
+mod audit;
 pub mod bitmap;
 mod clock;
 pub mod commands;
@@ -20,6 +21,7 @@ pub mod lease;
 mod list;
 pub mod log;
 pub mod named;
+mod operator_keys;
 mod parts;
 pub mod raise;
 mod reading;

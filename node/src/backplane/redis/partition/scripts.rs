@@ -97,6 +97,8 @@ macro_rules! scripts {
 // `allow-oom`.
 scripts!(
     accept_one "",
+    audit "allow-oom",
+    audit_append "",
     beat "allow-oom",
     begin "",
     bury "allow-oom",
@@ -138,6 +140,9 @@ scripts!(
     missed "allow-oom",
     note_for_events "allow-oom",
     open "",
+    operator_key "allow-oom",
+    operator_keys "allow-oom",
+    operator_keys_put "",
     page "allow-oom",
     raise "allow-oom",
     raise_schema "allow-oom",

@@ -1,0 +1,211 @@
+//! What a key with limits may do and see. Its labels choose the terminals that it reaches; to such a key others do not exist.
+
+use std::collections::{BTreeSet, HashMap};
+
+use hyper::{Response, StatusCode};
+use muster_protocol::{Selector, TerminalId, api::CommandRequest, selector::Labels, token::KeyLimits};
+
+use super::{
+    HttpState,
+    answer::{Body, no_command, problem},
+    call::ApiCall,
+    request::bad,
+};
+use crate::{
+    auth::{VerifiedOperator, written},
+    backplane::{BackplaneError, CommandRecord},
+};
+
+/// The most terminals that a command of a limited key names, and that one names which it sees: each is looked up.
+pub const NAMED_MAX: usize = 512;
+/// The same of a command in a list, which looks up the terminals of many commands.
+pub const LISTED_NAMED_MAX: usize = 100;
+
+/// Checks that a call is about terminals or commands, if the key is limited by labels. Any other call is about the whole fleet.
+///
+/// # Errors
+/// 403.
+pub fn check_call(segments: &[&str], operator: &VerifiedOperator) -> Result<(), Response<Body>> {
+    let is_limitable = matches!(segments, ["v1", "commands" | "terminals" | "keys", ..] | ["v1", "events" | "ticket"]);
+    let labels = &operator.limits.labels;
+    if labels.is_empty() || is_limitable {
+        return Ok(());
+    }
+    let detail =
+        format!("the key is limited to terminals with {}, and this call is about the whole fleet", written(labels));
+    Err(problem(StatusCode::FORBIDDEN, detail))
+}
+
+/// Checks that a key may send commands with this name.
+///
+/// # Errors
+/// 403.
+pub fn check_name(name: &str, limits: &KeyLimits) -> Result<(), Response<Body>> {
+    if limits.allow(name) {
+        return Ok(());
+    }
+    let names: Vec<_> = limits.commands.iter().map(String::as_str).collect();
+    Err(problem(StatusCode::FORBIDDEN, format!("the key is limited to the commands {}", names.join(", "))))
+}
+
+/// Checks that a key reaches a terminal.
+///
+/// # Errors
+/// 404 as for a terminal that is not known.
+pub async fn check_terminal(id: &TerminalId, call: &ApiCall<'_>, state: &HttpState) -> Result<(), Response<Body>> {
+    let unreached = unreached(std::slice::from_ref(id), &call.operator.limits, state).await?;
+    if unreached.is_empty() { Ok(()) } else { Err(unknown(id)) }
+}
+
+/// 404: there is no such terminal, or the key does not reach it.
+pub fn unknown(id: &TerminalId) -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, format!("no such terminal: {id}"))
+}
+
+/// These labels and those of the limits together; None if no terminal can have both.
+pub fn joined(wanted: &Labels, limits: &KeyLimits) -> Option<Labels> {
+    let is_met = |(key, value): (&String, &String)| limits.labels.get(key).is_none_or(|limit| limit == value);
+    wanted.iter().all(is_met).then(|| wanted.clone().into_iter().chain(limits.labels.clone()).collect())
+}
+
+/// A request for those of its terminals that the key reaches.
+///
+/// # Errors
+/// 403 if the key may not send the command; 404 if it names a terminal that the key does not reach, 409 if the key reaches none of those
+/// that it selects.
+pub async fn narrowed(
+    mut command: CommandRequest,
+    call: &ApiCall<'_>,
+    state: &HttpState,
+) -> Result<CommandRequest, Response<Body>> {
+    let limits = &call.operator.limits;
+    check_name(&command.name, limits)?;
+    if limits.labels.is_empty() {
+        return Ok(command);
+    }
+    match &mut command.target {
+        target @ Selector::All => *target = Selector::Labels(limits.labels.clone()),
+        Selector::Labels(labels) => *labels = joined(labels, limits).ok_or(BackplaneError::Nobody)?,
+        Selector::Terminal(id) => check_named(std::slice::from_ref(id), limits, state).await?,
+        Selector::Terminals(ids) => check_named(ids, limits, state).await?,
+    }
+    Ok(command)
+}
+
+async fn check_named(ids: &[TerminalId], limits: &KeyLimits, state: &HttpState) -> Result<(), Response<Body>> {
+    if ids.len() > NAMED_MAX {
+        return Err(bad(format!(
+            "target names at most {NAMED_MAX} terminals with a limited key; select more by labels"
+        )));
+    }
+    let unreached = unreached(ids, limits, state).await?;
+    if unreached.is_empty() { Ok(()) } else { Err(BackplaneError::Unknown(unreached).into()) }
+}
+
+/// Those of these terminals that are not reached, or not known.
+async fn unreached(
+    ids: &[TerminalId],
+    limits: &KeyLimits,
+    state: &HttpState,
+) -> Result<Vec<TerminalId>, Response<Body>> {
+    if limits.labels.is_empty() {
+        return Ok(Vec::new());
+    }
+    let labels = state.shared.backplane.labels_of(ids).await?;
+    let is_reached = |id: &TerminalId| labels.get(id).is_some_and(|labels| limits.reach(labels));
+    Ok(ids.iter().filter(|id| !is_reached(id)).cloned().collect())
+}
+
+/// Those of these commands that a key sees: it reaches all of their targets. One that names more terminals than `named_max` is not seen.
+pub async fn seen(
+    mut records: Vec<CommandRecord>,
+    limits: &KeyLimits,
+    named_max: usize,
+    state: &HttpState,
+) -> Result<Vec<CommandRecord>, Response<Body>> {
+    if limits.labels.is_empty() {
+        return Ok(records);
+    }
+    let names: BTreeSet<_> = records.iter().flat_map(|record| named(record, named_max)).cloned().collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let labels = if names.is_empty() { HashMap::new() } else { state.shared.backplane.labels_of(&names).await? };
+    let is_reached = |id: &TerminalId| labels.get(id).is_some_and(|labels| limits.reach(labels));
+    records.retain(|record| match &record.request.target {
+        Selector::All => false,
+        Selector::Labels(labels) => limits.reach(labels),
+        Selector::Terminal(_) | Selector::Terminals(_) => {
+            let named = named(record, named_max);
+            !named.is_empty() && named.iter().all(is_reached)
+        }
+    });
+    Ok(records)
+}
+
+/// The terminals that a command names, unless they are more than `max`.
+fn named(record: &CommandRecord, max: usize) -> &[TerminalId] {
+    match &record.request.target {
+        Selector::Terminal(id) => std::slice::from_ref(id),
+        Selector::Terminals(ids) if ids.len() <= max => ids,
+        _ => &[],
+    }
+}
+
+/// The command, if the key sees it.
+///
+/// # Errors
+/// 404.
+pub async fn check_seen(
+    record: CommandRecord,
+    limits: &KeyLimits,
+    state: &HttpState,
+) -> Result<CommandRecord, Response<Body>> {
+    let id = record.frame.id;
+    seen(vec![record], limits, NAMED_MAX, state).await?.pop().ok_or_else(|| no_command(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+    }
+
+    #[test]
+    fn labels_are_joined_with_the_limits_unless_they_contradict() {
+        let limits = KeyLimits { labels: labels(&[("shop", "7")]), ..KeyLimits::default() };
+        let both = labels(&[("kind", "gate"), ("shop", "7")]);
+        assert_eq!(joined(&labels(&[("kind", "gate")]), &limits), Some(both.clone()));
+        assert_eq!(joined(&both, &limits), Some(both.clone()));
+        assert_eq!(joined(&labels(&[("shop", "8")]), &limits), None);
+        assert_eq!(joined(&both, &KeyLimits::default()), Some(both));
+    }
+
+    #[test]
+    fn a_key_that_is_limited_by_labels_does_nothing_to_the_whole_fleet() {
+        let shop = KeyLimits { labels: labels(&[("shop", "7")]), ..KeyLimits::default() };
+        let names = KeyLimits { commands: ["show".to_owned()].into(), ..KeyLimits::default() };
+        let status = |path: &str, limits: &KeyLimits| {
+            let segments: Vec<_> = path.split('/').collect();
+            let operator = VerifiedOperator { limits: limits.clone(), ..VerifiedOperator::default() };
+            check_call(&segments, &operator).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        };
+        for path in
+            ["v1/commands/x/retry", "v1/terminals", "v1/terminals/x/labels", "v1/events", "v1/ticket", "v1/keys/x"]
+        {
+            assert_eq!(status(path, &shop), 200, "{path}");
+        }
+        for path in [
+            "v1/fleet",
+            "v1/fleet/history",
+            "v1/nodes",
+            "v1/nodes/x/drain",
+            "v1/audit",
+            "v1/revocations",
+            "v1/enrolments",
+        ] {
+            assert_eq!((status(path, &shop), status(path, &names)), (403, 200), "{path}");
+        }
+        assert!(check_name("show", &names).is_ok() && check_name("wipe", &names).is_err());
+    }
+}
