@@ -20,6 +20,7 @@ use super::{
     },
     order::merged,
     reads::{PATIENCE, PatientReads},
+    unplaced,
     writer::BackupWriter,
 };
 use crate::backplane::redis::partition::{
@@ -102,7 +103,8 @@ impl Export<'_> {
         self.terminals().await?;
         self.wait_for_acceptances().await?;
         let commands = self.commands().await?;
-        self.keys(&commands).await
+        self.keys(&commands).await?;
+        unplaced::export(&self.stores[0], &self.reads, self.writer).await
     }
 
     async fn terminals(&mut self) -> anyhow::Result<()> {

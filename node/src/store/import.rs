@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
+use jiff::Timestamp;
 use muster_protocol::{Payload, TerminalId, partition::Partitions, schema::SCHEMA, seal::SealedCommand};
 use serde::Deserialize;
 
@@ -22,6 +23,7 @@ use super::{
     pending::PendingCommand,
     placed::PlacedOrdinals,
     reader::{BackupReader, CheckedBackup},
+    unplaced::{restore_enrolment, restore_key, restore_revocation},
 };
 use crate::backplane::{
     Cursor,
@@ -128,6 +130,7 @@ impl Import {
     async fn run(mut self, file: &Path) -> anyhow::Result<BackupCounts> {
         let mut reader = BackupReader::open(file)?;
         reader.header()?;
+        let now = Timestamp::from_millisecond(self.now as i64)?;
         loop {
             match reader.next()? {
                 BackupLine::Header(_) => bail!("there is a second header"),
@@ -156,6 +159,9 @@ impl Import {
                         self.store_keys().await?;
                     }
                 }
+                BackupLine::Revocation(revocation) => restore_revocation(&self.stores[0], &revocation, now).await?,
+                BackupLine::Enrolment(enrolment) => restore_enrolment(&self.stores[0], &enrolment, now).await?,
+                BackupLine::OperatorKey(key) => restore_key(&self.stores[0], &key, now).await?,
                 BackupLine::End(end) => {
                     ensure!(end.sha256 == self.checked.end.sha256, "the file was changed while it was imported");
                     break;

@@ -1,7 +1,7 @@
 //! The lines of a file, one JSON object each. The name of an object's only field says what the line is.
 //!
 //! ```text
-//!   header  terminal…  (command (few | many | refused)… reply…)…  key…  end
+//!   header  terminal…  (command (few | many | refused)… reply…)…  key…  revocation…  enrolment…  operator_key…  end
 //! ```
 //!
 //! A terminal is named by its partition and ordinal in the store that was exported. Commands are in the order in which terminals got them.
@@ -9,7 +9,10 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use muster_protocol::{ClusterName, CommandId};
+use muster_protocol::{
+    ClusterName, CommandId,
+    api::{Enrolment, OperatorKey, Revocation},
+};
 use serde::{Deserialize, Serialize};
 
 use super::base64::PackedBytes;
@@ -39,6 +42,12 @@ pub enum BackupLine {
     Reply(ReplyLine),
     /// An idempotency key.
     Key(KeyLine),
+    /// A revocation.
+    Revocation(Box<Revocation>),
+    /// A code for a first token that was not used, by its hash.
+    Enrolment(Box<Enrolment>),
+    /// An operator's key that is listed.
+    OperatorKey(Box<OperatorKey>),
     /// The last line. Without it the file was cut off.
     End(BackupEnd),
 }

@@ -7,6 +7,7 @@ mod backup_done;
 mod backup_files;
 mod backup_later;
 mod backup_reads;
+mod backup_unplaced;
 mod begun;
 mod clocks;
 mod delivery;

@@ -19,7 +19,7 @@ const WAITING: &str = "waiting";
 const APPROVED: &str = "approved";
 
 impl StorePartition {
-    /// Stores an enrolment, from `now` on.
+    /// Stores an enrolment in the state that it has, from `now` on.
     ///
     /// # Errors
     /// [`BackplaneError::TooManyEnrolments`], and those of a call that changes something.
@@ -27,9 +27,9 @@ impl StorePartition {
         let json = serde_json::to_string(enrolment).expect("an enrolment has a JSON form");
         let lives_ms = enrolment.expires_at.as_millisecond().saturating_sub(now.as_millisecond()).max(1);
         let mut call = self.scripts.enrol_add(&self.keys);
-        call.arg(&enrolment.id).arg(json).arg(OPEN);
+        call.arg(&enrolment.id).arg(json).arg(name_of(enrolment.state));
         call.arg(enrolment.terminal.as_ref().map_or("", TerminalId::as_str)).arg(u8::from(enrolment.approve));
-        call.arg(lives_ms).arg(ENROLMENTS_MAX);
+        call.arg(lives_ms).arg(ENROLMENTS_MAX).arg(enrolment.address.as_deref().unwrap_or_default());
         let stored: RedisResult<bool> = call.invoke_async(&mut self.connection.clone()).await;
         if stored.map_err(unsure)? { Ok(()) } else { Err(BackplaneError::TooManyEnrolments(ENROLMENTS_MAX)) }
     }
@@ -98,6 +98,14 @@ impl StorePartition {
         };
         let found = all.into_iter().filter_map(read).collect();
         Ok(FoundEnrolments { found, next: (looked_at == limit).then_some(after + limit) })
+    }
+}
+
+fn name_of(state: EnrolmentState) -> &'static str {
+    match state {
+        EnrolmentState::Open => OPEN,
+        EnrolmentState::Waiting => WAITING,
+        EnrolmentState::Approved => APPROVED,
     }
 }
 
