@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import subprocess
 import time
 from collections.abc import Callable
@@ -111,30 +110,6 @@ def test_a_second_sidecar_in_the_same_folder_is_refused(proxy: Sidecar) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
     assert done.returncode != 0
     assert "another sidecar works there" in done.stdout + done.stderr
-
-
-@pytest.mark.cluster(nodes=2, sidecar_flags=FAST)
-def test_a_sidecar_that_can_open_no_more_files_says_so_and_follows_the_nodes_again_when_it_can(
-    process_cluster: ProcessCluster, proxy: Sidecar
-) -> None:
-    pid = process_cluster.pid("sidecar")
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free_file(pid), before[1]))
-    wait.until(lambda: proxy.state()["out_of_files"], lambda out: out is True)
-    assert proxy.metric("out_of_files") == 1
-    lease.publish(process_cluster, "ghost", "127.0.0.9:1")
-    wait.until(lambda: proxy.leased("127.0.0.9:1"))
-    assert not proxy.serves("127.0.0.9:1"), "its configuration could be written without a file"
-    assert proxy.status() == 200
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-    wait.until(lambda: proxy.serves("127.0.0.9:1"), within=40)
-    assert proxy.state()["out_of_files"] is False and proxy.running() == proxy.generation()
-
-
-def lowest_free_file(pid: int) -> int:
-    """Return the lowest number that no open file of the process has: as a limit it allows no further file."""
-    open_files = {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
-    return next(number for number in range(len(open_files) + 1) if number not in open_files)
 
 
 @pytest.mark.alone
