@@ -109,7 +109,10 @@ impl Decoder {
         {
             return Err(WireError::Protocol("a control frame is at most 125 bytes and never fragmented"));
         }
-        if length > (self.max_message - held.min(self.max_message)) as u64 {
+        // A control frame between two fragments is no part of their message.
+        if let OpCode::Data(_) = header.opcode
+            && length > (self.max_message - held.min(self.max_message)) as u64
+        {
             return Err(WireError::TooBig);
         }
         Ok(())
@@ -218,6 +221,26 @@ mod tests {
         let euro = "€".as_bytes();
         let bytes = [frame(0x01, &euro[..1]), frame(0x80, &euro[1..])].concat();
         assert_eq!(decode_in_steps(&bytes, 3).unwrap().0, [Message::Text("€".into())]);
+    }
+
+    #[test]
+    fn a_ping_between_fragments_is_no_part_of_their_message() {
+        let bytes = [frame(0x01, &[b'x'; 64]), frame(0x89, b"!"), frame(0x80, b"")].concat();
+        let messages = [Message::Ping(Bytes::from_static(b"!")), Message::Text("x".repeat(64))];
+        assert_eq!(decode_in_steps(&bytes, 7).unwrap().0, messages);
+    }
+
+    #[test]
+    fn a_text_that_is_no_utf8_ends_with_the_fragment_that_spoils_it() {
+        let euro = "€".as_bytes();
+        let cut = [frame(0x01, &euro[..1]), frame(0x00, &euro[1..2])].concat();
+        assert_eq!(decode_in_steps(&cut, 3), Ok((Vec::new(), true)));
+        for spoilt in [&b"x"[..], &[0xff], &euro[..2]] {
+            let bytes = [&cut[..], &frame(0x00, spoilt)].concat();
+            assert_eq!(decode_in_steps(&bytes, 3), Err(WireError::NotUtf8), "{spoilt:?}");
+        }
+        let binary = [frame(0x02, &[0xff]), frame(0x00, &[0xff])].concat();
+        assert_eq!(decode_in_steps(&binary, 3), Ok((Vec::new(), true)));
     }
 
     #[test]

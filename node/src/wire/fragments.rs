@@ -15,6 +15,8 @@ const FRAGMENT_BYTES: usize = 64;
 pub struct Fragments {
     kind: Data,
     bytes: Vec<u8>,
+    /// How many bytes from the start of a text are UTF-8.
+    checked: usize,
     count: usize,
 }
 
@@ -22,6 +24,20 @@ impl Fragments {
     /// How many bytes they have together.
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Checks what the last fragment added to a text, so that a text that can't become UTF-8 any more ends with the fragment that spoils
+    /// it. A character may be cut between two fragments.
+    fn check(&mut self) -> Result<(), WireError> {
+        if self.kind != Data::Text {
+            return Ok(());
+        }
+        match str::from_utf8(&self.bytes[self.checked..]) {
+            Ok(rest) => self.checked += rest.len(),
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(WireError::NotUtf8),
+        }
+        Ok(())
     }
 
     fn into_message(self) -> Result<Message, WireError> {
@@ -45,7 +61,7 @@ pub fn assemble(
         (Data::Continue, Some(message)) => message,
         (_, Some(_)) => return Err(WireError::Protocol("a new message inside a fragmented one")),
         (Data::Reserved(_), None) => return Err(WireError::Protocol("a data frame of a reserved kind")),
-        (kind, None) => Fragments { kind, bytes: Vec::new(), count: 0 },
+        (kind, None) => Fragments { kind, bytes: Vec::new(), checked: 0, count: 0 },
     };
     message.bytes.extend_from_slice(payload);
     message.count += 1;
@@ -55,6 +71,7 @@ pub fn assemble(
     if is_final {
         return message.into_message().map(Some);
     }
+    message.check()?;
     *fragments = Some(message);
     Ok(None)
 }
