@@ -68,8 +68,7 @@ impl<'a, L: Listener> Session<'a, L> {
                 () = sleep_until_some(silent_at) => Err(ConnectionEnd::Silent),
             };
             if let Err(end) = step {
-                // Answers the node's close. After any other end nobody reads this.
-                let _ = timeout(CLOSE_TIMEOUT, self.socket.close(None)).await;
+                let _ = timeout(CLOSE_TIMEOUT, self.say_goodbye()).await;
                 return end;
             }
         }
@@ -189,6 +188,13 @@ impl<'a, L: Listener> Session<'a, L> {
         }
         let ack = FromTerminal::Ack(Ack { id }).to_string();
         self.socket.send(Message::text(ack)).await.map_err(ConnectionEnd::lost)
+    }
+
+    /// Answers the node's close. After any other end nobody may read this.
+    async fn say_goodbye(&mut self) {
+        // Fails if the node has closed: the WebSocket layer has queued the answer then, which goes out with what is flushed.
+        let _ = self.socket.close(None).await;
+        let _ = self.socket.flush().await;
     }
 
     /// Sends what the program had queued, then closes with 1000 and waits for the node's answer.

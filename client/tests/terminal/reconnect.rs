@@ -7,6 +7,7 @@ use muster_client::{Config, ConfigError, ConnectionEnd, Incoming, Terminal};
 use muster_protocol::frame::{FromNode, Goodbye};
 use muster_testkit::wait::soon;
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 /// The next end that the terminal reports, and how long it waits before it reconnects.
 async fn offline(reports: &mut mpsc::Receiver<Incoming>) -> (ConnectionEnd, Duration) {
@@ -39,6 +40,17 @@ async fn a_hint_in_the_close_is_followed() {
     assert!((40..=44).contains(&retry_in.as_millis()), "{retry_in:?}");
     node.welcome().await;
     assert!(matches!(soon(reports.recv()).await, Some(Incoming::Online { .. })));
+}
+
+#[tokio::test]
+async fn the_nodes_close_is_answered_with_its_code() {
+    let node = FakeNode::bind().await;
+    let (_terminal, _reports) = start(config([node.url()]));
+    let mut peer = node.welcome().await;
+    let close = CloseFrame { code: 1012.into(), reason: "".into() };
+    peer.socket.close(Some(close)).await.unwrap();
+    let Message::Close(Some(answer)) = peer.receive_message().await else { panic!("no answer") };
+    assert_eq!(u16::from(answer.code), 1012);
 }
 
 #[tokio::test]
