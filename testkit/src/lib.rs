@@ -22,7 +22,7 @@
 //! `wait::PATIENCE`.
 //!
 //! The programs `agents` and `witness` are for scripts: terminals that write down what happens to them. They need no
-//! node and are built without a feature.
+//! node and are built without a feature. The program `conformance` is both ends of a WebSocket, which send back what they receive.
 
 mod certificates;
 #[cfg(feature = "redis")]

@@ -23,6 +23,11 @@ pub struct PlainModeFlags {
     /// heartbeat and want a text back. 1 to 125 bytes each; PING has no =
     #[arg(long, env = "MUSTER_PLAIN_HEARTBEAT", value_name = "PING=PONG")]
     pub plain_heartbeat: Option<PlainHeartbeat>,
+
+    /// Whether each message of a plain terminal is sent back, and is no event. No flag sets it: only the program does that tests how
+    /// frames are read and written (`testkit/src/bin/conformance`).
+    #[arg(skip)]
+    pub echo: bool,
 }
 
 /// The name of a subprotocol that counts as plain mode: a token of HTTP, 1 to 64 bytes.

@@ -271,5 +271,6 @@ fn settings(shared: &Shared) -> Settings {
         ping: config.ping,
         queue: config.queue,
         plain_heartbeat: config.plain_mode.plain_heartbeat.as_ref().map(TextHeartbeat::new),
+        echo: config.plain_mode.echo,
     }
 }

@@ -145,7 +145,7 @@ def run(*command: str, at: Path = programs.ROOT) -> int:
 
 def build() -> int:
     """Compile all programs that the tests run."""
-    programs.build("-p", "muster-testkit", "--bins")
+    programs.build("-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes")
     return 0
 
 

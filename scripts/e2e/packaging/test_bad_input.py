@@ -1,5 +1,6 @@
 """Bad input is refused with a reason: by programs, and by a cluster that is up."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kosoku import FailureError, run_fuzzingclient, run_fuzzingserver
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from muster import process, programs, wait
 from muster.api import Json
 from muster.cluster import Cluster, ProcessCluster, Settings
+from muster.fixtures import missing
 from muster.traffic.terminal import UPGRADE
 
 # A program with bad flags or in bad surroundings ends, and says in one line which flag is wrong and what to do.
@@ -246,3 +249,77 @@ def test_a_session_whose_first_message_is_no_hello_is_closed_with_4500(sound: Cl
         with pytest.raises(ConnectionClosed) as closed:
             session.recv(timeout=8)
         assert closed.value.rcvd and closed.value.rcvd.code == 4500
+
+
+# Frames are read as RFC 6455 says, and what breaks it is refused: Autobahn's cases, by their numbers. Not 12 and 13,
+# which are about compression: nodes and clients have none. docs/protocol.md says why the cases below are no failures.
+
+LATE = {"6.4.3", "6.4.4"}
+SHORT = {"1.*": 16, "2.*": 11, "3.*": 7, "4.*": 10, "5.*": 20, "6.*": 145, "7.*": 37, "10.*": 1}
+LARGE = {"9.*": 54}
+# A node that sends back what it is told, without limits that the cases would meet, and without pings: none expects one.
+ECHO = "--insecure --ping 10m --max-message 16777216 --queue 67108864 --max-rate 1000000 --handshakes-per-terminal 1000"
+echoing = pytest.mark.cluster(
+    nodes=1, node_program="conformance node", node_flags=ECHO, processes_only="the program is in no image"
+)
+
+
+@pytest.fixture
+def conformance() -> str:
+    """The program that sends back what it receives, which is built with the tests."""
+    program = programs.program("conformance")
+    if not os.access(program, os.X_OK):
+        missing(f"{program} is missing: cargo build --release -p muster-testkit --features nodes --bin conformance")
+    return program
+
+
+async def verdicts(url: str, cases: str) -> dict[str, str]:
+    """Return what is said of each of the cases, which run one after another."""
+    try:
+        results = await run_fuzzingclient(url, [cases])
+    except FailureError as failure:
+        results = failure.results
+    return {result.case_id: f"{result.behavior.value}, {result.behavior_close.value}" for result in results}
+
+
+async def through_both(cluster: Cluster, groups: dict[str, int]) -> None:
+    """Demand that a node passes the cases of these groups, straight and through Nginx.
+
+    Each group has a terminal of its own, since a terminal has one session at a time.
+    """
+    ways = {"node": cluster.node(1), "nginx": cluster.proxy()}
+    runs = {
+        (way, group): f"ws://{at}/ws?terminal_id={way}-{group[:-2]}" for way, at in ways.items() for group in groups
+    }
+    said = await asyncio.gather(*(verdicts(url, group) for (_, group), url in runs.items()))
+    for (way, group), of_group in zip(runs, said, strict=True):
+        print(way, group, {case: verdict for case, verdict in of_group.items() if verdict != "OK, OK"})
+        assert len(of_group) == groups[group]
+        assert not [case for case, verdict in of_group.items() if "FAILED" in verdict or "WRONG" in verdict]
+        assert {case for case, verdict in of_group.items() if "NON-STRICT" in verdict} <= LATE
+
+
+@pytest.mark.takes(seconds=30)
+@echoing
+def test_a_node_passes_autobahns_cases(conformance: str, cluster: Cluster) -> None:
+    asyncio.run(through_both(cluster, SHORT))
+
+
+@pytest.mark.long("conformance")
+@echoing
+def test_a_node_passes_autobahns_large_cases(conformance: str, cluster: Cluster) -> None:
+    asyncio.run(through_both(cluster, LARGE))
+
+
+@pytest.mark.long("conformance")
+def test_a_client_passes_autobahns_cases(conformance: str) -> None:
+    async def run() -> None:
+        # What a client takes and sends is at most 1 MiB.
+        async with run_fuzzingserver(exclude_cases=["9.*", "12.*", "13.*"], port=0) as server:
+            url = f"ws://{server.address}:{server.port}"
+            client = await asyncio.create_subprocess_exec(conformance, "terminal", url)
+            assert await client.wait() == 0
+            results = await server.get_result()
+        assert len(results) == sum(SHORT.values())
+
+    asyncio.run(run())

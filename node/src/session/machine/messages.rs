@@ -28,6 +28,12 @@ impl Machine {
             (Message::Ping(payload), _) => context.push(Action::Send(wire::pong(payload))),
             (Message::Pong, _) => context.push(Action::Ponged),
             (Message::Close(close), _) => self.end(SessionEnd::Left, close.map(Box::new), context),
+            (Message::Text(text), Protocol::Plain) if context.settings.echo => {
+                context.push(Action::Send(wire::text(&text)));
+            }
+            (Message::Binary(bytes), Protocol::Plain) if context.settings.echo => {
+                context.push(Action::Send(wire::binary(&bytes)));
+            }
             (Message::Text(text), Protocol::Plain)
                 if let Some(answer) =
                     context.settings.plain_heartbeat.as_ref().and_then(|heartbeat| heartbeat.answer(&text)) =>

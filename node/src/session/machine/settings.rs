@@ -28,6 +28,8 @@ pub struct Settings {
     pub queue: usize,
     /// The text heartbeat of plain terminals. None if each of their messages is an event.
     pub plain_heartbeat: Option<TextHeartbeat>,
+    /// Whether each message of a plain terminal is sent back, and is no event.
+    pub echo: bool,
 }
 
 /// A connection whose session begins.

@@ -24,6 +24,7 @@ class Settings:
                      2 s while the disk is busy, and a kill loses what was put off
     lines            each node reaches Redis through a `Line` of its own, which a test can make bad
     resolve          whether Nginx may follow the nodes by DNS, which needs no reloads. Most tests want reloads
+    node_program     what each node is, and the words that come before its flags
     processes_only   why the test cannot run on containers; empty if it can
     one_redis        why Redis must be one server; empty if it may be several. With `lines` it must be one
     """
@@ -35,6 +36,7 @@ class Settings:
     durable: bool = False
     lines: bool = False
     resolve: bool = False
+    node_program: str = "muster-node"
     processes_only: str = ""
     one_redis: str = ""
 

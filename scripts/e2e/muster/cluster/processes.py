@@ -38,6 +38,7 @@ class ProcessCluster(Cluster):
         self.processes = Processes(
             directory, {program: words(its) for program, its in flags.items()}, servers.url if servers else ""
         )
+        self.processes.node_program = settings.node_program.split()
         if settings.lines:
             self._put_lines(seed)
         self.processes.up(settings.nodes)

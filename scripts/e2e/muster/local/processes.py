@@ -29,7 +29,8 @@ class Processes:
     with its own Nginx and its own flags. `NAME.pid` holds a process's id,
     `NAME.log` what it printed, `NAME.address` where it serves; `secret` signs tokens and `key` is an operator's key.
     `flags` are given to each program besides, by "node" and "sidecar". `redis_urls` are the URLs by which nodes reach
-    Redis, by node, where that is not Redis' own address. `redis` is the URL of Redis servers that run already; by
+    Redis, by node, where that is not Redis' own address. `node_program` is what a node is, with the words before its
+    flags. `redis` is the URL of Redis servers that run already; by
     default the cluster has a Redis of its own.
     """
 
@@ -38,6 +39,7 @@ class Processes:
         self.flags = flags or {}
         self.redis_servers = redis
         self.redis_urls: dict[str, str] = {}
+        self.node_program = ["muster-node"]
 
     def read(self, file: str) -> str:
         """Return the text of one of the cluster's files, without blanks around it."""
@@ -96,9 +98,11 @@ class Processes:
 
     def _start_node(self, name: str, before: list[str]) -> None:
         redis = self.redis_urls.get(name, self.redis_url())
+        program, *words = self.node_program
         command: list[str | Path] = [
             *before,
-            programs.directory() / "muster-node",
+            programs.directory() / program,
+            *words,
             "--listen",
             self._listen(name),
             "--redis",
@@ -110,7 +114,9 @@ class Processes:
     def _start_sidecar(self, name: str) -> None:
         command: list[str | Path] = [programs.directory() / "muster-sidecar", "--listen", self._listen(name)]
         command += ["--dir", self.proxy_folder(name), "--redis", self.redis_url(), "--status", "127.0.0.1:0"]
-        command += ["--secret-file", self.directory / "secret"]
+        # A sidecar with a secret follows no node that lets everyone in.
+        if "--insecure" not in self.flags.get("node", []):
+            command += ["--secret-file", self.directory / "secret"]
         self._serve(name, [*command, *self.flags.get(name, [])], {})
         status = re.findall(r"status on ([\d.:]+)", self.read(f"{name}.log"))
         self._write(f"{name}.status", status[-1] if status else "")

@@ -7,10 +7,10 @@ use muster_protocol::{
 };
 
 use super::{
-    super::{Action, Input, TerminalReport},
-    session::{TestSession, close, close_of, frame, id, names, sent, text},
+    super::{Action, Input, Settings, TerminalReport},
+    session::{TestSession, close, close_of, frame, id, missed, names, sent, settings, text},
 };
-use crate::end::SessionEnd;
+use crate::{end::SessionEnd, wire};
 
 /// The reports that these bytes lead to in a live session.
 fn reports(protocol: Protocol, bytes: &[u8]) -> Vec<TerminalReport> {
@@ -106,6 +106,17 @@ fn bytes_are_an_event_in_plain_mode_and_end_a_session_of_v1() {
     assert_eq!(reports(Protocol::Plain, &frame(0x82, &[0, 255])), [report]);
     let actions = TestSession::live(Protocol::V1).read(&frame(0x82, &[0, 255]));
     assert_eq!(close_of(&actions), Some((4500, "not a frame of muster.v1".into())));
+}
+
+#[test]
+fn a_session_that_echoes_sends_each_message_back_and_reports_none() {
+    let echoing = Settings { echo: true, ..settings() };
+    let mut session = TestSession::open(Protocol::Plain, Default::default(), echoing).0;
+    session.handle(Input::Joined(missed(10, 0)));
+    let actions = session.read(&[text("hey"), frame(0x82, &[0, 255])].concat());
+    assert_eq!(names(&actions), ["Heard", "Send", "Heard", "Send"]);
+    assert_eq!(actions[1], Action::Send(wire::text("hey")));
+    assert_eq!(actions[3], Action::Send(wire::binary(&[0, 255])));
 }
 
 #[test]

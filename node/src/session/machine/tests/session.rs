@@ -39,6 +39,7 @@ pub fn settings() -> Settings {
         ping: Duration::from_secs(25),
         queue: 512 * 1024,
         plain_heartbeat: None,
+        echo: false,
     }
 }
 
