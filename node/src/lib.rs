@@ -11,6 +11,7 @@
 //!
 //! | floor | what it does |
 //! |---|---|
+//! | `fuzzing` | for tests alone: what fuzzing runs |
 //! | [`process`] | sets up the program: its log, its runtime and the signals that stop it |
 //! | [`store`] | exports the store of a cluster into a file, and imports such a file |
 //! | [`operator_keys`] | lists and revokes operators' keys by the API of a node |
@@ -38,6 +39,8 @@ pub mod config;
 pub mod drain;
 pub mod end;
 pub mod fence;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 pub mod hub;
 pub mod metrics;

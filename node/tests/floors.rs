@@ -5,6 +5,7 @@ use muster_testkit::floors;
 
 /// The floors, from top to bottom. Modules on one line share a floor and may import each other.
 const FLOORS: &[&[&str]] = &[
+    &["fuzzing"],
     &["process"],
     &["store"],
     &["operator_keys"],

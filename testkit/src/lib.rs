@@ -11,6 +11,7 @@
 //! | `FrozenThread` | a thread of such a program that stands still | |
 //! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
 //! | `Certificates` | a CA and what it signed, made by openssl | |
+//! | `corpus` | the inputs that fuzzing has found | |
 //! | `free_port` | a port on which nothing listens | |
 //! | `floors` | checks which modules of a crate import which | |
 //! | `http` | requests to a node | |
@@ -27,6 +28,7 @@
 mod certificates;
 #[cfg(feature = "redis")]
 mod channel;
+pub mod corpus;
 mod false_clock;
 pub mod floors;
 pub mod follower;

@@ -4,6 +4,8 @@
 //! the last set that Nginx was given.
 
 pub mod answer;
+#[cfg(test)]
+mod fuzzing;
 mod serve;
 mod wire;
 

@@ -4,6 +4,8 @@
 
 mod client_certificate;
 mod der;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod jwks;
 mod key_uses;
 mod keys;

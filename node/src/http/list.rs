@@ -40,7 +40,7 @@ fn view(record: &CommandRecord, now: Timestamp) -> CommandView {
     CommandView { target: Some(&record.request.target).filter(is_short).cloned(), ..record.view(now) }
 }
 
-fn parse(text: &str) -> Result<CommandQuery, Response<Body>> {
+pub(super) fn parse(text: &str) -> Result<CommandQuery, Response<Body>> {
     let (mut wanted, mut limit) = (CommandQuery::default(), Limit::default());
     let filter = &mut wanted.filter;
     request::query(text, |name, value| {

@@ -24,6 +24,8 @@ mod direct;
 mod enrol;
 mod events;
 mod fleet;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handshake;
 mod health;
 mod keys;

@@ -88,7 +88,7 @@ pub async fn history(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer 
     }
 }
 
-fn parse(text: &str) -> Result<TerminalQuery, Response<Body>> {
+pub(super) fn parse(text: &str) -> Result<TerminalQuery, Response<Body>> {
     let mut query = TerminalQuery { limit: Limit::default().0, ..TerminalQuery::default() };
     request::query(text, |name, value| {
         match name {

@@ -14,6 +14,8 @@
 mod drive;
 mod machine;
 
+#[cfg(any(test, fuzzing))]
+pub use self::machine::fuzzing;
 pub use self::{
     drive::{FAREWELL, run},
     machine::{Output, Settings, TextHeartbeat},

@@ -21,6 +21,14 @@ pub struct Partial {
     fragments: Option<Fragments>,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Partial {
+    /// How many bytes are kept.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.fragments.as_ref().map_or(0, Fragments::len)
+    }
+}
+
 /// The decoder of a shard. It holds the limits and no state of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Decoder {

@@ -257,7 +257,7 @@ def test_a_session_whose_first_message_is_no_hello_is_closed_with_4500(sound: Cl
 LATE = {"6.4.3", "6.4.4"}
 SHORT = {"1.*": 16, "2.*": 11, "3.*": 7, "4.*": 10, "5.*": 20, "6.*": 145, "7.*": 37, "10.*": 1}
 LARGE = {"9.*": 54}
-# A node that sends back what it is told, without limits that the cases would meet, and without pings: none expects one.
+# A node that sends back what it is told. The cases meet none of its limits and none of its pings.
 ECHO = "--insecure --ping 10m --max-message 16777216 --queue 67108864 --max-rate 1000000 --handshakes-per-terminal 1000"
 echoing = pytest.mark.cluster(
     nodes=1, node_program="conformance node", node_flags=ECHO, processes_only="the program is in no image"

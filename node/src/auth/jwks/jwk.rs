@@ -12,11 +12,11 @@ use crate::auth::{
 };
 
 /// The most keys of a set that are used. An issuer has a few, and each handshake may look at all of them.
-pub(super) const KEYS_MAX: usize = 64;
+pub(in crate::auth) const KEYS_MAX: usize = 64;
 
 /// Why a JWK set is not used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidJwks {
+pub(in crate::auth) enum InvalidJwks {
     /// The text is no JWK set.
     #[error("it is no JWK set, which is written {{\"keys\":[…]}}: {0}")]
     NoSet(String),
@@ -53,7 +53,7 @@ struct Jwk {
 ///
 /// # Errors
 /// If no key is left, or more than [`KEYS_MAX`].
-pub(super) fn read(json: &[u8]) -> Result<KeySet, InvalidJwks> {
+pub(in crate::auth) fn read(json: &[u8]) -> Result<KeySet, InvalidJwks> {
     let set: JwkSet = serde_json::from_slice(json).map_err(|error| InvalidJwks::NoSet(error.to_string()))?;
     let given = set.keys.len();
     let mut keys = KeySet::default();

@@ -16,6 +16,8 @@ use tokio::{
     time::{self, Instant},
 };
 
+#[cfg(any(test, fuzzing))]
+pub(super) use self::jwk::{KEYS_MAX, read};
 use self::source::JwksSource;
 use super::keys::KeySet;
 use crate::{config::Issuers, metrics::Metrics};

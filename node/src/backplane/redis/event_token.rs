@@ -98,7 +98,12 @@ impl FromStr for EventToken {
                 let (first, last) = range.split_once('-').unwrap_or((range, range));
                 let index = |text: &str| text.parse::<u16>().ok().filter(|index| *index < Partitions::MAX);
                 let (first, last) = index(first).zip(index(last)).ok_or(BackplaneError::NoCursor)?;
-                token.behind.extend((first..=last).map(|index| (PartitionIndex(index), place)));
+                for index in first..=last {
+                    // A token names a partition once. Otherwise a text of some KiB would have a node insert a million places.
+                    if token.behind.insert(PartitionIndex(index), place).is_some() {
+                        return Err(BackplaneError::NoCursor);
+                    }
+                }
             }
         }
         Ok(token)
@@ -135,9 +140,20 @@ mod tests {
         for text in ["5-0", "5-2~4-0:1", "5-2~3-7:0-2,5~4-0:3,9-11"] {
             assert_eq!(text.parse::<EventToken>().unwrap().to_string(), text);
         }
-        for text in
-            ["", "7", "x-1", "1-", "1-2-3", "1-2~", "1-2~1-0", "1-2~1-0:", "1-2~1-0:x", "1-2~1-0:1024", "1-2~1:3"]
-        {
+        for text in [
+            "",
+            "7",
+            "x-1",
+            "1-",
+            "1-2-3",
+            "1-2~",
+            "1-2~1-0",
+            "1-2~1-0:",
+            "1-2~1-0:x",
+            "1-2~1-0:1024",
+            "1-2~1:3",
+            "1-2~1-0:3,3",
+        ] {
             assert!(text.parse::<EventToken>().is_err(), "{text}");
         }
     }

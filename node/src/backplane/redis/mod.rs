@@ -43,6 +43,8 @@ mod enrolments;
 mod event_token;
 mod event_wakes;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hearing;
 mod history;
 mod identity;

@@ -5,7 +5,7 @@
 //!     └────────────────────────────────────▶ (until it has come as far as the tail)
 //! ```
 
-mod filter;
+pub(super) mod filter;
 mod message;
 mod open_streams;
 mod reader;

@@ -24,6 +24,8 @@
 mod action;
 mod catch_up;
 mod closing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod heartbeat;
 mod hello;
 mod input;
