@@ -112,7 +112,7 @@ async fn unreached(
         return Ok(Vec::new());
     }
     let labels = state.shared.backplane.labels_of(ids).await?;
-    let is_reached = |id: &TerminalId| labels.get(id).is_some_and(|labels| limits.reach(labels));
+    let is_reached = |id: &TerminalId| labels.get(id).is_some_and(|labels| limits.include(labels));
     Ok(ids.iter().filter(|id| !is_reached(id)).cloned().collect())
 }
 
@@ -129,10 +129,10 @@ pub async fn seen(
     let names: BTreeSet<_> = records.iter().flat_map(|record| named(record, named_max)).cloned().collect();
     let names: Vec<_> = names.into_iter().collect();
     let labels = if names.is_empty() { HashMap::new() } else { state.shared.backplane.labels_of(&names).await? };
-    let is_reached = |id: &TerminalId| labels.get(id).is_some_and(|labels| limits.reach(labels));
+    let is_reached = |id: &TerminalId| labels.get(id).is_some_and(|labels| limits.include(labels));
     records.retain(|record| match &record.request.target {
         Selector::All => false,
-        Selector::Labels(labels) => limits.reach(labels),
+        Selector::Labels(labels) => limits.include(labels),
         Selector::Terminal(_) | Selector::Terminals(_) => {
             let named = named(record, named_max);
             !named.is_empty() && named.iter().all(is_reached)

@@ -31,7 +31,7 @@ pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer 
 pub async fn get(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
     match state.shared.backplane.terminal(&id).await? {
-        Some(view) if call.operator.limits.reach(&view.labels) => Ok(json(StatusCode::OK, &view)),
+        Some(view) if call.operator.limits.include(&view.labels) => Ok(json(StatusCode::OK, &view)),
         _ => Err(unknown(&id)),
     }
 }
@@ -44,7 +44,7 @@ pub async fn label(id: &str, request: Request<Incoming>, call: &ApiCall<'_>, sta
     check_labels(&labels).map_err(|error| bad(error.to_string()))?;
     reach::check_terminal(&id, call, state).await?;
     // A terminal must not leave the reach of the key by it, into that of another.
-    if !call.operator.limits.reach(&labels) {
+    if !call.operator.limits.include(&labels) {
         let limit = written(&call.operator.limits.labels);
         let detail =
             format!("the key is limited to terminals with {limit}: the labels that it sets must have these too");

@@ -59,8 +59,8 @@ impl KeyLimits {
         self.labels.is_empty() && self.commands.is_empty()
     }
 
-    /// Whether a terminal with these labels is reached.
-    pub fn reach(&self, labels: &Labels) -> bool {
+    /// Whether the limits include a terminal with these labels.
+    pub fn include(&self, labels: &Labels) -> bool {
         has_labels(labels, &self.labels)
     }
 
@@ -72,7 +72,7 @@ impl KeyLimits {
     /// Whether these limits let nothing through that `other` stops.
     pub fn are_within(&self, other: &Self) -> bool {
         let are_fewer = !self.commands.is_empty() && self.commands.is_subset(&other.commands);
-        other.reach(&self.labels) && (other.commands.is_empty() || are_fewer)
+        other.include(&self.labels) && (other.commands.is_empty() || are_fewer)
     }
 }
 

@@ -80,7 +80,7 @@ def test_one_wrong_delivery_is_found_and_named(
 
 
 def test_two_swapped_deliveries_are_found_and_named(generator: Generator, null_server: Callable[..., Server]) -> None:
-    # Two messages have an order only if the first was accepted before the second was sent: so each waits for the answer.
+    # Two messages have an order only if the first was accepted before the second was sent: each waits for the answer.
     run = generator.run(*against(null_server("--fault", "swap:3000")), *LOAD, "--closed", "1")
     assert run.code in (DELIVERED_WRONGLY, CANNOT_KNOW), run.out
     assert run.report["faults"] == {"reordered": 1}
