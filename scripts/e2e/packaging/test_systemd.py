@@ -168,7 +168,7 @@ def test_what_the_units_start_serves_and_stops_and_makes_no_forbidden_call(host:
 
 
 def test_every_variable_and_flag_that_the_page_on_operations_names_exists() -> None:
-    node = ["", " secret", " key", " store export", " store import", " store raise-schema"]
+    node = ["", " secret", " key", " key list", " store export", " store import", " store raise-schema"]
     helps = ["muster-sidecar", *(f"muster-node{command}" for command in node)]
     known = OTHERS | {name for words in helps for name in names(help_of(*words.split()))}
     assert "MUSTER_REDIS" in known
