@@ -14,14 +14,12 @@ use super::{
     HttpState,
     answer::{Answer, Body, json, problem},
     call::ApiCall,
-    request::{self, Limit, bad},
+    request::{self, bad},
 };
 use crate::auth::NAME_MAX;
 
 /// The longest validity of a key.
 const VALID_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The most keys that one call to the store looks at.
-const LOOK_MAX: u64 = 128;
 /// The longest id of a key, in bytes, as a claim may be.
 const ID_MAX: usize = 512;
 /// How long a key is revoked of which nothing is known but its id: ten years.
@@ -74,16 +72,8 @@ fn check_maker(limits: &KeyLimits, exp: u64, call: &ApiCall<'_>) -> Result<(), R
 
 /// `GET /v1/keys?limit=&after=`: those first that expire first. A limited key sees those that can no more than itself.
 pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
-    let (mut limit, mut after) = (Limit::default(), 0);
-    request::query(query, |name, value| {
-        match name {
-            "limit" => limit = value.parse()?,
-            "after" => after = value.parse().map_err(|_| "the next of the page before")?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    let page = state.shared.backplane.keys(after, LOOK_MAX.min(limit.0 as u64)).await?;
+    let (after, look) = request::page(query)?;
+    let page = state.shared.backplane.keys(after, look).await?;
     let now = Timestamp::now();
     let mut keys = page.found;
     keys.retain(|key| key.limits.are_within(&call.operator.limits));

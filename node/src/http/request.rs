@@ -14,6 +14,8 @@ use crate::config::Config;
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1000;
+/// The most entries of a short list, such as operators' keys, that the store looks at for one page.
+const LOOK_MAX: u64 = 128;
 
 /// The token in `Authorization: Bearer`.
 pub fn bearer(request: &Request<Incoming>) -> Option<&str> {
@@ -61,6 +63,20 @@ pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<bool, String
         }
     }
     Ok(())
+}
+
+/// Reads `limit` and `after` of a short list. Returns how many entries to pass over, and how many to look at.
+pub fn page(text: &str) -> Result<(u64, u64), Response<Body>> {
+    let (mut limit, mut after) = (Limit::default(), 0);
+    query(text, |name, value| {
+        match name {
+            "limit" => limit = value.parse()?,
+            "after" => after = value.parse().map_err(|_| "the next of the page before")?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    Ok((after, LOOK_MAX.min(limit.0 as u64)))
 }
 
 /// The value of a query's parameter. The first, if there are several.

@@ -39,7 +39,8 @@ pub struct AuditQueue {
 
 #[derive(Debug, Default)]
 struct WaitingRecords {
-    records: VecDeque<QueuedRecord>,
+    /// Each with its bytes.
+    records: VecDeque<(QueuedRecord, usize)>,
     bytes: usize,
     /// The batch that is being written. It stays as it is until the store has it.
     batch: Option<AuditBatch>,
@@ -104,7 +105,7 @@ impl WaitingRecords {
             return Err("stranger");
         }
         self.bytes += bytes;
-        self.records.push_back(queued);
+        self.records.push_back((queued, bytes));
         Ok(())
     }
 
@@ -122,9 +123,8 @@ impl WaitingRecords {
             let (mut records, mut room) = (Vec::new(), BATCH_BYTES);
             while records.len() < BATCH_RECORDS
                 && room > 0
-                && let Some(queued) = self.records.pop_front()
+                && let Some((queued, size)) = self.records.pop_front()
             {
-                let size = size(&queued);
                 self.bytes -= size;
                 room = room.saturating_sub(size);
                 records.push(queued);

@@ -14,7 +14,7 @@ use super::{
         HttpState,
         answer::{Answer, Body, json, problem, typed},
         call::ApiCall,
-        request::{self, Limit, bad},
+        request::{self, bad},
     },
     code,
 };
@@ -23,8 +23,6 @@ use super::{
 const EXPIRY_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The longest validity of a token.
 const VALID_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The most enrolments that one call to the store looks at.
-const LOOK_MAX: u64 = 128;
 
 /// `POST /v1/enrolments`. The answer has the code, which nobody can look up later.
 pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
@@ -44,16 +42,8 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
 
 /// `GET /v1/enrolments?limit=&after=`: those first that end first.
 pub async fn list(query: &str, state: &HttpState) -> Answer {
-    let (mut limit, mut after) = (Limit::default(), 0);
-    request::query(query, |name, value| {
-        match name {
-            "limit" => limit = value.parse()?,
-            "after" => after = value.parse().map_err(|_| "the next of the page before")?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    let page = state.shared.backplane.enrolments(after, LOOK_MAX.min(limit.0 as u64)).await?;
+    let (after, look) = request::page(query)?;
+    let page = state.shared.backplane.enrolments(after, look).await?;
     let next = page.next.map(|next| next.to_string());
     Ok(json(StatusCode::OK, &EnrolmentPage { enrolments: page.found, next }))
 }
