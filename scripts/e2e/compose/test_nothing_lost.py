@@ -87,7 +87,7 @@ def known(project: Project, command: str) -> tuple[int, int]:
 
 def begin_load(play: PlayFactory, scale: Scale, flags: str, slo: str = UNNOTICED) -> ContainerLoad:
     """Begin load with broadcasts to all, of which `slo` must hold."""
-    return play(scale(300, 2000), "--broadcasts", str(scale(5, 2)), *flags.split(), slo=slo)
+    return play(scale(200, 2000), "--broadcasts", "2", *flags.split(), slo=slo)
 
 
 # All nodes are restarted by one command under load: they take turns.
@@ -98,7 +98,7 @@ def test_nothing_is_lost_and_no_handshake_fails_while_all_nodes_restart(
 ) -> None:
     project.up()
     before = project.node_ids()
-    load = begin_load(play, scale, "--churn 5%/s --for 30s")
+    load = begin_load(play, scale, "--churn 5%/s --for 60s")
 
     project.compose("restart", "node")
 
@@ -115,7 +115,7 @@ def test_nothing_is_lost_and_no_handshake_fails_while_the_cluster_grows_and_shri
     project: Project, play: PlayFactory, scale: Scale
 ) -> None:
     project.up()
-    load = begin_load(play, scale, "--churn 5%/s --for 50s")
+    load = begin_load(play, scale, "--churn 5%/s --for 100s")
 
     project.compose("up", "-d", "--scale", "node=5")
     wait.until(project.states, lambda states: states == ["ready"] * 5, within=20)

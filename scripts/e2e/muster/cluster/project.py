@@ -128,8 +128,17 @@ class Project:
         if running := docker("ps", "-q", f"--filter=label=com.docker.compose.project={self.name}").split():
             works("kill", *running)
         self.variables["COMPOSE_PROFILES"] = PROFILES
-        self.compose("down", "-v", "--remove-orphans", "-t", "1")
+        # A container that was just removed may still be on its network for a moment.
+        wait.until(self._remove, within=30, every=1)
         own = f"--filter=reference=muster/*:{self.name}*"
         for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}", own).split():
             works("rmi", image)
         assert not self.left()
+
+    def _remove(self) -> bool:
+        """Remove the containers, volumes and networks."""
+        try:
+            self.compose("down", "-v", "--remove-orphans", "-t", "1")
+        except AssertionError as error:
+            raise wait.NotYet(error) from error
+        return True
