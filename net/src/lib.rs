@@ -27,9 +27,11 @@ mod stream;
 pub mod tcp;
 pub mod tls;
 
+#[cfg(feature = "command-line")]
+pub use self::tls::TlsArgs;
 pub use self::{
     stream::Stream,
-    tls::{BadTlsFile, Tls, TlsFault, TlsFiles},
+    tls::{BadTlsFile, Tls, TlsFault, TlsFiles, TlsFlags},
 };
 
 /// Why no connection was made. Each text names the host or address, and contains its cause.

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout, timeout_at},
 };
 
@@ -32,19 +32,23 @@ pub async fn connect(
     if addresses.is_empty() {
         return Err(ConnectError::NoAddress(host.to_owned()));
     }
-    match timeout_at(deadline, first(addresses, source)).await {
+    match timeout_at(deadline, first(addresses, |to| source::socket(to, source))).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(ConnectError::Refused(name(), error)),
         Err(_) => Err(ConnectError::Late(name())),
     }
 }
 
-/// Returns the first connection, or the last error if every address failed.
-async fn first(addresses: Vec<SocketAddr>, source: Option<IpAddr>) -> io::Result<TcpStream> {
+/// Connects to the first of these addresses that accepts, by sockets that `socket` makes. The addresses are tried in turn as
+/// [`connect`] does it; the error is that of the last one. `TCP_NODELAY` is set.
+pub async fn first(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    socket: impl Fn(SocketAddr) -> io::Result<TcpSocket>,
+) -> io::Result<TcpStream> {
     let (mut addresses, mut attempts) = (addresses.into_iter(), FuturesUnordered::new());
     let mut failure = io::ErrorKind::AddrNotAvailable.into();
     loop {
-        attempts.extend(addresses.next().map(|address| attempt(address, source)));
+        attempts.extend(addresses.next().map(|address| attempt(address, socket(address))));
         match timeout(STAGGER, attempts.next()).await {
             Ok(Some(Ok(stream))) => return Ok(stream),
             Ok(Some(Err(error))) => failure = error,
@@ -54,8 +58,8 @@ async fn first(addresses: Vec<SocketAddr>, source: Option<IpAddr>) -> io::Result
     }
 }
 
-async fn attempt(address: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
-    let stream = source::socket(address, source)?.connect(address).await?;
+async fn attempt(address: SocketAddr, socket: io::Result<TcpSocket>) -> io::Result<TcpStream> {
+    let stream = socket?.connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -90,7 +94,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let accepts = listener.local_addr().unwrap();
         let began = Instant::now();
-        let stream = first(vec![silent, refuses, accepts], None).await.unwrap();
+        let stream = first([silent, refuses, accepts], |to| source::socket(to, None)).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), accepts);
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }

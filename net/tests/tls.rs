@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
-use muster_net::{Tls, TlsFiles, tcp};
+use muster_net::{Tls, TlsFiles, TlsFlags, tcp};
 use muster_testkit::Certificates;
 use rustls::{
     ServerConfig,
@@ -16,8 +16,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+const FLAGS: TlsFlags = TlsFlags { ca: "--redis-ca", cert: "--redis-cert", key: "--redis-key", ..TlsFlags::FIELDS };
+
 fn files(ca: &Path) -> TlsFiles {
-    TlsFiles { flags: "--redis-", ca: Some(ca.to_owned()), ..TlsFiles::default() }
+    TlsFiles { flags: FLAGS, ca: Some(ca.to_owned()), ..TlsFiles::default() }
 }
 
 fn refused(files: &TlsFiles) -> String {
@@ -52,7 +54,7 @@ fn a_file_that_can_not_be_used_is_named_with_its_flag() {
             "--redis-key FILE/server.key: it is not the key of the certificate in --redis-cert FILE/client.pem",
         ),
     ] {
-        let text = refused(&TlsFiles { flags: "--redis-", ca, cert, key });
+        let text = refused(&TlsFiles { flags: FLAGS, ca, cert, key, insecure: false });
         let text = text.replace(&made.directory().display().to_string(), "FILE");
         assert!(text.starts_with(told), "{told}: {text}");
     }
@@ -114,4 +116,39 @@ async fn a_certificate_of_a_ca_is_no_certificate_of_a_server() {
     let tls = Tls::load(&files(&made.file("ca.pem"))).unwrap();
     let error = hears(&tls, "localhost", server(&made, "ca").await).await.unwrap_err();
     assert!(error.ends_with("it is a CA's; sign one for the server with it"), "{error}");
+}
+
+#[tokio::test]
+async fn an_insecure_client_accepts_every_certificate() {
+    let made = Certificates::make();
+    let insecure = TlsFiles { insecure: true, ..files(&made.file("other.pem")) };
+    let tls = Tls::load(&insecure).unwrap();
+    assert_eq!(hears(&tls, "redis.example", server(&made, "server").await).await.as_deref(), Ok("hi"));
+    assert_eq!(TlsFiles { ca: None, ..insecure }.first_flag(), Some("insecure"));
+}
+
+/// Whether the second of two connections with these settings is resumed.
+async fn resumes(first: &Tls, second: &Tls, port: u16) -> bool {
+    let mut resumed = false;
+    for tls in [first, second] {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let tcp = tcp::connect("127.0.0.1", port, None, deadline).await.unwrap();
+        let mut stream = tls.handshake("localhost", tcp, deadline).await.unwrap();
+        // The tickets come before the text.
+        stream.read_exact(&mut [0; 2]).await.unwrap();
+        resumed = stream.is_resumed();
+    }
+    resumed
+}
+
+#[tokio::test]
+async fn a_connection_is_resumed_by_its_own_tickets_alone() {
+    let made = Certificates::make();
+    let port = server(&made, "server").await;
+    let tls = Tls::load(&files(&made.file("ca.pem"))).unwrap();
+    let (own, other, none) = (tls.with_own_tickets(), tls.with_own_tickets(), tls.without_tickets());
+    assert!(resumes(&tls, &tls.clone(), port).await);
+    assert!(resumes(&own, &own, port).await);
+    assert!(!resumes(&own, &other, port).await);
+    assert!(!resumes(&none, &none, port).await);
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
 use muster_protocol::{ClusterName, token::Secret};
-use muster_redis::{TlsFiles, Topology, url::with_password_file};
+use muster_redis::{TLS_FLAGS, TlsFiles, Topology, url::with_password_file};
 
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
@@ -227,10 +227,11 @@ impl Config {
     /// Parses the URL of Redis and loads the files for TLS. The error names the flag.
     pub fn topology(&self) -> anyhow::Result<Topology> {
         let files = TlsFiles {
-            flags: "--redis-",
+            flags: TLS_FLAGS,
             ca: self.redis_ca.clone(),
             cert: self.redis_cert.clone(),
             key: self.redis_key.clone(),
+            insecure: false,
         };
         Ok(Topology::new(self.redis()?, &files)?)
     }

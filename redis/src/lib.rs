@@ -91,7 +91,11 @@ mod topology;
 pub mod url;
 mod whereabouts;
 
-pub use muster_net::TlsFiles;
+pub use muster_net::{TlsFiles, TlsFlags};
+
+/// What programs call the TLS settings of their connections to Redis.
+pub const TLS_FLAGS: TlsFlags =
+    TlsFlags { ca: "--redis-ca", cert: "--redis-cert", key: "--redis-key", ..TlsFlags::FIELDS };
 
 pub use self::{
     connection::Connection,

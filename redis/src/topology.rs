@@ -15,7 +15,10 @@ use std::{fmt, str::FromStr};
 use muster_net::{BadTlsFile, Tls, TlsFiles};
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
-use crate::url::{PORT, SENTINEL_PORT, with_port};
+use crate::{
+    TLS_FLAGS,
+    url::{PORT, SENTINEL_PORT, with_port},
+};
 
 /// Where to look for the master, and how to connect. Its `Display` shows addresses only, and no password.
 #[derive(Debug, Clone)]
@@ -63,7 +66,7 @@ pub enum BadTopology {
     #[error(
         "{0} is for TLS, and --redis does not ask for TLS: write rediss:// instead of redis:// in --redis, or leave {0} out"
     )]
-    NoTls(String),
+    NoTls(&'static str),
 }
 
 impl Topology {
@@ -102,7 +105,7 @@ impl FromStr for Topology {
 
     /// Parses a URL; for TLS, trusts what the system trusts.
     fn from_str(url: &str) -> Result<Self, BadTopology> {
-        Self::new(url, &TlsFiles { flags: "--redis-", ..TlsFiles::default() })
+        Self::new(url, &TlsFiles { flags: TLS_FLAGS, ..TlsFiles::default() })
     }
 }
 

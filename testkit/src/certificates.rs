@@ -37,6 +37,23 @@ impl Certificates {
         made
     }
 
+    /// Makes `expired`, the certificate of a server that was valid for a day, long ago.
+    ///
+    /// # Panics
+    /// If openssl can't make it.
+    pub fn make_expired(&self) {
+        let settings = "[ca]\ndefault_ca=it\n[it]\nnew_certs_dir=.\ndatabase=signed\nserial=number\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n";
+        for (file, text) in [("settings", settings), ("signed", ""), ("number", "1000\n")] {
+            fs::write(self.file(file), text).unwrap();
+        }
+        self.openssl(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=expired -keyout expired.key -out expired.csr",
+        );
+        self.openssl(
+            "ca -batch -notext -config settings -cert ca.pem -keyfile ca.key -in expired.csr -extfile san -startdate 20200101000000Z -enddate 20200102000000Z -out expired.pem",
+        );
+    }
+
     /// The path of a file, such as `server.pem` or `server.key`.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory().join(name)

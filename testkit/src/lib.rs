@@ -11,6 +11,7 @@
 //! | `FrozenThread` | a thread of such a program that stands still | |
 //! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
 //! | `Certificates` | a CA and what it signed, made by openssl | |
+//! | `TlsFront` | a server of TLS in front of another server | `tls` |
 //! | `corpus` | the inputs that fuzzing has found | |
 //! | `free_port` | a port on which nothing listens | |
 //! | `floors` | checks which modules of a crate import which | |
@@ -47,11 +48,15 @@ mod redis_server;
 mod redis_settings;
 #[cfg(feature = "nodes")]
 mod terminal;
+#[cfg(feature = "tls")]
+mod tls_front;
 pub mod token;
 pub mod wait;
 
 #[cfg(target_os = "linux")]
 pub use self::frozen_thread::FrozenThread;
+#[cfg(feature = "tls")]
+pub use self::tls_front::TlsFront;
 pub use self::{
     certificates::Certificates,
     false_clock::FalseClock,

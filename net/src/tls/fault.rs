@@ -19,7 +19,13 @@ pub enum TlsFault {
     /// The server shows the certificate of a CA, mostly one that it has made and signed itself.
     #[error("the server's certificate is not accepted: it is a CA's; sign one for the server with it")]
     Authority,
-    /// The server's certificate is not valid now, for another name, or broken.
+    /// The server's certificate has expired.
+    #[error("the server's certificate is not accepted: it expired {0} s ago, by the clock of this host")]
+    Expired(u64),
+    /// The server's certificate is not valid yet.
+    #[error("the server's certificate is not accepted: it becomes valid in {0} s, by the clock of this host")]
+    NotValidYet(u64),
+    /// The server's certificate is for another name, or broken.
     #[error("the server's certificate is not accepted: {0}")]
     Certificate(Error),
     /// The server ended the connection, mostly because of the client's certificate or the lack of one.
@@ -46,6 +52,12 @@ impl TlsFault {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => Self::Untrusted,
             // It has no variant of its own.
             Error::InvalidCertificate(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => Self::Authority,
+            Error::InvalidCertificate(CertificateError::ExpiredContext { time, not_after }) => {
+                Self::Expired(time.as_secs().saturating_sub(not_after.as_secs()))
+            }
+            Error::InvalidCertificate(CertificateError::NotValidYetContext { time, not_before }) => {
+                Self::NotValidYet(not_before.as_secs().saturating_sub(time.as_secs()))
+            }
             Error::InvalidCertificate(_) => Self::Certificate(error),
             Error::AlertReceived(_) => Self::Refused(error),
             Error::InvalidMessage(_) => Self::NotTls,

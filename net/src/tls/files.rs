@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustls::{
@@ -10,10 +11,34 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-use crate::tls::{builder, system_roots};
+use crate::tls::{builder, insecure::AnyServer, system_roots};
 
 /// The largest file that is read, in bytes. A bundle with the CAs of a whole system has a quarter of this.
 const MOST_BYTES: u64 = 1 << 20;
+
+/// What a program calls its TLS settings. Errors use these names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsFlags {
+    /// The name of [`TlsFiles::ca`], such as `--redis-ca`.
+    pub ca: &'static str,
+    /// The name of [`TlsFiles::cert`].
+    pub cert: &'static str,
+    /// The name of [`TlsFiles::key`].
+    pub key: &'static str,
+    /// The name of [`TlsFiles::insecure`].
+    pub insecure: &'static str,
+}
+
+impl TlsFlags {
+    /// The names of the fields of [`TlsFiles`], for a program without flags.
+    pub const FIELDS: Self = Self { ca: "ca", cert: "cert", key: "key", insecure: "insecure" };
+}
+
+impl Default for TlsFlags {
+    fn default() -> Self {
+        Self::FIELDS
+    }
+}
 
 /// The files of a client's TLS settings. With none of them the client trusts what the system trusts, and shows no
 /// certificate.
@@ -23,15 +48,17 @@ const MOST_BYTES: u64 = 1 << 20;
 /// `SSL_CERT_FILE` and `SSL_CERT_DIR` work as they do with OpenSSL.
 #[derive(Debug, Clone, Default)]
 pub struct TlsFiles {
-    /// What the flags of these files begin with, such as `--redis-`. Errors name `--redis-ca`, `--redis-cert` and
-    /// `--redis-key`.
-    pub flags: &'static str,
+    /// What errors call these settings.
+    pub flags: TlsFlags,
     /// The certificates (PEM) of the CAs that are trusted, instead of those that the system trusts.
     pub ca: Option<PathBuf>,
     /// The client's certificate (PEM) with its chain. Needs `key`.
     pub cert: Option<PathBuf>,
     /// The key of the client's certificate (PEM).
     pub key: Option<PathBuf>,
+    /// Accepts every certificate of a server; false by default. Whoever is on the way can then read and change
+    /// everything. `ca` is not read.
+    pub insecure: bool,
 }
 
 /// Why TLS settings can't be used. The text names the flag and the file.
@@ -59,27 +86,36 @@ pub enum BadTlsFile {
     },
     /// No CA is given and the system has none.
     #[error(
-        "{0}ca is missing, and this system has no CA certificates: install them (ca-certificates), or give the file of the CA that signed the server's certificate"
+        "{0} is missing, and this system has no CA certificates: install them (ca-certificates), or give the file of the CA that signed the server's certificate"
     )]
     NoSystemRoots(&'static str),
     /// Only one of certificate and key is given.
-    #[error("{0}cert and {0}key belong together: give both or neither")]
-    Incomplete(&'static str),
+    #[error("{} and {} belong together: give both or neither", .0.cert, .0.key)]
+    Incomplete(TlsFlags),
 }
 
 impl TlsFiles {
-    /// Returns the first flag that is set; `None` if no file is given.
-    pub fn first_flag(&self) -> Option<String> {
-        let given = [("ca", &self.ca), ("cert", &self.cert), ("key", &self.key)];
-        given.into_iter().find(|(_, file)| file.is_some()).map(|(name, _)| self.flag(name))
+    /// Returns the first flag that is set; `None` if none is.
+    pub fn first_flag(&self) -> Option<&'static str> {
+        let TlsFlags { ca, cert, key, insecure } = self.flags;
+        let given = [(ca, self.ca.is_some()), (cert, self.cert.is_some()), (key, self.key.is_some())];
+        given.into_iter().chain([(insecure, self.insecure)]).find(|(_, is_set)| *is_set).map(|(flag, _)| flag)
+    }
+
+    /// Returns the files that are given.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        [&self.ca, &self.cert, &self.key].into_iter().flatten().map(PathBuf::as_path)
     }
 
     pub(crate) fn config(&self) -> Result<ClientConfig, BadTlsFile> {
-        let builder = builder().with_root_certificates(self.roots()?);
+        let builder = match self.insecure {
+            true => builder().dangerous().with_custom_certificate_verifier(Arc::new(AnyServer::new())),
+            false => builder().with_root_certificates(self.roots()?),
+        };
         match (&self.cert, &self.key) {
             (None, None) => Ok(builder.with_no_client_auth()),
             (Some(cert), Some(key)) => {
-                let chain = self.certificates("cert", cert)?;
+                let chain = self.certificates(self.flags.cert, cert)?;
                 let loaded = self.private_key(key)?;
                 builder.with_client_auth_cert(chain, loaded).map_err(|error| self.bad_pair(cert, key, &error))
             }
@@ -90,31 +126,32 @@ impl TlsFiles {
     fn roots(&self) -> Result<RootCertStore, BadTlsFile> {
         let Some(file) = &self.ca else {
             let roots = system_roots();
-            return if roots.is_empty() { Err(BadTlsFile::NoSystemRoots(self.flags)) } else { Ok(roots) };
+            return if roots.is_empty() { Err(BadTlsFile::NoSystemRoots(self.flags.ca)) } else { Ok(roots) };
         };
         let mut roots = RootCertStore::empty();
-        for certificate in self.certificates("ca", file)? {
+        for certificate in self.certificates(self.flags.ca, file)? {
             let added = roots.add(certificate);
-            added.map_err(|error| self.invalid("ca", file, format!("a certificate in it can't be used: {error}")))?;
+            added
+                .map_err(|error| invalid(self.flags.ca, file, format!("a certificate in it can't be used: {error}")))?;
         }
         Ok(roots)
     }
 
-    fn certificates(&self, name: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
-        let text = self.read(name, file)?;
+    fn certificates(&self, flag: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, BadTlsFile> {
+        let text = read(flag, file)?;
         let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         match parsed {
             Ok(certificates) if !certificates.is_empty() => Ok(certificates),
             Ok(_) => {
                 let text = "it has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----";
-                Err(self.invalid(name, file, text.into()))
+                Err(invalid(flag, file, text.into()))
             }
-            Err(error) => Err(self.invalid(name, file, format!("it is not valid PEM: {error}"))),
+            Err(error) => Err(invalid(flag, file, format!("it is not valid PEM: {error}"))),
         }
     }
 
     fn private_key(&self, file: &Path) -> Result<PrivateKeyDer<'static>, BadTlsFile> {
-        let text = self.read("key", file)?;
+        let text = read(self.flags.key, file)?;
         PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
             let encrypted = text.windows(9).any(|word| word == b"ENCRYPTED");
             let text = if encrypted {
@@ -122,37 +159,31 @@ impl TlsFiles {
             } else {
                 format!("it has no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----: {error}")
             };
-            self.invalid("key", file, text)
+            invalid(self.flags.key, file, text)
         })
     }
 
     fn bad_pair(&self, cert: &Path, key: &Path, error: &Error) -> BadTlsFile {
+        let shown = format!("{} {}", self.flags.cert, cert.display());
         let text = match error {
-            Error::InconsistentKeys(_) => {
-                format!("it is not the key of the certificate in {} {}", self.flag("cert"), cert.display())
-            }
-            error => format!("it can't be used with {} {}: {error}", self.flag("cert"), cert.display()),
+            Error::InconsistentKeys(_) => format!("it is not the key of the certificate in {shown}"),
+            error => format!("it can't be used with {shown}: {error}"),
         };
-        self.invalid("key", key, text)
+        invalid(self.flags.key, key, text)
     }
+}
 
-    fn read(&self, name: &str, file: &Path) -> Result<Vec<u8>, BadTlsFile> {
-        let flag = || self.flag(name);
-        read(file).map_err(|error| BadTlsFile::Unreadable { flag: flag(), file: file.to_owned(), error })
-    }
+fn invalid(flag: &str, file: &Path, why: String) -> BadTlsFile {
+    BadTlsFile::Invalid { flag: flag.to_owned(), file: file.to_owned(), why }
+}
 
-    fn invalid(&self, name: &str, file: &Path, why: String) -> BadTlsFile {
-        BadTlsFile::Invalid { flag: self.flag(name), file: file.to_owned(), why }
-    }
-
-    fn flag(&self, name: &str) -> String {
-        format!("{}{name}", self.flags)
-    }
+fn read(flag: &str, file: &Path) -> Result<Vec<u8>, BadTlsFile> {
+    read_regular(file).map_err(|error| BadTlsFile::Unreadable { flag: flag.to_owned(), file: file.to_owned(), error })
 }
 
 /// Reads a regular file of at most [`MOST_BYTES`]. Anything else is not opened, since opening a FIFO without a writer
 /// would block.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
+fn read_regular(file: &Path) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(file)?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));

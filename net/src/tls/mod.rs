@@ -1,12 +1,16 @@
 //! TLS of a client: which servers it trusts, which certificate it shows, and the handshake.
 
+#[cfg(feature = "command-line")]
+mod args;
 mod fault;
 mod files;
+mod insecure;
 
 use std::sync::Arc;
 
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
+    client::Resumption,
     crypto::ring,
     pki_types::{DnsName, ServerName},
 };
@@ -16,10 +20,12 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+#[cfg(feature = "command-line")]
+pub use self::args::TlsArgs;
 pub(crate) use self::fault::aborted;
 pub use self::{
     fault::TlsFault,
-    files::{BadTlsFile, TlsFiles},
+    files::{BadTlsFile, TlsFiles, TlsFlags},
 };
 use crate::{ConnectError, Stream};
 
@@ -29,12 +35,56 @@ pub struct Tls {
     config: Arc<ClientConfig>,
     /// The name that the server's certificate must have, if it is not the host that is connected to.
     server_name: Option<ServerName<'static>>,
+    files: Arc<TlsFiles>,
 }
 
 impl Tls {
     /// Loads the certificates. An error names the flag and the file.
     pub fn load(files: &TlsFiles) -> Result<Self, BadTlsFile> {
-        Ok(Self { config: Arc::new(files.config()?), server_name: None })
+        Ok(Self { config: Arc::new(files.config()?), server_name: None, files: Arc::new(files.clone()) })
+    }
+
+    /// Returns the same settings with session tickets of their own: only a connection that was made with the result, or a
+    /// clone of it, is resumed. Keeps the tickets of one server, at most 8. Other settings keep those of 32 servers, and
+    /// share them with their clones.
+    #[must_use]
+    pub fn with_own_tickets(&self) -> Self {
+        self.with_resumption(Resumption::in_memory_sessions(1))
+    }
+
+    /// Returns the same settings, with which no connection is resumed.
+    #[must_use]
+    pub fn without_tickets(&self) -> Self {
+        self.with_resumption(Resumption::disabled())
+    }
+
+    fn with_resumption(&self, resumption: Resumption) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = resumption;
+        Self { config: Arc::new(config), ..self.clone() }
+    }
+
+    /// Returns whether both are clones of one.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config)
+    }
+
+    /// Returns the text of a fault, and which of these settings it comes from.
+    pub fn explain(&self, fault: &TlsFault) -> String {
+        let TlsFiles { flags, ca, cert, .. } = &*self.files;
+        match (fault, ca, cert) {
+            (TlsFault::Untrusted, Some(file), _) => {
+                format!("{fault}; those that are trusted are in {} {}", flags.ca, file.display())
+            }
+            (TlsFault::Untrusted, None, _) => {
+                format!("{fault}; give the certificate of the CA that has with {}", flags.ca)
+            }
+            (TlsFault::Refused(_), _, Some(file)) => format!("{fault} It got {} {}", flags.cert, file.display()),
+            (TlsFault::Refused(_), _, None) => {
+                format!("{fault} Such a certificate is given with {} and {}", flags.cert, flags.key)
+            }
+            _ => fault.to_string(),
+        }
     }
 
     /// Expects this name in the server's certificate instead of the host that is connected to: for a server that is

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use muster_redis::{TlsFiles, Topology, url::with_password_file};
+use muster_redis::{TLS_FLAGS, TlsFiles, Topology, url::with_password_file};
 
 /// Where Redis is, and what is shown to it.
 #[derive(Debug, Clone, Default, Args)]
@@ -68,6 +68,6 @@ impl RedisFlags {
     /// If the URL or a file is wrong. The text names the flag.
     pub fn topology(&self, url: &str) -> anyhow::Result<Topology> {
         let Self { ca, cert, key, .. } = self.clone();
-        Ok(Topology::new(url, &TlsFiles { flags: "--redis-", ca, cert, key })?)
+        Ok(Topology::new(url, &TlsFiles { flags: TLS_FLAGS, ca, cert, key, insecure: false })?)
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Uri, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use muster_net::{Stream, Tls, TlsFiles, tcp};
+use muster_net::{Stream, Tls, TlsFiles, TlsFlags, tcp};
 use muster_protocol::api::Problem;
 use muster_redis::secret;
 use serde::de::DeserializeOwned;
@@ -64,7 +64,8 @@ impl ApiClient {
         let has_user = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
         ensure!(!host.is_empty() && !has_user, "--url: it must be https://HOST[:PORT], without a user");
         ensure!(matches!(url.path(), "" | "/") && url.query().is_none(), "--url: it must have no path");
-        let files = TlsFiles { flags: "--", ca: flags.ca.clone(), ..TlsFiles::default() };
+        let names = TlsFlags { ca: "--ca", ..TlsFlags::FIELDS };
+        let files = TlsFiles { flags: names, ca: flags.ca.clone(), ..TlsFiles::default() };
         let (port, tls) = match url.scheme_str() {
             Some("https") => (443, Some(Tls::load(&files)?)),
             Some("http") if flags.http || is_loopback(&host) => (80, None),

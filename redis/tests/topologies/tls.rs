@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use muster_net::TlsFiles;
-use muster_redis::{Connection, Topology, not_sent, will_pass};
+use muster_redis::{Connection, TLS_FLAGS, Topology, not_sent, will_pass};
 use muster_testkit::{Certificates, free_port, wait::until};
 use redis::{AsyncCommands, RedisError};
 
@@ -27,7 +27,7 @@ fn with_tls(made: &Certificates, port: u16, clients: &str) -> String {
 }
 
 fn trusting(made: &Certificates, ca: &str) -> TlsFiles {
-    TlsFiles { flags: "--redis-", ca: Some(made.file(ca)), ..TlsFiles::default() }
+    TlsFiles { flags: TLS_FLAGS, ca: Some(made.file(ca)), ..TlsFiles::default() }
 }
 
 fn with_certificate(made: &Certificates) -> TlsFiles {

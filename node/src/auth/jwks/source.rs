@@ -4,7 +4,7 @@ use std::{fs, io::Read, net::IpAddr, path::PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use hyper::Uri;
-use muster_net::{Tls, TlsFiles};
+use muster_net::{Tls, TlsFiles, TlsFlags};
 use tokio::time::Instant;
 
 use super::fetch::fetch;
@@ -73,10 +73,11 @@ impl JwksServer {
         let has_user = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
         ensure!(!host.is_empty() && !has_user, "--jwks: the URL must be https://HOST[:PORT]/PATH, without a user");
         let (port, tls) = match url.scheme_str() {
-            Some("https") => (
-                443,
-                Some(Tls::load(&TlsFiles { flags: "--jwks-", ca: flags.jwks_ca.clone(), ..TlsFiles::default() })?),
-            ),
+            Some("https") => {
+                let names = TlsFlags { ca: "--jwks-ca", ..TlsFlags::FIELDS };
+                let files = TlsFiles { flags: names, ca: flags.jwks_ca.clone(), ..TlsFiles::default() };
+                (443, Some(Tls::load(&files)?))
+            }
             Some("http") if flags.jwks_http || is_loopback(&host) => (80, None),
             Some("http") => bail!(
                 "--jwks {text}: whoever is on the way could give the node keys of their own; use https, or --jwks-http if the network is yours"
