@@ -4,19 +4,33 @@
 //! cargo run -p muster-client --example echo_terminal -- ws://127.0.0.1:9000/ws echo-1
 //! ```
 
-use muster_client::{Config, Incoming, SendError, Terminal};
+use clap::Parser;
+use muster_client::{Config, Incoming, SendError, Terminal, TlsSource};
+use muster_net::TlsArgs;
 use muster_protocol::{
-    Payload,
+    Payload, TerminalId,
     frame::{FromTerminal, NotRun, ResultFrame},
 };
 use tokio::sync::mpsc;
 
+/// A terminal that echoes
+#[derive(Parser)]
+struct Args {
+    /// Where it connects, as ws://HOST:PORT/PATH or wss://HOST:PORT/PATH
+    url: String,
+    /// Its id
+    id: TerminalId,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let [url, id] =
-        std::env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: echo_terminal URL ID")?;
+    let Args { url, id, tls } = Args::parse();
+    let mut config = Config::new([url], id);
+    config.tls = TlsSource::files(tls.files());
     let (reports, mut incoming) = mpsc::channel(16);
-    let terminal = Terminal::start(Config::new([url], id.parse()?), reports)?;
+    let terminal = Terminal::start(config, reports)?;
     while let Some(report) = incoming.recv().await {
         let Incoming::Command { command, .. } = report else { continue };
         let sent = if command.name == "echo" {

@@ -5,17 +5,33 @@
 //! cargo run -p muster-client --example hello -- ws://127.0.0.1:9000/ws hello-1 [TOKEN_FILE]
 //! ```
 
-use muster_client::{Config, Incoming, Terminal, TokenSource};
+use std::path::PathBuf;
+
+use clap::Parser;
+use muster_client::{Config, Incoming, Terminal, TlsSource, TokenSource};
+use muster_net::TlsArgs;
+use muster_protocol::TerminalId;
 use tokio::{signal::ctrl_c, sync::mpsc};
+
+/// A terminal that prints what it receives
+#[derive(Parser)]
+struct Args {
+    /// Where it connects, as ws://HOST:PORT/PATH or wss://HOST:PORT/PATH
+    url: String,
+    /// Its id
+    id: TerminalId,
+    /// The file with its token
+    token: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args().skip(1);
-    let url = args.next().ok_or("usage: hello URL ID [TOKEN_FILE]")?;
-    let id = args.next().ok_or("usage: hello URL ID [TOKEN_FILE]")?;
-
-    let mut config = Config::new([url], id.parse()?);
-    config.token = args.next().map(TokenSource::file);
+    let Args { url, id, token, tls } = Args::parse();
+    let mut config = Config::new([url], id);
+    config.token = token.map(TokenSource::file);
+    config.tls = TlsSource::files(tls.files());
     config.labels.insert("kind".into(), "example".into());
 
     let (reports, mut incoming) = mpsc::channel(16);

@@ -4,12 +4,12 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use muster_protocol::{Payload, TerminalId, api::Protocol, frame::DEFAULT_MAX_MESSAGE, selector::Labels};
 
-use crate::{Policy, TokenSource};
+use crate::{Policy, TlsSource, TokenSource};
 
 /// What a terminal is and where it connects to. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// URLs such as `ws://HOST:PORT/PATH`, at least one. After a failed attempt or a lost connection the next one is
+    /// URLs such as `wss://HOST:PORT/PATH`, or `ws://` without TLS, at least one. After a failed attempt or a lost connection the next one is
     /// tried. `terminal_id` is added to the query.
     pub urls: Vec<String>,
     /// The terminal's id, unique in the fleet. A second session of the same id ends the first.
@@ -17,6 +17,9 @@ pub struct Config {
     /// Where the token comes from that lets the terminal in: a file, a function, or a fixed text (`"…".parse()?`). Nodes that
     /// run with `--insecure` need none.
     pub token: Option<TokenSource>,
+    /// Which servers of `wss://` URLs are trusted, and which certificate is shown to them. By default those that the system
+    /// trusts, and none.
+    pub tls: TlsSource,
     /// Frames of `muster.v1`, which is the default, or plain text messages.
     pub protocol: Protocol,
     /// Labels sent in the hello, such as `site=bj`; none by default. Labels in the token replace those of the same key.
@@ -62,6 +65,7 @@ impl Config {
             urls: urls.into_iter().map(Into::into).collect(),
             terminal,
             token: None,
+            tls: TlsSource::default(),
             protocol: Protocol::V1,
             labels: Labels::new(),
             will: None,
@@ -92,6 +96,20 @@ pub enum ConfigError {
         index: usize,
         /// What is wrong with the URL, and what to do.
         problem: &'static str,
+    },
+    /// [`Config::tls`] is set, and none of the URLs asks for TLS.
+    #[error(
+        "{setting} is for TLS, and no URL begins with wss://: write wss:// instead of ws://, or leave {setting} out"
+    )]
+    TlsUnused {
+        /// The first setting, as the program calls it.
+        setting: &'static str,
+    },
+    /// A file of [`Config::tls`] can't be used.
+    #[error("{problem}")]
+    Tls {
+        /// The setting, the file and what is wrong with it.
+        problem: String,
     },
     /// The hello is over the limit: each attempt would be closed with 1009.
     #[error(

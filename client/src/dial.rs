@@ -1,22 +1,20 @@
 //! Opens a session: TCP connection, WebSocket handshake, hello and welcome, all under one deadline.
 
-use std::{io, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use muster_net::source::socket;
+use muster_net::{Stream, Tls, TlsFault, detect::speaks_tls};
 use muster_protocol::{
     api::Protocol,
     frame::{FromNode, FromTerminal, Hello, V1, Welcome},
 };
-use tokio::{
-    net::{TcpStream, lookup_host},
-    time::timeout,
-};
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         ClientRequestBuilder, Error, Message,
-        http::{Response, header::RETRY_AFTER},
+        error::ProtocolError,
+        http::{Response, StatusCode, header::RETRY_AFTER},
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
@@ -24,10 +22,16 @@ use tokio_tungstenite::{
 use crate::{Config, ConnectionEnd, Token, endpoint::Endpoint};
 
 /// A terminal's WebSocket.
-pub(crate) type WebSocket = WebSocketStream<TcpStream>;
+pub(crate) type WebSocket = WebSocketStream<Stream>;
 
 /// The largest message in either direction, in bytes. A larger one that a node sends ends the session.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
+
+/// The longest [`Config::deadline`] that is used.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a server may take to show that it speaks TLS.
+const ASKING: Duration = Duration::from_secs(2);
 
 /// The limits of the WebSocket layer. Its defaults suit a few busy connections: a read buffer of 128 KiB, messages of
 /// 64 MiB, no bound on what waits to be written. A process here can hold thousands of connections, most of them idle.
@@ -54,36 +58,54 @@ pub(crate) async fn dial(
     token: Option<&Token>,
     cursor: Option<String>,
 ) -> Result<Opened, ConnectionEnd> {
+    let deadline = Instant::now() + config.deadline.min(LONGEST);
+    // Bounded by itself, so that it says what it waited for.
+    let (stream, tls) = endpoint.server.connect(config.source, deadline).await?;
     let opening = async {
-        let mut socket = upgrade(config, endpoint, token).await?;
+        let peer = stream.tcp().peer_addr().ok();
+        let upgraded = client_async_with_config(request(config, endpoint, token), stream, Some(limits())).await;
+        let mut socket = match upgraded {
+            Ok((socket, _)) => socket,
+            Err(error) => return Err(unopened(error, tls, peer).await),
+        };
         let welcome = match config.protocol {
             Protocol::V1 => Some(Box::new(say_hello(&mut socket, hello(config, cursor)).await?)),
             Protocol::Plain => None,
         };
         Ok(Opened { socket, welcome })
     };
-    timeout(config.deadline, opening).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
+    timeout_at(deadline, opening).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
 }
 
-async fn upgrade(config: &Config, endpoint: &Endpoint, token: Option<&Token>) -> Result<WebSocket, ConnectionEnd> {
-    let stream = connect(config, endpoint).await.map_err(ConnectionEnd::lost)?;
-    // Each frame is one write, so there is nothing to gather: Nagle's algorithm would only delay it.
-    stream.set_nodelay(true).map_err(ConnectionEnd::lost)?;
-    let (socket, _) =
-        client_async_with_config(request(config, endpoint, token), stream, Some(limits())).await.map_err(refused)?;
-    Ok(socket)
-}
-
-/// Connects to the first of the host's addresses that accepts.
-async fn connect(config: &Config, endpoint: &Endpoint) -> io::Result<TcpStream> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in lookup_host(&endpoint.address).await? {
-        match socket(address, config.source)?.connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
+/// The end that a failed WebSocket handshake makes. A server that speaks TLS on this port is named as one.
+async fn unopened(error: Error, tls: Option<Tls>, peer: Option<SocketAddr>) -> ConnectionEnd {
+    match (tls, peer) {
+        (Some(tls), _) => refused_by_tls(&error, &tls).unwrap_or_else(|| refused(error)),
+        (None, Some(peer)) if is_maybe_tls(&error) && speaks_tls(peer, Instant::now() + ASKING).await => {
+            ConnectionEnd::TlsFailed(format!("{peer} speaks TLS; write wss:// instead of ws://"))
         }
+        _ => refused(error),
     }
-    Err(failure)
+}
+
+/// The end of a session that the server refused by TLS. It refuses a certificate after the handshake.
+fn refused_by_tls(error: &Error, tls: &Tls) -> Option<ConnectionEnd> {
+    let Error::Io(error) = error else { return None };
+    let fault: &TlsFault = error.get_ref()?.downcast_ref()?;
+    Some(ConnectionEnd::TlsFailed(tls.explain(fault)))
+}
+
+/// Whether a server that speaks TLS may have answered so to an HTTP request without TLS: by something that is not HTTP, or by
+/// status 400 and a text that names HTTPS. Only then is it asked, since that takes a connection.
+fn is_maybe_tls(error: &Error) -> bool {
+    match error {
+        Error::Protocol(ProtocolError::HttparseError(_)) => true,
+        Error::Http(response) if response.status() == StatusCode::BAD_REQUEST => {
+            let text = response.body().as_deref().unwrap_or_default().to_ascii_lowercase();
+            [&b"https"[..], b"tls"].iter().any(|word| text.windows(word.len()).any(|part| part == *word))
+        }
+        _ => false,
+    }
 }
 
 fn request(config: &Config, endpoint: &Endpoint, token: Option<&Token>) -> ClientRequestBuilder {

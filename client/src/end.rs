@@ -33,6 +33,10 @@ pub enum ConnectionEnd {
     /// The connection could not be made, broke, or carried something that is not the protocol. Holds the cause as text.
     #[error("lost: {0}")]
     Lost(String),
+    /// TLS failed, or one side speaks TLS and the other does not. The settings of one side are wrong, or a certificate has
+    /// expired. The text says which, and names the setting; the terminal comes back by its backoff.
+    #[error("TLS failed: {0}")]
+    TlsFailed(String),
     /// The attempt took longer than [`Config::deadline`](crate::Config::deadline).
     #[error("no welcome before the deadline")]
     NoWelcome,

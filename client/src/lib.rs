@@ -21,6 +21,8 @@
 //! | [`policy`] | how long to wait before reconnecting |
 //! | `connector` | the task: connects, serves, waits, connects again |
 //! | `dial`, `endpoint` | opens a session; the URLs |
+//! | `server` | a node or a proxy, and the connection to it |
+//! | [`tls`] | which servers are trusted, and the terminal's certificate |
 //! | `session` | one connection |
 //! | `state` | what outlives a session: |
 //! | [`token`] | a token and where it comes from |
@@ -51,10 +53,18 @@
 //! # }
 //! ```
 //!
-//! # Limits
+//! # TLS
 //!
-//! There is no TLS here: a terminal that needs `wss` connects through a local proxy, or uses another WebSocket library
-//! and plain mode.
+//! A URL that begins with `wss://` asks for TLS 1.2 or 1.3. By default the terminal trusts the CAs that the system trusts; a
+//! [`TlsSource`] names others, and a certificate for the terminal:
+//!
+//! ```no_run
+//! # use muster_client::{Config, TlsFiles, TlsSource};
+//! # fn example(config: &mut Config) {
+//! let files = TlsFiles { ca: Some("/etc/kiosk/ca.pem".into()), ..TlsFiles::default() };
+//! config.tls = TlsSource::files(files);
+//! # }
+//! ```
 
 pub mod config;
 mod connector;
@@ -69,16 +79,20 @@ pub mod policy;
 mod renewal;
 mod renewed_file;
 mod seen;
+mod server;
 mod session;
 mod sleep;
 mod stagger;
 mod state;
 pub mod terminal;
+pub mod tls;
 pub mod token;
 
 pub use config::{Config, ConfigError};
 pub use end::ConnectionEnd;
 pub use incoming::{Incoming, Listener};
+pub use muster_net::{BadTlsFile, TlsFiles, TlsFlags};
 pub use policy::{Backoff, Policy};
 pub use terminal::{SendError, Terminal};
+pub use tls::TlsSource;
 pub use token::{Token, TokenSource, TokenUnavailable};

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use http_body_util::{BodyExt, Empty, Limited};
@@ -17,18 +18,24 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use muster_protocol::api::{Problem, TokenGrant};
-use tokio::{net::TcpStream, sync::Mutex, task::spawn_blocking};
+use tokio::{
+    sync::Mutex,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
 
-use crate::{Token, token::read_file};
+use crate::{Token, server::ServerAddress, token::read_file};
 
 /// The largest answer of a node that is read, in bytes: a token may have 16 KiB.
 const ANSWER_MAX: usize = 32 * 1024;
+/// How long one node may take, so that the next one is asked too before the token source is given up.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// A file with a token, and the nodes that renew it.
 pub(crate) struct RenewedFile {
     path: PathBuf,
-    /// `HOST:PORT` of each node or proxy, which are tried in turn.
-    nodes: Vec<String>,
+    /// The nodes or proxies, which are tried in turn.
+    nodes: Vec<ServerAddress>,
     known: Mutex<Option<KnownToken>>,
     is_reading: Arc<AtomicBool>,
 }
@@ -55,7 +62,7 @@ enum Unrenewed {
 }
 
 impl RenewedFile {
-    pub(crate) fn new(path: PathBuf, nodes: Vec<String>) -> Self {
+    pub(crate) fn new(path: PathBuf, nodes: Vec<ServerAddress>) -> Self {
         Self { path, nodes, known: Mutex::default(), is_reading: Arc::default() }
     }
 
@@ -88,10 +95,11 @@ impl RenewedFile {
     async fn renew(&self, token: &Token) -> Result<Token, String> {
         let mut failure = String::new();
         for node in &self.nodes {
+            let name = &node.authority;
             match renew_at(node, token).await {
                 Ok(renewed) => return Ok(renewed),
-                Err(Unrenewed::Refused(why)) => return Err(format!("{node} does not renew the token: {why}")),
-                Err(Unrenewed::Unreachable(why)) => failure = format!("{node} did not renew the token: {why}"),
+                Err(Unrenewed::Refused(why)) => return Err(format!("{name} does not renew the token: {why}")),
+                Err(Unrenewed::Unreachable(why)) => failure = format!("{name} did not renew the token: {why}"),
             }
         }
         Err(failure)
@@ -103,8 +111,11 @@ impl RenewedFile {
     }
 }
 
-async fn renew_at(node: &str, token: &Token) -> Result<Token, Unrenewed> {
-    let (status, body) = post(node, token).await.map_err(|error| Unrenewed::Unreachable(error.to_string()))?;
+async fn renew_at(node: &ServerAddress, token: &Token) -> Result<Token, Unrenewed> {
+    let deadline = Instant::now() + PATIENCE;
+    let answer = timeout_at(deadline, post(node, token, deadline)).await;
+    let answer = answer.unwrap_or_else(|_| Err(format!("it gave no answer within {PATIENCE:?}").into()));
+    let (status, body) = answer.map_err(|error| Unrenewed::Unreachable(error.to_string()))?;
     if status == StatusCode::OK {
         let granted: Result<TokenGrant, _> = serde_json::from_slice(&body);
         let token = granted.ok().and_then(|granted| granted.token.parse().ok());
@@ -116,12 +127,16 @@ async fn renew_at(node: &str, token: &Token) -> Result<Token, Unrenewed> {
     Err(if is_final { Unrenewed::Refused(why) } else { Unrenewed::Unreachable(why) })
 }
 
-async fn post(node: &str, token: &Token) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let stream = TcpStream::connect(node).await?;
+async fn post(
+    node: &ServerAddress,
+    token: &Token,
+    deadline: Instant,
+) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let (stream, _) = node.connect(None, deadline).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // The task ends when the sender is dropped or the node closes the connection.
     tokio::spawn(connection);
-    let request = Request::post("/v1/renew").header(HOST, node).header(AUTHORIZATION, token.authorization());
+    let request = Request::post("/v1/renew").header(HOST, &node.authority).header(AUTHORIZATION, token.authorization());
     let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
     let status = response.status();
     Ok((status, Limited::new(response.into_body(), ANSWER_MAX).collect().await?.to_bytes()))

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use muster_protocol::token::unverified_expiry;
 use tokio::task::spawn_blocking;
 
-use crate::{ConfigError, endpoint::Endpoint, renewed_file::RenewedFile};
+use crate::{ConfigError, TlsSource, endpoint::Endpoint, renewed_file::RenewedFile};
 
 /// The largest file that is read as a token, in bytes. A node takes no longer token.
 const FILE_MAX: u64 = 16 * 1024;
@@ -105,16 +105,18 @@ impl TokenSource {
 
     /// A file that holds a token which allows to be renewed (`muster-node token --renew`, or one from an enrolment). Before it expires the
     /// terminal trades it for a later one at a node and writes that into the file, so that a program which is started again goes on with it.
-    /// `urls` are those of [`Config::urls`](crate::Config::urls), of which the host and the port count.
+    /// `urls` are those of [`Config::urls`](crate::Config::urls), of which the scheme, the host and the port count, and `tls` is
+    /// [`Config::tls`](crate::Config::tls).
     ///
     /// # Errors
     /// If there is no URL, or one can't be used.
     pub fn renewed_file(
         path: impl Into<PathBuf>,
         urls: impl IntoIterator<Item = impl Into<String>>,
+        tls: &TlsSource,
     ) -> Result<Self, ConfigError> {
         let urls: Vec<String> = urls.into_iter().map(Into::into).collect();
-        let file = Arc::new(RenewedFile::new(path.into(), Endpoint::addresses(&urls)?));
+        let file = Arc::new(RenewedFile::new(path.into(), Endpoint::servers(&urls, tls)?));
         Ok(Self::call(move || {
             let file = file.clone();
             async move { file.ask().await }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::result_large_err, reason = "tungstenite defines the error type of a handshake callback")]
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use muster_client::{Config, Incoming, Policy, Terminal};
@@ -36,7 +36,11 @@ impl FakeNode {
     }
 
     pub fn url(&self) -> String {
-        format!("ws://{}/ws", self.listener.local_addr().unwrap())
+        format!("ws://{}/ws", self.address())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
     }
 
     /// Accepts the next connection and sends nothing. Returns its handshake request too.

@@ -4,4 +4,5 @@ mod fake_node;
 mod limit;
 mod reconnect;
 mod session;
+mod tls;
 mod token;

@@ -16,7 +16,8 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use muster_client::{Config, ConnectionEnd, Incoming, Listener, Policy, Terminal};
+use muster_client::{Config, ConnectionEnd, Incoming, Listener, Policy, Terminal, TlsSource};
+use muster_net::TlsArgs;
 use muster_protocol::token::{Secret, TerminalClaims, sign};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -70,6 +71,8 @@ struct ClientArgs {
     /// Decides when they reconnect; random by default
     #[arg(long, env = "MUSTER_SEED")]
     seed: Option<u64>,
+    #[command(flatten)]
+    tls: TlsArgs,
 }
 
 #[tokio::main]
@@ -82,8 +85,9 @@ async fn main() -> anyhow::Result<()> {
 
 async fn hold(client: ClientArgs, count: usize, ramp: Duration, backoff: Duration) -> anyhow::Result<()> {
     let mut terminals = Vec::new();
+    let tls = TlsSource::files(client.tls.files());
     for number in 0..count {
-        let mut config = client.config(number)?;
+        let mut config = client.config(number, &tls)?;
         config.policy = Policy { first: backoff, ..Policy::default() };
         let printer = Printer { terminal: config.terminal.to_string(), began: Instant::now(), first: None };
         terminals.push(Terminal::start(config, printer)?);
@@ -98,13 +102,14 @@ async fn knock(client: ClientArgs, rate: f64, duration: Duration, keep: bool) ->
     let mut ticks = time::interval(Duration::from_secs_f64(1.0 / rate));
     ticks.set_missed_tick_behavior(time::MissedTickBehavior::Burst);
     let (mut knocks, mut open) = (JoinSet::new(), Vec::new());
+    let tls = TlsSource::files(client.tls.files());
     for number in 0..(duration.as_secs_f64() * rate) as usize {
         tokio::select! {
             _ = ticks.tick() => {}
             _ = terminate.recv() => break,
         }
         let (tell, mut told) = mpsc::channel(1);
-        let config = client.config(number)?;
+        let config = client.config(number, &tls)?;
         let printer = Printer { terminal: config.terminal.to_string(), began: Instant::now(), first: Some(tell) };
         printer.write("begun");
         let terminal = Terminal::start(config, printer)?;
@@ -128,9 +133,10 @@ async fn knock(client: ClientArgs, rate: f64, duration: Duration, keep: bool) ->
 }
 
 impl ClientArgs {
-    fn config(&self, number: usize) -> anyhow::Result<Config> {
+    fn config(&self, number: usize, tls: &TlsSource) -> anyhow::Result<Config> {
         let terminal: muster_protocol::TerminalId = format!("{}-{number}", self.prefix).parse()?;
         let mut config = Config::new([self.url.clone()], terminal.clone());
+        config.tls = tls.clone();
         config.seed = self.seed.map_or(config.seed, |seed| seed.wrapping_add(number as u64));
         if let Some(secret) = &self.secret {
             let exp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 24 * 3600;
@@ -181,6 +187,7 @@ fn how(end: &ConnectionEnd) -> String {
         ConnectionEnd::Closed { code, .. } => code.to_string(),
         ConnectionEnd::Refused { status, .. } => format!("refused:{status}"),
         ConnectionEnd::Lost(_) => "lost".into(),
+        ConnectionEnd::TlsFailed(_) => "tls".into(),
         ConnectionEnd::NoWelcome => "no-welcome".into(),
         ConnectionEnd::Silent => "silent".into(),
         ConnectionEnd::NoToken(_) => "no-token".into(),

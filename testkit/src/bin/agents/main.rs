@@ -17,7 +17,8 @@ use std::{
 };
 
 use clap::Parser;
-use muster_client::{Config, Incoming, Terminal, TokenSource};
+use muster_client::{Config, Incoming, Terminal, TlsSource, TokenSource};
+use muster_net::TlsArgs;
 use muster_protocol::{
     TerminalId,
     frame::Command,
@@ -71,6 +72,8 @@ struct Args {
     /// Decides when they reconnect; random by default
     #[arg(long, env = "MUSTER_SEED")]
     seed: Option<u64>,
+    #[command(flatten)]
+    tls: TlsArgs,
     /// A planted bug, to see that it is found: drop, repeat or swap one command in 200
     #[arg(long)]
     bug: Option<String>,
@@ -81,8 +84,9 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let log = Log::open(&args.log)?;
     let mut agents = JoinSet::new();
+    let tls = TlsSource::files(args.tls.files());
     for number in 0..args.terminals {
-        let config = config(&args, number)?;
+        let config = Config { tls: tls.clone(), ..config(&args, number)? };
         let (tell, told) = mpsc::channel(64);
         let id = config.terminal.clone();
         let terminal = Terminal::start(config, tell)?;

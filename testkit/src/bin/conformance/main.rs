@@ -9,6 +9,8 @@
 mod terminal;
 
 use clap::Parser;
+use muster_client::TlsSource;
+use muster_net::TlsArgs;
 use muster_node::{config::Config, process};
 
 /// Sends back what it receives, so that Autobahn's cases can be run
@@ -22,8 +24,10 @@ enum Cli {
     },
     /// Run a terminal, which goes through all cases of a server
     Terminal {
-        /// The server, as ws://HOST:PORT
+        /// The server, as ws://HOST:PORT or wss://HOST:PORT
         url: String,
+        #[command(flatten)]
+        tls: TlsArgs,
     },
 }
 
@@ -33,6 +37,6 @@ fn main() -> anyhow::Result<()> {
             config.plain_mode.echo = true;
             process::run(*config)
         }
-        Cli::Terminal { url } => terminal::run(&url),
+        Cli::Terminal { url, tls } => terminal::run(&url, &TlsSource::files(tls.files())),
     }
 }

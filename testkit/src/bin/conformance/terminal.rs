@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use muster_client::{Config, Incoming, Terminal};
+use muster_client::{Config, Incoming, Terminal, TlsSource};
 use muster_protocol::api::Protocol;
 use tokio::{sync::mpsc, time};
 
@@ -16,21 +16,22 @@ const CASE_TIME: Duration = Duration::from_secs(60);
 /// # Errors
 /// If the server does not answer, or a case does not end.
 #[tokio::main]
-pub async fn run(url: &str) -> anyhow::Result<()> {
-    let count: usize = session(format!("{url}/getCaseCount"), false)
+pub async fn run(url: &str, tls: &TlsSource) -> anyhow::Result<()> {
+    let count: usize = session(format!("{url}/getCaseCount"), tls, false)
         .await?
         .context("the server did not say how many cases there are")?
         .parse()?;
     for case in 1..=count {
-        session(format!("{url}/runCase?case={case}&agent=muster-client"), true).await?;
+        session(format!("{url}/runCase?case={case}&agent=muster-client"), tls, true).await?;
     }
-    session(format!("{url}/updateReports?agent=muster-client"), false).await?;
+    session(format!("{url}/updateReports?agent=muster-client"), tls, false).await?;
     Ok(())
 }
 
 /// Connects, and sends back what comes if it `echoes`, until the connection ends. Returns the last text that was not sent back.
-async fn session(url: String, echoes: bool) -> anyhow::Result<Option<String>> {
+async fn session(url: String, tls: &TlsSource, echoes: bool) -> anyhow::Result<Option<String>> {
     let mut config = Config::new([url.clone()], "conformance".parse()?);
+    config.tls = tls.clone();
     config.protocol = Protocol::Plain;
     config.max_message = u64::MAX;
     // More than a case sends without waiting for an answer: whoever sends here must not wait for whoever listens.
