@@ -60,14 +60,16 @@ enum Verb {
 
 #[derive(Args)]
 struct AgentArgs {
-    /// The address for the coordinator. The agent obeys everyone who connects, so listen only on a trusted network
+    /// The address for the coordinator. The agent obeys everyone who connects, and the connection has no TLS, so listen
+    /// only on a trusted network or through a tunnel
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9100")]
     listen: SocketAddr,
 }
 
 #[derive(Args)]
 struct CoordinateArgs {
-    /// The addresses of the agents. Each one plays its part of the terminals
+    /// The addresses of the agents, which are reached without TLS. Each one plays its part of the terminals, and reads the
+    /// files of --ca, --client-cert and --client-key on its own host
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required = true)]
     agents: Vec<String>,
 

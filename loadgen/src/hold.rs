@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use muster_client::{Config as Client, Incoming, Listener, Terminal};
+use muster_client::{Config as Client, ConnectionEnd, Incoming, Listener, Terminal, TlsSource};
 use muster_protocol::{TerminalId, api::Protocol};
 
 use crate::{config::FleetConfig, interrupt::Interrupt, play::fleet::token, preflight};
@@ -13,19 +13,21 @@ use crate::{config::FleetConfig, interrupt::Interrupt, play::fleet::token, prefl
 pub async fn run(line: FleetConfig) -> anyhow::Result<()> {
     preflight::check(&line)?;
     let mut terminals = Vec::new();
+    let tls = TlsSource::files(line.tls.args.files());
     for number in 0..line.terminals {
         let id: TerminalId = format!("hold-{number}").parse()?;
-        terminals.push(Terminal::start(client(&line, id.clone(), number)?, Printer(id))?);
+        terminals.push(Terminal::start(client(&line, &tls, id.clone(), number)?, Printer(id))?);
     }
     Interrupt::listen(|| ())?.requested().await;
     Ok(())
 }
 
-fn client(line: &FleetConfig, id: TerminalId, number: usize) -> anyhow::Result<Client> {
+fn client(line: &FleetConfig, tls: &TlsSource, id: TerminalId, number: usize) -> anyhow::Result<Client> {
     let mut client = Client::new(line.url.iter().cloned(), id.clone());
     client.token = token(line, &id)?.map(|token| token.parse()).transpose()?;
     client.protocol = if line.plain { Protocol::Plain } else { Protocol::V1 };
     client.sdk = "muster-loadgen".into();
+    client.tls = tls.clone();
     client.source = line.source.get(number % line.source.len().max(1)).copied();
     Ok(client)
 }
@@ -37,6 +39,9 @@ impl Listener for Printer {
         match incoming {
             Incoming::Command { command, .. } => self.print(command.payload.as_json()),
             Incoming::Text { text, .. } => self.print(&text),
+            Incoming::Offline { end: end @ ConnectionEnd::TlsFailed(_), .. } => {
+                tracing::warn!(terminal = %self.0, %end, "the terminal can't connect");
+            }
             Incoming::Gone(end) => tracing::warn!(terminal = %self.0, %end, "the session ended"),
             other => tracing::info!(terminal = %self.0, ?other),
         }

@@ -40,6 +40,15 @@ pub struct SessionRecord {
     pub lost: Option<String>,
 }
 
+/// A TLS handshake that succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsHandshake {
+    /// How long it took.
+    pub took: Nanos,
+    /// Whether it was a short one, with the session ticket of an earlier connection.
+    pub is_resumed: bool,
+}
+
 /// An attempt that led to no session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailedAttempt {
@@ -74,6 +83,8 @@ pub struct TerminalLog {
     pub sessions: Vec<SessionRecord>,
     /// Connection attempts that failed.
     pub failures: Vec<FailedAttempt>,
+    /// The TLS handshakes, in the order of their ends.
+    pub handshakes: Vec<TlsHandshake>,
     /// When the current connection attempt began; `None` if there is none without an outcome.
     pub dialling: Option<Nanos>,
     /// The received messages, in the order in which they were read.

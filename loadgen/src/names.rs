@@ -11,6 +11,10 @@ pub const REPLAY: &str = "replay";
 pub const CONNECT: &str = "connect";
 /// From the beginning of a successful attempt until the terminal is ready.
 pub const ATTEMPT: &str = "attempt";
+/// A TLS handshake without a session ticket, from the first byte to the last.
+pub const TLS_FULL: &str = "tls_full";
+/// A TLS handshake that a session ticket made short.
+pub const TLS_RESUMED: &str = "tls_resumed";
 /// From when a message to all terminals was due until the last steady terminal had it.
 pub const LAST: &str = "last";
 /// From when a command to one terminal was due until the terminal had it.
@@ -31,8 +35,24 @@ pub const CAUGHT_UP: &str = "caught_up";
 pub const CANARY: &str = "canary";
 
 /// Every name above.
-pub const LATENCIES: [&str; 14] =
-    [LIVE, SERVICE, REPLAY, CONNECT, ATTEMPT, LAST, COMMAND, ACK, RESULT, LAG, ACCEPT, RECONNECT, CAUGHT_UP, CANARY];
+pub const LATENCIES: [&str; 16] = [
+    LIVE,
+    SERVICE,
+    REPLAY,
+    CONNECT,
+    ATTEMPT,
+    TLS_FULL,
+    TLS_RESUMED,
+    LAST,
+    COMMAND,
+    ACK,
+    RESULT,
+    LAG,
+    ACCEPT,
+    RECONNECT,
+    CAUGHT_UP,
+    CANARY,
+];
 
 /// The points of a distribution that reports show and SLOs may name, with the share of the samples at or below each.
 pub const POINTS: [(&str, f64); 6] =

@@ -5,13 +5,19 @@ use std::net::IpAddr;
 use clap::Args;
 use muster_protocol::token::Secret;
 
+use super::TlsSettings;
+
 /// The terminals and how they connect.
 #[derive(Debug, Clone, Args)]
 pub struct FleetConfig {
-    /// The WebSocket URLs that terminals connect to. Terminals are spread over several URLs, and each terminal tries
-    /// them in turn
+    /// The WebSocket URLs that terminals connect to, ws:// or wss://. Terminals are spread over several URLs and over all
+    /// addresses of their hosts, and each terminal tries them in turn
     #[arg(long, value_name = "WS_URL", required = true, value_delimiter = ',')]
     pub url: Vec<String>,
+
+    /// How servers are trusted whose URLs begin with wss or https.
+    #[command(flatten)]
+    pub tls: TlsSettings,
 
     /// The secret that signs the terminals' tokens. Not needed if the nodes run with --insecure
     #[arg(long, env = "MUSTER_SECRET", value_name = "KID=SECRET", hide_env_values = true)]

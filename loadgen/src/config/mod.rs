@@ -9,6 +9,7 @@ mod fleet;
 pub mod scenario;
 mod share;
 mod slo;
+mod tls;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -24,6 +25,7 @@ pub use self::{
     fleet::FleetConfig,
     share::{Share, Slow},
     slo::{Metric, Slo, Slos},
+    tls::{SessionTickets, TlsSettings, asks_for_tls},
 };
 
 /// The settings of a run.
@@ -107,6 +109,11 @@ pub struct Config {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
     pub backoff: Duration,
 
+    /// With wss: whether a terminal that comes back shows the session ticket of its last connection, which makes the TLS
+    /// handshake cheaper. Most clients do
+    #[arg(long, value_enum, default_value = "on")]
+    pub tls_tickets: SessionTickets,
+
     /// Which messages terminals acknowledge: all, as the shipped client does, or only commands that target the
     /// terminal alone
     #[arg(long, value_enum, default_value = "all")]
@@ -166,7 +173,7 @@ pub struct Config {
     #[arg(long, value_name = "NAME=PID", value_delimiter = ',')]
     pub watch: Vec<Watched>,
 
-    /// The Redis server whose INFO is read before and after the run
+    /// The Redis server whose INFO is read before and after the run, without TLS
     #[arg(long, value_name = "HOST:PORT")]
     pub redis: Option<String>,
 
@@ -220,20 +227,27 @@ impl Config {
         for (flag, uris) in
             [("--api", &self.api), ("--post", &self.post.iter().cloned().collect()), ("--metrics", &self.metrics)]
         {
-            let plain = |uri: &&Uri| uri.scheme_str() == Some("http") && uri.authority().is_some();
-            if let Some(uri) = uris.iter().find(|uri| !plain(uri)) {
-                bail!("{flag} must be http://HOST:PORT, not {uri}");
+            let is_http = |uri: &&Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+            if let Some(uri) = uris.iter().find(|uri| !is_http(uri)) {
+                bail!("{flag} must be http://HOST:PORT or https://HOST:PORT, not {uri}");
             }
         }
-        if let Some(url) = self.fleet.url.iter().find(|url| !url.starts_with("ws://")) {
-            bail!("--url must be ws://HOST:PORT/PATH, not {url}");
+        if let Some(url) = self.fleet.url.iter().find(|url| !url.starts_with("ws://") && !url.starts_with("wss://")) {
+            bail!("--url must be ws://HOST:PORT/PATH or wss://HOST:PORT/PATH, not {url}");
         }
+        self.fleet.tls.check(self.asks_for_tls())?;
         if self.target == ServerKind::Raw && self.commands != Arrivals::Constant(0.0) {
             bail!("--commands needs a server that can send to one terminal; --target raw can't");
         }
         ensure!(self.fleet.terminals > 0, "--terminals must be at least 1");
         ensure!(!self.duration.is_zero(), "--for must be longer than 0s");
         Ok(())
+    }
+
+    fn asks_for_tls(&self) -> bool {
+        let sockets = self.fleet.url.iter().filter_map(|url| url.parse().ok());
+        let calls = self.api.iter().chain(&self.post).chain(&self.metrics).cloned();
+        sockets.chain(calls).any(|uri: Uri| asks_for_tls(&uri))
     }
 }
 
@@ -262,6 +276,6 @@ pub mod tests {
     fn each_target_accepts_only_its_own_flags_for_sending() {
         assert!(config("").validate().is_ok());
         assert!(config("--target raw").validate().unwrap_err().to_string().contains("--post"));
-        assert!(config("--metrics https://h/metrics").validate().unwrap_err().to_string().contains("http://"));
+        assert!(config("--metrics ftp://h/metrics").validate().unwrap_err().to_string().contains("http://"));
     }
 }

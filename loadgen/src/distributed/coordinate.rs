@@ -18,7 +18,7 @@ use crate::{
     marks,
     measure::Tally,
     plan::Plan,
-    play::operator,
+    play::{operator, tls_check},
     run::{self, Completion, RunFacts, outputs},
     verdict::RunOutcome,
 };
@@ -45,6 +45,7 @@ pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow:
     ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
     ensure!(!config.floor, "--floor is not available with several generators: measure it with `run`");
     outputs::check(&config)?;
+    tls_check::check(&config).await?;
     operator::ask(&config).await?;
     let mut agents = Vec::new();
     for name in names {

@@ -55,8 +55,8 @@ impl ServerSnapshot {
     pub async fn look(config: &Config) -> Self {
         let mut servers = Self::default();
         for uri in &config.metrics {
-            let api = Api::new(uri.clone(), config.key.clone());
-            match timeout(PATIENCE, api.get("")).await {
+            let read = async { Api::new(uri, config)?.get("").await };
+            match timeout(PATIENCE, read).await {
                 Ok(Ok((status, body))) if status.is_success() => {
                     servers.metrics.insert(uri.to_string(), families(&String::from_utf8_lossy(&body)));
                 }

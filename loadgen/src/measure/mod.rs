@@ -4,6 +4,7 @@
 
 pub mod cohort;
 mod fault;
+mod handshakes;
 mod judge;
 pub mod latency;
 mod recovery;

@@ -21,7 +21,7 @@ pub struct NullTerminal {
 }
 
 /// Waits for a complete request head and returns it without consuming it from the stream. Fails if the connection
-/// ends first or the head exceeds the limit.
+/// ends first, the head exceeds the limit, or what comes is not HTTP.
 pub async fn head(stream: &TcpStream) -> io::Result<String> {
     let mut buffer = vec![0; HEAD];
     loop {
@@ -30,7 +30,7 @@ pub async fn head(stream: &TcpStream) -> io::Result<String> {
         if let Some(end) = text.find("\r\n\r\n") {
             return Ok(text[..end + 4].to_owned());
         }
-        if read == 0 || read == HEAD {
+        if read == 0 || read == HEAD || !buffer[0].is_ascii_alphabetic() {
             return Err(io::ErrorKind::InvalidData.into());
         }
         tokio::task::yield_now().await;
@@ -47,6 +47,13 @@ pub async fn refuse(stream: &mut TcpStream, head: &str) -> io::Result<()> {
     // The request must be read first: closing a socket with unread data sends a reset, and the response is lost.
     stream.read_exact(&mut vec![0; head.len()]).await?;
     stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await
+}
+
+/// Answers what is no request.
+pub async fn bad_request(stream: &mut TcpStream) -> io::Result<()> {
+    // What is not read would reset the connection.
+    let _ = stream.read(&mut vec![0; HEAD]).await?;
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await
 }
 
 /// Leaves a handshake unanswered until the terminal closes the connection.

@@ -62,7 +62,10 @@ pub async fn until_stdin_ends(ends: bool, serve: impl Future<Output = anyhow::Re
 
 async fn connection(mut stream: TcpStream, sessions: Arc<NullSessions>) {
     let _ = stream.set_nodelay(true);
-    let Ok(head) = handshake::head(&stream).await else { return };
+    let Ok(head) = handshake::head(&stream).await else {
+        let _ = handshake::bad_request(&mut stream).await;
+        return;
+    };
     if !handshake::is_handshake(&head) {
         let service = service_fn(|request| post(request, sessions.clone()));
         let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

@@ -2,9 +2,12 @@
 //! another request: if no pooled connection is idle, a new one is opened. The pool has no limit, because the plan's
 //! rate of messages bounds the number of requests.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, StatusCode, Uri,
@@ -13,10 +16,15 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use muster_net::{ConnectError, Stream, Tls, tcp};
+use tokio::time::Instant;
+
+use crate::config::Config;
 
 /// The number of connections that [`Api::warm_up`] opens before the first request.
 const WARM: usize = 4;
+/// How long it may take to open a connection.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 type Sender = SendRequest<Full<Bytes>>;
 
@@ -25,6 +33,8 @@ type Sender = SendRequest<Full<Bytes>>;
 pub struct Api {
     uri: Uri,
     key: Option<String>,
+    /// `None` without TLS.
+    tls: Option<Tls>,
     idle: Mutex<Vec<Sender>>,
 }
 
@@ -38,10 +48,21 @@ pub enum RequestError {
 }
 
 impl Api {
-    /// Creates a client for `uri`. It opens no connection. If `key` is set, each request carries it as a bearer
-    /// token.
-    pub fn new(uri: Uri, key: Option<String>) -> Self {
-        Self { uri, key, idle: Mutex::default() }
+    /// Creates a client for `uri`, with the key and the TLS settings of the run. It opens no connection. If there is a key,
+    /// each request carries it as a bearer token. Fails if a file for TLS can't be used.
+    pub fn new(uri: &Uri, config: &Config) -> anyhow::Result<Self> {
+        let tls = config.fleet.tls.of(uri)?;
+        Ok(Self { uri: uri.clone(), key: config.key.clone(), tls, idle: Mutex::default() })
+    }
+
+    /// Creates a client for `uri` without TLS, which shows no key.
+    pub fn without_key(uri: Uri) -> Self {
+        Self { uri, key: None, tls: None, idle: Mutex::default() }
+    }
+
+    /// Opens a connection, and drops it.
+    pub async fn try_connect(&self) -> anyhow::Result<()> {
+        self.stream().await.map(drop)
     }
 
     /// Returns the server's authority (`HOST:PORT`), which names the server in reports.
@@ -98,13 +119,22 @@ impl Api {
     }
 
     async fn connect(&self) -> anyhow::Result<Sender> {
-        let host = self.uri.host().context("the URL names no host")?.trim_matches(['[', ']']);
-        let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(80))).await.context("connect")?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(self.stream().await?)).await?;
         // The task ends when the sender is dropped or the server closes the connection.
         tokio::spawn(connection);
         Ok(sender)
+    }
+
+    async fn stream(&self) -> anyhow::Result<Stream> {
+        let host = self.uri.host().context("the URL names no host")?.trim_matches(['[', ']']);
+        let port = self.uri.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
+        let deadline = Instant::now() + DEADLINE;
+        let tcp = tcp::connect(host, port, None, deadline).await.map_err(unconnected)?;
+        let Some(tls) = &self.tls else { return Ok(Stream::Plain(tcp)) };
+        tls.handshake(host, tcp, deadline).await.map_err(|error| match error {
+            ConnectError::Tls(_, fault) => anyhow!("TLS failed: {}", tls.explain(&fault)),
+            other => unconnected(other),
+        })
     }
 
     fn take(&self) -> Option<Sender> {
@@ -121,4 +151,16 @@ async fn exchange(sender: &mut Sender, request: Request<Full<Bytes>>) -> anyhow:
     let response = sender.send_request(request).await?;
     let status = response.status();
     Ok((status, response.into_body().collect().await?.to_bytes()))
+}
+
+/// Returns the error of a connection that was not opened. The error of the system stays in it: some of these say that this
+/// machine is at a limit. Addresses are left out, so that equal causes have equal texts.
+fn unconnected(error: ConnectError) -> anyhow::Error {
+    match error {
+        ConnectError::Refused(_, cause) | ConnectError::Lookup(_, cause) => {
+            anyhow::Error::new(cause).context("connect")
+        }
+        ConnectError::Late(_) => anyhow!("connect: no answer within {DEADLINE:?}"),
+        other => other.into(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Executes the plan and records what happens. [`fleet`] starts the terminals; each terminal is a task with a
 //! [`socket`] and a receiver for its texts. The [`operator`] sends each message when the pacer reports it as due,
-//! through an HTTP [`api`] or a WebSocket of its own. Nothing here judges what was recorded.
+//! through an HTTP [`api`] or a WebSocket of its own. [`tls_check`] is done before. Nothing here judges what was recorded.
 
 pub mod api;
 mod command_poll;
@@ -13,5 +13,6 @@ mod publisher;
 mod receiver;
 pub mod socket;
 mod terminal;
+pub mod tls_check;
 
 pub use self::{live::LiveCounters, receiver::FrameReceiver, terminal::PlayedTerminal};

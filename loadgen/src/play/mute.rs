@@ -1,4 +1,4 @@
-//! A TCP stream that can discard what is written to it. It makes a terminal that reads and never answers, not even a
+//! A connection that can discard what is written to it. It makes a terminal that reads and never answers, not even a
 //! ping.
 
 use std::{
@@ -7,16 +7,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use muster_net::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A TCP stream whose writes can be discarded.
+/// A connection whose writes can be discarded.
 #[derive(Debug)]
 pub struct MuteStream {
     /// The underlying connection.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// True if writes are discarded and reported as successful.
     pub mute: bool,
 }

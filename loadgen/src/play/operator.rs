@@ -17,6 +17,7 @@ use super::{
     api::{Api, RequestError},
     command_poll, pacer,
     publisher::Publisher,
+    tls_check,
 };
 use crate::{
     clock::{Nanos, SECOND, nanos},
@@ -81,8 +82,12 @@ pub fn start(
 /// reached or refuses the key. Does nothing for a raw target.
 pub async fn ask(config: &Config) -> anyhow::Result<()> {
     for uri in config.api.iter().filter(|_| config.target == ServerKind::Muster) {
-        let api = Api::new(uri.clone(), config.key.clone());
-        let (status, answer) = api.post("/v1/commands", String::new).await.map_err(|trouble| match trouble {
+        let answer = Api::new(uri, config)?.post("/v1/commands", String::new).await;
+        // A node answers 400 with a JSON object. A server of TLS answers something else, or not at all.
+        if !matches!(&answer, Ok((status, body)) if *status != StatusCode::BAD_REQUEST || body.starts_with(b"{")) {
+            tls_check::not_tls("--api", uri).await?;
+        }
+        let (status, answer) = answer.map_err(|trouble| match trouble {
             RequestError::Unsent(error) | RequestError::Unanswered(error) => error.context(format!("--api {uri}")),
         })?;
         if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
@@ -94,10 +99,10 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn way(config: &Config) -> anyhow::Result<SendPath> {
-    let api = |uri: &hyper::Uri| Arc::new(Api::new(uri.clone(), config.key.clone()));
+    let api = |uri: &hyper::Uri| Api::new(uri, config).map(Arc::new);
     Ok(match (config.target, &config.post) {
-        (ServerKind::Muster, _) => SendPath::Http(config.api.iter().map(api).collect()),
-        (ServerKind::Raw, Some(post)) => SendPath::Http(vec![api(post)]),
+        (ServerKind::Muster, _) => SendPath::Http(config.api.iter().map(api).collect::<Result<_, _>>()?),
+        (ServerKind::Raw, Some(post)) => SendPath::Http(vec![api(post)?]),
         (ServerKind::Raw, None) => SendPath::Line(Publisher::start(&config.fleet).await?),
     })
 }

@@ -59,7 +59,7 @@ async fn run(dialer: Dialer, mut requests: mpsc::Receiver<Request>) {
     for target in dialer.targets.iter().cycle() {
         let attempt = async {
             sleep(pause).await;
-            dialer.dial(target, None).await
+            dialer.dial(target, 0, None).await.0
         };
         let Some(connected) = decline_until(attempt, &why, &mut requests).await else { return };
         let end = match connected {

@@ -10,26 +10,28 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use muster_client::ConnectionEnd;
-use muster_net::source;
+use muster_net::{ConnectError, Stream, Tls, source, tcp};
 use muster_protocol::{
     TerminalId,
     close::RetryHint,
     frame::{FromNode, FromTerminal, Hello, V1, Welcome},
 };
 use tokio::{
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         ClientRequestBuilder, Error, Message,
+        error::ProtocolError,
         http::Uri,
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
 
 use super::mute::MuteStream;
+use crate::{clock::nanos, journal::TlsHandshake};
 
 /// The time limit of a connection attempt, from the first packet to the welcome. The shipped client has the same
 /// limit. At the limit the attempt fails.
@@ -40,13 +42,24 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// the server.
 const SLOW_BUFFER: u32 = 4 << 10;
 
-/// An endpoint that terminals connect to; its address is resolved once.
+/// An endpoint that a terminal connects to.
 #[derive(Debug, Clone)]
 pub struct DialTarget {
-    /// The server's address.
-    pub address: SocketAddr,
+    /// All addresses of the server's name, at least one. They are looked up once.
+    pub addresses: Arc<[SocketAddr]>,
+    /// How the connection is encrypted; `None` without TLS.
+    pub tls: Option<TlsTarget>,
     /// The URL of the handshake, with the terminal's id in the query for Muster.
     pub uri: Uri,
+}
+
+/// How a connection to a server is encrypted.
+#[derive(Debug, Clone)]
+pub struct TlsTarget {
+    /// The name for which the server's certificate must be valid.
+    pub host: Arc<str>,
+    /// The settings, with the terminal's own session tickets.
+    pub tls: Tls,
 }
 
 /// The connection settings of one terminal.
@@ -76,15 +89,33 @@ pub struct TerminalSocket {
 }
 
 impl Dialer {
-    /// Makes one connection attempt that resumes from `cursor`. Fails if the connection can't be established within
-    /// the time limit, the server refuses the handshake, or its first frame is not a welcome.
-    pub async fn dial(&self, target: &DialTarget, cursor: Option<String>) -> Result<TerminalSocket, ConnectionEnd> {
-        timeout(DEADLINE, self.open(target, cursor)).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
+    /// Makes one connection attempt that resumes from `cursor`. The addresses of the server are tried in turn, from number
+    /// `first` modulo their number on. Fails if the connection can't be established within the time limit, the server refuses
+    /// the handshake, or its first frame is not a welcome. Returns the TLS handshake, too, if there was one.
+    pub async fn dial(
+        &self,
+        target: &DialTarget,
+        first: usize,
+        cursor: Option<String>,
+    ) -> (Result<TerminalSocket, ConnectionEnd>, Option<TlsHandshake>) {
+        let mut handshake = None;
+        let opening = timeout(DEADLINE, self.open(target, first, cursor, &mut handshake));
+        let opened = opening.await.unwrap_or(Err(ConnectionEnd::NoWelcome));
+        (opened, handshake)
     }
 
-    async fn open(&self, target: &DialTarget, cursor: Option<String>) -> Result<TerminalSocket, ConnectionEnd> {
-        let stream = self.socket(target.address).map_err(lost)?.connect(target.address).await.map_err(lost)?;
-        stream.set_nodelay(true).map_err(lost)?;
+    async fn open(
+        &self,
+        target: &DialTarget,
+        first: usize,
+        cursor: Option<String>,
+        handshake: &mut Option<TlsHandshake>,
+    ) -> Result<TerminalSocket, ConnectionEnd> {
+        let tcp = self.connect(&target.addresses, first).await.map_err(lost)?;
+        let stream = match &target.tls {
+            Some(tls) => tls.encrypt(tcp, handshake).await?,
+            None => Stream::Plain(tcp),
+        };
         let stream = MuteStream { stream, mute: false };
         let opening = client_async_with_config(self.request(target), stream, Some(limits()));
         let (stream, _) = opening.await.map_err(refused)?;
@@ -93,6 +124,13 @@ impl Dialer {
             socket.hello(cursor).await?;
         }
         Ok(socket)
+    }
+
+    async fn connect(&self, addresses: &[SocketAddr], first: usize) -> io::Result<TcpStream> {
+        let (later, sooner) = addresses.split_at(first % addresses.len());
+        let mut in_turn = [sooner, later].concat();
+        in_turn.retain(|to| self.source.is_none_or(|source| source.is_ipv4() == to.is_ipv4()));
+        tcp::first(in_turn, |to| self.socket(to)).await
     }
 
     fn socket(&self, to: SocketAddr) -> io::Result<TcpSocket> {
@@ -109,6 +147,19 @@ impl Dialer {
             request = request.with_header("Authorization", format!("Bearer {token}"));
         }
         if self.v1 { request.with_sub_protocol(V1) } else { request }
+    }
+}
+
+impl TlsTarget {
+    async fn encrypt(&self, tcp: TcpStream, done: &mut Option<TlsHandshake>) -> Result<Stream, ConnectionEnd> {
+        let began = Instant::now();
+        let stream = self.tls.handshake(&self.host, tcp, began + DEADLINE).await.map_err(|error| match error {
+            ConnectError::Tls(_, fault) if fault.will_pass() => lost(fault),
+            ConnectError::Tls(_, fault) => ConnectionEnd::TlsFailed(self.tls.explain(&fault)),
+            other => lost(other),
+        })?;
+        *done = Some(TlsHandshake { took: nanos(began.elapsed()), is_resumed: stream.is_resumed() });
+        Ok(stream)
     }
 }
 
@@ -162,7 +213,7 @@ impl TerminalSocket {
     /// Resets the connection as the kernel does for a killed process: unsent data is discarded, and the peer
     /// receives a RST.
     pub fn reset(self) {
-        let _ = socket2::SockRef::from(&self.stream.get_ref().stream).set_linger(Some(Duration::ZERO));
+        let _ = socket2::SockRef::from(self.stream.get_ref().stream.tcp()).set_linger(Some(Duration::ZERO));
     }
 }
 
@@ -186,6 +237,9 @@ fn refused(error: Error) -> ConnectionEnd {
     match error {
         Error::Http(response) => {
             ConnectionEnd::Refused { status: response.status().as_u16(), hint: retry_after(&response) }
+        }
+        Error::Protocol(ProtocolError::HttparseError(_)) => {
+            lost("the server's answer is not HTTP; if it speaks TLS, write wss:// in --url")
         }
         other => lost(other),
     }

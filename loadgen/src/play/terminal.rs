@@ -42,8 +42,8 @@ pub struct PlayedTerminal {
     pub rate: Option<f64>,
     /// The cursor of the last session; `None` before the first welcome or command.
     pub cursor: Option<String>,
-    /// The number of failed attempts plus an initial offset. Modulo the number of endpoints it is the index of the
-    /// next endpoint.
+    /// The number of failed attempts plus the terminal's number. Modulo the number of endpoints it is the index of the
+    /// next endpoint, and divided by it, the number of the address to begin with.
     pub next_target: usize,
     /// The last connection that was left open without a close frame.
     pub black_hole: Option<TerminalSocket>,
@@ -100,9 +100,14 @@ impl PlayedTerminal {
         self.receiver.journal.terminal(self.receiver.number).dialling = Some(dialled);
         let targets = self.dialer.targets.clone();
         let target: &DialTarget = &targets[self.next_target % targets.len()];
+        // With one URL, terminal n begins with address n.
+        let first = self.next_target / targets.len();
         // The future is boxed, because the many states of a handshake would otherwise enlarge the task of every idle
         // terminal.
-        let opened = Box::pin(self.dialer.dial(target, self.cursor.clone())).await;
+        let (opened, handshake) = Box::pin(self.dialer.dial(target, first, self.cursor.clone())).await;
+        if let Some(handshake) = handshake {
+            self.receiver.journal.terminal(self.receiver.number).handshakes.push(handshake);
+        }
         if let Err(end) = &opened {
             self.next_target += 1;
             self.live_counters().failed.fetch_add(1, Relaxed);

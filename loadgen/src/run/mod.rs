@@ -23,7 +23,7 @@ use crate::{
     interrupt::Interrupt,
     measure::{Tally, promises_replay},
     plan::{Partition, Plan},
-    play::operator,
+    play::{operator, tls_check},
     preflight,
     report::{self, Floor, GeneratorCost, Report},
     verdict::{RunOutcome, RunVerdict, gates, slo},
@@ -48,6 +48,7 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     }
     outputs::check(&config)?;
     preflight::check(&config.fleet)?;
+    tls_check::check(&config).await?;
     operator::ask(&config).await?;
     let interrupt = Interrupt::listen(view::leave)?;
     let partition = Partition { run: rand::random(), of: 1, rest: 0 };

@@ -9,3 +9,4 @@ mod null_server;
 mod outputs;
 mod report;
 mod restart;
+mod tls;

@@ -34,9 +34,15 @@ impl NullServer {
 
     /// Returns the command for a run against this server over Muster's protocol, with [`SHORT`] and these flags.
     pub fn run(&self, flags: &[&str]) -> Command {
-        let (url, api) = (format!("ws://{}/ws", self.address), format!("http://{}", self.address));
-        let mut command = Command::new(LOADGEN);
-        command.args(["run", "--url", &url, "--api", &api]).args(SHORT.split(' ')).args(flags);
+        let mut command = short_run(&format!("ws://{}/ws", self.address), &format!("http://{}", self.address));
+        command.args(flags);
         command
     }
+}
+
+/// Returns the command for a run against these URLs with [`SHORT`].
+pub fn short_run(url: &str, api: &str) -> Command {
+    let mut command = Command::new(LOADGEN);
+    command.args(["run", "--url", url, "--api", api]).args(SHORT.split(' '));
+    command
 }

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use super::{
     DeliveryFault, FaultKind, Tally,
     cohort::{Intent, Window},
-    recovery,
+    handshakes, recovery,
     sequence::SequenceCheck,
 };
 use crate::{
@@ -139,6 +139,7 @@ impl<'a> Judge<'a> {
     fn terminal(&self, tally: &mut Tally, number: usize, log: &TerminalLog) {
         let planned = &self.plan.terminals[number];
         recovery::connections(tally, &planned.stays, log, self.now, self.window.grace);
+        handshakes::handshakes(tally, log);
         let intent = Intent::new(self.window, planned.behaviour, &planned.stays, &log.sessions);
         let first = vec![Nanos::MAX; self.plan.messages.len()];
         let mut case = TerminalCase { number, log, intent, behaviour: planned.behaviour, first };

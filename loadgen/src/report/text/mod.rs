@@ -8,7 +8,7 @@ use super::{Figures, Point, Report};
 use crate::{measure::Account, names};
 
 /// The names of the times, most important first, with a description of each.
-pub const TIMES: [(&str, &str); 14] = [
+pub const TIMES: [(&str, &str); 16] = [
     (names::LIVE, "due to received: the main result"),
     (names::SERVICE, "sent to received"),
     (names::REPLAY, "due to received by replay"),
@@ -19,6 +19,8 @@ pub const TIMES: [(&str, &str); 14] = [
     (names::ACCEPT, "sent to accepted"),
     (names::CONNECT, "planned to ready, retries included"),
     (names::ATTEMPT, "one attempt that succeeded"),
+    (names::TLS_FULL, "a TLS handshake without a session ticket"),
+    (names::TLS_RESUMED, "a TLS handshake with a session ticket"),
     (names::RECONNECT, "lost to ready again"),
     (names::CAUGHT_UP, "lost to the last message that was missed"),
     (names::LAG, "due to sent: the generator's own delay"),
@@ -179,6 +181,7 @@ impl Report {
             "\nconnections   {} stays planned, {} let in, {} never; {} sessions, {} lost unplanned, {} resumed, {} attempts failed; peak {}",
             c.planned, c.made, c.never, c.sessions, c.lost, c.resumed, c.failed, c.peak
         )?;
+        self.tls(f)?;
         writeln!(
             f,
             "messages      {} due, {} sent, {} accepted, {} refused, {} without an answer, {} not sent by the generator",
@@ -190,6 +193,17 @@ impl Report {
             writeln!(f, "  {count:>8} x {why}")?;
         }
         Ok(())
+    }
+
+    /// Says whether TLS was used, and how many handshakes a session ticket made short.
+    fn tls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |name| self.latencies.get(name).map_or(0, |figures: &Figures| figures.count);
+        match (count(names::TLS_FULL), count(names::TLS_RESUMED)) {
+            (0, 0) => Ok(()),
+            (full, resumed) => {
+                writeln!(f, "TLS           {full} full handshakes, {resumed} with a session ticket")
+            }
+        }
     }
 
     fn judgement(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
