@@ -17,6 +17,7 @@ from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar
 from muster.faults import lease
 from muster.fixtures import AgentsFactory, need
+from muster.traffic.loadgen import CANNOT_KNOW, OK, Generator
 from muster.traffic.terminal import UPGRADE, token
 
 # An operator's snippet is broken: what last ran goes on, nodes come and go, and it is used once it is right.
@@ -314,3 +315,63 @@ def test_a_certificate_is_nothing_to_a_node_without_the_flag(authority: Authorit
 @pytest.mark.cluster(nodes=1, node_flags="--mtls-terminals --trusted-proxy 10.0.0.0/8")
 def test_a_certificate_from_a_proxy_that_is_not_trusted_lets_nobody_in(authority: Authority, proxy: Sidecar) -> None:
     assert enters(proxy, "?terminal_id=t1", authority.issue("/CN=t1")) == 401
+
+
+# Terminals of the Rust client and the load generator come by wss, with certificates checked.
+
+
+class SignedPair:
+    """A certificate for the proxy and its key, as the files `cert` and `key`; those who trust `ca` accept it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.ca, self.cert, self.key = (directory / f"signed-{name}.pem" for name in ("ca", "cert", "key"))
+        self.renew()
+
+    def renew(self) -> None:
+        """Replace all files: the certificate is of a new authority."""
+        authority = Authority(self._directory, "servers")
+        for made, file in zip(authority.issue("/CN=proxy", "IP:127.0.0.1"), (self.cert, self.key), strict=True):
+            made.replace(file)
+        authority.cert.replace(self.ca)
+
+
+@pytest.fixture
+def signed(process_cluster: ProcessCluster, proxy: Sidecar) -> SignedPair:
+    """The certificate with which the proxy serves."""
+    need("openssl")
+    made = SignedPair(process_cluster.directory)
+    proxy.restart(f"--tls-cert {made.cert} --tls-key {made.key}")
+    return made
+
+
+@pytest.mark.takes(seconds=20)
+@pytest.mark.cluster(nodes=2, node_flags="--ping 60s", sidecar_flags=AT_ONCE)
+def test_terminals_stay_when_the_certificate_is_renewed_and_trust_the_new_one_when_they_come_back(
+    signed: SignedPair, process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory
+) -> None:
+    fleet = agents(20, "--ca", str(signed.ca), "--first", "200ms", url=f"wss://{proxy.address}/ws")
+    fleet.online(at=process_cluster.node(1))
+    signed.renew()
+    wait.until(lambda: proxy.metric("reloads_total", reason="certificate", result="confirmed"), within=20)
+    assert not fleet.ends()
+    process_cluster.kill("nginx")
+    wait.until(lambda: len(fleet.lines("online")), lambda sessions: sessions >= 40, within=30)
+    plain = agents(1, prefix="plain-", url=f"ws://{proxy.address}/ws")
+    wait.until(lambda: plain.ends("speaks TLS; write wss://"), within=15)
+
+
+@pytest.mark.takes(seconds=20)
+@pytest.mark.parametrize("mode", ["", "--plain"])
+@pytest.mark.cluster(nodes=2)
+def test_a_fleet_that_comes_and_goes_by_wss_loses_nothing(
+    signed: SignedPair, proxy: Sidecar, cluster_generator: Generator, mode: str
+) -> None:
+    servers = ["--url", f"wss://{proxy.address}/ws", "--api", f"https://{proxy.address}", "--ca", str(signed.ca)]
+    load = "--terminals 200 --ramp 2s --for 8s --broadcasts 5 --commands 5 --churn 10%/s --leave close:2,reset:1"
+    run = cluster_generator.run(*servers, *load.split(), *mode.split(), "--grace", "2s", "--seed", "1")
+    assert run.code in (OK, CANNOT_KNOW), run.out
+    assert run.closes() and not run.report["faults"], run.out
+    full, short = (run.report["latencies"][name]["count"] for name in ("tls_full", "tls_resumed"))
+    assert full >= 200 and short > 0, "a terminal that comes back shows its ticket"
+    assert "full handshakes" in run.out
