@@ -253,3 +253,39 @@ fn closed(frame: Option<CloseFrame>) -> ConnectionEnd {
     let (code, reason) = frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
     ConnectionEnd::Closed { code, hint: RetryHint::in_reason(&reason), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn dialer(source: Option<&str>) -> Dialer {
+        let (id, source) = ("t".parse().unwrap(), source.map(|source| source.parse().unwrap()));
+        Dialer { id, targets: Arc::new([]), token: None, source, v1: false, slow: false }
+    }
+
+    async fn peer(dialer: &Dialer, addresses: &[SocketAddr], first: usize) -> SocketAddr {
+        dialer.connect(addresses, first).await.unwrap().peer_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_terminal_begins_with_another_address_and_goes_on_to_one_that_accepts() {
+        let refuses = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let listeners =
+            [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+        let [one, two] = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let addresses = [refuses, one, two];
+        for (number, begins) in [(0, one), (1, one), (2, two), (3, one), (4, one), (5, two)] {
+            assert_eq!(peer(&dialer(None), &addresses, number).await, begins, "terminal {number}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_family_than_the_source_is_left_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let addresses = ["[::1]:9".parse().unwrap(), address];
+        assert_eq!(peer(&dialer(Some("127.0.0.3")), &addresses, 0).await, address);
+    }
+}

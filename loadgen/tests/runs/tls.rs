@@ -1,8 +1,11 @@
 //! Runs by TLS, and what is said before a run whose settings of TLS are wrong.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
 
-use muster_testkit::{Certificates, TlsFront};
+use muster_testkit::{Certificates, TestProcess, TlsFront, wait::until};
 use serde_json::Value;
 
 use crate::{
@@ -79,6 +82,16 @@ async fn a_raw_server_is_reached_by_tls_too() {
     assert_eq!(report["faults"], serde_json::json!({}), "{report}");
     assert!(report["frames"]["owed"].as_u64().unwrap() > 100, "{report}");
     assert_eq!(handshakes(&report, "tls_full"), 10, "{report}");
+}
+
+#[tokio::test]
+async fn terminals_of_hold_come_by_tls() {
+    let encrypted = Encrypted::start().await;
+    let (url, ca) = (format!("wss://{}/ws", encrypted.front.address), encrypted.made.file("ca.pem"));
+    let mut command = Command::new(LOADGEN);
+    command.args(["hold", "--terminals", "2", "--url", &url, "--ca"]).arg(ca).stdout(Stdio::null());
+    let _holding = TestProcess::start(&mut command);
+    until("both have come", async || encrypted.front.names().len() == 2).await;
 }
 
 #[tokio::test]
