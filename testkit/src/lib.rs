@@ -10,6 +10,7 @@
 //! | `FalseClock` | the clock of a program that the test runs, set by the test | |
 //! | `FrozenThread` | a thread of such a program that stands still | |
 //! | `TestProcess`, `LoggedProcess` | a program that the test runs | |
+//! | `TestManager` | the service manager of such a program | |
 //! | `Certificates` | a CA and what it signed, made by openssl | |
 //! | `TlsFront` | a server of TLS in front of another server | `tls` |
 //! | `corpus` | the inputs that fuzzing has found | |
@@ -36,6 +37,7 @@ pub mod follower;
 #[cfg(target_os = "linux")]
 mod frozen_thread;
 pub mod http;
+mod manager;
 #[cfg(feature = "nodes")]
 mod node;
 mod port;
@@ -60,6 +62,7 @@ pub use self::tls_front::TlsFront;
 pub use self::{
     certificates::Certificates,
     false_clock::FalseClock,
+    manager::TestManager,
     port::free_port,
     process::{LoggedProcess, TestProcess},
 };

@@ -1,0 +1,16 @@
+//! What Muster's programs have in common as services of a host.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`manager`] | tells the service manager, such as systemd, how the program does |
+//! | [`pid_file`] | writes the file with the process id, for a service manager that wants one |
+//! | [`output`] | writes standard output and the log, and goes on when they can't be written |
+
+pub mod manager;
+pub mod output;
+pub mod pid_file;
+
+pub use self::{
+    manager::{ServiceManager, Watchdog},
+    pid_file::PidFile,
+};

@@ -1,0 +1,163 @@
+//! Tells the service manager how the program does, by the protocol of systemd (`sd_notify`): ready, reloading, stopping, a status, and the
+//! beats of a watchdog.
+
+use std::{
+    env, future,
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
+    time::Duration,
+};
+
+use sd_notify::NotifyState;
+use tokio::time::{self, Interval, MissedTickBehavior};
+
+/// How many messages may wait for a service manager that takes none. More are dropped.
+const WAITING_MAX: usize = 16;
+/// The longest status, in bytes. The rest of a longer one is cut off.
+const STATUS_MAX: usize = 200;
+
+/// The service manager that started this program, if it wants to be told how the program does: the environment variable `NOTIFY_SOCKET`
+/// says so. Without that, nothing is sent.
+///
+/// Messages are sent by a thread of their own, so a service manager that hangs holds nothing up.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceManager(Option<SyncSender<Message>>);
+
+/// One message.
+#[derive(Debug)]
+struct Message {
+    states: Vec<NotifyState<'static>>,
+    status: Option<String>,
+}
+
+impl ServiceManager {
+    /// Finds the service manager by the environment.
+    pub fn from_environment() -> Self {
+        if env::var_os("NOTIFY_SOCKET").is_none() {
+            return Self(None);
+        }
+        let (sender, messages) = sync_channel(WAITING_MAX);
+        let started = thread::Builder::new().name("service-manager".into()).spawn(move || send_all(&messages));
+        match started {
+            Ok(_) => Self(Some(sender)),
+            Err(error) => {
+                tracing::warn!("the service manager is told nothing: a thread can't be started: {error}");
+                Self(None)
+            }
+        }
+    }
+
+    /// Returns whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Says that the program serves, also after a reload, and its status in one line.
+    pub fn ready(&self, status: &str) {
+        self.send(vec![NotifyState::Ready], Some(status));
+    }
+
+    /// Says that the program reads its files again. [`Self::ready`] has to follow.
+    pub fn reloading(&self) {
+        // systemd takes no later READY=1 for this reload without the time.
+        let states = [Some(NotifyState::Reloading), NotifyState::monotonic_usec_now().ok()];
+        self.send(states.into_iter().flatten().collect(), None);
+    }
+
+    /// Says that the program ends.
+    pub fn stopping(&self, status: &str) {
+        self.send(vec![NotifyState::Stopping], Some(status));
+    }
+
+    /// Says how the program does, in one line.
+    pub fn status(&self, status: &str) {
+        self.send(Vec::new(), Some(status));
+    }
+
+    /// Says that the program works. The loop that does the work calls this, whenever [`Watchdog`] says so: if the loop hangs, the service
+    /// manager ends the program and starts it again.
+    pub fn beat(&self) {
+        self.send(vec![NotifyState::Watchdog], None);
+    }
+
+    fn send(&self, states: Vec<NotifyState<'static>>, status: Option<&str>) {
+        if let Some(sender) = &self.0 {
+            // If there is no room, the service manager hangs itself.
+            let _ = sender.try_send(Message { states, status: status.map(one_line) });
+        }
+    }
+}
+
+/// Sends messages until the last sender is gone. The first failure is logged.
+fn send_all(messages: &Receiver<Message>) {
+    let mut has_failed = false;
+    for Message { states, status } in messages {
+        let mut states: Vec<NotifyState<'_>> = states;
+        states.extend(status.as_deref().map(NotifyState::Status));
+        if let Err(error) = sd_notify::notify(&states)
+            && !has_failed
+        {
+            has_failed = true;
+            tracing::warn!("the service manager can't be told how this program does (NOTIFY_SOCKET): {error}");
+        }
+    }
+}
+
+/// Returns the text as a status can have it.
+fn one_line(text: &str) -> String {
+    let mut line = text.replace(['\n', '\r'], " ");
+    line.truncate(line.floor_char_boundary(STATUS_MAX));
+    line
+}
+
+/// When a loop is to call [`ServiceManager::beat`]: at each half of the time after which the service manager takes the program for hung
+/// (`WATCHDOG_USEC`). Never, if it does not watch.
+#[derive(Debug)]
+pub struct Watchdog(Option<Interval>);
+
+impl Watchdog {
+    /// Reads the time from the environment. The first beat is due at once.
+    pub fn from_environment() -> Self {
+        let half = sd_notify::watchdog_enabled().map(|time| time / 2);
+        Self(half.filter(|half| *half > Duration::ZERO).map(|half| {
+            let mut beats = time::interval(half);
+            beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            beats
+        }))
+    }
+
+    /// Waits until the next beat is due. Nothing is lost if the future is dropped.
+    pub async fn due(&mut self) {
+        match &mut self.0 {
+            Some(beats) => drop(beats.tick().await),
+            None => future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_one_short_line() {
+        assert_eq!(one_line("Redis is away:\nno route"), "Redis is away: no route");
+        assert_eq!(one_line(&"ä".repeat(150)), "ä".repeat(100));
+    }
+
+    #[test]
+    fn a_service_manager_that_takes_nothing_holds_nothing_up() {
+        let (sender, messages) = sync_channel(1);
+        let manager = ServiceManager(Some(sender));
+        for _ in 0..3 {
+            manager.ready("it serves");
+        }
+        assert_eq!(messages.try_iter().count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_watchdog_no_beat_is_due() {
+        let waited = time::timeout(Duration::from_secs(3600), Watchdog(None).due()).await;
+        assert!(waited.is_err());
+    }
+}
