@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use muster_protocol::{ClusterName, token::Secret};
 use muster_redis::{TLS_FLAGS, TlsFiles, Topology, url::with_password_file};
 
+use crate::listeners;
+
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
 
@@ -92,10 +94,26 @@ pub struct Config {
     #[arg(skip)]
     pub secrets: Vec<Secret>,
 
-    /// Where Nginx listens for terminals and operators, by both IPv4 and IPv6 at [::]; port 0 chooses a free port and
-    /// prints it
-    #[arg(long, env = "MUSTER_PROXY_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
-    pub listen: SocketAddr,
+    /// Where Nginx listens for terminals and operators, by both IPv4 and IPv6 at [::]. Repeat the flag for more addresses,
+    /// up to 16. Port 0, for the first one alone, chooses a free port and prints it
+    #[arg(
+        long,
+        env = "MUSTER_PROXY_LISTEN",
+        value_name = "IP:PORT",
+        value_delimiter = ',',
+        default_value = "0.0.0.0:8080"
+    )]
+    pub listen: Vec<SocketAddr>,
+
+    /// Expect a PROXY header (version 1 or 2) at the beginning of each connection, with the address of the client, from a
+    /// load balancer in a network of --real-ip-from. X-Forwarded-For does not count then
+    #[arg(long, env = "MUSTER_PROXY_PROTOCOL", requires = "real_ip_from")]
+    pub proxy_protocol: bool,
+
+    /// The host names of the proxy, for an Nginx of the system that has other servers at the same address; *.DOMAIN is each
+    /// name in a domain. Repeat the flag for more names, up to 64 [default: any name that no other server has]
+    #[arg(long, env = "MUSTER_SERVER_NAME", value_name = "NAME", value_delimiter = ',', value_parser = listeners::server_name)]
+    pub server_name: Vec<String>,
 
     /// The path of the WebSocket endpoint, the same as the nodes' --ws-path
     #[arg(long, env = "MUSTER_WS_PATH", value_name = "PATH", default_value = "/ws", value_parser = word)]
@@ -119,7 +137,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_CLIENT_ID_FROM", value_name = "NAME", value_enum, default_value_t = ClientIdSource::Cn)]
     pub client_id_from: ClientIdSource,
 
-    /// Networks of the proxies in front of this one; X-Forwarded-For is used from these only
+    /// Networks of the proxies in front of this one. X-Forwarded-For, or with --proxy-protocol the PROXY header, is used from
+    /// these only
     #[arg(long, env = "MUSTER_REAL_IP_FROM", value_name = "CIDR", value_delimiter = ',')]
     pub real_ip_from: Vec<IpNet>,
 
@@ -171,6 +190,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_STATUS", value_name = "IP:PORT")]
     pub status: Option<SocketAddr>,
 
+    /// Write the id of this process into this file, for as long as the process runs
+    #[arg(long, env = "MUSTER_PID_FILE", value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+
     /// The networks of the nodes; a lease with an address in no other network is refused
     #[arg(long, env = "MUSTER_ALLOW", value_name = "CIDR", value_delimiter = ',', default_value = PRIVATE)]
     pub allow: Vec<IpNet>,
@@ -213,18 +236,25 @@ pub struct Config {
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N", default_value_t = 2)]
     pub workers: u32,
 
-    /// The number of sessions that this proxy can hold. Each worker reserves 0.9 kB for each, also an old one
-    #[arg(long, env = "MUSTER_PROXY_SESSIONS", value_name = "N", default_value_t = 6000)]
+    /// The number of sessions that this proxy can hold; an Nginx of its own answers 429 to more. Connections and open files
+    /// follow from it. Each worker reserves 0.9 kB for each session, also an old worker
+    #[arg(long, env = "MUSTER_PROXY_SESSIONS", value_name = "N", default_value_t = 6000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub sessions: u32,
+
+    /// Whether Nginx can tell how many connections it has dropped; see [`crate::capacity`].
+    #[arg(skip)]
+    pub counts_connections: bool,
 }
 
 impl Config {
-    /// Returns the URL of Redis. An error if none is given.
-    fn redis(&self) -> anyhow::Result<&str> {
-        self.redis.as_deref().context("--redis is missing: give the URL of the nodes' Redis, also as MUSTER_REDIS")
+    /// Returns the URL of Redis, with the password of its file. An error if no URL is given or the file can't be read.
+    fn redis(&self) -> anyhow::Result<String> {
+        let missing = "--redis is missing: give the URL of the nodes' Redis, also as MUSTER_REDIS";
+        let url = self.redis.as_deref().context(missing)?;
+        self.redis_password_file.as_ref().map_or_else(|| Ok(url.to_owned()), |file| Ok(with_password_file(url, file)?))
     }
 
-    /// Parses the URL of Redis and loads the files for TLS. The error names the flag.
+    /// Parses the URL of Redis, and reads the files with its password and for TLS. The error names the flag.
     pub fn topology(&self) -> anyhow::Result<Topology> {
         let files = TlsFiles {
             flags: TLS_FLAGS,
@@ -233,7 +263,7 @@ impl Config {
             key: self.redis_key.clone(),
             insecure: false,
         };
-        Ok(Topology::new(self.redis()?, &files)?)
+        Ok(Topology::new(&self.redis()?, &files)?)
     }
 
     /// Returns the connections of one worker: two for each session, and half as many again, since the kernel does not
@@ -242,15 +272,23 @@ impl Config {
         self.sessions * 3 / self.workers.max(1) + OTHER_CONNECTIONS
     }
 
-    /// Reads the password file, makes the folders, fills in the defaults that depend on other settings, and checks
-    /// values. An error names the flag.
+    /// Returns the open files that one worker needs: its connections, its logs and its listeners.
+    pub fn open_files(&self) -> u32 {
+        self.connections() + 64
+    }
+
+    /// Returns whether files say how Redis is reached.
+    pub fn has_redis_files(&self) -> bool {
+        [&self.redis_password_file, &self.redis_ca, &self.redis_cert, &self.redis_key].iter().any(|file| file.is_some())
+    }
+
+    /// Reads the secrets, makes the folders, fills in the defaults that depend on other settings, and checks values. An
+    /// error names the flag.
     pub fn load_files(mut self) -> anyhow::Result<Self> {
-        if self.workers == 0 || self.sessions == 0 {
-            bail!("--workers and --sessions must be at least 1");
+        if self.workers == 0 {
+            bail!("--workers must be at least 1");
         }
-        if let (Some(url), Some(file)) = (&self.redis, &self.redis_password_file) {
-            self.redis = Some(with_password_file(url, file)?);
-        }
+        listeners::check(&self)?;
         self.secrets = self.read_secrets()?;
         let make = |dir: PathBuf| std::fs::create_dir_all(&dir).map(|()| dir);
         make(self.dir.clone()).with_context(|| format!("--dir: can't make the folder {}", self.dir.display()))?;

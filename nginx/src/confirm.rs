@@ -2,18 +2,13 @@
 //! only writes a line to its log and goes on as before.
 
 use std::{
-    io,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time,
-};
+use tokio::time;
 
-use crate::nginx::Nginx;
+use crate::{control::ask, nginx::Nginx};
 
 /// A reload is confirmed within this time, or rolled back.
 const CONFIRM: Duration = Duration::from_secs(5);
@@ -22,10 +17,6 @@ const CONFIRM: Duration = Duration::from_secs(5);
 const STEADY: Duration = Duration::from_millis(150);
 /// The number of answers in a row that confirm a reload.
 const ANSWERS: u32 = 3;
-/// How long one answer may take.
-const ANSWER: Duration = Duration::from_millis(500);
-/// The longest answer that is read, in bytes. Nginx's answer has 200.
-const ANSWER_MAX: u64 = 4096;
 
 /// Waits until Nginx answers with this generation, as often as [`ANSWERS`] and [`STEADY`] demand, and none of the `old`
 /// workers accepts connections any more. An error after 5 s.
@@ -50,15 +41,7 @@ pub async fn confirm(nginx: &Nginx, control: SocketAddr, generation: u64, old: &
 
 /// Returns the generation of the worker that answers. An error if none does within 0.5 s.
 pub async fn running(control: SocketAddr) -> anyhow::Result<u64> {
-    let ask = async {
-        let mut stream = TcpStream::connect(control).await?;
-        stream.write_all(b"GET /generation HTTP/1.0\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.take(ANSWER_MAX).read_to_string(&mut answer).await?;
-        Ok::<_, io::Error>(answer)
-    };
-    let answer = time::timeout(ANSWER, ask).await??;
-    Ok(answer.lines().last().unwrap_or_default().parse()?)
+    Ok(ask(control, "/generation").await?.lines().last().unwrap_or_default().parse()?)
 }
 
 /// Returns the ids of the workers that accept connections.

@@ -11,7 +11,9 @@
 //!
 //! | Module | What it does |
 //! |---|---|
+//! | [`capacity`] | whether the host gives what --sessions needs, and which connections found no room |
 //! | [`config`] | the flags |
+//! | [`signals`] | what the process is asked for by signals |
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
 //! | [`leases`] | reads the nodes' leases from all partitions of the store, and checks their seals |
 //! | [`secrets`] | reads the secrets for that |
@@ -23,8 +25,10 @@
 //! | [`retry`] | decides when a failed change is tried again |
 //! | [`rollout`] | applies a set of nodes, or goes back to the set before |
 //! | [`check`] | checks a configuration with `nginx -t` |
+//! | [`control`] | asks Nginx by HTTP |
 //! | [`confirm`] | asks Nginx which generation it runs |
 //! | [`start`] | chooses the generation that a sidecar starts with |
+//! | [`listeners`] | where Nginx listens, and which flags for it collide |
 //! | [`template`] | makes the text of the configuration |
 //! | [`generations`] | stores configurations on the disk |
 //! | [`own_files`], [`own_watch`] | copy the operator's snippets and certificate, and notice changes of them |
@@ -34,20 +38,21 @@
 //! | [`resolve`], [`dns`] | tell a newer Nginx of the nodes by DNS, without reloads |
 //! | [`ports`] | the addresses that a proxy keeps over restarts |
 //! | [`state`], [`status`], [`metrics`] | what the sidecar shows at `/state` and `/metrics` |
-//! | [`output`] | writes to standard output and the log |
 //! | [`render`] | the command `muster-sidecar render` |
 
+mod capacity;
 mod check;
 mod config;
 mod confirm;
+mod control;
 mod dns;
 mod generations;
 mod leases;
+mod listeners;
 mod membership;
 mod metrics;
 mod nginx;
 mod nginx_log;
-mod output;
 mod own_files;
 mod own_watch;
 mod ports;
@@ -61,6 +66,7 @@ mod retirement;
 mod retry;
 mod rollout;
 mod secrets;
+mod signals;
 mod start;
 mod state;
 mod status;
@@ -77,19 +83,18 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use muster_service::{
+    PidFile,
+    output::{LogWriter, print_line},
+};
 use rustix::fs::{FlockOperation, flock};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
 
-use crate::{
-    config::Config,
-    output::{LogWriter, print_line},
-    status::StatusServer,
-};
+use crate::{config::Config, signals::Signals, status::StatusServer};
 
 /// Keeps the list of nodes of an unmodified Nginx up to date, without cutting a connection
 #[derive(Parser)]
@@ -126,8 +131,7 @@ enum SidecarCommand {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(SidecarCommand::FilterLog) = cli.verb {
-        let filtered = nginx_log::run(std::io::stdin().lock(), LogWriter);
-        return if filtered.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return filter_log();
     }
     let ansi = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(|| LogWriter);
@@ -139,6 +143,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Filters until the last process of Nginx has ended. A signal to all processes of this name does not end the filter: Nginx
+/// would have no log any more.
+#[tokio::main(flavor = "current_thread")]
+async fn filter_log() -> ExitCode {
+    let _ignored = Signals::listen();
+    let filtered = nginx_log::run(std::io::stdin().lock(), LogWriter);
+    if filtered.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Which log lines are written, by the value of RUST_LOG, such as `info,muster_sidecar=debug`; `info` if it is empty or
@@ -154,15 +167,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(SidecarCommand::Render { once, diff, config }) = cli.verb {
         return render::run(config.load_files()?, once, diff).await;
     }
+    let signals = Signals::listen()?;
     let config = cli.config.load_files()?;
     let _lock = lock(&config)?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = async || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    if config.signal.is_none() {
+        capacity::check_limits(&config)?;
+    }
+    let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let shown = Arc::new(StatusServer::default());
     if let Some(address) = config.status {
         let listener = status::bind(address).await?;
@@ -170,7 +181,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         // The task ends with the process. A request for /metrics that is cut off then does no harm.
         tokio::spawn(status::serve(listener, shown.clone()));
     }
-    reconcile::run(config, shown, |address| print_line(format_args!("muster-sidecar ready on {address}")), stop).await
+    reconcile::run(config, shown, |address| print_line(format_args!("muster-sidecar ready on {address}")), signals)
+        .await
 }
 
 /// Locks `--dir`, since two sidecars in one folder would undo each other's changes. The kernel releases the lock when

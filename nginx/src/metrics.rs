@@ -26,6 +26,8 @@ pub struct Metrics {
     pub retired: IntCounterVec,
     /// Lines of standard output and the log that could not be written.
     pub dropped_lines: IntCounter,
+    /// Connections that Nginx closed without an answer, since a worker had no room for them.
+    pub connections_dropped: IntCounter,
     failing_seconds: Gauge,
     failing_attempts: IntGauge,
     own_files_refused: IntGauge,
@@ -101,6 +103,13 @@ impl Default for Metrics {
                 IntCounter::new(
                     name("dropped_lines_total"),
                     "Lines of standard output and the log that could not be written.",
+                ),
+            ),
+            connections_dropped: register(
+                &registry,
+                IntCounter::new(
+                    name("connections_dropped_total"),
+                    "Connections that Nginx closed without an answer, since a worker had no room for them (--sessions).",
                 ),
             ),
             failing_seconds: register(

@@ -4,7 +4,7 @@
 
 use std::{
     fs, io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{
     config::Config,
+    listeners,
     workers::{WorkerScope, title},
 };
 
@@ -144,10 +145,7 @@ impl Nginx {
 
     async fn start(&mut self) -> anyhow::Result<()> {
         release_port(&self.worker_scope()).await;
-        // Nginx would report a taken port only in its log, and go on trying.
-        drop(TcpListener::bind(self.listen).with_context(|| {
-            format!("--listen {}: can't listen; check that no other process has the port", self.listen)
-        })?);
+        listeners::check_free(&self.config, self.listen)?;
         let mut command = command(&self.config);
         // Its own process group keeps a Ctrl-C in the terminal from it. The sidecar stops it.
         command.arg("-c").arg(&self.file).args(["-g", "daemon off;"]).process_group(0).stderr(start_log_filter()?);

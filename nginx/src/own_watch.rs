@@ -29,18 +29,31 @@ impl OwnFilesWatch {
     pub fn look(&mut self, config: &Config, running: Option<&OwnFiles>, now: Instant) -> Option<&'static str> {
         let own = OwnFiles::read(config).ok();
         let is_steady = self.seen.as_ref() == Some(&own);
-        let is_running = own.as_ref() == running;
-        if is_running && !self.outdated {
+        let change = self.change(own.as_ref(), running);
+        if change.is_none() {
             self.refused = None;
         }
-        let due = is_steady && (!is_running || self.outdated) && !self.delays(&own, now);
-        let reason = match (&own, running) {
-            _ if is_running => "settings",
-            (Some(own), Some(running)) => own.reason(running),
-            _ => "snippets",
-        };
+        let due = is_steady && !self.delays(&own, now);
         self.seen = Some(own);
-        due.then_some(reason)
+        change.filter(|_| due)
+    }
+
+    /// Reads the files, and returns the reason for a reload if they differ from the `running` ones, at the first look
+    /// and also if they were refused a moment ago: the operator says that they are to be used.
+    pub fn look_once(&mut self, config: &Config, running: Option<&OwnFiles>) -> Option<&'static str> {
+        let own = OwnFiles::read(config).ok();
+        let change = self.change(own.as_ref(), running);
+        self.seen = Some(own);
+        change
+    }
+
+    /// Returns the reason for a reload. `None` if Nginx runs with these files and with the settings.
+    fn change(&self, own: Option<&OwnFiles>, running: Option<&OwnFiles>) -> Option<&'static str> {
+        match (own, running) {
+            _ if own == running => self.outdated.then_some("settings"),
+            (Some(own), Some(running)) => Some(own.reason(running)),
+            _ => Some("snippets"),
+        }
     }
 
     /// Returns whether these files were refused and are not to be tried again yet.
@@ -107,6 +120,19 @@ mod tests {
         assert_eq!(watch.look(&config, Some(&running), now), Some("snippets"), "it is tried again");
         fs::remove_file(&snippet).unwrap();
         assert_eq!((watch.look(&config, Some(&running), now), watch.error()), (None, None), "the change was undone");
+    }
+
+    #[test]
+    fn files_are_applied_at_the_first_look_if_the_operator_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = crate::config::tests::config(&["--dir", dir.path().to_str().unwrap()]).load_files().unwrap();
+        let mut watch = OwnFilesWatch::default();
+        let running = OwnFiles::read(&config).unwrap();
+        assert_eq!(watch.look_once(&config, Some(&running)), None, "the same");
+        fs::write(dir.path().join("snippets/http/own.conf"), "own").unwrap();
+        assert_eq!(watch.look_once(&config, Some(&running)), Some("snippets"));
+        watch.refused(OwnFiles::read(&config).ok(), &anyhow::anyhow!("broken"), Instant::now());
+        assert_eq!(watch.look_once(&config, Some(&running)), Some("snippets"), "it is tried again at once");
     }
 
     #[test]

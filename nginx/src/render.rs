@@ -7,6 +7,7 @@ use similar::TextDiff;
 use tokio::time;
 
 use crate::{
+    capacity::counts_connections,
     config::Config,
     generations::Generations,
     leases::LeaseReader,
@@ -17,9 +18,10 @@ use crate::{
 
 /// Prints the files for the nodes that hold a lease, or with `diff` their differences to the files that are served.
 /// Prints again at each change unless `once`. An error if Redis is away or standard output can't be written.
-pub async fn run(config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
+    config.counts_connections = counts_connections(&config).await;
     let generations = Generations::new(&config.dir)?;
-    let ports = Ports::choose(&config.dir, config.listen, by_dns(&config).await?)?;
+    let ports = Ports::choose(&config.dir, config.listen[0], by_dns(&config).await?)?;
     let mut leases = LeaseReader::new(&config)?;
     let mut before = None;
     loop {

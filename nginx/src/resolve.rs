@@ -57,17 +57,21 @@ fn require(found: NginxVersion) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the version of the Nginx that runs, since a newer one may have been installed after its start, or else of
-/// `--nginx`.
 async fn version(config: &Config) -> anyhow::Result<NginxVersion> {
+    let printed = describe(config, "-v").await?;
+    parse_version(&printed).with_context(|| {
+        format!("--nginx {}: can't read its version from the output of -v: {printed}", config.nginx.display())
+    })
+}
+
+/// Returns what the Nginx that runs prints of itself with `-v` or `-V`, since a newer one may have been installed after its
+/// start, or else `--nginx`.
+pub async fn describe(config: &Config, flag: &str) -> anyhow::Result<String> {
     let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
     for program in running.iter().chain([&config.nginx]) {
         // The program of another user's process can't be read.
-        if let Ok(output) = Command::new(program).arg("-v").stdin(Stdio::null()).output().await {
-            let printed = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-            return parse_version(&printed).with_context(|| {
-                format!("--nginx {}: can't read its version from the output of -v: {printed}", program.display())
-            });
+        if let Ok(output) = Command::new(program).arg(flag).stdin(Stdio::null()).output().await {
+            return Ok(String::from_utf8_lossy(&output.stderr).trim().to_owned());
         }
     }
     bail!(missing(config))

@@ -127,6 +127,12 @@ impl Rollout {
         self.own.look(&self.config, running.as_ref(), now)
     }
 
+    /// Returns the reason for a reload if Nginx does not run with the operator's own files, or settings, as they are.
+    pub fn own_files_differ(&mut self) -> Option<&'static str> {
+        let running = self.generations.own_files(self.generation());
+        self.own.look_once(&self.config, running.as_ref())
+    }
+
     /// Returns why Nginx does not run with the operator's own files as they are. `None` if it does.
     pub fn own_files_error(&self) -> Option<&str> {
         self.own.error()

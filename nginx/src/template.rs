@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use ipnet::{IpNet, Ipv4Net};
@@ -11,6 +11,7 @@ use upon::{Engine, Value, value};
 use crate::{
     config::Config,
     dns::answer::{SERVICE, ZONE},
+    listeners,
     membership::Members,
     own_files::{CERTIFICATE, CLIENT_CA, FOLDER, KEY},
     ports::Ports,
@@ -39,15 +40,16 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         generation: generation,
         workers: config.workers,
         connections: connections,
-        // Each worker also needs descriptors for its logs and listeners.
-        descriptors: connections + 64,
+        descriptors: config.open_files(),
+        counts_connections: config.counts_connections,
+        sessions: config.sessions,
         own: format!("{dir}/gen/{generation}/{FOLDER}"),
         dir: dir,
         access_log: config.access_log.clone(),
         snippets: config.snippets.clone(),
-        listen: ports.listen.to_string(),
-        // By default Nginx takes only IPv6 at [::], other than nodes.
-        both_families: if ports.listen.ip() == Ipv6Addr::UNSPECIFIED { " ipv6only=off" } else { "" },
+        listeners: listeners::directives(config, ports.listen),
+        server_names: listeners::server_names(config),
+        real_ip_header: if config.proxy_protocol { "proxy_protocol" } else { "X-Forwarded-For" },
         signal: config.signal.is_some(),
         limits: limits.trim_end(),
         allow: networks(&config.allow).iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -119,8 +121,8 @@ fn errors(config: &Config) -> Vec<Value> {
     let too_large = format!("the body is larger than {} bytes (--max-body)", config.max_body);
     let sessions = config.sessions_per_address.map(|most| format!(", {most} sessions")).unwrap_or_default();
     let too_many = format!(
-        "this address has more than {REQUESTS_PER_ADDRESS} requests in progress{sessions}, {} API calls a second, or {REFUSED_PER_ADDRESS} refused handshakes a second; try again later",
-        config.calls_per_address
+        "this address has more than {REQUESTS_PER_ADDRESS} requests in progress{sessions}, {} API calls a second, or {REFUSED_PER_ADDRESS} refused handshakes a second, or the proxy has the {} sessions that it can hold (--sessions); try again later",
+        config.calls_per_address, config.sessions
     );
     let errors = [
         (413, "Payload Too Large", &*too_large),
@@ -182,6 +184,12 @@ mod tests {
     fn a_clients_address_is_taken_from_named_proxies_only() {
         let http = files(&["--real-ip-from", "10.0.0.0/8"], &members()).remove("http.conf").unwrap();
         assert!(http.contains("set_real_ip_from 10.0.0.0/8;") && http.contains("real_ip_recursive on;"));
+        assert!(http.contains("real_ip_header X-Forwarded-For;") && !http.contains("proxy_protocol"));
+        let flags = ["--real-ip-from", "10.0.0.0/8", "--proxy-protocol"];
+        let http = files(&flags, &members()).remove("http.conf").unwrap();
+        assert!(
+            http.contains("listen 127.0.0.1:8080 proxy_protocol ") && http.contains("real_ip_header proxy_protocol;")
+        );
     }
 
     /// The block of a location of the server.
@@ -191,13 +199,19 @@ mod tests {
     }
 
     #[test]
-    fn handshakes_have_no_body_and_no_limit_unless_they_are_refused_or_a_flag_sets_one() {
+    fn handshakes_of_an_address_have_no_body_and_no_limit_unless_they_are_refused_or_a_flag_sets_one() {
         let http = files(&[], &members()).remove("http.conf").unwrap();
         let (handshake, api) = (location(&http, "= /ws"), location(&http, "/v1/"));
-        assert!(handshake.contains("client_max_body_size 1;") && !handshake.contains("limit_"), "{handshake}");
+        assert!(
+            handshake.contains("client_max_body_size 1;") && handshake.matches("limit_").count() == 1,
+            "{handshake}"
+        );
+        assert!(handshake.contains("limit_conn muster_all_sessions 6000;"), "{handshake}");
         assert!(api.contains("limit_conn muster_in_progress 100;") && !api.contains("client_max_body_size"), "{api}");
         assert!(api.contains("limit_req zone=muster_calls burst=1000 nodelay;"), "{api}");
         assert_eq!(http.matches("limit_req zone=muster_refused ").count(), 1);
+        let system = files(&["--signal", "/run/nginx.pid"], &members()).remove("http.conf").unwrap();
+        assert!(!location(&system, "= /ws").contains("limit_"), "its connections are not the sidecar's");
 
         let flags = ["--sessions-per-address", "7", "--calls-per-address", "5"];
         let http = files(&flags, &members()).remove("http.conf").unwrap();

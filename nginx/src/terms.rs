@@ -57,6 +57,11 @@ impl TermsCheck {
         Self { own, mismatches: Mismatches::new(), asked: None, asking: None }
     }
 
+    /// Has all nodes asked at the next step.
+    pub fn ask_again(&mut self) {
+        self.asked = None;
+    }
+
     /// Takes answers that have come, and asks the nodes if it is time to.
     pub fn step(&mut self, nodes: &Members, now: Instant) {
         if let Some(asking) = self.asking.take_if(|asking| asking.is_finished())

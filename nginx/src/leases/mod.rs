@@ -9,6 +9,7 @@
 
 mod partitions;
 mod refusals;
+mod reread;
 mod seals;
 mod store;
 #[cfg(test)]

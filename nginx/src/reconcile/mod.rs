@@ -3,21 +3,23 @@
 //! of it by DNS.
 
 mod apply;
+mod reload;
 mod show;
 mod upkeep;
 
 use std::{cmp::Ordering, net::SocketAddr, pin::pin, sync::Arc, time::Instant};
 
+use muster_service::{ServiceManager, Watchdog, output::print_line};
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::{
+    capacity::{self, DroppedConnections},
     config::Config,
     dns::DnsServer,
     generations::Generations,
     leases::{LeaseReader, RegistrySnapshot, is_unfit},
     membership::{self, Members, MembershipDecision},
-    output::print_line,
     ports::Ports,
     probe::Probes,
     registry_trust::RegistryTrust,
@@ -26,6 +28,7 @@ use crate::{
     retirement::WorkerRetirement,
     retry::RetryDelay,
     rollout::Rollout,
+    signals::{Signals, StopSignals},
     start,
     status::StatusServer,
     terms::TermsCheck,
@@ -49,6 +52,9 @@ pub struct Reconcile {
     /// Answers Nginx's DNS queries. `None` if Nginx learns of nodes by reloads.
     dns: Option<Arc<DnsServer>>,
     status: Arc<StatusServer>,
+    manager: ServiceManager,
+    /// The last status line that the service manager was told.
+    told: String,
     served: Members,
     /// The nodes that drained when their lease was last seen. Such a node has not died when its lease is gone.
     draining: Members,
@@ -57,6 +63,9 @@ pub struct Reconcile {
     /// The last attempt at a change, if it failed and the change is still wanted.
     failure: Option<FailedChange>,
     lingering: Vec<NginxWorker>,
+    dropped_connections: DroppedConnections,
+    /// The operator has asked for a reload, which waits since there were many lately.
+    reload_asked: bool,
     /// Why Redis is not what Muster needs, at the last check.
     redis_unfit: Option<String>,
     /// The number of partitions that did not answer at the last look.
@@ -72,37 +81,47 @@ struct FailedChange {
     error: String,
 }
 
-/// Runs the loop until `stop` completes, and then stops Nginx. If `stop` completes a second time, Nginx is stopped at
+/// Runs the loop until a signal asks this process to stop, and then stops Nginx. On a second such signal Nginx is stopped at
 /// once and its sessions are cut. `ready` is called once Nginx serves. An error if the sidecar can't start.
 pub async fn run(
-    config: Config,
+    mut config: Config,
     status: Arc<StatusServer>,
     ready: impl FnOnce(SocketAddr),
-    mut stop: impl AsyncFnMut(),
+    signals: Signals,
 ) -> anyhow::Result<()> {
-    let mut ports = Ports::choose(&config.dir, config.listen, resolve::by_dns(&config).await?)?;
+    config.counts_connections = capacity::counts_connections(&config).await;
+    let mut ports = Ports::choose(&config.dir, config.listen[0], resolve::by_dns(&config).await?)?;
     ports.keep(&config.dir)?;
     let dns = resolve::serve(&mut ports, &config, &status).await?;
     let poll = config.poll;
     let mut reconcile = Reconcile::start(config, ports, dns, status).await?;
     ready(ports.listen);
+    reconcile.manager.ready(&reconcile.status_line());
+    let Signals { mut stop, mut reload } = signals;
+    let mut watchdog = Watchdog::from_environment();
     let mut ticks = time::interval(poll);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stops = 0;
     while stops == 0 {
         stops = tokio::select! {
-            () = stop() => 1,
+            () = stop.received() => 1,
+            // Between two steps, so that a step that hangs is noticed.
+            () = watchdog.due() => {
+                reconcile.manager.beat();
+                0
+            }
             // One signal interrupts the restart: an Nginx of the sidecar's own is to end anyway, and another one is not
             // touched.
             () = reconcile.rollout.nginx.ended(), if !reconcile.rollout.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
             // After one signal a step goes on, so that a reload is confirmed or rolled back. A second signal interrupts
             // it.
             _ = ticks.tick() => unless(&mut stop, 2, reconcile.step()).await,
+            () = reload.received() => unless(&mut stop, 2, reconcile.read_files_again()).await,
         };
     }
     let again = async {
         if stops < 2 {
-            stop().await;
+            stop.received().await;
         }
     };
     reconcile.end(again).await;
@@ -110,13 +129,13 @@ pub async fn run(
     Ok(())
 }
 
-/// Runs `work`, and drops it when `stop` has completed `times` times. Returns how many times `stop` completed.
-async fn unless(stop: &mut impl AsyncFnMut(), times: u32, work: impl Future<Output = ()>) -> u32 {
+/// Runs `work`, and drops it when a signal to stop has come `times` times. Returns how many times one came.
+async fn unless(stop: &mut StopSignals, times: u32, work: impl Future<Output = ()>) -> u32 {
     let mut work = pin!(work);
     for stops in 0..times {
         tokio::select! {
             () = &mut work => return stops,
-            () = stop() => {}
+            () = stop.received() => {}
         }
     }
     times
@@ -152,12 +171,16 @@ impl Reconcile {
             rollout,
             dns,
             status,
+            manager: ServiceManager::from_environment(),
+            told: String::new(),
             served,
             draining: snapshot.draining,
             unleased: Members::new(),
             waits: None,
             failure: None,
             lingering: Vec::new(),
+            dropped_connections: DroppedConnections::default(),
+            reload_asked: false,
             redis_unfit: None,
             partitions_away: 0,
             steps: 0,
@@ -172,7 +195,9 @@ impl Reconcile {
         if self.steps.is_multiple_of(UPKEEP_EVERY) {
             self.retire_workers().await;
             self.apply_own_files().await;
+            self.reload_as_asked().await;
             self.write_served_again();
+            self.count_dropped_connections().await;
         }
         self.steps = self.steps.wrapping_add(1);
         let snapshot = self.read_leases().await;

@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use muster_net::accept::out_of_files;
+use muster_service::output;
 
 use super::{FailedChange, Reconcile, UPKEEP_EVERY};
 use crate::{
     leases::RegistrySnapshot,
     membership::MembershipDecision,
-    output,
     state::{FailingChange, LingeringWorker},
     workers::NginxWorker,
 };
 
 impl Reconcile {
     /// Updates what `/state` and `/metrics` show.
-    pub(super) fn show(&self, snapshot: &RegistrySnapshot, decision: &MembershipDecision) {
+    pub(super) fn show(&mut self, snapshot: &RegistrySnapshot, decision: &MembershipDecision) {
+        self.tell_status();
         self.count();
         let now = Instant::now();
         self.status.update(|state| {

@@ -55,6 +55,14 @@ impl Reconcile {
         }
     }
 
+    /// Adds the connections that found no room since the last look.
+    pub(super) async fn count_dropped_connections(&mut self) {
+        if self.config.counts_connections {
+            let dropped = self.dropped_connections.look(self.rollout.ports.control).await;
+            self.status.metrics.connections_dropped.inc_by(dropped);
+        }
+    }
+
     /// Checks that Redis is what Muster needs, and logs a change. The sidecar goes on with any Redis, since Nginx needs
     /// its nodes.
     pub(super) async fn check_redis(&mut self) {
@@ -84,6 +92,7 @@ impl Reconcile {
     /// that, and Nginx the rest. When `at_once` completes, Nginx is stopped at once.
     pub(super) async fn end(mut self, at_once: impl Future<Output = ()>) {
         let grace = self.config.grace;
+        self.manager.stopping("the sessions are moved, and Nginx is stopped");
         if self.rollout.nginx.quit() && !grace.is_zero() {
             let workers = self.rollout.nginx.worker_scope().list();
             tracing::info!("Nginx accepts no more connections; its sessions are moved within {grace:?}");

@@ -1,5 +1,6 @@
 """What the proxy shows to the outside, and what it bears from there."""
 
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -163,6 +164,53 @@ def test_ipv6_addresses_count_by_their_network(process_cluster: ProcessCluster, 
         together = accepted(one) + accepted(same)
         assert together <= 21 + 20 * (time.monotonic() - began)
         assert accepted(other) >= 20
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s", sidecar_flags="--sessions 2 --workers 1")
+def test_sessions_beyond_what_the_proxy_holds_get_429(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    headers = {**UPGRADE, "Authorization": f"Bearer {token(process_cluster.secret, 't3')}"}
+    with dial(process_cluster, "t1"), dial(process_cluster, "t2"):
+        answer = replies(proxy.address, ["/ws?terminal_id=t3"], headers)[0]
+        assert answer.status == 429 and answer.headers["Retry-After"] == "1" and b"--sessions" in answer.body
+        assert proxy.status() == 200
+    wait.until(lambda: process_cluster.online(at=process_cluster.node(1)), lambda online: online == 0)
+    with dial(process_cluster, "t3"):
+        address_of(process_cluster, "t3")
+
+
+# A load balancer in front of the proxy says in a PROXY header where a connection comes from.
+
+
+def from_client(proxy: Sidecar, client: str) -> socket.socket:
+    """Connect to the proxy as a load balancer does for a client."""
+    host, port = proxy.address.rsplit(":", 1)
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection.sendall(f"PROXY TCP4 {client} 127.0.0.1 1000 80\r\n".encode())
+    return connection
+
+
+def call_from(proxy: Sidecar, client: str, key: str) -> int:
+    """Return the status of an API call of this client."""
+    with from_client(proxy, client) as connection:
+        head = f"GET /v1/nodes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        with connection.makefile("rb") as answer:
+            return int(answer.readline().split()[1])
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s", sidecar_flags="--calls-per-address 20")
+def test_limits_and_nodes_take_the_address_in_a_proxy_header(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    proxy.restart("--real-ip-from 127.0.0.0/8 --proxy-protocol")
+    key = process_cluster.api.key
+    began = time.monotonic()
+    count = Counter(call_from(proxy, "203.0.113.9", key) for _ in range(90))
+    assert count.keys() == {200, 429} and count[200] <= 21 + 20 * (time.monotonic() - began)
+    assert call_from(proxy, "203.0.113.10", key) == 200
+
+    headers = {"Authorization": f"Bearer {token(process_cluster.secret, 't1')}", **FORGED}
+    url = f"ws://{proxy.address}/ws?terminal_id=t1"
+    with connect(url, sock=from_client(proxy, "203.0.113.11"), additional_headers=headers):
+        assert address_of(process_cluster, "t1").startswith("203.0.113.11")
 
 
 @pytest.mark.cluster(nodes=1, node_flags="--ping 60s", sidecar_flags="--sessions-per-address 2")

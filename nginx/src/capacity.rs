@@ -1,0 +1,84 @@
+//! What `--sessions` needs of the host, and the connections for which there was no room all the same.
+
+use std::net::SocketAddr;
+
+use anyhow::bail;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::{config::Config, control::ask, resolve::describe};
+
+/// The module of Nginx that counts connections, as `nginx -V` names it.
+const MODULE: &str = "--with-http_stub_status_module";
+
+/// Checks that Nginx may open as many files as its workers need, and raises the limit for it where this process may do that. An
+/// error names the flag and the limit.
+pub fn check_limits(config: &Config) -> anyhow::Result<()> {
+    let (needed, limit) = (u64::from(config.open_files()), getrlimit(Resource::Nofile));
+    let Some(most) = limit.maximum.filter(|most| *most < needed) else { return Ok(()) };
+    let raised = Rlimit { maximum: Some(needed), ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        bail!(
+            "--sessions {}: each of the {} workers of Nginx needs {needed} open files, and the limit is {most} and can't be raised ({error}): \
+             raise it (LimitNOFILE= of a unit, --ulimit nofile= of a container, ulimit -Hn; the sysctl fs.nr_open is above it), or lower \
+             --sessions",
+            config.sessions,
+            config.workers
+        );
+    }
+    Ok(())
+}
+
+/// Returns whether Nginx can tell how many connections it has dropped. Some builds have no module for that.
+pub async fn counts_connections(config: &Config) -> bool {
+    describe(config, "-V").await.is_ok_and(|printed| printed.contains(MODULE))
+}
+
+/// How many connections Nginx has closed without an answer, since a worker had no room for them.
+#[derive(Debug, Default)]
+pub struct DroppedConnections {
+    /// Since the start of Nginx, at the last look.
+    total: u64,
+}
+
+impl DroppedConnections {
+    /// Asks Nginx. Returns how many were dropped since the last look; 0 if Nginx does not answer.
+    pub async fn look(&mut self, control: SocketAddr) -> u64 {
+        let total = ask(control, "/connections").await.ok().and_then(|answer| dropped(&answer));
+        self.take(total)
+    }
+
+    fn take(&mut self, total: Option<u64>) -> u64 {
+        let Some(total) = total else { return 0 };
+        // An Nginx that was started anew counts from 0.
+        let new = total.checked_sub(self.total).unwrap_or(total);
+        self.total = total;
+        new
+    }
+}
+
+/// Reads the numbers of `stub_status`: what was accepted and not handled.
+fn dropped(answer: &str) -> Option<u64> {
+    let (_, after) = answer.split_once("server accepts handled requests")?;
+    let mut numbers = after.split_whitespace().map(str::parse::<u64>);
+    let (accepted, handled) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    Some(accepted.saturating_sub(handled))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_accepted_and_not_handled_was_dropped() {
+        let answer = "HTTP/1.1 200 OK\r\n\r\nActive connections: 3 \nserver accepts handled requests\n 110 107 90 \nReading: 0 Writing: 1 Waiting: 2 \n";
+        assert_eq!(dropped(answer), Some(3));
+        assert_eq!(dropped("HTTP/1.1 404 Not Found\r\n\r\n"), None);
+    }
+
+    #[test]
+    fn each_is_counted_once_and_a_new_nginx_counts_anew() {
+        let mut connections = DroppedConnections::default();
+        let counted = [Some(3), Some(3), None, Some(5), Some(1)].map(|total| connections.take(total));
+        assert_eq!(counted, [3, 0, 0, 2, 1]);
+    }
+}

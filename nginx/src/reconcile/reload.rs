@@ -1,0 +1,70 @@
+//! The part of the loop that reads files again because the operator asks for it (SIGHUP).
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Reconcile, decided};
+use crate::reload_pacing::Urgency;
+
+impl Reconcile {
+    /// Reads all files again that flags name, and applies what has changed at once. If one can't be used, what was read of it
+    /// before stays, and the log says why.
+    pub(super) async fn read_files_again(&mut self) {
+        self.manager.reloading();
+        let reread = self.leases.reread(&self.config).await;
+        if let Err(error) = &reread {
+            tracing::error!("SIGHUP: the secrets, and the files for Redis, stay as they were: {error:#}");
+        }
+        self.terms.ask_again();
+        let change = self.rollout.own_files_differ();
+        decided(json!({ "decision": "read files again", "secrets": reread.is_ok(), "own_files": change }));
+        self.reload_asked = true;
+        match change {
+            Some(reason) if !self.rollout.nginx.is_away() => {
+                self.reload_asked = false;
+                self.reload(&self.served.clone(), reason).await;
+            }
+            _ => self.reload_as_asked().await,
+        }
+        self.manager.ready(&self.status_line());
+    }
+
+    /// Reloads Nginx although nothing has changed that the sidecar knows of, since a snippet may name a file that has, such as a list of
+    /// revoked certificates. Many requests are one reload, and it waits if there were many lately.
+    pub(super) async fn reload_as_asked(&mut self) {
+        if self.reload_asked
+            && !self.rollout.nginx.is_away()
+            && self.pace.take_reload(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
+        {
+            self.reload_asked = false;
+            self.reload(&self.served.clone(), "asked").await;
+        }
+    }
+
+    /// Returns how the proxy does, in one line for people.
+    pub(super) fn status_line(&self) -> String {
+        let mut line =
+            format!("Nginx serves {} nodes with generation {}", self.served.len(), self.rollout.generation());
+        let problems = [
+            (!self.trust.up(), "Redis is away"),
+            (self.rollout.nginx.is_away(), "Nginx does not run"),
+            (self.failure.is_some(), "a change of the nodes fails"),
+            (self.rollout.own_files_error().is_some(), "the snippets or the certificate can't be used"),
+        ];
+        for (_, problem) in problems.into_iter().filter(|(is_so, _)| *is_so) {
+            line.push_str("; ");
+            line.push_str(problem);
+        }
+        line
+    }
+
+    /// Tells the service manager how the proxy does, if that has changed.
+    pub(super) fn tell_status(&mut self) {
+        let line = self.status_line();
+        if self.told != line {
+            self.manager.status(&line);
+            self.told = line;
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The sidecar as a program, with a real Nginx and a Redis in which there is no node.
+
+mod capacity;
+mod listen;
+mod proxy;
+mod reload;
+mod supervised;
