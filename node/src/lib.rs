@@ -16,6 +16,7 @@
 //! | [`store`] | exports the store of a cluster into a file, and imports such a file |
 //! | [`operator_keys`] | lists and revokes operators' keys by the API of a node |
 //! | [`serve`] | starts the node and stops it in an ordered list with a deadline |
+//! | [`supervision`] | tells the service manager how the node does, and reads files again when it is asked to |
 //! | [`http`] | answers requests and WebSocket handshakes |
 //! | [`drain`] | sends sessions away: when the node stops, when it holds too many, when a proxy worker retires |
 //! | [`cluster`] | knows the other nodes, places handshakes on them, and limits how many handshakes this node admits |
@@ -52,5 +53,6 @@ pub mod session;
 pub mod shard;
 pub mod sleep;
 pub mod store;
+pub mod supervision;
 mod sync;
 pub mod wire;

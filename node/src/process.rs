@@ -3,9 +3,14 @@
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    sync::Arc,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use muster_service::PidFile;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt,
@@ -14,7 +19,7 @@ use tracing_subscriber::{
 
 use crate::{config::Config, serve};
 
-/// Runs a node until SIGTERM, SIGINT or an operator stops it. Prints one line on standard output once the node
+/// Runs a node until SIGTERM, SIGINT or an operator stops it. On SIGHUP it reads its files again. Prints one line on standard output once the node
 /// serves.
 ///
 /// This function is in the library, and blocks, so that the node's async code is compiled once: an `async fn` is
@@ -27,17 +32,32 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // on standard error would end the process.
     let lines = lines.log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(log_filter(&env::var("RUST_LOG").unwrap_or_default())).init();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let reload = reload_on_hangup()?;
     let config = config.load_files()?;
     config.validate()?;
     let socket = serve::bind(&config)?;
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    serve::run(config, socket, |address| drop(writeln!(io::stdout(), "muster-node ready on {address}")), stop).await
+    let ready = |address| drop(writeln!(io::stdout(), "muster-node ready on {address}"));
+    serve::run(config, socket, ready, stop, reload).await
+}
+
+/// Notifies at each SIGHUP, which ends nothing from now on. Those that come before the notice is taken count as one.
+fn reload_on_hangup() -> io::Result<Arc<Notify>> {
+    let (mut hangup, reload) = (signal(SignalKind::hangup())?, Arc::new(Notify::new()));
+    let notified = reload.clone();
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            notified.notify_one();
+        }
+    });
+    Ok(reload)
 }
 
 /// Which log lines are written, from the value of RUST_LOG, such as `info,muster_node=debug`. The default is `info`,

@@ -19,6 +19,7 @@ use muster_protocol::{
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket},
+    sync::Notify,
     task::{JoinHandle, JoinSet},
     time,
 };
@@ -36,6 +37,7 @@ use crate::{
     metrics::Metrics,
     reports::Reports,
     shard::{self, MAILBOX, Shards, Shared},
+    supervision::Supervision,
     sync::mpsc,
 };
 
@@ -49,12 +51,14 @@ const BACKLOG: u32 = 1024;
 /// A running node.
 pub struct Node {
     http_state: Arc<HttpState>,
+    supervision: Arc<Supervision>,
     listening: JoinHandle<()>,
     closing: CancellationToken,
     /// Cancelled when an operator, or the backplane, asks the node to drain.
     leave: CancellationToken,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
-    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, and the watcher of what the node needs.
+    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, the watcher of what the node needs, and
+    /// the word to the service manager.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -94,7 +98,7 @@ fn taken(listen: SocketAddr) -> String {
 }
 
 /// Starts a node on `sockets`, serves until `stop` completes, and stops the node. Calls `ready` with the first
-/// bound address once the node serves.
+/// bound address once the node serves. Reads the files of keys again at each `reload`.
 ///
 /// Fails if the node can't start, or if it stopped because another process has its node id or the store does not fit it any more.
 pub async fn run(
@@ -102,6 +106,7 @@ pub async fn run(
     sockets: Vec<TcpSocket>,
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
+    reload: Arc<Notify>,
 ) -> anyhow::Result<()> {
     let address = sockets.first().context("--listen: give an address to listen on")?.local_addr()?;
     let mut stop = pin!(stop);
@@ -113,9 +118,15 @@ pub async fn run(
         }
     };
     ready(address);
-    tokio::select! {
-        () = stop => {}
-        () = node.leave.cancelled() => {}
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            () = node.leave.cancelled() => break,
+            () = reload.notified() => tokio::select! {
+                () = node.supervision.read_files_again() => {}
+                () = &mut stop => break,
+            },
+        }
     }
     let backplane = node.http_state.shared.backplane.clone();
     node.stop().await;
@@ -153,7 +164,7 @@ impl Node {
             clock: Arc::new(backplane::SystemClock),
             metrics: metrics.clone(),
         };
-        let jwks_read = auth.begin(&metrics).await;
+        let jwks_read = auth.read_jwks(&metrics).await;
         let backplane = backplane::open(&config, host).await?;
         let listeners = match listen(sockets) {
             Ok(listeners) => listeners,
@@ -206,14 +217,17 @@ impl Node {
             audit: Default::default(),
             shared,
         });
+        let supervision = Arc::new(Supervision::new(http_state.clone()));
+        beside.spawn(supervision.clone().run());
         let listening = tokio::spawn(http::serve(listeners, http_state.clone(), closing.clone()));
-        Ok(Self { http_state, listening, closing, leave, beside, threads })
+        Ok(Self { http_state, supervision, listening, closing, leave, beside, threads })
     }
 
     /// Stops the node, in this order: waits for its turn, takes no new sessions, sends the present ones away, and
     /// ends the rest. Whatever is left at the deadline is cut off and logged.
     async fn stop(self) {
         let began = Instant::now();
+        self.supervision.stopping();
         let (shared, peers) = (self.http_state.shared.clone(), self.http_state.peers.clone());
         let drain = shared.config.drain;
         // A drain that is configured to take longer makes the deadline later.

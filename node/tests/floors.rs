@@ -10,6 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["store"],
     &["operator_keys"],
     &["serve"],
+    &["supervision"],
     &["http"],
     &["drain"],
     &["cluster"],

@@ -1,6 +1,6 @@
 //! A node in the test's process.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Parser;
 use muster_client::Config as ClientConfig;
@@ -42,9 +42,9 @@ impl TestNode {
         let socket = serve::bind(&config).unwrap();
         let (ready, is_ready) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve::run(config, socket, |address| ready.send(address).unwrap(), async {
-            _ = stopped.await
-        }));
+        let stopped = async { _ = stopped.await };
+        let ready = |address| ready.send(address).unwrap();
+        let task = tokio::spawn(serve::run(config, socket, ready, stopped, Arc::default()));
         let address = is_ready.await.expect("the node starts");
         until("the node is ready", async || get(address, "/readyz").await.0 == 200).await;
         Self { address, stop: Some(stop), task }
@@ -58,7 +58,8 @@ impl TestNode {
         let own = ["muster-node", "--listen", "127.0.0.1:0", "--shards", "1"];
         let config = Flags::parse_from(own.iter().chain(flags)).config;
         let socket = serve::bind(&config).unwrap();
-        let ran = serve::run(config, socket, |address| panic!("the node starts at {address}"), std::future::pending());
+        let ready = |address| panic!("the node starts at {address}");
+        let ran = serve::run(config, socket, ready, std::future::pending(), Arc::default());
         format!("{:#}", soon(ran).await.expect_err("the node stopped"))
     }
 

@@ -3,6 +3,7 @@
 //! own claim; `none` has no key.
 
 mod client_certificate;
+mod configured_keys;
 mod der;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -17,21 +18,23 @@ mod revocations;
 mod tests;
 mod token_mark;
 
-use std::{fs, future, sync::Arc};
+use std::{
+    future,
+    sync::{Arc, RwLock},
+};
 
-use anyhow::{Context, bail};
 use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     selector::{Labels, SayableKeys},
-    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, LIMITED_OPERATOR, OPERATOR, Secret, TERMINAL, TokenError},
+    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, LIMITED_OPERATOR, OPERATOR, TERMINAL, TokenError},
 };
 
 use self::{
     client_certificate::{CertificateError, ClientCertificate},
+    configured_keys::ConfiguredKeys,
     jwks::Jwks,
-    keys::{Key, KeySet, find},
-    public_key::PublicKey,
+    keys::find,
 };
 pub use self::{
     key_uses::KeyUses,
@@ -98,10 +101,8 @@ impl From<ClaimError> for AuthError {
 /// The keys that this node checks tokens with, and what tokens must say.
 pub struct Auth {
     insecure: bool,
-    /// The keys that flags and their files have.
-    keys: KeySet,
-    /// The first secret, which signs what this node makes.
-    signing: Option<Secret>,
+    /// The keys that flags and their files have. They are replaced when the files are read again.
+    configured: RwLock<Arc<ConfiguredKeys>>,
     /// The keys that an issuer publishes.
     jwks: Option<Jwks>,
     issuers: Issuers,
@@ -121,30 +122,11 @@ struct CheckedToken {
 impl Auth {
     /// Reads the keys that the configuration names. Fails if one can't be read.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let mut keys = KeySet::default();
-        for secret in &config.keys.secret {
-            if !keys.add(Some(&secret.kid), Key::Secret(secret.clone())) {
-                bail!(
-                    "--secret, --secret-file: two secrets are called {kid}, by which tokens name theirs; give a new one a name \
-                     of its own (muster-node secret --kid NAME)",
-                    kid = secret.kid
-                );
-            }
-        }
-        for (kid, path) in &config.keys.public_key {
-            let pem = fs::read_to_string(path)
-                .with_context(|| format!("--public-key {kid}: can't read {}", path.display()))?;
-            let key = PublicKey::from_pem(&pem)
-                .with_context(|| format!("--public-key {kid}: {} is no Ed25519 public key in PEM", path.display()))?;
-            if !keys.add(Some(kid), Key::Public(key)) {
-                bail!("--public-key {kid}: another key has the same name");
-            }
-        }
+        let configured = RwLock::new(Arc::new(ConfiguredKeys::read(&config.keys)?));
         let jwks = Jwks::of(&config.issuers)?;
         Ok(Self {
             insecure: config.insecure,
-            keys,
-            signing: config.keys.secret.first().cloned(),
+            configured,
             jwks,
             issuers: config.issuers.clone(),
             revocations: Revocations::default(),
@@ -152,16 +134,16 @@ impl Auth {
         })
     }
 
-    /// Reads the keys of `--jwks`, for the first time. Returns whether that was possible, for [`follow`](Self::follow); a failure is logged.
-    /// Takes 10 s at most.
-    pub async fn begin(&self, metrics: &Metrics) -> bool {
+    /// Reads the keys of `--jwks`, now. Returns whether that was possible, for [`follow`](Self::follow); a failure is logged, and the keys of
+    /// before stay. Takes 10 s at most.
+    pub async fn read_jwks(&self, metrics: &Metrics) -> bool {
         match &self.jwks {
             Some(jwks) => jwks.refresh(metrics).await,
             None => true,
         }
     }
 
-    /// Reads the keys of `--jwks` again and again, for ever. `begun` is what [`begin`](Self::begin) returned.
+    /// Reads the keys of `--jwks` again and again, for ever. `begun` is what [`read_jwks`](Self::read_jwks) returned.
     pub async fn follow(&self, begun: bool, metrics: &Metrics) {
         match &self.jwks {
             Some(jwks) => jwks.follow(begun, metrics).await,
@@ -181,7 +163,7 @@ impl Auth {
 
     /// Whether there is no key to verify a token with, nor will there be.
     fn has_no_keys(&self) -> bool {
-        self.keys.is_empty() && self.jwks.is_none()
+        self.configured().keys.is_empty() && self.jwks.is_none()
     }
 
     /// The terminal that this token lets in. `named` is the id outside the token; the token's `sub` must be the same, and is
@@ -252,9 +234,10 @@ impl Auth {
     /// Verifies a token. Its audience tells a terminal from an operator; the callers check that, and whether it is revoked.
     fn check(&self, token: &str) -> Result<CheckedToken, AuthError> {
         let jwt = Jwt::parse(token)?;
+        let configured = self.configured();
         let published = self.jwks.as_ref().map(Jwks::keys).unwrap_or_default();
         // A key of a flag goes before a published one with its name: the issuer must not replace it.
-        let (kid, key) = find(&[&self.keys, &published], &jwt).inspect_err(|_| self.miss(&jwt))?;
+        let (kid, key) = find(&[&configured.keys, &published], &jwt).inspect_err(|_| self.miss(&jwt))?;
         let now = Timestamp::now().as_second().max(0) as u64;
         let claims = key.verify(jwt)?.claims(now)?;
         self.check_issuer(key.is_own(), &claims)?;

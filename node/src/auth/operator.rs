@@ -143,7 +143,7 @@ impl Auth {
             last_used_at: None,
             revoked: false,
         };
-        Ok((sign(secret, &claims), made))
+        Ok((sign(&secret, &claims), made))
     }
 
     /// Whether a key is revoked, as far as this node knows.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     api::Enrolment,
-    token::{Claims, Secret, TerminalClaims, sign},
+    token::{Claims, TerminalClaims, sign},
 };
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ impl Auth {
         if expires <= claims.expires() {
             return forbidden("a new one would not be valid for longer (its claims renew and renew_until)");
         }
-        Ok(MadeToken { token: sign(secret, &renewed(claims, now, expires)?), terminal: verified.id, expires })
+        Ok(MadeToken { token: sign(&secret, &renewed(claims, now, expires)?), terminal: verified.id, expires })
     }
 
     /// The first token of a terminal that used a code.
@@ -60,7 +60,7 @@ impl Auth {
             labels: enrolment.labels.clone(),
             ..TerminalClaims::new(terminal.clone(), expires)
         };
-        Ok(MadeToken { token: sign(self.signing()?, &claims), terminal, expires })
+        Ok(MadeToken { token: sign(&self.signing()?, &claims), terminal, expires })
     }
 
     /// Checks that this node can make tokens.
@@ -69,11 +69,6 @@ impl Auth {
     /// [`AuthError::NoSecret`].
     pub fn check_signs(&self) -> Result<(), AuthError> {
         self.signing().map(drop)
-    }
-
-    /// The secret that signs what this node makes.
-    pub(super) fn signing(&self) -> Result<&Secret, AuthError> {
-        self.signing.as_ref().ok_or(AuthError::NoSecret)
     }
 }
 
@@ -98,7 +93,7 @@ mod tests {
     use clap::Parser;
     use muster_protocol::{
         api::{Revocation, RevokedTokens},
-        token::TERMINAL,
+        token::{Secret, TERMINAL},
     };
 
     use super::*;

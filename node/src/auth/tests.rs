@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Parser;
 use data_encoding::BASE64URL_NOPAD;
-use muster_protocol::token::{KeyLimits, OperatorClaims, Scope, TerminalClaims, sign};
+use muster_protocol::token::{KeyLimits, OperatorClaims, Scope, Secret, TerminalClaims, sign};
 use ring::hmac;
 use serde_json::{Value, json};
 

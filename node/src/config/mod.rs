@@ -211,6 +211,10 @@ pub struct Config {
     #[arg(long, env = "MUSTER_STOP_WITHIN", value_name = "TIME", value_parser = humantime::parse_duration, default_value = "30s")]
     pub stop_within: Duration,
 
+    /// Write the id of this process into this file, for as long as the process runs
+    #[arg(long, env = "MUSTER_PID_FILE", value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+
     #[command(flatten)]
     /// How much is stored.
     pub bounds: Bounds,

@@ -11,12 +11,18 @@ use crate::config::{Config, Keys};
 impl Config {
     /// Reads the files that `--secret-file`, `--cluster-secret-file` and `--redis-password-file` name. Fails if a file can't be read, is
     /// empty, or holds a line that is no secret.
-    pub fn load_files(mut self) -> anyhow::Result<Self> {
+    pub fn load_files(self) -> anyhow::Result<Self> {
+        let mut config = self.load_secrets()?;
+        config.redis = config.redis.load_files()?;
+        Ok(config)
+    }
+
+    /// Reads the files that `--secret-file` and `--cluster-secret-file` name, also once more. Fails as [`load_files`](Self::load_files) does.
+    pub fn load_secrets(mut self) -> anyhow::Result<Self> {
         self.keys = self.keys.load_files()?;
         if let Some(file) = &self.cluster_secret_file {
             self.cluster_secrets = read_secrets("--cluster-secret-file", file)?;
         }
-        self.redis = self.redis.load_files()?;
         Ok(self)
     }
 }
@@ -24,8 +30,9 @@ impl Config {
 impl Keys {
     /// Reads the file that `--secret-file` names, one secret on each line. The first secret is the one that signs.
     pub fn load_files(mut self) -> anyhow::Result<Self> {
-        let Some(file) = self.secret_file.take() else { return Ok(self) };
-        self.secret = read_secrets("--secret-file", &file)?;
+        if let Some(file) = &self.secret_file {
+            self.secret = read_secrets("--secret-file", file)?;
+        }
         Ok(self)
     }
 }

@@ -24,28 +24,33 @@ pub fn live() -> Response<Body> {
     typed(StatusCode::OK, "text/plain", "ok\n")
 }
 
-/// `/readyz`: the node takes sessions and has what it needs, and the backplane works, or a part of it. A second line names the partitions that do not work,
-/// and each reason has a line after it.
+/// `/readyz`.
 pub fn ready(state: &HttpState) -> Answer {
+    match readiness(state) {
+        Ok(text) => Ok(typed(StatusCode::OK, "text/plain; charset=utf-8", format!("{text}\n"))),
+        Err(reason) => Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, reason)),
+    }
+}
+
+/// Whether the node takes sessions and has what it needs, and the backplane works, or a part of it; or why not. A second line names the partitions that do
+/// not work, and each reason has a line after it.
+pub fn readiness(state: &HttpState) -> Result<String, String> {
     if state.shared.lifecycle.is_draining() {
-        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining"));
+        return Err("this node is draining".into());
     }
     let short = state.shared.lifecycle.shortages.present(Instant::now());
     if !short.is_empty() {
         let reasons: Vec<_> = short.into_values().map(|shortage| shortage.why).collect();
-        return Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, reasons.join("\n")));
+        return Err(reasons.join("\n"));
     }
-    match state.shared.backplane.ready() {
-        Ok(degraded) if degraded.is_empty() => Ok(typed(StatusCode::OK, "text/plain", "ready\n")),
-        Ok(degraded) => {
-            let partitions: Vec<_> = degraded.iter().map(|one| one.partition.to_string()).collect();
-            let mut reasons: Vec<_> = degraded.into_iter().map(|one| one.reason).collect();
-            reasons.dedup();
-            let text = format!("ready\ndegraded: [{}]\n{}\n", partitions.join(","), reasons.join("\n"));
-            Ok(typed(StatusCode::OK, "text/plain; charset=utf-8", text))
-        }
-        Err(reason) => Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, reason)),
+    let degraded = state.shared.backplane.ready()?;
+    if degraded.is_empty() {
+        return Ok("ready".into());
     }
+    let partitions: Vec<_> = degraded.iter().map(|one| one.partition.to_string()).collect();
+    let mut reasons: Vec<_> = degraded.into_iter().map(|one| one.reason).collect();
+    reasons.dedup();
+    Ok(format!("ready\ndegraded: [{}]\n{}", partitions.join(","), reasons.join("\n")))
 }
 
 /// `/metrics`: the metrics in Prometheus's text format.

@@ -62,7 +62,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::connection::Requester;
 pub use self::{
-    audit::AuditQueue, enrol::wrong_codes, events::EventStreams, open_connections::OpenConnections,
+    audit::AuditQueue, enrol::wrong_codes, events::EventStreams, health::readiness, open_connections::OpenConnections,
     refused::RefusedHandshakes, untrusted::UntrustedProxies,
 };
 use crate::{

@@ -7,3 +7,5 @@ mod listen;
 mod memory;
 mod name;
 mod program;
+mod reload;
+mod supervised;
