@@ -3,6 +3,7 @@
 use anyhow::bail;
 use futures_util::future::try_join_all;
 use muster_protocol::partition::Partitions;
+use muster_service::output::note;
 
 use super::access::StoreAccess;
 use crate::backplane::redis::{
@@ -54,7 +55,9 @@ pub async fn begin(
     match stores[0].restore_begin(partitions, &id, checksum).await? {
         RestoreBegun::Begun { store, base, goes_on } => {
             if goes_on {
-                eprintln!("muster-node: an import of this file was begun before, and is done again from its beginning");
+                note(format_args!(
+                    "muster-node: an import of this file was begun before, and is done again from its beginning"
+                ));
             }
             Ok(BegunImport { store, base })
         }

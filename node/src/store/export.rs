@@ -7,6 +7,7 @@ use anyhow::Context;
 use futures_util::{StreamExt, TryStreamExt, pin_mut, stream};
 use jiff::Timestamp;
 use muster_protocol::{CommandId, partition::Partitions, seal::SealedCommand};
+use muster_service::output::note;
 use tokio::time::{self, Instant};
 
 use super::{
@@ -147,7 +148,7 @@ impl Export<'_> {
         while let Some((id, command)) = gathered.try_next().await? {
             match command {
                 Some(command) => self.command(stores, command).await?,
-                None => eprintln!("muster-node: command {id} is left out: its home has nothing of it"),
+                None => note(format_args!("muster-node: command {id} is left out: its home has nothing of it")),
             }
         }
         Ok(all)
@@ -175,13 +176,15 @@ impl Export<'_> {
         let GatheredCommand { line, shares, is_unfinished } = command;
         let id = line.id;
         if SealedCommand::read(&self.access.key, &self.store, &line.frame).is_err() {
-            eprintln!("muster-node: command {id} is left out: no node of this cluster with this secret has sealed it");
+            note(format_args!(
+                "muster-node: command {id} is left out: no node of this cluster with this secret has sealed it"
+            ));
             return Ok(());
         }
         if is_unfinished {
-            eprintln!(
+            note(format_args!(
                 "muster-node: command {id} was not accepted in every partition yet; the rest of its targets count as expired"
-            );
+            ));
         }
         self.writer.write(&BackupLine::Command(Box::new(line)))?;
         let mut replying = Vec::new();

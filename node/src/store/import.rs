@@ -13,6 +13,7 @@ use anyhow::{Context, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use muster_protocol::{Payload, TerminalId, partition::Partitions, schema::SCHEMA, seal::SealedCommand};
+use muster_service::output::note;
 use serde::Deserialize;
 
 use super::{
@@ -187,10 +188,10 @@ impl Import {
         let mut parts: BTreeMap<usize, Vec<RestoredTerminal>> = BTreeMap::new();
         for line in std::mem::take(&mut self.terminals) {
             let Some(terminal) = read_terminal(&line) else {
-                eprintln!(
+                note(format_args!(
                     "muster-node: a terminal is left out, since its record can't be read: partition {}, ordinal {}",
                     line.p, line.ord
-                );
+                ));
                 continue;
             };
             let partition = self.partitions.of(&terminal);

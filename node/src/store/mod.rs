@@ -40,6 +40,7 @@ use std::{
 
 use clap::Subcommand;
 use muster_protocol::{partition::Partitions, schema::SCHEMA};
+use muster_service::output::note;
 
 pub use self::{
     access::StoreFlags,
@@ -110,6 +111,6 @@ pub async fn run(command: StoreCommand) -> anyhow::Result<()> {
         StoreCommand::Import { store, partitions, file } => ("imported", import(store, partitions, file).await?),
     };
     // On standard error, since an export may go to standard output.
-    eprintln!("muster-node: {done} {counts}");
+    note(format_args!("muster-node: {done} {counts}"));
     Ok(())
 }

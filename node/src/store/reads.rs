@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context;
 use muster_protocol::partition::PartitionIndex;
 use muster_redis::will_pass;
+use muster_service::output::note;
 use redis::RedisError;
 use tokio::time::{self, Instant};
 
@@ -64,9 +65,9 @@ impl PatientReads {
                 });
             }
             if self.lock().insert(partition) {
-                eprintln!(
+                note(format_args!(
                     "muster-node: partition {partition} does not answer ({error}); the export waits for it, {seconds} s at most"
-                );
+                ));
             }
             time::sleep(PAUSE).await;
         }

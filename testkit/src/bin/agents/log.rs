@@ -31,7 +31,7 @@ impl Log {
         }
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-            eprintln!("agents: the log can't be written: {error}");
+            let _ = writeln!(io::stderr(), "agents: the log can't be written: {error}");
         }
     }
 }

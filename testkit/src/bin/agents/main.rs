@@ -11,6 +11,7 @@
 mod log;
 
 use std::{
+    io::{self, Write},
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
@@ -93,7 +94,7 @@ async fn main() -> anyhow::Result<()> {
         let args = Args { results: args.results && number >= args.mute, ..args.clone() };
         agents.spawn(work(id, terminal, told, args, log.clone()));
     }
-    println!("agents ready");
+    let _ = writeln!(io::stdout(), "agents ready");
     while agents.join_next().await.is_some() {}
     Ok(())
 }

@@ -24,11 +24,13 @@ mod tally;
 mod victim;
 
 use std::{
+    io::{self, Write},
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use muster_protocol::token::Secret;
 use rand::{SeedableRng, rngs::ChaCha8Rng};
@@ -117,15 +119,15 @@ async fn run(args: RunArgs) -> anyhow::Result<()> {
             number += 1;
         }
     }
-    eprintln!("{number} attackers begin");
+    let _ = writeln!(io::stderr(), "{number} attackers begin");
     tokio::select! {
         () = time::sleep(args.duration) => {}
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
     let (seconds, cpu) = (began.elapsed().as_secs_f64(), cpu_share::cpu_time().as_secs_f64());
-    println!("{}", json!({ "seconds": seconds, "cpu_seconds": cpu, "kinds": tally.to_json() }));
-    Ok(())
+    let report = json!({ "seconds": seconds, "cpu_seconds": cpu, "kinds": tally.to_json() });
+    writeln!(io::stdout(), "{report}").context("the report on standard output")
 }
 
 fn share(text: &str) -> Result<f64, String> {

@@ -1,6 +1,10 @@
 //! A server that takes everything and does nothing with it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,7 +22,7 @@ const READ: usize = 16 * 1024;
 /// Serves until the process ends.
 pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await?;
-    println!("sink on {}", listener.local_addr()?);
+    let _ = writeln!(io::stdout(), "sink on {}", listener.local_addr()?);
     loop {
         // Without a free descriptor an accept fails, and works again when a connection has ended.
         match listener.accept().await {
