@@ -41,10 +41,11 @@ class Host:
         self.address = f"127.0.0.{random.SystemRandom().randrange(2, 252)}"
         self.redis_port = process.free_port()
         self.etc, self._traces = self.root / "etc" / "muster", self.root / "traces"
-        for folder in ("usr/local/bin", "etc/systemd/system", "etc/muster", "traces", "var/lib/muster-sidecar"):
+        for folder in "usr/bin usr/local/bin etc/systemd/system etc/muster traces var/lib/muster-sidecar".split():
             (self.root / folder).mkdir(parents=True)
         for name in ("muster-node", "muster-sidecar"):
             shutil.copy(programs.program(name), self.root / "usr" / "local" / "bin")
+        shutil.copy("/usr/bin/kill", self.root / "usr" / "bin")
         shutil.copytree("/usr/lib/systemd/system", self.root / "usr" / "lib" / "systemd" / "system", symlinks=True)
         for unit in UNITS.glob("*.service"):
             shutil.copy(unit, self.root / "etc" / "systemd" / "system")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -222,3 +223,24 @@ def test_a_proxy_that_stops_has_the_nodes_move_its_sessions(
     process_cluster.start("other")
     # Nobody was there meanwhile, so they come less and less often.
     wait.until(lambda: len(fleet.connected()), lambda connected: connected == 300, within=60)
+
+
+# An access log is rotated by name, as logrotate does with `create`.
+
+
+@pytest.mark.cluster(nodes=1, sidecar_flags=AT_ONCE)
+def test_a_rotated_access_log_goes_on_in_the_new_file(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    log, rotated = proxy.folder / "access.log", proxy.folder / "access.log.1"
+    proxy.status("/before")
+    wait.until(lambda: '"path":"/before"' in log.read_text())
+    log.rename(rotated)
+    log.touch(0o600)
+    process_cluster.signal("nginx", signal.SIGUSR1)
+    wait.until(lambda: proxy.status("/after") and '"path":"/after"' in log.read_text())
+    lines = rotated.read_text()
+    proxy.status("/later")
+    wait.until(lambda: '"path":"/later"' in log.read_text())
+    assert rotated.read_text() == lines and '"path":"/before"' in lines
+    process_cluster.start("node2")
+    wait.until(lambda: proxy.has(2), within=10)
+    assert proxy.reloads("confirmed")
