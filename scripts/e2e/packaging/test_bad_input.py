@@ -331,3 +331,43 @@ def test_a_client_passes_autobahns_cases(conformance: str) -> None:
         assert len(results) == sum(SHORT.values())
 
     asyncio.run(run())
+
+
+# No program panics because its output can't be written: the disk is full, the reader has gone, or there is none.
+
+NOWHERE = "--url ws://127.0.0.1:1/ws"
+# Each command ends by itself. At {directory} there is nothing that it needs.
+SPEAKING = [
+    "muster-node secret",
+    "muster-node token --terminal t1 --secret k1=0123456789abcdef0123456789abcdef",
+    "muster-node --listen 127.0.0.1:0",
+    "muster-node store export --redis redis://nowhere",
+    "muster-node --help",
+    "muster-sidecar render --once --redis redis://127.0.0.1:1 --dir {directory}",
+    "muster-sidecar --redis redis://127.0.0.1:1 --dir {directory} --status 127.0.0.1:0 --proxy-protocol",
+    "muster-sidecar --help",
+    f"muster-loadgen run {NOWHERE} --for 1s",
+    "muster-loadgen --help",
+    f"attackers run {NOWHERE} --kinds silent:1 --for 1s",
+    "agents --help",
+    "witness --help",
+    "conformance --help",
+]
+# What the shell makes of an output that is a pipe without a reader.
+OUTPUTS = {"a full disk": ">/dev/full 2>&1", "no reader": "", "no output": ">&- 2>&-"}
+# The exit status of a panic in Rust.
+PANIC = 101
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.parametrize("command", SPEAKING)
+def test_a_program_that_cannot_write_its_output_does_not_panic(command: str, output: str, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = command.format(directory=tmp_path).split()
+    line = ["sh", "-c", f'exec "$@" {output}', "sh", programs.program(words[0]), *words[1:]]
+    try:
+        done = subprocess.run(line, check=False, stdout=writer, stderr=writer, timeout=60)
+    finally:
+        os.close(writer)
+    assert 0 <= done.returncode != PANIC

@@ -242,5 +242,5 @@ def test_a_rotated_access_log_goes_on_in_the_new_file(process_cluster: ProcessCl
     wait.until(lambda: '"path":"/later"' in log.read_text())
     assert rotated.read_text() == lines and '"path":"/before"' in lines
     process_cluster.start("node2")
-    wait.until(lambda: proxy.has(2), within=10)
-    assert proxy.reloads("confirmed")
+    wait.until(lambda: proxy.reloads("confirmed"))
+    assert proxy.has(2)
