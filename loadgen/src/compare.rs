@@ -49,11 +49,14 @@ fn table(left: &[Report], right: &[Report]) -> String {
     }
     for report in left.iter().chain(right) {
         let what = match report.verdict.outcome {
-            RunOutcome::Invalid => "the run is invalid, and its numbers mean nothing",
-            RunOutcome::CutShort => "the run was cut short",
-            _ => continue,
+            RunOutcome::Invalid => Some("the run is invalid: nobody can know what was delivered".to_owned()),
+            RunOutcome::CutShort => Some("the run was cut short".to_owned()),
+            _ => None,
         };
-        table += &format!("{}, seed {}: {what}\n", report.title, report.seed);
+        let doubts = report.verdict.doubts().into_iter().map(|doubt| format!("not to be trusted: {doubt}"));
+        for what in what.into_iter().chain(doubts) {
+            table += &format!("{}, seed {}: {what}\n", report.title, report.seed);
+        }
     }
     table
 }

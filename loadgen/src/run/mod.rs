@@ -26,7 +26,7 @@ use crate::{
     play::{operator, tls_check},
     preflight,
     report::{self, Floor, GeneratorCost, Report},
-    verdict::{RunOutcome, RunVerdict, gates, slo},
+    verdict::{RunOutcome, RunVerdict, gates, slo, times},
     view,
 };
 
@@ -130,6 +130,9 @@ pub fn assemble(
         failed: facts.course.failed,
         clock_ms: facts.clock_ms,
     };
+    let times = times::gates(tally, generator);
+    let gates = gates::gates(config.allowances, tally, generator, &times);
+    let checks = slo::check(&config.slo, &report::with_last(tally), &times::untrusted(&times));
     let intended = plan.intended(nanos(config.settle), nanos(config.grace));
     Report {
         schema: report::SCHEMA,
@@ -144,11 +147,7 @@ pub fn assemble(
         span_s: (plan.begin as f64 / 1e9, plan.end as f64 / 1e9),
         closed_loop: config.closed > 0,
         replay: facts.replay,
-        verdict: RunVerdict::new(
-            gates::gates(config.allowances, tally, generator),
-            tally,
-            slo::check(&config.slo, &report::with_last(tally)),
-        ),
+        verdict: RunVerdict::new(gates, times, tally, checks),
         ledger: tally.ledger.clone(),
         frames: tally.frames,
         messages: tally.messages,

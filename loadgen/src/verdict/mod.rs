@@ -1,42 +1,47 @@
-//! The verdict on a run. It answers three questions: is the run *valid*, so that its numbers mean something
-//! ([`gates`]); are the deliveries *correct*; and are the SLOs met ([`slo`]).
+//! The verdict on a run. It answers three questions: was everything that was owed *delivered*, and rightly ([`gates`] say
+//! whether that is known); can the *times* be trusted ([`times`]); and are the SLOs met ([`slo`]).
 //!
-//! The first of these that applies decides the outcome and the exit code: faulty deliveries (11), a failed gate
-//! (12), a run that was cut short (13), a missed SLO (10), a missing output (15). Faulty deliveries come first,
-//! because they are evidence against the server even in an invalid run.
+//! The first of these that applies decides the outcome and the exit code: faulty deliveries (11), deliveries of which
+//! nobody can know (12), a run that was cut short (13), an SLO on times that are not to be trusted (16), a missed SLO
+//! (10), a regression (14), a missing output (15). Times that are not to be trusted, and on which no SLO is, change
+//! nothing: the report says so.
 
 pub mod gates;
 pub mod slo;
+pub mod times;
 
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{gates::Gate, slo::Check};
+pub use self::{gates::Gate, slo::Check, times::TimeGate};
 use crate::measure::{FaultKind, Tally};
 
 /// The overall result of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
-    /// The run is valid, the deliveries are correct and the SLOs are met.
+    /// What was delivered is known and correct, and the SLOs are met.
     Pass,
     /// At least one SLO was missed.
     SloMissed,
     /// At least one message was lost without a report, delivered twice, changed, reordered, misdelivered or never
     /// sent.
     Broken,
-    /// At least one gate besides [`gates::COURSE`] failed: the numbers mean nothing.
+    /// At least one gate besides [`gates::COURSE`] failed: nobody can know what was delivered.
     Invalid,
     /// A signal ended the run early, and no other gate failed. Messages that were due until then are judged.
     CutShort,
+    /// The run passed, but it is worse than its baseline, beyond the noise.
+    Regression,
     /// The run passed, but an output that was asked for could not be written.
     OutputMissing,
+    /// An SLO is on a time that is not to be trusted.
+    TimesUntrusted,
 }
 
 impl RunOutcome {
-    /// The exit code: 0 for a pass, 10 for a missed SLO, 11 for faulty deliveries, 12 for an invalid run, 13 for a
-    /// run that was cut short, 15 for a missing output.
+    /// The exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Pass => 0,
@@ -44,7 +49,9 @@ impl RunOutcome {
             Self::Broken => 11,
             Self::Invalid => 12,
             Self::CutShort => 13,
+            Self::Regression => 14,
             Self::OutputMissing => 15,
+            Self::TimesUntrusted => 16,
         }
     }
 
@@ -56,7 +63,9 @@ impl RunOutcome {
             Self::Broken => "BROKEN",
             Self::Invalid => "INVALID",
             Self::CutShort => "CUT SHORT",
+            Self::Regression => "REGRESSION",
             Self::OutputMissing => "OUTPUT MISSING",
+            Self::TimesUntrusted => "TIMES UNTRUSTED",
         }
     }
 }
@@ -85,8 +94,11 @@ impl From<RunOutcome> for ExitCode {
 pub struct RunVerdict {
     /// The overall result.
     pub outcome: RunOutcome,
-    /// Every gate and its result.
+    /// Every gate of the deliveries and its result.
     pub gates: Vec<Gate>,
+    /// Every condition of trustworthy times and its result. Absent in older files: none.
+    #[serde(default)]
+    pub times: Vec<TimeGate>,
     /// Faults in the deliveries, one text per kind.
     pub broken: Vec<String>,
     /// Every SLO and its result.
@@ -95,7 +107,7 @@ pub struct RunVerdict {
 
 impl RunVerdict {
     /// The verdict that follows from these gates, the faults counted in `tally`, and these checks.
-    pub fn new(gates: Vec<Gate>, tally: &Tally, checks: Vec<Check>) -> Self {
+    pub fn new(gates: Vec<Gate>, times: Vec<TimeGate>, tally: &Tally, checks: Vec<Check>) -> Self {
         let broken = broken(tally);
         let mut failing = gates.iter().filter(|gate| !gate.ok).peekable();
         let outcome = if is_broken(&gates, tally) {
@@ -105,28 +117,34 @@ impl RunVerdict {
                 true => RunOutcome::CutShort,
                 false => RunOutcome::Invalid,
             }
+        } else if checks.iter().any(|check| !check.trusted) {
+            RunOutcome::TimesUntrusted
         } else if checks.iter().any(|check| !check.ok) {
             RunOutcome::SloMissed
         } else {
             RunOutcome::Pass
         };
-        Self { outcome, gates, broken, checks }
+        Self { outcome, gates, times, broken, checks }
     }
 
     /// The reasons of the result in one sentence.
     pub fn sentence(&self) -> String {
         let gates = self.gates.iter().filter(|gate| !gate.ok).map(Gate::to_string);
-        let checks = self.checks.iter().filter(|check| !check.ok).map(Check::to_string);
+        let checks = self.checks.iter().filter(|check| !check.ok || !check.trusted).map(Check::to_string);
         let why: Vec<String> = match self.outcome {
-            RunOutcome::Pass => {
-                return "the run is valid, every delivery that was owed is accounted for, and none is wrong".into();
-            }
+            RunOutcome::Pass => return "every delivery that was owed is accounted for, and none is wrong".into(),
             RunOutcome::Invalid | RunOutcome::CutShort => gates.chain(self.broken.iter().cloned()).collect(),
             RunOutcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
+            RunOutcome::Regression => vec!["the run is worse than its baseline".into()],
             RunOutcome::OutputMissing => vec!["an output could not be written".into()],
-            RunOutcome::SloMissed => checks.collect(),
+            RunOutcome::SloMissed | RunOutcome::TimesUntrusted => checks.collect(),
         };
         why.join("; ")
+    }
+
+    /// Why times are not to be trusted, one text for each condition that failed: which figures, why, and what to do.
+    pub fn doubts(&self) -> Vec<String> {
+        self.times.iter().filter(|gate| !gate.ok).map(TimeGate::to_string).collect()
     }
 }
 
@@ -150,36 +168,51 @@ fn broken(tally: &Tally) -> Vec<String> {
 /// Whether the server delivered wrongly for certain. A wrong delivery that was received is certain. A message that was
 /// not received may be the generator's fault if it was starved.
 fn is_broken(gates: &[Gate], tally: &Tally) -> bool {
-    let starved = gates.iter().any(|gate| !gate.ok && gates::STARVED.contains(&gate.name.as_str()));
-    BROKEN.iter().any(|(kind, _)| tally.count(*kind) > 0 && !(starved && *kind == FaultKind::SilentlyLost))
+    let own = gates.iter().any(|gate| !gate.ok && gate.name == gates::OWN_LOSSES);
+    BROKEN.iter().any(|(kind, _)| tally.count(*kind) > 0 && !(own && *kind == FaultKind::SilentlyLost))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn gate(name: &str) -> Gate {
-        Gate { name: name.into(), ok: false, found: "x".into(), needed: "y".into() }
+    /// What is wrong with a run besides its gates.
+    #[derive(Default, Clone, Copy)]
+    struct Wrong {
+        lost: u64,
+        missed: bool,
+        untrusted: bool,
+        regressed: bool,
+        incomplete: bool,
     }
 
-    fn outcome(gates: &[&str], broken: bool, missed: bool, complete: bool) -> u8 {
+    fn code(failing: &[&str], wrong: Wrong) -> u8 {
         let mut tally = Tally::default();
-        if broken {
-            tally.faults.insert(FaultKind::SilentlyLost, 1);
-        }
-        let check = Check { slo: "lost==0".into(), ok: !missed, found: "1".into() };
-        let verdict = RunVerdict::new(gates.iter().map(|name| gate(name)).collect(), &tally, vec![check]);
-        verdict.outcome.with_outputs(complete).code()
+        tally.faults.insert(FaultKind::SilentlyLost, wrong.lost);
+        let gate = |name: &&str| Gate { name: (*name).into(), ok: false, found: "x".into(), needed: "y".into() };
+        let check =
+            Check { slo: "live.p99<1s".into(), ok: !wrong.missed, trusted: !wrong.untrusted, found: "1".into() };
+        let verdict = RunVerdict::new(failing.iter().map(gate).collect(), Vec::new(), &tally, vec![check]);
+        let later = if wrong.regressed { RunOutcome::Regression } else { RunOutcome::Pass };
+        verdict.outcome.or(later).with_outputs(!wrong.incomplete).code()
     }
 
     #[test]
-    fn the_first_of_11_12_13_10_15_counts() {
-        assert_eq!(outcome(&["ledger", gates::COURSE], true, true, false), 11);
-        assert_eq!(outcome(&["ledger", gates::COURSE], false, true, false), 12);
-        assert_eq!(outcome(&[gates::STARVED[0]], true, true, false), 12, "the generator may have lost it");
-        assert_eq!(outcome(&[gates::COURSE], false, true, false), 13);
-        assert_eq!(outcome(&[], false, true, false), 10);
-        assert_eq!(outcome(&[], false, false, false), 15);
-        assert_eq!(outcome(&[], false, false, true), 0);
+    fn the_first_of_11_12_13_16_10_14_15_counts() {
+        let mut wrong = Wrong { lost: 1, missed: true, untrusted: true, regressed: true, incomplete: true };
+        assert_eq!(code(&["ledger", gates::COURSE], wrong), 11);
+        assert_eq!(code(&[gates::OWN_LOSSES], wrong), 12, "the generator may have lost it");
+        wrong.lost = 0;
+        assert_eq!(code(&["ledger", gates::COURSE], wrong), 12);
+        assert_eq!(code(&[gates::COURSE], wrong), 13);
+        assert_eq!(code(&[], wrong), 16);
+        wrong.untrusted = false;
+        assert_eq!(code(&[], wrong), 10);
+        wrong.missed = false;
+        assert_eq!(code(&[], wrong), 14);
+        wrong.regressed = false;
+        assert_eq!(code(&[], wrong), 15);
+        wrong.incomplete = false;
+        assert_eq!(code(&[], wrong), 0);
     }
 }

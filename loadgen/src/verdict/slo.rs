@@ -16,23 +16,32 @@ pub struct Check {
     pub slo: String,
     /// Whether the run keeps it.
     pub ok: bool,
+    /// False if it is on a time that is not to be trusted. Absent in older files: true.
+    #[serde(default = "yes")]
+    pub trusted: bool,
     /// The value that was found.
     pub found: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (found {})", self.slo, self.found)
+        let doubt = if self.trusted { "" } else { ", which is not to be trusted" };
+        write!(f, "{} (found {}{doubt})", self.slo, self.found)
     }
 }
 
 /// Compares a run with each objective, in order. Unlike a report, this also takes a percentile from too few samples to
-/// mean much: the objective asks for it. An objective on a time without a sample is missed.
-pub fn check(slos: &Slos, tally: &Tally) -> Vec<Check> {
-    slos.0.iter().map(|slo| check_one(slo, tally)).collect()
+/// mean much: the objective asks for it. An objective on a time without a sample is missed. `untrusted` are the names of
+/// the times that are not to be trusted.
+pub fn check(slos: &Slos, tally: &Tally, untrusted: &[&str]) -> Vec<Check> {
+    slos.0.iter().map(|slo| check_one(slo, tally, untrusted)).collect()
 }
 
-fn check_one(slo: &Slo, tally: &Tally) -> Check {
+fn check_one(slo: &Slo, tally: &Tally, untrusted: &[&str]) -> Check {
     let (value, found) = match slo.metric {
         Metric::Count(name) => {
             let count = count(name, tally);
@@ -45,7 +54,8 @@ fn check_one(slo: &Slo, tally: &Tally) -> Check {
         }
     };
     let ok = value.is_some_and(|value| slo.relation.holds(value, slo.limit));
-    Check { slo: slo.text.clone(), ok, found }
+    let trusted = !matches!(slo.metric, Metric::Time(name, _) if untrusted.contains(&name));
+    Check { slo: slo.text.clone(), ok, trusted, found }
 }
 
 /// The value of a count in [`crate::names::COUNTS`]; `None` for another name.
@@ -90,7 +100,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.latency(LIVE).record(20 * MILLISECOND);
         tally.frames.dup_wire = 3;
-        check(&slos.parse().unwrap(), &tally).iter().map(|check| check.ok).collect()
+        check(&slos.parse().unwrap(), &tally, &[]).iter().map(|check| check.ok).collect()
     }
 
     #[test]
@@ -107,7 +117,13 @@ mod tests {
     fn a_message_that_never_arrived_misses_every_limit() {
         let mut tally = Tally::default();
         tally.latency(LIVE).missing = 1;
-        assert!(!check(&"live.max<1h".parse().unwrap(), &tally)[0].ok);
+        assert!(!check(&"live.max<1h".parse().unwrap(), &tally, &[])[0].ok);
+    }
+
+    #[test]
+    fn only_an_objective_on_a_doubtful_time_is_not_to_be_trusted() {
+        let checks = check(&"live.p99<1s,lag.p99<1s,lost==0".parse().unwrap(), &Tally::default(), &[LIVE]);
+        assert_eq!(checks.iter().map(|check| check.trusted).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]

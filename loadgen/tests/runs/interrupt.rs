@@ -18,8 +18,8 @@ use tempfile::tempdir;
 
 use crate::{null_server::NullServer, report::read};
 
-/// A run that only a signal ends in time, and that is valid on a busy machine, too.
-const LONG: [&str; 3] = ["--for", "60s", "--allow-busy"];
+/// A run that only a signal ends in time.
+const LONG: [&str; 2] = ["--for", "60s"];
 
 /// The same command with the default action of SIGHUP, which tests that run under `nohup` inherit as ignored.
 fn hearing_hangups(command: &Command) -> Command {

@@ -39,7 +39,7 @@ impl Agent {
 
 /// Starts a coordinator of these agents, and waits until both have received messages. Only a signal ends the run in time.
 fn coordinator(server: &NullServer, [one, two]: [&Agent; 2], flags: &[&str]) -> LoggedProcess {
-    let run = server.run(&["--for", "60s", "--allow-busy"]);
+    let run = server.run(&["--for", "60s"]);
     let mut command = Command::new(LOADGEN);
     command.args(["coordinate", "--agents", &format!("{},{}", one.address, two.address)]);
     let coordinator = LoggedProcess::start(command.args(run.get_args().skip(1)).args(flags));

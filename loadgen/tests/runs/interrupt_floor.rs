@@ -22,7 +22,7 @@ impl Run {
     /// Starts a run of this duration.
     fn start(server: &NullServer, duration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = server.run(&["--for", duration, "--allow-busy", "--floor", "--json"]);
+        let mut command = server.run(&["--for", duration, "--floor", "--json"]);
         Self { logged: LoggedProcess::start(command.arg(folder.path().join("report.json"))), folder }
     }
 

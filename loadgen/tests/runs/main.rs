@@ -9,4 +9,5 @@ mod null_server;
 mod outputs;
 mod report;
 mod restart;
+mod starved;
 mod tls;

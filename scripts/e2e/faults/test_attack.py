@@ -52,7 +52,7 @@ def honest(cluster: Cluster, generator: Generator, flags: str, slo: str) -> Call
     Their operator calls a node directly: at the proxy, calls from the address of the attackers wait behind theirs.
     """
     servers = ["--url", cluster.url(), "--api", f"http://{cluster.node(1)}"]
-    running = generator.start("run", *servers, *flags.split(), "--allow-busy", "--no-tui", "--slo", slo)
+    running = generator.start("run", *servers, *flags.split(), "--no-tui", "--slo", slo)
     running.sends()
     return running.wait
 

@@ -36,6 +36,7 @@ pub fn render(report: &Report) -> anyhow::Result<String> {
         title: if report.title.is_empty() { "muster-loadgen" } else { &report.title },
         outcome: report.verdict.outcome.label(),
         sentence: report.verdict.sentence(),
+        doubts: report.verdict.doubts(),
         generators: Some(report.generators).filter(|generators| *generators > 1),
         lost: report.behaved().lost(),
         points: POINTS.map(|(name, _)| name),

@@ -16,10 +16,10 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// The times that are shown large at the top. A time that was not measured has no tile.
 pub(super) fn tiles(report: &Report) -> Vec<Value> {
     let tiles = [
-        (names::LIVE, "p50", "live, half"),
-        (names::LIVE, "p99", "live, 99 of 100"),
-        (names::REPLAY, "p99", "replayed, 99 of 100"),
-        (names::CONNECT, "p99", "to ready, 99 of 100"),
+        (names::LIVE, "p50", "live p50"),
+        (names::LIVE, "p99", "live p99"),
+        (names::REPLAY, "p99", "replay p99"),
+        (names::CONNECT, "p99", "connect p99"),
     ];
     let tile = |(name, point, what): (&str, &str, &str)| {
         let point = report.latencies.get(name)?.points.get(point)?;

@@ -209,7 +209,15 @@ impl Report {
     fn judgement(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         for check in &self.verdict.checks {
-            writeln!(f, "  {} {check}", if check.ok { "ok  " } else { "MISS" })?;
+            let mark = match (check.trusted, check.ok) {
+                (false, _) => "?   ",
+                (true, true) => "ok  ",
+                (true, false) => "MISS",
+            };
+            writeln!(f, "  {mark} {check}")?;
+        }
+        for doubt in self.verdict.doubts() {
+            writeln!(f, "NOT TO BE TRUSTED: {doubt}")?;
         }
         writeln!(f, "{}: {}", self.verdict.outcome.label(), self.verdict.sentence())
     }

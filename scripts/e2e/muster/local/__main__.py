@@ -20,7 +20,7 @@ USAGE = """A cluster that keeps running: Redis, three nodes, and Nginx with its 
   scripts/cluster kill NAME | start NAME             with NAME one of redis, node1, node2, ..., nginx
 An Nginx that was killed restarts by itself."""
 # Of the generator of scripts/demo.
-FLAGS = "--terminals 2000 --ramp 5s --broadcasts 5 --churn 5%/s --for 20s --allow-busy --allow-shortfall"
+FLAGS = "--terminals 2000 --ramp 5s --broadcasts 5 --churn 5%/s --for 20s --allow-shortfall"
 SLO = "refused==0,indeterminate==0,late==0,lost==0"
 
 

@@ -19,7 +19,7 @@ from muster.cluster import Cluster
 from muster.cluster.project import Project
 
 # Exit codes of muster-loadgen.
-OK, DELIVERED_WRONGLY, CANNOT_KNOW = 0, 11, 12
+OK, DELIVERED_WRONGLY, TIMES_UNTRUSTED = 0, 11, 16
 # What must not happen, whatever is done to the cluster.
 LEDGER = "lost==0,dup_app==0,reorder_app==0,never_recovered==0"
 # What must not happen either while nobody is to notice anything.
@@ -154,7 +154,7 @@ class ContainerLoad:
     def __init__(self, project: Project, terminals: int, flags: tuple[str, ...], slo: str) -> None:
         self._log = project.directory / "load.log"
         run = project.command("run", "--rm", "--no-deps", "-T", "loadgen", "--terminals", str(terminals))
-        command = [*run, "--ramp", "3s", "--allow-busy", "--no-tui", "--slo", slo, *flags]
+        command = [*run, "--ramp", "3s", "--no-tui", "--slo", slo, *flags]
         self.process = process.launch(
             project.directory, "load", ["env", "-C", programs.ROOT, *command], env=project.environment()
         )
