@@ -145,12 +145,12 @@ fn runtime() -> Runtime {
 
 async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     let args = scenario::expand(args)?;
-    let command = redacted(&args);
+    let words = redacted(&args);
     let cli = Cli::try_parse_from(args).unwrap_or_else(|error| without_secret(error).exit());
     match cli.verb {
-        Verb::Run(config) => run::run(*config, command).await,
+        Verb::Run(config) => run::run(*config, words.join(" ")).await,
         Verb::Agent(agent) => distributed::agent::serve(agent.listen).await.map(|()| RunOutcome::Pass),
-        Verb::Coordinate(it) => distributed::coordinate::run(it.agents, it.config, command).await,
+        Verb::Coordinate(it) => distributed::coordinate::run(it.agents, it.config, words).await,
         Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
         Verb::Compare(files) => compare::run(&files.left, &files.right).map(|()| RunOutcome::Pass),
         Verb::NullServer(server) => {
@@ -160,8 +160,8 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     }
 }
 
-/// Returns the command line for the report. The values of --key and --secret are replaced by `***`.
-fn redacted(args: &[OsString]) -> String {
+/// Returns the words of the command line for the report. The values of --key and --secret are replaced by `***`.
+fn redacted(args: &[OsString]) -> Vec<String> {
     let mut hide = false;
     let word = |arg: &OsString| {
         let arg = arg.to_string_lossy().into_owned();
@@ -175,5 +175,5 @@ fn redacted(args: &[OsString]) -> String {
         hide = secret && value.is_none();
         shown
     };
-    args.iter().skip(1).map(word).collect::<Vec<_>>().join(" ")
+    args.iter().skip(1).map(word).collect()
 }

@@ -68,8 +68,10 @@ pub struct FailedAttempt {
 pub enum Anomaly {
     /// A message whose checksum is wrong.
     Corrupt,
-    /// A text that no load generator sent, or a message that the plan does not contain.
+    /// A message of this run that the plan does not contain.
     Phantom,
+    /// A frame that no load generator sent, such as a greeting of the server. It is counted, and not judged.
+    Foreign,
     /// A message of another run of a load generator, which is not judged.
     OtherRun,
     /// An error frame: the node refused a frame of the terminal.
@@ -89,6 +91,8 @@ pub struct TerminalLog {
     pub dialling: Option<Nanos>,
     /// The received messages, in the order in which they were read.
     pub arrivals: Vec<Received>,
+    /// The messages that came in a binary frame, though they were sent as text.
+    pub binary: Vec<Received>,
     /// When the node reported that messages are missing.
     pub gaps: Vec<Nanos>,
     /// What should not have been received, and when it was.

@@ -28,6 +28,9 @@ pub use self::{
     tls::{SessionTickets, TlsSettings, asks_for_tls},
 };
 
+/// The largest message in bytes. Terminals read frames of 1 MiB; the rest is for what a server puts around a message.
+const MAX_PAYLOAD: usize = 1_000_000;
+
 /// The settings of a run.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -78,7 +81,7 @@ pub struct Config {
     #[arg(long, value_name = "SCHEDULE", default_value = "0")]
     pub commands: Arrivals,
 
-    /// The size of each message in bytes; at least 82
+    /// The size of each message in bytes; at least 82, at most 1,000,000
     #[arg(long, value_name = "BYTES", default_value_t = 128)]
     pub payload: usize,
 
@@ -239,6 +242,11 @@ impl Config {
         if self.target == ServerKind::Raw && self.commands != Arrivals::Constant(0.0) {
             bail!("--commands needs a server that can send to one terminal; --target raw can't");
         }
+        ensure!(
+            self.payload <= MAX_PAYLOAD,
+            "--payload {} is more than the generator reads in one message: at most {MAX_PAYLOAD} bytes",
+            self.payload
+        );
         ensure!(self.fleet.terminals > 0, "--terminals must be at least 1");
         ensure!(!self.duration.is_zero(), "--for must be longer than 0s");
         Ok(())
@@ -277,5 +285,6 @@ pub mod tests {
         assert!(config("").validate().is_ok());
         assert!(config("--target raw").validate().unwrap_err().to_string().contains("--post"));
         assert!(config("--metrics ftp://h/metrics").validate().unwrap_err().to_string().contains("http://"));
+        assert!(config("--payload 1000001").validate().unwrap_err().to_string().contains("--payload"));
     }
 }

@@ -3,9 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use jiff::Timestamp;
-use tokio::net::TcpStream;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
 use crate::{
@@ -14,11 +17,12 @@ use crate::{
     console::note,
     health::ServerSnapshot,
     interrupt::Interrupt,
-    journal::Sent,
+    journal::{SendOutcome, Sent},
     marks,
     measure::Tally,
     plan::Plan,
     play::{operator, tls_check},
+    report::GeneratorCost,
     run::{self, Completion, RunFacts, outputs},
     verdict::RunOutcome,
 };
@@ -28,9 +32,18 @@ const HEAD_START: Duration = Duration::from_secs(1);
 /// How often an agent's clock is asked. The answer with the shortest round trip counts.
 const ASKED: usize = 20;
 
+/// How long an agent may take to accept the connection, and to say what its clock shows.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an agent may take after the run to say what it sent.
+const GATHERED: Duration = Duration::from_secs(60);
+/// How long an agent may take to judge its terminals.
+const JUDGED: Duration = Duration::from_secs(300);
+
 /// A connected agent and the offset of its clock.
 struct RemoteAgent {
     name: String,
+    /// Whether it failed, so that the report leaves it out.
+    failed: bool,
     peer: AgentConnection,
     /// The agent's clock minus the coordinator's, in nanoseconds.
     offset: i64,
@@ -38,9 +51,10 @@ struct RemoteAgent {
     error: Nanos,
 }
 
-/// Runs the configuration on the agents at the addresses `names`, and returns the outcome. Fails if an agent can't
-/// be reached, fails, or breaks the protocol.
-pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow::Result<RunOutcome> {
+/// Runs the configuration on the agents at the addresses `names`, and returns the outcome. `words` is the command line.
+/// Fails if an agent can't be reached, or if all of them fail during the run. An agent that fails is left out of the
+/// report, which says so.
+pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyhow::Result<RunOutcome> {
     config.validate()?;
     ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
     ensure!(!config.floor, "--floor is not available with several generators: measure it with `run`");
@@ -57,17 +71,21 @@ pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow:
     let clock = Clock::start_in(HEAD_START + run::head_start(&config));
     let marks = marks::listen(config.events.as_deref(), clock)?;
     let interrupt = Interrupt::listen(|| {})?;
-    start(&mut agents, &plan, clock, &command).await?;
+    start(&mut agents, &plan, clock, &words).await?;
     tokio::select! {
         () = clock.wait_until(plan.end + SECOND) => {}
         () = interrupt.requested() => stop(&mut agents).await,
     }
     let costs = ServerSnapshot::look(&config).await.since(&before);
-    let (sent, replay, course) = gather(&mut agents, plan.messages.len(), &interrupt).await?;
-    let (tally, own) = judge(&mut agents, sent, replay).await?;
+    let over = clock.instant(plan.last) + GATHERED;
+    let (sent, replay, mut course) = gather(&mut agents, &plan, over, &interrupt).await;
+    let (tally, own) = judge(&mut agents, sent, replay).await;
+    ensure!(!own.is_empty(), "no agent has a result: see their own output");
+    course.failed |= own.len() < agents.len();
     let marks = marks.lock().map(|marks| marks.clone()).unwrap_or_default();
     let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
-    let facts = RunFacts { command, started_at, floor: None, replay, generators: agents.len(), clock_ms, course };
+    let command = words.join(" ");
+    let facts = RunFacts { command, started_at, floor: None, replay, generators: own.len(), clock_ms, course };
     let report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
     let written = outputs::write(&config, &report, &tally, |_| Ok(()));
     Ok(report.verdict.outcome.with_outputs(written))
@@ -75,8 +93,11 @@ pub async fn run(names: Vec<String>, config: Config, command: String) -> anyhow:
 
 impl RemoteAgent {
     async fn connect(name: String) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(&name).await.with_context(|| format!("--agents {name}"))?;
-        let mut agent = Self { name, peer: AgentConnection::new(stream), offset: 0, error: Nanos::MAX };
+        let stream = timeout(PATIENCE, TcpStream::connect(&name)).await;
+        let stream =
+            stream.map_err(Into::into).and_then(|stream| stream).with_context(|| format!("--agents {name}"))?;
+        let peer = AgentConnection::new(stream);
+        let mut agent = Self { name, failed: false, peer, offset: 0, error: Nanos::MAX };
         for _ in 0..ASKED {
             agent.ask().await?;
         }
@@ -88,7 +109,7 @@ impl RemoteAgent {
     async fn ask(&mut self) -> anyhow::Result<()> {
         let asked = monotonic();
         self.peer.send(&AgentRequest::Clock).await?;
-        let AgentAnswer::Clock { boot: theirs, now } = self.receive().await? else {
+        let AgentAnswer::Clock { boot: theirs, now } = self.receive(PATIENCE).await? else {
             bail!("agent {}: the response has no clock", self.name)
         };
         let half = (monotonic() - asked) / 2;
@@ -100,19 +121,35 @@ impl RemoteAgent {
         Ok(())
     }
 
-    async fn receive(&mut self) -> anyhow::Result<AgentAnswer> {
-        match self.peer.receive().await.with_context(|| format!("agent {}", self.name))? {
+    async fn receive(&mut self, within: Duration) -> anyhow::Result<AgentAnswer> {
+        let received = timeout(within, self.peer.receive()).await;
+        let received = received.unwrap_or_else(|_| bail!("it says nothing: does another coordinator use it?"));
+        match received.with_context(|| format!("agent {}", self.name))? {
             AgentAnswer::Failed(why) => bail!("agent {}: {why}", self.name),
             answer => Ok(answer),
         }
     }
+
+    async fn judged(&mut self, order: &AgentRequest) -> anyhow::Result<(Box<Tally>, GeneratorCost)> {
+        self.peer.send(order).await?;
+        match self.receive(JUDGED).await? {
+            AgentAnswer::Judged { tally, own } => Ok((tally, own)),
+            _ => bail!("its answer has no tally"),
+        }
+    }
+
+    /// Leaves the agent out of the report, and says why.
+    fn leave_out(&mut self, why: &anyhow::Error) {
+        self.failed = true;
+        note(format!("muster-loadgen: the report leaves out agent {}: {why:#}", self.name));
+    }
 }
 
-async fn start(agents: &mut [RemoteAgent], plan: &Plan, clock: Clock, command: &str) -> anyhow::Result<()> {
+async fn start(agents: &mut [RemoteAgent], plan: &Plan, clock: Clock, words: &[String]) -> anyhow::Result<()> {
     let (run, of) = (rand::random(), agents.len());
     for (rest, agent) in agents.iter_mut().enumerate() {
         let zero = clock.zero().saturating_add_signed(agent.offset);
-        let order = AgentRequest::Start { flags: flags(command), seed: plan.seed, run, of, rest, zero };
+        let order = AgentRequest::Start { flags: flags(words), seed: plan.seed, run, of, rest, zero };
         agent.peer.send(&order).await?;
     }
     Ok(())
@@ -120,7 +157,7 @@ async fn start(agents: &mut [RemoteAgent], plan: &Plan, clock: Clock, command: &
 
 /// Returns the run's flags without those that are only for the coordinator. Secrets are left out, too: agents take
 /// them from their own environment.
-fn flags(command: &str) -> Vec<String> {
+fn flags(words: &[String]) -> Vec<String> {
     const OURS: [&str; 14] = [
         "--agents",
         "--metrics",
@@ -137,12 +174,12 @@ fn flags(command: &str) -> Vec<String> {
         "--secret",
         "--title",
     ];
-    let mut words = command.split(' ').skip(1).peekable();
+    let mut words = words.iter().skip(1);
     let mut passed_on = Vec::new();
     while let Some(word) = words.next() {
         let flag = word.split('=').next().unwrap_or(word);
         if !OURS.contains(&flag) {
-            passed_on.push(word.to_owned());
+            passed_on.push(word.clone());
         } else if !word.contains('=') {
             words.next();
         }
@@ -160,51 +197,65 @@ async fn stop(agents: &mut [RemoteAgent]) {
 }
 
 /// Collects what all agents sent, and whether any node promised replay to any of them. Stops the agents if a signal
-/// comes meanwhile.
+/// comes meanwhile. An agent that has not answered by `over` has failed.
 async fn gather(
     agents: &mut [RemoteAgent],
-    messages: usize,
+    plan: &Plan,
+    over: Instant,
     interrupt: &Interrupt,
-) -> anyhow::Result<(Vec<Option<Sent>>, bool, Completion)> {
-    let (mut all, mut any, mut course) = (vec![None; messages], false, Completion::default());
+) -> (Vec<Option<Sent>>, bool, Completion) {
+    let (mut all, mut any, mut course) = (vec![None; plan.messages.len()], false, Completion::default());
     let mut is_stopped = false;
     for index in 0..agents.len() {
         let answer = loop {
+            let left = over.saturating_duration_since(Instant::now());
             tokio::select! {
-                answer = agents[index].receive() => break answer?,
+                answer = agents[index].receive(left) => break answer,
                 () = interrupt.requested(), if !is_stopped => {
                     stop(agents).await;
                     is_stopped = true;
                 }
             }
         };
-        let AgentAnswer::Played { sent, replay, cut_short, failed, .. } = answer else {
-            bail!("agent {}: the response does not say what was sent", agents[index].name)
-        };
-        all.iter_mut().zip(sent).filter(|(_, sent)| sent.is_some()).for_each(|(all, sent)| *all = sent);
-        any |= replay;
-        course.cut_short |= cut_short;
-        course.failed |= failed;
+        match answer {
+            Ok(AgentAnswer::Played { sent, replay, cut_short, failed, .. }) => {
+                all.iter_mut().zip(sent).filter(|(_, sent)| sent.is_some()).for_each(|(all, sent)| *all = sent);
+                any |= replay;
+                course.cut_short |= cut_short;
+                course.failed |= failed;
+            }
+            Ok(_) => agents[index].leave_out(&anyhow!("its answer does not say what it sent")),
+            Err(error) => agents[index].leave_out(&error),
+        }
+        if agents[index].failed {
+            forget(&mut all, plan, index, agents.len());
+        }
     }
-    Ok((all, any, course))
+    (all, any, course)
 }
 
-async fn judge(
-    agents: &mut [RemoteAgent],
-    sent: Vec<Option<Sent>>,
-    replay: bool,
-) -> anyhow::Result<(Tally, Vec<crate::report::GeneratorCost>)> {
+/// Marks the messages of a failed agent: it may have sent them, and terminals of others may have got them.
+fn forget(sent: &mut [Option<Sent>], plan: &Plan, index: usize, of: usize) {
+    for (sent, message) in sent.iter_mut().zip(&plan.messages).skip(index).step_by(of) {
+        let fate = SendOutcome::Unknown("the agent that sends it failed".into());
+        *sent = Some(Sent { at: message.due, answered: Nanos::MAX, fate, endpoint: 0, acked: None, done: None });
+    }
+}
+
+/// Merges the tallies of all agents that have one.
+async fn judge(agents: &mut [RemoteAgent], sent: Vec<Option<Sent>>, replay: bool) -> (Tally, Vec<GeneratorCost>) {
     let order = AgentRequest::Judge { sent, replay };
     let (mut sum, mut costs) = (Tally::default(), Vec::new());
-    for agent in agents {
-        agent.peer.send(&order).await?;
-        let AgentAnswer::Judged { tally, own } = agent.receive().await? else {
-            bail!("agent {}: the response has no tally", agent.name)
-        };
-        sum.merge(&tally);
-        costs.push(own);
+    for agent in agents.iter_mut().filter(|agent| !agent.failed) {
+        match agent.judged(&order).await {
+            Ok((tally, own)) => {
+                sum.merge(&tally);
+                costs.push(own);
+            }
+            Err(error) => agent.leave_out(&error),
+        }
     }
-    Ok((sum, costs))
+    (sum, costs)
 }
 
 #[cfg(test)]
@@ -213,7 +264,10 @@ mod tests {
 
     #[test]
     fn an_agent_receives_only_the_flags_of_the_run() {
-        let got = flags("coordinate --agents a:1,b:2 --url ws://h --json x --slo=lost==0 --terminals 7 --key ***");
-        assert_eq!(got, ["--url", "ws://h", "--terminals", "7", "--no-tui"]);
+        let words = "coordinate --agents a:1,b:2 --url ws://h --json x --slo=lost==0 --terminals 7 --key ***";
+        let mut words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        assert_eq!(flags(&words), ["--url", "ws://h", "--terminals", "7", "--no-tui"]);
+        words.extend(["--title", "the build of today", "--source", "127.0.0.2"].map(str::to_owned));
+        assert_eq!(flags(&words)[4..], ["--source", "127.0.0.2", "--no-tui"], "a title may have blanks");
     }
 }

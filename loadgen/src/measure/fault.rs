@@ -16,6 +16,8 @@ pub enum FaultKind {
     Reordered,
     /// The content of the message was changed.
     Corrupt,
+    /// The message came in a binary frame, though it was sent as text.
+    OtherKind,
     /// The message was addressed to another terminal.
     Misdelivered,
     /// The message was never sent, or the server had refused it.
@@ -34,6 +36,7 @@ impl FaultKind {
             Self::DupApp => "delivered twice",
             Self::Reordered => "reordered",
             Self::Corrupt => "corrupt",
+            Self::OtherKind => "another kind",
             Self::Misdelivered => "misdelivered",
             Self::Phantom => "phantom",
             Self::BeforeSent => "before sent",

@@ -16,7 +16,8 @@ const OVERDUE: Nanos = 15 * SECOND;
 /// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run, `grace` the time that a server has to answer an
 /// attempt (`--grace`).
 ///
-/// A stay without a session counts as `never` if an attempt failed in it, however short the stay or the run was.
+/// A stay without a session counts as `never` or `unanswered` if an attempt failed in it, however short the stay or the
+/// run was.
 pub fn connections(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, now: Nanos, grace: Nanos) {
     let failures = failures(stays, log, now, grace);
     for (number, stay) in stays.iter().enumerate().filter(|(_, stay)| stay.from < now) {
@@ -26,16 +27,36 @@ pub fn connections(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, now: Na
                 tally.connections.made += 1;
                 tally.latency(names::CONNECT).record(first.ready.saturating_sub(stay.from));
             }
-            None if within(&failures, stay.from, stay.to) => {
-                tally.connections.never += 1;
-                tally.latency(names::CONNECT).missing += 1;
-            }
-            None => {}
+            None => shut_out(tally, &failures, stay),
         }
     }
     sessions(tally, stays, log, &failures, now);
     tally.connections.failed += failures.len() as u64;
     failures.iter().for_each(|failure| tally.reason("attempt failed", &failure.why));
+}
+
+/// Counts a stay without a session.
+fn shut_out(tally: &mut Tally, failures: &[&FailedAttempt], stay: &Stay) {
+    let mut attempts = failures.iter().filter(|failure| (stay.from..stay.to).contains(&failure.dialled)).peekable();
+    if attempts.peek().is_none() {
+        tally.connections.brief += 1;
+        return;
+    }
+    tally.latency(names::CONNECT).missing += 1;
+    match attempts.all(|failure| failure.unanswered) {
+        true => tally.connections.unanswered += 1,
+        false => tally.connections.never += 1,
+    }
+}
+
+/// When a terminal lost its last session, if it was still away at the end of the run and within its own backoff: it has
+/// made no attempt since that failed.
+pub fn still_away(stays: &[Stay], log: &TerminalLog, now: Nanos, grace: Nanos) -> Option<Nanos> {
+    let last = log.sessions.last().filter(|last| last.lost.is_some())?;
+    let is_last_stay = stays.iter().skip(last.stay + 1).all(|stay| stay.from >= now);
+    let until = stays[last.stay].to.min(now);
+    let has_failed = within(&failures(stays, log, now, grace), last.ended, until) || until > last.ended + OVERDUE;
+    (is_last_stay && !has_failed).then_some(last.ended)
 }
 
 /// The attempts that count as failed.
@@ -122,6 +143,7 @@ mod tests {
         let mut tally = Tally::default();
         let log = TerminalLog { sessions, failures, ..TerminalLog::default() };
         connections(&mut tally, &STAYS, &log, now * SECOND, GRACE);
+        assert!(tally.connections.closes());
         tally.connections
     }
 
@@ -136,15 +158,15 @@ mod tests {
     #[test]
     fn a_handshake_without_an_answer_is_a_failed_attempt() {
         let got = counted(vec![session(1, 4, None)], vec![unanswered(0, GRACE)], 8);
-        assert_eq!((got.never, got.failed), (1, 1));
+        assert_eq!((got.never, got.unanswered, got.failed), (0, 1, 1));
     }
 
     #[test]
     fn a_stay_shorter_than_a_handshake_says_nothing_unless_none_was_ever_answered() {
         let brief = || unanswered(0, GRACE - 1);
         let got = counted(vec![session(1, 4, None)], vec![brief()], 8);
-        assert_eq!((got.never, got.failed), (0, 0));
-        assert_eq!(counted(vec![], vec![brief(), unanswered(4, SECOND / 10)], 8).never, 2);
+        assert_eq!((got.unanswered, got.brief, got.failed), (0, 1, 0));
+        assert_eq!(counted(vec![], vec![brief(), unanswered(4, SECOND / 10)], 8).unanswered, 2);
     }
 
     #[test]
@@ -152,5 +174,19 @@ mod tests {
         let sessions = vec![session(0, 0, Some(1)), session(1, 4, None)];
         assert_eq!(counted(sessions.clone(), vec![refused(2)], 8).never_recovered, 1);
         assert_eq!(counted(sessions, vec![], 8).never_recovered, 0, "it was still in its backoff");
+    }
+
+    #[test]
+    fn a_terminal_is_still_away_only_within_its_own_backoff() {
+        let away = |failures, now: Nanos| {
+            let log = TerminalLog { sessions: vec![session(1, 4, Some(6))], failures, ..TerminalLog::default() };
+            still_away(&STAYS, &log, now * SECOND, GRACE)
+        };
+        assert_eq!(away(vec![], 8), Some(6 * SECOND));
+        assert_eq!(away(vec![refused(7)], 8), None, "the server did not let it back");
+        let mut log = TerminalLog { sessions: vec![session(0, 0, Some(1))], ..TerminalLog::default() };
+        assert_eq!(still_away(&STAYS, &log, 8 * SECOND, GRACE), None, "its next stay has begun");
+        log.sessions = vec![session(1, 4, None)];
+        assert_eq!(still_away(&STAYS, &log, 8 * SECOND, GRACE), None, "it was not away");
     }
 }

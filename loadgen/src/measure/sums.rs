@@ -1,10 +1,10 @@
-//! The counts of a run, and the two equations that must hold between them: [`Account::closes`] for deliveries that
-//! are owed, [`Frames::closes`] for frames that were read.
+//! The counts of a run, and the equations that must hold between them: [`Account::closes`] for deliveries that are owed,
+//! [`Frames::closes`] for frames that were read, [`Connections::closes`] for stays, [`Messages::closes`] for messages.
 
 use serde::{Deserialize, Serialize};
 
-/// The outcomes of the deliveries that a cohort is owed. Each delivery has exactly one outcome: `expected` =
-/// `on_time` + `late` + `replayed` + `signalled_gap` + `silently_lost`.
+/// The outcomes of the deliveries that a cohort is owed. Each delivery has exactly one outcome: `expected` is the sum of
+/// the other fields.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Deliveries that are owed.
@@ -17,6 +17,14 @@ pub struct Account {
     pub replayed: u64,
     /// Deliveries that never arrived, and the server reported a gap that covers them.
     pub signalled_gap: u64,
+    /// Deliveries that arrived in a frame of another kind: binary, though the message was sent as text. Absent in older
+    /// files: 0.
+    #[serde(default)]
+    pub other_kind: u64,
+    /// Deliveries to a terminal that was still away when the run ended, within its own backoff: nobody can know whether
+    /// it would have got them. Absent in older files: 0.
+    #[serde(default)]
+    pub still_away: u64,
     /// Deliveries that never arrived, and no gap was reported.
     pub silently_lost: u64,
 }
@@ -24,7 +32,8 @@ pub struct Account {
 impl Account {
     /// Whether every expected delivery has exactly one outcome.
     pub fn closes(&self) -> bool {
-        self.expected == self.on_time + self.late + self.replayed + self.signalled_gap + self.silently_lost
+        let arrived = self.on_time + self.late + self.replayed + self.other_kind;
+        self.expected == arrived + self.signalled_gap + self.still_away + self.silently_lost
     }
 
     /// Deliveries that never arrived, whether a gap was reported or not.
@@ -39,20 +48,29 @@ impl Account {
         self.late += other.late;
         self.replayed += other.replayed;
         self.signalled_gap += other.signalled_gap;
+        self.other_kind += other.other_kind;
+        self.still_away += other.still_away;
         self.silently_lost += other.silently_lost;
     }
 }
 
 /// Counts of planned stays, sessions and connection attempts. A stay is a time in which the plan has a terminal
-/// connected.
+/// connected. Each stay has exactly one outcome: `planned` = `made` + `never` + `unanswered` + `brief`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connections {
     /// Planned stays that began before the run was over.
     pub planned: u64,
     /// Stays with at least one session.
     pub made: u64,
-    /// Stays without a session in which at least one attempt failed.
+    /// Stays without a session in which the server refused an attempt, or could not be reached: never let in.
     pub never: u64,
+    /// Stays without a session in which no attempt was answered. Absent in older files: 0.
+    #[serde(default)]
+    pub unanswered: u64,
+    /// Stays without a session that ended, or the run did, before the server had its time to answer: they say nothing
+    /// about it. Absent in older files: 0.
+    #[serde(default)]
+    pub brief: u64,
     /// Sessions of all stays.
     pub sessions: u64,
     /// Sessions that ended although the plan did not end them.
@@ -68,10 +86,18 @@ pub struct Connections {
     pub peak: u64,
 }
 
-/// Counts of planned messages, and of the server's answers to them.
+impl Connections {
+    /// Whether every planned stay has exactly one outcome.
+    pub fn closes(&self) -> bool {
+        self.planned == self.made + self.never + self.unanswered + self.brief
+    }
+}
+
+/// Counts of planned messages, and of the server's answers to them. Each message has exactly one outcome: `planned` =
+/// `accepted` + `refused` + `indeterminate` + `unsent`.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Messages {
-    /// Messages that were due before the run was over.
+    /// Messages that were due before the run was over. In a closed loop: messages that were sent.
     pub planned: u64,
     /// Messages among `planned` that are addressed to all terminals.
     pub broadcasts: u64,
@@ -91,13 +117,21 @@ pub struct Messages {
     pub unsent: u64,
 }
 
+impl Messages {
+    /// Whether every message has exactly one outcome.
+    pub fn closes(&self) -> bool {
+        let sent = self.accepted + self.refused + self.indeterminate;
+        self.sent == sent && self.planned == sent + self.unsent
+    }
+}
+
 /// The reasons of the frames that were read. Each frame has exactly one reason: `read` is the sum of the other
 /// fields.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frames {
-    /// Frames that hold a message of this run.
+    /// Text and binary frames, without those in which the protocol says something about a session.
     pub read: u64,
-    /// First deliveries that were owed.
+    /// First deliveries that were owed, in whatever kind of frame.
     pub owed: u64,
     /// First deliveries that were not owed but are legal: the terminal was about to leave or had just connected.
     pub extra: u64,
@@ -111,13 +145,23 @@ pub struct Frames {
     pub misdelivered: u64,
     /// Messages that were delivered although they were never sent or the server had refused them.
     pub phantom: u64,
+    /// Messages that were changed on their way, so that nobody can know which they were. Absent in older files: 0.
+    #[serde(default)]
+    pub corrupt: u64,
+    /// Messages of another run of a load generator. Absent in older files: 0.
+    #[serde(default)]
+    pub other_run: u64,
+    /// Frames that no load generator sent, such as a greeting of the server. Absent in older files: 0.
+    #[serde(default)]
+    pub foreign: u64,
 }
 
 impl Frames {
     /// Whether every frame has exactly one reason.
     pub fn closes(&self) -> bool {
         let reasons = self.owed + self.extra + self.indeterminate + self.dup_wire + self.dup_app;
-        self.read == reasons + self.misdelivered + self.phantom
+        let wrong = self.misdelivered + self.phantom + self.corrupt;
+        self.read == reasons + wrong + self.other_run + self.foreign
     }
 }
 

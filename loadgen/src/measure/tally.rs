@@ -33,7 +33,7 @@ pub struct Tally {
     /// The first [`FAULTS_KEPT`] faults of each kind. A merge puts the lists of all parts together, so each part may
     /// add that many.
     pub examples: Vec<DeliveryFault>,
-    /// Frames of other runs, and error frames of nodes, by description. They do not change the verdict.
+    /// Error frames of nodes, by description. They do not change the verdict.
     pub other: BTreeMap<String, u64>,
     /// Why sessions were lost, attempts failed and messages were refused, unanswered or not sent, and how often.
     pub reasons: BTreeMap<String, u64>,
@@ -93,9 +93,11 @@ impl Tally {
         sum
     }
 
-    /// Whether both equations hold: every delivery that is owed has one outcome, and every frame has one reason.
+    /// Whether all equations hold: every delivery that is owed, every stay and every message has one outcome, and every
+    /// frame has one reason.
     pub fn closes(&self) -> bool {
-        self.frames.closes() && self.ledger.values().all(Account::closes)
+        let deliveries = self.ledger.values().all(Account::closes);
+        deliveries && self.frames.closes() && self.connections.closes() && self.messages.closes()
     }
 
     /// Adds the tally of another part of the same run.
@@ -128,6 +130,9 @@ impl Tally {
             (&mut f.dup_app, of.dup_app),
             (&mut f.misdelivered, of.misdelivered),
             (&mut f.phantom, of.phantom),
+            (&mut f.corrupt, of.corrupt),
+            (&mut f.other_run, of.other_run),
+            (&mut f.foreign, of.foreign),
             (&mut m.planned, om.planned),
             (&mut m.broadcasts, om.broadcasts),
             (&mut m.punctual, om.punctual),
@@ -139,6 +144,8 @@ impl Tally {
             (&mut c.planned, oc.planned),
             (&mut c.made, oc.made),
             (&mut c.never, oc.never),
+            (&mut c.unanswered, oc.unanswered),
+            (&mut c.brief, oc.brief),
             (&mut c.sessions, oc.sessions),
             (&mut c.lost, oc.lost),
             (&mut c.never_recovered, oc.never_recovered),

@@ -5,12 +5,14 @@ use std::{
     io,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread,
+    time::Duration,
 };
 
+use anyhow::anyhow;
 use hyper::StatusCode;
 use rustix::io::Errno;
 use serde::Deserialize;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 use super::{
     LiveCounters,
@@ -26,6 +28,11 @@ use crate::{
     message::{self, Header, TARGETED},
     plan::{Partition, Plan},
 };
+
+/// How long the API may take to answer before the run.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message waits for its answer, or twice the grace if that is longer. Its outcome is then unknown.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// How messages are sent to the server.
 enum SendPath {
@@ -79,10 +86,13 @@ pub fn start(
 
 /// Checks before the run that Muster's API is reachable and accepts the key. The check posts an empty body, which
 /// the API refuses as a command after it has checked the key, so no command is created. Fails if the API can't be
-/// reached or refuses the key. Does nothing for a raw target.
+/// reached, does not answer within [`PATIENCE`], or refuses the key. Does nothing for a raw target.
 pub async fn ask(config: &Config) -> anyhow::Result<()> {
     for uri in config.api.iter().filter(|_| config.target == ServerKind::Muster) {
-        let answer = Api::new(uri, config)?.post("/v1/commands", String::new).await;
+        let api = Api::new(uri, config)?;
+        let asked = timeout(PATIENCE, api.post("/v1/commands", String::new)).await;
+        let answer =
+            asked.map_err(|_| anyhow!("--api {uri} did not answer within {PATIENCE:?}: is it a node's API?"))?;
         // A node answers 400 with a JSON object. A server of TLS answers something else, or not at all.
         if !matches!(&answer, Ok((status, body)) if *status != StatusCode::BAD_REQUEST || body.starts_with(b"{")) {
             tls_check::not_tls("--api", uri).await?;
@@ -168,7 +178,13 @@ impl Operator {
             self.leaves(message, *at, endpoint);
             self.body(message, *at)
         };
-        match api.post(path, body).await {
+        let limit = ANSWER.max(self.config.grace * 2);
+        let answered = timeout(limit, api.post(path, body)).await;
+        let answered = answered.unwrap_or_else(|_| match *at {
+            0 => Err(RequestError::Unsent(anyhow!("no connection within {limit:?}"))),
+            _ => Err(RequestError::Unanswered(anyhow!("no answer within {limit:?}"))),
+        });
+        match answered {
             Ok((status, answer)) if accepted(status, self.config.target) => {
                 let targeted = self.plan.messages[message].to.is_some();
                 let id = serde_json::from_slice::<AcceptedCommand>(&answer).ok().filter(|_| targeted);

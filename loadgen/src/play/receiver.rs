@@ -1,5 +1,5 @@
-//! Processes the texts that one terminal receives: records each text in the terminal's journal, and returns the
-//! frames that the terminal has to send in answer.
+//! Processes the frames that one terminal receives: records each in the terminal's journal, and returns the frames that
+//! the terminal has to send in answer.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -9,12 +9,13 @@ use muster_protocol::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::LiveCounters;
 use crate::{
     clock::Nanos,
     journal::{Anomaly, Journal, Received},
-    message::{self, Decoded, TARGETED},
+    message::{self, Decoded, Header, TARGETED},
 };
 
 /// The fields of a node's frames that matter here. All kinds of frame are parsed into this one struct, in one pass.
@@ -31,7 +32,7 @@ struct Frame<'a> {
     to: Option<Cow<'a, str>>,
 }
 
-/// Processes the texts of one terminal.
+/// Processes the frames of one terminal.
 #[derive(Clone)]
 pub struct FrameReceiver {
     /// The terminal's number in the plan.
@@ -52,9 +53,18 @@ pub struct FrameReceiver {
 }
 
 impl FrameReceiver {
-    /// Records a text that was read at `at`. Returns the frames to send, and moves `cursor` forward if the frame
+    /// Records a frame that was read at `at`. Returns the frames to send, and moves `cursor` forward if the frame
     /// carries a cursor.
-    pub fn receive(&self, text: &str, at: Nanos, cursor: &mut Option<String>) -> Vec<String> {
+    pub fn receive(&self, frame: &Message, at: Nanos, cursor: &mut Option<String>) -> Vec<String> {
+        match frame {
+            Message::Text(text) => return self.text(text, at, cursor),
+            Message::Binary(bytes) => self.binary(bytes, at),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn text(&self, text: &str, at: Nanos, cursor: &mut Option<String>) -> Vec<String> {
         if !self.v1 {
             self.message(text, None, at);
             return Vec::new();
@@ -88,19 +98,36 @@ impl FrameReceiver {
         Vec::new()
     }
 
+    /// Records a binary frame. A server that relays texts in binary frames delivers all the same, but not what was sent.
+    fn binary(&self, bytes: &[u8], at: Nanos) {
+        match message::decode(str::from_utf8(bytes).unwrap_or_default()) {
+            Decoded::Whole(header) if header.run == self.run && header.seq < self.messages as u64 => {
+                let arrival = self.arrival(&header, 0, at);
+                self.journal.terminal(self.number).binary.push(arrival);
+            }
+            Decoded::Corrupt => self.odd(Anomaly::Corrupt, at),
+            Decoded::Whole(_) | Decoded::Foreign => self.odd(Anomaly::Foreign, at),
+        }
+    }
+
+    fn arrival(&self, header: &Header, copy: u32, at: Nanos) -> Received {
+        self.live.arrived(at.saturating_sub(header.due.saturating_sub(self.journal.clock.zero())));
+        Received { message: header.seq as u32, copy, at }
+    }
+
     /// Records a message. Returns true if the message targets this terminal alone.
     fn message(&self, text: &str, id: Option<CommandId>, at: Nanos) -> bool {
         match message::decode(text) {
             Decoded::Whole(header) if header.run != self.run => self.odd(Anomaly::OtherRun, at),
             Decoded::Whole(header) if header.seq < self.messages as u64 => {
                 let copy = id.map_or(0, |id| crc32c::crc32c(id.0.as_bytes()));
-                self.live.arrived(at.saturating_sub(header.due.saturating_sub(self.journal.clock.zero())));
-                let arrival = Received { message: header.seq as u32, copy, at };
+                let arrival = self.arrival(&header, copy, at);
                 self.journal.terminal(self.number).arrivals.push(arrival);
                 return header.flags & TARGETED != 0;
             }
             Decoded::Corrupt => self.odd(Anomaly::Corrupt, at),
-            Decoded::Whole(_) | Decoded::Foreign => self.odd(Anomaly::Phantom, at),
+            Decoded::Whole(_) => self.odd(Anomaly::Phantom, at),
+            Decoded::Foreign => self.odd(Anomaly::Foreign, at),
         }
         false
     }

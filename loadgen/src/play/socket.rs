@@ -167,20 +167,20 @@ impl TerminalSocket {
     async fn hello(&mut self, resume: Option<String>) -> Result<(), ConnectionEnd> {
         let hello = Hello { sdk: "muster-loadgen".into(), resume, ..Hello::default() };
         self.send_text(FromTerminal::Hello(hello).to_string()).await?;
-        match FromNode::decode(&self.next().await?).map_err(lost)? {
+        match FromNode::decode(self.next().await?.to_text().map_err(lost)?).map_err(lost)? {
             FromNode::Welcome(welcome) => self.welcome = Some(welcome),
             _ => return Err(lost("the node's first frame was no welcome")),
         }
         Ok(())
     }
 
-    /// Waits for the next text frame. Frames of other kinds only update `last_read`. Fails when the connection ends.
-    pub async fn next(&mut self) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, ConnectionEnd> {
+    /// Waits for the next text or binary frame. Pings and pongs only update `last_read`. Fails when the connection ends.
+    pub async fn next(&mut self) -> Result<Message, ConnectionEnd> {
         loop {
             let message = self.stream.next().await;
             self.last_read = Instant::now();
             match message {
-                Some(Ok(Message::Text(text))) => return Ok(text),
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return Ok(message),
                 Some(Ok(Message::Close(frame))) => return Err(closed(frame)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(lost(error)),

@@ -12,6 +12,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     FrameReceiver, LiveCounters,
@@ -170,7 +171,7 @@ impl PlayedTerminal {
         loop {
             tokio::select! {
                 biased;
-                text = socket.next() => self.received(socket, &text?).await?,
+                frame = socket.next() => self.received(socket, &frame?).await?,
                 () = &mut alarm => {
                     if Instant::now() >= until {
                         return Ok(());
@@ -186,13 +187,13 @@ impl PlayedTerminal {
         }
     }
 
-    async fn received(&mut self, socket: &mut TerminalSocket, text: &str) -> Result<(), ConnectionEnd> {
+    async fn received(&mut self, socket: &mut TerminalSocket, frame: &Message) -> Result<(), ConnectionEnd> {
         let at = self.now();
-        for answer in self.receiver.receive(text, at, &mut self.cursor) {
+        for answer in self.receiver.receive(frame, at, &mut self.cursor) {
             socket.send_text(answer).await?;
         }
         if let Some(rate) = self.rate {
-            sleep(Duration::from_secs_f64(text.len() as f64 / rate)).await;
+            sleep(Duration::from_secs_f64(frame.len() as f64 / rate)).await;
         }
         Ok(())
     }
@@ -229,9 +230,9 @@ fn patience(socket: &TerminalSocket) -> Duration {
 /// Reads a connection that another connection of the same terminal replaces, until the server closes it. Counts the
 /// messages that arrive more than the takeover grace after the newer session was ready.
 async fn replaced(mut socket: TerminalSocket, receiver: FrameReceiver, since: Nanos) {
-    while let Ok(text) = socket.next().await {
+    while let Ok(frame) = socket.next().await {
         let at = receiver.journal.clock.now();
-        receiver.receive(&text, at, &mut None);
+        receiver.receive(&frame, at, &mut None);
         let mut log = receiver.journal.terminal(receiver.number);
         let other = log.sessions.iter().find(|session| session.ready > since).map(|session| session.ready);
         log.from_replaced += u64::from(other.is_some_and(|ready| at > ready + TAKEOVER));

@@ -18,6 +18,7 @@ pub fn render(report: &Report) -> String {
         FaultKind::DupApp,
         FaultKind::Reordered,
         FaultKind::Corrupt,
+        FaultKind::OtherKind,
         FaultKind::Misdelivered,
         FaultKind::Phantom,
         FaultKind::FromReplaced,

@@ -14,6 +14,7 @@ use super::play::PlayedRun;
 use crate::{
     clock::nanos,
     config::{Config, ServerKind},
+    journal::Received,
     plan::{Partition, Plan},
 };
 
@@ -58,10 +59,14 @@ fn terminals(file: &Path, plan: &Plan, partition: Partition, played: &PlayedRun)
                 "node": session.node, "resumed": session.resumed, "lost": session.lost,
             })
         });
-        let arrivals = log.arrivals.iter().map(|arrival| json!([arrival.message, arrival.copy, arrival.at]));
+        let read = |frames: &[Received]| -> Vec<_> {
+            frames.iter().map(|arrival| json!([arrival.message, arrival.copy, arrival.at])).collect()
+        };
+        let failures = log.failures.iter().map(|failure| json!([failure.dialled, failure.at, failure.unanswered]));
         let line = json!({
             "number": number, "id": partition.id(number).to_string(), "temper": planned.behaviour, "stays": stays,
-            "sessions": sessions.collect::<Vec<_>>(), "arrivals": arrivals.collect::<Vec<_>>(),
+            "sessions": sessions.collect::<Vec<_>>(), "arrivals": read(&log.arrivals), "binary": read(&log.binary),
+            "failures": failures.collect::<Vec<_>>(),
             "gaps": log.gaps, "odd": log.odd, "from_replaced": log.from_replaced,
         });
         writeln!(file, "{line}")?;

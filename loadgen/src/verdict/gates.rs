@@ -58,6 +58,8 @@ pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth, 
         Gate::new("deliveries owed", expected > 0 || generator.cut_short, expected, "more than none"),
         Gate::none("messages that the generator could not send", tally.messages.unsent),
         short(Gate::none("terminals never let in", tally.connections.never)),
+        short(Gate::none("terminals never answered", tally.connections.unanswered)),
+        Gate::none("deliveries to terminals still away at the end", tally.behaved().still_away),
         Gate::none("came before it was sent", tally.count(FaultKind::BeforeSent)),
         own_losses(tally, times),
         Gate::new("the generator", !generator.failed, if generator.failed { "failed" } else { "worked" }, "worked"),
@@ -97,13 +99,14 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::MILLISECOND, names, verdict::times};
+    use crate::{clock::MILLISECOND, measure::sums::Connections, names, verdict::times};
 
     fn failing(prepare: impl FnOnce(&mut Tally, &mut GeneratorHealth)) -> Vec<String> {
         let mut tally = Tally::default();
         let account = tally.ledger.entry(crate::measure::Cohort::Steady).or_default();
         (account.expected, account.on_time) = (1, 1);
-        (tally.messages.planned, tally.messages.punctual) = (1000, 1000);
+        let messages = &mut tally.messages;
+        (messages.planned, messages.sent, messages.accepted, messages.punctual) = (1000, 1000, 1000, 1000);
         let mut generator = GeneratorHealth { cpu: 0.5, cut_short: false, failed: false, clock_ms: 0.0 };
         prepare(&mut tally, &mut generator);
         let times = times::gates(&tally, generator);
@@ -116,8 +119,22 @@ mod tests {
         assert_eq!(failing(|_, _| {}), Vec::<String>::new());
         assert_eq!(failing(|tally, _| tally.frames.read = 1), ["ledger"]);
         assert_eq!(failing(|tally, _| tally.ledger.clear()), ["deliveries owed"]);
-        assert_eq!(failing(|tally, _| tally.messages.unsent = 1), ["messages that the generator could not send"]);
-        assert_eq!(failing(|tally, _| tally.connections.never = 1), ["terminals never let in"]);
+        let connections = |of: fn(&mut Connections) -> &mut u64| {
+            failing(|tally, _| {
+                tally.connections.planned = 1;
+                *of(&mut tally.connections) = 1;
+            })
+        };
+        let unsent = failing(|tally, _| (tally.messages.planned, tally.messages.unsent) = (1001, 1));
+        assert_eq!(unsent, ["messages that the generator could not send"]);
+        assert_eq!(connections(|count| &mut count.never), ["terminals never let in"]);
+        assert_eq!(connections(|count| &mut count.unanswered), ["terminals never answered"]);
+        assert_eq!(connections(|count| &mut count.brief), Vec::<String>::new());
+        let away = failing(|tally, _| {
+            let account = tally.ledger.entry(crate::measure::Cohort::Interrupted).or_default();
+            (account.expected, account.still_away) = (1, 1);
+        });
+        assert_eq!(away, ["deliveries to terminals still away at the end"]);
         assert_eq!(failing(|_, generator| generator.failed = true), ["the generator"]);
         assert_eq!(failing(|_, generator| generator.cut_short = true), ["course of the run"]);
     }

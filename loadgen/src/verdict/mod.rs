@@ -149,11 +149,12 @@ impl RunVerdict {
 }
 
 /// The faults that make every run fail, whatever its SLOs, and their names in the verdict.
-const BROKEN: [(FaultKind, &str); 7] = [
+const BROKEN: [(FaultKind, &str); 8] = [
     (FaultKind::SilentlyLost, "silently lost"),
     (FaultKind::DupApp, "delivered twice"),
     (FaultKind::Reordered, "out of order"),
     (FaultKind::Corrupt, "corrupt"),
+    (FaultKind::OtherKind, "in binary frames though sent as text"),
     (FaultKind::Misdelivered, "misdelivered"),
     (FaultKind::Phantom, "never sent"),
     (FaultKind::FromReplaced, "from a replaced session"),

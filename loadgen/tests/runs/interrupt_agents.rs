@@ -1,7 +1,7 @@
 //! A signal to a coordinator ends the parts of its agents, and the report is about the time until then. A coordinator that is killed
 //! leaves no agent that goes on.
 
-use std::process::Command;
+use std::{net::TcpListener, process::Command};
 
 use muster_testkit::{LoggedProcess, wait::blocking_until};
 use rustix::process::Signal;
@@ -9,7 +9,7 @@ use tempfile::tempdir;
 
 use crate::{
     null_server::{LOADGEN, NullServer},
-    report::read,
+    report::{gate, read},
 };
 
 /// An agent and its address.
@@ -58,6 +58,39 @@ fn a_signal_to_a_coordinator_ends_all_parts_with_a_report() {
     assert_eq!(run.process.blocking_ended().code(), Some(13));
     let report = read(&file);
     assert_eq!((&report["verdict"]["outcome"], &report["generators"]), (&"cut_short".into(), &2.into()));
+}
+
+#[test]
+fn an_agent_that_is_killed_costs_no_report_of_the_others() {
+    let (server, one, two) = (NullServer::start(&[]), Agent::start(), Agent::start());
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let flags = ["--for", "4s", "--title", "with a blank", "--json", file.to_str().unwrap()];
+    let mut run = coordinator(&server, [&one, &two], &flags);
+    two.run.process.signal(Signal::KILL);
+    assert_eq!(run.process.blocking_ended().code(), Some(12));
+    let report = read(&file);
+    assert_eq!((&report["generators"], &report["title"]), (&1.into(), &"with a blank".into()));
+    assert_eq!(gate(&report, "the generator")["ok"], false);
+    assert!(run.stderr().contains(&format!("leaves out agent {}", two.address)), "{}", run.stderr());
+}
+
+#[test]
+fn a_server_or_an_agent_that_says_nothing_is_not_waited_for_for_ever() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let run = |args: &[&str]| {
+        let out = Command::new(LOADGEN).args(args).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+    };
+    let api = format!("http://{address}");
+    let (code, told) = run(&["run", "--url", "ws://127.0.0.1:1/", "--api", &api]);
+    assert!(code == Some(2) && told.contains(&format!("--api {api}/ did not answer")), "{told}");
+
+    let server = NullServer::start(&[]);
+    let (url, api) = (format!("ws://{}/ws", server.address), format!("http://{}", server.address));
+    let (code, told) = run(&["coordinate", "--agents", &address.to_string(), "--url", &url, "--api", &api]);
+    assert!(code == Some(2) && told.contains(&format!("agent {address}: it says nothing")), "{told}");
 }
 
 #[test]

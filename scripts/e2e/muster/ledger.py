@@ -12,13 +12,17 @@ from pathlib import Path
 
 from muster.api import Json
 
-FATES = ("on_time", "late", "replayed", "signalled_gap", "silently_lost")
+FATES = ("on_time", "late", "replayed", "signalled_gap", "other_kind", "still_away", "silently_lost")
+# Frames that hold no message of this run.
+NOT_OURS = ("corrupt", "phantom", "other_run", "foreign")
 # The report's percentiles come from a histogram of three digits: they must be within 0.2 % of the sorted samples'.
 PRECISION = 0.002
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 SECOND = 10**9
 # An arrival may be written down up to 1 ms before its session is.
 SLACK = 10**6
+# A terminal that made no attempt for so long after a loss has not come back.
+OVERDUE = 15 * SECOND
 
 
 class Ledger:
@@ -37,17 +41,21 @@ class Ledger:
 
     def _terminal(self, lines: Json) -> None:
         first = self._arrivals(lines)
-        self.faults.update(odd for odd, _ in lines["odd"] if odd in ("corrupt", "phantom"))
+        odd = [kind for kind, _ in lines["odd"] if kind in NOT_OURS]
+        self.frames.update(odd)
+        self.frames["read"] += len(odd)
+        self.faults.update(kind for kind in odd if kind in ("corrupt", "phantom"))
         for message in self.messages:
             if message["sent"] is not None and message["to"] in (None, lines["number"]):
                 self._message(message, lines, first.get(message["seq"]))
         self._reordered(first)
 
     def _arrivals(self, lines: Json) -> dict[int, int]:
-        """Count what arrived; return when each message first did."""
+        """Count what arrived; return when each message first did. A binary frame's time is negative."""
         first: dict[int, int] = {}
         copies: set[tuple[int, int]] = set()
-        for number, copy, at in sorted(lines["arrivals"], key=lambda arrival: int(arrival[2])):
+        read = [(*arrival, 1) for arrival in lines["arrivals"]] + [(*arrival, -1) for arrival in lines["binary"]]
+        for number, copy, at, sign in sorted(read, key=lambda arrival: int(arrival[2])):
             self.frames["read"] += 1
             message = self.messages[number]
             if message["sent"] is None:
@@ -59,7 +67,8 @@ class Ledger:
                 self.frames["dup_wire" if again else "dup_app"] += 1
                 self.faults["delivered twice"] += not again
             else:
-                first[number] = at
+                first[number] = sign * at
+                self.faults["another kind"] += sign < 0
             copies.add((number, copy))
         return first
 
@@ -85,6 +94,10 @@ class Ledger:
 
     def _absent(self, name: str, message: Json, lines: Json) -> None:
         told = told_of_gap(lines, message["due"])
+        away = self._still_away(lines)
+        if not told and away is not None and message["due"] + self.run["grace"] > away:
+            self.accounts[name]["still_away"] += 1
+            return
         self.accounts[name]["signalled_gap" if told else "silently_lost"] += 1
         if lines["temper"] == "good":
             self.faults["silently lost"] += not told
@@ -92,6 +105,9 @@ class Ledger:
 
     def _arrived(self, name: str, message: Json, lines: Json, came: int) -> None:
         self.frames["owed"] += 1
+        if came < 0:
+            self.accounts[name]["other_kind"] += 1
+            return
         due = message["due"]
         session = session_at(lines, came)
         if session and session["resumed"] and message["sent"]["answered"] < session["ready"]:
@@ -100,6 +116,20 @@ class Ledger:
         self.accounts[name]["late" if came > due + self.run["grace"] else "on_time"] += 1
         if due >= self.run["measure"] and lines["temper"] == "good":
             self.live.append(came - due)
+
+    def _still_away(self, lines: Json) -> int | None:
+        """Return when the terminal lost its session, if it was still in its own backoff when the run ended."""
+        if not lines["sessions"] or lines["sessions"][-1]["lost"] is None:
+            return None
+        last, over = lines["sessions"][-1], self.run["over"]
+        until = min(lines["stays"][last["stay"]][1], over)
+        later = [stay for stay in lines["stays"][last["stay"] + 1 :] if stay[0] < over]
+        attempts = [
+            dialled
+            for dialled, at, unanswered in lines["failures"]
+            if last["ended"] <= dialled < until and (not unanswered or at - dialled >= self.run["grace"])
+        ]
+        return None if later or attempts or until > last["ended"] + OVERDUE else int(last["ended"])
 
     def _cohort(self, lines: Json, due: int) -> str | None:
         """Return the cohort in which the terminal is for a message, or None if it is owed nothing."""
@@ -145,7 +175,7 @@ class Ledger:
         """Of each pair the earlier must have been accepted before the later was sent."""
         for to_all in (True, False):
             latest = -1
-            for number, _ in sorted(first.items(), key=lambda item: item[1]):
+            for number, _ in sorted(first.items(), key=lambda item: abs(item[1])):
                 message = self.messages[number]
                 if (message["to"] is None) == to_all:
                     sent = message["sent"]

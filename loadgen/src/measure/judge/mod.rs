@@ -52,9 +52,22 @@ struct TerminalCase<'a> {
     log: &'a TerminalLog,
     intent: Intent<'a>,
     behaviour: Behaviour,
-    /// By message: when it first arrived; `Nanos::MAX` if it never did.
-    first: Vec<Nanos>,
+    /// By message: when it first arrived, and in what kind of frame.
+    first: Vec<FirstArrival>,
+    /// When the terminal lost its session, if it was still away at the end.
+    away: Option<Nanos>,
 }
+
+/// The first arrival of a message at a terminal.
+#[derive(Debug, Clone, Copy)]
+struct FirstArrival {
+    /// When it arrived; `Nanos::MAX` if it never did.
+    at: Nanos,
+    /// Whether it came in a binary frame.
+    binary: bool,
+}
+
+const NEVER: FirstArrival = FirstArrival { at: Nanos::MAX, binary: false };
 
 impl<'a> Judge<'a> {
     /// A judge for a run that ended at `now`. `replay` says whether the server is expected to replay missed
@@ -97,17 +110,21 @@ impl<'a> Judge<'a> {
     }
 
     fn messages(&self, tally: &mut Tally) {
-        let due = self
-            .plan
-            .messages
-            .iter()
-            .enumerate()
-            .filter(|(number, message)| self.partition.has(*number) && message.due < self.now);
-        for (number, message) in due {
+        let mine = self.plan.messages.iter().enumerate().filter(|(number, _)| self.partition.has(*number));
+        for (number, message) in mine {
+            // A message that was due just before the run ended may not have been written down yet.
+            let was_due = !self.closed && message.due + SECOND <= self.now;
+            if self.sent[number].is_none() && !was_due {
+                continue;
+            }
             tally.messages.planned += 1;
             tally.messages.broadcasts += u64::from(message.to.is_none());
             tally.timeline.second(message.due).sent += 1;
-            let Some(sent) = &self.sent[number] else { continue };
+            let Some(sent) = &self.sent[number] else {
+                tally.messages.unsent += 1;
+                tally.reason("message not sent", "the run ended before the generator had sent it");
+                continue;
+            };
             if let SendOutcome::Unsent(why) = &sent.fate {
                 tally.messages.unsent += 1;
                 tally.reason("message not sent", why);
@@ -141,14 +158,15 @@ impl<'a> Judge<'a> {
         recovery::connections(tally, &planned.stays, log, self.now, self.window.grace);
         handshakes::handshakes(tally, log);
         let intent = Intent::new(self.window, planned.behaviour, &planned.stays, &log.sessions);
-        let first = vec![Nanos::MAX; self.plan.messages.len()];
-        let mut case = TerminalCase { number, log, intent, behaviour: planned.behaviour, first };
+        let first = vec![NEVER; self.plan.messages.len()];
+        let away = recovery::still_away(&planned.stays, log, self.now, self.window.grace);
+        let mut case = TerminalCase { number, log, intent, behaviour: planned.behaviour, first, away };
         self.arrivals(tally, &mut case);
         self.owed(tally, &case);
         self.odd(tally, &case);
         self.silence(tally, &case);
-        let came = self.plan.messages.iter().zip(&case.first).filter(|(_, at)| **at != Nanos::MAX);
-        recovery::caught_up(tally, log, came.map(|(message, at)| (message.due, *at)));
+        let came = self.plan.messages.iter().zip(&case.first).filter(|(_, first)| first.at != Nanos::MAX);
+        recovery::caught_up(tally, log, came.map(|(message, first)| (message.due, first.at)));
     }
 
     /// Gives each frame its reason. The first delivery of a message gets its reason in [`Self::owed`] instead.
@@ -158,11 +176,12 @@ impl<'a> Judge<'a> {
             [SequenceCheck::default(), SequenceCheck::default()],
             [SequenceCheck::default(), SequenceCheck::default()],
         );
-        let mut arrivals = case.log.arrivals.clone();
+        let texts = case.log.arrivals.iter().map(|arrival| (*arrival, false));
+        let mut arrivals: Vec<_> = texts.chain(case.log.binary.iter().map(|arrival| (*arrival, true))).collect();
         // The frames of a replaced connection are stored beside those of the new one, so the list is not in the
         // order of time.
-        arrivals.sort_by_key(|arrival| arrival.at);
-        for Received { message, copy, at } in arrivals {
+        arrivals.sort_by_key(|(arrival, _)| arrival.at);
+        for (Received { message, copy, at }, binary) in arrivals {
             let number = message as usize;
             tally.frames.read += 1;
             tally.timeline.second(at).received += 1;
@@ -183,7 +202,7 @@ impl<'a> Judge<'a> {
             let stream = usize::from(planned.to.is_some());
             tally.reorder.wire += u64::from(wire[stream].overtaken(sent.at, sent.accepted()) > 0);
             let again = !copies.insert((message, copy));
-            if case.first[number] != Nanos::MAX {
+            if case.first[number].at != Nanos::MAX {
                 if again && self.dedupes {
                     tally.frames.dup_wire += 1;
                 } else {
@@ -192,7 +211,10 @@ impl<'a> Judge<'a> {
                 }
                 continue;
             }
-            case.first[number] = at;
+            case.first[number] = FirstArrival { at, binary };
+            if binary {
+                self.fault(tally, case, FaultKind::OtherKind, Some(number), at);
+            }
             let overtaken = app[stream].overtaken(sent.at, sent.accepted());
             if overtaken > 0 {
                 tally.reorder.app += 1;
@@ -204,11 +226,21 @@ impl<'a> Judge<'a> {
 
     fn odd(&self, tally: &mut Tally, case: &TerminalCase) {
         for (odd, at) in &case.log.odd {
-            match odd {
-                Anomaly::Corrupt => self.fault(tally, case, FaultKind::Corrupt, None, *at),
-                Anomaly::Phantom => self.fault(tally, case, FaultKind::Phantom, None, *at),
-                Anomaly::OtherRun => *tally.other.entry("frames of other runs".into()).or_default() += 1,
-                Anomaly::Complaint => *tally.other.entry("complaints of nodes".into()).or_default() += 1,
+            let frames = &mut tally.frames;
+            let (count, fault) = match odd {
+                Anomaly::Corrupt => (&mut frames.corrupt, Some(FaultKind::Corrupt)),
+                Anomaly::Phantom => (&mut frames.phantom, Some(FaultKind::Phantom)),
+                Anomaly::OtherRun => (&mut frames.other_run, None),
+                Anomaly::Foreign => (&mut frames.foreign, None),
+                Anomaly::Complaint => {
+                    *tally.other.entry("complaints of nodes".into()).or_default() += 1;
+                    continue;
+                }
+            };
+            *count += 1;
+            frames.read += 1;
+            if let Some(kind) = fault {
+                self.fault(tally, case, kind, None, *at);
             }
         }
         for _ in 0..case.log.from_replaced {

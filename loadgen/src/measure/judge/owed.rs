@@ -1,6 +1,6 @@
 //! Decides the outcome of each delivery that is owed.
 
-use super::{Judge, TerminalCase, session_at};
+use super::{FirstArrival, Judge, TerminalCase, session_at};
 use crate::{
     clock::{Nanos, SECOND},
     journal::{SendOutcome, Sent, SessionRecord, TerminalLog},
@@ -26,20 +26,20 @@ impl Judge<'_> {
                 continue;
             }
             let Some(sent) = &self.sent[number] else { continue };
-            let came = Some(case.first[number]).filter(|at| *at != Nanos::MAX);
+            let came = Some(case.first[number]).filter(|first| first.at != Nanos::MAX);
             match (&sent.fate, came) {
                 (SendOutcome::Accepted, came) => self.accepted(tally, case, number, sent, came),
                 (SendOutcome::Unknown(_), Some(_)) => tally.frames.indeterminate += 1,
-                (SendOutcome::Refused(_) | SendOutcome::Unsent(_), Some(at)) => {
+                (SendOutcome::Refused(_) | SendOutcome::Unsent(_), Some(first)) => {
                     tally.frames.phantom += 1;
-                    self.fault(tally, case, FaultKind::Phantom, Some(number), at);
+                    self.fault(tally, case, FaultKind::Phantom, Some(number), first.at);
                 }
                 (_, None) => {}
             }
         }
     }
 
-    fn accepted(&self, tally: &mut Tally, case: &TerminalCase, number: usize, sent: &Sent, came: Option<Nanos>) {
+    fn accepted(&self, tally: &mut Tally, case: &TerminalCase, number: usize, sent: &Sent, came: Option<FirstArrival>) {
         let due = self.due(number, sent);
         // A message whose grace ends after the run has no outcome yet: it is not owed.
         let over = due + self.window.grace <= self.now;
@@ -50,7 +50,11 @@ impl Judge<'_> {
         let account = tally.ledger.entry(cohort).or_default();
         account.expected += 1;
         match came {
-            Some(at) => {
+            Some(FirstArrival { binary: true, .. }) => {
+                tally.frames.owed += 1;
+                account.other_kind += 1;
+            }
+            Some(FirstArrival { at, .. }) => {
                 tally.frames.owed += 1;
                 let replayed = by_replay(&case.log.sessions, sent, at);
                 fate(account, replayed, at > due + self.window.grace);
@@ -59,7 +63,7 @@ impl Judge<'_> {
             None => self.lost(tally, case, cohort, number, due),
         }
         if self.plan.messages[number].to.is_some() {
-            self.command(tally, case, cohort, due, sent, came);
+            self.command(tally, case, cohort, due, sent, came.map(|first| first.at));
         }
     }
 
@@ -90,6 +94,9 @@ impl Judge<'_> {
         let signalled = signalled(case.log, due);
         if signalled {
             account.signalled_gap += 1;
+        } else if case.away.is_some_and(|lost| due + self.window.grace > lost) {
+            account.still_away += 1;
+            return;
         } else {
             account.silently_lost += 1;
         }

@@ -63,7 +63,8 @@ impl Report {
     }
 
     fn ledger_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = ["expected", "on time", "late", "replayed", "gap told", "silently lost"];
+        let columns =
+            ["expected", "on time", "late", "replayed", "gap told", "other kind", "still away", "silently lost"];
         write!(f, "\n{:<14}", "ledger")?;
         columns.iter().try_for_each(|column| write!(f, "{column:>14}"))?;
         writeln!(f)?;
@@ -79,7 +80,7 @@ impl Report {
         writeln!(
             f,
             "  {} frames read = {} owed + {} extra + {} repeated on the wire + {} delivered twice + {} misdelivered + {} of messages \
-             without an answer + {} never sent",
+             without an answer + {} never sent + {} corrupt + {} of other runs + {} not of a generator",
             frames.read,
             frames.owed,
             frames.extra,
@@ -87,10 +88,13 @@ impl Report {
             frames.dup_app,
             frames.misdelivered,
             frames.indeterminate,
-            frames.phantom
+            frames.phantom,
+            frames.corrupt,
+            frames.other_run,
+            frames.foreign
         )?;
-        let closed =
-            if sum.closes() && frames.closes() { "both equations close" } else { "AN EQUATION DOES NOT CLOSE" };
+        let close = sum.closes() && frames.closes() && self.connections.closes() && self.messages.closes();
+        let closed = if close { "all equations close" } else { "AN EQUATION DOES NOT CLOSE" };
         let replay = if self.replay {
             "the server owes a replay"
         } else {
@@ -178,8 +182,8 @@ impl Report {
         let (c, m) = (&self.connections, &self.messages);
         writeln!(
             f,
-            "\nconnections   {} stays planned, {} let in, {} never; {} sessions, {} lost unplanned, {} resumed, {} attempts failed; peak {}",
-            c.planned, c.made, c.never, c.sessions, c.lost, c.resumed, c.failed, c.peak
+            "\nconnections   {} stays planned, {} let in, {} never let in, {} never answered, {} too short to say; {} sessions, {} lost unplanned, {} resumed, {} attempts failed; peak {}",
+            c.planned, c.made, c.never, c.unanswered, c.brief, c.sessions, c.lost, c.resumed, c.failed, c.peak
         )?;
         self.tls(f)?;
         writeln!(
@@ -224,9 +228,10 @@ impl Report {
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
-    let Account { expected, on_time, late, replayed, signalled_gap, silently_lost } = account;
+    let Account { expected, on_time, late, replayed, signalled_gap, other_kind, still_away, silently_lost } = account;
     write!(f, "{name:<14}")?;
-    [expected, on_time, late, replayed, signalled_gap, silently_lost].iter().try_for_each(|n| write!(f, "{n:>14}"))?;
+    let counts = [expected, on_time, late, replayed, signalled_gap, other_kind, still_away, silently_lost];
+    counts.iter().try_for_each(|n| write!(f, "{n:>14}"))?;
     writeln!(f)
 }
 

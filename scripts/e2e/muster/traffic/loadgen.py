@@ -40,7 +40,7 @@ class Run:
         return sum(account["expected"] for account in self.report["ledger"].values())
 
     def closes(self) -> bool:
-        """Return whether both equations of the ledger close."""
+        """Return whether all equations of the ledger close."""
         return bool(self.report["verdict"]["gates"][0]["ok"])
 
     def live(self, point: str) -> float:
