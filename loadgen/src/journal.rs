@@ -1,8 +1,11 @@
-//! Records what happens during a run, for judgement after it. Nothing is counted, compared or discarded here. Each
-//! terminal has its own record behind its own lock, written only by the tasks of that terminal, so that terminals do
-//! not wait for each other.
+//! Records what happens during a run, for judgement. Nothing is counted or compared here. Each terminal has its own record
+//! behind its own lock, written only by the tasks of that terminal, so that terminals do not wait for each other. The
+//! judge takes out of a record what it has judged.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use muster_client::ConnectionEnd;
 use serde::{Deserialize, Serialize};
@@ -149,6 +152,7 @@ pub struct Journal {
     pub clock: Clock,
     terminals: Vec<Mutex<TerminalLog>>,
     sent: Vec<Mutex<Option<Sent>>>,
+    resumed: AtomicBool,
 }
 
 impl Journal {
@@ -158,6 +162,7 @@ impl Journal {
             clock,
             terminals: (0..terminals).map(|_| Mutex::default()).collect(),
             sent: (0..messages).map(|_| Mutex::default()).collect(),
+            resumed: AtomicBool::new(false),
         }
     }
 
@@ -174,6 +179,22 @@ impl Journal {
     /// Ends the run at `now`: records each connection attempt that has no outcome yet as a failure.
     pub fn give_up(&self, now: Nanos) {
         (0..self.terminals.len()).for_each(|number| self.terminal(number).give_up(now));
+    }
+
+    /// Records that the server resumed a session: it replays what a terminal missed.
+    pub fn set_resumed(&self) {
+        self.resumed.store(true, Relaxed);
+    }
+
+    /// Whether the server resumed any session so far.
+    pub fn has_resumed(&self) -> bool {
+        self.resumed.load(Relaxed)
+    }
+
+    /// Records what other generators sent. `None` leaves the record of a message as it is.
+    pub fn learn(&self, sent: Vec<Option<Sent>>) {
+        let known = sent.into_iter().enumerate().filter(|(_, sent)| sent.is_some());
+        known.for_each(|(message, sent)| *self.sent(message) = sent);
     }
 
     /// Returns a copy of the outcomes of all messages.

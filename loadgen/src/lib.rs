@@ -7,9 +7,10 @@
 //!               └─────── who is owed what ──────┘
 //! ```
 //!
-//! The plan is computed from a seed before the run. During the run, events are only recorded in the journal. After the
-//! run, the journal is compared with the plan. So no send time depends on how an earlier message went, no loss hides
-//! another one, and pacing, playing, measuring and printing never mix.
+//! The plan is computed from a seed before the run. During the run, events are recorded in the journal, and what is
+//! decided is compared with the plan, forgotten and only counted; the rest is judged after the run. So no send time
+//! depends on how an earlier message went, no loss hides another one, and pacing, playing, measuring and printing never
+//! mix.
 //!
 //! The modules are floors: a module imports only from its own floor and from the floors below it (`tests/floors.rs`
 //! checks this). From top to bottom:

@@ -12,7 +12,6 @@ use crate::{
     config::Config,
     console::note,
     interrupt::Interrupt,
-    measure::promises_replay,
     plan::{Partition, Plan},
     preflight, run, view,
 };
@@ -79,11 +78,11 @@ async fn play_partition(
     preflight::check(&mine)?;
     let plan = Arc::new(Plan::new(&config, seed));
     let (stop, stopped) = Interrupt::by_message();
-    let played = tokio::select! {
+    let mut played = tokio::select! {
         played = run::play(&config, &plan, partition, clock, &stopped) => played?,
         never = forward_stop(peer, interrupt, stop) => match never {},
     };
-    let replay = promises_replay(&config, &plan, &played.journal);
+    let replay = played.owes_replay();
     let (sent, over) = (played.journal.all_sent(), played.over);
     let (cut_short, failed) = (played.cut_short, played.failed);
     peer.send(&AgentAnswer::Played { sent, replay, over, cut_short, failed }).await?;
@@ -95,7 +94,8 @@ async fn play_partition(
             _ => bail!("the coordinator did not ask for the tally"),
         }
     };
-    let tally = played.judge(&config, &plan, partition, sent, replay);
+    played.journal.learn(sent);
+    let tally = played.judge(replay);
     let own = played.own(&tally);
     peer.send(&AgentAnswer::Judged { tally: Box::new(tally), own }).await
 }

@@ -1,7 +1,8 @@
-//! Judges the journal of a run after its end. `judge` reads the log of each terminal once, asks [`cohort`] whether
-//! each message is owed, and adds to a [`tally`]: sums and histograms, which merge with those of other generators
-//! without loss. No code in this module measures time, sends messages or prints.
+//! Judges the journal of a run. `judge` reads the log of each terminal, asks [`cohort`] whether each message is owed, and
+//! adds to a [`tally`]: sums and histograms, which merge with those of other generators without loss. No code in this
+//! module measures time, sends messages or prints.
 
+mod bits;
 pub mod cohort;
 mod fault;
 mod handshakes;
@@ -9,6 +10,7 @@ mod judge;
 pub mod latency;
 mod recovery;
 mod sequence;
+mod silence;
 pub mod sums;
 pub mod tally;
 pub mod timeline;
@@ -16,7 +18,7 @@ pub mod timeline;
 pub use self::{
     cohort::Cohort,
     fault::{DeliveryFault, FaultKind},
-    judge::{Judge, promises_replay},
+    judge::{GROUPS, Judgement},
     latency::{Latency, Quantile},
     sums::Account,
     tally::Tally,

@@ -4,7 +4,7 @@
 use super::{Tally, sums::Connections};
 use crate::{
     clock::{Nanos, SECOND},
-    journal::{FailedAttempt, TerminalLog},
+    journal::{FailedAttempt, SessionRecord, TerminalLog},
     names,
     plan::Stay,
 };
@@ -76,16 +76,13 @@ fn within(failures: &[&FailedAttempt], from: Nanos, to: Nanos) -> bool {
     failures.iter().any(|failure| (from..to).contains(&failure.dialled))
 }
 
-/// Records for each lost session the time from the loss until the terminal had the last message that it had missed.
-/// `came` yields for each message that arrived when it was due and when it arrived.
-pub fn caught_up(tally: &mut Tally, log: &TerminalLog, came: impl Iterator<Item = (Nanos, Nanos)> + Clone) {
-    for pair in log.sessions.windows(2).filter(|pair| pair[0].lost.is_some()) {
-        let (lost, back) = (pair[0].ended, pair[1].ready);
-        let missed = came.clone().filter(|(due, at)| (lost..back).contains(due) && *at >= back);
-        if let Some(last) = missed.map(|(_, at)| at).max() {
-            tally.latency(names::CAUGHT_UP).record(last - lost);
-        }
-    }
+/// The number of the lost session after which a message that was due at `due` was missed, if it arrived at `at` in the
+/// next session.
+pub fn missed_after(sessions: &[SessionRecord], due: Nanos, at: Nanos) -> Option<usize> {
+    sessions.windows(2).position(|pair| {
+        let (lost, next) = (&pair[0], &pair[1]);
+        lost.lost.is_some() && (lost.ended..next.ready).contains(&due) && at >= next.ready
+    })
 }
 
 fn sessions(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, failures: &[&FailedAttempt], now: Nanos) {
@@ -98,7 +95,7 @@ fn sessions(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, failures: &[&F
         let Some(why) = &session.lost else { continue };
         tally.connections.lost += 1;
         tally.reason("session lost", why);
-        tally.timeline.second(session.ended).dropped += 1;
+        tally.timeline.step(session.ended).dropped += 1;
         let until = stays[session.stay].to.min(now);
         match log.sessions.get(number + 1).filter(|next| next.stay == session.stay) {
             Some(next) => tally.latency(names::RECONNECT).record(next.ready.saturating_sub(session.ended)),
@@ -115,7 +112,7 @@ fn sessions(tally: &mut Tally, stays: &[Stay], log: &TerminalLog, failures: &[&F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Leave, journal::SessionRecord, measure::sums::Connections};
+    use crate::{config::Leave, measure::sums::Connections};
 
     const STAYS: [Stay; 2] = [stay(0, 3), stay(4, 8)];
 

@@ -2,29 +2,38 @@
 //! the other was sent: an open loop sends several messages at the same time, and the server may accept those in any
 //! order.
 
+use std::collections::VecDeque;
+
 use crate::clock::Nanos;
+
+/// How many of the latest messages are remembered: at most so many are found to have overtaken another.
+const REMEMBERED: usize = 64;
 
 /// The messages that one terminal has received in one stream. A terminal has two streams: messages for all, and
 /// messages for this terminal alone.
 #[derive(Debug, Default)]
 pub struct SequenceCheck {
-    /// When each message was sent, in the order of arrival.
-    came: Vec<Nanos>,
-    /// The latest time in `came`.
+    /// When each of the last [`REMEMBERED`] messages was sent, in the order of arrival.
+    came: VecDeque<Nanos>,
+    /// The latest time at which any message that arrived was sent.
     latest: Nanos,
 }
 
 impl SequenceCheck {
-    /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted. `accepted` is
+    /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted, at most [`REMEMBERED`]. `accepted` is
     /// [`Nanos::MAX`] for a message that the server did not say to have accepted: it has no order.
     pub fn overtaken(&mut self, sent: Nanos, accepted: Nanos) -> u64 {
         // The search is skipped where no message that arrived was sent after this one was accepted, which is almost
         // always.
         let overtaken = match self.latest > accepted {
-            true => self.came.iter().filter(|other| **other > accepted).count() as u64,
+            // The latest of all may have been forgotten.
+            true => self.came.iter().filter(|other| **other > accepted).count().max(1) as u64,
             false => 0,
         };
-        self.came.push(sent);
+        if self.came.len() == REMEMBERED {
+            self.came.pop_front();
+        }
+        self.came.push_back(sent);
         self.latest = self.latest.max(sent);
         overtaken
     }

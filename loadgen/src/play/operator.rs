@@ -91,13 +91,13 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
     for uri in config.api.iter().filter(|_| config.target == ServerKind::Muster) {
         let api = Api::new(uri, config)?;
         let asked = timeout(PATIENCE, api.post("/v1/commands", String::new)).await;
-        let answer =
-            asked.map_err(|_| anyhow!("--api {uri} did not answer within {PATIENCE:?}: is it a node's API?"))?;
         // A node answers 400 with a JSON object. A server of TLS answers something else, or not at all.
-        if !matches!(&answer, Ok((status, body)) if *status != StatusCode::BAD_REQUEST || body.starts_with(b"{")) {
+        if !matches!(&asked, Ok(Ok((status, body))) if *status != StatusCode::BAD_REQUEST || body.starts_with(b"{")) {
             tls_check::not_tls("--api", uri).await?;
         }
-        let (status, answer) = answer.map_err(|trouble| match trouble {
+        let answered =
+            asked.map_err(|_| anyhow!("--api {uri} did not answer within {PATIENCE:?}: is it a node's API?"))?;
+        let (status, answer) = answered.map_err(|trouble| match trouble {
             RequestError::Unsent(error) | RequestError::Unanswered(error) => error.context(format!("--api {uri}")),
         })?;
         if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {

@@ -157,6 +157,9 @@ impl PlayedTerminal {
         if !resumed && let Some(cursor) = welcome.and_then(|welcome| welcome.cursor.as_ref()) {
             self.cursor = Some(cursor.clone());
         }
+        if resumed {
+            self.receiver.journal.set_resumed();
+        }
         let mut log = self.receiver.journal.terminal(self.receiver.number);
         log.dialling = None;
         log.sessions.push(SessionRecord { stay, dialled, ready, ended: Nanos::MAX, node, resumed, lost: None });

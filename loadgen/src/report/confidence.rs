@@ -1,6 +1,6 @@
 //! The confidence range of a p99, by a bootstrap over seconds. The deliveries of one broadcast are late together, so
-//! thousands of samples are worth only a few independent ones. Therefore whole seconds are resampled, each with all
-//! of its broadcasts, and the range covers the p99s of these resamples.
+//! thousands of samples are worth only a few independent ones. Therefore whole steps of the timeline are resampled, each with
+//! all of its broadcasts, and the range covers the p99s of these resamples.
 
 use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
 
@@ -9,11 +9,11 @@ use crate::measure::{Latency, Timeline};
 /// The number of resamples. 2.5 % of them, on either side of the range, are 5.
 const DRAWS: usize = 200;
 
-/// The range in milliseconds that covers 95 % of the resampled p99s. `None` if fewer than five seconds have samples.
+/// The range in milliseconds that covers 95 % of the resampled p99s. `None` if fewer than five steps have samples.
 /// The same seed gives the same range.
 pub fn p99_range(timeline: &Timeline, seed: u64) -> Option<(f64, f64)> {
     let seconds: Vec<&Latency> =
-        timeline.seconds.iter().map(|second| &second.latency).filter(|latency| latency.count() > 0).collect();
+        timeline.steps.iter().map(|step| &step.latency).filter(|latency| latency.count() > 0).collect();
     if seconds.len() < 5 {
         return None;
     }

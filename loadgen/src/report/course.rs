@@ -1,27 +1,24 @@
-//! The course of a run: its seconds, and the marks that were set during it.
+//! The course of a run: its steps, and the marks that were set during it.
 
 use serde::{Deserialize, Serialize};
 
 use super::Figures;
-use crate::{
-    clock::SECOND,
-    measure::{Tally, timeline},
-};
+use crate::measure::{Tally, timeline};
 
-/// One second of the run.
+/// One step of the run: a second, or longer in a long run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SecondRow {
-    /// Terminals connected at the end of the second.
+pub struct TimelineRow {
+    /// Terminals connected at the end of the step.
     pub online: i64,
     /// Sessions lost that the plan did not end.
     pub dropped: u64,
-    /// Messages due in the second.
+    /// Messages due in the step.
     pub sent: u64,
-    /// Messages received in the second.
+    /// Messages received in the step.
     pub received: u64,
-    /// Deliveries that never arrived, of messages due in the second.
+    /// Deliveries that never arrived, of messages due in the step.
     pub lost: u64,
-    /// The median latency of live deliveries of messages due in the second, in milliseconds; `None` without a
+    /// The median latency of live deliveries of messages due in the step, in milliseconds; `None` without a
     /// delivery.
     pub p50: Option<f64>,
     /// The 99th percentile of the same latencies.
@@ -49,33 +46,33 @@ pub struct MarkRow {
     pub steady_s: Option<f64>,
 }
 
-/// The seconds of a run as rows of the report.
-pub fn seconds(tally: &Tally) -> Vec<SecondRow> {
-    let row = |second: &timeline::TimelineSecond| {
-        let at = |share| (second.latency.count() > 0).then(|| second.latency.at(share).milliseconds());
-        let timeline::TimelineSecond { online, dropped, sent, received, lost, .. } = *second;
-        SecondRow { online, dropped, sent, received, lost, p50: at(0.5), p99: at(0.99), max: at(1.0) }
+/// The steps of a run as rows of the report.
+pub fn steps(tally: &Tally) -> Vec<TimelineRow> {
+    let row = |step: &timeline::TimelineStep| {
+        let at = |share| (step.latency.count() > 0).then(|| step.latency.at(share).milliseconds());
+        let timeline::TimelineStep { online, dropped, sent, received, lost, .. } = *step;
+        TimelineRow { online, dropped, sent, received, lost, p50: at(0.5), p99: at(0.99), max: at(1.0) }
     };
-    tally.timeline.seconds.iter().map(row).collect()
+    tally.timeline.steps.iter().map(row).collect()
 }
 
 /// Divides the timeline at each mark. `marks` holds the time in nanoseconds and the text of each mark in the order
 /// of time; `end`, in nanoseconds, ends the time of the last mark.
 pub fn marks(tally: &Tally, marks: &[(u64, String)], end: u64) -> Vec<MarkRow> {
     let timeline = &tally.timeline;
-    let second = |at: u64| (at / SECOND) as usize;
+    let step = |at: u64| timeline.number(at);
     let cut = |(number, (at, text)): (usize, &(u64, String))| {
-        let from = second(*at);
-        let until = marks.get(number + 1).map_or(second(end), |(next, _)| second(*next)).max(from);
+        let from = step(*at);
+        let until = marks.get(number + 1).map_or(step(end), |(next, _)| step(*next)).max(from);
         let steady = timeline.steady_after(from, until);
         let calm = steady.unwrap_or(until);
         MarkRow {
             at: *at as f64 / 1e9,
             text: text.clone(),
-            before: (&timeline.latency(from.saturating_sub(10)..from)).into(),
+            before: (&timeline.before(from)).into(),
             during: (&timeline.latency(from..calm)).into(),
             after: (&timeline.latency(calm..until)).into(),
-            steady_s: steady.map(|steady| (steady as f64 - *at as f64 / 1e9).max(0.0)),
+            steady_s: steady.map(|steady| ((steady as u64 * timeline.step_s) as f64 - *at as f64 / 1e9).max(0.0)),
         }
     };
     marks.iter().enumerate().map(cut).collect()

@@ -50,7 +50,7 @@ fn table(latency: &Latency) -> String {
     table
 }
 
-/// Writes the interval log: for each second the live latencies of the messages due in it, then every histogram of
+/// Writes the interval log: for each step the live latencies of the messages due in it, then every histogram of
 /// the whole run.
 fn intervals(file: &Path, tally: &Tally, report: &Report) -> anyhow::Result<()> {
     let mut file = File::create(file)?;
@@ -60,13 +60,13 @@ fn intervals(file: &Path, tally: &Tally, report: &Report) -> anyhow::Result<()> 
         .with_max_value_divisor(1e6)
         .begin_log_with(&mut file, &mut serializer)
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    let second = Duration::from_secs(1);
-    for (number, row) in tally.timeline.seconds.iter().enumerate().filter(|(_, row)| row.latency.count() > 0) {
-        log.write_histogram(row.latency.histogram(), second * number as u32, second, Tag::new("live"))
+    let step = Duration::from_secs(tally.timeline.step_s);
+    for (number, row) in tally.timeline.steps.iter().enumerate().filter(|(_, row)| row.latency.count() > 0) {
+        log.write_histogram(row.latency.histogram(), step * number as u32, step, Tag::new("live"))
             .map_err(|error| anyhow::anyhow!("{error:?}"))?;
     }
     for (name, latency) in &tally.latencies {
-        let whole = Duration::from_secs(tally.timeline.seconds.len() as u64);
+        let whole = step * tally.timeline.steps.len() as u32;
         log.write_histogram(latency.histogram(), Duration::ZERO, whole, Tag::new(&format!("all-{name}")))
             .map_err(|error| anyhow::anyhow!("{error:?}"))?;
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    course::{MarkRow, SecondRow},
+    course::{MarkRow, TimelineRow},
     figures::{Figures, Point},
 };
 use crate::{
@@ -124,8 +124,12 @@ pub struct Report {
     /// The longest time without a message at any well-behaved terminal while its plan had it connected and messages
     /// were due, in milliseconds.
     pub max_silence_ms: f64,
-    /// The run second by second.
-    pub timeline: Vec<SecondRow>,
+    /// The run step by step.
+    pub timeline: Vec<TimelineRow>,
+    /// The length of a step of the timeline in seconds: 1, or more in a run of more than ten minutes. Absent in older
+    /// files: 1.
+    #[serde(default = "one")]
+    pub timeline_step_s: u64,
     /// The marks that were set during the run.
     pub marks: Vec<MarkRow>,
     /// The resources that the servers used.
@@ -138,6 +142,10 @@ pub struct Report {
     pub environment: Environment,
     /// The number of generators that took part.
     pub generators: usize,
+}
+
+fn one() -> u64 {
+    1
 }
 
 impl Report {

@@ -41,11 +41,11 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Opt
         measured = readers => measured?,
     };
     let partition = Partition { run: rand::random(), of: 1, rest: 0 };
-    let played = play(&config, &plan, partition, Clock::start_in(head_start(&config)), interrupt).await?;
+    let mut played = play(&config, &plan, partition, Clock::start_in(head_start(&config)), interrupt).await?;
     if played.cut_short {
         return Ok(None);
     }
-    let tally = played.judge(&config, &plan, partition, played.journal.all_sent(), false);
+    let tally = played.judge(false);
     child.kill().await?;
     let live = tally.latencies.get(names::LIVE).context("nothing was delivered")?;
     Ok(Some(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame }))

@@ -1,11 +1,12 @@
 //! One run in one process: plan, play, measure, report. [`crate::distributed`] does the same with several processes.
 //!
-//! [`play`] carries out the plan. [`outputs`] checks the output files before the run and writes them after it. `logs`
+//! [`play`] carries out the plan, and `judge_thread` judges meanwhile. [`outputs`] checks the output files before the run and writes them after it. `logs`
 //! writes the plan and the journal as JSON lines. `floor` measures the generator itself against the null server, with
 //! terminals and with `bare` readers.
 
 mod bare;
 mod floor;
+mod judge_thread;
 mod logs;
 pub mod outputs;
 mod play;
@@ -21,7 +22,7 @@ use crate::{
     console::note,
     health::{environment::environment, servers::ServerCosts},
     interrupt::Interrupt,
-    measure::{Tally, promises_replay},
+    measure::Tally,
     plan::{Partition, Plan},
     play::{operator, tls_check},
     preflight,
@@ -54,10 +55,9 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     let partition = Partition { run: rand::random(), of: 1, rest: 0 };
     let clock = Clock::start_in(head_start(&config));
     let started_at = Timestamp::now();
-    let played = play(&config, &plan, partition, clock, &interrupt).await?;
-    let sent = played.journal.all_sent();
-    let replay = promises_replay(&config, &plan, &played.journal);
-    let tally = played.judge(&config, &plan, partition, sent, replay);
+    let mut played = play(&config, &plan, partition, clock, &interrupt).await?;
+    let replay = played.owes_replay();
+    let tally = played.judge(replay);
     // After the run, so that the memory that it uses is not counted as the terminals'.
     let (floor, ended) = measure_floor(&config, &interrupt).await;
     let course = Completion { cut_short: played.cut_short, failed: played.failed };
@@ -161,7 +161,8 @@ pub fn assemble(
         live_p99_range: report::confidence::p99_range(&tally.timeline, plan.seed),
         matrix: tally.matrix.iter().map(|(key, latency)| (key.clone(), latency.into())).collect(),
         max_silence_ms: tally.max_silence as f64 / 1e6,
-        timeline: report::course::seconds(tally),
+        timeline: report::course::steps(tally),
+        timeline_step_s: tally.timeline.step_s,
         marks: report::course::marks(tally, marks, plan.end),
         servers,
         own: sum(own, tally.frames.read),

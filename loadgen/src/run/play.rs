@@ -6,15 +6,16 @@ use std::{
     time::Duration,
 };
 
+use super::judge_thread::JudgeThread;
 use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
     console::note,
     health::{Canary, ServerSnapshot, Usage, servers::ServerCosts},
     interrupt::Interrupt,
-    journal::{Journal, Sent},
+    journal::Journal,
     marks,
-    measure::{Judge, Latency, Tally},
+    measure::{Judgement, Latency, Tally},
     names,
     plan::{Partition, Plan},
     play::{LiveCounters, fleet, operator},
@@ -27,8 +28,9 @@ const HEAD_START: Duration = Duration::from_millis(300);
 
 /// The result of a run that was played.
 pub struct PlayedRun {
-    /// What happened.
+    /// What happened, except what was judged while the run went on.
     pub journal: Arc<Journal>,
+    judgement: Judgement,
     /// When the run ended.
     pub over: Nanos,
     /// Whether a signal ended the run early.
@@ -65,9 +67,13 @@ pub async fn play(
     let journal = Arc::new(Journal::new(clock, plan.terminals.len(), plan.messages.len()));
     let live = Arc::new(LiveCounters::default());
     let marks = marks::listen(config.events.as_deref(), clock)?;
+    let judgement = Judgement::new(config, plan, partition, &journal);
+    // Of messages of other generators nobody knows before the end, and the logs need all that was read.
+    let waits = partition.of > 1 || config.logs.is_some();
     let (before, servers) = (Usage::own(), ServerSnapshot::look(config).await);
     let mut fleet = fleet::start(config, plan, partition, &journal, &live).await?;
     let operator = operator::start(config.clone(), plan.clone(), partition, journal.clone(), live.clone());
+    let judge = JudgeThread::start(judgement, clock, waits);
     let canary = Canary::start();
     let shown = view::show(config, plan, clock, live, marks.clone());
 
@@ -84,11 +90,13 @@ pub async fn play(
     let mut failed = operator.is_finished() && operator.join().map_or(true, has_failed);
     failed |= shutdown(&mut fleet).await;
     journal.give_up(over);
+    let judgement = judge.stop();
     let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
     let terminals = (0..plan.terminals.len()).filter(|number| partition.has(*number)).count();
     let threads = tokio::runtime::Handle::current().metrics().num_workers();
     Ok(PlayedRun {
         journal,
+        judgement,
         over,
         cut_short,
         failed,
@@ -129,16 +137,14 @@ async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
 }
 
 impl PlayedRun {
-    /// Returns the tally of this partition.
-    pub fn judge(
-        &self,
-        config: &Config,
-        plan: &Plan,
-        partition: Partition,
-        sent: Vec<Option<Sent>>,
-        replay: bool,
-    ) -> Tally {
-        let mut tally = Judge::new(config, plan, partition, sent, replay, self.over).tally(&self.journal);
+    /// Whether the server owed a replay of missed messages, as far as this partition knows.
+    pub fn owes_replay(&self) -> bool {
+        self.judgement.owes_replay()
+    }
+
+    /// Judges what is left, and returns the tally of this partition. `replay` says whether the server owed a replay.
+    pub fn judge(&mut self, replay: bool) -> Tally {
+        let mut tally = self.judgement.finish(replay, self.over);
         tally.latency(names::CANARY).merge(&self.canary);
         tally
     }

@@ -1,12 +1,11 @@
 //! Decides the outcome of each delivery that is owed.
 
-use super::{FirstArrival, Judge, TerminalCase, session_at};
+use super::{Judge, JudgedTerminal, SeenMessages, TerminalCase, session_at, state::FirstArrival};
 use crate::{
     clock::{Nanos, SECOND},
     journal::{SendOutcome, Sent, SessionRecord, TerminalLog},
     measure::{Account, Cohort, FaultKind, Tally},
     names,
-    plan::Behaviour,
 };
 
 /// A delivery that is owed, of message `number`.
@@ -17,58 +16,95 @@ struct Owed<'a> {
     due: Nanos,
 }
 
-impl Judge<'_> {
-    /// Decides the outcome of each message that is owed to the terminal of `case`, and gives the first delivery of
-    /// each message its reason.
-    pub(super) fn owed(&self, tally: &mut Tally, case: &TerminalCase) {
+impl Judge {
+    /// Judges a message that arrived and whose window has closed at `now`. Returns false if nobody can know its outcome
+    /// before the run `is_over`.
+    pub(super) fn came(
+        &self,
+        tally: &mut Tally,
+        case: &TerminalCase,
+        first: FirstArrival,
+        now: Nanos,
+        is_over: bool,
+    ) -> bool {
+        let number = first.received.message as usize;
+        let sent = self.journal.sent(number);
+        let Some(sent) = sent.as_ref() else { return false };
+        match &sent.fate {
+            SendOutcome::Accepted => {
+                let Some(cohort) = case.cohort(self.due(number, sent)) else { return false };
+                self.accepted(tally, case, cohort, (number, sent), Some(first), now);
+            }
+            SendOutcome::Unknown(_) if sent.answered == Nanos::MAX && !is_over => return false,
+            SendOutcome::Unknown(_) => tally.frames.indeterminate += 1,
+            SendOutcome::Refused(_) | SendOutcome::Unsent(_) => {
+                tally.frames.phantom += 1;
+                self.fault(tally, case, FaultKind::Phantom, Some(number), first.received.at);
+            }
+        }
+        true
+    }
+
+    /// Judges the messages that did not arrive in a run that ended at `over`.
+    pub(super) fn missing(
+        &self,
+        tally: &mut Tally,
+        case: &TerminalCase,
+        state: &JudgedTerminal,
+        seen: &SeenMessages,
+        over: Nanos,
+    ) {
         for (number, message) in self.plan.messages.iter().enumerate() {
-            if message.to.is_some_and(|to| to as usize != case.number) {
+            if message.to.is_some_and(|to| to as usize != case.number) || seen.has(state, number) {
                 continue;
             }
-            let Some(sent) = &self.sent[number] else { continue };
-            let came = Some(case.first[number]).filter(|first| first.at != Nanos::MAX);
-            match (&sent.fate, came) {
-                (SendOutcome::Accepted, came) => self.accepted(tally, case, number, sent, came),
-                (SendOutcome::Unknown(_), Some(_)) => tally.frames.indeterminate += 1,
-                (SendOutcome::Refused(_) | SendOutcome::Unsent(_), Some(first)) => {
-                    tally.frames.phantom += 1;
-                    self.fault(tally, case, FaultKind::Phantom, Some(number), first.at);
-                }
-                (_, None) => {}
+            let sent = self.journal.sent(number);
+            if let Some(sent) = sent.as_ref().filter(|sent| sent.fate == SendOutcome::Accepted) {
+                let cohort = case.cohort(self.due(number, sent)).flatten();
+                self.accepted(tally, case, cohort, (number, sent), None, over);
             }
         }
     }
 
-    fn accepted(&self, tally: &mut Tally, case: &TerminalCase, number: usize, sent: &Sent, came: Option<FirstArrival>) {
+    /// Judges a message that the server accepted. `cohort` is none if the message was not owed.
+    fn accepted(
+        &self,
+        tally: &mut Tally,
+        case: &TerminalCase,
+        cohort: Option<Cohort>,
+        (number, sent): (usize, &Sent),
+        first: Option<FirstArrival>,
+        now: Nanos,
+    ) {
         let due = self.due(number, sent);
         // A message whose grace ends after the run has no outcome yet: it is not owed.
-        let over = due + self.window.grace <= self.now;
-        let Some(cohort) = case.intent.cohort(due).filter(|_| over) else {
-            tally.frames.extra += u64::from(came.is_some());
+        let Some(cohort) = cohort.filter(|_| due + self.grace <= now) else {
+            tally.frames.extra += u64::from(first.is_some());
             return;
         };
         let account = tally.ledger.entry(cohort).or_default();
         account.expected += 1;
-        match came {
-            Some(FirstArrival { binary: true, .. }) => {
+        match first.map(|first| (first.received.at, first.binary)) {
+            Some((_, true)) => {
                 tally.frames.owed += 1;
                 account.other_kind += 1;
             }
-            Some(FirstArrival { at, .. }) => {
+            Some((at, false)) => {
                 tally.frames.owed += 1;
                 let replayed = by_replay(&case.log.sessions, sent, at);
-                fate(account, replayed, at > due + self.window.grace);
-                self.came(tally, case, Owed { cohort, number, sent, due }, at, replayed);
+                fate(account, replayed, at > due + self.grace);
+                self.timed(tally, case, &Owed { cohort, number, sent, due }, at, replayed);
             }
             None => self.lost(tally, case, cohort, number, due),
         }
         if self.plan.messages[number].to.is_some() {
-            self.command(tally, case, cohort, due, sent, came.map(|first| first.at));
+            self.command(tally, case, cohort, due, sent, first.map(|first| first.received.at));
         }
     }
 
-    fn came(&self, tally: &mut Tally, case: &TerminalCase, owed: Owed, at: Nanos, replayed: bool) {
-        let Owed { cohort, number, sent, due } = owed;
+    /// Records how long a delivery took.
+    fn timed(&self, tally: &mut Tally, case: &TerminalCase, owed: &Owed, at: Nanos, replayed: bool) {
+        let Owed { cohort, number, sent, due } = *owed;
         let response = at.saturating_sub(due);
         if cohort == Cohort::Steady && self.plan.messages[number].to.is_none() {
             tally.last[number] = tally.last[number].max(response);
@@ -82,7 +118,7 @@ impl Judge<'_> {
         }
         tally.latency(names::LIVE).record(response);
         tally.latency(names::SERVICE).record(at.saturating_sub(sent.at));
-        tally.timeline.second(due).latency.record(response);
+        tally.timeline.step(due).latency.record(response);
         let node = session_at(&case.log.sessions, at).map_or("", |session| &session.node);
         if let (Some(api), false) = (self.apis.get(sent.endpoint), node.is_empty()) {
             tally.matrix.entry(format!("{api} > {node}")).or_default().record(response);
@@ -94,13 +130,13 @@ impl Judge<'_> {
         let signalled = signalled(case.log, due);
         if signalled {
             account.signalled_gap += 1;
-        } else if case.away.is_some_and(|lost| due + self.window.grace > lost) {
+        } else if case.away.is_some_and(|lost| due + self.grace > lost) {
             account.still_away += 1;
             return;
         } else {
             account.silently_lost += 1;
         }
-        if case.behaviour != Behaviour::Good {
+        if !case.behaves() {
             return;
         }
         if cohort == Cohort::Steady {
@@ -109,7 +145,7 @@ impl Judge<'_> {
         if self.measured(due) {
             tally.latency(if cohort == Cohort::Resumable { names::REPLAY } else { names::LIVE }).missing += 1;
         }
-        tally.timeline.second(due).lost += 1;
+        tally.timeline.step(due).lost += 1;
         if !signalled {
             self.fault(tally, case, FaultKind::SilentlyLost, Some(number), due);
         }
@@ -126,7 +162,7 @@ impl Judge<'_> {
         sent: &Sent,
         came: Option<Nanos>,
     ) {
-        if !self.measured(due) || case.behaviour != Behaviour::Good || cohort == Cohort::Resumable {
+        if !self.measured(due) || !case.behaves() || cohort == Cohort::Resumable {
             return;
         }
         for (name, at) in [(names::COMMAND, came), (names::ACK, sent.acked), (names::RESULT, sent.done)] {

@@ -3,13 +3,13 @@
 use crate::{
     names::{self, POINTS},
     report::{
-        Report, SecondRow,
+        Report, TimelineRow,
         chart::{Chart, ChartLine, Scale},
     },
 };
 
 fn over_time(report: &Report, unit: &'static str, scale: Scale, lines: Vec<ChartLine>) -> Chart {
-    let seconds = report.timeline.len().max(1);
+    let seconds = report.timeline.len().max(1) * report.timeline_step_s as usize;
     let step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600].into_iter().find(|step| seconds / step <= 12).unwrap_or(1800);
     Chart {
         unit,
@@ -21,27 +21,28 @@ fn over_time(report: &Report, unit: &'static str, scale: Scale, lines: Vec<Chart
     }
 }
 
-fn series(report: &Report, class: &'static str, name: &str, value: impl Fn(&SecondRow) -> Option<f64>) -> ChartLine {
-    let points = report.timeline.iter().enumerate().map(|(n, second)| (n as f64 + 0.5, value(second)));
+fn series(report: &Report, class: &'static str, name: &str, value: impl Fn(&TimelineRow) -> Option<f64>) -> ChartLine {
+    let points = report.timeline.iter().enumerate();
+    let points = points.map(|(n, step)| ((n as f64 + 0.5) * report.timeline_step_s as f64, value(step)));
     ChartLine { class, name: name.to_owned(), points: points.collect() }
 }
 
-/// The latency of each second of the run.
+/// The latency of each step of the run.
 pub(super) fn latency(report: &Report) -> Chart {
     let lines = vec![
-        series(report, "max", "max", |second| second.max),
-        series(report, "p99", "p99", |second| second.p99),
-        series(report, "p50", "p50", |second| second.p50),
+        series(report, "max", "max", |step| step.max),
+        series(report, "p99", "p99", |step| step.p99),
+        series(report, "p50", "p50", |step| step.p50),
     ];
     over_time(report, "ms, by when it was due", Scale::Log, lines)
 }
 
-/// The terminals online, and the deliveries and losses of each second of the run.
+/// The terminals online, and the deliveries and losses of each step of the run.
 pub(super) fn online(report: &Report) -> Chart {
     let lines = vec![
-        series(report, "p50", "terminals online", |second| Some(second.online as f64)),
-        series(report, "p99", "deliveries a second", |second| Some(second.received as f64)),
-        series(report, "lost", "lost", |second| Some(second.lost as f64).filter(|lost| *lost > 0.0)),
+        series(report, "p50", "terminals online", |step| Some(step.online as f64)),
+        series(report, "p99", "deliveries a second", |step| Some(step.received as f64 / report.timeline_step_s as f64)),
+        series(report, "lost", "lost", |step| Some(step.lost as f64).filter(|lost| *lost > 0.0)),
     ];
     over_time(report, "", Scale::Linear, lines)
 }

@@ -1,0 +1,92 @@
+//! Tests of a judgement that goes on with its run.
+
+use std::{sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    clock::{Clock, SECOND},
+    config::{Config, tests::config},
+    journal::{Received, SendOutcome},
+};
+
+/// A run in which each terminal has one session.
+struct Run {
+    plan: Arc<Plan>,
+    journal: Arc<Journal>,
+    judgement: Judgement,
+}
+
+impl Run {
+    fn new(config: &Config) -> Self {
+        let plan = Arc::new(Plan::new(config, 1));
+        let clock = Clock::start_in(Duration::ZERO);
+        let journal = Arc::new(Journal::new(clock, plan.terminals.len(), plan.messages.len()));
+        for number in 0..plan.terminals.len() {
+            let (node, ready, ended) = (String::new(), 1, Nanos::MAX);
+            let session = SessionRecord { stay: 0, dialled: 0, ready, ended, node, resumed: false, lost: None };
+            journal.terminal(number).sessions.push(session);
+        }
+        let judgement = Judgement::new(config, &plan, Partition { run: 1, of: 1, rest: 0 }, &journal);
+        Self { plan, journal, judgement }
+    }
+
+    /// The server accepts a message when it is due, and each of these terminals receives it 2 ms later.
+    fn delivers(&self, message: usize, to: impl Iterator<Item = usize>) {
+        let due = self.plan.messages[message].due;
+        let fate = SendOutcome::Accepted;
+        *self.journal.sent(message) =
+            Some(Sent { at: due, answered: due + 1, fate, endpoint: 0, acked: None, done: None });
+        to.for_each(|terminal| self.reads(terminal, message, 1, due + 2 * MILLISECOND));
+    }
+
+    fn reads(&self, terminal: usize, message: usize, copy: u32, at: Nanos) {
+        self.journal.terminal(terminal).arrivals.push(Received { message: message as u32, copy, at });
+    }
+
+    /// The number of frames that are remembered one by one.
+    fn remembered(&self) -> usize {
+        let terminals = 0..self.plan.terminals.len();
+        let read: usize = terminals.map(|number| self.journal.terminal(number).arrivals.len()).sum();
+        read + self.judgement.open()
+    }
+}
+
+#[test]
+fn what_is_remembered_does_not_grow_with_the_run_and_a_late_duplicate_is_known() {
+    const TERMINALS: usize = 100;
+    let mut run = Run::new(&config("--terminals 100 --ramp 0s --broadcasts 100 --for 20s --grace 1s"));
+    let mut most = 0;
+    for message in 0..run.plan.messages.len() {
+        // Terminal 7 misses message 50.
+        run.delivers(message, (0..TERMINALS).filter(|terminal| (*terminal, message) != (7, 50)));
+        run.judgement.close(message % GROUPS, run.plan.messages[message].due);
+        most = most.max(run.remembered());
+    }
+    // The windows of about two seconds are open, and each group waits a tenth of a second for the judge.
+    assert!(most < TERMINALS * 100 * 4, "{most} of {}", TERMINALS * run.plan.messages.len());
+    run.reads(3, 0, 1, run.plan.end);
+    run.reads(4, 0, 2, run.plan.end);
+    run.reads(7, 50, 1, run.plan.end);
+    let tally = run.judgement.finish(false, run.plan.last);
+    let steady = tally.ledger[&Cohort::Steady];
+    assert_eq!((steady.expected, steady.on_time, steady.late), (200_000, 199_999, 1), "{steady:?}");
+    assert_eq!((tally.frames.dup_wire, tally.frames.dup_app), (1, 1));
+    assert!(tally.closes());
+}
+
+#[test]
+fn a_judgement_during_the_run_equals_one_after_it() {
+    let config = config("--terminals 20 --ramp 0s --broadcasts 20 --for 10s --grace 1s");
+    let [mut during, mut after] = [Run::new(&config), Run::new(&config)];
+    for message in 0..during.plan.messages.len() {
+        for run in [&during, &after] {
+            run.delivers(message, (0..20).filter(|terminal| !(terminal + message).is_multiple_of(19)));
+        }
+        (0..GROUPS).for_each(|group| during.judgement.close(group, during.plan.messages[message].due + SECOND / 2));
+    }
+    let last = during.plan.last;
+    let (during, after) = (during.judgement.finish(false, last), after.judgement.finish(false, last));
+    assert_eq!((&during.ledger, during.frames, during.max_silence), (&after.ledger, after.frames, after.max_silence));
+    assert_eq!((during.latencies, during.timeline), (after.latencies, after.timeline));
+    assert!(during.ledger[&Cohort::Steady].silently_lost > 100);
+}
