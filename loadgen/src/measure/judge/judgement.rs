@@ -74,6 +74,7 @@ impl Judgement {
             let mut log = self.judge.journal.terminal(*number);
             let frames = take(&mut log, before, |message| self.judge.journal.sent(message).is_some());
             let odd = mem::take(&mut log.odd);
+            handshakes(&mut self.tally, &mut log);
             let case = self.judge.case(*number, &log, self.replay);
             for (odd, at) in odd {
                 self.judge.odd(&mut self.tally, &case, odd, at);
@@ -103,7 +104,7 @@ impl Judgement {
                 false => take(&mut log, Nanos::MAX, |_| true),
             };
             let planned = &judge.plan.terminals[*number];
-            handshakes(tally, &log);
+            handshakes(tally, &mut log);
             recovery::connections(tally, &planned.stays, &log, over, judge.grace);
             let mut case = judge.case(*number, &log, Some(replay));
             case.away = recovery::still_away(&planned.stays, &log, over, judge.grace);
