@@ -94,9 +94,11 @@ struct NullServerArgs {
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// A mistake. drop:N, repeat:N, swap:N, corrupt:N and misdeliver:N happen once, to the N-th delivery; refuse:N
-    /// (503) and ignore:N (no answer) happen to each handshake of every N-th terminal; noanswer:N happens to every N-th
-    /// message that is posted
+    /// A mistake. drop:N, repeat:N, swap:N, corrupt:N and misdeliver:N happen once, to the N-th delivery; dropevery:N,
+    /// repeatevery:N and binary:N to every N-th delivery; exclude:N (nothing is delivered) to the N-th terminal; delay:N
+    /// (by 3 s) and greet:N to every N-th terminal; close:N (all sessions, with 4000) and stopreading:N after N messages;
+    /// refuse:N (503) and ignore:N (no answer) to each handshake of every N-th terminal; noanswer:N to every N-th message
+    /// that is posted
     #[arg(long, value_name = "WHAT:N")]
     fault: Option<NullFault>,
 

@@ -28,7 +28,7 @@ use super::{
     NullFault,
     fault::NullFaultKind,
     handshake::{self, NullTerminal, TerminalFrame},
-    sessions::{NullSession, NullSessions},
+    sessions::NullSessions,
 };
 
 /// Serves until the process ends, and prints `ready on IP:PORT` once it listens. Each message is delayed by `drag`
@@ -96,11 +96,16 @@ async fn serve_terminal(stream: TcpStream, terminal: NullTerminal, sessions: &Nu
         writer.try_write(&handshake::encode(1, welcome(sessions).as_bytes()))?;
     }
     let address = writer.peer_addr()?;
-    sessions.state().sessions.push(NullSession { terminal, writer, swapped: None });
+    sessions.state().add(terminal, writer);
     loop {
         match handshake::frame(&mut reader).await {
             // A raw terminal's text goes to all terminals. A `muster.v1` terminal's texts are acks and results.
-            Ok(TerminalFrame::Text(text)) if id.is_empty() => sessions.deliver(None, &text),
+            Ok(TerminalFrame::Text(text)) if id.is_empty() => {
+                sessions.deliver(None, &text);
+                if sessions.state().reads_no_more() {
+                    std::future::pending::<()>().await;
+                }
+            }
             Ok(TerminalFrame::Text(_) | TerminalFrame::Other) => {}
             Ok(TerminalFrame::Close) | Err(_) => break,
         }

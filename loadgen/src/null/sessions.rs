@@ -2,7 +2,7 @@
 //! without a queue.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,17 +12,22 @@ use muster_protocol::{
     api::CommandRequest,
     frame::{Command, FromNode},
 };
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::{net::tcp::OwnedWriteHalf, time::sleep};
 
 use super::{
     fault::{NullFault, NullFaultKind},
     handshake::{self, NullTerminal},
 };
 
+/// How much later the fault `delay` delivers.
+pub(super) const DELAY: Duration = Duration::from_secs(3);
+
 /// A connected terminal.
 pub(super) struct NullSession {
     pub(super) terminal: NullTerminal,
-    pub(super) writer: OwnedWriteHalf,
+    /// Its place in the order in which terminals connected, from 1.
+    pub(super) number: u64,
+    pub(super) writer: Arc<OwnedWriteHalf>,
     /// A frame that is written after the next one, for the fault that swaps frames.
     pub(super) swapped: Option<Vec<u8>>,
 }
@@ -39,6 +44,10 @@ pub(super) struct NullState {
     pub(super) fault: Option<NullFault>,
     /// The ids of terminals, in the order of their first handshakes.
     known_ids: Vec<String>,
+    /// Sessions so far.
+    accepted: u64,
+    /// Messages so far, each to any number of terminals.
+    relayed: u64,
     delivered: u64,
     ids: u64,
     /// How much longer each message is delayed than the one before it.
@@ -64,41 +73,60 @@ impl NullSessions {
     pub(super) fn deliver(&self, to: Option<&str>, text: &str) {
         let mut sessions = self.state();
         let (frames, again) = (sessions.frames(text), sessions.frames(text));
-        let NullState { sessions, fault, delivered, .. } = &mut *sessions;
+        let NullState { sessions, fault, delivered, relayed, .. } = &mut *sessions;
         let count = sessions.len();
         for at in 0..count {
             if to.is_some_and(|to| to != sessions[at].terminal.id) {
                 continue;
             }
             *delivered += 1;
-            let due = fault.filter(|fault| fault.what.is_of_deliveries() && *delivered >= fault.at);
-            let due = due.map(|fault| fault.what);
-            let mistake = due.filter(|what| *what != NullFaultKind::Misdeliver || to.is_some() && count > 1);
-            if mistake.is_some() {
+            let due = fault.filter(|fault| fault.affects(*delivered, sessions[at].number));
+            let due = due.filter(|due| due.what != NullFaultKind::Misdeliver || to.is_some() && count > 1);
+            if due.is_some_and(NullFault::happens_once) {
                 *fault = None;
             }
             let other = (at + 1) % count;
-            match mistake {
-                Some(NullFaultKind::Drop) => {}
-                Some(NullFaultKind::Repeat) => {
+            match due.map(|due| due.what) {
+                Some(NullFaultKind::Drop | NullFaultKind::DropEvery | NullFaultKind::Exclude) => {}
+                Some(NullFaultKind::Repeat | NullFaultKind::RepeatEvery) => {
                     sessions[at].write(&frames);
                     sessions[at].write(&again);
                 }
                 Some(NullFaultKind::Swap) => sessions[at].hold(&frames),
                 Some(NullFaultKind::Corrupt) => sessions[at].write(&frames.each_ref().map(|frame| corrupt(frame))),
                 Some(NullFaultKind::Misdeliver) => sessions[other].write(&frames),
-                Some(NullFaultKind::Refuse | NullFaultKind::Ignore | NullFaultKind::NoAnswer) | None => {
-                    sessions[at].write(&frames)
-                }
+                Some(NullFaultKind::Binary) => sessions[at].write(&frames.each_ref().map(|frame| binary(frame))),
+                Some(NullFaultKind::Delay) => sessions[at].write_later(&frames),
+                _ => sessions[at].write(&frames),
             }
+        }
+        *relayed += 1;
+        if fault.is_some_and(|fault| fault.what == NullFaultKind::Close && *relayed == fault.at) {
+            let close = handshake::encode(8, &4000_u16.to_be_bytes());
+            sessions.iter().for_each(|session| drop(session.writer.try_write(&close)));
         }
     }
 }
 
 impl NullState {
+    /// Adds a session of a terminal, and greets it if that is the fault.
+    pub(super) fn add(&mut self, terminal: NullTerminal, writer: OwnedWriteHalf) {
+        self.accepted += 1;
+        if self.fault.is_some_and(|fault| fault.is_every(NullFaultKind::Greet, self.accepted)) {
+            let _ = writer.try_write(&handshake::encode(1, b"welcome"));
+        }
+        let session = NullSession { terminal, number: self.accepted, writer: writer.into(), swapped: None };
+        self.sessions.push(session);
+    }
+
+    /// Whether the server reads nothing more of terminals that send messages.
+    pub(super) fn reads_no_more(&self) -> bool {
+        self.fault.is_some_and(|fault| fault.what == NullFaultKind::StopReading && self.relayed >= fault.at)
+    }
+
     /// Returns the fault to inject into a handshake of this terminal, if any.
     pub(super) fn handshake_fault(&mut self, id: &str) -> Option<NullFaultKind> {
-        let fault = self.fault.filter(|fault| fault.what.is_of_handshakes())?;
+        let fault = self.fault.filter(|fault| fault.is_of_handshakes())?;
         let place = self.known_ids.iter().position(|known| known == id).unwrap_or_else(|| {
             self.known_ids.push(id.to_owned());
             self.known_ids.len() - 1
@@ -109,8 +137,8 @@ impl NullState {
     /// Counts a posted message. Returns the time by which its delivery is delayed, and whether the request is answered.
     pub(super) fn next_message(&mut self) -> (Duration, bool) {
         self.messages += 1;
-        let silent = self.fault.filter(|fault| fault.what == NullFaultKind::NoAnswer);
-        let answers = silent.is_none_or(|fault| !u64::from(self.messages).is_multiple_of(fault.at));
+        let silent = |fault: NullFault| fault.is_every(NullFaultKind::NoAnswer, self.messages.into());
+        let answers = !self.fault.is_some_and(silent);
         (self.drag * self.messages, answers)
     }
 
@@ -143,9 +171,25 @@ impl NullSession {
         }
     }
 
+    /// Writes a frame after [`DELAY`].
+    fn write_later(&self, frames: &[Vec<u8>; 2]) {
+        let (writer, frame) = (self.writer.clone(), frames[usize::from(self.terminal.v1)].clone());
+        tokio::spawn(async move {
+            sleep(DELAY).await;
+            let _ = writer.try_write(&frame);
+        });
+    }
+
     fn hold(&mut self, frames: &[Vec<u8>; 2]) {
         self.swapped = Some(frames[usize::from(self.terminal.v1)].clone());
     }
+}
+
+/// The same frame as a binary one.
+fn binary(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[0] = 0x82;
+    frame
 }
 
 /// Changes one letter of the message's padding, which only the checksum can detect.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     null_server::{LOADGEN, NullServer},
-    report::report_of,
+    report::{gate, report_of},
 };
 
 /// Returns the report and the exit code of a short run against a server with this fault.
@@ -17,8 +17,9 @@ fn run(fault: &[&str]) -> (Value, i32) {
 }
 
 /// Checks that a mistake of this kind is found.
-fn finds(fault: &str, kind: &str, named: bool) {
-    let (report, code) = run(&["--fault", fault]);
+fn finds(fault: &str, flags: &[&str], kind: &str, named: bool) {
+    let server = NullServer::start(&["--fault", fault]);
+    let (report, code) = report_of(server.run(flags));
     assert_eq!(report["faults"][kind], 1, "{}", report["faults"]);
     let example = report["examples"].as_array().unwrap().iter().find(|example| {
         example["kind"].as_str().unwrap().replace('_', " ") == kind
@@ -42,27 +43,81 @@ fn a_server_without_a_fault_is_accused_of_none() {
 
 #[test]
 fn a_message_that_is_dropped_is_found() {
-    finds("drop:777", "silently lost", true);
+    finds("drop:777", &[], "silently lost", true);
 }
 
 #[test]
 fn a_message_that_is_repeated_is_found() {
-    finds("repeat:777", "delivered twice", true);
+    finds("repeat:777", &[], "delivered twice", true);
 }
 
 #[test]
 fn two_that_are_swapped_are_found() {
-    finds("swap:777", "reordered", true);
+    // Two messages have an order only if the first was accepted before the second was sent: each waits for the answer.
+    finds("swap:777", &["--closed", "1"], "reordered", true);
 }
 
 #[test]
 fn a_letter_that_is_changed_is_found() {
-    finds("corrupt:777", "corrupt", false);
+    finds("corrupt:777", &[], "corrupt", false);
 }
 
 #[test]
 fn a_command_to_the_wrong_terminal_is_found() {
-    finds("misdeliver:777", "misdelivered", true);
+    finds("misdeliver:777", &[], "misdelivered", true);
+}
+
+/// What a run finds of a mistake that a server makes again and again.
+struct Lie {
+    fault: &'static str,
+    /// More flags of the run. Those of a raw target post their messages, or send them over a WebSocket.
+    flags: &'static str,
+    /// Where the report has the number, and the number.
+    place: &'static str,
+    number: u64,
+    code: i32,
+}
+
+const LIES: [Lie; 9] = [
+    Lie { fault: "dropevery:100", flags: "", place: "/faults/silently lost", number: 16, code: 11 },
+    Lie { fault: "repeatevery:100", flags: "", place: "/faults/delivered twice", number: 16, code: 11 },
+    Lie { fault: "exclude:7", flags: "--commands 0", place: "/ledger/steady/silently_lost", number: 40, code: 11 },
+    // What comes late is not wrong: an objective may ask for `late==0`.
+    Lie {
+        fault: "delay:10",
+        flags: "--commands 0 --broadcasts once:20 --for 3s --grace 1s",
+        place: "/ledger/steady/late",
+        number: 80,
+        code: 0,
+    },
+    Lie { fault: "close:20", flags: "--backoff 100ms", place: "/connections/lost", number: 40, code: 11 },
+    // Nobody comes back before the end.
+    Lie {
+        fault: "close:30",
+        flags: "--commands 0 --backoff 1h",
+        place: "/ledger/interrupted/still_away",
+        number: 10 * 40,
+        code: 12,
+    },
+    Lie { fault: "binary:100", flags: "raw post", place: "/ledger/steady/other_kind", number: 16, code: 11 },
+    Lie { fault: "greet:10", flags: "raw post", place: "/frames/foreign", number: 4, code: 0 },
+    Lie { fault: "stopreading:10", flags: "raw", place: "/faults/silently lost", number: 30 * 40, code: 11 },
+];
+
+#[test]
+fn the_ledger_names_the_number_of_each_mistake() {
+    for Lie { fault, flags, place, number, code } in LIES {
+        let server = NullServer::start(&["--fault", fault]);
+        let command = match flags {
+            "raw post" => server.raw(&["--post", &format!("http://{}/", server.address)]),
+            "raw" => server.raw(&[]),
+            flags => server.run(&flags.split_whitespace().collect::<Vec<_>>()),
+        };
+        let (report, exit) = report_of(command);
+        let found = report.pointer(place).and_then(Value::as_u64);
+        assert_eq!((found, exit), (Some(number), code), "{fault}: {}{}", report["verdict"], report["ledger"]);
+        assert_eq!(report["verdict"]["gates"][0]["ok"], true, "{fault}: the equations close");
+    }
 }
 
 #[test]
@@ -74,6 +129,13 @@ fn a_message_that_is_delivered_but_never_answered_is_no_fault() {
     assert!(messages["indeterminate"].as_u64().unwrap() >= 15, "{messages}");
     assert!(report["frames"]["indeterminate"].as_u64().unwrap() > 0, "{}", report["frames"]);
     assert_eq!(code, 0);
+}
+
+#[test]
+fn a_run_without_messages_proves_nothing() {
+    let server = NullServer::start(&[]);
+    let (report, code) = report_of(server.run(&["--broadcasts", "0", "--commands", "0"]));
+    assert_eq!((code, &gate(&report, "deliveries owed")["ok"]), (12, &false.into()));
 }
 
 #[test]

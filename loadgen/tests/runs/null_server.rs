@@ -32,6 +32,15 @@ impl NullServer {
         Self { address: process.line_after("ready on "), _process: process }
     }
 
+    /// Returns the command for a run against this server as one that relays, with [`SHORT`] but no commands, and these
+    /// flags.
+    pub fn raw(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(LOADGEN);
+        command.args(["run", "--target", "raw", "--url", &format!("ws://{}/", self.address)]);
+        command.args(SHORT.split(' ')).args(["--commands", "0"]).args(flags);
+        command
+    }
+
     /// Returns the command for a run against this server over Muster's protocol, with [`SHORT`] and these flags.
     pub fn run(&self, flags: &[&str]) -> Command {
         let mut command = short_run(&format!("ws://{}/ws", self.address), &format!("http://{}", self.address));
