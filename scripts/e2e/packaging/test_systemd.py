@@ -1,5 +1,9 @@
-"""The systemd units are valid, leave little open, and start programs that can do their work within them."""
+"""The systemd units are valid, leave little open, and start programs that can do their work within them.
 
+And the manifests for Kubernetes are valid.
+"""
+
+import fcntl
 import os
 import random
 import re
@@ -7,6 +11,7 @@ import shutil
 import signal
 import string
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,3 +196,41 @@ def read_key(host: Host) -> str:
     """Return a key that the cluster accepts, as the page makes one."""
     command = [programs.program("muster-node"), "key", "--scope", "read", "--secret-file", str(host.etc / "secret")]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+# The manifests for Kubernetes fit its schemas: of the oldest version that its makers still support, and of the newest.
+
+KUBERNETES = programs.ROOT / "compose" / "kubernetes"
+SCHEMAS = "kubernetes-validate==1.37.0"
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Path:
+    """A program that checks manifests by the schemas of Kubernetes, from PyPI."""
+    folder = programs.ROOT / "target" / "e2e-kubernetes"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "kubernetes_validate").exists():
+            command = [sys.executable, *"-m pip install -q --root-user-action ignore --target".split()]
+            done = subprocess.run([*command, str(folder), SCHEMAS], check=False, capture_output=True, text=True)
+            if done.returncode != 0:
+                missing(f"pip cannot get the schemas of Kubernetes: {done.stderr[-200:]}")
+    return folder
+
+
+def manifest_errors(schemas: Path, version: str, *files: Path) -> str:
+    """Return what is wrong with these manifests; nothing if they fit the schemas of this version."""
+    command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", "-k", version, *files]
+    env = {**os.environ, "PYTHONPATH": str(schemas)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize("version", ["1.34", "1.37"])
+def test_manifests_fit_the_schemas_of_kubernetes(schemas: Path, version: str, directory: Path) -> None:
+    files = sorted(KUBERNETES.glob("*.yaml"))
+    assert len(files) == 2 and manifest_errors(schemas, version, *files) == ""
+    wrong = directory / "wrong.yaml"
+    wrong.write_text(files[0].read_text().replace("livenessProbe", "liveProbe"))
+    assert "liveProbe" in manifest_errors(schemas, version, wrong)
