@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use muster_protocol::{ClusterName, token::Secret};
 use muster_redis::{TLS_FLAGS, TlsFiles, Topology, url::with_password_file};
 
-use crate::listeners;
+use crate::{listeners, probe::ProbeKind, sources::NodesFrom};
 
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
@@ -54,6 +54,16 @@ impl ClientIdSource {
 /// The settings.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
+    /// Where to learn which nodes there are: redis (their leases), dns:NAME[:PORT] (the addresses of a name, port 9000 unless given) or
+    /// file:PATH (an address on each line, # begins a comment). A file or name that can't be read, or names no node, changes nothing
+    #[arg(long, env = "MUSTER_NODES_FROM", value_name = "SOURCE", default_value_t = NodesFrom::Redis)]
+    pub nodes_from: NodesFrom,
+
+    /// The nodes of --nodes-from dns: or file: are servers of another kind, which are probed so: tcp (they accept a connection) or http:PATH
+    /// (they answer 200 to 399). Any path goes to the server with the fewest connections [default: they are Muster's]
+    #[arg(long, env = "MUSTER_PROBE", value_name = "PROBE")]
+    pub probe: Option<ProbeKind>,
+
     /// The Redis of the nodes: a URL that begins with redis://, redis+sentinel:// or redis+cluster://, or by TLS with
     /// rediss://, rediss+sentinel:// or rediss+cluster://
     #[arg(long, env = "MUSTER_REDIS", value_name = "URL", hide_env_values = true)]
@@ -247,6 +257,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Returns whether the nodes are servers of another kind, which have no leases and take any path.
+    pub fn serves_others(&self) -> bool {
+        self.probe.is_some()
+    }
+
     /// Returns the URL of Redis, with the password of its file. An error if no URL is given or the file can't be read.
     fn redis(&self) -> anyhow::Result<String> {
         let missing = "--redis is missing: give the URL of the nodes' Redis, also as MUSTER_REDIS";
@@ -288,13 +303,20 @@ impl Config {
         if self.workers == 0 {
             bail!("--workers must be at least 1");
         }
+        if self.serves_others() && self.nodes_from == NodesFrom::Redis {
+            bail!(
+                "--probe: nodes with leases are probed by /livez; leave it out, or name your servers with --nodes-from file: or dns:"
+            );
+        }
         listeners::check(&self)?;
         self.secrets = self.read_secrets()?;
         let make = |dir: PathBuf| std::fs::create_dir_all(&dir).map(|()| dir);
         make(self.dir.clone()).with_context(|| format!("--dir: can't make the folder {}", self.dir.display()))?;
-        self.dir = self.dir.canonicalize()?;
+        let found = self.dir.canonicalize();
+        self.dir = found.with_context(|| format!("--dir: can't find the folder {}", self.dir.display()))?;
         word(&self.dir.display().to_string()).map_err(|error| anyhow::anyhow!("--dir: {error}"))?;
-        make(self.dir.join("temp"))?;
+        let temp = self.dir.join("temp");
+        make(temp.clone()).with_context(|| format!("--dir: can't make the folder {}", temp.display()))?;
         let snippets = self.snippets.get_or_insert_with(|| self.dir.join("snippets").display().to_string());
         let snippets = PathBuf::from(&*snippets);
         for part in ["http", "server"] {

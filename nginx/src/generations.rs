@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((generations.current(), generations.next()), (None, 1));
         for port in 1..=9 {
             let members: Members = [([127, 0, 0, 1], port).into()].into();
-            let files = GenerationFiles::from([("nodes.conf", nodes(&members, None).unwrap())]);
+            let files = GenerationFiles::from([("nodes.conf", nodes(&members, None, false).unwrap())]);
             let generation = generations.next();
             generations.write(generation, &files, &OwnFiles::default()).unwrap();
             assert!(generations.is(generation, &files));
@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(generations.members(generations.current().unwrap()), members);
         }
         let members: Members = [([127, 0, 0, 1], 10).into()].into();
-        generations.amend(9, "nodes.conf", &nodes(&members, None).unwrap()).unwrap();
+        generations.amend(9, "nodes.conf", &nodes(&members, None, false).unwrap()).unwrap();
         assert_eq!(generations.members(9), members);
         generations.switch(2).unwrap();
         generations.prune();

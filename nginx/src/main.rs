@@ -1,7 +1,7 @@
 //! `muster-sidecar` keeps the list of nodes of an unmodified Nginx up to date, without cutting a connection.
 //!
 //! ```text
-//!   Redis ─▶ leases ─▶ registry_trust ─▶ membership ─┬▶ reload_pacing ─▶ rollout ─▶ generations ─▶ Nginx
+//!           sources ─▶ registry_trust ─▶ membership ─┬▶ reload_pacing ─▶ rollout ─▶ generations ─▶ Nginx
 //!                                         ▲          │                     └ confirm, or roll back    ▲
 //!                            probe ───────┘          └▶ dns ◀── asked each second, Nginx ≥ 1.27.3 ────┘
 //!            └───────────────────── reconcile runs all of this once per --poll ─────────────────────┘
@@ -15,6 +15,7 @@
 //! | [`config`] | the flags |
 //! | [`signals`] | what the process is asked for by signals |
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
+//! | [`sources`] | where the nodes are named: leases, a file, or a name in DNS |
 //! | [`leases`] | reads the nodes' leases from all partitions of the store, and checks their seals |
 //! | [`secrets`] | reads the secrets for that |
 //! | [`terms`] | checks that nodes and this proxy agree on their settings |
@@ -38,13 +39,18 @@
 //! | [`resolve`], [`dns`] | tell a newer Nginx of the nodes by DNS, without reloads |
 //! | [`ports`] | the addresses that a proxy keeps over restarts |
 //! | [`state`], [`status`], [`metrics`] | what the sidecar shows at `/state` and `/metrics` |
+//! | [`differences`], [`report`] | what is not as it should be; and the report of it to the nodes |
+//! | [`certificate`], [`connections`] | when the certificate ends; the connections that are used |
 //! | [`render`] | the command `muster-sidecar render` |
 
 mod capacity;
+mod certificate;
 mod check;
 mod config;
 mod confirm;
+mod connections;
 mod control;
+mod differences;
 mod dns;
 mod generations;
 mod leases;
@@ -61,12 +67,14 @@ mod reconcile;
 mod registry_trust;
 mod reload_pacing;
 mod render;
+mod report;
 mod resolve;
 mod retirement;
 mod retry;
 mod rollout;
 mod secrets;
 mod signals;
+mod sources;
 mod start;
 mod state;
 mod status;

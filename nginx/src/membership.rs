@@ -123,7 +123,7 @@ mod tests {
             }
         }
         assert!(refused > 5_000 && believed.len() > 20, "the texts are worth trying: {refused} {believed:?}");
-        assert_eq!(parse_nodes(&nodes(&believed, None).unwrap()), believed);
+        assert_eq!(parse_nodes(&nodes(&believed, None, false).unwrap()), believed);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The metrics of the sidecar.
 
+use jiff::Timestamp;
+use muster_protocol::api::ConnectionUse;
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector};
 
 use crate::state::SidecarState;
@@ -28,12 +30,19 @@ pub struct Metrics {
     pub dropped_lines: IntCounter,
     /// Connections that Nginx closed without an answer, since a worker had no room for them.
     pub connections_dropped: IntCounter,
+    generation_served: IntGauge,
+    generation_wanted: IntGauge,
+    connections_used: IntGauge,
+    connections_limit: IntGauge,
+    certificate_end: IntGauge,
+    last_success: IntGauge,
     failing_seconds: Gauge,
     failing_attempts: IntGauge,
     own_files_refused: IntGauge,
     generation: IntGauge,
     leased: IntGauge,
     rendered: IntGauge,
+    source_up: IntGauge,
     redis_up: IntGauge,
     redis_age: Gauge,
     partitions_away: IntGauge,
@@ -51,10 +60,18 @@ impl Metrics {
     pub fn show(&self, state: &SidecarState) {
         self.failing_seconds.set(state.failing.as_ref().map_or(0.0, |failing| failing.seconds));
         self.failing_attempts.set(state.failing.as_ref().map_or(0, |failing| failing.attempts.into()));
+        self.generation_served.set(state.generation_served.unwrap_or_default() as i64);
+        self.generation_wanted.set(state.generation_wanted as i64);
+        let connections = state.connections.unwrap_or(ConnectionUse { used: 0, limit: 0 });
+        self.connections_used.set(connections.used as i64);
+        self.connections_limit.set(connections.limit as i64);
+        self.certificate_end.set(state.certificate_ends_at.map_or(0, Timestamp::as_second));
+        self.last_success.set(state.last_success_at.map_or(0, Timestamp::as_second));
         self.own_files_refused.set(state.own_files_error.is_some().into());
         self.generation.set(state.generation as i64);
         self.leased.set(state.leased.len() as i64);
         self.rendered.set(state.served.len() as i64);
+        self.source_up.set(state.source_error.is_none().into());
         self.redis_up.set(state.redis_up.into());
         self.redis_age.set(state.redis_age_seconds);
         self.partitions_away.set(state.partitions_away as i64);
@@ -112,6 +129,28 @@ impl Default for Metrics {
                     "Connections that Nginx closed without an answer, since a worker had no room for them (--sessions).",
                 ),
             ),
+            generation_served: gauge(
+                &registry,
+                "generation_served",
+                "The generation that Nginx runs; 0 if it does not answer.",
+            ),
+            generation_wanted: gauge(&registry, "generation_wanted", "The generation that Nginx should run."),
+            connections_used: gauge(&registry, "connections_used", "Open connections of Nginx: two for each session."),
+            connections_limit: gauge(
+                &registry,
+                "connections_limit",
+                "Connections that Nginx can have; 0 if not known.",
+            ),
+            certificate_end: gauge(
+                &registry,
+                "certificate_end_timestamp_seconds",
+                "Until when the certificate is valid with which Nginx serves; 0 without TLS.",
+            ),
+            last_success: gauge(
+                &registry,
+                "last_success_timestamp_seconds",
+                "When Nginx last ran what it should; 0 if it never has since the start.",
+            ),
             failing_seconds: register(
                 &registry,
                 Gauge::new(
@@ -132,7 +171,8 @@ impl Default for Metrics {
             generation: gauge(&registry, "generation", "The generation of the configuration that Nginx runs."),
             leased: gauge(&registry, "registry_nodes", "Nodes that hold a lease."),
             rendered: gauge(&registry, "rendered_nodes", "Nodes in Nginx's configuration."),
-            redis_up: gauge(&registry, "redis_up", "Whether Redis answers."),
+            source_up: gauge(&registry, "source_up", "Whether the nodes can be read (see source_error in /state)."),
+            redis_up: gauge(&registry, "redis_up", "Whether Redis answers; 1 if the nodes are listed elsewhere."),
             redis_age: register(&registry, Gauge::new(name("redis_age_seconds"), "Time since Redis last answered.")),
             partitions_away: gauge(&registry, "partitions_away", "Partitions of the store that do not answer."),
             foreign: gauge(

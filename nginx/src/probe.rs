@@ -1,7 +1,7 @@
-//! Probes nodes that have no lease. A node leaves the configuration only if its lease is gone and it does not answer a
-//! probe either.
+//! Probes nodes: Muster's that have no lease, since a node leaves the configuration only if its lease is gone and it does not answer a
+//! probe either; and all servers of a list (`--nodes-from`).
 
-use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, str::FromStr, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::{
@@ -20,6 +20,28 @@ const PROBES: usize = 2;
 /// is cut off.
 const ROUNDS_FOR_MOST: u32 = 3;
 
+/// How a server is probed that is not Muster's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// It must accept a connection.
+    Tcp,
+    /// It must answer a GET of this path with a status from 200 to 399.
+    Http(String),
+}
+
+impl FromStr for ProbeKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_path = |path: &str| path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
+        match text.split_once(':') {
+            None if text == "tcp" => Ok(Self::Tcp),
+            Some(("http", path)) if is_path(path) && path.len() <= 200 => Ok(Self::Http(path.to_owned())),
+            _ => Err("tcp, or http:PATH with a path that begins with /, such as http:/healthz".into()),
+        }
+    }
+}
+
 /// Counts the rounds without an answer, by node.
 #[derive(Debug, Default)]
 pub struct Probes(BTreeMap<SocketAddr, u32>);
@@ -28,7 +50,7 @@ impl Probes {
     /// Probes the suspects, all at once, and returns those that are dead. Other nodes are forgotten. A suspect is dead
     /// after one round without an answer, or after three if more than half of the `members` do not answer.
     pub async fn round(&mut self, suspects: &Members, members: usize) -> Members {
-        let answers = join_all(suspects.iter().map(|node| answers(*node))).await;
+        let answers = join_all(suspects.iter().map(|node| answers(*node, None))).await;
         let silent = suspects.iter().zip(answers).filter(|(_, answered)| !answered);
         self.0 = silent.map(|(node, _)| (*node, self.0.get(node).copied().unwrap_or_default() + 1)).collect();
         let needed = if self.0.len() * 2 > members { ROUNDS_FOR_MOST } else { 1 };
@@ -36,22 +58,32 @@ impl Probes {
     }
 }
 
-async fn answers(node: SocketAddr) -> bool {
+/// Returns whether a server answers; without a kind, one of Muster's nodes. Takes up to 1 s.
+pub async fn answers(node: SocketAddr, kind: Option<&ProbeKind>) -> bool {
     for _ in 0..PROBES {
-        if time::timeout(PROBE_TIMEOUT, ask(node)).await.is_ok_and(|asked| asked.is_ok()) {
+        if time::timeout(PROBE_TIMEOUT, ask(node, kind)).await.is_ok_and(|asked| asked.is_ok()) {
             return true;
         }
     }
     false
 }
 
-/// Sends one probe. Any answer in HTTP counts: a node that drains or has lost its Redis is alive.
-async fn ask(node: SocketAddr) -> io::Result<()> {
+/// Sends one probe. Of a node of Muster any answer in HTTP counts: one that drains or has lost its Redis is alive.
+async fn ask(node: SocketAddr, kind: Option<&ProbeKind>) -> io::Result<()> {
     let mut stream = TcpStream::connect(node).await?;
-    stream.write_all(b"GET /livez HTTP/1.0\r\n\r\n").await?;
-    let mut head = [0; 5];
+    let (request, is_alive): (_, fn(&[u8; 12]) -> bool) = match kind {
+        Some(ProbeKind::Tcp) => return Ok(()),
+        Some(ProbeKind::Http(path)) => {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {node}\r\nConnection: close\r\n\r\n");
+            (request, |head| head.starts_with(b"HTTP/1.") && matches!(head[9], b'2' | b'3'))
+        }
+        None => ("GET /livez HTTP/1.0\r\n\r\n".to_owned(), |head| head.starts_with(b"HTTP/")),
+    };
+    stream.write_all(request.as_bytes()).await?;
+    // As much as `HTTP/1.1 200`.
+    let mut head = [0; 12];
     stream.read_exact(&mut head).await?;
-    if &head == b"HTTP/" { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    if is_alive(&head) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 #[cfg(test)]
@@ -84,6 +116,17 @@ mod tests {
         let (alive, other, dead) = (node(b"HTTP/1.1 503 x\r\n\r\n").await, node(b"SSH-2.0\r\n").await, nobody());
         let suspects = [alive, other, dead].into();
         assert_eq!(Probes::default().round(&suspects, 9).await, [other, dead].into());
+    }
+
+    #[tokio::test]
+    async fn a_server_of_another_kind_is_alive_if_it_accepts_or_answers_well() {
+        let (well, ill) = (node(b"HTTP/1.1 204 x\r\n\r\n").await, node(b"HTTP/1.1 503 x\r\n\r\n").await);
+        let (tcp, http): (ProbeKind, ProbeKind) = ("tcp".parse().unwrap(), "http:/healthz".parse().unwrap());
+        assert!(answers(well, Some(&http)).await && !answers(ill, Some(&http)).await);
+        assert!(answers(ill, Some(&tcp)).await && !answers(nobody(), Some(&tcp)).await);
+        for wrong in ["", "tcp:80", "http", "http:", "http:healthz", "http:/a b", "grpc:/x"] {
+            assert!(wrong.parse::<ProbeKind>().is_err(), "{wrong}");
+        }
     }
 
     #[tokio::test]

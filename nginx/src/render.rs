@@ -10,22 +10,22 @@ use crate::{
     capacity::counts_connections,
     config::Config,
     generations::Generations,
-    leases::LeaseReader,
     ports::Ports,
     resolve::by_dns,
+    sources::NodeSource,
     template::{GenerationFiles, render},
 };
 
-/// Prints the files for the nodes that hold a lease, or with `diff` their differences to the files that are served.
-/// Prints again at each change unless `once`. An error if Redis is away or standard output can't be written.
+/// Prints the files for the nodes that there are, or with `diff` their differences to the files that are served.
+/// Prints again at each change unless `once`. An error if they can't be read or standard output can't be written.
 pub async fn run(mut config: Config, once: bool, diff: bool) -> anyhow::Result<()> {
     config.counts_connections = counts_connections(&config).await;
     let generations = Generations::new(&config.dir)?;
     let ports = Ports::choose(&config.dir, config.listen[0], by_dns(&config).await?)?;
-    let mut leases = LeaseReader::new(&config)?;
+    let mut source = NodeSource::new(&config)?;
     let mut before = None;
     loop {
-        let leased = leases.read().await?.leased;
+        let leased = source.read().await?.leased;
         let generation = generations.current().unwrap_or_default();
         if before.as_ref() != Some(&leased) {
             let files = render(&config, ports, generation, &leased)?;

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muster_protocol::inbox::ProxyRequest;
+use muster_protocol::inbox::ProxyMessage;
 use rustix::process::Signal;
 
 use crate::{config::Config, leases::LeaseReader, nginx::signal, workers::NginxWorker};
@@ -79,8 +79,8 @@ impl WorkerRetirement {
 
     async fn ask(&self, worker: &NginxWorker, over: Duration, leases: &mut LeaseReader) -> bool {
         let over_ms = over.as_millis() as u64;
-        let request = ProxyRequest::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
-        let asked = leases.ask(request).await;
+        let request = ProxyMessage::Retire { worker: format!("{}/{}", self.edge, worker.pid), over_ms };
+        let asked = leases.tell(request).await;
         match &asked {
             Ok(()) => tracing::info!(pid = worker.pid, age = worker.age(), "asked the nodes to retire a worker"),
             Err(error) => tracing::warn!(%error, "can't ask the nodes to retire a worker; it is tried again"),

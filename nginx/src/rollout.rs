@@ -8,10 +8,13 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use crate::{
+    certificate,
     check::check,
     config::Config,
-    confirm::{confirm, serving},
+    confirm::{confirm, running, serving},
     generations::Generations,
     membership::Members,
     nginx::Nginx,
@@ -114,6 +117,16 @@ impl Rollout {
     /// Returns the current generation.
     pub fn generation(&self) -> u64 {
         self.generations.current().unwrap_or_default()
+    }
+
+    /// Returns until when the certificate of the current generation is valid. `None` without TLS.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        certificate::ends_at(&self.generations.path(self.generation()))
+    }
+
+    /// Returns which generation Nginx runs, by its own word. `None` if it does not answer within 0.5 s.
+    pub async fn running(&self) -> Option<u64> {
+        running(self.ports.control).await.ok()
     }
 
     /// Returns the nodes of the current generation, with which Nginx would start.
@@ -274,7 +287,11 @@ impl Rollout {
 
     /// Writes nodes of which Nginx learned by DNS to the current generation, so that it starts with them the next time.
     pub fn remember(&self, members: &Members) -> anyhow::Result<()> {
-        self.generations.amend(self.generation(), "nodes.conf", &nodes(members, self.ports.resolver)?)
+        self.generations.amend(
+            self.generation(),
+            "nodes.conf",
+            &nodes(members, self.ports.resolver, self.config.serves_others())?,
+        )
     }
 
     /// Starts Nginx again with the current generation. Returns false if the system has to start it and has not done so.

@@ -1,15 +1,31 @@
 //! What the sidecar knew after its last look at the registry. The loop fills it in; `/state` and the gauges of
 //! `/metrics` show it.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeMap, net::SocketAddr};
 
+use jiff::Timestamp;
+use muster_protocol::api::{ConnectionUse, ProxyDifference};
 use serde::Serialize;
 
 /// The body of `/state`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SidecarState {
-    /// The generation of the configuration that Nginx runs.
+    /// The generation of the configuration with which Nginx would start, and which it confirmed.
     pub generation: u64,
+    /// The generation that Nginx runs, by its own word, which is asked for every ten polls. `None` if it did not answer.
+    pub generation_served: Option<u64>,
+    /// The generation that Nginx should run: the one after `generation` while a change waits or fails.
+    pub generation_wanted: u64,
+    /// What is not as it should be; empty if all is well.
+    pub differs: Vec<ProxyDifference>,
+    /// When Nginx last ran what it should. `None` if it never has since the start of the sidecar.
+    pub last_success_at: Option<Timestamp>,
+    /// The connections of the workers that take new ones. `None` if the sidecar can't see them.
+    pub connections: Option<ConnectionUse>,
+    /// Until when the certificate is valid with which Nginx serves. `None` without TLS.
+    pub certificate_ends_at: Option<Timestamp>,
+    /// What was refused since the start of the sidecar, by cause: `connections` by Nginx since it had no more, the others are leases.
+    pub refused: BTreeMap<&'static str, u64>,
     /// The address at which Nginx asks for the nodes by DNS. `None` if it is reloaded for them.
     pub resolver: Option<SocketAddr>,
     /// How many changes Nginx learned of by DNS.
@@ -28,7 +44,9 @@ pub struct SidecarState {
     pub failing: Option<FailingChange>,
     /// Why Nginx does not run with the snippets and the certificate as they are on the disk.
     pub own_files_error: Option<String>,
-    /// Whether Redis answers, in one partition at least.
+    /// Why the nodes could not be read at the last attempt: from Redis, or from the list of `--nodes-from`. `None` if they could.
+    pub source_error: Option<String>,
+    /// Whether Redis answers, in one partition at least; true if the nodes are listed elsewhere.
     pub redis_up: bool,
     /// The time since Redis last answered, in seconds.
     pub redis_age_seconds: f64,

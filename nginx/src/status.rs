@@ -59,7 +59,8 @@ impl StatusServer {
         self.update(|state| state.applied_by_dns += 1);
     }
 
-    fn state(&self) -> SidecarState {
+    /// Returns the state.
+    pub fn state(&self) -> SidecarState {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

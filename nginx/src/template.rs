@@ -34,6 +34,11 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
     let connections = config.connections();
     let dir = config.dir.display().to_string();
     let limits = fill(include_str!("../templates/limits.conf"), &value! { max_body: config.max_body })?;
+    let has_upstream = !members.is_empty() || ports.resolver.is_some();
+    let others = match has_upstream && config.serves_others() {
+        true => Some(servers_of_others(config)?),
+        false => None,
+    };
     let steps =
         [("_node", false), ("_refused", true)].map(|(name, is_refused)| value! { name: name, is_refused: is_refused });
     let values = value! {
@@ -69,22 +74,36 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         refused_burst: REFUSED_BURST,
         steps: steps.to_vec(),
         errors: errors(config),
-        has_upstream: !members.is_empty() || ports.resolver.is_some(),
+        has_upstream: has_upstream,
+        has_nodes: has_upstream && !config.serves_others(),
+        others: others,
     };
     Ok(GenerationFiles::from([
         ("nginx.conf", fill(include_str!("../templates/nginx.conf"), &values)?),
         ("http.conf", fill(include_str!("../templates/http.conf"), &values)?),
-        ("nodes.conf", nodes(members, ports.resolver)?),
+        ("nodes.conf", nodes(members, ports.resolver, config.serves_others())?),
     ]))
 }
 
-/// Returns the upstream, which depends only on the set of nodes and on the resolver.
-pub fn nodes(members: &Members, resolver: Option<SocketAddr>) -> anyhow::Result<String> {
+/// Returns what the server block has for servers of another kind than Muster's.
+fn servers_of_others(config: &Config) -> anyhow::Result<String> {
+    let values = value! {
+        client_ca: config.client_ca.as_ref().map(|_| CLIENT_CA),
+        signal: config.signal.is_some(),
+        sessions: config.sessions,
+        sessions_per_address: config.sessions_per_address,
+    };
+    Ok(fill(include_str!("../templates/others.conf"), &values)?.trim_end().to_owned())
+}
+
+/// Returns the upstream, which depends only on the set of nodes, on the resolver, and on whether they are servers of another kind.
+pub fn nodes(members: &Members, resolver: Option<SocketAddr>, of_others: bool) -> anyhow::Result<String> {
     let values = value! {
         nodes: addresses(members),
         resolver: resolver.map(|resolver| resolver.to_string()),
         zone: ZONE,
         service: SERVICE,
+        of_others: of_others,
     };
     fill(include_str!("../templates/nodes.conf"), &values)
 }
@@ -256,6 +275,25 @@ mod tests {
         let http = files(&["--allow", "10.0.0.0/8,fd00::/8"], &members()).remove("http.conf").unwrap();
         let (_, geo) = http.split_once("geo $muster_node_ip").unwrap();
         assert!(geo.split_once('}').unwrap().0.ends_with("default 0;\n  10.0.0.0/8 1;\n  fd00::/8 1;\n"), "{geo}");
+    }
+
+    #[test]
+    fn servers_of_another_kind_get_every_path_and_nothing_that_is_for_nodes() {
+        let flags = ["--nodes-from", "file:/nodes", "--probe", "tcp"];
+        let files = files(&flags, &members());
+        let http = &files["http.conf"];
+        assert!(
+            files["nodes.conf"].contains("least_conn;")
+                && location(http, "/").contains("proxy_pass http://muster_nodes;")
+        );
+        assert!(
+            !http.contains("muster_handshake") && !http.contains("$muster_node") && !http.contains("X-Edge"),
+            "{http}"
+        );
+        assert!(!http.contains("http_503") && http.contains("proxy_next_upstream error timeout;"));
+        assert!(!super::nodes(&members(), None, false).unwrap().contains("least_conn"));
+        let none = files_by(None, &flags, &Members::new()).remove("http.conf").unwrap();
+        assert!(none.contains("return 503") && !none.contains("muster_nodes"));
     }
 
     #[test]

@@ -84,6 +84,20 @@ impl NginxWorker {
         kilobytes.sum::<u64>() * 1024
     }
 
+    /// Returns the number of its open files. `None` if this user may not look. Newer kernels (6.2) tell it as the size of the folder.
+    pub fn files(&self) -> Option<u64> {
+        let folder = format!("/proc/{}/fd", self.pid);
+        let told = fs::metadata(&folder).ok()?.len();
+        if told > 0 { Some(told) } else { Some(fs::read_dir(folder).ok()?.count() as u64) }
+    }
+
+    /// Returns the number of files that it may have open. `None` if it can't be read.
+    pub fn files_limit(&self) -> Option<u64> {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid)).ok()?;
+        let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        files.split_whitespace().next()?.parse().ok()
+    }
+
     /// Returns the number of its open sockets: two for each session.
     pub fn sockets(&self) -> u64 {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter().flatten().flatten();

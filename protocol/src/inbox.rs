@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::seal::SealedReport;
+
 /// Which sessions a node is asked to close.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,11 +29,14 @@ pub enum DrainRequest {
     },
 }
 
-/// A request of a sidecar, on a channel of its own ([`RedisKeys::proxy`](crate::redis_keys::RedisKeys::proxy)). A node does nothing
-/// else that it reads there, so a sidecar, or who has taken its user of Redis, can move sessions and no more.
+/// What a sidecar says on a channel of its own ([`RedisKeys::proxy`](crate::redis_keys::RedisKeys::proxy)). A node does nothing
+/// else that it reads there. So who has taken a sidecar's user of Redis can move sessions and no more; to report, one also needs the
+/// secret of the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ProxyRequest {
+pub enum ProxyMessage {
+    /// How the proxy is. Nodes show it at `GET /v1/proxies`.
+    Report(SealedReport),
     /// Close the sessions that came through a worker process of Nginx, as [`DrainRequest::Retire`].
     Retire {
         /// `HOST/PID` of the worker: the beginning of the `X-Edge` header that Nginx sent with the handshake.
@@ -41,18 +46,10 @@ pub enum ProxyRequest {
     },
 }
 
-impl fmt::Display for ProxyRequest {
+impl fmt::Display for ProxyMessage {
     /// The JSON text that is published.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
-    }
-}
-
-impl From<ProxyRequest> for DrainRequest {
-    fn from(request: ProxyRequest) -> Self {
-        match request {
-            ProxyRequest::Retire { worker, over_ms } => Self::Retire { worker, over_ms },
-        }
     }
 }
 
@@ -61,13 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sidecar_can_ask_to_move_sessions_and_nothing_else() {
+    fn a_sidecar_can_ask_to_move_sessions_and_report_and_nothing_else() {
         let text = r#"{"retire":{"worker":"edge/7","over_ms":1000}}"#;
-        let request: ProxyRequest = serde_json::from_str(text).unwrap();
-        assert_eq!(request.to_string(), text);
-        assert_eq!(DrainRequest::from(request), DrainRequest::Retire { worker: "edge/7".into(), over_ms: 1000 });
-        for other in [r#"{"depart":"drain"}"#, r#""drain""#, r#"{"remove":{"terminal":"t1"}}"#] {
-            assert!(serde_json::from_str::<ProxyRequest>(other).is_err(), "{other}");
+        let message: ProxyMessage = serde_json::from_str(text).unwrap();
+        assert_eq!(message.to_string(), text);
+        assert_eq!(message, ProxyMessage::Retire { worker: "edge/7".into(), over_ms: 1000 });
+        for other in [r#"{"depart":"drain"}"#, r#""drain""#, r#"{"remove":{"terminal":"t1"}}"#, r#"{"report":{}}"#] {
+            assert!(serde_json::from_str::<ProxyMessage>(other).is_err(), "{other}");
         }
     }
 }

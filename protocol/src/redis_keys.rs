@@ -56,7 +56,7 @@ impl RedisKeys {
         self.key(&format!("lease:{node}"))
     }
 
-    /// The channel by which sidecars ask all nodes for something: see [`ProxyRequest`](crate::inbox::ProxyRequest).
+    /// The channel by which sidecars talk to all nodes: see [`ProxyMessage`](crate::inbox::ProxyMessage).
     pub fn proxy(&self) -> String {
         self.channel("proxy")
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures_util::future::join;
 use ipnet::IpNet;
-use muster_protocol::{ClusterName, inbox::ProxyRequest, redis_keys::RedisKeys};
+use muster_protocol::{ClusterName, api::ProxyView, inbox::ProxyMessage, redis_keys::RedisKeys};
 use muster_redis::{Fitness, Masters, Topology, will_pass};
 use redis::RedisResult;
 use tokio::time;
@@ -170,11 +170,16 @@ impl LeaseReader {
         checked
     }
 
-    /// Publishes a request to all nodes, which listen in all partitions: in the first partition that answers, of one on each
+    /// Publishes the report of this proxy, sealed.
+    pub async fn report(&self, report: &ProxyView) -> RedisResult<()> {
+        self.tell(ProxyMessage::Report(self.check.seals.seal(report))).await
+    }
+
+    /// Publishes a message to all nodes, which listen in all partitions: in the first partition that answers, of one on each
     /// master.
-    pub async fn ask(&mut self, request: ProxyRequest) -> RedisResult<()> {
+    pub async fn tell(&self, message: ProxyMessage) -> RedisResult<()> {
         match &self.partitioned {
-            Some(partitioned) => partitioned.ask(&request).await,
+            Some(partitioned) => partitioned.tell(&message).await,
             // There is no node yet.
             None => Ok(()),
         }
@@ -192,7 +197,7 @@ impl LeaseCheck {
     /// Counts and logs a refused lease, once for each node and reason. Returns why the lease is foreign, if it is.
     fn refuse(&mut self, node: &str, lease: &str, refused: LeaseRefusal) -> Option<&'static str> {
         let why = (refused == LeaseRefusal::Foreign).then(|| self.seals.why_foreign(node, lease));
-        self.refusals.refuse(node, refused, why);
+        self.refusals.refuse(node, lease, refused, why);
         why
     }
 }

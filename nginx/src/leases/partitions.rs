@@ -5,7 +5,7 @@ mod read;
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::join_all;
-use muster_protocol::{ClusterName, inbox::ProxyRequest, partition::PartitionIndex, redis_keys::RedisKeys};
+use muster_protocol::{ClusterName, inbox::ProxyMessage, partition::PartitionIndex, redis_keys::RedisKeys};
 use muster_redis::Masters;
 use redis::{AsyncCommands, RedisError, RedisResult};
 
@@ -158,12 +158,12 @@ impl PartitionedLeases {
         snapshot
     }
 
-    /// Publishes a request to all nodes, by the first master whose partition has a listener.
-    pub async fn ask(&self, request: &ProxyRequest) -> RedisResult<()> {
+    /// Publishes a message to all nodes, by the first master whose partition has a listener.
+    pub async fn tell(&self, message: &ProxyMessage) -> RedisResult<()> {
         let mut result = Err(RedisError::from((redis::ErrorKind::Client, "no partition answers")));
         for tag in self.one_tag_for_each_master() {
             let channel = self.partitions[self.by_tag[&tag]].keys.proxy();
-            match self.masters.connection(&tag).spublish::<_, _, u64>(channel, request.to_string()).await {
+            match self.masters.connection(&tag).spublish::<_, _, u64>(channel, message.to_string()).await {
                 Ok(0) => result = Ok(()),
                 Ok(_) => return Ok(()),
                 Err(error) => result = result.map_err(|_| error),

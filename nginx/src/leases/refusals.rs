@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use muster_protocol::seal::SealedLease;
+
 use crate::membership::LeaseRefusal;
 
 /// How many nodes with refused leases are remembered, so that each is logged and counted once. Later ones are neither
@@ -19,7 +21,7 @@ pub struct Refusals {
 
 impl Refusals {
     /// Counts and logs that a node's lease is refused, once for each node and reason. `why` says more of it.
-    pub fn refuse(&mut self, node: &str, refused: LeaseRefusal, why: Option<&str>) {
+    pub fn refuse(&mut self, node: &str, lease: &str, refused: LeaseRefusal, why: Option<&str>) {
         let node = shortened(node);
         if self.known.len() >= REMEMBERED || !self.known.insert((node.clone(), refused)) {
             return;
@@ -27,7 +29,7 @@ impl Refusals {
         *self.counts.entry(refused.label()).or_default() += 1;
         let why = why.map(str::to_owned).unwrap_or_else(|| match refused {
             LeaseRefusal::NoLease => "it is no lease of a node".into(),
-            LeaseRefusal::Address(why) => why.to_string(),
+            LeaseRefusal::Address(why) => format!("{}: {why}", address_in(lease).unwrap_or_default()),
             LeaseRefusal::Foreign => "it is foreign".into(),
         });
         tracing::warn!(node, ?refused, "a lease is refused: {why}");
@@ -37,6 +39,13 @@ impl Refusals {
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.counts.iter().map(|(reason, count)| (*reason, *count))
     }
+}
+
+/// The address that a lease names, which anyone who can write to Redis may have made up.
+fn address_in(lease: &str) -> Option<String> {
+    let (_, json) = lease.split_once('\n')?;
+    let lease: SealedLease = serde_json::from_str(json).ok()?;
+    Some(shortened(&lease.view.address))
 }
 
 /// The id of a node, which anyone who can write to Redis may have made up.

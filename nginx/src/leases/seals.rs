@@ -1,8 +1,9 @@
-//! Checks the seals of leases, and says which setting is likely wrong when one is foreign.
+//! Checks the seals of leases, seals the proxy's reports, and says which setting is likely wrong when one is foreign.
 
 use muster_protocol::{
     ClusterName,
-    seal::{LeaseKey, SealedLease, seal_keys},
+    api::ProxyView,
+    seal::{LeaseKey, SealedLease, SealedReport, seal_keys},
     token::Secret,
 };
 
@@ -32,6 +33,11 @@ impl LeaseSeals {
         }
         let read = |store: &String| SealedLease::read(&self.key, store, node, lease).ok();
         stores.iter().find_map(read).ok_or(LeaseRefusal::Foreign)
+    }
+
+    /// Seals the report of this proxy.
+    pub fn seal(&self, report: &ProxyView) -> SealedReport {
+        SealedReport::new(&self.key, report)
     }
 
     /// Says which setting of the node or of the sidecar is likely wrong.

@@ -290,7 +290,7 @@ async fn a_redis_without_a_store_has_no_nodes_until_there_is_one() {
 }
 
 #[tokio::test]
-async fn a_request_goes_to_the_channel_of_the_sidecars_alone() {
+async fn a_message_goes_to_the_channel_of_the_sidecars_alone() {
     let server = TestRedis::start().await;
     let store = TestLeases::new(&server, "muster", 3, secret("s")).await;
     let mut reader = store.reader();
@@ -299,8 +299,8 @@ async fn a_request_goes_to_the_channel_of_the_sidecars_alone() {
     let channels: Vec<_> = (0..3).map(|index| store.keys(index).proxy()).collect();
     let channels: Vec<_> = channels.iter().map(String::as_str).collect();
     let mut heard = masters.connection(store.keys(0).tag()).listen(&channels).await.unwrap();
-    let request = ProxyRequest::Retire { worker: "edge/7".into(), over_ms: 1000 };
-    reader.ask(request.clone()).await.unwrap();
+    let message = ProxyMessage::Retire { worker: "edge/7".into(), over_ms: 1000 };
+    reader.tell(message.clone()).await.unwrap();
     let text = muster_testkit::wait::soon(heard.next()).await.unwrap();
-    assert_eq!(serde_json::from_slice::<ProxyRequest>(&text).unwrap(), request);
+    assert_eq!(serde_json::from_slice::<ProxyMessage>(&text).unwrap(), message);
 }

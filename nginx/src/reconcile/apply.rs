@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{FailedChange, Reconcile, decided};
+use super::{FailedChange, Reconcile, cut, decided};
 use crate::{
     dns::DnsServer,
     membership::Members,
@@ -15,8 +15,6 @@ use crate::{
 
 /// A new node is urgent if Nginx knows fewer nodes than this, and fewer than half of those that there are.
 const FEW: usize = 3;
-/// The error text of a change is cut off after this many bytes. Nginx's own messages have a line or two.
-const ERROR_MAX: usize = 1000;
 
 impl Reconcile {
     /// Applies a set of nodes if it is due.
@@ -90,6 +88,7 @@ impl Reconcile {
             RolloutOutcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
                 self.record_served(next);
+                self.seen.generation = Some(self.rollout.generation());
                 // The workers before the reload are old ones now.
                 self.lingering = self.list_lingering();
             }
@@ -107,8 +106,7 @@ impl Reconcile {
     /// Records a failed change, which is tried again, since the reason may be an external one.
     fn record_failure(&mut self, next: &Members, result: &'static str, error: &anyhow::Error) {
         let (now, next) = (Instant::now(), next.clone());
-        let mut error = format!("{error:#}");
-        error.truncate(error.floor_char_boundary(ERROR_MAX));
+        let error = cut(format!("{error:#}"));
         let retry = match self.failure.take() {
             None => RetryDelay::new(next, now),
             Some(FailedChange { mut retry, .. }) => {

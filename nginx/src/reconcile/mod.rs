@@ -1,4 +1,4 @@
-//! The loop of the sidecar: once per `--poll` it reads the leases, decides, applies and reports. [`membership::next`]
+//! The loop of the sidecar: once per `--poll` it reads which nodes there are, decides, applies and reports. [`membership::next`]
 //! alone decides which nodes are served. A change is applied when [`ReloadPacing`] says so, or at once if Nginx learns
 //! of it by DNS.
 
@@ -9,6 +9,8 @@ mod upkeep;
 
 use std::{cmp::Ordering, net::SocketAddr, pin::pin, sync::Arc, time::Instant};
 
+use jiff::Timestamp;
+use muster_protocol::api::ConnectionUse;
 use muster_service::{ServiceManager, Watchdog, output::print_line};
 use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
@@ -18,17 +20,19 @@ use crate::{
     config::Config,
     dns::DnsServer,
     generations::Generations,
-    leases::{LeaseReader, RegistrySnapshot, is_unfit},
+    leases::RegistrySnapshot,
     membership::{self, Members, MembershipDecision},
     ports::Ports,
     probe::Probes,
     registry_trust::RegistryTrust,
     reload_pacing::{ReloadDelay, ReloadPacing},
+    report::ProxyReporter,
     resolve,
     retirement::WorkerRetirement,
     retry::RetryDelay,
     rollout::Rollout,
     signals::{Signals, StopSignals},
+    sources::NodeSource,
     start,
     status::StatusServer,
     terms::TermsCheck,
@@ -38,11 +42,13 @@ use crate::{
 /// The workers and the operator's own files are looked at once in this many steps, since reading /proc costs more than
 /// a query to Redis.
 const UPKEEP_EVERY: u32 = 10;
+/// The text of an error is cut off after this many bytes. Nginx's own messages have a line or two.
+const ERROR_MAX: usize = 1000;
 
 /// The state of the loop.
 pub struct Reconcile {
     config: Config,
-    leases: LeaseReader,
+    source: NodeSource,
     trust: RegistryTrust,
     probes: Probes,
     terms: TermsCheck,
@@ -66,11 +72,23 @@ pub struct Reconcile {
     dropped_connections: DroppedConnections,
     /// The operator has asked for a reload, which waits since there were many lately.
     reload_asked: bool,
+    reporter: ProxyReporter,
+    seen: SeenNginx,
+    /// Why the nodes could not be read at the last attempt. `None` if they could.
+    source_error: Option<String>,
     /// Why Redis is not what Muster needs, at the last check.
     redis_unfit: Option<String>,
     /// The number of partitions that did not answer at the last look.
     partitions_away: usize,
     steps: u32,
+}
+
+/// What was seen of Nginx at the last upkeep.
+#[derive(Default)]
+struct SeenNginx {
+    generation: Option<u64>,
+    connections: Option<ConnectionUse>,
+    certificate_ends_at: Option<Timestamp>,
 }
 
 /// A change that failed.
@@ -148,10 +166,10 @@ impl Reconcile {
         dns: Option<Arc<DnsServer>>,
         status: Arc<StatusServer>,
     ) -> anyhow::Result<Self> {
-        let mut leases = LeaseReader::new(&config)?;
+        let mut source = NodeSource::new(&config)?;
         let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
-        let snapshot = leases.first(inherits).await?.unwrap_or_default();
+        let snapshot = source.first(inherits).await?.unwrap_or_default();
         let (rollout, served) = start::start(config.clone(), ports, &snapshot.leased).await?;
         let mut trust = RegistryTrust::new(served != snapshot.leased, now);
         if snapshot.partitions > 0 {
@@ -161,10 +179,12 @@ impl Reconcile {
             json!({ "decision": "start", "generation": rollout.generation(), "resolver": ports.resolver, "nodes": served }),
         );
         Ok(Self {
-            leases,
+            source,
             trust,
             probes: Probes::default(),
             terms: TermsCheck::new(&config),
+            reporter: ProxyReporter::new(&config, ports.listen, now),
+            seen: SeenNginx { generation: Some(rollout.generation()), ..SeenNginx::default() },
             pace: ReloadPacing::new(&config, now),
             retire: WorkerRetirement::new(&config),
             config,
@@ -181,6 +201,7 @@ impl Reconcile {
             lingering: Vec::new(),
             dropped_connections: DroppedConnections::default(),
             reload_asked: false,
+            source_error: None,
             redis_unfit: None,
             partitions_away: 0,
             steps: 0,
@@ -194,24 +215,30 @@ impl Reconcile {
         }
         if self.steps.is_multiple_of(UPKEEP_EVERY) {
             self.retire_workers().await;
+            self.look_at_nginx().await;
             self.apply_own_files().await;
             self.reload_as_asked().await;
             self.write_served_again();
             self.count_dropped_connections().await;
         }
         self.steps = self.steps.wrapping_add(1);
-        let snapshot = self.read_leases().await;
+        let snapshot = self.read_nodes().await;
         self.announce_served();
         let Some(snapshot) = snapshot else {
             return self.show(&RegistrySnapshot::default(), &MembershipDecision::default());
         };
-        self.terms.step(&snapshot.leased, Instant::now());
+        if !self.config.serves_others() {
+            self.terms.step(&snapshot.leased, Instant::now());
+        }
         if self.steps % UPKEEP_EVERY == 1 {
             self.check_redis().await;
         }
         let gone: Members = self.served.difference(&snapshot.leased).copied().collect();
-        let dead = self.probes.round(&gone, self.served.len()).await;
-        let decision = membership::next(&self.served, &snapshot.leased, &dead, self.trust.frozen(Instant::now()));
+        let dead = match self.source.is_listed() {
+            true => gone,
+            false => self.probes.round(&gone, self.served.len()).await,
+        };
+        let decision = membership::next(&self.served, &snapshot.leased, &dead, self.is_frozen(Instant::now()));
         self.count_unleased(&decision.unleased);
         if decision.next == self.served {
             self.pace.clear();
@@ -221,24 +248,37 @@ impl Reconcile {
             self.apply_if_due(&decision.next).await;
         }
         self.show(&snapshot, &decision);
+        self.report().await;
     }
 
-    /// Reads the leases. Returns `None` while Redis is away, on which nothing changes.
-    async fn read_leases(&mut self) -> Option<RegistrySnapshot> {
-        let read = self.leases.read().await;
+    /// Returns whether no node may leave now. From a list one may at any time.
+    fn is_frozen(&self, now: Instant) -> bool {
+        !self.source.is_listed() && self.trust.frozen(now)
+    }
+
+    /// Reads the nodes. Returns `None` if they can't be read, on which nothing changes.
+    async fn read_nodes(&mut self) -> Option<RegistrySnapshot> {
+        let read = self.source.read().await;
         let now = Instant::now();
         let snapshot = match read {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                if self.trust.failed(now) {
-                    let what = if is_unfit(&error) { "the registry is not followed any more" } else { "Redis is away" };
-                    tracing::warn!(%error, "{what}");
+                let (text, is_first) = (cut(format!("{error:#}")), self.trust.failed(now));
+                // The text of a list says what is wrong with it; that of Redis may be another one each time.
+                if is_first || (self.source.is_listed() && self.source_error.as_ref() != Some(&text)) {
+                    tracing::warn!("{text}");
+                }
+                if is_first {
                     decided(json!({ "decision": "freeze", "reason": "away", "nodes": self.served }));
                 }
+                self.source_error = Some(text);
                 return None;
             }
         };
-        if let Some(why) = self.trust.read(&snapshot, now) {
+        self.source_error = None;
+        if let Some(why) = self.trust.read(&snapshot, now)
+            && !self.source.is_listed()
+        {
             decided(json!({ "decision": "freeze", "reason": why, "nodes": self.served, "leased": snapshot.leased }));
         }
         self.log_partitions_away();
@@ -274,6 +314,12 @@ impl Reconcile {
         }
         self.unleased.clone_from(unleased);
     }
+}
+
+/// Cuts off the text of an error.
+fn cut(mut error: String) -> String {
+    error.truncate(error.floor_char_boundary(ERROR_MAX));
+    error
 }
 
 /// Prints a decision as one line of JSON to standard output, for programs. People read the log.

@@ -12,7 +12,7 @@ impl Reconcile {
     /// before stays, and the log says why.
     pub(super) async fn read_files_again(&mut self) {
         self.manager.reloading();
-        let reread = self.leases.reread(&self.config).await;
+        let reread = self.source.reread(&self.config).await;
         if let Err(error) = &reread {
             tracing::error!("SIGHUP: the secrets, and the files for Redis, stay as they were: {error:#}");
         }
@@ -47,7 +47,8 @@ impl Reconcile {
         let mut line =
             format!("Nginx serves {} nodes with generation {}", self.served.len(), self.rollout.generation());
         let problems = [
-            (!self.trust.up(), "Redis is away"),
+            (!self.trust.up() && !self.source.is_listed(), "Redis is away"),
+            (!self.trust.up() && self.source.is_listed(), "the list of servers can't be read"),
             (self.rollout.nginx.is_away(), "Nginx does not run"),
             (self.failure.is_some(), "a change of the nodes fails"),
             (self.rollout.own_files_error().is_some(), "the snippets or the certificate can't be used"),

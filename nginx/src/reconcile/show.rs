@@ -1,7 +1,8 @@
 //! Reports the state of the loop to `/state` and `/metrics` after each step.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
+use jiff::Timestamp;
 use muster_net::accept::out_of_files;
 use muster_service::output;
 
@@ -21,15 +22,20 @@ impl Reconcile {
         let now = Instant::now();
         self.status.update(|state| {
             state.generation = self.rollout.generation();
+            state.generation_served = self.seen.generation;
+            state.connections = self.seen.connections;
+            state.certificate_ends_at = self.seen.certificate_ends_at;
+            state.refused = self.refused_by_cause();
             state.resolver = self.rollout.ports.resolver;
             state.served = self.served.iter().copied().collect();
-            state.redis_up = self.trust.up();
+            state.source_error.clone_from(&self.source_error);
+            state.redis_up = self.trust.up() || self.source.is_listed();
             state.redis_age_seconds = self.trust.age(now).as_secs_f64();
             state.partitions_away = self.trust.away();
             state.mismatches = self.terms.shown();
             state.redis_unfit = self.redis_unfit.clone();
             state.out_of_files = out_of_files();
-            state.frozen = self.trust.frozen(now);
+            state.frozen = self.is_frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());
             state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));
             state.own_files_error = self.rollout.own_files_error().map(str::to_owned);
@@ -43,6 +49,12 @@ impl Reconcile {
             if self.steps % UPKEEP_EVERY == 1 || state.lingering.len() != self.lingering.len() {
                 state.lingering = self.lingering.iter().map(shown).collect();
             }
+            let is_applied = state.is_applied();
+            if is_applied && state.source_error.is_none() {
+                state.last_success_at = Some(Timestamp::now());
+            }
+            state.generation_wanted = state.generation + u64::from(!is_applied);
+            state.differs = state.differences();
         });
     }
 
@@ -59,6 +71,14 @@ impl Reconcile {
         }
     }
 
+    fn refused_by_cause(&self) -> BTreeMap<&'static str, u64> {
+        self.source
+            .refused()
+            .into_iter()
+            .chain([("connections", self.status.metrics.connections_dropped.get())])
+            .collect()
+    }
+
     /// Adds to the counters what other modules have counted.
     fn count(&self) {
         let metrics = &self.status.metrics;
@@ -69,7 +89,7 @@ impl Reconcile {
             let counter = metrics.retired.with_label_values(&[step]);
             counter.inc_by(total - counter.get());
         }
-        for (reason, total) in self.leases.refused() {
+        for (reason, total) in self.source.refused() {
             let counter = metrics.refused.with_label_values(&[reason]);
             counter.inc_by(total - counter.get());
         }

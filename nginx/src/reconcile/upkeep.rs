@@ -10,16 +10,37 @@ use serde_json::json;
 use tokio::time;
 
 use super::{Reconcile, decided};
-use crate::{reload_pacing::Urgency, workers::NginxWorker};
+use crate::{connections, reload_pacing::Urgency, workers::NginxWorker};
 
-/// How long a check of Redis may hold up a step of the loop.
+/// How long a check of Redis, or a report, may hold up a step of the loop.
 const CHECK: Duration = Duration::from_secs(1);
 
 impl Reconcile {
     /// Retires old workers.
     pub(super) async fn retire_workers(&mut self) {
-        self.lingering = self.list_lingering();
-        self.retire.step(&self.lingering, &mut self.leases).await;
+        let workers = self.rollout.nginx.worker_scope().list();
+        self.seen.connections = connections::of(&workers, &self.config);
+        self.lingering = workers.into_iter().filter(|worker| worker.lingering).collect();
+        // A server of another kind can't be asked to move sessions, so its workers linger for as long as their sessions last.
+        if let Some(leases) = self.source.leases() {
+            self.retire.step(&self.lingering, leases).await;
+        }
+    }
+
+    /// Looks at what Nginx runs.
+    pub(super) async fn look_at_nginx(&mut self) {
+        self.seen.generation = self.rollout.running().await;
+        self.seen.certificate_ends_at = self.rollout.certificate_ends_at();
+    }
+
+    /// Reports to the nodes if it is time to. A report that is lost is made up for by the next one.
+    pub(super) async fn report(&mut self) {
+        if let Some(leases) = self.source.leases()
+            && self.reporter.is_due(Instant::now())
+        {
+            let report = self.reporter.report(self.status.state());
+            let _ = time::timeout(CHECK, leases.report(&report)).await;
+        }
     }
 
     /// Returns the old workers, oldest first.
@@ -66,7 +87,7 @@ impl Reconcile {
     /// Checks that Redis is what Muster needs, and logs a change. The sidecar goes on with any Redis, since Nginx needs
     /// its nodes.
     pub(super) async fn check_redis(&mut self) {
-        let Ok(Some(fitness)) = time::timeout(CHECK, self.leases.check_requirements()).await else { return };
+        let Ok(Some(fitness)) = time::timeout(CHECK, self.source.check_requirements()).await else { return };
         let unfit = fitness.unfit().map(|why| why.to_string());
         match &unfit {
             Some(why) if self.redis_unfit != unfit => tracing::error!("{why}"),
@@ -107,7 +128,9 @@ impl Reconcile {
 
     /// Asks the nodes to move all sessions, and waits until Nginx has ended.
     async fn move_sessions(&mut self, workers: &[NginxWorker]) {
-        self.retire.all(workers, self.config.grace / 4 * 3, &mut self.leases).await;
+        if let Some(leases) = self.source.leases() {
+            self.retire.all(workers, self.config.grace / 4 * 3, leases).await;
+        }
         self.rollout.nginx.ended().await;
     }
 }

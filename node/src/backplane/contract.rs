@@ -32,8 +32,8 @@ use async_trait::async_trait;
 use muster_protocol::{
     CommandId, NodeId, TerminalId,
     api::{
-        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, OperatorKey, Revocation,
-        TerminalHistory, TerminalPage, TerminalView,
+        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, OperatorKey, ProxyView,
+        Revocation, TerminalHistory, TerminalPage, TerminalView,
     },
     frame,
     inbox::DrainRequest,
@@ -313,6 +313,9 @@ pub trait Membership: Send + Sync {
 
     /// The nodes that hold a lease, in ascending order of their ids.
     async fn nodes(&self) -> Result<NodeList, BackplaneError>;
+
+    /// The proxies that have reported lately, in ascending order of their ids. It waits for nothing.
+    fn proxies(&self) -> Vec<ProxyView>;
 
     /// Whether this node can store and deliver now, or why not, as a sentence for operators. While a part of the store works the node
     /// is ready; the partitions that do not work are returned.

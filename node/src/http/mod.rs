@@ -5,7 +5,7 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), retry, list, targets, terminals, fleet, nodes, events, revocations, keys, audit, health
+//!     ├─────▶ commands (direct without the store), retry, list, targets, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health
 //!     │
 //!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
 //! ```
@@ -34,6 +34,7 @@ mod nodes;
 mod open_connections;
 mod origin;
 mod path;
+mod proxies;
 mod proxy_hop;
 mod reach;
 mod refused;

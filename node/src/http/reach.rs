@@ -200,6 +200,7 @@ mod tests {
             "v1/fleet/history",
             "v1/nodes",
             "v1/nodes/x/drain",
+            "v1/proxies",
             "v1/audit",
             "v1/revocations",
             "v1/enrolments",

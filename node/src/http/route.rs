@@ -15,7 +15,7 @@ use super::{
     handshake::{self, Decision},
     health, keys, list, nodes, origin,
     path::segments,
-    proxy_hop, reach, renew,
+    proxies, proxy_hop, reach, renew,
     request::{bearer, parameter},
     request_id, retry, revocations, strict, targets, terminals, ticket,
 };
@@ -128,7 +128,7 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "commands", _] => &[("GET", Some(Read)), ("DELETE", Some(Command))],
         ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
         ["v1", "commands", _, "retry"] => &[("POST", Some(Command))],
-        ["v1", "terminals" | "fleet" | "nodes" | "events"] => &[("GET", Some(Read))],
+        ["v1", "terminals" | "fleet" | "nodes" | "proxies" | "events"] => &[("GET", Some(Read))],
         ["v1", "ticket"] => &[("POST", Some(Read))],
         ["v1", "terminals", _] => &[("GET", Some(Read)), ("DELETE", Some(Admin))],
         ["v1", "terminals", _, "history"] | ["v1", "fleet", "history"] => &[("GET", Some(Read))],
@@ -203,6 +203,7 @@ async fn api(
         ("GET", ["fleet"]) => fleet::counts(&state).await,
         ("GET", ["fleet", "history"]) => fleet::history(&query, &state).await,
         ("GET", ["nodes"]) => nodes::list(&state).await,
+        ("GET", ["proxies"]) => proxies::list(&state),
         ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &state).await,
         ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &state).await,
         ("POST", ["enrol"]) => {

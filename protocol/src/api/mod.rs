@@ -23,7 +23,7 @@ pub use self::{
     grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
     key::{KeyPage, KeyRequest, NewKey, OperatorKey, RevokedKey},
-    proxy::ProxyTerms,
+    proxy::{ConnectionUse, ProxyDifference, ProxyList, ProxyTerms, ProxyView},
     revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},
     state::{CommandState, TargetState},
 };

@@ -2,7 +2,7 @@
 //! else who can write there.
 //!
 //! ```text
-//!   cluster secret ──┬──▶ LeaseKey   nodes and sidecars have it      ──▶ SealedLease
+//!   cluster secret ──┬──▶ LeaseKey   nodes and sidecars have it      ──▶ SealedLease, SealedReport
 //!                    └──▶ NodeKey    nodes only                      ──▶ SealedCommand
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 mod command;
 mod lease;
+mod report;
 
 use data_encoding::HEXLOWER;
 use ring::hmac::{self, HMAC_SHA256};
@@ -18,6 +19,7 @@ use ring::hmac::{self, HMAC_SHA256};
 pub use self::{
     command::{CommandScope, SealedCommand, digest_of_targets},
     lease::SealedLease,
+    report::SealedReport,
 };
 use crate::{id::ClusterName, token::Secret};
 

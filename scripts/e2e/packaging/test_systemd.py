@@ -30,8 +30,8 @@ NODE, SIDECAR = "muster-node@.service", "muster-sidecar.service"
 # In tenths: 2.0 of 10. `systemd-analyze security` calls 5.0 OK.
 EXPOSURE = 20
 PAGE = programs.ROOT / "docs" / "operations.md"
-# The unit's own variable, and flags of cargo and of systemctl.
-OTHERS = {"MUSTER_ADDRESS", "--release", "--locked", "--now"}
+# The unit's own variable, and flags of cargo, of systemctl and of kubectl.
+OTHERS = {"MUSTER_ADDRESS", "--release", "--locked", "--now", "--from-file"}
 
 
 class Host:

@@ -1,19 +1,29 @@
-"""A newer Nginx learns of the nodes by DNS: they join and die, Redis and the sidecar go, and it is never reloaded."""
+"""A newer Nginx learns of the nodes by DNS: they join and die, Redis and the sidecar go, and it is never reloaded.
+
+And servers of another kind, which a file lists.
+"""
 
 import fcntl
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from muster import process, programs, wait
+from muster.api import Json, Unanswered
 from muster.cluster import ProcessCluster
-from muster.cluster.sidecar import Sidecar, sidecar_program, write_program
+from muster.cluster.sidecar import AT_ONCE, Sidecar, sidecar_program, write_program
 from muster.faults import lease
 from muster.fixtures import AgentsFactory, KnockFactory, Scale, missing
 
@@ -183,3 +193,122 @@ def test_what_others_ask_for_holds_by_dns_too(tests: list[str], newer: Path, req
     environment = {**os.environ, "MUSTER_NGINX": str(newer), "MUSTER_RESOLVE": "on"}
     # Words that choose no test are an error of pytest.
     assert subprocess.run(command, check=False, env=environment, cwd=Path(__file__).parents[1]).returncode == 0
+
+
+# Servers of another kind, which a file lists: one is replaced under load, and nobody else notices.
+
+SERVER = programs.ROOT / "scripts" / "e2e" / "loadgen" / "servers" / "server.py"
+
+
+class OtherServers:
+    """Plain WebSocket servers, and a proxy that finds them in a file, without Redis."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.file = directory, directory / "nodes"
+        self.address = f"127.0.0.1:{process.free_port()}"
+        self.pids: dict[str, int] = {}
+
+    def start(self, name: str) -> str:
+        """Start a server, and return its address."""
+        address = f"127.0.0.1:{process.free_port()}"
+        self._launch(name, [sys.executable, SERVER, address.rpartition(":")[2]])
+        wait.until(lambda: "ready on" in (self.directory / f"{name}.log").read_text())
+        return address
+
+    def start_proxy(self) -> None:
+        """Start a sidecar with its Nginx."""
+        command: list[str | Path] = [sidecar_program(), "--nodes-from", f"file:{self.file}", "--probe", "tcp"]
+        command += ["--listen", self.address, "--dir", self.directory / "nginx", "--status", "127.0.0.1:0"]
+        self._launch("sidecar", [*command, "--resolve", "off", *AT_ONCE.split()])
+        wait.until(lambda: "ready on" in self._log())
+
+    def _launch(self, name: str, command: list[str | Path]) -> None:
+        self.pids[name] = process.launch(self.directory, name, command).pid
+
+    def _log(self) -> str:
+        return (self.directory / "sidecar.log").read_text()
+
+    def list(self, *addresses: str) -> None:
+        """Write the file."""
+        self.file.write_text("# ours\n" + "".join(f"{address}\n" for address in addresses))
+
+    def state(self) -> Json:
+        """Return the sidecar's /state."""
+        (status,) = re.findall(r"status on ([\d.:]+)", self._log())
+        try:
+            return httpx.get(f"http://{status}/state", timeout=5).json()
+        except httpx.HTTPError as error:
+            raise Unanswered(str(error)) from None
+
+    def serves(self, *addresses: str) -> None:
+        """Wait until these servers are served and no others."""
+        wait.until(lambda: self.state()["served"], lambda served: set(served) == set(addresses), within=20)
+
+    def connect(self) -> ClientConnection:
+        """Connect to a server through the proxy."""
+        return connect(f"ws://{self.address}/any/path", ping_interval=None)
+
+    def down(self) -> None:
+        """End all of it: the proxy first."""
+        for name in sorted(self.pids, key=lambda name: name != "sidecar"):
+            process.end(self.pids[name])
+        process.end_nginx(self.directory)
+
+
+@pytest.fixture
+def others(directory: Path) -> Iterator[OtherServers]:
+    """Three plain servers, and a proxy that finds them in a file."""
+    made = OtherServers(directory)
+    try:
+        made.list(*(made.start(name) for name in ("one", "two", "three")))
+        made.start_proxy()
+        yield made
+    finally:
+        made.down()
+
+
+def lives(session: ClientConnection) -> bool:
+    """Return whether the server answers on this session."""
+    try:
+        return session.ping().wait(5)
+    except ConnectionClosed:
+        return False
+
+
+def test_a_server_of_another_kind_is_replaced_under_load_and_nobody_else_is_cut(others: OtherServers) -> None:
+    first, second, third = others.state()["served"]
+    with ExitStack() as stack:
+        held = [stack.enter_context(others.connect()) for _ in range(12)]
+        failures: list[Exception] = []
+        stopped = threading.Event()
+
+        def visit() -> None:
+            while not stopped.is_set():
+                try:
+                    with others.connect() as session:
+                        assert lives(session)
+                except Exception as error:
+                    failures.append(error)
+
+        visitor = threading.Thread(target=visit)
+        visitor.start()
+        fourth = others.start("four")
+        others.list(fourth, second, third)
+        others.serves(fourth, second, third)
+        assert all(map(lives, held)), "a list that changes cuts nobody"
+        process.end(next(pid for name, pid in others.pids.items() if f"ready on {first}" in _log_of(others, name)))
+        others.file.write_text("# nobody\n")
+        wait.until(lambda: "names no node" in (others.state()["source_error"] or ""))
+        stopped.set()
+        visitor.join()
+        assert not failures
+        assert sum(map(lives, held)) == 8, "those of the other two servers"
+        assert set(others.state()["served"]) == {fourth, second, third}
+        others.file.unlink()
+        wait.until(lambda: f"--nodes-from file:{others.file}: can't read it" in (others.state()["source_error"] or ""))
+        others.list(fourth)
+        others.serves(fourth)
+
+
+def _log_of(others: OtherServers, name: str) -> str:
+    return (others.directory / f"{name}.log").read_text()

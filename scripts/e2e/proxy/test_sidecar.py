@@ -1,16 +1,20 @@
-"""The sidecar itself: it is killed, loses its output, and works beside another one."""
+"""The sidecar itself: it is killed, loses its output, works beside another one, and tells the nodes of its proxy."""
 
 import os
 import random
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from muster import process, programs, wait
+from muster.api import Json
 from muster.cluster import ProcessCluster
 from muster.cluster.sidecar import AT_ONCE, Sidecar, sidecar_program, write_program
 from muster.faults import lease
@@ -244,3 +248,55 @@ def test_a_rotated_access_log_goes_on_in_the_new_file(process_cluster: ProcessCl
     process_cluster.start("node2")
     wait.until(lambda: proxy.reloads("confirmed"))
     assert proxy.has(2)
+
+
+# Every node shows every proxy: what it runs and should run, what differs and why.
+
+
+def reported(proxy: Sidecar, number: int) -> Json:
+    """Return what a node shows of the proxy; nothing if it shows none."""
+    proxies = proxy.cluster.api.get("/v1/proxies", at=proxy.cluster.node(number))["proxies"]
+    return proxies[0] if proxies else {}
+
+
+def differs(proxy: Sidecar, number: int) -> list[str]:
+    """Return what of the proxy is not as it should be, as a node shows it."""
+    return [each["what"] for each in reported(proxy, number).get("differs", ["it is not shown"])]
+
+
+@pytest.mark.takes(seconds=35)
+@pytest.mark.cluster(nodes=2, sidecar_flags=f"{AT_ONCE} --edge one")
+def test_every_node_shows_the_proxy_and_what_differs(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    for number in (1, 2):
+        wait.until(partial(differs, proxy, number), lambda what: not what)
+    shown = reported(proxy, 1)
+    assert shown["id"] == f"one:{proxy.address.rpartition(':')[2]}" and shown["nodes"] == 2
+    assert shown["generation"] == shown["generation_wanted"] == proxy.running()
+    assert shown["certificate_ends_at"] is None and shown["last_success_at"] and shown["connections"]["limit"] > 6000
+
+    (proxy.folder / "snippets" / "http" / "own.conf").write_text("broken\n")
+    wait.until(lambda: differs(proxy, 2), lambda what: what == ["files"], within=20)
+    assert reported(proxy, 2)["generation_wanted"] > reported(proxy, 2)["generation"]
+    (proxy.folder / "snippets" / "http" / "own.conf").unlink()
+    wait.until(lambda: reported(proxy, 2)["differs"], lambda what: what == [], within=20)
+
+    # A node that has just started, and Redis after it was away, know the proxy again without a word to it.
+    process_cluster.kill("node1")
+    process_cluster.start("node1")
+    wait.until(lambda: reported(proxy, 1), within=10)
+    process_cluster.kill("sidecar")
+    wait.until(lambda: reported(proxy, 1), lambda shown: not shown, within=20)
+
+
+@pytest.mark.cluster(nodes=1, sidecar_flags=f"{AT_ONCE} --sessions 10")
+def test_connections_that_nginx_has_no_room_for_are_counted(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    host, port = proxy.address.split(":")
+    limit = proxy.state()["connections"]["limit"]
+    with ExitStack() as opened:
+        for _ in range(limit + 200):
+            # A connection that has sent nothing yet would make room for the next one.
+            one = opened.enter_context(socket.create_connection((host, int(port)), timeout=5))
+            with suppress(ConnectionError):
+                one.sendall(b"GET")
+        wait.until(lambda: proxy.metric("connections_dropped_total"), lambda refused: refused >= 100, within=20)
+    assert proxy.state()["refused"]["connections"] >= 100

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_protocol::{
     NodeId,
-    api::{NodeList, NodeView},
+    api::{NodeList, NodeView, ProxyView},
     inbox::DrainRequest,
 };
 
@@ -31,6 +31,11 @@ impl Membership for MemoryBackplane {
             ..self.lifecycle.told_by(&self.node)
         };
         Ok(NodeList { nodes: vec![view], partial: Vec::new() })
+    }
+
+    /// None: sidecars follow the nodes of a cluster.
+    fn proxies(&self) -> Vec<ProxyView> {
+        Vec::new()
     }
 
     fn ready(&self) -> Result<Vec<DegradedPartition>, String> {

@@ -3,7 +3,7 @@
 use std::{fmt, mem, str::FromStr};
 
 use data_encoding::BASE64;
-use muster_protocol::{inbox::ProxyRequest, partition::Partitions};
+use muster_protocol::{inbox::ProxyMessage, partition::Partitions};
 
 use super::{
     delivery::{PartitionEnvelope, PublishedTo},
@@ -32,9 +32,9 @@ fn reread<P: FromStr + fmt::Display + fmt::Debug + PartialEq>(text: &str) -> Opt
 
 /// A message of a channel.
 pub(crate) fn envelope(bytes: &[u8]) {
-    if let Ok(request) = serde_json::from_slice::<ProxyRequest>(bytes) {
-        let written = request.to_string();
-        assert_eq!(serde_json::from_str::<ProxyRequest>(&written).ok(), Some(request), "{written}");
+    if let Ok(message) = serde_json::from_slice::<ProxyMessage>(bytes) {
+        let written = message.to_string();
+        assert_eq!(serde_json::from_str::<ProxyMessage>(&written).ok(), Some(message), "{written}");
     }
     let Ok(read) = serde_json::from_slice::<PartitionEnvelope<'_>>(bytes) else { return };
     let written = serde_json::to_string(&read).expect("an envelope has a JSON form");

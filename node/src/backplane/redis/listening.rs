@@ -2,11 +2,15 @@
 //! not say so is found out by listening for this node's own probes. What was missed on a channel is taken from the log: each command
 //! tells the number of the one before it on its channel.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, future::try_join_all, stream::FuturesUnordered};
 use jiff::Timestamp;
-use muster_protocol::inbox::ProxyRequest;
+use muster_protocol::inbox::{DrainRequest, ProxyMessage};
 use muster_redis::{ChannelMessage, MasterSubscription};
 use redis::RedisResult;
 use tokio::time::{self, MissedTickBehavior};
@@ -132,11 +136,18 @@ impl RedisBackplane {
     }
 
     /// Does what a message asks. Returns whether it was a probe. A message that can't be read is counted as foreign. On the channel of
-    /// the sidecars only their requests are read.
+    /// the sidecars only their messages are read.
     async fn receive_message(&self, member: &PartitionMember, message: &ChannelMessage) -> RedisResult<bool> {
         if message.channel == member.store.proxy_channel() {
-            match serde_json::from_slice::<ProxyRequest>(&message.payload) {
-                Ok(request) => self.sessions.request_drain(request.into()),
+            match serde_json::from_slice(&message.payload) {
+                Ok(ProxyMessage::Retire { worker, over_ms }) => {
+                    self.sessions.request_drain(DrainRequest::Retire { worker, over_ms });
+                }
+                Ok(ProxyMessage::Report(report)) => {
+                    if let Some(view) = self.trust.open_report(&report) {
+                        self.proxies.record(view, Instant::now());
+                    }
+                }
                 Err(error) => {
                     let index = member.index().to_string();
                     self.trust.count_unknown("a message of a sidecar in partition", &index, &error);

@@ -1,12 +1,12 @@
 //! This node among those of its cluster, over all partitions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use anyhow::bail;
 use async_trait::async_trait;
 use muster_protocol::{
     NodeId,
-    api::{NodeList, NodeView},
+    api::{NodeList, NodeView, ProxyView},
     inbox::DrainRequest,
 };
 
@@ -50,6 +50,10 @@ impl Membership for RedisBackplane {
             }
         }
         Ok(NodeList { nodes: nodes.into_values().collect(), partial: answers.partial })
+    }
+
+    fn proxies(&self) -> Vec<ProxyView> {
+        self.proxies.list(Instant::now())
     }
 
     /// Whether this node could write in some partition at its last beat, hears itself there, and its Redis is what a node needs.

@@ -26,6 +26,7 @@
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `tickets.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
+//! | `seen_proxies.rs` | the proxies of the cluster, by their own reports |
 //! | `standing.rs` | which partitions this node can use, as it tells others |
 //! | `answers.rs` | the answers of several partitions, and which of them are away |
 //! | `writer.rs`, `partition_reports.rs`, `writing.rs` | what sessions reported, in portions for each partition |
@@ -67,6 +68,7 @@ pub(crate) mod refusal;
 mod replicas;
 pub(crate) mod requirements;
 mod revocations;
+mod seen_proxies;
 mod sessions;
 mod standing;
 mod stored;
@@ -95,6 +97,7 @@ use self::{
         store_info::{SchemaInUse, UnfitStore},
     },
     replicas::WantedReplicas,
+    seen_proxies::SeenProxies,
     trust::Trust,
     writer::ReportWriter,
 };
@@ -155,6 +158,7 @@ pub struct RedisBackplane {
     /// Sessions that ended while their partitions were away.
     parted: PartedSessions,
     writer: ReportWriter,
+    proxies: SeenProxies,
     /// Paces the warning that new terminals are refused.
     refusals: WarningPace,
 }

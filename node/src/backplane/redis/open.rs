@@ -17,6 +17,7 @@ use super::{
     partition::{PartitionBounds, PartitionScripts, StorePartition, store_info::SchemaInUse},
     replicas::WantedReplicas,
     requirements::check_at_start,
+    seen_proxies::SeenProxies,
     trust::Trust,
     writer::ReportWriter,
 };
@@ -100,6 +101,7 @@ impl RedisBackplane {
             joining: Semaphore::new(JOINING),
             parted: PartedSessions::default(),
             writer: ReportWriter::default(),
+            proxies: SeenProxies::default(),
             refusals: WarningPace::default(),
             masters,
         };

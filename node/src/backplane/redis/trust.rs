@@ -10,12 +10,12 @@ use std::{
 
 use muster_protocol::{
     TerminalId,
-    api::NodeView,
+    api::{NodeView, ProxyView},
     frame,
     id::ClusterName,
     partition::PartitionIndex,
     schema::SCHEMA,
-    seal::{CommandScope, LeaseKey, NodeKey, SealedCommand, SealedLease, digest_of_targets, seal_keys},
+    seal::{CommandScope, LeaseKey, NodeKey, SealedCommand, SealedLease, SealedReport, digest_of_targets, seal_keys},
     token::Secret,
 };
 use prometheus::IntCounter;
@@ -73,6 +73,11 @@ impl Trust {
     pub fn read_lease(&self, node: &str, text: &str) -> Option<SealedLease> {
         let lease = SealedLease::read(&self.lease, &self.store(), node, text);
         lease.inspect_err(|_| self.count_foreign("the lease of a node", node)).ok()
+    }
+
+    /// Opens the report of a proxy. None if it is foreign.
+    pub fn open_report(&self, report: &SealedReport) -> Option<ProxyView> {
+        report.open(&self.lease).inspect_err(|_| self.count_foreign("the report of", "a proxy")).ok()
     }
 
     /// The body of a frame with its seal. A body is JSON without its opening brace and without the time at which the command
