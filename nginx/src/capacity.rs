@@ -41,7 +41,8 @@ pub struct DroppedConnections {
 }
 
 impl DroppedConnections {
-    /// Asks Nginx. Returns how many were dropped since the last look; 0 if Nginx does not answer.
+    /// Asks Nginx. Returns how many were dropped since the last look; 0 if Nginx does not answer, as while it has no room for this question
+    /// either. The next answer has them all.
     pub async fn look(&mut self, control: SocketAddr) -> u64 {
         let total = ask(control, "/connections").await.ok().and_then(|answer| dropped(&answer));
         self.take(total)

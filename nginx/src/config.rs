@@ -18,6 +18,9 @@ const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
 /// can't count by address: hundreds that are held open must leave room for terminals. Each costs 0.43 kB in each worker.
 const OTHER_CONNECTIONS: u32 = 1024;
 
+/// The largest number that Nginx's directive `limit_conn` takes.
+const LIMIT_CONN_MAX: u32 = 65_535;
+
 /// How Nginx learns of a change of the set of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ResolveMode {
@@ -246,8 +249,8 @@ pub struct Config {
     #[arg(long, env = "MUSTER_WORKERS", value_name = "N", default_value_t = 2)]
     pub workers: u32,
 
-    /// The number of sessions that this proxy can hold; an Nginx of its own answers 429 to more. Connections and open files
-    /// follow from it. Each worker reserves 0.9 kB for each session, also an old worker
+    /// The number of sessions that this proxy can hold, and half as many again if they spread evenly over the workers; an Nginx of
+    /// its own answers 429 to more. Connections and open files follow from it. Each worker reserves 0.9 kB for each session, also an old worker
     #[arg(long, env = "MUSTER_PROXY_SESSIONS", value_name = "N", default_value_t = 6000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub sessions: u32,
 
@@ -285,6 +288,12 @@ impl Config {
     /// distribute connections evenly to workers; and [`OTHER_CONNECTIONS`].
     pub fn connections(&self) -> u32 {
         self.sessions * 3 / self.workers.max(1) + OTHER_CONNECTIONS
+    }
+
+    /// Returns the sessions that one worker has connections for: at least 1. `None` if Nginx can't count so many.
+    pub fn sessions_of_worker(&self) -> Option<u32> {
+        let sessions = ((self.connections() - OTHER_CONNECTIONS) / 2).max(1);
+        Some(sessions).filter(|sessions| *sessions <= LIMIT_CONN_MAX)
     }
 
     /// Returns the open files that one worker needs: its connections, its logs and its listeners.
@@ -364,5 +373,14 @@ pub mod tests {
     /// Parses these flags; all other settings have their defaults.
     pub fn config(flags: &[&str]) -> Config {
         ConfigFlags::parse_from([&["muster-sidecar"], flags].concat()).config
+    }
+
+    #[test]
+    fn a_worker_takes_the_sessions_that_it_has_connections_for() {
+        let of_worker =
+            |sessions, workers| config(&["--sessions", sessions, "--workers", workers]).sessions_of_worker();
+        assert_eq!(of_worker("6000", "2"), Some(4500));
+        assert_eq!([of_worker("1", "1"), of_worker("1", "8")], [Some(1), Some(1)]);
+        assert_eq!([of_worker("43690", "1"), of_worker("70000", "1")], [Some(65_535), None]);
     }
 }

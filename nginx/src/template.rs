@@ -47,7 +47,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         connections: connections,
         descriptors: config.open_files(),
         counts_connections: config.counts_connections,
-        sessions: config.sessions,
+        sessions_of_worker: config.sessions_of_worker().filter(|_| config.signal.is_none()),
         own: format!("{dir}/gen/{generation}/{FOLDER}"),
         dir: dir,
         access_log: config.access_log.clone(),
@@ -140,7 +140,7 @@ fn errors(config: &Config) -> Vec<Value> {
     let too_large = format!("the body is larger than {} bytes (--max-body)", config.max_body);
     let sessions = config.sessions_per_address.map(|most| format!(", {most} sessions")).unwrap_or_default();
     let too_many = format!(
-        "this address has more than {REQUESTS_PER_ADDRESS} requests in progress{sessions}, {} API calls a second, or {REFUSED_PER_ADDRESS} refused handshakes a second, or the proxy has the {} sessions that it can hold (--sessions); try again later",
+        "this address has more than {REQUESTS_PER_ADDRESS} requests in progress{sessions}, {} API calls a second, or {REFUSED_PER_ADDRESS} refused handshakes a second, or the proxy has the sessions that it can hold (--sessions {}); try again later",
         config.calls_per_address, config.sessions
     );
     let errors = [
@@ -225,7 +225,7 @@ mod tests {
             handshake.contains("client_max_body_size 1;") && handshake.matches("limit_").count() == 1,
             "{handshake}"
         );
-        assert!(handshake.contains("limit_conn muster_all_sessions 6000;"), "{handshake}");
+        assert!(handshake.contains("limit_conn muster_worker_sessions 4500;"), "{handshake}");
         assert!(api.contains("limit_conn muster_in_progress 100;") && !api.contains("client_max_body_size"), "{api}");
         assert!(api.contains("limit_req zone=muster_calls burst=1000 nodelay;"), "{api}");
         assert_eq!(http.matches("limit_req zone=muster_refused ").count(), 1);

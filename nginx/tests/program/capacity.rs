@@ -1,15 +1,18 @@
 //! What `--sessions` needs, and what happens beyond it.
 
-use std::process::Command;
+use std::{net::SocketAddr, process::Command};
 
-use muster_testkit::wait::until;
-use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use muster_testkit::wait::{soon, until};
+use rustix::process::{Resource, Rlimit, Signal, geteuid, getrlimit, setrlimit};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::proxy::Proxy;
+use crate::proxy::{Proxy, status};
 
-/// More connections than one worker has with `--sessions 1`.
-const TOO_MANY: usize = 1100;
+/// The connections of one worker with `--sessions 1`.
+const CONNECTIONS: usize = 1027;
 
 /// The same command with at most `files` open files, which it may not raise.
 fn limited(command: &Command, files: u64) -> Command {
@@ -35,19 +38,31 @@ async fn too_few_open_files_are_told_at_the_start_with_the_flag_and_the_limit() 
     assert!(error.contains("the limit is 2000"), "{error}");
 }
 
+/// Opens a connection that Nginx can't close to make room: a request that was answered, and the first byte of another one.
+/// `None` if there was no room for it.
+async fn hold(address: SocketAddr) -> Option<TcpStream> {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let _ = connection.write_all(b"GET /own HTTP/1.1\r\nHost: test\r\n\r\nG").await;
+    let answered = matches!(soon(connection.read(&mut [0; 512])).await, Ok(1..));
+    answered.then_some(connection)
+}
+
 #[tokio::test]
 async fn connections_without_room_are_counted() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let flags = ["--sessions", "1", "--workers", "1", "--poll", "100ms"];
     let (proxy, address) = Proxy::ready(&flags).await;
-    until("Nginx was asked", async || proxy.metric("connections_dropped_total").await == 0.0).await;
-    let mut connections = Vec::new();
-    for _ in 0..TOO_MANY {
-        let mut connection = TcpStream::connect(address).await.unwrap();
-        // Nginx closes connections that have sent nothing to make room.
-        connection.write_all(b"G").await.unwrap();
-        connections.push(connection);
+    proxy.write_snippet("client_header_timeout 60s;\nlocation = /own { return 204; }\n");
+    proxy.sidecar.process.signal(Signal::HUP);
+    until("the snippet is applied", async || status(address, "/own").await == 204).await;
+    assert_eq!(proxy.metric("connections_dropped_total").await, 0.0);
+    let mut held = Vec::new();
+    while let Some(connection) = hold(address).await {
+        held.push(connection);
+        assert!(held.len() < 2 * CONNECTIONS, "the worker, and the one before it");
     }
-    until("they are counted", async || proxy.metric("connections_dropped_total").await > 0.0).await;
+    // The sidecar finds no room either until then.
+    drop(held);
+    until("it is counted", async || proxy.metric("connections_dropped_total").await > 0.0).await;
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command, time::Duration};
 
-use muster_testkit::{TestRedis, wait::until};
+use muster_testkit::{Certificates, TestRedis, wait::until};
 use redis::{Client, Connection, cmd};
 use rustix::process::Signal;
 use tokio::time;
@@ -38,6 +38,23 @@ async fn ten_signals_in_a_second_end_nothing_and_are_few_reloads() {
     assert!(proxy.reloads() <= 2, "{}", proxy.sidecar.stdout());
     assert_eq!(status(address, "/livez").await, 503, "there is no node");
     assert!(proxy.sidecar.process.child.try_wait().unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_served_at_once() {
+    let certificates = Certificates::make();
+    let [cert, key] = ["server.pem", "server.key"].map(|name| certificates.file(name).display().to_string());
+    let (proxy, _) = Proxy::ready(&["--poll", "60s", "--tls-cert", &cert, "--tls-key", &key]).await;
+    let before = fs::read(&cert).unwrap();
+    certificates.openssl(
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3 -extfile san -out server.pem",
+    );
+    assert!(fs::read(&cert).unwrap() != before);
+    proxy.sidecar.process.signal(Signal::HUP);
+    let applied = r#""decision":"reload","generation":2"#;
+    until("it is served", async || proxy.sidecar.stdout().contains(applied)).await;
+    let copy = proxy.dir.path().join("current/own/certificate.pem");
+    assert_eq!(fs::read(copy).unwrap(), fs::read(&cert).unwrap());
 }
 
 /// Gives Redis another password. Connections of others are ended, since one that was let in once stays so.

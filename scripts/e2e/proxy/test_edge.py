@@ -169,7 +169,8 @@ def test_ipv6_addresses_count_by_their_network(process_cluster: ProcessCluster, 
 @pytest.mark.cluster(nodes=1, node_flags="--ping 60s", sidecar_flags="--sessions 2 --workers 1")
 def test_sessions_beyond_what_the_proxy_holds_get_429(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
     headers = {**UPGRADE, "Authorization": f"Bearer {token(process_cluster.secret, 't3')}"}
-    with dial(process_cluster, "t1"), dial(process_cluster, "t2"):
+    # The one worker has connections for half as many again.
+    with dial(process_cluster, "t1"), dial(process_cluster, "t2"), dial(process_cluster, "t4"):
         answer = replies(proxy.address, ["/ws?terminal_id=t3"], headers)[0]
         assert answer.status == 429 and answer.headers["Retry-After"] == "1" and b"--sessions" in answer.body
         assert proxy.status() == 200
