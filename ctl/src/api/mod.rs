@@ -1,0 +1,111 @@
+//! Calls of the HTTP API: one call, one connection, bounded in time and bytes.
+
+mod connection;
+mod page;
+mod stream;
+
+use std::time::Duration;
+
+use hyper::{Method, StatusCode, body::Bytes};
+use muster_protocol::{CommandId, api::Problem};
+use serde::de::DeserializeOwned;
+
+pub use self::{connection::ClusterApi, page::ListQuery, stream::ServerEvent};
+
+/// How long a call may take. A command of which replicas must have a copy takes some seconds.
+const WITHIN: Duration = Duration::from_secs(30);
+/// The most bytes of an answer: a page of the largest targets has fewer.
+const BYTES_MAX: usize = 64 << 20;
+
+/// Why a call has no answer that it can use.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No connection was made, so nothing was changed.
+    #[error("{0}. Is it the right --url, and does the node or the proxy run?")]
+    Unreachable(String),
+    /// A connection was made, and there is no answer: it is not known what became of the call.
+    #[error("no answer: {0}")]
+    Unanswered(String),
+    /// The node refused the call. The text is the node's.
+    #[error("{}", refusal(*.0, .1))]
+    Refused(StatusCode, Box<Problem>),
+    /// The answer is not one of this API.
+    #[error("the answer is not one of Muster's API: {0}. Is it the right --url?")]
+    Malformed(String),
+}
+
+impl ApiError {
+    /// The command that is stored all the same: not each partition has its share yet.
+    pub fn stored(&self) -> Option<CommandId> {
+        match self {
+            Self::Refused(_, problem) => problem.command,
+            _ => None,
+        }
+    }
+
+    /// Whether the call can't be done as things are.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused(StatusCode::CONFLICT, _))
+    }
+
+    /// Whether the same call may be answered if it is made again: no node answered, or the store did not.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Unanswered(_) => true,
+            Self::Refused(status, problem) => {
+                matches!(status.as_u16(), 429 | 502 | 503 | 504) && problem.command.is_none()
+            }
+            Self::Malformed(_) => false,
+        }
+    }
+}
+
+fn refusal(status: StatusCode, problem: &Problem) -> String {
+    let advice = match status {
+        StatusCode::UNAUTHORIZED => ". Give an operator's key with --key-file; muster-node key makes one",
+        _ => "",
+    };
+    format!("{} ({}){advice}", problem.detail, status.as_u16())
+}
+
+/// An answer that is a success.
+#[derive(Debug)]
+pub struct ApiAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl ApiAnswer {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// If it is not what the call answers.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.body).map_err(|error| ApiError::Malformed(error.to_string()))
+    }
+
+    /// The body as the node wrote it, without the line break at its end.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.body.trim_ascii_end())
+    }
+}
+
+impl ClusterApi {
+    /// Makes a call without a body.
+    ///
+    /// # Errors
+    /// If there is no answer, or it is no success.
+    pub async fn call(&self, method: Method, path: &str) -> Result<ApiAnswer, ApiError> {
+        self.send(method, path, String::new(), None).await
+    }
+
+    /// Asks for what is at a path.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), or if the answer can't be read.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+        self.call(Method::GET, path).await?.read()
+    }
+}
