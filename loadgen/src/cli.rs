@@ -40,9 +40,10 @@ enum Verb {
     /// command line override them
     ///
     /// Exit codes: 0 what was owed was delivered; 10 an SLO was missed; 11 a message was silently lost, duplicated,
-    /// reordered, changed or misdelivered; 12 nobody can know what was delivered; 13 a signal ended the run early; 15 an
+    /// reordered, changed or misdelivered; 12 nobody can know what was delivered; 13 a signal ended the run early; 14 the
+    /// run is worse than its baseline; 15 an
     /// output could not be written; 16 an SLO is on times that are not to be trusted; 1 or 2 the run could not begin. If
-    /// several apply, the first of 11, 12, 13, 16, 10, 15 is used.
+    /// several apply, the first of 11, 12, 13, 16, 10, 14, 15 is used.
     #[command(args_override_self = true)]
     Run(Box<Config>),
     /// Run as one of several generators that a coordinator directs

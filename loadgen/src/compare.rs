@@ -2,15 +2,14 @@
 //! both sides overlap, there is no difference, however far apart their medians are.
 
 use std::{
-    fs,
     io::{self, Write},
     path::PathBuf,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use crate::{
-    report::{Report, SCHEMA},
+    report::{Report, baseline},
     verdict::RunOutcome,
 };
 
@@ -22,19 +21,9 @@ type ComparedMetric = (String, Value);
 /// Reads the reports of both sides and prints a table. Fails if a file can't be read, is not a report, or has
 /// another schema.
 pub fn run(left: &[PathBuf], right: &[PathBuf]) -> anyhow::Result<()> {
-    let (left, right) = (read(left)?, read(right)?);
+    let (left, right) = (baseline::read(left)?, baseline::read(right)?);
     let mut out = io::stdout().lock();
     write!(out, "{}", table(&left, &right)).and_then(|()| out.flush()).context("the table on stdout")
-}
-
-fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Report>> {
-    let one = |file: &PathBuf| {
-        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let report: Report = serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))?;
-        ensure!(report.schema == SCHEMA, "{} has schema {}, not {SCHEMA}", file.display(), report.schema);
-        Ok(report)
-    };
-    files.iter().map(one).collect()
 }
 
 fn table(left: &[Report], right: &[Report]) -> String {

@@ -160,6 +160,11 @@ pub struct Config {
     #[arg(long, value_name = "CHECKS", default_value = "")]
     pub slo: Slos,
 
+    /// The reports of three or more earlier runs of the same load, as --json wrote them. The exit code is 14 if this run is
+    /// worse than all of them by more than they differ among themselves
+    #[arg(long, value_name = "A.json,...", value_delimiter = ',')]
+    pub baseline: Vec<PathBuf>,
+
     /// Conditions that do not make the run invalid.
     #[command(flatten)]
     pub allowances: Allowances,

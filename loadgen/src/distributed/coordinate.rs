@@ -22,7 +22,7 @@ use crate::{
     measure::Tally,
     plan::Plan,
     play::{operator, tls_check},
-    report::GeneratorCost,
+    report::{GeneratorCost, baseline},
     run::{self, Completion, RunFacts, outputs},
     verdict::RunOutcome,
 };
@@ -59,6 +59,7 @@ pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyh
     ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
     ensure!(!config.floor, "--floor is not available with several generators: measure it with `run`");
     outputs::check(&config)?;
+    let baseline = baseline::read_for(&config.baseline, config.fleet.terminals)?;
     tls_check::check(&config).await?;
     operator::ask(&config).await?;
     let mut agents = Vec::new();
@@ -86,7 +87,8 @@ pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyh
     let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
     let command = words.join(" ");
     let facts = RunFacts { command, started_at, floor: None, replay, generators: own.len(), clock_ms, course };
-    let report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
+    let mut report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
+    report.verdict.regressed(baseline::regressions(&report, &baseline));
     let written = outputs::write(&config, &report, &tally, |_| Ok(()));
     Ok(report.verdict.outcome.with_outputs(written))
 }
@@ -158,8 +160,9 @@ async fn start(agents: &mut [RemoteAgent], plan: &Plan, clock: Clock, words: &[S
 /// Returns the run's flags without those that are only for the coordinator. Secrets are left out, too: agents take
 /// them from their own environment.
 fn flags(words: &[String]) -> Vec<String> {
-    const OURS: [&str; 14] = [
+    const OURS: [&str; 15] = [
         "--agents",
+        "--baseline",
         "--metrics",
         "--watch",
         "--redis",

@@ -2,6 +2,7 @@
 //! [`text`] for a terminal, [`page`] as HTML to pass on, [`junit`] for CI. [`hgrm`] writes the histograms that the
 //! report is computed from.
 
+pub mod baseline;
 pub mod chart;
 pub mod confidence;
 pub mod course;

@@ -26,7 +26,7 @@ use crate::{
     plan::{Partition, Plan},
     play::{operator, tls_check},
     preflight,
-    report::{self, Floor, GeneratorCost, Report},
+    report::{self, Floor, GeneratorCost, Report, baseline},
     verdict::{RunOutcome, RunVerdict, gates, slo, times},
     view,
 };
@@ -48,6 +48,7 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
         return Ok(RunOutcome::Pass);
     }
     outputs::check(&config)?;
+    let baseline = baseline::read_for(&config.baseline, config.fleet.terminals)?;
     preflight::check(&config.fleet)?;
     tls_check::check(&config).await?;
     operator::ask(&config).await?;
@@ -62,7 +63,9 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     let (floor, ended) = measure_floor(&config, &interrupt).await;
     let course = Completion { cut_short: played.cut_short, failed: played.failed };
     let facts = RunFacts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
-    let report = assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
+    let mut report =
+        assemble(&config, &plan, &tally, &[played.own(&tally)], &played.marks, played.costs.clone(), facts);
+    report.verdict.regressed(baseline::regressions(&report, &baseline));
     let logs = |folder: &Path| logs::write(folder, &config, &plan, partition, &played, replay);
     let written = outputs::write(&config, &report, &tally, logs);
     Ok(report.verdict.outcome.or(ended).with_outputs(written))

@@ -101,6 +101,9 @@ pub struct RunVerdict {
     pub times: Vec<TimeGate>,
     /// Faults in the deliveries, one text per kind.
     pub broken: Vec<String>,
+    /// In what the run is worse than its baseline, one text for each figure. Absent in older files: none.
+    #[serde(default)]
+    pub regressions: Vec<String>,
     /// Every SLO and its result.
     pub checks: Vec<Check>,
 }
@@ -124,7 +127,7 @@ impl RunVerdict {
         } else {
             RunOutcome::Pass
         };
-        Self { outcome, gates, times, broken, checks }
+        Self { outcome, gates, times, broken, regressions: Vec::new(), checks }
     }
 
     /// The reasons of the result in one sentence.
@@ -135,11 +138,17 @@ impl RunVerdict {
             RunOutcome::Pass => return "every delivery that was owed is accounted for, and none is wrong".into(),
             RunOutcome::Invalid | RunOutcome::CutShort => gates.chain(self.broken.iter().cloned()).collect(),
             RunOutcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
-            RunOutcome::Regression => vec!["the run is worse than its baseline".into()],
+            RunOutcome::Regression => self.regressions.clone(),
             RunOutcome::OutputMissing => vec!["an output could not be written".into()],
             RunOutcome::SloMissed | RunOutcome::TimesUntrusted => checks.collect(),
         };
         why.join("; ")
+    }
+
+    /// Records in what the run is worse than its baseline.
+    pub fn regressed(&mut self, regressions: Vec<String>) {
+        self.outcome = self.outcome.or(if regressions.is_empty() { RunOutcome::Pass } else { RunOutcome::Regression });
+        self.regressions = regressions;
     }
 
     /// Why times are not to be trusted, one text for each condition that failed: which figures, why, and what to do.
