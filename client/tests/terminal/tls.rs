@@ -125,13 +125,16 @@ async fn a_server_that_demands_a_certificate_gets_it_and_the_lack_of_one_is_told
     front.show(&made, "server", true);
     let (_terminal, mut reports) = start(trusting(wss(front.address), &made, "ca.pem"));
     // A server may close the connection before its refusal is read.
-    let told = loop {
-        match soon(reports.recv()).await {
-            Some(Incoming::Offline { end: ConnectionEnd::TlsFailed(why), .. }) => break why,
-            Some(Incoming::Offline { end: ConnectionEnd::Lost(_), .. }) => {}
-            other => panic!("{other:?}"),
+    let told = soon(async {
+        loop {
+            match reports.recv().await {
+                Some(Incoming::Offline { end: ConnectionEnd::TlsFailed(why), .. }) => break why,
+                Some(Incoming::Offline { end: ConnectionEnd::Lost(_), .. }) => {}
+                other => panic!("{other:?}"),
+            }
         }
-    };
+    });
+    let told = told.await;
     assert!(told.contains("does it require a client certificate") && told.ends_with("with cert and key"), "{told}");
     let files = TlsFiles {
         ca: Some(made.file("ca.pem")),
