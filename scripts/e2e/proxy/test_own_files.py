@@ -140,7 +140,7 @@ class Certificate:
 
     @staticmethod
     def _run(command: list[str], text: bytes = b"", check: bool = True) -> bytes:
-        return subprocess.run(command, check=check, input=text, capture_output=True, timeout=20).stdout
+        return subprocess.run(command, check=check, input=text, capture_output=True, timeout=120).stdout
 
 
 def https(address: str, path: str = "/livez", *flags: str, show: str = "http_code") -> str:
