@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     config::Config,
     listeners,
-    workers::{WorkerScope, title},
+    workers::{NginxWorker, WorkerScope, title},
 };
 
 /// How the title of a master process begins.
@@ -44,6 +44,8 @@ pub struct Nginx {
     child: Option<Child>,
     /// The id of the master process; 0 after it has ended.
     master: i32,
+    /// The masters of before an upgrade of the program, which end with their last sessions.
+    masters_before: Vec<i32>,
 }
 
 impl Nginx {
@@ -51,7 +53,8 @@ impl Nginx {
     /// that runs, if the port is taken, or if the program can't be run.
     pub async fn find_or_start(config: Config, file: PathBuf, listen: SocketAddr) -> anyhow::Result<Self> {
         let master = running(&config);
-        let mut nginx = Self { config, file, listen, child: None, master: master.unwrap_or_default() };
+        let mut nginx =
+            Self { config, file, listen, child: None, master: master.unwrap_or_default(), masters_before: Vec::new() };
         match (&nginx.config.signal, master) {
             (_, Some(master)) => tracing::info!(master, "Nginx runs already"),
             (Some(file), None) => {
@@ -80,8 +83,18 @@ impl Nginx {
             && master != self.master
         {
             tracing::info!(master, "--signal names another Nginx now");
+            self.masters_before.push(self.master);
             self.master = master;
         }
+        self.masters_before.retain(|before| *before != self.master && is_master(&self.config, *before));
+    }
+
+    /// Returns its workers, oldest first, with those that a master of before an upgrade still has for their sessions.
+    pub fn workers(&self) -> Vec<NginxWorker> {
+        let before = self.masters_before.iter().flat_map(|master| WorkerScope::of(&self.config, *master).list());
+        let mut workers: Vec<_> = before.filter(|worker| worker.lingering).chain(self.worker_scope().list()).collect();
+        workers.sort_by_key(|worker| (worker.started, worker.pid));
+        workers
     }
 
     /// Tells the master to reload its configuration (SIGHUP).

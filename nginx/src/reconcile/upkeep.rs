@@ -18,7 +18,8 @@ const CHECK: Duration = Duration::from_secs(1);
 impl Reconcile {
     /// Retires old workers.
     pub(super) async fn retire_workers(&mut self) {
-        let workers = self.rollout.nginx.worker_scope().list();
+        self.rollout.nginx.follow_upgrade();
+        let workers = self.rollout.nginx.workers();
         self.seen.connections = connections::of(&workers, &self.config);
         self.lingering = workers.into_iter().filter(|worker| worker.lingering).collect();
         // A server of another kind can't be asked to move sessions, so its workers linger for as long as their sessions last.
@@ -45,7 +46,7 @@ impl Reconcile {
 
     /// Returns the old workers, oldest first.
     pub(super) fn list_lingering(&self) -> Vec<NginxWorker> {
-        self.rollout.nginx.worker_scope().list().into_iter().filter(|worker| worker.lingering).collect()
+        self.rollout.nginx.workers().into_iter().filter(|worker| worker.lingering).collect()
     }
 
     /// Starts Nginx again after it has ended. With `--signal` every step looks from now on whether the system has

@@ -196,4 +196,5 @@ def test_an_upgrade_of_nginx(
     system.retire_old()
     wait.until(lambda: proxy.serves(GHOST), within=25)
     wait.until(lambda: nothing_fails(proxy), within=20)
+    wait.until(lambda: proxy.state()["lingering"], within=15)
     assert not fleet.ends()
