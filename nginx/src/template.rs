@@ -89,8 +89,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
 fn servers_of_others(config: &Config) -> anyhow::Result<String> {
     let values = value! {
         client_ca: config.client_ca.as_ref().map(|_| CLIENT_CA),
-        signal: config.signal.is_some(),
-        sessions: config.sessions,
+        sessions_of_worker: config.sessions_of_worker().filter(|_| config.signal.is_none()),
         sessions_per_address: config.sessions_per_address,
     };
     Ok(fill(include_str!("../templates/others.conf"), &values)?.trim_end().to_owned())
@@ -288,6 +287,12 @@ mod tests {
         );
         assert!(
             !http.contains("muster_handshake") && !http.contains("$muster_node") && !http.contains("X-Edge"),
+            "{http}"
+        );
+        // Nginx refuses a limit whose zone it does not know.
+        let zones = http.lines().filter_map(|line| line.trim().strip_prefix("limit_conn ")?.split(' ').next());
+        assert!(
+            zones.clone().count() > 0 && zones.clone().all(|zone| http.contains(&format!(" zone={zone}:"))),
             "{http}"
         );
         assert!(!http.contains("http_503") && http.contains("proxy_next_upstream error timeout;"));
