@@ -23,7 +23,8 @@ const SLEPT: Duration = Duration::from_secs(1);
 /// Looks for ever.
 pub async fn run(shared: Arc<Shared>) {
     let (mut memory, mut told) = (MemoryWatch::new(shared.config.max_memory), BTreeMap::new());
-    let mut ticks = time::interval(LOOK);
+    // The shards have begun only now, while the node may have waited for long for the lease of another process with its name.
+    let mut ticks = time::interval_at(time::Instant::now() + LOOK, LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = Instant::now();
     loop {
