@@ -5,6 +5,7 @@
 pub mod canary;
 pub mod environment;
 pub mod servers;
+pub mod stall;
 pub mod usage;
 
-pub use self::{canary::Canary, environment::Environment, servers::ServerSnapshot, usage::Usage};
+pub use self::{canary::Canary, environment::Environment, servers::ServerSnapshot, stall::StallWatch, usage::Usage};

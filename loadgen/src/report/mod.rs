@@ -51,6 +51,10 @@ pub struct GeneratorCost {
     pub bytes_per_terminal: u64,
     /// The resident memory of the process at the end of the run, in bytes.
     pub rss_bytes: u64,
+    /// The longest time for which the threads that run terminals stalled, in milliseconds. With several generators, the
+    /// largest value. Absent in older files: 0.
+    #[serde(default)]
+    pub stalled_ms: f64,
     /// How often the kernel preempted the generator's threads.
     pub preempted: u64,
 }

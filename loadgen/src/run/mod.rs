@@ -129,6 +129,7 @@ pub fn assemble(
 ) -> Report {
     let generator = gates::GeneratorHealth {
         cpu: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
+        stalled_ms: own.iter().map(|own| own.stalled_ms).fold(0.0, f64::max),
         cut_short: facts.course.cut_short,
         failed: facts.course.failed,
         clock_ms: facts.clock_ms,
@@ -183,6 +184,7 @@ fn sum(own: &[GeneratorCost], frames: u64) -> GeneratorCost {
         cpu_share: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
         cpu_us_per_frame: cpu_us / frames.max(1) as f64,
         frames,
+        stalled_ms: own.iter().map(|own| own.stalled_ms).fold(0.0, f64::max),
         bytes_per_terminal: own.iter().map(|own| own.bytes_per_terminal).max().unwrap_or(0),
         rss_bytes: own.iter().map(|own| own.rss_bytes).sum(),
         preempted: own.iter().map(|own| own.preempted).sum(),

@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
     console::note,
-    health::{Canary, ServerSnapshot, Usage, servers::ServerCosts},
+    health::{Canary, ServerSnapshot, StallWatch, Usage, servers::ServerCosts},
     interrupt::Interrupt,
     journal::Journal,
     marks,
@@ -39,6 +39,8 @@ pub struct PlayedRun {
     pub failed: bool,
     /// The delays of the canary thread.
     pub canary: Latency,
+    /// The longest time for which the threads of the terminals stalled.
+    stalled: Duration,
     /// The marks that scripts wrote during the run.
     pub marks: Vec<(Nanos, String)>,
     /// The cost of the servers.
@@ -74,7 +76,7 @@ pub async fn play(
     let mut fleet = fleet::start(config, plan, partition, &journal, &live).await?;
     let operator = operator::start(config.clone(), plan.clone(), partition, journal.clone(), live.clone());
     let judge = JudgeThread::start(judgement, clock, waits);
-    let canary = Canary::start();
+    let (canary, stall) = (Canary::start(), StallWatch::start());
     let shown = view::show(config, plan, clock, live, marks.clone());
 
     let mut cut_short = until(clock, plan.begin, interrupt).await;
@@ -85,7 +87,7 @@ pub async fn play(
     cut_short = cut_short || until(clock, plan.last, interrupt).await;
 
     let over = clock.now();
-    let canary = canary.stop();
+    let (canary, stalled) = (canary.stop(), stall.stop());
     shown.stop().await;
     let mut failed = operator.is_finished() && operator.join().map_or(true, has_failed);
     failed |= shutdown(&mut fleet).await;
@@ -101,6 +103,7 @@ pub async fn play(
         cut_short,
         failed,
         canary,
+        stalled,
         marks,
         costs,
         terminals,
@@ -159,6 +162,7 @@ impl PlayedRun {
             threads,
             cpu_us_per_frame: cpu_s * 1e6 / frames.max(1) as f64,
             frames,
+            stalled_ms: self.stalled.as_secs_f64() * 1e3,
             bytes_per_terminal: begun.rss_bytes.saturating_sub(before.rss_bytes) / self.terminals.max(1) as u64,
             rss_bytes: ended.rss_bytes,
             preempted: ended.preempted - before.preempted,

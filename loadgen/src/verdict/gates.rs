@@ -40,6 +40,8 @@ impl fmt::Display for Gate {
 pub struct GeneratorHealth {
     /// The share of its threads' time that the generator used, from 0 to 1.
     pub cpu: f64,
+    /// The longest time for which its threads that read for terminals stalled, in milliseconds.
+    pub stalled_ms: f64,
     /// Whether the run was interrupted.
     pub cut_short: bool,
     /// True if a task of the generator failed: one of a terminal, of the sending of messages, or of a report.
@@ -107,7 +109,8 @@ mod tests {
         (account.expected, account.on_time) = (1, 1);
         let messages = &mut tally.messages;
         (messages.planned, messages.sent, messages.accepted, messages.punctual) = (1000, 1000, 1000, 1000);
-        let mut generator = GeneratorHealth { cpu: 0.5, cut_short: false, failed: false, clock_ms: 0.0 };
+        let mut generator =
+            GeneratorHealth { cpu: 0.5, stalled_ms: 0.0, cut_short: false, failed: false, clock_ms: 0.0 };
         prepare(&mut tally, &mut generator);
         let times = times::gates(&tally, generator);
         let gates = gates(Allowances::default(), &tally, generator, &times);

@@ -81,6 +81,9 @@ pub fn gates(tally: &Tally, generator: GeneratorHealth) -> Vec<TimeGate> {
         at_most("generator's CPU", generator.cpu * 100.0, CPU, "%")
             .starved(generator.cpu * 100.0 > CPU)
             .spoils(&measured, "play fewer terminals, or use several generators (muster-loadgen coordinate)"),
+        at_most("longest stall of the terminals", generator.stalled_ms, STARVED_MS, "ms")
+            .starved(generator.stalled_ms > STARVED_MS)
+            .spoils(&measured, FREE_THE_MACHINE),
         at_most("clocks apart", generator.clock_ms, tenth, "ms")
             .spoils(&across_hosts, "use agents on one host, or a faster network to them"),
     ]
@@ -127,7 +130,8 @@ mod tests {
     fn failing(prepare: impl FnOnce(&mut Tally, &mut GeneratorHealth)) -> Vec<TimeGate> {
         let mut tally = Tally::default();
         (tally.messages.planned, tally.messages.punctual) = (1000, 1000);
-        let mut generator = GeneratorHealth { cpu: 0.5, cut_short: false, failed: false, clock_ms: 0.0 };
+        let mut generator =
+            GeneratorHealth { cpu: 0.5, stalled_ms: 0.0, cut_short: false, failed: false, clock_ms: 0.0 };
         prepare(&mut tally, &mut generator);
         gates(&tally, generator).into_iter().filter(|gate| !gate.ok).collect()
     }
@@ -147,6 +151,7 @@ mod tests {
         assert!(starved[0].starved);
         assert_eq!(named(&failing(|tally, _| tally.messages.punctual = 989)), ["achieved / offered"]);
         assert_eq!(named(&failing(|_, generator| generator.cpu = 0.9)), ["generator's CPU"]);
+        assert!(failing(|_, generator| generator.stalled_ms = 1001.0)[0].starved);
         assert_eq!(named(&failing(|_, generator| generator.clock_ms = 1.5)), ["clocks apart"]);
     }
 
