@@ -221,7 +221,8 @@ def schemas() -> Path:
 
 def manifest_errors(schemas: Path, version: str, *files: Path) -> str:
     """Return what is wrong with these manifests; nothing if they fit the schemas of this version."""
-    command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", "-k", version, *files]
+    words = ["-m", "kubernetes_validate", "--strict", "--quiet", "-k", version]
+    command = [sys.executable, *words, *map(str, files)]
     env = {**os.environ, "PYTHONPATH": str(schemas)}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
     return done.stdout + done.stderr if done.returncode else ""
