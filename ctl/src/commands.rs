@@ -15,6 +15,7 @@ use crate::{
     cli::{CommandList, RowLimit},
     exit::Exit,
     follow::{self, Followed},
+    send::{Accepted, accept},
     terminals::{labels, word},
     text::{Printer, TextTable, ago, count, moment, note, one_line, states},
 };
@@ -125,19 +126,23 @@ fn target_cells(target: &TargetView) -> [String; 4] {
 
 /// Sends a command again to those that did not do it.
 pub async fn retry(api: &ClusterApi, out: &Printer, id: CommandId, wait: Option<Duration>) -> anyhow::Result<Exit> {
-    let (key, interrupt) = (Uuid::now_v7().to_string(), follow::interrupt()?);
-    let answer = api.send(Method::POST, &format!("/v1/commands/{id}/retry"), String::new(), Some(&key)).await?;
-    let again: CommandView = answer.read()?;
-    match wait {
-        Some(wait) => {
-            follow::to_the_end(api, out, Followed { command: again.id, wait, someone_online: true, interrupt }).await
-        }
-        None => {
-            out.either(&answer.text(), || format!("{}: {}", again.id, states(&again)))?;
-            note(&format!("muster watch {} follows it", again.id));
-            Ok(Exit::Done)
-        }
+    let (key, mut interrupt) = (Uuid::now_v7().to_string(), follow::interrupt()?);
+    let path = format!("/v1/commands/{id}/retry");
+    let (command, answer) = match accept(api, &path, "", &key, &mut interrupt).await? {
+        Accepted::Answered(answer) => (answer.read::<CommandView>()?.id, Some(answer)),
+        Accepted::InPart(command) => (command, None),
+        Accepted::Unknown(exit) => return Ok(exit),
+    };
+    if let Some(wait) = wait {
+        let followed = Followed { command, wait, someone_online: true, was_sent: true, interrupt };
+        return follow::to_the_end(api, out, followed).await;
     }
+    if let Some(answer) = answer {
+        let again: CommandView = answer.read()?;
+        out.either(&answer.text(), || format!("{command}: {}", states(&again)))?;
+    }
+    note(&format!("muster watch {command} follows it"));
+    Ok(Exit::Done)
 }
 
 /// Cancels a command where it was not sent yet.

@@ -11,7 +11,7 @@ pub enum Exit {
     NotSent,
     /// The command failed or was rejected at some terminals, or was cancelled.
     SomeFailed,
-    /// The command expired or timed out at some terminals, or was not done within `--wait`.
+    /// The command expired or timed out at some terminals, or was not done within `--wait`; or it is not known what became of it.
     TimedOut,
     /// None of the terminals was online.
     NoneOnline,

@@ -38,6 +38,8 @@ pub struct Followed {
     pub wait: Duration,
     /// Whether one of its targets was online when it was sent.
     pub someone_online: bool,
+    /// Whether this call has sent it, so that an error later on does not mean that nothing was done.
+    pub was_sent: bool,
     /// Ctrl-C, which has not to kill the process from the moment at which the command is sent.
     pub interrupt: Signal,
 }
@@ -52,24 +54,39 @@ pub fn interrupt() -> anyhow::Result<Signal> {
 
 /// Follows a command that was sent before.
 pub async fn watch(api: &ClusterApi, out: &Printer, command: CommandId, patience: Patience) -> anyhow::Result<Exit> {
-    to_the_end(api, out, Followed { command, wait: patience.patience, someone_online: true, interrupt: interrupt()? })
-        .await
+    to_the_end(
+        api,
+        out,
+        Followed { command, wait: patience.patience, someone_online: true, was_sent: false, interrupt: interrupt()? },
+    )
+    .await
 }
 
 /// Follows a command until it is done, the wait is over or the call is interrupted. The command itself goes on.
 pub async fn to_the_end(api: &ClusterApi, out: &Printer, mut followed: Followed) -> anyhow::Result<Exit> {
     let id = followed.command;
     let answer = tokio::select! {
-        answer = look_on(api, id, followed.wait) => answer?,
+        answer = look_on(api, id, followed.wait) => answer,
         _ = followed.interrupt.recv() => {
             note(&format!("interrupted; the command goes on: {id}. muster watch {id} follows it"));
             return Ok(Exit::Interrupted);
         }
     };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if followed.was_sent => {
+            note(&one_line(&format!("the command was sent ({id}), and what became of it can't be seen: {error}")));
+            return Ok(Exit::TimedOut);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let command: CommandView = answer.read()?;
     out.either(&answer.text(), || format!("{id} {}: {}", word(&command.state), states(&command)))?;
     if !out.is_json() {
-        name_those_without_success(api, out, &command).await?;
+        tokio::select! {
+            named = name_those_without_success(api, out, &command) => named?,
+            _ = followed.interrupt.recv() => {}
+        }
     }
     if command.state == CommandState::Open {
         note(&format!("not done yet; muster watch {id} goes on"));
@@ -78,7 +95,7 @@ pub async fn to_the_end(api: &ClusterApi, out: &Printer, mut followed: Followed)
 }
 
 /// Looks at a command until it is done or the wait is over. Returns the last look.
-async fn look_on(api: &ClusterApi, id: CommandId, limit: Duration) -> anyhow::Result<ApiAnswer> {
+async fn look_on(api: &ClusterApi, id: CommandId, limit: Duration) -> Result<ApiAnswer, ApiError> {
     let (began, mut answered, mut wait) = (Instant::now(), Instant::now(), FIRST_WAIT);
     let mut progress = ProgressLine::new();
     loop {
@@ -91,16 +108,14 @@ async fn look_on(api: &ClusterApi, id: CommandId, limit: Duration) -> anyhow::Re
                 answered = Instant::now();
                 progress.show(&command);
             }
-            Err(error) if error.is_passing() && answered.elapsed() < AWAY_MAX => progress.say(&error.to_string()),
-            Err(error) => return Err(lost(error, id)),
+            Err(error) if error.is_passing() && answered.elapsed() < AWAY_MAX && began.elapsed() < limit => {
+                progress.say(&error.to_string());
+            }
+            Err(error) => return Err(error),
         }
-        sleep(wait.min(limit.saturating_sub(began.elapsed()))).await;
+        sleep(wait.min(limit.saturating_sub(began.elapsed())).max(FIRST_WAIT)).await;
         wait = (wait * 3 / 2).min(WAIT_MAX);
     }
-}
-
-fn lost(error: ApiError, id: CommandId) -> anyhow::Error {
-    anyhow::Error::from(error).context(format!("the command was sent ({id}), and what became of it can't be seen"))
 }
 
 /// What a command that is not followed any more came to. What terminals said comes first.
@@ -130,7 +145,14 @@ async fn name_those_without_success(api: &ClusterApi, out: &Printer, command: &C
     for state in unsuccessful {
         let Some(number) = command.counts.get(&state).filter(|number| **number > 0) else { continue };
         let path = format!("/v1/commands/{}/targets?state={}&limit={NAMED_MAX}", command.id, state.name());
-        let page: TargetPage = api.get(&path).await?;
+        let page: TargetPage = match api.get(&path).await {
+            Ok(page) => page,
+            // The counts are known, and the exit code goes by them.
+            Err(error) => {
+                note(&one_line(&format!("the terminals can't be named: {error}")));
+                return Ok(());
+            }
+        };
         for target in &page.targets {
             let payload = Some(target.payload.as_json()).filter(|payload| *payload != "null").unwrap_or_default();
             out.print(&one_line(format!("  {} {}  {payload}", state.name(), target.terminal).trim_end()))?;

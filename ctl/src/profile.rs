@@ -132,7 +132,7 @@ impl ClusterFlags {
     fn profile(&self) -> anyhow::Result<Profile> {
         let Some(file) = self.config.clone().or_else(default_file) else { return Ok(Profile::default()) };
         let mut known = match fs::read_to_string(&file) {
-            Ok(text) => toml::from_str(&text).with_context(|| format!("the file of profiles, {}", file.display()))?,
+            Ok(text) => toml::from_str(&text).map_err(|error| unreadable(&file, &text, &error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.config.is_none() => ProfileFile::default(),
             Err(error) => bail!("--config {}: {error}", file.display()),
         };
@@ -140,6 +140,12 @@ impl ClusterFlags {
         let found = known.profile.remove(&name);
         found.with_context(|| no_profile(&name, &file, known.profile.keys()))
     }
+}
+
+/// Why the file can't be used. The line itself is not shown: it may have a key.
+fn unreadable(file: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count()).unwrap_or_default();
+    anyhow::anyhow!("the file of profiles, {}, line {line}: {}", file.display(), error.message())
 }
 
 fn no_profile<'a>(name: &str, file: &Path, known: impl Iterator<Item = &'a String>) -> String {
@@ -205,6 +211,8 @@ mod tests {
         assert!(none.contains("shpo") && none.contains("lab, shop"), "{none}");
         let typo = resolved("[profile.shop]\nurI = 'x'\n", ClusterFlags::default()).unwrap_err();
         assert!(typo.contains("config.toml") && typo.contains("uri") || typo.contains("urI"), "{typo}");
+        let secret = resolved("[profile.shop]\nkey = 'eyJhbGci'\n", ClusterFlags::default()).unwrap_err();
+        assert!(secret.contains("line 2") && secret.contains("key") && !secret.contains("eyJ"), "{secret}");
         let absent =
             ClusterFlags { config: Some("/no/such/file".into()), ..ClusterFlags::default() }.resolve().unwrap_err();
         assert!(absent.to_string().contains("--config /no/such/file"), "{absent}");

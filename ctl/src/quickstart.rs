@@ -106,7 +106,12 @@ fn start(address: SocketAddr) -> anyhow::Result<Child> {
     let beside = env::current_exe().ok().map(|program| program.with_file_name("muster-node"));
     let program = beside.filter(|program| program.is_file()).unwrap_or_else(|| PathBuf::from("muster-node"));
     let log = env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned());
-    Command::new(&program)
+    let mut command = Command::new(&program);
+    // The trial is of this machine alone, whatever the shell has for another cluster.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MUSTER_")) {
+        command.env_remove(name);
+    }
+    command
         .args(["--insecure", "--listen", &address.to_string()])
         .env("RUST_LOG", log)
         .stdin(Stdio::null())

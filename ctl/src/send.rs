@@ -10,10 +10,10 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use hyper::Method;
 use muster_protocol::{
-    Payload, Selector,
+    CommandId, Payload, Selector,
     api::{CommandRequest, CommandView, Confirm, DryRun, Offline},
 };
-use tokio::time::sleep;
+use tokio::{signal::unix::Signal, time::sleep};
 use uuid::Uuid;
 
 use crate::{
@@ -69,15 +69,7 @@ async fn send_requested(api: &ClusterApi, out: &Printer, send: Send, request: &C
     }
     let key = send.idempotency_key.unwrap_or_else(|| Uuid::now_v7().to_string());
     let mut interrupt = follow::interrupt()?;
-    let accepted = tokio::select! {
-        accepted = accept(api, &body, &key) => accepted?,
-        _ = interrupt.recv() => {
-            note(&one_line(&format!(
-                "interrupted; it is not known whether the command was sent. --idempotency-key {key} sends it once"
-            )));
-            return Ok(Exit::Interrupted);
-        }
-    };
+    let accepted = accept(api, "/v1/commands", &body, &key, &mut interrupt).await?;
     let someone_online = count_of.is_none_or(|count| count.online > 0);
     match (accepted, send.wait) {
         (Accepted::Answered(answer), None) => told(out, &answer),
@@ -86,13 +78,22 @@ async fn send_requested(api: &ClusterApi, out: &Printer, send: Send, request: &C
             if !command.stored {
                 return told(out, &answer);
             }
-            follow::to_the_end(api, out, Followed { command: command.id, wait, someone_online, interrupt }).await
+            follow::to_the_end(
+                api,
+                out,
+                Followed { command: command.id, wait, someone_online, was_sent: true, interrupt },
+            )
+            .await
         }
-        (Accepted::InPart(command), wait) => {
+        (Accepted::InPart(command), None) => {
+            note(&format!("{command}: stored; a part of the store does not answer, and gets it when it is back"));
+            Ok(Exit::Done)
+        }
+        (Accepted::InPart(command), Some(wait)) => {
             note("stored; a part of the store does not answer, and gets it when it is back");
-            let wait = wait.unwrap_or(Duration::ZERO);
-            follow::to_the_end(api, out, Followed { command, wait, someone_online, interrupt }).await
+            follow::to_the_end(api, out, Followed { command, wait, someone_online, was_sent: true, interrupt }).await
         }
+        (Accepted::Unknown(exit), _) => Ok(exit),
     }
 }
 
@@ -111,27 +112,50 @@ fn reach_of(target: &Selector, counted: &DryRun) -> String {
 }
 
 /// What came of sending.
-enum Accepted {
+pub enum Accepted {
     /// The node has accepted the command.
     Answered(ApiAnswer),
     /// It is stored, and a part of the store does not have its share yet.
-    InPart(muster_protocol::CommandId),
+    InPart(CommandId),
+    /// It is not known whether it was accepted, which was said on the screen. The call ends with this code.
+    Unknown(Exit),
 }
 
-/// Sends the command until there is an answer.
-async fn accept(api: &ClusterApi, body: &str, key: &str) -> Result<Accepted, ApiError> {
-    let mut wait = FIRST_WAIT;
+/// Has a command accepted under this `Idempotency-Key`: asks until there is an answer, four times at most.
+///
+/// # Errors
+/// If nothing was accepted.
+pub async fn accept(
+    api: &ClusterApi,
+    path: &str,
+    body: &str,
+    key: &str,
+    interrupt: &mut Signal,
+) -> Result<Accepted, ApiError> {
+    let unknown = |why: &str, exit| {
+        note(&one_line(&format!(
+            "{why}; it is not known whether the command was sent. muster commands shows it if it was; its idempotency key is {key}"
+        )));
+        Ok(Accepted::Unknown(exit))
+    };
+    let (mut wait, mut may_be_sent) = (FIRST_WAIT, false);
     for attempt in 1.. {
-        match api.send(Method::POST, "/v1/commands", body.to_owned(), Some(key)).await {
+        let answer = tokio::select! {
+            answer = api.send(Method::POST, path, body.to_owned(), Some(key)) => answer,
+            _ = interrupt.recv() => return unknown("interrupted", Exit::Interrupted),
+        };
+        let error = match answer {
             Ok(answer) => return Ok(Accepted::Answered(answer)),
-            Err(error) if error.stored().is_some() => {
-                return Ok(error.stored().map(Accepted::InPart).expect("it is some"));
-            }
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => {
-                note(&one_line(&format!("{error}; trying again in {wait:?}")));
-            }
-            Err(error) => return Err(error),
+            Err(error) => error,
+        };
+        if let Some(command) = error.stored() {
+            return Ok(Accepted::InPart(command));
         }
+        may_be_sent |= error.leaves_it_open();
+        if !error.is_passing() || attempt == ATTEMPTS {
+            return if may_be_sent { unknown(&error.to_string(), Exit::TimedOut) } else { Err(error) };
+        }
+        note(&one_line(&format!("{error}; trying again in {wait:?}")));
         sleep(wait).await;
         wait *= 2;
     }

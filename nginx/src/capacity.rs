@@ -36,33 +36,52 @@ pub async fn counts_connections(config: &Config) -> bool {
 /// How many connections Nginx has closed without an answer, since a worker had no room for them.
 #[derive(Debug, Default)]
 pub struct DroppedConnections {
-    /// Since the start of Nginx, at the last look.
-    total: u64,
+    /// What Nginx had counted at the last look. None before the first one.
+    last: Option<Connections>,
+    /// How many drops are told of.
+    told: u64,
+}
+
+/// What Nginx has counted since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Connections {
+    accepted: u64,
+    /// What was accepted and not handled: dropped, or between the two at this moment.
+    unhandled: u64,
 }
 
 impl DroppedConnections {
-    /// Asks Nginx. Returns how many were dropped since the last look; 0 if Nginx does not answer, as while it has no room for this question
+    /// Asks Nginx. Returns how many were dropped, as far as two looks in a row show it, since those that were told of; 0 if Nginx does not answer, as while it has no room for this question
     /// either. The next answer has them all.
     pub async fn look(&mut self, control: SocketAddr) -> u64 {
-        let total = ask(control, "/connections").await.ok().and_then(|answer| dropped(&answer));
-        self.take(total)
+        let counted = ask(control, "/connections").await.ok().and_then(|answer| connections(&answer));
+        self.take(counted)
     }
 
-    fn take(&mut self, total: Option<u64>) -> u64 {
-        let Some(total) = total else { return 0 };
-        // An Nginx that was started anew counts from 0.
-        let new = total.checked_sub(self.total).unwrap_or(total);
-        self.total = total;
+    fn take(&mut self, counted: Option<Connections>) -> u64 {
+        let Some(now) = counted else { return 0 };
+        let Some(last) = self.last.replace(now) else {
+            // What was dropped before this sidecar looked is not its own to tell.
+            self.told = now.unhandled;
+            return 0;
+        };
+        if now.accepted < last.accepted {
+            // An Nginx that was started anew counts from 0.
+            self.told = 0;
+            return 0;
+        }
+        let new = now.unhandled.min(last.unhandled).saturating_sub(self.told);
+        self.told += new;
         new
     }
 }
 
 /// Reads the numbers of `stub_status`: what was accepted and not handled.
-fn dropped(answer: &str) -> Option<u64> {
+fn connections(answer: &str) -> Option<Connections> {
     let (_, after) = answer.split_once("server accepts handled requests")?;
     let mut numbers = after.split_whitespace().map(str::parse::<u64>);
     let (accepted, handled) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    Some(accepted.saturating_sub(handled))
+    Some(Connections { accepted, unhandled: accepted.saturating_sub(handled) })
 }
 
 #[cfg(test)]
@@ -72,14 +91,17 @@ mod tests {
     #[test]
     fn what_was_accepted_and_not_handled_was_dropped() {
         let answer = "HTTP/1.1 200 OK\r\n\r\nActive connections: 3 \nserver accepts handled requests\n 110 107 90 \nReading: 0 Writing: 1 Waiting: 2 \n";
-        assert_eq!(dropped(answer), Some(3));
-        assert_eq!(dropped("HTTP/1.1 404 Not Found\r\n\r\n"), None);
+        assert_eq!(connections(answer), Some(Connections { accepted: 110, unhandled: 3 }));
+        assert_eq!(connections("HTTP/1.1 404 Not Found\r\n\r\n"), None);
     }
 
     #[test]
     fn each_is_counted_once_and_a_new_nginx_counts_anew() {
         let mut connections = DroppedConnections::default();
-        let counted = [Some(3), Some(3), None, Some(5), Some(1)].map(|total| connections.take(total));
-        assert_eq!(counted, [3, 0, 0, 2, 1]);
+        let mut take = |accepted, unhandled| connections.take(Some(Connections { accepted, unhandled }));
+        assert_eq!([take(10, 3), take(10, 3)], [0, 0], "they were dropped before");
+        assert_eq!([take(20, 6), take(30, 4), take(40, 5)], [0, 1, 0], "two were on their way");
+        assert_eq!([take(50, 5)], [1], "and one was not");
+        assert_eq!([take(2, 1), take(3, 1)], [0, 1], "Nginx was started anew");
     }
 }

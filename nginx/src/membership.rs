@@ -24,6 +24,14 @@ pub enum LeaseRefusal {
 }
 
 impl LeaseRefusal {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [
+        Self::Foreign,
+        Self::NoLease,
+        Self::Address(UnusableAddress::NoAddress),
+        Self::Address(UnusableAddress::NotAllowed),
+    ];
+
     /// The value of the label `reason` of the metric.
     pub fn label(self) -> &'static str {
         match self {

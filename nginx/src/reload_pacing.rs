@@ -124,6 +124,11 @@ impl ReloadPacing {
         self.bucket.tokens = (self.bucket.tokens + 1.0).min(BURST);
     }
 
+    /// Takes a reload that is not asked for, even if none is left: the next one then waits for longer.
+    pub fn spend(&mut self) {
+        self.bucket.tokens = (self.bucket.tokens - 1.0).max(-1.0);
+    }
+
     fn applied(&mut self) -> Result<(), ReloadDelay> {
         self.clear();
         Ok(())

@@ -50,13 +50,17 @@ impl Supervision {
         }
     }
 
-    /// Tells the service manager what has changed since it was `told` this.
-    fn tell(&self, told: String) -> String {
-        let readiness = http::readiness(&self.state);
-        let (is_ready, line) = match readiness {
+    /// Whether the node is ready, and how it does.
+    fn readiness(&self) -> (bool, String) {
+        match http::readiness(&self.state) {
             Ok(line) => (true, line),
             Err(why) => (false, format!("not ready: {why}")),
-        };
+        }
+    }
+
+    /// Tells the service manager what has changed since it was `told` this.
+    fn tell(&self, told: String) -> String {
+        let (is_ready, line) = self.readiness();
         if is_ready && !self.was_ready.swap(true, Relaxed) {
             self.manager.ready(&line);
         } else if line != told {
@@ -84,7 +88,7 @@ impl Supervision {
         }
         shared.auth.read_jwks(&shared.metrics).await;
         if was_ready {
-            self.manager.ready("ready");
+            self.manager.ready(&self.readiness().1);
         }
     }
 

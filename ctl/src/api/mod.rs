@@ -48,6 +48,15 @@ impl ApiError {
         matches!(self, Self::Refused(StatusCode::CONFLICT, _))
     }
 
+    /// Whether it is not known what became of the call.
+    pub fn leaves_it_open(&self) -> bool {
+        match self {
+            Self::Unanswered(_) => true,
+            Self::Refused(status, _) => *status == StatusCode::GATEWAY_TIMEOUT,
+            Self::Unreachable(_) | Self::Malformed(_) => false,
+        }
+    }
+
     /// Whether the same call may be answered if it is made again: no node answered, or the store did not.
     pub fn is_passing(&self) -> bool {
         match self {

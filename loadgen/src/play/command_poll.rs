@@ -24,8 +24,13 @@ struct CommandStatus {
 pub async fn poll(api: Arc<Api>, message: usize, id: String, until: Nanos, journal: Arc<Journal>) {
     let mut pause = PAUSE;
     let path = format!("/v1/commands/{id}");
-    while journal.clock.now() < until {
-        sleep(pause).await;
+    loop {
+        let now = journal.clock.now();
+        if now >= until {
+            return;
+        }
+        // The last poll is at the end of the time, and not before or after it.
+        sleep(pause.min(Duration::from_nanos(until - now))).await;
         pause = pause.mul_f64(1.5);
         let Ok((status, body)) = api.get(&path).await else { continue };
         if status == StatusCode::NOT_FOUND {

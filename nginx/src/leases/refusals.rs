@@ -13,10 +13,17 @@ const REMEMBERED: usize = 1000;
 const ID_MAX: usize = 256;
 
 /// The refused leases so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Refusals {
     known: HashSet<(String, LeaseRefusal)>,
     counts: BTreeMap<&'static str, u64>,
+}
+
+impl Default for Refusals {
+    /// Each reason has a count from the start on: Prometheus sees no increase in a counter that begins with 1.
+    fn default() -> Self {
+        Self { known: HashSet::new(), counts: LeaseRefusal::ALL.map(|reason| (reason.label(), 0)).into() }
+    }
 }
 
 impl Refusals {

@@ -141,7 +141,8 @@ async fn a_foreign_lease_is_not_used_and_the_setting_that_differs_is_named() {
             assert_eq!(foreign.nodes, [format!("n-{port}")]);
             assert!(foreign.why.contains(told), "{}", foreign.why);
         }
-        assert_eq!(reader.refused().collect::<Vec<_>>(), [("foreign", 1)], "a node counts once");
+        let counted: Vec<_> = reader.refused().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(counted, [("foreign", 1)], "a node counts once");
         for index in 0..5 {
             store.end(port, index).await;
         }

@@ -35,9 +35,10 @@ impl Reconcile {
         }
     }
 
-    /// Returns whether too many old workers linger.
+    /// Returns whether too many old workers linger. Those of servers that can't be asked to move their sessions hold up nothing: they may
+    /// linger for hours.
     pub(super) fn crowded(&self) -> bool {
-        self.lingering.len() >= self.config.lingering
+        !self.source.is_listed() && self.lingering.len() >= self.config.lingering
     }
 
     /// Returns how urgent a change is, and its reason. A node that was draining has not died when it leaves.

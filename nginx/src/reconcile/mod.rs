@@ -122,6 +122,8 @@ pub async fn run(
     let mut stops = 0;
     while stops == 0 {
         stops = tokio::select! {
+            // A beat that is due comes before the next step, which may be a long one.
+            biased;
             () = stop.received() => 1,
             // Between two steps, so that a step that hangs is noticed.
             () = watchdog.due() => {

@@ -23,6 +23,8 @@ impl Reconcile {
         match change {
             Some(reason) if !self.rollout.nginx.is_away() => {
                 self.reload_asked = false;
+                // If it fails, the reload is given back.
+                self.pace.spend();
                 self.reload(&self.served.clone(), reason).await;
             }
             _ => self.reload_as_asked().await,

@@ -1,6 +1,10 @@
 //! Nodes that a file lists: one address on each line, and comments from `#` on.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::Path,
+};
 
 use anyhow::{Context, bail};
 use ipnet::IpNet;
@@ -16,6 +20,10 @@ const NODES_MAX: usize = 1000;
 /// Reads the file. An error if it can't be read, names no node, or has a line that is no address in one of these networks: a file that is just
 /// being written must not drop nodes.
 pub fn read(path: &Path, allow: &[IpNet]) -> anyhow::Result<Members> {
+    // Opening a pipe that nobody writes to would take for ever.
+    if !fs::metadata(path).context("can't read it")?.is_file() {
+        bail!("it is no regular file");
+    }
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text));
     read.context("can't read it")?;
@@ -43,8 +51,6 @@ fn parse(text: &str, allow: &[IpNet]) -> anyhow::Result<Members> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn said(text: &str) -> Result<usize, String> {
