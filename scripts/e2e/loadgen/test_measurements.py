@@ -22,7 +22,7 @@ def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
 ) -> None:
     events = process_cluster.directory / "events"
     events.touch()
-    load = "--terminals 300 --ramp 1s --for 15s --broadcasts 50 --grace 2s --no-tui --events".split()
+    load = "--terminals 300 --ramp 1s --for 15s --broadcasts 20 --grace 2s --no-tui --events".split()
     running = cluster_generator.start("run", *cluster_flags, *load, str(events))
     running.sends()
     # The run must be steady before the pause, and again after it.
@@ -107,7 +107,7 @@ def fleet(process_cluster: ProcessCluster, cluster_generator: Generator, cluster
 
 
 # The proxy's workers do not share the terminals evenly.
-@pytest.mark.cluster(sidecar_flags="--sessions 15000", processes_only="the generator watches processes by their ids")
+@pytest.mark.cluster(sidecar_flags="--sessions 12000", processes_only="the generator watches processes by their ids")
 def test_a_fleet_that_comes_and_goes_loses_nothing_and_its_report_opens(
     fleet: Run, process_cluster: ProcessCluster
 ) -> None:
