@@ -15,7 +15,7 @@ use crate::{
     cli::{CommandList, RowLimit},
     exit::Exit,
     follow::{self, Followed},
-    send::{Accepted, accept},
+    send::{Acceptance, accept},
     terminals::{labels, word},
     text::{Printer, TextTable, ago, count, moment, note, one_line, states},
 };
@@ -129,9 +129,9 @@ pub async fn retry(api: &ClusterApi, out: &Printer, id: CommandId, wait: Option<
     let (key, mut interrupt) = (Uuid::now_v7().to_string(), follow::interrupt()?);
     let path = format!("/v1/commands/{id}/retry");
     let (command, answer) = match accept(api, &path, "", &key, &mut interrupt).await? {
-        Accepted::Answered(answer) => (answer.read::<CommandView>()?.id, Some(answer)),
-        Accepted::InPart(command) => (command, None),
-        Accepted::Unknown(exit) => return Ok(exit),
+        Acceptance::Answered(answer) => (answer.read::<CommandView>()?.id, Some(answer)),
+        Acceptance::InPart(command) => (command, None),
+        Acceptance::Unknown(exit) => return Ok(exit),
     };
     if let Some(wait) = wait {
         let followed = Followed { command, wait, someone_online: true, was_sent: true, interrupt };

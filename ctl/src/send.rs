@@ -72,8 +72,8 @@ async fn send_requested(api: &ClusterApi, out: &Printer, send: Send, request: &C
     let accepted = accept(api, "/v1/commands", &body, &key, &mut interrupt).await?;
     let someone_online = count_of.is_none_or(|count| count.online > 0);
     match (accepted, send.wait) {
-        (Accepted::Answered(answer), None) => told(out, &answer),
-        (Accepted::Answered(answer), Some(wait)) => {
+        (Acceptance::Answered(answer), None) => told(out, &answer),
+        (Acceptance::Answered(answer), Some(wait)) => {
             let command: CommandView = answer.read()?;
             if !command.stored {
                 return told(out, &answer);
@@ -85,15 +85,15 @@ async fn send_requested(api: &ClusterApi, out: &Printer, send: Send, request: &C
             )
             .await
         }
-        (Accepted::InPart(command), None) => {
+        (Acceptance::InPart(command), None) => {
             note(&format!("{command}: stored; a part of the store does not answer, and gets it when it is back"));
             Ok(Exit::Done)
         }
-        (Accepted::InPart(command), Some(wait)) => {
+        (Acceptance::InPart(command), Some(wait)) => {
             note("stored; a part of the store does not answer, and gets it when it is back");
             follow::to_the_end(api, out, Followed { command, wait, someone_online, was_sent: true, interrupt }).await
         }
-        (Accepted::Unknown(exit), _) => Ok(exit),
+        (Acceptance::Unknown(exit), _) => Ok(exit),
     }
 }
 
@@ -112,7 +112,7 @@ fn reach_of(target: &Selector, counted: &DryRun) -> String {
 }
 
 /// What came of sending.
-pub enum Accepted {
+pub enum Acceptance {
     /// The node has accepted the command.
     Answered(ApiAnswer),
     /// It is stored, and a part of the store does not have its share yet.
@@ -131,12 +131,12 @@ pub async fn accept(
     body: &str,
     key: &str,
     interrupt: &mut Signal,
-) -> Result<Accepted, ApiError> {
+) -> Result<Acceptance, ApiError> {
     let unknown = |why: &str, exit| {
         note(&one_line(&format!(
             "{why}; it is not known whether the command was sent. muster commands shows it if it was; its idempotency key is {key}"
         )));
-        Ok(Accepted::Unknown(exit))
+        Ok(Acceptance::Unknown(exit))
     };
     let (mut wait, mut may_be_sent) = (FIRST_WAIT, false);
     for attempt in 1.. {
@@ -145,11 +145,11 @@ pub async fn accept(
             _ = interrupt.recv() => return unknown("interrupted", Exit::Interrupted),
         };
         let error = match answer {
-            Ok(answer) => return Ok(Accepted::Answered(answer)),
+            Ok(answer) => return Ok(Acceptance::Answered(answer)),
             Err(error) => error,
         };
         if let Some(command) = error.stored() {
-            return Ok(Accepted::InPart(command));
+            return Ok(Acceptance::InPart(command));
         }
         may_be_sent |= error.leaves_it_open();
         if !error.is_passing() || attempt == ATTEMPTS {
