@@ -1,34 +1,26 @@
 //! Shows who changed what.
 
 use muster_protocol::api::AuditRecord;
-use serde_json::value::RawValue;
 
 use crate::{
     api::{ClusterApi, ListQuery},
     cli::AuditList,
     exit::Exit,
-    text::{Printer, TextTable, moment},
+    list::ShownList,
+    text::{Printer, moment},
 };
 
 /// Lists the records of the audit.
 pub async fn list(api: &ClusterApi, out: &Printer, list: AuditList) -> anyhow::Result<Exit> {
     let query =
         ListQuery::new("/v1/audit").with("by", list.by).with("terminal", list.terminal).with("command", list.command);
-    let mut table = TextTable::new(&["AT", "BY", "CALL", "ABOUT", "TARGETS", "RESULT", "REQUEST"]);
-    let left = api
-        .rows(query, ("records", "before"), list.limit.limit, &mut |row: &RawValue| {
-            if out.is_json() {
-                return out.either(row.get(), String::new);
-            }
-            table.row(cells(&serde_json::from_str(row.get())?));
-            Ok(())
-        })
-        .await?;
-    if !out.is_json() {
-        out.print(&table.lines())?;
-    }
-    left.tell(list.limit);
-    Ok(Exit::Done)
+    let shown = ShownList {
+        field: "records",
+        cursor: "before",
+        head: ["AT", "BY", "CALL", "ABOUT", "TARGETS", "RESULT", "REQUEST"],
+        cells,
+    };
+    shown.print(api, out, query, list.limit).await
 }
 
 fn cells(record: &AuditRecord) -> [String; 7] {

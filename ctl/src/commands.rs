@@ -7,7 +7,6 @@ use muster_protocol::{
     CommandId, Selector,
     api::{CommandView, TargetView},
 };
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
@@ -15,9 +14,10 @@ use crate::{
     cli::{CommandList, RowLimit},
     exit::Exit,
     follow::{self, Followed},
+    list::ShownList,
     send::{Acceptance, accept},
     terminals::{labels, word},
-    text::{Printer, TextTable, ago, count, moment, note, one_line, states},
+    text::{Printer, ago, count, moment, note, one_line, states},
 };
 
 /// Lists commands.
@@ -28,21 +28,13 @@ pub async fn list(api: &ClusterApi, out: &Printer, list: CommandList) -> anyhow:
         .with("by", list.by)
         .with("terminal", list.terminal)
         .pages_of(100);
-    let mut table = TextTable::new(&["COMMAND", "NAME", "STATE", "AGE", "BY", "TO", "TARGETS"]);
-    let left = api
-        .rows(query, ("commands", "after"), list.limit.limit, &mut |row: &RawValue| {
-            if out.is_json() {
-                return out.either(row.get(), String::new);
-            }
-            table.row(cells(&serde_json::from_str(row.get())?));
-            Ok(())
-        })
-        .await?;
-    if !out.is_json() {
-        out.print(&table.lines())?;
-    }
-    left.tell(list.limit);
-    Ok(Exit::Done)
+    let shown = ShownList {
+        field: "commands",
+        cursor: "after",
+        head: ["COMMAND", "NAME", "STATE", "AGE", "BY", "TO", "TARGETS"],
+        cells,
+    };
+    shown.print(api, out, query, list.limit).await
 }
 
 fn cells(command: &CommandView) -> [String; 7] {
@@ -80,21 +72,16 @@ pub async fn show(
     let command: CommandView = answer.read()?;
     out.either(&answer.text(), || described(&command))?;
     let query = ListQuery::of("/v1/commands", id, "/targets").with("state", state);
-    let mut table = TextTable::new(&["TERMINAL", "STATE", "AGE", "PAYLOAD"]);
-    let left = api
-        .rows(query, ("targets", "after"), limit.limit, &mut |row: &RawValue| {
-            if out.is_json() {
-                return out.either(row.get(), String::new);
-            }
-            table.row(target_cells(&serde_json::from_str(row.get())?));
-            Ok(())
-        })
-        .await?;
-    if !out.is_json() && !table.is_empty() {
-        out.print(&format!("\n{}", table.lines()))?;
+    if !out.is_json() {
+        out.print("")?;
     }
-    left.tell(limit);
-    Ok(Exit::Done)
+    let shown = ShownList {
+        field: "targets",
+        cursor: "after",
+        head: ["TERMINAL", "STATE", "AGE", "PAYLOAD"],
+        cells: target_cells,
+    };
+    shown.print(api, out, query, limit).await
 }
 
 fn described(command: &CommandView) -> String {

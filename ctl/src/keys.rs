@@ -2,14 +2,14 @@
 
 use hyper::Method;
 use muster_protocol::api::{KeyRequest, NewKey, OperatorKey, RevokedKey};
-use serde_json::value::RawValue;
 
 use crate::{
     api::{ClusterApi, ListQuery},
     cli::{KeyVerb, RowLimit},
     exit::Exit,
+    list::ShownList,
     terminals::{labels, word},
-    text::{Printer, TextTable, ago, moment, note, one_line},
+    text::{Printer, ago, moment, note, one_line},
 };
 
 /// Does what is asked of the keys.
@@ -25,21 +25,13 @@ pub async fn run(api: &ClusterApi, out: &Printer, verb: KeyVerb) -> anyhow::Resu
 }
 
 async fn list(api: &ClusterApi, out: &Printer, limit: RowLimit) -> anyhow::Result<Exit> {
-    let mut table = TextTable::new(&["KEY", "NAME", "SCOPE", "LIMITS", "EXPIRES", "LAST USED", "STATE"]);
-    let left = api
-        .rows(ListQuery::new("/v1/keys"), ("keys", "after"), limit.limit, &mut |row: &RawValue| {
-            if out.is_json() {
-                return out.either(row.get(), String::new);
-            }
-            table.row(cells(&serde_json::from_str(row.get())?));
-            Ok(())
-        })
-        .await?;
-    if !out.is_json() {
-        out.print(&table.lines())?;
-    }
-    left.tell(limit);
-    Ok(Exit::Done)
+    let shown = ShownList {
+        field: "keys",
+        cursor: "after",
+        head: ["KEY", "NAME", "SCOPE", "LIMITS", "EXPIRES", "LAST USED", "STATE"],
+        cells,
+    };
+    shown.print(api, out, ListQuery::new("/v1/keys"), limit).await
 }
 
 fn cells(key: &OperatorKey) -> [String; 7] {

@@ -12,6 +12,7 @@
 //! | [`profile`] | which cluster is asked, and with which key |
 //! | [`api`] | calls, pages and streams of the API |
 //! | [`terminals`], [`nodes`], [`audit`], [`keys`], [`events`] | show and change what there is |
+//! | [`list`] | prints a list |
 //! | [`send`] | sends a command |
 //! | [`follow`] | waits for what becomes of a command |
 //! | [`commands`] | shows, retries and cancels commands |
@@ -27,6 +28,7 @@ mod events;
 mod exit;
 mod follow;
 mod keys;
+mod list;
 mod nodes;
 mod profile;
 mod quickstart;

@@ -8,12 +8,12 @@ use muster_protocol::{
     selector::Labels,
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::{
     api::{ClusterApi, ListQuery},
     cli::{StatusName, TerminalList},
     exit::Exit,
+    list::ShownList,
     text::{Printer, TextTable, ago, count, moment, note, one_line},
 };
 
@@ -28,21 +28,13 @@ pub async fn list(api: &ClusterApi, out: &Printer, list: TerminalList) -> anyhow
         .with("status", status)
         .with("prefix", list.prefix)
         .with_labels("selector", &list.label);
-    let mut table = TextTable::new(&["TERMINAL", "STATUS", "CONDITION", "NODE", "SINCE", "RTT", "LABELS"]);
-    let left = api
-        .rows(query, ("terminals", "after"), list.limit.limit, &mut |row: &RawValue| {
-            if out.is_json() {
-                return out.either(row.get(), String::new);
-            }
-            table.row(cells(&serde_json::from_str(row.get())?));
-            Ok(())
-        })
-        .await?;
-    if !out.is_json() {
-        out.print(&table.lines())?;
-    }
-    left.tell(list.limit);
-    Ok(Exit::Done)
+    let shown = ShownList {
+        field: "terminals",
+        cursor: "after",
+        head: ["TERMINAL", "STATUS", "CONDITION", "NODE", "SINCE", "RTT", "LABELS"],
+        cells,
+    };
+    shown.print(api, out, query, list.limit).await
 }
 
 fn cells(terminal: &TerminalView) -> [String; 7] {

@@ -19,11 +19,6 @@ impl TextTable {
         self.rows.push(cells.into_iter().map(|cell| one_line(&cell)).collect());
     }
 
-    /// Whether there is no row but the head.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 1
-    }
-
     /// The lines of the table. The last column is not filled up.
     pub fn lines(&self) -> String {
         let columns = self.rows[0].len();
