@@ -80,6 +80,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
+def precise_cpu_seconds(pid: int) -> float:
+    """Return the same for the threads that run now, in steps of a nanosecond instead of 10 ms."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
 def gone(pid: int, within: float = PATIENCE) -> bool:
     """Wait until the process has ended; return whether it has."""
     return wait.happens(lambda: not runs(pid), within=within, every=0.02)
