@@ -1,0 +1,139 @@
+// @ts-check
+/** The field for whom a command is: one terminal, several, those with labels, or all. */
+import { fill, h } from "../dom.js";
+import { get } from "../http.js";
+import { settled, trouble } from "../live.js";
+import { labelText, readLabels } from "../text.js";
+import { choice } from "./choice.js";
+
+/** @typedef {import("../shapes.js").Target} Target */
+/** @typedef {{ label: string, hint: string, read: (text: string) => Target, rows?: number }} Way */
+
+/** As many terminals a command names at most. */
+const NAMED = 10_000;
+
+/** The ways to say whom. `read` throws what is wrong with the text. @type {Record<string, Way>} */
+const WAYS = {
+  terminal: { label: "Terminal", hint: "its id", read: (text) => ({ terminal: needed(text, "Which terminal?") }) },
+  labels: {
+    label: "Labels, all of which it has",
+    hint: "site=bj,kind=kiosk",
+    read: (text) => ({ labels: readLabels(needed(text, "Which labels?")) }),
+  },
+  terminals: {
+    label: "Terminals, one a line",
+    hint: "till-1\ntill-2",
+    rows: 4,
+    read: (text) => ({ terminals: idsOf(needed(text, "Which terminals?")) }),
+  },
+  all: { label: "", hint: "", read: () => ({ all: true }) },
+};
+
+/** @type {[string, string][]} */
+const CHOICES = [
+  ["terminal", "One"],
+  ["labels", "By labels"],
+  ["terminals", "Several"],
+  ["all", "All"],
+];
+
+/**
+ * @param {string} text
+ * @param {string} question
+ */
+function needed(text, question) {
+  if (!text.trim()) throw new Error(question);
+  return text.trim();
+}
+
+/** @param {string} text */
+function idsOf(text) {
+  const ids = [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+  if (ids.length > NAMED) throw new Error(`A command names at most ${NAMED} terminals; choose them by labels`);
+  return ids;
+}
+
+/**
+ * @param {URLSearchParams} query What the page was opened with: `terminal` or `labels`.
+ * @param {() => void} changed
+ * @param {AbortSignal} signal
+ */
+export function targetField(query, changed, signal) {
+  let way = query.get("labels") ? "labels" : "terminal";
+  const place = h("div", null);
+  const suggestions = h("datalist", { id: "terminals-found" });
+  /** @type {Record<string, string>} */
+  const texts = { terminal: query.get("terminal") ?? "", labels: query.get("labels") ?? "" };
+  const suggest = settled(() => found(texts.terminal ?? "", suggestions, signal), 150);
+  const show = () => {
+    const { label, hint, rows } = /** @type {Way} */ (WAYS[way]);
+    const oninput = (/** @type {Event} */ event) => {
+      texts[way] = /** @type {HTMLInputElement} */ (event.target).value;
+      if (way === "terminal") suggest();
+      changed();
+    };
+    const props = {
+      oninput,
+      value: texts[way] ?? "",
+      placeholder: hint,
+      autocomplete: "off",
+      spellcheck: "false",
+      "data-search": true,
+    };
+    const input = rows
+      ? h("textarea", { ...props, rows })
+      : h("input", { ...props, list: way === "terminal" ? "terminals-found" : null });
+    fill(
+      place,
+      label
+        ? h("label", { class: "field" }, h("span", null, label), input)
+        : h("p", { class: "notice" }, "Every terminal of the cluster, or all that this key reaches."),
+    );
+  };
+  show();
+  const pick = choice("For whom", CHOICES, way, (next) => {
+    way = next;
+    show();
+    changed();
+  });
+  return {
+    element: h("div", null, pick, place, suggestions),
+    /** The selector. Throws what is missing. @returns {Target} */
+    value: () => /** @type {Way} */ (WAYS[way]).read(texts[way] ?? ""),
+  };
+}
+
+/**
+ * Suggests terminals whose ids begin so.
+ * @param {string} prefix
+ * @param {HTMLElement} suggestions
+ * @param {AbortSignal} signal
+ */
+async function found(prefix, suggestions, signal) {
+  if (!prefix) return fill(suggestions);
+  try {
+    const { terminals } = /** @type {{ terminals: { id: string }[] }} */ (
+      await get("/v1/terminals", { query: { prefix, limit: "8" }, signal })
+    );
+    return fill(
+      suggestions,
+      terminals.map(({ id }) => h("option", { value: id })),
+    );
+  } catch (error) {
+    return trouble(error);
+  }
+}
+
+/**
+ * Some of the terminals that a selector chooses, and whether there are more.
+ * @param {Target} target
+ * @param {number} most
+ * @returns {Promise<string[]>}
+ */
+export async function someOf(target, most) {
+  if (target.terminal) return [target.terminal];
+  if (target.terminals) return target.terminals.slice(0, most);
+  const query = { selector: target.labels ? labelText(target.labels) : "", limit: String(most) };
+  const { terminals } = /** @type {{ terminals: { id: string }[] }} */ (await get("/v1/terminals", { query }));
+  return terminals.map(({ id }) => id);
+}
