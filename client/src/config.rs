@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use muster_protocol::{Payload, TerminalId, api::Protocol, frame::DEFAULT_MAX_MESSAGE, selector::Labels};
 
-use crate::{Policy, TlsSource, TokenSource};
+use crate::{Policy, TlsSource, TokenSource, endpoint::Endpoint, limit::SendLimit, terminal::check_hello};
 
 /// What a terminal is and where it connects to. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
@@ -80,6 +80,17 @@ impl Config {
             policy: Policy::default(),
             seed: rand::random(),
         }
+    }
+}
+
+impl Config {
+    /// Checks what [`Terminal::start`](crate::Terminal::start) checks, but for the file `memory`, which is not opened.
+    ///
+    /// # Errors
+    /// As `Terminal::start`.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        Endpoint::all(self)?;
+        check_hello(self, &SendLimit::new(self.max_message))
     }
 }
 

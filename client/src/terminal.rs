@@ -188,7 +188,7 @@ impl Drop for Terminal {
 const CURSOR_ROOM: usize = 256;
 
 /// Refuses a hello over the limit: a node would close each attempt with 1009, for good.
-fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), ConfigError> {
+pub(crate) fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), ConfigError> {
     let (bytes, limit) = (Outgoing::frame(&hello(config, None)).size() + CURSOR_ROOM, limit.get());
     match config.protocol {
         Protocol::V1 if bytes > limit => Err(ConfigError::HelloTooLarge { bytes, limit }),

@@ -1,0 +1,102 @@
+//! The part of a file that has arrived. It lies beside the file, under a name that says whose part it is, so that a fetch goes on where the
+//! last one ended, also after a restart.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, ensure};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use ring::digest;
+use tokio::{
+    fs::{self, File, OpenOptions},
+    io::{AsyncReadExt, AsyncWriteExt},
+};
+
+use super::request::FileRequest;
+
+/// How much is read at a time to find the hash of what has arrived, in bytes.
+const CHUNK: usize = 64 << 10;
+
+/// A file that arrives.
+pub struct ArrivingFile {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+    length: u64,
+    size: u64,
+    expected: Vec<u8>,
+    hash: digest::Context,
+}
+
+impl ArrivingFile {
+    /// Opens the part that is there, or an empty one.
+    pub async fn open(folder: &Path, request: &FileRequest) -> anyhow::Result<Self> {
+        let expected = HEXLOWER_PERMISSIVE.decode(request.sha256.as_bytes())?;
+        // The hash in the name: a part of another file is never gone on with.
+        let path = folder.join(format!(".{}.{}.part", request.name, &request.sha256[..16].to_ascii_lowercase()));
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let mut file = options.open(&path).await.with_context(|| path.display().to_string())?;
+        let (length, hash) = read_through(&mut file).await?;
+        let target = folder.join(&request.name);
+        let mut begun = Self { file, path, target, length, size: request.size, expected, hash };
+        if length > request.size {
+            begun.restart().await?;
+        }
+        Ok(begun)
+    }
+
+    /// How much has arrived, in bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Drops what has arrived.
+    pub async fn restart(&mut self) -> io::Result<()> {
+        self.file.set_len(0).await?;
+        self.length = 0;
+        self.hash = digest::Context::new(&digest::SHA256);
+        Ok(())
+    }
+
+    /// Adds what has arrived now.
+    pub async fn push(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        ensure!(self.length + bytes.len() as u64 <= self.size, "the server sends more than {} bytes", self.size);
+        self.file.write_all(bytes).await.with_context(|| self.path.display().to_string())?;
+        self.hash.update(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Checks the whole file and gives it its name. A file with another hash is dropped.
+    pub async fn finish(mut self) -> anyhow::Result<()> {
+        self.file.flush().await?;
+        if self.hash.clone().finish().as_ref() != self.expected {
+            fs::remove_file(&self.path).await?;
+            anyhow::bail!("the file has another SHA-256; it was dropped");
+        }
+        self.file.sync_all().await?;
+        fs::rename(&self.path, &self.target).await?;
+        // The name is there after a power cut too.
+        if let Some(folder) = self.target.parent() {
+            File::open(folder).await?.sync_all().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the length and the hash of what a file has.
+async fn read_through(file: &mut File) -> io::Result<(u64, digest::Context)> {
+    let (mut length, mut hash, mut chunk) = (0, digest::Context::new(&digest::SHA256), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut chunk).await? {
+            0 => return Ok((length, hash)),
+            count => {
+                hash.update(&chunk[..count]);
+                length += count as u64;
+            }
+        }
+    }
+}

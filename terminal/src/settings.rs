@@ -1,0 +1,208 @@
+//! The configuration file, in TOML. `terminal/muster-terminal.toml` shows every setting.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, File},
+    io::Read,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use muster_client::{Config, TlsFiles, TlsFlags, TlsSource, TokenSource};
+use muster_protocol::{TerminalId, selector::Labels};
+use serde::Deserialize;
+
+use crate::{
+    allowed::AllowedCommand,
+    files::{self, FileSettings},
+    health::HealthSettings,
+};
+
+/// The largest configuration file, in bytes.
+const FILE_MAX: u64 = 1 << 20;
+
+/// What the configuration file says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSettings {
+    /// The terminal's id; the name of this host by default.
+    #[serde(default = "host_name")]
+    pub id: String,
+    /// Where it connects, as `wss://HOST[:PORT]/ws`. After a failed attempt the next one is tried.
+    pub urls: Vec<String>,
+    /// The file with the token. None for nodes that run with `--insecure`.
+    pub token_file: Option<PathBuf>,
+    /// Whether the agent trades the token for a later one before it expires, and writes that into the file; false by default.
+    #[serde(default)]
+    pub renew_token: bool,
+    /// The folder for what outlives a restart: which commands were taken, and their results.
+    #[serde(default = "state_folder")]
+    pub state: PathBuf,
+    /// What the terminal says of itself.
+    #[serde(default)]
+    pub labels: Labels,
+    /// Which servers are trusted, and the terminal's certificate.
+    #[serde(default)]
+    pub tls: AgentTls,
+    /// What the health reports have.
+    #[serde(default)]
+    pub health: HealthSettings,
+    /// How many commands run at the same time; 4 by default. One more is rejected.
+    #[serde(default = "commands_at_once")]
+    pub commands_at_once: usize,
+    /// Files that operators may send. None by default.
+    pub files: Option<FileSettings>,
+    /// The commands that the agent runs, by name. It rejects every other one.
+    #[serde(default)]
+    pub commands: BTreeMap<String, AllowedCommand>,
+}
+
+/// The section `tls`. All files are PEM.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentTls {
+    /// The CAs that are trusted, instead of those that the system trusts.
+    pub ca: Option<PathBuf>,
+    /// The terminal's certificate.
+    pub cert: Option<PathBuf>,
+    /// The key of that certificate.
+    pub key: Option<PathBuf>,
+}
+
+impl AgentSettings {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// If the file can't be read, or a setting can't be used. The text names the file and the setting.
+    pub fn read(file: &Path) -> anyhow::Result<Self> {
+        let text = read_bounded(file).with_context(|| format!("--config {}: it can't be read", file.display()))?;
+        let settings: Self = toml::from_str(&text).with_context(|| format!("--config {}", file.display()))?;
+        settings.check().with_context(|| format!("--config {}", file.display()))?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        ensure!(self.commands_at_once > 0, "commands_at_once: it must be at least 1");
+        ensure!(!self.renew_token || self.token_file.is_some(), "renew_token: it needs token_file");
+        for (name, command) in &self.commands {
+            command.check().with_context(|| format!("commands.{name}"))?;
+        }
+        if let Some(files) = &self.files {
+            files.check()?;
+            ensure!(
+                !self.commands.contains_key(files::COMMAND),
+                "commands.file: the section `files` has a command of this name"
+            );
+        }
+        self.health.check()
+    }
+
+    /// What the client is started with.
+    ///
+    /// # Errors
+    /// If the id or the URLs can't be used, or the folder for the state can't be made.
+    pub fn client(&self) -> anyhow::Result<Config> {
+        let id: TerminalId =
+            self.id.parse().with_context(|| format!("id: {:?} can't be the id of a terminal", self.id))?;
+        let mut config = Config::new(self.urls.clone(), id);
+        config.sdk = concat!("muster-terminal/", env!("CARGO_PKG_VERSION")).to_owned();
+        config.labels = self.labels.clone();
+        config.tls = TlsSource::files(self.tls.files());
+        config.token = self.token(&config.tls)?;
+        make_private(&self.state).with_context(|| format!("state {}: it can't be made", self.state.display()))?;
+        config.memory = Some(self.state.join("commands"));
+        Ok(config)
+    }
+
+    fn token(&self, tls: &TlsSource) -> anyhow::Result<Option<TokenSource>> {
+        let Some(file) = &self.token_file else { return Ok(None) };
+        if self.renew_token {
+            return Ok(Some(TokenSource::renewed_file(file, self.urls.clone(), tls)?));
+        }
+        Ok(Some(TokenSource::file(file)))
+    }
+}
+
+impl AgentTls {
+    /// The settings as connections take them.
+    pub fn files(&self) -> TlsFiles {
+        let flags = TlsFlags { ca: "tls.ca", cert: "tls.cert", key: "tls.key", insecure: "tls.insecure" };
+        TlsFiles { flags, ca: self.ca.clone(), cert: self.cert.clone(), key: self.key.clone(), insecure: false }
+    }
+}
+
+fn read_bounded(file: &Path) -> anyhow::Result<String> {
+    let mut text = String::new();
+    File::open(file)?.take(FILE_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_MAX {
+        bail!("it has more than {FILE_MAX} bytes");
+    }
+    Ok(text)
+}
+
+/// Makes a folder that other users can't read, if it is not there.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn state_folder() -> PathBuf {
+    "/var/lib/muster-terminal".into()
+}
+
+fn commands_at_once() -> usize {
+    4
+}
+
+/// Checks a time that a setting has.
+pub fn check_time(name: &str, time: Duration, most: Duration) -> anyhow::Result<()> {
+    ensure!(!time.is_zero() && time <= most, "{name}: it must be more than 0 s and at most {most:?}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<AgentSettings, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("terminal.toml");
+        fs::write(&file, text).unwrap();
+        AgentSettings::read(&file).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn the_example_has_every_setting_and_can_be_used() {
+        let example = include_str!("../muster-terminal.toml");
+        let settings = read(example).unwrap();
+        assert_eq!(settings.urls, ["wss://muster.example/ws"]);
+        assert!(settings.commands.len() >= 2 && settings.health.checks.len() == 1);
+    }
+
+    #[test]
+    fn a_setting_that_can_not_be_used_is_named() {
+        for (text, says) in [
+            ("", "urls"),
+            ("urls = []\nurl = 1", "url"),
+            ("urls = []\nrenew_token = true", "renew_token"),
+            ("urls = []\ncommands_at_once = 0", "commands_at_once"),
+            ("urls = []\n[commands.show]\nprogram = []", "commands.show"),
+            ("urls = []\n[commands.show]\nprogram = ['show']", "commands.show"),
+            ("urls = []\n[commands.show]\nprogram = ['/show']\nwithin = '0s'", "within"),
+            ("urls = []\n[commands.show]\nprogram = ['/show']\nshell = true", "shell"),
+            ("urls = []\n[health]\nevery = '0s'", "health.every"),
+            ("urls = []\n[health.checks.printer]\nprogram = []", "health.checks.printer"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(says) && error.contains("terminal.toml"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The agent as operators see it: what it runs, what it refuses, and what it says of its box.
+
+use std::{fs, path::Path, process::Command};
+
+use muster_testkit::{LoggedProcess, TestNode, http, wait::until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// An agent that is connected to a node.
+struct ConnectedBox {
+    node: TestNode,
+    agent: LoggedProcess,
+    folder: TempDir,
+}
+
+impl ConnectedBox {
+    /// Starts an agent with these settings beside those that each test needs.
+    async fn start(settings: &str) -> Self {
+        let (node, folder) = (TestNode::start(&["--insecure"]).await, tempfile::tempdir().unwrap());
+        let file = folder.path().join("terminal.toml");
+        let (address, state) = (node.address, folder.path().join("state"));
+        let first = format!("id = 'box1'\nurls = ['ws://{address}/ws']\nstate = '{}'\n", state.display());
+        fs::write(&file, first + settings).unwrap();
+        let agent = LoggedProcess::start(&mut agent(&file));
+        let started = Self { node, agent, folder };
+        started.until_online().await;
+        started
+    }
+
+    async fn until_online(&self) {
+        let status = async || http::get(self.node.address, "/v1/terminals/box1").await.1["status"].clone();
+        until("the box is online", async || status().await == "online").await;
+    }
+
+    /// Sends a command, and returns its target once that is final.
+    async fn run(&self, name: &str, payload: Value) -> Value {
+        let body = json!({ "target": { "terminal": "box1" }, "name": name, "payload": payload, "confirm": "result" });
+        let (status, answer) = http::post(self.node.address, "/v1/commands", &body.to_string()).await;
+        assert_eq!(status, 202, "{answer}");
+        let path = format!("/v1/commands/{}/targets", answer["id"].as_str().unwrap());
+        let target = async || http::get(self.node.address, &path).await.1["targets"][0].clone();
+        let is_final = |state: &Value| ["succeeded", "failed", "rejected"].iter().any(|end| state == end);
+        until("the command has ended", async || is_final(&target().await["state"])).await;
+        target().await
+    }
+}
+
+fn agent(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster-terminal"));
+    command.env_clear().arg("--config").arg(config);
+    command
+}
+
+const COMMANDS: &str = "
+    commands_at_once = 2
+    [commands.say]
+    program = ['/bin/echo', 'said:']
+    arguments = 1
+    [commands.fail]
+    program = ['/bin/sh', '-c', 'echo why; exit 3']
+    [commands.wait]
+    program = ['/bin/sleep', '600']
+";
+
+#[tokio::test]
+async fn a_command_runs_the_program_that_is_configured_and_answers_with_its_output() {
+    let started = ConnectedBox::start(COMMANDS).await;
+    let target = started.run("say", json!(["$(id) ; rm -rf / &"])).await;
+    assert_eq!(target["state"], "succeeded", "{target}");
+    assert_eq!(target["payload"]["output"], "said: $(id) ; rm -rf / &\n");
+    let target = started.run("fail", Value::Null).await;
+    assert_eq!((&target["state"], &target["payload"]["exit"]), (&json!("failed"), &json!(3)), "{target}");
+    assert_eq!(target["payload"]["output"], "why\n");
+    started.node.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_allowed_is_rejected_and_says_why() {
+    let started = ConnectedBox::start(COMMANDS).await;
+    for (name, payload, says) in [
+        ("reboot", Value::Null, "no command reboot"),
+        ("say", json!(["one", "two"]), "takes 1"),
+        ("say", json!(["--version"]), "begins with"),
+        ("say", json!({ "program": "/bin/sh" }), "JSON list"),
+    ] {
+        let target = started.run(name, payload).await;
+        let why = target["payload"].as_str().unwrap_or_default();
+        assert!(target["state"] == "rejected" && why.contains(says), "{target}");
+    }
+    started.node.stop().await;
+}
+
+#[tokio::test]
+async fn more_commands_than_may_run_at_once_are_rejected() {
+    let started = ConnectedBox::start(COMMANDS).await;
+    for _ in 0..2 {
+        let body = r#"{"target":{"terminal":"box1"},"name":"wait","confirm":"result"}"#;
+        assert_eq!(http::post(started.node.address, "/v1/commands", body).await.0, 202);
+    }
+    until("both run", async || started.agent.stderr().matches("runs").count() == 2).await;
+    let target = started.run("say", json!(["x"])).await;
+    assert!(
+        target["state"] == "rejected" && target["payload"].as_str().unwrap().contains("commands_at_once"),
+        "{target}"
+    );
+    started.node.stop().await;
+}
+
+#[tokio::test]
+async fn a_box_says_how_it_is_and_a_check_that_fails_makes_it_failing() {
+    let switch = tempfile::NamedTempFile::new().unwrap();
+    let check = format!(
+        "[health]\nevery = '100ms'\n[health.checks.switch]\nprogram = ['/usr/bin/test', '-e', '{}']",
+        switch.path().display()
+    );
+    let started = ConnectedBox::start(&check).await;
+    let terminal = async || http::get(started.node.address, "/v1/terminals/box1").await.1;
+    until("the box was measured", async || terminal().await["metrics"]["memory"].as_f64() > Some(0.0)).await;
+    assert_eq!(terminal().await["condition"], "ok");
+    switch.close().unwrap();
+    until("the box fails", async || terminal().await["condition"] == "failing").await;
+    started.node.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_is_asked_to_end_lets_a_program_end_and_sends_its_result() {
+    let mut started = ConnectedBox::start("[commands.slow]\nprogram = ['/bin/sh', '-c', 'sleep 0.5; echo done']").await;
+    let body = r#"{"target":{"terminal":"box1"},"name":"slow","confirm":"result"}"#;
+    let (_, answer) = http::post(started.node.address, "/v1/commands", body).await;
+    until("it runs", async || started.agent.stderr().contains("runs")).await;
+    started.agent.process.signal(Signal::TERM);
+    assert!(started.agent.process.blocking_ended().success());
+    let path = format!("/v1/commands/{}/targets", answer["id"].as_str().unwrap());
+    let target = async || http::get(started.node.address, &path).await.1["targets"][0].clone();
+    until("the result came", async || target().await["state"] == "succeeded").await;
+    assert_eq!(http::get(started.node.address, "/v1/terminals/box1").await.1["status"], "offline");
+    started.node.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_that_was_taken_does_not_run_again_after_the_agent_was_killed() {
+    let ran = tempfile::NamedTempFile::new().unwrap();
+    let script = format!("echo ran >> {}; sleep 600", ran.path().display());
+    let commands = format!("{COMMANDS}\n[commands.once]\nprogram = ['/bin/sh', '-c', '{script}']");
+    let mut started = ConnectedBox::start(&commands).await;
+    let body = r#"{"target":{"terminal":"box1"},"name":"once","confirm":"result"}"#;
+    assert_eq!(http::post(started.node.address, "/v1/commands", body).await.0, 202);
+    let runs = || fs::read_to_string(ran.path()).unwrap().lines().count();
+    until("it runs", async || runs() == 1).await;
+    started.agent.process.kill();
+    started.agent = LoggedProcess::start(&mut agent(&started.folder.path().join("terminal.toml")));
+    assert_eq!(started.run("say", json!(["back"])).await["state"], "succeeded");
+    assert_eq!(runs(), 1);
+    started.node.stop().await;
+}
+
+#[test]
+fn a_file_can_be_checked_without_connecting() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("terminal.toml");
+    let state = folder.path().join("state");
+    fs::write(&file, format!("id = 'box1'\nurls = ['ws://127.0.0.1:1/ws']\nstate = '{}'", state.display())).unwrap();
+    assert!(agent(&file).arg("--check").status().unwrap().success());
+    fs::write(&file, "urls = []").unwrap();
+    let output = agent(&file).arg("--check").output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("urls"));
+}
+
+/// A server of one file, which breaks its first answer off in the middle.
+async fn file_server(content: Vec<u8>) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let count = stream.read(&mut request).await.unwrap();
+            let request = String::from_utf8_lossy(&request[..count]).to_lowercase();
+            let range = request.split("range: bytes=").nth(1).unwrap();
+            let from: usize = range.split('-').next().unwrap().parse().unwrap();
+            let (rest, last) = (&content[from..], content.len() - 1);
+            let size = content.len();
+            let head = format!(
+                "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {from}-{last}/{size}\r\ncontent-length: {}\r\n\r\n",
+                rest.len()
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let sent = if number == 0 { rest.len() / 2 } else { rest.len() };
+            stream.write_all(&rest[..sent]).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_file_arrives_whole_though_the_connection_breaks_and_a_wrong_one_is_not_kept() {
+    let content: Vec<u8> = (0..300_000u32).map(|number| (number * 7) as u8).collect();
+    let server = file_server(content.clone()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let started = ConnectedBox::start(&format!("[files]\nfolder = '{}'\nhttp = true", folder.path().display())).await;
+    let digest = ring::digest::digest(&ring::digest::SHA256, &content);
+    let sha256: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = |sha256: &str| json!({ "url": format!("http://{server}/menu"), "sha256": sha256, "size": content.len(), "name": "menu.json" });
+    let target = started.run("file", file(&sha256)).await;
+    assert_eq!((&target["state"], &target["payload"]["bytes"]), (&json!("succeeded"), &json!(300_000)), "{target}");
+    assert_eq!(fs::read(folder.path().join("menu.json")).unwrap(), content);
+    let target = started.run("file", file(&"0".repeat(64))).await;
+    assert!(
+        target["state"] == "failed" && target["payload"]["error"].as_str().unwrap().contains("SHA-256"),
+        "{target}"
+    );
+    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["menu.json"]);
+    started.node.stop().await;
+}
