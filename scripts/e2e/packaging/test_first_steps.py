@@ -139,6 +139,7 @@ def run(line: str) -> str:
 # Terminals whose WebSocket others wrote, in plain mode through Nginx: the files that docs/usage.md shows.
 
 TERMINALS = Path(__file__).with_name("terminals")
+JDK_TERMINAL = programs.ROOT / "clients" / "java" / "src" / "test" / "java" / "examples" / "JdkTerminal.java"
 
 
 @pytest.mark.parametrize("file", ["terminal.py", "terminal.js"])
@@ -160,7 +161,7 @@ class Fleet:
             "websockets": self._start("websockets", {}, sys.executable, TERMINALS / "terminal.py"),
             "ws": self._start("ws", modules, "node", TERMINALS / "terminal.js"),
             "chromium": self._start("chromium", modules, "node", TERMINALS / "browser.js", profile),
-            "jdk": self._start("jdk", {}, "java", TERMINALS / "Terminal.java"),
+            "jdk": self._start("jdk", {}, "java", JDK_TERMINAL),
         }
         for name in self.logs:
             wait.until(lambda name=name: cluster.api.get(f"/v1/terminals/{name}")["status"], lambda s: s == "online")  # type: ignore[misc]

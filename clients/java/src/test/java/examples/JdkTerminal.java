@@ -1,17 +1,19 @@
+package examples;
+
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletionStage;
 
-/** A terminal with nothing but the JDK:  TOKEN=... java Terminal.java WS_URL TERMINAL */
-class Terminal implements WebSocket.Listener {
+/** A terminal in plain mode, with nothing but the JDK:  TOKEN=… java JdkTerminal.java URL TERMINAL */
+final class JdkTerminal implements WebSocket.Listener {
     private final StringBuilder message = new StringBuilder();
 
     public static void main(String[] args) throws InterruptedException {
         WebSocket socket = HttpClient.newHttpClient().newWebSocketBuilder()
             .header("Authorization", "Bearer " + System.getenv("TOKEN"))
-            .buildAsync(URI.create(args[0] + "?terminal_id=" + args[1]), new Terminal()).join();
+            .buildAsync(URI.create(args[0] + "?terminal_id=" + args[1]), new JdkTerminal()).join();
         socket.sendText("hello from " + args[1], true).join();
         socket.sendBinary(ByteBuffer.wrap(new byte[] {1, 2, 3}), true).join();
         Thread.currentThread().join();
