@@ -4,6 +4,7 @@
 //! ```text
 //!   shards    the mailboxes of all shards, as other floors see them
 //!   message   what a shard is asked to do
+//!   inbox     what a shard does in one pass
 //!   beats     which shards answer
 //!   mailbox   the way to one shard, and what becomes of its commands while it is frozen
 //!   fanout    the sockets of one shard, and the walk that writes to them
@@ -14,6 +15,7 @@
 mod beats;
 mod fanout;
 mod gate;
+mod inbox;
 mod mailbox;
 mod message;
 #[cfg(all(test, feature = "shuttle"))]
@@ -25,10 +27,12 @@ mod rejoin_test;
 mod shards;
 #[cfg(test)]
 mod test_node;
+#[cfg(test)]
+mod walk_test;
 
 use std::{
     cell::RefCell,
-    io,
+    io, iter,
     rc::Rc,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -45,7 +49,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
-use self::{fanout::Sockets, gate::CommandGate};
+use self::{fanout::Sockets, gate::CommandGate, inbox::Inbox};
 pub use self::{
     fanout::{Socket, WriteBatch},
     message::{MAILBOX, ShardMessage, Upgraded},
@@ -65,8 +69,8 @@ use crate::{
     wire::{Decoder, EncodedCommand},
 };
 
-/// The most messages that are taken from the mailbox together.
-const MAILBOX_BATCH: usize = 256;
+/// The most messages that a shard handles before its sessions' tasks run.
+const MESSAGES_AT_ONCE: usize = 256;
 /// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
 const PING_PARTS: usize = 16;
 /// How often a shard looks for sessions whose token has expired, and says that it answers.
@@ -135,8 +139,8 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Sh
     })
 }
 
-async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
-    let mut messages = Vec::with_capacity(MAILBOX_BATCH);
+async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>) {
+    let mut inbox = Inbox::new(mailbox, MESSAGES_AT_ONCE);
     let tick = shard.shared.config.ping / PING_PARTS as u32;
     let mut ticks = time::interval_at(Instant::now() + tick, tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -146,9 +150,9 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
     loop {
         tokio::select! {
             () = shard.shared.stop.cancelled() => return,
-            _ = mailbox.recv_many(&mut messages, MAILBOX_BATCH) => {
-                carry_out(&shard, &mut messages);
-                // The tasks of the sessions run between two walks, however many messages wait.
+            () = inbox.fill() => {
+                carry_out(&shard, &mut inbox);
+                // The tasks of the sessions run between two passes, however many messages wait.
                 tokio::task::yield_now().await;
             }
             _ = ticks.tick() => {
@@ -164,27 +168,20 @@ async fn run(shard: Rc<Shard>, mut mailbox: mpsc::Receiver<ShardMessage>) {
     }
 }
 
-/// Handles messages in their order. Broadcasts that follow each other go out together. While the fence of a partition has
-/// expired, or after the shard has missed a command of it, no command of that partition is sent: a session that registers again gets what was
-/// dropped.
-fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
-    let mut together: Vec<Arc<EncodedCommand>> = Vec::new();
-    for message in messages.drain(..) {
-        if let ShardMessage::Broadcast(command) | ShardMessage::Send(_, command) = &message
-            && !shard.may_send(command.partition)
-        {
-            continue;
-        }
-        if let ShardMessage::Broadcast(encoded) = message {
-            together.push(encoded);
-            continue;
-        }
-        broadcast(shard, &mut together);
+/// Handles the messages of one pass in their order. While the fence of a partition has expired, or after the shard has missed a command of
+/// it, no command of that partition is sent: a session that registers again gets what was dropped.
+fn carry_out(shard: &Rc<Shard>, inbox: &mut Inbox) {
+    while let Some(message) = inbox.next() {
         match message {
             ShardMessage::Adopt(upgraded) => {
                 tokio::task::spawn_local(session::run(upgraded, shard.clone()));
             }
-            ShardMessage::Send(addr, encoded) => shard.sockets.send(addr, &encoded),
+            ShardMessage::Broadcast(encoded) => broadcast(shard, encoded, inbox),
+            ShardMessage::Send(addr, encoded) => {
+                if shard.may_send(encoded.partition) {
+                    shard.sockets.send(addr, &encoded);
+                }
+            }
             ShardMessage::SendUnstored(addr, encoded) => shard.sockets.send_unstored(addr, &encoded),
             ShardMessage::Rejoin(partition, begun) => {
                 shard.gate(partition).reopen();
@@ -195,20 +192,31 @@ fn carry_out(shard: &Rc<Shard>, messages: &mut Vec<ShardMessage>) {
             ShardMessage::RejoinOne(addr) => shard.sockets.rejoin_one(addr),
             ShardMessage::EventStored(addr, id) => shard.sockets.event_stored(addr, id),
             ShardMessage::End(addr, end) => shard.sockets.end(addr, end),
-            ShardMessage::Broadcast(_) => unreachable!("taken above"),
         }
     }
-    broadcast(shard, &mut together);
 }
 
-/// Sends what has piled up, the commands of each partition together and in their order.
-fn broadcast(shard: &Shard, together: &mut Vec<Arc<EncodedCommand>>) {
-    // Stable, so the commands of one partition stay in their order.
-    together.sort_by_key(|command| command.partition);
-    for commands in together.chunk_by(|one, next| one.partition == next.partition) {
-        shard.sockets.broadcast(commands);
+/// Sends a broadcast with those that follow it in the inbox, also those that arrive meanwhile: one partition after the other, and the
+/// commands of each in their order.
+fn broadcast(shard: &Shard, first: Arc<EncodedCommand>, inbox: &mut Inbox) {
+    let mut waiting = Vec::from_iter(Some(first).filter(|command| shard.may_send(command.partition)));
+    let mut follow = |waiting: &mut Vec<Arc<EncodedCommand>>| {
+        let following = iter::from_fn(|| inbox.next_broadcast());
+        waiting.extend(following.filter(|command| shard.may_send(command.partition)));
+    };
+    follow(&mut waiting);
+    while let Some(partition) = waiting.first().map(|command| command.partition) {
+        let commands = take(&mut waiting, partition);
+        shard.sockets.broadcast(commands, || {
+            follow(&mut waiting);
+            take(&mut waiting, partition)
+        });
     }
-    together.clear();
+}
+
+/// Takes the commands of a partition out, in their order.
+fn take(commands: &mut Vec<Arc<EncodedCommand>>, partition: PartitionIndex) -> Vec<Arc<EncodedCommand>> {
+    commands.extract_if(.., |command| command.partition == partition).collect()
 }
 
 impl Shard {

@@ -71,7 +71,7 @@ fn carry_out_next(shard: &Rc<Shard>, mailbox: &mut mpsc::Receiver<ShardMessage>,
             ShardMessage::End(addr, _) => CarriedOut::Ended(addr.session),
             other => panic!("another message: {other:?}"),
         };
-        carry_out(shard, &mut messages);
+        carry_out(shard, &mut Inbox::of(messages));
         match message {
             CarriedOut::Dropped(number) if shard.sockets.sent_up_to(PARTITION) == number => CarriedOut::Sent(number),
             step => step,

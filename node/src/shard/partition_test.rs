@@ -11,7 +11,7 @@ use muster_testkit::wait::{soon, until};
 use tokio::{io::AsyncReadExt, net::TcpStream, task::LocalSet};
 use uuid::Uuid;
 
-use super::{Shard, ShardMessage, Shared, carry_out, test_node};
+use super::{Inbox, Shard, ShardMessage, Shared, carry_out, test_node};
 use crate::{
     fence::BootInstant,
     sync::{mpsc, oneshot},
@@ -41,7 +41,7 @@ impl TwoPartitions {
     }
 
     fn carry_out(&self, messages: Vec<ShardMessage>) {
-        carry_out(&self.shard, &mut { messages });
+        carry_out(&self.shard, &mut Inbox::of(messages));
     }
 
     /// Waits until both sessions take live commands.

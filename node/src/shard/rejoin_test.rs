@@ -41,7 +41,7 @@ async fn asked_again_while_it_joins() {
 
     let mut missed = vec![0; BIG];
     soon(terminal.read_exact(&mut missed)).await.unwrap();
-    shard.sockets.broadcast(&[live()]);
+    shard.sockets.broadcast(vec![live()], Vec::new);
     // The live command is not held.
     let received = soon(async {
         let mut received = Vec::new();

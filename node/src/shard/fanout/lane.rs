@@ -8,6 +8,7 @@
 
 use std::{
     cell::RefCell,
+    ops::Range,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
     rc::Rc,
     sync::Arc,
@@ -26,14 +27,6 @@ use crate::end::SessionEnd;
 /// The sockets of one partition and protocol on one shard.
 #[derive(Debug, Default)]
 pub struct Lane(RefCell<Rows>);
-
-/// The result of a walk.
-pub struct Walk {
-    /// The terminals whose sockets took the whole batch.
-    pub whole: Arc<[TerminalId]>,
-    /// The commands that went out whole to sockets which took less than the whole batch.
-    pub single: Vec<(CommandId, TerminalId)>,
-}
 
 #[derive(Debug, Default)]
 struct Rows {
@@ -105,15 +98,11 @@ impl Lane {
         }
     }
 
-    /// Sends `batch` to every socket.
-    pub fn send_all(&self, batch: &WriteBatch) -> Walk {
-        let incomplete = self.0.borrow().walk(&batch.bytes);
-        let roster = self.0.borrow_mut().roster();
-        if incomplete.is_empty() {
-            return Walk { whole: roster, single: Vec::new() };
-        }
-        let (mut whole, mut single) = (roster.to_vec(), Vec::new());
-        for (index, problem) in incomplete.into_iter().rev() {
+    /// Sends `batch` to the sockets of these rows. Returns the sockets that did not take it whole, each with the commands that went out
+    /// whole to it nevertheless.
+    pub fn send(&self, rows: Range<usize>, batch: &WriteBatch) -> Vec<(Rc<Socket>, Vec<CommandId>)> {
+        let incomplete = self.0.borrow().walk(rows, &batch.bytes);
+        let sockets = incomplete.into_iter().map(|(index, problem)| {
             let socket = self.0.borrow().sockets[index].clone();
             let sent = match problem {
                 IncompleteSend::Blocked => socket.send(batch),
@@ -123,26 +112,24 @@ impl Lane {
                     Vec::new()
                 }
             };
-            single.extend(sent.into_iter().map(|command| (command, socket.info.terminal.clone())));
-            // The rows are visited from the end, so the row that moves into a removed place is not itself in
-            // trouble.
-            whole.swap_remove(index);
-        }
-        Walk { whole: whole.into(), single }
+            (socket, sent)
+        });
+        sockets.collect()
+    }
+
+    /// The terminals of the sockets, in the order of the rows.
+    pub fn roster(&self) -> Arc<[TerminalId]> {
+        let Rows { sockets, roster, .. } = &mut *self.0.borrow_mut();
+        let terminals = || sockets.iter().map(|socket| socket.info.terminal.clone()).collect();
+        roster.get_or_insert_with(terminals).clone()
     }
 }
 
 impl Rows {
-    fn roster(&mut self) -> Arc<[TerminalId]> {
-        let sockets = &self.sockets;
-        let terminals = || sockets.iter().map(|socket| socket.info.terminal.clone()).collect();
-        self.roster.get_or_insert_with(terminals).clone()
-    }
-
     /// The hot loop: four bytes of memory for each socket, and the system call.
-    fn walk(&self, bytes: &[u8]) -> Vec<(usize, IncompleteSend)> {
+    fn walk(&self, rows: Range<usize>, bytes: &[u8]) -> Vec<(usize, IncompleteSend)> {
         let mut incomplete = Vec::new();
-        for (index, descriptor) in self.descriptors.iter().enumerate() {
+        for (index, descriptor) in rows.clone().zip(&self.descriptors[rows]) {
             let Some(descriptor) = descriptor else {
                 incomplete.push((index, IncompleteSend::Blocked));
                 continue;

@@ -1,7 +1,7 @@
 //! The fan-out of one shard: from an encoded command to the sockets.
 //!
 //! ```text
-//!   EncodedCommand ──▶ WriteBatch (one write) ──▶ Lane (walks its sockets) ──▶ Socket ──▶ Queue (what the socket did not take)
+//!   EncodedCommand ──▶ Walk (slice after slice) ──▶ WriteBatch (one write) ──▶ Lane ──▶ Socket ──▶ Queue (what the socket did not take)
 //! ```
 
 mod expiries;
@@ -9,6 +9,7 @@ mod lane;
 mod partition_lanes;
 mod queue;
 mod socket;
+mod walk;
 mod write_batch;
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -16,7 +17,6 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use muster_protocol::{
     CommandId,
-    api::Protocol,
     frame::{EventAck, FromNode},
     partition::{PartitionIndex, Partitions},
 };
@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 
 pub use self::{socket::Socket, write_batch::WriteBatch};
 
-use self::{expiries::Expiries, lane::Walk, partition_lanes::PartitionLanes};
+use self::{expiries::Expiries, partition_lanes::PartitionLanes, walk::Walk};
 use crate::{
     end::SessionEnd,
     hub::{SessionAddr, SessionInfo},
@@ -82,26 +82,22 @@ impl Sockets {
         self.len() == 0
     }
 
-    /// Sends these commands, which are of one partition, to every socket of that partition.
-    pub fn broadcast(&self, commands: &[Arc<EncodedCommand>]) {
-        let Some(last) = commands.last() else { return };
-        let lanes = self.lanes(last.partition);
-        lanes.raise_sent_up_to(last.number);
-        for protocol in [Protocol::V1, Protocol::Plain] {
-            let lane = lanes.lane(protocol);
-            if lane.is_empty() {
-                continue;
-            }
-            for batch in WriteBatch::of(commands, protocol) {
-                let Walk { whole, single } = lane.send_all(&batch);
-                self.delivered.inc_by(single.len() as u64);
-                single.into_iter().for_each(|(command, terminal)| self.reports.sent(command, terminal, protocol));
-                for command in batch.commands(0, usize::MAX) {
-                    self.delivered.inc_by(whole.len() as u64);
-                    self.reports.sent_to_all(command, whole.clone(), protocol);
-                }
+    /// Sends these commands, which are of one partition, to every socket of that partition; and with them those of the same partition
+    /// that `more` returns meanwhile.
+    pub fn broadcast(&self, commands: Vec<Arc<EncodedCommand>>, more: impl FnMut() -> Vec<Arc<EncodedCommand>>) {
+        let Some(partition) = commands.first().map(|command| command.partition) else { return };
+        let mut walk = Walk::new(self.lanes(partition), commands);
+        walk.run(more);
+        for sends in walk.whole() {
+            for command in sends.commands {
+                self.delivered.inc_by(sends.terminals.len() as u64);
+                self.reports.sent_to_all(command.command, sends.terminals.clone(), sends.protocol);
             }
         }
+        self.delivered.inc_by(walk.single.len() as u64);
+        walk.single
+            .into_iter()
+            .for_each(|(command, terminal, protocol)| self.reports.sent(command, terminal, protocol));
     }
 
     /// Sends a command to the session at `addr`, if it is still there.

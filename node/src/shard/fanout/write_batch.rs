@@ -104,6 +104,11 @@ impl WriteBatch {
         (!frame_ends.is_empty()).then(|| Self { bytes: bytes.into(), frame_ends: frame_ends.into() })
     }
 
+    /// The number of its commands.
+    pub fn count(&self) -> usize {
+        self.frame_ends.len()
+    }
+
     /// The commands whose frames end after `from` bytes and not after `to` bytes.
     pub fn commands(&self, from: usize, to: usize) -> impl Iterator<Item = CommandId> + '_ {
         self.frame_ends

@@ -116,6 +116,16 @@ impl<T> Receiver<T> {
         messages.pop()
     }
 
+    /// Returns the next message if one waits.
+    pub fn try_recv(&mut self) -> Result<T, ()> {
+        let mut state = self.0.lock();
+        let message = state.messages.pop_front().ok_or(())?;
+        let senders = mem::take(&mut state.waiting_senders);
+        drop(state);
+        senders.into_iter().for_each(Waker::wake);
+        Ok(message)
+    }
+
     /// Appends up to `limit` messages, at least one. Returns their number, or 0 once all senders were dropped.
     pub async fn recv_many(&mut self, into: &mut Vec<T>, limit: usize) -> usize {
         poll_fn(|context| {
