@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use super::{
     PAYLOAD,
     crowd::{self, Crowd},
-    server::{BenchNode, Server},
+    node::{BenchNode, Server},
+    process,
 };
 
 /// Plain terminals.
@@ -29,21 +30,21 @@ pub struct Retained {
 
 /// Measures a node of its own.
 pub async fn measure() -> Retained {
-    let mut node = BenchNode::start(&["--keep", KEEP]).await;
+    let mut node = BenchNode::start(process::NODE, &["--keep", KEEP]);
     let mut crowd = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
     let payload = "x".repeat(PAYLOAD);
     // One burst first: buffers that each session needs once are not what is retained of commands.
     burst(&mut node, &mut crowd, &payload).await;
     tokio::time::sleep(RETENTION).await;
-    let idle = node.memory() as f64;
+    let idle = node.process().memory() as f64;
     let (began, mut commands) = (Instant::now(), 0);
     while began.elapsed() < LASTING {
         burst(&mut node, &mut crowd, &payload).await;
         commands += BURST;
     }
-    let stored = node.memory() as f64 / idle;
+    let stored = node.process().memory() as f64 / idle;
     tokio::time::sleep(RETENTION).await;
-    let forgotten = node.memory() as f64 / idle;
+    let forgotten = node.process().memory() as f64 / idle;
     println!(
         "{commands} commands to {TERMINALS} plain terminals; {:.1} MiB with idle sessions, x {stored:.2} after the commands",
         idle / f64::from(1 << 20),

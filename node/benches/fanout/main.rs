@@ -4,14 +4,22 @@
 //! CPU is the server process's own, user and system, from the scheduler's accounts of its threads.
 
 mod bursts;
+#[path = "../servers/crowd.rs"]
 mod crowd;
+#[path = "../servers/delivery.rs"]
+mod delivery;
 mod floor;
-mod server;
+mod floor_process;
+#[path = "../servers/node.rs"]
+mod node;
+#[path = "../servers/process.rs"]
+mod process;
 
 use std::{env, process::ExitCode, time::Duration};
 
 use crowd::Crowd;
-use server::{BenchNode, FloorServer, Server};
+use floor_process::FloorServer;
+use node::{BenchNode, Server};
 
 /// Plain terminals on each server.
 const TERMINALS: usize = 5_000;
@@ -20,8 +28,6 @@ const PAYLOAD: usize = 128;
 /// The number of rounds. In each both servers are measured in turn, so that a busy moment of the machine affects
 /// both.
 const ROUNDS: usize = 5;
-/// Deliveries of one measurement: 10 s of a floor's CPU in all.
-const BROADCASTS: usize = 64;
 
 /// The bounds: the node's CPU per delivery as a ratio to the floor's, with one broadcast in flight and with 16; and
 /// its memory per terminal in KiB. Then the node's memory after bursts that nobody confirms, as a ratio to its memory before, with
@@ -45,22 +51,22 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run() -> ExitCode {
     let payload = "x".repeat(PAYLOAD);
-    let mut node = BenchNode::start(&[]).await;
-    let empty = node.memory();
+    let mut node = BenchNode::start(process::NODE, &[]);
+    let empty = node.process().memory();
     let mut on_node = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
     // What a handshake needed is given back by and by.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let per_session = (node.memory() - empty) as f64 / TERMINALS as f64 / 1024.0;
+    let per_session = (node.process().memory() - empty) as f64 / TERMINALS as f64 / 1024.0;
     let mut floor = FloorServer::start(PAYLOAD).await;
-    let mut on_floor = Crowd::gather(floor.address(), TERMINALS, crowd::nothing).await;
+    let mut on_floor = Crowd::gather(floor.address(), TERMINALS, floor::nothing).await;
 
     let mut ratios = [Vec::new(), Vec::new()];
     println!("{TERMINALS} terminals, {PAYLOAD} bytes; CPU of the server per delivery, in microseconds");
     println!("round  in flight   floor    node   ratio");
     for round in 1..=ROUNDS {
         for (index, in_flight) in [1, 16].into_iter().enumerate() {
-            let least = measure(&mut floor, &mut on_floor, &payload, in_flight).await;
-            let ours = measure(&mut node, &mut on_node, &payload, in_flight).await;
+            let least = delivery::measure(&mut floor, &mut on_floor, &payload, in_flight).await;
+            let ours = delivery::measure(&mut node, &mut on_node, &payload, in_flight).await;
             println!("{round:>5}  {in_flight:>9}  {least:>6.2}  {ours:>6.2}  {:>6.2}", ours / least);
             ratios[index].push(ours / least);
         }
@@ -75,19 +81,6 @@ async fn run() -> ExitCode {
         ("memory with what bursts left, x idle", retained.stored, STORED_MAX),
         ("memory when that is forgotten, x idle", retained.forgotten, FORGOTTEN_MAX),
     ])
-}
-
-/// CPU per delivery in microseconds.
-async fn measure(server: &mut impl Server, crowd: &mut Crowd, payload: &str, in_flight: usize) -> f64 {
-    // One that is not counted, so that both begin with warm caches.
-    server.broadcast(payload, 1).await;
-    crowd.wait_for(1).await;
-    let before = server.cpu();
-    for _ in 0..BROADCASTS / in_flight {
-        server.broadcast(payload, in_flight).await;
-        crowd.wait_for(in_flight).await;
-    }
-    (server.cpu() - before).as_secs_f64() * 1e6 / (BROADCASTS * TERMINALS) as f64
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -43,6 +43,11 @@ impl Crowd {
         Self { received, expected: 0, size: size as u64 }
     }
 
+    /// The number of terminals.
+    pub fn size(&self) -> usize {
+        self.size as usize
+    }
+
     /// Waits until each terminal has got so many more frames.
     pub async fn wait_for(&mut self, frames: usize) {
         self.expected += frames as u64 * self.size * FRAME;
@@ -62,11 +67,6 @@ pub fn handshake(number: usize) -> String {
         "GET /ws?terminal_id=bench-{number} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-}
-
-/// The first words of a terminal to the floor server, which needs none.
-pub fn nothing(_number: usize) -> String {
-    String::new()
 }
 
 async fn switched(stream: &mut TcpStream) {

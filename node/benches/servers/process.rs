@@ -1,0 +1,47 @@
+//! A server as a process: started, measured, and ended with the bench.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use muster_testkit::TestProcess;
+
+/// The node of this build.
+pub const NODE: &str = env!("CARGO_BIN_EXE_muster-node");
+
+/// A child that ends with the bench.
+pub struct ServerProcess {
+    process: TestProcess,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Starts the program. Its first line is `before` and its address.
+    pub fn start(command: &mut Command, before: &str) -> Self {
+        let mut process = TestProcess::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let address = process.line_after(before).parse().expect("its line ends with its address");
+        Self { process, address }
+    }
+
+    /// The CPU time that its threads have used so far. That of threads that have ended is not in it.
+    pub fn cpu(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.child.id())).expect("the process lives");
+        let on_cpu = |task: fs::DirEntry| -> u64 {
+            let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            schedstat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0)
+        };
+        Duration::from_nanos(tasks.filter_map(Result::ok).map(on_cpu).sum())
+    }
+
+    /// Resident bytes.
+    pub fn memory(&self) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).expect("the process lives");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has one");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
+    }
+}
