@@ -35,7 +35,8 @@ impl StoreNode {
     pub async fn start(servers: &BenchServers, partitions: Partitions) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-node"));
         command.args(["--insecure", "--listen", "127.0.0.1:0", "--handshakes", "100000", "--redis", &servers.url]);
-        command.args(["--hello-timeout", "60s"]);
+        // The fleet's commands and replies are in the store already, and are more than a node stores by default.
+        command.args(["--hello-timeout", "60s", "--max-stored", "68719476736"]);
         command.args(["--partitions", &partitions.count().to_string()]);
         let mut process = TestProcess::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
         let address = process.line_after("muster-node ready on ").parse().expect("its line ends with its address");
