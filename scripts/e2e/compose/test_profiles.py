@@ -121,7 +121,7 @@ def test_a_terminal_connects_with_the_certificate_that_is_made(project: Project,
     assert UNKNOWN in failure(tls_port, ssl.create_default_context()), "somebody vouches for it"
 
     token = project.inside("node", "muster-node", "token", "--terminal", "t1").strip()
-    # In TLS 1.3 a ticket is read while the request is written, by two threads, for which Python before 3.13 has no lock.
+    # In TLS 1.3 a ticket is read while the request is written: by two threads, without a lock before Python 3.13.
     made.maximum_version = ssl.TLSVersion.TLSv1_2
     url, headers = f"wss://localhost:{tls_port}/ws?terminal_id=t1", {"Authorization": f"Bearer {token}"}
     with connect(url, ssl=made, additional_headers=headers, open_timeout=10):

@@ -1,14 +1,16 @@
 """One command makes a cluster of three that is healthy, takes commands, is confined, and ends orderly."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from muster import wait
-from muster.cluster.docker import docker
+from muster import programs, wait
+from muster.cluster.docker import BASE_IMAGES, docker
+from muster.cluster.docker import missing as docker_lacks
 from muster.cluster.project import Project
-from muster.fixtures import need
+from muster.fixtures import missing, need
 from muster.traffic.loadgen import PlayFactory
 
 HEALTH = (
@@ -86,3 +88,43 @@ def test_stop_ends_every_program_by_itself_and_down_leaves_nothing(project: Proj
     assert [end for end in ends if not end.endswith(" 0 false")] == []
     project.compose("down", "-v")
     assert project.left() == []
+
+
+# Lists the files of the system, installs the packages, uses them, removes and purges them, and lists again. What dpkg
+# itself, the list of users and the cache of libraries leave behind is not the packages'. Nginx is not in the image.
+INSTALL = """
+set -e
+files() {
+  find / -xdev -path /proc -prune -o -path /packages -prune -o -path /tmp -prune -o -print | grep -vE "$OTHERS" | sort
+}
+OTHERS='^/(var/lib/dpkg|var/log|var/cache)|^/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?$'
+files >/tmp/before
+dpkg --force-depends -i /packages/*.deb
+for program in muster muster-node muster-sidecar muster-loadgen muster-terminal; do $program --version; done
+muster-terminal --check --config /etc/muster/terminal.toml
+grep -q ^muster-proxy: /etc/passwd
+ls /usr/lib/systemd/system/muster-node@.service /usr/lib/systemd/system/muster-sidecar.service
+! grep -r /usr/local /usr/lib/systemd/system/muster*
+echo '# changed' >>/etc/muster/node.env
+dpkg --force-depends -i /packages/muster-node_*.deb
+grep -q changed /etc/muster/node.env
+dpkg -r muster muster-node muster-sidecar muster-loadgen muster-terminal
+ls /etc/muster/node.env
+dpkg -P muster-node muster-sidecar muster-terminal
+! grep -q ^muster-proxy: /etc/passwd
+files >/tmp/after
+diff /tmp/before /tmp/after
+echo nothing is left
+"""
+
+
+def test_packages_are_installed_removed_and_purged_and_leave_nothing(directory: Path) -> None:
+    if why := docker_lacks():
+        missing(why)
+    packages = directory / "packages"
+    environment = {**os.environ, "MUSTER_BIN": str(programs.directory())}
+    build = [programs.ROOT / "compose" / "debian" / "build", packages]
+    made = subprocess.run(build, capture_output=True, text=True, check=False, env=environment)
+    assert (made.returncode, len(made.stdout.splitlines())) == (0, 5), made.stdout + made.stderr
+    run = ["run", "--rm", "-i", "--network=none", "-v", f"{packages}:/packages:ro", BASE_IMAGES[0], "bash"]
+    assert docker(*run, stdin=INSTALL).endswith("nothing is left\n")

@@ -176,7 +176,8 @@ def run(*command: str, at: Path = programs.ROOT) -> int:
 
 def build() -> int:
     """Compile all programs that the tests run."""
-    programs.build("-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes")
+    others = ["-p", "muster-ctl", "-p", "muster-terminal"]
+    programs.build(*others, "-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes")
     return 0
 
 
