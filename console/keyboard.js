@@ -1,9 +1,9 @@
 // @ts-check
 /** The keyboard: `/` to search, `j` and `k` through rows, `g` and a letter to another page, `?` for help. */
 import { button, h } from "./dom.js";
-import { PLACES } from "./pages.js";
+import { allowed } from "./pages.js";
 import { go } from "./router.js";
-import { current, may } from "./session.js";
+import { current } from "./session.js";
 import { open } from "./parts/dialog.js";
 
 /** Milliseconds within which the letter after `g` comes. */
@@ -39,7 +39,7 @@ function pressed(key) {
 
 /** @param {string} key */
 function goTo(key) {
-  const place = PLACES.find((each) => each.key === key && may(each.page.scope));
+  const place = allowed().find((each) => each.key === key);
   if (place) go([place.name]);
   return Boolean(place);
 }
@@ -68,7 +68,7 @@ function step(by) {
 
 /** Shows what the keyboard can do. */
 export function showHelp() {
-  const moves = PLACES.filter(({ page }) => may(page.scope)).map(({ key, title }) => [`g ${key}`, title]);
+  const moves = allowed().map(({ key, title }) => [`g ${key}`, title]);
   const rows = [
     ["/", "Search"],
     ["j  k", "Next row, row before"],

@@ -23,9 +23,9 @@ function show() {
   if (!current()) return signInAgain("");
   frame ??= begin();
   const { path, query } = here();
-  const { page, title } = pageOf(path);
-  document.title = `${title} · Muster`;
-  frame.show(path[0] ?? "fleet", opened(page, { id: path[1] ?? "", query, signal: left.signal }));
+  const place = pageOf(path);
+  document.title = `${place.title} · Muster`;
+  frame.show(place.name, opened(place, { id: path[1] ?? "", query, signal: left.signal }));
 }
 
 /** Shows the frame around all pages for the first time. */
@@ -36,17 +36,15 @@ function begin() {
 }
 
 /**
- * @param {import("./pages.js").Page} page
+ * @param {ReturnType<typeof pageOf>} place
  * @param {import("./shapes.js").Visit} visit
  */
-function opened(page, visit) {
-  if (!may(page.scope)) {
-    return h(
-      "div",
-      null,
-      head("Not with this key"),
-      empty(`This page needs a key with the scope “${page.scope}”`, "Yours has less."),
-    );
+function opened({ page, allowed }, visit) {
+  if (!allowed) {
+    const why = may(page.scope)
+      ? "It is about the whole fleet, and this key reaches a part of it."
+      : `It needs a key with the scope “${page.scope}”.`;
+    return h("div", null, head("Not with this key"), empty("This key does not open this page", why));
   }
   try {
     return page.open(visit);

@@ -42,6 +42,9 @@ export const current = () => session;
  * @param {string} scope */
 export const may = (scope) => session?.scopes.includes(scope) ?? false;
 
+/** Whether the key reaches some terminals only, and so sees nothing that is about the whole fleet. */
+export const limited = () => Object.keys(session?.labels ?? {}).length > 0;
+
 /**
  * Calls `end` when the session is over, with the reason.
  * @param {(reason: string) => void} end
@@ -111,7 +114,7 @@ async function renew() {
     const said = await response.json().catch(() => null);
     if (said && session === before) write(said);
   }
-  if (response?.status === 401)
-    return ended((await response.json().catch(() => ({}))).detail ?? "The session has ended.");
+  // The last token of a session is not renewed, and stays good until its end. If there is another reason, the next call tells it.
+  if (response?.status === 401) return;
   renewIn(response?.ok ? RENEW_EVERY : RENEW_AGAIN);
 }

@@ -3,9 +3,9 @@
 import { button, fill, h, word } from "./dom.js";
 import { showHelp } from "./keyboard.js";
 import { tell } from "./live.js";
-import { PLACES } from "./pages.js";
+import { allowed } from "./pages.js";
 import { to } from "./router.js";
-import { current, may, signOut } from "./session.js";
+import { current, signOut } from "./session.js";
 import { labelText } from "./text.js";
 
 /** Makes the frame. `show` puts a page into it. */
@@ -62,8 +62,7 @@ function toMain(event, main) {
 
 /** The links to the places that the key may see. */
 function navigation() {
-  const places = PLACES.filter(({ page }) => may(page.scope));
-  const links = places.map(({ name, title, key }) =>
+  const links = allowed().map(({ name, title, key }) =>
     h("a", { href: to([name]), "data-place": name, title: `g ${key}` }, title),
   );
   return {
@@ -71,8 +70,12 @@ function navigation() {
     /** @param {string} place */
     mark: (place) => {
       for (const each of links) {
-        if (each.dataset.place === place) each.setAttribute("aria-current", "page");
-        else each.removeAttribute("aria-current");
+        if (each.dataset.place !== place) each.removeAttribute("aria-current");
+        else {
+          each.setAttribute("aria-current", "page");
+          // On a narrow screen the navigation is a strip.
+          each.scrollIntoView({ block: "nearest", inline: "center" });
+        }
       }
     },
   };

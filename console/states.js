@@ -30,6 +30,13 @@ export const spoken = (state) => state.replaceAll("_", " ");
  */
 export const badOf = (counts) => BAD.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
 
+/**
+ * How many targets said nothing while the command was valid, though it was sent to them or waits for them.
+ * @param {import("./shapes.js").Command} command
+ */
+export const silentOf = ({ state, counts }) =>
+  state === "open" ? 0 : ["queued", "sent", "running"].reduce((sum, each) => sum + (counts[each] ?? 0), 0);
+
 /** Why a session ended, by the reason in events and histories. */
 const REASONS = /** @type {Record<string, string>} */ ({
   left: "it closed its session",

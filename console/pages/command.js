@@ -61,6 +61,7 @@ function open({ id, query, signal }) {
       const next = await commandOf(id, signal);
       if (!next) return void fill(element, head("Command", null, back("commands", "Commands")), gone());
       draw(next);
+      cells.read(next);
       refill(about, `${next.state} ${Date.parse(next.expires_at) < Date.now()}`, () => aboutIt(next));
     },
     1000,

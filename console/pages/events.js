@@ -55,7 +55,13 @@ function open({ query, signal }) {
     follow({ query: asked, heard: pause.heard }, AbortSignal.any([signal, following.signal]));
   };
   begin();
-  return h("div", null, head("Events", [pause.element, button("Clear", list.clear)]), filters.element, list.element);
+  return h(
+    "div",
+    null,
+    head("Events", [pause.element, button("Clear", list.clear)]),
+    filters.element,
+    h("section", { class: "card", "aria-label": "Events" }, list.element),
+  );
 }
 
 /**

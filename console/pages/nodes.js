@@ -104,8 +104,10 @@ const COLUMNS = [
   { title: "Started", class: "number side", cell: ({ started_at }) => ago(started_at) },
   {
     title: "Trouble",
-    cell: ({ foreign, refused }) =>
-      h("span", { class: "bad" }, refused ? word(refused) : "", foreign ? ` ${number(foreign)} foreign` : ""),
+    cell: ({ foreign, refused }) => [
+      refused && h("span", { class: "bad" }, word(refused), " "),
+      foreign && h("span", { class: "bad" }, `${number(foreign)} foreign`),
+    ],
   },
 ];
 

@@ -180,7 +180,7 @@ function said({ kind, node, reason, code, condition, by }) {
 const COLUMNS = [
   { title: "Command", class: "wide", cell: ({ id, name }) => commandLink(id, name) },
   { title: "State", cell: ({ state }) => sign(state) },
-  { title: "Targets", cell: (row) => progress(row) },
+  { title: "All targets", cell: (row) => progress(row) },
   { title: "Sent", class: "number", cell: ({ created_at }) => ago(created_at) },
 ];
 

@@ -45,7 +45,7 @@ export function cellsOf(id, signal, chosen) {
     read: (now) => {
       const first = !command && now;
       command = now ?? command;
-      if (first) fill(element, first.targets > MOST ? tooMany() : card("Targets", null, picture.element));
+      if (first) fill(element, first.targets > MOST ? tooMany() : card("Each target", null, picture.element));
       again();
     },
   };

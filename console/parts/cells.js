@@ -11,7 +11,12 @@ const GAP = 2;
  * @param {(terminal: string) => void} chosen Is called with the terminal of a cell that is clicked.
  */
 export function cells(nameOf, chosen) {
-  const canvas = h("canvas", { tabindex: "0", role: "img", "aria-describedby": "cell-said" });
+  const canvas = h("canvas", {
+    tabindex: "0",
+    role: "img",
+    "aria-label": "a cell for each target",
+    "aria-describedby": "cell-said",
+  });
   const said = h(
     "p",
     { id: "cell-said", class: "faint", "aria-live": "polite" },

@@ -92,9 +92,11 @@ function picture(lines, frame) {
     const text = s("text", { x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, number(value));
     return s("g", null, s("line", { class: "grid", x1: EDGE.left, x2: frame.width - EDGE.right, y1: y, y2: y }), text);
   });
-  const times = [0, 0.25, 0.5, 0.75, 1].map((part) => {
-    const at = frame.first + part * (frame.last - frame.first);
-    const anchor = part === 0 ? "start" : part === 1 ? "end" : "middle";
+  const moments = [0, 0.25, 0.5, 0.75, 1].map((part) => frame.first + part * (frame.last - frame.first));
+  // A time of day that repeats the one before says nothing.
+  const shown = moments.filter((at, index) => !index || minute(at) !== minute(moments[index - 1] ?? 0));
+  const times = shown.map((at) => {
+    const anchor = at === frame.first ? "start" : at === frame.last ? "end" : "middle";
     return s("text", { x: frame.x(at), y: HEIGHT - 5, "text-anchor": anchor }, minute(at));
   });
   return [...grid, ...times, ...lines.flatMap((line) => strokes(line, frame))];

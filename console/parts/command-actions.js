@@ -4,8 +4,8 @@ import { button, h } from "../dom.js";
 import { ask as request, call, idempotencyKey, path } from "../http.js";
 import { go } from "../router.js";
 import { may } from "../session.js";
-import { badOf } from "../states.js";
-import { counted } from "../text.js";
+import { badOf, silentOf } from "../states.js";
+import { counted, number } from "../text.js";
 import { ask, say } from "./dialog.js";
 
 /** @typedef {import("../shapes.js").Command} Command */
@@ -17,33 +17,31 @@ import { ask, say } from "./dialog.js";
  */
 export function commandActions(command, changed) {
   if (!may("command")) return [];
-  const bad = badOf(command.counts);
+  const some = badOf(command.counts) + silentOf(command) > 0;
   return [
-    bad > 0 && button(`Retry ${counted(bad, "target")}`, () => retry(command, bad), { class: "primary" }),
+    some && button("Retry", () => retry(command), { class: "primary" }),
     command.state === "open" && button("Cancel", () => cancel(command, changed), { class: "danger-quiet" }),
   ];
 }
 
-/**
- * @param {Command} command
- * @param {number} bad
- */
-async function retry({ id, name }, bad) {
+/** @param {Command} command */
+async function retry(command) {
   const key = idempotencyKey();
   let next = "";
   const act = async () => {
-    const made = /** @type {Command} */ (
-      await call("POST", path("commands", id, "retry"), { headers: { "Idempotency-Key": key } })
-    );
+    const headers = { "Idempotency-Key": key };
+    const made = /** @type {Command} */ (await call("POST", path("commands", command.id, "retry"), { headers }));
     next = made.id;
   };
+  const [bad, silent] = [badOf(command.counts), silentOf(command)];
+  const who = `${counted(bad, "target")} did not do it${silent ? `, and ${number(silent)} said nothing` : ""}.`;
   const text = h(
     "p",
     null,
-    `A new command with the same name, payload and settings goes to the ${counted(bad, "target")} that ended without what was asked for.`,
+    who,
+    " A new command with the same name, payload and settings goes to those that ended without what was asked for.",
   );
-  if (await ask({ title: `Send ${name} again?`, text, yes: `Send to ${counted(bad, "terminal")}`, act }))
-    go(["commands", next]);
+  if (await ask({ title: `Send ${command.name} again?`, text, yes: "Send again", act })) go(["commands", next]);
 }
 
 /**

@@ -17,7 +17,7 @@ export function optionsField(changed) {
   );
   const offline = select(
     [
-      ["queue", "get it when they come back"],
+      ["queue", "get it on return"],
       ["skip", "are left out"],
     ],
     changed,

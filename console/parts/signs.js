@@ -66,12 +66,16 @@ export function stateBar(counts, targets) {
 
 /**
  * How far a command is: its bar, and in words what stands out.
- * @param {{ counts: Record<string, number>, targets: number }} command
+ * @param {import("../shapes.js").Command} command
  */
-export function progress({ counts, targets }) {
+export function progress({ counts, targets, state }) {
   const bad = badOf(counts);
   const waiting = (counts.queued ?? 0) + (counts.sent ?? 0);
-  const text = bad ? `${number(bad)} did not` : waiting ? `${number(waiting)} wait` : "";
+  const text = bad
+    ? `${number(bad)} did not`
+    : waiting
+      ? `${number(waiting)} ${state === "open" ? "wait" : "silent"}`
+      : "";
   return h("span", { class: "progress" }, stateBar(counts, targets), h("span", { class: bad ? "bad" : "faint" }, text));
 }
 
