@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from muster import programs, reporting
 from muster.cluster import Cluster, ContainerCluster, ProcessCluster, Settings, docker
@@ -22,6 +24,9 @@ from muster.traffic.load import Load, LoadConfig, SlowReaders
 from muster.traffic.terminal import Listener
 
 T = TypeVar("T")
+
+# A test runs as root here and there, where Chromium has no sandbox. It asks no host for updates.
+BROWSER = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update".split()
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,16 @@ def small_disk(proxy: Sidecar) -> Iterator[SmallDisk]:
         yield made
     finally:
         made.unmount()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, as Debian has it."""
+    need("chromium")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+        yield made
+        made.close()
 
 
 AgentsFactory = Callable[..., Agents]

@@ -7,16 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import Browser
 from websockets.sync.client import connect
 
 from muster import process, programs, wait
 from muster.api import Events
 from muster.cluster import Cluster
-from muster.fixtures import need
 from muster.traffic.terminal import token
 
 # The demo and scripts/cluster work as printed, and leave no process and no file, however they end.
@@ -150,20 +154,21 @@ def test_the_documentation_shows_the_terminal_that_is_tested(file: str) -> None:
 class Fleet:
     """One terminal of each library, named after the library. Each prints what it receives, a line for each message."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, browser: Browser) -> None:
         self.cluster = cluster
-        modules = {"NODE_PATH": str(programs.npm_install("ws@8.18.3", "playwright-core@1.56.1"))}
-        need("chromium")
+        modules = {"NODE_PATH": str(programs.npm_install("ws@8.18.3"))}
         programs.install({"javac": "default-jdk-headless"})
         assert shutil.which("javac"), "a JDK is needed: apt-get install default-jdk-headless"
-        profile = cluster.directory / "profile"
         self.logs = {
             "websockets": self._start("websockets", {}, sys.executable, TERMINALS / "terminal.py"),
             "ws": self._start("ws", modules, "node", TERMINALS / "terminal.js"),
-            "chromium": self._start("chromium", modules, "node", TERMINALS / "browser.js", profile),
             "jdk": self._start("jdk", {}, "java", JDK_TERMINAL),
         }
-        for name in self.logs:
+        self.tab = browser.new_page()
+        self.logged: list[str] = []
+        self._open("chromium")
+        self.names = [*self.logs, "chromium"]
+        for name in self.names:
             wait.until(lambda name=name: cluster.api.get(f"/v1/terminals/{name}")["status"], lambda s: s == "online")  # type: ignore[misc]
 
     def _start(self, name: str, env: dict[str, str], *command: str | Path) -> Path:
@@ -174,24 +179,37 @@ class Fleet:
         )
         return log
 
+    def _open(self, name: str) -> None:
+        """Open terminal.html from an origin of this machine, as a page of one's own would be."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(TERMINALS)))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.tab.on("console", lambda line: self.logged.append(line.text))
+        said = urlencode({"url": self.cluster.url(), "terminal": name, "token": token(self.cluster.secret, name)})
+        self.tab.goto(f"http://127.0.0.1:{server.server_port}/terminal.html#{said}")
+        server.shutdown()
+
     def got(self, mark: str) -> dict[str, int]:
         """Return how often each terminal received this payload; those that did not are left out."""
-        counts = {name: log.read_text().splitlines().count(mark) for name, log in self.logs.items()}
-        return {name: count for name, count in counts.items() if count}
+        # What the page has logged meanwhile comes with the answer to a question.
+        self.tab.title()
+        lines = {name: log.read_text().splitlines() for name, log in self.logs.items()} | {"chromium": self.logged}
+        return {name: each.count(mark) for name, each in lines.items() if mark in each}
 
 
-def test_terminals_of_four_libraries_receive_once_and_their_messages_are_events(cluster: Cluster) -> None:
+def test_terminals_of_four_libraries_receive_once_and_their_messages_are_events(
+    cluster: Cluster, browser: Browser
+) -> None:
     events = Events(cluster.api, cluster.node(1))
-    fleet = Fleet(cluster)
-    for name in fleet.logs:
+    fleet = Fleet(cluster, browser)
+    for name in fleet.names:
         mark = post(cluster, {"terminal": name})
         wait.until(lambda mark=mark: fleet.got(mark))  # type: ignore[misc]
         assert fleet.got(mark) == {name: 1}
 
     mark = post(cluster, {"all": True})
-    wait.until(lambda: fleet.got(mark), lambda got: got == dict.fromkeys(fleet.logs, 1))
+    wait.until(lambda: fleet.got(mark), lambda got: got == dict.fromkeys(fleet.names, 1))
 
-    for name in fleet.logs:
+    for name in fleet.names:
         wait.until(lambda: said(events), lambda seen, name=name: (name, "message", f"hello from {name}") in seen)  # type: ignore[misc]
         # Three bytes, as base64.
         wait.until(lambda: said(events), lambda seen, name=name: (name, "binary", "AQID") in seen)  # type: ignore[misc]
