@@ -142,3 +142,17 @@ def npm_install(*packages: str) -> Path:
             "npm", "install", "--prefix", str(at), "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *packages
         )
     return at / "node_modules"
+
+
+def maven_package(project: Path) -> None:
+    """Build the Maven project of this folder; what it makes lies below `target/`.
+
+    Raises SystemExit as `install` does.
+    """
+    install({"mvn": "maven", "javac": "default-jdk-headless"})
+    command = ["mvn", "-q", "-B", "-f", str(project / "pom.xml"), "package"]
+    with (Path(tempfile.gettempdir()) / f"muster-maven.{os.geteuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Where all packages are there already, nothing is asked for.
+        if subprocess.run([*command, "-o"], check=False, capture_output=True).returncode != 0:
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -60,7 +61,11 @@ class TerminalTest {
             StringBuilder head = new StringBuilder();
             InputStream in = socket.getInputStream();
             while (head.indexOf("\r\n\r\n") < 0) {
-                head.append((char) in.read());
+                int letter = in.read();
+                if (letter < 0) {
+                    throw new EOFException("the request is not whole: " + head);
+                }
+                head.append((char) letter);
             }
             socket.getOutputStream().write(first.getBytes(StandardCharsets.ISO_8859_1));
             socket.getOutputStream().flush();
