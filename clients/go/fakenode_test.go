@@ -35,9 +35,14 @@ type fakeNode struct {
 	request *http.Request
 }
 
-func newFakeNode(t *testing.T) *fakeNode {
+func newFakeNode(t *testing.T) *fakeNode { return serve(t, httptest.NewServer) }
+
+// newTLSNode has a certificate that no system trusts.
+func newTLSNode(t *testing.T) *fakeNode { return serve(t, httptest.NewTLSServer) }
+
+func serve(t *testing.T, by func(http.Handler) *httptest.Server) *fakeNode {
 	node := &fakeNode{t: t, heard: make(chan frame, 1000), refuse: func() int { return 0 }}
-	node.server = httptest.NewServer(http.HandlerFunc(node.accept))
+	node.server = by(http.HandlerFunc(node.accept))
 	t.Cleanup(node.server.Close)
 	return node
 }

@@ -1,10 +1,15 @@
 #!/usr/bin/env node
-/** The conformance program for the kit: clients/README.md says what it does and prints. */
+/**
+ * The conformance program for the kit: clients/README.md says what it does and prints. With --browser it is the client of browsers, on
+ * the WebSocket of Node (which Node 20 has with --experimental-websocket) and a localStorage in a file.
+ */
 
 import { writeSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { CommandFailed, CommandRejected, LATER, Terminal, TooLarge, tokenFile } from "muster-client";
+import { CommandFailed, CommandRejected, LATER, Terminal as NodeTerminal, TooLarge, tokenFile } from "muster-client";
+import { Terminal as BrowserTerminal } from "./src/browser.js";
+import { openStorage } from "./tests/storage.js";
 
 /** @typedef {import("muster-client").Command} Command */
 /** @typedef {import("muster-client").Report} Report */
@@ -77,11 +82,14 @@ function tellEnd({ end, wasOpen }) {
 }
 
 const times = JSON.parse(variable("MUSTER_POLICY"));
-const terminal = new Terminal({
+const memory = join(variable("MUSTER_STATE"), "memory");
+const isBrowser = process.argv.includes("--browser");
+if (isBrowser) globalThis.localStorage = openStorage(memory);
+const terminal = new (isBrowser ? BrowserTerminal : NodeTerminal)({
   url: variable("MUSTER_URL").split(","),
   id: variable("MUSTER_TERMINAL"),
   token: tokenFile(variable("MUSTER_TOKEN_FILE")),
-  memory: join(variable("MUSTER_STATE"), "memory"),
+  memory,
   labels: { kit: "yes" },
   deadline: times.deadline_ms,
   policy: {

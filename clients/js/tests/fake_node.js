@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { WebSocketServer } from "ws";
 import { Terminal } from "muster-client";
 
@@ -18,10 +20,13 @@ export class FakeNode {
   refuse = () => undefined;
   handshakes = 0;
 
-  constructor() {
+  /** @param {import("node:https").ServerOptions} [tls] its certificate and key, for a node that speaks TLS */
+  constructor(tls) {
+    this.scheme = tls ? "wss" : "ws";
+    this.http = tls ? createTlsServer(tls) : createServer();
+    this.http.listen(0, "127.0.0.1");
     this.server = new WebSocketServer({
-      port: 0,
-      host: "127.0.0.1",
+      server: this.http,
       verifyClient: ({ req }, answer) => {
         this.handshakes += 1;
         const refusal = this.refuse(req);
@@ -42,8 +47,8 @@ export class FakeNode {
 
   /** @returns {Promise<string>} */
   async url() {
-    if (!this.server.address()) await once(this.server, "listening");
-    return `ws://127.0.0.1:${/** @type {import("net").AddressInfo} */ (this.server.address()).port}/ws`;
+    if (!this.http.address()) await once(this.http, "listening");
+    return `${this.scheme}://127.0.0.1:${/** @type {import("net").AddressInfo} */ (this.http.address()).port}/ws`;
   }
 
   /** The next frame of the terminal. */
@@ -94,16 +99,18 @@ export class FakeNode {
   stop() {
     this.server.clients.forEach((socket) => socket.terminate());
     this.server.close();
+    this.http.close();
   }
 }
 
 /**
  * Runs a test with a node and a terminal, and ends both.
  * @param {(node: FakeNode, start: (options?: Partial<import("muster-client").Options>) => Promise<{ terminal: Terminal, reports: import("muster-client").Report[] }>) => Promise<void>} test
+ * @param {import("node:https").ServerOptions} [tls]
  */
-export function withNode(test) {
+export function withNode(test, tls) {
   return async () => {
-    const node = new FakeNode();
+    const node = new FakeNode(tls);
     /** @type {Terminal[]} */
     const terminals = [];
     try {

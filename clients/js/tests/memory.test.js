@@ -7,6 +7,7 @@ import { openJournal as openStored } from "../src/browser/journal.js";
 import { CursorTrail } from "../src/cursors.js";
 import { Memory } from "../src/memory.js";
 import { openJournal } from "../src/node/journal.js";
+import { storage } from "./storage.js";
 
 /** @type {string} */
 let folder;
@@ -17,24 +18,6 @@ const id = (/** @type {number} */ number) => `00000000-0000-7000-8000-${String(n
 const failed = (/** @type {Error} */ error) => assert.fail(error);
 const path = () => join(folder, "memory");
 const open = (remember = 10) => new Memory(openJournal(path()), remember, failed);
-
-/** A localStorage that holds so many characters. */
-function storage(room = Infinity) {
-  const items = new Map();
-  return /** @type {Storage & { items: Map<string, string> }} */ ({
-    items,
-    get length() {
-      return items.size;
-    },
-    key: (/** @type {number} */ index) => [...items.keys()][index] ?? null,
-    getItem: (/** @type {string} */ key) => items.get(key) ?? null,
-    removeItem: (/** @type {string} */ key) => void items.delete(key),
-    setItem(/** @type {string} */ key, /** @type {string} */ value) {
-      if ([...items.values()].join("").length + value.length > room) throw new Error("full");
-      items.set(key, value);
-    },
-  });
-}
 
 test("ids, cursor and results are there after a restart", () => {
   const memory = open();
