@@ -15,7 +15,9 @@ pub fn greet(state: &HttpState) -> Answer {
     let others = state.peers.candidates().len();
     let ready = if others == 0 { "one node is ready".into() } else { format!("{} nodes are ready", others + 1) };
     let terminals = &state.shared.config.ws_path;
-    let text = format!("Muster: {ready}.\n\nTerminals connect to {terminals}, operators call /v1/ with a key.\n");
+    let text = format!(
+        "Muster: {ready}.\n\nTerminals connect to {terminals}, operators open /console/ or call /v1/ with a key.\n"
+    );
     Ok(typed(StatusCode::OK, "text/plain; charset=utf-8", text))
 }
 

@@ -5,7 +5,8 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), retry, list, targets, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health
+//!     ├─────▶ commands (direct without the store), retry, list, targets, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
+//!     │       console
 //!     │
 //!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
 //! ```
@@ -20,8 +21,10 @@ mod call;
 mod command_bounds;
 mod commands;
 mod connection;
+mod console;
 mod direct;
 mod enrol;
+mod etag;
 mod events;
 mod fleet;
 #[cfg(any(test, fuzzing))]

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming, header};
 use muster_protocol::token::Scope;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     answer::{Answer, Body, problem, status},
     audit::{self, AuditTrail},
     call::ApiCall,
-    commands, enrol, events, fleet,
+    commands, console, enrol, events, fleet,
     handshake::{self, Decision},
     health, keys, list, nodes, origin,
     path::segments,
@@ -110,7 +110,7 @@ async fn admitted(
             let call = ApiCall { operator, trail: trail.as_ref() };
             api(path, request, &call, requester, state).await
         }
-        _ => open(segments, requester.peer, &state),
+        _ => open(segments, request.headers(), requester.peer, &state),
     }
 }
 
@@ -123,7 +123,7 @@ fn asked(request: &Request<Incoming>) -> &Method {
 fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
     use Scope::{Admin, Command, Read};
     match segments {
-        [""] | ["livez" | "readyz" | "metrics" | "proxy"] => &[("GET", None)],
+        [""] | ["livez" | "readyz" | "metrics" | "proxy"] | ["console", ..] => &[("GET", None)],
         ["v1", "commands"] => &[("POST", Some(Command)), ("GET", Some(Read))],
         ["v1", "commands", _] => &[("GET", Some(Read)), ("DELETE", Some(Command))],
         ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
@@ -167,13 +167,14 @@ async fn identify(
 }
 
 /// The paths that need no key.
-fn open(segments: &[&str], peer: SocketAddr, state: &HttpState) -> Answer {
+fn open(segments: &[&str], headers: &HeaderMap, peer: SocketAddr, state: &HttpState) -> Answer {
     match segments {
         [""] => health::greet(state),
         ["livez"] => Ok(health::live()),
         ["readyz"] => health::ready(state),
         ["metrics"] => Ok(health::metrics(state)),
         ["proxy"] => Ok(proxy_hop::terms(peer, state)),
+        ["console", path @ ..] => Ok(console::file(path, headers)),
         _ => Err(not_there(state)),
     }
 }
