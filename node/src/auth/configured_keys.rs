@@ -66,4 +66,12 @@ impl Auth {
     pub(super) fn signing(&self) -> Result<Secret, AuthError> {
         self.configured().signing.clone().ok_or(AuthError::NoSecret)
     }
+
+    /// The secret with this name.
+    pub(super) fn secret(&self, kid: &str) -> Option<Secret> {
+        match self.configured().keys.named(kid)? {
+            (_, Key::Secret(secret)) => Some(secret.clone()),
+            (_, Key::Public(_)) => None,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{api::OperatorKey, token::Claims};
+use muster_protocol::api::OperatorKey;
 
 use super::{VerifiedOperator, operator::used_key};
 
@@ -31,7 +31,7 @@ struct KeyUse {
 
 impl KeyUses {
     /// Records that a key was used. One without an id is not listed.
-    pub(super) fn record(&self, operator: &VerifiedOperator, claims: &Claims, now: Timestamp) {
+    pub(super) fn record(&self, operator: &VerifiedOperator, now: Timestamp) {
         let Some(id) = operator.key_id() else { return };
         let mut all = self.lock();
         if let Some(known) = all.get_mut(id) {
@@ -43,7 +43,7 @@ impl KeyUses {
             all.retain(|_, known| known.key.expires_at > now);
         }
         if all.len() < KEYS_MAX
-            && let Some(key) = used_key(operator, claims, now)
+            && let Some(key) = used_key(operator, now)
         {
             all.insert(id.into(), KeyUse { key, written_at: None, is_due: true });
         }
@@ -90,10 +90,10 @@ mod tests {
             scope: Scope::Read,
             limits: KeyLimits::default(),
             expires: Some(1000),
+            key_expires: Some(1000),
             token: Some(Arc::new(mark)),
         };
-        let claims = Claims::read(br#"{"exp":1000,"sub":"ann"}"#, 0).unwrap();
-        uses.record(&operator, &claims, Timestamp::from_second(second).unwrap());
+        uses.record(&operator, Timestamp::from_second(second).unwrap());
     }
 
     fn ids(keys: &[OperatorKey]) -> Vec<&str> {

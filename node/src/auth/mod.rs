@@ -14,6 +14,7 @@ mod operator;
 mod public_key;
 mod renew;
 mod revocations;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 mod token_mark;
@@ -41,6 +42,7 @@ pub use self::{
     operator::{NAME_MAX, VerifiedOperator, written},
     renew::MadeToken,
     revocations::Revocations,
+    sign_in::MadeSession,
     token_mark::{TokenHolder, TokenMark},
 };
 use crate::{
@@ -63,6 +65,9 @@ pub enum AuthError {
     /// The token is valid, and an operator has revoked it.
     #[error("the token is refused: it was revoked")]
     Revoked,
+    /// The token of an operator's session is valid until the session ends, at this time, and no later one is made.
+    #[error("the session ends at {0} and can't be renewed: sign in with the key again")]
+    SessionEnds(Timestamp),
     /// The node has no secret to sign tokens with.
     #[error("this node makes no tokens: it has no --secret to sign them with")]
     NoSecret,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_protocol::{
     api::OperatorKey,
     selector::Labels,
-    token::{ClaimFault, Claims, KeyLimits, LIMITED_OPERATOR, OPERATOR, OperatorClaims, Scope, TERMINAL, sign},
+    token::{ClaimFault, KeyLimits, LIMITED_OPERATOR, OPERATOR, OperatorClaims, Scope, TERMINAL, sign},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,8 +27,11 @@ pub struct VerifiedOperator {
     /// What the key is limited to. Nothing without a key.
     #[serde(default)]
     pub limits: KeyLimits,
-    /// The last second in which the key is valid, since 1970. None without a key that was verified.
+    /// The last second in which the key, or the session's token in its place, is valid, since 1970. None without a key that was verified.
     pub expires: Option<u64>,
+    /// The last second in which the key itself is valid. None without a key that was verified, and of a ticket of an older version.
+    #[serde(default)]
+    pub key_expires: Option<u64>,
     /// The key. None without one that was verified.
     #[serde(default)]
     pub token: Option<Arc<TokenMark>>,
@@ -43,7 +46,7 @@ impl Default for VerifiedOperator {
     /// Who is let in without a key.
     fn default() -> Self {
         let (name, limits) = (String::new(), KeyLimits::default());
-        Self { name, scope: Scope::Admin, limits, expires: None, token: None }
+        Self { name, scope: Scope::Admin, limits, expires: None, key_expires: None, token: None }
     }
 }
 
@@ -81,7 +84,8 @@ impl VerifiedOperator {
 }
 
 impl Auth {
-    /// The owner of a key; one without a name with `--insecure` and no key that can be verified. The use of the key is recorded.
+    /// The owner of a key, or of the key for which a session's token stands; one without a name with `--insecure` and no key that can be
+    /// verified. The use of the key is recorded.
     ///
     /// # Errors
     /// If the key is missing, is not valid, is no operator's, or was revoked.
@@ -104,8 +108,9 @@ impl Auth {
         let token = Some(self.check_revoked(&key, TokenHolder::Operator(subject.into()))?);
         let mut name = subject.to_owned();
         name.truncate(name.floor_char_boundary(NAME_MAX));
-        let operator = VerifiedOperator { name, scope, limits, expires: Some(claims.expires()), token };
-        self.key_uses.record(&operator, claims, Timestamp::now());
+        let key_expires = claims.key_expires()?.or(Some(claims.expires()));
+        let operator = VerifiedOperator { name, scope, limits, expires: Some(claims.expires()), key_expires, token };
+        self.key_uses.record(&operator, Timestamp::now());
         Ok(operator)
     }
 
@@ -160,9 +165,8 @@ impl Auth {
 }
 
 /// What the store has of a key that was used, if the key has an id.
-pub(super) fn used_key(operator: &VerifiedOperator, claims: &Claims, now: Timestamp) -> Option<OperatorKey> {
+pub(super) fn used_key(operator: &VerifiedOperator, now: Timestamp) -> Option<OperatorKey> {
     let mark = operator.token.as_ref()?;
-    let issued_at = claims.issued_at().ok().flatten();
     Some(OperatorKey {
         id: mark.token_id.as_deref()?.to_owned(),
         name: operator.name.clone(),
@@ -171,15 +175,16 @@ pub(super) fn used_key(operator: &VerifiedOperator, claims: &Claims, now: Timest
         kid: mark.kid.as_deref().map(str::to_owned),
         by: None,
         origin: mark.origin.as_deref().map(str::to_owned),
-        created_at: issued_at.map(time_of),
-        expires_at: time_of(claims.expires()),
+        // The token of a session has 0 if its key does not say when it was made.
+        created_at: mark.issued_at.filter(|second| *second > 0).map(time_of),
+        expires_at: time_of(operator.key_expires?),
         last_used_at: Some(now),
         revoked: false,
     })
 }
 
 /// A second since 1970 as a time; the last one that there is for what lies beyond it.
-fn time_of(second: u64) -> Timestamp {
+pub(super) fn time_of(second: u64) -> Timestamp {
     i64::try_from(second).ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(Timestamp::MAX)
 }
 

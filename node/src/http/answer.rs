@@ -127,7 +127,8 @@ impl From<AuthError> for Response<Body> {
             | AuthError::UnknownKid
             | AuthError::BadToken(_)
             | AuthError::BadCertificate(_)
-            | AuthError::Revoked => {}
+            | AuthError::Revoked
+            | AuthError::SessionEnds(_) => {}
         }
         let mut response = problem(StatusCode::UNAUTHORIZED, denied.to_string());
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));

@@ -64,7 +64,7 @@ fn check_maker(limits: &KeyLimits, exp: u64, call: &ApiCall<'_>) -> Result<(), R
              commands",
         );
     }
-    if maker.expires.is_some_and(|expires| exp > expires) {
+    if maker.key_expires.is_some_and(|expires| exp > expires) {
         return forbidden("valid_for: a limited key makes keys that expire no later than itself");
     }
     Ok(())

@@ -47,6 +47,7 @@ mod request_id;
 mod retry;
 mod revocations;
 mod route;
+mod sign_in;
 mod strict;
 mod targets;
 mod terminals;

@@ -26,7 +26,8 @@ pub const LISTED_NAMED_MAX: usize = 100;
 /// # Errors
 /// 403.
 pub fn check_call(segments: &[&str], operator: &VerifiedOperator) -> Result<(), Response<Body>> {
-    let is_limitable = matches!(segments, ["v1", "commands" | "terminals" | "keys", ..] | ["v1", "events" | "ticket"]);
+    let is_limitable =
+        matches!(segments, ["v1", "commands" | "terminals" | "keys", ..] | ["v1", "events" | "ticket" | "session"]);
     let labels = &operator.limits.labels;
     if labels.is_empty() || is_limitable {
         return Ok(());
@@ -190,9 +191,15 @@ mod tests {
             let operator = VerifiedOperator { limits: limits.clone(), ..VerifiedOperator::default() };
             check_call(&segments, &operator).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
         };
-        for path in
-            ["v1/commands/x/retry", "v1/terminals", "v1/terminals/x/labels", "v1/events", "v1/ticket", "v1/keys/x"]
-        {
+        for path in [
+            "v1/commands/x/retry",
+            "v1/terminals",
+            "v1/terminals/x/labels",
+            "v1/events",
+            "v1/ticket",
+            "v1/session",
+            "v1/keys/x",
+        ] {
             assert_eq!(status(path, &shop), 200, "{path}");
         }
         for path in [

@@ -17,7 +17,7 @@ use super::{
     path::segments,
     proxies, proxy_hop, reach, renew,
     request::{bearer, parameter},
-    request_id, retry, revocations, strict, targets, terminals, ticket,
+    request_id, retry, revocations, sign_in, strict, targets, terminals, ticket,
 };
 use crate::auth::VerifiedOperator;
 
@@ -129,7 +129,7 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "commands", _, "targets"] => &[("GET", Some(Read))],
         ["v1", "commands", _, "retry"] => &[("POST", Some(Command))],
         ["v1", "terminals" | "fleet" | "nodes" | "proxies" | "events"] => &[("GET", Some(Read))],
-        ["v1", "ticket"] => &[("POST", Some(Read))],
+        ["v1", "ticket" | "session"] => &[("POST", Some(Read))],
         ["v1", "terminals", _] => &[("GET", Some(Read)), ("DELETE", Some(Admin))],
         ["v1", "terminals", _, "history"] | ["v1", "fleet", "history"] => &[("GET", Some(Read))],
         ["v1", "terminals", _, "labels"] => &[("PUT", Some(Admin))],
@@ -195,6 +195,7 @@ async fn api(
         ("GET", ["commands", id, "targets"]) => targets::list(id, &query, call, &state).await,
         ("POST", ["commands", id, "retry"]) => retry::retry(id, request.headers(), call, &state).await,
         ("POST", ["ticket"]) => ticket::post(&call.operator, &state).await,
+        ("POST", ["session"]) => sign_in::post(&request, call, &state),
         ("GET", ["terminals"]) => terminals::list(&query, call, &state).await,
         ("GET", ["terminals", id]) => terminals::get(id, call, &state).await,
         ("DELETE", ["terminals", id]) => terminals::forget(id, call, &state).await,

@@ -17,4 +17,5 @@ mod refused;
 mod registry;
 mod resume;
 mod revoked;
+mod signed_in;
 mod tickets;

@@ -75,6 +75,24 @@ pub struct NewKey {
     pub made: OperatorKey,
 }
 
+/// The answer to `POST /v1/session`: a token in the place of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSession {
+    /// The token, which is used as the key is.
+    pub token: String,
+    /// The last second in which the token is valid.
+    pub expires_at: Timestamp,
+    /// The last second in which any token of this session is valid.
+    pub renew_until: Timestamp,
+    /// The name of the key's owner.
+    pub name: String,
+    /// What the key allows: its scope, and those that it includes.
+    pub scopes: Vec<Scope>,
+    /// What the key is limited to. Left out of the JSON if there are no limits.
+    #[serde(flatten)]
+    pub limits: KeyLimits,
+}
+
 /// A page of keys, those first that expire first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyPage {

@@ -22,7 +22,7 @@ pub use self::{
     enrolment::{EnrolRequest, Enrolment, EnrolmentPage, EnrolmentRequest, EnrolmentState, NewEnrolment},
     grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
-    key::{KeyPage, KeyRequest, NewKey, OperatorKey, RevokedKey},
+    key::{KeyPage, KeyRequest, NewKey, OperatorKey, OperatorSession, RevokedKey},
     proxy::{ConnectionUse, ProxyDifference, ProxyList, ProxyTerms, ProxyView},
     revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},
     state::{CommandState, TargetState},

@@ -142,6 +142,11 @@ impl Claims {
         self.time("renew_until")
     }
 
+    /// `key_exp`: the last second in which the key is valid for which an operator's session stands. None of a key itself.
+    pub fn key_expires(&self) -> Result<Option<u64>, ClaimError> {
+        self.time("key_exp")
+    }
+
     /// `origin`: the id of the first of the tokens of which this one came by renewal.
     pub fn origin(&self) -> Result<Option<&str>, ClaimError> {
         self.text("origin", TEXT_MAX)

@@ -115,6 +115,16 @@ pub enum Scope {
     Admin,
 }
 
+impl Scope {
+    /// Every scope, each of which includes those before it.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Command, Self::Admin];
+
+    /// This scope and those that it includes.
+    pub fn included(self) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|scope| *scope <= self).collect()
+    }
+}
+
 impl FromStr for Scope {
     type Err = String;
 
@@ -145,5 +155,7 @@ mod tests {
     #[test]
     fn a_scope_includes_those_below_it() {
         assert!(Scope::Admin > Scope::Command && Scope::Command > Scope::Read);
+        assert_eq!(Scope::Read.included(), [Scope::Read]);
+        assert_eq!(Scope::Admin.included(), Scope::ALL);
     }
 }
