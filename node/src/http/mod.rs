@@ -5,7 +5,7 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), retry, list, targets, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
+//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
 //!     │       console
 //!     │
 //!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
@@ -18,6 +18,7 @@ mod answer;
 mod answer_limit;
 mod audit;
 mod call;
+mod cells;
 mod command_bounds;
 mod commands;
 mod connection;

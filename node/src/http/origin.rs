@@ -12,9 +12,9 @@ use super::answer::{Body, problem};
 use crate::config::{Config, WebOrigin};
 
 /// The headers of an answer that a page may read beside those that every page may.
-const EXPOSED: &str = "Retry-After, Location, Allow, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "Retry-After, Location, Allow, ETag, WWW-Authenticate, X-Request-Id";
 /// The headers that a page may send.
-const ACCEPTED: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id";
+const ACCEPTED: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";
 /// How long a browser may remember a preflight, in seconds.
 const PREFLIGHT_AGE: &str = "600";
 

@@ -2,6 +2,7 @@
 
 mod audited;
 mod binary;
+mod cells;
 mod cluster;
 mod deaf;
 mod delivery;

@@ -202,6 +202,21 @@ pub struct TargetPage {
     pub lost: Vec<PartitionIndex>,
 }
 
+/// The answer to `GET /v1/commands/{id}/cells`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandCells {
+    /// The [letter](TargetState::letter) of each target, in the order of `/targets`.
+    pub cells: String,
+    /// The number of targets, with those that have no letter since their partitions are missing.
+    pub targets: u64,
+    /// Partitions of the store that did not answer: their targets have no letters. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partial: Vec<PartitionIndex>,
+    /// Partitions of the store that had targets and have nothing of the command any more. Left out of the JSON if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<PartitionIndex>,
+}
+
 /// The answer to `GET /v1/commands`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommandPage {

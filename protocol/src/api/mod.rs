@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     audit::{AuditPage, AuditRecord},
-    command::{CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView},
+    command::{
+        CommandCells, CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView,
+    },
     enrolment::{EnrolRequest, Enrolment, EnrolmentPage, EnrolmentRequest, EnrolmentState, NewEnrolment},
     grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},

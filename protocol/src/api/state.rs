@@ -93,6 +93,12 @@ impl TargetState {
         }
     }
 
+    /// The state as one character: the first letter of its name, a capital if the state is final.
+    pub fn letter(self) -> char {
+        let first = self.name().chars().next().unwrap_or('?');
+        if self.is_final() { first.to_ascii_uppercase() } else { first }
+    }
+
     /// The state with this name in JSON.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
@@ -144,6 +150,12 @@ mod tests {
             assert_eq!(TargetState::of_name(state.name()), Some(state));
             assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{}\"", state.name()));
         }
+    }
+
+    #[test]
+    fn each_state_has_a_letter_of_its_own() {
+        let letters: String = TargetState::ALL.map(TargetState::letter).into_iter().collect();
+        assert_eq!(letters, "qsarECTSFR");
     }
 
     #[test]
