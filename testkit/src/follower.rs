@@ -39,17 +39,30 @@ impl EventFollower {
 
     /// Reads until the text has this part.
     pub async fn read_until(&mut self, part: &str) {
-        let (mut buffer, mut looked) = ([0; 4096], 0);
+        let mut looked = 0;
         // Of all that is read: a stream that has nothing to tell sends a comment now and then.
         let end = Instant::now() + LONGEST;
         while !self.text[looked..].contains(part) {
             // What was looked at is not looked at again: a text may have many megabytes.
             looked = self.text.floor_char_boundary(self.text.len().saturating_sub(part.len()));
-            let read = time::timeout_at(end, self.stream.read(&mut buffer)).await;
-            let count = read.unwrap_or_else(|_| panic!("no {part:?} came: {}", self.text)).unwrap();
-            assert!(count > 0, "the stream ended without {part:?}: {}", self.text);
-            self.text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            self.read_some(part, end).await;
         }
+    }
+
+    /// Reads until all that was read meets a condition, which `what` names.
+    pub async fn read_until_it(&mut self, what: &str, meets: impl Fn(&str) -> bool) {
+        let end = Instant::now() + LONGEST;
+        while !meets(&self.text) {
+            self.read_some(what, end).await;
+        }
+    }
+
+    async fn read_some(&mut self, wanted: &str, end: Instant) {
+        let mut buffer = [0; 4096];
+        let read = time::timeout_at(end, self.stream.read(&mut buffer)).await;
+        let count = read.unwrap_or_else(|_| panic!("no {wanted:?} came: {}", self.text)).unwrap();
+        assert!(count > 0, "the stream ended without {wanted:?}: {}", self.text);
+        self.text.push_str(&String::from_utf8_lossy(&buffer[..count]));
     }
 
     /// Reads until the answer ends.

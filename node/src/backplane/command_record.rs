@@ -170,6 +170,12 @@ impl CommandRecord {
         CommandView { target, payload, payload_base64, ..self.view(now) }
     }
 
+    /// The data of `command.counts`: that of `command.done`, of the command as it stands.
+    pub fn counts_event(&self, now: Timestamp) -> String {
+        let view = self.view(now);
+        told_as(view.state, &view)
+    }
+
     /// One target as the API shows it.
     pub fn target_view(
         &self,
@@ -190,7 +196,11 @@ impl CommandRecord {
 
 /// The data of `command.done`: how a command ended, and the number of its targets in each state, without states that have none.
 pub fn done_event(view: &CommandView) -> String {
-    let state = if view.state == CommandState::Cancelled { "cancelled" } else { "done" };
+    let is_cancelled = view.state == CommandState::Cancelled;
+    told_as(if is_cancelled { CommandState::Cancelled } else { CommandState::Done }, view)
+}
+
+fn told_as(state: CommandState, view: &CommandView) -> String {
     let counts: BTreeMap<_, _> = view.counts.iter().filter(|(_, count)| **count > 0).collect();
     let mut data = json!({ "command": view.id, "state": state, "targets": view.targets, "counts": counts });
     for (field, partitions) in [("partial", &view.partial), ("lost", &view.lost)] {

@@ -4,6 +4,7 @@ mod audited;
 mod binary;
 mod cells;
 mod cluster;
+mod counts;
 mod deaf;
 mod delivery;
 mod done;

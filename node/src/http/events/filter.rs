@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use hyper::Response;
 use muster_protocol::{CommandId, TerminalId, selector::Labels};
 
-use super::message::EventSubject;
+use super::{counts::COUNTS, message::EventSubject};
 use crate::http::{answer::Body, request, terminals::labels, ticket};
 
 /// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 11] = [
     "terminal.online",
     "terminal.offline",
     "terminal.health",
@@ -19,6 +19,7 @@ pub const KINDS: [&str; 10] = [
     "command.state",
     "command.target",
     "command.done",
+    COUNTS,
     "store.ordinals",
 ];
 
@@ -78,6 +79,11 @@ impl EventFilter {
         self.command.filter(|_| self.detail)
     }
 
+    /// Whether the stream has the counts of commands: it names them, or it has all events of one command.
+    pub fn wants_counts(&self) -> bool {
+        self.kinds.contains(COUNTS) || (self.kinds.is_empty() && self.command.is_some())
+    }
+
     /// Whether the labels of an event's terminal must be known to decide about it.
     pub fn needs_labels(&self) -> bool {
         !self.labels.is_empty() || !self.reach.is_empty()
@@ -85,7 +91,10 @@ impl EventFilter {
 
     /// Whether an event meets all conditions besides the labels.
     pub fn admits(&self, subject: &EventSubject) -> bool {
-        let is_kind = self.kinds.is_empty() || self.kinds.contains(subject.kind.as_str());
+        let is_kind = match subject.kind.as_str() {
+            COUNTS => self.wants_counts(),
+            kind => self.kinds.is_empty() || self.kinds.contains(kind),
+        };
         let is_terminal = self.terminal.is_none() || self.terminal == subject.terminal;
         let is_command = self.command.is_none() || self.command == subject.command;
         // What is about no terminal has no labels. A limited key may be told of the command that it asked for.
@@ -173,6 +182,17 @@ mod tests {
         let free = filter("");
         assert!(free.admits_labels(Some(&labels("7"))) && !free.admits_labels(Some(&labels("8"))));
         assert!(!free.admits_labels(None) && !filter("selector=shop%3D8").admits_labels(Some(&labels("8"))));
+    }
+
+    #[test]
+    fn counts_are_for_streams_that_name_them_or_have_all_of_a_command() {
+        let data = format!(r#"{{"command":"{COMMAND}","state":"open"}}"#);
+        let given = |query: &str| EventFilter::parse(query).unwrap().admits(&subject(COUNTS, &data));
+        let (of_command, of_another) =
+            (format!("command={COMMAND}"), "command=0198c0de-0000-7000-8000-000000000002&kind=command.counts");
+        assert!(given("kind=command.counts") && given(&of_command));
+        assert!(given(&format!("{of_command}&kind=command.done,command.counts")));
+        assert!(!given("") && !given(&format!("{of_command}&kind=command.done")) && !given(of_another));
     }
 
     #[test]

@@ -67,12 +67,17 @@ impl StreamMessage {
         Self { cursor: event.cursor.clone(), text, subject: Some(subject), labels }
     }
 
-    /// The message about one target of a command, behind the event with this cursor. It has no id of its own: who connects again gets
-    /// the states of all targets.
-    pub fn of_target(cursor: &str, data: &str) -> Self {
-        let text = format!("event: {TARGET}\ndata: {data}\n\n");
-        let subject = Some(EventSubject::of(TARGET, data));
+    /// The message of an event that is not stored, behind the one with this cursor. It has no id of its own: who connects again is told how
+    /// things stand then.
+    pub fn without_id(kind: &str, cursor: &str, data: &str) -> Self {
+        let text = format!("event: {kind}\ndata: {data}\n\n");
+        let subject = Some(EventSubject::of(kind, data));
         Self { cursor: cursor.to_owned(), text, subject, labels: OnceLock::new() }
+    }
+
+    /// The data of its event, if it has one.
+    pub fn data(&self) -> Option<&str> {
+        self.text.split_once("\ndata: ").map(|(_, data)| data.trim_end())
     }
 
     /// Whether it tells the client its place.

@@ -3,8 +3,10 @@
 //! ```text
 //!   store ──▶ tail (once for the node) ──▶ reader (one a stream) ── filter ──▶ client
 //!     └────────────────────────────────────▶ (until it has come as far as the tail)
+//!   counts     of commands, which the tail adds for streams that want them
 //! ```
 
+mod counts;
 pub(super) mod filter;
 mod message;
 mod open_streams;

@@ -13,6 +13,7 @@ use muster_protocol::partition::PartitionIndex;
 use tokio::time;
 
 use super::{
+    counts::{CountsFollower, with_last_counts},
     filter::EventFilter,
     message::{EXPIRED, GAP, REVOKED, SLOW, StreamMessage, partial, place},
     open_streams::OpenStream,
@@ -42,6 +43,8 @@ pub struct EventReader {
     source: EventSource,
     /// The partitions that did not answer when the stream last read by itself.
     partial: Vec<PartitionIndex>,
+    /// None if the stream wants no counts.
+    counts: Option<CountsFollower>,
     watch: Option<TargetWatch>,
     /// Whether targets may have changed since they were looked at.
     is_watch_due: bool,
@@ -89,8 +92,10 @@ impl EventReader {
         operator: &VerifiedOperator,
     ) -> Self {
         let watch = filter.detailed().map(TargetWatch::new);
+        let counts = filter.wants_counts().then(|| CountsFollower::new(state.events.tail.changed(), filter.command()));
         Self {
             state,
+            counts,
             open,
             place: StreamPlace { told: cursor.clone(), cursor },
             source: EventSource::Store { then: None },
@@ -201,6 +206,7 @@ impl EventReader {
             messages.push(Arc::new(message));
         }
         text.push_str(&self.texts(&messages).await?);
+        self.counts.iter_mut().for_each(|counts| counts.saw(&messages));
         let is_whole = messages.len() == page.events.len();
         self.partial = page.partial;
         self.place.cursor = match messages.last() {
@@ -226,6 +232,9 @@ impl EventReader {
 
     async fn read_tail(&mut self, next: u64) -> Result<String, BackplaneError> {
         let tail = &self.state.events.tail;
+        if self.counts.as_mut().is_some_and(CountsFollower::catch_up) {
+            tail.wake();
+        }
         tail.has(next).await;
         let Some(messages) = tail.messages(next, PORTION) else {
             self.progress = StreamProgress::Ends;
@@ -242,7 +251,8 @@ impl EventReader {
     /// The texts of those messages that the client is given, and of the targets that changed by what they tell.
     async fn texts(&mut self, messages: &[Arc<StreamMessage>]) -> Result<String, BackplaneError> {
         let backplane = &*self.state.shared.backplane;
-        let (mut all, mut changes) = (messages.to_vec(), None);
+        let mut all = if self.counts.is_some() { with_last_counts(messages) } else { messages.to_vec() };
+        let mut changes = None;
         if let Some(watch) = &self.watch {
             let of_command = |message: &Arc<StreamMessage>| {
                 message.subject.as_ref().is_some_and(|subject| subject.command == Some(watch.command()))

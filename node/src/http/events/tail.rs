@@ -6,13 +6,17 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use muster_protocol::partition::PartitionIndex;
 use tokio::{
     sync::watch,
     time::{self, Instant},
 };
 
-use super::message::{GAP, StreamMessage, partial};
+use super::{
+    counts::{self, ChangedCommands},
+    message::{GAP, StreamMessage, partial},
+};
 use crate::backplane::{Backplane, BackplaneError, EventPage, EventWatch};
 
 /// The least time between two looks for new events, and the interval of looks while there are some.
@@ -36,6 +40,8 @@ pub struct EventTail {
     looks: watch::Sender<u64>,
     /// How often streams want it to have looked. Until then it does not wait for events.
     wanted: watch::Sender<u64>,
+    /// The commands that have changed, of those whose counts streams want.
+    changed: Arc<ChangedCommands>,
     bytes_max: usize,
 }
 
@@ -71,7 +77,7 @@ impl Default for EventTail {
 impl EventTail {
     fn new(bytes_max: usize) -> Self {
         let (next, looks, wanted) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(0));
-        Self { recent: Mutex::default(), next, looks, wanted, bytes_max }
+        Self { recent: Mutex::default(), next, looks, wanted, changed: Arc::default(), bytes_max }
     }
 
     /// Reads events for ever, while `streams` says that there are streams. `beside` is called at each look, every 5 s at least.
@@ -94,6 +100,8 @@ impl EventTail {
                     self.lock().behind = true;
                     false
                 });
+                self.tell_counts(backplane).await;
+                let is_quiet = is_quiet && self.changed.is_quiet();
                 self.looks.send_modify(|looks| *looks += 1);
                 beside();
                 let was_woken = match watch.take().filter(|_| is_quiet) {
@@ -139,6 +147,45 @@ impl EventTail {
         Ok(is_quiet)
     }
 
+    /// Adds the counts of commands that have changed. What can't be looked up is looked up later.
+    async fn tell_counts(&self, backplane: &dyn Backplane) {
+        let due = self.changed.take_due(Instant::now());
+        let found = join_all(due.into_iter().map(|id| async move { (id, backplane.command(id).await) })).await;
+        for (id, record) in found {
+            match record {
+                Ok(Some(record)) => self.push(|cursor| counts::message(cursor, &record)),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(command = %id, %error, "the counts of a command can't be read");
+                    self.changed.set_due([id].into(), Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Adds a message behind the place up to which the tail was read.
+    fn push(&self, message: impl FnOnce(&str) -> StreamMessage) {
+        let mut recent = self.lock();
+        let message = message(&recent.cursor);
+        recent.push(message);
+        recent.trim(self.bytes_max);
+        let next = recent.next;
+        drop(recent);
+        self.next.send_replace(next);
+    }
+
+    /// The commands that have changed, for a stream that wants counts.
+    pub fn changed(&self) -> Arc<ChangedCommands> {
+        self.changed.clone()
+    }
+
+    /// Has the tail look soon, if it waits.
+    pub fn wake(&self) {
+        // One look may be under way, behind which it would wait.
+        let next = *self.looks.borrow() + 2;
+        self.wanted.send_if_modified(|wanted| std::mem::replace(wanted, next.max(*wanted)) < next);
+    }
+
     fn begin_anew(&self) {
         let mut recent = self.lock();
         *recent = RecentMessages { next: recent.next, ..RecentMessages::default() };
@@ -155,7 +202,11 @@ impl EventTail {
         if page.gap && !page.events.is_empty() {
             recent.push(StreamMessage::about_stream(&before, GAP.to_owned()));
         }
-        page.events.iter().for_each(|event| recent.push(StreamMessage::of(event)));
+        for event in &page.events {
+            let message = StreamMessage::of(event);
+            message.subject.iter().for_each(|subject| self.changed.saw(subject, Instant::now()));
+            recent.push(message);
+        }
         recent.cursor = page.newest;
         recent.behind = page.behind || page.more;
         recent.trim(self.bytes_max);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use muster_protocol::{CommandId, TerminalId, api::TargetState};
 use serde_json::json;
 
-use super::message::StreamMessage;
+use super::message::{StreamMessage, TARGET};
 use crate::backplane::{Backplane, BackplaneError, TargetQuery};
 
 /// The most targets of a command whose targets are shown one by one: they are all looked at whenever some have changed.
@@ -55,7 +55,7 @@ impl TargetWatch {
                     let at = view.at.values().max();
                     let data =
                         json!({ "command": self.command, "terminal": view.terminal, "state": view.state, "at": at });
-                    changes.messages.push(Arc::new(StreamMessage::of_target(cursor, &data.to_string())));
+                    changes.messages.push(Arc::new(StreamMessage::without_id(TARGET, cursor, &data.to_string())));
                 }
                 changes.states.insert(view.terminal, view.state);
             }
