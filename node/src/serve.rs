@@ -1,14 +1,8 @@
 //! Starts a node from a configuration and a socket, and stops it in an ordered list with a deadline.
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+mod leaving;
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, thread};
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -21,7 +15,6 @@ use tokio::{
     net::{TcpListener, TcpSocket},
     sync::Notify,
     task::{JoinHandle, JoinSet},
-    time,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +23,7 @@ use crate::{
     backplane::{self, Host},
     cluster::{Admission, Candidate, HandshakeRates, Peers, admission, key_uses, revoked, watch},
     config::{Config, advertise},
-    drain::{self, turn},
+    drain::{self, LeaveWish},
     fence::Fences,
     http::{self, EventStreams, HttpState, OpenConnections},
     hub::{Hub, Lifecycle},
@@ -41,10 +34,6 @@ use crate::{
     sync::mpsc,
 };
 
-/// The part of the stop deadline that is reserved for what follows the drain: the end of the last sessions, then the
-/// last reports and the lease, for each of which a store that hangs makes the node wait 2 s.
-const LAST: Duration = Duration::from_secs(drain::GRACE.as_secs() + 4);
-
 /// The listen backlog: the connections of a storm that arrive within a few milliseconds.
 const BACKLOG: u32 = 1024;
 
@@ -54,8 +43,8 @@ pub struct Node {
     supervision: Arc<Supervision>,
     listening: JoinHandle<()>,
     closing: CancellationToken,
-    /// Cancelled when an operator, or the backplane, asks the node to drain.
-    leave: CancellationToken,
+    /// Whether an operator, or the backplane, asks the node to drain.
+    leave: Arc<LeaveWish>,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
     /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, the watcher of what the node needs, and
     /// the word to the service manager.
@@ -118,18 +107,9 @@ pub async fn run(
         }
     };
     ready(address);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            () = node.leave.cancelled() => break,
-            () = reload.notified() => tokio::select! {
-                () = node.supervision.read_files_again() => {}
-                () = &mut stop => break,
-            },
-        }
-    }
+    let drained = node.serve(stop, &reload).await;
     let backplane = node.http_state.shared.backplane.clone();
-    node.stop().await;
+    node.stop(drained).await;
     backplane.check_end()
 }
 
@@ -192,7 +172,7 @@ impl Node {
         let revision = revoked::apply(&shared, String::new()).await;
         let peers = Arc::new(Peers::new(backplane.node().clone(), shared.config.allow.clone()));
         let admission = Admission::new(&shared.config);
-        let (closing, leave) = (CancellationToken::new(), CancellationToken::new());
+        let (closing, leave) = (CancellationToken::new(), Arc::<LeaveWish>::default());
         let mut beside = JoinSet::new();
         beside.spawn(peers.clone().run(backplane.clone()));
         beside.spawn(drain::run(shared.clone(), peers.clone(), asked, leave.clone()));
@@ -221,42 +201,6 @@ impl Node {
         beside.spawn(supervision.clone().run());
         let listening = tokio::spawn(http::serve(listeners, http_state.clone(), closing.clone()));
         Ok(Self { http_state, supervision, listening, closing, leave, beside, threads })
-    }
-
-    /// Stops the node, in this order: waits for its turn, takes no new sessions, sends the present ones away, and
-    /// ends the rest. Whatever is left at the deadline is cut off and logged.
-    async fn stop(self) {
-        let began = Instant::now();
-        self.supervision.stopping();
-        let (shared, peers) = (self.http_state.shared.clone(), self.http_state.peers.clone());
-        let drain = shared.config.drain;
-        // A drain that is configured to take longer makes the deadline later.
-        let within = shared.config.stop_within.max(drain + LAST);
-        turn::wait(&shared, &peers, within - drain - LAST).await;
-        let sessions = shared.hub.len();
-        shared.lifecycle.advance(NodeState::Draining);
-        shared.backplane.announce().await;
-        let left = (within - LAST + drain::GRACE).saturating_sub(began.elapsed());
-        let drained = time::timeout(left, drain::drain(&shared, &peers, drain)).await;
-        let cut = drained.unwrap_or_else(|_| shared.hub.len());
-        let left = within.saturating_sub(began.elapsed());
-        let rest =
-            if time::timeout(left, self.end()).await.is_ok() { "" } else { "; some of the rest was left undone" };
-        let (seconds, moved) = (began.elapsed().as_secs_f32(), sessions.saturating_sub(cut));
-        tracing::info!("stopped after {seconds:.1} s: {moved} sessions moved, {cut} cut off{rest}");
-    }
-
-    /// Ends the rest, in this order: no more requests, the other tasks, the last reports and the lease, the shards.
-    async fn end(mut self) {
-        let shared = self.http_state.shared.clone();
-        self.closing.cancel();
-        let _ = self.listening.await;
-        self.beside.shutdown().await;
-        shared.backplane.close().await;
-        shared.stop.cancel();
-        for thread in self.threads {
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        }
     }
 }
 

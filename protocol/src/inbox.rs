@@ -12,6 +12,13 @@ use crate::seal::SealedReport;
 pub enum DrainRequest {
     /// All of them; the node then stops, as on SIGTERM.
     Drain,
+    /// All of them; the node then waits without sessions, until it is asked to take some again or to stop.
+    Hold,
+    /// None any more: the node takes sessions again. That takes back [`Drain`](Self::Drain) and [`Hold`](Self::Hold).
+    TakeBack,
+    /// All of them; the node then stops, and nothing takes that back. It asks this of itself, when another process has its name or the store
+    /// does not fit it any more.
+    End,
     /// Any of them, because other nodes hold fewer. The node goes on.
     Rebalance {
         /// The number of sessions to close.

@@ -6,8 +6,10 @@
 //!   retire      the sessions of one proxy worker that has lingered too long
 //!   schedule    when each session is closed, and when its terminal comes back
 //!   turn        which of several stopping nodes may drain first
+//!   leave       whether the node is to drain, and whether it ends then
 //! ```
 
+mod leave;
 mod schedule;
 pub mod turn;
 
@@ -23,8 +25,8 @@ use muster_protocol::{
     inbox::DrainRequest,
 };
 use tokio::{task::JoinSet, time};
-use tokio_util::sync::CancellationToken;
 
+pub use self::leave::LeaveWish;
 use self::schedule::{SLICE, Schedule};
 use crate::{cluster::Peers, end::SessionEnd, hub::SessionInfo, shard::Shared, sync::mpsc};
 
@@ -35,18 +37,21 @@ const EVEN: u64 = 20;
 /// Requests that may wait to be handled. Beyond it a request is dropped with a warning.
 pub const ASKED: usize = 64;
 
-/// Handles the requests in `asked` until it is dropped. Cancels `leave` when the node is asked to stop.
+/// Handles the requests in `asked` until it is dropped. Those that are about all sessions go on to `leave`.
 pub async fn run(
     shared: Arc<Shared>,
     peers: Arc<Peers>,
     mut asked: mpsc::Receiver<DrainRequest>,
-    leave: CancellationToken,
+    leave: Arc<LeaveWish>,
 ) {
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
             Some(departure) = asked.recv() => match departure {
-                DrainRequest::Drain => leave.cancel(),
+                DrainRequest::Drain => leave.drain(false),
+                DrainRequest::Hold => leave.drain(true),
+                DrainRequest::TakeBack => leave.take_back(),
+                DrainRequest::End => leave.end(),
                 DrainRequest::Rebalance { sessions, rate } => {
                     under_way.spawn(rebalance(shared.clone(), sessions, rate));
                 }

@@ -1,11 +1,15 @@
 //! Nodes: lists, drains and rebalances them. Any node can be asked to act on any other.
 
 use hyper::{Response, StatusCode};
-use muster_protocol::{NodeId, api::Rebalancing, inbox::DrainRequest};
+use muster_protocol::{
+    NodeId,
+    api::{NodeState, NodeStateView, Rebalancing},
+    inbox::DrainRequest,
+};
 
 use super::{
     HttpState,
-    answer::{Answer, Body, json, problem, typed},
+    answer::{Answer, Body, json, problem},
     request,
 };
 use crate::drain::surplus;
@@ -21,15 +25,23 @@ pub async fn list(state: &HttpState) -> Answer {
     Ok(json(StatusCode::OK, &list))
 }
 
-/// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM.
-pub async fn drain(id: &str, state: &HttpState) -> Answer {
+/// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM; with `stay=1` it waits without sessions instead.
+pub async fn drain(id: &str, query: &str, state: &HttpState) -> Answer {
+    let request = if stays(query)? { DrainRequest::Hold } else { DrainRequest::Drain };
+    ask(id, request, NodeState::Draining, state).await
+}
+
+/// `DELETE /v1/nodes/{id}/drain`: a node that drains, or waits without sessions, takes sessions again. Not one that its process was told to
+/// end.
+pub async fn take_back(id: &str, state: &HttpState) -> Answer {
+    ask(id, DrainRequest::TakeBack, NodeState::Ready, state).await
+}
+
+/// Asks a node, which will have this state.
+async fn ask(id: &str, request: DrainRequest, becomes: NodeState, state: &HttpState) -> Answer {
     let id: NodeId = id.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}")))?;
-    if state.shared.backplane.request_drain(&id, DrainRequest::Drain).await? {
-        return Ok(typed(
-            StatusCode::ACCEPTED,
-            "application/json",
-            format!("{{\"id\":\"{id}\",\"state\":\"draining\"}}"),
-        ));
+    if state.shared.backplane.request_drain(&id, request).await? {
+        return Ok(json(StatusCode::ACCEPTED, &NodeStateView { id, state: becomes }));
     }
     Err(problem(StatusCode::NOT_FOUND, format!("no such node: {id}; GET /v1/nodes lists them")))
 }
@@ -57,6 +69,21 @@ fn moved(moving: std::collections::BTreeMap<NodeId, u64>) -> Response<Body> {
     json(StatusCode::ACCEPTED, &Rebalancing { moving })
 }
 
+fn stays(query: &str) -> Result<bool, Response<Body>> {
+    let mut stays = false;
+    request::query(query, |name, value| {
+        if name == "stay" {
+            stays = match value {
+                "1" => true,
+                "0" => false,
+                _ => return Err("1 or 0".into()),
+            };
+        }
+        Ok(name == "stay")
+    })?;
+    Ok(stays)
+}
+
 fn rate(query: &str) -> Result<f64, Response<Body>> {
     let mut rate = RATE;
     request::query(query, |name, value| {
@@ -72,6 +99,12 @@ fn rate(query: &str) -> Result<f64, Response<Body>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_stays_if_it_is_asked_to() {
+        assert_eq!(["", "stay=0", "stay=1"].map(|query| stays(query).unwrap()), [false, false, true]);
+        assert!(["stay=yes", "stay=", "hold=1"].into_iter().all(|query| stays(query).is_err()));
+    }
 
     #[test]
     fn a_rate_is_a_positive_number_or_left_out() {

@@ -143,7 +143,8 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "keys"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
         ["v1", "keys", _] => &[("DELETE", Some(Admin))],
         ["v1", "audit"] => &[("GET", Some(Admin))],
-        ["v1", "nodes", "rebalance"] | ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin))],
+        ["v1", "nodes", "rebalance"] => &[("POST", Some(Admin))],
+        ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin)), ("DELETE", Some(Admin))],
         _ => &[],
     }
 }
@@ -208,7 +209,8 @@ async fn api(
         ("GET", ["nodes"]) => nodes::list(&state).await,
         ("GET", ["proxies"]) => proxies::list(&state),
         ("POST", ["nodes", "rebalance"]) => nodes::rebalance(&query, &state).await,
-        ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &state).await,
+        ("POST", ["nodes", id, "drain"]) => nodes::drain(id, &query, &state).await,
+        ("DELETE", ["nodes", id, "drain"]) => nodes::take_back(id, &state).await,
         ("POST", ["enrol"]) => {
             let address = proxy_hop::ProxyHop::of(&request, requester.peer, &state).address;
             enrol::post(request, &address, &state).await

@@ -1,4 +1,5 @@
-//! The lifecycle of a node: ready, then leaving, then draining. A node never goes back. What it has too little of meanwhile comes and goes.
+//! The lifecycle of a node: ready, then leaving, then draining. A node goes back, to ready, only when an operator takes a drain back. What it
+//! has too little of meanwhile comes and goes.
 //!
 //! [`serve`](crate::serve) alone changes the state. Handshakes read it, `/readyz` reads it, and the node's lease shows it to the others.
 
@@ -19,6 +20,11 @@ impl Lifecycle {
     /// Moves on to `state`. Does nothing if the node is in `state` already, or past it.
     pub fn advance(&self, state: NodeState) {
         self.state.fetch_max(state as u8, Ordering::Relaxed);
+    }
+
+    /// Makes the node ready again, since the drain was taken back. The caller has ended what advances the state.
+    pub fn go_back(&self) {
+        self.state.store(NodeState::Ready as u8, Ordering::Relaxed);
     }
 
     /// The present state.

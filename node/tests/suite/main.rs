@@ -8,6 +8,7 @@ mod counts;
 mod deaf;
 mod delivery;
 mod done;
+mod drained;
 mod ends;
 mod enrolled;
 mod events;

@@ -201,6 +201,15 @@ pub struct FleetView {
     pub partial: Vec<PartitionIndex>,
 }
 
+/// The answer to `POST` and `DELETE /v1/nodes/{id}/drain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeStateView {
+    /// The node's id.
+    pub id: NodeId,
+    /// The state that the node will have.
+    pub state: NodeState,
+}
+
 /// The answer to `POST /v1/nodes/rebalance`: how many sessions will move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebalancing {

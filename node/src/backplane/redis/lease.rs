@@ -107,7 +107,7 @@ impl RedisBackplane {
             tracing::error!(address = rival.address(), "another process has this node's name; this one ends");
         }
         if member.identity.lost_to().is_some() {
-            self.sessions.request_drain(DrainRequest::Drain);
+            self.sessions.request_drain(DrainRequest::End);
         }
         nameless()
     }

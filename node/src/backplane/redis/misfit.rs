@@ -66,6 +66,6 @@ impl RedisBackplane {
             member.set_misfit(unfit.to_string());
             member.claim.give_way();
         }
-        self.sessions.request_drain(DrainRequest::Drain);
+        self.sessions.request_drain(DrainRequest::End);
     }
 }
