@@ -6,3 +6,4 @@ mod reconnect;
 mod session;
 mod tls;
 mod token;
+mod vectors;
