@@ -87,6 +87,7 @@ def everything() -> list[Step]:
         ("ruff check", lambda: run(sys.executable, "-m", "ruff", "check", str(E2E))),
         ("mypy", lambda: run(sys.executable, "-m", "mypy", ".", at=E2E)),
         ("clusters", lambda: pytest("clusters", "-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone", *RERUNS)),
+        ("clients", clients),
         # Each test that measures is alone.
         ("measurements", lambda: pytest("measurements", "-m", "alone", *RERUNS)),
     ]
@@ -179,6 +180,37 @@ def build() -> int:
     others = ["-p", "muster-ctl", "-p", "muster-terminal"]
     programs.build(*others, "-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes")
     return 0
+
+
+# What the test of a client exits with if a tool is missing.
+SKIPPED = 77
+
+
+def clients() -> int:
+    """Test the clients by their own tests and by the kit, whose table must be that of docs/clients.md."""
+    if os.environ.get("CI"):
+        programs.install(programs.CLIENT_PACKAGES)
+    programs.build("-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes", "-p", "muster-kit")
+    kit = programs.program("kit")
+    os.environ.update(KIT=kit, PYTHON=sys.executable)
+    codes = {test.parent.name: run(str(test)) for test in sorted(programs.ROOT.glob("clients/*/test"))}
+    code = judged(codes, strict=bool(os.environ.get("CI")))
+    if code or SKIPPED in codes.values():
+        return code
+    reports = [str(programs.ROOT / "target" / "clients" / name / "kit.json") for name in codes]
+    table = subprocess.run([kit, "table", *reports], check=True, capture_output=True, text=True).stdout
+    if table not in (programs.ROOT / "docs" / "clients.md").read_text():
+        print(f"docs/clients.md has another table than this one; replace it:\n{table}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def judged(codes: dict[str, int], strict: bool) -> int:
+    """Return 0 if all tests of clients passed. What was skipped for a missing tool has passed, unless `strict`."""
+    failed = [name for name, code in codes.items() if code not in (0, SKIPPED) or (strict and code == SKIPPED)]
+    skipped = [name for name, code in codes.items() if code == SKIPPED]
+    print(f"{len(codes)} clients: failed: {', '.join(failed) or 'none'}; skipped: {', '.join(skipped) or 'none'}")
+    return 1 if failed or not codes else 0
 
 
 def pytest(name: str, *words: str) -> int:

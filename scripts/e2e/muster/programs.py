@@ -28,6 +28,14 @@ TEST_PACKAGES = {
     "strace": "strace",
     "faketime": "faketime",
 }
+# What the clients in other languages are tested with.
+CLIENT_PACKAGES = {
+    "node": "nodejs",
+    "npm": "npm",
+    "javac": "default-jdk-headless",
+    "mvn": "maven",
+    "go": "golang-go",
+}
 PROGRAMS = ["-p", "muster-node", "-p", "muster-sidecar", "-p", "muster-loadgen"]
 
 # A command in front of a generator. The generator shares its machine with the servers, which terminals would not: where

@@ -208,6 +208,13 @@ def test_scripts_test_runs_no_tests_with_programs_that_could_not_be_built() -> N
     assert gate.run_all(steps) == (["mypy"], ["clippy", "build"])
 
 
+def test_a_client_whose_tools_are_missing_fails_the_gate_under_ci() -> None:
+    assert gate.judged({"go": gate.SKIPPED, "rust": 0}, strict=False) == 0
+    assert gate.judged({"go": gate.SKIPPED, "rust": 0}, strict=True) == 1
+    assert gate.judged({"go": 1}, strict=False) == 1
+    assert gate.judged({}, strict=False) == 1
+
+
 # The dependencies keep to deny.toml: licences, sources, and one version of each. Known vulnerabilities take a network:
 # the public workflow looks for them at each change, and each week.
 
