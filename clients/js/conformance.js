@@ -102,3 +102,6 @@ const terminal = new (isBrowser ? BrowserTerminal : NodeTerminal)({
   run,
   report: tell,
 });
+
+// The WebSocket of Node keeps the program for a while after its end.
+terminal.gone.then(() => isBrowser && process.exit());

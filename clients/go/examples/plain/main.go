@@ -51,7 +51,7 @@ func connect(url, token string) error {
 	}
 	defer conn.CloseNow()
 	err = conn.Write(context.Background(), websocket.MessageText, []byte("hello"))
-	for text := []byte{}; err == nil; _, text, err = conn.Read(context.Background()) {
+	for text := []byte("connected"); err == nil; _, text, err = conn.Read(context.Background()) {
 		fmt.Printf("%s\n", text)
 	}
 	return err
