@@ -4,7 +4,11 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use muster_protocol::{CommandId, NodeId, TerminalId, selector::check_labels, token::Scope};
+use muster_protocol::{
+    CommandId, NodeId, TerminalId,
+    selector::{MatchExpression, check_labels},
+    token::Scope,
+};
 
 use crate::profile::ClusterFlags;
 
@@ -120,6 +124,9 @@ pub struct TerminalList {
     /// Only those with this label. Repeat the flag for more labels, all of which they must have
     #[arg(long, short = 'l', value_name = "KEY=VALUE", value_parser = label)]
     pub label: Vec<(String, String)>,
+    /// Only those that this picks, such as 'version < 2.1 and not @status = offline'
+    #[arg(long = "match", value_name = "SELECTOR")]
+    pub expression: Option<MatchExpression>,
     /// Only those whose id begins with this
     #[arg(long)]
     pub prefix: Option<String>,
@@ -149,7 +156,7 @@ pub enum OfflineName {
 
 /// A command and its targets.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("targets").required(true).multiple(true).args(["to", "label", "all"]))]
+#[command(group = ArgGroup::new("targets").required(true).multiple(true).args(["to", "label", "expression", "all"]))]
 pub struct Send {
     /// What to do, in a word that the terminals know
     pub name: String,
@@ -158,12 +165,16 @@ pub struct Send {
     pub payload: Option<String>,
 
     /// A terminal. Repeat the flag for more
-    #[arg(long, value_name = "ID", conflicts_with_all = ["label", "all"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["label", "expression", "all"])]
     pub to: Vec<TerminalId>,
 
     /// Terminals with this label. Repeat the flag for more labels, all of which they must have
-    #[arg(long, short = 'l', value_name = "KEY=VALUE", value_parser = label, conflicts_with = "all")]
+    #[arg(long, short = 'l', value_name = "KEY=VALUE", value_parser = label, conflicts_with_all = ["expression", "all"])]
     pub label: Vec<(String, String)>,
+
+    /// Terminals that this picks, such as 'version < 2.1 and not @status = offline'
+    #[arg(long = "match", value_name = "SELECTOR", conflicts_with = "all")]
+    pub expression: Option<MatchExpression>,
 
     /// All terminals
     #[arg(long)]
@@ -247,6 +258,9 @@ pub struct EventFlags {
     /// Only events of terminals with this label. Repeat the flag for more labels, all of which they must have
     #[arg(long, short = 'l', value_name = "KEY=VALUE", value_parser = label)]
     pub label: Vec<(String, String)>,
+    /// Only events of terminals that this picks by labels and @id, such as 'site ^= bj or @id = t1'
+    #[arg(long = "match", value_name = "SELECTOR")]
+    pub expression: Option<MatchExpression>,
     /// Only events of this command
     #[arg(long, value_name = "ID")]
     pub command: Option<CommandId>,
@@ -343,7 +357,10 @@ mod tests {
         let parsed = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
         assert!(parsed("muster send show --to t1") && parsed("muster send show --to t1 --to t2 --wait=5s"));
         assert!(parsed("muster send show {} -l site=bj -l kind=kiosk") && parsed("muster send show --all --wait"));
+        assert!(parsed("muster send show --match site=bj") && parsed("muster ls --match site=bj -l a=b"));
         assert!(!parsed("muster send show"));
+        assert!(!parsed("muster send show --match site") && !parsed("muster ls --match site="));
+        assert!(!parsed("muster send show --match a=b --all") && !parsed("muster send show --match a=b -l a=b"));
         assert!(!parsed("muster send show --all --to t1") && !parsed("muster send show --all -l site=bj"));
         assert!(!parsed("muster send show -l site") && !parsed("muster send show --to a/b"));
     }

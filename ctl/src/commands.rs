@@ -57,6 +57,7 @@ pub fn selected(target: &Selector) -> String {
         Selector::Terminals(ids) if ids.len() <= 3 => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         Selector::Terminals(ids) => format!("{},… ({})", ids[0], ids.len()),
         Selector::Labels(wanted) => labels(wanted),
+        Selector::Match(expression) => expression.to_string(),
     }
 }
 

@@ -29,7 +29,8 @@ pub async fn follow(api: &ClusterApi, out: &Printer, filter: EventFlags) -> anyh
         .with("kind", kinds)
         .with("terminal", filter.terminal)
         .with("command", filter.command)
-        .with_labels("selector", &filter.label);
+        .with_labels("selector", &filter.label)
+        .with("match", filter.expression);
     let path = query.path();
     tokio::select! {
         done = read_on(api, out, &path, filter.after) => done,

@@ -35,8 +35,8 @@ const PAYLOAD_MAX: u64 = 16 << 20;
 /// Sends a command.
 pub async fn send(api: &ClusterApi, out: &Printer, send: Box<Send>) -> anyhow::Result<Exit> {
     let request = request(&send)?;
-    let reaches_nobody =
-        request.offline == Offline::Skip || matches!(request.target, Selector::All | Selector::Labels(_));
+    let selects = matches!(request.target, Selector::All | Selector::Labels(_) | Selector::Match(_));
+    let reaches_nobody = request.offline == Offline::Skip || selects;
     match send_requested(api, out, *send, &request).await {
         Err(error) if reaches_nobody && is_conflict(&error) => {
             note(&one_line(&format!("{error:#}")));
@@ -180,6 +180,9 @@ fn request(send: &Send) -> anyhow::Result<CommandRequest> {
 }
 
 fn target(send: &Send) -> Selector {
+    if let Some(expression) = &send.expression {
+        return Selector::Match(expression.clone());
+    }
     match send.to.as_slice() {
         [] if send.all => Selector::All,
         [] => Selector::Labels(send.label.iter().cloned().collect()),

@@ -27,7 +27,8 @@ pub async fn list(api: &ClusterApi, out: &Printer, list: TerminalList) -> anyhow
     let query = ListQuery::new("/v1/terminals")
         .with("status", status)
         .with("prefix", list.prefix)
-        .with_labels("selector", &list.label);
+        .with_labels("selector", &list.label)
+        .with("match", list.expression);
     let shown = ShownList {
         field: "terminals",
         cursor: "after",

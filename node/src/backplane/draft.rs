@@ -89,6 +89,12 @@ pub enum BackplaneError {
     /// A label's key that has more values than the store has sets of; empty if there are more keys than that.
     #[error("{}", left_out(.0))]
     LeftOut(String),
+    /// A key of a selector, by a range of which a partition would have to look at too much.
+    #[error(
+        "the selector takes in too much by {0}: a partition has more values, or terminals with few alike, in this range than one call looks \
+         at; give values with in (…), or a narrower range"
+    )]
+    Broad(String),
     /// The selector can't be evaluated.
     #[error(transparent)]
     Selector(#[from] InvalidSet),

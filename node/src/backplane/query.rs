@@ -4,7 +4,7 @@ use muster_protocol::{
     TerminalId,
     api::{Status, TerminalView},
     partition::PartitionIndex,
-    selector::Labels,
+    selector::{Labels, MatchExpression},
 };
 
 /// Which terminals to list. A terminal is listed if it meets all conditions.
@@ -12,6 +12,8 @@ use muster_protocol::{
 pub struct TerminalQuery {
     /// It has all of these labels.
     pub labels: Labels,
+    /// This expression picks it. Any if `None`.
+    pub expression: Option<MatchExpression>,
     /// It has this status. Any status if `None`.
     pub status: Option<Status>,
     /// Its id begins with this.
@@ -23,7 +25,7 @@ pub struct TerminalQuery {
 }
 
 impl TerminalQuery {
-    /// Whether a terminal that has the labels and the prefix is listed.
+    /// Whether a terminal that meets the other conditions has the status.
     pub fn wants(&self, view: &TerminalView) -> bool {
         self.status.is_none_or(|status| view.status == status)
     }

@@ -2,7 +2,7 @@
 
 use muster_protocol::{
     Selector,
-    selector::check_labels,
+    selector::{EXPRESSION_BYTES_MAX, MatchExpression, check_labels},
     token::{Claims, Jwt, unverified_expiry},
 };
 
@@ -45,4 +45,12 @@ pub fn selector(bytes: &[u8]) {
     let written = serde_json::to_string(&read).expect("a selector has a JSON form");
     assert_eq!(serde_json::from_str::<Selector>(&written).expect("a selector that was written is one"), read);
     assert!(written.len() <= bytes.len(), "{written}");
+    if let Selector::Match(expression) = &read {
+        let printed = expression.tree().to_string();
+        match printed.parse::<MatchExpression>() {
+            Ok(again) => assert_eq!(again.tree(), expression.tree(), "{printed}"),
+            // What is printed has spaces that were not there.
+            Err(error) => assert!(printed.len() > EXPRESSION_BYTES_MAX, "{printed}: {error}"),
+        }
+    }
 }

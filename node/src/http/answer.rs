@@ -97,6 +97,7 @@ impl From<BackplaneError> for Response<Body> {
             BackplaneError::NoCursor
             | BackplaneError::NoPage
             | BackplaneError::LeftOut(_)
+            | BackplaneError::Broad(_)
             | BackplaneError::Selector(_) => problem(StatusCode::BAD_REQUEST, refusal.to_string()),
             BackplaneError::NoRoom(_)
             | BackplaneError::TooManyOpen(_)

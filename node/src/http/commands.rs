@@ -48,7 +48,7 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
     match &command.target {
         Selector::Terminal(id) => call.note_terminals(std::slice::from_ref(id)),
         Selector::Terminals(ids) => call.note_terminals(ids),
-        Selector::All | Selector::Labels(_) => {}
+        Selector::All | Selector::Labels(_) | Selector::Match(_) => {}
     }
     check(&command)?;
     let command = reach::narrowed(command, call, state).await?;

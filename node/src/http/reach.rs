@@ -3,7 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use hyper::{Response, StatusCode};
-use muster_protocol::{Selector, TerminalId, api::CommandRequest, selector::Labels, token::KeyLimits};
+use muster_protocol::{
+    Selector, TerminalId,
+    api::CommandRequest,
+    selector::{InvalidMatch, Labels, MatchExpression},
+    token::KeyLimits,
+};
 
 use super::{
     HttpState,
@@ -87,10 +92,22 @@ pub async fn narrowed(
     match &mut command.target {
         target @ Selector::All => *target = Selector::Labels(limits.labels.clone()),
         Selector::Labels(labels) => *labels = joined(labels, limits).ok_or(BackplaneError::Nobody)?,
+        Selector::Match(expression) => *expression = limited(expression, limits)?,
         Selector::Terminal(id) => check_named(std::slice::from_ref(id), limits, state).await?,
         Selector::Terminals(ids) => check_named(ids, limits, state).await?,
     }
     Ok(command)
+}
+
+/// The expression for the terminals that the key reaches.
+///
+/// # Errors
+/// 400 if it is too large with the limits of the key.
+fn limited(expression: &MatchExpression, limits: &KeyLimits) -> Result<MatchExpression, Response<Body>> {
+    let too_large = |error: InvalidMatch| {
+        bad(format!("with the labels that the key is limited to, the selector is too large: {error}"))
+    };
+    expression.limited_to(&limits.labels).map_err(too_large)
 }
 
 async fn check_named(ids: &[TerminalId], limits: &KeyLimits, state: &HttpState) -> Result<(), Response<Body>> {
@@ -134,6 +151,7 @@ pub async fn seen(
     records.retain(|record| match &record.request.target {
         Selector::All => false,
         Selector::Labels(labels) => limits.include(labels),
+        Selector::Match(expression) => expression.requires(&limits.labels),
         Selector::Terminal(_) | Selector::Terminals(_) => {
             let named = named(record, named_max);
             !named.is_empty() && named.iter().all(is_reached)

@@ -4,7 +4,7 @@ use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
     api::{Status, TerminalPage},
-    selector::{Labels, check_labels},
+    selector::{InvalidMatch, Labels, MatchExpression, check_labels},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{auth::written, backplane::TerminalQuery};
 
-/// `GET /v1/terminals?selector=site=bj,kind=kiosk&status=online&prefix=bj-&limit=100&after=ID`
+/// `GET /v1/terminals?match=version<2&selector=site=bj,kind=kiosk&status=online&prefix=bj-&limit=100&after=ID`
 pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let mut query = parse(query)?;
     let Some(labels) = reach::joined(&query.labels, &call.operator.limits) else {
@@ -93,6 +93,7 @@ pub(super) fn parse(text: &str) -> Result<TerminalQuery, Response<Body>> {
     request::query(text, |name, value| {
         match name {
             "selector" => query.labels = labels(value)?,
+            "match" => query.expression = Some(expression(value)?),
             "status" => query.status = Some(status(value)?),
             "prefix" => query.prefix = prefix(value)?,
             "after" => query.after = Some(value.parse().map_err(|error| format!("{error}"))?),
@@ -110,6 +111,11 @@ pub(super) fn labels(text: &str) -> Result<Labels, String> {
     let pairs: Option<Labels> = text.split(',').map(pair).collect();
     let labels = pairs.ok_or("labels as key=value, joined by commas")?;
     check_labels(&labels).map(|()| labels).map_err(|error| error.to_string())
+}
+
+/// Reads an expression. The error does not name the parameter, which the caller does.
+pub(super) fn expression(text: &str) -> Result<MatchExpression, String> {
+    text.parse().map_err(|error: InvalidMatch| format!("at character {}: {}", error.at, error.problem))
 }
 
 fn status(text: &str) -> Result<Status, String> {
@@ -135,7 +141,11 @@ mod tests {
         let query = parse("selector=site%3Dbj,kind=kiosk&status=online&limit=7&after=t1&prefix=t").unwrap();
         assert_eq!((query.limit, query.status, query.labels.len()), (7, Some(Status::Online), 2));
         assert_eq!((query.after.unwrap().as_str(), query.prefix.as_str()), ("t1", "t"));
-        for bad in ["limit=0", "limit=x", "status=up", "selector=site", "after=a%20b", "prefix=%5B", "page=2"] {
+        let picked = parse("match=version%3C2%20or%20not%20site%20exists").unwrap().expression.unwrap();
+        assert_eq!(picked.as_str(), "version<2 or not site exists");
+        for bad in
+            ["limit=0", "limit=x", "status=up", "selector=site", "after=a%20b", "prefix=%5B", "page=2", "match=site"]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -133,18 +133,37 @@ impl Store {
         for site in ["", "a", "b", "c"] {
             for (name, status) in [("any", None), ("online", Some(Status::Online)), ("offline", Some(Status::Offline))]
             {
-                all.insert(format!("list {site} {name}"), self.list(site, status).await);
+                let listed = self.list(site, status).await;
+                assert_eq!(self.picked(site, name).await, listed, "{site} {name}");
+                all.insert(format!("list {site} {name}"), listed);
             }
         }
         self.fleet(&mut all).await;
         all
     }
 
-    /// The names of terminals, taken in pages of two.
+    /// The names of terminals that an expression picks, which says the same as the labels and the status of a list.
+    async fn picked(&self, site: &str, status: &str) -> String {
+        let mut terms = vec!["@id ^= t".to_owned()];
+        if !site.is_empty() {
+            terms.push(format!("not (site != {site})"));
+        }
+        if status != "any" {
+            terms.push(format!("@status = {status}"));
+        }
+        let expression = Some(terms.join(" and ").parse().expect("an expression"));
+        self.pages(TerminalQuery { expression, limit: 2, ..TerminalQuery::default() }).await
+    }
+
     async fn list(&self, site: &str, status: Option<Status>) -> String {
         let labels = [("site", site)].into_iter().filter(|(_, site)| !site.is_empty());
         let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let mut query = TerminalQuery { labels, status, prefix: "t".into(), after: None, limit: 2 };
+        let prefix = "t".into();
+        self.pages(TerminalQuery { labels, status, prefix, limit: 2, ..TerminalQuery::default() }).await
+    }
+
+    /// The names of terminals, taken in pages.
+    async fn pages(&self, mut query: TerminalQuery) -> String {
         let mut names = Vec::new();
         loop {
             let page = self.nodes[0].backplane.terminals(&query).await.expect("terminals");

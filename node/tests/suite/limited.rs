@@ -48,7 +48,12 @@ fn ids(page: &Value, list: &str) -> Vec<String> {
 async fn a_key_of_one_shop_reaches_its_terminals_alone(cluster: Cluster) {
     let [_seven, mut eight] = shops(&cluster).await;
     let key = limited("k", &[("shop", "7")], &[]);
-    for (query, shown) in [("", &["box-7"][..]), ("?selector=shop%3D7", &["box-7"]), ("?selector=shop%3D8", &[])] {
+    for (query, shown) in [
+        ("", &["box-7"][..]),
+        ("?selector=shop%3D7", &["box-7"]),
+        ("?selector=shop%3D8", &[]),
+        ("?match=shop%3D8+or+@id%3Dbox-7", &["box-7"]),
+    ] {
         let (status, page) = cluster.ask_with("GET", &format!("/v1/terminals{query}"), &key, "").await;
         assert_eq!(
             (status, ids(&page, "terminals").as_slice()),
@@ -101,6 +106,8 @@ async fn a_key_of_one_shop_sends_and_sees_commands_for_its_terminals_alone(clust
         (json!({ "labels": { "shop": "8" } }), 409),
         (json!({ "terminal": "box-8" }), 404),
         (both.clone(), 404),
+        (json!({ "match": "shop = 8" }), 409),
+        (json!({ "match": "not kind exists or shop = 8" }), 202),
         (json!({ "labels": { "shop": "7" } }), 202),
         (json!({ "terminal": "box-7" }), 202),
     ] {
@@ -124,7 +131,7 @@ async fn a_key_of_one_shop_sends_and_sees_commands_for_its_terminals_alone(clust
     }
     let (_, page) = cluster.ask_with("GET", "/v1/commands", &key, "").await;
     let listed = ids(&page, "commands");
-    assert!(listed.len() == 3 && listed.contains(&own.to_owned()), "{page}");
+    assert!(listed.len() == 4 && listed.contains(&own.to_owned()), "{page}");
     let (code, shown) = cluster.ask_with("GET", &format!("/v1/commands/{own}"), &key, "").await;
     assert_eq!((code, &shown["target"]), (200, &json!({ "labels": { "shop": "7" } })));
     assert_eq!(status(&cluster, &key, "GET", &format!("/v1/commands/{own}/targets"), "").await, 200);

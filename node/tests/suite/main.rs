@@ -20,5 +20,6 @@ mod refused;
 mod registry;
 mod resume;
 mod revoked;
+mod selectors;
 mod signed_in;
 mod tickets;

@@ -45,6 +45,20 @@ impl Bitmap {
         Self { words: self.words.iter().zip(&other.words).map(|(one, other)| one & other).collect() }
     }
 
+    /// Adds the ordinals of `more`.
+    pub(super) fn add(&mut self, more: &Self) {
+        if self.words.len() < more.words.len() {
+            self.words.resize(more.words.len(), 0);
+        }
+        self.words.iter_mut().zip(&more.words).for_each(|(word, more)| *word |= more);
+    }
+
+    /// The ordinals that are not in `other`.
+    pub(super) fn difference(&self, other: &Self) -> Self {
+        let others = other.words.iter().chain(std::iter::repeat(&0));
+        Self { words: self.words.iter().zip(others).map(|(word, other)| word & !other).collect() }
+    }
+
     /// Adds the ordinals of `more` that are in `within`. Returns the number of those that are new.
     pub(super) fn add_within(&mut self, more: &Self, within: &Self) -> u64 {
         let common = more.words.len().min(within.words.len());
@@ -114,6 +128,11 @@ mod tests {
         let (small, large) = (set(&[1, 2]), set(&[2, 200, 300]));
         assert_eq!((small.count_common(&large), large.count_common(&small)), (1, 1));
         assert_eq!(large.intersection(&small).iter().collect::<Vec<_>>(), [2]);
+        assert_eq!(large.difference(&small).iter().collect::<Vec<_>>(), [200, 300]);
+        assert_eq!(small.difference(&large).iter().collect::<Vec<_>>(), [1]);
+        let mut sum = small.clone();
+        sum.add(&large);
+        assert_eq!(sum.iter().collect::<Vec<_>>(), [1, 2, 200, 300]);
         let mut all = small.clone();
         assert_eq!(all.add_within(&large, &set(&[2, 300, 900])), 1);
         assert_eq!(all.iter().collect::<Vec<_>>(), [1, 2, 300]);

@@ -31,7 +31,7 @@ impl CommandStore for MemoryBackplane {
         {
             return if *body == key.body { Ok(Accepted::Before(*id)) } else { Err(BackplaneError::OtherBody(*id)) };
         }
-        let selection = store.select(&draft.request)?;
+        let selection = store.select(&draft.request, self.ping)?;
         if selection.targets.count() == 0 {
             return Err(BackplaneError::Nobody);
         }
@@ -55,7 +55,7 @@ impl CommandStore for MemoryBackplane {
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {
-        let Selection { targets, online, .. } = self.store().select(request)?;
+        let Selection { targets, online, .. } = self.store().select(request, self.ping)?;
         Ok(DryRun { targets: targets.count(), online })
     }
 
@@ -105,16 +105,17 @@ impl CommandStore for MemoryBackplane {
 
 impl Store {
     /// The terminals that a request is for.
-    fn select(&self, request: &CommandRequest) -> Result<Selection, BackplaneError> {
+    fn select(&self, request: &CommandRequest, ping: Duration) -> Result<Selection, BackplaneError> {
         let skip = request.offline == Offline::Skip;
         let named = match &request.target {
             Selector::Terminal(id) => Some(std::slice::from_ref(id)),
             Selector::Terminals(ids) => Some(&ids[..]),
-            Selector::All | Selector::Labels(_) => None,
+            Selector::All | Selector::Labels(_) | Selector::Match(_) => None,
         };
         let selected = match (named, &request.target) {
             (Some(names), _) => Arc::new(self.ordinals_of(names)?),
             (None, Selector::Labels(labels)) => Arc::new(self.terminals.with_labels(labels)),
+            (None, Selector::Match(expression)) => Arc::new(self.picked(expression.tree(), ping)?),
             (None, _) => self.ordinals.known().clone(),
         };
         let online = &self.terminals.online;

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use muster_protocol::selector::Labels;
 
 use super::{bitmap::Bitmap, sparse_set::SparseSet};
+use crate::backplane::BackplaneError;
+
+/// The most values of a key by which an expression selects, as in a partition of Redis.
+const VALUES_MAX: usize = 1000;
 
 /// The ordinals of terminals by the labels that select them.
 #[derive(Debug, Default)]
@@ -50,6 +54,24 @@ impl LabelIndex {
         selected.unwrap_or_default()
     }
 
+    /// The terminals that have this key.
+    pub(super) fn with_key(&self, key: &str) -> Bitmap {
+        let sets = self.sets.get(key).into_iter().flat_map(BTreeMap::values);
+        union(sets)
+    }
+
+    /// The terminals with a value of this key that is wanted.
+    ///
+    /// # Errors
+    /// [`LeftOut`](BackplaneError::LeftOut) if the key has more than 1,000 values.
+    pub(super) fn with_value(&self, key: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Bitmap, BackplaneError> {
+        let Some(values) = self.sets.get(key) else { return Ok(Bitmap::default()) };
+        if values.len() > VALUES_MAX {
+            return Err(BackplaneError::LeftOut(key.to_owned()));
+        }
+        Ok(union(values.iter().filter(|(value, _)| is_wanted(value)).map(|(_, set)| set)))
+    }
+
     /// The number of terminals with each label, as `key=value`.
     pub(super) fn counts(&self) -> impl Iterator<Item = (String, u64)> {
         let of_key = |(key, values): (&'_ String, &'_ BTreeMap<String, SparseSet>)| {
@@ -57,6 +79,12 @@ impl LabelIndex {
         };
         self.sets.iter().flat_map(of_key)
     }
+}
+
+fn union<'a>(sets: impl Iterator<Item = &'a SparseSet>) -> Bitmap {
+    let mut all = Bitmap::default();
+    sets.for_each(|set| set.add_to(&mut all));
+    all
 }
 
 #[cfg(test)]
@@ -83,5 +111,21 @@ mod tests {
         assert_eq!(selected(&index, "site=a"), [2]);
         let counts: Vec<_> = index.counts().collect();
         assert_eq!(counts, [("kind=y".to_owned(), 1), ("site=a".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn terminals_are_found_by_a_key_and_by_some_of_its_values() {
+        let mut index = LabelIndex::default();
+        index.insert(1, &labels("site=bj-1"));
+        index.insert(2, &labels("site=bj-2"));
+        index.insert(3, &labels("site=sh,kind=x"));
+        let found = |set: Bitmap| set.iter().collect::<Vec<_>>();
+        assert_eq!(found(index.with_key("site")), [1, 2, 3]);
+        assert_eq!(found(index.with_value("site", |value| value.starts_with("bj")).unwrap()), [1, 2]);
+        assert!(found(index.with_key("floor")).is_empty());
+        (4..1004).for_each(|ordinal| index.insert(ordinal, &labels(&format!("site={ordinal}"))));
+        let refused = index.with_value("site", |_| true).map(found);
+        assert_eq!(refused, Err(BackplaneError::LeftOut("site".into())));
+        assert_eq!(index.with_key("site").count(), 1003);
     }
 }

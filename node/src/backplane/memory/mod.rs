@@ -29,6 +29,7 @@ mod reported;
 mod retention;
 mod revocations;
 mod rosters;
+mod selection;
 mod sessions;
 mod sparse_set;
 mod step_times;

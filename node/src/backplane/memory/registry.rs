@@ -4,13 +4,13 @@ use std::{collections::HashMap, ops::Bound, sync::Arc};
 
 use async_trait::async_trait;
 use muster_protocol::{
-    Payload, Selector, TerminalId,
+    Payload, TerminalId,
     api::{FleetHistory, FleetView, Status, TerminalHistory, TerminalPage, TerminalView},
     frame::Condition,
-    selector::Labels,
+    selector::{Labels, has_labels},
 };
 
-use super::{MemoryBackplane, Store, envelope::Envelope, sessions::offline};
+use super::{MemoryBackplane, Store, envelope::Envelope, sessions::offline, terminals::KnownTerminal};
 use crate::{
     backplane::{BackplaneError, TerminalQuery, TerminalRegistry},
     end::SessionEnd,
@@ -24,14 +24,16 @@ impl TerminalRegistry for MemoryBackplane {
 
     async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError> {
         let store = self.store();
-        let labels = Selector::Labels(query.labels.clone());
+        let picked =
+            query.expression.as_ref().map(|expression| store.picked(expression.tree(), self.ping)).transpose()?;
+        let is_picked = |known: &KnownTerminal| picked.as_ref().is_none_or(|picked| picked.contains(known.ordinal));
         let matching = store
             .terminals
             .known
             .range::<str, _>((Bound::Included(query.begin()), Bound::Unbounded))
             .skip_while(|(id, _)| query.after.as_ref() == Some(*id))
             .take_while(|(id, _)| id.as_str().starts_with(&query.prefix))
-            .filter(|(id, known)| labels.matches(id, &known.labels()))
+            .filter(|(_, known)| is_picked(known) && has_labels(&known.labels(), &query.labels))
             .map(|(_, known)| known.view(self.ping))
             .filter(|view| query.wants(view));
         let mut terminals: Vec<_> = matching.take(query.limit + 1).collect();

@@ -61,6 +61,14 @@ impl SparseSet {
         }
     }
 
+    /// Adds the ordinals to `all`.
+    pub(super) fn add_to(&self, all: &mut Bitmap) {
+        match self {
+            Self::Many(bits) => all.add(bits),
+            Self::Few(list) => list.iter().for_each(|ordinal| _ = all.insert(*ordinal)),
+        }
+    }
+
     /// The ordinals that are also in `other`.
     pub(super) fn intersection(&self, other: &Bitmap) -> Bitmap {
         match self {

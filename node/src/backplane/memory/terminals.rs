@@ -25,7 +25,7 @@ pub(super) struct Terminals {
     pub(super) known: BTreeMap<TerminalId, KnownTerminal>,
     /// The ordinals of terminals that are online.
     pub(super) online: Bitmap,
-    labels: LabelIndex,
+    pub(super) labels: LabelIndex,
     clock: Arc<dyn TimeSource>,
     records_changes: bool,
 }

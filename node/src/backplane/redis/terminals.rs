@@ -99,8 +99,9 @@ impl TerminalRegistry for RedisBackplane {
 /// The set that a query asks for. None for all terminals.
 fn set_of(query: &TerminalQuery) -> Option<SetExpression> {
     let labels = (!query.labels.is_empty()).then(|| SetExpression::labels(&query.labels));
+    let picked = query.expression.as_ref().map(|expression| SetExpression::from(expression.tree()));
     let status = query.status.map(SetExpression::Status);
-    labels.into_iter().chain(status).reduce(SetExpression::and)
+    labels.into_iter().chain(picked).chain(status).reduce(SetExpression::and)
 }
 
 /// One page of the pages of all partitions that answered. Beyond the id up to which every one of them was looked at, nothing is shown

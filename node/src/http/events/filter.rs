@@ -1,12 +1,20 @@
-//! Which events a stream is given: `?kind=…&terminal=…&selector=…&command=…&detail=1`. An event is given if it meets every condition.
+//! Which events a stream is given: `?kind=…&terminal=…&selector=…&match=…&command=…&detail=1`. An event is given if it meets every condition.
 
 use std::collections::BTreeSet;
 
 use hyper::Response;
-use muster_protocol::{CommandId, TerminalId, selector::Labels};
+use muster_protocol::{
+    CommandId, TerminalId,
+    selector::{Labels, MatchExpression, MatchTerm},
+};
 
 use super::{counts::COUNTS, message::EventSubject};
-use crate::http::{answer::Body, request, terminals::labels, ticket};
+use crate::http::{
+    answer::Body,
+    request,
+    terminals::{expression, labels},
+    ticket,
+};
 
 /// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
 pub const KINDS: [&str; 11] = [
@@ -32,6 +40,8 @@ pub struct EventFilter {
     terminal: Option<TerminalId>,
     /// It is about a terminal that has all of these labels. Any event if this is empty.
     labels: Labels,
+    /// It is about a terminal that this expression picks by its id and labels. Any event if `None`.
+    expression: Option<MatchExpression>,
     /// The labels that a limited key is limited to. It is told of terminals that have all of them, and of its command. All events if empty.
     reach: Labels,
     /// It is about this command.
@@ -49,6 +59,7 @@ impl EventFilter {
                 "kind" => value.split(',').try_for_each(|name| kind(name).map(|kind| _ = filter.kinds.insert(kind)))?,
                 "terminal" => filter.terminal = Some(value.parse().map_err(|error| format!("{error}"))?),
                 "selector" => filter.labels = labels(value)?,
+                "match" => filter.expression = Some(by_id_and_labels(value)?),
                 "command" => filter.command = Some(value.parse().map_err(|_| "a command id, which is a UUID")?),
                 "detail" => filter.detail = flag(value)?,
                 // These are no conditions.
@@ -86,7 +97,7 @@ impl EventFilter {
 
     /// Whether the labels of an event's terminal must be known to decide about it.
     pub fn needs_labels(&self) -> bool {
-        !self.labels.is_empty() || !self.reach.is_empty()
+        !self.labels.is_empty() || self.expression.is_some() || !self.reach.is_empty()
     }
 
     /// Whether an event meets all conditions besides the labels.
@@ -98,24 +109,35 @@ impl EventFilter {
         let is_terminal = self.terminal.is_none() || self.terminal == subject.terminal;
         let is_command = self.command.is_none() || self.command == subject.command;
         // What is about no terminal has no labels. A limited key may be told of the command that it asked for.
-        let is_told = self.labels.is_empty() && (self.reach.is_empty() || self.command.is_some());
+        let is_told =
+            self.labels.is_empty() && self.expression.is_none() && (self.reach.is_empty() || self.command.is_some());
         is_kind && is_terminal && is_command && (is_told || subject.terminal.is_some())
     }
 
-    /// Whether a terminal with these labels is one that the stream is about. One that is not known has none.
-    pub fn admits_labels(&self, of_terminal: Option<&Labels>) -> bool {
-        let has = |(key, value): (&String, &String)| of_terminal.is_some_and(|labels| labels.get(key) == Some(value));
-        self.labels.iter().chain(&self.reach).all(has)
+    /// Whether a terminal with these labels is one that the stream is about. One that is not known has none, and no expression picks it.
+    pub fn admits_labels(&self, terminal: &TerminalId, labels: Option<&Labels>) -> bool {
+        let has = |(key, value): (&String, &String)| labels.is_some_and(|labels| labels.get(key) == Some(value));
+        let is_picked = |expression: &MatchExpression| labels.is_some_and(|own| expression.tree().picks(terminal, own));
+        self.labels.iter().chain(&self.reach).all(has) && self.expression.as_ref().is_none_or(is_picked)
     }
 }
 
-const PARAMETERS: &str = "kind, terminal, selector, command, detail, last_event_id and ticket";
+const PARAMETERS: &str = "kind, terminal, selector, match, command, detail, last_event_id and ticket";
 /// The parameter in place of the header `Last-Event-ID`, which a web page can't set.
 pub const LAST_EVENT_ID: &str = "last_event_id";
 
 fn kind(name: &str) -> Result<&'static str, String> {
     let found = KINDS.into_iter().find(|kind| *kind == name);
     found.ok_or_else(|| format!("{name:?} is no kind of event; there are {}", KINDS.join(", ")))
+}
+
+/// Reads an expression that can be judged by what an event has: its terminal, and the labels of that.
+fn by_id_and_labels(value: &str) -> Result<MatchExpression, String> {
+    let read = expression(value)?;
+    if read.tree().terms().into_iter().all(MatchTerm::is_about_id_or_labels) {
+        return Ok(read);
+    }
+    Err("events are picked by labels and @id; kind= picks those that tell of a status or a condition".into())
 }
 
 fn flag(value: &str) -> Result<bool, String> {
@@ -131,6 +153,10 @@ mod tests {
     use super::*;
 
     const COMMAND: &str = "0198c0de-0000-7000-8000-000000000001";
+
+    fn t1() -> TerminalId {
+        "t1".parse().unwrap()
+    }
 
     fn subject(kind: &str, data: &str) -> EventSubject {
         EventSubject::of(kind, data)
@@ -160,10 +186,21 @@ mod tests {
             pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
         };
         let filter = EventFilter::parse("selector=site%3Dbj,kind%3Dkiosk").unwrap();
-        assert!(filter.admits_labels(Some(&labels(&[("site", "bj"), ("kind", "kiosk"), ("x", "y")]))));
-        assert!(!filter.admits_labels(Some(&labels(&[("site", "bj"), ("kind", "door")]))));
-        assert!(!filter.admits_labels(Some(&labels(&[("site", "bj")]))) && !filter.admits_labels(None));
-        assert!(EventFilter::default().admits_labels(None));
+        let admits = |own: &[(&str, &str)]| filter.admits_labels(&t1(), Some(&labels(own)));
+        assert!(admits(&[("site", "bj"), ("kind", "kiosk"), ("x", "y")]));
+        assert!(!admits(&[("site", "bj"), ("kind", "door")]) && !admits(&[("site", "bj")]));
+        assert!(!filter.admits_labels(&t1(), None) && EventFilter::default().admits_labels(&t1(), None));
+    }
+
+    #[test]
+    fn an_expression_picks_terminals_by_id_and_labels() {
+        let filter = EventFilter::parse("match=site+!=+bj+and+@id+^=+t").unwrap();
+        let site = |site: &str| Labels::from([("site".to_owned(), site.to_owned())]);
+        assert!(filter.needs_labels() && filter.admits_labels(&t1(), Some(&site("sh"))));
+        assert!(filter.admits_labels(&t1(), Some(&Labels::new())) && !filter.admits_labels(&t1(), None));
+        assert!(!filter.admits_labels(&t1(), Some(&site("bj"))));
+        assert!(!filter.admits_labels(&"x".parse().unwrap(), Some(&site("sh"))));
+        assert!(!filter.admits(&subject("command.state", &format!(r#"{{"command":"{COMMAND}"}}"#))));
     }
 
     #[test]
@@ -180,8 +217,9 @@ mod tests {
         assert_eq!((admits(""), admits(&format!("command={COMMAND}"))), ([true, false], [false, true]));
         assert_eq!(admits(&format!("command={COMMAND}&selector=a%3Db")), [false, false]);
         let free = filter("");
-        assert!(free.admits_labels(Some(&labels("7"))) && !free.admits_labels(Some(&labels("8"))));
-        assert!(!free.admits_labels(None) && !filter("selector=shop%3D8").admits_labels(Some(&labels("8"))));
+        let admits_shop = |filter: &EventFilter, shop| filter.admits_labels(&t1(), Some(&labels(shop)));
+        assert!(admits_shop(&free, "7") && !admits_shop(&free, "8") && !free.admits_labels(&t1(), None));
+        assert!(!admits_shop(&filter("selector=shop%3D8"), "8") && !admits_shop(&filter("match=shop%3D8"), "8"));
     }
 
     #[test]
@@ -203,6 +241,8 @@ mod tests {
             "kind=terminal.online,",
             "terminal=a%20b",
             "selector=site",
+            "match=site",
+            "match=@status=online",
             "command=7",
             "detail=1",
             "detail=yes&command=0198c0de-0000-7000-8000-000000000001",

@@ -271,9 +271,9 @@ impl EventReader {
             self.state.events.learn_labels(backplane, &all).await?;
             let has_labels = |message: &Arc<StreamMessage>| {
                 let labels = message.labels.get().and_then(|labels| labels.as_deref());
+                let terminal = message.subject.as_ref().and_then(|subject| subject.terminal.as_ref());
                 // The filter has admitted what is about no terminal.
-                let is_of_none = message.subject.as_ref().is_none_or(|subject| subject.terminal.is_none());
-                is_of_none || self.filter.admits_labels(labels)
+                terminal.is_none_or(|terminal| self.filter.admits_labels(terminal, labels))
             };
             all.retain(has_labels);
         }

@@ -17,9 +17,11 @@ impl StorePartition {
             call.arg(set.to_postfix()?).invoke_async(&mut self.connection.clone()).await;
         let answer = answer.map_err(unavailable)?;
         let number = |at: usize| answer.get(at).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let key = || answer.get(1).cloned().unwrap_or_default();
         match answer.first().map(String::as_str) {
             Some("ok") => Ok((number(1), number(2))),
-            _ => Err(BackplaneError::LeftOut(answer.get(1).cloned().unwrap_or_default())),
+            Some("broad") => Err(BackplaneError::Broad(key())),
+            _ => Err(BackplaneError::LeftOut(key())),
         }
     }
 

@@ -20,6 +20,7 @@ mod keys;
 pub mod lease;
 mod list;
 pub mod log;
+mod matching;
 pub mod named;
 mod operator_keys;
 mod parts;

@@ -11,7 +11,7 @@ pub fn named(selector: &Selector) -> Vec<TerminalId> {
     let mut named = match selector {
         Selector::Terminal(id) => vec![id.clone()],
         Selector::Terminals(ids) => ids.clone(),
-        Selector::All | Selector::Labels(_) => Vec::new(),
+        Selector::All | Selector::Labels(_) | Selector::Match(_) => Vec::new(),
     };
     named.sort_unstable();
     named.dedup();
@@ -23,6 +23,6 @@ pub fn sealed_targets(selector: &Selector) -> Option<&[TerminalId]> {
     match selector {
         Selector::Terminal(id) => Some(std::slice::from_ref(id)),
         Selector::Terminals(ids) if named(selector).len() <= NAMED_MAX => Some(ids),
-        Selector::Terminals(_) | Selector::All | Selector::Labels(_) => None,
+        Selector::Terminals(_) | Selector::All | Selector::Labels(_) | Selector::Match(_) => None,
     }
 }

@@ -62,6 +62,7 @@ impl ScriptAnswer {
             "no_room" => self.next().map(BackplaneError::NoRoom),
             "open" => self.next().map(BackplaneError::TooManyOpen),
             "left_out" => self.next().map(BackplaneError::LeftOut),
+            "broad" => self.next().map(BackplaneError::Broad),
             "conflict" => self.id().map(BackplaneError::OtherBody),
             other => Err(broken(format!("{} answered {other:?}", self.script))),
         };

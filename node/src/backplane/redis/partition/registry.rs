@@ -69,8 +69,8 @@ impl StorePartition {
     /// A page of terminals. A call looks at 512 terminals at most.
     ///
     /// # Errors
-    /// [`BackplaneError::LeftOut`] if the set is by a label that has too many values, [`BackplaneError::Selector`] if the
-    /// expression is too large, [`BackplaneError::Unavailable`] if Redis does not answer.
+    /// [`BackplaneError::LeftOut`] if the set is by a label that has too many values, [`BackplaneError::Broad`] if a range in it has too
+    /// many entries, [`BackplaneError::Selector`] if the expression is too large, [`BackplaneError::Unavailable`] if Redis does not answer.
     pub async fn page(&self, query: &PartitionQuery) -> Result<PartitionPage, BackplaneError> {
         let set = query.set.as_ref().map(SetExpression::to_postfix).transpose()?.unwrap_or_default();
         let mut call = self.scripts.page(&self.keys);
@@ -79,8 +79,10 @@ impl StorePartition {
         let answer: RedisResult<Vec<Vec<u8>>> = call.invoke_async(&mut self.connection.clone()).await;
         let answer = answer.map_err(unavailable)?;
         let text = |at: usize| String::from_utf8_lossy(answer.get(at).map_or(&[], Vec::as_slice)).into_owned();
-        if text(0) == "left_out" {
-            return Err(BackplaneError::LeftOut(text(1)));
+        match text(0).as_str() {
+            "left_out" => return Err(BackplaneError::LeftOut(text(1))),
+            "broad" => return Err(BackplaneError::Broad(text(1))),
+            _ => {}
         }
         let rows = answer.get(2..).unwrap_or_default();
         Ok(PartitionPage { terminals: terminals(rows), next: text(1).parse().ok() })

@@ -53,6 +53,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("owner", include_str!("scripts/lib/owner.lua")),
     ("presence", include_str!("scripts/lib/presence.lua")),
     ("presence_event", include_str!("scripts/lib/presence_event.lua")),
+    ("ranges", include_str!("scripts/lib/ranges.lua")),
     ("reason_text", include_str!("scripts/lib/reason_text.lua")),
     ("record_change", include_str!("scripts/lib/record_change.lua")),
     ("rows", include_str!("scripts/lib/rows.lua")),

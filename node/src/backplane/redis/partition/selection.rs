@@ -1,11 +1,17 @@
-//! Sets of terminals as expressions. The script library `selection` evaluates them, with one step of Redis for each term.
+//! Sets of terminals as expressions. The script library `selection` evaluates them, with one step of Redis for each line.
 
 use std::fmt::Write;
 
-use muster_protocol::{NodeId, Selector, TerminalId, api::Status, frame::Condition, selector::Labels};
+use muster_protocol::{
+    NodeId, Selector, TerminalId,
+    api::Status,
+    frame::Condition,
+    selector::{LabelVersion, Labels, VersionOrder},
+};
 
-/// The most terms of an expression.
-const TERMS_MAX: usize = 64;
+/// The most lines of an expression, each a set or an operator: enough for 64 terms of a selector, what joins and inverts them, and the
+/// labels that a list and a key are limited to.
+const LINES_MAX: usize = 400;
 /// The most ids in an expression, in all of its lists.
 const IDS_MAX: usize = 512;
 
@@ -24,8 +30,16 @@ pub enum SetExpression {
     Node(NodeId),
     /// Those with this label.
     Label(String, String),
+    /// Those with this label's key, and a value that begins with this.
+    LabelPrefix(String, String),
+    /// Those with this label's key, and a value that is a version and compares so with this one.
+    Version(String, VersionOrder, LabelVersion),
     /// Those that have a label with this key.
     HasKey(String),
+    /// Those whose session, or last one, is a plain one.
+    Plain,
+    /// Those whose ids begin with this.
+    IdPrefix(String),
     /// Those of this list.
     Ids(Vec<TerminalId>),
     /// Those in both.
@@ -40,8 +54,8 @@ pub enum SetExpression {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSet {
     /// It is too long.
-    #[error("a selector has at most {TERMS_MAX} terms")]
-    Terms,
+    #[error("the selector is too large: leave out some of its terms")]
+    Lines,
     /// It names too many terminals.
     #[error("a selector names at most {IDS_MAX} terminals in a partition")]
     Ids,
@@ -69,7 +83,16 @@ impl SetExpression {
         Self::Or(Box::new(self), Box::new(other))
     }
 
-    /// The expression as scripts read it: a term a line, operators behind what they combine.
+    /// Those that are not in it.
+    #[must_use]
+    pub fn inverted(self) -> Self {
+        match self {
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+
+    /// The expression as scripts read it: a set a line, operators behind what they combine.
     ///
     /// # Errors
     /// If it is larger than scripts evaluate, or has a label that can't be written so.
@@ -87,6 +110,7 @@ impl From<&Selector> for SetExpression {
             Selector::Terminal(id) => Self::Ids(vec![id.clone()]),
             Selector::Terminals(ids) => Self::Ids(ids.clone()),
             Selector::Labels(labels) => Self::labels(labels),
+            Selector::Match(expression) => Self::from(expression.tree()),
         }
     }
 }
@@ -95,25 +119,28 @@ impl From<&Selector> for SetExpression {
 #[derive(Default)]
 struct Written {
     text: String,
-    terms: usize,
+    lines: usize,
     ids: usize,
 }
 
 impl Written {
     fn add(&mut self, set: &SetExpression) -> Result<(), InvalidSet> {
         match set {
-            SetExpression::All => self.term("all", ""),
-            SetExpression::Connected => self.term("connected", ""),
-            SetExpression::Status(Status::Online) => self.term("online", ""),
-            SetExpression::Status(Status::Stale) => self.term("stale", ""),
-            SetExpression::Status(Status::Offline) => self.term("offline", ""),
-            SetExpression::Condition(Condition::Ok) => self.term("ok", ""),
-            SetExpression::Condition(Condition::Degraded) => self.term("degraded", ""),
-            SetExpression::Condition(Condition::Failing) => self.term("failing", ""),
-            SetExpression::Node(node) => self.term("node", node.as_str()),
-            SetExpression::Label(key, value) if !key.contains('=') => self.term("label", &format!("{key}={value}")),
-            SetExpression::Label(..) => Err(InvalidSet::Label),
-            SetExpression::HasKey(key) => self.term("has", key),
+            SetExpression::All => self.line("all", ""),
+            SetExpression::Connected => self.line("connected", ""),
+            SetExpression::Status(Status::Online) => self.line("online", ""),
+            SetExpression::Status(Status::Stale) => self.line("stale", ""),
+            SetExpression::Status(Status::Offline) => self.line("offline", ""),
+            SetExpression::Condition(Condition::Ok) => self.line("ok", ""),
+            SetExpression::Condition(Condition::Degraded) => self.line("degraded", ""),
+            SetExpression::Condition(Condition::Failing) => self.line("failing", ""),
+            SetExpression::Node(node) => self.line("node", node.as_str()),
+            SetExpression::Label(key, value) => self.of_key("label", key, value),
+            SetExpression::LabelPrefix(key, prefix) => self.of_key("starts", key, prefix),
+            SetExpression::Version(key, order, than) => self.of_key(order_name(*order), key, than.key()),
+            SetExpression::HasKey(key) => self.line("has", key),
+            SetExpression::Plain => self.line("plain", ""),
+            SetExpression::IdPrefix(prefix) => self.line("begins", prefix),
             SetExpression::Ids(ids) => self.ids(ids),
             SetExpression::Not(one) => self.operator("not", &[one]),
             SetExpression::And(one, other) => self.operator("and", &[one, other]),
@@ -121,25 +148,32 @@ impl Written {
         }
     }
 
+    fn of_key(&mut self, name: &str, key: &str, value: &str) -> Result<(), InvalidSet> {
+        if key.contains('=') {
+            return Err(InvalidSet::Label);
+        }
+        self.line(name, &format!("{key}={value}"))
+    }
+
     fn ids(&mut self, ids: &[TerminalId]) -> Result<(), InvalidSet> {
         self.ids += ids.len();
         if self.ids > IDS_MAX {
             return Err(InvalidSet::Ids);
         }
-        self.term("ids", &ids.iter().map(TerminalId::as_str).collect::<Vec<_>>().join(","))
+        self.line("ids", &ids.iter().map(TerminalId::as_str).collect::<Vec<_>>().join(","))
     }
 
     fn operator(&mut self, name: &str, sets: &[&SetExpression]) -> Result<(), InvalidSet> {
         for set in sets {
             self.add(set)?;
         }
-        self.term(name, "")
+        self.line(name, "")
     }
 
-    fn term(&mut self, name: &str, argument: &str) -> Result<(), InvalidSet> {
-        self.terms += 1;
-        if self.terms > TERMS_MAX {
-            return Err(InvalidSet::Terms);
+    fn line(&mut self, name: &str, argument: &str) -> Result<(), InvalidSet> {
+        self.lines += 1;
+        if self.lines > LINES_MAX {
+            return Err(InvalidSet::Lines);
         }
         if argument.contains(char::is_control) {
             return Err(InvalidSet::Label);
@@ -147,6 +181,16 @@ impl Written {
         let separator = if argument.is_empty() { "" } else { ":" };
         writeln!(self.text, "{name}{separator}{argument}").expect("a string takes text");
         Ok(())
+    }
+}
+
+/// The name of a comparison in scripts.
+fn order_name(order: VersionOrder) -> &'static str {
+    match order {
+        VersionOrder::Below => "below",
+        VersionOrder::AtMost => "atmost",
+        VersionOrder::Above => "above",
+        VersionOrder::AtLeast => "atleast",
     }
 }
 
@@ -176,8 +220,8 @@ mod tests {
     #[test]
     fn an_expression_is_bounded() {
         let all = |terms| (1..terms).fold(label("a", "1"), |set, _| set.and(label("a", "1")));
-        assert!(all(32).to_postfix().is_ok());
-        assert_eq!(all(33).to_postfix(), Err(InvalidSet::Terms));
+        assert!(all(200).to_postfix().is_ok());
+        assert_eq!(all(201).to_postfix(), Err(InvalidSet::Lines));
         let ids = |count| SetExpression::Ids((0..count).map(|n| format!("t{n}").parse().unwrap()).collect());
         assert!(ids(512).to_postfix().is_ok());
         assert_eq!(ids(513).to_postfix(), Err(InvalidSet::Ids));

@@ -106,6 +106,11 @@ else
   redis.call('HSET', TERMINALS, ord, entry)
 end
 redis.call('SETBIT', HELD .. node, ord, '1')
+if protocol == 'plain' then
+  redis.call('SETBIT', PLAIN, ord, '1')
+elseif old and string.find(old, '^%S* %S+ plain') then
+  redis.call('SETBIT', PLAIN, ord, '0')
+end
 if will then redis.call('HSET', WILLS, ord, will) end
 
 local lost = ''

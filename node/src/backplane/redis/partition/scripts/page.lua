@@ -3,7 +3,7 @@
 -- it could. A selection of no more than STEP_MAX terminals is looked at whole.
 -- ARGV: selection or '', prefix of the ids, id behind which the page begins or '', limit (at most STEP_MAX - 1)
 -- Returns {'ok', next, then five values a terminal as add_rows has them}, with `next` the id behind which to go on, '' at the end; or
--- {'left_out', key} if there are too many values of a label's key, or too many keys.
+-- {'left_out', key} or {'broad', key}, as select_set.
 local selection, prefix, after, limit, time = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), now()
 
 local function between()
@@ -56,8 +56,8 @@ if selection == '' then
   names = ids(limit + 1)
   ords = ords_of(names)
 else
-  local set, left_out = select_set(selection, time)
-  if not set then return { 'left_out', left_out } end
+  local set, refusal = select_set(selection, time)
+  if not set then return refusal end
   if redis.call('BITCOUNT', set) <= STEP_MAX then names, ords = few(set) else names, ords, looked = some(set) end
   drop_tmp()
 end

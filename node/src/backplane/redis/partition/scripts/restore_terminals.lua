@@ -18,6 +18,7 @@ local function register(ord, terminal, entry, given, health, condition, seen, le
   redis.call('HSET', TERMINALS, ord, entry)
   if given ~= '' then redis.call('HSET', GIVEN, ord, given) end
   if health ~= '' then redis.call('HSET', HEALTH, ord, health) end
+  if string.find(entry, '^%S* %S+ plain') then redis.call('SETBIT', PLAIN, ord, 1) end
   if condition == 'degraded' then redis.call('SETBIT', DEGRADED, ord, 1) end
   if condition == 'failing' then redis.call('SETBIT', FAILING, ord, 1) end
   if #seen == 8 then redis.call('SETRANGE', SEEN, ord * 8, seen) end

@@ -4,7 +4,7 @@
 -- ARGV: 'skip' or 'queue', bound of a backlog, bound of all bytes, bytes of frame and request, how long a command is stored after it
 --       expired (ms), '' if nothing is to be stored, else 'store', then 'set' and an expression (selection.lua), or 'named' and at most
 --       STEP_MAX ids, or 'frozen' and a portion of at most STEP_MAX ids of a command for many
--- Returns {'ok', targets, online} {'unknown', ids} {'offline', ids} {'full', ids} {'open', commands} {'no_room', bytes} {'left_out', key}
+-- Returns {'ok', targets, online} {'unknown', ids} {'offline', ids} {'full', ids} {'open', commands} {'no_room', bytes}, or what select_set refuses with
 local skip, time, store = ARGV[1] == 'skip', now(), ARGV[6] ~= ''
 local of, online, bytes = 0, 0, ARGV[4] + COMMAND_BYTES
 if ARGV[7] ~= 'set' then
@@ -25,8 +25,8 @@ if ARGV[7] ~= 'set' then
     if store and of > 0 and is_open_full(time) then return { 'open', redis.call('ZCARD', OPEN) } end
   end
 else
-  local set, left_out = select_set(ARGV[8], time)
-  if not set then return { 'left_out', left_out } end
+  local set, refusal = select_set(ARGV[8], time)
+  if not set then return refusal end
   local present = new_tmp()
   redis.call('BITOP', 'AND', present, set, online_set(time))
   online = redis.call('BITCOUNT', present)

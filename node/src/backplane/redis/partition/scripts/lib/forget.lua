@@ -10,7 +10,7 @@ local function forget_terminal(ord, terminal, entry, time)
   relabel(ord, all_labels(string.match(entry, '\n(.*)'), redis.call('HGET', GIVEN, ord)), {})
   redis.call('HDEL', ORDINALS, terminal)
   redis.call('ZREM', NAMES, terminal)
-  for _, bitmap in ipairs({ KNOWN, AWAY, DEGRADED, FAILING, UNCONFIRMED }) do redis.call('SETBIT', bitmap, ord, 0) end
+  for _, bitmap in ipairs({ KNOWN, AWAY, DEGRADED, FAILING, PLAIN, UNCONFIRMED }) do redis.call('SETBIT', bitmap, ord, 0) end
   for _, hash in ipairs({ WILLS, GIVEN, HEALTH }) do redis.call('HDEL', hash, ord) end
   redis.call('SETRANGE', SEEN, ord * 8, string.rep('\0', 8))
   redis.call('DEL', BACKLOG .. ord, FIGHT .. ord)

@@ -1,8 +1,12 @@
 -- uses: tmp, presence, labels
--- Evaluates an expression over sets of terminals. It comes in postfix form, a term a line: selection.rs writes it.
---   select_set(text, time)  returns the key of a bitmap of terminals that are known, which is not to be changed, or nothing and then the key
---                           of labels that can't be selected by, '' if that is since there are too many keys
+-- Evaluates an expression over sets of terminals. It comes in postfix form, a set or an operator a line: selection.rs writes it.
+--   select_set(text, time)  returns the key of a bitmap of terminals that are known, which is not to be changed; or nothing and then the
+--                           answer of a script that refuses: {'left_out', key} if terminals can't be selected by this key of labels, ''
+--                           if that is since there are too many keys; {'broad', key} if a call would look at too much of it
 -- What of it is temporary goes with drop_tmp().
+
+-- How many entries of large sets one evaluation looks at (ranges.lua).
+local RANGE_MAX = 32768
 
 local function known_only(key)
   local into = new_tmp()
@@ -27,9 +31,15 @@ local function is_left_out(key)
   return redis.call('SISMEMBER', OVER, '') == 1 and not redis.call('ZSCORE', LABEL_KEYS, key)
 end
 
+-- Why terminals can't be selected by the values of a key, or nothing.
+local function unlisted(key)
+  if is_left_out(key) then return { 'left_out', '' } end
+  if redis.call('SISMEMBER', OVER, key) == 1 then return { 'left_out', key } end
+end
+
 local function of_label(key, value)
-  if is_left_out(key) then return nil, '' end
-  if redis.call('SISMEMBER', OVER, key) == 1 then return nil, key end
+  local refusal = unlisted(key)
+  if refusal then return nil, refusal end
   local set = LABEL .. key .. '=' .. value
   if redis.call('TYPE', set).ok ~= 'set' then return set end
   local into = new_tmp()
@@ -52,10 +62,18 @@ end
 local function select_set(text, time)
   -- Most commands are for all, and no caller changes the set.
   if text == 'all\n' then return KNOWN end
-  local stack, online = {}, nil
+  local stack, online, budget = {}, nil, { left = RANGE_MAX }
   local function present()
     online = online or online_set(time)
     return online
+  end
+  -- Terminals with a range of a label's values.
+  local function of_values(argument, name)
+    local key, wanted = string.match(argument, '^([^=]*)=(.*)$')
+    local refusal = unlisted(key)
+    if refusal then return nil, refusal end
+    -- with: ranges
+    return of_range(name, key, wanted, budget)
   end
   local terms = {
     all = function() return KNOWN end,
@@ -69,8 +87,18 @@ local function select_set(text, time)
     node = function(name) return combine('AND', HELD .. name, present()) end,
     label = function(label) return of_label(string.match(label, '^([^=]*)=(.*)$')) end,
     has = function(key)
-      if is_left_out(key) then return nil, '' end
+      if is_left_out(key) then return nil, { 'left_out', '' } end
       return HAS .. key
+    end,
+    starts = of_values,
+    below = of_values,
+    atmost = of_values,
+    above = of_values,
+    atleast = of_values,
+    plain = function() return PLAIN end,
+    begins = function(prefix)
+      -- with: ranges
+      return of_id_prefix(prefix, budget)
     end,
     ids = of_ids,
     ['not'] = function() return except(table.remove(stack)) end,
@@ -79,10 +107,10 @@ local function select_set(text, time)
   }
   for line in string.gmatch(text, '[^\n]+') do
     local name, argument = string.match(line, '^(%l+):?(.*)$')
-    local set, left_out = terms[name](argument)
+    local set, refusal = terms[name](argument, name)
     if not set then
       drop_tmp()
-      return nil, left_out
+      return nil, refusal
     end
     stack[#stack + 1] = set
   end
