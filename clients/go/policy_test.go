@@ -2,6 +2,7 @@ package muster
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -19,62 +20,67 @@ func least() *backoff {
 	return backoff
 }
 
-func seconds(delay time.Duration, isBack bool) float64 {
+// delayVector is one of policy.json.
+type delayVector struct {
+	End struct {
+		Close, Status int
+		Reason        string
+		RetryAfter    *int `json:"retry_after_s"`
+	}
+	Failures   int
+	Lasted     int64   `json:"lasted_ms"`
+	Delay      []int64 `json:"delay_ms"`
+	OtherToken bool    `json:"other_token"`
+	Means      string
+}
+
+func (v delayVector) end() *End {
+	switch {
+	case v.End.Close != 0:
+		return closed(v.End.Close, v.End.Reason)
+	case v.End.RetryAfter != nil:
+		return refused(v.End.Status, strconv.Itoa(*v.End.RetryAfter))
+	case v.End.Status != 0:
+		return refused(v.End.Status, "")
+	default:
+		return lost("reset")
+	}
+}
+
+func (v delayVector) delay(backoff *backoff) []int64 {
+	for range v.Failures {
+		backoff.after(lost("reset"), 0)
+	}
+	delay, isBack := backoff.after(v.end(), time.Duration(v.Lasted)*time.Millisecond)
 	if !isBack {
-		return -1
+		return nil
 	}
-	return delay.Seconds()
+	if v.end().needsToken() && !v.OtherToken {
+		delay = backoff.slowly()
+	}
+	return []int64{delay.Milliseconds()}
 }
 
-func TestTheRangeStartsWideDoublesAndIsCapped(t *testing.T) {
-	backoff := most()
-	var delays []float64
-	for range 5 {
-		delays = append(delays, seconds(backoff.after(lost("reset"), 0)))
-	}
-	if !slices.Equal(delays, []float64{5, 10, 20, 30, 30}) {
-		t.Error(delays)
-	}
-	if delay := seconds(least().after(lost("reset"), 0)); delay != 0 {
-		t.Error(delay)
-	}
-}
-
-func TestOnlyAStableSessionBeginsTheRangeAnew(t *testing.T) {
-	backoff := most()
-	backoff.after(lost("reset"), 0)
-	if delay := seconds(backoff.after(lost("reset"), 59*time.Second)); delay != 10 {
-		t.Error(delay)
-	}
-	if delay := seconds(backoff.after(lost("reset"), time.Minute)); delay != 5 {
-		t.Error(delay)
-	}
-}
-
-func TestAHintComesFirstAndIsBoundedAndWhatWouldBeRepeatedIsFinal(t *testing.T) {
-	for _, vector := range []struct {
-		end  *End
-		want float64
-	}{
-		{closed(1012, `{"retry_ms":1000}`), 1.1},
-		{closed(1012, `{"retry_ms":18446744073709551615}`), 660},
-		{refused(429, "2"), 2.2},
-		{refused(503, "Wed, 21 Oct 2015 07:28:00 GMT"), 5},
-		{refused(400, "1"), -1},
-		{refused(403, ""), -1},
-		{refused(404, ""), -1},
-		{closed(4777, `{"retry_ms":1}`), -1},
-	} {
-		if delay := seconds(most().after(vector.end, 0)); delay != vector.want {
-			t.Errorf("%v: %v", vector.end, delay)
+func TestTheDelaysAreThoseOfTheVectorsAtBothEnds(t *testing.T) {
+	var vectors struct{ Delays []delayVector }
+	readVectors(t, "policy", &vectors)
+	for _, vector := range vectors.Delays {
+		if got := append(vector.delay(least()), vector.delay(most())...); !slices.Equal(got, vector.Delay) {
+			t.Errorf("%s: %v", vector.Means, got)
 		}
 	}
 }
 
-func TestWithoutAGoodTokenTheAttemptsAreSlow(t *testing.T) {
-	if least().slowly() != 150*time.Second || most().slowly() != 300*time.Second {
-		t.Error(least().slowly(), most().slowly())
+func TestAHintThatIsADateOrMoreThanATimeCanHold(t *testing.T) {
+	if end := refused(503, "Wed, 21 Oct 2015 07:28:00 GMT"); end.HasHint {
+		t.Error(end.Hint)
 	}
+	if delay, isBack := most().after(closed(1012, `{"retry_ms":18446744073709551615}`), 0); !isBack || delay != 11*time.Minute {
+		t.Error(delay)
+	}
+}
+
+func TestASourceWhoseTokensAreRefusedIsAskedLessAndLessOften(t *testing.T) {
 	for refusals, want := range map[int]time.Duration{1: 30 * time.Second, 2: time.Minute, 99: 5 * time.Minute} {
 		if wait := most().beforeAsking(refusals); wait != want {
 			t.Errorf("%d: %v", refusals, wait)

@@ -49,7 +49,10 @@ test("a page is a terminal, and is the same one after a reload", { skip: isMissi
   const page = (await node.url()).replace("ws:", "http:").replace("/ws", "/");
   const folder = mkdtempSync(join(tmpdir(), "muster-"));
   const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-  const chromium = spawn("chromium", [...flags, `--user-data-dir=${folder}`, page], { stdio: "ignore", detached: true });
+  const chromium = spawn("chromium", [...flags, `--user-data-dir=${folder}`, page], {
+    stdio: "ignore",
+    detached: true,
+  });
   try {
     await node.welcome();
     assert.equal(node.request?.headers["sec-websocket-protocol"], "muster.v1, muster.bearer.x.y.z");

@@ -7,7 +7,9 @@ import { until, withNode } from "./fake_node.js";
 function certificate() {
   const subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"];
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "-"];
-  return execFileSync("openssl", ["req", "-x509", "-days", "2", ...key, ...subject], { stdio: ["ignore", "pipe", "ignore"] });
+  return execFileSync("openssl", ["req", "-x509", "-days", "2", ...key, ...subject], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 test("a certificate is checked, and one of a CA that the program names is trusted", async () => {
