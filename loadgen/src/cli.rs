@@ -16,7 +16,7 @@ use tracing_subscriber::{
 
 use crate::{
     compare,
-    config::{Config, FleetConfig, scenario},
+    config::{Config, FleetConfig, scenario, without_secrets},
     console::note,
     distributed,
     health::environment::cores,
@@ -148,10 +148,10 @@ fn runtime() -> Runtime {
 
 async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     let args = scenario::expand(args)?;
-    let words = redacted(&args);
+    let words: Vec<String> = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     let cli = Cli::try_parse_from(args).unwrap_or_else(|error| without_secret(error).exit());
     match cli.verb {
-        Verb::Run(config) => run::run(*config, words.join(" ")).await,
+        Verb::Run(config) => run::run(*config, without_secrets(&words).join(" ")).await,
         Verb::Agent(agent) => distributed::agent::serve(agent.listen).await.map(|()| RunOutcome::Pass),
         Verb::Coordinate(it) => distributed::coordinate::run(it.agents, it.config, words).await,
         Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
@@ -161,22 +161,4 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
             null::server::until_stdin_ends(server.until_stdin_ends, serve).await.map(|()| RunOutcome::Pass)
         }
     }
-}
-
-/// Returns the words of the command line for the report. The values of --key and --secret are replaced by `***`.
-fn redacted(args: &[OsString]) -> Vec<String> {
-    let mut hide = false;
-    let word = |arg: &OsString| {
-        let arg = arg.to_string_lossy().into_owned();
-        let (flag, value) = arg.split_once('=').map_or((arg.as_str(), None), |(flag, value)| (flag, Some(value)));
-        let secret = matches!(flag, "--key" | "--secret");
-        let shown = match value {
-            _ if hide => "***".to_owned(),
-            Some(_) if secret => format!("{flag}=***"),
-            _ => arg.clone(),
-        };
-        hide = secret && value.is_none();
-        shown
-    };
-    args.iter().skip(1).map(word).collect()
 }

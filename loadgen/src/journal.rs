@@ -31,7 +31,7 @@ pub struct SessionRecord {
     pub stay: usize,
     /// When the connection attempt began.
     pub dialled: Nanos,
-    /// When the welcome was read.
+    /// When the server confirmed that the terminal is subscribed: with Muster, when the welcome was read.
     pub ready: Nanos,
     /// When the session ended; `Nanos::MAX` while it has not.
     pub ended: Nanos,
@@ -94,7 +94,7 @@ pub struct TerminalLog {
     pub dialling: Option<Nanos>,
     /// The received messages, in the order in which they were read.
     pub arrivals: Vec<Received>,
-    /// The messages that came in a binary frame, though they were sent as text.
+    /// The messages that came in a frame of another kind: binary, though they were sent as text, or the other way round.
     pub binary: Vec<Received>,
     /// When the node reported that messages are missing.
     pub gaps: Vec<Nanos>,

@@ -32,6 +32,7 @@
 //! | [`journal`] | what happened during the run |
 //! | [`preflight`] | checks that this machine has the files and ports that a run needs |
 //! | [`plan`] | when each terminal is connected and when each message is due |
+//! | [`adapter`] | the protocols that terminals can speak, without I/O |
 //! | [`config`] | the flags of a run |
 //! | [`marks`] | notes of scripts on the time line of a run |
 //! | [`clock`] | the time of a run |
@@ -39,7 +40,9 @@
 //! | [`interrupt`] | signals that end a run |
 //! | [`message`] | the content of a message |
 //! | [`names`] | the names of measured values |
+//! | [`template`] | texts with placeholders |
 
+pub mod adapter;
 pub mod cli;
 pub mod clock;
 pub mod compare;
@@ -60,5 +63,6 @@ pub mod play;
 pub mod preflight;
 pub mod report;
 pub mod run;
+pub mod template;
 pub mod verdict;
 pub mod view;

@@ -16,6 +16,9 @@ const CRC: std::ops::Range<usize> = 32..36;
 /// The number of letters before the padding.
 const HEAD: usize = MARK.len() + 2 * HEADER;
 
+/// The position of the flags among the letters.
+const FLAGS: std::ops::Range<usize> = HEAD - 8..HEAD;
+
 /// The flag of a message that targets one terminal.
 pub const TARGETED: u32 = 1;
 
@@ -72,6 +75,11 @@ pub fn decode(text: &str) -> Decoded {
     Decoded::Whole(parse(&raw))
 }
 
+/// Whether a text of a load generator targets one terminal. Reads only that field: the text may be changed in others.
+pub fn is_targeted(text: &str) -> bool {
+    text.starts_with(MARK) && text.as_bytes().get(FLAGS) == Some(b"01000000")
+}
+
 /// A text without the mark is foreign, unless all that follows is a message: then the mark itself was changed.
 fn without_mark(text: &str) -> Decoded {
     match text.get(MARK.len()..).map(|rest| decode(&format!("{MARK}{rest}"))) {
@@ -115,6 +123,7 @@ mod tests {
         for bytes in [0, 82, 500] {
             let text = encode(&HEADER, bytes);
             assert_eq!((text.len(), decode(&text)), (bytes.max(82), Decoded::Whole(HEADER)));
+            assert!(is_targeted(&text) && !is_targeted(&encode(&Header { flags: 0, ..HEADER }, bytes)));
         }
     }
 

@@ -59,7 +59,7 @@ pub const POINTS: [(&str, f64); 6] =
     [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
 
 /// The counts that SLOs may name. Those of the ledger leave out terminals that are mute or slow by plan.
-pub const COUNTS: [&str; 26] = [
+pub const COUNTS: [&str; 27] = [
     "expected",
     "on_time",
     "late",
@@ -69,6 +69,7 @@ pub const COUNTS: [&str; 26] = [
     "lost",
     "other_kind",
     "still_away",
+    "not_promised",
     "dup_wire",
     "dup_app",
     "reorder_wire",

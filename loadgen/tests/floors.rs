@@ -17,9 +17,10 @@ const FLOORS: &[&[&str]] = &[
     &["journal"],
     &["preflight"],
     &["plan"],
+    &["adapter"],
     &["config"],
     &["marks"],
-    &["clock", "console", "interrupt", "message", "names"],
+    &["clock", "console", "interrupt", "message", "names", "template"],
 ];
 
 #[test]

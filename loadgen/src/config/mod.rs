@@ -1,15 +1,19 @@
 //! All settings of a run, with their flags and defaults. `--help` is the reference. A scenario file uses the same
 //! names ([`scenario`]).
 
+mod adapter;
 mod allowances;
 mod arrivals;
 mod choice;
 mod churn;
 mod fleet;
+mod handshake;
 pub mod scenario;
+mod send_by;
 mod share;
 mod slo;
 mod tls;
+mod words;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,14 +22,18 @@ use clap::Args;
 use hyper::Uri;
 
 pub use self::{
+    adapter::{AdapterKind, AdapterSettings, FramePing},
     allowances::Allowances,
     arrivals::Arrivals,
     choice::{Acks, Connects, Replay, ServerKind, Watched},
     churn::{Churn, Leave, Leaves},
     fleet::FleetConfig,
+    handshake::{HandshakeSettings, NamedTemplate},
+    send_by::{SendBy, SendSettings},
     share::{Share, Slow},
     slo::{Metric, Slo, Slos},
     tls::{SessionTickets, TlsSettings, asks_for_tls},
+    words::without_secrets,
 };
 
 /// The largest message in bytes. Terminals read frames of 1 MiB; the rest is for what a server puts around a message.
@@ -39,17 +47,29 @@ pub struct Config {
     pub fleet: FleetConfig,
 
     /// The kind of server under test: a Muster cluster, or any WebSocket server that relays messages to all its
-    /// clients
+    /// clients. An --adapter of another protocol implies raw
     #[arg(long, value_enum, default_value = "muster")]
     pub target: ServerKind,
+
+    /// The protocol that terminals speak.
+    #[command(flatten)]
+    pub adapter: AdapterSettings,
+
+    /// What terminals say of themselves in the handshake.
+    #[command(flatten)]
+    pub handshake: HandshakeSettings,
+
+    /// How messages reach a server that is not Muster.
+    #[command(flatten)]
+    pub send: SendSettings,
 
     /// The URLs of Muster's API, where messages are posted. Messages are spread over several URLs, and each URL is a
     /// row of the report's matrix
     #[arg(long, value_name = "HTTP_URL", value_delimiter = ',')]
     pub api: Vec<Uri>,
 
-    /// With --target raw: the URL to which each message is posted. Without it, a WebSocket connection of its own
-    /// sends the messages
+    /// With --target raw: the URL to which each message is posted, as --send-by 'POST URL' does. Without both, a WebSocket
+    /// connection of its own sends the messages
     #[arg(long, value_name = "HTTP_URL")]
     pub post: Option<Uri>,
 
@@ -220,32 +240,46 @@ pub struct Config {
 }
 
 impl Config {
+    /// The protocol that terminals speak.
+    pub fn adapter_kind(&self) -> AdapterKind {
+        match (self.adapter.adapter, self.target) {
+            (Some(kind), _) => kind,
+            (None, ServerKind::Muster) if self.fleet.plain => AdapterKind::MusterPlain,
+            (None, ServerKind::Muster) => AdapterKind::MusterV1,
+            (None, ServerKind::Raw) => AdapterKind::Raw,
+        }
+    }
+
+    /// The kind of server under test.
+    pub fn server(&self) -> ServerKind {
+        if self.adapter_kind().is_muster() { ServerKind::Muster } else { ServerKind::Raw }
+    }
+
+    /// The URL to which messages of a server that is not Muster are posted.
+    pub fn posts_to(&self) -> Option<&Uri> {
+        match &self.send.send_by {
+            Some(SendBy::Post(uri, _)) => Some(uri),
+            _ => self.post.as_ref(),
+        }
+    }
+
     /// Checks conditions that involve several flags or that their parsers do not check. Errors name the flag and
     /// what it needs.
     pub fn validate(&self) -> anyhow::Result<()> {
-        match self.target {
-            ServerKind::Muster => {
-                ensure!(!self.api.is_empty(), "--api is needed: http://HOST:PORT of a node or of Nginx")
-            }
-            ServerKind::Raw => ensure!(
-                self.api.is_empty(),
-                "--api works only with --target muster; with --target raw give --post, or neither"
-            ),
-        }
-        for (flag, uris) in
-            [("--api", &self.api), ("--post", &self.post.iter().cloned().collect()), ("--metrics", &self.metrics)]
-        {
-            let is_http = |uri: &&Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
-            if let Some(uri) = uris.iter().find(|uri| !is_http(uri)) {
-                bail!("{flag} must be http://HOST:PORT or https://HOST:PORT, not {uri}");
-            }
-        }
-        if let Some(url) = self.fleet.url.iter().find(|url| !url.starts_with("ws://") && !url.starts_with("wss://")) {
-            bail!("--url must be ws://HOST:PORT/PATH or wss://HOST:PORT/PATH, not {url}");
-        }
+        self.check_ways()?;
+        self.check_urls()?;
         self.fleet.tls.check(self.asks_for_tls())?;
-        if self.target == ServerKind::Raw && self.commands != Arrivals::Constant(0.0) {
-            bail!("--commands needs a server that can send to one terminal; --target raw can't");
+        let kind = self.adapter_kind();
+        self.adapter.check(kind)?;
+        self.handshake.check(kind)?;
+        let mut templates = self.adapter.templates().chain(self.handshake.templates());
+        if self.handshake.credentials.is_none() && templates.any(|template| template.names("credential")) {
+            bail!("{{credential}} needs --credentials: a file with a credential in each line");
+        }
+        if !kind.takes_over() && self.leave.0.iter().any(|(leave, _)| *leave == Leave::Twin) {
+            bail!(
+                "--leave twin needs a protocol in which a newer connection takes over; with this --adapter none does"
+            );
         }
         ensure!(
             self.payload <= MAX_PAYLOAD,
@@ -257,9 +291,54 @@ impl Config {
         Ok(())
     }
 
+    /// Checks that the ways by which messages are sent suit the server.
+    fn check_ways(&self) -> anyhow::Result<()> {
+        match self.server() {
+            ServerKind::Muster => {
+                ensure!(!self.api.is_empty(), "--api is needed: http://HOST:PORT of a node or of Nginx");
+                ensure!(self.send.send_by.is_none(), "--send-by is for other servers: Muster's messages go to --api");
+            }
+            ServerKind::Raw => {
+                ensure!(
+                    self.api.is_empty(),
+                    "--api works only with --target muster; with --target raw give --post, --send-by, or neither"
+                );
+                if self.commands != Arrivals::Constant(0.0) {
+                    bail!("--commands needs a server that can send to one terminal; --target raw can't");
+                }
+            }
+        }
+        ensure!(self.post.is_none() || self.send.send_by.is_none(), "give --post or --send-by, not both");
+        let posts = matches!(self.send.send_by, Some(SendBy::Post(..)));
+        ensure!(posts || self.send.send_header.is_empty(), "--send-header needs --send-by 'POST URL BODY'");
+        Ok(())
+    }
+
+    fn check_urls(&self) -> anyhow::Result<()> {
+        for (flag, uris) in
+            [("--api", &self.api), ("--post", &self.post.iter().cloned().collect()), ("--metrics", &self.metrics)]
+        {
+            let is_http = |uri: &&Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some();
+            if let Some(uri) = uris.iter().find(|uri| !is_http(uri)) {
+                bail!("{flag} must be http://HOST:PORT or https://HOST:PORT, not {uri}");
+            }
+        }
+        if let Some(url) = self.fleet.url.iter().find(|url| !url.starts_with("ws://") && !url.starts_with("wss://")) {
+            bail!("--url must be ws://HOST:PORT/PATH or wss://HOST:PORT/PATH, not {url}");
+        }
+        let has_user = |url: &String| {
+            url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|at| at.as_str().contains('@')))
+        };
+        ensure!(
+            !self.fleet.url.iter().any(has_user),
+            "--url has a user in it, which no server would see: give it by --login USER:PASSWORD"
+        );
+        Ok(())
+    }
+
     fn asks_for_tls(&self) -> bool {
         let sockets = self.fleet.url.iter().filter_map(|url| url.parse().ok());
-        let calls = self.api.iter().chain(&self.post).chain(&self.metrics).cloned();
+        let calls = self.api.iter().chain(self.posts_to()).chain(&self.metrics).cloned();
         sockets.chain(calls).any(|uri: Uri| asks_for_tls(&uri))
     }
 }
@@ -291,5 +370,48 @@ pub mod tests {
         assert!(config("--target raw").validate().unwrap_err().to_string().contains("--post"));
         assert!(config("--metrics ftp://h/metrics").validate().unwrap_err().to_string().contains("http://"));
         assert!(config("--payload 1000001").validate().unwrap_err().to_string().contains("--payload"));
+    }
+
+    /// Checks flags of a run against a server that is not Muster.
+    fn foreign(flags: &str) -> Result<(), String> {
+        let line = format!("x --url ws://h/ws {flags}");
+        let config = Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())?.config;
+        config.validate().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_adapter_accepts_only_its_own_flags() {
+        for right in [
+            "--adapter socket.io --channel news --publish-ack --token {credential} --credentials /dev/null",
+            "--adapter mqtt --qos 1 --login u{n}:p --leave twin",
+            "--adapter stomp --unconfirmed --send-by socket",
+            "--target raw --first-message a --first-message b --ping 1s --answer a=b --header A=1 --header B={n}",
+            "--adapter centrifugo --send-by socket",
+        ] {
+            assert_eq!(foreign(right), Ok(()), "{right}");
+        }
+        for (wrong, named) in [
+            ("--target raw --channel x", "--channel"),
+            ("--adapter stomp --qos 1", "--qos"),
+            ("--adapter mqtt --qos 2", "--qos"),
+            ("--adapter mqtt --first-message x", "--first-message"),
+            ("--adapter pusher --leave twin", "--leave twin"),
+            ("--target raw --header {credential}", "NAME=TEMPLATE"),
+            ("--target raw --header Sec-WebSocket-Key=x", "--subprotocol"),
+            ("--target raw --header A={credential}", "--credentials"),
+            ("--target raw --cookie a={x}", "{x}"),
+            ("--target raw --login user", "USER:PASSWORD"),
+            ("--target raw --ping-message x", "--ping"),
+            ("--target raw --ping 0s", "--ping"),
+            ("--target raw --post http://h/ --send-by socket", "--send-by"),
+            ("--target raw --send-header a=b", "--send-by"),
+            ("--adapter mqtt --commands 1", "--commands"),
+            ("--target raw --url ws://u:p@h/", "--login"),
+            ("--api http://h --send-by socket", "--api"),
+            ("--api http://h --token x", "--secret"),
+        ] {
+            let told = foreign(wrong).expect_err(wrong);
+            assert!(told.contains(named) && !told.contains("u:p@"), "{wrong}: {told}");
+        }
     }
 }

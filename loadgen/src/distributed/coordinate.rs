@@ -13,7 +13,7 @@ use tokio::{
 use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
 use crate::{
     clock::{Clock, Nanos, SECOND, monotonic},
-    config::Config,
+    config::{Config, without_secrets},
     console::note,
     health::ServerSnapshot,
     interrupt::Interrupt,
@@ -85,7 +85,7 @@ pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyh
     course.failed |= own.len() < agents.len();
     let marks = marks.lock().map(|marks| marks.clone()).unwrap_or_default();
     let clock_ms = agents.iter().map(|agent| agent.error).max().unwrap_or(0) as f64 / 1e6;
-    let command = words.join(" ");
+    let command = without_secrets(&words).join(" ");
     let facts = RunFacts { command, started_at, floor: None, replay, generators: own.len(), clock_ms, course };
     let mut report = run::assemble(&config, &plan, &tally, &own, &marks, costs, facts);
     report.verdict.regressed(baseline::regressions(&report, &baseline));

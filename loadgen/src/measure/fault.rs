@@ -16,7 +16,7 @@ pub enum FaultKind {
     Reordered,
     /// The content of the message was changed.
     Corrupt,
-    /// The message came in a binary frame, though it was sent as text.
+    /// The message came in a frame of another kind than it was sent in.
     OtherKind,
     /// The message was addressed to another terminal.
     Misdelivered,

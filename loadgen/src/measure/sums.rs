@@ -17,14 +17,18 @@ pub struct Account {
     pub replayed: u64,
     /// Deliveries that never arrived, and the server reported a gap that covers them.
     pub signalled_gap: u64,
-    /// Deliveries that arrived in a frame of another kind: binary, though the message was sent as text. Absent in older
-    /// files: 0.
+    /// Deliveries that arrived in a frame of another kind: binary, though the message was sent as text, or text, though it was
+    /// sent as binary. Absent in older files: 0.
     #[serde(default)]
     pub other_kind: u64,
     /// Deliveries to a terminal that was still away when the run ended, within its own backoff: nobody can know whether
     /// it would have got them. Absent in older files: 0.
     #[serde(default)]
     pub still_away: u64,
+    /// Deliveries that never arrived while the session was lost, of a protocol that delivers at most once: expected, and
+    /// counted. Absent in older files: 0.
+    #[serde(default)]
+    pub not_promised: u64,
     /// Deliveries that never arrived, and no gap was reported.
     pub silently_lost: u64,
 }
@@ -33,12 +37,12 @@ impl Account {
     /// Whether every expected delivery has exactly one outcome.
     pub fn closes(&self) -> bool {
         let arrived = self.on_time + self.late + self.replayed + self.other_kind;
-        self.expected == arrived + self.signalled_gap + self.still_away + self.silently_lost
+        self.expected == arrived + self.signalled_gap + self.still_away + self.not_promised + self.silently_lost
     }
 
-    /// Deliveries that never arrived, whether a gap was reported or not.
+    /// Deliveries that never arrived, whether a gap was reported or not, and whatever the protocol promises.
     pub fn lost(&self) -> u64 {
-        self.signalled_gap + self.silently_lost
+        self.signalled_gap + self.not_promised + self.silently_lost
     }
 
     /// Adds the counts of `other`.
@@ -50,6 +54,7 @@ impl Account {
         self.signalled_gap += other.signalled_gap;
         self.other_kind += other.other_kind;
         self.still_away += other.still_away;
+        self.not_promised += other.not_promised;
         self.silently_lost += other.silently_lost;
     }
 }

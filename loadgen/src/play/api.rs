@@ -29,10 +29,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 type Sender = SendRequest<Full<Bytes>>;
 
 /// A client for one server.
-#[derive(Debug)]
 pub struct Api {
     uri: Uri,
     key: Option<String>,
+    /// More headers of each request.
+    headers: Vec<(String, String)>,
     /// `None` without TLS.
     tls: Option<Tls>,
     idle: Mutex<Vec<Sender>>,
@@ -48,16 +49,17 @@ pub enum RequestError {
 }
 
 impl Api {
-    /// Creates a client for `uri`, with the key and the TLS settings of the run. It opens no connection. If there is a key,
+    /// Creates a client for `uri`, with the key, the headers and the TLS settings of the run. It opens no connection. If there is a key,
     /// each request carries it as a bearer token. Fails if a file for TLS can't be used.
     pub fn new(uri: &Uri, config: &Config) -> anyhow::Result<Self> {
         let tls = config.fleet.tls.of(uri)?;
-        Ok(Self { uri: uri.clone(), key: config.key.clone(), tls, idle: Mutex::default() })
+        let (key, headers) = (config.key.clone(), config.send.send_header.clone());
+        Ok(Self { uri: uri.clone(), key, headers, tls, idle: Mutex::default() })
     }
 
     /// Creates a client for `uri` without TLS, which shows no key.
     pub fn without_key(uri: Uri) -> Self {
-        Self { uri, key: None, tls: None, idle: Mutex::default() }
+        Self { uri, key: None, headers: Vec::new(), tls: None, idle: Mutex::default() }
     }
 
     /// Opens a connection, and drops it.
@@ -95,6 +97,9 @@ impl Api {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, self.name());
         if let Some(key) = &self.key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name.as_str(), value.as_str());
         }
         Ok(request.body(Full::new(Bytes::from(body)))?)
     }

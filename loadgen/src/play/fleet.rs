@@ -17,12 +17,9 @@ use muster_protocol::{
 use tokio::{task::JoinSet, time::Instant};
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use super::{
-    FrameReceiver, LiveCounters, PlayedTerminal,
-    socket::{DialTarget, Dialer, TlsTarget},
-};
+use super::{FrameReceiver, LiveCounters, PlayedTerminal, endpoints::Endpoints, socket::Dialer};
 use crate::{
-    config::{Acks, Config, FleetConfig, ServerKind, SessionTickets},
+    config::{Config, FleetConfig, SessionTickets},
     journal::Journal,
     plan::{Behaviour, Partition, Plan},
 };
@@ -42,39 +39,33 @@ pub async fn start(
     journal: &Arc<Journal>,
     live: &Arc<LiveCounters>,
 ) -> anyhow::Result<JoinSet<()>> {
-    let resolved = resolve(&config.fleet).await?;
-    let kind = FleetTargets { target: config.target, tickets: config.tls_tickets };
-    let v1 = config.target == ServerKind::Muster && !config.fleet.plain;
+    let endpoints = Endpoints::new(config).await?;
     let mut fleet = JoinSet::new();
     for number in (0..plan.terminals.len()).filter(|number| partition.has(*number)) {
         let planned = plan.terminals[number].clone();
         let receiver = FrameReceiver {
             number,
             run: partition.run,
-            v1,
-            acks_all: config.acks == Acks::All,
+            binary: config.adapter.binary,
             messages: plan.messages.len(),
             journal: journal.clone(),
             live: live.clone(),
         };
-        let id = partition.id(number);
         let slow = planned.behaviour == Behaviour::Slow;
         let policy =
             Policy { first: config.backoff, cap: config.backoff.max(Policy::default().cap), ..Policy::default() };
+        let seed = plan.seed.wrapping_add(number as u64);
         let terminal = PlayedTerminal {
             dialer: Dialer {
-                targets: targets(&resolved, kind, &id),
-                token: token(&config.fleet, &id)?,
                 source: config.fleet.source.get(number % config.fleet.source.len().max(1)).copied(),
-                v1,
                 slow,
-                id,
+                ..endpoints.dialer(number, &partition.id(number), seed)?
             },
             rate: config.slow.filter(|_| slow).map(|slow| slow.rate),
-            backoff: Backoff::new(policy, plan.seed.wrapping_add(number as u64)),
+            backoff: Backoff::new(policy, seed),
             planned,
             receiver,
-            cursor: None,
+            resume: None,
             // Each terminal starts at another endpoint and address, so that the first one does not receive all connections.
             next_target: number,
             black_hole: None,
@@ -113,41 +104,6 @@ pub(super) async fn resolve(fleet: &FleetConfig) -> anyhow::Result<Vec<ResolvedU
     Ok(resolved)
 }
 
-/// Returns the endpoints of one terminal, with its own session tickets. The terminal's id is put into the query for Muster
-/// only; a raw server is called by its URL as given.
-fn targets(resolved: &[ResolvedUrl], kind: FleetTargets, id: &TerminalId) -> Arc<[DialTarget]> {
-    let target = |url: &ResolvedUrl| {
-        let query = match (url.uri.query(), kind.target) {
-            (Some(query), ServerKind::Muster) => format!("?{query}&terminal_id={id}"),
-            (None, ServerKind::Muster) => format!("?terminal_id={id}"),
-            (Some(query), ServerKind::Raw) => format!("?{query}"),
-            (None, ServerKind::Raw) => String::new(),
-        };
-        let scheme = if url.tls.is_some() { "wss" } else { "ws" };
-        let authority = url.uri.authority().map_or("", |authority| authority.as_str());
-        let uri = format!("{scheme}://{authority}{}{query}", url.uri.path());
-        let tls = url.tls.as_ref().map(|tls| TlsTarget { host: url.host.clone(), tls: kind.own(tls) });
-        DialTarget { addresses: url.addresses.clone(), tls, uri: uri.parse().expect("an id needs no escaping") }
-    };
-    resolved.iter().map(target).collect()
-}
-
-/// What decides how a terminal's endpoints are made.
-#[derive(Clone, Copy)]
-struct FleetTargets {
-    target: ServerKind,
-    tickets: SessionTickets,
-}
-
-impl FleetTargets {
-    fn own(self, tls: &Tls) -> Tls {
-        match self.tickets {
-            SessionTickets::On => tls.with_own_tickets(),
-            SessionTickets::Off => tls.without_tickets(),
-        }
-    }
-}
-
 /// Signs a token for a terminal. Returns `None` if no secret is set.
 pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<String>> {
     let Some(secret) = &fleet.secret else { return Ok(None) };
@@ -156,11 +112,11 @@ pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<Stri
     Ok(Some(sign(secret, &claims)))
 }
 
-/// Returns the settings of the connection that sends messages to a server which relays to all terminals what it
-/// receives.
-pub async fn publisher(fleet: &FleetConfig) -> anyhow::Result<Dialer> {
-    let id: TerminalId = "load-publisher".parse()?;
-    let raw = FleetTargets { target: ServerKind::Raw, tickets: SessionTickets::Off };
-    let targets = targets(&resolve(fleet).await?, raw, &id);
-    Ok(Dialer { token: token(fleet, &id)?, id, targets, source: None, v1: false, slow: false })
+/// Returns the settings of the connection that publishes messages through the adapter. Its number is that of the terminal
+/// after the last one.
+pub async fn publisher(config: &Config, partition: Partition) -> anyhow::Result<Dialer> {
+    let mut endpoints = Endpoints::new(config).await?;
+    endpoints.tickets = SessionTickets::Off;
+    let id = format!("load-{:08x}-publisher-{}", partition.run, partition.rest).parse()?;
+    endpoints.dialer(config.fleet.terminals + partition.rest, &id, config.seed.unwrap_or_default())
 }

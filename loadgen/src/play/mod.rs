@@ -4,6 +4,7 @@
 
 pub mod api;
 mod command_poll;
+mod endpoints;
 pub mod fleet;
 mod live;
 mod mute;
@@ -11,6 +12,8 @@ pub mod operator;
 mod pacer;
 mod publisher;
 mod receiver;
+mod redis_publisher;
+mod session_timers;
 pub mod socket;
 mod terminal;
 pub mod tls_check;

@@ -19,11 +19,12 @@ use super::{
     api::{Api, RequestError},
     command_poll, pacer,
     publisher::Publisher,
+    redis_publisher::RedisPublisher,
     tls_check,
 };
 use crate::{
     clock::{Nanos, SECOND, nanos},
-    config::{Acks, Config, ServerKind},
+    config::{Acks, Config, SendBy, ServerKind},
     journal::{Journal, SendOutcome, Sent},
     message::{self, Header, TARGETED},
     plan::{Partition, Plan},
@@ -36,10 +37,12 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// How messages are sent to the server.
 enum SendPath {
-    /// By `POST /v1/commands` to Muster's API, or by posting the message itself to another server's URL.
+    /// By `POST /v1/commands` to Muster's API, or by posting a body with the message to another server's URL.
     Http(Vec<Arc<Api>>),
     /// Over a WebSocket connection of the operator's own.
     Line(Publisher),
+    /// By PUBLISH in Redis.
+    Redis(RedisPublisher),
 }
 
 /// The state that all send tasks share.
@@ -69,7 +72,7 @@ pub fn start(
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let way = way(&config).await?;
+            let way = way(&config, partition).await?;
             if let SendPath::Http(apis) = &way {
                 journal.clock.wait_until(plan.begin.saturating_sub(SECOND / 4)).await;
                 for api in apis {
@@ -88,7 +91,7 @@ pub fn start(
 /// the API refuses as a command after it has checked the key, so no command is created. Fails if the API can't be
 /// reached, does not answer within [`PATIENCE`], or refuses the key. Does nothing for a raw target.
 pub async fn ask(config: &Config) -> anyhow::Result<()> {
-    for uri in config.api.iter().filter(|_| config.target == ServerKind::Muster) {
+    for uri in config.api.iter().filter(|_| config.server() == ServerKind::Muster) {
         let api = Api::new(uri, config)?;
         let asked = timeout(PATIENCE, api.post("/v1/commands", String::new)).await;
         // A node answers 400 with a JSON object. A server of TLS answers something else, or not at all.
@@ -108,12 +111,17 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn way(config: &Config) -> anyhow::Result<SendPath> {
+async fn way(config: &Config, partition: Partition) -> anyhow::Result<SendPath> {
     let api = |uri: &hyper::Uri| Api::new(uri, config).map(Arc::new);
-    Ok(match (config.target, &config.post) {
-        (ServerKind::Muster, _) => SendPath::Http(config.api.iter().map(api).collect::<Result<_, _>>()?),
-        (ServerKind::Raw, Some(post)) => SendPath::Http(vec![api(post)?]),
-        (ServerKind::Raw, None) => SendPath::Line(Publisher::start(&config.fleet).await?),
+    if config.server() == ServerKind::Muster {
+        return Ok(SendPath::Http(config.api.iter().map(api).collect::<Result<_, _>>()?));
+    }
+    Ok(match (&config.send.send_by, config.posts_to()) {
+        (Some(SendBy::Redis(address, channel, _)), _) => {
+            SendPath::Redis(RedisPublisher::new(address.clone(), channel.clone()))
+        }
+        (_, Some(post)) => SendPath::Http(vec![api(post)?]),
+        (_, None) => SendPath::Line(Publisher::start(config, partition).await?),
     })
 }
 
@@ -154,8 +162,12 @@ impl Operator {
                 (fate, endpoint, id.map(|id| (apis[endpoint].clone(), id)))
             }
             SendPath::Line(publisher) => {
-                at = self.journal.clock.now();
-                (publisher.publish(self.text(message, at)).await, 0, None)
+                at = self.begins(message);
+                (within(self.limit(), publisher.publish(self.text(message, at), message as u32)).await, 0, None)
+            }
+            SendPath::Redis(publisher) => {
+                at = self.begins(message);
+                (within(self.limit(), publisher.publish(self.body(message, at))).await, 0, None)
             }
         };
         if !matches!(fate, SendOutcome::Unsent(_)) {
@@ -172,20 +184,20 @@ impl Operator {
     /// Posts a message and writes the time of sending to `at`. Returns the outcome and, for a message to one
     /// terminal, the command id with which the API is polled.
     async fn post(&self, api: &Api, endpoint: usize, message: usize, at: &mut Nanos) -> (SendOutcome, Option<String>) {
-        let path = if self.config.target == ServerKind::Muster { "/v1/commands" } else { "" };
+        let path = if self.config.server() == ServerKind::Muster { "/v1/commands" } else { "" };
         let body = || {
             *at = self.journal.clock.now();
             self.leaves(message, *at, endpoint);
             self.body(message, *at)
         };
-        let limit = ANSWER.max(self.config.grace * 2);
+        let limit = self.limit();
         let answered = timeout(limit, api.post(path, body)).await;
         let answered = answered.unwrap_or_else(|_| match *at {
             0 => Err(RequestError::Unsent(anyhow!("no connection within {limit:?}"))),
             _ => Err(RequestError::Unanswered(anyhow!("no answer within {limit:?}"))),
         });
         match answered {
-            Ok((status, answer)) if accepted(status, self.config.target) => {
+            Ok((status, answer)) if accepted(status, self.config.server()) => {
                 let targeted = self.plan.messages[message].to.is_some();
                 let id = serde_json::from_slice::<AcceptedCommand>(&answer).ok().filter(|_| targeted);
                 (SendOutcome::Accepted, id.map(|accepted| accepted.id))
@@ -199,6 +211,18 @@ impl Operator {
         }
     }
 
+    /// Records that a message is about to be written by a connection of the generator's own, and returns when.
+    fn begins(&self, message: usize) -> Nanos {
+        let at = self.journal.clock.now();
+        self.leaves(message, at, 0);
+        at
+    }
+
+    /// How long a message waits for its answer.
+    fn limit(&self) -> Duration {
+        ANSWER.max(self.config.grace * 2)
+    }
+
     /// Records that a message is about to be written. The record stays if the run ends before the answer: the server
     /// may deliver the message, and that must not count as a delivery of something that was never sent.
     fn leaves(&self, message: usize, at: Nanos, endpoint: usize) {
@@ -208,8 +232,13 @@ impl Operator {
 
     fn body(&self, message: usize, at: Nanos) -> String {
         let text = self.text(message, at);
-        if self.config.target == ServerKind::Raw {
-            return text;
+        if self.config.server() == ServerKind::Raw {
+            return match &self.config.send.send_by {
+                Some(SendBy::Post(_, body) | SendBy::Redis(_, _, body)) => {
+                    body.fill(|name| if name == "n" { message.to_string() } else { text.clone() })
+                }
+                _ => text,
+            };
         }
         let (target, confirm) = match self.plan.messages[message].to {
             Some(terminal) => (format!(r#"{{"terminal":"{}"}}"#, self.partition.id(terminal as usize)), "result"),
@@ -232,6 +261,12 @@ impl Operator {
         };
         message::encode(&header, self.config.payload)
     }
+}
+
+/// Returns the outcome of a message, which is unknown if there is none within the limit.
+async fn within(limit: Duration, sending: impl Future<Output = SendOutcome>) -> SendOutcome {
+    let late = |_| SendOutcome::Unknown(format!("no answer within {limit:?}"));
+    timeout(limit, sending).await.unwrap_or_else(late)
 }
 
 /// Returns a hash of `number` for the choice of an API endpoint. A plain modulo would correlate with the plan, for

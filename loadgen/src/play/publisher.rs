@@ -1,23 +1,31 @@
-//! The connection that sends messages to a server which relays to all terminals what it receives (`--target raw`
-//! without `--post`).
+//! The connection that publishes messages through the adapter (`--send-by socket`), of which a server relays each to all
+//! terminals.
 //!
 //! The server also relays each message to this connection. The connection reads these copies so that its receive
 //! buffer does not fill up; they do not count as deliveries. A lost connection is opened again. A message that is
 //! due while the connection is down is not sent later, and it is not a refusal by the server: its outcome is
 //! [`SendOutcome::Unsent`].
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{collections::HashMap, future::Future, pin::pin, time::Duration};
 
+use muster_client::ConnectionEnd;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::sleep,
+    time::{Instant, sleep, sleep_until},
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     fleet,
+    session_timers::SessionTimers,
     socket::{Dialer, TerminalSocket},
 };
-use crate::{config::FleetConfig, journal::SendOutcome};
+use crate::{
+    adapter::{Heard, Readiness},
+    config::Config,
+    journal::SendOutcome,
+    plan::Partition,
+};
 
 /// The pause before each attempt to connect again. It is short, because no message can be sent during the pause.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -25,27 +33,38 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// measured send lag.
 const WAITING: usize = 64;
 
-/// A message to write, and the channel for its outcome.
-type Request = (String, oneshot::Sender<SendOutcome>);
+/// How long the end of a run is away: a sending connection has no stay of its own.
+const FOR_EVER: Duration = Duration::from_secs(1 << 20);
+
+/// A message to write, its number, and the channel for its outcome.
+struct Request {
+    message: String,
+    number: u32,
+    outcome: oneshot::Sender<SendOutcome>,
+}
+
+/// The messages that were written and not answered, by their tickets. The server answers each, or the connection ends, so
+/// they are at most those of the time that the server takes.
+type Unanswered = HashMap<u32, oneshot::Sender<SendOutcome>>;
 
 /// Sends texts over the connection, which a separate task owns.
 pub struct Publisher(mpsc::Sender<Request>);
 
 impl Publisher {
     /// Starts the task, which connects at once. Fails if the URL can't be resolved.
-    pub async fn start(line: &FleetConfig) -> anyhow::Result<Self> {
-        let dialer = fleet::publisher(line).await?;
+    pub async fn start(config: &Config, partition: Partition) -> anyhow::Result<Self> {
+        let dialer = fleet::publisher(config, partition).await?;
         let (requests, received) = mpsc::channel(WAITING);
         tokio::spawn(run(dialer, received));
         Ok(Self(requests))
     }
 
-    /// Writes a text. [`SendOutcome::Accepted`] means that the text was written, because such a server acknowledges
-    /// nothing.
-    pub async fn publish(&self, text: String) -> SendOutcome {
+    /// Publishes a message. [`SendOutcome::Accepted`] means that the server acknowledged it, or that it was written if the
+    /// protocol acknowledges nothing.
+    pub async fn publish(&self, message: String, number: u32) -> SendOutcome {
         let (outcome, received) = oneshot::channel();
         let gone = || SendOutcome::Unsent("the task that sends has ended".into());
-        match self.0.send((text, outcome)).await {
+        match self.0.send(Request { message, number, outcome }).await {
             Ok(()) => received.await.unwrap_or_else(|_| gone()),
             Err(_) => gone(),
         }
@@ -59,11 +78,11 @@ async fn run(dialer: Dialer, mut requests: mpsc::Receiver<Request>) {
     for target in dialer.targets.iter().cycle() {
         let attempt = async {
             sleep(pause).await;
-            dialer.dial(target, 0, None).await.0
+            dialer.dial(target, 0, None, &mut |_: Heard<'_>| {}).await.0
         };
         let Some(connected) = decline_until(attempt, &why, &mut requests).await else { return };
         let end = match connected {
-            Ok(socket) => relay(socket, &mut requests).await,
+            Ok((socket, readiness)) => relay(socket, &readiness, &mut requests).await,
             Err(end) => Some(end.to_string()),
         };
         pause = PAUSE;
@@ -86,27 +105,86 @@ async fn decline_until<T>(
         tokio::select! {
             over = &mut attempt => return Some(over),
             request = requests.recv() => {
-                let _ = request?.1.send(SendOutcome::Unsent(format!("the generator's sending connection is down: {why}")));
+                let _ = request?.outcome.send(SendOutcome::Unsent(format!("the generator's sending connection is down: {why}")));
             }
         }
     }
 }
 
-/// Writes each requested text. Returns why the connection ended, or `None` if all senders are dropped.
-async fn relay(mut socket: TerminalSocket, requests: &mut mpsc::Receiver<Request>) -> Option<String> {
-    loop {
-        tokio::select! {
-            request = requests.recv() => {
-                let (text, outcome) = request?;
-                if let Err(end) = socket.send_text(text).await {
-                    // Some of the text's bytes may have been written, so the outcome is unknown.
-                    let why = end.to_string();
-                    let _ = outcome.send(SendOutcome::Unknown(format!("the generator's sending connection failed: {why}")));
-                    return Some(why);
-                }
-                let _ = outcome.send(SendOutcome::Accepted);
-            }
-            received = socket.next() => if let Err(end) = received { return Some(end.to_string()) },
+/// Publishes each message that is requested. Returns why the connection ended, or `None` if all senders are dropped.
+async fn relay(
+    mut socket: TerminalSocket,
+    readiness: &Readiness,
+    requests: &mut mpsc::Receiver<Request>,
+) -> Option<String> {
+    let mut unanswered = Unanswered::new();
+    let end = exchange(&mut socket, readiness, requests, &mut unanswered).await;
+    if let Some(why) = &end {
+        for (_, outcome) in unanswered {
+            let _ = outcome.send(lost(why));
         }
     }
+    end
+}
+
+async fn exchange(
+    socket: &mut TerminalSocket,
+    readiness: &Readiness,
+    requests: &mut mpsc::Receiver<Request>,
+    unanswered: &mut Unanswered,
+) -> Option<String> {
+    let mut timers = SessionTimers::new(readiness, Instant::now() + FOR_EVER, Instant::now());
+    loop {
+        let alarm = sleep_until(timers.next(socket.last_read));
+        let done = tokio::select! {
+            request = requests.recv() => publish(socket, request?, unanswered).await,
+            frame = socket.next() => match frame {
+                Ok(frame) => heard(socket, &frame, unanswered).await,
+                Err(end) => Err(end),
+            },
+            () = alarm => match timers.due_keepalive(Instant::now()) {
+                Some(frame) => socket.send(frame).await,
+                None if timers.is_silent(socket.last_read, Instant::now()) => Err(ConnectionEnd::Silent),
+                // A ping was read meanwhile.
+                None => Ok(()),
+            },
+        };
+        if let Err(end) = done {
+            return Some(end.to_string());
+        }
+    }
+}
+
+async fn publish(
+    socket: &mut TerminalSocket,
+    request: Request,
+    unanswered: &mut Unanswered,
+) -> Result<(), ConnectionEnd> {
+    let publication = socket.publication(&request.message, request.number);
+    if let Err(end) = socket.send(publication.frame).await {
+        // Some of the message's bytes may have been written, so the outcome is unknown.
+        let _ = request.outcome.send(lost(&end.to_string()));
+        return Err(end);
+    }
+    match publication.ticket {
+        Some(ticket) => drop(unanswered.insert(ticket, request.outcome)),
+        None => drop(request.outcome.send(SendOutcome::Accepted)),
+    }
+    Ok(())
+}
+
+/// Reads the answers of the server. What it relays does not count.
+async fn heard(socket: &mut TerminalSocket, frame: &Message, unanswered: &mut Unanswered) -> Result<(), ConnectionEnd> {
+    let answers = socket.hear(frame, &mut |heard| {
+        if let Heard::Published(ticket, answer) = heard
+            && let Some(outcome) = unanswered.remove(&ticket)
+        {
+            let _ = outcome.send(answer.map_or_else(SendOutcome::Refused, |()| SendOutcome::Accepted));
+        }
+    })?;
+    socket.answer(answers).await
+}
+
+fn lost(why: &str) -> SendOutcome {
+    SendOutcome::Unknown(format!("the generator's sending connection failed: {why}"))
 }

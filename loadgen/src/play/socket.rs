@@ -1,5 +1,5 @@
-//! A terminal's WebSocket connection. It has less overhead than the shipped client and can misbehave on purpose:
-//! stop sending, reset the connection, and read slowly.
+//! A terminal's WebSocket connection, and the protocol on it. It has less overhead than the shipped client and can misbehave
+//! on purpose: stop sending, reset the connection, and read slowly.
 
 use std::{
     io,
@@ -11,11 +11,7 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use muster_client::ConnectionEnd;
 use muster_net::{ConnectError, Stream, Tls, source, tcp};
-use muster_protocol::{
-    TerminalId,
-    close::RetryHint,
-    frame::{FromNode, FromTerminal, Hello, V1, Welcome},
-};
+use muster_protocol::close::RetryHint;
 use tokio::{
     net::{TcpSocket, TcpStream},
     time::{Instant, timeout},
@@ -31,9 +27,16 @@ use tokio_tungstenite::{
 };
 
 use super::mute::MuteStream;
-use crate::{clock::nanos, journal::TlsHandshake};
+use crate::{
+    adapter::{Adapter, Conversation, Heard, Publication, Readiness, TerminalIdentity},
+    clock::nanos,
+    journal::TlsHandshake,
+};
 
-/// The time limit of a connection attempt, from the first packet to the welcome. The shipped client has the same
+/// What is told of the frames of a connection.
+pub type Hearing<'a> = dyn FnMut(Heard<'_>) + Send + 'a;
+
+/// The time limit of a connection attempt, from the first packet until the terminal is ready. The shipped client has the same
 /// limit. At the limit the attempt fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a terminal that closes its connection waits for the server's close frame; then it drops the connection.
@@ -49,7 +52,7 @@ pub struct DialTarget {
     pub addresses: Arc<[SocketAddr]>,
     /// How the connection is encrypted; `None` without TLS.
     pub tls: Option<TlsTarget>,
-    /// The URL of the handshake, with the terminal's id in the query for Muster.
+    /// The URL of the handshake, with what the protocol and the settings add to its query.
     pub uri: Uri,
 }
 
@@ -63,18 +66,20 @@ pub struct TlsTarget {
 }
 
 /// The connection settings of one terminal.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Dialer {
-    /// The terminal's id.
-    pub id: TerminalId,
+    /// The protocol.
+    pub adapter: Arc<dyn Adapter>,
+    /// Who the terminal is.
+    pub who: TerminalIdentity,
     /// The endpoints, which the terminal tries in turn.
     pub targets: Arc<[DialTarget]>,
-    /// The terminal's token; `None` if the server needs no token.
-    pub token: Option<String>,
+    /// The headers that the handshake has besides those of every handshake.
+    pub headers: Vec<(String, String)>,
+    /// The subprotocols to ask for besides that of the protocol.
+    pub subprotocols: Vec<String>,
     /// The source address to bind to; `None` lets the kernel choose.
     pub source: Option<IpAddr>,
-    /// True if the terminal uses `muster.v1`; otherwise it sends no frames at all.
-    pub v1: bool,
     /// True if the terminal reads slowly; it then gets a small receive buffer.
     pub slow: bool,
 }
@@ -82,25 +87,31 @@ pub struct Dialer {
 /// An established session.
 pub struct TerminalSocket {
     stream: WebSocketStream<MuteStream>,
-    /// The node's welcome; `None` if the terminal does not use `muster.v1`.
-    pub welcome: Option<Welcome>,
+    conversation: Box<dyn Conversation>,
     /// When a frame of any kind was last read, pings included.
     pub last_read: Instant,
 }
 
 impl Dialer {
-    /// Makes one connection attempt that resumes from `cursor`. The addresses of the server are tried in turn, from number
-    /// `first` modulo their number on. Fails if the connection can't be established within the time limit, the server refuses
-    /// the handshake, or its first frame is not a welcome. Returns the TLS handshake, too, if there was one.
+    /// Makes one connection attempt that resumes from `resume`. The addresses of the server are tried in turn, from number
+    /// `first` modulo their number on. Fails if the terminal is not ready within the time limit, or the server refuses it.
+    /// `hear` is told what comes before the terminal is ready, and in the same frame. Returns the TLS handshake, too, if there
+    /// was one.
     pub async fn dial(
         &self,
         target: &DialTarget,
         first: usize,
-        cursor: Option<String>,
-    ) -> (Result<TerminalSocket, ConnectionEnd>, Option<TlsHandshake>) {
+        resume: Option<String>,
+        hear: &mut Hearing<'_>,
+    ) -> (Result<(TerminalSocket, Readiness), ConnectionEnd>, Option<TlsHandshake>) {
         let mut handshake = None;
-        let opening = timeout(DEADLINE, self.open(target, first, cursor, &mut handshake));
-        let opened = opening.await.unwrap_or(Err(ConnectionEnd::NoWelcome));
+        let opening = async {
+            let mut socket = self.open(target, first, resume, &mut handshake).await?;
+            let readiness = socket.establish(hear).await?;
+            Ok::<_, ConnectionEnd>((socket, readiness))
+        };
+        let late = || Err(lost(format!("the server did not make the terminal ready within {DEADLINE:?}")));
+        let opened = timeout(DEADLINE, opening).await.unwrap_or_else(|_| late());
         (opened, handshake)
     }
 
@@ -108,7 +119,7 @@ impl Dialer {
         &self,
         target: &DialTarget,
         first: usize,
-        cursor: Option<String>,
+        resume: Option<String>,
         handshake: &mut Option<TlsHandshake>,
     ) -> Result<TerminalSocket, ConnectionEnd> {
         let tcp = self.connect(&target.addresses, first).await.map_err(lost)?;
@@ -119,11 +130,8 @@ impl Dialer {
         let stream = MuteStream { stream, mute: false };
         let opening = client_async_with_config(self.request(target), stream, Some(limits()));
         let (stream, _) = opening.await.map_err(refused)?;
-        let mut socket = TerminalSocket { stream, welcome: None, last_read: Instant::now() };
-        if self.v1 {
-            socket.hello(cursor).await?;
-        }
-        Ok(socket)
+        let conversation = self.adapter.converse(&self.who, resume);
+        Ok(TerminalSocket { stream, conversation, last_read: Instant::now() })
     }
 
     async fn connect(&self, addresses: &[SocketAddr], first: usize) -> io::Result<TcpStream> {
@@ -143,10 +151,12 @@ impl Dialer {
 
     fn request(&self, target: &DialTarget) -> ClientRequestBuilder {
         let mut request = ClientRequestBuilder::new(target.uri.clone());
-        if let Some(token) = &self.token {
-            request = request.with_header("Authorization", format!("Bearer {token}"));
+        for (name, value) in &self.headers {
+            request = request.with_header(name.as_str(), value.as_str());
         }
-        if self.v1 { request.with_sub_protocol(V1) } else { request }
+        let subprotocols = self.adapter.open(&self.who).subprotocol.into_iter();
+        let subprotocols = subprotocols.chain(self.subprotocols.iter().map(String::as_str));
+        subprotocols.fold(request, |request, subprotocol| request.with_sub_protocol(subprotocol))
     }
 }
 
@@ -164,14 +174,62 @@ impl TlsTarget {
 }
 
 impl TerminalSocket {
-    async fn hello(&mut self, resume: Option<String>) -> Result<(), ConnectionEnd> {
-        let hello = Hello { sdk: "muster-loadgen".into(), resume, ..Hello::default() };
-        self.send_text(FromTerminal::Hello(hello).to_string()).await?;
-        match FromNode::decode(self.next().await?.to_text().map_err(lost)?).map_err(lost)? {
-            FromNode::Welcome(welcome) => self.welcome = Some(welcome),
-            _ => return Err(lost("the node's first frame was no welcome")),
+    /// Speaks with the server until the terminal is ready.
+    async fn establish(&mut self, hear: &mut Hearing<'_>) -> Result<Readiness, ConnectionEnd> {
+        let mut ready = None;
+        let mut answers =
+            self.interpret(|conversation, heard| conversation.on_open(heard), &mut |heard| match heard {
+                Heard::Ready(readiness) => ready = Some(readiness),
+                other => hear(other),
+            })?;
+        loop {
+            self.answer(answers).await?;
+            if let Some(readiness) = ready.take() {
+                return Ok(readiness);
+            }
+            let frame = self.next().await?;
+            answers = self.hear(&frame, &mut |heard| match heard {
+                Heard::Ready(readiness) => ready = Some(readiness),
+                other => hear(other),
+            })?;
+        }
+    }
+
+    /// Tells `hear` what a frame means, and returns the frames to answer with. Fails if the server refused the terminal.
+    pub fn hear(&mut self, frame: &Message, hear: &mut dyn FnMut(Heard<'_>)) -> Result<Vec<Message>, ConnectionEnd> {
+        self.interpret(|conversation, heard| conversation.on_frame(frame, heard), hear)
+    }
+
+    fn interpret(
+        &mut self,
+        tell: impl FnOnce(&mut dyn Conversation, &mut dyn FnMut(Heard<'_>)),
+        hear: &mut dyn FnMut(Heard<'_>),
+    ) -> Result<Vec<Message>, ConnectionEnd> {
+        let (mut answers, mut refused) = (Vec::new(), None);
+        tell(&mut *self.conversation, &mut |heard| match heard {
+            Heard::Reply(frame) => answers.push(frame),
+            Heard::Refused(why) => refused = Some(why),
+            other => hear(other),
+        });
+        refused.map_or(Ok(answers), |why| Err(lost(why)))
+    }
+
+    /// Sends frames.
+    pub async fn answer(&mut self, frames: Vec<Message>) -> Result<(), ConnectionEnd> {
+        for frame in frames {
+            self.send(frame).await?;
         }
         Ok(())
+    }
+
+    /// Makes the frame that publishes a message.
+    pub fn publication(&mut self, message: &str, number: u32) -> Publication {
+        self.conversation.publish(message, number)
+    }
+
+    /// From where the next connection can resume; `None` if it can't.
+    pub fn resume_state(&mut self) -> Option<String> {
+        self.conversation.resume_state()
     }
 
     /// Waits for the next text or binary frame. Pings and pongs only update `last_read`. Fails when the connection ends.
@@ -189,9 +247,9 @@ impl TerminalSocket {
         }
     }
 
-    /// Sends a text frame.
-    pub async fn send_text(&mut self, text: String) -> Result<(), ConnectionEnd> {
-        self.stream.send(Message::text(text)).await.map_err(lost)
+    /// Sends a frame.
+    pub async fn send(&mut self, frame: Message) -> Result<(), ConnectionEnd> {
+        self.stream.send(frame).await.map_err(lost)
     }
 
     /// Discards everything that is written from now on, acks and pong frames included.
@@ -259,10 +317,13 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::{adapter, config::tests::config};
 
     fn dialer(source: Option<&str>) -> Dialer {
-        let (id, source) = ("t".parse().unwrap(), source.map(|source| source.parse().unwrap()));
-        Dialer { id, targets: Arc::new([]), token: None, source, v1: false, slow: false }
+        let (adapter, source) = (adapter::of(&config("")), source.map(|source| source.parse().unwrap()));
+        let (headers, subprotocols) = (Vec::new(), Vec::new());
+        let who = TerminalIdentity::named("t");
+        Dialer { adapter, who, targets: Arc::new([]), headers, subprotocols, source, slow: false }
     }
 
     async fn peer(dialer: &Dialer, addresses: &[SocketAddr], first: usize) -> SocketAddr {

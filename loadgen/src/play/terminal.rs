@@ -1,5 +1,5 @@
 //! One terminal for the whole run. The terminal connects and leaves by the plan. Within a stay it reconnects by the
-//! policy of the shipped client. The cursor is retained from session to session.
+//! policy of the shipped client. From where it can resume is retained from session to session.
 
 use std::{
     future::pending,
@@ -16,9 +16,11 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     FrameReceiver, LiveCounters,
+    session_timers::SessionTimers,
     socket::{DialTarget, Dialer, TerminalSocket},
 };
 use crate::{
+    adapter::{Heard, Readiness},
     clock::{Nanos, SECOND},
     config::Leave,
     journal::{FailedAttempt, SessionRecord},
@@ -35,14 +37,14 @@ pub struct PlayedTerminal {
     pub planned: TerminalPlan,
     /// The connection settings.
     pub dialer: Dialer,
-    /// Processes the texts that the terminal receives.
+    /// Records what the terminal hears.
     pub receiver: FrameReceiver,
     /// Computes the delay before each reconnect.
     pub backoff: Backoff,
     /// The read rate in bytes per second, if the terminal reads slowly.
     pub rate: Option<f64>,
-    /// The cursor of the last session; `None` before the first welcome or command.
-    pub cursor: Option<String>,
+    /// From where the next session can resume; `None` before the first one, and if the protocol resumes none.
+    pub resume: Option<String>,
     /// The number of failed attempts plus the terminal's number. Modulo the number of endpoints it is the index of the
     /// next endpoint, and divided by it, the number of the address to begin with.
     pub next_target: usize,
@@ -50,6 +52,14 @@ pub struct PlayedTerminal {
     pub black_hole: Option<TerminalSocket>,
     /// Tasks that read connections which another connection of the same terminal replaced.
     pub replaced: JoinSet<()>,
+}
+
+/// A connection that has become a session.
+struct NewSession {
+    socket: TerminalSocket,
+    readiness: Readiness,
+    /// When the terminal was ready.
+    ready: Nanos,
 }
 
 /// How a session ended.
@@ -77,7 +87,7 @@ impl PlayedTerminal {
                 return self.receiver.journal.terminal(self.receiver.number).give_up(now);
             };
             let (end, stood) = match (end, stood) {
-                (Ok(socket), dialled) => match self.session(number, stay, socket, dialled).await {
+                (Ok(new), dialled) => match self.session(number, stay, new, dialled).await {
                     (SessionEnding::Planned(socket), _) => return self.leave(stay.leave, *socket).await,
                     (SessionEnding::Lost(end), stood) => (end, stood),
                 },
@@ -96,7 +106,7 @@ impl PlayedTerminal {
 
     /// Makes one connection attempt and returns when it began. A failure is recorded, and the next attempt uses the
     /// next endpoint.
-    async fn dial(&mut self) -> (Result<TerminalSocket, ConnectionEnd>, Nanos) {
+    async fn dial(&mut self) -> (Result<NewSession, ConnectionEnd>, Nanos) {
         let dialled = self.now();
         self.receiver.journal.terminal(self.receiver.number).dialling = Some(dialled);
         let targets = self.dialer.targets.clone();
@@ -105,7 +115,17 @@ impl PlayedTerminal {
         let first = self.next_target / targets.len();
         // The future is boxed, because the many states of a handshake would otherwise enlarge the task of every idle
         // terminal.
-        let (opened, handshake) = Box::pin(self.dialer.dial(target, first, self.cursor.clone())).await;
+        let (receiver, mut earliest) = (&self.receiver, None);
+        let mut hear = |heard: Heard<'_>| {
+            let at = receiver.journal.clock.now();
+            if matches!(heard, Heard::Payload(..) | Heard::Gap) {
+                earliest.get_or_insert(at);
+            }
+            receiver.heard(&heard, at);
+        };
+        let (opened, handshake) = Box::pin(self.dialer.dial(target, first, self.resume.clone(), &mut hear)).await;
+        // What comes in the frame that made the terminal ready belongs to the session.
+        let ready = earliest.unwrap_or_else(|| self.now());
         if let Some(handshake) = handshake {
             self.receiver.journal.terminal(self.receiver.number).handshakes.push(handshake);
         }
@@ -117,19 +137,34 @@ impl PlayedTerminal {
             log.dialling = None;
             log.failures.push(failure);
         }
-        (opened, dialled)
+        (opened.map(|(socket, readiness)| NewSession { socket, readiness, ready }), dialled)
     }
 
     async fn session(
         &mut self,
         number: usize,
         stay: Stay,
-        mut socket: TerminalSocket,
+        new: NewSession,
         dialled: Nanos,
     ) -> (SessionEnding, Duration) {
-        let session = self.begin(number, &mut socket, dialled);
+        let NewSession { mut socket, readiness, ready } = new;
+        let until = self.receiver.journal.clock.instant(stay.to);
+        let mut timers = SessionTimers::new(&readiness, until, Instant::now());
+        let session = self.begin(SessionRecord {
+            stay: number,
+            dialled,
+            ready,
+            ended: Nanos::MAX,
+            node: readiness.node,
+            resumed: readiness.resumed,
+            lost: None,
+        });
+        if self.planned.behaviour == Behaviour::Mute {
+            socket.mute();
+        }
         let began = Instant::now();
-        let end = self.hold(&mut socket, self.receiver.journal.clock.instant(stay.to)).await;
+        let end = self.hold(&mut socket, &mut timers).await;
+        self.resume = socket.resume_state();
         self.live_counters().online.fetch_sub(1, Relaxed);
         let lost = end.as_ref().err();
         self.receiver.journal.terminal(self.receiver.number).ended(session, self.now(), lost);
@@ -143,48 +178,39 @@ impl PlayedTerminal {
     }
 
     /// Records that a session is ready. Returns the session's index in the journal.
-    fn begin(&mut self, stay: usize, socket: &mut TerminalSocket, dialled: Nanos) -> usize {
-        let ready = self.now();
+    fn begin(&mut self, session: SessionRecord) -> usize {
         self.live_counters().online.fetch_add(1, Relaxed);
-        if self.planned.behaviour == Behaviour::Mute {
-            socket.mute();
-        }
-        let welcome = socket.welcome.as_ref();
-        let resumed = welcome.is_some_and(|welcome| welcome.resumed);
-        let node = welcome.map(|welcome| welcome.node.to_string()).unwrap_or_default();
-        // A node that resumes first replays what follows the old cursor, so the old cursor stays valid until a
-        // replayed command brings a new one.
-        if !resumed && let Some(cursor) = welcome.and_then(|welcome| welcome.cursor.as_ref()) {
-            self.cursor = Some(cursor.clone());
-        }
-        if resumed {
+        if session.resumed {
             self.receiver.journal.set_resumed();
         }
         let mut log = self.receiver.journal.terminal(self.receiver.number);
         log.dialling = None;
-        log.sessions.push(SessionRecord { stay, dialled, ready, ended: Nanos::MAX, node, resumed, lost: None });
+        log.sessions.push(session);
         log.sessions.len() - 1
     }
 
     /// Reads until the stay is over or the connection is lost.
-    async fn hold(&mut self, socket: &mut TerminalSocket, until: Instant) -> Result<(), ConnectionEnd> {
-        let patience = patience(socket);
-        let alarm = sleep_until(until.min(Instant::now() + patience));
+    async fn hold(&mut self, socket: &mut TerminalSocket, timers: &mut SessionTimers) -> Result<(), ConnectionEnd> {
+        let alarm = sleep_until(timers.next(socket.last_read));
         tokio::pin!(alarm);
         loop {
             tokio::select! {
                 biased;
                 frame = socket.next() => self.received(socket, &frame?).await?,
                 () = &mut alarm => {
-                    if Instant::now() >= until {
+                    let now = Instant::now();
+                    if now >= timers.until {
                         return Ok(());
                     }
-                    if socket.last_read.elapsed() >= patience {
+                    if timers.is_silent(socket.last_read, now) {
                         return Err(ConnectionEnd::Silent);
                     }
-                    // One timer serves both deadlines, and a received message does not reset it: the timer is
+                    if let Some(frame) = timers.due_keepalive(now) {
+                        socket.send(frame).await?;
+                    }
+                    // One timer serves all deadlines, and a received message does not reset it: the timer is
                     // extended only when it fires.
-                    alarm.as_mut().reset(until.min(socket.last_read + patience));
+                    alarm.as_mut().reset(timers.next(socket.last_read));
                 }
             }
         }
@@ -192,9 +218,8 @@ impl PlayedTerminal {
 
     async fn received(&mut self, socket: &mut TerminalSocket, frame: &Message) -> Result<(), ConnectionEnd> {
         let at = self.now();
-        for answer in self.receiver.receive(frame, at, &mut self.cursor) {
-            socket.send_text(answer).await?;
-        }
+        let answers = socket.hear(frame, &mut |heard| self.receiver.heard(&heard, at))?;
+        socket.answer(answers).await?;
         if let Some(rate) = self.rate {
             sleep(Duration::from_secs_f64(frame.len() as f64 / rate)).await;
         }
@@ -223,19 +248,14 @@ impl PlayedTerminal {
     }
 }
 
-/// Returns how long the node may send nothing before the terminal gives the session up: three of the ping intervals
-/// that the welcome announced. Without pings the limit is 2^20 seconds, which never passes in a run.
-fn patience(socket: &TerminalSocket) -> Duration {
-    let ping = socket.welcome.as_ref().map_or(0, |welcome| welcome.ping_ms);
-    if ping == 0 { Duration::from_secs(1 << 20) } else { Duration::from_millis(ping.saturating_mul(3)) }
-}
-
 /// Reads a connection that another connection of the same terminal replaces, until the server closes it. Counts the
 /// messages that arrive more than the takeover grace after the newer session was ready.
 async fn replaced(mut socket: TerminalSocket, receiver: FrameReceiver, since: Nanos) {
     while let Ok(frame) = socket.next().await {
         let at = receiver.journal.clock.now();
-        receiver.receive(&frame, at, &mut None);
+        if socket.hear(&frame, &mut |heard| receiver.heard(&heard, at)).is_err() {
+            break;
+        }
         let mut log = receiver.journal.terminal(receiver.number);
         let other = log.sessions.iter().find(|session| session.ready > since).map(|session| session.ready);
         log.from_replaced += u64::from(other.is_some_and(|ready| at > ready + TAKEOVER));

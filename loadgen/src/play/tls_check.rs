@@ -23,11 +23,11 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     for url in resolve(&config.fleet).await? {
         match &url.tls {
             Some(tls) => encrypted(&url, tls, config).await?,
-            None if config.target == ServerKind::Muster => plain(&url).await?,
+            None if config.server() == ServerKind::Muster => plain(&url).await?,
             None => {}
         }
     }
-    for post in config.post.iter().filter(|post| asks_for_tls(post)) {
+    for post in config.posts_to().into_iter().filter(|post| asks_for_tls(post)) {
         Api::new(post, config)?.try_connect().await.with_context(|| format!("--post {post}"))?;
     }
     Ok(())

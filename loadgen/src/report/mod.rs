@@ -21,6 +21,7 @@ pub use self::{
     figures::{Figures, Point},
 };
 use crate::{
+    adapter::Promise,
     health::{Environment, servers::ServerCosts},
     measure::{
         Account, Cohort, DeliveryFault, Latency, Tally,
@@ -99,6 +100,9 @@ pub struct Report {
     pub closed_loop: bool,
     /// Whether the server was expected to replay missed messages.
     pub replay: bool,
+    /// What the protocol promises, and so what was owed. Absent in older files: empty.
+    #[serde(default)]
+    pub promise: Promise,
     /// The verdict and its reasons.
     pub verdict: RunVerdict,
     /// The outcomes of the deliveries that were owed, by cohort.

@@ -55,6 +55,9 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Opt
 fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     let mut config = config.clone();
     config.target = ServerKind::Raw;
+    config.adapter = Default::default();
+    config.handshake = Default::default();
+    config.send = Default::default();
     config.fleet.url = vec![format!("ws://{address}/")];
     config.fleet.terminals = config.fleet.terminals.min(TERMINALS);
     config.fleet.secret = None;

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::play::PlayedRun;
 use crate::{
+    adapter::{self, DeliveryPromise},
     clock::nanos,
-    config::{Config, ServerKind},
+    config::Config,
     journal::Received,
     plan::{Partition, Plan},
 };
@@ -28,11 +29,12 @@ pub fn write(
     replay: bool,
 ) -> anyhow::Result<()> {
     fs::create_dir_all(dir)?;
+    let promise = adapter::of(config).promise();
     let run = json!({
         "schema": 1, "run": partition.run, "seed": plan.seed, "schedule": format!("{:016x}", plan.hash()),
         "settle": nanos(config.settle), "grace": nanos(config.grace),
         "retention": replay.then(|| nanos(config.retention)),
-        "dedupes": config.target == ServerKind::Muster && !config.fleet.plain,
+        "dedupes": promise.repeats, "at_most_once": promise.delivery == DeliveryPromise::AtMostOnce && !replay,
         "measure": plan.measure, "over": played.over,
     });
     fs::write(dir.join("run.json"), format!("{run:#}\n"))?;

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 
 pub use self::play::{head_start, play};
 use crate::{
+    adapter,
     clock::{Clock, nanos},
     config::Config,
     console::note,
@@ -151,6 +152,7 @@ pub fn assemble(
         span_s: (plan.begin as f64 / 1e9, plan.end as f64 / 1e9),
         closed_loop: config.closed > 0,
         replay: facts.replay,
+        promise: adapter::of(config).promise(),
         verdict: RunVerdict::new(gates, times, tally, checks),
         ledger: tally.ledger.clone(),
         frames: tally.frames,

@@ -106,6 +106,9 @@ pub struct RunVerdict {
     pub regressions: Vec<String>,
     /// Every SLO and its result.
     pub checks: Vec<Check>,
+    /// Deliveries that were lost with their sessions, of a protocol that promises no more. Absent in older files: 0.
+    #[serde(default)]
+    pub not_promised: u64,
 }
 
 impl RunVerdict {
@@ -127,7 +130,8 @@ impl RunVerdict {
         } else {
             RunOutcome::Pass
         };
-        Self { outcome, gates, times, broken, regressions: Vec::new(), checks }
+        let not_promised = tally.behaved().not_promised;
+        Self { outcome, gates, times, broken, regressions: Vec::new(), checks, not_promised }
     }
 
     /// The reasons of the result in one sentence.
@@ -135,6 +139,12 @@ impl RunVerdict {
         let gates = self.gates.iter().filter(|gate| !gate.ok).map(Gate::to_string);
         let checks = self.checks.iter().filter(|check| !check.ok || !check.trusted).map(Check::to_string);
         let why: Vec<String> = match self.outcome {
+            RunOutcome::Pass if self.not_promised > 0 => {
+                vec![format!(
+                    "{} deliveries were lost with their sessions, and the protocol promises no more",
+                    self.not_promised
+                )]
+            }
             RunOutcome::Pass => return "every delivery that was owed is accounted for, and none is wrong".into(),
             RunOutcome::Invalid | RunOutcome::CutShort => gates.chain(self.broken.iter().cloned()).collect(),
             RunOutcome::Broken => self.broken.iter().cloned().chain(gates).collect(),
@@ -163,7 +173,7 @@ const BROKEN: [(FaultKind, &str); 8] = [
     (FaultKind::DupApp, "delivered twice"),
     (FaultKind::Reordered, "out of order"),
     (FaultKind::Corrupt, "corrupt"),
-    (FaultKind::OtherKind, "in binary frames though sent as text"),
+    (FaultKind::OtherKind, "in frames of another kind than sent"),
     (FaultKind::Misdelivered, "misdelivered"),
     (FaultKind::Phantom, "never sent"),
     (FaultKind::FromReplaced, "from a replaced session"),

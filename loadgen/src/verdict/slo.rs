@@ -71,6 +71,7 @@ fn count(name: &str, tally: &Tally) -> Option<u64> {
         "lost" => account.lost(),
         "other_kind" => account.other_kind,
         "still_away" => account.still_away,
+        "not_promised" => account.not_promised,
         "dup_wire" => tally.frames.dup_wire,
         "dup_app" => tally.frames.dup_app,
         "reorder_wire" => tally.reorder.wire,

@@ -12,3 +12,4 @@ mod report;
 mod restart;
 mod starved;
 mod tls;
+mod ways;

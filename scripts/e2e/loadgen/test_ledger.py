@@ -118,7 +118,7 @@ def test_both_find_one_dropped_delivery_and_a_changed_line_is_noticed(
 
 # Any server that broadcasts is measured with the same ledger, as docs/measuring.md shows it.
 
-SERVERS = Path(__file__).with_name("servers")
+SERVERS = programs.ROOT / "loadgen" / "tests" / "servers"
 RAW = "--target raw --terminals 300 --ramp 1s --for 4s --broadcasts 10 --churn 5%/s --grace 1s".split()
 
 
@@ -126,13 +126,13 @@ RAW = "--target raw --terminals 300 --ramp 1s --for 4s --broadcasts 10 --churn 5
 def node_ws(directory: Path) -> Server:
     """A server with Node's ws: what is posted to it goes to all."""
     modules = programs.npm_install("ws@8.18.3")
-    return Server(directory, "node-ws", ["node", SERVERS / "server.js", "0"], {"NODE_PATH": str(modules)})
+    return Server(directory, "node-ws", ["node", SERVERS / "relay.js", "0"], {"NODE_PATH": str(modules)})
 
 
 @pytest.fixture
 def python_websockets(directory: Path) -> Server:
     """A server with Python's websockets: what one client says goes to all."""
-    return Server(directory, "python-websockets", [sys.executable, SERVERS / "server.py", "0"])
+    return Server(directory, "python-websockets", [sys.executable, SERVERS / "relay.py", "0"])
 
 
 def test_servers_of_other_libraries_are_measured_and_compared(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from muster.api import Json
 
-FATES = ("on_time", "late", "replayed", "signalled_gap", "other_kind", "still_away", "silently_lost")
+LOST = ("signalled_gap", "not_promised", "silently_lost")
+FATES = ("on_time", "late", "replayed", "other_kind", "still_away", *LOST)
 # Frames that hold no message of this run.
 NOT_OURS = ("corrupt", "phantom", "other_run", "foreign")
 # The report's percentiles come from a histogram of three digits: they must be within 0.2 % of the sorted samples'.
@@ -98,9 +99,11 @@ class Ledger:
         if not told and away is not None and message["due"] + self.run["grace"] > away:
             self.accounts[name]["still_away"] += 1
             return
-        self.accounts[name]["signalled_gap" if told else "silently_lost"] += 1
+        is_allowed = name == "interrupted" and self.run["at_most_once"]
+        fate = LOST[0 if told else 1 if is_allowed else 2]
+        self.accounts[name][fate] += 1
         if lines["temper"] == "good":
-            self.faults["silently lost"] += not told
+            self.faults["silently lost"] += fate == "silently_lost"
             self.missing += message["due"] >= self.run["measure"] and name != "resumable"
 
     def _arrived(self, name: str, message: Json, lines: Json, came: int) -> None:

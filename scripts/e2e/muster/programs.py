@@ -27,6 +27,7 @@ TEST_PACKAGES = {
     "systemd-analyze": "systemd",
     "strace": "strace",
     "faketime": "faketime",
+    "mosquitto": "mosquitto",
 }
 # What the clients in other languages are tested with.
 CLIENT_PACKAGES = {
@@ -107,8 +108,8 @@ def _install(missing: list[str]) -> None:
     print("installing", *missing, file=sys.stderr)
     _quietly("apt-get", "update", "-qq")
     _quietly("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
-    for package in {"redis-server", "nginx-light"} & set(missing):
-        # Debian starts these two as services, on ports that are not ours to take.
+    for package in {"redis-server", "nginx-light", "mosquitto"} & set(missing):
+        # Debian starts these as services, on ports that are not ours to take.
         subprocess.run(["service", package.removesuffix("-light"), "stop"], check=False, capture_output=True)
 
 

@@ -197,7 +197,7 @@ def test_what_others_ask_for_holds_by_dns_too(tests: list[str], newer: Path, req
 
 # Servers of another kind, which a file lists: one is replaced under load, and nobody else notices.
 
-SERVER = programs.ROOT / "scripts" / "e2e" / "loadgen" / "servers" / "server.py"
+SERVER = programs.ROOT / "loadgen" / "tests" / "servers" / "relay.py"
 
 
 class OtherServers:

@@ -38,7 +38,7 @@ impl Judge {
         let stream = usize::from(planned.to.is_some());
         tally.reorder.wire += u64::from(state.wire[stream].overtaken(sent.at, sent.accepted()) > 0);
         if seen.has(state, number) {
-            if seen.again(state, frame.received) && self.dedupes {
+            if seen.again(state, frame.received) && self.repeats {
                 tally.frames.dup_wire += 1;
             } else {
                 tally.frames.dup_app += 1;

@@ -4,8 +4,9 @@ use std::{mem, sync::Arc};
 
 use super::{Judge, JudgedTerminal, SeenMessages, TerminalCase, state::FirstArrival};
 use crate::{
+    adapter::{self, DeliveryPromise},
     clock::{Nanos, SECOND, nanos},
-    config::{Config, Replay, ServerKind},
+    config::{Config, Replay},
     journal::{Journal, SendOutcome, TerminalLog},
     measure::{FaultKind, Tally, handshakes::handshakes, recovery},
     names,
@@ -33,8 +34,8 @@ pub struct Judgement {
 impl Judgement {
     /// A judgement of the terminals and messages of this part.
     pub fn new(config: &Config, plan: &Arc<Plan>, partition: Partition, journal: &Arc<Journal>) -> Self {
-        let apis = config.api.iter().chain(&config.post);
-        let is_v1 = config.target == ServerKind::Muster && !config.fleet.plain;
+        let apis = config.api.iter().chain(config.posts_to());
+        let promise = adapter::of(config).promise();
         let judge = Judge {
             plan: plan.clone(),
             partition,
@@ -42,15 +43,16 @@ impl Judgement {
             settle: nanos(config.settle),
             grace: nanos(config.grace),
             retention: nanos(config.retention),
-            dedupes: is_v1,
+            repeats: promise.repeats,
+            at_most_once: promise.delivery == DeliveryPromise::AtMostOnce,
             closed: config.closed > 0,
             apis: apis.map(|uri| uri.authority().map_or_else(String::new, ToString::to_string)).collect(),
         };
         let replay = match config.replay {
             Replay::On => Some(true),
             Replay::Off => Some(false),
-            // Only Muster's protocol can say that a session is resumed.
-            Replay::Auto => (!is_v1).then_some(false),
+            // A protocol that resumes no session owes no replay.
+            Replay::Auto => (!promise.resumes).then_some(false),
         };
         let (count, seen) = (plan.messages.len(), SeenMessages::new(plan));
         let tally = Tally { last: vec![0; count], short: vec![0; count], ..Tally::default() };

@@ -33,8 +33,10 @@ struct Judge {
     settle: Nanos,
     grace: Nanos,
     retention: Nanos,
-    /// Whether the terminals remember the ids of commands, and so discard repetitions: true for Muster's own client.
-    dedupes: bool,
+    /// Whether a message may come again: the protocol allows it, or its clients discard copies by their ids.
+    repeats: bool,
+    /// Whether the protocol promises nothing for the time in which a session is lost.
+    at_most_once: bool,
     closed: bool,
     apis: Vec<String>,
 }
@@ -46,6 +48,8 @@ struct TerminalCase<'a> {
     planned: &'a TerminalPlan,
     /// What the terminal is owed. While nobody knows whether the server owes a replay: if it does, and if it does not.
     intents: Vec<Intent<'a>>,
+    /// Whether the server owes a replay, if that is known.
+    replay: Option<bool>,
     /// When the terminal lost its session, if it was still away at the end.
     away: Option<Nanos>,
 }
@@ -60,7 +64,8 @@ impl Judge {
             let window = Window { settle: self.settle, grace: self.grace, retention };
             Intent::new(window, planned.behaviour, &planned.stays, &log.sessions)
         };
-        TerminalCase { number, log, planned, intents: possible.into_iter().map(intent).collect(), away: None }
+        let intents = possible.into_iter().map(intent).collect();
+        TerminalCase { number, log, planned, intents, replay, away: None }
     }
 
     /// When a message counts as due. In a closed loop this is when it was sent, because there is no schedule.

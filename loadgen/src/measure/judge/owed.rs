@@ -128,11 +128,14 @@ impl Judge {
     fn lost(&self, tally: &mut Tally, case: &TerminalCase, cohort: Cohort, number: usize, due: Nanos) {
         let account = tally.ledger.entry(cohort).or_default();
         let signalled = signalled(case.log, due);
+        let is_silent = !signalled && !self.promises_nothing(case, cohort);
         if signalled {
             account.signalled_gap += 1;
         } else if case.away.is_some_and(|lost| due + self.grace > lost) {
             account.still_away += 1;
             return;
+        } else if self.promises_nothing(case, cohort) {
+            account.not_promised += 1;
         } else {
             account.silently_lost += 1;
         }
@@ -146,9 +149,15 @@ impl Judge {
             tally.latency(if cohort == Cohort::Resumable { names::REPLAY } else { names::LIVE }).missing += 1;
         }
         tally.timeline.step(due).lost += 1;
-        if !signalled {
+        if is_silent {
             self.fault(tally, case, FaultKind::SilentlyLost, Some(number), due);
         }
+    }
+
+    /// Whether the protocol promises nothing for a message of this cohort: no session lasted through its window, and no session
+    /// was resumed.
+    fn promises_nothing(&self, case: &TerminalCase, cohort: Cohort) -> bool {
+        self.at_most_once && cohort == Cohort::Interrupted && case.replay != Some(true)
     }
 
     /// Records for a command to one terminal when the terminal had it, and when the server showed its ack and its

@@ -90,3 +90,28 @@ fn a_judgement_during_the_run_equals_one_after_it() {
     assert_eq!((during.latencies, during.timeline), (after.latencies, after.timeline));
     assert!(during.ledger[&Cohort::Steady].silently_lost > 100);
 }
+
+#[test]
+fn what_is_lost_with_a_session_is_a_fault_only_if_the_protocol_promises_more() {
+    for (flags, silently_lost, not_promised) in
+        [("--target raw", 1, 0), ("--adapter mqtt", 0, 1), ("--adapter mqtt --qos 1", 1, 0)]
+    {
+        let config = config(&format!("{flags} --terminals 2 --ramp 0s --broadcasts 1 --for 3s --grace 500ms"));
+        let mut run = Run::new(&config);
+        let due = run.plan.messages[1].due;
+        {
+            let mut log = run.journal.terminal(0);
+            (log.sessions[0].ended, log.sessions[0].lost) = (due - 1, Some("reset".into()));
+            let next = SessionRecord { ready: due + 1, ended: Nanos::MAX, lost: None, ..log.sessions[0].clone() };
+            log.sessions.push(next);
+        }
+        for message in 0..run.plan.messages.len() {
+            run.delivers(message, (0..2).filter(|terminal| (*terminal, message) != (0, 1)));
+        }
+        let tally = run.judgement.finish(false, run.plan.last);
+        let lost = tally.behaved();
+        assert_eq!((lost.silently_lost, lost.not_promised), (silently_lost, not_promised), "{flags}");
+        assert_eq!((lost.lost(), tally.count(FaultKind::SilentlyLost)), (1, silently_lost), "{flags}");
+        assert!(tally.closes());
+    }
+}

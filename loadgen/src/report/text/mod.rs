@@ -63,8 +63,17 @@ impl Report {
     }
 
     fn ledger_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns =
-            ["expected", "on time", "late", "replayed", "gap told", "other kind", "still away", "silently lost"];
+        let columns = [
+            "expected",
+            "on time",
+            "late",
+            "replayed",
+            "gap told",
+            "other kind",
+            "still away",
+            "not promised",
+            "silently lost",
+        ];
         write!(f, "\n{:<14}", "ledger")?;
         columns.iter().try_for_each(|column| write!(f, "{column:>14}"))?;
         writeln!(f)?;
@@ -101,6 +110,16 @@ impl Report {
             "no replay promised: a terminal that is away is owed nothing"
         };
         writeln!(f, "  {closed}; {replay}")?;
+        if !self.promise.adapter.is_empty() {
+            writeln!(f, "  {} promises: {}", self.promise.adapter, self.promise.text)?;
+        }
+        if sum.not_promised > 0 {
+            writeln!(
+                f,
+                "  {} deliveries were lost while their session was: the protocol promises no more, and they did not arrive",
+                sum.not_promised
+            )?;
+        }
         if self.ledger.keys().any(|cohort| !cohort.behaves()) {
             writeln!(f, "  mute and slow terminals are so by plan: their losses are in no SLO and no fault")?;
         }
@@ -228,10 +247,11 @@ impl Report {
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, account: &Account) -> fmt::Result {
-    let Account { expected, on_time, late, replayed, signalled_gap, other_kind, still_away, silently_lost } = account;
+    let Account { expected, on_time, late, replayed, signalled_gap, other_kind, still_away, .. } = account;
     write!(f, "{name:<14}")?;
-    let counts = [expected, on_time, late, replayed, signalled_gap, other_kind, still_away, silently_lost];
-    counts.iter().try_for_each(|n| write!(f, "{n:>14}"))?;
+    let arrived = [expected, on_time, late, replayed, signalled_gap, other_kind, still_away];
+    let mut counts = arrived.into_iter().chain([&account.not_promised, &account.silently_lost]);
+    counts.try_for_each(|n| write!(f, "{n:>14}"))?;
     writeln!(f)
 }
 

@@ -1,4 +1,4 @@
-"""A server as many have one: what one of its clients says goes to all of them.  python server.py PORT."""
+"""A server as many have one: what one of its clients says goes to all of them.  python relay.py PORT."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-// A server as many have one: what is posted to it goes to all that are connected.   node server.js PORT
+// A server as many have one: what is posted to it goes to all that are connected.   node relay.js PORT
 const http = require("http");
 const { WebSocketServer, WebSocket } = require("ws");
 

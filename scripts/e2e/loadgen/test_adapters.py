@@ -1,0 +1,180 @@
+"""Servers of other protocols, as they are: the ledger closes, and a lie is found."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from muster import process, programs, wait
+from muster.fixtures import need
+from muster.traffic.loadgen import DELIVERED_WRONGLY, OK, Generator, Run, Server
+
+SERVERS = programs.ROOT / "loadgen" / "tests" / "servers"
+PACKAGES = ("socket.io@4.8.4", "ws@8.18.3", "graphql@16.11.0", "graphql-ws@6.0.6")
+LOAD = "--terminals 50 --ramp 1s --for 3s --broadcasts 10 --grace 1s --seed 1".split()
+# Terminals that are cut off without a word come back within a second.
+CHURN = "--churn 20%/s --leave reset --away 300ms --backoff 100ms".split()
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture
+def node(directory: Path) -> Iterator[StartServer]:
+    """A server of `SERVERS`, by Node: `node("socket_io.js", "0")`."""
+    made: list[Server] = []
+    modules = programs.npm_install(*PACKAGES)
+
+    def start(file: str, *words: str) -> Server:
+        command = ["node", str(SERVERS / file), *words]
+        made.append(Server(directory, f"{file}{len(made)}", command, {"NODE_PATH": str(modules)}))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.end()
+
+
+@pytest.fixture
+def mosquitto(directory: Path) -> Iterator[str]:
+    """The URL of a mosquitto that speaks WebSocket."""
+    need("mosquitto")
+    port = process.free_port()
+    # Version 2.0.11 does not start with listeners for WebSocket alone.
+    listeners = f"listener {process.free_port()} 127.0.0.1\nlistener {port} 127.0.0.1\nprotocol websockets\n"
+    settings = f"{listeners}allow_anonymous true\nmax_queued_messages 0\n"
+    (directory / "mosquitto.conf").write_text(settings)
+    broker = process.launch(directory, "mosquitto", ["mosquitto", "-c", str(directory / "mosquitto.conf")])
+    wait.until(lambda: listens(port))
+    yield f"ws://127.0.0.1:{port}/"
+    process.end(broker.pid)
+
+
+def listens(port: int) -> bool:
+    """Return whether something accepts connections on this port of loopback."""
+    return any(f":{port:04X} 00000000:0000 0A" in line for line in Path("/proc/net/tcp").read_text().splitlines())
+
+
+def closes(run: Run, replayed: bool = False) -> None:
+    """Demand that all that was owed came, and by replay too if asked."""
+    assert run.code == OK, run.out
+    assert run.closes() and not run.report["faults"]
+    assert run.owed() > 1000
+    assert not replayed or run.report["ledger"]["resumable"]["replayed"] > 50, run.out
+
+
+def names_one_loss(run: Run) -> None:
+    """Demand that one delivery is found lost, and nothing else wrong."""
+    assert run.code == DELIVERED_WRONGLY, run.out
+    assert run.closes() and run.report["faults"] == {"silently lost": 1}
+    assert [example["kind"] for example in run.report["examples"]] == ["silently_lost"]
+
+
+def socket_io(server: Server) -> list[str]:
+    """Return the flags of a run against a server of Socket.IO."""
+    return ["--adapter", "socket.io", "--url", f"ws://{server.address}/socket.io/"]
+
+
+@pytest.mark.takes(seconds=15)
+def test_socket_io_delivers_all_and_its_lie_is_found(generator: Generator, node: StartServer) -> None:
+    closes(generator.run(*socket_io(node("socket_io.js", "0")), *LOAD, "--publish-ack"))
+    names_one_loss(generator.run(*socket_io(node("socket_io.js", "0", "7")), *LOAD))
+
+
+@pytest.mark.takes(seconds=10)
+def test_socket_io_replays_to_sessions_that_it_recovers(generator: Generator, node: StartServer) -> None:
+    closes(generator.run(*socket_io(node("socket_io.js", "0")), *LOAD, *CHURN), replayed=True)
+
+
+@pytest.mark.takes(seconds=15)
+def test_mosquitto_delivers_all_and_a_lie_about_it_is_found(
+    generator: Generator, node: StartServer, mosquitto: str
+) -> None:
+    closes(generator.run("--adapter", "mqtt", "--url", mosquitto, *LOAD, *CHURN))
+    proxy = node("lying_proxy.js", "0", mosquitto, "drop", "777")
+    names_one_loss(generator.run("--adapter", "mqtt", "--url", f"ws://{proxy.address}/", *LOAD))
+
+
+@pytest.mark.takes(seconds=10)
+def test_mosquitto_replays_with_qos_1(generator: Generator, mosquitto: str) -> None:
+    closes(generator.run("--adapter", "mqtt", "--qos", "1", "--url", mosquitto, *LOAD, *CHURN), replayed=True)
+
+
+@pytest.mark.takes(seconds=15)
+def test_graphql_delivers_all_and_a_lie_about_it_is_found(generator: Generator, node: StartServer) -> None:
+    server = node("graphql.js", "0")
+    flags = ["--adapter", "graphql", "--url"]
+    closes(generator.run(*flags, f"ws://{server.address}/graphql", *LOAD))
+    proxy = node("lying_proxy.js", "0", f"ws://{server.address}/", "drop", "777")
+    names_one_loss(generator.run(*flags, f"ws://{proxy.address}/graphql", *LOAD))
+
+
+@pytest.mark.takes(seconds=10)
+def test_what_at_most_once_does_not_promise_is_counted_and_is_no_fault(
+    generator: Generator, node: StartServer, mosquitto: str
+) -> None:
+    # The proxy ends all connections in the middle of the run.
+    proxy = node("lying_proxy.js", "0", mosquitto, "cut", "777")
+    run = generator.run("--adapter", "mqtt", "--url", f"ws://{proxy.address}/", *LOAD, "--slo", "lost==0")
+    assert run.code == 10, run.out
+    assert run.closes() and not run.report["faults"]
+    assert run.report["ledger"]["interrupted"]["not_promised"] > 0
+    assert "the protocol promises no more" in run.out
+
+
+@pytest.fixture
+def redis_relay(directory: Path) -> Iterator[tuple[Server, int]]:
+    """A server that relays what is published in Redis, and the port of that Redis."""
+    port = process.free_port()
+    redis = process.launch(
+        directory, "redis", ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    )
+    wait.until(lambda: listens(port))
+    server = Server(directory, "redis-relay", [sys.executable, SERVERS / "redis_relay.py", str(port)])
+    yield server, port
+    server.end()
+    process.end(redis.pid)
+
+
+@pytest.mark.takes(seconds=10)
+def test_messages_that_are_published_in_redis_arrive(generator: Generator, redis_relay: tuple[Server, int]) -> None:
+    server, port = redis_relay
+    flags = ["--target", "raw", "--url", f"ws://{server.address}/", "--send-by", f"redis://127.0.0.1:{port} load"]
+    closes(generator.run(*flags, *LOAD))
+
+
+CENTRIFUGO = "github.com/centrifugal/centrifugo/v6@v6.9.1"
+
+
+@pytest.fixture
+def centrifugo(directory: Path) -> Iterator[str]:
+    """The address of a Centrifugo, which is compiled if it is missing."""
+    programs.install({"go": "golang-go"})
+    tools = programs.ROOT / "target" / "e2e-go"
+    if not (tools / "centrifugo").exists():
+        subprocess.run(["go", "install", CENTRIFUGO], check=True, env={**os.environ, "GOBIN": str(tools)})
+    port = process.free_port()
+    settings = json.loads((SERVERS / "centrifugo.json").read_text())
+    settings["http_server"]["port"] = str(port)
+    (directory / "centrifugo.json").write_text(json.dumps(settings))
+    command = [str(tools / "centrifugo"), "--config", str(directory / "centrifugo.json")]
+    server = process.launch(directory, "centrifugo", command)
+    wait.until(lambda: listens(port), within=30)
+    yield f"127.0.0.1:{port}"
+    process.end(server.pid)
+
+
+@pytest.mark.long("adapters")
+def test_centrifugo_delivers_replays_and_a_lie_about_it_is_found(
+    generator: Generator, node: StartServer, centrifugo: str
+) -> None:
+    flags = ["--adapter", "centrifugo", "--url"]
+    url = f"ws://{centrifugo}/connection/websocket"
+    publish = f'POST http://{centrifugo}/api/publish {{"channel":"load","data":"{{message}}"}}'
+    closes(generator.run(*flags, url, *LOAD, *CHURN, "--send-by", publish), replayed=True)
+    closes(generator.run(*flags, url, *LOAD))
+    proxy = node("lying_proxy.js", "0", f"ws://{centrifugo}/", "drop", "777")
+    names_one_loss(generator.run(*flags, f"ws://{proxy.address}/connection/websocket", *LOAD))
