@@ -1,4 +1,4 @@
-//! How the program breaks a rule on purpose: by its configuration, or by what it prints and sends.
+//! How the program breaks a rule on purpose: by its configuration, by what it prints and sends, or by a relay.
 
 use std::{fs, time::Duration};
 
@@ -15,21 +15,35 @@ pub enum BrokenRule {
     R2,
     R3,
     R5,
+    R6,
+    R7,
     R8,
     R9,
     R10,
+    R11,
+    R12,
+    R14,
+    R15,
     R16,
     R17,
+    R18,
+    R19,
     R20,
     R21,
     R22,
     R23,
     R24,
     R25,
+    R26,
     R27,
+    R28,
+    R29,
+    R30,
     R32,
+    R33,
     R34,
     R35,
+    R36,
     R37,
 }
 
@@ -55,8 +69,14 @@ impl BrokenRule {
             }
             Self::R34 => config.deadline = Duration::from_secs(3600),
             Self::R35 => config.memory = None,
-            Self::R9 | Self::R10 | Self::R16 | Self::R32 | Self::R37 => {}
+            _ => {}
         }
+    }
+
+    /// Whether the rule is broken on the wire, by a relay between the client and the kit.
+    pub fn needs_relay(self) -> bool {
+        use BrokenRule::*;
+        matches!(self, R6 | R7 | R11 | R12 | R14 | R15 | R19 | R26 | R28 | R30 | R33 | R36)
     }
 
     /// Whether the program keeps this report to itself.

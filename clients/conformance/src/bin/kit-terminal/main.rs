@@ -2,10 +2,12 @@
 //! so that a test can see the kit find it.
 
 mod breaks;
+mod changes;
 mod lines;
+mod relay;
 mod work;
 
-use std::{env, path::Path, time::Duration};
+use std::{env, ffi::OsString, path::Path, process, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -44,11 +46,25 @@ async fn main() -> anyhow::Result<()> {
     let mut config = config()?;
     if let Some(broken) = broken {
         broken.change(&mut config);
+        if broken.needs_relay() {
+            config.urls = vec![relay::start(&config.urls[0], broken).await?];
+        }
+        if broken == BrokenRule::R29 {
+            tokio::spawn(end_without_token(env::var_os("MUSTER_TOKEN_FILE").unwrap_or_default()));
+        }
     }
     let (tell, commands) = mpsc::unbounded_channel();
     let program = KitProgram { tell, broken };
     let terminal = Terminal::start(config, program)?;
     work(terminal, commands, broken).await
+}
+
+/// Ends the program when the file of the token is missing, which breaks R29.
+async fn end_without_token(file: OsString) {
+    while Path::new(&file).exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    process::exit(1);
 }
 
 /// The configuration that the kit's environment asks for.

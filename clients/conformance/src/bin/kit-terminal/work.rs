@@ -44,6 +44,8 @@ impl Listener for KitProgram {
             print(&line);
         }
         match report {
+            // Until this returns, the client answers no ping.
+            Incoming::Online { .. } if self.broken == Some(BrokenRule::R18) => std::future::pending().await,
             Incoming::Command { command, .. } => {
                 if self.broken == Some(BrokenRule::R8) {
                     let _ = self.tell.send(Task::Acknowledge(command.id));
