@@ -18,7 +18,7 @@ const MOST = 10_000;
  * @param {(terminal: string) => void} chosen
  */
 export function cellsOf(id, signal, chosen) {
-  const picture = cells(names(id, signal), chosen);
+  const picture = cells(names(id, signal), chosen, signal);
   const element = h("div", null);
   /** @type {Command | null} */
   let command = null;

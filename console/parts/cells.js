@@ -9,8 +9,9 @@ const GAP = 2;
 /**
  * @param {(at: number) => Promise<string | null>} nameOf The terminal of a cell.
  * @param {(terminal: string) => void} chosen Is called with the terminal of a cell that is clicked.
+ * @param {AbortSignal} signal
  */
-export function cells(nameOf, chosen) {
+export function cells(nameOf, chosen, signal) {
   const canvas = h("canvas", {
     tabindex: "0",
     role: "img",
@@ -58,7 +59,7 @@ export function cells(nameOf, chosen) {
     point(at + step);
   });
   new ResizeObserver(draw).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw, { signal });
   return {
     element: h("div", { class: "cells" }, canvas, said),
     /** @param {string} next A letter for each target. @param {string} summary What the picture shows, in words. */

@@ -2,6 +2,7 @@
 /** Lines over time, drawn as SVG. Where nothing is known, a line has a hole. */
 import { fill, h, s } from "../dom.js";
 import { minute, number } from "../text.js";
+import { empty } from "./signs.js";
 
 /** @typedef {{ at: number, value: number }} Point `at` in milliseconds since 1970. */
 /** @typedef {{ name: string, colour: string, points: Point[], area?: boolean }} Line `colour` names a CSS variable. */
@@ -26,8 +27,14 @@ export function chart(title) {
     const frame = frameOf(lines, place.clientWidth);
     cursor = s("line", { class: "cursor", x1: 0, x2: 0, y1: EDGE.top, y2: HEIGHT - EDGE.bottom });
     const props = { width: frame.width, height: HEIGHT, role: "img", "aria-label": `${title}: ${summary(lines)}` };
-    fill(place, s("svg", props, ...picture(lines, frame), cursor));
-    fill(said, legend(lines));
+    const drawn = lines.some(({ points }) => points.length > 1);
+    fill(
+      place,
+      drawn
+        ? s("svg", props, ...picture(lines, frame), cursor)
+        : empty("Not yet", "Each minute is a point, and a line needs two."),
+    );
+    fill(said, drawn && legend(lines));
   };
   place.addEventListener("pointermove", (event) => {
     const frame = frameOf(lines, place.clientWidth);
@@ -86,7 +93,6 @@ function rounded(value) {
  * @param {ReturnType<typeof frameOf>} frame
  */
 function picture(lines, frame) {
-  if (!lines.some(({ points }) => points.length)) return [];
   const grid = [0, 0.5, 1].map((part) => {
     const [y, value] = [frame.y(frame.top * part), frame.top * part];
     const text = s("text", { x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, number(value));
