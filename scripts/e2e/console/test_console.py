@@ -1,0 +1,261 @@
+"""The operators' console in a browser: what one sees and does there, what it survives, and that words stay words."""
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+
+from muster import programs, wait
+from muster.cluster import Cluster
+from muster.fixtures import AgentsFactory, Scale
+from muster.reporting import OUTPUT
+from muster.traffic.agents import Agents
+from muster.traffic.terminal import Terminal
+
+TYPESCRIPT, AXE = "typescript@5.9.3", "axe-core@4.14.1"
+# Milliseconds in which the page must show what is looked for.
+SOON = 30_000
+PLACES = ["fleet", "terminals", "send", "commands", "events", "nodes", "proxies", "audit", "keys"]
+# How the console is looked at: the size of the window and the scheme of colours.
+LOOKS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 844, "light")}
+# What a browser runs or turns if it is not mere text.
+EVIL = "<img src=x onerror=alert(1)>\u202egnp"
+
+
+class Console:
+    """A tab with the console, and what its browser complains of."""
+
+    def __init__(self, browser: Browser, cluster: Cluster, look: str = "light", at: str | None = None) -> None:
+        width, height, scheme = LOOKS[look]
+        self.cluster, self.host = cluster, at or cluster.proxy()
+        self.context = browser.new_context(
+            base_url=f"http://{self.host}",
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(SOON)
+        self.errors: list[str] = []
+        self.asked: set[str] = set()
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", self._opened)
+        self.page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
+
+    def _opened(self, dialog: Dialog) -> None:
+        """No page of the console asks so: what others wrote was run."""
+        self.errors.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def sign_in(self, key: str = "") -> "Console":
+        """Sign in with a key, by default the cluster's own."""
+        if "/console/" not in self.page.url:
+            self.page.goto("/console/")
+        self.page.get_by_label("Key").fill(key or self.cluster.api.key)
+        self.click("Sign in")
+        expect(self.page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=SOON)
+        return self
+
+    def open(self, place: str) -> "Console":
+        """Go to a page, and wait until it has read what it shows."""
+        self.page.goto(f"/console/#/{place}")
+        expect(self.page.locator("main h1")).to_be_visible(timeout=SOON)
+        expect(self.page.locator("main .loading")).to_have_count(0, timeout=SOON)
+        return self
+
+    def click(self, name: str | re.Pattern[str]) -> None:
+        """Press the button or link of this name."""
+        self.page.get_by_role("button", name=name).or_(self.page.get_by_role("link", name=name)).first.click()
+
+    def send(self, name: str, targets: int, expires_in: str = "60s") -> None:
+        """Fill in the rest of the page "send", confirm, and wait for the command's page."""
+        self.page.get_by_label("Name, a word").fill(name)
+        self.page.get_by_label("Payload", exact=True).fill('{"text": "hello"}')
+        self.page.get_by_label("Expires in").fill(expires_in)
+        self.page.get_by_label("Each terminal confirms").select_option("result")
+        self.click("Review and send")
+        dialog = self.page.get_by_role("dialog")
+        if targets > 100:
+            dialog.get_by_role("textbox").fill(str(targets))
+        dialog.get_by_role("button", name=re.compile("^Send to")).click()
+        expect(self.page.locator("h1")).to_contain_text(name, timeout=SOON)
+
+    def shows(self, text: str, where: str = "main .lead") -> None:
+        """Wait until the page shows a text."""
+        expect(self.page.locator(where).first).to_contain_text(text, timeout=SOON)
+
+    def rows(self) -> Locator:
+        """The rows of the page's table."""
+        return self.page.locator("main tbody tr")
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the page in the folder of the tests' output."""
+        (OUTPUT / "console").mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=OUTPUT / "console" / f"{name}.png")
+
+    def blamed(self) -> list[str]:
+        """Return what is wrong: what the browser complained of, and other hosts that were asked."""
+        return self.errors + sorted(self.asked - {self.host})
+
+
+ConsoleFactory = Callable[..., Console]
+
+
+@pytest.fixture
+def console(browser: Browser, cluster: Cluster) -> Iterator[ConsoleFactory]:
+    """Tabs with the console, not signed in: `console()`, or `console("phone")`."""
+    yield lambda *look, **at: Console(browser, cluster, *look, **at)
+
+
+def shop(cluster: Cluster, terminals: list[str]) -> None:
+    """Give these terminals the label shop=7."""
+    for terminal in terminals:
+        assert cluster.api.ask("PUT", f"/v1/terminals/{terminal}/labels", {"shop": "7"})[0] == 200
+
+
+def fleet_of(agents: AgentsFactory, terminals: int) -> Agents:
+    """Start terminals, and three more that confirm commands and never send a result."""
+    agents(3, prefix="box-").online()
+    return agents(terminals - 3, "--results", prefix="till-").online()
+
+
+@pytest.mark.takes(seconds=60)
+@pytest.mark.cluster(nodes=3)
+def test_an_operator_finds_sends_watches_retries_and_drains(
+    cluster: Cluster, agents: AgentsFactory, console: ConsoleFactory, scale: Scale
+) -> None:
+    count = scale(200, 2000)
+    shop(cluster, fleet_of(agents, count).names()[:20])
+    tab = console().sign_in()
+    tab.shows(f"{count:,}", ".figure strong")
+    # With the keyboard alone: to the terminals, search, the second row, open it.
+    tab.page.keyboard.press("g")
+    tab.page.keyboard.press("t")
+    expect(tab.page.locator("h1")).to_have_text("Terminals")
+    tab.page.keyboard.press("/")
+    tab.page.keyboard.type("till-10")
+    expect(tab.rows()).to_have_count(11 if count == 200 else 12, timeout=SOON)
+    for key in ("Escape", "j", "j", "Enter"):
+        tab.page.keyboard.press(key)
+    expect(tab.page.locator("h1")).to_contain_text("till-100", timeout=SOON)
+    tab.click("Send a command")
+    tab.send("show", 1)
+    tab.shows("1 of 1 target confirmed")
+    tab.open("send?labels=shop%3D7").send("reload", 20)
+    tab.shows("20 of 20 targets confirmed")
+    tab.open("send").page.get_by_text("All", exact=True).click()
+    tab.send("reboot", count, expires_in="4s")
+    tab.shows(f"{count - 3:,} of {count:,} targets confirmed")
+    tab.shows("3 did not")
+    tab.picture("filled")
+    tab.click("Retry")
+    tab.click("Send again")
+    tab.shows("3 of 3 targets confirmed")
+    drained = tab.open("nodes").rows().filter(has_text=cluster.id(3))
+    drained.get_by_role("button", name="Drain").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    expect(drained).to_contain_text("empty", timeout=SOON)
+    drained.get_by_role("button", name="Take it back").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
+    expect(drained).to_contain_text("ready", timeout=SOON)
+    assert tab.blamed() == []
+
+
+@pytest.mark.takes(seconds=40)
+@pytest.mark.cluster(nodes=3)
+def test_an_open_page_survives_the_death_of_nodes_of_redis_and_of_its_key(
+    cluster: Cluster, agents: AgentsFactory, console: ConsoleFactory
+) -> None:
+    fleet = agents(50, prefix="till-").online()
+    made = cluster.api.ask("POST", "/v1/keys", {"name": "night shift", "scope": "read", "valid_for": "1h"})[1]
+    tab = console().sign_in(made["key"])
+    tab.shows("50", ".figure strong")
+    # A key that reads is shown nothing that it may not do.
+    expect(tab.page.locator("nav a")).to_have_text(["Fleet", "Terminals", "Commands", "Events", "Nodes", "Proxies"])
+    for number in (1, 2):
+        cluster.kill(f"node{number}")
+        fleet.online(at=cluster.node(3))
+        tab.shows("50", ".figure strong")
+        tab.shows("Live", ".line")
+    # The stream came back too: what happens now is told.
+    wait.until(lambda: cluster.sessions(3, at=cluster.node(3)), lambda count: count == 50)
+    assert cluster.api.ask("DELETE", "/v1/terminals/till-1/session", at=cluster.node(3))[0] == 202
+    tab.shows("an operator closed its session", "main .feed")
+    cluster.kill("redis")
+    expect(tab.page.locator(".trouble")).not_to_be_empty(timeout=SOON)
+    cluster.start("redis")
+    expect(tab.page.locator(".trouble")).to_be_empty(timeout=SOON)
+    # What the browser itself says of answers and connections that broke is no fault of the page.
+    assert [error for error in tab.errors if not error.startswith("Failed to load resource")] == []
+    assert cluster.api.ask("DELETE", f"/v1/keys/{made['id']}", at=cluster.node(3))[0] == 200
+    tab.shows("revoked", ".notice")
+    tab.sign_in()
+    tab.shows("50", ".figure strong")
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 60s")
+def test_what_others_write_is_never_more_than_words(cluster: Cluster, console: ConsoleFactory) -> None:
+    with Terminal(cluster, cluster.node(1), "evil") as terminal:
+        labels = {"<b>shop</b>": EVIL}
+        wait.until(lambda: cluster.api.ask("PUT", "/v1/terminals/evil/labels", labels)[0], lambda status: status == 200)
+        command = cluster.api.post({"target": {"terminal": "evil"}, "name": EVIL, "payload": {EVIL: EVIL}})["id"]
+        tab = console().sign_in().open("events")
+        for place in ("fleet", "terminals", "terminals/evil", "commands", f"commands/{command}", "audit", "events"):
+            tab.open(place)
+            if place.endswith(("evil", "events")):
+                terminal.say(EVIL)
+                tab.shows("says message", "main .feed:has(details)")
+            if place not in ("audit", "events"):
+                expect(tab.page.locator("main")).to_contain_text("<img src=x", timeout=SOON)
+            shown = tab.page.locator("main").inner_text()
+            assert "\u202e" not in shown and tab.page.locator("main img").count() == 0, place
+            assert place in ("fleet", "audit") or "\\u{202e}" in shown, place
+        tab.picture("words")
+    assert tab.blamed() == []
+
+
+@pytest.mark.takes(seconds=60)
+@pytest.mark.cluster(nodes=2)
+@pytest.mark.parametrize("look", LOOKS)
+def test_each_page_is_fit_to_be_seen(
+    look: str, cluster: Cluster, agents: AgentsFactory, console: ConsoleFactory
+) -> None:
+    shop(cluster, fleet_of(agents, 200).names()[:20])
+    axe = (programs.npm_install(AXE) / "axe-core" / "axe.min.js").read_text()
+    tab = console(look)
+    tab.page.goto("/console/")
+    tab.page.get_by_label("Key").wait_for()
+    found = faults(tab, axe, f"{look}-sign-in")
+    tab.sign_in()
+    command = cluster.api.post(
+        {"target": {"all": True}, "name": "show", "payload": {"text": "hi"}, "expires_in": "2s", "confirm": "result"}
+    )
+    wait.until(lambda: cluster.api.counts(command["id"]), lambda counts: counts.get("timed_out") == 3)
+    for place in [*PLACES, "terminals/till-7", f"commands/{command['id']}"]:
+        tab.open(place)
+        tab.page.wait_for_load_state("networkidle") if place == "send" else tab.shows("Live", ".line")
+        found += faults(tab, axe, f"{look}-{place.split('/')[0]}{'-one' if '/' in place else ''}")
+    assert found == [] and tab.blamed() == []
+
+
+def faults(tab: Console, axe: str, name: str) -> list[str]:
+    """Take a picture; return what axe finds serious, and whether the page is wider than its window."""
+    tab.picture(name)
+    tab.page.evaluate(axe)
+    violations = tab.page.evaluate("axe.run().then((result) => result.violations)")
+    serious = [each for each in violations if each["impact"] in ("serious", "critical")]
+    found = [f"{name}: {each['id']} at {[node['target'] for node in each['nodes']][:4]}" for each in serious]
+    wide = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return found + ([f"{name} is {wide} pixels too wide"] if wide > 0 else [])
+
+
+def test_the_types_of_the_console_are_sound() -> None:
+    tsc = programs.npm_install(TYPESCRIPT) / "typescript" / "bin" / "tsc"
+    checked = subprocess.run(
+        ["node", tsc, "-p", programs.ROOT / "console" / "jsconfig.json"], check=False, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
