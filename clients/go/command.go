@@ -34,6 +34,8 @@ type Command struct {
 	ExpiresAt time.Time
 
 	outbox *outbox
+	// hasIt acknowledges the command, once. A program that answers has it.
+	hasIt  func()
 	mu     sync.Mutex
 	isDone bool
 }
@@ -54,6 +56,7 @@ func (c *Command) Progress(payload any) error {
 	if c.isDone {
 		return nil
 	}
+	c.hasIt()
 	return c.outbox.send(frame, c.ID)
 }
 
@@ -106,6 +109,7 @@ func (c *Command) result(frame resultFrame, payload any) error {
 	defer c.mu.Unlock()
 	if !c.isDone {
 		c.isDone = true
+		c.hasIt()
 		c.outbox.result(c.ID, text)
 	}
 	return nil

@@ -15,8 +15,8 @@ type Config struct {
 	// ID is the terminal's id, unique in the fleet: 1 to 128 of A-Z a-z 0-9 . _ : -. A second session of an id ends the first.
 	ID string
 	// Run runs a command. What it returns is the reply of a command that succeeded: a Payload, []byte as bytes, or what json.Marshal takes.
-	// See ErrLater, FailedError and RejectedError for its error. Commands run one after the other, in their order. The context ends when the
-	// terminal is gone.
+	// See ErrLater, FailedError and RejectedError for its error. Commands run one after the other, in their order. A command is
+	// acknowledged when Run returns, answers or has run for 100 ms. The context ends when the terminal is gone.
 	Run func(context.Context, *Command) (any, error)
 	// Report is called for each thing that happens, one at a time. It must return soon, and not call methods of a Command. May be nil.
 	Report func(Report)

@@ -10,6 +10,10 @@ import (
 // commandsMax is how many commands wait at most, those that wait for their stagger too.
 const commandsMax = 4096
 
+// handedOver is how long the program's function runs when the program is taken to have the command. A shorter one has it when it returns: the
+// command of a program that dies in it at once is not acknowledged.
+const handedOver = 100 * time.Millisecond
+
 // inbox has the commands that came, and brings them to the program: each once, in order, in time, and those with a stagger after a share of
 // it. It outlives a session, but not the program: a command that waits is not acknowledged, so the node sends it again.
 type inbox struct {
@@ -125,10 +129,16 @@ func (i *inbox) handOver(ctx context.Context, waiting *waitingCommand) {
 		i.report(Expired{id})
 		return
 	}
-	command := &Command{ID: id, Name: *frame.Name, Payload: frame.payload, ExpiresAt: *frame.ExpiresAt, outbox: i.outbox}
-	i.taken(waiting)
-	i.outbox.acknowledge(id)
-	command.end(i.run(ctx, command))
+	hasIt := sync.OnceFunc(func() {
+		i.taken(waiting)
+		i.outbox.acknowledge(id)
+	})
+	command := &Command{ID: id, Name: *frame.Name, Payload: frame.payload, ExpiresAt: *frame.ExpiresAt, outbox: i.outbox, hasIt: hasIt}
+	running := time.AfterFunc(handedOver, hasIt)
+	reply, err := i.run(ctx, command)
+	running.Stop()
+	hasIt()
+	command.end(reply, err)
 }
 
 // taken moves the cursor past a command.

@@ -88,6 +88,23 @@ func TestCommandsRunOneAfterTheOther(t *testing.T) {
 	expect(t, node.hear(), frame{"type": "result", "id": otherID, "ok": true, "payload": "second"})
 }
 
+func TestACommandIsAcknowledgedWhenTheProgramHasItAndNotBefore(t *testing.T) {
+	node := newFakeNode(t)
+	beforeIt := make(chan int, 1)
+	start(t, node, Config{Run: func(_ context.Context, command *Command) (any, error) {
+		time.Sleep(handedOver / 10)
+		beforeIt <- len(node.heard)
+		return nil, errors.Join(command.Succeed("done"), ErrLater)
+	}})
+	node.welcome(nil)
+	node.command(nil)
+	expect(t, node.hear(), ack(oneID))
+	expect(t, node.hear(), frame{"type": "result", "id": oneID, "ok": true, "payload": "done"})
+	if <-beforeIt != 0 {
+		t.Error("the command was acknowledged while its function had just begun")
+	}
+}
+
 func TestACommandThatComesAgainIsAnsweredAgainAndNotRunAgainAlsoAfterARestart(t *testing.T) {
 	runs := 0
 	config := Config{

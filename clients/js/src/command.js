@@ -33,26 +33,31 @@ export class CommandRejected extends Error {
 /** A command in the hands of the program. */
 export class RunningCommand {
   #replies;
+  #hasIt;
   #hasResult = false;
 
   /**
    * @param {import("./frames.js").CommandFrame} frame
    * @param {AbortSignal} signal
    * @param {Replies} replies
+   * @param {() => void} hasIt acknowledges the command, once. A program that answers has it.
    */
-  constructor({ id, name, payload, expiresAt }, signal, replies) {
+  constructor({ id, name, payload, expiresAt }, signal, replies, hasIt) {
     this.id = id;
     this.name = name;
     this.payload = payload;
     this.expiresAt = expiresAt;
     this.signal = signal;
     this.#replies = replies;
+    this.#hasIt = hasIt;
   }
 
   /** @param {unknown} payload */
   progress(payload) {
     if (this.#hasResult) return;
-    this.#replies.progress(this.id, JSON.stringify({ type: "progress", id: this.id, ...payloadField(payload) }));
+    const frame = JSON.stringify({ type: "progress", id: this.id, ...payloadField(payload) });
+    this.#hasIt();
+    this.#replies.progress(this.id, frame);
   }
 
   /** @param {unknown} [payload] */
@@ -93,6 +98,7 @@ export class RunningCommand {
     if (this.#hasResult) return;
     const frame = JSON.stringify({ type: "result", id: this.id, ...outcome, ...payloadField(payload) });
     this.#hasResult = true;
+    this.#hasIt();
     this.#replies.result(this.id, frame);
   }
 }

@@ -121,9 +121,25 @@ export class Inbox {
       report({ type: "expired", id });
       return;
     }
-    const running = new RunningCommand(frame, signal, replies).run(run);
-    taken();
-    acknowledge(id);
+    const hasIt = once(() => {
+      taken();
+      acknowledge(id);
+    });
+    const running = new RunningCommand(frame, signal, replies, hasIt).run(run);
+    hasIt();
     await running;
   }
+}
+
+/**
+ * @param {() => void} call
+ * @returns {() => void} calls it the first time
+ */
+function once(call) {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    call();
+  };
 }

@@ -69,6 +69,18 @@ test(
 );
 
 test(
+  "a command whose function answers at once is acknowledged before its answer",
+  withNode(async (node, start) => {
+    await start({ run: (command) => (command.progress(1), command.succeed(), LATER) });
+    await node.welcome();
+    node.command();
+    assert.deepEqual(await node.hear(), { type: "ack", id: ID });
+    assert.equal((await node.hear()).type, "progress");
+    assert.equal((await node.hear()).type, "result");
+  }),
+);
+
+test(
   "commands run one after the other, in their order, and are acknowledged when the program has them",
   withNode(async (node, start) => {
     /** @type {(() => void)[]} */
