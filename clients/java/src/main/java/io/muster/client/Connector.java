@@ -3,25 +3,15 @@ package io.muster.client;
 import io.muster.client.ConnectionEnd.Kind;
 import io.muster.client.transport.Line;
 import java.time.Duration;
-import java.util.Optional;
 
 /**
  * One terminal: it connects, serves the session, waits, and connects again, until it leaves or is told to stay away. It has
  * no clock, starts no thread and does no input or output of its own: whoever drives it says what happened and when, and does
- * what it asks of {@link World}. One thread at a time calls it.
+ * what it asks of the {@link World}. One thread at a time calls it.
  */
 final class Connector {
     /** How long a terminal that leaves waits for the node to answer its close. */
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(1);
-
-    /** What the connector needs done. The answers come as calls of the connector. */
-    interface World {
-        /** Begins to connect to the settings' URL of this index. {@code token} is null if there is none. */
-        Line dial(int attempt, int url, Token token);
-
-        /** Has the source asked for a token, on another thread. */
-        void ask(int question, TokenSource source);
-    }
 
     private enum Phase {
         ASKING_BEFORE_ATTEMPT, CONNECTED, ASKING_AFTER_END, WAITING, LEAVING, GONE
@@ -29,24 +19,19 @@ final class Connector {
 
     private final TerminalState state;
     private final World world;
-    private final Backoff backoff;
-    private final Refusals refusals = new Refusals();
+    private final WayBack wayBack;
     private Phase phase;
     private int attempt;
     private int question;
     private int url;
     private Line line;
     private Session session;
-    /** The end of the last connection, and the delay that it makes, while the token source is asked. */
-    private ConnectionEnd end;
-    private Duration delay;
-    private Timer wakeAt = Timer.NEVER;
-    private Timer askAt = Timer.NEVER;
+    private Timer closedAt = Timer.NEVER;
 
     Connector(TerminalState state, World world, Backoff backoff) {
         this.state = state;
         this.world = world;
-        this.backoff = backoff;
+        wayBack = new WayBack(state.tokens, backoff);
     }
 
     /** Makes an attempt to connect: the first, or the next. */
@@ -77,7 +62,7 @@ final class Connector {
         }
         ConnectionEnd problem = session.onText(text, now);
         if (session.isOnline()) {
-            refusals.clear();
+            wayBack.onOnline();
         }
         go(problem, now);
     }
@@ -94,7 +79,7 @@ final class Connector {
         if (isCurrent(of)) {
             go(session.onClose(code, reason), now);
         } else if (phase == Phase.LEAVING) {
-            gone(end);
+            left();
         }
     }
 
@@ -103,7 +88,7 @@ final class Connector {
         if (isCurrent(of)) {
             go(how, now);
         } else if (phase == Phase.LEAVING) {
-            gone(end);
+            left();
         }
     }
 
@@ -123,17 +108,12 @@ final class Connector {
                 }
             }
             case CONNECTED -> go(session.onToken(token, problem, now), now);
-            case ASKING_AFTER_END -> {
-                boolean isNew = isReplaced(token, problem);
-                // A token that came too late to extend the session may still be valid.
-                boolean isBad = end.kind() == Kind.REFUSED || state.tokens.isExpired(state.clock.time(now));
-                waitFor(!isNew && isBad, now);
-            }
+            case ASKING_AFTER_END -> waitForAttempt(isReplaced(token, problem), now);
             case WAITING -> {
                 if (isReplaced(token, problem)) {
                     attempt(now);
                 } else {
-                    askAt = Timer.at(now, backoff.beforeAsking(refusals.count()));
+                    wayBack.askLater(now);
                 }
             }
             default -> { }
@@ -153,13 +133,12 @@ final class Connector {
         if (isGone() || phase == Phase.LEAVING) {
             return;
         }
-        end = ConnectionEnd.of(Kind.LEFT, "");
         if (phase == Phase.CONNECTED && session.isOnline() && session.flush() == null) {
             phase = Phase.LEAVING;
-            wakeAt = Timer.at(now, CLOSE_TIMEOUT);
+            closedAt = Timer.at(now, CLOSE_TIMEOUT);
             line.close();
         } else {
-            gone(end);
+            left();
         }
     }
 
@@ -178,16 +157,15 @@ final class Connector {
             case WAITING -> {
                 // There is no session to acknowledge these on: the node sends them again, and then they are acknowledged.
                 state.handOverDue(now);
-                if (wakeAt.isDue(now)) {
+                if (wayBack.isOver(now)) {
                     attempt(now);
-                } else if (askAt.isDue(now)) {
-                    askAt = Timer.NEVER;
+                } else if (wayBack.isTimeToAsk(now)) {
                     ask(now);
                 }
             }
             case LEAVING -> {
-                if (wakeAt.isDue(now)) {
-                    gone(end);
+                if (closedAt.isDue(now)) {
+                    left();
                 }
             }
             default -> { }
@@ -198,8 +176,8 @@ final class Connector {
     long untilWake(long now) {
         long due = switch (phase) {
             case CONNECTED -> Math.min(session.untilWake(now), state.tokens.askAt().left(now));
-            case WAITING -> Math.min(state.stagger.untilNext(now), Math.min(wakeAt.left(now), askAt.left(now)));
-            case LEAVING -> wakeAt.left(now);
+            case WAITING -> Math.min(state.stagger.untilNext(now), wayBack.left(now));
+            case LEAVING -> closedAt.left(now);
             default -> Long.MAX_VALUE;
         };
         return Math.min(due, state.tokens.deadline().left(now));
@@ -251,35 +229,24 @@ final class Connector {
         if (how.kind() != Kind.CLOSED) {
             url = (url + 1) % state.settings.urls().size();
         }
-        Optional<Duration> next = backoff.after(how, lasted);
-        if (next.isEmpty()) {
+        if (!wayBack.after(how, lasted)) {
             gone(how);
-            return;
-        }
-        end = how;
-        delay = next.get();
-        if (!how.needsToken()) {
-            waitFor(false, now);
-            return;
-        }
-        refusals.add(state.tokens.current());
-        if (refusals.count() > 1 || !state.tokens.canChange()) {
-            waitFor(true, now);
-        } else {
+        } else if (wayBack.mustAsk()) {
             phase = Phase.ASKING_AFTER_END;
             ask(now);
+        } else {
+            waitForAttempt(false, now);
         }
     }
 
-    /** Waits for the next attempt; without a good token slowly, and meanwhile the source is asked from time to time. */
-    private void waitFor(boolean lacksToken, long now) {
+    private void waitForAttempt(boolean hasNewToken, long now) {
         phase = Phase.WAITING;
-        Duration wait = lacksToken ? backoff.slowly() : delay;
-        wakeAt = Timer.at(now, wait);
-        boolean asks = lacksToken && state.tokens.canChange();
-        askAt = asks ? Timer.at(now, backoff.beforeAsking(refusals.count())) : Timer.NEVER;
-        ConnectionEnd how = end;
-        state.reports.make(program -> program.onOffline(how, wait));
+        Duration wait = wayBack.begin(hasNewToken, state.clock.time(now), now);
+        state.reports.make(program -> program.onOffline(wayBack.end(), wait));
+    }
+
+    private void left() {
+        gone(ConnectionEnd.of(Kind.LEFT, ""));
     }
 
     private void gone(ConnectionEnd how) {

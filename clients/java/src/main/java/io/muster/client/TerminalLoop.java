@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
  * The thread of a terminal: it tells the connector what happened, one thing at a time, and wakes it in time. A thread that
  * reads from the network waits until its message has been dealt with, so nothing is read that the program has no time for.
  */
-final class TerminalLoop implements Connector.World {
+final class TerminalLoop implements World {
     /** The longest time without a look at the connector: some clocks stand still while a machine sleeps. */
     private static final long LONGEST_NAP = TimeUnit.MINUTES.toNanos(1);
 

@@ -15,7 +15,7 @@ import java.util.Random;
 import java.util.UUID;
 
 /** A connector in a world where nothing happens but what the test says, at the time that the test says. */
-final class Scene implements Connector.World, Program {
+final class Scene implements World, Program {
     /** The node's time at the first welcome: far from this machine's. */
     static final Instant NODE_TIME = Instant.parse("2030-01-01T00:00:00Z");
 
