@@ -177,7 +177,7 @@ def run(*command: str, at: Path = programs.ROOT) -> int:
 
 def build() -> int:
     """Compile all programs that the tests run."""
-    others = ["-p", "muster-ctl", "-p", "muster-terminal"]
+    others = ["-p", "muster-ctl", "-p", "muster-terminal", "-p", "muster-kit"]
     programs.build(*others, "-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes")
     return 0
 
@@ -190,7 +190,6 @@ def clients() -> int:
     """Test the clients by their own tests and by the kit, whose table must be that of docs/clients.md."""
     if os.environ.get("CI"):
         programs.install(programs.CLIENT_PACKAGES)
-    programs.build("-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes", "-p", "muster-kit")
     kit = programs.program("kit")
     os.environ.update(KIT=kit, PYTHON=sys.executable)
     codes = {test.parent.name: run(str(test)) for test in sorted(programs.ROOT.glob("clients/*/test"))}
