@@ -98,11 +98,11 @@ func TestACommandIsAcknowledgedWhenTheProgramHasItAndNotBefore(t *testing.T) {
 	}})
 	node.welcome(nil)
 	node.command(nil)
-	expect(t, node.hear(), ack(oneID))
-	expect(t, node.hear(), frame{"type": "result", "id": oneID, "ok": true, "payload": "done"})
 	if <-beforeIt != 0 {
 		t.Error("the command was acknowledged while its function had just begun")
 	}
+	expect(t, node.hear(), ack(oneID))
+	expect(t, node.hear(), frame{"type": "result", "id": oneID, "ok": true, "payload": "done"})
 }
 
 func TestACommandThatComesAgainIsAnsweredAgainAndNotRunAgainAlsoAfterARestart(t *testing.T) {
