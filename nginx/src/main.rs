@@ -1,7 +1,7 @@
 //! `muster-sidecar` keeps the list of nodes of an unmodified Nginx up to date, without cutting a connection.
 //!
 //! ```text
-//!           sources ─▶ registry_trust ─▶ membership ─┬▶ reload_pacing ─▶ rollout ─▶ generations ─▶ Nginx
+//!           sources ─▶ registry_trust ─▶ membership ─┬▶ reload_pacing ─▶ activation ─▶ generations ─▶ Nginx
 //!                                         ▲          │                     └ confirm, or roll back    ▲
 //!                            probe ───────┘          └▶ dns ◀── asked each second, Nginx ≥ 1.27.3 ────┘
 //!            └───────────────────── reconcile runs all of this once per --poll ─────────────────────┘
@@ -24,7 +24,7 @@
 //! | [`membership`] | decides which nodes are served |
 //! | [`reload_pacing`] | decides when a change is worth a reload |
 //! | [`retry`] | decides when a failed change is tried again |
-//! | [`rollout`] | applies a set of nodes, or goes back to the set before |
+//! | [`activation`] | applies a set of nodes, or goes back to the set before |
 //! | [`check`] | checks a configuration with `nginx -t` |
 //! | [`control`] | asks Nginx by HTTP |
 //! | [`confirm`] | asks Nginx which generation it runs |
@@ -43,6 +43,7 @@
 //! | [`certificate`], [`connections`] | when the certificate ends; the connections that are used |
 //! | [`render`] | the command `muster-sidecar render` |
 
+mod activation;
 mod capacity;
 mod certificate;
 mod check;
@@ -71,7 +72,6 @@ mod report;
 mod resolve;
 mod retirement;
 mod retry;
-mod rollout;
 mod secrets;
 mod signals;
 mod sources;

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use crate::{
+    activation::Activation,
     check,
     config::Config,
     confirm::{confirm, running, serving},
@@ -14,7 +15,6 @@ use crate::{
     own_files::OwnFiles,
     own_watch::OwnFilesWatch,
     ports::Ports,
-    rollout::Rollout,
     template::render,
 };
 
@@ -29,7 +29,7 @@ struct StartChoice {
 
 /// Finds or starts Nginx and brings it to a generation: the current one, or a new one with these `members` if there is
 /// none. Returns the members that are served. An error if Nginx does not run and accepts no generation.
-pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::Result<(Rollout, Members)> {
+pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::Result<(Activation, Members)> {
     let generations = Generations::new(&config.dir)?;
     let own = OwnFiles::read(&config);
     let mut chosen = choose(&config, &generations, ports, members, &own).await?;
@@ -59,7 +59,7 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
         watch.refused(own.ok(), error, Instant::now());
     }
     let served = generations.members(chosen.generation);
-    Ok((Rollout::new(config, ports, generations, watch, nginx), served))
+    Ok((Activation::new(config, ports, generations, watch, nginx), served))
 }
 
 /// Returns the current generation if nothing has changed, or else a new one. If Nginx does not accept that, returns the

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::{FailedChange, Reconcile, cut, decided};
 use crate::{
+    activation::ActivationOutcome,
     dns::DnsServer,
     membership::Members,
     reload_pacing::{ReloadDelay, Urgency},
     retry::RetryDelay,
-    rollout::RolloutOutcome,
 };
 
 /// A new node is urgent if Nginx knows fewer nodes than this, and fewer than half of those that there are.
@@ -19,7 +19,7 @@ const FEW: usize = 3;
 impl Reconcile {
     /// Applies a set of nodes if it is due.
     pub(super) async fn apply_if_due(&mut self, next: &Members) {
-        if self.rollout.nginx.is_away() {
+        if self.activation.nginx.is_away() {
             return;
         }
         let (urgency, reason) = self.urgency(next);
@@ -57,7 +57,7 @@ impl Reconcile {
     /// Applies a set by DNS, which costs no reload and need not be rare. The set is written to the disk first: a
     /// sidecar that is killed in between must not start again with an older set than Nginx has.
     async fn announce(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
-        if let Err(error) = self.rollout.remember(next) {
+        if let Err(error) = self.activation.remember(next) {
             tracing::error!("Nginx learns of the nodes by DNS, but would start with older ones: {error:#}");
         }
         dns.announce(Some(next));
@@ -76,20 +76,20 @@ impl Reconcile {
     /// Applies a set by a reload.
     pub(super) async fn reload(&mut self, next: &Members, reason: &'static str) {
         let began = Instant::now();
-        let outcome = self.rollout.apply(next).await;
+        let outcome = self.activation.apply(next).await;
         let seconds = began.elapsed().as_secs_f64();
         self.status.metrics.reloads.with_label_values(&[reason, outcome.label()]).inc();
         let (joined, left) = self.difference(next);
         decided(json!({
-            "decision": "reload", "reason": reason, "result": outcome.label(), "generation": self.rollout.generation(),
+            "decision": "reload", "reason": reason, "result": outcome.label(), "generation": self.activation.generation(),
             "seconds": (seconds * 1000.0).round() / 1000.0, "joined": joined, "left": left, "nodes": next.len(),
         }));
         self.waits = None;
         match &outcome {
-            RolloutOutcome::Confirmed => {
+            ActivationOutcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
                 self.record_served(next);
-                self.seen.generation = Some(self.rollout.generation());
+                self.seen.generation = Some(self.activation.generation());
                 // The workers before the reload are old ones now.
                 self.lingering = self.list_lingering();
             }

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::{
+    activation::Activation,
     capacity::{self, DroppedConnections},
     config::Config,
     dns::DnsServer,
@@ -30,7 +31,6 @@ use crate::{
     resolve,
     retirement::WorkerRetirement,
     retry::RetryDelay,
-    rollout::Rollout,
     signals::{Signals, StopSignals},
     sources::NodeSource,
     start,
@@ -54,7 +54,7 @@ pub struct Reconcile {
     terms: TermsCheck,
     pace: ReloadPacing,
     retire: WorkerRetirement,
-    rollout: Rollout,
+    activation: Activation,
     /// Answers Nginx's DNS queries. `None` if Nginx learns of nodes by reloads.
     dns: Option<Arc<DnsServer>>,
     status: Arc<StatusServer>,
@@ -132,7 +132,7 @@ pub async fn run(
             }
             // One signal interrupts the restart: an Nginx of the sidecar's own is to end anyway, and another one is not
             // touched.
-            () = reconcile.rollout.nginx.ended(), if !reconcile.rollout.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
+            () = reconcile.activation.nginx.ended(), if !reconcile.activation.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
             // After one signal a step goes on, so that a reload is confirmed or rolled back. A second signal interrupts
             // it.
             _ = ticks.tick() => unless(&mut stop, 2, reconcile.step()).await,
@@ -172,13 +172,13 @@ impl Reconcile {
         let now = Instant::now();
         let inherits = Generations::new(&config.dir)?.current().is_some();
         let snapshot = source.first(inherits).await?.unwrap_or_default();
-        let (rollout, served) = start::start(config.clone(), ports, &snapshot.leased).await?;
+        let (activation, served) = start::start(config.clone(), ports, &snapshot.leased).await?;
         let mut trust = RegistryTrust::new(served != snapshot.leased, now);
         if snapshot.partitions > 0 {
             trust.read(&snapshot, now);
         }
         decided(
-            json!({ "decision": "start", "generation": rollout.generation(), "resolver": ports.resolver, "nodes": served }),
+            json!({ "decision": "start", "generation": activation.generation(), "resolver": ports.resolver, "nodes": served }),
         );
         Ok(Self {
             source,
@@ -186,11 +186,11 @@ impl Reconcile {
             probes: Probes::default(),
             terms: TermsCheck::new(&config),
             reporter: ProxyReporter::new(&config, ports.listen, now),
-            seen: SeenNginx { generation: Some(rollout.generation()), ..SeenNginx::default() },
+            seen: SeenNginx { generation: Some(activation.generation()), ..SeenNginx::default() },
             pace: ReloadPacing::new(&config, now),
             retire: WorkerRetirement::new(&config),
             config,
-            rollout,
+            activation,
             dns,
             status,
             manager: ServiceManager::from_environment(),
@@ -212,7 +212,7 @@ impl Reconcile {
 
     /// One pass of the loop.
     async fn step(&mut self) {
-        if self.rollout.nginx.is_away() {
+        if self.activation.nginx.is_away() {
             self.revive().await;
         }
         if self.steps.is_multiple_of(UPKEEP_EVERY) {

@@ -41,7 +41,7 @@ pub const RETIRED_TYPES: &[(&str, &str)] = &[
     ("Muzzled", "MuteStream"),
     ("Odd", "Anomaly"),
     ("Order", "Outgoing in the client, ShardMessage in the node, SequenceCheck in the load generator"),
-    ("Outcome", "ResultFrame, JoinOutcome, RolloutOutcome, RunOutcome"),
+    ("Outcome", "ResultFrame, JoinOutcome, ActivationOutcome, RunOutcome"),
     ("Pace", "ReadBudget in the node, ReloadPacing in the sidecar"),
     ("Parcel", "EncodedCommand"),
     ("Place", "SessionAddr"),

@@ -2,7 +2,7 @@
 //! Nginx, and waits until Nginx answers with its number. If that fails, the generation before becomes the current one
 //! again.
 //!
-//! A rollout can fail because of the set, because of the operator's own files, or for an external reason such as a full
+//! An activation can fail because of the set, because of the operator's own files, or for an external reason such as a full
 //! disk. So no set is ever given up: the caller tries again (see [`retry`](crate::retry)). Own files are the cause if
 //! Nginx accepts the same set with the copy of them that it runs with.
 
@@ -24,9 +24,9 @@ use crate::{
     template::{nodes, render},
 };
 
-/// The result of a rollout.
+/// The result of an activation.
 #[derive(Debug)]
-pub enum RolloutOutcome {
+pub enum ActivationOutcome {
     /// The set is served.
     Confirmed,
     /// The files could not be written. Nothing was changed.
@@ -41,7 +41,7 @@ pub enum RolloutOutcome {
         reloaded: bool,
     },
     /// As [`RolledBack`](Self::RolledBack), but the generation before could not be made the current one, as with a full
-    /// disk: an Nginx that is started or reloaded now reads the new one. [`Rollout`] tries again to switch back before
+    /// disk: an Nginx that is started or reloaded now reads the new one. [`Activation`] tries again to switch back before
     /// it does anything else.
     NotRolledBack {
         /// The reason, with the reason why the generation before is not the current one.
@@ -51,7 +51,7 @@ pub enum RolloutOutcome {
     },
 }
 
-impl RolloutOutcome {
+impl ActivationOutcome {
     /// The value of the label `result` of the metric.
     pub fn label(&self) -> &'static str {
         match self {
@@ -94,7 +94,7 @@ impl RolloutOutcome {
 }
 
 /// Applies sets of nodes to one Nginx.
-pub struct Rollout {
+pub struct Activation {
     config: Config,
     /// The addresses of the proxy.
     pub ports: Ports,
@@ -107,7 +107,7 @@ pub struct Rollout {
     pub nginx: Nginx,
 }
 
-impl Rollout {
+impl Activation {
     /// Takes an Nginx that runs the current one of these generations.
     pub fn new(config: Config, ports: Ports, generations: Generations, own: OwnFilesWatch, nginx: Nginx) -> Self {
         let confirmed = generations.current().unwrap_or_default();
@@ -153,10 +153,10 @@ impl Rollout {
 
     /// Serves these members from now on, or goes on as before. Takes up to 10 s for each attempt that Nginx does not
     /// confirm.
-    pub async fn apply(&mut self, members: &Members) -> RolloutOutcome {
+    pub async fn apply(&mut self, members: &Members) -> ActivationOutcome {
         self.nginx.follow_upgrade();
         if let Err(error) = self.switch_back() {
-            return RolloutOutcome::NotWritten(error);
+            return ActivationOutcome::NotWritten(error);
         }
         let before = self.generation();
         let outcome = self.apply_with_own_files(before, members).await;
@@ -174,35 +174,35 @@ impl Rollout {
 
     /// Tries the operator's own files as they are. If Nginx does not accept them and the members are new, tries the
     /// copy that Nginx runs with.
-    async fn apply_with_own_files(&mut self, before: u64, members: &Members) -> RolloutOutcome {
+    async fn apply_with_own_files(&mut self, before: u64, members: &Members) -> ActivationOutcome {
         let (read, running) = (OwnFiles::read(&self.config), self.generations.own_files(before));
         let own = read.as_ref().ok().cloned();
         let other_members = *members != self.generations.members(before);
         let mut refusal = None;
         if !(other_members && running.is_some() && self.own.delays(&own, Instant::now())) {
             let outcome = match read {
-                Ok(own) => self.roll_out(before, members, &own).await,
-                Err(error) => RolloutOutcome::Refused(error),
+                Ok(own) => self.activate(before, members, &own).await,
+                Err(error) => ActivationOutcome::Refused(error),
             };
             match outcome {
-                RolloutOutcome::Confirmed => {
+                ActivationOutcome::Confirmed => {
                     self.own.applied(true);
                     return outcome;
                 }
-                RolloutOutcome::NotWritten(_) | RolloutOutcome::NotRolledBack { .. } => return outcome,
+                ActivationOutcome::NotWritten(_) | ActivationOutcome::NotRolledBack { .. } => return outcome,
                 _ if own == running && other_members => return outcome,
                 _ => refusal = Some(outcome),
             }
         }
         let second = match running {
-            Some(running) if other_members => Some(self.roll_out(before, members, &running).await),
+            Some(running) if other_members => Some(self.activate(before, members, &running).await),
             _ => None,
         };
         match (refusal, second) {
-            (refusal, Some(RolloutOutcome::Confirmed)) => {
+            (refusal, Some(ActivationOutcome::Confirmed)) => {
                 self.own.applied(false);
                 self.blame_own_files(own, refusal.as_ref());
-                RolloutOutcome::Confirmed
+                ActivationOutcome::Confirmed
             }
             (refusal, Some(outcome)) => outcome.after(refusal.as_ref()),
             (Some(refusal), None) => {
@@ -215,8 +215,8 @@ impl Rollout {
         }
     }
 
-    fn blame_own_files(&mut self, own: Option<OwnFiles>, refusal: Option<&RolloutOutcome>) {
-        if let Some(error) = refusal.and_then(RolloutOutcome::error) {
+    fn blame_own_files(&mut self, own: Option<OwnFiles>, refusal: Option<&ActivationOutcome>) {
+        if let Some(error) = refusal.and_then(ActivationOutcome::error) {
             tracing::error!(
                 "Nginx does not accept the snippets or the certificate and goes on with the ones before: {error:#}"
             );
@@ -225,34 +225,34 @@ impl Rollout {
     }
 
     /// Tries one set with these own files. `before` is the current generation.
-    async fn roll_out(&mut self, before: u64, members: &Members, own: &OwnFiles) -> RolloutOutcome {
+    async fn activate(&mut self, before: u64, members: &Members, own: &OwnFiles) -> ActivationOutcome {
         let next = self.generations.next();
         if let Err(error) = self.write(next, members, own) {
             self.generations.remove(next);
-            return RolloutOutcome::NotWritten(error);
+            return ActivationOutcome::NotWritten(error);
         }
         if let Err(error) = check(&self.config, &self.generations.path(next).join("nginx.conf")).await {
-            return RolloutOutcome::Refused(error);
+            return ActivationOutcome::Refused(error);
         }
         if let Err(error) = self.generations.switch(next) {
             // The link may have moved before the step that failed. Nginx has not been told yet.
             let _ = self.generations.switch(before);
             self.generations.remove(next);
-            return RolloutOutcome::NotWritten(error);
+            return ActivationOutcome::NotWritten(error);
         }
         let old = serving(&self.nginx);
         match self.reload(next, &old).await {
             Ok(()) => {
                 self.confirmed = next;
-                RolloutOutcome::Confirmed
+                ActivationOutcome::Confirmed
             }
             Err(error) => {
                 let reloaded = serving(&self.nginx) != old;
                 match self.roll_back(before, reloaded).await {
-                    Ok(()) => RolloutOutcome::RolledBack { error, reloaded },
+                    Ok(()) => ActivationOutcome::RolledBack { error, reloaded },
                     Err(switch) => {
                         let error = error.context(format!("the roll-back failed, too: {switch:#}"));
-                        RolloutOutcome::NotRolledBack { error, reloaded }
+                        ActivationOutcome::NotRolledBack { error, reloaded }
                     }
                 }
             }
@@ -333,8 +333,8 @@ mod tests {
         file
     }
 
-    /// A rollout in this folder with generation 1, without nodes.
-    async fn rollout(dir: &Path) -> Rollout {
+    /// An activation in this folder with generation 1, without nodes.
+    async fn activation(dir: &Path) -> Activation {
         let (nginx, dir_flag) = (silent_nginx(dir), dir.to_str().unwrap());
         for folder in ["http", "server"] {
             fs::create_dir_all(dir.join("snippets").join(folder)).unwrap();
@@ -349,13 +349,13 @@ mod tests {
         generations.write(1, &render(&config, ports, 1, &Members::default()).unwrap(), &own).unwrap();
         generations.switch(1).unwrap();
         let nginx = Nginx::find_or_start(config.clone(), generations.current_file(), ports.listen).await.unwrap();
-        Rollout::new(config, ports, generations, OwnFilesWatch::default(), nginx)
+        Activation::new(config, ports, generations, OwnFilesWatch::default(), nginx)
     }
 
     #[tokio::test]
     async fn a_roll_back_that_fails_is_told_and_made_up_for() {
         let dir = tempfile::tempdir().unwrap();
-        let mut rollout = rollout(dir.path()).await;
+        let mut activation = activation(dir.path()).await;
         let obstacle = dir.path().join("current.next");
         let (current, obstacle_made) = (dir.path().join("current"), obstacle.clone());
         // A folder where the new link would be made keeps the link from being switched back.
@@ -365,32 +365,32 @@ mod tests {
             }
             fs::create_dir(obstacle_made).unwrap();
         });
-        let outcome = rollout.apply(&Members::default()).await;
+        let outcome = activation.apply(&Members::default()).await;
         obstruct.join().unwrap();
-        assert_eq!((outcome.label(), rollout.generation()), ("not_rolled_back", 2), "{outcome:?}");
-        let outcome = rollout.apply(&Members::default()).await;
-        assert_eq!((outcome.label(), rollout.generation()), ("not_written", 2), "{outcome:?}");
+        assert_eq!((outcome.label(), activation.generation()), ("not_rolled_back", 2), "{outcome:?}");
+        let outcome = activation.apply(&Members::default()).await;
+        assert_eq!((outcome.label(), activation.generation()), ("not_written", 2), "{outcome:?}");
         fs::remove_dir(&obstacle).unwrap();
         fs::write(dir.path().join("refuse"), "").unwrap();
-        let outcome = rollout.apply(&Members::default()).await;
-        assert_eq!((outcome.label(), rollout.generation()), ("refused", 1), "{outcome:?}");
-        rollout.nginx.stop().await;
+        let outcome = activation.apply(&Members::default()).await;
+        assert_eq!((outcome.label(), activation.generation()), ("refused", 1), "{outcome:?}");
+        activation.nginx.stop().await;
     }
 
     #[test]
     fn a_second_attempt_does_not_hide_that_the_first_left_workers_behind() {
-        let rolled_back = |reloaded| RolloutOutcome::RolledBack { error: anyhow!("first"), reloaded };
+        let rolled_back = |reloaded| ActivationOutcome::RolledBack { error: anyhow!("first"), reloaded };
         for (first, left) in [(Some(rolled_back(true)), true), (Some(rolled_back(false)), false), (None, false)] {
             for second in [
-                RolloutOutcome::Refused(anyhow!("second")),
-                RolloutOutcome::NotWritten(anyhow!("second")),
+                ActivationOutcome::Refused(anyhow!("second")),
+                ActivationOutcome::NotWritten(anyhow!("second")),
                 rolled_back(false),
-                RolloutOutcome::NotRolledBack { error: anyhow!("second"), reloaded: false },
+                ActivationOutcome::NotRolledBack { error: anyhow!("second"), reloaded: false },
             ] {
                 let shown = format!("{second:?} after {first:?}");
                 assert_eq!(second.after(first.as_ref()).left_workers(), left, "{shown}");
             }
         }
-        assert!(matches!(RolloutOutcome::Confirmed.after(Some(&rolled_back(true))), RolloutOutcome::Confirmed));
+        assert!(matches!(ActivationOutcome::Confirmed.after(Some(&rolled_back(true))), ActivationOutcome::Confirmed));
     }
 }
