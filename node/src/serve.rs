@@ -29,6 +29,7 @@ use crate::{
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
+    rollout::RolloutCarrier,
     shard::{self, MAILBOX, Shards, Shared},
     supervision::Supervision,
     sync::mpsc,
@@ -46,7 +47,7 @@ pub struct Node {
     /// Whether an operator, or the backplane, asks the node to drain.
     leave: Arc<LeaveWish>,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
-    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, the watcher of what the node needs, and
+    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, the carrier of rollouts, the watcher of what the node needs, and
     /// the word to the service manager.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -180,6 +181,8 @@ impl Node {
         beside.spawn(revoked::follow(shared.clone(), revision));
         beside.spawn(watch::run(shared.clone()));
         beside.spawn(key_uses::follow(shared.clone()));
+        let carrier = RolloutCarrier::new(shared.backplane.clone(), shared.metrics.clone());
+        beside.spawn(async move { carrier.run().await });
         let following = shared.clone();
         beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
         let connections =

@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["http"],
     &["drain"],
     &["cluster"],
+    &["rollout"],
     &["session", "shard"],
     &["backplane"],
     &["hub"],

@@ -127,6 +127,11 @@ sortable_uuid!(
     SessionId
 );
 
+sortable_uuid!(
+    /// A rollout's id: a UUIDv7, so that ids sort by the time when the rollouts were made.
+    RolloutId
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,6 @@ pub mod selector;
 pub mod token;
 
 pub use close::CloseCode;
-pub use id::{ClusterName, CommandId, NodeId, SessionId, TerminalId};
+pub use id::{ClusterName, CommandId, NodeId, RolloutId, SessionId, TerminalId};
 pub use payload::Payload;
 pub use selector::Selector;

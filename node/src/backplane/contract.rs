@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in ten parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in eleven parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -11,6 +11,7 @@
 //! | [`RevocationStore`] | tokens and keys that are refused though they have not expired | `revocations.rs` |
 //! | [`EnrolmentStore`] | codes that are traded for a terminal's first token | `enrolments.rs` |
 //! | [`KeyStore`] | operators' keys that are listed | `operator_keys.rs` |
+//! | [`RolloutStore`] | rollouts, and the lists of their targets | `rollouts.rs` |
 //! | [`AuditStore`] | who changed what | `audit.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
@@ -26,11 +27,11 @@
 //! The traits are used as `dyn Backplane`: a call allocates once, which is little beside the work of any of these methods, and
 //! no command or frame that goes to a terminal passes here one by one.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, NodeId, TerminalId,
+    CommandId, NodeId, RolloutId, TerminalId,
     api::{
         CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, OperatorKey, ProxyView,
         Revocation, TerminalHistory, TerminalPage, TerminalView,
@@ -43,9 +44,10 @@ use muster_protocol::{
 use uuid::Uuid;
 
 use super::{
-    Accepted, AuditBatch, AuditPortion, BackplaneError, CommandDraft, CommandQuery, CommandRecord, DegradedPartition,
-    EnrolOutcome, EventPage, EventWatch, FoundCommands, FoundEnrolments, FoundKeys, FoundTargets, JoinOutcome,
-    JoinRequest, TargetQuery, TerminalQuery, TicketHash,
+    Accepted, AuditBatch, AuditPortion, BackplaneError, CarriedRollouts, CommandDraft, CommandQuery, CommandRecord,
+    CreatedRollout, DegradedPartition, EnrolOutcome, EventPage, EventWatch, FoundCommands, FoundEnrolments, FoundKeys,
+    FoundRollouts, FoundTargets, IdempotencyKey, JoinOutcome, JoinRequest, RolloutChange, RolloutDraft, RolloutPlace,
+    StoredRollout, TargetQuery, TerminalQuery, TicketHash,
 };
 use crate::{end::EndReport, hub::SessionInfo};
 
@@ -59,6 +61,7 @@ pub trait Backplane:
     + RevocationStore
     + EnrolmentStore
     + KeyStore
+    + RolloutStore
     + AuditStore
     + Membership
 {
@@ -73,6 +76,7 @@ impl<
         + RevocationStore
         + EnrolmentStore
         + KeyStore
+        + RolloutStore
         + AuditStore
         + Membership,
 > Backplane for T
@@ -117,6 +121,12 @@ pub trait CommandStore: Send + Sync {
     /// [`Unfinished`](BackplaneError::Unfinished) if it is stored and a partition went away before it had its share, and
     /// [`Unreplicated`](BackplaneError::Unreplicated) if it is stored on too few servers.
     async fn accept(&self, draft: CommandDraft) -> Result<Accepted, BackplaneError>;
+
+    /// The command that was accepted under a key, or may have been. `None` if none was.
+    ///
+    /// # Errors
+    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body.
+    async fn accepted_under(&self, key: &IdempotencyKey) -> Result<Option<CommandId>, BackplaneError>;
 
     /// Counts the terminals that a request would be for. Nothing is changed.
     ///
@@ -289,6 +299,37 @@ pub trait KeyStore: Send + Sync {
 
     /// At most `limit` keys behind the first `after`, those first that expire first. While some expire, a page may miss as many.
     async fn keys(&self, after: u64, limit: u64) -> Result<FoundKeys, BackplaneError>;
+}
+
+/// Rollouts, and the lists of their targets. A record is replaced only by who has read the last one, so each step is taken once.
+#[async_trait]
+pub trait RolloutStore: Send + Sync {
+    /// Stores a rollout. A draft with an idempotency key that was used for the same body is not stored again.
+    ///
+    /// # Errors
+    /// [`TooManyRollouts`](BackplaneError::TooManyRollouts) if as many are open as may be, [`NoRoom`](BackplaneError::NoRoom), and
+    /// [`OtherRollout`](BackplaneError::OtherRollout) if the key was used for another body.
+    async fn create_rollout(&self, draft: &RolloutDraft) -> Result<CreatedRollout, BackplaneError>;
+
+    /// A rollout, or `None` if it is not stored.
+    async fn rollout(&self, id: RolloutId) -> Result<Option<StoredRollout>, BackplaneError>;
+
+    /// At most `limit` rollouts behind the place `after`, newest first.
+    async fn rollouts(&self, after: Option<RolloutPlace>, limit: usize) -> Result<FoundRollouts, BackplaneError>;
+
+    /// Replaces a record, and freezes targets in the same step: at most 512. False if the record has another revision by now. A rollout
+    /// that is settled has no list of targets any more, and is forgotten `--keep` after its last command has expired.
+    ///
+    /// # Errors
+    /// [`NoRoom`](BackplaneError::NoRoom) if there is no room for the targets.
+    async fn save_rollout(&self, change: RolloutChange<'_>) -> Result<bool, BackplaneError>;
+
+    /// The rollouts that are not settled, for the node that carries them on. The first node that asks does, until it has not asked for
+    /// 5 s.
+    async fn carried_rollouts(&self) -> Result<CarriedRollouts, BackplaneError>;
+
+    /// Targets of a rollout by their positions in the frozen order. A call to the store is about 512 of them at most.
+    async fn rollout_targets(&self, id: RolloutId, positions: Range<u64>) -> Result<Vec<TerminalId>, BackplaneError>;
 }
 
 /// The audit: one record for each call that changes something. The oldest make room for new ones.

@@ -3,7 +3,7 @@
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use muster_protocol::{
-    CommandId, TerminalId,
+    CommandId, RolloutId, TerminalId,
     api::{CommandRequest, CommandView, TargetState},
     frame,
     partition::PartitionIndex,
@@ -80,6 +80,12 @@ pub enum BackplaneError {
     /// As many keys are listed as may be.
     #[error("{0} keys are listed, which is all there is room for: wait until some have expired")]
     TooManyKeys(u64),
+    /// As many rollouts are open as may be.
+    #[error("{0} rollouts are open, which is all there is room for: stop some, or wait until one is done")]
+    TooManyRollouts(u64),
+    /// The Idempotency-Key was used for another rollout.
+    #[error("this Idempotency-Key was used for another request, which became rollout {0}")]
+    OtherRollout(RolloutId),
     /// A command would have no target.
     #[error("no terminal is selected; nothing was accepted")]
     Nobody,

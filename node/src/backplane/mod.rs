@@ -30,6 +30,7 @@ mod operator_keys;
 mod pacer;
 mod query;
 pub mod redis;
+mod rollout;
 mod rules;
 mod terminal_record;
 mod ticket;
@@ -47,7 +48,7 @@ pub use self::{
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{
         AuditStore, Backplane, CommandStore, EnrolmentStore, EventStore, KeyStore, Membership, RevocationSet,
-        RevocationStore, SessionStore, TerminalRegistry, TicketStore,
+        RevocationStore, RolloutStore, SessionStore, TerminalRegistry, TicketStore,
     },
     cursor::Cursor,
     deliver::{Deliver, encode},
@@ -60,7 +61,11 @@ pub use self::{
     operator_keys::FoundKeys,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
-    rules::TICKET_TTL,
+    rollout::{
+        CarriedRollouts, CreatedRollout, FoundRollouts, FrozenPlace, FrozenTargets, HeldPortion, PortionRecord,
+        PositionSet, RolloutChange, RolloutDraft, RolloutPlace, RolloutRecord, StoredRollout, frozen_order,
+    },
+    rules::{ROLLOUT_BYTES, ROLLOUT_STEP, TICKET_TTL},
     terminal_record::TerminalRecord,
     ticket::TicketHash,
 };

@@ -19,6 +19,21 @@ pub const ENROLMENTS_MAX: u64 = 10_000;
 /// Operators' keys that are listed. Beyond this no other is made, and one that `muster-node key` made is not listed.
 pub const OPERATOR_KEYS_MAX: u64 = 4096;
 
+/// Rollouts that are open at once. Beyond this no other is made until one is done or stopped.
+pub const ROLLOUTS_OPEN_MAX: usize = 16;
+
+/// Rollouts that are stored. Beyond this the oldest that are settled make room for new ones.
+pub const ROLLOUTS_MAX: usize = 256;
+
+/// The bytes of a rollout's record: its request has a quarter of them at most, its portions the rest.
+pub const ROLLOUT_BYTES: usize = 256 << 10;
+
+/// How long a node carries rollouts on unless it asks again, which it does each second.
+pub const ROLLOUTS_CARRIED_FOR: Duration = Duration::from_secs(5);
+
+/// Targets of a rollout that are frozen or read in one call.
+pub const ROLLOUT_STEP: usize = 512;
+
 /// Entries of each log of the audit that one call looks at.
 pub const AUDIT_LOOK: usize = 256;
 

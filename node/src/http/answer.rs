@@ -93,7 +93,9 @@ impl From<BackplaneError> for Response<Body> {
             BackplaneError::Offline(_) | BackplaneError::Full(_) | BackplaneError::Nobody => {
                 problem(StatusCode::CONFLICT, refusal.to_string())
             }
-            BackplaneError::OtherBody(_) => problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
+            BackplaneError::OtherBody(_) | BackplaneError::OtherRollout(_) => {
+                problem(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string())
+            }
             BackplaneError::NoCursor
             | BackplaneError::NoPage
             | BackplaneError::LeftOut(_)
@@ -104,6 +106,7 @@ impl From<BackplaneError> for Response<Body> {
             | BackplaneError::TooManyRevocations(_)
             | BackplaneError::TooManyEnrolments(_)
             | BackplaneError::TooManyKeys(_)
+            | BackplaneError::TooManyRollouts(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             BackplaneError::Away(..) => partial(StatusCode::SERVICE_UNAVAILABLE, &refusal),

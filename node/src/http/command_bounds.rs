@@ -21,7 +21,7 @@ const MANY_PAYLOAD_MAX: usize = 64 << 10;
 /// The longest `expires_in`: a command that waits for longer than a year is a mistake.
 const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The bounds of `rate` in targets per second; the least is one target in a quarter of an hour.
-const RATES: RangeInclusive<f64> = 0.001..=1e6;
+pub const RATES: RangeInclusive<f64> = 0.001..=1e6;
 
 /// Whether a request keeps within these bounds.
 ///

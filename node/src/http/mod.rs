@@ -5,7 +5,7 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
-//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
+//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
 //!     │       console
 //!     │
 //!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
@@ -47,6 +47,7 @@ mod request;
 mod request_id;
 mod retry;
 mod revocations;
+mod rollouts;
 mod route;
 mod sign_in;
 mod strict;

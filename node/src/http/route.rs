@@ -17,7 +17,9 @@ use super::{
     path::segments,
     proxies, proxy_hop, reach, renew,
     request::{bearer, parameter},
-    request_id, retry, revocations, sign_in, strict, targets, terminals, ticket,
+    request_id, retry, revocations,
+    rollouts::{self, WantedChange},
+    sign_in, strict, targets, terminals, ticket,
 };
 use crate::auth::VerifiedOperator;
 
@@ -142,6 +144,9 @@ fn takes(segments: &[&str]) -> &'static [(&'static str, Option<Scope>)] {
         ["v1", "revocations", _] => &[("DELETE", Some(Admin))],
         ["v1", "keys"] => &[("POST", Some(Admin)), ("GET", Some(Admin))],
         ["v1", "keys", _] => &[("DELETE", Some(Admin))],
+        ["v1", "rollouts"] => &[("POST", Some(Command)), ("GET", Some(Read))],
+        ["v1", "rollouts", _] => &[("GET", Some(Read))],
+        ["v1", "rollouts", _, "pause" | "resume" | "stop"] => &[("POST", Some(Command))],
         ["v1", "audit"] => &[("GET", Some(Admin))],
         ["v1", "nodes", "rebalance"] => &[("POST", Some(Admin))],
         ["v1", "nodes", _, "drain"] => &[("POST", Some(Admin)), ("DELETE", Some(Admin))],
@@ -226,6 +231,12 @@ async fn api(
         ("POST", ["keys"]) => keys::post(request, call, &state).await,
         ("GET", ["keys"]) => keys::list(&query, call, &state).await,
         ("DELETE", ["keys", id]) => keys::revoke(id, call, &state).await,
+        ("POST", ["rollouts"]) => rollouts::post(request, call, &state).await,
+        ("GET", ["rollouts"]) => rollouts::list(&query, &state).await,
+        ("GET", ["rollouts", id]) => rollouts::get(id, &state).await,
+        ("POST", ["rollouts", id, "pause"]) => rollouts::change(id, WantedChange::Pause, call, &state).await,
+        ("POST", ["rollouts", id, "resume"]) => rollouts::change(id, WantedChange::Resume, call, &state).await,
+        ("POST", ["rollouts", id, "stop"]) => rollouts::change(id, WantedChange::Stop, call, &state).await,
         ("GET", ["audit"]) => audit::list(&query, &state).await,
         ("GET", ["events"]) => events(&request, &call.operator, requester, state).await,
         _ => Err(not_there(&state)),

@@ -20,6 +20,7 @@ mod refused;
 mod registry;
 mod resume;
 mod revoked;
+mod rollouts;
 mod selectors;
 mod signed_in;
 mod tickets;

@@ -9,6 +9,7 @@ mod history;
 mod key;
 mod proxy;
 mod revocation;
+mod rollout;
 mod state;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,10 @@ pub use self::{
     key::{KeyPage, KeyRequest, NewKey, OperatorKey, OperatorSession, RevokedKey},
     proxy::{ConnectionUse, ProxyDifference, ProxyList, ProxyTerms, ProxyView},
     revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},
+    rollout::{
+        AdvanceRule, RolloutCommand, RolloutPage, RolloutRequest, RolloutState, RolloutView, StopRule, TimeOfDay,
+        TimeWindow, WaveRequest, WaveSize, WaveView, WindowDay,
+    },
     state::{CommandState, TargetState},
 };
 use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::PartitionIndex, selector::Labels};

@@ -14,6 +14,9 @@ pub(super) const BACKLOG_BYTES: u64 = 100;
 /// The bytes of an event beside its text.
 pub(super) const EVENT_BYTES: u64 = 50;
 
+/// The bytes of a target in the list of a rollout.
+pub(super) const ROLLOUT_TARGET_BYTES: u64 = 150;
+
 /// The bytes that are used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UsedBytes {
@@ -24,11 +27,12 @@ pub(super) struct UsedBytes {
     pub(super) keys: u64,
     pub(super) backlogs: u64,
     pub(super) events: u64,
+    pub(super) rollouts: u64,
 }
 
 impl UsedBytes {
     pub(super) fn total(&self) -> u64 {
-        self.commands + self.times + self.replies + self.keys + self.backlogs + self.events
+        self.commands + self.times + self.replies + self.keys + self.backlogs + self.events + self.rollouts
     }
 }
 

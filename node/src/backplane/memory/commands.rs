@@ -19,7 +19,7 @@ use super::{
 };
 use crate::backplane::{
     Accepted, BackplaneError, CommandDraft, CommandQuery, CommandRecord, CommandStore, Cursor, FoundCommands,
-    FoundTargets, TargetQuery,
+    FoundTargets, IdempotencyKey, TargetQuery,
 };
 
 #[async_trait]
@@ -52,6 +52,13 @@ impl CommandStore for MemoryBackplane {
         *last = number;
         minutes.count("accepted", 1);
         Ok(Accepted::New(Box::new(commands.keep(draft, number, to_all, selection, &self.bounds))))
+    }
+
+    async fn accepted_under(&self, key: &IdempotencyKey) -> Result<Option<CommandId>, BackplaneError> {
+        match self.store().commands.keys.find(&key.key) {
+            Some((body, id)) if *body != key.body => Err(BackplaneError::OtherBody(*id)),
+            found => Ok(found.map(|(_, id)| *id)),
+        }
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {

@@ -112,6 +112,7 @@ mod tests {
             revocations: Default::default(),
             enrolments: Default::default(),
             keys: Default::default(),
+            rollouts: Default::default(),
             audit: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {

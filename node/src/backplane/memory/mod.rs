@@ -28,6 +28,7 @@ mod registry;
 mod reported;
 mod retention;
 mod revocations;
+mod rollouts;
 mod rosters;
 mod selection;
 mod sessions;
@@ -49,8 +50,8 @@ use tokio::{sync::mpsc, time};
 
 use self::{
     audit::AuditLogs, enrolments::StoredEnrolments, envelope::Envelope, events::EventLog, history::CountedMinutes,
-    operator_keys::StoredKeys, ordinals::TerminalOrdinals, revocations::StoredRevocations, rosters::Rosters,
-    stored_commands::Commands, terminals::Terminals, tickets::Tickets,
+    operator_keys::StoredKeys, ordinals::TerminalOrdinals, revocations::StoredRevocations, rollouts::StoredRollouts,
+    rosters::Rosters, stored_commands::Commands, terminals::Terminals, tickets::Tickets,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
@@ -102,6 +103,7 @@ struct Store {
     revocations: StoredRevocations,
     enrolments: StoredEnrolments,
     keys: StoredKeys,
+    rollouts: StoredRollouts,
     audit: AuditLogs,
 }
 
@@ -125,6 +127,7 @@ impl MemoryBackplane {
             revocations: StoredRevocations::default(),
             enrolments: StoredEnrolments::default(),
             keys: StoredKeys::default(),
+            rollouts: StoredRollouts::default(),
             audit: AuditLogs::default(),
         };
         Self {

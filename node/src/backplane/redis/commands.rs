@@ -10,6 +10,7 @@ use muster_protocol::{
     frame,
     partition::{PartitionIndex, homed},
 };
+use uuid::Uuid;
 
 use super::{
     RedisBackplane,
@@ -38,6 +39,12 @@ impl CommandStore for RedisBackplane {
         };
         self.confirm_replicas(id, key.as_ref()).await?;
         Ok(accepted)
+    }
+
+    async fn accepted_under(&self, key: &IdempotencyKey) -> Result<Option<CommandId>, BackplaneError> {
+        let keys = self.member(self.partition_of_key(key));
+        // The id is one that nothing is stored under.
+        keys.ask(keys.store.used_key(key, CommandId(Uuid::nil()))).await
     }
 
     async fn estimate(&self, request: &CommandRequest) -> Result<DryRun, BackplaneError> {

@@ -17,7 +17,7 @@ use crate::http::{
 };
 
 /// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "terminal.online",
     "terminal.offline",
     "terminal.health",
@@ -28,6 +28,7 @@ pub const KINDS: [&str; 11] = [
     "command.target",
     "command.done",
     COUNTS,
+    "rollout.changed",
     "store.ordinals",
 ];
 

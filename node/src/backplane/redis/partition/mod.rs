@@ -30,6 +30,7 @@ pub mod registry;
 mod render;
 pub mod restore;
 mod revocations;
+mod rollouts;
 mod rows;
 mod scripts;
 pub mod selection;
