@@ -15,7 +15,7 @@ from muster.fixtures import need
 from muster.traffic.loadgen import DELIVERED_WRONGLY, OK, Generator, Run, Server
 
 SERVERS = programs.ROOT / "loadgen" / "tests" / "servers"
-PACKAGES = ("socket.io@4.8.4", "ws@8.18.3", "graphql@16.11.0", "graphql-ws@6.0.6")
+PACKAGES = ("socket.io@4.8.4", "ws@8.18.3", "graphql@16.11.0", "graphql-ws@6.0.6", "stomp-broker-js@1.3.0")
 LOAD = "--terminals 50 --ramp 1s --for 3s --broadcasts 10 --grace 1s --seed 1".split()
 OBJECTIVE_MISSED = 10
 # Terminals that are cut off without a word come back within a second.
@@ -107,12 +107,17 @@ def test_mosquitto_replays_with_qos_1(generator: Generator, mosquitto: str) -> N
 
 
 @pytest.mark.takes(seconds=15)
-def test_graphql_delivers_all_and_a_lie_about_it_is_found(generator: Generator, node: StartServer) -> None:
-    server = node("graphql.js", "0")
-    flags = ["--adapter", "graphql", "--url"]
-    closes(generator.run(*flags, f"ws://{server.address}/graphql", *LOAD))
+@pytest.mark.parametrize(
+    ("file", "path", "flags"), [("graphql.js", "graphql", "graphql"), ("stomp.js", "stomp", "stomp --unconfirmed")]
+)
+def test_a_server_delivers_all_and_a_lie_about_it_is_found(
+    generator: Generator, node: StartServer, file: str, path: str, flags: str
+) -> None:
+    server = node(file, "0")
+    adapter = ["--adapter", *flags.split(), "--url"]
+    closes(generator.run(*adapter, f"ws://{server.address}/{path}", *LOAD))
     proxy = node("lying_proxy.js", "0", f"ws://{server.address}/", "drop", "777")
-    names_one_loss(generator.run(*flags, f"ws://{proxy.address}/graphql", *LOAD))
+    names_one_loss(generator.run(*adapter, f"ws://{proxy.address}/{path}", *LOAD))
 
 
 @pytest.mark.takes(seconds=10)
