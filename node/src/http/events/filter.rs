@@ -91,9 +91,9 @@ impl EventFilter {
         self.command.filter(|_| self.detail)
     }
 
-    /// Whether the stream has the counts of commands: it names them, or it has all events of one command.
+    /// Whether the stream has the counts of commands.
     pub fn wants_counts(&self) -> bool {
-        self.kinds.contains(COUNTS) || (self.kinds.is_empty() && self.command.is_some())
+        self.admits(&EventSubject { kind: COUNTS.to_owned(), command: self.command, ..EventSubject::default() })
     }
 
     /// Whether the labels of an event's terminal must be known to decide about it.
@@ -103,10 +103,12 @@ impl EventFilter {
 
     /// Whether an event meets all conditions besides the labels.
     pub fn admits(&self, subject: &EventSubject) -> bool {
-        let is_kind = match subject.kind.as_str() {
-            COUNTS => self.wants_counts(),
-            kind => self.kinds.is_empty() || self.kinds.contains(kind),
+        let is_any_kind = match subject.kind.as_str() {
+            // They say again what the others say: who has not named them has them of one command alone.
+            COUNTS => self.kinds.is_empty() && self.command.is_some(),
+            _ => self.kinds.is_empty(),
         };
+        let is_kind = is_any_kind || self.kinds.contains(subject.kind.as_str());
         let is_terminal = self.terminal.is_none() || self.terminal == subject.terminal;
         let is_command = self.command.is_none() || self.command == subject.command;
         // What is about no terminal has no labels. A limited key may be told of the command that it asked for.
@@ -232,6 +234,12 @@ mod tests {
         assert!(given("kind=command.counts") && given(&of_command));
         assert!(given(&format!("{of_command}&kind=command.done,command.counts")));
         assert!(!given("") && !given(&format!("{of_command}&kind=command.done")) && !given(of_another));
+        let wanted = |query: &str| EventFilter::parse(query).unwrap().wants_counts();
+        assert!(wanted("kind=command.counts") && wanted(&of_command) && wanted(of_another) && !wanted(""));
+        assert!(!wanted("kind=command.counts&terminal=t1") && !wanted("kind=command.counts&selector=a%3Db"));
+        let shop = Labels::from([("shop".to_owned(), "7".to_owned())]);
+        let limited = |query: &str| EventFilter::parse(query).unwrap().limited_to(&shop).wants_counts();
+        assert!(limited(&of_command) && !limited("kind=command.counts"));
     }
 
     #[test]
