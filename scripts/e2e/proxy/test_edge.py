@@ -58,6 +58,21 @@ def test_a_token_in_the_url_is_refused_and_not_logged(process_cluster: ProcessCl
     assert "geheim" not in log.read_text()
 
 
+@pytest.mark.cluster(nodes=1)
+def test_the_console_passes_with_its_policy_and_its_session(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    moved = httpx.get(f"http://{proxy.address}/console")
+    # Nginx by itself would answer with the port that it listens on, which need not be the one that a browser knows.
+    assert (moved.status_code, moved.headers["Location"]) == (308, "/console/")
+    page = httpx.get(f"http://{proxy.address}/console/")
+    assert page.status_code == 200 and "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    assert proxy.status("/console/", headers={"If-None-Match": page.headers["ETag"]}) == 304
+    assert proxy.status("/console/nowhere.js") == 404
+    key = {"Authorization": f"Bearer {process_cluster.api.key}"}
+    session = httpx.post(f"http://{proxy.address}/v1/session", headers=key)
+    assert session.status_code == 201
+    assert proxy.status("/v1/nodes", headers={"Authorization": f"Bearer {session.json()['token']}"}) == 200
+
+
 SECRET_NAMES = ("token", "auth", "api_key", "secret", "ticket", "code", "to%6ben")
 
 
