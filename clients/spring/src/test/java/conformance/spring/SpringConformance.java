@@ -22,6 +22,7 @@ import org.springframework.context.annotation.Bean;
 @ImportAutoConfiguration(MusterAutoConfiguration.class)
 public class SpringConformance {
     public static void main(String[] args) throws InterruptedException {
+        WarmUp.run();
         SpringApplication application = new SpringApplication(SpringConformance.class);
         application.setWebApplicationType(WebApplicationType.NONE);
         application.setDefaultProperties(properties());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -14,14 +15,20 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 /** The test vectors in protocol/vectors, which every client reads. */
 class VectorsTest {
     private static final UUID ID = UUID.fromString("0190163d-8694-739b-aea5-966c26f8ad91");
+
+    private static final Duration SECOND = Duration.ofSeconds(1);
+    /** When the tokens of the vectors have expired. */
+    private static final Instant AFTER_EXPIRY = Instant.ofEpochSecond(4_000_000_001L);
 
     private static JsonObject vectors(String name) throws IOException {
         Path folder = Path.of("..", "..", "protocol", "vectors");
@@ -77,6 +84,45 @@ class VectorsTest {
             Duration hint = retry.isJsonNull() ? null : Duration.ofMillis(retry.getAsLong());
             assertEquals(hint, ConnectionEnd.closed(code, reason, null).hint(), vector::toString);
         }
+    }
+
+    @Test
+    void eachEndMakesTheDelayOfTheVectors() throws IOException {
+        Token token = Token.of(vectors("tokens.json").getAsJsonArray("tokens").get(0).getAsJsonObject().get("token").getAsString());
+        for (JsonElement each : vectors("policy.json").getAsJsonArray("delays")) {
+            for (long seed = 0; seed < 100; seed++) {
+                TokenRenewal tokens = new TokenRenewal(TokenSource.fixed("any"), SECOND, new SplittableRandom(seed));
+                tokens.use(token);
+                waitsAsItShould(each.getAsJsonObject(), new WayBack(tokens, new Backoff(Policy.DEFAULT, new SplittableRandom(seed))));
+            }
+        }
+    }
+
+    private static void waitsAsItShould(JsonObject vector, WayBack wayBack) {
+        for (int failures = vector.get("failures").getAsInt(); failures > 0; failures--) {
+            wayBack.after(ConnectionEnd.of(ConnectionEnd.Kind.LOST, ""), Duration.ZERO);
+        }
+        boolean comesBack = wayBack.after(end(vector.getAsJsonObject("end")), Duration.ofMillis(vector.get("lasted_ms").getAsLong()));
+        assertEquals(vector.get("delay_ms").isJsonArray(), comesBack, vector::toString);
+        if (comesBack) {
+            boolean hasNewToken = vector.has("other_token") && vector.get("other_token").getAsBoolean();
+            Duration wait = wayBack.begin(hasNewToken, AFTER_EXPIRY, 0);
+            JsonArray range = vector.getAsJsonArray("delay_ms");
+            boolean isWithin = wait.compareTo(Duration.ofMillis(range.get(0).getAsLong())) >= 0
+                    && wait.compareTo(Duration.ofMillis(range.get(1).getAsLong())) <= 0;
+            assertTrue(isWithin, () -> wait + " " + vector);
+        }
+    }
+
+    private static ConnectionEnd end(JsonObject end) {
+        if (end.has("close")) {
+            return ConnectionEnd.closed(end.get("close").getAsInt(), end.get("reason").getAsString(), null);
+        }
+        if (end.has("status")) {
+            JsonElement retry = end.get("retry_after_s");
+            return ConnectionEnd.refused(end.get("status").getAsInt(), retry.isJsonNull() ? null : Duration.ofSeconds(retry.getAsLong()));
+        }
+        return ConnectionEnd.of(ConnectionEnd.Kind.LOST, "");
     }
 
     @Test
