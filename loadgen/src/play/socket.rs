@@ -33,8 +33,8 @@ use crate::{
     journal::TlsHandshake,
 };
 
-/// What is told of the frames of a connection.
-pub type Hearing<'a> = dyn FnMut(Heard<'_>) + Send + 'a;
+/// Is told of each frame of a connection.
+pub type FrameListener<'a> = dyn FnMut(Heard<'_>) + Send + 'a;
 
 /// The time limit of a connection attempt, from the first packet until the terminal is ready. The shipped client has the same
 /// limit. At the limit the attempt fails.
@@ -102,7 +102,7 @@ impl Dialer {
         target: &DialTarget,
         first: usize,
         resume: Option<String>,
-        hear: &mut Hearing<'_>,
+        hear: &mut FrameListener<'_>,
     ) -> (Result<(TerminalSocket, Readiness), ConnectionEnd>, Option<TlsHandshake>) {
         let mut handshake = None;
         let opening = async {
@@ -175,7 +175,7 @@ impl TlsTarget {
 
 impl TerminalSocket {
     /// Speaks with the server until the terminal is ready.
-    async fn establish(&mut self, hear: &mut Hearing<'_>) -> Result<Readiness, ConnectionEnd> {
+    async fn establish(&mut self, hear: &mut FrameListener<'_>) -> Result<Readiness, ConnectionEnd> {
         let mut ready = None;
         let mut answers =
             self.interpret(|conversation, heard| conversation.on_open(heard), &mut |heard| match heard {
