@@ -5,6 +5,7 @@ import time
 import pytest
 
 from muster import wait
+from muster.api import Json
 from muster.cluster import Cluster
 from muster.fixtures import AgentsFactory, LoadFactory, Scale
 
@@ -79,3 +80,87 @@ def test_accepted_commands_are_run_once_while_subscriptions_a_node_and_redis_fai
             cluster.start(fault)
 
     assert commands.judged()
+
+
+# A rollout sends its command in waves: each terminal gets it once, or not at all.
+
+
+def roll_out(cluster: Cluster, waves: list[Json], **fields: Json) -> str:
+    """Make a rollout for all terminals, which answer with results. Return its path."""
+    body = {"target": {"all": True}, "command": {"name": "update", "confirm": "result"}, "waves": waves, **fields}
+    status, made = cluster.api.ask("POST", "/v1/rollouts", body)
+    assert status == 201, made
+    return f"/v1/rollouts/{made['id']}"
+
+
+def becomes(cluster: Cluster, path: str, state: str) -> Json:
+    """Wait until a rollout is in this state, and return it."""
+    return wait.until(lambda: cluster.api.get(path), lambda rollout: rollout["state"] == state)
+
+
+@pytest.mark.promise(id="P2")
+def test_a_canary_in_which_three_of_ten_fail_stops_and_no_other_terminal_is_sent_the_command(
+    cluster: Cluster, agents: AgentsFactory
+) -> None:
+    fleet = agents(2000, "--results", "--fail", "3").online()
+
+    path = roll_out(cluster, [{"count": 10}, {"rest": True}], stop={"failed": 0.2, "minimum": 10})
+
+    stopped = becomes(cluster, path, "stopped")
+    assert "wave 1: 3 of the 10" in stopped["reason"], stopped["reason"]
+    assert stopped["waves"][0]["counts"] == {"failed": 3, "succeeded": 7}
+    assert (stopped["unsent"], stopped["waves"][1]["commands"]) == (1990, [])
+    assert sum(len(ran) for ran in fleet.runs().values()) == 10
+    assert len(cluster.api.pages("/v1/commands", "commands")) == 1
+
+
+@pytest.mark.promise(id="P2")
+def test_a_rollout_is_carried_on_while_each_node_is_killed_in_turn(
+    cluster: Cluster, agents: AgentsFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(120, 1000), "--results", memory=True).online()
+    # Terminals of a node that was killed answer when they are back.
+    rules = {"advance": {"succeeded": 1, "within": "2m"}, "stop": {"failed": 0, "silent": 0}}
+
+    path = roll_out(cluster, [{"percent": 10}, {"percent": 20}, {"percent": 30}, {"rest": True}], **rules)
+
+    for node in ("node1", "node2", "node3"):
+        cluster.kill(node)
+        # The time for which it is away.
+        time.sleep(1)
+        cluster.start(node)
+    done = becomes(cluster, path, "done")
+    assert [sum(wave["counts"].values()) for wave in done["waves"]] == [
+        fleet.terminals * percent // 100 for percent in (10, 20, 30, 40)
+    ]
+    assert all(set(wave["counts"]) == {"succeeded"} and len(wave["commands"]) == 1 for wave in done["waves"])
+    assert all(len(ran) == 1 for ran in fleet.runs().values())
+
+
+@pytest.mark.promise(id="P2")
+def test_a_paced_wave_that_is_paused_and_resumed_loses_and_repeats_nothing(
+    cluster: Cluster, agents: AgentsFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(100, 1000), "--results").online()
+    path = roll_out(cluster, [{"rest": True, "rate": scale(10, 50)}])
+
+    def ran() -> int:
+        return sum(len(commands) for commands in fleet.runs().values())
+
+    wait.until(ran, lambda count: count > fleet.terminals // 5)
+    assert cluster.api.ask("POST", f"{path}/pause")[0] == 200
+    first = cluster.api.get(path)["waves"][0]["commands"][0]
+    wait.until(lambda: cluster.api.get(f"/v1/commands/{first}")["state"], lambda state: state == "cancelled")
+    wait.until(
+        lambda: (ran(), cluster.api.get(path)["waves"][0]["counts"]), lambda now: now[1] == {"succeeded": now[0]}
+    )
+    held = ran()
+    assert held < fleet.terminals
+    # The time in which nothing is sent.
+    time.sleep(2)
+    assert ran() == held
+    assert cluster.api.ask("POST", f"{path}/resume")[0] == 200
+
+    done = becomes(cluster, path, "done")
+    assert done["waves"][0]["counts"] == {"succeeded": fleet.terminals}
+    assert all(len(commands) == 1 for commands in fleet.runs().values())

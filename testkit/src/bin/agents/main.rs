@@ -61,6 +61,9 @@ struct Args {
     /// Send a result for each command, with the command's payload
     #[arg(long)]
     results: bool,
+    /// So many of the first results of all of them say that the command failed
+    #[arg(long, default_value_t = 0)]
+    fail: u64,
     /// The longest first delay before a terminal reconnects
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
     first: Duration,
@@ -174,8 +177,14 @@ async fn run(id: &TerminalId, terminal: &Terminal, command: &Command, args: &Arg
         log.write(id, "run", line());
     }
     if args.results {
-        let _ = terminal.result(command.id, true, command.payload.clone()).await;
+        let _ = terminal.result(command.id, succeeds(args), command.payload.clone()).await;
     }
+}
+
+/// Whether the next result says that the command succeeded.
+fn succeeds(args: &Args) -> bool {
+    static RESULTS: AtomicU64 = AtomicU64::new(0);
+    RESULTS.fetch_add(1, Ordering::Relaxed) >= args.fail
 }
 
 /// Whether the planted bug happens now: at every 200th command that any of the terminals runs.
