@@ -10,7 +10,7 @@ use muster_protocol::{
     token::Scope,
 };
 
-use crate::profile::ClusterFlags;
+use crate::{profile::ClusterFlags, rollout::RolloutVerb};
 
 /// Looks at a fleet of terminals, sends commands to it and says what became of them
 ///
@@ -66,6 +66,9 @@ pub enum Verb {
     },
     /// Cancel a command where it was not sent yet
     Cancel { command: CommandId },
+    /// Rollouts: commands that go out in waves
+    #[command(subcommand)]
+    Rollout(RolloutVerb),
     /// List the nodes
     Nodes,
     /// Have a node move its sessions to others and stop
@@ -154,16 +157,10 @@ pub enum OfflineName {
     Skip,
 }
 
-/// A command and its targets.
+/// Which terminals a command is for.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("targets").required(true).multiple(true).args(["to", "label", "expression", "all"]))]
-pub struct Send {
-    /// What to do, in a word that the terminals know
-    pub name: String,
-
-    /// The payload as JSON, such as '{"text":"hi"}'. Without it: null
-    pub payload: Option<String>,
-
+pub struct TargetFlags {
     /// A terminal. Repeat the flag for more
     #[arg(long, value_name = "ID", conflicts_with_all = ["label", "expression", "all"])]
     pub to: Vec<TerminalId>,
@@ -179,6 +176,16 @@ pub struct Send {
     /// All terminals
     #[arg(long)]
     pub all: bool,
+}
+
+/// What a command says.
+#[derive(Debug, Args)]
+pub struct NamedPayload {
+    /// What to do, in a word that the terminals know
+    pub name: String,
+
+    /// The payload as JSON, such as '{"text":"hi"}'. Without it: null
+    pub payload: Option<String>,
 
     /// The payload as a text, instead of JSON
     #[arg(long, conflicts_with = "payload")]
@@ -191,6 +198,16 @@ pub struct Send {
     /// The file has bytes
     #[arg(long, requires = "file")]
     pub bytes: bool,
+}
+
+/// A command and its targets.
+#[derive(Debug, Args)]
+pub struct Send {
+    #[command(flatten)]
+    pub what: NamedPayload,
+
+    #[command(flatten)]
+    pub targets: TargetFlags,
 
     /// How long the command may still be run
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]

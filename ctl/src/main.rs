@@ -16,6 +16,7 @@
 //! | [`send`] | sends a command |
 //! | [`follow`] | waits for what becomes of a command |
 //! | [`commands`] | shows, retries and cancels commands |
+//! | [`rollout`] | makes, shows, follows and changes rollouts |
 //! | [`quickstart`] | a node with three terminals, for trials |
 //! | [`text`] | tables, progress and printable text |
 //! | [`exit`] | the exit codes |
@@ -32,6 +33,7 @@ mod list;
 mod nodes;
 mod profile;
 mod quickstart;
+mod rollout;
 mod send;
 mod terminals;
 mod text;
@@ -92,6 +94,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Command { command, state, limit } => commands::show(&api, &out, command, state, limit).await,
         Verb::Retry { command, wait } => commands::retry(&api, &out, command, wait).await,
         Verb::Cancel { command } => commands::cancel(&api, &out, command).await,
+        Verb::Rollout(verb) => rollout::run(&api, &out, verb).await,
         Verb::Nodes => nodes::list(&api, &out).await,
         Verb::Drain { node } => nodes::drain(&api, &out, &node).await,
         Verb::Rebalance { rate } => nodes::rebalance(&api, &out, rate).await,

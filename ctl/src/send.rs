@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     api::{ApiAnswer, ApiError, ClusterApi},
-    cli::{ConfirmName, OfflineName, Send},
+    cli::{ConfirmName, NamedPayload, OfflineName, Send, TargetFlags},
     commands::selected,
     exit::Exit,
     follow::{self, Followed},
@@ -107,7 +107,7 @@ fn told(out: &Printer, answer: &ApiAnswer) -> anyhow::Result<Exit> {
     Ok(if command.targets == 0 { Exit::NoneOnline } else { Exit::Done })
 }
 
-fn reach_of(target: &Selector, counted: &DryRun) -> String {
+pub fn reach_of(target: &Selector, counted: &DryRun) -> String {
     format!("{} ({}), {} online", count(counted.targets, "terminal"), one_line(&selected(target)), counted.online)
 }
 
@@ -164,40 +164,50 @@ pub async fn accept(
 
 fn request(send: &Send) -> anyhow::Result<CommandRequest> {
     Ok(CommandRequest {
-        target: target(send),
-        name: send.name.clone(),
-        payload: payload(send)?,
+        target: target(&send.targets),
+        name: send.what.name.clone(),
+        payload: payload(&send.what)?,
         expires_in: send.expires_in,
-        confirm: match send.confirm {
-            ConfirmName::None => Confirm::None,
-            ConfirmName::Ack => Confirm::Ack,
-            ConfirmName::Result => Confirm::Result,
-        },
+        confirm: confirm(send.confirm),
         offline: if send.offline == OfflineName::Skip { Offline::Skip } else { Offline::Queue },
         stagger: send.stagger.unwrap_or_default(),
         rate: send.rate,
     })
 }
 
-fn target(send: &Send) -> Selector {
-    if let Some(expression) = &send.expression {
+/// What a terminal must report, by the name of the flag's value.
+pub fn confirm(name: ConfirmName) -> Confirm {
+    match name {
+        ConfirmName::None => Confirm::None,
+        ConfirmName::Ack => Confirm::Ack,
+        ConfirmName::Result => Confirm::Result,
+    }
+}
+
+/// The terminals that flags choose.
+pub fn target(flags: &TargetFlags) -> Selector {
+    if let Some(expression) = &flags.expression {
         return Selector::Match(expression.clone());
     }
-    match send.to.as_slice() {
-        [] if send.all => Selector::All,
-        [] => Selector::Labels(send.label.iter().cloned().collect()),
+    match flags.to.as_slice() {
+        [] if flags.all => Selector::All,
+        [] => Selector::Labels(flags.label.iter().cloned().collect()),
         [one] => Selector::Terminal(one.clone()),
         some => Selector::Terminals(some.to_vec()),
     }
 }
 
-fn payload(send: &Send) -> anyhow::Result<Payload> {
-    let json = match (&send.payload, &send.text, &send.file) {
+/// The payload that flags give.
+///
+/// # Errors
+/// If it is no JSON, or its file can't be read.
+pub fn payload(flags: &NamedPayload) -> anyhow::Result<Payload> {
+    let json = match (&flags.payload, &flags.text, &flags.file) {
         (Some(json), _, _) => json.clone(),
         (_, Some(text), _) => return Ok(Payload::from_text(text)),
         (_, _, Some(file)) => {
             let bytes = read(file)?;
-            if send.bytes {
+            if flags.bytes {
                 return Ok(Payload::from_bytes(&bytes));
             }
             String::from_utf8(bytes)
@@ -206,7 +216,8 @@ fn payload(send: &Send) -> anyhow::Result<Payload> {
         (None, None, None) => return Ok(Payload::default()),
     };
     serde_json::from_str(&json).map_err(|error| {
-        let advice = if send.file.is_some() { "--bytes takes a file as it is" } else { "--text takes a text as it is" };
+        let advice =
+            if flags.file.is_some() { "--bytes takes a file as it is" } else { "--text takes a text as it is" };
         anyhow::anyhow!("the payload is no JSON: {error}. {advice}")
     })
 }

@@ -71,6 +71,38 @@ async fn a_failure_at_one_terminal_is_named_and_harms_no_screen() {
 }
 
 #[tokio::test]
+async fn a_rollout_ends_with_the_codes_of_a_command() {
+    let node = TestNode::start(&["--insecure"]).await;
+    let terminal = node.terminal("t1", Protocol::V1, &[("site", "bj")]).await;
+    node.was_here("t2", Protocol::V1).await;
+    for (line, code, says) in [
+        ("rollout create show --to t1 --wave rest --wait", 0, "done"),
+        ("rollout create show -l site=bj --wave 1 --wave rest@5 --wait", 0, "1 acked"),
+        ("rollout create show --all --wave rest --window never", 1, "FROM-TO ZONE"),
+        ("rollout create show --all --wave 0", 1, "count of wave 1"),
+        ("rollout create show --to t1 --wave rest --confirm result --within 1s --max-silent 1 --wait", 3, "done"),
+        ("rollout create show --to t1 --wave rest --confirm result --within 1s --wait", 2, "silent, more than 10 %"),
+        ("rollout create show -l site=sh --wave rest --wait", 4, "no terminal is selected"),
+        ("rollout create show --to t2 --wave rest --wait=6s", 4, "1 queued"),
+        ("rollout ls", 0, "running"),
+    ] {
+        let (ended, said) = run(&node, line).await;
+        assert_eq!(ended, code, "{line}: {said}");
+        assert!(said.contains(says), "{line}: {said}");
+    }
+    let (_, listed) = run(&node, "rollout ls").await;
+    let id = listed.lines().nth(1).unwrap().split(' ').next().unwrap();
+    for (verb, says) in [("pause", "paused"), ("resume", "running"), ("stop", "stopped"), ("show", "stopped by")] {
+        let (code, said) = run(&node, &format!("rollout {verb} {id}")).await;
+        assert!(code == 0 && said.contains(says), "{verb}: {code}: {said}");
+    }
+    let (code, said) = run(&node, &format!("rollout resume {id}")).await;
+    assert!(code == 1 && said.contains("the rollout is stopped"), "{code}: {said}");
+    drop(terminal);
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn an_interrupted_call_names_the_command_that_goes_on() {
     let node = TestNode::start(&["--insecure"]).await;
     node.was_here("t1", Protocol::V1).await;
