@@ -8,6 +8,8 @@ import { fleetPage } from "./pages/fleet.js";
 import { keysPage } from "./pages/keys.js";
 import { nodesPage } from "./pages/nodes.js";
 import { proxiesPage } from "./pages/proxies.js";
+import { rolloutPage } from "./pages/rollout.js";
+import { rolloutsPage } from "./pages/rollouts.js";
 import { sendPage } from "./pages/send.js";
 import { terminalPage } from "./pages/terminal.js";
 import { terminalsPage } from "./pages/terminals.js";
@@ -30,6 +32,7 @@ export const PLACES = [
   { name: "terminals", title: "Terminals", key: "t", page: terminalsPage, one: terminalPage },
   { name: "send", title: "Send", key: "s", page: sendPage },
   { name: "commands", title: "Commands", key: "c", page: commandsPage, one: commandPage },
+  { name: "rollouts", title: "Rollouts", key: "r", page: rolloutsPage, one: rolloutPage },
   { name: "events", title: "Events", key: "e", page: eventsPage },
   { name: "nodes", title: "Nodes", key: "n", page: nodesPage, whole: true },
   { name: "proxies", title: "Proxies", key: "p", page: proxiesPage, whole: true },

@@ -71,6 +71,44 @@
  * @property {number[]} [lost]
  */
 
+/**
+ * @typedef {object} Wave
+ * @property {number | null} targets
+ * @property {number | null} unsent
+ * @property {number} skipped
+ * @property {Record<string, number>} counts
+ * @property {string | null} began_at
+ * @property {string[]} commands
+ */
+
+/**
+ * @typedef {object} RolloutRequest
+ * @property {Target} target
+ * @property {{ name: string, payload?: unknown, payload_base64?: string }} command
+ * @property {{ succeeded: number, within: string }} advance
+ * @property {{ failed: number, silent: number, minimum: number }} stop
+ * @property {string} [start_at]
+ * @property {{ days: string[], from: string, to: string, zone: string }} [window]
+ */
+
+/**
+ * @typedef {object} Rollout
+ * @property {string} id
+ * @property {string} name
+ * @property {string} state
+ * @property {string | null} reason
+ * @property {number | null} targets
+ * @property {number | null} unsent
+ * @property {number} wave
+ * @property {number} of
+ * @property {string | null} by
+ * @property {string} created_at
+ * @property {string | null} started_at
+ * @property {string | null} ended_at
+ * @property {RolloutRequest} [request]
+ * @property {Wave[]} [waves]
+ */
+
 /** @typedef {{ terminal: string, state: string, at: Record<string, string>, payload?: unknown, payload_base64?: string }} TargetRow */
 
 /**

@@ -22,6 +22,7 @@ const KINDS = [
   ["terminal.event", "terminals’ own"],
   ["terminal.contested,terminal.refused", "contested and refused"],
   ["command.state,command.done", "commands"],
+  ["rollout.changed", "rollouts"],
 ];
 
 /** @type {import("../parts/filters.js").Filter[]} */

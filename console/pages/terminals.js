@@ -21,6 +21,7 @@ const LIMIT = "50";
 const FILTERS = [
   { name: "prefix", title: "Id", hint: "begins with …", search: true, check: idText },
   { name: "selector", title: "Labels", hint: "site=bj,kind=kiosk", check: labelsText },
+  { name: "match", title: "Expression", hint: "@condition = failing or version < 2.1" },
   {
     name: "status",
     title: "Status",

@@ -3,7 +3,7 @@
 import { fill, h, word } from "../dom.js";
 import { spoken, why } from "../states.js";
 import { clock, counted, number, shortened } from "../text.js";
-import { commandLink, sign, terminalLink } from "./signs.js";
+import { commandLink, rolloutLink, sign, terminalLink } from "./signs.js";
 
 /** @typedef {import("../stream.js").Heard} Heard */
 /** @typedef {import("../dom.js").Child} Child */
@@ -25,7 +25,11 @@ const SAYS = {
   "command.state": (data) => [`${number(data.of ?? data.terminals ?? 0)} `, sign(data.state)],
   "command.done": (data) => `${spoken(data.state)}, ${counted(data.targets, "target")}`,
   "command.counts": (data) => `${spoken(data.state)}, ${counted(data.targets, "target")}`,
-  "rollout.changed": (data) => spoken(data.state ?? "changed"),
+  "rollout.changed": (data) => [
+    rolloutLink(data.rollout),
+    ` ${spoken(data.state)}, wave ${data.wave} of ${data.of}`,
+    data.reason ? `: ${data.reason}` : "",
+  ],
   "store.ordinals": () => "a partition of the store has no room for it",
 };
 

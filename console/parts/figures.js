@@ -14,8 +14,18 @@ const FIGURES = [
   { state: "online", title: "On the line", of: (fleet) => fleet.online, query: { status: "online" } },
   { state: "stale", title: "Stale", of: (fleet) => fleet.stale, query: { status: "stale" } },
   { state: "offline", title: "Offline", of: (fleet) => fleet.offline, query: { status: "offline" } },
-  { state: "degraded", title: "Degraded", of: (fleet) => fleet.by_condition.degraded ?? 0 },
-  { state: "failing", title: "Failing", of: (fleet) => fleet.by_condition.failing ?? 0 },
+  {
+    state: "degraded",
+    title: "Degraded",
+    of: (fleet) => fleet.by_condition.degraded ?? 0,
+    query: { match: "@condition = degraded" },
+  },
+  {
+    state: "failing",
+    title: "Failing",
+    of: (fleet) => fleet.by_condition.failing ?? 0,
+    query: { match: "@condition = failing" },
+  },
 ];
 
 export const figures = () => FIGURES.map(figure);

@@ -50,6 +50,18 @@ export const commandLink = (id, name) =>
   );
 
 /**
+ * A rollout's name or id, as a link to its page.
+ * @param {string} id
+ * @param {string} [name]
+ */
+export const rolloutLink = (id, name) =>
+  h(
+    "a",
+    { class: name ? "name" : "id", href: to(["rollouts", id]), title: id },
+    word(name ? shortened(name, 48) : id.slice(-12)),
+  );
+
+/**
  * A bar with a part for each state.
  * @param {Record<string, number>} counts
  * @param {number} targets

@@ -20,6 +20,11 @@ const WAYS = {
     hint: "site=bj,kind=kiosk",
     read: (text) => ({ labels: readLabels(needed(text, "Which labels?")) }),
   },
+  match: {
+    label: "Expression",
+    hint: "site = bj and version < 2.1 and not (kind in (kiosk, door))",
+    read: (text) => ({ match: needed(text, "Which terminals?") }),
+  },
   terminals: {
     label: "Terminals, one a line",
     hint: "till-1\ntill-2",
@@ -33,6 +38,7 @@ const WAYS = {
 const CHOICES = [
   ["terminal", "One"],
   ["labels", "By labels"],
+  ["match", "By expression"],
   ["terminals", "Several"],
   ["all", "All"],
 ];
@@ -54,16 +60,16 @@ function idsOf(text) {
 }
 
 /**
- * @param {URLSearchParams} query What the page was opened with: `terminal` or `labels`.
+ * @param {URLSearchParams} query What the page was opened with: `terminal`, `labels` or `match`.
  * @param {() => void} changed
  * @param {AbortSignal} signal
  */
 export function targetField(query, changed, signal) {
-  let way = query.get("labels") ? "labels" : "terminal";
+  let way = ["labels", "match"].find((each) => query.get(each)) ?? "terminal";
   const place = h("div", null);
   const suggestions = h("datalist", { id: "terminals-found" });
   /** @type {Record<string, string>} */
-  const texts = { terminal: query.get("terminal") ?? "", labels: query.get("labels") ?? "" };
+  const texts = Object.fromEntries(["terminal", "labels", "match"].map((each) => [each, query.get(each) ?? ""]));
   const suggest = settled(() => found(texts.terminal ?? "", suggestions, signal), 150);
   const show = () => {
     const { label, hint, rows } = /** @type {Way} */ (WAYS[way]);
@@ -133,7 +139,8 @@ async function found(prefix, suggestions, signal) {
 export async function someOf(target, most) {
   if (target.terminal) return [target.terminal];
   if (target.terminals) return target.terminals.slice(0, most);
-  const query = { selector: target.labels ? labelText(target.labels) : "", limit: String(most) };
+  const selector = target.labels ? labelText(target.labels) : "";
+  const query = { selector, match: target.match, limit: String(most) };
   const { terminals } = /** @type {{ terminals: { id: string }[] }} */ (await get("/v1/terminals", { query }));
   return terminals.map(({ id }) => id);
 }

@@ -18,7 +18,19 @@ from muster.traffic.terminal import Terminal
 TYPESCRIPT, AXE = "typescript@5.9.3", "axe-core@4.14.1"
 # Milliseconds in which the page must show what is looked for.
 SOON = 30_000
-PLACES = ["fleet", "terminals", "send", "commands", "events", "nodes", "proxies", "audit", "keys"]
+PLACES = [
+    "fleet",
+    "terminals",
+    "send",
+    "commands",
+    "rollouts",
+    "rollouts/new",
+    "events",
+    "nodes",
+    "proxies",
+    "audit",
+    "keys",
+]
 # How the console is looked at: the size of the window and the scheme of colours.
 LOOKS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 844, "light")}
 # What a browser runs or turns if it is not mere text.
@@ -147,6 +159,9 @@ def test_an_operator_finds_sends_watches_retries_and_drains(
     tab.shows("1 of 1 target confirmed")
     tab.open("send?labels=shop%3D7").send("reload", 20)
     tab.shows("20 of 20 targets confirmed")
+    expect(tab.open("terminals?match=shop%20%3D%207%20and%20%40id%20%5E%3D%20box").rows()).to_have_count(0)
+    expect(tab.open("terminals?match=shop%20%3D%207").rows()).to_have_count(20, timeout=SOON)
+    tab.open("send?match=shop%20in%20(7,%208)").shows("20 terminals, all on the line now.")
     tab.open("send").page.get_by_text("All", exact=True).click()
     tab.send("reboot", count, expires_in="4s")
     tab.shows(f"{count - 3:,} of {count:,} targets confirmed")
@@ -175,7 +190,9 @@ def test_an_open_page_survives_the_death_of_nodes_of_redis_and_of_its_key(
     tab = console().sign_in(made["key"])
     tab.shows("50", ".figure strong")
     # A key that reads is shown nothing that it may not do.
-    expect(tab.page.locator("nav a")).to_have_text(["Fleet", "Terminals", "Commands", "Events", "Nodes", "Proxies"])
+    expect(tab.page.locator("nav a")).to_have_text(
+        ["Fleet", "Terminals", "Commands", "Rollouts", "Events", "Nodes", "Proxies"]
+    )
     for number in (1, 2):
         cluster.kill(f"node{number}")
         fleet.online(at=cluster.node(3))
@@ -237,7 +254,7 @@ def test_each_page_is_fit_to_be_seen(
     wait.until(lambda: cluster.api.counts(command["id"]), lambda counts: counts.get("timed_out") == 3)
     for place in [*PLACES, "terminals/till-7", f"commands/{command['id']}"]:
         tab.open(place)
-        tab.page.wait_for_load_state("networkidle") if place == "send" else tab.shows("Live", ".line")
+        tab.page.wait_for_load_state("networkidle") if place in ("send", "rollouts/new") else tab.shows("Live", ".line")
         found += faults(tab, axe, f"{look}-{place.split('/')[0]}{'-one' if '/' in place else ''}")
     assert found == [] and tab.blamed() == []
 
