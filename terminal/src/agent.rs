@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use muster_client::{ConnectionEnd, Incoming, Terminal};
 use muster_protocol::{
     CommandId, Payload,
@@ -32,7 +32,14 @@ pub struct Agent {
     incoming: mpsc::Receiver<Incoming>,
     /// The commands that run.
     running: JoinSet<()>,
-    health: HealthMonitor,
+    /// Rejections on their way. They wait while the terminal is offline.
+    rejections: JoinSet<()>,
+    /// How often health is reported.
+    every: Duration,
+    /// None while a report is made: a check may take long.
+    health: Option<HealthMonitor>,
+    /// The report that is made.
+    reporting: JoinSet<HealthMonitor>,
     is_online: bool,
     manager: ServiceManager,
 }
@@ -45,15 +52,27 @@ impl Agent {
     pub fn start(settings: AgentSettings) -> anyhow::Result<Self> {
         let (reports, incoming) = mpsc::channel(QUEUE);
         let terminal = Arc::new(Terminal::start(settings.client()?, reports)?);
-        let health = HealthMonitor::new(settings.health.clone());
+        let (every, health) = (settings.health.every, Some(HealthMonitor::new(settings.health.clone())));
+        let (running, rejections, reporting) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         let manager = ServiceManager::from_environment();
-        Ok(Self { settings, terminal, incoming, running: JoinSet::new(), health, is_online: false, manager })
+        Ok(Self {
+            settings,
+            terminal,
+            incoming,
+            running,
+            rejections,
+            every,
+            health,
+            reporting,
+            is_online: false,
+            manager,
+        })
     }
 
     /// Runs until a signal asks the agent to end, or a node tells the terminal to stay away. Returns false for the latter.
     pub async fn run(mut self) -> anyhow::Result<bool> {
         let mut stop = Stop::listen()?;
-        let (mut watchdog, mut reports) = (Watchdog::from_environment(), reports(self.health.every()));
+        let (mut watchdog, mut reports) = (Watchdog::from_environment(), reports(self.every));
         self.manager.ready("connecting");
         loop {
             tokio::select! {
@@ -62,11 +81,13 @@ impl Agent {
                         tracing::error!("told to stay away: {end}");
                         return Ok(false);
                     }
-                    Some(report) => self.take(report, &mut reports).await,
-                    None => return Ok(false),
+                    Some(report) => self.take(report, &mut reports),
+                    None => bail!("the client has ended without a reason"),
                 },
-                _ = reports.tick(), if self.is_online => self.report_health().await,
-                Some(_) = self.running.join_next(), if !self.running.is_empty() => {}
+                _ = reports.tick(), if self.is_online => self.report_health(),
+                Some(made) = self.reporting.join_next() => self.health = Some(made.context("a report of health")?),
+                Some(_) = self.running.join_next() => {}
+                Some(_) = self.rejections.join_next() => {}
                 () = watchdog.due() => self.manager.beat(),
                 () = stop.asked() => break,
             }
@@ -75,7 +96,7 @@ impl Agent {
         Ok(true)
     }
 
-    async fn take(&mut self, report: Incoming, reports: &mut Interval) {
+    fn take(&mut self, report: Incoming, reports: &mut Interval) {
         match report {
             Incoming::Online { .. } => {
                 self.is_online = true;
@@ -83,7 +104,7 @@ impl Agent {
                 tracing::info!("online");
                 self.manager.status("online");
             }
-            Incoming::Command { command, .. } => self.begin(command).await,
+            Incoming::Command { command, .. } => self.begin(command),
             Incoming::Offline { end, retry_in } => self.went_offline(&end, retry_in),
             Incoming::Gap(gap) => tracing::warn!(?gap, "commands were lost"),
             Incoming::Error(error) => tracing::warn!(?error, "the node could not use a frame"),
@@ -100,7 +121,7 @@ impl Agent {
     }
 
     /// Begins to run a command, or rejects it.
-    async fn begin(&mut self, command: Command) {
+    fn begin(&mut self, command: Command) {
         let Command { id, name, payload, .. } = command;
         match self.work(&name, &payload) {
             Ok(work) => {
@@ -111,8 +132,7 @@ impl Agent {
                 tracing::warn!(%id, name, "rejected: {why}");
                 let payload = Payload::from_text(&why);
                 let rejected = ResultFrame { id, ok: false, reason: Some(NotRun::Rejected), payload };
-                // It waits while the terminal is offline; nothing more is read until it is back.
-                let _ = self.terminal.send(FromTerminal::Result(rejected)).await;
+                self.rejections.spawn(reject(self.terminal.clone(), rejected));
             }
         }
     }
@@ -125,10 +145,16 @@ impl Agent {
         Ok(work)
     }
 
-    async fn report_health(&mut self) {
-        let health = self.health.report().await;
-        // The next report says the same or better.
-        let _ = time::timeout(SENDING, self.terminal.send(FromTerminal::Health(health))).await;
+    /// Begins a report, unless the one before is still made.
+    fn report_health(&mut self) {
+        let Some(mut health) = self.health.take() else { return };
+        let terminal = self.terminal.clone();
+        self.reporting.spawn(async move {
+            let report = health.report().await;
+            // The next report says the same or better.
+            let _ = time::timeout(SENDING, terminal.send(FromTerminal::Health(report))).await;
+            health
+        });
     }
 
     /// Lets the programs that run end, sends their results, and closes the session.
@@ -138,8 +164,11 @@ impl Agent {
         if time::timeout(GRACE, programs).await.is_err() {
             tracing::warn!("programs did not end within {GRACE:?}; they are killed");
         }
+        let rejections = async { while self.rejections.join_next().await.is_some() {} };
+        let _ = time::timeout(SENDING, rejections).await;
         self.running.shutdown().await;
-        drop(self.running);
+        self.rejections.shutdown().await;
+        self.reporting.shutdown().await;
         // Closing waits for the listener, so somebody must go on listening.
         let mut incoming = self.incoming;
         let listening = tokio::spawn(async move { while incoming.recv().await.is_some() {} });
@@ -147,6 +176,13 @@ impl Agent {
             let _ = time::timeout(SENDING, terminal.close()).await;
         }
         listening.abort();
+    }
+}
+
+/// Sends a rejection once there is room for it.
+async fn reject(terminal: Arc<Terminal>, rejected: ResultFrame) {
+    if let Err(error) = terminal.send(FromTerminal::Result(rejected)).await {
+        tracing::warn!("a rejection was not sent: {error}");
     }
 }
 

@@ -216,3 +216,13 @@ async fn a_file_arrives_whole_though_the_connection_breaks_and_a_wrong_one_is_no
     assert_eq!(names, ["menu.json"]);
     started.node.stop().await;
 }
+
+#[tokio::test]
+async fn a_check_that_takes_long_holds_up_no_command() {
+    let check = "[health]\nevery = '100ms'\n[health.checks.slow]\nprogram = ['/bin/sleep', '600']\nwithin = '60s'";
+    let mut started = ConnectedBox::start(&format!("{COMMANDS}\n{check}")).await;
+    assert_eq!(started.run("say", json!(["x"])).await["state"], "succeeded");
+    started.agent.process.signal(Signal::TERM);
+    assert!(started.agent.process.blocking_ended().success());
+    started.node.stop().await;
+}

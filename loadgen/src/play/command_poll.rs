@@ -6,13 +6,15 @@ use std::{sync::Arc, time::Duration};
 use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::api::Api;
 use crate::{clock::Nanos, journal::Journal};
 
 /// The pause before the first poll. Each later pause is 1.5 times as long as the one before.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long one poll may take.
+const WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize)]
 struct CommandStatus {
@@ -32,7 +34,7 @@ pub async fn poll(api: Arc<Api>, message: usize, id: String, until: Nanos, journ
         // The last poll is at the end of the time, and not before or after it.
         sleep(pause.min(Duration::from_nanos(until - now))).await;
         pause = pause.mul_f64(1.5);
-        let Ok((status, body)) = api.get(&path).await else { continue };
+        let Ok(Ok((status, body))) = timeout(WITHIN, api.get(&path)).await else { continue };
         if status == StatusCode::NOT_FOUND {
             return;
         }

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, ensure};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ring::digest;
+use rustix::fs::{FlockOperation, flock};
 use tokio::{
     fs::{self, File, OpenOptions},
     io::{AsyncReadExt, AsyncWriteExt},
@@ -39,6 +40,8 @@ impl ArrivingFile {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
         let mut file = options.open(&path).await.with_context(|| path.display().to_string())?;
+        // Two that write to one file would each find their own hash right.
+        flock(&file, FlockOperation::NonBlockingLockExclusive).context("another command fetches this file now")?;
         let (length, hash) = read_through(&mut file).await?;
         let target = folder.join(&request.name);
         let mut begun = Self { file, path, target, length, size: request.size, expected, hash };
@@ -78,6 +81,8 @@ impl ArrivingFile {
             anyhow::bail!("the file has another SHA-256; it was dropped");
         }
         self.file.sync_all().await?;
+        let written = self.file.metadata().await?.len();
+        ensure!(written == self.size, "the file has {written} bytes on the disk instead of {}", self.size);
         fs::rename(&self.path, &self.target).await?;
         // The name is there after a power cut too.
         if let Some(folder) = self.target.parent() {

@@ -80,11 +80,6 @@ impl HealthMonitor {
         Self { settings, cpu: Cpu::default() }
     }
 
-    /// How often a report is due.
-    pub fn every(&self) -> Duration {
-        self.settings.every
-    }
-
     /// Measures, and runs all checks at the same time. What can't be measured is left out.
     pub async fn report(&mut self) -> Health {
         let settings = &self.settings;
