@@ -65,7 +65,7 @@ pub use self::{
         CarriedRollouts, CreatedRollout, FoundRollouts, FrozenPlace, FrozenTargets, HeldPortion, PortionRecord,
         PositionSet, RolloutChange, RolloutDraft, RolloutPlace, RolloutRecord, StoredRollout, frozen_order,
     },
-    rules::{ROLLOUT_BYTES, ROLLOUT_STEP, TICKET_TTL},
+    rules::{ROLLOUT_BYTES, ROLLOUT_STEP, ROLLOUTS_CARRIED_FOR, TICKET_TTL},
     terminal_record::TerminalRecord,
     ticket::TicketHash,
 };

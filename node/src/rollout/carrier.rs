@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     backplane::{
-        Backplane, BackplaneError, CommandRecord, FrozenPlace, PortionRecord, ROLLOUT_BYTES, RolloutChange,
-        RolloutRecord, StoredRollout,
+        Backplane, BackplaneError, CommandRecord, FrozenPlace, PortionRecord, ROLLOUT_BYTES, ROLLOUTS_CARRIED_FOR,
+        RolloutChange, RolloutRecord, StoredRollout,
     },
     metrics::Metrics,
 };
@@ -40,6 +40,7 @@ pub(super) struct RolloutTurn {
     pub(super) stored: StoredRollout,
     /// The store's time when it was read.
     read_at: Timestamp,
+    /// The same moment by this node's clock, or an earlier one.
     since: Instant,
 }
 
@@ -51,23 +52,33 @@ impl RolloutCarrier {
 
     /// Carries rollouts on for ever.
     pub async fn run(&self) {
-        loop {
+        for number in 0.. {
             time::sleep(INTERVAL).await;
-            match self.backplane.carried_rollouts().await {
-                Ok(carried) => {
-                    for stored in carried.open.into_iter().flatten() {
-                        self.carry(stored, carried.now).await;
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "rollouts wait for the store"),
+            if let Err(error) = self.carry_all(number).await {
+                tracing::debug!(%error, "rollouts wait for the store");
             }
         }
     }
 
-    async fn carry(&self, stored: StoredRollout, read_at: Timestamp) {
-        let rollout = stored.record.id;
-        let mut turn = RolloutTurn { stored, read_at, since: Instant::now() };
-        while turn.since.elapsed() < TURN {
+    /// Carries all open rollouts on, for as long as no other node may do so. Each time another one is the first.
+    async fn carry_all(&self, number: usize) -> Result<(), BackplaneError> {
+        let since = Instant::now();
+        let carried = self.backplane.carried_rollouts().await?;
+        let mut open = carried.open.unwrap_or_default();
+        let first = number.checked_rem(open.len()).unwrap_or_default();
+        open.rotate_left(first);
+        for stored in open {
+            if since.elapsed() >= ROLLOUTS_CARRIED_FOR {
+                break;
+            }
+            self.carry(RolloutTurn { stored, read_at: carried.now, since }).await;
+        }
+        Ok(())
+    }
+
+    async fn carry(&self, mut turn: RolloutTurn) {
+        let (rollout, began) = (turn.record().id, Instant::now());
+        while began.elapsed() < TURN {
             match self.take_step(&mut turn).await {
                 Ok(true) => {}
                 Ok(false) => return,

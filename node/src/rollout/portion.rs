@@ -89,14 +89,22 @@ impl RolloutCarrier {
         self.save(turn, record, &[], false).await
     }
 
-    /// Holds a portion that is paced. Cancelling its command again does no harm.
+    /// Holds a portion that is paced. That is put down before its command is cancelled: of a command that some partitions have cancelled
+    /// and others not, the rest would else be given up. Cancelling it again does no harm.
     pub(super) async fn hold(&self, turn: &mut RolloutTurn, index: usize) -> Result<bool, BackplaneError> {
         let mut record = turn.record().clone();
-        let portion = &mut record.portions[index];
-        if let Some(command) = portion.command {
+        let mut held = HeldPortion { at: None, rest: None, is_carried_on: false };
+        if record.portions[index].held.is_none() {
+            record.portions[index].held = Some(held.clone());
+            if !self.save(turn, record.clone(), &[], false).await? {
+                return Ok(false);
+            }
+        }
+        if let Some(command) = record.portions[index].command {
             self.backplane.cancel(command).await?;
         }
-        portion.held = Some(HeldPortion { at: turn.now(), rest: None, is_carried_on: false });
+        held.at = Some(turn.now());
+        record.portions[index].held = Some(held);
         self.save(turn, record, &[], false).await
     }
 

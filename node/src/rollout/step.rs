@@ -73,7 +73,11 @@ pub fn holding(rollout: &RolloutRecord, now: Timestamp) -> RolloutStep {
         return RolloutStep::Hold(index);
     }
     match &last.held {
-        Some(held) if last.is_held() && held.rest.is_none() && is_settled(held.at, now) => RolloutStep::KeepRest(index),
+        Some(held) if last.is_held() && held.rest.is_none() => match held.at {
+            None => RolloutStep::Hold(index),
+            Some(at) if is_settled(at, now) => RolloutStep::KeepRest(index),
+            Some(_) => RolloutStep::Wait,
+        },
         _ => RolloutStep::Wait,
     }
 }

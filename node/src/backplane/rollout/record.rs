@@ -87,8 +87,8 @@ pub struct PortionRecord {
 /// A paced portion that was held: its command is cancelled, and those to whom it was not sent get another one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldPortion {
-    /// When its command was cancelled.
-    pub at: Timestamp,
+    /// When its command was cancelled. None before it is certain that each partition has cancelled it.
+    pub at: Option<Timestamp>,
     /// The positions of those to whom it was not sent. None before that is certain.
     pub rest: Option<PositionSet>,
     /// Whether another portion has the rest.

@@ -54,7 +54,12 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
     };
     call.note(|record| (record.subject, record.targets) = (Some(id.to_string()), Some(targets)));
     let stored = state.shared.backplane.rollout(id).await.map_err(BackplaneError::after_a_change)?;
-    let record = stored.map_or(draft.record, |stored| stored.record);
+    // A key is stored for longer than a rollout may be.
+    let record = match stored {
+        Some(stored) => stored.record,
+        None if id == draft.record.id => draft.record,
+        None => return Err(no_rollout(id)),
+    };
     Ok(json(StatusCode::CREATED, &view::full(&record, state).await.map_err(BackplaneError::after_a_change)?))
 }
 
@@ -120,5 +125,9 @@ fn rollout_id(text: &str) -> Result<RolloutId, Response<Body>> {
 
 async fn find(id: RolloutId, state: &HttpState) -> Result<StoredRollout, Response<Body>> {
     let found = state.shared.backplane.rollout(id).await?;
-    found.ok_or_else(|| problem(StatusCode::NOT_FOUND, format!("no rollout {id}, or it ended long ago (--keep)")))
+    found.ok_or_else(|| no_rollout(id))
+}
+
+fn no_rollout(id: RolloutId) -> Response<Body> {
+    problem(StatusCode::NOT_FOUND, format!("no rollout {id}, or it ended long ago (--keep)"))
 }

@@ -133,7 +133,12 @@ fn a_paced_portion_is_held_settled_and_carried_on() {
     let step =
         |rollout: &RolloutRecord, seconds: u32| next_step(rollout, &outcome(0, 0, 0, 2000), now() + seconds * SECOND);
     assert_eq!(step(&held, 0), RolloutStep::Hold(0));
-    held.portions[0].held = Some(HeldPortion { at: now(), rest: None, is_carried_on: false });
+    held.portions[0].held = Some(HeldPortion { at: None, rest: None, is_carried_on: false });
+    for state in [RolloutState::Running, RolloutState::Paused] {
+        held.state = state;
+        assert_eq!(step(&held, 500), RolloutStep::Hold(0), "not each partition has cancelled it: {state:?}");
+    }
+    held.portions[0].held = Some(HeldPortion { at: Some(now()), rest: None, is_carried_on: false });
     assert_eq!((step(&held, 9), step(&held, 10)), (RolloutStep::Wait, RolloutStep::KeepRest(0)));
     held.state = RolloutState::Running;
     assert_eq!(
@@ -142,7 +147,7 @@ fn a_paced_portion_is_held_settled_and_carried_on() {
         "also if it is resumed before"
     );
     let rest: PositionSet = (100..2000).collect();
-    held.portions[0].held = Some(HeldPortion { at: now(), rest: Some(rest.clone()), is_carried_on: false });
+    held.portions[0].held = Some(HeldPortion { at: Some(now()), rest: Some(rest.clone()), is_carried_on: false });
     assert_eq!(step(&held, 11), RolloutStep::Begin { wave: 0, positions: 0..2000, only: Some(rest) });
     held.state = RolloutState::Paused;
     assert_eq!(step(&held, 11), RolloutStep::Wait);
