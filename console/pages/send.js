@@ -36,6 +36,7 @@ function open({ query, signal }) {
   const next = h("button", { type: "submit", class: "primary", disabled: true }, "Review and send");
   /** @type {Count | null} */
   let count = null;
+  // Rises with each change: a count that was asked for before a change is dropped.
   let asked = 0;
 
   const request = () =>
@@ -46,7 +47,7 @@ function open({ query, signal }) {
       ...options.value(),
     });
   const recount = settled(async () => {
-    const mine = (asked += 1);
+    const mine = asked;
     const [text, found] = await counting(request, signal);
     if (mine !== asked) return;
     count = found;
@@ -54,6 +55,8 @@ function open({ query, signal }) {
     next.disabled = !found?.targets || !name.value.trim();
   }, 250);
   const changed = () => {
+    asked += 1;
+    count = null;
     next.disabled = true;
     fill(error);
     recount();
