@@ -15,7 +15,7 @@ import { plain } from "../text.js";
  */
 
 /**
- * Asks, and does it if the answer is yes. Returns whether it was done.
+ * Asks, and does it if the answer is yes. Returns whether it was done. While it is being done, Cancel and Escape do nothing.
  * @param {Question} question
  * @returns {Promise<boolean>}
  */
@@ -23,24 +23,56 @@ export function ask({ title, text, yes, danger, typed, act }) {
   return new Promise((done) => {
     const error = h("p", { class: "error", role: "alert" });
     const go = h("button", { type: "submit", class: danger ? "danger" : "primary", disabled: Boolean(typed) }, yes);
-    const guard = typed ? typing(typed, (right) => (go.disabled = !right)) : null;
+    let busy = false;
+    let right = !typed;
+    const show = () => {
+      go.disabled = busy || !right;
+      stay.disabled = busy;
+    };
+    const guard = typed
+      ? typing(typed, (now) => {
+          right = now;
+          show();
+        })
+      : null;
     const submit = async (/** @type {Event} */ event) => {
       event.preventDefault();
-      go.disabled = true;
-      const failed = await act().then(
-        () => null,
-        (/** @type {Error} */ failure) => failure.message,
-      );
-      go.disabled = false;
-      if (failed === null) close(true);
+      if (busy) return;
+      busy = true;
+      show();
+      const failed = await failure(act);
+      busy = false;
+      show();
+      if (!element.open) answer(failed);
+      else if (failed === null) close(true);
       else fill(error, failed);
+    };
+    /** Answers for a dialog that the browser closed all the same, as some do at a second Escape. */
+    const answer = (/** @type {string | null} */ failed) => {
+      if (failed !== null) say(failed);
+      done(failed === null);
     };
     const stay = button("Cancel", () => close(false));
     const buttons = h("footer", null, stay, go);
     const form = h("form", { onsubmit: submit }, h("h2", null, title), h("div", null, text), guard, error, buttons);
-    const { close, element } = open(form, title, done);
+    const { close, element } = open(form, title, (result) => busy || done(result));
+    element.addEventListener("cancel", (event) => busy && event.preventDefault());
     if (!element.querySelector("input, textarea, select")) stay.focus();
   });
+}
+
+/**
+ * Does it. Returns what it failed of, or null.
+ * @param {() => Promise<void>} act
+ * @returns {Promise<string | null>}
+ */
+async function failure(act) {
+  try {
+    await act();
+    return null;
+  } catch (thrown) {
+    return /** @type {Error} */ (thrown).message;
+  }
 }
 
 /**
