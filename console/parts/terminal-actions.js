@@ -4,7 +4,7 @@ import { button, h, word } from "../dom.js";
 import { ask as request, path } from "../http.js";
 import { go, to } from "../router.js";
 import { may } from "../session.js";
-import { labelText, readLabels } from "../text.js";
+import { readLabels } from "../text.js";
 import { ask, say } from "./dialog.js";
 
 /** @typedef {import("../shapes.js").Terminal} Terminal */
@@ -32,29 +32,23 @@ export function terminalActions(terminal, changed) {
  * @param {() => void} changed
  */
 async function label({ id, labels }, changed) {
-  const input = h("textarea", { rows: "5", spellcheck: "false", value: labelText(labels).replaceAll(",", "\n") });
+  // The API does not say which labels operators set, so the field can't begin with those.
+  const input = h("textarea", { rows: "5", spellcheck: "false" });
+  const present = Object.entries(labels).map(([key, value]) => h("li", null, word(`${key}=${value}`)));
   const text = [
     h(
       "p",
       null,
-      "Labels that operators set win over those of the same key from the terminal or its token. What is written here replaces what operators set before.",
+      "What is written here replaces all labels that operators set before; an empty field removes them. Labels that operators set win over those of the same key from the terminal or its token.",
     ),
-    h("label", { class: "field" }, h("span", null, "Labels, a line each: KEY=VALUE"), input),
+    h("p", null, present.length ? "Its labels now, whoever set them:" : "It has no labels now."),
+    present.length > 0 && h("ul", { class: "some" }, present),
+    h("label", { class: "field" }, h("span", null, "Labels of operators, a line each: KEY=VALUE"), input),
   ];
   const act = async () => {
-    await request("PUT", path("terminals", id, "labels"), { body: ownOf(labels, readLabels(input.value)) });
+    await request("PUT", path("terminals", id, "labels"), { body: readLabels(input.value) });
   };
   if (await ask({ title: `Labels of ${id}`, text, yes: "Set labels", act })) done("The labels are set.", changed);
-}
-
-/**
- * The labels without those that a terminal says of itself, which operators can't set.
- * @param {Record<string, string>} before
- * @param {Record<string, string>} written
- */
-function ownOf(before, written) {
-  const kept = Object.entries(written).filter(([key, value]) => !(key.startsWith("self.") && before[key] === value));
-  return Object.fromEntries(kept);
 }
 
 /**
