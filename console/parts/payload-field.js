@@ -1,7 +1,7 @@
 // @ts-check
 /** The field for a payload: JSON, a text, or bytes. */
 import { button, fill, h } from "../dom.js";
-import { counted } from "../text.js";
+import { counted, shortened } from "../text.js";
 import { choice } from "./choice.js";
 
 /** @typedef {{ payload?: unknown, payload_base64?: string }} Payload */
@@ -16,11 +16,45 @@ const WAYS = /** @type {Record<string, { hint: string, read: (text: string) => P
 /** @param {string} text @returns {Payload} */
 function readJson(text) {
   if (!text.trim()) return {};
+  const [payload, lost] = parsed(text);
+  if (!lost) return { payload };
+  const number = shortened(lost, 40);
+  throw new Error(
+    `The browser can’t keep the number ${number} as it is: write it in quotes, or send the payload as bytes`,
+  );
+}
+
+/**
+ * What the JSON says, and the first number in it that would be sent as another.
+ * @param {string} text
+ * @returns {[payload: unknown, lost: string | undefined]}
+ */
+function parsed(text) {
+  /** @type {string | undefined} */
+  let lost;
+  const keep = (
+    /** @type {string} */ _,
+    /** @type {unknown} */ value,
+    /** @type {{ source?: string }} */ context = {},
+  ) => {
+    if (typeof value === "number" && changes(value, context.source)) lost ??= context.source ?? String(value);
+    return value;
+  };
   try {
-    return { payload: JSON.parse(text) };
+    return [JSON.parse(text, keep), lost];
   } catch (error) {
     throw new Error(`The payload is no JSON: ${/** @type {Error} */ (error).message}`);
   }
+}
+
+/**
+ * Whether a number would be sent as another: whole ones beyond 2^53, and those that are too large for any number here.
+ * @param {number} value
+ * @param {string} [source] The number as it is written, where the browser says it. Without it, all beyond 2^53 count.
+ */
+function changes(value, source) {
+  if (Number.isSafeInteger(value) || source === String(value)) return false;
+  return !Number.isFinite(value) || (source ? /^-?\d+$/.test(source) : Number.isInteger(value));
 }
 
 /** @param {string} text @returns {Payload} */
