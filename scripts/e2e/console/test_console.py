@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 
 from muster import programs, wait
 from muster.cluster import Cluster
@@ -178,6 +178,64 @@ def test_an_operator_finds_sends_watches_retries_and_drains(
     tab.page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
     expect(drained).to_contain_text("ready", timeout=SOON)
     assert tab.blamed() == []
+
+
+@pytest.mark.cluster(nodes=1)
+def test_what_is_done_is_what_the_operator_saw_and_confirmed(
+    cluster: Cluster, agents: AgentsFactory, console: ConsoleFactory
+) -> None:
+    agents(2, prefix="till-").online()
+    shop(cluster, ["till-1"])
+    tab = console().sign_in().open("terminals/till-1")
+    dialog = tab.page.get_by_role("dialog")
+    # What is written replaces the labels of operators, so those that it has by other ways are only shown.
+    tab.click("Labels")
+    expect(dialog).to_contain_text("shop=7")
+    expect(dialog.get_by_role("textbox")).to_have_value("")
+    dialog.get_by_role("textbox").fill("floor=2")
+    dialog.get_by_role("button", name="Set labels").click()
+    expect(dialog).to_have_count(0)
+    assert cluster.api.ask("GET", "/v1/terminals/till-1")[1]["labels"] == {"floor": "2"}
+
+    tab.open("send?terminal=till-1").page.get_by_label("Name, a word").fill("count")
+    payload = tab.page.get_by_label("Payload", exact=True)
+    payload.fill('{"n": 1152921504606846976}')
+    tab.shows("can’t keep the number 1152921504606846976")
+    payload.fill('{"n": 9007199254740991}')
+    tab.shows("1 terminal, all on the line now.")
+
+    # The count of what was there before a change is no count of what is there now.
+    held: list[Route] = []
+    review = tab.page.get_by_role("button", name="Review and send")
+    tab.page.route(re.compile(r"/v1/commands(\?|$)"), lambda route: held.append(route))
+    tab.page.clock.install(time=0)
+    tab.page.clock.pause_at(1)
+    payload.fill('{"n": 1}')
+    tab.page.clock.run_for(300)
+    until(tab, lambda: len(held) == 1)
+    payload.fill('{"n": 2}')
+    with tab.page.expect_response(re.compile("dry_run")):
+        held.pop().continue_()
+    tab.page.clock.resume()
+    until(tab, lambda: len(held) == 1)
+    expect(review).to_be_disabled()
+    held.pop().continue_()
+
+    # What is on its way can't be cancelled any more, neither by the button nor by Escape.
+    review.click()
+    dialog.get_by_role("button", name="Send to 1 terminal").click()
+    until(tab, lambda: len(held) == 1)
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_disabled()
+    for _ in range(2):
+        tab.page.keyboard.press("Escape")
+    held.pop().continue_()
+    tab.shows("count", "h1")
+    assert tab.blamed() == []
+
+
+def until(tab: Console, true: Callable[[], bool]) -> None:
+    """Wait for something that the page's requests bring about."""
+    wait.until(lambda: tab.page.evaluate("0") or true(), bool)
 
 
 @pytest.mark.takes(seconds=40)
