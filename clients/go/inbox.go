@@ -72,12 +72,14 @@ func (i *inbox) serve(ctx context.Context, parallel int) {
 // receive takes a command. False if too many wait: the session must end, and the next one brings the command again.
 func (i *inbox) receive(frame *nodeFrame) bool {
 	id := *frame.ID
-	if i.memory.has(id) {
-		i.pass(frame.Cursor)
+	i.mu.Lock()
+	// A command is remembered before it ceases to wait: under this lock, one that came before does the one or the other.
+	if !i.waiting[id] && i.memory.has(id) {
+		i.cursors.pass(frame.Cursor)
+		i.mu.Unlock()
 		i.repeat(id)
 		return true
 	}
-	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.waiting[id] {
 		return true
