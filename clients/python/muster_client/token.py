@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import random
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ MARGIN = 5.0
 RETRY = 1.0
 RETRY_CAP = 60.0
 """A source without a later token is asked again after RETRY, doubled each time up to this."""
-FILE_MAX = 16_384
+TOKEN_MAX = 16_384
+"""The most letters of a token."""
 
 TokenSource = str | Callable[[], Awaitable[str]]
 """A fixed token, or a function that is asked for one. Its errors are shown to the program: they must hold no token."""
@@ -32,9 +34,9 @@ class token_file:  # noqa: N801 - used as a function
         if not self._path.is_file():
             raise ValueError(f"{self._path} is no file")
         with self._path.open("rb") as file:
-            words = file.read(FILE_MAX + 1).split()
-        if len(words) != 1 or len(words[0]) > FILE_MAX:
-            raise ValueError(f"{self._path} does not hold one word of at most {FILE_MAX} bytes: a token")
+            words = file.read(TOKEN_MAX + 1).split()
+        if len(words) != 1 or len(words[0]) > TOKEN_MAX:
+            raise ValueError(f"{self._path} does not hold one word of at most {TOKEN_MAX} bytes: a token")
         return words[0].decode("ascii")
 
 
@@ -42,7 +44,7 @@ class Tokens:
     """The token in use, and the source of the next one."""
 
     def __init__(self, source: TokenSource | None, deadline: float) -> None:
-        self.current = source if isinstance(source, str) else None
+        self.current = checked(source) if isinstance(source, str) else None
         self._ask = None if source is None or isinstance(source, str) else source
         self._deadline = deadline
         self._previous: str | None = None
@@ -73,7 +75,7 @@ class Tokens:
             raise TokenError("there is no token source")
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._ask()
+                return checked(await self._ask())
         except TimeoutError:
             raise TokenError(f"the token source gave no answer within {self._deadline} s") from None
         except Exception as error:
@@ -122,6 +124,14 @@ class Tokens:
 
 class TokenError(Exception):
     """The source gave no token. Its text holds none."""
+
+
+def checked(token: object) -> str:
+    """Return a token without the white space around it. Raises ValueError, without the token, if it is none."""
+    word = token.strip() if isinstance(token, str) else ""
+    if len(word) > TOKEN_MAX or not re.fullmatch(r"[\x21-\x7e]+", word):
+        raise ValueError(f"the token is not one word of at most {TOKEN_MAX} ASCII letters")
+    return word
 
 
 def ask_after(left: float, share: float) -> float:

@@ -29,6 +29,19 @@ class Source(unittest.IsolatedAsyncioTestCase):
                 await source()
             self.assertNotIn("words", str(raised.exception).replace("one word", ""))
 
+    async def test_white_space_around_a_token_is_left_out_and_what_is_no_token_is_an_error(self) -> None:
+        async def gives() -> str:
+            return given
+
+        for given in ("abc\n", " abc "):
+            self.assertEqual((Tokens(given, 1).current, await Tokens(gives, 1).ask()), ("abc", "abc"))
+        for given in ("", "two words", "two\nlines", "s\u00e9cret", "x" * 16_385):
+            with self.assertRaises(ValueError) as fixed:
+                Tokens(given, 1)
+            with self.assertRaises(TokenError) as asked:
+                await Tokens(gives, 1).ask()
+            self.assertNotIn("cret", f"{fixed.exception} {asked.exception}")
+
     async def test_a_source_that_fails_or_hangs_leaves_the_token(self) -> None:
         async def fails() -> str:
             raise OSError("no network")
