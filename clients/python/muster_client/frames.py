@@ -73,10 +73,13 @@ def time_of(text: str) -> float:
 
 
 def write(kind: str, **fields: Any) -> str:
-    """Return a frame as a text. Fields that are None are left out, except a payload."""
+    """Return a frame as a text. Fields that are None are left out, except a payload.
+
+    Raises TypeError or ValueError for what is no JSON, NaN too.
+    """
     given = {name: value for name, value in fields.items() if value is not None and name != "payload"}
     payload = with_payload(fields["payload"]) if "payload" in fields else {}
-    return json.dumps({"type": kind, **given, **payload}, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps({"type": kind, **given, **payload}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def with_payload(payload: Any) -> Mapping[str, Any]:

@@ -86,8 +86,10 @@ class Inbox:
 
     async def _give_later(self, command: Command) -> None:
         await asyncio.sleep(random.uniform(0, command.stagger))
-        await self._give(command)
-        del self._staggered[command.id]
+        try:
+            await self._give(command)
+        finally:
+            del self._staggered[command.id]
         if not self._staggered and self._cursor is not None:
             self._memory.set_cursor(self._cursor)
 
@@ -111,7 +113,14 @@ class Inbox:
             await asyncio.sleep(0)
             self._send(write("ack", id=command.id))
             if outcome := await running:
-                self._result(command.id, *outcome)
+                self._end(command.id, outcome)
+
+    def _end(self, command: str, outcome: Outcome) -> None:
+        """Send the result of a command. A reply that is no JSON fails the command, and not the terminal."""
+        try:
+            self._result(command, *outcome)
+        except (TypeError, ValueError, RecursionError) as error:
+            self._result(command, False, {"error": f"the reply is no JSON: {error}"[:1000]}, None)
 
     async def _called(self, command: Command) -> Outcome | None:
         """Have the program run a command. An error of the program fails the command, and not the terminal."""
@@ -123,6 +132,11 @@ class Inbox:
             return False, None, "rejected"
         except CommandFailed as failed:
             return False, failed.payload, None
+        except asyncio.CancelledError:
+            # The program may wait for a task of its own that was cancelled.
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            return False, {"error": "cancelled"}, None
         except Exception as error:
             return False, {"error": str(error)[:1000]}, None
         return None if reply is LATER else (True, reply, None)
