@@ -98,11 +98,10 @@ mod tests {
         use RolloutState::{Done, Paused, Running, Scheduled, Stopped, WaitingWindow};
         let all = |wanted| [Scheduled, Running, WaitingWindow, Paused, Stopped, Done].map(|state| after(wanted, state));
         let (paused, stopped) = (Ok(Some(Paused)), Ok(Some(Stopped)));
-        assert_eq!(all(WantedChange::Pause), [paused.clone(), paused.clone(), paused, Ok(None), Err(409), Err(409)]);
+        assert_eq!(all(WantedChange::Pause), [paused, paused, paused, Ok(None), Err(409), Err(409)]);
         let resumed = [Ok(None), Ok(None), Ok(None), Ok(Some(Scheduled)), Err(409), Err(409)];
         assert_eq!(all(WantedChange::Resume), resumed);
-        let stop = || stopped.clone();
-        assert_eq!(all(WantedChange::Stop), [stop(), stop(), stop(), stop(), Ok(None), Err(409)]);
+        assert_eq!(all(WantedChange::Stop), [stopped, stopped, stopped, stopped, Ok(None), Err(409)]);
         let started = RolloutRecord { started_at: Some(Timestamp::UNIX_EPOCH), ..record(Paused) };
         let resumed = changed(&started, WantedChange::Resume, "bob", Timestamp::UNIX_EPOCH).ok().flatten().unwrap();
         assert_eq!((resumed.state, resumed.reason), (Running, None));
