@@ -47,6 +47,8 @@ struct SeenFile {
     bytes: usize,
     /// The bytes that the file had when it was rewritten.
     needed: usize,
+    /// Whether a line could not be written, or half of it only: the next line would be glued to that half, and both would be lost.
+    is_torn: bool,
 }
 
 impl SeenCommands {
@@ -101,8 +103,9 @@ impl SeenCommands {
     pub(crate) fn set_cursor(&mut self, cursor: String) {
         if self.cursor.as_deref() != Some(&cursor) {
             // A cursor that is lost with the power costs no more than some commands that arrive twice.
-            self.append(&format!("cursor {cursor}\n"), false);
+            let line = format!("cursor {cursor}\n");
             self.cursor = Some(cursor);
+            self.append(&line, false);
         }
     }
 
@@ -169,28 +172,27 @@ impl SeenCommands {
         }
         let file = OpenOptions::new().append(true).open(path)?;
         let (lines, bytes) = (self.order.len() + self.results.len() + 1, text.len());
-        Ok(SeenFile { path: path.to_owned(), file, lines, bytes, needed: bytes })
+        Ok(SeenFile { path: path.to_owned(), file, lines, bytes, needed: bytes, is_torn: false })
     }
 
-    /// Appends a line to the file, if there is one; with `sync` the line is on the disk after that. A failure, such as a full disk, is logged
-    /// and does not take the terminal offline: what was not written is forgotten at the next restart.
+    /// Appends a line, which is remembered already, to the file if there is one; with `sync` the line is on the disk after that. A failure,
+    /// such as a full disk, is logged and does not take the terminal offline: the next line has the whole file rewritten.
     fn append(&mut self, line: &str, sync: bool) {
         let Some(file) = &mut self.file else { return };
         file.lines += 1;
         file.bytes += line.len();
-        let written = file.file.write_all(line.as_bytes());
-        let written = written.and_then(|()| if sync { file.file.sync_data() } else { Ok(()) });
         let is_long = file.lines > SLACK * (self.limit + self.results.len() + 1);
         let is_large = file.bytes > SLACK * file.needed.max(SMALL);
-        let written = match is_long || is_large {
-            true => {
-                let path = file.path.clone();
-                self.rewrite(&path).map(|file| self.file = Some(file))
-            }
-            false => written,
+        let written = if file.is_torn || is_long || is_large {
+            let path = file.path.clone();
+            self.rewrite(&path).map(|file| self.file = Some(file))
+        } else {
+            let written = file.file.write_all(line.as_bytes());
+            written.and_then(|()| if sync { file.file.sync_data() } else { Ok(()) })
         };
         if let Err(error) = written {
             warn!(%error, "the memory file was not written");
+            self.file.iter_mut().for_each(|file| file.is_torn = true);
         }
     }
 }
@@ -237,6 +239,21 @@ mod tests {
         assert_eq!(seen.cursor(), Some("c7"));
         assert!(!seen.insert(id(99)) && !seen.insert(id(97)) && seen.insert(id(96)));
         assert!(fs::read_to_string(&path).unwrap().lines().count() <= SLACK * 4);
+    }
+
+    #[test]
+    fn what_a_full_disk_did_not_take_is_written_with_what_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("memory");
+        let mut seen = SeenCommands::open(9, None, Some(&path)).unwrap();
+        seen.insert(id(1));
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"command torn").unwrap();
+        seen.file.as_mut().unwrap().file = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        seen.insert(id(2));
+        seen.set_cursor("c3".into());
+        let mut again = SeenCommands::open(9, None, Some(&path)).unwrap();
+        assert!(!again.insert(id(1)) && !again.insert(id(2)));
+        assert_eq!(again.cursor(), Some("c3"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ class Memory:
         self._path = path
         self._file: IO[bytes] | None = None
         self._lines = self._bytes = 0
+        self._is_torn = False
         if path:
             self._read(path)
             self._rewrite(path)
@@ -111,9 +112,10 @@ class Memory:
         if self._file:
             self._file.close()
         self._file = path.open("ab", buffering=0)
-        self._lines, self._bytes = len(lines), len(text)
+        self._lines, self._bytes, self._is_torn = len(lines), len(text), False
 
     def _append(self, line: str, *, sync: bool) -> None:
+        """Append a line that is remembered already. After a failure the next line has the whole file written anew."""
         if not self._path or not self._file:
             return
         data = line.encode()
@@ -122,14 +124,18 @@ class Memory:
         try:
             self._write(self._path, data, sync=sync)
         except OSError as error:
-            # A full disk takes no terminal offline: what was not written is forgotten at the next start.
+            # A full disk takes no terminal offline. The next line would be glued to half of this one.
+            self._is_torn = True
             log.warning("the memory file was not written: %s", error)
 
     def _write(self, path: Path, data: bytes, *, sync: bool) -> None:
         assert self._file
-        self._file.write(data)
+        needed = len(self._ids) + len(self.results) + 1
+        is_long = self._lines > SLACK * max(needed, 64) or self._bytes > SLACK * (SMALL + RESULTS_BYTES)
+        if self._is_torn or is_long:
+            return self._rewrite(path)
+        if self._file.write(data) != len(data):
+            raise OSError("a part of a line only")
         if sync:
             os.fdatasync(self._file.fileno())
-        needed = len(self._ids) + len(self.results) + 1
-        if self._lines > SLACK * max(needed, 64) or self._bytes > SLACK * (SMALL + RESULTS_BYTES):
-            self._rewrite(path)
+        return None

@@ -45,6 +45,17 @@ class Remembered(unittest.TestCase):
         self.assertFalse(memory.has("0"))
         self.assertTrue(memory.has("1"))
 
+    def test_what_a_full_disk_did_not_take_is_written_with_what_follows(self) -> None:
+        memory = self.open()
+        memory.add("a")
+        with self.path.open("ab") as file:
+            file.write(b"command torn")
+        memory._file = Path("/dev/full").open("ab", buffering=0)
+        memory.add("b")
+        memory.set_cursor("c3")
+        again = self.open()
+        self.assertEqual((again.has("a"), again.has("b"), again.cursor), (True, True, "c3"))
+
     def test_without_a_file_nothing_is_written(self) -> None:
         memory = Memory()
         memory.add("a")

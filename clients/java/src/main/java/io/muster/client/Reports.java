@@ -22,7 +22,7 @@ final class Reports {
     void make(Report report) {
         try {
             report.to(program);
-        } catch (RuntimeException error) {
+        } catch (Exception | LinkageError | AssertionError | StackOverflowError error) {
             LOG.log(Level.ERROR, "the program threw an exception", error);
         }
     }
@@ -31,13 +31,13 @@ final class Reports {
     void command(Command command) {
         try {
             program.onCommand(command);
-        } catch (RuntimeException error) {
+        } catch (Exception | LinkageError | AssertionError | StackOverflowError error) {
             LOG.log(Level.ERROR, "the program threw an exception at the command " + command.id(), error);
             if (!command.isAnswered()) {
                 // The message of an exception may hold what an operator must not read.
                 JsonObject reply = new JsonObject();
                 reply.addProperty("error", error.getClass().getSimpleName());
-                command.fail(Payload.json(reply));
+                make(unused -> command.fail(Payload.json(reply)));
             }
         }
     }

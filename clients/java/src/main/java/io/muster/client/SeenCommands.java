@@ -34,6 +34,8 @@ final class SeenCommands {
     private final int limit;
     private final MemoryFile file;
     private String cursor;
+    /** Whether a line could not be written, or half of it only. */
+    private boolean isTorn;
 
     /** Remembers the last {@code limit} commands. {@code path} is null for a memory that ends with the program. */
     SeenCommands(int limit, Path path) throws IOException {
@@ -137,17 +139,23 @@ final class SeenCommands {
         return lines;
     }
 
-    /** A failure, such as a full disk, does not take the terminal offline: what was not written is forgotten at a restart. */
+    /**
+     * Appends a line that is remembered already. A failure, such as a full disk, does not take the terminal offline: the next line
+     * has the whole file rewritten, since it would be glued to half of this one.
+     */
     private void append(String line, boolean sync) {
         if (file == null) {
             return;
         }
         try {
-            file.append(line.getBytes(StandardCharsets.UTF_8), sync);
-            if (file.isLong(limit + results.size())) {
+            if (isTorn || file.isLong(limit + results.size())) {
                 file.rewrite(lines());
+                isTorn = false;
+            } else {
+                file.append(line.getBytes(StandardCharsets.UTF_8), sync);
             }
         } catch (IOException error) {
+            isTorn = true;
             LOG.log(Level.WARNING, "the memory file was not written: " + error);
         }
     }

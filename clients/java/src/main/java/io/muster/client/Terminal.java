@@ -9,9 +9,9 @@ import java.util.random.RandomGeneratorFactory;
 /**
  * A terminal that is connected or about to reconnect. Its methods may be called on any thread.
  *
- * <p>What is sent waits while the terminal is offline. When 256 messages wait, sending fails with a {@link SendException}. A
- * message that was taken may be lost if the connection breaks, unless it is a result: the last 256 results are sent again at
- * the start of each session.
+ * <p>What is sent waits while the terminal is offline. When 256 messages wait, sending anything but a result fails with a
+ * {@link SendException}. A message that was taken may be lost if the connection breaks, unless it is a result: the last 256
+ * results are sent again at the start of each session.
  */
 public final class Terminal implements AutoCloseable {
     /** How many messages may wait to be written. */
@@ -91,11 +91,14 @@ public final class Terminal implements AutoCloseable {
     }
 
     private void queue(Outgoing outgoing) {
-        if (!room.tryAcquire()) {
+        // A command has one result, so results are no more than the commands that the program holds; none is refused.
+        boolean takesRoom = outgoing.resultOf() == null;
+        if (takesRoom && !room.tryAcquire()) {
             throw SendException.queueFull(QUEUE);
         }
-        if (!loop.send(outgoing, room::release)) {
-            room.release();
+        Runnable taken = takesRoom ? room::release : () -> { };
+        if (!loop.send(outgoing, taken)) {
+            taken.run();
             throw SendException.gone();
         }
     }

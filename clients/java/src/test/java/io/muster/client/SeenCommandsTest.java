@@ -57,6 +57,22 @@ class SeenCommandsTest {
     }
 
     @Test
+    void whatADiskDidNotTakeIsWrittenWithWhatFollows() throws IOException {
+        SeenCommands seen = open(9);
+        seen.insert(id(1));
+        seen.close();
+        Path file = folder.resolve("memory");
+        Files.delete(file);
+        Files.createDirectory(file);
+        seen.insert(id(2));
+        Files.delete(file);
+        Files.writeString(file, "command torn");
+        seen.insert(id(3));
+        SeenCommands again = open(9);
+        assertTrue(again.contains(id(1)) && again.contains(id(2)) && again.contains(id(3)));
+    }
+
+    @Test
     void theFileIsRewrittenWhenItHasGrown() throws IOException {
         SeenCommands seen = open(3);
         for (int number = 0; number < 1000; number++) {
