@@ -1,14 +1,12 @@
 // @ts-check
 /** The audit: who changed what, from where, and with which result. */
 import { ago, h, link, word } from "../dom.js";
-import { get } from "../http.js";
-import { paced, poll } from "../live.js";
+import { poll } from "../live.js";
 import { to } from "../router.js";
 import { number } from "../text.js";
-import { commandText, filterForm, idText } from "../parts/filters.js";
-import { pager } from "../parts/pager.js";
+import { filteredList } from "../parts/filtered-list.js";
+import { commandText, idText } from "../parts/filters.js";
 import { commandLink, empty, head, terminalLink } from "../parts/signs.js";
-import { table } from "../parts/table.js";
 
 /** @typedef {import("../shapes.js").AuditRecord} AuditRecord */
 /** @typedef {import("../shapes.js").Visit} Visit */
@@ -21,31 +19,10 @@ const FILTERS = [
 ];
 
 /** @param {Visit} visit */
-function open({ query, signal }) {
-  const rows = table({
-    title: "Audit",
-    columns: COLUMNS,
-    key: ({ request_id, at }) => `${at} ${request_id}`,
-    none: () => empty("Nothing", "No call that changes something is recorded under these conditions."),
-  });
-  const pages = pager(() => read());
-  const filters = filterForm(FILTERS, query, () => {
-    pages.reset();
-    read();
-  });
-  let asked = 0;
-  const load = async () => {
-    const mine = (asked += 1);
-    const page = /** @type {{ records: AuditRecord[], next: string | null }} */ (
-      await get("/v1/audit", { query: { ...filters.values(), limit: "50", before: pages.after() }, signal })
-    );
-    if (mine !== asked) return;
-    rows.show(page.records);
-    pages.read(page.records.length, page.next);
-  };
-  const read = paced(load, 100, signal);
-  poll(load, 5000, signal);
-  return h("div", null, head("Audit"), filters.element, rows.element, pages.element);
+function open(visit) {
+  const { elements, load } = filteredList(LIST, visit);
+  poll(load, 5000, visit.signal);
+  return h("div", null, head("Audit"), elements);
 }
 
 /** @type {import("../parts/table.js").Column<AuditRecord>[]} */
@@ -85,5 +62,18 @@ function aboutOf({ command, terminals = [], subject }) {
   const more = terminals.length > SHOWN ? `and ${terminals.length - SHOWN} more` : null;
   return [command ? commandLink(command) : null, ...shown, more, subject ? word(subject) : null];
 }
+
+/** @type {Parameters<typeof filteredList<AuditRecord>>[0]} */
+const LIST = {
+  title: "Audit",
+  columns: COLUMNS,
+  key: ({ request_id, at }) => `${at} ${request_id}`,
+  none: () => empty("Nothing", "No call that changes something is recorded under these conditions."),
+  filters: FILTERS,
+  path: "/v1/audit",
+  rows: "records",
+  limit: "50",
+  place: "before",
+};
 
 export const auditPage = { scope: "admin", open };

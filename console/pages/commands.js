@@ -1,16 +1,14 @@
 // @ts-check
 /** The commands that are stored, the newest first. */
 import { ago, h, link, word } from "../dom.js";
-import { get } from "../http.js";
 import { every, paced } from "../live.js";
 import { to } from "../router.js";
 import { may } from "../session.js";
 import { follow } from "../stream.js";
 import { number } from "../text.js";
-import { filterForm, idText } from "../parts/filters.js";
-import { pager } from "../parts/pager.js";
+import { filteredList } from "../parts/filtered-list.js";
+import { idText } from "../parts/filters.js";
 import { commandLink, empty, head, progress, sign } from "../parts/signs.js";
-import { table } from "../parts/table.js";
 import { targetText } from "../parts/target-text.js";
 
 /** @typedef {import("../shapes.js").Command} Command */
@@ -34,30 +32,15 @@ const FILTERS = [
 ];
 
 /** @param {Visit} visit */
-function open({ query, signal }) {
-  const rows = table({ title: "Commands", columns: COLUMNS, key: ({ id }) => id, none: () => none(filters.values()) });
-  const pages = pager(() => read());
-  const filters = filterForm(FILTERS, query, () => {
-    pages.reset();
-    read();
-  });
-  let asked = 0;
-  const load = async () => {
-    const mine = (asked += 1);
-    const page = /** @type {{ commands: Command[], next: string | null }} */ (
-      await get("/v1/commands", { query: { ...filters.values(), limit: "30", after: pages.after() }, signal })
-    );
-    if (mine !== asked) return;
-    rows.show(page.commands);
-    pages.read(page.commands.length, page.next);
-  };
-  const read = paced(load, 100, signal);
+function open(visit) {
+  const { signal } = visit;
+  const { elements, load, read } = filteredList(LIST, visit);
   const again = paced(load, 1500, signal);
   read();
   follow({ query: { kind: "command.counts,command.done" }, opened: again, heard: again }, signal);
   every(async () => again(), 10_000, signal);
   const send = may("command") && h("a", { class: "button primary", href: to(["send"]) }, "Send a command");
-  return h("div", null, head("Commands", send), filters.element, rows.element, pages.element);
+  return h("div", null, head("Commands", send), elements);
 }
 
 /** @type {import("../parts/table.js").Column<Command>[]} */
@@ -76,5 +59,17 @@ const none = (filters) =>
   Object.values(filters).some(Boolean)
     ? empty("No such command", "No stored command meets these conditions. ", link(to(["commands"]), "Show all"))
     : empty("No command yet", may("command") ? link(to(["send"]), "Send the first one") : "Nobody has sent one.");
+
+/** @type {Parameters<typeof filteredList<Command>>[0]} */
+const LIST = {
+  title: "Commands",
+  columns: COLUMNS,
+  key: ({ id }) => id,
+  none,
+  filters: FILTERS,
+  path: "/v1/commands",
+  rows: "commands",
+  limit: "30",
+};
 
 export const commandsPage = { scope: "read", open };

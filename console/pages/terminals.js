@@ -1,21 +1,16 @@
 // @ts-check
 /** The registry: search by the beginning of an id as one types, filters, and pages that the server makes. */
 import { ago, h, link, word } from "../dom.js";
-import { get } from "../http.js";
 import { paced } from "../live.js";
 import { to } from "../router.js";
 import { may } from "../session.js";
 import { follow } from "../stream.js";
-import { filterForm, idText, labelsText } from "../parts/filters.js";
-import { pager } from "../parts/pager.js";
+import { filteredList } from "../parts/filtered-list.js";
+import { idText, labelsText } from "../parts/filters.js";
 import { empty, head, labelList, sign, terminalLink } from "../parts/signs.js";
-import { table } from "../parts/table.js";
 
 /** @typedef {import("../shapes.js").Terminal} Terminal */
 /** @typedef {import("../shapes.js").Visit} Visit */
-/** @typedef {{ terminals: Terminal[], next: string | null }} Page */
-
-const LIMIT = "50";
 
 /** @type {import("../parts/filters.js").Filter[]} */
 const FILTERS = [
@@ -35,30 +30,14 @@ const FILTERS = [
 ];
 
 /** @param {Visit} visit */
-function open({ query, signal }) {
-  const rows = table({ title: "Terminals", columns: COLUMNS, key: ({ id }) => id, none: () => none(filters.values()) });
-  const pages = pager(() => read());
-  const filters = filterForm(FILTERS, query, () => {
-    pages.reset();
-    read();
-  });
-  /** What was asked last: an answer to an older question is not shown. */
-  let asked = 0;
-  const load = async () => {
-    const mine = (asked += 1);
-    const page = /** @type {Page} */ (
-      await get("/v1/terminals", { query: { ...filters.values(), limit: LIMIT, after: pages.after() }, signal })
-    );
-    if (mine !== asked) return;
-    rows.show(page.terminals);
-    pages.read(page.terminals.length, page.next);
-  };
-  const read = paced(load, 100, signal);
+function open(visit) {
+  const { signal } = visit;
+  const { elements, load, read } = filteredList(LIST, visit);
   const again = paced(load, 2000, signal);
   read();
   follow({ query: { kind: "terminal.online,terminal.offline,terminal.health" }, opened: again, heard: again }, signal);
   const send = may("command") && h("a", { class: "button", href: to(["send"]) }, "Send a command");
-  return h("div", null, head("Terminals", send), filters.element, rows.element, pages.element);
+  return h("div", null, head("Terminals", send), elements);
 }
 
 /** @type {import("../parts/table.js").Column<Terminal>[]} */
@@ -81,5 +60,17 @@ const none = (filters) =>
         link(to(["terminals"]), "Show all"),
       )
     : empty("No terminal yet", "A terminal is listed here once it has connected.");
+
+/** @type {Parameters<typeof filteredList<Terminal>>[0]} */
+const LIST = {
+  title: "Terminals",
+  columns: COLUMNS,
+  key: ({ id }) => id,
+  none,
+  filters: FILTERS,
+  path: "/v1/terminals",
+  rows: "terminals",
+  limit: "50",
+};
 
 export const terminalsPage = { scope: "read", open };

@@ -14,12 +14,15 @@ mod floor_process;
 mod node;
 #[path = "../servers/process.rs"]
 mod process;
+#[path = "../figures/verdict.rs"]
+mod verdict;
 
 use std::{env, process::ExitCode, time::Duration};
 
 use crowd::Crowd;
 use floor_process::FloorServer;
 use node::{BenchNode, Server};
+use verdict::verdict;
 
 /// Plain terminals on each server.
 const TERMINALS: usize = 5_000;
@@ -86,16 +89,4 @@ async fn run() -> ExitCode {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-fn verdict(figures: &[(&str, f64, f64)]) -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    for (what, value, most) in figures {
-        let held = if value <= most { "ok" } else { "FAIL" };
-        println!("{what:<42} {value:>6.2}  (at most {most:.2})  {held}");
-        if value > most {
-            code = ExitCode::FAILURE;
-        }
-    }
-    code
 }

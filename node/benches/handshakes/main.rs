@@ -8,6 +8,8 @@ mod floor;
 mod knock;
 #[path = "../servers/process.rs"]
 mod process;
+#[path = "../figures/verdict.rs"]
+mod verdict;
 
 use std::{
     env,
@@ -15,6 +17,7 @@ use std::{
 };
 
 use process::ServerProcess;
+use verdict::verdict;
 
 /// The number of rounds. In each both servers are measured in turn, so that a busy moment of the machine affects both.
 const ROUNDS: usize = 5;
@@ -54,16 +57,4 @@ async fn run() -> ExitCode {
         ("CPU per handshake, x floor", ratios[ROUNDS / 2], HANDSHAKE_MAX),
         ("memory after all rounds, x the first", node.memory() as f64 / first as f64, MEMORY_MAX),
     ])
-}
-
-fn verdict(figures: &[(&str, f64, f64)]) -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    for (what, value, most) in figures {
-        let held = if value <= most { "ok" } else { "FAIL" };
-        println!("{what:<42} {value:>6.2}  (at most {most:.2})  {held}");
-        if value > most {
-            code = ExitCode::FAILURE;
-        }
-    }
-    code
 }
