@@ -50,7 +50,7 @@ class Remembered(unittest.TestCase):
         memory.add("a")
         with self.path.open("ab") as file:
             file.write(b"command torn")
-        memory._file = Path("/dev/full").open("ab", buffering=0)
+        memory._file = self.enterContext(Path("/dev/full").open("ab", buffering=0))
         memory.add("b")
         memory.set_cursor("c3")
         again = self.open()
