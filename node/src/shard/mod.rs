@@ -56,7 +56,7 @@ pub use self::{
     fanout::{Socket, WriteBatch},
     message::{MAILBOX, ShardMessage, Upgraded},
     shards::Shards,
-    work::{SessionKey, SessionWaker, Work},
+    work::{SessionKey, SessionWaker, SessionWork},
 };
 use crate::{
     auth::Auth,
@@ -184,7 +184,7 @@ async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>, poller: Po
 fn carry_out(shard: &Rc<Shard>, inbox: &mut Inbox) {
     while let Some(message) = inbox.next() {
         match message {
-            ShardMessage::Adopt(upgraded) => shard.work.push(Work::Adopt(upgraded)),
+            ShardMessage::Adopt(upgraded) => shard.work.push(SessionWork::Adopt(upgraded)),
             ShardMessage::Broadcast(encoded) => broadcast(shard, encoded, inbox),
             ShardMessage::Send(addr, encoded) => {
                 if shard.may_send(encoded.partition) {

@@ -19,7 +19,7 @@ use socket2::SockRef;
 use tokio::{net::TcpStream, task};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shard, ShardMessage, Shards, Shared, Upgraded, Work};
+use super::{SessionWork, Shard, ShardMessage, Shards, Shared, Upgraded};
 use crate::{
     auth::Auth,
     backplane::{Host, MemoryBackplane, SystemClock},
@@ -117,7 +117,7 @@ pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) 
         address: "127.0.0.1".into(),
         edge: None,
     };
-    shard.work.push(Work::Adopt(Box::new(upgraded)));
+    shard.work.push(SessionWork::Adopt(Box::new(upgraded)));
     TcpStream::from_std(end).unwrap()
 }
 

@@ -17,7 +17,7 @@ use crate::session::CallAnswer;
 pub type SessionKey = usize;
 
 /// One thing to do.
-pub enum Work {
+pub enum SessionWork {
     /// Begin a session on an upgraded connection.
     Adopt(Box<Upgraded>),
     /// Look at what a session was asked, and at what is queued for its socket.
@@ -30,20 +30,20 @@ pub enum Work {
 /// looked at, and with one answer.
 #[derive(Default)]
 pub struct WorkQueue {
-    work: RefCell<VecDeque<Work>>,
+    work: RefCell<VecDeque<SessionWork>>,
     is_filled: Notify,
     calls: Cell<u64>,
 }
 
 impl WorkQueue {
     /// Adds something to do.
-    pub fn push(&self, work: Work) {
+    pub fn push(&self, work: SessionWork) {
         self.work.borrow_mut().push_back(work);
         self.is_filled.notify_one();
     }
 
     /// The next thing to do.
-    pub fn pop(&self) -> Option<Work> {
+    pub fn pop(&self) -> Option<SessionWork> {
         self.work.borrow_mut().pop_front()
     }
 
@@ -75,7 +75,7 @@ impl SessionWaker {
     /// Has the session looked at.
     pub fn wake(&self) {
         if !self.is_asked.replace(true) {
-            self.queue.push(Work::Look(self.key));
+            self.queue.push(SessionWork::Look(self.key));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     end::{EndReport, SessionEnd},
     hub::SessionInfo,
     session::machine::{JOIN_TIME, JoinCall},
-    shard::Work,
+    shard::SessionWork,
 };
 
 /// What the backplane answered.
@@ -70,7 +70,7 @@ impl Driver {
     fn begin_call(&mut self, call: impl Future<Output = CallAnswer> + 'static) {
         let (work, key) = (self.shard.work.clone(), self.key);
         let number = work.new_call();
-        let task = task::spawn_local(async move { work.push(Work::Answer(key, number, call.await)) });
+        let task = task::spawn_local(async move { work.push(SessionWork::Answer(key, number, call.await)) });
         self.call = Some(Call { number, task: AbortOnDropHandle::new(task) });
     }
 }

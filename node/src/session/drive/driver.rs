@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     calls::{Call, CallAnswer},
     connection::SessionConnection,
-    poller::Readiness,
+    poller::SocketReadiness,
 };
 use crate::{
     auth::TokenMark,
@@ -38,7 +38,7 @@ pub struct Driver {
     pub(super) token: Option<Arc<TokenMark>>,
     pub(super) key: SessionKey,
     /// What the socket is watched for.
-    pub watched: Readiness,
+    pub watched: SocketReadiness,
     /// When the session is to be told the time.
     pub alarm: Option<Instant>,
 }
@@ -57,7 +57,7 @@ impl Driver {
         let machine = Machine::new(start, &shard.settings, Instant::now());
         let token = upgraded.token.take();
         let connection = SessionConnection::new(upgraded, session);
-        let (call, older, watched, alarm) = (None, None, Readiness::empty(), None);
+        let (call, older, watched, alarm) = (None, None, SocketReadiness::empty(), None);
         Self { shard, machine, connection, call, older, token, key, watched, alarm }
     }
 
@@ -75,11 +75,11 @@ impl Driver {
     }
 
     /// What the socket has to be ready for, and when the session wants to be told the time.
-    pub fn waits_for(&self) -> (Readiness, Option<Instant>) {
+    pub fn waits_for(&self) -> (SocketReadiness, Option<Instant>) {
         let wants = self.machine.wants(Instant::now());
-        let mut readiness = Readiness::empty();
-        readiness.set(Readiness::IN, wants.read);
-        readiness.set(Readiness::OUT, !self.connection.is_flushed());
+        let mut readiness = SocketReadiness::empty();
+        readiness.set(SocketReadiness::IN, wants.read);
+        readiness.set(SocketReadiness::OUT, !self.connection.is_flushed());
         (readiness, wants.wake_at)
     }
 
@@ -89,13 +89,13 @@ impl Driver {
     }
 
     /// Takes what the socket is ready for: writes what is queued, and reads once. An error shows when the socket is used.
-    pub fn take_readiness(&mut self, readiness: Readiness) {
-        let is_broken = readiness.intersects(Readiness::ERR | Readiness::HUP);
-        if self.watched.contains(Readiness::OUT) && (is_broken || readiness.contains(Readiness::OUT)) {
+    pub fn take_readiness(&mut self, readiness: SocketReadiness) {
+        let is_broken = readiness.intersects(SocketReadiness::ERR | SocketReadiness::HUP);
+        if self.watched.contains(SocketReadiness::OUT) && (is_broken || readiness.contains(SocketReadiness::OUT)) {
             self.connection.flush(&self.shard);
         }
-        let is_readable = is_broken || readiness.contains(Readiness::IN);
-        if self.watched.contains(Readiness::IN) && is_readable && self.machine.wants(Instant::now()).read {
+        let is_readable = is_broken || readiness.contains(SocketReadiness::IN);
+        if self.watched.contains(SocketReadiness::IN) && is_readable && self.machine.wants(Instant::now()).read {
             self.read();
         }
     }
@@ -118,12 +118,12 @@ impl Driver {
     }
 
     /// Carries out what the shard asks of the session, until there is nothing more.
-    pub fn settle(&mut self) {
-        while !self.machine.is_done() && self.look() {}
+    pub fn take_requests(&mut self) {
+        while !self.machine.is_done() && self.take_request() {}
     }
 
     /// Looks at what the shard asks of the session. Returns whether there was anything.
-    fn look(&mut self) -> bool {
+    fn take_request(&mut self) -> bool {
         if let Some(socket) = self.connection.entry().map(|entry| &entry.socket) {
             if let Some(end) = socket.ended() {
                 self.feed(Input::End(end));

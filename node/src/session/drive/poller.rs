@@ -22,13 +22,13 @@ const PORTION: usize = 256;
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 /// What a socket can be ready for. It is told of a broken connection whatever it waits for.
-pub type Readiness = EventFlags;
+pub type SocketReadiness = EventFlags;
 
 /// The epoll of one shard.
 pub struct Poller {
     epoll: AsyncFd<OwnedFd>,
     /// The sockets that are ready, each with what it is ready for.
-    ready: Vec<(SessionKey, Readiness)>,
+    ready: Vec<(SessionKey, SocketReadiness)>,
 }
 
 impl Poller {
@@ -43,7 +43,13 @@ impl Poller {
     }
 
     /// Watches a socket for `wanted` in place of `was`. A socket that is watched for nothing is not told of, even if its peer has gone.
-    pub fn watch(&self, stream: &TcpStream, key: SessionKey, was: Readiness, wanted: Readiness) -> io::Result<()> {
+    pub fn watch(
+        &self,
+        stream: &TcpStream,
+        key: SessionKey,
+        was: SocketReadiness,
+        wanted: SocketReadiness,
+    ) -> io::Result<()> {
         let (epoll, stream, data) = (self.epoll.get_ref().as_fd(), stream.as_fd(), EventData::new_u64(key as u64));
         match (was.is_empty(), wanted.is_empty()) {
             _ if was == wanted => return Ok(()),
@@ -72,7 +78,7 @@ impl Poller {
     }
 
     /// The next ready socket, and what it is ready for.
-    pub fn take(&mut self) -> Option<(SessionKey, Readiness)> {
+    pub fn take(&mut self) -> Option<(SessionKey, SocketReadiness)> {
         self.ready.pop()
     }
 }

@@ -15,11 +15,11 @@ use tracing::error;
 
 use super::{
     driver::Driver,
-    poller::{Poller, Readiness},
+    poller::{Poller, SocketReadiness},
 };
 use crate::{
     session::machine::Input,
-    shard::{SessionKey, Shard, Upgraded, Work},
+    shard::{SessionKey, SessionWork, Shard, Upgraded},
     sleep::sleep_until_some,
 };
 
@@ -72,9 +72,9 @@ impl Sessions {
     fn take_work(&mut self) {
         while let Some(work) = self.shard.work.pop() {
             match work {
-                Work::Adopt(upgraded) => self.adopt(*upgraded),
-                Work::Look(key) => self.turn(key, Driver::begin_look),
-                Work::Answer(key, call, answer) => self.turn(key, |driver| driver.take_answer(call, answer)),
+                SessionWork::Adopt(upgraded) => self.adopt(*upgraded),
+                SessionWork::Look(key) => self.turn(key, Driver::begin_look),
+                SessionWork::Answer(key, call, answer) => self.turn(key, |driver| driver.take_answer(call, answer)),
             }
         }
     }
@@ -108,7 +108,7 @@ impl Sessions {
         let Some(driver) = self.drivers.get_mut(key) else { return };
         let turn = || {
             act(driver);
-            driver.settle();
+            driver.take_requests();
         };
         if catch_unwind(AssertUnwindSafe(turn)).is_err() {
             error!(key, "a session has panicked, and is ended");
@@ -140,7 +140,7 @@ impl Sessions {
             self.alarms.remove(&(at, key));
         }
         // Fails only if the socket is watched no more.
-        let _ = self.poller.watch(driver.stream(), key, driver.watched, Readiness::empty());
+        let _ = self.poller.watch(driver.stream(), key, driver.watched, SocketReadiness::empty());
     }
 }
 
