@@ -11,7 +11,7 @@ use crate::{config::FleetConfig, interrupt::Interrupt, play::fleet::token, prefl
 /// Connects the terminals `hold-0`, `hold-1`, ... and runs until it is interrupted. Fails if this machine lacks
 /// ports or file descriptors, or if a terminal can't be started.
 pub async fn run(line: FleetConfig) -> anyhow::Result<()> {
-    preflight::check(&line)?;
+    preflight::check(&line, 0)?;
     let mut terminals = Vec::new();
     let tls = TlsSource::files(line.tls.args.files());
     for number in 0..line.terminals {

@@ -20,6 +20,11 @@ pub type Marks = Arc<Mutex<Vec<(Nanos, String)>>>;
 /// How often a file is checked for new lines. A FIFO needs no check: a read waits for the next line.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Sets a mark now.
+pub fn set(marks: &Marks, clock: Clock, text: String) {
+    marks.lock().unwrap_or_else(PoisonError::into_inner).push((clock.now(), text));
+}
+
 /// Starts a thread that reads marks from `file` until the process ends. Without a file, there are never any marks.
 /// Fails if the file can't be opened.
 pub fn listen(file: Option<&Path>, clock: Clock) -> anyhow::Result<Marks> {
@@ -40,7 +45,7 @@ fn hear(mut file: impl BufRead, clock: Clock, marks: &Marks) {
     // A line may arrive in pieces. It is complete at its newline.
     while let Ok(read) = file.read_line(&mut line) {
         if let Some(text) = line.strip_suffix('\n') {
-            marks.lock().unwrap_or_else(PoisonError::into_inner).push((clock.now(), text.to_owned()));
+            set(marks, clock, text.to_owned());
             line.clear();
         } else if read == 0 {
             thread::sleep(LOOK);

@@ -12,10 +12,11 @@ use crate::config::FleetConfig;
 const OTHER_FILES: u64 = 64;
 
 /// Raises the soft limit of open files to the hard limit if the run needs more than the soft limit. Fails if the
-/// hard limit or the number of ports is too low; the error says what to change.
-pub fn check(line: &FleetConfig) -> anyhow::Result<()> {
+/// hard limit or the number of ports is too low; the error says what to change. `besides` is the number of connections that
+/// are no terminals'.
+pub fn check(line: &FleetConfig, besides: usize) -> anyhow::Result<()> {
     ports(line, ephemeral_ports())?;
-    let need = line.terminals as u64 + OTHER_FILES;
+    let need = (line.terminals + besides) as u64 + OTHER_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // `None` means no limit.
     if current.is_none_or(|current| current >= need) {
@@ -74,7 +75,7 @@ mod tests {
         let mut line = config("").fleet;
         line.terminals = most as usize;
         line.source = (2..200).map(|n| format!("127.0.0.{n}").parse().unwrap()).collect();
-        let told = check(&line).unwrap_err().to_string();
+        let told = check(&line, 0).unwrap_err().to_string();
         assert!(told.contains("ulimit -Hn") && told.contains("coordinate"), "{told}");
     }
 }

@@ -6,6 +6,7 @@ mod allowances;
 mod arrivals;
 mod choice;
 mod churn;
+mod disturb;
 mod fleet;
 mod handshake;
 pub mod scenario;
@@ -27,6 +28,7 @@ pub use self::{
     arrivals::Arrivals,
     choice::{Acks, Connects, Replay, ServerKind, Watched},
     churn::{Churn, Leave, Leaves},
+    disturb::{AttackWay, DisturbanceSettings, PlannedAttack, TimedCommand},
     fleet::FleetConfig,
     handshake::{HandshakeSettings, NamedTemplate},
     send_by::{SendBy, SendSettings},
@@ -188,6 +190,10 @@ pub struct Config {
     /// Conditions that do not make the run invalid.
     #[command(flatten)]
     pub allowances: Allowances,
+
+    /// What is done to the server during the run.
+    #[command(flatten)]
+    pub disturb: DisturbanceSettings,
 
     /// A file or FIFO to read while the run lasts. Each line written to it becomes a mark on the time line
     #[arg(long, value_name = "FILE")]

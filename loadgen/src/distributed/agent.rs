@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io::Write, net::SocketAddr, sync::Arc};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use tokio::{net::TcpListener, sync::watch};
 
@@ -75,7 +75,9 @@ async fn play_partition(
     config.validate()?;
     let mut mine = config.fleet.clone();
     mine.terminals = config.fleet.terminals.div_ceil(partition.of);
-    preflight::check(&mine)?;
+    // Whoever connects tells an agent what to play, and must not thereby have a shell on its host.
+    ensure!(config.disturb.timed.is_empty(), "--at is not for agents, which run no commands: use --events");
+    preflight::check(&mine, config.disturb.connections())?;
     let plan = Arc::new(Plan::new(&config, seed));
     let (stop, stopped) = Interrupt::by_message();
     let mut played = tokio::select! {

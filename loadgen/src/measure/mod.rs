@@ -8,6 +8,7 @@ mod fault;
 mod handshakes;
 mod judge;
 pub mod latency;
+mod promise;
 mod recovery;
 mod sequence;
 mod silence;
@@ -20,6 +21,7 @@ pub use self::{
     fault::{DeliveryFault, FaultKind},
     judge::{GROUPS, Judgement},
     latency::{Latency, Quantile},
+    promise::promise,
     sums::Account,
     tally::Tally,
     timeline::Timeline,

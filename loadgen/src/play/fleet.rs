@@ -112,6 +112,21 @@ pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<Stri
     Ok(Some(sign(secret, &claims)))
 }
 
+/// Returns the settings of all connections that attack. Their numbers follow those of terminals and of publishers.
+pub async fn attackers(config: &Config, partition: Partition) -> anyhow::Result<Vec<Dialer>> {
+    let count = config.disturb.connections();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let endpoints = Endpoints::new(config).await?;
+    let first = config.fleet.terminals + partition.of;
+    let dialer = |number: usize| {
+        let id = format!("load-{:08x}-attacker-{number}", partition.run).parse()?;
+        endpoints.dialer(first + number, &id, config.seed.unwrap_or_default())
+    };
+    (0..count).map(dialer).collect()
+}
+
 /// Returns the settings of the connection that publishes messages through the adapter. Its number is that of the terminal
 /// after the last one.
 pub async fn publisher(config: &Config, partition: Partition) -> anyhow::Result<Dialer> {

@@ -72,6 +72,7 @@ fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     config.churn = Churn::Poisson(0.0);
     config.slow = None;
     config.mute = Default::default();
+    config.disturb = Default::default();
     config.events = None;
     config.metrics = Vec::new();
     config.watch = Vec::new();

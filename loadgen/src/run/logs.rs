@@ -12,10 +12,11 @@ use serde_json::json;
 
 use super::play::PlayedRun;
 use crate::{
-    adapter::{self, DeliveryPromise},
+    adapter::DeliveryPromise,
     clock::nanos,
     config::Config,
     journal::Received,
+    measure::promise,
     plan::{Partition, Plan},
 };
 
@@ -29,7 +30,7 @@ pub fn write(
     replay: bool,
 ) -> anyhow::Result<()> {
     fs::create_dir_all(dir)?;
-    let promise = adapter::of(config).promise();
+    let promise = promise(config);
     let run = json!({
         "schema": 1, "run": partition.run, "seed": plan.seed, "schedule": format!("{:016x}", plan.hash()),
         "settle": nanos(config.settle), "grace": nanos(config.grace),

@@ -17,13 +17,12 @@ use jiff::Timestamp;
 
 pub use self::play::{head_start, play};
 use crate::{
-    adapter,
     clock::{Clock, nanos},
     config::Config,
     console::note,
     health::{environment::environment, servers::ServerCosts},
     interrupt::Interrupt,
-    measure::Tally,
+    measure::{Tally, promise},
     plan::{Partition, Plan},
     play::{operator, tls_check},
     preflight,
@@ -50,7 +49,7 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     }
     outputs::check(&config)?;
     let baseline = baseline::read_for(&config.baseline, config.fleet.terminals)?;
-    preflight::check(&config.fleet)?;
+    preflight::check(&config.fleet, config.disturb.connections())?;
     tls_check::check(&config).await?;
     operator::ask(&config).await?;
     let interrupt = Interrupt::listen(view::leave)?;
@@ -152,7 +151,7 @@ pub fn assemble(
         span_s: (plan.begin as f64 / 1e9, plan.end as f64 / 1e9),
         closed_loop: config.closed > 0,
         replay: facts.replay,
-        promise: adapter::of(config).promise(),
+        promise: promise(config),
         verdict: RunVerdict::new(gates, times, tally, checks),
         ledger: tally.ledger.clone(),
         frames: tally.frames,

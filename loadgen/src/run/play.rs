@@ -18,7 +18,7 @@ use crate::{
     measure::{Judgement, Latency, Tally},
     names,
     plan::{Partition, Plan},
-    play::{LiveCounters, fleet, operator},
+    play::{LiveCounters, disturb, fleet, operator},
     report::GeneratorCost,
     view,
 };
@@ -75,6 +75,7 @@ pub async fn play(
     let (before, servers) = (Usage::own(), ServerSnapshot::look(config).await);
     let mut fleet = fleet::start(config, plan, partition, &journal, &live).await?;
     let operator = operator::start(config.clone(), plan.clone(), partition, journal.clone(), live.clone());
+    let disturbances = disturb::start(config, plan, partition, clock, &marks).await?;
     let judge = JudgeThread::start(judgement, clock, waits);
     let (canary, stall) = (Canary::start(), StallWatch::start());
     let shown = view::show(config, plan, clock, live, marks.clone());
@@ -90,6 +91,7 @@ pub async fn play(
     let (canary, stalled) = (canary.stop(), stall.stop());
     shown.stop().await;
     let mut failed = operator.is_finished() && operator.join().map_or(true, has_failed);
+    failed |= disturbances.stop();
     failed |= shutdown(&mut fleet).await;
     journal.give_up(over);
     let judgement = judge.stop();

@@ -53,12 +53,13 @@ pub struct GeneratorHealth {
 /// Checks every gate against a run. `times` are the gates of its times.
 pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth, times: &[TimeGate]) -> Vec<Gate> {
     let expected: u64 = tally.ledger.values().map(|account| account.expected).sum();
+    let unsent = |gate: Gate| if allowances.allow_unsent { gate.excused("--allow-unsent") } else { gate };
     let short = |gate: Gate| if allowances.allow_shortfall { gate.excused("--allow-shortfall") } else { gate };
     vec![
         Gate::new("ledger", tally.closes(), if tally.closes() { "closed" } else { "open" }, "closed"),
         // A run that was cut short before the first message owes no delivery. The gate `COURSE` alone reports it.
         Gate::new("deliveries owed", expected > 0 || generator.cut_short, expected, "more than none"),
-        Gate::none("messages that the generator could not send", tally.messages.unsent),
+        unsent(Gate::none("messages that the generator could not send", tally.messages.unsent)),
         short(Gate::none("terminals never let in", tally.connections.never)),
         short(Gate::none("terminals never answered", tally.connections.unanswered)),
         Gate::none("deliveries to terminals still away at the end", tally.behaved().still_away),

@@ -7,6 +7,7 @@ use std::{
 };
 
 use muster_testkit::TestProcess;
+use serde_json::Value;
 
 use crate::{
     null_server::{LOADGEN, NullServer},
@@ -20,15 +21,15 @@ fn sent(line: &str) -> u64 {
     at.and_then(|at| words[at - 1].parse().ok()).unwrap_or(0)
 }
 
-#[test]
-fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals() {
+/// A run during which the server is restarted: the report, the exit code, and how many messages were sent before.
+fn restarted(more: &[&str]) -> (Value, Option<i32>, u64) {
     let (server, folder) = (NullServer::start(&[]), tempfile::tempdir().unwrap());
     let file = folder.path().join("report.json");
     let address = server.address.clone();
     let flags =
         "--target raw --terminals 10 --ramp 200ms --for 6s --broadcasts 20 --grace 500ms --backoff 50ms --no-tui";
     let mut command = Command::new(LOADGEN);
-    command.args(["run", "--url", &format!("ws://{address}/"), "--json"]).arg(&file).args(flags.split(' '));
+    command.args(["run", "--url", &format!("ws://{address}/"), "--json"]).arg(&file).args(flags.split(' ')).args(more);
     let mut run = TestProcess::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
     let mut lines = BufReader::new(run.child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let before = lines.by_ref().map(|line| sent(&line)).find(|sent| *sent >= 10).expect("messages are sent");
@@ -37,8 +38,12 @@ fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals()
     lines.for_each(drop);
     let code = run.blocking_ended().code();
     drop(server);
+    (read(&file), code, before)
+}
 
-    let report = read(&file);
+#[test]
+fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals() {
+    let (report, code, before) = restarted(&[]);
     let messages = &report["messages"];
     let count = |name: &str| messages[name].as_u64().unwrap();
     assert_eq!(count("refused"), 0, "{messages}");
@@ -47,4 +52,13 @@ fn messages_that_are_due_while_the_sending_connection_is_down_are_not_refusals()
     assert_eq!(gate(&report, "messages that the generator could not send")["ok"], false);
     // Broken if a terminal missed a message before it had reconnected; otherwise invalid.
     assert!(matches!(code, Some(11 | 12)), "exit {code:?}");
+}
+
+#[test]
+fn what_is_lost_with_a_session_is_no_fault_of_a_server_that_delivers_at_most_once() {
+    let (report, code, _) = restarted(&["--allow-unsent", "--at-most-once"]);
+    let gate = gate(&report, "messages that the generator could not send");
+    assert_eq!((code, &gate["ok"]), (Some(0), &true.into()), "{}", report["verdict"]);
+    assert!(report["messages"]["unsent"].as_u64().unwrap() > 0);
+    assert_eq!(report["promise"]["delivery"], "at_most_once");
 }

@@ -4,11 +4,11 @@ use std::{mem, sync::Arc};
 
 use super::{Judge, JudgedTerminal, SeenMessages, TerminalCase, state::FirstArrival};
 use crate::{
-    adapter::{self, DeliveryPromise},
+    adapter::DeliveryPromise,
     clock::{Nanos, SECOND, nanos},
     config::{Config, Replay},
     journal::{Journal, SendOutcome, TerminalLog},
-    measure::{FaultKind, Tally, handshakes::handshakes, recovery},
+    measure::{FaultKind, Tally, handshakes::handshakes, promise, recovery},
     names,
     plan::{Partition, Plan},
 };
@@ -35,7 +35,7 @@ impl Judgement {
     /// A judgement of the terminals and messages of this part.
     pub fn new(config: &Config, plan: &Arc<Plan>, partition: Partition, journal: &Arc<Journal>) -> Self {
         let apis = config.api.iter().chain(config.posts_to());
-        let promise = adapter::of(config).promise();
+        let promise = promise(config);
         let judge = Judge {
             plan: plan.clone(),
             partition,
