@@ -3,7 +3,7 @@
 //! [`main`] is in the library and blocks, so that the generator's async code is compiled once: an `async fn` is
 //! compiled by the crate that polls it, and the program would compile the whole generator a second time.
 
-use std::{env, ffi::OsString, io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, ffi::OsString, io::IsTerminal, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use muster_protocol::command_line::without_secret;
@@ -15,6 +15,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
+    card::{self, CardArgs},
     compare,
     config::{Config, FleetConfig, scenario, without_secrets},
     console::note,
@@ -53,7 +54,9 @@ enum Verb {
     Coordinate(Box<CoordinateArgs>),
     /// Keep terminals connected and print a line for each message that they receive: TERMINAL PAYLOAD
     Hold(FleetConfig),
-    /// Compare the reports of two sets of runs
+    /// Measure a server with a fixed set of scenarios, and write a card about it: NAME.json and NAME.md
+    Card(CardArgs),
+    /// Compare the reports of two sets of runs, or several cards
     Compare(CompareArgs),
     /// Run a server that only delivers, or makes a mistake on purpose: to test the generator itself
     NullServer(NullServerArgs),
@@ -80,13 +83,10 @@ struct CoordinateArgs {
 
 #[derive(Args)]
 struct CompareArgs {
-    /// The reports of one side, as --json wrote them, one for each repetition
-    #[arg(value_name = "A.json,...", value_delimiter = ',', num_args = 1, required = true)]
-    left: Vec<PathBuf>,
-
-    /// The reports of the other side
-    #[arg(value_name = "B.json,...", value_delimiter = ',', num_args = 1, required = true)]
-    right: Vec<PathBuf>,
+    /// Two sides: the reports of each as --json wrote them, one for each repetition, with a comma between. Or cards, one or
+    /// more, as the subcommand card wrote them
+    #[arg(value_name = "A.json,... B.json,... | CARD.json...", required = true)]
+    sides: Vec<String>,
 }
 
 #[derive(Args)]
@@ -155,7 +155,8 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
         Verb::Agent(agent) => distributed::agent::serve(agent.listen).await.map(|()| RunOutcome::Pass),
         Verb::Coordinate(it) => distributed::coordinate::run(it.agents, it.config, words).await,
         Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
-        Verb::Compare(files) => compare::run(&files.left, &files.right).map(|()| RunOutcome::Pass),
+        Verb::Card(card) => card::run(card).await,
+        Verb::Compare(files) => compare::run(&files.sides).map(|()| RunOutcome::Pass),
         Verb::NullServer(server) => {
             let serve = null::server::serve(server.listen, server.fault, server.drag);
             null::server::until_stdin_ends(server.until_stdin_ends, serve).await.map(|()| RunOutcome::Pass)

@@ -6,9 +6,10 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use crate::{
+    card,
     report::{Report, baseline},
     verdict::RunOutcome,
 };
@@ -18,12 +19,19 @@ type Value = fn(&Report, &str) -> Option<f64>;
 /// The name of a compared metric, and how to get its value.
 type ComparedMetric = (String, Value);
 
-/// Reads the reports of both sides and prints a table. Fails if a file can't be read, is not a report, or has
-/// another schema.
-pub fn run(left: &[PathBuf], right: &[PathBuf]) -> anyhow::Result<()> {
-    let (left, right) = (baseline::read(left)?, baseline::read(right)?);
+/// Reads the reports of both sides, or several cards, and prints a table. Each side is a list of files with commas between.
+/// Fails if a file can't be read, is neither a report nor a card, or has another schema.
+pub fn run(sides: &[String]) -> anyhow::Result<()> {
+    let sides: Vec<Vec<PathBuf>> = sides.iter().map(|side| side.split(',').map(PathBuf::from).collect()).collect();
+    let table = match card::table::cards(&sides.iter().flatten().collect::<Vec<_>>())? {
+        Some(cards) => card::table::table(&cards)?,
+        None => {
+            ensure!(sides.len() == 2, "compare needs two sides: A.json,... B.json,...");
+            table(&baseline::read(&sides[0])?, &baseline::read(&sides[1])?)
+        }
+    };
     let mut out = io::stdout().lock();
-    write!(out, "{}", table(&left, &right)).and_then(|()| out.flush()).context("the table on stdout")
+    write!(out, "{table}").and_then(|()| out.flush()).context("the table on stdout")
 }
 
 fn table(left: &[Report], right: &[Report]) -> String {

@@ -18,7 +18,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | parses the command line and starts a subcommand |
-//! | [`compare`] | compares the reports of two sets of runs |
+//! | [`card`] | measures a server with a fixed set of scenarios |
+//! | [`compare`] | compares the reports of two sets of runs, or several cards |
 //! | [`distributed`] | runs one plan on several generators and merges their results |
 //! | [`hold`] | keeps terminals connected and prints what they receive, for scripts |
 //! | [`null`] | a server that only delivers, to measure the generator itself, or that makes one mistake on purpose |
@@ -43,6 +44,7 @@
 //! | [`template`] | texts with placeholders |
 
 pub mod adapter;
+pub mod card;
 pub mod cli;
 pub mod clock;
 pub mod compare;

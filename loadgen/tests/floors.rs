@@ -6,7 +6,7 @@ use muster_testkit::floors;
 /// The floors, from top to bottom. Modules on one line share a floor and may import each other.
 const FLOORS: &[&[&str]] = &[
     &["cli"],
-    &["compare", "distributed", "hold", "null"],
+    &["card", "compare", "distributed", "hold", "null"],
     &["run"],
     &["view"],
     &["report"],

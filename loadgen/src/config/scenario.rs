@@ -41,7 +41,16 @@ fn flags(name: &str) -> anyhow::Result<Vec<OsString>> {
             .with_context(|| format!("--scenario {name} is neither a file that can be read nor one of: {}", names()))?,
     };
     let table: Table = text.parse().with_context(|| format!("--scenario {name}"))?;
-    table.iter().map(|(key, value)| flag(key, value).with_context(|| format!("--scenario {name}"))).collect()
+    flags_of(&table).with_context(|| format!("--scenario {name}"))
+}
+
+/// The flags that the keys of a table name. A list gives a flag several times. Fails if a value is of an unsupported type.
+pub fn flags_of(table: &Table) -> anyhow::Result<Vec<OsString>> {
+    let values = table.iter().flat_map(|(key, value)| match value {
+        Value::Array(list) => list.iter().map(|value| (key, value)).collect(),
+        one => vec![(key, one)],
+    });
+    values.map(|(key, value)| flag(key, value)).collect()
 }
 
 /// Converts `key = value` to `--key=value`, and `key = true` to `--key`.
@@ -50,7 +59,7 @@ fn flag(key: &str, value: &Value) -> anyhow::Result<OsString> {
         Value::Boolean(true) => format!("--{key}"),
         Value::String(text) => format!("--{key}={text}"),
         Value::Integer(_) | Value::Float(_) => format!("--{key}={value}"),
-        _ => bail!("{key} must be a text, a number or true"),
+        _ => bail!("{key} must be a text, a number, true, or a list of texts"),
     }
     .into())
 }

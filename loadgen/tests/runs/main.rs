@@ -1,6 +1,7 @@
 //! The program `muster-loadgen` against its own null server: what it finds, what it writes, and how it ends.
 
 mod baseline;
+mod card;
 mod disturb;
 mod faults;
 mod interrupt;

@@ -8,7 +8,6 @@
 //!   beats     which shards answer
 //!   mailbox   the way to one shard, and what becomes of its commands while it is frozen
 //!   fanout    the sockets of one shard, and the walk that writes to them
-//!   work      what the sessions of a shard have to do for it
 //! ```
 //!
 //! Invariant: everything of a session happens on its shard's thread, so sockets need no locks.
@@ -27,10 +26,9 @@ mod partition_test;
 mod rejoin_test;
 mod shards;
 #[cfg(test)]
-pub mod test_node;
+mod test_node;
 #[cfg(test)]
 mod walk_test;
-mod work;
 
 use std::{
     cell::RefCell,
@@ -45,18 +43,17 @@ use jiff::Timestamp;
 use muster_protocol::{TerminalId, partition::PartitionIndex};
 use tokio::{
     runtime,
-    task::{self, LocalSet},
+    task::LocalSet,
     time::{self, Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
-use self::{fanout::Sockets, gate::CommandGate, inbox::Inbox, work::WorkQueue};
+use self::{fanout::Sockets, gate::CommandGate, inbox::Inbox};
 pub use self::{
     fanout::{Socket, WriteBatch},
     message::{MAILBOX, ShardMessage, Upgraded},
     shards::Shards,
-    work::{SessionKey, SessionWaker, SessionWork},
 };
 use crate::{
     auth::Auth,
@@ -67,12 +64,12 @@ use crate::{
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
-    session::{self, Output, Poller, Settings, TextHeartbeat},
+    session::{self, Output, Settings, TextHeartbeat},
     sync::mpsc,
     wire::{Decoder, EncodedCommand},
 };
 
-/// The most messages that a shard handles before its sessions get their turns.
+/// The most messages that a shard handles before its sessions' tasks run.
 const MESSAGES_AT_ONCE: usize = 256;
 /// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
 const PING_PARTS: usize = 16;
@@ -114,8 +111,6 @@ pub struct Shard {
     pub index: usize,
     /// The sockets of the shard's sessions.
     pub sockets: Sockets,
-    /// What the sessions have to do for the shard.
-    pub work: Rc<WorkQueue>,
     /// What all sessions of the node share.
     pub shared: Arc<Shared>,
     /// What is the same for all sessions.
@@ -132,15 +127,11 @@ pub struct Shard {
 /// runtime can't be made.
 pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let poller = {
-        let _in_runtime = runtime.enter();
-        Poller::new()?
-    };
     thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
         let shard = Rc::new(Shard::new(index, shared));
         let sessions = LocalSet::new();
         runtime.block_on(async {
-            sessions.run_until(run(shard, mailbox, poller)).await;
+            sessions.run_until(run(shard, mailbox)).await;
             // Sessions that were just told to end still read what their terminals send. Sessions beyond this time
             // are cut off.
             let _ = time::timeout(session::FAREWELL, sessions).await;
@@ -148,8 +139,7 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Sh
     })
 }
 
-async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>, poller: Poller) {
-    let mut sessions = task::spawn_local(session::serve(shard.clone(), poller));
+async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>) {
     let mut inbox = Inbox::new(mailbox, MESSAGES_AT_ONCE);
     let tick = shard.shared.config.ping / PING_PARTS as u32;
     let mut ticks = time::interval_at(Instant::now() + tick, tick);
@@ -160,11 +150,10 @@ async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>, poller: Po
     loop {
         tokio::select! {
             () = shard.shared.stop.cancelled() => return,
-            ended = &mut sessions => return ended.expect("the sessions of a shard are served for as long as the shard is"),
             () = inbox.fill() => {
                 carry_out(&shard, &mut inbox);
-                // The sessions get their turns between two passes, however many messages wait.
-                task::yield_now().await;
+                // The tasks of the sessions run between two passes, however many messages wait.
+                tokio::task::yield_now().await;
             }
             _ = ticks.tick() => {
                 shard.sockets.ping(part, PING_PARTS);
@@ -184,7 +173,9 @@ async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>, poller: Po
 fn carry_out(shard: &Rc<Shard>, inbox: &mut Inbox) {
     while let Some(message) = inbox.next() {
         match message {
-            ShardMessage::Adopt(upgraded) => shard.work.push(SessionWork::Adopt(upgraded)),
+            ShardMessage::Adopt(upgraded) => {
+                tokio::task::spawn_local(session::run(upgraded, shard.clone()));
+            }
             ShardMessage::Broadcast(encoded) => broadcast(shard, encoded, inbox),
             ShardMessage::Send(addr, encoded) => {
                 if shard.may_send(encoded.partition) {
@@ -239,7 +230,6 @@ impl Shard {
                 shared.reports.clone(),
                 shared.metrics.delivered.clone(),
             ),
-            work: Rc::default(),
             settings: settings(&shared),
             output: RefCell::default(),
             buffer: RefCell::new(vec![0; READ_BUFFER].into()),

@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from muster import process, programs, wait
+from muster.api import Json
 from muster.fixtures import need
 from muster.traffic.loadgen import DELIVERED_WRONGLY, OK, Generator, Run, Server
 
@@ -188,3 +191,60 @@ def test_centrifugo_delivers_replays_and_a_lie_about_it_is_found(
     closes(generator.run(*flags, url, *LOAD))
     proxy = node("lying_proxy.js", "0", f"ws://{centrifugo}/", "drop", "777")
     names_one_loss(generator.run(*flags, f"ws://{proxy.address}/connection/websocket", *LOAD))
+
+
+# Cards.
+
+CARDS = ("muster", "ws", "socket-io", "centrifugo", "mosquitto")
+
+
+def make_card(name: str, out: Path, *flags: str) -> Json:
+    """Make the card of this server in the folder `out`, and return it. It is of the published format."""
+    target = programs.ROOT / "loadgen" / "servers" / f"{name}.toml"
+    work = programs.ROOT / "target" / "cards"
+    made_by = [*programs.PRIORITY, programs.program("muster-loadgen"), "card"]
+    command = [*made_by, "--target", target, "--out", out, "--work", work, *flags]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == OK, done.stderr
+    card: Json = json.loads((out / f"{name}.json").read_text())
+    schema = json.loads((programs.ROOT / "loadgen" / "card.schema.json").read_text())
+    jsonschema_rs.validator_for(schema).validate(card)
+    assert (out / f"{name}.md").read_text().count("\n## ") == len(card["scenarios"]) + 2
+    return card
+
+
+def verdicts(card: Json) -> dict[str, str]:
+    """Return the verdict of each scenario of a card."""
+    return {scenario["name"]: scenario["verdict"] for scenario in card["scenarios"]}
+
+
+@pytest.mark.takes(seconds=60)
+def test_cards_say_what_was_delivered_and_what_was_not_promised(directory: Path) -> None:
+    need("curl")
+    programs.install({"node": "nodejs", "npm": "npm"})
+    asked = ("--small", "--scenarios", "steady,restart")
+    muster, plain = (make_card(name, directory, *asked) for name in ("muster", "ws"))
+    assert verdicts(muster) == {"steady": "delivered", "restart": "delivered"}
+    assert verdicts(plain) == {"steady": "delivered", "restart": "not_promised"}
+    for card in (muster, plain):
+        steady, restart = (scenario["repeats"][0] for scenario in card["scenarios"])
+        assert steady["cpu_ratio"] > 0 and steady["deliveries"]["owed"] == 50 * 30
+        assert len(restart["marks"]) == 1 and restart["sessions"]["lost"] >= 50
+    cards = [directory / f"{name}.json" for name in ("muster", "ws")]
+    compare = [programs.program("muster-loadgen"), "compare", *cards]
+    compared = subprocess.run(compare, capture_output=True, text=True, check=True).stdout
+    rows = [re.split(r"\s{2,}", line) for line in compared.splitlines()]
+    assert ["Server restart", "delivered", "not promised"] in rows
+
+
+@pytest.mark.long("cards")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_that_is_made_twice_has_the_same_verdicts(name: str, directory: Path) -> None:
+    need("curl", "mosquitto")
+    programs.install({"node": "nodejs", "npm": "npm", "go": "golang-go"})
+    made = []
+    for time in ("first", "second"):
+        (directory / time).mkdir()
+        made.append(verdicts(make_card(name, directory / time)))
+    assert made[0] == made[1] and len(made[0]) == 8

@@ -2,14 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::driver::Driver;
+use super::{
+    super::machine::{Action, TerminalReport},
+    Driver,
+};
 use crate::{
     backplane::encode,
     end::{EndReport, SessionEnd},
     hub::SessionAddr,
     reports::EventReceipt,
-    session::machine::{Action, TerminalReport},
-    shard::{SessionWaker, WriteBatch},
+    shard::WriteBatch,
     wire::ReceivedClose,
 };
 
@@ -17,8 +19,7 @@ impl Driver {
     pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::Enter(labels) => {
-                let waker = SessionWaker::new(self.shard.work.clone(), self.key);
-                self.connection.enter(labels, waker, &self.shard);
+                self.connection.enter(labels, &self.shard);
                 self.enter_hub();
             }
             Action::Abandon => self.call = None,

@@ -8,7 +8,6 @@
 
 use std::{
     cell::RefCell,
-    net::TcpStream,
     ops::Range,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
     rc::Rc,
@@ -20,6 +19,7 @@ use rustix::{
     io::Errno,
     net::{SendFlags, send},
 };
+use tokio::net::TcpStream;
 
 use super::{socket::Socket, write_batch::WriteBatch};
 use crate::end::SessionEnd;
