@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn, cast
 from xml.etree import ElementTree
 
 from muster import programs
@@ -24,6 +24,11 @@ from muster.reporting import OUTPUT
 E2E = programs.ROOT / "scripts" / "e2e"
 # Clusters mostly wait: so many of them share this machine's cores.
 AT_ONCE = "4"
+# Tests of the crates mostly wait too.
+TEST_THREADS = "4"
+# What cargo says of a test program that failed, and what such a program says of its tests.
+FAILED_PROGRAM = re.compile(r"^    `(-p .+)`$", re.MULTILINE)
+FAILED_TEST = re.compile(r"^test (\S+) .*FAILED$", re.MULTILINE)
 # What fails twice is not the machine's fault. What failed once is listed as flaky.
 RERUNS = ["--reruns", "1"]
 # The models of what threads share. `--workspace` keeps the dependencies' features, so that they are not compiled again.
@@ -48,6 +53,7 @@ def main(words: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for report in OUTPUT.glob("*.xml"):
         report.unlink()
+    flaky_crates.clear()
     steps = chosen(words) if words else everything()
     passed, failed = run_all(steps)
     print(f"flaky: {', '.join(flaky()) or 'none'}")
@@ -80,7 +86,7 @@ def everything() -> list[Step]:
     return [
         ("rustfmt", lambda: run("cargo", "fmt", "--all", "--check")),
         ("clippy", lambda: run("cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")),
-        ("cargo test", lambda: run("cargo", "test", "--workspace", "--locked")),
+        ("cargo test", crates),
         ("orders of threads", lambda: run(*MODELS)),
         ("build", build),
         ("ruff format", lambda: run(sys.executable, "-m", "ruff", "format", "--check", str(E2E))),
@@ -160,10 +166,36 @@ def steady(words: list[str]) -> list[Step]:
     return [("build", build), *runs]
 
 
-def run(*command: str, at: Path = programs.ROOT) -> int:
-    """Run one command and return its exit code. If this process is asked to end, the command cleans up first."""
-    child = subprocess.Popen(command, cwd=at)
+# The tests of crates that failed, in programs that passed at the second attempt.
+flaky_crates: set[str] = set()
+
+
+def crates() -> int:
+    """Run the crates' own tests. A test program that fails is run once more."""
+    os.environ.setdefault("RUST_TEST_THREADS", TEST_THREADS)
+    said: list[str] = []
+    code = run("cargo", "test", "--workspace", "--locked", "--no-fail-fast", said=said)
+    failed = FAILED_PROGRAM.findall("".join(said))
+    if code == 0 or not failed:
+        return code
+    print(f"failed, and are tried again: {', '.join(failed)}", flush=True)
+    code = max(run("cargo", "test", "--locked", *words.split()) for words in failed)
+    if code == 0:
+        flaky_crates.update(FAILED_TEST.findall("".join(said)))
+    return code
+
+
+def run(*command: str, at: Path | None = None, said: list[str] | None = None) -> int:
+    """Run one command and return its exit code. If this process is asked to end, the command cleans up first.
+
+    Its lines are printed, and added to `said` if that is given.
+    """
+    hears: dict[str, Any] = {} if said is None else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    child = subprocess.Popen(command, cwd=at or programs.ROOT, text=True, errors="replace", **hears)
     try:
+        for line in child.stdout or ():
+            print(line, end="", flush=True)
+            cast(list[str], said).append(line)
         return child.wait()
     except KeyboardInterrupt:
         # A Ctrl-C reaches the command too. `subprocess.run` would give it a quarter of a second and kill it.
@@ -242,7 +274,7 @@ def timed(name: str, step: Callable[[], int]) -> bool:
 
 def flaky() -> list[str]:
     """Return the tests that passed at a later attempt. A report lists each attempt as a case of the test's name."""
-    found = set()
+    found = set(flaky_crates)
     for report in OUTPUT.glob("*.xml"):
         try:
             cases = list(ElementTree.parse(report).iter("testcase"))

@@ -211,6 +211,31 @@ def test_long_names_a_run_wherever_it_stands(words: str, steps: list[str]) -> No
     assert [name for name, _ in gate.chosen(words.split())] == steps
 
 
+# A cargo whose tests of the workspace fail, and whose second attempt ends with a code that is given.
+CARGO = """#!/bin/sh
+case "$*" in *--workspace*) ;; *) echo "$*" >> asked; exit {code} ;; esac
+printf 'test hub::a_walk ... FAILED\\ntest hub::a_hall ... ok\\n'
+printf 'error: 1 target failed:\\n    `-p muster-node --test suite`\\n'
+exit 101
+"""
+
+
+@pytest.mark.parametrize(("code", "flaky"), [(0, ["hub::a_walk"]), (101, [])])
+def test_a_crate_that_fails_is_tried_once_more(
+    code: int, flaky: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cargo").write_text(CARGO.format(code=code))
+    (tmp_path / "cargo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("RUST_TEST_THREADS", "1")
+    monkeypatch.setattr(programs, "ROOT", tmp_path)
+    monkeypatch.setattr(gate, "OUTPUT", tmp_path)
+    monkeypatch.setattr(gate, "flaky_crates", set())
+    assert gate.crates() == code
+    assert (tmp_path / "asked").read_text() == "test --locked -p muster-node --test suite\n"
+    assert gate.flaky() == flaky
+
+
 @pytest.mark.parametrize(("send", "number"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)])
 def test_a_gate_that_is_asked_to_end_lets_its_command_clean_up(
     tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
