@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, TimeoutError, expect
 
 from muster import programs, wait
 from muster.cluster import Cluster
@@ -57,6 +57,11 @@ class Console:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", self._opened)
         self.page.on("request", lambda request: self.asked.add(urlsplit(request.url).netloc))
+        # The requests that have no answer yet, which say why a page does not open.
+        self.unanswered: set[str] = set()
+        self.page.on("request", lambda request: self.unanswered.add(request.url))
+        for event in ("requestfinished", "requestfailed"):
+            self.page.on(event, lambda request: self.unanswered.discard(request.url))
 
     def _opened(self, dialog: Dialog) -> None:
         """No page of the console asks so: what others wrote was run."""
@@ -67,7 +72,10 @@ class Console:
         """Sign in with a key, by default the cluster's own."""
         if "/console/" not in self.page.url:
             self.page.goto("/console/")
-        self.page.get_by_label("Key").fill(key or self.cluster.api.key)
+        try:
+            self.page.get_by_label("Key").fill(key or self.cluster.api.key)
+        except TimeoutError as error:
+            raise AssertionError(f"the page does not open; without an answer: {sorted(self.unanswered)}") from error
         self.click("Sign in")
         expect(self.page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=SOON)
         return self

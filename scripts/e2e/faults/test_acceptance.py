@@ -4,7 +4,9 @@ import random
 import statistics
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -63,9 +65,19 @@ class Orphans:
         """Return the commands of this name that are stored."""
         return [row["id"] for row in self.api.get(f"/v1/commands?name={name}", at=self.cluster.node(2))["commands"]]
 
+    def wait_until_accepted(self, names: list[str]) -> None:
+        """Wait until nodes have finished the acceptance of these commands."""
+        for name in names:
+            command = wait.until(partial(self.ids, name))[0]
+            self.wait_until_it_is(command, lambda state: state != "accepting")
+
     def wait_until_done(self, command: str) -> None:
         """Wait until all targets of a command have confirmed it, or it has expired."""
-        wait.until(lambda: self.api.get(f"/v1/commands/{command}"), lambda found: found["state"] == "done")
+        self.wait_until_it_is(command, lambda state: state == "done")
+
+    def wait_until_it_is(self, command: str, is_right: Callable[[str], bool]) -> None:
+        """Wait until the state of a command is right."""
+        wait.until(lambda: str(self.api.get(f"/v1/commands/{command}")["state"]), is_right)
 
     def judged(self) -> set[str]:
         """Wait until all is over, demand that each command is accounted for or is nowhere, and return those stored."""
@@ -104,8 +116,11 @@ in_parts = pytest.mark.cluster(lines=True, node_flags=f"--partitions {PARTITIONS
 @in_parts
 def test_a_command_whose_node_is_killed_is_nowhere_or_each_of_its_shares_is_accounted_for(orphans: Orphans) -> None:
     steps = [("begin", 0), *(("share", count) for count in range(PARTITIONS)), ("commit", 0), ("commit", 1)]
-    names = []
+    names: list[str] = []
     for step, count in steps:
+        if step == "commit":
+            # A commit does not name its command: node 1 must have none of another command to send.
+            orphans.wait_until_accepted(names[1:])
         names.append(orphans.leave_after(count, step))
         orphans.start(1)
     # The first one was not begun.
