@@ -156,7 +156,7 @@ impl<'a, L: Listener> Session<'a, L> {
             FromNode::Command(command) => return self.receive_command(command, received_at).await,
             FromNode::Ack(EventAck { id }) => self.state.listener.on(Incoming::EventStored(id)).await,
             FromNode::Gap(gap) => {
-                self.state.seen.set_cursor(gap.to.clone());
+                self.state.advance_cursor(gap.to.clone());
                 self.state.listener.on(Incoming::Gap(gap)).await;
             }
             FromNode::Goodbye(Goodbye { retry_ms, .. }) => self.hint = retry_ms.map(Duration::from_millis),

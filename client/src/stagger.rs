@@ -5,7 +5,10 @@ use std::time::Instant;
 
 use muster_protocol::frame::Command;
 
-/// The waiting commands, each once. Bounded only by how many staggered commands the node sends.
+/// How many commands wait at most.
+const MAX: usize = 4096;
+
+/// The waiting commands, each once. At most 4,096.
 #[derive(Debug, Default)]
 pub(crate) struct StaggerQueue(Vec<Staggered>);
 
@@ -17,11 +20,17 @@ struct Staggered {
 }
 
 impl StaggerQueue {
-    /// Adds a command that was read at `received_at` and is due at `due`. One that waits already keeps its time.
-    pub(crate) fn push(&mut self, due: Instant, command: Command, received_at: Instant) {
-        if self.0.iter().all(|staggered| staggered.command.id != command.id) {
-            self.0.push(Staggered { due, command, received_at });
+    /// Adds a command that was read at `received_at` and is due at `due`. One that waits already keeps its time. Returns
+    /// the command if there is no room for it.
+    pub(crate) fn push(&mut self, due: Instant, command: Command, received_at: Instant) -> Result<(), Command> {
+        if self.0.iter().any(|staggered| staggered.command.id == command.id) {
+            return Ok(());
         }
+        if self.0.len() >= MAX {
+            return Err(command);
+        }
+        self.0.push(Staggered { due, command, received_at });
+        Ok(())
     }
 
     /// When the next command is due.

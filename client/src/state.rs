@@ -45,7 +45,7 @@ impl<L: Listener> TerminalState<L> {
         self.limit.set(welcome.max_message);
         self.token.begin_session(welcome.time);
         if let Some(cursor) = welcome.cursor.clone().filter(|_| !welcome.resumed) {
-            self.seen.set_cursor(cursor);
+            self.advance_cursor(cursor);
         }
     }
 
@@ -61,8 +61,11 @@ impl<L: Listener> TerminalState<L> {
         match command.stagger_ms.filter(|_| !self.is_late(&command)) {
             Some(stagger) => {
                 let share = Duration::from_millis(rand::rng().random_range(0..=stagger));
-                self.stagger.push(received_at + share, command, received_at);
-                false
+                match self.stagger.push(received_at + share, command, received_at) {
+                    // Without room the command does without its delay: a cursor that passed it would lose it.
+                    Err(command) => self.hand_over(command, received_at).await,
+                    Ok(()) => false,
+                }
             }
             None => self.hand_over(command, received_at).await,
         }

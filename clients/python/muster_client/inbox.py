@@ -15,7 +15,8 @@ Run = Callable[[Command], Any | Awaitable[Any]]
 
 WAITING = 64
 """So many commands wait for the program. Beyond them the terminal reads no further."""
-
+STAGGERED = 4096
+"""So many commands wait for their stagger. Beyond them a command is run at once."""
 
 Outcome = tuple[bool, Any, str | None]
 """Whether a command succeeded, the reply, and why it was not run."""
@@ -52,11 +53,22 @@ class Inbox:
         self._queue: asyncio.Queue[Command] = asyncio.Queue(WAITING)
         self._staggered: dict[str, asyncio.Task[None]] = {}
         self._cursor: str | None = None
+        # A cursor behind all that waits in the queue, and how many commands do, with the one that is taken out.
+        self._behind: str | None = None
+        self._waiting = 0
         self._turn = asyncio.Lock()
 
     async def put(self, command: Command) -> None:
         """Take a command of the node. Waits while too many wait for the program."""
         await self._queue.put(command)
+        self._waiting += 1
+        if command.cursor is not None:
+            self._behind = None
+
+    def pass_cursor(self, cursor: str) -> None:
+        """Move the cursor to where the node says, once the program has all that came before."""
+        self._behind = cursor
+        self._catch_up()
 
     async def work(self) -> None:
         """Give the program one command after the other, for ever."""
@@ -65,11 +77,13 @@ class Inbox:
                 command = await self._queue.get()
                 if self._memory.has(command.id):
                     self._repeat(command.id)
-                elif command.stagger and not self._clock.is_over(command.expires_at):
+                elif self._has_to_wait(command):
                     self._stagger(command)
                 else:
                     await self._give(command)
                 self._move_cursor(command.cursor)
+                self._waiting -= 1
+                self._catch_up()
         finally:
             for task in self._staggered.values():
                 task.cancel()
@@ -79,6 +93,11 @@ class Inbox:
         self._send(write("ack", id=command))
         if result := self._memory.results.get(command):
             self._send(result)
+
+    def _has_to_wait(self, command: Command) -> bool:
+        """Say whether a command waits for its stagger. Without room it does not, or a cursor would pass it."""
+        has_room = len(self._staggered) < STAGGERED
+        return bool(command.stagger) and has_room and not self._clock.is_over(command.expires_at)
 
     def _stagger(self, command: Command) -> None:
         if command.id not in self._staggered:
@@ -92,6 +111,11 @@ class Inbox:
             del self._staggered[command.id]
         if not self._staggered and self._cursor is not None:
             self._memory.set_cursor(self._cursor)
+
+    def _catch_up(self) -> None:
+        if not self._waiting:
+            cursor, self._behind = self._behind, None
+            self._move_cursor(cursor)
 
     def _move_cursor(self, cursor: str | None) -> None:
         """Move the cursor, but never past a command that waits for its stagger."""

@@ -205,7 +205,7 @@ class Terminal:
         resumed, cursor = welcome.get("resumed") is True, welcome.get("cursor")
         # What was missed follows: until it has come, the cursor stays.
         if isinstance(cursor, str) and not resumed:
-            self._memory.set_cursor(cursor)
+            self._inbox.pass_cursor(cursor)
         self._tokens.begin_session(self._clock.now())
         self._refused.clear()
         self._opened_at = time.monotonic()
@@ -218,7 +218,7 @@ class Terminal:
                 await self._inbox.put(command)
         elif report := of_frame(frame):
             if isinstance(report, Gap):
-                self._memory.set_cursor(report.up_to)
+                self._inbox.pass_cursor(report.up_to)
             if isinstance(report, NodeError) and report.code in ("token_refused", "token_too_soon"):
                 self._tokens.ask_later()
             self._report(report)

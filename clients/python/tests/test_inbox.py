@@ -57,3 +57,20 @@ class Failures(unittest.IsolatedAsyncioTestCase):
 
         self.assertEqual(await self.outcome(cancelled), (False, {"error": "cancelled"}))
         self.assertEqual(await self.outcome(lambda: 7), (True, 7))
+
+
+class Cursors(unittest.IsolatedAsyncioTestCase):
+    async def test_the_cursor_passes_a_gap_once_the_program_has_what_came_before(self) -> None:
+        memory, given = Memory(), asyncio.Event()
+        inbox = Inbox(lambda _: given.set(), memory, NodeClock(), lambda _: None, lambda *_: None)
+        inbox.pass_cursor("c1")
+        self.assertEqual(memory.cursor, "c1")
+        await inbox.put(Command("a", "test", lambda: None, time.time() + SOON, cursor="c2"))
+        inbox.pass_cursor("c5")
+        self.assertEqual(memory.cursor, "c1")
+        working = asyncio.create_task(inbox.work())
+        self.addCleanup(working.cancel)
+        async with asyncio.timeout(SOON):
+            await given.wait()
+            while memory.cursor != "c5":
+                await asyncio.sleep(0)

@@ -37,13 +37,23 @@ pub async fn kept(stage: &mut Stage) -> Result<(), Stop> {
     let staggered = stage.new_id();
     link.command(&staggered, "echo", json!({ "payload": 1, "cursor": "c11", "stagger_ms": 60_000 })).await;
     stage.echo("R15", &mut link, "a result").await?;
-    link.close(4003, "").await;
-    let (_link, hello) = stage.hello("R15", "another session").await?;
-    // By chance its share of the stagger may be over.
-    let is_right = hello["resume"] == "c10" || stage.runs(&staggered) == 1;
-    let expected = "the cursor stays before a command that waits for its stagger";
-    stage.check("R15", is_right, expected, || hello.to_string());
+    let mut link = stays_before(stage, link, &staggered, "while newer commands come").await?;
+    link.welcome(json!({ "resumed": false, "cursor": "c12" })).await;
+    link.send(json!({ "type": "gap", "from": "c10", "to": "c12", "reason": "said by the kit" })).await;
+    stage.printed("R16", "gap", "the program is told of the gap to c12", |line| line["to"] == "c12").await?;
+    stays_before(stage, link, &staggered, "after a session that did not resume").await?;
     Ok(())
+}
+
+/// Closes the session, waits for the next hello, and judges that it resumes before a command that waits for its stagger.
+async fn stays_before(stage: &mut Stage, link: Link, staggered: &str, when: &str) -> Result<Link, Stop> {
+    link.close(4003, "").await;
+    let (link, hello) = stage.hello("R15", "another session").await?;
+    // By chance its share of the stagger may be over.
+    let is_right = hello["resume"] == "c10" || stage.runs(staggered) == 1;
+    let expected = format!("the cursor stays before a command that waits for its stagger, {when}");
+    stage.check("R15", is_right, &expected, || hello.to_string());
+    Ok(link)
 }
 
 /// Closes the session, waits for the next hello, and judges where it resumes.

@@ -52,7 +52,7 @@ final class TerminalState {
         limit.set(welcome.maxMessage());
         tokens.beginSession(welcome.time(), now);
         if (welcome.cursor() != null && !welcome.resumed()) {
-            seen.setCursor(welcome.cursor());
+            moveCursor(welcome.cursor());
         }
         outbox.resend();
     }
