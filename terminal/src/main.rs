@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!   settings ──▶ agent ◀──▶ client ◀──▶ node
-//!                 │ └─ work ─┬▶ allowed ──▶ program ──▶ output      a command that is run
-//!                 │          └▶ files                               a file that is fetched
+//!                 │ ├─ work ─┬▶ allowed ──▶ program ──▶ output      a command that is run
+//!                 │ │        ├▶ files ──┬▶ transfer                 a file that is fetched
+//!                 │ │        └▶ upload ─┘                           a file that is sent
+//!                 │ └─ update ──▶ signature                         another version of the agent
 //!                 └──▶ health                                       what the box says of itself
 //! ```
 //!
@@ -16,15 +18,25 @@
 //! | [`program`] | runs a program within bounds of time and output |
 //! | [`output`] | the end of a program's output, as it fits into a reply |
 //! | [`files`] | fetches files that operators send |
+//! | [`upload`] | sends files that operators ask for |
+//! | [`transfer`] | what fetching and sending share: the server, and when an attempt is repeated |
+//! | [`signature`] | who has made a program, and which version it is |
+//! | [`update`] | the update of the agent by itself |
+//! | [`durable`] | files that a power cut leaves whole |
 //! | [`health`] | measures the box, and runs the operator's own checks |
 
 mod agent;
 mod allowed;
+mod durable;
 mod files;
 mod health;
 mod output;
 mod program;
 mod settings;
+mod signature;
+mod transfer;
+mod update;
+mod upload;
 mod work;
 
 use std::{io, path::PathBuf, process::ExitCode};
@@ -33,7 +45,11 @@ use clap::Parser;
 use muster_service::output::{LogWriter, note};
 use tracing_subscriber::{filter::LevelFilter, fmt};
 
-use crate::{agent::Agent, settings::AgentSettings};
+use crate::{
+    agent::{Agent, AgentEnd},
+    settings::AgentSettings,
+    update::start::{own_file, start_chosen},
+};
 
 /// Connects this box to a Muster cluster: reports its health, and runs the commands that its configuration allows
 #[derive(Parser)]
@@ -60,8 +76,8 @@ async fn main() -> ExitCode {
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .init();
     match run(&cli).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => TOLD_TO_STAY_AWAY.into(),
+        Ok(AgentEnd::ToldToStayAway) => TOLD_TO_STAY_AWAY.into(),
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             note(format_args!("muster-terminal: {error:#}"));
             ExitCode::FAILURE
@@ -69,12 +85,21 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Returns false if a node told this terminal to stay away.
-async fn run(cli: &Cli) -> anyhow::Result<bool> {
-    let settings = AgentSettings::read(&cli.config)?;
+async fn run(cli: &Cli) -> anyhow::Result<AgentEnd> {
     if cli.check {
-        settings.client()?.check()?;
-        return Ok(true);
+        AgentSettings::read(&cli.config)?.client()?.check()?;
+        return Ok(AgentEnd::Asked);
     }
-    Agent::start(settings)?.run().await
+    // A program that an update has brought was chosen already.
+    if own_file().is_none() {
+        start_chosen(&cli.config);
+    }
+    loop {
+        let end = Agent::start(AgentSettings::read(&cli.config)?)?.run().await?;
+        if end != AgentEnd::Switch {
+            return Ok(end);
+        }
+        // If this returns, the new program can't be started, and this one goes on.
+        start_chosen(&cli.config);
+    }
 }

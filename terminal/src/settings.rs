@@ -5,7 +5,7 @@ use std::{
     fs::{self, DirBuilder, File},
     io::Read,
     os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     time::Duration,
 };
 
@@ -16,8 +16,11 @@ use serde::Deserialize;
 
 use crate::{
     allowed::AllowedCommand,
-    files::{self, FileSettings},
+    files::{self, FileSettings, parts::PartsBound},
     health::HealthSettings,
+    signature::Signers,
+    update::{self, UpdateSettings},
+    upload::{self, UploadSettings},
 };
 
 /// The largest configuration file, in bytes.
@@ -27,6 +30,9 @@ const FILE_MAX: u64 = 1 << 20;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentSettings {
+    /// This file, as a path from the root.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// The terminal's id; the name of this host by default.
     #[serde(default = "host_name")]
     pub id: String,
@@ -52,8 +58,15 @@ pub struct AgentSettings {
     /// How many commands run at the same time; 4 by default. One more is rejected.
     #[serde(default = "commands_at_once")]
     pub commands_at_once: usize,
+    /// Whose programs may arrive and be run. Nobody's by default.
+    #[serde(default)]
+    pub signers: Signers,
     /// Files that operators may send. None by default.
     pub files: Option<FileSettings>,
+    /// Files that operators may ask for. None by default.
+    pub upload: Option<UploadSettings>,
+    /// Updates of the agent. None by default.
+    pub update: Option<UpdateSettings>,
     /// The commands that the agent runs, by name. It rejects every other one.
     #[serde(default)]
     pub commands: BTreeMap<String, AllowedCommand>,
@@ -78,7 +91,8 @@ impl AgentSettings {
     /// If the file can't be read, or a setting can't be used. The text names the file and the setting.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let text = read_bounded(file).with_context(|| format!("--config {}: it can't be read", file.display()))?;
-        let settings: Self = toml::from_str(&text).with_context(|| format!("--config {}", file.display()))?;
+        let mut settings: Self = toml::from_str(&text).with_context(|| format!("--config {}", file.display()))?;
+        settings.file = path::absolute(file)?;
         settings.check().with_context(|| format!("--config {}", file.display()))?;
         Ok(settings)
     }
@@ -90,13 +104,45 @@ impl AgentSettings {
             command.check().with_context(|| format!("commands.{name}"))?;
         }
         if let Some(files) = &self.files {
-            files.check()?;
-            ensure!(
-                !self.commands.contains_key(files::COMMAND),
-                "commands.file: the section `files` has a command of this name"
-            );
+            self.check_files(files)?;
+        }
+        if let Some(upload) = &self.upload {
+            upload.check()?;
+            self.check_name(upload::COMMAND, "upload")?;
+        }
+        if let Some(update) = &self.update {
+            update.check()?;
+            self.check_name(update::COMMAND, "update")?;
+            ensure!(!self.signers.is_empty(), "update: it needs a key in `signers`");
         }
         self.health.check()
+    }
+
+    fn check_files(&self, files: &FileSettings) -> anyhow::Result<()> {
+        files.check()?;
+        self.check_name(files::COMMAND, "files")?;
+        ensure!(files.programs.is_empty() || !self.signers.is_empty(), "files.programs: they need a key in `signers`");
+        for (name, command) in &self.commands {
+            files.check_program(&command.program).with_context(|| format!("commands.{name}"))?;
+        }
+        for (name, check) in &self.health.checks {
+            files.check_program(&check.program).with_context(|| format!("health.checks.{name}"))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that no program has the name of a command that a section brings.
+    fn check_name(&self, command: &str, section: &str) -> anyhow::Result<()> {
+        let is_free = !self.commands.contains_key(command);
+        ensure!(is_free, "commands.{command}: the section `{section}` has a command of this name");
+        Ok(())
+    }
+
+    /// What the parts of files may take, in each folder where files arrive.
+    pub fn parts(&self) -> Vec<PartsBound> {
+        let files = self.files.as_ref().map(FileSettings::parts);
+        let programs = self.update.as_ref().map(|update| update.parts(&self.state));
+        files.into_iter().chain(programs).collect()
     }
 
     /// What the client is started with.
@@ -143,7 +189,7 @@ fn read_bounded(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Makes a folder that other users can't read, if it is not there.
-fn make_private(folder: &Path) -> std::io::Result<()> {
+pub fn make_private(folder: &Path) -> std::io::Result<()> {
     if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
         return Ok(());
     }
@@ -154,7 +200,8 @@ fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn state_folder() -> PathBuf {
+/// The default of `state`.
+pub fn state_folder() -> PathBuf {
     "/var/lib/muster-terminal".into()
 }
 
@@ -198,6 +245,18 @@ mod tests {
             ("urls = []\n[commands.show]\nprogram = ['show']", "commands.show"),
             ("urls = []\n[commands.show]\nprogram = ['/show']\nwithin = '0s'", "within"),
             ("urls = []\n[commands.show]\nprogram = ['/show']\nshell = true", "shell"),
+            ("urls = []\nsigners = ['key']", "signers"),
+            ("urls = []\n[files]\nfolder = '/'\nprograms = ['show']", "files.programs"),
+            ("urls = []\n[files]\nfolder = '/'\nparts_for = '0s'", "files.parts_for"),
+            ("urls = []\n[files]\nfolder = '/'\n[commands.file]\nprogram = ['/show']", "commands.file"),
+            ("urls = []\n[files]\nfolder = '/'\n[commands.show]\nprogram = ['/show']", "files.programs"),
+            ("urls = []\n[upload]\nfolders = ['log']", "upload.folders"),
+            ("urls = []\n[upload]\nfolders = ['/log']\nwithin = '0s'", "upload.within"),
+            ("urls = []\n[upload]\nfolders = ['/log']\n[commands.upload]\nprogram = ['/show']", "commands.upload"),
+            ("urls = []\n[update]", "signers"),
+            ("urls = []\n[update]\ntrial = '0s'", "update.trial"),
+            ("urls = []\n[update]\ntrial = '10s'\nsteady = '10s'", "update.steady"),
+            ("urls = []\n[update]\n[commands.update]\nprogram = ['/show']", "commands.update"),
             ("urls = []\n[health]\nevery = '0s'", "health.every"),
             ("urls = []\n[health.checks.printer]\nprogram = []", "health.checks.printer"),
         ] {

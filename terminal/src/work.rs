@@ -1,15 +1,16 @@
-//! What a command has the box do: run a program, or fetch a file.
+//! What a command has the box do: run a program, fetch a file, or send one.
 
 use std::future::Future;
 
 use muster_protocol::Payload;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     allowed::NotAllowed,
     files::{self, FileFetch},
     program::ProgramCall,
     settings::AgentSettings,
+    upload::{self, FileUpload},
 };
 
 /// One command's work.
@@ -18,6 +19,8 @@ pub enum Work {
     Program(ProgramCall),
     /// Fetches a file.
     File(Box<FileFetch>),
+    /// Sends a file.
+    Upload(Box<FileUpload>),
 }
 
 /// What became of it.
@@ -36,17 +39,21 @@ impl Work {
     /// If the configuration does not allow it. The text is the reply.
     pub fn of(settings: &AgentSettings, name: &str, payload: &Payload) -> Result<Self, NotAllowed> {
         if let (files::COMMAND, Some(files)) = (name, &settings.files) {
-            return FileFetch::new(files, settings.tls.files(), payload).map(|fetch| Self::File(Box::new(fetch)));
+            return FileFetch::new(settings, files, payload).map(|fetch| Self::File(Box::new(fetch)));
+        }
+        if let (upload::COMMAND, Some(upload)) = (name, &settings.upload) {
+            return FileUpload::new(settings, upload, payload).map(|upload| Self::Upload(Box::new(upload)));
         }
         let allowed = settings.commands.get(name);
         allowed.ok_or_else(|| NotAllowed(format!("this box knows no command {name}")))?.call(payload).map(Self::Program)
     }
 
-    /// Does it. `progress` is called with what a program writes.
-    pub async fn run<F: Future<Output = ()>>(&self, progress: impl FnMut(String) -> F) -> WorkEnd {
+    /// Does it. `progress` is called with what a program writes, or how much of a file is sent.
+    pub async fn run<F: Future<Output = ()>>(&self, mut progress: impl FnMut(Value) -> F) -> WorkEnd {
         match self {
-            Self::Program(call) => call.run(progress).await,
+            Self::Program(call) => call.run(|output| progress(json!({ "output": output }))).await,
             Self::File(fetch) => fetch.run().await,
+            Self::Upload(upload) => upload.run(progress).await,
         }
     }
 }

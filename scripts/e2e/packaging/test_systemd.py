@@ -26,7 +26,7 @@ UNITS = programs.ROOT / "compose" / "systemd"
 # What the units allow: they start as another user, who gains no privilege.
 CONFINED = "setpriv --reuid nobody --regid nogroup --clear-groups --no-new-privs --bounding-set=-all".split()
 PASSWORD = "guess-me"
-NODE, SIDECAR = "muster-node@.service", "muster-sidecar.service"
+NODE, SIDECAR, AGENT = "muster-node@.service", "muster-sidecar.service", "muster-terminal.service"
 # In tenths: 2.0 of 10. `systemd-analyze security` calls 5.0 OK.
 EXPOSURE = 20
 PAGE = programs.ROOT / "docs" / "operations.md"
@@ -50,9 +50,10 @@ class Host:
             (self.root / folder).mkdir(parents=True)
         for name in ("muster-node", "muster-sidecar"):
             shutil.copy(programs.program(name), self.root / "usr" / "local" / "bin")
-        shutil.copy("/usr/bin/kill", self.root / "usr" / "bin")
+        for file in ("/usr/bin/kill", programs.program("muster-terminal")):
+            shutil.copy(file, self.root / "usr" / "bin")
         shutil.copytree("/usr/lib/systemd/system", self.root / "usr" / "lib" / "systemd" / "system", symlinks=True)
-        for unit in UNITS.glob("*.service"):
+        for unit in (*UNITS.glob("*.service"), programs.ROOT / "terminal" / AGENT):
             shutil.copy(unit, self.root / "etc" / "systemd" / "system")
         self._configure()
 
@@ -139,7 +140,8 @@ def host(directory: Path) -> Iterator[Host]:
 
 
 def test_the_units_are_valid(host: Host) -> None:
-    verify = ["systemd-analyze", "verify", "--man=no", f"--root={host.root}", "muster-node@9000.service", SIDECAR]
+    units = ["muster-node@9000.service", SIDECAR, AGENT]
+    verify = ["systemd-analyze", "verify", "--man=no", f"--root={host.root}", *units]
     done = subprocess.run(verify, capture_output=True, text=True, check=False)
     # What systemd warns of it calls a success.
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

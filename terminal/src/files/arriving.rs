@@ -2,7 +2,8 @@
 //! last one ended, also after a restart.
 
 use std::{
-    io,
+    io::{self, Seek},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -13,9 +14,11 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::{
     fs::{self, File, OpenOptions},
     io::{AsyncReadExt, AsyncWriteExt},
+    task::spawn_blocking,
 };
 
 use super::request::FileRequest;
+use crate::{durable, signature::ProgramSignature};
 
 /// How much is read at a time to find the hash of what has arrived, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -24,7 +27,6 @@ const CHUNK: usize = 64 << 10;
 pub struct ArrivingFile {
     file: File,
     path: PathBuf,
-    target: PathBuf,
     length: u64,
     size: u64,
     expected: Vec<u8>,
@@ -37,14 +39,9 @@ impl ArrivingFile {
         let expected = HEXLOWER_PERMISSIVE.decode(request.sha256.as_bytes())?;
         // The hash in the name: a part of another file is never gone on with.
         let path = folder.join(format!(".{}.{}.part", request.name, &request.sha256[..16].to_ascii_lowercase()));
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true).mode(0o600);
-        let mut file = options.open(&path).await.with_context(|| path.display().to_string())?;
-        // Two that write to one file would each find their own hash right.
-        flock(&file, FlockOperation::NonBlockingLockExclusive).context("another command fetches this file now")?;
+        let mut file = open_locked(&path).await?;
         let (length, hash) = read_through(&mut file).await?;
-        let target = folder.join(&request.name);
-        let mut begun = Self { file, path, target, length, size: request.size, expected, hash };
+        let mut begun = Self { file, path, length, size: request.size, expected, hash };
         if length > request.size {
             begun.restart().await?;
         }
@@ -73,8 +70,8 @@ impl ArrivingFile {
         Ok(())
     }
 
-    /// Checks the whole file and gives it its name. A file with another hash is dropped.
-    pub async fn finish(mut self) -> anyhow::Result<()> {
+    /// Checks the whole file. A file with another hash is dropped.
+    pub async fn finish(mut self) -> anyhow::Result<WholeFile> {
         self.file.flush().await?;
         if self.hash.clone().finish().as_ref() != self.expected {
             fs::remove_file(&self.path).await?;
@@ -83,12 +80,54 @@ impl ArrivingFile {
         self.file.sync_all().await?;
         let written = self.file.metadata().await?.len();
         ensure!(written == self.size, "the file has {written} bytes on the disk instead of {}", self.size);
-        fs::rename(&self.path, &self.target).await?;
-        // The name is there after a power cut too.
-        if let Some(folder) = self.target.parent() {
-            File::open(folder).await?.sync_all().await?;
+        Ok(WholeFile { file: self.file, path: self.path })
+    }
+}
+
+/// A file that has arrived whole, and has no name yet. Its lock is held.
+pub struct WholeFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl WholeFile {
+    /// Checks that the file is what was signed. Another one is dropped.
+    pub async fn verify(&self, signature: &ProgramSignature) -> anyhow::Result<()> {
+        let (mut file, signature) = (self.file.try_clone().await?.into_std().await, signature.clone());
+        let verify = move || -> anyhow::Result<()> {
+            file.rewind()?;
+            signature.verify(file)
+        };
+        let verified = spawn_blocking(verify).await?;
+        if verified.is_err() {
+            fs::remove_file(&self.path).await?;
         }
-        Ok(())
+        verified
+    }
+
+    /// Gives the file its name, in place of an older file. The name is there after a power cut too.
+    pub fn place(self, target: &Path) -> io::Result<()> {
+        durable::rename(&self.path, target)
+    }
+
+    /// Does the same with a program: its owner may run it.
+    pub fn place_program(self, target: &Path) -> io::Result<()> {
+        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(0o700))?;
+        self.place(target)
+    }
+}
+
+/// Opens the part and locks it. One that was removed between the two is opened again.
+async fn open_locked(path: &Path) -> anyhow::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    loop {
+        let file = options.open(path).await.with_context(|| path.display().to_string())?;
+        // Two that write to one file would each find their own hash right.
+        flock(&file, FlockOperation::NonBlockingLockExclusive).context("another command fetches this file now")?;
+        if file.metadata().await?.nlink() > 0 {
+            return Ok(file);
+        }
     }
 }
 

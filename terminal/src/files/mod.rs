@@ -1,38 +1,46 @@
 //! Files that operators send to the box. The command `file` names a URL, the size and the SHA-256 of a file; the agent fetches it into one
-//! folder. Nothing that arrives is run.
+//! folder. A file that may be run needs a signature.
 //!
 //! | Module | What it does |
 //! |---|---|
 //! | [`request`] | reads and checks what the operator asks for |
 //! | [`arriving`] | the part of a file that has arrived, which outlives a restart |
 //! | [`fetch`] | fetches the rest by HTTP, again if the connection breaks |
+//! | [`parts`] | removes the parts of files that never became whole |
+//! | [`floor`] | the version of a program that is there: an older one is refused |
 
 mod arriving;
-mod fetch;
-mod request;
+pub mod fetch;
+mod floor;
+pub mod parts;
+pub mod request;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use muster_client::TlsFiles;
-use muster_net::Tls;
 use muster_protocol::Payload;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time;
 
-use self::{arriving::ArrivingFile, fetch::FileServer, request::FileRequest};
-use crate::{allowed::NotAllowed, settings::check_time, work::WorkEnd};
+use self::{arriving::WholeFile, floor::VersionFloor, parts::PartsBound, request::FileRequest};
+use crate::{
+    allowed::NotAllowed,
+    settings::{AgentSettings, check_time},
+    signature::ProgramSignature,
+    work::WorkEnd,
+};
 
 /// The name of the command.
 pub const COMMAND: &str = "file";
 /// The longest time that a file may take.
 const WITHIN_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The pause before a connection that broke is made again: the first one, and the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The longest time that a part may stay.
+const PARTS_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The section `files`. Without it the command `file` is rejected.
 #[derive(Debug, Clone, Deserialize)]
@@ -40,12 +48,22 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 pub struct FileSettings {
     /// The folder for the files. It must be there.
     pub folder: PathBuf,
+    /// The names of files that may be run. Such a file needs a signature by one of `signers`, and must not be older than what is there; none by
+    /// default.
+    #[serde(default)]
+    pub programs: Vec<String>,
     /// The largest file, in bytes; 1 GiB by default.
     #[serde(default = "gibibyte")]
     pub largest: u64,
     /// How long a file may take; 1 h by default, 7 days at most. What has arrived stays for the next command.
     #[serde(default = "an_hour", with = "humantime_serde")]
     pub within: Duration,
+    /// How long the part of a file stays after its last byte, if no command asks for that file again; 7 days by default, 365 days at most.
+    #[serde(default = "a_week", with = "humantime_serde")]
+    pub parts_for: Duration,
+    /// How many bytes such parts may have together; 1 GiB by default. The oldest are removed first.
+    #[serde(default = "gibibyte")]
+    pub parts_bytes: u64,
     /// Whether `http://` may be used; false by default. A file is checked by its SHA-256 either way, but others see it.
     #[serde(default)]
     pub http: bool,
@@ -55,27 +73,51 @@ impl FileSettings {
     /// Checks what the configuration says.
     pub fn check(&self) -> anyhow::Result<()> {
         check_time("files.within", self.within, WITHIN_MAX)?;
+        check_time("files.parts_for", self.parts_for, PARTS_MAX)?;
         ensure!(self.folder.is_dir(), "files.folder: {} is no folder", self.folder.display());
         Ok(())
+    }
+
+    /// Checks a program that the box runs: if files arrive under its path, they must be signed.
+    pub fn check_program(&self, program: &[String]) -> anyhow::Result<()> {
+        let name = program.first().and_then(|path| Path::new(path).strip_prefix(&self.folder).ok());
+        ensure!(
+            name.is_none_or(|name| self.programs.iter().any(|program| Path::new(program) == name)),
+            "program: operators can replace it by a file, so files.programs must have its name: then it needs a signature"
+        );
+        Ok(())
+    }
+
+    /// What the parts of files may take.
+    pub fn parts(&self) -> PartsBound {
+        PartsBound { folder: self.folder.clone(), age: self.parts_for, bytes: self.parts_bytes }
     }
 }
 
 /// A file that is to be fetched.
-#[derive(Debug)]
 pub struct FileFetch {
     settings: FileSettings,
     tls: TlsFiles,
     request: FileRequest,
+    /// None of a file that may not be run.
+    signature: Option<ProgramSignature>,
 }
 
 impl FileFetch {
     /// The file that a payload asks for.
     ///
     /// # Errors
-    /// If the payload is not what the command takes, or the file is larger than the configuration allows.
-    pub fn new(settings: &FileSettings, tls: TlsFiles, payload: &Payload) -> Result<Self, NotAllowed> {
-        let request = FileRequest::read(payload, settings)?;
-        Ok(Self { settings: settings.clone(), tls, request })
+    /// If the payload is not what the command takes, the file is larger than the configuration allows, or a program is not signed or is older
+    /// than the one that is there.
+    pub fn new(settings: &AgentSettings, files: &FileSettings, payload: &Payload) -> Result<Self, NotAllowed> {
+        let request = FileRequest::read(payload, files)?;
+        let read = |text: &String| settings.signers.read(text, &request.name);
+        let refuse = |error: anyhow::Error| NotAllowed(format!("{error:#}"));
+        let signature = request.signature.as_ref().map(read).transpose().map_err(refuse)?;
+        if let Some(signature) = &signature {
+            VersionFloor::of(&files.folder, &signature.name).refuse_older(signature).map_err(refuse)?;
+        }
+        Ok(Self { settings: files.clone(), tls: settings.tls.files(), request, signature })
     }
 
     /// Fetches the file, checks it, and puts it into the folder under its name, in place of an older one.
@@ -86,12 +128,15 @@ impl FileFetch {
             fetched.unwrap_or_else(|_| Err(anyhow::anyhow!("it did not arrive within {:?}", self.settings.within)));
         match fetched {
             Ok(resumed_at) => {
-                let reply = json!({
+                let mut reply = json!({
                     "file": self.request.name,
                     "bytes": self.request.size,
                     "resumed_at": resumed_at,
                     "seconds": began.elapsed().as_secs_f64(),
                 });
+                if let Some(signature) = &self.signature {
+                    reply["version"] = signature.version.as_str().into();
+                }
                 WorkEnd { succeeded: true, reply }
             }
             Err(error) => WorkEnd { succeeded: false, reply: json!({ "error": format!("{error:#}") }) },
@@ -100,29 +145,30 @@ impl FileFetch {
 
     /// Returns how much of the file had arrived before.
     async fn fetch(&self) -> anyhow::Result<u64> {
-        let tls = Tls::load(&self.tls)?;
-        let server = FileServer::new(&self.request.url, tls)?;
-        let mut arriving = ArrivingFile::open(&self.settings.folder, &self.request).await.context("files.folder")?;
-        let (resumed_at, mut pause) = (arriving.len(), PAUSE.0);
-        while arriving.len() < self.request.size {
-            let before = arriving.len();
-            match server.fetch_rest(&mut arriving).await {
-                Ok(()) => {}
-                Err(error) if error.is_final => return Err(error.why),
-                Err(error) => {
-                    tracing::warn!(bytes = arriving.len(), "the file is fetched again in {pause:?}: {:#}", error.why)
-                }
-            }
-            if arriving.len() > before {
-                pause = PAUSE.0;
-            }
-            if arriving.len() < self.request.size {
-                time::sleep(pause).await;
-                pause = PAUSE.1.min(pause * 2);
+        let (whole, resumed_at) = fetch::fetch(&self.settings.folder, &self.request, &self.tls).await?;
+        let target = self.settings.folder.join(&self.request.name);
+        match &self.signature {
+            None => whole.place(&target)?,
+            Some(signature) => {
+                whole.verify(signature).await?;
+                self.place_program(whole, signature, &target)?;
             }
         }
-        arriving.finish().await?;
         Ok(resumed_at)
+    }
+
+    /// Puts a program into its place. Another command may have brought a later one meanwhile; nothing waits in here, so none comes between.
+    fn place_program(&self, whole: WholeFile, signature: &ProgramSignature, target: &Path) -> anyhow::Result<()> {
+        let floor = VersionFloor::of(&self.settings.folder, &signature.name);
+        floor.refuse_older(signature)?;
+        // First: after a power cut between the two, an older program is refused too.
+        floor.raise(signature)?;
+        if self.settings.programs.contains(&signature.name) {
+            whole.place_program(target)?;
+        } else {
+            whole.place(target)?;
+        }
+        Ok(())
     }
 }
 
@@ -132,4 +178,8 @@ fn gibibyte() -> u64 {
 
 fn an_hour() -> Duration {
     Duration::from_secs(3600)
+}
+
+fn a_week() -> Duration {
+    Duration::from_secs(7 * 24 * 3600)
 }

@@ -16,7 +16,7 @@ const WITHIN_MAX: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// The program, as a path from the root, and its arguments. It ends with 0 if all is well.
-    program: Vec<String>,
+    pub program: Vec<String>,
     /// How long it may take; 5 s by default, 60 s at most. A check that takes longer has failed.
     #[serde(default = "five_seconds", with = "humantime_serde")]
     within: Duration,

@@ -1,29 +1,55 @@
 //! The loop of the agent: takes commands, runs what is allowed, sends reports of the box's health, and ends gently.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`carry_out`](mod@carry_out) | does the work of a command, and sends its result |
+//! | [`updating`] | the update of the agent, as the loop sees it |
+//! | [`stop`] | the signals that ask the agent to end |
+
+mod carry_out;
+mod stop;
+mod updating;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use muster_client::{ConnectionEnd, Incoming, Terminal};
 use muster_protocol::{
-    CommandId, Payload,
-    frame::{Command, FromTerminal, NotRun, ResultFrame},
+    Payload,
+    frame::{Command, FromTerminal, ResultFrame},
 };
 use muster_service::{ServiceManager, Watchdog};
+use serde_json::json;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{self, Interval, MissedTickBehavior},
 };
 
-use crate::{allowed::NotAllowed, health::HealthMonitor, settings::AgentSettings, work::Work};
+use self::{
+    carry_out::{SENDING, carry_out, rejection, send, send_progress, update_result},
+    stop::AgentStop,
+    updating::{UpdateStep, Updating},
+};
+use crate::{allowed::NotAllowed, health::HealthMonitor, settings::AgentSettings, update, work::Work};
 
 /// How many reports of the client may wait.
 const QUEUE: usize = 16;
 /// How long programs may go on after the agent was asked to end. They are killed then.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long the last results may take on their way, and how long one report of health.
-const SENDING: Duration = Duration::from_secs(2);
+/// How often the parts of files that never became whole are looked at.
+const SWEEP: Duration = Duration::from_secs(3600);
+
+/// Why the agent has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentEnd {
+    /// A signal has asked for it.
+    Asked,
+    /// A node has told the terminal to stay away.
+    ToldToStayAway,
+    /// An update has brought another program, which is to be started.
+    Switch,
+}
 
 /// The agent.
 pub struct Agent {
@@ -32,8 +58,9 @@ pub struct Agent {
     incoming: mpsc::Receiver<Incoming>,
     /// The commands that run.
     running: JoinSet<()>,
-    /// Rejections on their way. They wait while the terminal is offline.
-    rejections: JoinSet<()>,
+    /// Results on their way that are not those of a program that has run. They wait while the terminal is offline.
+    results: JoinSet<()>,
+    updating: Updating,
     /// How often health is reported.
     every: Duration,
     /// None while a report is made: a check may take long.
@@ -50,36 +77,50 @@ impl Agent {
     /// # Errors
     /// If a setting can't be used.
     pub fn start(settings: AgentSettings) -> anyhow::Result<Self> {
+        let updating = Updating::open(&settings)?;
         let (reports, incoming) = mpsc::channel(QUEUE);
         let terminal = Arc::new(Terminal::start(settings.client()?, reports)?);
         let (every, health) = (settings.health.every, Some(HealthMonitor::new(settings.health.clone())));
-        let (running, rejections, reporting) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        let (running, results, reporting) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         let manager = ServiceManager::from_environment();
-        Ok(Self {
+        let mut agent = Self {
             settings,
             terminal,
             incoming,
             running,
-            rejections,
+            results,
+            updating,
             every,
             health,
             reporting,
             is_online: false,
             manager,
-        })
+        };
+        if let Some(result) = agent.updating.ended().map(update_result) {
+            agent.send_later(result);
+        }
+        Ok(agent)
     }
 
-    /// Runs until a signal asks the agent to end, or a node tells the terminal to stay away. Returns false for the latter.
-    pub async fn run(mut self) -> anyhow::Result<bool> {
-        let mut stop = Stop::listen()?;
-        let (mut watchdog, mut reports) = (Watchdog::from_environment(), reports(self.every));
+    /// Runs until a signal asks the agent to end, a node tells the terminal to stay away, or an update has another program run.
+    ///
+    /// # Errors
+    /// If it can't go on.
+    pub async fn run(mut self) -> anyhow::Result<AgentEnd> {
+        let mut stop = AgentStop::listen()?;
+        let (mut watchdog, mut reports, mut sweeps) =
+            (Watchdog::from_environment(), interval(self.every), interval(SWEEP));
         self.manager.ready("connecting");
-        loop {
+        let end = loop {
             tokio::select! {
                 report = self.incoming.recv() => match report {
                     Some(Incoming::Gone(end)) => {
                         tracing::error!("told to stay away: {end}");
-                        return Ok(false);
+                        // The program before it may be let in.
+                        if self.updating.is_on_trial() {
+                            bail!("the new program was told to stay away");
+                        }
+                        return Ok(AgentEnd::ToldToStayAway);
                     }
                     Some(report) => self.take(report, &mut reports),
                     None => bail!("the client has ended without a reason"),
@@ -87,19 +128,29 @@ impl Agent {
                 _ = reports.tick(), if self.is_online => self.report_health(),
                 Some(made) = self.reporting.join_next() => self.health = Some(made.context("a report of health")?),
                 Some(_) = self.running.join_next() => {}
-                Some(_) = self.rejections.join_next() => {}
+                Some(_) = self.results.join_next() => {}
+                step = self.updating.next() => match step? {
+                    UpdateStep::Ended(end) => self.send_later(update_result(&end)),
+                    UpdateStep::Switch { command, version } => {
+                        tracing::info!(id = %command, version, "starts as another version");
+                        send_progress(self.terminal.clone(), command, json!({ "starts_as": version })).await;
+                        break AgentEnd::Switch;
+                    }
+                },
+                _ = sweeps.tick() => self.sweep(),
                 () = watchdog.due() => self.manager.beat(),
-                () = stop.asked() => break,
+                () = stop.asked() => break AgentEnd::Asked,
             }
-        }
-        self.end().await;
-        Ok(true)
+        };
+        self.end(end).await;
+        Ok(end)
     }
 
     fn take(&mut self, report: Incoming, reports: &mut Interval) {
         match report {
             Incoming::Online { .. } => {
                 self.is_online = true;
+                self.updating.online();
                 reports.reset_immediately();
                 tracing::info!("online");
                 self.manager.status("online");
@@ -116,6 +167,7 @@ impl Agent {
 
     fn went_offline(&mut self, end: &ConnectionEnd, retry_in: Duration) {
         self.is_online = false;
+        self.updating.offline();
         tracing::warn!("offline, and back in {retry_in:.1?}: {end}");
         self.manager.status(&format!("offline: {end}"));
     }
@@ -123,17 +175,28 @@ impl Agent {
     /// Begins to run a command, or rejects it.
     fn begin(&mut self, command: Command) {
         let Command { id, name, payload, .. } = command;
-        match self.work(&name, &payload) {
-            Ok(work) => {
-                tracing::info!(%id, name, "runs");
-                self.running.spawn(carry_out(self.terminal.clone(), id, work));
+        let begun = if name == update::COMMAND && self.settings.update.is_some() {
+            self.updating.begin(&self.settings, id, &payload)
+        } else {
+            self.work(&name, &payload).map(|work| _ = self.running.spawn(carry_out(self.terminal.clone(), id, work)))
+        };
+        match begun {
+            Ok(()) => tracing::info!(%id, name, "runs"),
+            Err(why) => {
+                tracing::warn!(%id, name, "rejected: {}", why.0);
+                self.send_later(rejection(id, &why));
             }
-            Err(NotAllowed(why)) => {
-                tracing::warn!(%id, name, "rejected: {why}");
-                let payload = Payload::from_text(&why);
-                let rejected = ResultFrame { id, ok: false, reason: Some(NotRun::Rejected), payload };
-                self.rejections.spawn(reject(self.terminal.clone(), rejected));
-            }
+        }
+    }
+
+    fn send_later(&mut self, result: ResultFrame) {
+        self.results.spawn(send(self.terminal.clone(), result));
+    }
+
+    /// Removes what is left of files that never became whole.
+    fn sweep(&self) {
+        for parts in self.settings.parts() {
+            drop(spawn_blocking(move || parts.enforce()));
         }
     }
 
@@ -158,16 +221,20 @@ impl Agent {
     }
 
     /// Lets the programs that run end, sends their results, and closes the session.
-    async fn end(mut self) {
-        self.manager.stopping("ends");
+    async fn end(mut self, end: AgentEnd) {
+        // The service manager must not wait for the end of a process that another program goes on with.
+        match end {
+            AgentEnd::Switch => self.manager.status("starts as another version"),
+            _ => self.manager.stopping("ends"),
+        }
         let programs = async { while self.running.join_next().await.is_some() {} };
         if time::timeout(GRACE, programs).await.is_err() {
             tracing::warn!("programs did not end within {GRACE:?}; they are killed");
         }
-        let rejections = async { while self.rejections.join_next().await.is_some() {} };
-        let _ = time::timeout(SENDING, rejections).await;
+        let results = async { while self.results.join_next().await.is_some() {} };
+        let _ = time::timeout(SENDING, results).await;
         self.running.shutdown().await;
-        self.rejections.shutdown().await;
+        self.results.shutdown().await;
         self.reporting.shutdown().await;
         // Closing waits for the listener, so somebody must go on listening.
         let mut incoming = self.incoming;
@@ -179,49 +246,8 @@ impl Agent {
     }
 }
 
-/// Sends a rejection once there is room for it.
-async fn reject(terminal: Arc<Terminal>, rejected: ResultFrame) {
-    if let Err(error) = terminal.send(FromTerminal::Result(rejected)).await {
-        tracing::warn!("a rejection was not sent: {error}");
-    }
-}
-
-/// Does the work of a command, and sends its progress and its result.
-async fn carry_out(terminal: Arc<Terminal>, id: CommandId, work: Work) {
-    let progress = |output: String| {
-        let terminal = terminal.clone();
-        async move {
-            let payload = Payload::from_value(&serde_json::json!({ "output": output }));
-            let _ = time::timeout(SENDING, terminal.progress(id, payload)).await;
-        }
-    };
-    let end = work.run(progress).await;
-    tracing::info!(%id, succeeded = end.succeeded, "ended");
-    if let Err(error) = terminal.result(id, end.succeeded, Payload::from_value(&end.reply)).await {
-        tracing::warn!(%id, "the result was not sent: {error}");
-    }
-}
-
-fn reports(every: Duration) -> Interval {
-    let mut reports = time::interval(every);
-    reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    reports
-}
-
-/// The signals that ask the agent to end.
-struct Stop([Signal; 2]);
-
-impl Stop {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals can't be received");
-        Ok(Self([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?]))
-    }
-
-    async fn asked(&mut self) {
-        let [terminate, interrupt] = &mut self.0;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
+fn interval(every: Duration) -> Interval {
+    let mut ticks = time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

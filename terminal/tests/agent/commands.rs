@@ -1,56 +1,12 @@
-//! The agent as operators see it: what it runs, what it refuses, and what it says of its box.
+//! Commands that run a program, and the health of the box.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
-use muster_testkit::{LoggedProcess, TestNode, http, wait::until};
+use muster_testkit::{LoggedProcess, http, wait::until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// An agent that is connected to a node.
-struct ConnectedBox {
-    node: TestNode,
-    agent: LoggedProcess,
-    folder: TempDir,
-}
-
-impl ConnectedBox {
-    /// Starts an agent with these settings beside those that each test needs.
-    async fn start(settings: &str) -> Self {
-        let (node, folder) = (TestNode::start(&["--insecure"]).await, tempfile::tempdir().unwrap());
-        let file = folder.path().join("terminal.toml");
-        let (address, state) = (node.address, folder.path().join("state"));
-        let first = format!("id = 'box1'\nurls = ['ws://{address}/ws']\nstate = '{}'\n", state.display());
-        fs::write(&file, first + settings).unwrap();
-        let agent = LoggedProcess::start(&mut agent(&file));
-        let started = Self { node, agent, folder };
-        started.until_online().await;
-        started
-    }
-
-    async fn until_online(&self) {
-        let status = async || http::get(self.node.address, "/v1/terminals/box1").await.1["status"].clone();
-        until("the box is online", async || status().await == "online").await;
-    }
-
-    /// Sends a command, and returns its target once that is final.
-    async fn run(&self, name: &str, payload: Value) -> Value {
-        let body = json!({ "target": { "terminal": "box1" }, "name": name, "payload": payload, "confirm": "result" });
-        let (status, answer) = http::post(self.node.address, "/v1/commands", &body.to_string()).await;
-        assert_eq!(status, 202, "{answer}");
-        let path = format!("/v1/commands/{}/targets", answer["id"].as_str().unwrap());
-        let target = async || http::get(self.node.address, &path).await.1["targets"][0].clone();
-        let is_final = |state: &Value| ["succeeded", "failed", "rejected"].iter().any(|end| state == end);
-        until("the command has ended", async || is_final(&target().await["state"])).await;
-        target().await
-    }
-}
-
-fn agent(config: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster-terminal"));
-    command.env_clear().arg("--config").arg(config);
-    command
-}
+use crate::connected_box::{ConnectedBox, agent};
 
 const COMMANDS: &str = "
     commands_at_once = 2
@@ -165,56 +121,6 @@ fn a_file_can_be_checked_without_connecting() {
     fs::write(&file, "urls = []").unwrap();
     let output = agent(&file).arg("--check").output().unwrap();
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("urls"));
-}
-
-/// A server of one file, which breaks its first answer off in the middle.
-async fn file_server(content: Vec<u8>) -> std::net::SocketAddr {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        for number in 0.. {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = vec![0; 4096];
-            let count = stream.read(&mut request).await.unwrap();
-            let request = String::from_utf8_lossy(&request[..count]).to_lowercase();
-            let range = request.split("range: bytes=").nth(1).unwrap();
-            let from: usize = range.split('-').next().unwrap().parse().unwrap();
-            let (rest, last) = (&content[from..], content.len() - 1);
-            let size = content.len();
-            let head = format!(
-                "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes {from}-{last}/{size}\r\ncontent-length: {}\r\n\r\n",
-                rest.len()
-            );
-            stream.write_all(head.as_bytes()).await.unwrap();
-            let sent = if number == 0 { rest.len() / 2 } else { rest.len() };
-            stream.write_all(&rest[..sent]).await.unwrap();
-        }
-    });
-    address
-}
-
-#[tokio::test]
-async fn a_file_arrives_whole_though_the_connection_breaks_and_a_wrong_one_is_not_kept() {
-    let content: Vec<u8> = (0..300_000u32).map(|number| (number * 7) as u8).collect();
-    let server = file_server(content.clone()).await;
-    let folder = tempfile::tempdir().unwrap();
-    let started = ConnectedBox::start(&format!("[files]\nfolder = '{}'\nhttp = true", folder.path().display())).await;
-    let digest = ring::digest::digest(&ring::digest::SHA256, &content);
-    let sha256: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let file = |sha256: &str| json!({ "url": format!("http://{server}/menu"), "sha256": sha256, "size": content.len(), "name": "menu.json" });
-    let target = started.run("file", file(&sha256)).await;
-    assert_eq!((&target["state"], &target["payload"]["bytes"]), (&json!("succeeded"), &json!(300_000)), "{target}");
-    assert_eq!(fs::read(folder.path().join("menu.json")).unwrap(), content);
-    let target = started.run("file", file(&"0".repeat(64))).await;
-    assert!(
-        target["state"] == "failed" && target["payload"]["error"].as_str().unwrap().contains("SHA-256"),
-        "{target}"
-    );
-    let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["menu.json"]);
-    started.node.stop().await;
 }
 
 #[tokio::test]

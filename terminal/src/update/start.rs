@@ -1,0 +1,83 @@
+//! Starts the program that is to run, in the place of this one.
+
+use std::{
+    env, fs, io,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use muster_protocol::selector::LabelVersion;
+use nix::unistd::alarm;
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{
+    folder,
+    record::{ProgramRecord, ProgramStart},
+    trial::BootTime,
+};
+use crate::settings::state_folder;
+
+/// The variable that tells a program that an update has brought the name of its own file. The installed program has none.
+const STARTED: &str = "MUSTER_TERMINAL_PROGRAM";
+
+/// What a start needs to know of the configuration. A later program may know settings that the installed one does not, so the others are skipped.
+#[derive(Deserialize)]
+struct StartSettings {
+    #[serde(default = "state_folder")]
+    state: PathBuf,
+    update: Option<IgnoredAny>,
+}
+
+/// The name of this program's file, if an update has brought it.
+pub fn own_file() -> Option<String> {
+    env::var(STARTED).ok()
+}
+
+/// The version of the installed program, if this is it.
+pub fn built_version() -> LabelVersion {
+    LabelVersion::parse(env!("CARGO_PKG_VERSION")).expect("cargo has checked the version")
+}
+
+/// Starts the program that the record names, in the place of this one. Returns if that is this one.
+pub fn start_chosen(config: &Path) {
+    let Some(folder) = folder_of(config) else { return };
+    loop {
+        let mut record = ProgramRecord::load(&folder);
+        let before = record.clone();
+        let start = record.begin_start(&built_version(), &BootTime::now());
+        if record != before
+            && let Err(error) = record.save(&folder)
+        {
+            return tracing::error!("{} can't be written, and this program runs: {error}", folder.display());
+        }
+        let Some(start) = start.filter(|start| own_file().as_ref() != Some(&start.program.file)) else { return };
+        let error = replace_process(&folder, &start);
+        tracing::error!("{} can't be started: {error}", start.program.file);
+        if start.bound.is_none() {
+            return;
+        }
+        record.fail(&format!("it can't be started: {error}"));
+        if record.save(&folder).is_err() {
+            return;
+        }
+    }
+}
+
+/// The folder for programs. None if the configuration can't be read, which is said elsewhere, or has no section `update`.
+fn folder_of(config: &Path) -> Option<PathBuf> {
+    let settings: StartSettings = toml::from_str(&fs::read_to_string(config).ok()?).ok()?;
+    settings.update.map(|_| folder(&settings.state))
+}
+
+/// Returns why the program was not started.
+fn replace_process(folder: &Path, start: &ProgramStart) -> io::Error {
+    // The kernel ends a program that does not prove itself in time, whatever it does: the alarm goes on in the program that is started.
+    if let Some(bound) = start.bound {
+        alarm::set(bound.max(1));
+    }
+    let file = &start.program.file;
+    let error = Command::new(folder.join(file)).args(env::args_os().skip(1)).env(STARTED, file).exec();
+    alarm::cancel();
+    error
+}

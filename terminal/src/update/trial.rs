@@ -1,0 +1,67 @@
+//! How often and how long a new program may try to come back.
+
+use std::{fs, time::Duration};
+
+use muster_protocol::CommandId;
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use super::record::UpdatedProgram;
+
+/// How often a new program may be started. A power cut counts as an end of it too.
+pub const STARTS_MAX: u32 = 3;
+
+/// A program that has to prove itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateTrial {
+    /// The command that brought it.
+    pub command: CommandId,
+    /// The program.
+    pub program: UpdatedProgram,
+    /// How often it was started.
+    pub starts: u32,
+    /// When it was started first, since the last boot.
+    pub since: BootTime,
+    /// How long it may take, in seconds.
+    pub bound: u64,
+}
+
+/// A time that no change of the clock moves: the seconds since the box was booted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootTime {
+    /// Which boot.
+    pub boot: String,
+    /// How many seconds ago that was, with those of a box that sleeps.
+    pub seconds: u64,
+}
+
+impl BootTime {
+    /// The time now.
+    pub fn now() -> Self {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        let seconds = clock_gettime(ClockId::Boottime).tv_sec;
+        Self { boot, seconds: u64::try_from(seconds).unwrap_or(0) }
+    }
+}
+
+impl UpdateTrial {
+    /// Counts a start. Returns how long the program may still take, which is at least 1 s.
+    ///
+    /// # Errors
+    /// If it was started too often, or has taken too long. The text says which.
+    pub fn begin_start(&mut self, now: &BootTime) -> Result<Duration, String> {
+        if self.starts >= STARTS_MAX {
+            return Err(format!("it was started {STARTS_MAX} times, and did not come back and stay"));
+        }
+        // After another boot the box may have been without power for long, which is not the program's fault.
+        if self.starts == 0 || self.since.boot != now.boot {
+            self.since = now.clone();
+        }
+        let left = self.bound.saturating_sub(now.seconds.saturating_sub(self.since.seconds));
+        if left == 0 {
+            return Err(format!("it did not come back and stay within {} s", self.bound));
+        }
+        self.starts += 1;
+        Ok(Duration::from_secs(left))
+    }
+}
