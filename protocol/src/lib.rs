@@ -19,6 +19,7 @@
 //! | [`address`] | the form in which IP addresses are compared |
 //! | [`redis_keys`] | names of keys and channels in Redis |
 //! | `command_line` | what the command lines of programs have in common; with the feature `command-line` |
+//! | `json_schema` | what the types of the API look like in JSON, where it is not derived; with the feature `json-schema` |
 //! | [`partition`] | which part of the store a terminal or a command belongs to |
 //! | [`schema`] | which schemas of the store a program of this version runs on |
 //! | [`seal`] | by what a node knows that another node of its cluster wrote what it reads |
@@ -35,6 +36,8 @@ pub mod command_line;
 pub mod frame;
 pub mod id;
 pub mod inbox;
+#[cfg(feature = "json-schema")]
+pub mod json_schema;
 pub mod partition;
 pub mod payload;
 pub mod redis_keys;

@@ -17,6 +17,7 @@ const SLOTS: u32 = 16_384;
 
 /// The index of a partition, from 0. In JSON it is a number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct PartitionIndex(pub u16);
 
 impl fmt::Display for PartitionIndex {

@@ -7,8 +7,10 @@ use crate::{CommandId, TerminalId};
 
 /// One call that changes something, or was refused as one. Fields that say nothing are left out of the JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct AuditRecord {
     /// When the call was answered, by the clock of the node that answered it.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub at: Timestamp,
     /// The name of the operator's key. Null without a key that was verified.
     pub by: Option<String>,
@@ -53,6 +55,7 @@ pub struct AuditRecord {
 
 /// A page of the audit, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
     /// The records.
     pub records: Vec<AuditRecord>,

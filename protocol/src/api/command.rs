@@ -14,6 +14,7 @@ use crate::{
 
 /// The body of `POST /v1/commands`. An unknown field is an error, so that a typo is not silently ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(!try_from, deny_unknown_fields))]
 #[serde(try_from = "RequestFields")]
 pub struct CommandRequest {
     /// The terminals that the command is for.
@@ -21,17 +22,25 @@ pub struct CommandRequest {
     /// What to do, in a word that the terminals know.
     pub name: String,
     /// The command's arguments: any JSON, or bytes; JSON null by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::PayloadFields"))]
     #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
     /// How long after its acceptance the command may still be run, such as `"60s"` or `"2h"`; 60 s by default.
+    #[cfg_attr(
+        feature = "json-schema",
+        schemars(with = "crate::json_schema::DurationText", default = "default_expiry")
+    )]
     #[serde(with = "humantime_serde")]
     pub expires_in: Duration,
     /// What a target must report for the command to be done there; `ack` by default.
+    #[cfg_attr(feature = "json-schema", schemars(default))]
     pub confirm: Confirm,
     /// What happens to targets that are offline; `queue` by default.
+    #[cfg_attr(feature = "json-schema", schemars(default))]
     pub offline: Offline,
     /// Each terminal waits a random time between 0 and this before it runs the command, so that a fleet does not act in
     /// the same instant; 0 by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText", default))]
     #[serde(with = "humantime_serde")]
     pub stagger: Duration,
     /// The number of targets per second that the command is sent to. By default it is sent to all at once.
@@ -76,6 +85,7 @@ fn default_expiry() -> Duration {
 
 /// What a target must report for a command to be done there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Confirm {
     /// Nothing: it is enough that the command was sent.
@@ -89,6 +99,7 @@ pub enum Confirm {
 
 /// What happens to a target that is offline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Offline {
     /// The target receives the command if it comes back before the command expires.
@@ -100,6 +111,7 @@ pub enum Offline {
 
 /// A command, in the answers to `POST /v1/commands` and `GET /v1/commands/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct CommandView {
     /// The command's id.
     pub id: CommandId,
@@ -110,10 +122,13 @@ pub struct CommandView {
     /// The number of targets, fixed when the command was accepted.
     pub targets: u64,
     /// The number of targets in each state. States without a target may be missing.
+    #[cfg_attr(feature = "json-schema", schemars(with = "BTreeMap<String, u64>"))]
     pub counts: BTreeMap<TargetState, u64>,
     /// When the command was accepted.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub created_at: Timestamp,
     /// The time after which no terminal runs the command.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
     /// False if the store was not available and the command went directly to the terminal; it can't be looked up later.
     /// Left out of the JSON if true.
@@ -153,6 +168,7 @@ fn is_stored(stored: &bool) -> bool {
 
 /// One target of a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(!try_from))]
 #[serde(try_from = "TargetFields")]
 pub struct TargetView {
     /// The terminal's id.
@@ -161,8 +177,10 @@ pub struct TargetView {
     pub state: TargetState,
     /// The time of each step so far, by the step's name: `queued`, `sent`, `acked`, `running`, and `ended` for every
     /// final state.
+    #[cfg_attr(feature = "json-schema", schemars(with = "BTreeMap<String, crate::json_schema::Time>"))]
     pub at: BTreeMap<String, Timestamp>,
     /// The payload of the terminal's last progress or result for this command. JSON null before that.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::PayloadFields"))]
     #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
 }
@@ -188,6 +206,7 @@ impl TryFrom<TargetFields> for TargetView {
 
 /// The answer to `GET /v1/commands/{id}/targets`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct TargetPage {
     /// Targets in an order that stays the same.
     pub targets: Vec<TargetView>,
@@ -204,8 +223,9 @@ pub struct TargetPage {
 
 /// The answer to `GET /v1/commands/{id}/cells`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct CommandCells {
-    /// The [letter](TargetState::letter) of each target, in the order of `/targets`.
+    /// The letter of the state of each target, in the order of `/targets`.
     pub cells: String,
     /// The number of targets, with those that have no letter since their partitions are missing.
     pub targets: u64,
@@ -219,6 +239,7 @@ pub struct CommandCells {
 
 /// The answer to `GET /v1/commands`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct CommandPage {
     /// Commands, newest first, without their payloads. The `target` of a command that names more than 100 terminals is left out.
     pub commands: Vec<CommandView>,
@@ -231,6 +252,7 @@ pub struct CommandPage {
 
 /// The answer to `POST /v1/commands?dry_run=1`, which accepts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct DryRun {
     /// The number of targets that the command would have.
     pub targets: u64,

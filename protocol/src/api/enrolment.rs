@@ -9,6 +9,7 @@ use crate::{TerminalId, selector::Labels};
 
 /// The body of `POST /v1/enrolments`. An unknown field is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnrolmentRequest {
     /// The only terminal that may use the code. By default the terminal that uses it says its own id.
@@ -17,12 +18,15 @@ pub struct EnrolmentRequest {
     #[serde(default)]
     pub labels: Labels,
     /// How long the code can be used; 1 hour by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(default = "default_expiry", with = "humantime_serde")]
     pub expires_in: Duration,
     /// How long the token is valid; 30 days by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(default = "default_validity", with = "humantime_serde")]
     pub valid_for: Duration,
     /// How long each token is valid that the terminal gets by renewing; by default the token can't be renewed.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::DurationText>"))]
     #[serde(default, with = "humantime_serde")]
     pub renew: Option<Duration>,
     /// Whether an operator has to approve the terminal that uses the code; not by default.
@@ -42,6 +46,7 @@ fn default_validity() -> Duration {
 
 /// An enrolment, as it is stored and shown. The code is not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Enrolment {
     /// The enrolment's id, which follows from the code and does not tell it.
     pub id: String,
@@ -62,13 +67,16 @@ pub struct Enrolment {
     /// The name of the operator who made it.
     pub by: String,
     /// When it was made.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub created_at: Timestamp,
     /// When the code can't be used any more.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
 }
 
 /// Where an enrolment stands. One whose token was given out is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EnrolmentState {
     /// Nobody has used the code.
@@ -81,6 +89,7 @@ pub enum EnrolmentState {
 
 /// The answer to `POST /v1/enrolments`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct NewEnrolment {
     /// The code, which is shown this once.
     pub code: String,
@@ -91,6 +100,7 @@ pub struct NewEnrolment {
 
 /// A page of enrolments, those first that end first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct EnrolmentPage {
     /// The enrolments.
     pub enrolments: Vec<Enrolment>,
@@ -100,6 +110,7 @@ pub struct EnrolmentPage {
 
 /// The body of `POST /v1/enrol`. An unknown field is an error.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnrolRequest {
     /// The code. Blanks and hyphens in it, and whether letters are large, do not matter.

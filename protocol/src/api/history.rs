@@ -10,6 +10,7 @@ use crate::{NodeId, TerminalId, frame::Condition, partition::PartitionIndex};
 
 /// The answer to `GET /v1/fleet/history`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct FleetHistory {
     /// Minutes, the oldest first. One in which no node was there to count is left out.
     pub minutes: Vec<FleetMinute>,
@@ -20,8 +21,10 @@ pub struct FleetHistory {
 
 /// The fleet at the beginning of a minute, and what happened since the minute before that is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct FleetMinute {
     /// The beginning of the minute. The numbers were taken within it, most often in its first second.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub at: Timestamp,
     /// Terminals with a session that answered their pings.
     pub online: u64,
@@ -34,6 +37,7 @@ pub struct FleetMinute {
     /// Commands that were `accepted`, `done` or `cancelled`.
     pub commands: BTreeMap<String, u64>,
     /// Targets of commands by the state that they reached. A target that passes over a state is not counted there.
+    #[cfg_attr(feature = "json-schema", schemars(with = "BTreeMap<String, u64>"))]
     pub targets: BTreeMap<TargetState, u64>,
     /// Partitions of the store whose numbers of this minute are missing in the sums. Left out of the JSON if 0.
     #[serde(default, skip_serializing_if = "super::is_zero")]
@@ -42,6 +46,7 @@ pub struct FleetMinute {
 
 /// The answer to `GET /v1/terminals/{id}/history`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct TerminalHistory {
     /// The terminal.
     pub terminal: TerminalId,
@@ -54,8 +59,10 @@ pub struct TerminalHistory {
 
 /// A change of a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct TerminalChange {
     /// When it happened, in whole seconds.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub at: Timestamp,
     /// What happened.
     #[serde(flatten)]
@@ -64,6 +71,7 @@ pub struct TerminalChange {
 
 /// What changed of a terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ChangeKind {
     /// A session began.
@@ -96,6 +104,7 @@ pub enum ChangeKind {
 
 /// Who changed the labels of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChangedBy {
     /// An operator, with `PUT /v1/terminals/{id}/labels`.

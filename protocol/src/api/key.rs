@@ -12,6 +12,7 @@ use crate::{
 
 /// The body of `POST /v1/keys`. An unknown field is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
     /// The operator's name, 1 to 128 bytes.
@@ -19,6 +20,7 @@ pub struct KeyRequest {
     /// What the key allows.
     pub scope: Scope,
     /// How long the key is valid; 30 days by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(default = "default_validity", with = "humantime_serde")]
     pub valid_for: Duration,
     /// The labels of the terminals that the key reaches; all terminals by default.
@@ -36,6 +38,7 @@ fn default_validity() -> Duration {
 
 /// A key, as it is stored and shown. The key itself is not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct OperatorKey {
     /// The key's id (`jti`).
     pub id: String,
@@ -54,10 +57,13 @@ pub struct OperatorKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// When it was made. Null if the key does not say so.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub created_at: Option<Timestamp>,
     /// The last second in which it is valid.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
     /// When it was last used, to a minute. Null before its first use.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     #[serde(default)]
     pub last_used_at: Option<Timestamp>,
     /// Whether it is revoked, as far as the node knows that answers.
@@ -67,6 +73,7 @@ pub struct OperatorKey {
 
 /// The answer to `POST /v1/keys`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct NewKey {
     /// The key, which is shown this once.
     pub key: String,
@@ -77,12 +84,15 @@ pub struct NewKey {
 
 /// The answer to `POST /v1/session`: a token in the place of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct OperatorSession {
     /// The token, which is used as the key is.
     pub token: String,
     /// The last second in which the token is valid.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
     /// The last second in which any token of this session is valid.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub renew_until: Timestamp,
     /// The name of the key's owner.
     pub name: String,
@@ -95,6 +105,7 @@ pub struct OperatorSession {
 
 /// A page of keys, those first that expire first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct KeyPage {
     /// The keys that have not expired.
     pub keys: Vec<OperatorKey>,
@@ -104,11 +115,13 @@ pub struct KeyPage {
 
 /// The answer to `DELETE /v1/keys/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct RevokedKey {
     /// The key's id.
     pub id: String,
     /// Whether the key is in the list of keys. One that was made by `muster-node key` and never used is not.
     pub known: bool,
     /// When the revocation ends.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
 }

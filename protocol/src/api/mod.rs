@@ -2,6 +2,7 @@
 //! sessions are UUIDv7, and lists are paged by `limit` and `after`; `next` is null on the last page.
 
 mod audit;
+mod brief;
 mod command;
 mod enrolment;
 mod grant;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     audit::{AuditPage, AuditRecord},
+    brief::{ChangedTerminal, EndedRevocation, EnrolmentProgress},
     command::{
         CommandCells, CommandPage, CommandRequest, CommandView, Confirm, DryRun, Offline, TargetPage, TargetView,
     },
@@ -38,6 +40,7 @@ use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::Partitio
 
 /// Whether a terminal is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The terminal has a session, and answers its pings.
@@ -50,6 +53,7 @@ pub enum Status {
 
 /// The protocol of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// `muster.v1`.
@@ -60,6 +64,7 @@ pub enum Protocol {
 
 /// A terminal in the registry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct TerminalView {
     /// The terminal's id.
     pub id: TerminalId,
@@ -76,8 +81,10 @@ pub struct TerminalView {
     /// The protocol of the current or last session.
     pub protocol: Protocol,
     /// When the current or last session began.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub connected_at: Timestamp,
     /// When the terminal last answered a ping; before that, when its session began.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub last_seen: Timestamp,
     /// The round-trip time of the last ping, in milliseconds. Null before the first answer.
     pub rtt_ms: Option<u64>,
@@ -90,8 +97,10 @@ pub struct TerminalView {
 
 /// A close frame that ended a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct LastClose {
     /// When the session ended, in whole seconds.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub at: Timestamp,
     /// Why it ended, as in the event `terminal.offline`. The close frame is the terminal's if this is `left`, else the node's.
     pub reason: String,
@@ -104,6 +113,7 @@ pub struct LastClose {
 
 /// Whether a node takes new sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NodeState {
     /// The node takes new sessions.
@@ -116,6 +126,7 @@ pub enum NodeState {
 
 /// A node of the cluster, from its lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct NodeView {
     /// The node's id.
     pub id: NodeId,
@@ -129,11 +140,13 @@ pub struct NodeView {
     #[serde(default)]
     pub accepts: u64,
     /// When the lease, and with it these numbers, was last renewed.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     #[serde(default)]
     pub renewed_at: Option<Timestamp>,
     /// The version of the node's program.
     pub version: String,
     /// When the node started.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub started_at: Timestamp,
     /// The partitions of the store, as the node sees them. Left out of the JSON by a node that has no such store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +163,7 @@ pub struct NodeView {
 
 /// How many partitions of the store a node can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct PartitionCounts {
     /// Partitions that take the node's writes.
     pub ok: u64,
@@ -163,6 +177,7 @@ fn is_zero(count: &u64) -> bool {
 
 /// The answer to `GET /v1/terminals`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct TerminalPage {
     /// Terminals in the order of their ids.
     pub terminals: Vec<TerminalView>,
@@ -175,6 +190,7 @@ pub struct TerminalPage {
 
 /// The answer to `GET /v1/nodes`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct NodeList {
     /// Nodes in the order of their ids.
     pub nodes: Vec<NodeView>,
@@ -185,6 +201,7 @@ pub struct NodeList {
 
 /// The answer to `GET /v1/fleet`: numbers of terminals by status, node, condition and label.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct FleetView {
     /// Terminals with a session that answer their pings.
     pub online: u64,
@@ -208,6 +225,7 @@ pub struct FleetView {
 
 /// The answer to `POST` and `DELETE /v1/nodes/{id}/drain`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct NodeStateView {
     /// The node's id.
     pub id: NodeId,
@@ -217,22 +235,27 @@ pub struct NodeStateView {
 
 /// The answer to `POST /v1/nodes/rebalance`: how many sessions will move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Rebalancing {
     /// The number of sessions that each node will close with a hint to come back.
+    #[cfg_attr(feature = "json-schema", schemars(with = "BTreeMap<String, u64>"))]
     pub moving: BTreeMap<NodeId, u64>,
 }
 
 /// A ticket for one stream of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct TicketView {
     /// The ticket, for `?ticket=` of `GET /v1/events`.
     pub ticket: String,
     /// It is not good any more from then on.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
 }
 
 /// An error, as `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// What a proxy must know of a node and must itself do alike: the answer to `GET /proxy`. The sidecar of a proxy asks every
 /// node for it and compares it with its own settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ProxyTerms {
     /// Whether the node trusts who asks as a proxy (`--trusted-proxy`).
     pub trusted: bool,
@@ -26,6 +27,7 @@ pub struct ProxyTerms {
 
 /// The answer to `GET /v1/proxies`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ProxyList {
     /// The proxies that have reported within the last 10 s, in ascending order of their ids.
     pub proxies: Vec<ProxyView>,
@@ -33,6 +35,7 @@ pub struct ProxyList {
 
 /// A proxy, as its sidecar reports it every 2 s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ProxyView {
     /// `EDGE:PORT`: the name of the proxy (`--edge`) and the port of its address.
     pub id: String,
@@ -41,8 +44,10 @@ pub struct ProxyView {
     /// The version of the sidecar.
     pub version: String,
     /// When the sidecar started, by its clock.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub started_at: Timestamp,
     /// When this report was made, by the sidecar's clock.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub reported_at: Timestamp,
     /// The generation of the configuration that Nginx runs, by its own word. Null if it does not answer.
     pub generation: Option<u64>,
@@ -57,8 +62,10 @@ pub struct ProxyView {
     /// The connections of the workers that take new ones. Null if the sidecar can't see them.
     pub connections: Option<ConnectionUse>,
     /// Until when the certificate is valid with which Nginx serves. Null without TLS.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub certificate_ends_at: Option<Timestamp>,
     /// When Nginx last ran what it should, by the sidecar's clock. Null if it never has since the sidecar's start.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub last_success_at: Option<Timestamp>,
     /// What was refused since the sidecar's start, by cause.
     pub refused: BTreeMap<String, u64>,
@@ -66,6 +73,7 @@ pub struct ProxyView {
 
 /// Something of a proxy that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ProxyDifference {
     /// What it is: nodes, generation, files, registry, leases, settings or host.
     pub what: String,
@@ -75,6 +83,7 @@ pub struct ProxyDifference {
 
 /// The connections that there are, and how many there can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct ConnectionUse {
     /// The open ones. A session uses two.
     pub used: u64,

@@ -10,6 +10,7 @@ use crate::TerminalId;
 
 /// What a revocation is about: the tokens and keys that have all of what is given here. At least one thing is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct RevokedTokens {
     /// The terminal's id (`sub`) in its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,12 +26,14 @@ pub struct RevokedTokens {
     pub kid: Option<String>,
     /// Tokens that were issued (`iat`) in this second or before, and those that do not say when. In a request without `token_id` it is
     /// the time of the request by default, so that a token made later lets the terminal in again.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_before: Option<Timestamp>,
 }
 
 /// The body of `POST /v1/revocations`. An unknown field is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RevocationRequest {
     /// The terminal's id (`sub`) in its token.
@@ -42,8 +45,10 @@ pub struct RevocationRequest {
     /// The name of the key that signed the token.
     pub kid: Option<String>,
     /// Tokens that were issued in this second or before.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub issued_before: Option<Timestamp>,
     /// How long the revocation is stored: at least as long as the tokens would be valid. 30 days by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(default = "default_expiry", with = "humantime_serde")]
     pub expires_in: Duration,
 }
@@ -55,6 +60,7 @@ fn default_expiry() -> Duration {
 
 /// A revocation, as it is stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Revocation {
     /// The revocation's id, a UUIDv7.
     pub id: Uuid,
@@ -64,13 +70,16 @@ pub struct Revocation {
     /// The name of the operator who made it.
     pub by: String,
     /// When it was made.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub created_at: Timestamp,
     /// When it ends.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub expires_at: Timestamp,
 }
 
 /// A page of revocations, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct RevocationPage {
     /// The revocations.
     pub revocations: Vec<Revocation>,

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The state of a command at one target. Its [rank](Self::rank) only rises, so updates may arrive in any order.
+/// The state of a command at one target. Its rank only rises, so updates may arrive in any order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TargetState {
     /// Accepted, not yet written to the terminal's socket.
@@ -107,11 +108,12 @@ impl TargetState {
 
 /// Whether the state of a command's targets can still change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CommandState {
     /// The state of some targets can still change.
     Open,
-    /// Every target has reported what [`Confirm`](super::Confirm) asks for, or can't any more.
+    /// Every target has reported what `confirm` asks for, or can't any more.
     Done,
     /// An operator cancelled the command.
     Cancelled,

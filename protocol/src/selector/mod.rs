@@ -23,6 +23,7 @@ pub use self::{
 
 /// `{"all":true}`, `{"terminal":"t1"}`, `{"terminals":["t1","t2"]}`, `{"labels":{"site":"bj"}}` or `{"match":"site = bj or @status = stale"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 #[serde(try_from = "Keys", into = "Keys")]
 pub enum Selector {
     /// Every terminal that is registered.
@@ -39,16 +40,22 @@ pub enum Selector {
 
 /// The JSON form of a selector, which has exactly one of these keys.
 #[derive(Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Keys {
+    /// True: every terminal that is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     all: Option<bool>,
+    /// One terminal.
     #[serde(skip_serializing_if = "Option::is_none")]
     terminal: Option<TerminalId>,
+    /// These terminals, at most 10,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     terminals: Option<Vec<TerminalId>>,
+    /// The terminals that carry all of these labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<Labels>,
+    /// The terminals that an expression picks.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     expression: Option<String>,
 }

@@ -15,6 +15,7 @@ const BYTES_MAX: usize = 2048;
 
 /// The limits of an operator's key. Without any, the key reaches all terminals and may send all commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct KeyLimits {
     /// The key reaches the terminals that have all of these labels. All terminals if empty.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]

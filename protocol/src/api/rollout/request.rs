@@ -14,6 +14,7 @@ use crate::{
 
 /// The body of `POST /v1/rollouts`. An unknown field is an error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RolloutRequest {
     /// The terminals that the rollout is for. They are frozen when it starts.
@@ -29,6 +30,7 @@ pub struct RolloutRequest {
     #[serde(default)]
     pub stop: StopRule,
     /// When the rollout starts; at once by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at: Option<Timestamp>,
     /// The only times at which something is sent; always by default.
@@ -38,19 +40,24 @@ pub struct RolloutRequest {
 
 /// The command of a rollout. Terminals that are offline get it if they come back before it expires.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(!try_from, deny_unknown_fields))]
 #[serde(try_from = "CommandFields")]
 pub struct RolloutCommand {
     /// What to do, in a word that the terminals know.
     pub name: String,
     /// The command's arguments: any JSON, or bytes; JSON null by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::PayloadFields"))]
     #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
     /// What a target must report for the command to be done there; `ack` by default.
+    #[cfg_attr(feature = "json-schema", schemars(default))]
     pub confirm: Confirm,
-    /// How long after it was sent the command may still be run; as long as [`AdvanceRule::within`] by default.
+    /// How long after it was sent the command may still be run; as long as `advance.within` by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::DurationText>"))]
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Duration>,
     /// Each terminal waits a random time between 0 and this before it runs the command; 0 by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText", default))]
     #[serde(with = "humantime_serde")]
     pub stagger: Duration,
 }
@@ -81,11 +88,13 @@ impl TryFrom<CommandFields> for RolloutCommand {
 
 /// When a wave has succeeded, so that the next one begins.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct AdvanceRule {
     /// The share of the wave's targets that have confirmed the command, from 0 to 1; 0.95 by default.
     pub succeeded: f64,
     /// A target that has not confirmed the command for so long is silent; 10 min by default.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::DurationText"))]
     #[serde(with = "humantime_serde")]
     pub within: Duration,
 }
@@ -98,6 +107,7 @@ impl Default for AdvanceRule {
 
 /// Beyond which shares a rollout stops by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct StopRule {
     /// The share of failures among those of the wave's targets that have answered or are silent, from 0 to 1; 0.1 by default.

@@ -10,6 +10,7 @@ use crate::{CommandId, RolloutId, api::TargetState};
 
 /// Where a rollout stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RolloutState {
     /// It has not started yet.
@@ -51,6 +52,7 @@ impl RolloutState {
 
 /// A rollout, in the answers to calls of `/v1/rollouts`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct RolloutView {
     /// The rollout's id.
     pub id: RolloutId,
@@ -71,10 +73,13 @@ pub struct RolloutView {
     /// Who asked for it: the name of the operator's key. Null on a node with `--insecure` that got no key.
     pub by: Option<String>,
     /// When it was made.
+    #[cfg_attr(feature = "json-schema", schemars(with = "crate::json_schema::Time"))]
     pub created_at: Timestamp,
     /// When it started. Null before that.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub started_at: Option<Timestamp>,
     /// When it stopped or was done. Null before that.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub ended_at: Option<Timestamp>,
     /// What was asked for. Left out in a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +91,7 @@ pub struct RolloutView {
 
 /// A wave of a rollout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct WaveView {
     /// The number of its targets. Null before the targets are frozen.
     pub targets: Option<u64>,
@@ -94,8 +100,10 @@ pub struct WaveView {
     /// How many of them could not be sent the command: they were forgotten, or too many commands wait for them. They count as silent.
     pub skipped: u64,
     /// The number of the others in each state. States without a target are left out.
+    #[cfg_attr(feature = "json-schema", schemars(with = "BTreeMap<String, u64>"))]
     pub counts: BTreeMap<TargetState, u64>,
     /// When it began. Null before that.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub began_at: Option<Timestamp>,
     /// Its commands: one for each 5,000 targets, and one more for each time that the wave was held while it was paced.
     pub commands: Vec<CommandId>,
@@ -103,6 +111,7 @@ pub struct WaveView {
 
 /// The answer to `GET /v1/rollouts`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct RolloutPage {
     /// Rollouts, newest first.
     pub rollouts: Vec<RolloutView>,

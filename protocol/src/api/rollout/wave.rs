@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A part of a rollout's targets, which get the command together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "WaveFields", into = "WaveFields")]
 pub struct WaveRequest {
     /// How many of the targets it has.
@@ -25,14 +26,19 @@ pub enum WaveSize {
 
 /// The fields of a [`WaveRequest`] in JSON.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct WaveFields {
+    /// So many targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     count: Option<u64>,
+    /// So many of a hundred of all targets, rounded up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     percent: Option<f64>,
+    /// All targets that no wave before has had. It is true, and of the last wave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rest: Option<bool>,
+    /// The number of targets per second that the command is sent to. By default it is sent to all at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
 }

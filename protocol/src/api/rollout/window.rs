@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A time of the day on some days of the week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TimeWindow {
     /// The days on which the window opens; every day if empty.
@@ -21,6 +22,7 @@ pub struct TimeWindow {
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowDay {
     /// Monday.
@@ -41,6 +43,7 @@ pub enum WindowDay {
 
 /// A time of the day, to a minute: `HH:MM` in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(extend("pattern" = "^[0-2][0-9]:[0-5][0-9]$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct TimeOfDay {
     minutes: u16,
