@@ -1,4 +1,4 @@
-//! The command line of `muster-node`: it runs a node, makes secrets, tokens and keys, and lists and revokes keys.
+//! The command line of `muster-node`: it runs a node, makes secrets, tokens and keys, lists and revokes keys, and describes the API.
 
 use std::{
     io::{self, Write},
@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 use muster_node::{
     config::{Config, Keys},
+    http::openapi,
     operator_keys::{self, KeyCall},
     process,
     store::{self, StoreCommand},
@@ -88,6 +89,8 @@ enum Make {
         #[command(flatten)]
         signed: Signed,
     },
+    /// Print the document of the HTTP API, OpenAPI 3.1, as GET /v1/openapi.json answers it
+    Openapi,
     /// Export the store of a cluster into a file, import such a file into an empty store, or raise the schema of a store
     #[command(subcommand)]
     Store(StoreCommand),
@@ -150,6 +153,7 @@ fn main() -> ExitCode {
 fn run(make: Make) -> anyhow::Result<()> {
     let text = match make {
         Make::Store(command) => return store::run(command),
+        Make::Openapi => format!("{:#}", openapi::document()),
         Make::Secret { kid } => {
             let secret: String = (0..4).map(|_| format!("{:016x}", rand::random::<u64>())).collect();
             format!("{kid}={secret}").parse::<Secret>()?.reveal()

@@ -5,6 +5,8 @@
 //!     │
 //!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!     │
+//!   routes (the table of calls) ──▶ openapi (the document of the API)
+//!     │
 //!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
 //!     │       console
 //!     │
@@ -36,6 +38,7 @@ mod keys;
 mod list;
 mod nodes;
 mod open_connections;
+pub mod openapi;
 mod origin;
 mod path;
 mod proxies;
@@ -49,6 +52,7 @@ mod retry;
 mod revocations;
 mod rollouts;
 mod route;
+mod routes;
 mod sign_in;
 mod strict;
 mod targets;

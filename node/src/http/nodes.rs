@@ -16,7 +16,8 @@ use crate::drain::surplus;
 
 /// The default `rate` of a rebalance: sessions per second, all nodes together. 10,000 sessions take three minutes.
 const RATE: f64 = 50.0;
-const RATE_MAX: f64 = 100_000.0;
+/// The highest `rate`.
+pub const RATE_MAX: f64 = 100_000.0;
 
 /// `GET /v1/nodes`. A node that this one does not use is marked.
 pub async fn list(state: &HttpState) -> Answer {

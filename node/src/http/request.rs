@@ -13,7 +13,8 @@ use super::answer::{Body, problem};
 use crate::config::Config;
 
 const LIMIT: usize = 100;
-const LIMIT_MAX: usize = 1000;
+/// The most entries of a page.
+pub const LIMIT_MAX: usize = 1000;
 /// The most entries of a short list, such as operators' keys, that the store looks at for one page.
 const LOOK_MAX: u64 = 128;
 
@@ -53,9 +54,14 @@ pub fn terminal_id(text: &str) -> Result<TerminalId, Response<Body>> {
     text.parse().map_err(|error: muster_protocol::id::InvalidId| bad(error.to_string()))
 }
 
+/// The names of a query's parameters and their values.
+pub fn pairs(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
+}
+
 /// Reads the parameters of a query. A parameter that `take` does not take is refused.
 pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<bool, String>) -> Result<(), Response<Body>> {
-    for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+    for (name, value) in pairs(text) {
         match take(&name, &value) {
             Ok(true) => {}
             Ok(false) => return Err(bad(format!("this path has no parameter {name:?}"))),

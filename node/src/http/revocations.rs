@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use jiff::Timestamp;
-use muster_protocol::api::{Revocation, RevocationPage, RevocationRequest, RevokedTokens};
+use muster_protocol::api::{EndedRevocation, Revocation, RevocationPage, RevocationRequest, RevokedTokens};
 use uuid::Uuid;
 
 use super::{
     HttpState,
-    answer::{Answer, Body, json, problem, typed},
+    answer::{Answer, Body, json, problem},
     call::ApiCall,
     request::{self, Limit, bad},
 };
@@ -51,7 +51,7 @@ pub async fn take_back(id: &str, state: &HttpState) -> Answer {
         return Err(problem(StatusCode::NOT_FOUND, format!("no revocation {id}, or it has ended")));
     }
     state.shared.auth.revocations().set_stale();
-    Ok(typed(StatusCode::OK, "application/json", format!("{{\"id\":\"{id}\"}}")))
+    Ok(json(StatusCode::OK, &EndedRevocation { id }))
 }
 
 /// What is asked for, as it is stored.

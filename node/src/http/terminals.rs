@@ -3,7 +3,7 @@
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use muster_protocol::{
     TerminalId,
-    api::{Status, TerminalPage},
+    api::{ChangedTerminal, Status, TerminalPage},
     selector::{InvalidMatch, Labels, MatchExpression, check_labels},
 };
 
@@ -59,7 +59,7 @@ pub async fn disconnect(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answ
     let id = terminal_id(id)?;
     reach::check_terminal(&id, call, state).await?;
     if state.shared.backplane.disconnect(&id).await? {
-        return Ok(json(StatusCode::ACCEPTED, &serde_json::json!({ "terminal": id })));
+        return Ok(json(StatusCode::ACCEPTED, &ChangedTerminal { terminal: id }));
     }
     match state.shared.backplane.terminal(&id).await? {
         Some(_) => Err(problem(StatusCode::CONFLICT, format!("{id} is offline: there is no session to end"))),
@@ -72,7 +72,7 @@ pub async fn forget(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
     reach::check_terminal(&id, call, state).await?;
     if state.shared.backplane.forget(&id).await? {
-        Ok(json(StatusCode::OK, &serde_json::json!({ "terminal": id })))
+        Ok(json(StatusCode::OK, &ChangedTerminal { terminal: id }))
     } else {
         Err(unknown(&id))
     }

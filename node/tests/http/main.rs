@@ -1,6 +1,7 @@
 //! What a node does with requests and handshakes before there is a session.
 
 mod budgets;
+mod calls;
 mod console;
 mod exchanges;
 mod origins;

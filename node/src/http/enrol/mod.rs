@@ -6,11 +6,11 @@ pub mod operator;
 use std::time::Instant;
 
 use hyper::{Request, Response, StatusCode, body::Incoming};
-use muster_protocol::api::EnrolRequest;
+use muster_protocol::api::{EnrolRequest, EnrolmentProgress, EnrolmentState};
 
 use super::{
     HttpState,
-    answer::{Answer, Body, later, problem, typed},
+    answer::{Answer, Body, json, later, problem},
     renew::granted,
     request,
 };
@@ -48,7 +48,7 @@ pub async fn post(request: Request<Incoming>, address: &str, state: &HttpState) 
             Ok(granted(state.shared.auth.first_token(&enrolment, terminal)?))
         }
         EnrolOutcome::Waiting => {
-            let waiting = typed(StatusCode::ACCEPTED, "application/json", "{\"state\":\"waiting\"}");
+            let waiting = json(StatusCode::ACCEPTED, &EnrolmentProgress { state: EnrolmentState::Waiting });
             Ok(super::answer::wait(waiting, ASK_AGAIN))
         }
         EnrolOutcome::Nameless => Err(request::bad("terminal: the code is for any terminal, so say which this is")),

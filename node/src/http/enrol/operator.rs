@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use jiff::Timestamp;
 use muster_protocol::{
-    api::{Enrolment, EnrolmentPage, EnrolmentRequest, EnrolmentState, NewEnrolment},
+    api::{Enrolment, EnrolmentPage, EnrolmentProgress, EnrolmentRequest, EnrolmentState, NewEnrolment},
     selector::check_labels,
 };
 
@@ -52,7 +52,7 @@ pub async fn list(query: &str, state: &HttpState) -> Answer {
 pub async fn approve(id: &str, state: &HttpState) -> Answer {
     match state.shared.backplane.approve_enrolment(id).await? {
         Some(EnrolmentState::Waiting | EnrolmentState::Approved) => {
-            Ok(typed(StatusCode::OK, "application/json", "{\"state\":\"approved\"}"))
+            Ok(json(StatusCode::OK, &EnrolmentProgress { state: EnrolmentState::Approved }))
         }
         Some(EnrolmentState::Open) => Err(problem(StatusCode::CONFLICT, "no terminal has used the code yet")),
         None => Err(not_there()),

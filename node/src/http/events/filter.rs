@@ -65,7 +65,7 @@ impl EventFilter {
                 "detail" => filter.detail = flag(value)?,
                 // These are no conditions.
                 LAST_EVENT_ID | ticket::PARAMETER => {}
-                _ => return Err(format!("no parameter of this path, which takes {PARAMETERS}")),
+                _ => return Ok(false),
             }
             Ok(true)
         })?;
@@ -125,7 +125,6 @@ impl EventFilter {
     }
 }
 
-const PARAMETERS: &str = "kind, terminal, selector, match, command, detail, last_event_id and ticket";
 /// The parameter in place of the header `Last-Event-ID`, which a web page can't set.
 pub const LAST_EVENT_ID: &str = "last_event_id";
 
