@@ -165,14 +165,17 @@ function pastOf(terminal, changes, off) {
 }
 
 /** @param {Change} change */
-const toneOf = ({ kind, condition }) => (kind === "condition" ? condition : kind === "contested" ? "failing" : kind);
+const toneOf = (change) => {
+  if (change.kind === "condition") return change.condition;
+  return change.kind === "contested" ? "failing" : change.kind;
+};
 
 /** @param {Change} change @returns {import("../dom.js").Child[]} */
-function said({ kind, node, reason, code, condition, by }) {
-  if (kind === "online") return ["On the line at ", word(node ?? "")];
-  if (kind === "offline") return [`Off the line: ${why(reason ?? "", code)}`];
-  if (kind === "condition") return ["Its condition became ", sign(condition ?? "")];
-  if (kind === "labels") return [`Its labels changed, by ${by === "operator" ? "an operator" : "itself"}`];
+function said(change) {
+  if (change.kind === "online") return ["On the line at ", word(change.node)];
+  if (change.kind === "offline") return [`Off the line: ${why(change.reason, change.code)}`];
+  if (change.kind === "condition") return ["Its condition became ", sign(change.condition)];
+  if (change.kind === "labels") return [`Its labels changed, by ${change.by === "operator" ? "an operator" : "itself"}`];
   return ["Two sessions took turns"];
 }
 

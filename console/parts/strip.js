@@ -52,7 +52,7 @@ export function spansOf(terminal, changes, now) {
   /** @type {Span[]} */
   const spans = [];
   for (const [index, change] of told.entries()) {
-    if (change.kind === "condition") condition = change.condition ?? condition;
+    if (change.kind === "condition") condition = change.condition;
     else online = change.kind === "online";
     const next = told[index + 1];
     const [from, until] = [Date.parse(change.at), next ? Date.parse(next.at) : now];

@@ -144,6 +144,7 @@ pub struct CommandView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
     /// The same if it is bytes: their base64.
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_base64: Option<Payload>,
     /// With `?wait`, and if there are few targets: the state of each.

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,7 @@ from muster.traffic.agents import Agents
 from muster.traffic.terminal import Terminal
 
 TYPESCRIPT, AXE = "typescript@5.9.3", "axe-core@4.14.1"
+API_TYPES = "openapi-typescript@7.13.0"
 # Milliseconds in which the page must show what is looked for.
 SOON = 30_000
 PLACES = [
@@ -334,6 +336,15 @@ def faults(tab: Console, axe: str, name: str) -> list[str]:
     found = [f"{name}: {each['id']} at {[node['target'] for node in each['nodes']][:4]}" for each in serious]
     wide = tab.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found + ([f"{name} is {wide} pixels too wide"] if wide > 0 else [])
+
+
+def test_the_types_of_the_api_are_made_from_its_document(tmp_path: Path) -> None:
+    make = programs.npm_install(TYPESCRIPT, API_TYPES) / "openapi-typescript" / "bin" / "cli.js"
+    document, made = tmp_path / "openapi.json", tmp_path / "api.d.ts"
+    document.write_text(subprocess.check_output([programs.program("muster-node"), "openapi"], text=True))
+    subprocess.run(["node", make, document, "-o", made], check=True, capture_output=True)
+    committed = programs.ROOT / "console" / "types" / "api.d.ts"
+    assert made.read_text() == committed.read_text(), "make console/types/api.d.ts anew, as CONTRIBUTING.md says"
 
 
 def test_the_types_of_the_console_are_sound() -> None:
