@@ -142,7 +142,7 @@ def run(line: str) -> str:
 
 # Terminals whose WebSocket others wrote, in plain mode through Nginx: the files that docs/usage.md shows.
 
-TERMINALS = Path(__file__).with_name("terminals")
+TERMINALS = programs.ROOT / "examples" / "terminals"
 JDK_TERMINAL = programs.ROOT / "clients" / "java" / "src" / "test" / "java" / "examples" / "JdkTerminal.java"
 
 
