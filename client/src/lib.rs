@@ -32,6 +32,7 @@
 //! | `stagger` | commands that wait for their share of a stagger |
 //! | `outgoing`, `limit` | a message to the node, and how large it may be |
 //! | `outbox` | the last results, which are sent again |
+//! | `platform` | what files have on Unix alone |
 //!
 //! # Example
 //!
@@ -75,6 +76,7 @@ pub mod incoming;
 mod limit;
 mod outbox;
 mod outgoing;
+mod platform;
 pub mod policy;
 mod renewal;
 mod renewed_file;

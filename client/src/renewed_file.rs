@@ -1,9 +1,8 @@
 //! A token in a file that a node renews: it is traded for a later one before it expires (`POST /v1/renew`), and the file holds the newest.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
@@ -24,7 +23,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Token, server::ServerAddress, token::read_file};
+use crate::{Token, platform, server::ServerAddress, token::read_file};
 
 /// The largest answer of a node that is read, in bytes: a token may have 16 KiB.
 const ANSWER_MAX: usize = 32 * 1024;
@@ -145,7 +144,7 @@ async fn post(
 /// Replaces a file in one step, so that no half of a token is read. Nobody else may read the new one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let next = path.with_added_extension("next");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+    let mut file = platform::private_file().write(true).create(true).truncate(true).open(&next)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(next, path)

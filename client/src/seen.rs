@@ -16,6 +16,8 @@ use std::{
 use muster_protocol::CommandId;
 use tracing::warn;
 
+use crate::platform;
+
 /// The file is rewritten when it has this many times the lines, or the bytes, that it needs.
 const SLACK: usize = 4;
 /// A file below this size is not rewritten because of its bytes.
@@ -168,7 +170,7 @@ impl SeenCommands {
         fs::rename(&next, path)?;
         if let Some(folder) = path.parent() {
             let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            File::open(folder)?.sync_all()?;
+            platform::sync_folder(folder)?;
         }
         let file = OpenOptions::new().append(true).open(path)?;
         let (lines, bytes) = (self.order.len() + self.results.len() + 1, text.len());

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, fs,
-    os::unix::fs::MetadataExt,
     path::Path,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -13,6 +12,8 @@ use std::{
 
 use muster_net::{BadTlsFile, Tls, TlsFiles};
 use tokio::{task::spawn_blocking, time::timeout};
+
+use crate::platform;
 
 /// How long an attempt to connect waits for files that have changed.
 const READING: Duration = Duration::from_secs(1);
@@ -139,7 +140,7 @@ fn stamps(files: &TlsFiles) -> Vec<Option<FileStamp>> {
 
 fn stamp(file: &Path) -> Option<FileStamp> {
     let metadata = fs::metadata(file).ok()?;
-    Some((metadata.modified().ok(), metadata.len(), metadata.ino()))
+    Some((metadata.modified().ok(), metadata.len(), platform::file_number(&metadata)))
 }
 
 #[cfg(test)]

@@ -13,12 +13,14 @@
 //! | [`source`] | makes a socket that is bound to a source address |
 //! | [`tcp`] | connects to the first address that accepts |
 //! | [`tls`] | loads certificates, does the TLS handshake, and says what is wrong with either |
-//! | [`accept`] | accepts a connection also when no file descriptor is left |
+//! | `accept` | accepts a connection also when no file descriptor is left; not on Windows |
 //! | [`detect`] | finds out whether a port speaks TLS, for an error message that is certain |
 //!
 //! Every step has a bound in time that the caller gives. The TLS implementation is rustls with ring: ring is the
 //! cryptography that tokens are signed with, so the workspace has one.
 
+// Servers run on Unix alone.
+#[cfg(unix)]
 pub mod accept;
 pub mod detect;
 pub mod lookup;

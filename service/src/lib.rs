@@ -3,12 +3,14 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`manager`] | tells the service manager, such as systemd, how the program does |
+//! | `systemd` | the protocol of the service manager, which Windows lacks |
 //! | [`pid_file`] | writes the file with the process id, for a service manager that wants one |
 //! | [`output`] | writes standard output and the log, and goes on when they can't be written |
 
 pub mod manager;
 pub mod output;
 pub mod pid_file;
+mod systemd;
 
 pub use self::{
     manager::{ServiceManager, Watchdog},

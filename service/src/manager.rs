@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
-use sd_notify::NotifyState;
 use tokio::time::{self, Interval, MissedTickBehavior};
+
+use crate::systemd;
 
 /// How many messages may wait for a service manager that takes none. More are dropped.
 const WAITING_MAX: usize = 16;
@@ -21,13 +22,17 @@ const STATUS_MAX: usize = 200;
 ///
 /// Messages are sent by a thread of their own, so a service manager that hangs holds nothing up.
 #[derive(Debug, Clone, Default)]
-pub struct ServiceManager(Option<SyncSender<Message>>);
+pub struct ServiceManager(Option<SyncSender<ServiceMessage>>);
 
-/// One message.
+/// One message. A text is a status in one line.
 #[derive(Debug)]
-struct Message {
-    states: Vec<NotifyState<'static>>,
-    status: Option<String>,
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is nobody to tell"))]
+pub(crate) enum ServiceMessage {
+    Ready(String),
+    Reloading,
+    Stopping(String),
+    Status(String),
+    Beat,
 }
 
 impl ServiceManager {
@@ -54,47 +59,43 @@ impl ServiceManager {
 
     /// Says that the program serves, also after a reload, and its status in one line.
     pub fn ready(&self, status: &str) {
-        self.send(vec![NotifyState::Ready], Some(status));
+        self.send(ServiceMessage::Ready(one_line(status)));
     }
 
     /// Says that the program reads its files again. [`Self::ready`] has to follow.
     pub fn reloading(&self) {
-        // systemd takes no later READY=1 for this reload without the time.
-        let states = [Some(NotifyState::Reloading), NotifyState::monotonic_usec_now().ok()];
-        self.send(states.into_iter().flatten().collect(), None);
+        self.send(ServiceMessage::Reloading);
     }
 
     /// Says that the program ends.
     pub fn stopping(&self, status: &str) {
-        self.send(vec![NotifyState::Stopping], Some(status));
+        self.send(ServiceMessage::Stopping(one_line(status)));
     }
 
     /// Says how the program does, in one line.
     pub fn status(&self, status: &str) {
-        self.send(Vec::new(), Some(status));
+        self.send(ServiceMessage::Status(one_line(status)));
     }
 
     /// Says that the program works. The loop that does the work calls this, whenever [`Watchdog`] says so: if the loop hangs, the service
     /// manager ends the program and starts it again.
     pub fn beat(&self) {
-        self.send(vec![NotifyState::Watchdog], None);
+        self.send(ServiceMessage::Beat);
     }
 
-    fn send(&self, states: Vec<NotifyState<'static>>, status: Option<&str>) {
+    fn send(&self, message: ServiceMessage) {
         if let Some(sender) = &self.0 {
             // If there is no room, the service manager hangs itself.
-            let _ = sender.try_send(Message { states, status: status.map(one_line) });
+            let _ = sender.try_send(message);
         }
     }
 }
 
 /// Sends messages until the last sender is gone. The first failure is logged.
-fn send_all(messages: &Receiver<Message>) {
+fn send_all(messages: &Receiver<ServiceMessage>) {
     let mut has_failed = false;
-    for Message { states, status } in messages {
-        let mut states: Vec<NotifyState<'_>> = states;
-        states.extend(status.as_deref().map(NotifyState::Status));
-        if let Err(error) = sd_notify::notify(&states)
+    for message in messages {
+        if let Err(error) = systemd::notify(&message)
             && !has_failed
         {
             has_failed = true;
@@ -118,7 +119,7 @@ pub struct Watchdog(Option<Interval>);
 impl Watchdog {
     /// Reads the time from the environment. The first beat is due at once.
     pub fn from_environment() -> Self {
-        let half = sd_notify::watchdog_enabled().map(|time| time / 2);
+        let half = systemd::watchdog().map(|time| time / 2);
         Self(half.filter(|half| *half > Duration::ZERO).map(|half| {
             let mut beats = time::interval(half);
             beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
