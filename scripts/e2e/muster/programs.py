@@ -124,6 +124,41 @@ def cargo_tool(name: str, version: str) -> str:
     return path
 
 
+def go_tool(module: str) -> str:
+    """Return the program of a Go module, for example of "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12".
+
+    It is compiled if it is missing. Raises SystemExit as `install` does, or if it can't be compiled.
+    """
+    tools = directory().parent / "tools" / module.replace("/", "_")
+    found = tools / Path(module.partition("@")[0]).name
+    if not found.exists():
+        install({"go": CLIENT_PACKAGES["go"]})
+        _or_exit("go", "install", module, GOBIN=str(tools))
+    return str(found)
+
+
+def pip_install(*packages: str) -> Path:
+    """Install packages of PyPI, for example `kubernetes-validate==1.37.0`, and return the folder for PYTHONPATH.
+
+    Raises SystemExit if pip can't get them.
+    """
+    folder = ROOT / "target" / "e2e-pip" / "_".join(packages)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            pip = "-m pip install --quiet --disable-pip-version-check --root-user-action ignore --target".split()
+            _or_exit(sys.executable, *pip, str(folder), *packages)
+            (folder / "done").touch()
+    return folder
+
+
+def _or_exit(*command: str, **variables: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **variables})
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {done.stderr[-500:]}")
+
+
 def install_rust_components() -> None:
     """Install rustfmt and clippy where cargo lacks them."""
     for component, command in (("rustfmt", "fmt"), ("clippy", "clippy")):

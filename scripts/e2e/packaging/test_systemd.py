@@ -3,7 +3,6 @@
 And the manifests for Kubernetes are valid.
 """
 
-import fcntl
 import os
 import random
 import re
@@ -209,16 +208,10 @@ SCHEMAS = "kubernetes-validate==1.37.0"
 @pytest.fixture(scope="session")
 def schemas() -> Path:
     """A program that checks manifests by the schemas of Kubernetes, from PyPI."""
-    folder = programs.ROOT / "target" / "e2e-kubernetes"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "kubernetes_validate").exists():
-            command = [sys.executable, *"-m pip install -q --root-user-action ignore --target".split()]
-            done = subprocess.run([*command, str(folder), SCHEMAS], check=False, capture_output=True, text=True)
-            if done.returncode != 0:
-                missing(f"pip cannot get the schemas of Kubernetes: {done.stderr[-200:]}")
-    return folder
+    try:
+        return programs.pip_install(SCHEMAS)
+    except SystemExit as error:
+        missing(str(error))
 
 
 def manifest_errors(schemas: Path, version: str, *files: Path) -> str:
