@@ -225,18 +225,7 @@ def deny(config: Path) -> subprocess.CompletedProcess[str]:
     """Check the dependencies by these rules, without a network."""
     # The check takes 3 s.
     path = programs.cargo_tool("cargo-deny", CARGO_DENY)
-    command = [
-        "cargo",
-        "deny",
-        "--locked",
-        "--offline",
-        "check",
-        "--config",
-        str(config),
-        "bans",
-        "licenses",
-        "sources",
-    ]
+    command = [*"cargo deny --locked --offline check bans licenses sources --config".split(), str(config)]
     env = {**os.environ, "PATH": path}
     return subprocess.run(command, cwd=programs.ROOT, env=env, check=False, capture_output=True, text=True)
 
