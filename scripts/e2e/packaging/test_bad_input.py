@@ -1,9 +1,11 @@
 """Bad input is refused with a reason: by programs, and by a cluster that is up."""
 
 import asyncio
+import fcntl
 import os
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from websockets.sync.client import connect
 from muster import process, programs, wait
 from muster.api import Json
 from muster.cluster import Cluster, ProcessCluster, Settings
-from muster.fixtures import missing
+from muster.fixtures import AgentsFactory, missing
 from muster.traffic.terminal import UPGRADE
 
 # A program with bad flags or in bad surroundings ends, and says in one line which flag is wrong and what to do.
@@ -249,6 +251,85 @@ def test_a_session_whose_first_message_is_no_hello_is_closed_with_4500(sound: Cl
         with pytest.raises(ConnectionClosed) as closed:
             session.recv(timeout=8)
         assert closed.value.rcvd and closed.value.rcvd.code == 4500
+
+
+# The document of the API is true: a generator of requests makes each call of it, with what fits it and with what does
+# not, and each answer is one that the document has.
+
+GENERATOR = "schemathesis==4.32.5"
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "response_headers_conformance,unsupported_method,allow_header_conformance,ignored_auth"
+)
+# A stream of events does not end, a node that drains does, and a revocation may be of the key of all calls.
+APART = " ".join(f"--exclude-operation-id {name}" for name in ("get_events", "post_nodes_id_drain", "post_revocations"))
+# Calls about one terminal, command or rollout that change nothing.
+READING = "--include-path-regex /v1/[a-z]+/.id --exclude-method POST --exclude-method PUT --exclude-method DELETE"
+# Of rollouts 16 may be open.
+BOUNDED = """
+[[operations]]
+include-operation-id = "post_rollouts"
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "503"]
+"""
+KNOWN = """
+[[operations]]
+include-path-regex = "^/v1/{what}/"
+parameters = {{ "path.id" = "{id}" }}
+"""
+
+
+@pytest.fixture(scope="session")
+def generator() -> Path:
+    """The folder of a generator of requests, from PyPI."""
+    folder = programs.ROOT / "target" / "e2e-schemathesis"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "bin" / "st").exists():
+            command = [sys.executable, *"-m pip install -q --root-user-action ignore --target".split()]
+            done = subprocess.run([*command, str(folder), GENERATOR], check=False, capture_output=True, text=True)
+            if done.returncode != 0:
+                missing(f"pip cannot get a generator of requests: {done.stderr[-200:]}")
+    return folder
+
+
+def generate(generator: Path, cluster: Cluster, settings: str, flags: str) -> None:
+    """Demand that a node answers generated calls as its document says."""
+    (cluster.directory / "generator.toml").write_text(settings)
+    words = [
+        *("--config-file", "generator.toml", "run", f"http://{cluster.node(1)}/v1/openapi.json"),
+        *("--checks", CHECKS, "--no-color", "--warnings", "off", "--generation-database", "none"),
+        # A busy machine generates slowly.
+        *("--suppress-health-check", "all"),
+        *("--header", f"Authorization: Bearer {cluster.api.key}", *flags.split()),
+    ]
+    command = [sys.executable, str(generator / "bin" / "st"), *words]
+    env = {**os.environ, "PYTHONPATH": str(generator)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=env, cwd=cluster.directory)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def generate_all(generator: Path, cluster: Cluster, agents: AgentsFactory, flags: str) -> None:
+    """Make calls about what is there, then calls about anything, and at last those that may revoke the key."""
+    agents(3, "--results", prefix="till-").online()
+    everyone, show = {"all": True}, {"name": "show", "payload": {"text": "hi"}}
+    command = {"target": everyone, **show, "confirm": "result"}
+    rollout = {"target": everyone, "command": show, "waves": [{"rest": True}]}
+    sent = cluster.api.ask("POST", "/v1/commands?wait=5s", command)[1]
+    made = cluster.api.ask("POST", "/v1/rollouts", rollout)[1]
+    known = {"terminals": "till-1", "commands": sent["id"], "rollouts": made["id"]}
+    settings = "".join(KNOWN.format(what=what, id=id) for what, id in known.items())
+    generate(generator, cluster, settings, f"{flags} {READING}")
+    generate(generator, cluster, BOUNDED, f"{flags} {APART}")
+    generate(generator, cluster, BOUNDED, f"{flags} --include-operation-id post_revocations")
+
+
+@pytest.mark.long("openapi")
+@pytest.mark.cluster(nodes=2)
+def test_a_node_answers_generated_calls_as_the_document_of_the_api_says(
+    generator: Path, sound: Cluster, agents: AgentsFactory, seed: int
+) -> None:
+    generate_all(generator, sound, agents, f"--seed {seed} --phases coverage,fuzzing --max-examples 100")
 
 
 # Frames are read as RFC 6455 says, and what breaks it is refused: Autobahn's cases, by their numbers. Not 12 and 13,
