@@ -218,7 +218,7 @@ def verdicts(card: Json) -> dict[str, str]:
     return {scenario["name"]: scenario["verdict"] for scenario in card["scenarios"]}
 
 
-@pytest.mark.takes(seconds=60)
+@pytest.mark.takes(seconds=75)
 def test_cards_say_what_was_delivered_and_what_was_not_promised(directory: Path) -> None:
     need("curl")
     programs.install({"node": "nodejs", "npm": "npm"})
