@@ -28,7 +28,9 @@ T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The tests that are not part of the gate. scripts/test itself knows two more names: model and steady.
-LONG = "adapters conformance attack crash dependencies libraries mutants openapi release resolve soak topologies upgrade".split()
+LONG = (
+    "adapters conformance attack crash dependencies libraries mutants openapi release resolve soak topologies upgrade"
+).split()
 # A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
 CLEAN = "import sys; sys.stdin.read(); from muster.reporting import clean; clean(sys.argv[1])"
