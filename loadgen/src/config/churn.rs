@@ -1,8 +1,36 @@
 //! Parses how terminals leave and come back.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
+
+use clap::Args;
 
 use super::share::Share;
+
+/// How terminals leave and come back.
+#[derive(Debug, Clone, Args)]
+pub struct ChurnSettings {
+    /// How terminals leave and come back: 5%/s of them at random, every:15s for each of them, or together:30%:15s
+    #[arg(long = "churn", value_name = "CHURN", default_value = "0")]
+    pub when: Churn,
+
+    /// How terminals leave: close, reset, blackhole or twin (a second connection takes over), or a weighted mix:
+    /// close:8,reset:2
+    #[arg(long, value_name = "WAYS", default_value = "close")]
+    pub leave: Leaves,
+
+    /// How long a terminal that left stays away, on average
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "1s")]
+    pub away: Duration,
+
+    /// The minimum time that a terminal stays away. Systems that are compared need the same value
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "200ms")]
+    pub away_min: Duration,
+
+    /// The upper limit of the first random delay after a lost connection. The limit doubles with each further
+    /// attempt, up to 30 s or this value if it is greater
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, default_value = "5s")]
+    pub backoff: Duration,
+}
 
 /// When terminals leave: `0` (never), `5%/s` (this share each second at random), `every:15s` (each terminal after
 /// this time) or `together:30%:15s` (this share at once, in each period).

@@ -56,8 +56,8 @@ struct RemoteAgent {
 /// report, which says so.
 pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyhow::Result<RunOutcome> {
     config.validate()?;
-    ensure!(config.logs.is_none(), "--logs is not available with several generators: leave it out");
-    ensure!(!config.floor, "--floor is not available with several generators: measure it with `run`");
+    ensure!(config.outputs.logs.is_none(), "--logs is not available with several generators: leave it out");
+    ensure!(!config.costs.floor, "--floor is not available with several generators: measure it with `run`");
     outputs::check(&config)?;
     let baseline = baseline::read_for(&config.baseline, config.fleet.terminals)?;
     tls_check::check(&config).await?;

@@ -54,7 +54,7 @@ impl ServerSnapshot {
     /// Reads all configured sources.
     pub async fn look(config: &Config) -> Self {
         let mut servers = Self::default();
-        for uri in &config.metrics {
+        for uri in &config.costs.metrics {
             let read = async { Api::new(uri, config)?.get("").await };
             match timeout(PATIENCE, read).await {
                 Ok(Ok((status, body))) if status.is_success() => {
@@ -63,10 +63,10 @@ impl ServerSnapshot {
                 other => tracing::warn!(%uri, ?other, "the metrics could not be read"),
             }
         }
-        for watched in &config.watch {
+        for watched in &config.costs.watch {
             servers.processes.insert(watched.name.clone(), Usage::of_family(watched.pid));
         }
-        if let Some(address) = &config.redis {
+        if let Some(address) = &config.costs.redis {
             match timeout(PATIENCE, info(address)).await {
                 Ok(Ok(info)) => servers.redis = info,
                 other => tracing::warn!(address, ?other, "the INFO of Redis could not be read"),

@@ -89,10 +89,10 @@ impl Plan {
         // The last message has one grace to arrive in time, and one more in which a missed message can be replayed.
         let last = end + 2 * nanos(config.grace);
         let rules = churn::StayRules {
-            churn: config.churn,
-            leaves: config.leave.clone(),
-            away: nanos(config.away),
-            away_min: nanos(config.away_min),
+            churn: config.churn.when,
+            leaves: config.churn.leave.clone(),
+            away: nanos(config.churn.away),
+            away_min: nanos(config.churn.away_min),
             begin,
             end,
             last,

@@ -52,8 +52,8 @@ pub async fn start(
             live: live.clone(),
         };
         let slow = planned.behaviour == Behaviour::Slow;
-        let policy =
-            Policy { first: config.backoff, cap: config.backoff.max(Policy::default().cap), ..Policy::default() };
+        let first = config.churn.backoff;
+        let policy = Policy { first, cap: first.max(Policy::default().cap), ..Policy::default() };
         let seed = plan.seed.wrapping_add(number as u64);
         let terminal = PlayedTerminal {
             dialer: Dialer {

@@ -69,14 +69,12 @@ fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     config.grace = Duration::from_millis(500);
     config.broadcasts = Arrivals::Constant(10.0);
     config.commands = Arrivals::Constant(0.0);
-    config.churn = Churn::Poisson(0.0);
+    config.churn.when = Churn::Poisson(0.0);
     config.slow = None;
     config.mute = Default::default();
     config.disturb = Default::default();
     config.events = None;
-    config.metrics = Vec::new();
-    config.watch = Vec::new();
-    config.redis = None;
+    config.costs = Default::default();
     config.no_tui = true;
     config.title = "floor".into();
     Ok(config)

@@ -74,7 +74,7 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
 /// Measures the floor if `--floor` is set. Returns it, and the outcome of a run that passed until then: the run is
 /// reported without a floor if the measurement failed or a signal ended it.
 async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>, RunOutcome) {
-    if !config.floor {
+    if !config.costs.floor {
         return (None, RunOutcome::Pass);
     }
     match floor::floor(config, interrupt).await {

@@ -18,12 +18,13 @@ use crate::{
 
 /// Tests whether each output can be written, before the run. The error names the flag.
 pub fn check(config: &Config) -> anyhow::Result<()> {
-    for (flag, file) in [("--json", &config.json), ("--html", &config.html), ("--junit", &config.junit)] {
+    let asked = &config.outputs;
+    for (flag, file) in [("--json", &asked.json), ("--html", &asked.html), ("--junit", &asked.junit)] {
         if let Some(file) = file {
             try_file(file).with_context(|| format!("{flag} {}", file.display()))?;
         }
     }
-    for (flag, folder) in [("--hgrm", &config.hgrm), ("--logs", &config.logs)] {
+    for (flag, folder) in [("--hgrm", &asked.hgrm), ("--logs", &asked.logs)] {
         if let Some(folder) = folder {
             try_folder(folder).with_context(|| format!("{flag} {}", folder.display()))?;
         }
@@ -59,7 +60,7 @@ fn try_folder(folder: &Path) -> anyhow::Result<()> {
 /// Writes each requested output, and a line on stderr for each one that failed. `logs` writes the files of `--logs`.
 /// Returns true if all outputs were written.
 pub fn write(config: &Config, report: &Report, tally: &Tally, logs: impl FnOnce(&Path) -> anyhow::Result<()>) -> bool {
-    let mut failures = Vec::new();
+    let (asked, mut failures) = (&config.outputs, Vec::new());
     let mut output = |flag: &str, path: &Option<PathBuf>, write: &mut dyn FnMut(&Path) -> anyhow::Result<()>| {
         if let Some(path) = path
             && let Err(error) = write(path)
@@ -67,15 +68,15 @@ pub fn write(config: &Config, report: &Report, tally: &Tally, logs: impl FnOnce(
             failures.push(format!("{flag} {}: {error:#}", path.display()));
         }
     };
-    output("--json", &config.json, &mut |file| {
+    output("--json", &asked.json, &mut |file| {
         let json = serde_json::to_string_pretty(report)? + "\n";
         Ok(fs::write(file, json)?)
     });
-    output("--html", &config.html, &mut |file| Ok(fs::write(file, report::page::render(report)?)?));
-    output("--junit", &config.junit, &mut |file| Ok(fs::write(file, report::junit::render(report))?));
-    output("--hgrm", &config.hgrm, &mut |folder| report::hgrm::write(folder, tally, report));
+    output("--html", &asked.html, &mut |file| Ok(fs::write(file, report::page::render(report)?)?));
+    output("--junit", &asked.junit, &mut |file| Ok(fs::write(file, report::junit::render(report))?));
+    output("--hgrm", &asked.hgrm, &mut |folder| report::hgrm::write(folder, tally, report));
     let mut logs = Some(logs);
-    output("--logs", &config.logs, &mut |folder| logs.take().map_or(Ok(()), |logs| logs(folder)));
+    output("--logs", &asked.logs, &mut |folder| logs.take().map_or(Ok(()), |logs| logs(folder)));
     // Last, since the reader of a pipe may be slow.
     if let Err(error) = print(report) {
         failures.push(format!("the report on stdout: {error}"));

@@ -71,7 +71,7 @@ pub async fn play(
     let marks = marks::listen(config.events.as_deref(), clock)?;
     let judgement = Judgement::new(config, plan, partition, &journal);
     // Of messages of other generators nobody knows before the end, and the logs need all that was read.
-    let waits = partition.of > 1 || config.logs.is_some();
+    let waits = partition.of > 1 || config.outputs.logs.is_some();
     let (before, servers) = (Usage::own(), ServerSnapshot::look(config).await);
     let mut fleet = fleet::start(config, plan, partition, &journal, &live).await?;
     let operator = operator::start(config.clone(), plan.clone(), partition, journal.clone(), live.clone());

@@ -58,7 +58,7 @@ impl Judgement {
         let tally = Tally { last: vec![0; count], short: vec![0; count], ..Tally::default() };
         let mine = (0..plan.terminals.len()).filter(|number| partition.has(*number));
         let states = mine.map(|number| (number, seen.state())).collect();
-        Self { judge, replay, keeps: config.logs.is_some(), tally, states, seen }
+        Self { judge, replay, keeps: config.outputs.logs.is_some(), tally, states, seen }
     }
 
     /// Whether the server owes a replay, as far as is known now: with `--replay auto` if it resumed any session.
