@@ -41,6 +41,7 @@
 //! | [`interrupt`] | signals that end a run |
 //! | [`message`] | the content of a message |
 //! | [`names`] | the names of measured values |
+//! | [`pattern`] | texts in which `*` stands for any text |
 //! | [`template`] | texts with placeholders |
 
 pub mod adapter;
@@ -60,6 +61,7 @@ pub mod measure;
 pub mod message;
 pub mod names;
 pub mod null;
+pub mod pattern;
 pub mod plan;
 pub mod play;
 pub mod preflight;

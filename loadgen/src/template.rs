@@ -4,6 +4,8 @@
 
 /// The placeholders of a text that each terminal fills in for itself.
 const OF_TERMINAL: &[&str] = &["n", "id", "seed", "credential"];
+/// The placeholders of an answer of a terminal.
+const OF_ANSWER: &[&str] = &["n", "id", "seed", "credential", "match"];
 /// The placeholders of a text that is made for each message.
 const OF_MESSAGE: &[&str] = &["n", "message"];
 
@@ -22,6 +24,11 @@ impl Template {
     /// that follows from the seed of the run, and `{credential}` its line of the file of credentials.
     pub fn of_terminal(text: &str) -> Result<Self, String> {
         Self::parse(text, OF_TERMINAL)
+    }
+
+    /// Parses an answer: as [`Template::of_terminal`], and `{match}` is what the first `*` of the pattern stands for.
+    pub fn of_answer(text: &str) -> Result<Self, String> {
+        Self::parse(text, OF_ANSWER)
     }
 
     /// Parses a text for messages: `{n}` is the number of the message from 0, and `{message}` its content.

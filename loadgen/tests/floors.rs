@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["adapter"],
     &["config"],
     &["marks"],
-    &["clock", "console", "interrupt", "message", "names", "template"],
+    &["clock", "console", "interrupt", "message", "names", "pattern", "template"],
 ];
 
 #[test]

@@ -35,12 +35,21 @@ impl TerminalIdentity {
 
     /// Fills in a text.
     pub fn fill(&self, template: &Template) -> String {
-        template.fill(|name| match name {
+        template.fill(|name| self.value(name))
+    }
+
+    /// Fills in an answer to a frame. `matched` is what the first `*` of the pattern stands for.
+    pub fn fill_answer(&self, answer: &Template, matched: &str) -> String {
+        answer.fill(|name| if name == "match" { matched.to_owned() } else { self.value(name) })
+    }
+
+    fn value(&self, name: &str) -> String {
+        match name {
             "n" => self.number.to_string(),
             "id" => self.id.clone(),
             "seed" => self.seed.to_string(),
             _ => self.credential.clone(),
-        })
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! The protocol that terminals speak, and its settings.
 
-use std::{str::FromStr, time::Duration};
-
-use anyhow::{bail, ensure};
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 
+use super::RawSettings;
 use crate::template::Template;
 
 /// The protocols that terminals can speak.
@@ -79,54 +78,9 @@ pub struct AdapterSettings {
     #[arg(long, value_name = "0|1", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=1))]
     pub qos: u8,
 
-    /// With a raw server: a message that each terminal sends once it is connected. May be given several times, and may name
-    /// {n}, {id}, {seed} and {credential}
-    #[arg(long, value_name = "TEMPLATE", value_parser = Template::of_terminal)]
-    pub first_message: Vec<Template>,
-
-    /// With a raw server: messages are binary frames
-    #[arg(long)]
-    pub binary: bool,
-
-    /// With a raw server: how often a terminal sends a ping, a frame of WebSocket or the --ping-message
-    #[arg(long = "ping", value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub ping_every: Option<Duration>,
-
-    /// With --ping: the message that is the ping. May name {n}, {id}, {seed} and {credential}
-    #[arg(long, value_name = "TEMPLATE", value_parser = Template::of_terminal, requires = "ping_every")]
-    pub ping_message: Option<Template>,
-
-    /// With a raw server: a text from the server that is no message but a ping, and what a terminal answers: ping=pong. May be
-    /// given several times
-    #[arg(long, value_name = "TEXT=TEMPLATE")]
-    pub answer: Vec<FrameAnswer>,
-}
-
-/// A ping that terminals send.
-#[derive(Debug, Clone)]
-pub struct FramePing {
-    /// The time from one ping to the next.
-    pub every: Duration,
-    /// The message; `None` for a ping of WebSocket.
-    pub message: Option<Template>,
-}
-
-/// A text from a server, and the answer to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FrameAnswer {
-    /// The whole text.
-    pub to: String,
-    /// The answer.
-    pub with: Template,
-}
-
-impl FromStr for FrameAnswer {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (to, with) = text.split_once('=').ok_or("an answer is TEXT=TEMPLATE, such as ping=pong")?;
-        Ok(Self { to: to.to_owned(), with: Template::of_terminal(with)? })
-    }
+    /// The protocol of a raw server.
+    #[command(flatten)]
+    pub raw: RawSettings,
 }
 
 impl AdapterSettings {
@@ -146,11 +100,6 @@ impl AdapterSettings {
         self.publish_to.clone().unwrap_or_else(|| Template::literal(default))
     }
 
-    /// The ping that terminals send, if any.
-    pub fn ping(&self) -> Option<FramePing> {
-        self.ping_every.map(|every| FramePing { every, message: self.ping_message.clone() })
-    }
-
     /// Fails with the flag that is not for this adapter.
     pub fn check(&self, kind: AdapterKind) -> anyhow::Result<()> {
         let others = [
@@ -163,23 +112,14 @@ impl AdapterSettings {
         if let Some((flag, _)) = others.iter().find(|(_, is_wrong)| *is_wrong) {
             bail!("{flag} is of no use with this --adapter: leave it out");
         }
-        let raw = [
-            ("--first-message", !self.first_message.is_empty()),
-            ("--binary", self.binary),
-            ("--ping", self.ping_every.is_some()),
-            ("--answer", !self.answer.is_empty()),
-        ];
-        if let Some((flag, _)) = raw.iter().find(|(_, is_given)| *is_given && kind != AdapterKind::Raw) {
+        if let Some(flag) = self.raw.given().next().filter(|_| kind != AdapterKind::Raw) {
             bail!("{flag} works only with --adapter raw: other protocols have their own");
         }
-        ensure!(self.ping_every.is_none_or(|every| !every.is_zero()), "--ping must be longer than 0s");
-        Ok(())
+        self.raw.check()
     }
 
     /// The texts that name a terminal.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        let answers = self.answer.iter().map(|answer| &answer.with);
-        let channels = self.channel.iter().chain(&self.publish_to);
-        channels.chain(&self.first_message).chain(&self.ping_message).chain(answers)
+        self.channel.iter().chain(&self.publish_to).chain(self.raw.templates())
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{bail, ensure};
 use hyper::Uri;
 
-use super::{Arrivals, Config, Leave, SendBy, ServerKind, asks_for_tls};
+use super::{AdapterKind, Arrivals, Config, Leave, SendBy, ServerKind, asks_for_tls};
 
 /// The largest message in bytes. Terminals read frames of 1 MiB; the rest is for what a server puts around a message.
 const MAX_PAYLOAD: usize = 1_000_000;
@@ -55,6 +55,9 @@ impl Config {
             }
         }
         ensure!(self.post.is_none() || self.send.send_by.is_none(), "give --post or --send-by, not both");
+        if self.adapter_kind() != AdapterKind::Raw && self.send.send_by.as_ref().is_some_and(SendBy::puts_around) {
+            bail!("--send-by 'socket BODY' works only with --adapter raw: other protocols have frames of their own");
+        }
         let posts = matches!(self.send.send_by, Some(SendBy::Post(..)));
         ensure!(posts || self.send.send_header.is_empty(), "--send-header needs --send-by 'POST URL BODY'");
         Ok(())

@@ -12,6 +12,7 @@ mod disturb;
 mod fleet;
 mod handshake;
 mod outputs;
+mod raw;
 pub mod scenario;
 mod send_by;
 mod share;
@@ -28,7 +29,7 @@ use clap::Args;
 use hyper::Uri;
 
 pub use self::{
-    adapter::{AdapterKind, AdapterSettings, FramePing},
+    adapter::{AdapterKind, AdapterSettings},
     allowances::Allowances,
     arrivals::Arrivals,
     choice::{Acks, Connects, Replay, ServerKind, Watched},
@@ -38,6 +39,7 @@ pub use self::{
     fleet::FleetConfig,
     handshake::{HandshakeSettings, NamedTemplate},
     outputs::OutputSettings,
+    raw::{FrameAnswer, FramePing, RawSettings},
     send_by::{SendBy, SendSettings},
     share::{Share, Slow},
     slo::{Metric, Slo, Slos},

@@ -7,12 +7,15 @@ use hyper::{Uri, header::HeaderName};
 
 use crate::template::Template;
 
+/// The body that is the message alone.
+const WHOLE: &str = "{message}";
+
 /// The way by which messages reach a server that is not Muster.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SendSettings {
     /// How messages reach a server that is not Muster: socket (a connection of its own publishes through the adapter; the
-    /// default), 'POST URL BODY' (BODY is {message} by default), or 'redis://HOST:PORT CHANNEL BODY' (PUBLISH). BODY may name
-    /// {message} and {n}, the number of the message
+    /// default) or, with a raw server, 'socket BODY'; 'POST URL BODY'; or 'redis://HOST:PORT CHANNEL BODY' (PUBLISH). BODY may
+    /// name {message} and {n}, the number of the message. It is {message} by default
     #[arg(long, value_name = "WAY")]
     pub send_by: Option<SendBy>,
 
@@ -24,8 +27,8 @@ pub struct SendSettings {
 /// A way by which messages are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendBy {
-    /// A connection of its own publishes through the adapter.
-    Socket,
+    /// A connection of its own publishes through the adapter: this body, which is the message itself but with a raw server.
+    Socket(Template),
     /// Each message is posted.
     Post(Uri, Template),
     /// Each message is published in Redis: the address as HOST:PORT, the channel, and the body.
@@ -36,12 +39,13 @@ impl FromStr for SendBy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let way = || "it is socket, 'POST http://HOST:PORT/PATH BODY' or 'redis://HOST:PORT CHANNEL BODY'".to_owned();
+        let way =
+            || "it is 'socket BODY', 'POST http://HOST:PORT/PATH BODY' or 'redis://HOST:PORT CHANNEL BODY'".to_owned();
         let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
         match first {
-            "socket" if rest.is_empty() => Ok(Self::Socket),
+            "socket" => Ok(Self::Socket(body_of(if rest.is_empty() { WHOLE } else { rest })?)),
             "POST" => {
-                let (uri, body) = rest.split_once(' ').unwrap_or((rest, "{message}"));
+                let (uri, body) = rest.split_once(' ').unwrap_or((rest, WHOLE));
                 let uri: Uri = uri.parse().map_err(|_| way())?;
                 if !matches!(uri.scheme_str(), Some("http" | "https")) {
                     return Err(way());
@@ -51,13 +55,20 @@ impl FromStr for SendBy {
             _ => {
                 let address = first.strip_prefix("redis://").map(|address| address.trim_end_matches('/'));
                 let address = address.filter(|address| address.contains(':') && !address.contains(['/', '@']));
-                let (channel, body) = rest.split_once(' ').unwrap_or((rest, "{message}"));
+                let (channel, body) = rest.split_once(' ').unwrap_or((rest, WHOLE));
                 match address.filter(|_| !channel.is_empty()) {
                     Some(address) => Ok(Self::Redis(address.to_owned(), channel.to_owned(), body_of(body)?)),
                     None => Err(way()),
                 }
             }
         }
+    }
+}
+
+impl SendBy {
+    /// Whether a connection of its own sends more than the message alone.
+    pub fn puts_around(&self) -> bool {
+        matches!(self, Self::Socket(body) if Ok(body) != Template::of_message(WHOLE).as_ref())
     }
 }
 
@@ -79,23 +90,33 @@ mod tests {
 
     #[test]
     fn a_way_is_a_socket_a_request_or_a_channel_of_redis() {
-        assert_eq!("socket".parse(), Ok(SendBy::Socket));
+        let whole = Template::of_message(WHOLE).unwrap();
+        let bare = SendBy::Socket(whole.clone());
+        assert!(!bare.puts_around() && "socket".parse() == Ok(bare));
+        assert!("socket say {message}".parse::<SendBy>().unwrap().puts_around());
         let body = r#"{"channel":"x","data":"{message}"}"#;
         let SendBy::Post(uri, template) = format!("POST http://h:1/api {body}").parse().unwrap() else { panic!() };
         assert_eq!(
             (uri.path(), template.fill(|name| name.to_owned())),
             ("/api", r#"{"channel":"x","data":"message"}"#.into())
         );
-        let whole = Template::of_message("{message}").unwrap();
         assert_eq!("POST http://h:1/".parse(), Ok(SendBy::Post("http://h:1/".parse().unwrap(), whole.clone())));
         assert_eq!("redis://h:6379 news".parse(), Ok(SendBy::Redis("h:6379".into(), "news".into(), whole)));
     }
 
     #[test]
     fn a_way_that_is_incomplete_is_refused() {
-        for bad in
-            ["", "socket x", "POST", "POST h:1", "GET http://h", "redis://h news", "redis://h:1", "redis://p@h:1 x"]
-        {
+        for bad in [
+            "",
+            "socket x",
+            "sockets",
+            "POST",
+            "POST h:1",
+            "GET http://h",
+            "redis://h news",
+            "redis://h:1",
+            "redis://p@h:1 x",
+        ] {
             assert!(bad.parse::<SendBy>().is_err(), "{bad}");
         }
         assert!("POST http://h {n}".parse::<SendBy>().unwrap_err().contains("{message}"));

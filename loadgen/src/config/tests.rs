@@ -39,6 +39,7 @@ fn each_adapter_accepts_only_its_own_flags() {
         "--adapter mqtt --qos 1 --login u{n}:p --leave twin",
         "--adapter stomp --unconfirmed --send-by socket",
         "--target raw --first-message a --first-message b --ping 1s --answer a=b --header A=1 --header B={n}",
+        "--target raw --ready-when *welcome* --payload-at /data --answer p*=q{match}",
         "--adapter centrifugo --send-by socket",
     ] {
         assert_eq!(foreign(right), Ok(()), "{right}");
@@ -56,6 +57,9 @@ fn each_adapter_accepts_only_its_own_flags() {
         ("--target raw --login user", "USER:PASSWORD"),
         ("--target raw --ping-message x", "--ping"),
         ("--target raw --ping 0s", "--ping"),
+        ("--target raw --payload-at data", "--payload-at"),
+        ("--adapter stomp --ready-when x", "--ready-when"),
+        ("--adapter mqtt --payload-at /x", "--payload-at"),
         ("--target raw --post http://h/ --send-by socket", "--send-by"),
         ("--target raw --send-header a=b", "--send-by"),
         ("--adapter mqtt --commands 1", "--commands"),

@@ -1,7 +1,7 @@
 //! The words of a command line without what is secret.
 
 /// The flags whose values may be secret.
-const SECRET: [&str; 10] = [
+const SECRET: [&str; 11] = [
     "--key",
     "--secret",
     "--header",
@@ -11,6 +11,7 @@ const SECRET: [&str; 10] = [
     "--login",
     "--token",
     "--first-message",
+    "--answer",
     "--send-header",
 ];
 

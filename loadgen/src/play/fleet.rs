@@ -46,7 +46,7 @@ pub async fn start(
         let receiver = FrameReceiver {
             number,
             run: partition.run,
-            binary: config.adapter.binary,
+            binary: config.adapter.raw.binary,
             messages: plan.messages.len(),
             journal: journal.clone(),
             live: live.clone(),

@@ -163,7 +163,7 @@ impl Operator {
             }
             SendPath::Line(publisher) => {
                 at = self.begins(message);
-                (within(self.limit(), publisher.publish(self.text(message, at), message as u32)).await, 0, None)
+                (within(self.limit(), publisher.publish(self.body(message, at), message as u32)).await, 0, None)
             }
             SendPath::Redis(publisher) => {
                 at = self.begins(message);
@@ -234,7 +234,7 @@ impl Operator {
         let text = self.text(message, at);
         if self.config.server() == ServerKind::Raw {
             return match &self.config.send.send_by {
-                Some(SendBy::Post(_, body) | SendBy::Redis(_, _, body)) => {
+                Some(SendBy::Socket(body) | SendBy::Post(_, body) | SendBy::Redis(_, _, body)) => {
                     body.fill(|name| if name == "n" { message.to_string() } else { text.clone() })
                 }
                 _ => text,

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     null_server::{LOADGEN, NullServer},
-    report::report_of,
+    report::{gate, report_of},
 };
 
 #[test]
@@ -52,4 +52,35 @@ fn a_template_that_can_not_be_filled_in_keeps_a_run_from_beginning() {
         let output = command.args(&flags).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{flags:?}");
     }
+}
+
+/// Demands that all 40 messages come to all 40 terminals.
+fn all_come(server: &NullServer, flags: &[&str]) {
+    let (report, code) = report_of(server.raw(flags));
+    let steady = &report["ledger"]["steady"];
+    assert_eq!((code, &steady["on_time"]), (0, &1600.into()), "{flags:?}: {steady} {}", report["verdict"]);
+}
+
+#[test]
+fn a_message_lies_where_the_pointer_says_whichever_way_it_was_sent() {
+    let server = NullServer::start(&[]);
+    let body = r#"{"to":"all","data":{"text":"{message}","n":{n}}}"#;
+    let post = format!("POST http://{}/ {body}", server.address);
+    all_come(&server, &["--payload-at", "/data/text", "--send-by", &post]);
+    all_come(&server, &["--payload-at", "/data/text", "--send-by", &format!("socket {body}")]);
+    // Elsewhere nothing is found: all is lost, and no frame is of a generator.
+    let (report, code) = report_of(server.raw(&["--payload-at", "/text", "--send-by", &post]));
+    assert_eq!((code, &report["faults"]["silently lost"]), (11, &1600.into()), "{}", report["faults"]);
+    assert_eq!(report["frames"]["foreign"], report["frames"]["read"]);
+}
+
+#[test]
+fn a_terminal_that_the_server_never_made_ready_is_owed_nothing_and_told() {
+    let greets_all = NullServer::start(&["--fault", "greet:1"]);
+    all_come(&greets_all, &["--ready-when", "wel*me"]);
+    let greets_half = NullServer::start(&["--fault", "greet:2"]);
+    let (report, code) = report_of(greets_half.raw(&["--ready-when", "welcome"]));
+    let gate = gate(&report, "terminals never answered");
+    assert_eq!((code, &gate["found"]), (12, &"20".into()), "{gate}");
+    assert_eq!(report["ledger"]["steady"]["on_time"], 40 * 20);
 }
