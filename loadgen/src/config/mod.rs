@@ -195,7 +195,7 @@ pub struct Config {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub title: String,
 
-    /// The files that the run writes.
+    /// What the run writes and shows.
     #[command(flatten)]
     pub outputs: OutputSettings,
 

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
@@ -21,33 +21,40 @@ const TICK: u64 = 10 * MILLISECOND;
 #[derive(Debug)]
 pub struct Canary {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Latency>,
+    overshoot: Arc<Mutex<Latency>>,
+    thread: JoinHandle<()>,
 }
 
 impl Canary {
     /// Starts the thread.
     pub fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let thread = thread::Builder::new().name("canary".into()).spawn(move || tick(&stopped));
-        Self { stop, thread: thread.expect("a thread can be started") }
+        let overshoot = Arc::new(Mutex::new(Latency::default()));
+        let (stopped, seen) = (stop.clone(), overshoot.clone());
+        let thread = thread::Builder::new().name("canary".into()).spawn(move || tick(&stopped, &seen));
+        Self { stop, overshoot, thread: thread.expect("a thread can be started") }
     }
 
-    /// Stops the thread, and returns how late each wake-up was. The result is empty if the thread panicked.
+    /// How late each wake-up was so far. The value changes while the thread runs.
+    pub fn overshoot(&self) -> Arc<Mutex<Latency>> {
+        self.overshoot.clone()
+    }
+
+    /// Stops the thread, and returns how late each wake-up was.
     pub fn stop(self) -> Latency {
         self.stop.store(true, Relaxed);
-        self.thread.join().unwrap_or_default()
+        let _ = self.thread.join();
+        self.overshoot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn tick(stop: &AtomicBool) -> Latency {
-    let mut overshoot = Latency::default();
+fn tick(stop: &AtomicBool, overshoot: &Mutex<Latency>) {
     while !stop.load(Relaxed) {
         let clock = Clock::start_in(std::time::Duration::from_nanos(TICK));
         clock.sleep_until(0);
-        overshoot.record(clock.now());
+        let late = clock.now();
+        overshoot.lock().unwrap_or_else(PoisonError::into_inner).record(late);
     }
-    overshoot
 }
 
 #[cfg(test)]

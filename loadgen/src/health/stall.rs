@@ -32,10 +32,18 @@ impl StallWatch {
         Self { seen: receiver, task: tokio::spawn(tick) }
     }
 
+    /// Returns what tells the longest time so far by which the task was late, also while it is late.
+    pub fn longest(&self) -> impl Fn() -> Duration + Send + Sync + use<> {
+        let seen = self.seen.clone();
+        move || {
+            let (last, longest) = *seen.borrow();
+            longest.max(last.elapsed().saturating_sub(TICK))
+        }
+    }
+
     /// Stops the task. Returns the longest time by which it was late.
     pub fn stop(self) -> Duration {
         self.task.abort();
-        let (last, longest) = *self.seen.borrow();
-        longest.max(last.elapsed().saturating_sub(TICK))
+        self.longest()()
     }
 }

@@ -19,7 +19,7 @@ pub mod timeline;
 pub use self::{
     cohort::Cohort,
     fault::{DeliveryFault, FaultKind},
-    judge::{GROUPS, Judgement},
+    judge::{GROUPS, JudgedSoFar, Judgement},
     latency::{Latency, Quantile},
     promise::promise,
     sums::Account,

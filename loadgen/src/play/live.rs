@@ -1,8 +1,14 @@
-//! Counters for the progress display, shared by all terminals. No number in a report comes from here.
+//! Counters for the progress display and for live metrics, shared by all terminals. No number in a report comes from here.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+};
 
-use crate::clock::Nanos;
+use crate::{
+    clock::{Nanos, SECOND},
+    measure::Latency,
+};
 
 /// The number of latency buckets. Each bucket is an eighth of an octave wide, so a displayed latency is exact to 10
 /// %.
@@ -15,12 +21,18 @@ pub struct LiveCounters {
     pub online: AtomicI64,
     /// Messages that were sent.
     pub sent: AtomicU64,
+    /// Messages among `sent` that were sent more than a second after they were due.
+    pub tardy: AtomicU64,
+    /// Messages that the generator could not send.
+    pub unsent: AtomicU64,
     /// Messages that terminals received.
     pub received: AtomicU64,
     /// Sessions that ended against the plan.
     pub lost: AtomicU64,
     /// Connection attempts that failed.
     pub failed: AtomicU64,
+    /// From when each message was due until it was sent.
+    lag: Mutex<Latency>,
     latencies: Vec<AtomicU64>,
 }
 
@@ -29,15 +41,30 @@ impl Default for LiveCounters {
         Self {
             online: AtomicI64::new(0),
             sent: AtomicU64::new(0),
+            tardy: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             failed: AtomicU64::new(0),
+            lag: Mutex::default(),
             latencies: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 }
 
 impl LiveCounters {
+    /// Counts a message that was sent, `lag` after it was due.
+    pub fn left(&self, lag: Nanos) {
+        self.sent.fetch_add(1, Relaxed);
+        self.tardy.fetch_add(u64::from(lag > SECOND), Relaxed);
+        self.lag().record(lag);
+    }
+
+    /// The times from when each message was due until it was sent.
+    pub fn lag(&self) -> MutexGuard<'_, Latency> {
+        self.lag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a received message; `latency` is the time since the message was due.
     pub fn arrived(&self, latency: Nanos) {
         self.received.fetch_add(1, Relaxed);

@@ -170,8 +170,10 @@ impl Operator {
                 (within(self.limit(), publisher.publish(self.body(message, at))).await, 0, None)
             }
         };
-        if !matches!(fate, SendOutcome::Unsent(_)) {
-            self.live.sent.fetch_add(1, Relaxed);
+        match fate {
+            SendOutcome::Unsent(_) => drop(self.live.unsent.fetch_add(1, Relaxed)),
+            _ if self.config.closed > 0 => self.live.left(0),
+            _ => self.live.left(at.saturating_sub(self.plan.messages[message].due)),
         }
         let answered = self.journal.clock.now();
         *self.journal.sent(message) = Some(Sent { at, answered, fate, endpoint, acked: None, done: None });

@@ -75,6 +75,7 @@ fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     config.disturb = Default::default();
     config.events = None;
     config.costs = Default::default();
+    config.outputs.live_metrics = None;
     config.no_tui = true;
     config.title = "floor".into();
     Ok(config)

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     clock::Clock,
-    measure::{GROUPS, Judgement},
+    measure::{GROUPS, JudgedSoFar, Judgement},
 };
 
 /// How often the thread judges a group of terminals.
@@ -20,6 +20,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// The running thread.
 pub struct JudgeThread {
     stop: Arc<AtomicBool>,
+    so_far: Arc<Mutex<JudgedSoFar>>,
     thread: JoinHandle<Judgement>,
 }
 
@@ -27,9 +28,16 @@ impl JudgeThread {
     /// Starts the thread. If `waits`, it leaves everything to the end of the run.
     pub fn start(judgement: Judgement, clock: Clock, waits: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(waits));
-        let stopped = stop.clone();
-        let thread = thread::Builder::new().name("judge".into()).spawn(move || close(judgement, clock, &stopped));
-        Self { stop, thread: thread.expect("a thread can be started") }
+        let so_far = Arc::new(Mutex::default());
+        let (stopped, shown) = (stop.clone(), so_far.clone());
+        let close = move || close(judgement, clock, &stopped, &shown);
+        let thread = thread::Builder::new().name("judge".into()).spawn(close);
+        Self { stop, so_far, thread: thread.expect("a thread can be started") }
+    }
+
+    /// What was judged so far. Changes once a second with live metrics; is empty without.
+    pub fn so_far(&self) -> Arc<Mutex<JudgedSoFar>> {
+        self.so_far.clone()
     }
 
     /// Stops the thread and returns its judgement so far. Panics if the thread did.
@@ -39,12 +47,17 @@ impl JudgeThread {
     }
 }
 
-fn close(mut judgement: Judgement, clock: Clock, stop: &AtomicBool) -> Judgement {
+fn close(mut judgement: Judgement, clock: Clock, stop: &AtomicBool, shown: &Mutex<JudgedSoFar>) -> Judgement {
     for group in (0..GROUPS).cycle() {
         if stop.load(Relaxed) {
             break;
         }
         judgement.close(group, clock.now());
+        if group == GROUPS - 1
+            && let Some(so_far) = judgement.so_far()
+        {
+            *shown.lock().unwrap_or_else(PoisonError::into_inner) = so_far;
+        }
         thread::sleep(PERIOD);
     }
     judgement

@@ -1,12 +1,13 @@
 //! One run in one process: plan, play, measure, report. [`crate::distributed`] does the same with several processes.
 //!
-//! [`play`] carries out the plan, and `judge_thread` judges meanwhile. [`outputs`] checks the output files before the run and writes them after it. `logs`
+//! [`play`] carries out the plan, `judge_thread` judges meanwhile, and `live_metrics` shows how it goes. [`outputs`] checks the output files before the run and writes them after it. `logs`
 //! writes the plan and the journal as JSON lines. `floor` measures the generator itself against the null server, with
 //! terminals and with `bare` readers.
 
 mod bare;
 mod floor;
 mod judge_thread;
+mod live_metrics;
 mod logs;
 pub mod outputs;
 mod play;

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::judge_thread::JudgeThread;
+use super::{
+    judge_thread::JudgeThread,
+    live_metrics::{self, RunGauges},
+};
 use crate::{
     clock::{Clock, Nanos, SECOND},
     config::Config,
@@ -57,8 +60,8 @@ pub fn head_start(config: &Config) -> Duration {
     HEAD_START + Duration::from_micros(10) * config.fleet.terminals as u32
 }
 
-/// Plays this process's partition of the plan. Fails if the terminals can't be created or the marks file can't be
-/// opened.
+/// Plays this process's partition of the plan. Fails if the terminals can't be created, the marks file can't be
+/// opened, or the address for live metrics can't be bound.
 pub async fn play(
     config: &Config,
     plan: &Arc<Plan>,
@@ -66,6 +69,7 @@ pub async fn play(
     clock: Clock,
     interrupt: &Interrupt,
 ) -> anyhow::Result<PlayedRun> {
+    let listener = live_metrics::listen(config).await?;
     let journal = Arc::new(Journal::new(clock, plan.terminals.len(), plan.messages.len()));
     let live = Arc::new(LiveCounters::default());
     let marks = marks::listen(config.events.as_deref(), clock)?;
@@ -78,6 +82,21 @@ pub async fn play(
     let disturbances = disturb::start(config, plan, partition, clock, &marks).await?;
     let judge = JudgeThread::start(judgement, clock, waits);
     let (canary, stall) = (Canary::start(), StallWatch::start());
+    let gauges = |listener| {
+        let gauges = RunGauges {
+            config: config.clone(),
+            plan: plan.clone(),
+            clock,
+            live: live.clone(),
+            judged: judge.so_far(),
+            canary: canary.overshoot(),
+            stalled: Box::new(stall.longest()),
+            before,
+            since: clock.now(),
+        };
+        live_metrics::serve(listener, gauges)
+    };
+    let served = listener.map(gauges);
     let shown = view::show(config, plan, clock, live, marks.clone());
 
     let mut cut_short = until(clock, plan.begin, interrupt).await;
@@ -88,6 +107,7 @@ pub async fn play(
     cut_short = cut_short || until(clock, plan.last, interrupt).await;
 
     let over = clock.now();
+    drop(served);
     let (canary, stalled) = (canary.stop(), stall.stop());
     shown.stop().await;
     let mut failed = operator.is_finished() && operator.join().map_or(true, has_failed);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::times::TimeGate;
+use super::times::{self, TimeGate};
 use crate::{
     config::Allowances,
     measure::{FaultKind, Tally},
@@ -15,6 +15,11 @@ use crate::{
 pub const COURSE: &str = "course of the run";
 /// The name of the gate that fails if the generator may have left messages unread itself.
 pub const OWN_LOSSES: &str = "losses while the generator was starved";
+
+/// The name of the gate that fails if the generator could not send a message.
+const UNSENT: &str = "messages that the generator could not send";
+/// The name of the gate that fails if a clock is wrong.
+const BEFORE_SENT: &str = "came before it was sent";
 
 /// One condition and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,11 +64,11 @@ pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth, 
         Gate::new("ledger", tally.closes(), if tally.closes() { "closed" } else { "open" }, "closed"),
         // A run that was cut short before the first message owes no delivery. The gate `COURSE` alone reports it.
         Gate::new("deliveries owed", expected > 0 || generator.cut_short, expected, "more than none"),
-        unsent(Gate::none("messages that the generator could not send", tally.messages.unsent)),
+        unsent(Gate::none(UNSENT, tally.messages.unsent)),
         short(Gate::none("terminals never let in", tally.connections.never)),
         short(Gate::none("terminals never answered", tally.connections.unanswered)),
         Gate::none("deliveries to terminals still away at the end", tally.behaved().still_away),
-        Gate::none("came before it was sent", tally.count(FaultKind::BeforeSent)),
+        Gate::none(BEFORE_SENT, tally.count(FaultKind::BeforeSent)),
         own_losses(tally, times),
         Gate::new("the generator", !generator.failed, if generator.failed { "failed" } else { "worked" }, "worked"),
         Gate::new(
@@ -73,6 +78,15 @@ pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth, 
             "complete",
         ),
     ]
+}
+
+/// The conditions that can be judged while a run goes on, each with whether it would fail if the run ended now: two gates, and
+/// all conditions of trustworthy times. The tally of a run that goes on lacks what the other gates need.
+pub fn so_far(tally: &Tally, generator: GeneratorHealth) -> Vec<(String, bool)> {
+    let times = times::gates(tally, generator);
+    let known = gates(Allowances::default(), tally, generator, &times).into_iter();
+    let known = known.filter(|gate| [UNSENT, BEFORE_SENT].contains(&gate.name.as_str()));
+    known.map(|gate| (gate.name, !gate.ok)).chain(times.into_iter().map(|gate| (gate.name, !gate.ok))).collect()
 }
 
 /// The gate [`OWN_LOSSES`]: a message that was not received counts against the server only if the generator read all the

@@ -8,6 +8,7 @@ mod interrupt;
 mod interrupt_agents;
 mod interrupt_floor;
 mod let_in;
+mod live_metrics;
 mod null_server;
 mod outputs;
 mod report;

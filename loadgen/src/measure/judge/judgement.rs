@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use super::{Judge, JudgedTerminal, SeenMessages, TerminalCase, state::FirstArrival};
+use super::{Judge, JudgedSoFar, JudgedTerminal, SeenMessages, TerminalCase, state::FirstArrival};
 use crate::{
     adapter::DeliveryPromise,
     clock::{Nanos, SECOND, nanos},
@@ -26,6 +26,8 @@ pub struct Judgement {
     replay: Option<bool>,
     /// Whether the journal must keep what is judged, for `--logs`.
     keeps: bool,
+    /// Deliveries that are overdue so far; `None` if nobody asks for them.
+    overdue: Option<u64>,
     tally: Tally,
     states: Vec<(usize, JudgedTerminal)>,
     seen: SeenMessages,
@@ -58,7 +60,15 @@ impl Judgement {
         let tally = Tally { last: vec![0; count], short: vec![0; count], ..Tally::default() };
         let mine = (0..plan.terminals.len()).filter(|number| partition.has(*number));
         let states = mine.map(|number| (number, seen.state())).collect();
-        Self { judge, replay, keeps: config.outputs.logs.is_some(), tally, states, seen }
+        let (keeps, overdue) = (config.outputs.logs.is_some(), config.outputs.live_metrics.map(|_| 0));
+        Self { judge, replay, keeps, overdue, tally, states, seen }
+    }
+
+    /// What was judged so far; `None` if nobody asks for it.
+    pub fn so_far(&self) -> Option<JudgedSoFar> {
+        let overdue = self.overdue?;
+        let service = self.tally.latencies.get(names::SERVICE).cloned().unwrap_or_default();
+        Some(JudgedSoFar { overdue, faults: self.tally.faults.clone(), service })
     }
 
     /// Whether the server owes a replay, as far as is known now: with `--replay auto` if it resumed any session.
@@ -85,6 +95,9 @@ impl Judgement {
                 self.judge.arrival(&mut self.tally, &case, state, &mut self.seen, frame);
             }
             self.judge.decide(&mut self.tally, &case, state, &mut self.seen, now, false);
+            if let Some(overdue) = &mut self.overdue {
+                *overdue += self.judge.overdue(&case, state, &self.seen, now);
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod judgement;
+mod overdue;
 mod owed;
 mod state;
 #[cfg(test)]
@@ -13,8 +14,11 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use self::judgement::{GROUPS, Judgement};
 use self::state::{JudgedTerminal, SeenMessages};
+pub use self::{
+    judgement::{GROUPS, Judgement},
+    overdue::JudgedSoFar,
+};
 use super::{
     DeliveryFault, FaultKind, Tally,
     cohort::{Cohort, Intent, Window},

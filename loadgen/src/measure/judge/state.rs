@@ -27,6 +27,8 @@ pub(super) struct JudgedTerminal {
     broadcasts: Bits,
     /// First arrivals whose window has not closed.
     pub(super) firsts: Vec<FirstArrival>,
+    /// The number of messages of the plan that were looked at for whether they are overdue.
+    pub(super) looked: usize,
     /// Copies other than the first of a message.
     copies: HashSet<(u32, u32)>,
     /// The order of all frames, and of first arrivals: of broadcasts, and of messages to this terminal alone.
