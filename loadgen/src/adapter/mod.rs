@@ -9,6 +9,7 @@ mod graphql;
 mod identity;
 mod mqtt;
 mod muster_v1;
+mod program;
 mod promise;
 mod pusher;
 mod raw;
@@ -23,6 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 pub use self::{
     identity::{Credentials, TerminalIdentity},
+    program::{ProgramAnswer, ProgramEvent, ProgramRequest, publication},
     promise::{DeliveryPromise, Promise},
 };
 use crate::config::{AdapterKind, Config};
@@ -146,6 +148,7 @@ pub fn of(config: &Config) -> Arc<dyn Adapter> {
         AdapterKind::Stomp => Arc::new(stomp::Stomp::new(settings)),
         AdapterKind::Pusher => Arc::new(pusher::Pusher::new(settings)),
         AdapterKind::Mqtt => Arc::new(mqtt::Mqtt::new(settings, config.retention)),
+        AdapterKind::Program => Arc::new(program::ProgramAdapter),
         AdapterKind::Graphql => Arc::new(graphql::Graphql::new(settings)),
     }
 }

@@ -51,6 +51,7 @@ impl Adapter for MusterV1 {
             delivery: DeliveryPromise::Owed,
             resumes: true,
             repeats: true,
+            pipe: false,
         }
     }
 

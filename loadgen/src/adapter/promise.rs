@@ -15,6 +15,9 @@ pub struct Promise {
     pub resumes: bool,
     /// Whether a message may come again: the protocol allows it, or its clients discard copies by their ids.
     pub repeats: bool,
+    /// Whether times include a pipe to a program that speaks the protocol. Absent in older files: false.
+    #[serde(default)]
+    pub pipe: bool,
 }
 
 /// Whether a message may be lost while a session is.
@@ -32,7 +35,7 @@ impl Promise {
     /// A promise that each message is delivered once, and nothing is replayed.
     pub(super) fn owed(adapter: &str, text: &str) -> Self {
         let (adapter, text) = (adapter.into(), text.into());
-        Self { adapter, text, delivery: DeliveryPromise::Owed, resumes: false, repeats: false }
+        Self { adapter, text, delivery: DeliveryPromise::Owed, resumes: false, repeats: false, pipe: false }
     }
 
     /// A promise that each message is delivered at most once.

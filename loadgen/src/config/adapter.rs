@@ -30,6 +30,9 @@ pub enum AdapterKind {
     Mqtt,
     /// graphql-transport-ws.
     Graphql,
+    /// The protocol of the program of --adapter-cmd.
+    #[value(skip)]
+    Program,
 }
 
 impl AdapterKind {
@@ -40,12 +43,12 @@ impl AdapterKind {
 
     /// Whether terminals subscribe to a channel.
     pub fn has_channel(self) -> bool {
-        !self.is_muster() && self != Self::Raw
+        !self.is_muster() && !matches!(self, Self::Raw | Self::Program)
     }
 
-    /// Whether a newer connection of a terminal takes over from the one before. Of a raw server nobody knows.
+    /// Whether a newer connection of a terminal takes over from the one before. Of a raw server, and of a program's, nobody knows.
     pub fn takes_over(self) -> bool {
-        self.is_muster() || matches!(self, Self::Raw | Self::Mqtt)
+        self.is_muster() || matches!(self, Self::Raw | Self::Program | Self::Mqtt)
     }
 }
 
@@ -55,6 +58,11 @@ pub struct AdapterSettings {
     /// The protocol that terminals speak. By default muster.v1, or raw with --target raw
     #[arg(long, value_enum, value_name = "NAME")]
     pub adapter: Option<AdapterKind>,
+
+    /// A command that starts a program which speaks the protocol for all terminals, by lines of JSON on its stdin and stdout
+    /// (docs/measuring.md). Times include the pipe to it
+    #[arg(long, value_name = "COMMAND", conflicts_with = "adapter")]
+    pub adapter_cmd: Option<String>,
 
     /// What terminals subscribe to: an event of Socket.IO (message, or /NAMESPACE,EVENT), a channel of Centrifugo or Pusher, a
     /// destination of STOMP, a topic of MQTT, or an operation of GraphQL. May name {n}, {id}, {seed} and {credential}

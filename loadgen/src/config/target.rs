@@ -8,6 +8,7 @@ impl Config {
     /// The protocol that terminals speak.
     pub fn adapter_kind(&self) -> AdapterKind {
         match (self.adapter.adapter, self.target) {
+            _ if self.adapter.adapter_cmd.is_some() => AdapterKind::Program,
             (Some(kind), _) => kind,
             (None, ServerKind::Muster) if self.fleet.plain => AdapterKind::MusterPlain,
             (None, ServerKind::Muster) => AdapterKind::MusterV1,

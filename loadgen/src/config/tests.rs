@@ -41,6 +41,7 @@ fn each_adapter_accepts_only_its_own_flags() {
         "--target raw --first-message a --first-message b --ping 1s --answer a=b --header A=1 --header B={n}",
         "--target raw --ready-when *welcome* --payload-at /data --answer p*=q{match}",
         "--adapter centrifugo --send-by socket",
+        "--adapter-cmd python3 --token x --leave twin",
     ] {
         assert_eq!(foreign(right), Ok(()), "{right}");
     }
@@ -60,6 +61,9 @@ fn each_adapter_accepts_only_its_own_flags() {
         ("--target raw --payload-at data", "--payload-at"),
         ("--adapter stomp --ready-when x", "--ready-when"),
         ("--adapter mqtt --payload-at /x", "--payload-at"),
+        ("--adapter-cmd python3 --adapter mqtt", "--adapter"),
+        ("--adapter-cmd python3 --channel x", "--channel"),
+        ("--adapter-cmd python3 --ready-when x", "--ready-when"),
         ("--target raw --post http://h/ --send-by socket", "--send-by"),
         ("--target raw --send-header a=b", "--send-by"),
         ("--adapter mqtt --commands 1", "--commands"),

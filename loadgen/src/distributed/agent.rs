@@ -73,6 +73,10 @@ async fn play_partition(
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     config.validate()?;
+    ensure!(
+        config.adapter.adapter_cmd.is_none(),
+        "an agent starts no program that others name: leave out --adapter-cmd"
+    );
     let mut mine = config.fleet.clone();
     mine.terminals = config.fleet.terminals.div_ceil(partition.of);
     // Whoever connects tells an agent what to play, and must not thereby have a shell on its host.
@@ -81,7 +85,7 @@ async fn play_partition(
     let plan = Arc::new(Plan::new(&config, seed));
     let (stop, stopped) = Interrupt::by_message();
     let mut played = tokio::select! {
-        played = run::play(&config, &plan, partition, clock, &stopped) => played?,
+        played = run::play(&config, &plan, partition, clock, &stopped, None) => played?,
         never = forward_stop(peer, interrupt, stop) => match never {},
     };
     let replay = played.owes_replay();

@@ -58,6 +58,7 @@ pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyh
     config.validate()?;
     ensure!(config.outputs.logs.is_none(), "--logs is not available with several generators: leave it out");
     ensure!(!config.costs.floor, "--floor is not available with several generators: measure it with `run`");
+    ensure!(config.adapter.adapter_cmd.is_none(), "--adapter-cmd is not available with several generators");
     ensure!(config.outputs.live_metrics.is_none(), "--live-metrics is not available with several generators");
     outputs::check(&config)?;
     let baseline = baseline::read_for(&config.baseline, config.fleet.terminals)?;

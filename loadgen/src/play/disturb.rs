@@ -4,7 +4,7 @@ use std::{process::Stdio, sync::Arc};
 
 use tokio::{process::Command, task::JoinSet};
 
-use super::{attackers::attack, fleet};
+use super::{ProgramPipe, attackers::attack, fleet};
 use crate::{
     clock::{Clock, nanos},
     config::{Config, PlannedAttack, TimedCommand},
@@ -26,6 +26,7 @@ pub async fn start(
     partition: Partition,
     clock: Clock,
     marks: &Marks,
+    program: Option<&ProgramPipe>,
 ) -> anyhow::Result<Disturbances> {
     let mut started = Disturbances { attacks: JoinSet::new(), commands: JoinSet::new() };
     if partition.rest > 0 {
@@ -34,7 +35,7 @@ pub async fn start(
     for timed in config.disturb.timed.clone() {
         started.commands.spawn(run(timed, plan.begin, clock, marks.clone()));
     }
-    let mut dialers = fleet::attackers(config, partition).await?;
+    let mut dialers = fleet::attackers(config, partition, program).await?;
     for planned in config.disturb.attacks.clone() {
         let rest = dialers.split_off(planned.count.min(dialers.len()));
         let own = std::mem::replace(&mut dialers, rest);

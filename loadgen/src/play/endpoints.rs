@@ -9,6 +9,7 @@ use muster_net::Tls;
 use muster_protocol::TerminalId;
 
 use super::{
+    ProgramPipe,
     fleet::{ResolvedUrl, resolve, token},
     socket::{DialTarget, Dialer, TlsTarget},
 };
@@ -24,12 +25,13 @@ pub(super) struct Endpoints {
     fleet: FleetConfig,
     handshake: HandshakeSettings,
     credentials: Credentials,
+    program: Option<ProgramPipe>,
     pub(super) tickets: SessionTickets,
 }
 
 impl Endpoints {
     /// Looks up the names of the URLs. Fails if one can't be resolved, or if the file of credentials can't be read.
-    pub(super) async fn new(config: &Config) -> anyhow::Result<Self> {
+    pub(super) async fn new(config: &Config, program: Option<&ProgramPipe>) -> anyhow::Result<Self> {
         let credentials = config.handshake.credentials.as_deref().map(Credentials::read).transpose()?;
         Ok(Self {
             adapter: adapter::of(config),
@@ -37,6 +39,7 @@ impl Endpoints {
             fleet: config.fleet.clone(),
             handshake: config.handshake.clone(),
             credentials: credentials.unwrap_or_default(),
+            program: program.cloned(),
             tickets: config.tls_tickets,
         })
     }
@@ -56,8 +59,8 @@ impl Endpoints {
         let headers = self.headers(&mut who, &opening)?;
         let subprotocols = self.handshake.subprotocol.iter().map(|subprotocol| who.fill(subprotocol)).collect();
         let targets = self.targets(&who, &opening)?;
-        let adapter = self.adapter.clone();
-        Ok(Dialer { adapter, who, targets, headers, subprotocols, source: None, slow: false })
+        let (adapter, program) = (self.adapter.clone(), self.program.clone());
+        Ok(Dialer { adapter, who, targets, headers, subprotocols, program, source: None, slow: false })
     }
 
     /// The headers of the handshake. Credentials that no frame carries move into one of them.
@@ -116,7 +119,7 @@ mod tests {
     async fn dialer(flags: &str) -> anyhow::Result<Dialer> {
         let mut config = config(flags);
         config.fleet.url = vec!["ws://127.0.0.1:1/ws?a=b".into()];
-        Endpoints::new(&config).await?.dialer(7, &"load-7".parse().unwrap(), 99)
+        Endpoints::new(&config, None).await?.dialer(7, &"load-7".parse().unwrap(), 99)
     }
 
     #[tokio::test]

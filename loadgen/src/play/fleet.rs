@@ -17,7 +17,7 @@ use muster_protocol::{
 use tokio::{task::JoinSet, time::Instant};
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use super::{FrameReceiver, LiveCounters, PlayedTerminal, endpoints::Endpoints, socket::Dialer};
+use super::{FrameReceiver, LiveCounters, PlayedTerminal, ProgramPipe, endpoints::Endpoints, socket::Dialer};
 use crate::{
     config::{Config, FleetConfig, SessionTickets},
     journal::Journal,
@@ -30,7 +30,7 @@ const VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long the look-up of a name may take.
 const LOOKUP: Duration = Duration::from_secs(10);
 
-/// Starts the terminals of this part. They run until the plan ends or the returned set is shut down. Fails if a URL
+/// Starts the terminals of this part, which speak by `program` if there is one. They run until the plan ends or the returned set is shut down. Fails if a URL
 /// can't be resolved or a token can't be signed.
 pub async fn start(
     config: &Config,
@@ -38,8 +38,9 @@ pub async fn start(
     partition: Partition,
     journal: &Arc<Journal>,
     live: &Arc<LiveCounters>,
+    program: Option<&ProgramPipe>,
 ) -> anyhow::Result<JoinSet<()>> {
-    let endpoints = Endpoints::new(config).await?;
+    let endpoints = Endpoints::new(config, program).await?;
     let mut fleet = JoinSet::new();
     for number in (0..plan.terminals.len()).filter(|number| partition.has(*number)) {
         let planned = plan.terminals[number].clone();
@@ -113,12 +114,16 @@ pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<Stri
 }
 
 /// Returns the settings of all connections that attack. Their numbers follow those of terminals and of publishers.
-pub async fn attackers(config: &Config, partition: Partition) -> anyhow::Result<Vec<Dialer>> {
+pub async fn attackers(
+    config: &Config,
+    partition: Partition,
+    program: Option<&ProgramPipe>,
+) -> anyhow::Result<Vec<Dialer>> {
     let count = config.disturb.connections();
     if count == 0 {
         return Ok(Vec::new());
     }
-    let endpoints = Endpoints::new(config).await?;
+    let endpoints = Endpoints::new(config, program).await?;
     let first = config.fleet.terminals + partition.of;
     let dialer = |number: usize| {
         let id = format!("load-{:08x}-attacker-{number}", partition.run).parse()?;
@@ -129,8 +134,8 @@ pub async fn attackers(config: &Config, partition: Partition) -> anyhow::Result<
 
 /// Returns the settings of the connection that publishes messages through the adapter. Its number is that of the terminal
 /// after the last one.
-pub async fn publisher(config: &Config, partition: Partition) -> anyhow::Result<Dialer> {
-    let mut endpoints = Endpoints::new(config).await?;
+pub async fn publisher(config: &Config, partition: Partition, program: Option<&ProgramPipe>) -> anyhow::Result<Dialer> {
+    let mut endpoints = Endpoints::new(config, program).await?;
     endpoints.tickets = SessionTickets::Off;
     let id = format!("load-{:08x}-publisher-{}", partition.run, partition.rest).parse()?;
     endpoints.dialer(config.fleet.terminals + partition.rest, &id, config.seed.unwrap_or_default())

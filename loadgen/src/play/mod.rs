@@ -13,6 +13,7 @@ mod live;
 mod mute;
 pub mod operator;
 mod pacer;
+mod program;
 mod publisher;
 mod receiver;
 mod redis_publisher;
@@ -21,4 +22,9 @@ pub mod socket;
 mod terminal;
 pub mod tls_check;
 
-pub use self::{live::LiveCounters, receiver::FrameReceiver, terminal::PlayedTerminal};
+pub use self::{
+    live::LiveCounters,
+    program::{ProgramPipe, ProgramProcess},
+    receiver::FrameReceiver,
+    terminal::PlayedTerminal,
+};

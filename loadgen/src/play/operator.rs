@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 use super::{
-    LiveCounters,
+    LiveCounters, ProgramPipe,
     api::{Api, RequestError},
     command_poll, pacer,
     publisher::Publisher,
@@ -60,7 +60,7 @@ struct AcceptedCommand {
     id: String,
 }
 
-/// Starts a thread that sends the messages of this part. The thread ends when the last response was received, or at
+/// Starts a thread that sends the messages of this part, by `program` if there is one. The thread ends when the last response was received, or at
 /// the end of the plan, whichever is first. Fails if the sending connection can't be set up.
 pub fn start(
     config: Config,
@@ -68,11 +68,12 @@ pub fn start(
     partition: Partition,
     journal: Arc<Journal>,
     live: Arc<LiveCounters>,
+    program: Option<ProgramPipe>,
 ) -> thread::JoinHandle<anyhow::Result<()>> {
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let way = way(&config, partition).await?;
+            let way = way(&config, partition, program.as_ref()).await?;
             if let SendPath::Http(apis) = &way {
                 journal.clock.wait_until(plan.begin.saturating_sub(SECOND / 4)).await;
                 for api in apis {
@@ -111,7 +112,7 @@ pub async fn ask(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn way(config: &Config, partition: Partition) -> anyhow::Result<SendPath> {
+async fn way(config: &Config, partition: Partition, program: Option<&ProgramPipe>) -> anyhow::Result<SendPath> {
     let api = |uri: &hyper::Uri| Api::new(uri, config).map(Arc::new);
     if config.server() == ServerKind::Muster {
         return Ok(SendPath::Http(config.api.iter().map(api).collect::<Result<_, _>>()?));
@@ -121,7 +122,7 @@ async fn way(config: &Config, partition: Partition) -> anyhow::Result<SendPath> 
             SendPath::Redis(RedisPublisher::new(address.clone(), channel.clone()))
         }
         (_, Some(post)) => SendPath::Http(vec![api(post)?]),
-        (_, None) => SendPath::Line(Publisher::start(config, partition).await?),
+        (_, None) => SendPath::Line(Publisher::start(config, partition, program).await?),
     })
 }
 

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
-    fleet,
+    ProgramPipe, fleet,
     session_timers::SessionTimers,
     socket::{Dialer, TerminalSocket},
 };
@@ -52,8 +52,8 @@ pub struct Publisher(mpsc::Sender<Request>);
 
 impl Publisher {
     /// Starts the task, which connects at once. Fails if the URL can't be resolved.
-    pub async fn start(config: &Config, partition: Partition) -> anyhow::Result<Self> {
-        let dialer = fleet::publisher(config, partition).await?;
+    pub async fn start(config: &Config, partition: Partition, program: Option<&ProgramPipe>) -> anyhow::Result<Self> {
+        let dialer = fleet::publisher(config, partition, program).await?;
         let (requests, received) = mpsc::channel(WAITING);
         tokio::spawn(run(dialer, received));
         Ok(Self(requests))
@@ -160,7 +160,13 @@ async fn publish(
     request: Request,
     unanswered: &mut Unanswered,
 ) -> Result<(), ConnectionEnd> {
-    let publication = socket.publication(&request.message, request.number);
+    let publication = match socket.publication(&request.message, request.number).await {
+        Ok(publication) => publication,
+        Err(end) => {
+            let _ = request.outcome.send(SendOutcome::Unsent(end.to_string()));
+            return Err(end);
+        }
+    };
     if let Err(end) = socket.send(publication.frame).await {
         // Some of the message's bytes may have been written, so the outcome is unknown.
         let _ = request.outcome.send(lost(&end.to_string()));

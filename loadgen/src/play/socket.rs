@@ -26,7 +26,10 @@ use tokio_tungstenite::{
     },
 };
 
-use super::mute::MuteStream;
+use super::{
+    mute::MuteStream,
+    program::{ProgramLine, ProgramPipe},
+};
 use crate::{
     adapter::{Adapter, Conversation, Heard, Publication, Readiness, TerminalIdentity},
     clock::nanos,
@@ -81,6 +84,8 @@ pub struct Dialer {
     pub headers: Vec<(String, String)>,
     /// The subprotocols to ask for besides that of the protocol.
     pub subprotocols: Vec<String>,
+    /// The program that speaks the protocol; `None` if the adapter does.
+    pub program: Option<ProgramPipe>,
     /// The source address to bind to; `None` lets the kernel choose.
     pub source: Option<IpAddr>,
     /// True if the terminal reads slowly; it then gets a small receive buffer.
@@ -91,6 +96,8 @@ pub struct Dialer {
 pub struct TerminalSocket {
     stream: WebSocketStream<MuteStream>,
     conversation: Box<dyn Conversation>,
+    /// The program that says what frames mean; `None` if the conversation does.
+    program: Option<Box<ProgramLine>>,
     /// When a frame of any kind was last read, pings included.
     pub last_read: Instant,
 }
@@ -133,8 +140,10 @@ impl Dialer {
         let stream = MuteStream { stream, mute: false };
         let opening = client_async_with_config(self.request(target), stream, Some(limits()));
         let (stream, _) = opening.await.map_err(refused)?;
+        let line = |pipe| Box::new(ProgramLine::open(pipe, &self.who, resume.as_deref()));
+        let program = self.program.as_ref().map(line);
         let conversation = self.adapter.converse(&self.who, resume);
-        Ok(TerminalSocket { stream, conversation, last_read: Instant::now() })
+        Ok(TerminalSocket { stream, conversation, program, last_read: Instant::now() })
     }
 
     async fn connect(&self, addresses: &[SocketAddr], first: usize) -> io::Result<TcpStream> {
@@ -225,9 +234,12 @@ impl TerminalSocket {
         Ok(())
     }
 
-    /// Makes the frame that publishes a message.
-    pub fn publication(&mut self, message: &str, number: u32) -> Publication {
-        self.conversation.publish(message, number)
+    /// Makes the frame that publishes a message. Fails if a program is to make it, and does not.
+    pub async fn publication(&mut self, message: &str, number: u32) -> Result<Publication, ConnectionEnd> {
+        match &self.program {
+            None => Ok(self.conversation.publish(message, number)),
+            Some(program) => program.publication(message, number).await,
+        }
     }
 
     /// From where the next connection can resume; `None` if it can't.
@@ -235,13 +247,22 @@ impl TerminalSocket {
         self.conversation.resume_state()
     }
 
-    /// Waits for the next text or binary frame. Pings and pongs only update `last_read`. Fails when the connection ends.
+    /// Waits for the next text or binary frame, or for what a program answered to it. Pings and pongs only update `last_read`.
+    /// Fails when the connection ends, or the program does.
     pub async fn next(&mut self) -> Result<Message, ConnectionEnd> {
         loop {
+            if let Some(program) = &mut self.program
+                && let Some(answer) = program.answer().await?
+            {
+                return Ok(answer);
+            }
             let message = self.stream.next().await;
             self.last_read = Instant::now();
             match message {
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return Ok(message),
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => match &mut self.program {
+                    None => return Ok(message),
+                    Some(program) => program.ask(&message),
+                },
                 Some(Ok(Message::Close(frame))) => return Err(closed(frame)),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(lost(error)),
@@ -337,7 +358,7 @@ mod tests {
         let (adapter, source) = (adapter::of(&config("")), source.map(|source| source.parse().unwrap()));
         let (headers, subprotocols) = (Vec::new(), Vec::new());
         let who = TerminalIdentity::named("t");
-        Dialer { adapter, who, targets: Arc::new([]), headers, subprotocols, source, slow: false }
+        Dialer { adapter, who, targets: Arc::new([]), headers, subprotocols, program: None, source, slow: false }
     }
 
     async fn peer(dialer: &Dialer, addresses: &[SocketAddr], first: usize) -> SocketAddr {

@@ -37,7 +37,7 @@ pub async fn cpu_us_per_frame(config: &Config, plan: &Arc<Plan>, address: &str) 
     let journal = Arc::new(Journal::new(clock, 0, plan.messages.len()));
     let partition = Partition { run: 0, of: 1, rest: 0 };
     let canary = Canary::start();
-    operator::start(config.clone(), plan.clone(), partition, journal, Arc::new(LiveCounters::default()));
+    operator::start(config.clone(), plan.clone(), partition, journal, Arc::new(LiveCounters::default()), None);
     clock.wait_until(plan.begin).await;
     let before = Usage::own();
     clock.wait_until(plan.end + SECOND).await;

@@ -41,7 +41,7 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Opt
         measured = readers => measured?,
     };
     let partition = Partition { run: rand::random(), of: 1, rest: 0 };
-    let mut played = play(&config, &plan, partition, Clock::start_in(head_start(&config)), interrupt).await?;
+    let mut played = play(&config, &plan, partition, Clock::start_in(head_start(&config)), interrupt, None).await?;
     if played.cut_short {
         return Ok(None);
     }

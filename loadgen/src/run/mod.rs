@@ -5,6 +5,7 @@
 //! terminals and with `bare` readers.
 
 mod bare;
+mod early_ends;
 mod floor;
 mod judge_thread;
 mod live_metrics;
@@ -25,7 +26,7 @@ use crate::{
     interrupt::Interrupt,
     measure::{Tally, promise},
     plan::{Partition, Plan},
-    play::{operator, tls_check},
+    play::{ProgramProcess, operator, tls_check},
     preflight,
     report::{self, Floor, GeneratorCost, Report, baseline},
     verdict::{RunOutcome, RunVerdict, gates, slo, times},
@@ -54,10 +55,15 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     tls_check::check(&config).await?;
     operator::ask(&config).await?;
     let interrupt = Interrupt::listen(view::leave)?;
+    let program = ProgramProcess::start(&config).await?;
+    let pipe = program.as_ref().map(ProgramProcess::pipe);
     let partition = Partition { run: rand::random(), of: 1, rest: 0 };
     let clock = Clock::start_in(head_start(&config));
     let started_at = Timestamp::now();
-    let mut played = play(&config, &plan, partition, clock, &interrupt).await?;
+    let mut played = play(&config, &plan, partition, clock, &interrupt, pipe).await?;
+    if let Some(program) = program {
+        program.end().await;
+    }
     let replay = played.owes_replay();
     let tally = played.judge(replay);
     // After the run, so that the memory that it uses is not counted as the terminals'.

@@ -7,11 +7,12 @@ use std::{
 };
 
 use super::{
+    early_ends::EarlyEnds,
     judge_thread::JudgeThread,
     live_metrics::{self, RunGauges},
 };
 use crate::{
-    clock::{Clock, Nanos, SECOND},
+    clock::{Clock, Nanos, SECOND, nanos},
     config::Config,
     console::note,
     health::{Canary, ServerSnapshot, StallWatch, Usage, servers::ServerCosts},
@@ -21,7 +22,7 @@ use crate::{
     measure::{Judgement, Latency, Tally},
     names,
     plan::{Partition, Plan},
-    play::{LiveCounters, disturb, fleet, operator},
+    play::{LiveCounters, ProgramPipe, disturb, fleet, operator},
     report::GeneratorCost,
     view,
 };
@@ -38,11 +39,13 @@ pub struct PlayedRun {
     pub over: Nanos,
     /// Whether a signal ended the run early.
     pub cut_short: bool,
-    /// Whether the task of a terminal panicked, or the operator could not send.
+    /// Whether the task of a terminal panicked, the operator could not send, or the program of `--adapter-cmd` failed.
     pub failed: bool,
+    /// Why the program of `--adapter-cmd` failed, if it did.
+    program: Option<String>,
     /// The delays of the canary thread.
     pub canary: Latency,
-    /// The longest time for which the threads of the terminals stalled.
+    /// The longest time for which the threads of the terminals stalled, or a terminal waited for the program.
     stalled: Duration,
     /// The marks that scripts wrote during the run.
     pub marks: Vec<(Nanos, String)>,
@@ -68,6 +71,7 @@ pub async fn play(
     partition: Partition,
     clock: Clock,
     interrupt: &Interrupt,
+    program: Option<&ProgramPipe>,
 ) -> anyhow::Result<PlayedRun> {
     let listener = live_metrics::listen(config).await?;
     let journal = Arc::new(Journal::new(clock, plan.terminals.len(), plan.messages.len()));
@@ -77,9 +81,12 @@ pub async fn play(
     // Of messages of other generators nobody knows before the end, and the logs need all that was read.
     let waits = partition.of > 1 || config.outputs.logs.is_some();
     let (before, servers) = (Usage::own(), ServerSnapshot::look(config).await);
-    let mut fleet = fleet::start(config, plan, partition, &journal, &live).await?;
-    let operator = operator::start(config.clone(), plan.clone(), partition, journal.clone(), live.clone());
-    let disturbances = disturb::start(config, plan, partition, clock, &marks).await?;
+    let mut fleet = fleet::start(config, plan, partition, &journal, &live, program).await?;
+    let operator = {
+        let (journal, live) = (journal.clone(), live.clone());
+        operator::start(config.clone(), plan.clone(), partition, journal, live, program.cloned())
+    };
+    let disturbances = disturb::start(config, plan, partition, clock, &marks, program).await?;
     let judge = JudgeThread::start(judgement, clock, waits);
     let (canary, stall) = (Canary::start(), StallWatch::start());
     let gauges = |listener| {
@@ -99,21 +106,26 @@ pub async fn play(
     let served = listener.map(gauges);
     let shown = view::show(config, plan, clock, live, marks.clone());
 
-    let mut cut_short = until(clock, plan.begin, interrupt).await;
+    let ends = EarlyEnds { clock, interrupt, program };
+    let mut is_over = ends.before(plan.begin).await;
     let begun = Usage::own();
-    cut_short = cut_short || until(clock, plan.end + SECOND, interrupt).await;
+    is_over = is_over || ends.before(plan.end + SECOND).await;
     let (ended, costs) = (Usage::own(), ServerSnapshot::look(config).await.since(&servers));
     let span = clock.now().saturating_sub(plan.begin).max(1);
-    cut_short = cut_short || until(clock, plan.last, interrupt).await;
+    is_over = is_over || ends.before(plan.last).await;
 
-    let over = clock.now();
+    let failure = program.and_then(ProgramPipe::failure);
+    let over =
+        failure.as_ref().map_or(clock.now(), |failure| clock.now().saturating_sub(nanos(failure.since.elapsed())));
     drop(served);
-    let (canary, stalled) = (canary.stop(), stall.stop());
+    // Who waits for the program reads nothing meanwhile.
+    let waited = program.map_or(Duration::ZERO, ProgramPipe::longest_wait);
+    let (canary, stalled) = (canary.stop(), stall.stop().max(waited));
     shown.stop().await;
     let mut failed = operator.is_finished() && operator.join().map_or(true, has_failed);
     failed |= disturbances.stop();
-    failed |= shutdown(&mut fleet).await;
-    journal.give_up(over);
+    failed |= shutdown(&mut fleet).await || failure.is_some();
+    journal.give_up(clock.now());
     let judgement = judge.stop();
     let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
     let terminals = (0..plan.terminals.len()).filter(|number| partition.has(*number)).count();
@@ -122,8 +134,9 @@ pub async fn play(
         journal,
         judgement,
         over,
-        cut_short,
+        cut_short: is_over && failure.is_none(),
         failed,
+        program: failure.map(|failure| failure.why),
         canary,
         stalled,
         marks,
@@ -133,14 +146,6 @@ pub async fn play(
         looks: [before, begun, ended],
         span,
     })
-}
-
-/// Waits until `time`. Returns true if a signal was received before.
-async fn until(clock: Clock, time: Nanos, interrupt: &Interrupt) -> bool {
-    tokio::select! {
-        () = clock.wait_until(time) => false,
-        () = interrupt.requested() => true,
-    }
 }
 
 /// Returns true if the operator failed, and prints why.
@@ -170,6 +175,9 @@ impl PlayedRun {
     /// Judges what is left, and returns the tally of this partition. `replay` says whether the server owed a replay.
     pub fn judge(&mut self, replay: bool) -> Tally {
         let mut tally = self.judgement.finish(replay, self.over);
+        if let Some(why) = &self.program {
+            tally.reason("--adapter-cmd", why);
+        }
         tally.latency(names::CANARY).merge(&self.canary);
         tally
     }

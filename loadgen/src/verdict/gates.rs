@@ -16,6 +16,8 @@ pub const COURSE: &str = "course of the run";
 /// The name of the gate that fails if the generator may have left messages unread itself.
 pub const OWN_LOSSES: &str = "losses while the generator was starved";
 
+/// The name of the gate that fails if a part of the generator did.
+pub const GENERATOR: &str = "the generator";
 /// The name of the gate that fails if the generator could not send a message.
 const UNSENT: &str = "messages that the generator could not send";
 /// The name of the gate that fails if a clock is wrong.
@@ -70,7 +72,7 @@ pub fn gates(allowances: Allowances, tally: &Tally, generator: GeneratorHealth, 
         Gate::none("deliveries to terminals still away at the end", tally.behaved().still_away),
         Gate::none(BEFORE_SENT, tally.count(FaultKind::BeforeSent)),
         own_losses(tally, times),
-        Gate::new("the generator", !generator.failed, if generator.failed { "failed" } else { "worked" }, "worked"),
+        Gate::new(GENERATOR, !generator.failed, if generator.failed { "failed" } else { "worked" }, "worked"),
         Gate::new(
             COURSE,
             !generator.cut_short,

@@ -186,9 +186,9 @@ fn broken(tally: &Tally) -> Vec<String> {
 }
 
 /// Whether the server delivered wrongly for certain. A wrong delivery that was received is certain. A message that was
-/// not received may be the generator's fault if it was starved.
+/// not received may be the generator's fault if it was starved, or a part of it failed.
 fn is_broken(gates: &[Gate], tally: &Tally) -> bool {
-    let own = gates.iter().any(|gate| !gate.ok && gate.name == gates::OWN_LOSSES);
+    let own = gates.iter().any(|gate| !gate.ok && [gates::OWN_LOSSES, gates::GENERATOR].contains(&gate.name.as_str()));
     BROKEN.iter().any(|(kind, _)| tally.count(*kind) > 0 && !(own && *kind == FaultKind::SilentlyLost))
 }
 
@@ -222,6 +222,7 @@ mod tests {
         let mut wrong = Wrong { lost: 1, missed: true, untrusted: true, regressed: true, incomplete: true };
         assert_eq!(code(&["ledger", gates::COURSE], wrong), 11);
         assert_eq!(code(&[gates::OWN_LOSSES], wrong), 12, "the generator may have lost it");
+        assert_eq!(code(&[gates::GENERATOR], wrong), 12, "it failed before it could read");
         wrong.lost = 0;
         assert_eq!(code(&["ledger", gates::COURSE], wrong), 12);
         assert_eq!(code(&[gates::COURSE], wrong), 13);

@@ -11,6 +11,7 @@ mod let_in;
 mod live_metrics;
 mod null_server;
 mod outputs;
+mod program;
 mod report;
 mod restart;
 mod starved;

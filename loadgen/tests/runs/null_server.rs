@@ -35,8 +35,16 @@ impl NullServer {
     /// Returns the command for a run against this server as one that relays, with [`SHORT`] but no commands, and these
     /// flags.
     pub fn raw(&self, flags: &[&str]) -> Command {
+        let mut command = self.foreign(flags);
+        command.args(["--target", "raw"]);
+        command
+    }
+
+    /// Returns the command for a run against this server as one that is not Muster, with [`SHORT`] but no commands, and these
+    /// flags.
+    pub fn foreign(&self, flags: &[&str]) -> Command {
         let mut command = Command::new(LOADGEN);
-        command.args(["run", "--target", "raw", "--url", &format!("ws://{}/", self.address)]);
+        command.args(["run", "--url", &format!("ws://{}/", self.address)]);
         command.args(SHORT.split(' ')).args(["--commands", "0"]).args(flags);
         command
     }

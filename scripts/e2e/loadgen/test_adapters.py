@@ -159,6 +159,46 @@ def test_messages_that_are_published_in_redis_arrive(generator: Generator, redis
     closes(generator.run(*flags, *LOAD))
 
 
+@pytest.fixture
+def own_protocol(directory: Path) -> Iterator[StartServer]:
+    """A server with a protocol of its own: `own_protocol("json")`."""
+    made: list[Server] = []
+
+    def start(*words: str) -> Server:
+        made.append(Server(directory, f"own{len(made)}", [sys.executable, SERVERS / "own_protocol.py", *words]))
+        return made[-1]
+
+    yield start
+    for server in made:
+        server.end()
+
+
+def by_flags(server: Server) -> list[str]:
+    """Return flags that describe the protocol `json` of that server."""
+    join, say = '{"op":"join","room":"load"}', 'socket {"op":"say","text":"{message}"}'
+    ping = '{"op": "ping", "t": *}={"op":"pong","t":{match}}'
+    flags = ["--target", "raw", "--first-message", join, "--ready-when", '{"op": "joined"*', "--answer", ping]
+    return [*flags, "--payload-at", "/data/0/text", "--send-by", say, "--url", f"ws://{server.address}/"]
+
+
+def by_program(server: Server) -> list[str]:
+    """Return the flags with which a program speaks the protocol `proof` of that server."""
+    program = programs.ROOT / "loadgen" / "examples" / "adapter.py"
+    return ["--adapter-cmd", f"{sys.executable} {program}", "--url", f"ws://{server.address}/"]
+
+
+@pytest.mark.takes(seconds=15)
+@pytest.mark.parametrize(("kind", "flags"), [("json", by_flags), ("proof", by_program)])
+def test_a_protocol_of_its_own_is_measured_and_a_lie_is_found(
+    generator: Generator, own_protocol: StartServer, kind: str, flags: Callable[[Server], list[str]]
+) -> None:
+    run = generator.run(*flags(own_protocol(kind)), *LOAD)
+    closes(run)
+    # The server closes whoever does not answer its pings.
+    assert run.report["connections"]["lost"] == 0 and run.report["messages"]["accepted"] > 20
+    names_one_loss(generator.run(*flags(own_protocol(kind, "17")), *LOAD))
+
+
 CENTRIFUGO = "github.com/centrifugal/centrifugo/v6@v6.9.1"
 
 

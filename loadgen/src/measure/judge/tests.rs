@@ -115,3 +115,16 @@ fn what_is_lost_with_a_session_is_a_fault_only_if_the_protocol_promises_more() {
         assert!(tally.closes());
     }
 }
+
+#[test]
+fn a_delivery_whose_time_is_over_is_overdue_once() {
+    let mut run = Run::new(&config("--terminals 10 --ramp 0s --broadcasts 10 --for 2s --grace 1s --live-metrics 0"));
+    run.delivers(0, 0..10);
+    run.delivers(1, (0..10).filter(|terminal| *terminal != 7));
+    let due = run.plan.messages[1].due;
+    let mut overdue = |now| {
+        (0..GROUPS).for_each(|group| run.judgement.close(group, now));
+        run.judgement.so_far().unwrap().overdue
+    };
+    assert_eq!([SECOND, 3 * SECOND, 10 * SECOND].map(|later| overdue(due + later)), [0, 1, 1]);
+}

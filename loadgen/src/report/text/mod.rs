@@ -145,6 +145,9 @@ impl Report {
     }
 
     fn times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.promise.pipe {
+            writeln!(f, "\ntimes include the pipe to the program of --adapter-cmd")?;
+        }
         write!(f, "\n{:<12}", "ms")?;
         POINTS.iter().try_for_each(|point| write!(f, "{point:>10}"))?;
         writeln!(f, "{:>12}", "samples")?;
