@@ -1,6 +1,9 @@
 """The ledger: what was owed, what came, and what went wrong."""
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from muster import programs
+from muster.api import Json
 from muster.ledger import Ledger
 from muster.traffic.loadgen import DELIVERED_WRONGLY, OK, Generator, Run, Server, against
 
@@ -157,3 +161,66 @@ def measure(generator: Generator, *flags: str) -> Run:
     assert run.code == OK, run.out
     assert run.closes() and not run.report["faults"]
     return run
+
+
+# The workflow that users copy: it is valid, and its steps measure a server.
+
+EXAMPLE = programs.ROOT / "examples" / "ci"
+PARSE = "const YAML = require('yaml'); console.log(JSON.stringify(YAML.parse(require('fs').readFileSync(0, 'utf8'))))"
+
+
+@pytest.fixture
+def steps() -> dict[str, Json]:
+    """The steps of the example's job, by their names."""
+    modules = programs.npm_install("yaml@2.9.1")
+    text = (EXAMPLE / "loadgen.yml").read_text()
+    env = {**os.environ, "NODE_PATH": str(modules)}
+    parsed = subprocess.run(["node", "-e", PARSE], input=text, env=env, capture_output=True, text=True, check=True)
+    workflow = json.loads(parsed.stdout)
+    assert set(workflow["on"]) == {"pull_request", "push", "workflow_dispatch"}
+    assert workflow["permissions"] == {"contents": "read"}
+    # Without it, GitHub's runner goes on after a pipe whose first program failed.
+    assert workflow["defaults"] == {"run": {"shell": "bash"}}
+    steps = workflow["jobs"]["load"]["steps"]
+    assert all(("uses" in step) != ("run" in step) for step in steps)
+    # An action is of a version, and a value of the event is never part of a script.
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+    assert not [step for step in steps if "${{" in step.get("run", "")]
+    return {step.get("name", step.get("uses")): step for step in steps}
+
+
+def test_the_steps_of_the_example_measure_a_server_and_leave_its_reports(
+    steps: dict[str, Json], node_ws: Server, directory: Path
+) -> None:
+    work = directory / "work"
+    (work / "load").mkdir(parents=True)
+    scenario = (EXAMPLE / "loadgen.toml").read_text().replace("127.0.0.1:8001", node_ws.address)
+    # A short run. Times are judged where the machine is quiet.
+    scenario = scenario.replace('for = "20s"', f'for = "2s"\npost = "http://{node_ws.address}/"')
+    (work / "load" / "loadgen.toml").write_text(scenario.replace(",live.p99<250ms", ""))
+
+    step(steps["Make a baseline"], work)
+    (work / "load" / "baseline").mkdir()
+    for made in (work / "load").glob("baseline-*.json"):
+        shutil.move(made, work / "load" / "baseline")
+    # Of a busy machine one run may be worse than three others: 14 is no fault of the script.
+    assert step(steps["Measure"], work, (OK, 14)) in (OK, 14)
+    step(steps["Show the report"], work)
+
+    report = json.loads((work / "load" / "report.json").read_text())
+    assert report["title"] == "main abc" and not report["faults"]
+    assert "<testsuite" in (work / "load" / "junit.xml").read_text()
+    assert "all equations close" in (work / "summary").read_text()
+    uploaded = steps["actions/upload-artifact@v4"]
+    assert uploaded["if"] == "always()" and "load/junit.xml" in uploaded["with"]["path"].split()
+    node_ws.end()
+
+
+def step(step: Json, work: Path, expected: tuple[int, ...] = (OK,)) -> int:
+    """Run the script of a step as GitHub's runner does, and return its exit code."""
+    path = f"{programs.directory()}:{os.environ['PATH']}"
+    names = {"GITHUB_REF_NAME": "main", "GITHUB_SHA": "abc", "GITHUB_STEP_SUMMARY": str(work / "summary")}
+    script = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    done = subprocess.run(script, cwd=work, env={**os.environ, **names, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode in expected, done.stdout + done.stderr
+    return done.returncode
