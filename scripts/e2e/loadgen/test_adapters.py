@@ -288,3 +288,55 @@ def test_a_card_that_is_made_twice_has_the_same_verdicts(name: str, directory: P
         (directory / time).mkdir()
         made.append(verdicts(make_card(name, directory / time)))
     assert made[0] == made[1] and len(made[0]) == 8
+
+
+@pytest.fixture
+def artemis(directory: Path) -> Iterator[str]:
+    """The URL of an ActiveMQ Artemis: a broker of STOMP that answers each receipt."""
+    project = SERVERS / "artemis"
+    programs.maven_package(project)
+    libraries = str(programs.ROOT / "target" / "e2e-artemis" / "dependency" / "*")
+    command = ["java", "-cp", libraries, project / "Broker.java", str(process.free_port())]
+    server = Server(directory, "artemis", command)
+    yield f"ws://{server.address}/"
+    server.end()
+
+
+@pytest.mark.long("adapters")
+def test_a_broker_with_receipts_says_what_it_took_and_a_lie_about_it_is_found(
+    generator: Generator, node: StartServer, artemis: str
+) -> None:
+    run = generator.run("--adapter", "stomp", "--url", artemis, *LOAD)
+    closes(run)
+    # An answer, and not that the message was written: it takes longer than the write.
+    assert run.report["latencies"]["accept"]["count"] == run.report["messages"]["accepted"] > 20
+    proxy = node("lying_proxy.js", "0", artemis, "drop", "777")
+    names_one_loss(generator.run("--adapter", "stomp", "--url", f"ws://{proxy.address}/", *LOAD))
+
+
+SOCKUDO = "5.2.0"
+
+
+@pytest.fixture
+def sockudo(directory: Path) -> Iterator[str]:
+    """The URL of a server of Pusher's protocol, which is compiled if it is missing."""
+    path = programs.cargo_tool("sockudo", SOCKUDO, "--no-default-features", "--features", "local")
+    settings = json.loads((SERVERS / "sockudo.json").read_text())
+    settings["port"] = port = process.free_port()
+    (directory / "sockudo.json").write_text(json.dumps(settings))
+    command = ["sockudo", "--config", str(directory / "sockudo.json")]
+    server = process.launch(directory, "sockudo", command, env={**os.environ, "PATH": path})
+    wait.until(lambda: listens(port), within=30)
+    yield f"ws://127.0.0.1:{port}/app/load-key"
+    process.end(server.pid)
+
+
+@pytest.mark.long("adapters")
+def test_a_server_of_pushers_protocol_delivers_all_and_a_lie_about_it_is_found(
+    generator: Generator, node: StartServer, sockudo: str
+) -> None:
+    # A client event needs a private channel, and so a signature.
+    flags = ["--adapter", "pusher", "--channel", "private-load", "--login", "load-key:load-secret", "--url"]
+    closes(generator.run(*flags, sockudo, *LOAD))
+    proxy = node("lying_proxy.js", "0", sockudo.removesuffix("app/load-key"), "drop", "777")
+    names_one_loss(generator.run(*flags, f"ws://{proxy.address}/app/load-key", *LOAD))

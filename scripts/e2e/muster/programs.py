@@ -113,13 +113,13 @@ def _install(missing: list[str]) -> None:
         subprocess.run(["service", package.removesuffix("-light"), "stop"], check=False, capture_output=True)
 
 
-def cargo_tool(name: str, version: str) -> str:
-    """Return the PATH on which cargo finds a subcommand, for example "cargo-deny"; compile it if it is missing."""
+def cargo_tool(name: str, version: str, *flags: str) -> str:
+    """Return the PATH with a program of crates.io, such as the subcommand "cargo-deny"; compile it if it is missing."""
     tools = directory().parent / "tools"
     path = f"{os.environ['PATH']}:{tools / 'bin'}"
     if not shutil.which(name, path=path):
-        print(f"compiling {name}, which takes up to 5 minutes on two cores", file=sys.stderr)
-        install = ["cargo", "install", "--locked", "--quiet", "--root", str(tools), f"{name}@{version}"]
+        print(f"compiling {name}, which takes minutes on two cores", file=sys.stderr)
+        install = ["cargo", "install", "--locked", "--quiet", *flags, "--root", str(tools), f"{name}@{version}"]
         subprocess.run(install, check=True)
     return path
 
