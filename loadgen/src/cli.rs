@@ -19,7 +19,7 @@ use crate::{
     compare,
     config::{Config, FleetConfig, scenario, without_secrets},
     console::note,
-    distributed,
+    distributed::{self, AgentToken},
     health::environment::cores,
     hold,
     null::{self, NullFault},
@@ -64,10 +64,13 @@ enum Verb {
 
 #[derive(Args)]
 struct AgentArgs {
-    /// The address for the coordinator. The agent obeys everyone who connects, and the connection has no TLS, so listen
-    /// only on a trusted network or through a tunnel
+    /// The address for the coordinator. The agent obeys everyone who connects, or who knows the --agent-token, and the connection
+    /// has no TLS, so listen only on a trusted network or through a tunnel
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:9100")]
     listen: SocketAddr,
+
+    #[command(flatten)]
+    token: AgentToken,
 }
 
 #[derive(Args)]
@@ -76,6 +79,9 @@ struct CoordinateArgs {
     /// files of --ca, --client-cert and --client-key on its own host
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', required = true)]
     agents: Vec<String>,
+
+    #[command(flatten)]
+    token: AgentToken,
 
     #[command(flatten)]
     config: Config,
@@ -152,8 +158,8 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
     let cli = Cli::try_parse_from(args).unwrap_or_else(|error| without_secret(error).exit());
     match cli.verb {
         Verb::Run(config) => run::run(*config, without_secrets(&words).join(" ")).await,
-        Verb::Agent(agent) => distributed::agent::serve(agent.listen).await.map(|()| RunOutcome::Pass),
-        Verb::Coordinate(it) => distributed::coordinate::run(it.agents, it.config, words).await,
+        Verb::Agent(agent) => distributed::agent::serve(agent.listen, &agent.token).await.map(|()| RunOutcome::Pass),
+        Verb::Coordinate(it) => distributed::coordinate::run(it.agents, &it.token, it.config, words).await,
         Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
         Verb::Card(card) => card::run(card).await,
         Verb::Compare(files) => compare::run(&files.sides).map(|()| RunOutcome::Pass),

@@ -1,7 +1,7 @@
 //! The words of a command line without what is secret.
 
 /// The flags whose values may be secret.
-const SECRET: [&str; 11] = [
+const SECRET: [&str; 12] = [
     "--key",
     "--secret",
     "--header",
@@ -12,6 +12,7 @@ const SECRET: [&str; 11] = [
     "--token",
     "--first-message",
     "--answer",
+    "--agent-token",
     "--send-header",
 ];
 

@@ -1,12 +1,12 @@
 //! An agent: plays its part of a run whenever a coordinator connects, one run at a time.
 
-use std::{convert::Infallible, io::Write, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Parser;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 
-use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
+use super::{AgentAnswer, AgentConnection, AgentRequest, AgentToken, STRANGER, boot};
 use crate::{
     clock::{Clock, monotonic},
     config::Config,
@@ -16,6 +16,9 @@ use crate::{
     preflight, run, view,
 };
 
+/// How long a coordinator may take to prove that it knows the token. The agent has one peer at a time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 #[derive(Parser)]
 #[command(args_override_self = true)]
 struct Flags {
@@ -23,10 +26,10 @@ struct Flags {
     config: Config,
 }
 
-/// Serves until it is interrupted, and prints `agent on IP:PORT` once it listens. The agent takes secrets from its
+/// Serves whoever knows the token until it is interrupted, and prints `agent on IP:PORT` once it listens. The agent takes secrets from its
 /// own environment, because the coordinator does not send them. A failed run is reported to the coordinator, and the
 /// agent goes on to serve. Fails if the address can't be bound or stdout can't be written.
-pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
+pub async fn serve(listen: SocketAddr, token: &AgentToken) -> anyhow::Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("--listen {listen}"))?;
     writeln!(std::io::stdout(), "agent on {}", listener.local_addr()?).context("its address on stdout")?;
     let interrupt = Interrupt::listen(view::leave)?;
@@ -36,12 +39,29 @@ pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
             () = interrupt.requested() => break,
         };
         let mut peer_line = AgentConnection::new(stream);
-        if let Err(error) = serve_coordinator(&mut peer_line, &interrupt).await {
+        let served = async {
+            let late = |_| Err(anyhow!("it has not said within {PATIENCE:?} who it is"));
+            timeout(PATIENCE, admit(&mut peer_line, token)).await.unwrap_or_else(late)?;
+            serve_coordinator(&mut peer_line, &interrupt).await
+        };
+        if let Err(error) = served.await {
             note(format!("muster-loadgen: the run for {peer} failed: {error:#}"));
             let _ = peer_line.send(&AgentAnswer::Failed(format!("{error:#}"))).await;
         }
     }
     Ok(())
+}
+
+/// Fails if the agent has a token, and the coordinator does not prove that it knows it.
+async fn admit(peer: &mut AgentConnection, token: &AgentToken) -> anyhow::Result<()> {
+    let AgentRequest::Hello = peer.receive_at_most(STRANGER).await? else { bail!("it did not say hello") };
+    let challenge = token.challenge();
+    peer.send(&AgentAnswer::Challenge(challenge.clone())).await?;
+    let Some(challenge) = challenge else { return Ok(()) };
+    match peer.receive_at_most(STRANGER).await? {
+        AgentRequest::Proof(proof) if token.accepts(&challenge, &proof) => peer.send(&AgentAnswer::Welcome).await,
+        _ => bail!("--agent-token (or MUSTER_AGENT_TOKEN) of the coordinator is not the agent's"),
+    }
 }
 
 async fn serve_coordinator(peer: &mut AgentConnection, interrupt: &Interrupt) -> anyhow::Result<()> {
@@ -57,7 +77,7 @@ async fn serve_coordinator(peer: &mut AgentConnection, interrupt: &Interrupt) ->
                 return play_partition(peer, config, seed, Partition { run, of, rest }, Clock::at(zero), interrupt)
                     .await;
             }
-            AgentRequest::Stop | AgentRequest::Judge { .. } => {
+            AgentRequest::Hello | AgentRequest::Proof(_) | AgentRequest::Stop | AgentRequest::Judge { .. } => {
                 bail!("the coordinator asked for a tally before the run")
             }
         }

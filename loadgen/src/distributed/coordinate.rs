@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{AgentAnswer, AgentConnection, AgentRequest, boot};
+use super::{AgentAnswer, AgentConnection, AgentRequest, AgentToken, boot};
 use crate::{
     clock::{Clock, Nanos, SECOND, monotonic},
     config::{Config, without_secrets},
@@ -54,7 +54,12 @@ struct RemoteAgent {
 /// Runs the configuration on the agents at the addresses `names`, and returns the outcome. `words` is the command line.
 /// Fails if an agent can't be reached, or if all of them fail during the run. An agent that fails is left out of the
 /// report, which says so.
-pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyhow::Result<RunOutcome> {
+pub async fn run(
+    names: Vec<String>,
+    token: &AgentToken,
+    config: Config,
+    words: Vec<String>,
+) -> anyhow::Result<RunOutcome> {
     config.validate()?;
     ensure!(config.outputs.logs.is_none(), "--logs is not available with several generators: leave it out");
     ensure!(!config.costs.floor, "--floor is not available with several generators: measure it with `run`");
@@ -66,7 +71,7 @@ pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyh
     operator::ask(&config).await?;
     let mut agents = Vec::new();
     for name in names {
-        agents.push(RemoteAgent::connect(name).await?);
+        agents.push(RemoteAgent::connect(name, token).await?);
     }
     let plan = Arc::new(Plan::new(&config, config.seed.unwrap_or_else(rand::random)));
     note(format!("seed {}, schedule {:016x}, {} agents", plan.seed, plan.hash(), agents.len()));
@@ -96,16 +101,35 @@ pub async fn run(names: Vec<String>, config: Config, words: Vec<String>) -> anyh
 }
 
 impl RemoteAgent {
-    async fn connect(name: String) -> anyhow::Result<Self> {
+    async fn connect(name: String, token: &AgentToken) -> anyhow::Result<Self> {
         let stream = timeout(PATIENCE, TcpStream::connect(&name)).await;
         let stream =
             stream.map_err(Into::into).and_then(|stream| stream).with_context(|| format!("--agents {name}"))?;
         let peer = AgentConnection::new(stream);
         let mut agent = Self { name, failed: false, peer, offset: 0, error: Nanos::MAX };
+        agent.greet(token).await?;
         for _ in 0..ASKED {
             agent.ask().await?;
         }
         Ok(agent)
+    }
+
+    /// Proves to the agent that it is asked by whom it obeys, if it wants to know.
+    async fn greet(&mut self, token: &AgentToken) -> anyhow::Result<()> {
+        self.peer.send(&AgentRequest::Hello).await?;
+        let challenge = match self.receive(PATIENCE).await? {
+            AgentAnswer::Challenge(None) => return Ok(()),
+            AgentAnswer::Challenge(Some(challenge)) => challenge,
+            _ => bail!("agent {}: its answer is no challenge: run the same version everywhere", self.name),
+        };
+        let proof = token.proof(&challenge);
+        let proof =
+            proof.with_context(|| format!("agent {} needs --agent-token (or MUSTER_AGENT_TOKEN)", self.name))?;
+        self.peer.send(&AgentRequest::Proof(proof)).await?;
+        match self.receive(PATIENCE).await? {
+            AgentAnswer::Welcome => Ok(()),
+            _ => bail!("agent {}: it did not take the proof", self.name),
+        }
     }
 
     /// Asks for the agent's clock once. An agent on the same kernel has the same clock. On another kernel the offset
@@ -162,8 +186,9 @@ async fn start(agents: &mut [RemoteAgent], plan: &Plan, clock: Clock, words: &[S
 /// Returns the run's flags without those that are only for the coordinator. Secrets are left out, too: agents take
 /// them from their own environment.
 fn flags(words: &[String]) -> Vec<String> {
-    const OURS: [&str; 15] = [
+    const OURS: [&str; 16] = [
         "--agents",
+        "--agent-token",
         "--baseline",
         "--metrics",
         "--watch",
@@ -269,7 +294,8 @@ mod tests {
 
     #[test]
     fn an_agent_receives_only_the_flags_of_the_run() {
-        let words = "coordinate --agents a:1,b:2 --url ws://h --json x --slo=lost==0 --terminals 7 --key ***";
+        let words =
+            "coordinate --agents a:1,b:2 --url ws://h --json x --slo=lost==0 --terminals 7 --agent-token *** --key ***";
         let mut words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         assert_eq!(flags(&words), ["--url", "ws://h", "--terminals", "7", "--no-tui"]);
         words.extend(["--title", "the build of today", "--source", "127.0.0.2"].map(str::to_owned));

@@ -4,7 +4,10 @@
 //! samples, never on an average of percentiles.
 //!
 //! ```text
-//!   coordinate ── clock? ──▶ agent        one line of JSON each
+//!   coordinate ── hello ──▶ agent        one line of JSON each
+//!              ◀── a challenge ──
+//!              ── the proof ──▶       only if the agent has a token
+//!              ── clock? ──▶
 //!              ◀── its clock ──
 //!              ── start ──▶
 //!              ── stop ──▶            only if a signal ends the run early
@@ -14,21 +17,34 @@
 //! ```
 
 pub mod agent;
+mod agent_token;
 pub mod coordinate;
 
-use anyhow::Context;
+use std::mem;
+
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
 };
 
+pub use self::agent_token::AgentToken;
 use crate::{clock::Nanos, journal::Sent, measure::Tally, report::GeneratorCost};
+
+/// The size of a message at most, in bytes. What a run of millions of messages sent takes hundreds of megabytes.
+const MESSAGE: usize = 1 << 30;
+/// The size of a message of somebody who has proved nothing yet.
+const STRANGER: usize = 1 << 10;
 
 /// A request of the coordinator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum AgentRequest {
+    /// The first request.
+    Hello,
+    /// The second request, if the agent has a token.
+    Proof(String),
     /// Asks for the agent's clock.
     Clock,
     /// Starts a run.
@@ -61,6 +77,10 @@ enum AgentRequest {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum AgentAnswer {
+    /// The answer to the first request: for what a proof is needed, if one is.
+    Challenge(Option<String>),
+    /// The proof is right.
+    Welcome,
     /// The agent's clock, and the kernel it belongs to.
     Clock {
         /// The kernel's boot id. Two processes with the same boot id have the same clock.
@@ -94,7 +114,9 @@ enum AgentAnswer {
 
 /// A connection between the coordinator and an agent. Each message is one line of JSON.
 struct AgentConnection {
-    lines: Lines<BufReader<OwnedReadHalf>>,
+    reader: BufReader<OwnedReadHalf>,
+    /// The part of the next message that was read.
+    line: Vec<u8>,
     writer: OwnedWriteHalf,
 }
 
@@ -103,7 +125,7 @@ impl AgentConnection {
         // Nagle's algorithm would delay the answers to clock requests and so falsify the offset.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        Self { lines: BufReader::new(reader).lines(), writer }
+        Self { reader: BufReader::new(reader), line: Vec::new(), writer }
     }
 
     async fn send(&mut self, what: &impl Serialize) -> anyhow::Result<()> {
@@ -112,10 +134,21 @@ impl AgentConnection {
         Ok(self.writer.write_all(line.as_bytes()).await?)
     }
 
-    /// Receives the next message. Cancelling the call loses nothing. Fails if the peer has closed the connection.
+    /// Receives the next message. Cancelling the call loses nothing. Fails if the peer has closed the connection, or sends more
+    /// than [`MESSAGE`].
     async fn receive<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
-        let line = self.lines.next_line().await?.context("the peer closed the connection")?;
-        serde_json::from_str(&line)
+        self.receive_at_most(MESSAGE).await
+    }
+
+    /// Receives the next message, which has at most `limit` bytes.
+    async fn receive_at_most<T: DeserializeOwned>(&mut self, limit: usize) -> anyhow::Result<T> {
+        let left = limit.saturating_sub(self.line.len()) as u64;
+        (&mut self.reader).take(left).read_until(b'\n', &mut self.line).await?;
+        if !self.line.ends_with(b"\n") {
+            ensure!(self.line.len() < limit, "a message of the peer has more than {limit} bytes");
+            bail!("the peer closed the connection");
+        }
+        serde_json::from_slice(&mem::take(&mut self.line))
             .context("the message of the peer is not understood: run the same version everywhere")
     }
 }

@@ -1,7 +1,11 @@
 //! A signal to a coordinator ends the parts of its agents, and the report is about the time until then. A coordinator that is killed
 //! leaves no agent that goes on.
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    io::Write,
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
 
 use muster_testkit::{LoggedProcess, wait::blocking_until};
 use rustix::process::Signal;
@@ -20,8 +24,12 @@ struct Agent {
 
 impl Agent {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(flags: &[&str]) -> Self {
         let mut command = Command::new(LOADGEN);
-        let run = LoggedProcess::start(command.args(["agent", "--listen", "127.0.0.1:0"]));
+        let run = LoggedProcess::start(command.args(["agent", "--listen", "127.0.0.1:0"]).args(flags));
         let mut address = None;
         blocking_until("the agent prints its address", || {
             let printed = run.stdout();
@@ -101,4 +109,24 @@ fn a_coordinator_that_is_killed_leaves_no_agent_that_goes_on() {
     for agent in [&one, &two] {
         agent.writes("failed");
     }
+}
+
+#[test]
+fn an_agent_with_a_token_obeys_nobody_who_does_not_know_it() {
+    let (server, agent) = (NullServer::start(&[]), Agent::with(&["--agent-token", "sesame"]));
+    let coordinate = |flags: &[&str]| {
+        let mut command = Command::new(LOADGEN);
+        command.args(["coordinate", "--agents", &agent.address]).args(server.run(&[]).get_args().skip(1)).args(flags);
+        let out = command.output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+    };
+    let (code, told) = coordinate(&[]);
+    assert!(code == Some(2) && told.contains("needs --agent-token"), "{told}");
+    let (code, told) = coordinate(&["--agent-token", "wrong"]);
+    assert!(code == Some(2) && told.contains("of the coordinator is not the agent's"), "{told}");
+    // Somebody who says nothing, or too much, does not keep the agent for long.
+    let mut stranger = TcpStream::connect(&agent.address).unwrap();
+    stranger.write_all(&[b'x'; 4096]).unwrap();
+    let (code, told) = coordinate(&["--agent-token", "sesame"]);
+    assert!(code == Some(0) && !told.contains("sesame"), "{told}");
 }
