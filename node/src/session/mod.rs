@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   machine   what a session does: a state machine without I/O
-//!   drive     the task of a session: owns its connection, feeds its machine, carries out what the machine asks for
+//!   drive     the loop of a shard's sessions: owns their connections, feeds their machines, carries out what the machines ask for
 //! ```
 //!
 //! Nobody knows a connection before its hello. After it, the session is in the lane of its shard, in the hub and in the
@@ -17,6 +17,6 @@ mod machine;
 #[cfg(any(test, fuzzing))]
 pub use self::machine::fuzzing;
 pub use self::{
-    drive::{FAREWELL, run},
+    drive::{CallAnswer, FAREWELL, Poller, serve},
     machine::{Output, Settings, TextHeartbeat},
 };

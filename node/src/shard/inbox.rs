@@ -6,7 +6,7 @@ use super::ShardMessage;
 use crate::{sync::mpsc, wire::EncodedCommand};
 
 /// The messages of one pass: those that were taken when it began, and the broadcasts that arrive while it works. A pass
-/// has a bounded number of messages, since the sessions' tasks wait for its end.
+/// has a bounded number of messages, since the sessions wait for its end.
 #[derive(Debug)]
 pub struct Inbox {
     mailbox: mpsc::Receiver<ShardMessage>,

@@ -8,6 +8,7 @@
 //!   beats     which shards answer
 //!   mailbox   the way to one shard, and what becomes of its commands while it is frozen
 //!   fanout    the sockets of one shard, and the walk that writes to them
+//!   work      what the sessions of a shard have to do for it
 //! ```
 //!
 //! Invariant: everything of a session happens on its shard's thread, so sockets need no locks.
@@ -26,9 +27,10 @@ mod partition_test;
 mod rejoin_test;
 mod shards;
 #[cfg(test)]
-mod test_node;
+pub mod test_node;
 #[cfg(test)]
 mod walk_test;
+mod work;
 
 use std::{
     cell::RefCell,
@@ -43,17 +45,18 @@ use jiff::Timestamp;
 use muster_protocol::{TerminalId, partition::PartitionIndex};
 use tokio::{
     runtime,
-    task::LocalSet,
+    task::{self, LocalSet},
     time::{self, Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
-use self::{fanout::Sockets, gate::CommandGate, inbox::Inbox};
+use self::{fanout::Sockets, gate::CommandGate, inbox::Inbox, work::WorkQueue};
 pub use self::{
     fanout::{Socket, WriteBatch},
     message::{MAILBOX, ShardMessage, Upgraded},
     shards::Shards,
+    work::{SessionKey, SessionWaker, SessionWork},
 };
 use crate::{
     auth::Auth,
@@ -64,12 +67,12 @@ use crate::{
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     reports::Reports,
-    session::{self, Output, Settings, TextHeartbeat},
+    session::{self, Output, Poller, Settings, TextHeartbeat},
     sync::mpsc,
     wire::{Decoder, EncodedCommand},
 };
 
-/// The most messages that a shard handles before its sessions' tasks run.
+/// The most messages that a shard handles before its sessions get their turns.
 const MESSAGES_AT_ONCE: usize = 256;
 /// A ping interval has this many ticks. Each tick pings its part of the sessions, so no second has to ping all.
 const PING_PARTS: usize = 16;
@@ -111,6 +114,8 @@ pub struct Shard {
     pub index: usize,
     /// The sockets of the shard's sessions.
     pub sockets: Sockets,
+    /// What the sessions have to do for the shard.
+    pub work: Rc<WorkQueue>,
     /// What all sessions of the node share.
     pub shared: Arc<Shared>,
     /// What is the same for all sessions.
@@ -127,11 +132,15 @@ pub struct Shard {
 /// runtime can't be made.
 pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let poller = {
+        let _in_runtime = runtime.enter();
+        Poller::new()?
+    };
     thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
         let shard = Rc::new(Shard::new(index, shared));
         let sessions = LocalSet::new();
         runtime.block_on(async {
-            sessions.run_until(run(shard, mailbox)).await;
+            sessions.run_until(run(shard, mailbox, poller)).await;
             // Sessions that were just told to end still read what their terminals send. Sessions beyond this time
             // are cut off.
             let _ = time::timeout(session::FAREWELL, sessions).await;
@@ -139,7 +148,8 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Sh
     })
 }
 
-async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>) {
+async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>, poller: Poller) {
+    let mut sessions = task::spawn_local(session::serve(shard.clone(), poller));
     let mut inbox = Inbox::new(mailbox, MESSAGES_AT_ONCE);
     let tick = shard.shared.config.ping / PING_PARTS as u32;
     let mut ticks = time::interval_at(Instant::now() + tick, tick);
@@ -150,10 +160,11 @@ async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>) {
     loop {
         tokio::select! {
             () = shard.shared.stop.cancelled() => return,
+            ended = &mut sessions => return ended.expect("the sessions of a shard are served for as long as the shard is"),
             () = inbox.fill() => {
                 carry_out(&shard, &mut inbox);
-                // The tasks of the sessions run between two passes, however many messages wait.
-                tokio::task::yield_now().await;
+                // The sessions get their turns between two passes, however many messages wait.
+                task::yield_now().await;
             }
             _ = ticks.tick() => {
                 shard.sockets.ping(part, PING_PARTS);
@@ -173,9 +184,7 @@ async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>) {
 fn carry_out(shard: &Rc<Shard>, inbox: &mut Inbox) {
     while let Some(message) = inbox.next() {
         match message {
-            ShardMessage::Adopt(upgraded) => {
-                tokio::task::spawn_local(session::run(upgraded, shard.clone()));
-            }
+            ShardMessage::Adopt(upgraded) => shard.work.push(SessionWork::Adopt(upgraded)),
             ShardMessage::Broadcast(encoded) => broadcast(shard, encoded, inbox),
             ShardMessage::Send(addr, encoded) => {
                 if shard.may_send(encoded.partition) {
@@ -230,6 +239,7 @@ impl Shard {
                 shared.reports.clone(),
                 shared.metrics.delivered.clone(),
             ),
+            work: Rc::default(),
             settings: settings(&shared),
             output: RefCell::default(),
             buffer: RefCell::new(vec![0; READ_BUFFER].into()),

@@ -32,7 +32,7 @@ struct TwoPartitions {
 impl TwoPartitions {
     async fn start() -> Self {
         let (shared, _mailboxes) = test_node::node_in(Partitions::new(2).unwrap(), 1, 1);
-        let shard = Rc::new(Shard::new(0, shared));
+        let shard = test_node::shard(shared);
         let [first, second] =
             [FIRST, SECOND].map(|partition| test_node::connect(&shard, &terminal_of(&shard.shared, partition), None));
         let two = Self { shard, first, second, _mailboxes };

@@ -1,6 +1,6 @@
 //! A session that is asked to register again while it does so.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -13,7 +13,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Shard, test_node};
+use super::test_node;
 use crate::{backplane::CommandDraft, wire::EncodedCommand};
 
 /// In bytes: more than the buffers of the connection hold, and less than `--queue`.
@@ -26,7 +26,7 @@ async fn a_session_that_is_asked_again_while_it_joins_again_takes_live_commands_
 
 async fn asked_again_while_it_joins() {
     let (shared, _mailboxes) = test_node::node(1, 1);
-    let shard = Rc::new(Shard::new(0, shared.clone()));
+    let shard = test_node::shard(shared.clone());
     let id: TerminalId = "t1".parse().unwrap();
     let mut terminal = test_node::connect(&shard, &id, Some(4096));
     until("the session is in the hub", async || shared.hub.has(&id)).await;
@@ -76,7 +76,7 @@ fn live() -> Arc<EncodedCommand> {
     ))
 }
 
-/// Lets the session's task go on until it waits.
+/// Lets the session go on until it waits.
 async fn pass() {
     for _ in 0..10 {
         task::yield_now().await;

@@ -19,7 +19,7 @@ use socket2::SockRef;
 use tokio::{net::TcpStream, task};
 use tokio_util::sync::CancellationToken;
 
-use super::{Shard, ShardMessage, Shards, Shared, Upgraded};
+use super::{SessionWork, Shard, ShardMessage, Shards, Shared, Upgraded};
 use crate::{
     auth::Auth,
     backplane::{Host, MemoryBackplane, SystemClock},
@@ -78,6 +78,18 @@ pub fn node_in(partitions: Partitions, count: usize, room: usize) -> (Arc<Shared
     (Arc::new(Shared { config, auth, hub, shards, fences, lifecycle, backplane, reports, metrics, stop }), mailboxes)
 }
 
+/// A shard whose sessions get no turns.
+pub fn shard_at_rest() -> Shard {
+    Shard::new(0, node(1, 1).0)
+}
+
+/// A shard whose sessions get their turns, and which takes no messages. Must be called in a local set.
+pub fn shard(shared: Arc<Shared>) -> Rc<Shard> {
+    let shard = Rc::new(Shard::new(0, shared));
+    task::spawn_local(session::serve(shard.clone(), session::Poller::new().unwrap()));
+    shard
+}
+
 /// Starts the session of a plain terminal on a shard. Returns the terminal's end of the connection, whose buffers have `buffer`
 /// bytes if it is given.
 pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) -> TcpStream {
@@ -105,7 +117,7 @@ pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) 
         address: "127.0.0.1".into(),
         edge: None,
     };
-    task::spawn_local(session::run(Box::new(upgraded), shard.clone()));
+    shard.work.push(SessionWork::Adopt(Box::new(upgraded)));
     TcpStream::from_std(end).unwrap()
 }
 

@@ -19,7 +19,7 @@ const BASE: u64 = u64::MAX / 2;
 
 /// A shard with plain terminals that take live commands, and their ends of the connections.
 async fn crowd() -> (Rc<Shard>, Vec<TcpStream>) {
-    let shard = Rc::new(Shard::new(0, test_node::node(1, 1).0));
+    let shard = test_node::shard(test_node::node(1, 1).0);
     let connect = |number| test_node::connect(&shard, &format!("t{number}").parse().unwrap(), None);
     let streams = (0..TERMINALS).map(connect).collect();
     let joined = async || shard.shared.hub.len() == TERMINALS && shard.sockets.held(PARTITION) == 0;

@@ -1,16 +1,18 @@
 //! The calls of a session to the backplane.
 
-use std::{future, sync::Arc};
+use std::sync::Arc;
 
 use muster_protocol::{CommandId, frame};
-use tokio::time;
+use tokio::{task, time};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{super::machine::JoinCall, Call, Driver};
+use super::driver::Driver;
 use crate::{
     backplane::{JoinOutcome, JoinRequest},
     end::{EndReport, SessionEnd},
     hub::SessionInfo,
-    session::machine::JOIN_TIME,
+    session::machine::{JOIN_TIME, JoinCall},
+    shard::SessionWork,
 };
 
 /// What the backplane answered.
@@ -23,12 +25,11 @@ pub enum CallAnswer {
     Left,
 }
 
-/// Waits for the answer to a call; forever if there is none.
-pub async fn answer(call: &mut Option<Call>) -> CallAnswer {
-    match call {
-        Some(call) => call.await,
-        None => future::pending().await,
-    }
+/// A call that is under way. Dropping it gives it up.
+pub struct Call {
+    /// No other call of the shard has this number.
+    pub number: u64,
+    task: AbortOnDropHandle<()>,
 }
 
 impl Driver {
@@ -37,33 +38,39 @@ impl Driver {
         let (shared, older) = (self.shard.shared.clone(), self.older.take());
         let JoinCall { will, cursor, again, patient } = call;
         let request = JoinRequest { info, will, cursor, again, patient };
-        self.call = Some(Box::pin(async move {
+        self.begin_call(async move {
             if let Some(older) = older {
                 shared.shards.end(*older, SessionEnd::Replaced).await;
             }
             CallAnswer::Joined(shared.backplane.join(&request).await)
-        }));
+        });
     }
 
     /// Fetches the frames of commands.
     pub fn fetch(&mut self, ids: Vec<CommandId>, info: Arc<SessionInfo>) {
         let shared = self.shard.shared.clone();
-        self.call =
-            Some(Box::pin(
-                async move { CallAnswer::Fetched(shared.backplane.frames(&info.terminal, &ids).await.ok()) },
-            ));
+        self.begin_call(async move { CallAnswer::Fetched(shared.backplane.frames(&info.terminal, &ids).await.ok()) });
     }
 
     /// Takes the session out of the registry. A call to register it that was not answered yet goes first: the other way round the session
     /// would be registered after it has left.
     pub fn leave(&mut self, info: Arc<SessionInfo>, end: EndReport) {
         let (shared, before) = (self.shard.shared.clone(), self.call.take());
-        self.call = Some(Box::pin(async move {
+        self.begin_call(async move {
             if let Some(before) = before {
-                let _ = time::timeout(JOIN_TIME, before).await;
+                // The answer to it comes to nobody.
+                let _ = time::timeout(JOIN_TIME, before.task).await;
             }
             shared.backplane.leave(&info, end).await;
             CallAnswer::Left
-        }));
+        });
+    }
+
+    /// Begins a call, whose answer comes as work of the shard.
+    fn begin_call(&mut self, call: impl Future<Output = CallAnswer> + 'static) {
+        let (work, key) = (self.shard.work.clone(), self.key);
+        let number = work.new_call();
+        let task = task::spawn_local(async move { work.push(SessionWork::Answer(key, number, call.await)) });
+        self.call = Some(Call { number, task: AbortOnDropHandle::new(task) });
     }
 }

@@ -2,16 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::{
-    super::machine::{Action, TerminalReport},
-    Driver,
-};
+use super::driver::Driver;
 use crate::{
     backplane::encode,
     end::{EndReport, SessionEnd},
     hub::SessionAddr,
     reports::EventReceipt,
-    shard::WriteBatch,
+    session::machine::{Action, TerminalReport},
+    shard::{SessionWaker, WriteBatch},
     wire::ReceivedClose,
 };
 
@@ -19,7 +17,8 @@ impl Driver {
     pub(super) fn carry_out(&mut self, action: Action) {
         match action {
             Action::Enter(labels) => {
-                self.connection.enter(labels, &self.shard);
+                let waker = SessionWaker::new(self.shard.work.clone(), self.key);
+                self.connection.enter(labels, waker, &self.shard);
                 self.enter_hub();
             }
             Action::Abandon => self.call = None,

@@ -1,19 +1,15 @@
 //! The connection of a session: first one that nobody knows, then a socket in the lane of its shard, and at last one that is closed.
 
-use std::{io, rc::Rc, sync::Arc};
+use std::{net::TcpStream, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use muster_protocol::{SessionId, TerminalId, api::Protocol, selector::Labels};
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
-use tokio::{
-    io::{Interest, Ready},
-    net::TcpStream,
-};
 
 use crate::{
     hub::SessionInfo,
-    shard::{Shard, Socket, Upgraded},
+    shard::{SessionWaker, Shard, Socket, Upgraded},
 };
 
 /// The connection of a session.
@@ -49,21 +45,20 @@ pub struct Entry {
 }
 
 impl SessionConnection {
-    /// Takes over an upgraded connection. Fails if the runtime can't watch its socket.
-    pub fn new(upgraded: Upgraded, session: SessionId) -> io::Result<Self> {
+    /// Takes over an upgraded connection.
+    pub fn new(upgraded: Upgraded, session: SessionId) -> Self {
         let Upgraded { stream, terminal, protocol, expires, address, edge, .. } = upgraded;
-        let stream = TcpStream::from_std(stream)?;
-        Ok(Self::Unknown(Box::new(Unknown { stream, session, terminal, protocol, expires, address, edge })))
+        Self::Unknown(Box::new(Unknown { stream, session, terminal, protocol, expires, address, edge }))
     }
 
     /// Enters the connection into its lane, held, under the identity that the registry and the hub will know.
-    pub fn enter(&mut self, labels: Labels, shard: &Rc<Shard>) {
+    pub fn enter(&mut self, labels: Labels, waker: SessionWaker, shard: &Rc<Shard>) {
         let Self::Unknown(unknown) = std::mem::replace(self, Self::Moved) else { return };
         let Unknown { stream, session, terminal, protocol, expires, address, edge } = *unknown;
         let partition = shard.shared.fences.partitions().of(&terminal);
         let connected_at = Timestamp::now();
         let info = SessionInfo { partition, terminal, session, protocol, labels, address, edge, connected_at };
-        let (key, socket) = shard.sockets.insert(Arc::new(info), stream, expires);
+        let (key, socket) = shard.sockets.insert(Arc::new(info), stream, waker, expires);
         shard.shared.metrics.sessions.inc();
         *self = Self::Established(Entry { shard: shard.clone(), socket, key });
     }
@@ -105,9 +100,7 @@ impl SessionConnection {
     pub fn send_last(&self, frame: &Bytes, shard: &Shard) {
         match self {
             Self::Unknown(unknown) => {
-                // The send buffer of the socket is empty: it takes a close frame at once, unless the peer has gone. The
-                // write does not go through tokio, which refuses writes until it has first polled the socket: not before
-                // a hello is refused that came with the request.
+                // The send buffer of the socket is empty: it takes a close frame at once, unless the peer has gone.
                 let _ = send(&unknown.stream, frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
             }
             _ => {
@@ -135,29 +128,10 @@ impl SessionConnection {
         }
     }
 
-    /// Waits until the shard has something for the session. Nobody has anything for a connection that is not in its lane.
-    pub async fn woken(&self) {
-        match self.socket() {
-            Some(socket) => socket.woken().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// What the socket has to be ready for: room for what is queued, and bytes if `reads`.
-    pub fn interest(&self, reads: bool) -> Option<Interest> {
-        match (reads, self.is_flushed()) {
-            (true, true) => Some(Interest::READABLE),
-            (true, false) => Some(Interest::READABLE | Interest::WRITABLE),
-            (false, false) => Some(Interest::WRITABLE),
-            (false, true) => None,
-        }
-    }
-
-    /// Waits until the socket is ready; forever if nothing is of interest.
-    pub async fn ready(&self, interest: Option<Interest>) -> io::Result<Ready> {
-        match interest {
-            Some(interest) => self.stream().ready(interest).await,
-            None => std::future::pending().await,
+    /// Records that the session is looked at. Nobody asks for a connection that was never in its lane.
+    pub fn begin_look(&self) {
+        if let Some(socket) = self.socket() {
+            socket.begin_look();
         }
     }
 

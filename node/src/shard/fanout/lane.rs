@@ -8,6 +8,7 @@
 
 use std::{
     cell::RefCell,
+    net::TcpStream,
     ops::Range,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
     rc::Rc,
@@ -19,7 +20,6 @@ use rustix::{
     io::Errno,
     net::{SendFlags, send},
 };
-use tokio::net::TcpStream;
 
 use super::{socket::Socket, write_batch::WriteBatch};
 use crate::end::SessionEnd;

@@ -12,7 +12,7 @@ mod socket;
 mod walk;
 mod write_batch;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, net::TcpStream, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use muster_protocol::{
@@ -22,11 +22,11 @@ use muster_protocol::{
 };
 use prometheus::IntCounter;
 use slab::Slab;
-use tokio::net::TcpStream;
 
 pub use self::{socket::Socket, write_batch::WriteBatch};
 
 use self::{expiries::Expiries, partition_lanes::PartitionLanes, walk::Walk};
+use super::work::SessionWaker;
 use crate::{
     end::SessionEnd,
     hub::{SessionAddr, SessionInfo},
@@ -56,9 +56,15 @@ impl Sockets {
 
     /// Inserts a socket, held: commands for it wait until it is released. Its session ends after the second `expires`,
     /// since 1970; none for never. Returns the key for messages to this session.
-    pub fn insert(&self, info: Arc<SessionInfo>, stream: TcpStream, expires: Option<u64>) -> (usize, Rc<Socket>) {
+    pub fn insert(
+        &self,
+        info: Arc<SessionInfo>,
+        stream: TcpStream,
+        waker: SessionWaker,
+        expires: Option<u64>,
+    ) -> (usize, Rc<Socket>) {
         let lanes = self.lanes(info.partition).clone();
-        let socket = Rc::new(Socket::new(info, stream, lanes, self.queue_limit));
+        let socket = Rc::new(Socket::new(info, stream, waker, lanes, self.queue_limit));
         socket.lane().push(socket.clone());
         let key = self.entries.borrow_mut().insert(socket.clone());
         self.set_expiry(key, expires);

@@ -1,5 +1,5 @@
 //! The socket of a session and all of its cold state: what a broadcast does not touch while the socket takes what it
-//! is given. A socket lives on its shard's thread. The session's task reads from it; whatever has something to send
+//! is given. A socket lives on its shard's thread. The session's driver reads from it; whatever has something to send
 //! writes to it directly.
 //!
 //! A socket starts *held*: commands for it wait while its session finds out what the terminal missed. A released
@@ -9,19 +9,11 @@
 
 use std::{
     cell::{Cell, RefCell},
-    io,
+    net::TcpStream,
     rc::Rc,
     sync::Arc,
     time::Instant,
 };
-
-use jiff::Timestamp;
-use muster_protocol::{CommandId, api::Protocol};
-use rustix::{
-    io::Errno,
-    net::{SendFlags, send},
-};
-use tokio::{net::TcpStream, sync::Notify};
 
 use super::{
     lane::Lane,
@@ -29,7 +21,13 @@ use super::{
     queue::{Held, Queue},
     write_batch::WriteBatch,
 };
-use crate::{end::SessionEnd, hub::SessionInfo};
+use crate::{end::SessionEnd, hub::SessionInfo, shard::work::SessionWaker};
+use jiff::Timestamp;
+use muster_protocol::{CommandId, api::Protocol};
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
 
 /// The socket of one session.
 #[derive(Debug)]
@@ -49,7 +47,7 @@ pub struct Socket {
     queue_limit: usize,
     end: Cell<Option<SessionEnd>>,
     rejoin: Cell<bool>,
-    wake: Notify,
+    waker: SessionWaker,
     /// When the ping was sent that the terminal has not answered yet.
     pinged: Cell<Option<Instant>>,
     /// Whether any message came since that ping.
@@ -60,6 +58,7 @@ impl Socket {
     pub(super) fn new(
         info: Arc<SessionInfo>,
         stream: TcpStream,
+        waker: SessionWaker,
         lanes: Rc<PartitionLanes>,
         queue_limit: usize,
     ) -> Self {
@@ -74,7 +73,7 @@ impl Socket {
             queue_limit,
             end: Cell::new(None),
             rejoin: Cell::new(false),
-            wake: Notify::new(),
+            waker,
             pinged: Cell::new(None),
             heard: Cell::new(false),
         }
@@ -113,7 +112,7 @@ impl Socket {
         }
     }
 
-    /// Queues what remains of `batch` after `sent` bytes, and has the session's task wait until the socket takes
+    /// Queues what remains of `batch` after `sent` bytes, and has the session's driver wait until the socket takes
     /// more. Returns the commands that went out whole.
     pub(super) fn queue_rest(&self, batch: &WriteBatch, sent: usize) -> Vec<CommandId> {
         self.lane().block(self.index.get());
@@ -126,7 +125,7 @@ impl Socket {
             self.end(SessionEnd::TooSlow);
             return Vec::new();
         }
-        self.wake.notify_one();
+        self.waker.wake();
         batch.commands(0, sent).collect()
     }
 
@@ -149,11 +148,9 @@ impl Socket {
         let mut commands = Vec::new();
         let now = Timestamp::now();
         while let Some(bytes) = queue.next(now) {
-            // This write goes through tokio, unlike every other one: only then does tokio forget that the socket was
-            // writable.
-            match self.stream.try_write(bytes) {
+            match send(&self.stream, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(taken) => commands.extend(queue.advance(taken)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return commands,
+                Err(Errno::AGAIN) => return commands,
                 Err(_) => {
                     *queue = Queue::default();
                     self.end(SessionEnd::Lost);
@@ -205,9 +202,9 @@ impl Socket {
         self.held.borrow().is_some()
     }
 
-    /// Waits until the session was asked something, or bytes were queued, since the last call.
-    pub async fn woken(&self) {
-        self.wake.notified().await;
+    /// Records that the session's driver looks at what the session was asked, and at what is queued.
+    pub fn begin_look(&self) {
+        self.waker.begin_look();
     }
 
     /// Ends the session. The first reason counts.
@@ -215,7 +212,7 @@ impl Socket {
         if self.end.get().is_none() {
             self.end.set(Some(end));
         }
-        self.wake.notify_one();
+        self.waker.wake();
     }
 
     /// The reason why the session has to end, once there is one.
@@ -230,7 +227,7 @@ impl Socket {
         }
         self.hold();
         self.rejoin.set(true);
-        self.wake.notify_one();
+        self.waker.wake();
     }
 
     /// Whether the session was asked to register again since the last call.

@@ -2,7 +2,7 @@
 //! join it: a slice that is still to come gets everything in one write, and a slice that was passed gets the rest in a second
 //! round. So of a burst only the first slices are written to twice, and a single broadcast never waits.
 //!
-//! Invariant: no session's task runs during a walk, so each socket keeps its row.
+//! Invariant: no session has its turn during a walk, so each socket keeps its row.
 
 use std::{iter, ops::Range, rc::Rc, sync::Arc};
 
@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Writes to each socket. Calls `more` after each slice of the first round, and sends those commands too. None join the second
-    /// round, so that the sessions' tasks run after it.
+    /// round, so that the sessions get their turns after it.
     pub fn run(&mut self, mut more: impl FnMut() -> Vec<Arc<EncodedCommand>>) {
         let mut slices = self.slices();
         for slice in &mut slices {

@@ -1,0 +1,165 @@
+//! The sessions of one shard, and the loop that drives them: whatever one of them waits for, its turn comes here. A session at rest has
+//! no task; it is its driver in this table, and its socket in the poller.
+
+use std::{
+    collections::BTreeSet,
+    future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    time::Instant,
+};
+
+use slab::Slab;
+use tokio::task;
+use tracing::error;
+
+use super::{
+    driver::Driver,
+    poller::{Poller, SocketReadiness},
+};
+use crate::{
+    shard::{SessionKey, SessionWork, Shard, Upgraded},
+    sleep::sleep_until_some,
+};
+
+/// Runs the sessions of a shard, until the node stops and the last of them has ended.
+pub async fn serve(shard: Rc<Shard>, poller: Poller) {
+    let mut sessions = Sessions { shard: shard.clone(), drivers: Slab::new(), poller, alarms: BTreeSet::new() };
+    while !(shard.shared.stop.is_cancelled() && sessions.drivers.is_empty()) {
+        sessions.wait().await;
+        sessions.take_ready();
+        sessions.take_work();
+        sessions.take_due();
+        // The shard's messages and the calls of sessions go on between two rounds, however much is to be done here.
+        task::yield_now().await;
+    }
+}
+
+struct Sessions {
+    shard: Rc<Shard>,
+    drivers: Slab<Box<Driver>>,
+    poller: Poller,
+    /// When sessions want to be told the time.
+    alarms: BTreeSet<(Instant, SessionKey)>,
+}
+
+impl Sessions {
+    /// Waits until there is something to do.
+    async fn wait(&mut self) {
+        let alarm = self.alarms.first().map(|(at, _)| *at);
+        let (shard, poller) = (&self.shard, &mut self.poller);
+        let stopped = async {
+            match shard.shared.stop.is_cancelled() {
+                true => future::pending().await,
+                false => shard.shared.stop.cancelled().await,
+            }
+        };
+        tokio::select! {
+            () = shard.work.filled() => {}
+            ready = poller.ready() => ready.expect("the runtime watches the epoll of the shard"),
+            () = sleep_until_some(alarm) => {}
+            () = stopped => {}
+        }
+    }
+
+    fn take_ready(&mut self) {
+        while let Some((key, readiness)) = self.poller.take() {
+            self.turn(key, |driver| driver.take_readiness(readiness));
+        }
+    }
+
+    fn take_work(&mut self) {
+        while let Some(work) = self.shard.work.pop() {
+            match work {
+                SessionWork::Adopt(upgraded) => self.adopt(*upgraded),
+                SessionWork::Look(key) => self.turn(key, Driver::begin_look),
+                SessionWork::Answer(key, call, answer) => self.turn(key, |driver| driver.take_answer(call, answer)),
+            }
+        }
+    }
+
+    /// Tells the time to those that wanted to know it by now. One that wants to know it again at once has to wait for the next round.
+    fn take_due(&mut self) {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        while let Some((_, key)) = self.alarms.first().filter(|(at, _)| *at <= now) {
+            due.push(*key);
+            self.alarms.pop_first();
+        }
+        for key in due {
+            self.turn(key, Driver::tell_time);
+        }
+    }
+
+    fn adopt(&mut self, mut upgraded: Upgraded) {
+        let read = std::mem::take(&mut upgraded.read);
+        let entry = self.drivers.vacant_entry();
+        let key = entry.key();
+        entry.insert(Box::new(Driver::new(upgraded, self.shard.clone(), key)));
+        self.turn(key, |driver| driver.open(&read));
+    }
+
+    /// Gives a session its turn, and sees to what it waits for next. A session that panics ends alone.
+    fn turn(&mut self, key: SessionKey, act: impl FnOnce(&mut Driver)) {
+        let Some(driver) = self.drivers.get_mut(key) else { return };
+        let turn = || {
+            act(driver);
+            driver.take_requests();
+        };
+        if catch_unwind(AssertUnwindSafe(turn)).is_err() {
+            error!(key, "a session has panicked, and is ended");
+            return self.remove(key);
+        }
+        if driver.is_over() || self.watch(key).is_err() {
+            self.remove(key);
+        }
+    }
+
+    /// Has a session's turn come when its socket or the time has what it waits for. Fails if the system can't watch its socket.
+    fn watch(&mut self, key: SessionKey) -> std::io::Result<()> {
+        let Some(driver) = self.drivers.get_mut(key) else { return Ok(()) };
+        let (wanted, alarm) = driver.waits_for();
+        self.poller.watch(driver.stream(), key, driver.watched, wanted)?;
+        driver.watched = wanted;
+        if alarm != driver.alarm {
+            self.alarms.extend(alarm.map(|at| (at, key)));
+            if let Some(before) = std::mem::replace(&mut driver.alarm, alarm) {
+                self.alarms.remove(&(before, key));
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: SessionKey) {
+        let driver = self.drivers.remove(key);
+        if let Some(at) = driver.alarm {
+            self.alarms.remove(&(at, key));
+        }
+        // Fails only if the socket is watched no more.
+        let _ = self.poller.watch(driver.stream(), key, driver.watched, SocketReadiness::empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::shard::test_node;
+
+    #[tokio::test]
+    async fn a_session_that_panics_ends_alone() {
+        let test = async {
+            let shard = Rc::new(test_node::shard_at_rest());
+            let (poller, drivers, alarms) = (Poller::new().unwrap(), Slab::new(), BTreeSet::new());
+            let mut sessions = Sessions { shard: shard.clone(), drivers, poller, alarms };
+            let ends = ["t1", "t2"].map(|id| test_node::connect(&shard, &id.parse().unwrap(), None));
+            sessions.take_work();
+            assert_eq!((sessions.drivers.len(), shard.sockets.len()), (2, 2));
+            sessions.turn(0, |_| panic!("as a test wants it"));
+            assert_eq!((sessions.drivers.len(), shard.sockets.len()), (1, 1));
+            drop(ends);
+        };
+        LocalSet::new().run_until(test).await;
+    }
+}
