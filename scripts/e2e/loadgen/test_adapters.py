@@ -243,7 +243,7 @@ def make_card(name: str, out: Path, *flags: str) -> Json:
     target = programs.ROOT / "loadgen" / "servers" / f"{name}.toml"
     work = programs.ROOT / "target" / "cards"
     made_by = [*programs.PRIORITY, programs.program("muster-loadgen"), "card"]
-    command = [*made_by, "--target", target, "--out", out, "--work", work, *flags]
+    command: list[str | Path] = [*made_by, "--target", target, "--out", out, "--work", work, *flags]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == OK, done.stderr
     card: Json = json.loads((out / f"{name}.json").read_text())
@@ -258,6 +258,7 @@ def verdicts(card: Json) -> dict[str, str]:
     return {scenario["name"]: scenario["verdict"] for scenario in card["scenarios"]}
 
 
+@pytest.mark.alone
 @pytest.mark.takes(seconds=75)
 def test_cards_say_what_was_delivered_and_what_was_not_promised(directory: Path) -> None:
     need("curl")
@@ -271,7 +272,7 @@ def test_cards_say_what_was_delivered_and_what_was_not_promised(directory: Path)
         assert steady["cpu_ratio"] > 0 and steady["deliveries"]["owed"] == 50 * 30
         assert len(restart["marks"]) == 1 and restart["sessions"]["lost"] >= 50
     cards = [directory / f"{name}.json" for name in ("muster", "ws")]
-    compare = [programs.program("muster-loadgen"), "compare", *cards]
+    compare: list[str | Path] = [programs.program("muster-loadgen"), "compare", *cards]
     compared = subprocess.run(compare, capture_output=True, text=True, check=True).stdout
     rows = [re.split(r"\s{2,}", line) for line in compared.splitlines()]
     assert ["Server restart", "delivered", "not promised"] in rows
@@ -296,7 +297,7 @@ def artemis(directory: Path) -> Iterator[str]:
     project = SERVERS / "artemis"
     programs.maven_package(project)
     libraries = str(programs.ROOT / "target" / "e2e-artemis" / "dependency" / "*")
-    command = ["java", "-cp", libraries, project / "Broker.java", str(process.free_port())]
+    command: list[str | Path] = ["java", "-cp", libraries, project / "Broker.java", str(process.free_port())]
     server = Server(directory, "artemis", command)
     yield f"ws://{server.address}/"
     server.end()
