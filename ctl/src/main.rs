@@ -11,12 +11,14 @@
 //! | [`cli`] | the commands and their flags |
 //! | [`profile`] | which cluster is asked, and with which key |
 //! | [`api`] | calls, pages and streams of the API |
-//! | [`terminals`], [`nodes`], [`audit`], [`keys`], [`events`] | show and change what there is |
+//! | [`completion`] | completes words in a shell |
+//! | [`terminals`], [`nodes`], [`audit`], [`keys`], [`tokens`], [`enrol`], [`events`] | show and change what there is |
 //! | [`list`] | prints a list |
 //! | [`send`] | sends a command |
 //! | [`follow`] | waits for what becomes of a command |
 //! | [`commands`] | shows, retries and cancels commands |
 //! | [`rollout`] | makes, shows, follows and changes rollouts |
+//! | [`top`] | the fleet, the nodes and the running commands, live |
 //! | [`quickstart`] | a node with three terminals, for trials |
 //! | [`text`] | tables, progress and printable text |
 //! | [`exit`] | the exit codes |
@@ -25,6 +27,8 @@ mod api;
 mod audit;
 mod cli;
 mod commands;
+mod completion;
+mod enrol;
 mod events;
 mod exit;
 mod follow;
@@ -37,13 +41,15 @@ mod rollout;
 mod send;
 mod terminals;
 mod text;
+mod tokens;
+mod top;
 
 use std::{
     io::{self, Write},
     process::ExitCode,
 };
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
 use crate::{
     api::ClusterApi,
@@ -52,8 +58,13 @@ use crate::{
     text::Printer,
 };
 
+fn main() -> ExitCode {
+    completion::answer_shell();
+    call()
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+async fn call() -> ExitCode {
     // Clap ends with 2 for wrong flags, which here means that terminals failed.
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         let _ = error.print();
@@ -73,7 +84,7 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.verb {
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "muster", &mut io::stdout());
+            io::stdout().write_all(&completion::script(shell)?)?;
             return Ok(Exit::Done);
         }
         Verb::Quickstart(quickstart) => return quickstart::run(quickstart).await,
@@ -96,11 +107,14 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Cancel { command } => commands::cancel(&api, &out, command).await,
         Verb::Rollout(verb) => rollout::run(&api, &out, verb).await,
         Verb::Nodes => nodes::list(&api, &out).await,
+        Verb::Top { every } => top::run(&api, &out, every).await,
         Verb::Drain { node } => nodes::drain(&api, &out, &node).await,
         Verb::Rebalance { rate } => nodes::rebalance(&api, &out, rate).await,
         Verb::Events(filter) => events::follow(&api, &out, filter).await,
         Verb::Audit(list) => audit::list(&api, &out, list).await,
         Verb::Keys(call) => keys::run(&api, &out, call).await,
+        Verb::Tokens(call) => tokens::run(&api, &out, call).await,
+        Verb::Enrol(call) => enrol::run(&api, &out, call).await,
         Verb::Completions { .. } | Verb::Quickstart(_) => unreachable!("they need no node"),
     }
 }

@@ -21,11 +21,7 @@ pub async fn list(api: &ClusterApi, out: &Printer) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let list: NodeList = answer.read()?;
-    let mut table = TextTable::new(&["NODE", "STATE", "SESSIONS", "ADDRESS", "STORE", "VERSION", "UP"]);
-    for node in &list.nodes {
-        table.row(cells(node));
-    }
-    out.print(&table.lines())?;
+    out.print(&table(&list))?;
     for node in &list.nodes {
         if let Some(refused) = &node.refused {
             note(&crate::text::one_line(&format!("{} is not used: {refused}", node.id)));
@@ -38,6 +34,15 @@ pub async fn list(api: &ClusterApi, out: &Printer) -> anyhow::Result<Exit> {
         ));
     }
     Ok(Exit::Done)
+}
+
+/// The nodes as a table.
+pub fn table(list: &NodeList) -> String {
+    let mut table = TextTable::new(&["NODE", "STATE", "SESSIONS", "ADDRESS", "STORE", "VERSION", "UP"]);
+    for node in &list.nodes {
+        table.row(cells(node));
+    }
+    table.lines()
 }
 
 fn cells(node: &NodeView) -> [String; 7] {

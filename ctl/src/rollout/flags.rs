@@ -10,7 +10,10 @@ use muster_protocol::{
 };
 use serde_json::json;
 
-use crate::cli::{ConfirmName, NamedPayload, RowLimit, TargetFlags};
+use crate::{
+    cli::{ConfirmName, NamedPayload, RowLimit, TargetFlags},
+    completion::CandidateKind,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum RolloutVerb {
@@ -23,22 +26,30 @@ pub enum RolloutVerb {
     },
     /// Show a rollout and its waves
     Show {
+        #[arg(add = CandidateKind::Rollouts.completer())]
         rollout: RolloutId,
         /// Follow it until it ends, for at most this long: --wait=30s
         #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "24h", value_parser = humantime::parse_duration)]
         wait: Option<Duration>,
     },
     /// Send nothing more until it is resumed
-    Pause { rollout: RolloutId },
+    Pause {
+        #[arg(add = CandidateKind::Rollouts.completer())]
+        rollout: RolloutId,
+    },
     /// Let a paused rollout go on
     Resume {
+        #[arg(add = CandidateKind::Rollouts.completer())]
         rollout: RolloutId,
         /// Follow it until it ends, for at most this long: --wait=30s
         #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "24h", value_parser = humantime::parse_duration)]
         wait: Option<Duration>,
     },
     /// End a rollout, and cancel what was not sent
-    Stop { rollout: RolloutId },
+    Stop {
+        #[arg(add = CandidateKind::Rollouts.completer())]
+        rollout: RolloutId,
+    },
 }
 
 /// A rollout and its rules. What is left out has the default of the API.

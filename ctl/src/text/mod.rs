@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 
 pub use self::{
-    progress::{ProgressLine, states},
+    progress::{ProgressLine, bar, states},
     table::TextTable,
 };
 

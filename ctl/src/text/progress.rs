@@ -54,16 +54,19 @@ impl Drop for ProgressLine {
     }
 }
 
-/// The line: a bar of the targets that have ended or were confirmed, and how many are in each state.
 fn line(command: &CommandView) -> String {
+    format!("{} {} {}", one_line(&command.name), bar(command, BAR), states(command))
+}
+
+/// A bar of so many characters, filled by the targets that have ended or were confirmed.
+pub fn bar(command: &CommandView, length: u64) -> String {
     let waiting = [TargetState::Queued, TargetState::Sent, TargetState::Running];
     let open: u64 = waiting.iter().filter_map(|state| command.counts.get(state)).sum();
     let filled = match command.targets {
-        0 => BAR,
-        targets => BAR * targets.saturating_sub(open) / targets,
+        0 => length,
+        targets => length * targets.saturating_sub(open) / targets,
     };
-    let bar = "█".repeat(filled as usize) + &"░".repeat((BAR - filled) as usize);
-    format!("{} {bar} {}", one_line(&command.name), states(command))
+    "█".repeat(filled as usize) + &"░".repeat((length - filled) as usize)
 }
 
 /// The counts of a command in words, such as `2 terminals: 1 acked, 1 queued`.

@@ -1,5 +1,6 @@
-"""What a newcomer runs works as it is shown: the demo, scripts/cluster, and terminals whose WebSocket others wrote."""
+"""What a newcomer runs works as it is shown: the demo, scripts/cluster, muster, and terminals of others' WebSockets."""
 
+import json
 import os
 import re
 import secrets
@@ -7,8 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +23,7 @@ from playwright.sync_api import Browser
 from websockets.sync.client import connect
 
 from muster import process, programs, wait
-from muster.api import Events
+from muster.api import Events, Json
 from muster.cluster import Cluster
 from muster.traffic.terminal import token
 
@@ -138,6 +142,129 @@ def test_the_commands_that_scripts_cluster_prints_work_as_printed(scripts_cluste
 def run(line: str) -> str:
     """Run a line of shell as a visitor would."""
     return subprocess.run(["bash", "-c", line], check=True, capture_output=True, text=True).stdout
+
+
+# `muster top` on the node of `muster quickstart`: it gives the terminal back as it was, however it ends.
+
+
+@pytest.fixture
+def quickstart(directory: Path) -> Iterator[str]:
+    """The URL of the node that `muster quickstart` has started."""
+    printed = directory / "quickstart.out"
+    with printed.open("wb") as out:
+        command = [programs.program("muster"), "quickstart", "--port", "0"]
+        started = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        text = wait.until(printed.read_text, lambda text: "Ctrl-C ends it" in text)
+        address = re.search(r"a node on (\S+) with three terminals", text)
+        assert address, text
+        url = f"http://{address[1]}"
+        wait.until(lambda: answered(f"{url}/v1/fleet")["online"], lambda online: online == 3)
+        yield url
+    finally:
+        started.send_signal(signal.SIGINT)
+        assert started.wait(60) == 0
+
+
+def answered(url: str, body: dict[str, object] | None = None) -> Json:
+    """Ask a node that needs no key, with a body by POST."""
+    data = json.dumps(body).encode() if body else None
+    with urllib.request.urlopen(urllib.request.Request(url, data), timeout=60) as answer:
+        return json.load(answer)
+
+
+class Top:
+    """`muster top` on a terminal of 24 rows, of which this process is the other side."""
+
+    ENTERED, LEFT = "\x1b[?1049h", "\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+    def __init__(self, url: str, columns: int = 100) -> None:
+        self.side, self.terminal = os.openpty()
+        termios.tcsetwinsize(self.terminal, (24, columns))
+        self.before = termios.tcgetattr(self.terminal)
+        os.set_blocking(self.side, False)
+        self.shown = b""
+        command = ["setsid", "--ctty", programs.program("muster"), "top", "--url", url, "--every", "500ms"]
+        tty = self.terminal
+        self.process = subprocess.Popen(command, stdin=tty, stdout=tty, stderr=tty)
+
+    def text(self) -> str:
+        """Return all that was written so far."""
+        with suppress(BlockingIOError):
+            while more := os.read(self.side, 65536):
+                self.shown += more
+        return self.shown.decode(errors="replace")
+
+    def shows(self, words: str) -> str:
+        """Wait until these words were written, and return all."""
+        return wait.until(self.text, lambda text: words in text)
+
+    def ends(self) -> int:
+        """Wait for the end, while what is written is read, and return the exit code."""
+        code = wait.until(lambda: (self.text(), self.process.poll())[1], lambda code: code is not None)
+        assert code is not None
+        return code
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.side)
+        os.close(self.terminal)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda top: os.write(top.side, b"q"),
+        lambda top: os.write(top.side, b"\x03"),
+        lambda top: top.process.send_signal(signal.SIGTERM),
+        lambda top: top.process.send_signal(signal.SIGHUP),
+    ],
+    ids=["q", "Ctrl-C", "SIGTERM", "SIGHUP"],
+)
+def test_top_gives_the_terminal_back_as_it_was(quickstart: str, end: Callable[[Top], object]) -> None:
+    top = Top(quickstart)
+    try:
+        text = top.shows("0 RUNNING")
+        assert Top.ENTERED in text and Top.LEFT not in text
+        assert "3 terminals: 3 online" in text
+        assert termios.tcgetattr(top.terminal) != top.before
+        end(top)
+        assert top.ends() == 0
+        assert top.text().endswith(Top.LEFT)
+        assert termios.tcgetattr(top.terminal) == top.before
+    finally:
+        top.close()
+
+
+def test_top_ends_with_its_terminal(quickstart: str) -> None:
+    top = Top(quickstart)
+    top.shows("0 RUNNING")
+    os.close(top.terminal)
+    os.close(top.side)
+    try:
+        top.process.wait(60)
+    finally:
+        top.process.kill()
+
+
+def test_no_name_harms_the_screen_of_top_and_no_line_is_wider_than_it(quickstart: str) -> None:
+    name = "\x1b[31mred\u202e\n" + "long" * 20
+    answered(f"{quickstart}/v1/commands", {"target": {"all": True}, "name": name, "rate": 0.001})
+    top = Top(quickstart, columns=30)
+    try:
+        top.shows("1 RUNNING")
+        # The first look. The terminal puts a carriage return before each line feed.
+        text = wait.until(top.text, lambda text: text.count("\x1b[H") > 1).split("\x1b[H")[1].replace("\r", "")
+        lines = text.split("\n")
+        assert len(lines) == 24
+        assert all(line.startswith("\x1b[K") and len(line.removeprefix("\x1b[K")) <= 30 for line in lines), lines
+        assert not re.search(r"[\x00-\x1f\u202e]", text.replace("\x1b[K", "").replace("\n", "")), lines
+        assert any("\\u{1b}[31mred" in line for line in lines), lines
+    finally:
+        top.close()
 
 
 # Terminals whose WebSocket others wrote, in plain mode through Nginx: the files that docs/usage.md shows.

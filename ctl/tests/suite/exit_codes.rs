@@ -1,28 +1,12 @@
 //! Scripts go by the exit codes of `muster`: each one is reached here.
 
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use muster_protocol::{Payload, api::Protocol};
 use muster_testkit::{TestNode, free_port, wait::until};
 use rustix::process::{Pid, Signal, kill_process};
 
-fn muster(node: &TestNode, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
-    command.args(line.split_whitespace()).env_clear().env("MUSTER_API_URL", format!("http://{}", node.address));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// The exit code, and what is printed on standard output and standard error.
-async fn run(node: &TestNode, line: &str) -> (i32, String) {
-    let mut command = muster(node, line);
-    ended(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
-}
-
-fn ended(output: Output) -> (i32, String) {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap_or(-1), text(&output.stdout) + &text(&output.stderr))
-}
+use crate::call::{ended, muster, run};
 
 #[tokio::test]
 async fn each_exit_code_is_reached() {
@@ -34,6 +18,13 @@ async fn each_exit_code_is_reached() {
         ("send show --to t1 --confirm none --wait", 0, "done"),
         ("send show --to t1 --dry-run", 0, "1 terminal (t1), 1 online"),
         ("ls -l site=bj", 0, "t1"),
+        ("send show --match site=bj --wait", 0, "1 terminal: 1 acked"),
+        ("send show --match site!=bj --dry-run", 4, "1 terminal (site!=bj), 0 online"),
+        ("send show --match site=sh --wait", 4, "no terminal is selected"),
+        ("send show --match site", 1, "match: at character 5: expected"),
+        ("top", 0, "2 terminals: 1 online, 0 stale, 1 offline"),
+        ("top --json", 0, r#""commands":{"#),
+        ("top --every 1ms", 1, "500ms is the least"),
         ("send show", 1, "--to <ID>"),
         ("send show {bad --to t1", 1, "--text"),
         ("send show --to nobody", 1, "no such terminal: nobody"),
