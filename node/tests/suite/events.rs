@@ -158,7 +158,7 @@ async fn a_terminal_that_is_removed_goes_by_the_labels_that_it_had(cluster: Clus
 async fn what_a_stream_can_t_be_of_is_refused(cluster: Cluster) {
     for (query, parts) in [
         ("kind=terminal.onlin", ["kind:", "terminal.online"]),
-        ("since=1", ["since:", "kind, terminal, selector, match, command"]),
+        ("since=1", ["\"since\"", "kind, terminal, selector, match, command"]),
         ("selector=site", ["selector:", "key=value"]),
         ("terminal=a%20b", ["terminal:", "id"]),
         ("command=7", ["command:", "UUID"]),
