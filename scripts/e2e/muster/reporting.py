@@ -29,7 +29,8 @@ T = TypeVar("T")
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
 # The tests that are not part of the gate. scripts/test itself knows two more names: model and steady.
 LONG = (
-    "adapters conformance attack crash dependencies libraries mutants openapi release resolve soak topologies upgrade"
+    "adapters attack cards conformance crash dependencies libraries mutants openapi release resolve soak topologies"
+    " upgrade"
 ).split()
 # A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
@@ -114,6 +115,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def belongs(item: pytest.Item) -> bool:
         names = {name for mark in item.iter_markers("long") for name in mark.args}
+        if unknown := names - set(LONG):
+            raise pytest.UsageError(f"{item.nodeid}: --long has no name {', '.join(unknown)}; add it to LONG")
         if wanted == "topologies" and not names and isinstance(item, pytest.Function):
             return hasattr(item, "callspec") and "servers" in item.callspec.params
         return wanted in names if wanted else not names

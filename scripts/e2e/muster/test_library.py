@@ -211,20 +211,22 @@ def test_long_names_a_run_wherever_it_stands(words: str, steps: list[str]) -> No
     assert [name for name, _ in gate.chosen(words.split())] == steps
 
 
-# A cargo whose tests of the workspace fail, and whose second attempt ends with a code that is given.
+# A cargo whose tests of the workspace fail, of two programs, and whose second attempt at one of them ends as is given.
 CARGO = """#!/bin/sh
-case "$*" in *--workspace*) ;; *) echo "$*" >> asked; exit {code} ;; esac
+case "$*" in *--workspace*) ;; *) echo "$*" >> asked; case "$*" in *suite) {end} ;; esac; exit 0 ;; esac
 printf 'test hub::a_walk ... FAILED\\ntest hub::a_hall ... ok\\n'
-printf 'error: 1 target failed:\\n    `-p muster-node --test suite`\\n'
+printf 'error: 2 targets failed:\\n    `-p muster-node --test suite`\\n    `-p muster-node --lib`\\n'
 exit 101
 """
 
 
-@pytest.mark.parametrize(("code", "flaky"), [(0, ["hub::a_walk"]), (101, [])])
+@pytest.mark.parametrize(
+    ("end", "code", "flaky"), [("exit 0", 0, ["hub::a_walk"]), ("exit 101", 101, []), ("kill -9 $$", -9, [])]
+)
 def test_a_crate_that_fails_is_tried_once_more(
-    code: int, flaky: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    end: str, code: int, flaky: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "cargo").write_text(CARGO.format(code=code))
+    (tmp_path / "cargo").write_text(CARGO.format(end=end))
     (tmp_path / "cargo").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("RUST_TEST_THREADS", "1")
@@ -232,7 +234,9 @@ def test_a_crate_that_fails_is_tried_once_more(
     monkeypatch.setattr(gate, "OUTPUT", tmp_path)
     monkeypatch.setattr(gate, "flaky_crates", set())
     assert gate.crates() == code
-    assert (tmp_path / "asked").read_text() == "test --locked -p muster-node --test suite\n"
+    assert (
+        tmp_path / "asked"
+    ).read_text() == "test --locked -p muster-node --test suite\ntest --locked -p muster-node --lib\n"
     assert gate.flaky() == flaky
 
 

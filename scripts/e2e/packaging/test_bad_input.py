@@ -1,7 +1,6 @@
 """Bad input is refused with a reason: by programs, and by a cluster that is up."""
 
 import asyncio
-import fcntl
 import os
 import re
 import subprocess
@@ -281,16 +280,10 @@ parameters = {{ "path.id" = "{id}" }}
 @pytest.fixture(scope="session")
 def generator() -> Path:
     """The folder of a generator of requests, from PyPI."""
-    folder = programs.ROOT / "target" / "e2e-schemathesis"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "bin" / "st").exists():
-            command = [sys.executable, *"-m pip install -q --root-user-action ignore --target".split()]
-            done = subprocess.run([*command, str(folder), GENERATOR], check=False, capture_output=True, text=True)
-            if done.returncode != 0:
-                missing(f"pip cannot get a generator of requests: {done.stderr[-200:]}")
-    return folder
+    try:
+        return programs.pip_install(GENERATOR)
+    except SystemExit as error:
+        missing(str(error))
 
 
 def generate(generator: Path, cluster: Cluster, settings: str, flags: str) -> None:
