@@ -26,8 +26,8 @@ pub enum SessionWork {
     Answer(SessionKey, u64, CallAnswer),
 }
 
-/// What the sessions of a shard have to do, in the order in which it was asked for. Each session is in the queue at most once to be
-/// looked at, and with one answer.
+/// What the sessions of a shard have to do, in the order in which it was asked for. It is bounded by the sessions: each is in the queue at
+/// most once to begin, once to be looked at, and with the answers to its calls, of which it has one at a time.
 #[derive(Default)]
 pub struct WorkQueue {
     work: RefCell<VecDeque<SessionWork>>,

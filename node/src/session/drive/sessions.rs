@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    future,
+    future, io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     time::Instant,
@@ -116,7 +116,7 @@ impl Sessions {
     }
 
     /// Has a session's turn come when its socket or the time has what it waits for. Fails if the system can't watch its socket.
-    fn watch(&mut self, key: SessionKey) -> std::io::Result<()> {
+    fn watch(&mut self, key: SessionKey) -> io::Result<()> {
         let Some(driver) = self.drivers.get_mut(key) else { return Ok(()) };
         let (wanted, alarm) = driver.waits_for();
         self.poller.watch(driver.stream(), key, driver.watched, wanted)?;
@@ -142,6 +142,7 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use muster_protocol::partition::PartitionIndex;
     use tokio::task::LocalSet;
 
     use super::*;
@@ -159,6 +160,28 @@ mod tests {
             sessions.turn(0, |_| panic!("as a test wants it"));
             assert_eq!((sessions.drivers.len(), shard.sockets.len()), (1, 1));
             drop(ends);
+        };
+        LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn what_a_terminal_has_sent_is_read_before_its_session_is_told_the_time() {
+        let test = async {
+            let shard = Rc::new(test_node::shard_at_rest());
+            let (poller, drivers, alarms) = (Poller::new().unwrap(), Slab::new(), BTreeSet::new());
+            let mut sessions = Sessions { shard: shard.clone(), drivers, poller, alarms };
+            let end = test_node::connect(&shard, &"t1".parse().unwrap(), None);
+            while shard.sockets.is_empty() || shard.sockets.held(PartitionIndex(0)) > 0 {
+                sessions.take_work();
+                task::yield_now().await;
+            }
+            // A message of one character, with a mask of zeros.
+            end.writable().await.unwrap();
+            end.try_write(b"\x81\x81\0\0\0\0x").unwrap();
+            shard.shared.reports.drain();
+            sessions.alarms.insert((Instant::now(), 0));
+            sessions.take_due();
+            assert_eq!(shard.shared.reports.drain().events.len(), 1);
         };
         LocalSet::new().run_until(test).await;
     }
