@@ -6,6 +6,7 @@
 pub mod api;
 mod attackers;
 mod command_poll;
+mod cut;
 pub mod disturb;
 mod endpoints;
 pub mod fleet;

@@ -27,6 +27,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    cut::cut,
     mute::MuteStream,
     program::{ProgramLine, ProgramPipe},
 };
@@ -47,9 +48,6 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The receive buffer of a slow terminal, in bytes. It is small, so that a slow reader soon causes backpressure at
 /// the server.
 const SLOW_BUFFER: u32 = 4 << 10;
-
-/// The instruction of a socket filter that ends it and says how many bytes of the packet are kept (`BPF_RET | BPF_K`).
-const BPF_RETURN: u16 = 0x06;
 
 /// An endpoint that a terminal connects to.
 #[derive(Debug, Clone)]
@@ -295,7 +293,7 @@ impl TerminalSocket {
     /// Takes no packet of the server any more, as behind a cut cable: the kernel drops each one before it could confirm it. Fails
     /// if the kernel refuses the filter.
     pub fn cut(&self) -> io::Result<()> {
-        drops_all(self.stream.get_ref().stream.tcp())
+        cut(self.stream.get_ref().stream.tcp())
     }
 
     /// Resets the connection as the kernel does for a killed process: unsent data is discarded, and the peer
@@ -303,11 +301,6 @@ impl TerminalSocket {
     pub fn reset(self) {
         let _ = socket2::SockRef::from(self.stream.get_ref().stream.tcp()).set_linger(Some(Duration::ZERO));
     }
-}
-
-/// Has the kernel drop each packet that comes for this connection.
-fn drops_all(tcp: &TcpStream) -> io::Result<()> {
-    socket2::SockRef::from(tcp).attach_filter(&[socket2::SockFilter::new(BPF_RETURN, 0, 0, 0)])
 }
 
 /// Returns the limits of the WebSocket layer. The buffers are small, because one process holds thousands of mostly
@@ -375,22 +368,6 @@ mod tests {
         for (number, begins) in [(0, one), (1, one), (2, two), (3, one), (4, one), (5, two)] {
             assert_eq!(peer(&dialer(None), &addresses, number).await, begins, "terminal {number}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_is_cut_hears_nothing_more() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let to = listener.local_addr().unwrap();
-        let (client, server) = tokio::join!(TcpStream::connect(to), listener.accept());
-        let (client, server) = (client.unwrap(), server.unwrap().0);
-        let heard = || client.try_read(&mut [0; 8]).ok();
-        server.try_write(b"before").unwrap();
-        client.readable().await.unwrap();
-        assert_eq!(heard(), Some(6));
-        drops_all(&client).unwrap();
-        server.try_write(b"after").unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(heard(), None);
     }
 
     #[tokio::test]
