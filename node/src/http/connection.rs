@@ -174,7 +174,7 @@ where
 async fn become_session(mut stream: TcpStream, read: Bytes, accepted: AcceptedHandshake, state: &HttpState) {
     let sent = time::timeout(state.shared.config.header_timeout, stream.write_all(&accepted.answer())).await;
     if let (Ok(Ok(())), Ok(stream)) = (sent, stream.into_std()) {
-        // A shard that has stopped takes no sessions: the connection closes.
+        // The connection closes if no shard answers.
         state.shared.shards.adopt(accepted.upgraded(stream, read)).await;
     }
 }

@@ -34,7 +34,7 @@ use crate::{
 /// The address of a session inside this node.
 ///
 /// The session id makes a message for a session that has ended harmless to the next session on the same key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionAddr {
     /// The index of the shard.
     pub shard: usize,

@@ -1,14 +1,23 @@
-//! The way to one shard. A full mailbox makes the sender wait, so that nothing is lost while a shard is busy. One whose shard is frozen would
-//! make all others wait for ever, so its commands are dropped, and its sessions join again when it answers: that gives them what they missed.
+//! The way to one shard. A full mailbox makes the sender wait, so that nothing is lost while a shard is busy. One whose shard is frozen makes
+//! nobody wait, since the other shards' messages come behind its own. Its commands are dropped, and its sessions join again when it answers:
+//! that gives them what they missed. The sessions that it must end are kept until then.
 
 // No shard of a model freezes, so what is only for that is no part of the models.
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use muster_protocol::partition::{PartitionIndex, Partitions};
+use rustc_hash::FxHashMap;
 use tokio::sync::watch;
 
 use super::ShardMessage;
-use crate::sync::{mpsc, oneshot};
+use crate::{
+    end::SessionEnd,
+    hub::SessionAddr,
+    sync::{mpsc, oneshot},
+};
 
 /// The mailbox of one shard.
 #[derive(Debug)]
@@ -18,21 +27,18 @@ pub struct Mailbox {
     is_frozen: watch::Sender<bool>,
     /// For each partition: whether a command was dropped. None may follow before the partition's sessions have begun to join again.
     missed: Box<[AtomicBool]>,
+    /// Sessions to end as soon as the shard answers, at most all that it has.
+    unended: Mutex<FxHashMap<SessionAddr, SessionEnd>>,
 }
 
 impl Mailbox {
     /// A mailbox of a shard that answers, and holds sessions of these partitions.
     pub fn new(sender: mpsc::Sender<ShardMessage>, partitions: Partitions) -> Self {
         let missed = partitions.all().map(|_| AtomicBool::new(false)).collect();
-        Self { sender, is_frozen: watch::Sender::new(false), missed }
+        Self { sender, is_frozen: watch::Sender::new(false), missed, unended: Mutex::default() }
     }
 
-    /// Sends a message once there is room for it. Returns false if the shard has stopped.
-    pub async fn send(&self, message: ShardMessage) -> bool {
-        self.sender.send(message).await.is_ok()
-    }
-
-    /// Offers a message that a frozen shard may miss. Returns false if it does, or has stopped.
+    /// Sends a message once there is room for it, unless the shard is frozen. Returns false if it is, or has stopped.
     pub async fn offer(&self, message: ShardMessage) -> bool {
         tokio::select! {
             biased;
@@ -44,7 +50,29 @@ impl Mailbox {
     /// Sends a command of a partition, unless the shard is frozen or has missed one before it.
     pub async fn send_command(&self, partition: PartitionIndex, command: ShardMessage) {
         if !self.has_missed(partition) && !self.offer(command).await {
-            self.flag(partition).store(true, Ordering::Relaxed);
+            self.miss(partition);
+        }
+    }
+
+    /// Ends a session. A frozen shard does so when it answers.
+    pub async fn send_end(&self, addr: SessionAddr, end: SessionEnd) {
+        if !self.offer(ShardMessage::End(addr, end)).await {
+            self.unended.lock().unwrap_or_else(PoisonError::into_inner).entry(addr).or_insert(end);
+        }
+    }
+
+    /// Has the sessions of the partition join again. Returns once the shard has begun with that. A frozen shard does so when it answers, and
+    /// sends no command of the partition before.
+    pub async fn rejoin(&self, partition: PartitionIndex) {
+        let (begin, begun) = oneshot::channel();
+        if !self.offer(ShardMessage::Rejoin(partition, begin)).await {
+            return self.miss(partition);
+        }
+        tokio::select! {
+            biased;
+            // A shard that has stopped sends nothing.
+            _ = begun => {}
+            () = self.freezes() => self.miss(partition),
         }
     }
 
@@ -58,12 +86,15 @@ impl Mailbox {
         self.flag(partition).store(false, Ordering::Relaxed);
     }
 
-    /// Records whether the shard is late. One that answers has the sessions join again of those partitions in which it missed a command.
+    /// Records whether the shard is late. One that answers gets the ends that it missed, and has the sessions join again of those partitions in
+    /// which it missed a command.
     pub fn look(&self, is_late: bool) {
         self.is_frozen.send_replace(is_late);
         if is_late {
             return;
         }
+        let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
+        unended.retain(|addr, end| self.sender.try_send(ShardMessage::End(*addr, *end)).is_err());
         for (index, _) in self.missed.iter().enumerate().filter(|(_, missed)| missed.load(Ordering::Relaxed)) {
             // If there is no room for it, the next look tries again.
             let rejoin = ShardMessage::Rejoin(PartitionIndex(index as u16), oneshot::channel().0);
@@ -75,6 +106,10 @@ impl Mailbox {
         let _ = self.is_frozen.subscribe().wait_for(|is_frozen| *is_frozen).await;
     }
 
+    fn miss(&self, partition: PartitionIndex) {
+        self.flag(partition).store(true, Ordering::Relaxed);
+    }
+
     fn flag(&self, partition: PartitionIndex) -> &AtomicBool {
         &self.missed[usize::from(partition.0)]
     }
@@ -84,7 +119,7 @@ impl Mailbox {
 mod tests {
     use futures_util::poll;
     use jiff::Timestamp;
-    use muster_protocol::{CommandId, Payload, frame};
+    use muster_protocol::{CommandId, Payload, SessionId, frame};
 
     use super::*;
     use crate::wire::EncodedCommand;
@@ -127,5 +162,37 @@ mod tests {
         mailbox.look(false);
         mailbox.send_command(FIRST, command(FIRST, 4)).await;
         assert!(matches!(messages.recv().await, Some(ShardMessage::Broadcast(_))));
+    }
+
+    #[tokio::test]
+    async fn a_frozen_shard_ends_sessions_when_it_answers() {
+        let (sender, mut messages) = mpsc::channel(1);
+        let mailbox = Mailbox::new(sender, Partitions::ONE);
+        mailbox.send_command(FIRST, command(FIRST, 1)).await;
+        let addr = SessionAddr { shard: 0, key: 7, session: SessionId(uuid::Uuid::nil()) };
+        let mut waits = Box::pin(mailbox.send_end(addr, SessionEnd::Replaced));
+        assert!(poll!(&mut waits).is_pending(), "a busy shard makes the sender wait");
+        mailbox.look(true);
+        waits.await;
+        mailbox.look(false);
+        assert!(matches!(messages.recv().await, Some(ShardMessage::Broadcast(_))));
+        assert!(messages.try_recv().is_err(), "there was no room at the first look");
+        mailbox.look(false);
+        let ended = messages.recv().await;
+        assert!(matches!(ended, Some(ShardMessage::End(of, SessionEnd::Replaced)) if of == addr));
+        mailbox.look(false);
+        assert!(messages.try_recv().is_err(), "a session is ended once");
+    }
+
+    #[tokio::test]
+    async fn a_rejoin_does_not_wait_for_a_shard_that_freezes_and_no_command_passes_before_it() {
+        let (sender, mut messages) = mpsc::channel(2);
+        let mailbox = Mailbox::new(sender, Partitions::ONE);
+        let mut waits = Box::pin(mailbox.rejoin(FIRST));
+        assert!(poll!(&mut waits).is_pending(), "the shard has not begun");
+        mailbox.look(true);
+        waits.await;
+        assert!(mailbox.has_missed(FIRST));
+        assert!(matches!(messages.recv().await, Some(ShardMessage::Rejoin(FIRST, _))));
     }
 }

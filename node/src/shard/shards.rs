@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use muster_protocol::{
     SessionId, TerminalId,
     inbox::DrainRequest,
@@ -18,7 +21,7 @@ use crate::{
     reports::EventReceipt,
     sync::{
         atomic::{AtomicUsize, Ordering},
-        mpsc, oneshot,
+        mpsc,
     },
     wire::EncodedCommand,
 };
@@ -70,18 +73,17 @@ impl Shards {
         self.mailboxes[shard].reopen(partition);
     }
 
-    /// Hands a connection to the next shard that answers. Returns false while the node stops.
+    /// Hands a connection to the next shard that answers. Returns false if none does, and while the node stops: the connection is closed.
     pub async fn adopt(&self, upgraded: Upgraded) -> bool {
         let (first, count, now) = (self.next.fetch_add(1, Ordering::Relaxed), self.mailboxes.len(), Instant::now());
         let mut shards = (0..count).map(|step| first.wrapping_add(step) % count);
         let shard = shards.find(|shard| !self.beats.is_late(*shard, now)).unwrap_or(first % count);
-        self.mailboxes[shard].send(ShardMessage::Adopt(Box::new(upgraded))).await
+        self.mailboxes[shard].offer(ShardMessage::Adopt(Box::new(upgraded))).await
     }
 
     /// Ends the session at `addr`, if it is still there.
     pub async fn end(&self, addr: SessionAddr, end: SessionEnd) {
-        // A shard that has stopped has no sessions to end.
-        self.mailboxes[addr.shard].send(ShardMessage::End(addr, end)).await;
+        self.mailboxes[addr.shard].send_end(addr, end).await;
     }
 
     /// Sends a command that was not stored to a terminal, whatever its number. Returns false if the terminal has no session
@@ -89,19 +91,6 @@ impl Shards {
     pub async fn send_unstored(&self, terminal: &TerminalId, command: Arc<EncodedCommand>) -> bool {
         let Some(addr) = self.hub.addr(terminal) else { return false };
         self.mailboxes[addr.shard].offer(ShardMessage::SendUnstored(addr, command)).await
-    }
-
-    async fn rejoin_partition(&self, partition: PartitionIndex) {
-        let mut started = Vec::new();
-        for mailbox in &self.mailboxes {
-            let (start, has_started) = oneshot::channel();
-            mailbox.send(ShardMessage::Rejoin(partition, start)).await;
-            started.push(has_started);
-        }
-        for has_started in started {
-            // A shard that has stopped sends nothing.
-            let _ = has_started.await;
-        }
     }
 }
 
@@ -144,7 +133,8 @@ impl Deliver for Shards {
     }
 
     fn rejoin(&self, partition: PartitionIndex) -> BoxFuture<'_, ()> {
-        self.rejoin_partition(partition).boxed()
+        async move { _ = future::join_all(self.mailboxes.iter().map(|mailbox| mailbox.rejoin(partition))).await }
+            .boxed()
     }
 
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool> {

@@ -1,7 +1,12 @@
 //! A shard whose thread stands still.
 
+use muster_client::Incoming;
 use muster_protocol::api::Protocol::V1;
-use muster_testkit::{FrozenThread, OnlineTerminal, http::post, wait::until};
+use muster_testkit::{
+    FrozenThread, OnlineTerminal,
+    http::{post, request},
+    wait::until,
+};
 
 use crate::program::{Program, shortage, until_ready, until_unready};
 
@@ -25,6 +30,42 @@ async fn more_commands_than_a_frozen_shard_takes_reach_the_others_at_once_and_it
         assert_eq!(on_first.payload().await, number.to_string());
     }
     assert!(on_first.is_quiet() && on_second.is_quiet());
+}
+
+#[tokio::test]
+async fn a_session_that_a_frozen_shard_has_to_end_holds_up_nobody_and_ends_later() {
+    let node = Program::start(&["--insecure", "--shards", "2"]);
+    let address = node.ready().await;
+    let mut on_first = OnlineTerminal::start(address, "t0", V1, &[]).await;
+    let mut on_second = OnlineTerminal::start(address, "t1", V1, &[]).await;
+    let frozen = FrozenThread::of(&node.0.process, "shard-0");
+    for number in 0..MANY {
+        let body = format!(r#"{{"target":{{"all":true}},"name":"show","payload":{number}}}"#);
+        assert_eq!(post(address, "/v1/commands", &body).await.0, 202);
+        on_second.payload().await;
+    }
+    let (status, ..) = request(address, "DELETE /v1/terminals/t0/session HTTP/1.1\r\n").await;
+    assert_eq!(status, 202);
+    // The mailbox of the frozen shard is full: what comes behind the end must not wait for it.
+    assert_eq!(
+        post(address, "/v1/commands", r#"{"target":{"terminal":"t1"},"name":"show","payload":"next"}"#).await.0,
+        202
+    );
+    assert_eq!(on_second.payload().await, r#""next""#);
+    drop(frozen);
+    let mut next = 0;
+    let mut has_ended = false;
+    while next < MANY || !has_ended {
+        match on_first.next().await {
+            Incoming::Command { command, .. } => {
+                assert_eq!(command.payload.as_json(), next.to_string());
+                next += 1;
+            }
+            Incoming::Offline { .. } => has_ended = true,
+            Incoming::Online { .. } | Incoming::Repeated(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
