@@ -12,12 +12,11 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`capacity`] | whether the host gives what --sessions needs, and which connections found no room |
-//! | [`config`] | the flags |
+//! | [`config`] | the flags, the words that they take, and which collide |
 //! | [`signals`] | what the process is asked for by signals |
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
 //! | [`sources`] | where the nodes are named: leases, a file, or a name in DNS |
 //! | [`leases`] | reads the nodes' leases from all partitions of the store, and checks their seals |
-//! | [`secrets`] | reads the secrets for that |
 //! | [`terms`] | checks that nodes and this proxy agree on their settings |
 //! | [`registry_trust`] | decides whether a missing lease means anything, for each partition |
 //! | [`probe`] | asks nodes without a lease whether they are alive |
@@ -29,7 +28,7 @@
 //! | [`control`] | asks Nginx by HTTP |
 //! | [`confirm`] | asks Nginx which generation it runs |
 //! | [`start`] | chooses the generation that a sidecar starts with |
-//! | [`listeners`] | where Nginx listens, and which flags for it collide |
+//! | [`listeners`] | where Nginx listens |
 //! | [`template`] | makes the text of the configuration |
 //! | [`generations`] | stores configurations on the disk |
 //! | [`own_files`], [`own_watch`] | copy the operator's snippets and certificate, and notice changes of them |
@@ -72,7 +71,6 @@ mod report;
 mod resolve;
 mod retirement;
 mod retry;
-mod secrets;
 mod signals;
 mod sources;
 mod start;

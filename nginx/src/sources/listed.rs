@@ -11,9 +11,9 @@ use anyhow::Context;
 use futures_util::future::join_all;
 use ipnet::IpNet;
 
-use super::{NodesFrom, file, name::NodeName};
+use super::{file, name::NodeName};
 use crate::{
-    config::Config,
+    config::{Config, NodesFrom},
     leases::{PartitionLook, RegistrySnapshot},
     membership::Members,
     probe::{ProbeKind, answers},

@@ -9,7 +9,6 @@
 mod file;
 mod listed;
 mod name;
-mod origin;
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +17,8 @@ use muster_redis::Fitness;
 use tokio::time;
 
 use self::listed::ListedNodes;
-pub use self::origin::NodesFrom;
 use crate::{
-    config::Config,
+    config::{Config, NodesFrom},
     leases::{LeaseReader, RegistrySnapshot, is_unfit},
 };
 

@@ -1,15 +1,23 @@
 //! The settings of the sidecar: flag, environment variable and default of each. `--help` prints them.
 
+mod listen;
+mod load;
+mod nodes_from;
+mod secrets;
+mod words;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use humantime::parse_duration as time;
 use ipnet::IpNet;
 use muster_protocol::{ClusterName, token::Secret};
 use muster_redis::{TLS_FLAGS, TlsFiles, Topology, url::with_password_file};
 
-use crate::{listeners, probe::ProbeKind, sources::NodesFrom};
+pub use self::nodes_from::NodesFrom;
+use self::words::{server_name, word};
+use crate::probe::ProbeKind;
 
 /// The default of `--allow`: loopback and the private IPv4 networks.
 const PRIVATE: &str = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16";
@@ -125,7 +133,7 @@ pub struct Config {
 
     /// The host names of the proxy, for an Nginx of the system that has other servers at the same address; *.DOMAIN is each
     /// name in a domain. Repeat the flag for more names, up to 64 [default: any name that no other server has]
-    #[arg(long, env = "MUSTER_SERVER_NAME", value_name = "NAME", value_delimiter = ',', value_parser = listeners::server_name)]
+    #[arg(long, env = "MUSTER_SERVER_NAME", value_name = "NAME", value_delimiter = ',', value_parser = server_name)]
     pub server_name: Vec<String>,
 
     /// The path of the WebSocket endpoint, the same as the nodes' --ws-path
@@ -304,57 +312,6 @@ impl Config {
     /// Returns whether files say how Redis is reached.
     pub fn has_redis_files(&self) -> bool {
         [&self.redis_password_file, &self.redis_ca, &self.redis_cert, &self.redis_key].iter().any(|file| file.is_some())
-    }
-
-    /// Reads the secrets, makes the folders, fills in the defaults that depend on other settings, and checks values. An
-    /// error names the flag.
-    pub fn load_files(mut self) -> anyhow::Result<Self> {
-        if self.workers == 0 {
-            bail!("--workers must be at least 1");
-        }
-        if self.serves_others() && self.nodes_from == NodesFrom::Redis {
-            bail!(
-                "--probe: nodes with leases are probed by /livez; leave it out, or name your servers with --nodes-from file: or dns:"
-            );
-        }
-        listeners::check(&self)?;
-        self.secrets = self.read_secrets()?;
-        let make = |dir: PathBuf| std::fs::create_dir_all(&dir).map(|()| dir);
-        make(self.dir.clone()).with_context(|| format!("--dir: can't make the folder {}", self.dir.display()))?;
-        let found = self.dir.canonicalize();
-        self.dir = found.with_context(|| format!("--dir: can't find the folder {}", self.dir.display()))?;
-        word(&self.dir.display().to_string()).map_err(|error| anyhow::anyhow!("--dir: {error}"))?;
-        let temp = self.dir.join("temp");
-        make(temp.clone()).with_context(|| format!("--dir: can't make the folder {}", temp.display()))?;
-        let snippets = self.snippets.get_or_insert_with(|| self.dir.join("snippets").display().to_string());
-        let snippets = PathBuf::from(&*snippets);
-        for part in ["http", "server"] {
-            make(snippets.join(part))
-                .with_context(|| format!("--snippets: can't make the folder {}/{part}", snippets.display()))?;
-        }
-        if self.edge.is_none() {
-            self.edge = Some(hostname());
-        }
-        Ok(self)
-    }
-}
-
-/// Returns the host name without characters that Nginx's configuration can't hold; `proxy` if nothing is left.
-fn hostname() -> String {
-    let name = rustix::system::uname();
-    let usable: String =
-        name.nodename().to_string_lossy().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    if usable.is_empty() { "proxy".into() } else { usable }
-}
-
-/// Parses a path or name that can be written to Nginx's configuration without quotes.
-fn word(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
-    if !text.is_empty() && text.bytes().all(allowed) {
-        Ok(text.to_owned())
-    } else {
-        Err("only the characters A-Z a-z 0-9 / - _ . are allowed, since this is written to Nginx's configuration"
-            .into())
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::Context;
 use muster_protocol::token::Secret;
 use muster_redis::secret;
 
-use crate::config::Config;
+use super::Config;
 
 impl Config {
     /// Reads the secrets by which leases are checked. The error names the flag, and never shows what is in the file.
