@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use muster_client::{Config as Client, ConnectionEnd, Incoming, Listener, Terminal, TlsSource};
 use muster_protocol::{TerminalId, api::Protocol};
 
-use crate::{config::FleetConfig, interrupt::Interrupt, play::fleet::token, preflight};
+use crate::{config::FleetConfig, interrupt::Interrupt, preflight};
 
 /// Connects the terminals `hold-0`, `hold-1`, ... and runs until it is interrupted. Fails if this machine lacks
 /// ports or file descriptors, or if a terminal can't be started.
@@ -24,7 +24,7 @@ pub async fn run(line: FleetConfig) -> anyhow::Result<()> {
 
 fn client(line: &FleetConfig, tls: &TlsSource, id: TerminalId, number: usize) -> anyhow::Result<Client> {
     let mut client = Client::new(line.url.iter().cloned(), id.clone());
-    client.token = token(line, &id)?.map(|token| token.parse()).transpose()?;
+    client.token = line.signed_token(&id)?.map(|token| token.parse()).transpose()?;
     client.protocol = if line.plain { Protocol::Plain } else { Protocol::V1 };
     client.sdk = "muster-loadgen".into();
     client.tls = tls.clone();

@@ -58,8 +58,17 @@ impl Attempt {
         self
     }
 
-    /// Plays the run. A run without a report is a result that nobody can know.
-    pub async fn play(
+    /// Starts the server, plays the run against it, and ends it. A run without a report is a result that nobody can know.
+    pub async fn play(&self, bench: &Bench, server: &CardServer) -> anyhow::Result<RepeatResult> {
+        let shell = bench.shell(server)?;
+        shell.empty_run_folder()?;
+        let processes = ServerProcesses::start(&shell, server).await?;
+        let played = self.play_against(bench, server, &shell, &processes).await;
+        processes.stop(&shell, server).await;
+        played
+    }
+
+    async fn play_against(
         &self,
         bench: &Bench,
         server: &CardServer,

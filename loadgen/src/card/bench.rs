@@ -1,4 +1,4 @@
-//! Where the servers of a card are installed, and how its runs are repeated.
+//! Where the servers of a card are installed and run.
 
 use std::{
     fs,
@@ -10,10 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use tokio::time::timeout;
 
-use super::{
-    CardFloor, CardScenario, CardServer, CardVerdict, ScenarioResult, attempt::Attempt, cores::Cores, overload,
-    process::ServerProcesses, repeat::RepeatResult, result::MeasuredServer, shell::Shell,
-};
+use super::{CardServer, cores::Cores, result::MeasuredServer, shell::Shell};
 use crate::interrupt::Interrupt;
 
 /// How long it may take to install a server: some are compiled.
@@ -61,58 +58,13 @@ impl Bench {
         })
     }
 
-    /// Plays all repeats of a scenario, each on a server that was started anew.
-    pub async fn play(
-        &self,
-        server: &CardServer,
-        scenario: &CardScenario,
-        floor: &CardFloor,
-    ) -> anyhow::Result<ScenarioResult> {
-        let (capacity, mut repeats) = match &scenario.overload {
-            Some(rules) => overload::play(self, server, scenario, rules).await?,
-            None => (None, self.repeat(server, scenario).await?),
-        };
-        for repeat in &mut repeats {
-            repeat.cpu_ratio = repeat.cpu_us_per_delivery.map(|cpu| cpu / floor.cpu_us_per_delivery);
-        }
-        let worst = repeats.iter().map(|repeat| repeat.verdict).max();
-        Ok(ScenarioResult {
-            name: scenario.name.clone(),
-            title: scenario.title.clone(),
-            question: scenario.question.clone(),
-            verdict: worst.unwrap_or(CardVerdict::Unknown),
-            capacity,
-            repeats,
-        })
-    }
-
-    async fn repeat(&self, server: &CardServer, scenario: &CardScenario) -> anyhow::Result<Vec<RepeatResult>> {
-        let count = if self.small { 1 } else { scenario.repeats };
-        let mut repeats = Vec::new();
-        for seed in self.seed..self.seed + count {
-            if !self.interrupt.is_requested() {
-                repeats.push(self.attempt(server, &Attempt::of(scenario, seed)).await?);
-            }
-        }
-        Ok(repeats)
-    }
-
-    /// Starts a server, plays one run against it, and ends it.
-    pub async fn attempt(&self, server: &CardServer, attempt: &Attempt) -> anyhow::Result<RepeatResult> {
-        let shell = self.shell(server)?;
-        shell.empty_run_folder()?;
-        let processes = ServerProcesses::start(&shell, server).await?;
-        let played = attempt.play(self, server, &shell, &processes).await;
-        processes.stop(&shell, server).await;
-        played
-    }
-
     /// The number of terminals of a run.
     pub fn terminals(&self, asked: usize) -> usize {
         if self.small { (asked / 10).max(1) } else { asked }
     }
 
-    fn shell(&self, server: &CardServer) -> anyhow::Result<Shell> {
+    /// The shell of a server, with its folder and three free ports.
+    pub fn shell(&self, server: &CardServer) -> anyhow::Result<Shell> {
         let folder = self.work.join(&server.name);
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let program = std::env::current_exe().context("the path of this program")?;

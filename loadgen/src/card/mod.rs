@@ -1,8 +1,8 @@
 //! Cards: what a fixed set of scenarios found on one server, so that anyone can repeat it and compare servers.
 //!
 //! [`CardServer`] is a file that says how a server is installed, started and spoken with, [`CardScenario`] one of the set
-//! `card-v1`. For each repeat a server is started anew ([`process`]) and a run of `muster-loadgen` is played against it
-//! ([`attempt`]); servers and generator have cores of their own ([`cores`]). [`overload`] first finds out how many terminals
+//! `card-v1`. For each of its [`repeats`] a server is started anew ([`process`]) and a run of `muster-loadgen` is played against
+//! it ([`attempt`]); servers and generator have cores of their own ([`cores`]). [`overload`] first finds out how many terminals
 //! the server bears. The floor is the first scenario against a server that does nothing but deliver. The result is a
 //! [`CardReport`], as JSON and as a [`page`].
 
@@ -14,6 +14,7 @@ mod overload;
 mod page;
 mod process;
 mod repeat;
+mod repeats;
 mod result;
 mod scenario;
 mod server;
@@ -91,7 +92,7 @@ pub async fn run(args: CardArgs) -> anyhow::Result<RunOutcome> {
     };
     for scenario in &scenarios {
         note(format!("{}: {}", server.name, scenario.title));
-        let result = bench.play(&server, scenario, &card.floor).await?;
+        let result = repeats::play(&bench, &server, scenario, &card.floor).await?;
         note(format!("{}: {}: {}", server.name, scenario.title, result.verdict.words()));
         card.scenarios.push(result);
         card.cut_short = bench.interrupt.is_requested();
@@ -110,8 +111,8 @@ async fn floor(bench: &Bench) -> anyhow::Result<CardFloor> {
     let server = CardServer::floor()?;
     bench.install(&server).await?;
     let steady = scenario::chosen(&["steady".to_owned()])?.remove(0);
-    let attempt = bench.attempt(&server, &Attempt::of(&steady, bench.seed)).await?;
-    CardFloor::of(&attempt).context("the floor could not be measured")
+    let played = Attempt::of(&steady, bench.seed).play(bench, &server).await?;
+    CardFloor::of(&played).context("the floor could not be measured")
 }
 
 fn write(folder: &Path, name: &str, card: &CardReport) -> anyhow::Result<()> {

@@ -27,7 +27,7 @@ pub async fn play(
         }
         let mut attempt = Attempt::of(scenario, bench.seed).with(&rules.run);
         attempt.terminals = (terminals * times).min(MOST);
-        let mut repeat = bench.attempt(server, &attempt).await?;
+        let mut repeat = attempt.play(bench, server).await?;
         repeat.times_capacity = Some(times);
         repeats.push(repeat);
     }
@@ -74,7 +74,7 @@ impl Search<'_> {
     async fn bears(&mut self, terminals: usize) -> anyhow::Result<bool> {
         let mut attempt = Attempt::of(self.scenario, self.bench.seed);
         (attempt.terminals, attempt.objective) = (terminals, self.rules.objective.clone());
-        let result = self.bench.attempt(self.server, &attempt).await?;
+        let result = attempt.play(self.bench, self.server).await?;
         let bears = result.exit_code == Some(0) && result.verdict == CardVerdict::Delivered;
         if !bears {
             let whose = if result.doubts.is_empty() { "the server" } else { "the generator, maybe not the server" };

@@ -1,11 +1,20 @@
 //! The settings of terminals and their connections, which `run` and `hold` share.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
 
 use clap::Args;
-use muster_protocol::token::Secret;
+use muster_protocol::{
+    TerminalId,
+    token::{Secret, TerminalClaims, sign},
+};
 
 use super::TlsSettings;
+
+/// The validity of the tokens that a run signs: 30 days. Sessions end with their tokens, and a run does not renew them.
+const VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The terminals and how they connect.
 #[derive(Debug, Clone, Args)]
@@ -34,4 +43,13 @@ pub struct FleetConfig {
     /// Use plain terminals, which confirm nothing
     #[arg(long)]
     pub plain: bool,
+}
+
+impl FleetConfig {
+    /// Signs a token for a terminal. Returns `None` if no secret is set.
+    pub fn signed_token(&self, id: &TerminalId) -> anyhow::Result<Option<String>> {
+        let Some(secret) = &self.secret else { return Ok(None) };
+        let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + VALIDITY).as_secs();
+        Ok(Some(sign(secret, &TerminalClaims::new(id.clone(), exp))))
+    }
 }

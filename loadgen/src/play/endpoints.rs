@@ -10,7 +10,7 @@ use muster_protocol::TerminalId;
 
 use super::{
     ProgramPipe,
-    fleet::{ResolvedUrl, resolve, token},
+    resolved_url::{ResolvedUrl, resolve},
     socket::{DialTarget, Dialer, TlsTarget},
 };
 use crate::{
@@ -51,7 +51,7 @@ impl Endpoints {
         who.credential = self.credentials.of(number);
         who.token = match &self.handshake.token {
             Some(token) => Some(who.fill(token)),
-            None => token(&self.fleet, id)?,
+            None => self.fleet.signed_token(id)?,
         };
         let login = self.handshake.login.as_ref().map(|login| who.fill(login));
         who.login = login.and_then(|login| login.split_once(':').map(|(user, word)| (user.into(), word.into())));

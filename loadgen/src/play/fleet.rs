@@ -1,34 +1,17 @@
 //! Builds the terminals of the plan and starts one task for each. The terminals share no state that affects their
 //! behaviour.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::sync::Arc;
 
-use anyhow::{Context, bail};
 use muster_client::{Backoff, Policy};
-use muster_net::{Tls, lookup::lookup};
-use muster_protocol::{
-    TerminalId,
-    token::{TerminalClaims, sign},
-};
-use tokio::{task::JoinSet, time::Instant};
-use tokio_tungstenite::tungstenite::http::Uri;
+use tokio::task::JoinSet;
 
 use super::{FrameReceiver, LiveCounters, PlayedTerminal, ProgramPipe, endpoints::Endpoints, socket::Dialer};
 use crate::{
-    config::{Config, FleetConfig, SessionTickets},
+    config::{Config, SessionTickets},
     journal::Journal,
     plan::{Behaviour, Partition, Plan},
 };
-
-/// The validity of the tokens that a run signs: 30 days. Sessions end with their tokens, and a run does not renew them.
-const VALIDITY: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// How long the look-up of a name may take.
-const LOOKUP: Duration = Duration::from_secs(10);
 
 /// Starts the terminals of this part, which speak by `program` if there is one. They run until the plan ends or the returned set is shut down. Fails if a URL
 /// can't be resolved or a token can't be signed.
@@ -75,42 +58,6 @@ pub async fn start(
         fleet.spawn(terminal.live());
     }
     Ok(fleet)
-}
-
-/// A URL with what all terminals share.
-pub(super) struct ResolvedUrl {
-    pub uri: Uri,
-    pub host: Arc<str>,
-    pub addresses: Arc<[SocketAddr]>,
-    /// `None` without TLS.
-    pub tls: Option<Tls>,
-}
-
-/// Looks up all addresses of each URL's host, once for all terminals.
-pub(super) async fn resolve(fleet: &FleetConfig) -> anyhow::Result<Vec<ResolvedUrl>> {
-    let mut resolved = Vec::new();
-    for url in &fleet.url {
-        let uri: Uri = url.parse().with_context(|| format!("--url {url}"))?;
-        let host =
-            uri.host().with_context(|| format!("--url {url} names no host"))?.trim_matches(['[', ']']).to_owned();
-        let tls = fleet.tls.of(&uri)?;
-        let port = uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
-        let found = lookup(&host, port, Instant::now() + LOOKUP).await.with_context(|| format!("--url {url}"))?;
-        if let Some(source) = fleet.source.iter().find(|source| found.iter().all(|to| to.is_ipv4() != source.is_ipv4()))
-        {
-            bail!("--source {source}: no address of --url {url} can be reached from it");
-        }
-        resolved.push(ResolvedUrl { uri, host: host.into(), addresses: found.into(), tls });
-    }
-    Ok(resolved)
-}
-
-/// Signs a token for a terminal. Returns `None` if no secret is set.
-pub fn token(fleet: &FleetConfig, id: &TerminalId) -> anyhow::Result<Option<String>> {
-    let Some(secret) = &fleet.secret else { return Ok(None) };
-    let exp = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)? + VALIDITY).as_secs();
-    let claims = TerminalClaims::new(id.clone(), exp);
-    Ok(Some(sign(secret, &claims)))
 }
 
 /// Returns the settings of all connections that attack. Their numbers follow those of terminals and of publishers.

@@ -18,6 +18,7 @@ mod program;
 mod publisher;
 mod receiver;
 mod redis_publisher;
+mod resolved_url;
 mod session_timers;
 pub mod socket;
 mod terminal;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     api::Api,
-    fleet::{ResolvedUrl, resolve},
+    resolved_url::{ResolvedUrl, resolve},
 };
 use crate::config::{Config, ServerKind, asks_for_tls};
 

@@ -29,7 +29,7 @@ use crate::{
     play::{ProgramProcess, operator, tls_check},
     preflight,
     report::{self, Floor, GeneratorCost, Report, baseline},
-    verdict::{RunOutcome, RunVerdict, gates, slo, times},
+    verdict::{GeneratorHealth, RunOutcome, RunVerdict, gates, slo, times},
     view,
 };
 
@@ -134,7 +134,7 @@ pub fn assemble(
     servers: ServerCosts,
     facts: RunFacts,
 ) -> Report {
-    let generator = gates::GeneratorHealth {
+    let generator = GeneratorHealth {
         cpu: own.iter().map(|own| own.cpu_share).fold(0.0, f64::max),
         stalled_ms: own.iter().map(|own| own.stalled_ms).fold(0.0, f64::max),
         cut_short: facts.course.cut_short,

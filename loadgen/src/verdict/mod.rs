@@ -7,6 +7,7 @@
 //! nothing: the report says so.
 
 pub mod gates;
+mod generator;
 pub mod slo;
 pub mod times;
 
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::{gates::Gate, slo::Check, times::TimeGate};
+pub use self::{gates::Gate, generator::GeneratorHealth, slo::Check, times::TimeGate};
 use crate::measure::{FaultKind, Tally};
 
 /// The overall result of a run.

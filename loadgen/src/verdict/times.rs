@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::gates::GeneratorHealth;
+use super::generator::GeneratorHealth;
 use crate::{
     measure::{Latency, Tally},
     names::{self, ACK, COMMAND, LAST, LATENCIES, LIVE, REPLAY, RESULT, SERVICE},

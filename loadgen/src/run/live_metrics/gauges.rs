@@ -14,7 +14,7 @@ use crate::{
     names,
     plan::Plan,
     play::LiveCounters,
-    verdict::gates::{self, GeneratorHealth},
+    verdict::{GeneratorHealth, gates},
 };
 
 /// What is looked at when somebody asks for the metrics.
