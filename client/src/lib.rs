@@ -89,6 +89,8 @@ mod state;
 pub mod terminal;
 pub mod tls;
 pub mod token;
+mod token_file;
+mod token_source;
 
 pub use config::{Config, ConfigError};
 pub use end::ConnectionEnd;
@@ -97,4 +99,5 @@ pub use muster_net::{BadTlsFile, TlsFiles, TlsFlags};
 pub use policy::{Backoff, Policy};
 pub use terminal::{SendError, Terminal};
 pub use tls::TlsSource;
-pub use token::{Token, TokenSource, TokenUnavailable};
+pub use token::{Token, TokenUnavailable};
+pub use token_source::TokenSource;

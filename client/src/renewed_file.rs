@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{Token, platform, server::ServerAddress, token::read_file};
+use crate::{Token, platform, server::ServerAddress, token_file::read_file};
 
 /// The largest answer of a node that is read, in bytes: a token may have 16 KiB.
 const ANSWER_MAX: usize = 32 * 1024;
