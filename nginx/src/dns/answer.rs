@@ -12,9 +12,6 @@ pub const ZONE: &str = "muster.internal";
 /// The service in [`ZONE`] whose SRV records are the nodes.
 pub const SERVICE: &str = "_ws._tcp";
 
-/// How long Nginx may cache an answer, in seconds. The set of nodes may change at any time.
-pub const TTL: u16 = 1;
-
 /// Returns the records to answer with when this `set` of nodes is announced. `None`: it is unknown which nodes there
 /// are.
 pub fn records(query: &Query, set: Option<&Members>) -> Result<Vec<Record>, Failure> {

@@ -13,6 +13,8 @@ pub const IN: u16 = 1;
 /// The record type of EDNS.
 const OPT: u16 = 41;
 
+/// How long Nginx may cache an answer, in seconds. The set of nodes may change at any time.
+const TTL: u16 = 1;
 /// The length of a message's header, and so the place of the first name.
 const HEADER: usize = 12;
 /// The longest name, with the length of each label.
@@ -155,7 +157,7 @@ impl Record {
             Self::Address(IpAddr::V4(address)) => (A, address.octets().to_vec()),
             Self::Address(IpAddr::V6(address)) => (AAAA, address.octets().to_vec()),
         };
-        let numbers = [0xc000 | HEADER as u16, kind, IN, 0, super::answer::TTL, data.len() as u16];
+        let numbers = [0xc000 | HEADER as u16, kind, IN, 0, TTL, data.len() as u16];
         numbers.iter().for_each(|number| message.extend(number.to_be_bytes()));
         message.extend(data);
     }

@@ -9,7 +9,6 @@ use muster_protocol::{ClusterName, inbox::ProxyMessage, partition::PartitionInde
 use muster_redis::Masters;
 use redis::{AsyncCommands, RedisError, RedisResult};
 
-pub use self::read::run_id;
 use self::read::{FoundLeases, read_master};
 use super::{LeaseCheck, PartitionLook, RegistrySnapshot, refusals::shortened, store::FoundStore};
 use crate::{

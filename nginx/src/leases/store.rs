@@ -9,8 +9,6 @@ use muster_protocol::{
 use muster_redis::Masters;
 use redis::{AsyncCommands, ErrorKind, RedisError, RedisResult};
 
-use super::partitions;
-
 /// The error of a store that this program can't read.
 const UNFIT: &str = "this sidecar can't read the store; start the version of muster-sidecar that fits the nodes";
 
@@ -55,5 +53,10 @@ pub async fn find(masters: &Masters, keys: &RedisKeys) -> RedisResult<Option<Fou
 /// The id of the Redis process that has partition 0.
 pub async fn run_id(masters: &Masters, keys: &RedisKeys) -> RedisResult<String> {
     let info: String = redis::cmd("INFO").arg("server").query_async(&mut masters.connection(keys.tag())).await?;
-    Ok(partitions::run_id(&info))
+    Ok(told_run_id(&info))
+}
+
+/// The id of a Redis process, from its answer to `INFO server`.
+pub fn told_run_id(info: &str) -> String {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned()
 }

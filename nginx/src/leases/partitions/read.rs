@@ -4,6 +4,8 @@ use muster_protocol::redis_keys::RedisKeys;
 use muster_redis::Connection;
 use redis::{FromRedisValue, Pipeline, RedisResult, Value, aio::ConnectionLike};
 
+use crate::leases::store::told_run_id;
+
 /// How many nodes of a partition are looked at: those whose leases end last.
 const NODES_MAX: isize = 1024;
 
@@ -35,7 +37,7 @@ async fn try_read(
         lists.cmd("ZRANGE").arg(keys.nodes()).arg(0).arg(NODES_MAX - 1).arg("REV");
     }
     let mut answers = send(&mut connection, &lists).await?.into_iter();
-    let run_id = run_id(&read::<String>(answers.next().unwrap_or(Value::Nil))?);
+    let run_id = told_run_id(&read::<String>(answers.next().unwrap_or(Value::Nil))?);
     let lists: Vec<RedisResult<Vec<Vec<u8>>>> = answers.map(read).collect();
     let mut texts = redis::pipe();
     for ((_, keys), nodes) in partitions.iter().zip(&lists) {
@@ -70,9 +72,4 @@ fn pairs(nodes: &[Vec<u8>], leases: Vec<Option<Vec<u8>>>) -> Vec<(String, String
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The id of a Redis process, from its answer to `INFO server`.
-pub fn run_id(info: &str) -> String {
-    info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned()
 }

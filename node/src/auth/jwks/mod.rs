@@ -2,8 +2,8 @@
 //!
 //! A set that can't be read, or has no key that can be used, changes nothing: the node goes on with the keys of the last good set.
 
-mod fetch;
 mod jwk;
+mod server;
 mod source;
 
 use std::{

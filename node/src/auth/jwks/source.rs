@@ -1,17 +1,12 @@
 //! Where a JWK set is read from: a file, or a server.
 
-use std::{fs, io::Read, net::IpAddr, path::PathBuf};
+use std::{fs, io::Read, path::PathBuf};
 
-use anyhow::{Context, bail, ensure};
-use hyper::Uri;
-use muster_net::{Tls, TlsFiles, TlsFlags};
+use anyhow::ensure;
 use tokio::time::Instant;
 
-use super::fetch::fetch;
+use super::server::{BYTES_MAX, JwksServer};
 use crate::config::Issuers;
-
-/// The most bytes of a set: some hundred times what an issuer's set has.
-pub(super) const BYTES_MAX: usize = 256 << 10;
 
 /// Where a set is read from.
 pub(super) enum JwksSource {
@@ -19,18 +14,6 @@ pub(super) enum JwksSource {
     File(PathBuf),
     /// A server.
     Server(JwksServer),
-}
-
-/// A server that has a set.
-pub(super) struct JwksServer {
-    /// The whole URL.
-    pub url: Uri,
-    /// The name or address to connect to, without brackets.
-    pub host: String,
-    /// The port to connect to.
-    pub port: u16,
-    /// None if the URL begins with `http://`.
-    pub tls: Option<Tls>,
 }
 
 impl JwksSource {
@@ -56,7 +39,7 @@ impl JwksSource {
                 let path = path.clone();
                 tokio::task::spawn_blocking(move || read_file(&path)).await?
             }
-            Self::Server(server) => fetch(server, deadline).await,
+            Self::Server(server) => server.fetch(deadline).await,
         }
     }
 
@@ -64,32 +47,6 @@ impl JwksSource {
     pub(super) fn is_file(&self) -> bool {
         matches!(self, Self::File(_))
     }
-}
-
-impl JwksServer {
-    fn of(text: &str, flags: &Issuers) -> anyhow::Result<Self> {
-        let url: Uri = text.parse().with_context(|| format!("--jwks {text}: it is no URL"))?;
-        let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let has_user = url.authority().is_some_and(|authority| authority.as_str().contains('@'));
-        ensure!(!host.is_empty() && !has_user, "--jwks: the URL must be https://HOST[:PORT]/PATH, without a user");
-        let (port, tls) = match url.scheme_str() {
-            Some("https") => {
-                let names = TlsFlags { ca: "--jwks-ca", ..TlsFlags::FIELDS };
-                let files = TlsFiles { flags: names, ca: flags.jwks_ca.clone(), ..TlsFiles::default() };
-                (443, Some(Tls::load(&files)?))
-            }
-            Some("http") if flags.jwks_http || is_loopback(&host) => (80, None),
-            Some("http") => bail!(
-                "--jwks {text}: whoever is on the way could give the node keys of their own; use https, or --jwks-http if the network is yours"
-            ),
-            _ => bail!("--jwks {text}: a URL begins with https:// or http://"),
-        };
-        Ok(Self { port: url.port_u16().unwrap_or(port), host, tls, url })
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn read_file(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
