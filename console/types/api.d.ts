@@ -572,6 +572,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/selectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the saved selectors in the order of their names */
+        get: operations["get_selectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/selectors/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a saved selector */
+        get: operations["get_selectors_name"];
+        /** Saves a selector, in place of what had the name */
+        put: operations["put_selectors_name"];
+        post?: never;
+        /** Removes a saved selector */
+        delete: operations["delete_selectors_name"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -1809,6 +1845,20 @@ export interface components {
             /** @description The waves. Left out in a list. */
             waves?: components["schemas"]["WaveView"][];
         };
+        /** @description A saved selector. */
+        SavedSelector: {
+            /** @description The name of the key by which it was saved last. Null on a node that asks for no key. */
+            by: string | null;
+            /** @description Which terminals it picks. */
+            match: string;
+            /** @description Its name. */
+            name: components["schemas"]["SelectorName"];
+            /**
+             * Format: date-time
+             * @description When it was saved last.
+             */
+            saved_at: string;
+        };
         /** @description What an operator may do. Each scope includes those before it. */
         Scope: "read" | "command" | "admin";
         /** @description `{"all":true}`, `{"terminal":"t1"}`, `{"terminals":["t1","t2"]}`, `{"labels":{"site":"bj"}}` or `{"match":"site = bj or @status = stale"}`. */
@@ -1825,6 +1875,20 @@ export interface components {
             terminal?: components["schemas"]["TerminalId"];
             /** @description These terminals, at most 10,000. */
             terminals?: components["schemas"]["TerminalId"][];
+        };
+        /** @description 1 to 64 characters of A-Z a-z 0-9 . _ - */
+        SelectorName: string;
+        /** @description A page of the saved selectors, of which there are 128 at most, in the order of their names. */
+        SelectorPage: {
+            /** @description The last name of this page. Null on the last page. */
+            next: components["schemas"]["SelectorName"] | null;
+            /** @description The selectors. */
+            selectors: components["schemas"]["SavedSelector"][];
+        };
+        /** @description The body of `PUT /v1/selectors/{name}`. An unknown field is an error. */
+        SelectorRequest: {
+            /** @description Which terminals it picks. It names no other saved selector. */
+            match: string;
         };
         /** @description Whether a terminal is online. */
         Status: "online" | "stale" | "offline";
@@ -3413,6 +3477,124 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    get_selectors: {
+        parameters: {
+            query?: {
+                /** @description The most entries of the page; 100 by default. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectorPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_selectors_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["SelectorName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSelector"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    put_selectors_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["SelectorName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectorRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedSelector"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    delete_selectors_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["SelectorName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["ServiceUnavailable"];
             504: components["responses"]["GatewayTimeout"];
         };

@@ -99,6 +99,12 @@ checked_text!(
     |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 );
 
+checked_text!(
+    /// The name under which a selector is saved.
+    SelectorName, "the name of a selector", 64, "A-Z a-z 0-9 . _ -",
+    |b| b.is_ascii_alphanumeric() || b"._-".contains(&b)
+);
+
 impl Default for ClusterName {
     fn default() -> Self {
         Self("muster".into())

@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in eleven parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in twelve parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -12,6 +12,7 @@
 //! | [`EnrolmentStore`] | codes that are traded for a terminal's first token | `enrolments.rs` |
 //! | [`KeyStore`] | operators' keys that are listed | `operator_keys.rs` |
 //! | [`RolloutStore`] | rollouts, and the lists of their targets | `rollouts.rs` |
+//! | [`SelectorStore`] | selectors that are saved under a name | `saved_selectors.rs` |
 //! | [`AuditStore`] | who changed what | `audit.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
@@ -31,10 +32,10 @@ use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, NodeId, RolloutId, TerminalId,
+    CommandId, NodeId, RolloutId, SelectorName, TerminalId,
     api::{
         CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, OperatorKey, ProxyView,
-        Revocation, TerminalHistory, TerminalPage, TerminalView,
+        Revocation, SavedSelector, TerminalHistory, TerminalPage, TerminalView,
     },
     frame,
     inbox::DrainRequest,
@@ -62,6 +63,7 @@ pub trait Backplane:
     + EnrolmentStore
     + KeyStore
     + RolloutStore
+    + SelectorStore
     + AuditStore
     + Membership
 {
@@ -77,6 +79,7 @@ impl<
         + EnrolmentStore
         + KeyStore
         + RolloutStore
+        + SelectorStore
         + AuditStore
         + Membership,
 > Backplane for T
@@ -330,6 +333,22 @@ pub trait RolloutStore: Send + Sync {
 
     /// Targets of a rollout by their positions in the frozen order. A call to the store is about 512 of them at most.
     async fn rollout_targets(&self, id: RolloutId, positions: Range<u64>) -> Result<Vec<TerminalId>, BackplaneError>;
+}
+
+/// Selectors that operators have saved. A command goes by what was saved when it was accepted.
+#[async_trait]
+pub trait SelectorStore: Send + Sync {
+    /// Saves a selector, in place of one that has its name.
+    ///
+    /// # Errors
+    /// [`TooManySelectors`](BackplaneError::TooManySelectors) if as many are saved as may be.
+    async fn save_selector(&self, selector: &SavedSelector) -> Result<(), BackplaneError>;
+
+    /// Those of these names that are saved; all if no name is given. In no order.
+    async fn saved_selectors(&self, names: &[SelectorName]) -> Result<Vec<SavedSelector>, BackplaneError>;
+
+    /// Removes a saved selector. False if there is none.
+    async fn remove_selector(&self, name: &SelectorName) -> Result<bool, BackplaneError>;
 }
 
 /// The audit: one record for each call that changes something. The oldest make room for new ones.

@@ -86,6 +86,9 @@ pub enum BackplaneError {
     /// The Idempotency-Key was used for another rollout.
     #[error("this Idempotency-Key was used for another request, which became rollout {0}")]
     OtherRollout(RolloutId),
+    /// As many selectors are saved as may be.
+    #[error("{0} selectors are saved, which is all there is room for: remove some")]
+    TooManySelectors(u64),
     /// A command would have no target.
     #[error("no terminal is selected; nothing was accepted")]
     Nobody,

@@ -48,7 +48,7 @@ pub use self::{
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{
         AuditStore, Backplane, CommandStore, EnrolmentStore, EventStore, KeyStore, Membership, RevocationSet,
-        RevocationStore, RolloutStore, SessionStore, TerminalRegistry, TicketStore,
+        RevocationStore, RolloutStore, SelectorStore, SessionStore, TerminalRegistry, TicketStore,
     },
     cursor::Cursor,
     deliver::{Deliver, encode},

@@ -34,6 +34,9 @@ pub const ROLLOUTS_CARRIED_FOR: Duration = Duration::from_secs(5);
 /// Targets of a rollout that are frozen or read in one call.
 pub const ROLLOUT_STEP: usize = 512;
 
+/// The most saved selectors. One has at most 2 KiB of text.
+pub const SAVED_SELECTORS_MAX: u64 = 128;
+
 /// Entries of each log of the audit that one call looks at.
 pub const AUDIT_LOOK: usize = 256;
 

@@ -17,6 +17,7 @@ use super::{
     direct::DirectCommand,
     reach,
     request::{self, bad},
+    saved_selectors::expanded_target,
     targets,
 };
 use crate::{
@@ -44,13 +45,14 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
     }
     let (head, body) = request.into_parts();
     let bytes = call.body(body, state).await?;
-    let command: CommandRequest = request::json(&bytes, "command")?;
+    let mut command: CommandRequest = request::json(&bytes, "command")?;
     match &command.target {
         Selector::Terminal(id) => call.note_terminals(std::slice::from_ref(id)),
         Selector::Terminals(ids) => call.note_terminals(ids),
         Selector::All | Selector::Labels(_) | Selector::Match(_) => {}
     }
     check(&command)?;
+    command.target = expanded_target(command.target, state).await?;
     let command = reach::narrowed(command, call, state).await?;
     if options.dry_run {
         return Ok(json(StatusCode::OK, &state.shared.backplane.estimate(&command).await?));

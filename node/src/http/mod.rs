@@ -53,6 +53,7 @@ mod revocations;
 mod rollouts;
 mod route;
 mod routes;
+mod saved_selectors;
 mod sign_in;
 mod strict;
 mod targets;

@@ -104,8 +104,9 @@ pub async fn narrowed(
 /// # Errors
 /// 400 if it is too large with the limits of the key.
 fn limited(expression: &MatchExpression, limits: &KeyLimits) -> Result<MatchExpression, Response<Body>> {
-    let too_large = |error: InvalidMatch| {
-        bad(format!("with the labels that the key is limited to, the selector is too large: {error}"))
+    // The place would be one in a text that the caller has not written.
+    let too_large = |InvalidMatch { problem, .. }| {
+        bad(format!("match: with the labels that the key is limited to, the expression is too large: {problem}"))
     };
     expression.limited_to(&limits.labels).map_err(too_large)
 }

@@ -13,6 +13,7 @@ use super::{
     call::ApiCall,
     reach::{self, unknown},
     request::{self, Limit, bad, terminal_id},
+    saved_selectors::expanded,
 };
 use crate::{auth::written, backplane::TerminalQuery};
 
@@ -24,6 +25,9 @@ pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer 
         return Ok(json(StatusCode::OK, &page));
     };
     query.labels = labels;
+    if let Some(expression) = query.expression.take() {
+        query.expression = Some(expanded(expression, state).await?);
+    }
     Ok(json(StatusCode::OK, &state.shared.backplane.terminals(&query).await?))
 }
 

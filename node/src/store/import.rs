@@ -24,7 +24,7 @@ use super::{
     pending::PendingCommand,
     placed::PlacedOrdinals,
     reader::{BackupReader, CheckedBackup},
-    unplaced::{restore_enrolment, restore_key, restore_revocation},
+    unplaced::{restore_enrolment, restore_key, restore_revocation, restore_selector},
 };
 use crate::backplane::{
     Cursor,
@@ -163,6 +163,7 @@ impl Import {
                 BackupLine::Revocation(revocation) => restore_revocation(&self.stores[0], &revocation, now).await?,
                 BackupLine::Enrolment(enrolment) => restore_enrolment(&self.stores[0], &enrolment, now).await?,
                 BackupLine::OperatorKey(key) => restore_key(&self.stores[0], &key, now).await?,
+                BackupLine::SavedSelector(selector) => restore_selector(&self.stores[0], &selector).await?,
                 BackupLine::End(end) => {
                     ensure!(end.sha256 == self.checked.end.sha256, "the file was changed while it was imported");
                     break;

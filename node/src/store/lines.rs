@@ -1,7 +1,7 @@
 //! The lines of a file, one JSON object each. The name of an object's only field says what the line is.
 //!
 //! ```text
-//!   header  terminal…  (command (few | many | refused)… reply…)…  key…  revocation…  enrolment…  operator_key…  end
+//!   header  terminal…  (command (few | many | refused)… reply…)…  key…  revocation…  enrolment…  operator_key…  saved_selector…  end
 //! ```
 //!
 //! A terminal is named by its partition and ordinal in the store that was exported. Commands are in the order in which terminals got them.
@@ -11,7 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 use muster_protocol::{
     ClusterName, CommandId,
-    api::{Enrolment, OperatorKey, Revocation},
+    api::{Enrolment, OperatorKey, Revocation, SavedSelector},
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub enum BackupLine {
     Enrolment(Box<Enrolment>),
     /// An operator's key that is listed.
     OperatorKey(Box<OperatorKey>),
+    /// A saved selector.
+    SavedSelector(Box<SavedSelector>),
     /// The last line. Without it the file was cut off.
     End(BackupEnd),
 }

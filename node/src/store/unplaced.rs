@@ -1,9 +1,9 @@
-//! What belongs to no terminal, and so lies in partition 0 of every store: revocations, codes for first tokens, and the list of operators'
-//! keys.
+//! What belongs to no terminal, and so lies in partition 0 of every store: revocations, codes for first tokens, the list of operators'
+//! keys, and saved selectors.
 
 use anyhow::Context;
 use jiff::Timestamp;
-use muster_protocol::api::{Enrolment, OperatorKey, Revocation};
+use muster_protocol::api::{Enrolment, OperatorKey, Revocation, SavedSelector};
 
 use super::{lines::BackupLine, reads::PatientReads, writer::BackupWriter};
 use crate::backplane::redis::partition::StorePartition;
@@ -36,6 +36,9 @@ pub async fn export(store: &StorePartition, reads: &PatientReads, writer: &mut B
         }
         after = page.next;
     }
+    for selector in reads.answer(store.index, || store.saved_selectors(&[])).await? {
+        writer.write(&BackupLine::SavedSelector(Box::new(selector)))?;
+    }
     Ok(())
 }
 
@@ -61,4 +64,9 @@ pub async fn restore_key(store: &StorePartition, key: &OperatorKey, now: Timesta
         return Ok(());
     }
     store.add_key(key).await.with_context(|| format!("key {}", key.id))
+}
+
+/// Saves a selector.
+pub async fn restore_selector(store: &StorePartition, selector: &SavedSelector) -> anyhow::Result<()> {
+    store.save_selector(selector).await.with_context(|| format!("saved selector {}", selector.name))
 }

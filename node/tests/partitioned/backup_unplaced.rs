@@ -13,7 +13,7 @@ async fn post(address: std::net::SocketAddr, path: &str, body: &Value) -> (u16, 
 }
 
 #[tokio::test]
-async fn revocations_codes_and_keys_are_the_same_in_another_store() {
+async fn revocations_codes_keys_and_selectors_are_the_same_in_another_store() {
     let test = BackupTest::start().await;
     let start = async |partitions: &str| {
         let redis = ["--redis", &test.redis.url, "--partitions", partitions];
@@ -32,7 +32,10 @@ async fn revocations_codes_and_keys_are_the_same_in_another_store() {
     let (_, waiting) = post(at, "/v1/enrolments", &json!({ "approve": true })).await;
     let enrol = json!({ "code": waiting["code"], "terminal": "box-1" });
     assert_eq!(post(at, "/v1/enrol", &enrol).await.0, 202);
-    let paths = ["/v1/revocations", "/v1/keys", "/v1/enrolments"];
+    let selector = r#"{"match":"site = bj"}"#;
+    let put = format!("PUT /v1/selectors/bj HTTP/1.1\r\nContent-Length: {}\r\n", selector.len());
+    assert_eq!(exchange(at, &put, selector).await.0, 200);
+    let paths = ["/v1/revocations", "/v1/keys", "/v1/enrolments", "/v1/selectors"];
     let mut before = Vec::new();
     for path in paths {
         before.push(get(at, path).await.1);
@@ -45,6 +48,7 @@ async fn revocations_codes_and_keys_are_the_same_in_another_store() {
         assert_eq!(get(node.address, path).await.1, *before, "{path}");
     }
     assert_eq!((before[0]["revocations"].as_array().unwrap().len(), before[2]["enrolments"][0].is_object()), (2, true));
+    assert_eq!(before[3]["selectors"][0]["match"], "site = bj");
     let approve =
         format!("POST /v1/enrolments/{}/approve HTTP/1.1\r\nContent-Length: 0\r\n", waiting["id"].as_str().unwrap());
     assert_eq!(exchange(node.address, &approve, "").await.0, 200);

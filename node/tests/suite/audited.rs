@@ -46,13 +46,15 @@ async fn each_change_leaves_one_record(cluster: Cluster) {
         ("POST", "/v1/revocations", r#"{"token_id":"x"}"#),
         ("POST", "/v1/keys", r#"{"name":"bob","scope":"read"}"#),
         ("POST", "/v1/nodes/none/drain", ""),
+        ("PUT", "/v1/selectors/bj", r#"{"match":"site = bj"}"#),
+        ("DELETE", "/v1/selectors/bj", ""),
         ("POST", "/v1/commands?dry_run=1", command.as_str()),
         ("POST", "/v1/ticket", ""),
         ("GET", "/v1/terminals", ""),
     ] {
         cluster.ask_with(method, path, &ann, body).await;
     }
-    let mut records = records(&cluster, "by=ann", 7).await;
+    let mut records = records(&cluster, "by=ann", 9).await;
     records.reverse();
     let shown: Vec<_> = records
         .iter()
@@ -73,6 +75,8 @@ async fn each_change_leaves_one_record(cluster: Cluster) {
         ("POST /v1/revocations", 201, None),
         ("POST /v1/keys", 201, None),
         ("POST /v1/nodes/{id}/drain", 404, None),
+        ("PUT /v1/selectors/{id}", 200, None),
+        ("DELETE /v1/selectors/{id}", 200, None),
     ];
     assert_eq!(shown, expected.map(|(call, status, targets)| (call.to_owned(), status, targets)));
     assert_eq!((&records[0]["command"], &records[0]["address"]), (&json!(id), &json!("127.0.0.1")));
@@ -80,6 +84,7 @@ async fn each_change_leaves_one_record(cluster: Cluster) {
     assert_eq!(records[0]["body_sha256"].as_str().unwrap().len(), 64);
     assert!(records.iter().all(|record| record.get("body").is_none()), "{records:?}");
     assert!(records[4]["subject"].is_string() && records[5]["subject"].is_string());
+    assert_eq!((&records[7]["subject"], &records[8]["subject"]), (&json!("bj"), &json!("bj")));
 }
 
 async fn what_was_refused_leaves_a_record_and_strangers_push_out_none(cluster: Cluster) {

@@ -17,6 +17,7 @@ crate::on_both!(
     a_key_of_one_shop_reaches_its_terminals_alone,
     a_key_of_one_shop_sends_and_sees_commands_for_its_terminals_alone,
     a_key_of_one_shop_is_told_of_its_terminals_alone,
+    a_key_of_one_shop_uses_saved_selectors_within_its_reach,
     a_key_sends_the_commands_alone_that_it_lists,
     a_key_of_one_shop_does_nothing_to_the_whole_fleet,
     two_limited_keys_of_one_name_share_no_idempotency_key | ["--secret", muster_testkit::token::SECRET]
@@ -173,6 +174,21 @@ async fn a_key_sends_the_commands_alone_that_it_lists(cluster: Cluster) {
     assert_eq!(status(&cluster, &key, "GET", "/v1/fleet", "").await, 200);
 }
 
+async fn a_key_of_one_shop_uses_saved_selectors_within_its_reach(cluster: Cluster) {
+    let [mut seven, mut eight] = shops(&cluster).await;
+    let key = limited("k", &[("shop", "7")], &[]);
+    assert_eq!(cluster.ask("PUT", "/v1/selectors/shops", r#"{"match":"shop = 8 or shop = 7"}"#).await.0, 200);
+    let (_, page) = cluster.ask_with("GET", "/v1/terminals?match=@saved(shops)", &key, "").await;
+    assert_eq!(ids(&page, "terminals"), ["box-7"]);
+    let body = json!({ "target": { "match": "@saved(shops)" }, "name": "show" }).to_string();
+    let (code, command) = cluster.ask_with("POST", "/v1/commands", &key, &body).await;
+    assert_eq!((code, &command["targets"]), (202, &json!(1)), "{command}");
+    let id = seven.command().await.id.to_string();
+    assert!(command["id"] == id && eight.is_quiet());
+    let (_, shown) = cluster.ask_with("GET", &format!("/v1/commands/{id}"), &key, "").await;
+    assert_eq!(shown["target"], json!({ "match": "(shop = 8 or shop = 7) and shop = 7" }));
+}
+
 async fn a_key_of_one_shop_does_nothing_to_the_whole_fleet(cluster: Cluster) {
     let key = limited("k", &[("shop", "7")], &[]);
     for (method, path) in [
@@ -184,6 +200,8 @@ async fn a_key_of_one_shop_does_nothing_to_the_whole_fleet(cluster: Cluster) {
         ("GET", "/v1/revocations"),
         ("POST", "/v1/revocations"),
         ("POST", "/v1/enrolments"),
+        ("GET", "/v1/selectors"),
+        ("PUT", "/v1/selectors/bj"),
     ] {
         let (code, problem) = cluster.ask_with(method, path, &key, r#"{"kid":"k1"}"#).await;
         assert!(code == 403 && problem["detail"].as_str().unwrap().contains("shop=7"), "{method} {path}: {problem}");

@@ -21,6 +21,7 @@ mod registry;
 mod resume;
 mod revoked;
 mod rollouts;
+mod saved_selectors;
 mod selectors;
 mod signed_in;
 mod tickets;

@@ -11,6 +11,7 @@ mod key;
 mod proxy;
 mod revocation;
 mod rollout;
+mod saved_selector;
 mod state;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use self::{
         AdvanceRule, RolloutCommand, RolloutPage, RolloutRequest, RolloutState, RolloutView, StopRule, TimeOfDay,
         TimeWindow, WaveRequest, WaveSize, WaveView, WindowDay,
     },
+    saved_selector::{SavedSelector, SelectorPage, SelectorRequest},
     state::{CommandState, TargetState},
 };
 use crate::{CommandId, NodeId, TerminalId, frame::Condition, partition::PartitionIndex, selector::Labels};

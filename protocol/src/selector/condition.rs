@@ -6,6 +6,7 @@ use super::{
     expression::MatchTree,
     labels::check_text,
     parser::{InvalidMatch, MatchParser, is_keyword},
+    saved::SAVED,
     term::MatchTerm,
     tokens::MatchToken,
     version::{LabelVersion, VersionOrder},
@@ -18,7 +19,7 @@ type PlacedValue = (usize, String);
 const COMPARISONS: [&str; 7] = ["=", "!=", "^=", "<", "<=", ">", ">="];
 const A_COMPARISON: &str = "=, !=, ^=, <, <=, >, >=, in or exists";
 const A_KEY: &str = "a key, not, or \"(\"";
-const RESERVED: &str = "@id, @status, @condition, @node or @protocol";
+const RESERVED: &str = "@id, @status, @condition, @node, @protocol or @saved";
 
 impl MatchParser<'_> {
     pub(super) fn condition(&mut self) -> Result<MatchTree, InvalidMatch> {
@@ -32,6 +33,10 @@ impl MatchParser<'_> {
             return Err(self.unexpected(A_KEY));
         }
         let key = self.advance()?;
+        if key == MatchToken::Reserved(SAVED.into()) {
+            self.count_terms(key_at, 1)?;
+            return self.saved();
+        }
         let sign_at = self.at;
         let sign = self.comparison()?;
         let values = self.values(sign)?;
@@ -43,6 +48,14 @@ impl MatchParser<'_> {
         self.count_terms(key_at, term.weight())?;
         let term = MatchTree::Term(term);
         Ok(if sign == "!=" { MatchTree::Not(Box::new(term)) } else { term })
+    }
+
+    /// What stands behind `@saved`.
+    fn saved(&mut self) -> Result<MatchTree, InvalidMatch> {
+        self.take_sign("(", "\"(\" and the name of a saved selector")?;
+        let name = self.value()?;
+        self.take_sign(")", "\")\"")?;
+        Ok(MatchTree::Saved(self.named(&[name], "the name of a saved selector")?.remove(0)))
     }
 
     fn comparison(&mut self) -> Result<&'static str, InvalidMatch> {
@@ -191,8 +204,11 @@ mod tests {
             ("@id = a/b", r#"at character 7: expected a terminal id, found "a/b""#),
             (
                 "@site = bj",
-                "at character 1: expected @id, @status, @condition, @node or @protocol; a label's key with @ needs quotes",
+                "at character 1: expected @id, @status, @condition, @node, @protocol or @saved; a label's key with @ needs quotes",
             ),
+            ("@saved = a", r#"at character 8: expected "(" and the name of a saved selector, found "=""#),
+            ("@saved(a/b)", r#"at character 8: expected the name of a saved selector, found "a/b""#),
+            ("@saved(a b)", r#"at character 10: expected ")", found "b""#),
             (r#"site = "a,b""#, "at character 8: no label has such a value; labels: a key or a value has a comma"),
             (r#""a=b" = c"#, "at character 1: no label has such a key: it has the character ="),
             ("not not site = bj", r#"at character 5: expected a key, not, or "(", found "not""#),

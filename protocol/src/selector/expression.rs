@@ -2,15 +2,18 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     labels::Labels,
     parser::{InvalidMatch, parse},
     term::MatchTerm,
 };
-use crate::TerminalId;
+use crate::{SelectorName, TerminalId};
 
 /// An expression that was read. It has at most 2 KiB, 64 terms and 16 groups within each other, and is shown as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct MatchExpression {
     text: String,
     tree: MatchTree,
@@ -27,6 +30,8 @@ pub enum MatchTree {
     Not(Box<MatchTree>),
     /// One condition.
     Term(MatchTerm),
+    /// `@saved(NAME)`: what is saved under this name. Until that stands in its place, it picks no terminal.
+    Saved(SelectorName),
 }
 
 impl MatchExpression {
@@ -81,6 +86,7 @@ impl MatchTree {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::terms).collect(),
             Self::Not(part) => part.terms(),
             Self::Term(term) => vec![term],
+            Self::Saved(_) => Vec::new(),
         }
     }
 
@@ -91,6 +97,7 @@ impl MatchTree {
             Self::Any(parts) => parts.iter().any(|part| part.picks(id, labels)),
             Self::Not(part) => !part.picks(id, labels),
             Self::Term(term) => term.is_met_by(id, labels),
+            Self::Saved(_) => false,
         }
     }
 }
@@ -100,6 +107,14 @@ impl FromStr for MatchExpression {
 
     fn from_str(text: &str) -> Result<Self, InvalidMatch> {
         Ok(Self { tree: parse(text)?, text: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for MatchExpression {
+    type Error = InvalidMatch;
+
+    fn try_from(text: String) -> Result<Self, InvalidMatch> {
+        text.parse()
     }
 }
 

@@ -5,6 +5,7 @@ mod expression;
 mod labels;
 mod parser;
 mod print;
+mod saved;
 mod term;
 mod tokens;
 mod version;

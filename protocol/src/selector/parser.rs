@@ -3,7 +3,7 @@
 //! ```text
 //! expr      = all *("or" all)
 //! all       = not *("and" not)
-//! not       = ["not"] ("(" expr ")" | condition)
+//! not       = ["not"] ("(" expr ")" | condition | "@saved" "(" name ")")
 //! condition = key sign value | key "in" "(" value *("," value) ")" | key "exists"
 //! sign      = "=" | "!=" | "^=" | "<" | "<=" | ">" | ">="
 //! ```

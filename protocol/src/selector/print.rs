@@ -13,13 +13,14 @@ impl fmt::Display for MatchTree {
             Self::Any(parts) => joined(f, parts, " or ", |part| matches!(part, Self::Any(_))),
             Self::Not(part) => match &**part {
                 Self::Term(term) if is_equality(term) => write_term(f, term, "!="),
-                Self::Term(term) => write!(f, "not {term}"),
+                Self::Term(_) | Self::Saved(_) => write!(f, "not {part}"),
                 Self::Not(inner) if matches!(&**inner, Self::Term(term) if is_equality(term)) => {
                     write!(f, "not {part}")
                 }
                 _ => write!(f, "not ({part})"),
             },
             Self::Term(term) => term.fmt(f),
+            Self::Saved(name) => write!(f, "@saved({name})"),
         }
     }
 }
@@ -143,7 +144,8 @@ mod tests {
     }
 
     fn tree() -> impl Strategy<Value = MatchTree> {
-        term().prop_map(MatchTree::Term).prop_recursive(6, 24, 4, |inner| {
+        let saved = "[A-Za-z0-9._-]{1,8}".prop_map(|name| MatchTree::Saved(name.parse().unwrap()));
+        prop_oneof![4 => term().prop_map(MatchTree::Term), 1 => saved].prop_recursive(6, 24, 4, |inner| {
             prop_oneof![
                 vec(inner.clone(), 2..4).prop_map(MatchTree::All),
                 vec(inner.clone(), 2..4).prop_map(MatchTree::Any),

@@ -113,6 +113,7 @@ mod tests {
             enrolments: Default::default(),
             keys: Default::default(),
             rollouts: Default::default(),
+            saved_selectors: Default::default(),
             audit: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {

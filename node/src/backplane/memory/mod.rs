@@ -30,6 +30,7 @@ mod retention;
 mod revocations;
 mod rollouts;
 mod rosters;
+mod saved_selectors;
 mod selection;
 mod sessions;
 mod sparse_set;
@@ -41,11 +42,15 @@ mod terminals;
 mod tickets;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use muster_protocol::{TerminalId, api::NodeView};
+use muster_protocol::{
+    SelectorName, TerminalId,
+    api::{NodeView, SavedSelector},
+};
 use tokio::{sync::mpsc, time};
 
 use self::{
@@ -104,6 +109,7 @@ struct Store {
     enrolments: StoredEnrolments,
     keys: StoredKeys,
     rollouts: StoredRollouts,
+    saved_selectors: BTreeMap<SelectorName, SavedSelector>,
     audit: AuditLogs,
 }
 
@@ -128,6 +134,7 @@ impl MemoryBackplane {
             enrolments: StoredEnrolments::default(),
             keys: StoredKeys::default(),
             rollouts: StoredRollouts::default(),
+            saved_selectors: BTreeMap::new(),
             audit: AuditLogs::default(),
         };
         Self {

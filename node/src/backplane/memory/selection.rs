@@ -30,6 +30,8 @@ impl Store {
             }
             MatchTree::Not(part) => Ok(self.ordinals.known().difference(&self.picked(part, ping)?)),
             MatchTree::Term(term) => self.meeting(term, ping),
+            // Who takes a request has put what is saved in its place.
+            MatchTree::Saved(_) => Ok(Bitmap::default()),
         }
     }
 

@@ -69,6 +69,7 @@ mod replicas;
 pub(crate) mod requirements;
 mod revocations;
 mod rollouts;
+mod saved_selectors;
 mod seen_proxies;
 mod sessions;
 mod standing;

@@ -75,6 +75,20 @@ impl EventFilter {
         Ok(filter)
     }
 
+    /// The expression by which it picks terminals, if it has one.
+    pub fn expression(&self) -> Option<&MatchExpression> {
+        self.expression.as_ref()
+    }
+
+    /// The filter with this expression.
+    ///
+    /// # Errors
+    /// 400 if more must be known than a terminal's id and labels.
+    pub fn picking(self, expression: MatchExpression) -> Result<Self, Response<Body>> {
+        check_expression(&expression).map_err(|error| request::bad(format!("match: {error}")))?;
+        Ok(Self { expression: Some(expression), ..self })
+    }
+
     /// The filter of a key that reaches the terminals with these labels. The caller checks that the key sees the command.
     #[must_use]
     pub fn limited_to(self, labels: &Labels) -> Self {
@@ -136,8 +150,12 @@ fn kind(name: &str) -> Result<&'static str, String> {
 /// Reads an expression that can be judged by what an event has: its terminal, and the labels of that.
 fn by_id_and_labels(value: &str) -> Result<MatchExpression, String> {
     let read = expression(value)?;
-    if read.tree().terms().into_iter().all(MatchTerm::is_about_id_or_labels) {
-        return Ok(read);
+    check_expression(&read).map(|()| read)
+}
+
+fn check_expression(expression: &MatchExpression) -> Result<(), String> {
+    if expression.tree().terms().into_iter().all(MatchTerm::is_about_id_or_labels) {
+        return Ok(());
     }
     Err("events are picked by labels and @id; kind= picks those that tell of a status or a condition".into())
 }

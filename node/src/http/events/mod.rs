@@ -35,6 +35,7 @@ use super::{
     answer::{Answer, Body, later, no_command},
     reach::check_seen,
     request::{bad, parameter},
+    saved_selectors::expanded,
 };
 use crate::{
     auth::VerifiedOperator,
@@ -105,7 +106,10 @@ pub async fn stream(
     connection: CancellationToken,
     state: Arc<HttpState>,
 ) -> Answer {
-    let filter = EventFilter::parse(request.uri().query().unwrap_or_default())?.limited_to(&operator.limits.labels);
+    let mut filter = EventFilter::parse(request.uri().query().unwrap_or_default())?.limited_to(&operator.limits.labels);
+    if let Some(expression) = filter.expression().cloned() {
+        filter = filter.picking(expanded(expression, &state).await?)?;
+    }
     check_command(&filter, operator, &state).await?;
     let refused = |detail: String| later(StatusCode::TOO_MANY_REQUESTS, COME_BACK, detail);
     let open = state.events.open.open(&operator.name, connection).map_err(refused)?;

@@ -20,6 +20,7 @@ use super::{
     commands::key,
     reach,
     request::{self, Limit, bad},
+    saved_selectors::expanded_target,
 };
 use crate::{
     backplane::{BackplaneError, CreatedRollout, RolloutDraft, RolloutPlace, RolloutRecord, StoredRollout},
@@ -33,7 +34,7 @@ const PAGE_MAX: usize = 50;
 pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let (head, body) = request.into_parts();
     let bytes = call.body(body, state).await?;
-    let asked: RolloutRequest = request::json(&bytes, "rollout")?;
+    let mut asked: RolloutRequest = request::json(&bytes, "rollout")?;
     match &asked.target {
         Selector::Terminal(id) => call.note_terminals(std::slice::from_ref(id)),
         Selector::Terminals(ids) => call.note_terminals(ids),
@@ -41,6 +42,7 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
     }
     bounds::check(&asked, Timestamp::now())?;
     reach::check_name(&asked.command.name, &call.operator.limits)?;
+    asked.target = expanded_target(asked.target, state).await?;
     let targets = check_targets(&asked, state).await?;
     let id = RolloutId(Uuid::now_v7());
     let record = RolloutRecord::new(id, asked, &call.operator.name, Timestamp::now());

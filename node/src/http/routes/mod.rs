@@ -12,6 +12,7 @@ mod open;
 mod operators;
 pub mod parameter;
 mod rollouts;
+mod selectors;
 mod terminals;
 
 use std::sync::Arc;
@@ -183,10 +184,11 @@ const fn delete(path: &'static str, about: &'static str, handle: Handler) -> Rou
 }
 
 /// All routes, by what they are about.
-const GROUPS: [&[Route]; 8] = [
+const GROUPS: [&[Route]; 9] = [
     open::ROUTES,
     commands::ROUTES,
     rollouts::ROUTES,
+    selectors::ROUTES,
     terminals::ROUTES,
     nodes::ROUTES,
     live::ROUTES,

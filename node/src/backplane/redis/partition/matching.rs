@@ -14,6 +14,8 @@ impl From<&MatchTree> for SetExpression {
             MatchTree::Any(parts) => combined(parts.iter().map(Self::from), Self::or),
             MatchTree::Not(part) => Self::from(&**part).inverted(),
             MatchTree::Term(term) => Self::from(term),
+            // Who takes a request has put what is saved in its place.
+            MatchTree::Saved(_) => Self::All.inverted(),
         }
     }
 }

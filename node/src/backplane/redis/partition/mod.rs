@@ -32,6 +32,7 @@ pub mod restore;
 mod revocations;
 mod rollouts;
 mod rows;
+mod saved_selectors;
 mod scripts;
 pub mod selection;
 pub mod sessions;
