@@ -8,6 +8,7 @@
 /** @typedef {Api["FleetView"]} Fleet */
 /** @typedef {Api["FleetMinute"]} Minute */
 /** @typedef {Api["Selector"]} Target */
+/** @typedef {Api["SavedSelector"]} SavedSelector */
 /** @typedef {Api["CommandView"]} Command */
 /** @typedef {Api["TargetView"]} TargetRow */
 /** @typedef {Api["WaveView"]} Wave */

@@ -7,6 +7,7 @@ import { may } from "../session.js";
 import { follow } from "../stream.js";
 import { filteredList } from "../parts/filtered-list.js";
 import { idText, labelsText } from "../parts/filters.js";
+import { SAVED, savedSelectors } from "../parts/saved-selectors.js";
 import { empty, head, labelList, sign, terminalLink } from "../parts/signs.js";
 
 /** @typedef {import("../shapes.js").Terminal} Terminal */
@@ -16,7 +17,7 @@ import { empty, head, labelList, sign, terminalLink } from "../parts/signs.js";
 const FILTERS = [
   { name: "prefix", title: "Id", hint: "begins with …", search: true, check: idText },
   { name: "selector", title: "Labels", hint: "site=bj,kind=kiosk", check: labelsText },
-  { name: "match", title: "Expression", hint: "@condition = failing or version < 2.1" },
+  { name: "match", title: "Expression", hint: "@condition = failing or version < 2.1", list: SAVED },
   {
     name: "status",
     title: "Status",
@@ -37,7 +38,7 @@ function open(visit) {
   read();
   follow({ query: { kind: "terminal.online,terminal.offline,terminal.health" }, opened: again, heard: again }, signal);
   const send = may("command") && h("a", { class: "button", href: to(["send"]) }, "Send a command");
-  return h("div", null, head("Terminals", send), elements);
+  return h("div", null, head("Terminals", send), elements, savedSelectors(signal));
 }
 
 /** @type {import("../parts/table.js").Column<Terminal>[]} */

@@ -11,6 +11,7 @@ import { readLabels } from "../text.js";
  * @property {string} title
  * @property {[string, string][]} [choices] Values with their words. Without them it is a text.
  * @property {string} [hint]
+ * @property {string} [list] The id of a list of texts that are offered.
  * @property {boolean} [search] Whether `/` leads here.
  * @property {(text: string) => string} [check] Why the node would refuse this text; empty if it would not. Then nothing is asked.
  */
@@ -75,12 +76,12 @@ export const commandText = (text) =>
  * @param {URLSearchParams} query
  * @param {() => void} changed
  */
-function inputOf({ name, choices, hint, search }, query, changed) {
+function inputOf({ name, choices, hint, list, search }, query, changed) {
   const value = query.get(name) ?? "";
   if (choices) {
     const options = choices.map(([key, text]) => h("option", { value: key, selected: key === value }, text));
     return h("select", { name, onchange: changed }, options);
   }
-  const props = { type: "search", name, value, placeholder: hint, autocomplete: "off", spellcheck: "false" };
+  const props = { type: "search", name, value, list, placeholder: hint, autocomplete: "off", spellcheck: "false" };
   return h("input", { ...props, oninput: changed, "data-search": Boolean(search) });
 }

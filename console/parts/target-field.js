@@ -5,16 +5,25 @@ import { get } from "../http.js";
 import { settled, trouble } from "../live.js";
 import { labelText, readLabels } from "../text.js";
 import { choice } from "./choice.js";
+import { SAVED, savedSelectors } from "./saved-selectors.js";
 
 /** @typedef {import("../shapes.js").Target} Target */
-/** @typedef {{ label: string, hint: string, read: (text: string) => Target, rows?: number }} Way */
+/** @typedef {{ label: string, hint: string, read: (text: string) => Target, rows?: number, list?: string }} Way */
+
+/** The id of the list of terminals whose ids begin as the text does. */
+const FOUND = "terminals-found";
 
 /** As many terminals a command names at most. */
 const NAMED = 10_000;
 
 /** The ways to say whom. `read` throws what is wrong with the text. @type {Record<string, Way>} */
 const WAYS = {
-  terminal: { label: "Terminal", hint: "its id", read: (text) => ({ terminal: needed(text, "Which terminal?") }) },
+  terminal: {
+    label: "Terminal",
+    hint: "its id",
+    list: FOUND,
+    read: (text) => ({ terminal: needed(text, "Which terminal?") }),
+  },
   labels: {
     label: "Labels, all of which it has",
     hint: "site=bj,kind=kiosk",
@@ -23,6 +32,7 @@ const WAYS = {
   match: {
     label: "Expression",
     hint: "site = bj and version < 2.1 and not (kind in (kiosk, door))",
+    list: SAVED,
     read: (text) => ({ match: needed(text, "Which terminals?") }),
   },
   terminals: {
@@ -67,12 +77,12 @@ function idsOf(text) {
 export function targetField(query, changed, signal) {
   let way = ["labels", "match"].find((each) => query.get(each)) ?? "terminal";
   const place = h("div", null);
-  const suggestions = h("datalist", { id: "terminals-found" });
+  const suggestions = h("datalist", { id: FOUND });
   /** @type {Record<string, string>} */
   const texts = Object.fromEntries(["terminal", "labels", "match"].map((each) => [each, query.get(each) ?? ""]));
   const suggest = settled(() => found(texts.terminal ?? "", suggestions, signal), 150);
   const show = () => {
-    const { label, hint, rows } = /** @type {Way} */ (WAYS[way]);
+    const { label, hint, rows, list } = /** @type {Way} */ (WAYS[way]);
     const oninput = (/** @type {Event} */ event) => {
       texts[way] = /** @type {HTMLInputElement} */ (event.target).value;
       if (way === "terminal") suggest();
@@ -88,7 +98,7 @@ export function targetField(query, changed, signal) {
     };
     const input = rows
       ? h("textarea", { ...props, rows })
-      : h("input", { ...props, list: way === "terminal" ? "terminals-found" : null });
+      : h("input", { ...props, list });
     fill(
       place,
       label
@@ -103,7 +113,7 @@ export function targetField(query, changed, signal) {
     changed();
   });
   return {
-    element: h("div", null, pick, place, suggestions),
+    element: h("div", null, pick, place, suggestions, savedSelectors(signal)),
     /** The selector. Throws what is missing. @returns {Target} */
     value: () => /** @type {Way} */ (WAYS[way]).read(texts[way] ?? ""),
   };

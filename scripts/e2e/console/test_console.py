@@ -172,6 +172,11 @@ def test_an_operator_finds_sends_watches_retries_and_drains(
     expect(tab.open("terminals?match=shop%20%3D%207%20and%20%40id%20%5E%3D%20box").rows()).to_have_count(0)
     expect(tab.open("terminals?match=shop%20%3D%207").rows()).to_have_count(20, timeout=SOON)
     tab.open("send?match=shop%20in%20(7,%208)").shows("20 terminals, all on the line now.")
+    assert cluster.api.ask("PUT", "/v1/selectors/shops", {"match": "shop in (7, 8)"})[0] == 200
+    for page in ("terminals", "send"):
+        offered = tab.open(f"{page}?match=%40saved(shops)").page.locator("#saved-selectors option")
+        expect(offered).to_have_attribute("value", "@saved(shops)")
+    tab.shows("20 terminals, all on the line now.")
     tab.open("send").page.get_by_text("All", exact=True).click()
     tab.send("reboot", count, expires_in="4s")
     tab.shows(f"{count - 3:,} of {count:,} targets confirmed")
