@@ -19,6 +19,7 @@
 //! | [`commands`] | shows, retries and cancels commands |
 //! | [`rollout`] | makes, shows, follows and changes rollouts |
 //! | [`top`] | the fleet, the nodes and the running commands, live |
+//! | [`selectors`] | lists, saves and removes saved selectors |
 //! | [`quickstart`] | a node with three terminals, for trials |
 //! | [`text`] | tables, progress and printable text |
 //! | [`exit`] | the exit codes |
@@ -38,6 +39,7 @@ mod nodes;
 mod profile;
 mod quickstart;
 mod rollout;
+mod selectors;
 mod send;
 mod terminals;
 mod text;
@@ -115,6 +117,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Keys(call) => keys::run(&api, &out, call).await,
         Verb::Tokens(call) => tokens::run(&api, &out, call).await,
         Verb::Enrol(call) => enrol::run(&api, &out, call).await,
+        Verb::Selector(call) => selectors::run(&api, &out, call).await,
         Verb::Completions { .. } | Verb::Quickstart(_) => unreachable!("they need no node"),
     }
 }

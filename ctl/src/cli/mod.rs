@@ -15,7 +15,7 @@ pub use self::{
 };
 use crate::{
     completion::CandidateKind, enrol::EnrolVerb, keys::KeyVerb, profile::ClusterFlags, rollout::RolloutVerb,
-    tokens::TokenVerb,
+    selectors::SelectorVerb, tokens::TokenVerb,
 };
 
 /// Looks at a fleet of terminals, sends commands to it and says what became of them
@@ -134,6 +134,9 @@ pub enum Verb {
     /// Codes that terminals trade for their first token
     #[command(subcommand)]
     Enrol(EnrolVerb),
+    /// Saved selectors: in any other one, @saved(NAME) stands for what is saved
+    #[command(subcommand)]
+    Selector(SelectorVerb),
     /// Start a node with three terminals on this machine, to try all of this
     Quickstart(Quickstart),
     /// Print a script that has a shell complete commands, flags, ids and labels

@@ -5,7 +5,7 @@ use std::{env, ffi::OsStr, time::Duration};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::{ArgValueCompleter, CompletionCandidate, engine::ValueCompleter};
 use muster_protocol::api::{
-    CommandPage, EnrolmentPage, FleetView, KeyPage, NodeList, RevocationPage, RolloutPage, TerminalPage,
+    CommandPage, EnrolmentPage, FleetView, KeyPage, NodeList, RevocationPage, RolloutPage, SelectorPage, TerminalPage,
 };
 use serde::Serialize;
 use tokio::{runtime, time::timeout};
@@ -40,6 +40,8 @@ pub enum CandidateKind {
     Rollouts,
     /// Ids of nodes.
     Nodes,
+    /// Names of saved selectors.
+    Selectors,
     /// Ids of operators' keys.
     Keys,
     /// Ids of revocations.
@@ -81,6 +83,10 @@ impl CandidateKind {
             Self::Nodes => {
                 let list: NodeList = api.get("/v1/nodes").await?;
                 list.nodes.into_iter().map(|node| (node.id.to_string(), word(&node.state))).collect()
+            }
+            Self::Selectors => {
+                let page: SelectorPage = api.get(&rows("/v1/selectors", MOST)).await?;
+                page.selectors.into_iter().map(|saved| (saved.name.to_string(), saved.expression.to_string())).collect()
             }
             Self::Keys => {
                 let page: KeyPage = api.get(&rows("/v1/keys", MOST)).await?;

@@ -35,14 +35,16 @@ async fn a_shell_is_offered_what_the_cluster_knows() {
         node.terminal("box-1", Protocol::V1, &[("self.x", "`reboot`")]).await,
     ];
     assert_eq!(run(&node, "send show --to box-1").await.0, 0);
+    assert_eq!(run(&node, "selector set beijing site=bj").await.0, 0);
     let url = format!("http://{}", node.address);
-    let cases: [(&[&str], &str, &[&str]); 8] = [
+    let cases: [(&[&str], &str, &[&str]); 9] = [
         (&["muster", "show", "kio"], "kio", &["kiosk-1", "kiosk:2"]),
         (&["muster", "show", "kiosk", ":", "2"], "2", &["2"]),
         (&["muster", "send", "show", "--to", "b"], "b", &["box-1"]),
         (&["muster", "ls", "-l", "si"], "si", &["site=bj"]),
         (&["muster", "ls", "-l", "site", "=", ""], "", &["bj"]),
         (&["muster", "ls", "-l", "site", "="], "", &["bj"]),
+        (&["muster", "selector", "rm", ""], "", &["beijing"]),
         (&["muster", "quicks"], "quicks", &["quickstart"]),
         (&["muster", "show", "nobody"], "nobody", &[]),
     ];

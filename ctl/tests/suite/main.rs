@@ -3,4 +3,5 @@
 mod call;
 mod completion;
 mod exit_codes;
+mod selectors;
 mod tokens;
