@@ -55,6 +55,7 @@ impl Auth {
     pub fn replace_keys(&self, flags: &Keys) -> anyhow::Result<()> {
         let keys = Arc::new(ConfiguredKeys::read(flags)?);
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.verified.forget_all();
         Ok(())
     }
 

@@ -15,9 +15,11 @@ mod public_key;
 mod renew;
 mod revocations;
 mod sign_in;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod token_mark;
+mod verified_tokens;
 
 use std::{
     future,
@@ -25,17 +27,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use muster_protocol::{
-    TerminalId,
-    selector::{Labels, SayableKeys},
-    token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, LIMITED_OPERATOR, OPERATOR, TERMINAL, TokenError},
-};
+use muster_protocol::token::{Algorithm, ClaimError, ClaimFault, Claims, Jwt, TokenError};
 
 use self::{
-    client_certificate::{CertificateError, ClientCertificate},
-    configured_keys::ConfiguredKeys,
-    jwks::Jwks,
-    keys::find,
+    client_certificate::CertificateError, configured_keys::ConfiguredKeys, jwks::Jwks, keys::find,
+    verified_tokens::VerifiedTokens,
 };
 pub use self::{
     key_uses::KeyUses,
@@ -43,6 +39,7 @@ pub use self::{
     renew::MadeToken,
     revocations::Revocations,
     sign_in::MadeSession,
+    terminal::VerifiedTerminal,
     token_mark::{TokenHolder, TokenMark},
 };
 use crate::{
@@ -82,21 +79,6 @@ pub enum AuthError {
     Forbidden(String),
 }
 
-/// A terminal that may come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedTerminal {
-    /// The terminal's id.
-    pub id: TerminalId,
-    /// The labels in its token.
-    pub labels: Labels,
-    /// The keys of labels that it may say of itself.
-    pub say: SayableKeys,
-    /// The last second in which its token is valid, since 1970. None without a token that was verified.
-    pub expires: Option<u64>,
-    /// The token. None without one that was verified.
-    pub token: Option<Arc<TokenMark>>,
-}
-
 impl From<ClaimError> for AuthError {
     fn from(refusal: ClaimError) -> Self {
         Self::BadToken(refusal.into())
@@ -111,6 +93,8 @@ pub struct Auth {
     /// The keys that an issuer publishes.
     jwks: Option<Jwks>,
     issuers: Issuers,
+    /// What terminals' tokens say that these keys have verified.
+    verified: Arc<VerifiedTokens>,
     revocations: Revocations,
     key_uses: KeyUses,
 }
@@ -124,16 +108,28 @@ struct CheckedToken {
     is_own: bool,
 }
 
+impl CheckedToken {
+    /// What a session or a stream remembers of the token that it lives by.
+    fn mark(&self, holder: TokenHolder) -> Result<TokenMark, ClaimError> {
+        let claims = &self.claims;
+        let (token_id, origin) = (claims.token_id()?.map(Into::into), claims.origin()?.map(Into::into));
+        let issued_at = claims.origin_issued_at()?.or(claims.issued_at()?);
+        Ok(TokenMark { holder, token_id, origin, kid: self.kid.clone(), issued_at })
+    }
+}
+
 impl Auth {
     /// Reads the keys that the configuration names. Fails if one can't be read.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         let configured = RwLock::new(Arc::new(ConfiguredKeys::read(&config.keys)?));
-        let jwks = Jwks::of(&config.issuers)?;
+        let verified = Arc::new(VerifiedTokens::new());
+        let jwks = Jwks::of(&config.issuers, verified.clone())?;
         Ok(Self {
             insecure: config.insecure,
             configured,
             jwks,
             issuers: config.issuers.clone(),
+            verified,
             revocations: Revocations::default(),
             key_uses: KeyUses::default(),
         })
@@ -171,71 +167,6 @@ impl Auth {
         self.configured().keys.is_empty() && self.jwks.is_none()
     }
 
-    /// The terminal that this token lets in. `named` is the id outside the token; the token's `sub` must be the same, and is
-    /// enough without it. With `--insecure` and no token that can be verified, `named` is needed.
-    pub fn terminal(&self, token: Option<&str>, named: Option<TerminalId>) -> Result<VerifiedTerminal, AuthError> {
-        let unverified = |named: Option<TerminalId>| {
-            let (id, labels) = (named.ok_or(AuthError::Unnamed)?, Labels::new());
-            Ok(VerifiedTerminal { id, labels, say: SayableKeys::All, expires: None, token: None })
-        };
-        let Some(token) = token else {
-            let advice = "send the terminal's token as Authorization: Bearer, or as subprotocol muster.bearer.TOKEN";
-            return if self.insecure { unverified(named) } else { Err(AuthError::Missing(advice)) };
-        };
-        if self.insecure && self.has_no_keys() {
-            return unverified(named);
-        }
-        Ok(self.check_terminal(token, named)?.1)
-    }
-
-    /// Verifies a token, and that it lets in the terminal of this name, if one is named.
-    fn check_terminal(
-        &self,
-        token: &str,
-        named: Option<TerminalId>,
-    ) -> Result<(CheckedToken, VerifiedTerminal), AuthError> {
-        let token = self.check(token)?;
-        let claims = &token.claims;
-        self.check_terminal_audience(token.is_own, claims)?;
-        let id = claims.terminal()?;
-        if named.is_some_and(|named| named != id) {
-            return Err(AuthError::Forbidden(
-                "the token is for another terminal: its sub is not this terminal's id".into(),
-            ));
-        }
-        let mark = self.check_revoked(&token, TokenHolder::Terminal(id.clone()))?;
-        let (labels, say, expires) = (claims.labels()?, claims.sayable_keys()?, Some(claims.expires()));
-        Ok((token, VerifiedTerminal { id, labels, say, expires, token: Some(mark) }))
-    }
-
-    /// The terminal that a certificate lets in. A proxy has verified it, and sent it in PEM, percent-encoded. `source` says which of its
-    /// names is the id, as the sidecar's `--client-id-from`. `named` is the id outside the certificate, which must be the same. The
-    /// terminal has no labels from there.
-    pub fn certified(
-        &self,
-        escaped: &str,
-        source: &str,
-        named: Option<TerminalId>,
-    ) -> Result<VerifiedTerminal, AuthError> {
-        let certificate = ClientCertificate::from_escaped_pem(escaped, source.parse()?)?;
-        if named.is_some_and(|named| named != certificate.terminal) {
-            let why = "the certificate is for another terminal: the id in it is not ?terminal_id=";
-            return Err(AuthError::Forbidden(why.into()));
-        }
-        let (id, issued_at) = (certificate.terminal, Some(certificate.issued));
-        // Who revokes the tokens of a terminal also means its certificates.
-        let mark =
-            TokenMark { holder: TokenHolder::Terminal(id.clone()), token_id: None, origin: None, kid: None, issued_at };
-        let token = Some(self.unless_revoked(mark)?);
-        Ok(VerifiedTerminal {
-            id,
-            labels: Labels::new(),
-            say: SayableKeys::Listed(Vec::new()),
-            expires: Some(certificate.expires),
-            token,
-        })
-    }
-
     /// Verifies a token. Its audience tells a terminal from an operator; the callers check that, and whether it is revoked.
     fn check(&self, token: &str) -> Result<CheckedToken, AuthError> {
         let jwt = Jwt::parse(token)?;
@@ -249,16 +180,8 @@ impl Auth {
         Ok(CheckedToken { claims, kid: kid.clone(), is_own: key.is_own() })
     }
 
-    /// What a session or a stream remembers of the token that it lives by, unless the token is revoked.
-    fn check_revoked(&self, token: &CheckedToken, holder: TokenHolder) -> Result<Arc<TokenMark>, AuthError> {
-        let claims = &token.claims;
-        let (token_id, origin) = (claims.token_id()?.map(Into::into), claims.origin()?.map(Into::into));
-        let issued_at = claims.origin_issued_at()?.or(claims.issued_at()?);
-        self.unless_revoked(TokenMark { holder, token_id, origin, kid: token.kid.clone(), issued_at })
-    }
-
-    fn unless_revoked(&self, mark: TokenMark) -> Result<Arc<TokenMark>, AuthError> {
-        if self.revocations.cover(&mark, Timestamp::now()) { Err(AuthError::Revoked) } else { Ok(Arc::new(mark)) }
+    fn check_not_revoked(&self, mark: &TokenMark) -> Result<(), AuthError> {
+        if self.revocations.cover(mark, Timestamp::now()) { Err(AuthError::Revoked) } else { Ok(()) }
     }
 
     /// A token may be signed with a key that its issuer has published since. Such a key is no secret.
@@ -281,25 +204,5 @@ impl Auth {
             None => ClaimFault::Missing,
         };
         Err(fault.of("iss"))
-    }
-
-    /// Checks that a token is a terminal's, and of another issuer, if the node is told its audience, was made for this cluster.
-    fn check_terminal_audience(&self, is_own: bool, claims: &Claims) -> Result<(), ClaimError> {
-        let taken = &self.issuers.audience;
-        let fault = match claims.audience()? {
-            Some(audience) if audience.contains(&OPERATOR) || audience.contains(&LIMITED_OPERATOR) => {
-                ClaimFault::Other("is an operator's: this is not a terminal's token")
-            }
-            Some(audience) => {
-                let is_taken = |name: &&str| *name == TERMINAL || taken.iter().any(|taken| taken == name);
-                if audience.iter().any(is_taken) {
-                    return Ok(());
-                }
-                ClaimFault::Other("has neither muster-terminal nor what this node takes beside it (--audience)")
-            }
-            None if taken.is_empty() || is_own => return Ok(()),
-            None => ClaimFault::Missing,
-        };
-        Err(fault.of("aud"))
     }
 }

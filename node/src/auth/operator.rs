@@ -105,11 +105,13 @@ impl Auth {
                 .into());
         }
         let (subject, scope, limits) = (claims.subject()?, claims.scope()?, claims.limits()?);
-        let token = Some(self.check_revoked(&key, TokenHolder::Operator(subject.into()))?);
+        let mark = Arc::new(key.mark(TokenHolder::Operator(subject.into()))?);
+        self.check_not_revoked(&mark)?;
         let mut name = subject.to_owned();
         name.truncate(name.floor_char_boundary(NAME_MAX));
         let key_expires = claims.key_expires()?.or(Some(claims.expires()));
-        let operator = VerifiedOperator { name, scope, limits, expires: Some(claims.expires()), key_expires, token };
+        let (expires, token) = (Some(claims.expires()), Some(mark));
+        let operator = VerifiedOperator { name, scope, limits, expires, key_expires, token };
         self.key_uses.record(&operator, Timestamp::now());
         Ok(operator)
     }

@@ -31,7 +31,8 @@ impl Auth {
     pub fn renew(&self, token: Option<&str>) -> Result<MadeToken, AuthError> {
         let secret = self.signing()?;
         let token = token.ok_or(AuthError::Missing("send the terminal's token as Authorization: Bearer"))?;
-        let (checked, verified) = self.check_terminal(token, None)?;
+        let (checked, verified) = self.verify_terminal(token)?;
+        self.check_lets_in(&verified, None)?;
         let forbidden = |why: &str| Err(AuthError::Forbidden(format!("the token can't be renewed: {why}")));
         if !checked.is_own {
             return forbidden("another issuer has made it");

@@ -4,9 +4,14 @@ use std::io::Write;
 
 use clap::Parser;
 use data_encoding::BASE64URL_NOPAD;
-use muster_protocol::token::{KeyLimits, OperatorClaims, Scope, Secret, TerminalClaims, sign};
+use muster_protocol::{
+    TerminalId,
+    api::{Revocation, RevokedTokens},
+    token::{KeyLimits, LIMITED_OPERATOR, OPERATOR, OperatorClaims, Scope, Secret, TERMINAL, TerminalClaims, sign},
+};
 use ring::hmac;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::*;
 
@@ -64,6 +69,36 @@ fn a_token_alone_names_its_terminal_if_it_is_verified() {
     assert_eq!(insecure.terminal(None, named("t1")).unwrap().id.as_str(), "t1");
 }
 
+/// Whether the token's signature was verified before the second of two calls: both then give out the same mark.
+fn is_remembered(auth: &Auth, token: &str) -> bool {
+    let [first, second] = [0; 2].map(|_| auth.terminal(Some(token), None).unwrap().token.unwrap());
+    Arc::ptr_eq(&first, &second)
+}
+
+#[test]
+fn a_token_that_was_verified_before_is_checked_for_all_that_may_have_changed() {
+    let (auth, good) = (auth(), token(None, NEVER));
+    assert!(is_remembered(&auth, &good));
+    assert!(matches!(auth.terminal(Some(&good), named("t2")), Err(AuthError::Forbidden(_))));
+    for tokens in [
+        RevokedTokens { terminal: named("t1"), ..RevokedTokens::default() },
+        RevokedTokens { kid: Some("k1".into()), ..RevokedTokens::default() },
+    ] {
+        let (created_at, expires_at) = (Timestamp::now(), Timestamp::MAX);
+        let revocation = Revocation { id: Uuid::nil(), tokens, by: String::new(), created_at, expires_at };
+        auth.revocations().replace(vec![revocation]);
+        assert_eq!(auth.terminal(Some(&good), None), Err(AuthError::Revoked));
+    }
+    auth.revocations().replace(Vec::new());
+    assert!(auth.terminal(Some(&good), None).is_ok());
+    let other = format!("k2={}", "x".repeat(40));
+    auth.replace_keys(&Cli::parse_from(["node", "--secret", &other]).config.keys).unwrap();
+    assert_eq!(auth.terminal(Some(&good), None), Err(AuthError::UnknownKid));
+    let same_name = format!("k1={}", "x".repeat(40));
+    auth.replace_keys(&Cli::parse_from(["node", "--secret", &same_name]).config.keys).unwrap();
+    assert_eq!(auth.terminal(Some(&good), None), Err(TokenError::WrongSignature.into()));
+}
+
 #[test]
 fn a_forged_token_is_refused() {
     let (auth, t1) = (auth(), named("t1"));
@@ -72,6 +107,7 @@ fn a_forged_token_is_refused() {
     // {"alg":"none","kid":"k1"}
     let none = format!("eyJhbGciOiJub25lIiwia2lkIjoiazEifQ.{claims}.");
     let cut = &good[..good.len() - signature.len()];
+    assert!(is_remembered(&auth, &good));
     for forged in [&none, cut, "x", ""] {
         assert!(matches!(auth.terminal(Some(forged), t1.clone()), Err(AuthError::BadToken(_))), "{forged:?}");
     }

@@ -7,10 +7,11 @@ mod server;
 mod source;
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
+use ring::digest::{SHA256, digest};
 use tokio::{
     sync::Notify,
     time::{self, Instant},
@@ -19,7 +20,7 @@ use tokio::{
 #[cfg(any(test, fuzzing))]
 pub(super) use self::jwk::{KEYS_MAX, read};
 use self::source::JwksSource;
-use super::keys::KeySet;
+use super::{keys::KeySet, verified_tokens::VerifiedTokens};
 use crate::{config::Issuers, metrics::Metrics};
 
 /// How long one attempt may take.
@@ -41,6 +42,10 @@ pub(super) struct Jwks {
     name: String,
     source: JwksSource,
     keys: RwLock<Arc<KeySet>>,
+    /// The SHA-256 of the text of the last good set.
+    text_hash: Mutex<Vec<u8>>,
+    /// What tokens say that keys have verified. All of it is forgotten with the set that they were in.
+    verified: Arc<VerifiedTokens>,
     /// Notified when a token names a key that is not there.
     unknown: Notify,
 }
@@ -50,12 +55,14 @@ impl Jwks {
     ///
     /// # Errors
     /// If the flags can't be used.
-    pub(super) fn of(flags: &Issuers) -> anyhow::Result<Option<Self>> {
+    pub(super) fn of(flags: &Issuers, verified: Arc<VerifiedTokens>) -> anyhow::Result<Option<Self>> {
         let source = JwksSource::of(flags)?;
         Ok(source.map(|source| Self {
             name: flags.jwks.clone().unwrap_or_default(),
             source,
             keys: RwLock::default(),
+            text_hash: Mutex::default(),
+            verified,
             unknown: Notify::new(),
         }))
     }
@@ -74,13 +81,13 @@ impl Jwks {
     pub(super) async fn refresh(&self, metrics: &Metrics) -> bool {
         let outcome = self.read().await;
         let (label, good) = match outcome {
-            Ok(keys) => {
+            Ok((keys, text_hash)) => {
                 let (names, before) = (keys.names(), self.keys().names());
                 if names != before {
                     tracing::info!(jwks = %self.name, keys = %names.join(", "), "keys of another issuer");
                 }
                 metrics.jwks_keys.set(keys.len() as i64);
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+                self.replace(keys, text_hash);
                 ("ok", true)
             }
             Err(error) => {
@@ -93,9 +100,20 @@ impl Jwks {
         good
     }
 
-    async fn read(&self) -> anyhow::Result<KeySet> {
+    /// Uses these keys from now on. What keys of another set have verified is forgotten.
+    fn replace(&self, keys: KeySet, text_hash: Vec<u8>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        let mut last = self.text_hash.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != text_hash {
+            *last = text_hash;
+            self.verified.forget_all();
+        }
+    }
+
+    /// Reads the set: its keys, and the hash of its text.
+    async fn read(&self) -> anyhow::Result<(KeySet, Vec<u8>)> {
         let text = self.source.read(Instant::now() + FETCH_TIME).await?;
-        Ok(jwk::read(&text)?)
+        Ok((jwk::read(&text)?, digest(&SHA256, &text).as_ref().to_vec()))
     }
 
     /// Reads the set again and again, for ever. Begins with a pause: [`refresh`](Self::refresh) was called before, and returned `good`.
