@@ -64,6 +64,8 @@ fn bind_one(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // Connections of an earlier process linger in the kernel. They must not keep the port from this process.
     socket.set_reuseaddr(true)?;
+    // A command is small and must leave at once. Connections have this from the socket that accepts them.
+    socket.set_nodelay(true)?;
     if address.is_ipv6() {
         // Also where the host says otherwise (net.ipv6.bindv6only). Another --listen may take the port's IPv4 itself.
         let is_taken = all.iter().any(|other| other.is_ipv4() && other.port() == address.port() && other.port() != 0);
@@ -226,4 +228,19 @@ fn view(config: &Config, address: SocketAddr) -> NodeView {
 /// A node id that no earlier process had. So whatever an earlier process left in the registry is known to be dead.
 fn fresh_id() -> NodeId {
     format!("node-{:08x}", rand::random::<u32>()).parse().expect("hexadecimal digits make an id")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_sends_what_is_small_at_once_since_its_listener_is_told_to() {
+        let address = ([127, 0, 0, 1], 0).into();
+        let listener = bind_one(address, &[address]).unwrap().listen(BACKLOG).unwrap();
+        let _terminal = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(listener.accept().await.unwrap().0.nodelay().unwrap());
+    }
 }

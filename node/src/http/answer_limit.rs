@@ -1,5 +1,5 @@
 //! A connection whose peer has a bounded time to read each answer. A peer that asks and does not read would hold the connection, and a
-//! file descriptor, for as long as it likes.
+//! file descriptor, for as long as it likes. What was read of it before is read first.
 
 use std::{
     io::{self, IoSlice},
@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -22,6 +23,8 @@ use tokio::{
 #[derive(Debug)]
 pub struct LimitedStream {
     stream: TcpStream,
+    /// What was read before, until it is read again.
+    first: Bytes,
     limit: Duration,
     /// Runs while something of an answer waits to be taken.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -30,9 +33,9 @@ pub struct LimitedStream {
 }
 
 impl LimitedStream {
-    /// A connection with this limit, which does not hold while `is_unlimited` is set.
-    pub fn new(stream: TcpStream, limit: Duration, is_unlimited: Arc<AtomicBool>) -> Self {
-        Self { stream, limit, deadline: None, is_unlimited }
+    /// A connection of which `first` was read before. The limit does not hold while `is_unlimited` is set.
+    pub fn new(stream: TcpStream, first: Bytes, limit: Duration, is_unlimited: Arc<AtomicBool>) -> Self {
+        Self { stream, first, limit, deadline: None, is_unlimited }
     }
 
     /// The connection without the limit.
@@ -77,6 +80,11 @@ impl AsyncRead for LimitedStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.first.is_empty() {
+            let count = self.first.len().min(buffer.remaining());
+            buffer.put_slice(&self.first.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }

@@ -1,82 +1,26 @@
-//! One connection: its requests, until it closes or a handshake is accepted. Then the connection becomes a session's.
+//! One connection, from its first bytes to its end. A handshake that comes in one piece is decided about at once, and its connection becomes
+//! a session's. Of every other connection hyper reads the requests, from the first byte on; hyper also answers a handshake that is refused.
 
-use std::{
-    convert::Infallible,
-    future,
-    net::SocketAddr,
-    os::fd::RawFd,
-    pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Poll,
-    time::Duration,
-};
+use std::{net::SocketAddr, os::fd::RawFd, pin::pin, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use hyper::{
-    Request,
-    body::Incoming,
-    rt::{Read, Write},
-    server::conn::http1::{self, Connection, Parts},
-    service::{HttpService, service_fn},
-};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use futures_util::FutureExt;
+use hyper::{Request, Response};
 use muster_protocol::address::canonical;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time,
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
 };
+use tokio::{io::AsyncWriteExt, net::TcpStream, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    HttpState, answer::Body, answer_limit::LimitedStream, handshake::AcceptedHandshake,
-    open_connections::OpenConnection, route,
+    HttpState,
+    answer::Body,
+    first_read::{self, FirstHandshake, FirstRead},
+    handshake::{self, AcceptedHandshake, Decision},
+    requests::{self, FirstBytes, Requester},
 };
-
-/// The largest head of a request, in bytes: eight times what a browser sends.
-const HEAD_MAX: usize = 16 * 1024;
-/// How long a request that is under way may still take when the node stops. A stream of events never ends by itself.
-const LAST_ANSWER: Duration = Duration::from_secs(1);
-/// How long, and how many bytes, a peer may still send after the last answer. The kernel answers bytes that nobody reads with a
-/// reset, which can overtake the answer: the peer would not learn why it was refused. A session that ends discards as much.
-const DISCARD_TIME: Duration = Duration::from_secs(2);
-const DISCARD_BYTES: usize = 16 << 20;
-
-/// The connection that a request came on.
-#[derive(Debug, Clone)]
-pub struct Requester {
-    /// The other end of the connection: the terminal, the operator, or the proxy.
-    pub peer: SocketAddr,
-    /// The file descriptor of the connection.
-    pub descriptor: RawFd,
-    /// Closes the connection when it is cancelled, whatever is still to be sent.
-    pub close: CancellationToken,
-    accepted: Arc<Mutex<Option<Box<AcceptedHandshake>>>>,
-    open: Arc<OpenConnection>,
-    is_stream: Arc<AtomicBool>,
-}
-
-impl Requester {
-    /// Records that the answer is a stream, which has bounds of its own. The connection must close after it.
-    pub fn begin_stream(&self) {
-        self.is_stream.store(true, Ordering::Relaxed);
-        self.open.leave();
-    }
-
-    /// Gives the connection to a session. Never returns: the connection's task takes the socket, and drops the request.
-    pub async fn give_to_session(&self, handshake: Box<AcceptedHandshake>) -> ! {
-        self.open.leave();
-        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(handshake);
-        future::pending().await
-    }
-
-    fn take_accepted(&self) -> Option<Box<AcceptedHandshake>> {
-        self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
 
 /// Serves a connection until it has ended, or a shard has it. `descriptor` tells how many descriptors are in use.
 pub async fn serve(
@@ -86,85 +30,64 @@ pub async fn serve(
     state: Arc<HttpState>,
     stop: CancellationToken,
 ) {
-    // A command is small and must leave at once.
-    let _ = stream.set_nodelay(true);
-    let close = CancellationToken::new();
-    // With none to give way for it, the connection is closed: all are at work.
-    let Some(open) = state.connections.open(close.clone()) else { return };
-    let requester = Requester {
-        peer: canonical(peer),
-        descriptor,
-        close,
-        accepted: Arc::default(),
-        open: Arc::new(open),
-        is_stream: Arc::default(),
-    };
-    let stream = LimitedStream::new(stream, state.shared.config.answer_timeout, requester.is_stream.clone());
-    let service = service_fn(|request: Request<Incoming>| {
-        let (state, requester) = (state.clone(), requester.clone());
-        async move {
-            let open = requester.open.clone();
-            open.begin();
-            let answer = route::answer(request, requester, state).await;
-            open.end();
-            Ok::<_, Infallible>(answer)
-        }
-    });
-    let mut served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(state.shared.config.header_timeout)
-        .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
-    let ended = tokio::select! {
-        ended = requests(&mut served, &requester) => ended,
-        () = requester.close.cancelled() => return,
-        () = stop.cancelled() => {
-            Pin::new(&mut served).graceful_shutdown();
-            match time::timeout(LAST_ANSWER, requests(&mut served, &requester)).await {
-                Ok(ended) => ended,
-                Err(_) => return,
-            }
+    let (peer, config) = (canonical(peer), &state.shared.config);
+    let (mut requester, mut part_time) = (None, config.header_timeout);
+    let mut first = first_read::take(&stream, &config.ws_path);
+    if let FirstRead::Nothing = first {
+        // With none to give way for it, the connection is closed: all are at work.
+        let Some(waiting) = Requester::new(peer, descriptor, &state) else { return };
+        let began = Instant::now();
+        first = tokio::select! {
+            first = first_read::wait(&stream, &config.ws_path, config.header_timeout) => first,
+            () = waiting.close.cancelled() => return,
+            () = stop.cancelled() => return,
+        };
+        part_time = part_time.saturating_sub(began.elapsed());
+        requester = Some(waiting);
+    }
+    let first = match first {
+        FirstRead::Nothing | FirstRead::End => return,
+        FirstRead::Part(bytes) => FirstBytes { bytes, decided: None, header_timeout: part_time },
+        FirstRead::Other(bytes) => FirstBytes { bytes, decided: None, header_timeout: config.header_timeout },
+        FirstRead::Handshake(first) => {
+            let FirstHandshake { request, bytes, length } = *first;
+            let decided = match decide(&request, peer, descriptor, &state, &mut requester).await {
+                None => return,
+                Some(Ok(Decision::Accepted(accepted))) => {
+                    return become_session(stream, bytes.slice(length..), *accepted, &state).await;
+                }
+                Some(Ok(Decision::Placed(answer))) => Some(Ok(answer)),
+                Some(Err(refusal)) => Some(Err(refusal)),
+            };
+            FirstBytes { bytes, decided, header_timeout: config.header_timeout }
         }
     };
-    let Parts { io, read_buf, .. } = served.into_parts();
-    let stream = io.into_inner().into_inner();
-    match ended {
-        Ended::Accepted(accepted) => become_session(stream, read_buf, *accepted, &state).await,
-        Ended::Answered => discard(stream).await,
-        Ended::Broken => {}
+    let Some(requester) = requester.or_else(|| Requester::new(peer, descriptor, &state)) else { return };
+    // Boxed, so that a handshake that does not come here takes no room for it.
+    let served = Box::pin(requests::serve(stream, first, requester, state.clone(), stop));
+    if let Some((accepted, stream, read)) = served.await {
+        become_session(stream, read, *accepted, &state).await;
     }
 }
 
-/// How the requests of a connection end.
-enum Ended {
-    /// A handshake was accepted.
-    Accepted(Box<AcceptedHandshake>),
-    /// The last answer was sent.
-    Answered,
-    /// The peer has gone, or sends what is no HTTP, or does not read.
-    Broken,
-}
-
-/// Answers requests until a handshake is accepted or the connection is to be closed.
-async fn requests<I, S>(served: &mut Connection<I, S>, requester: &Requester) -> Ended
-where
-    I: Read + Write + Unpin,
-    S: HttpService<Incoming, ResBody = Body>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    future::poll_fn(|context| match Pin::new(&mut *served).poll(context) {
-        Poll::Ready(Ok(())) => Poll::Ready(Ended::Answered),
-        Poll::Ready(Err(error)) => {
-            tracing::debug!(peer = %requester.peer, %error, "a connection ended badly");
-            // hyper has answered a request that it can't read.
-            Poll::Ready(if error.is_parse() { Ended::Answered } else { Ended::Broken })
-        }
-        // The handshake's request was polled just now, if there is one.
-        Poll::Pending => {
-            requester.take_accepted().map_or(Poll::Pending, |accepted| Poll::Ready(Ended::Accepted(accepted)))
-        }
-    })
-    .await
+/// Decides about a handshake that came in one piece. While that waits for the store, the connection counts as open. None if there are too
+/// many connections for that.
+async fn decide(
+    request: &Request<()>,
+    peer: SocketAddr,
+    descriptor: RawFd,
+    state: &HttpState,
+    requester: &mut Option<Requester>,
+) -> Option<Result<Decision, Response<Body>>> {
+    let mut decision = pin!(handshake::decide(request, peer, descriptor, state));
+    if let Some(decision) = decision.as_mut().now_or_never() {
+        return Some(decision);
+    }
+    let waiting = requester.take().or_else(|| Requester::new(peer, descriptor, state))?;
+    waiting.begin();
+    let decision = decision.await;
+    *requester = Some(waiting);
+    Some(decision)
 }
 
 /// Sends the answer 101 and gives the connection to a shard.
@@ -172,25 +95,19 @@ where
 /// The answer is not sent by hyper, which adds `close` to its `Connection: Upgrade` if the request had `Connection: close, Upgrade`.
 /// Answers to earlier requests are sent by then, unless the client pipelined requests and did not read.
 async fn become_session(mut stream: TcpStream, read: Bytes, accepted: AcceptedHandshake, state: &HttpState) {
-    let sent = time::timeout(state.shared.config.header_timeout, stream.write_all(&accepted.answer())).await;
-    if let (Ok(Ok(())), Ok(stream)) = (sent, stream.into_std()) {
+    let answer = accepted.answer();
+    // The send buffer of a new connection takes all of it. The runtime would wait until the system says so.
+    let sent = match send(&stream, &answer, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        Ok(sent) => sent,
+        Err(Errno::AGAIN) => 0,
+        Err(_) => return,
+    };
+    if sent < answer.len() {
+        let rest = stream.write_all(&answer[sent..]);
+        let Ok(Ok(())) = time::timeout(state.shared.config.header_timeout, rest).await else { return };
+    }
+    if let Ok(stream) = stream.into_std() {
         // The connection closes if no shard answers.
         state.shared.shards.adopt(accepted.upgraded(stream, read)).await;
     }
-}
-
-/// Closes the node's side, and reads what still comes until the peer closes too, for a bounded time and number of bytes.
-async fn discard(mut stream: TcpStream) {
-    // hyper has done so, unless it could not read the request.
-    let _ = stream.shutdown().await;
-    let rest = async {
-        let (mut buffer, mut count) = ([0; 4096], 0);
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-            count += read;
-            if count > DISCARD_BYTES {
-                break;
-            }
-        }
-    };
-    let _ = time::timeout(DISCARD_TIME, rest).await;
 }

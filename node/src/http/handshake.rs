@@ -1,10 +1,14 @@
 //! The WebSocket handshake: which terminal it is, whether it is let in, and which protocol it speaks. All of it is
 //! decided before the upgrade, so a refusal is a plain HTTP answer and costs no session.
 
-use std::{borrow::Cow, net::TcpStream};
+use std::{
+    borrow::Cow,
+    net::{SocketAddr, TcpStream},
+    os::fd::RawFd,
+};
 
 use bytes::Bytes;
-use hyper::{Request, Response, StatusCode, body::Incoming, header};
+use hyper::{Request, Response, StatusCode, header};
 use muster_protocol::{
     TerminalId,
     api::Protocol,
@@ -13,7 +17,7 @@ use muster_protocol::{
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    HttpState, Requester,
+    HttpState,
     answer::{Body, later, problem},
     origin,
     proxy_hop::{self, ProxyHop},
@@ -39,15 +43,16 @@ pub enum Decision {
     Accepted(Box<AcceptedHandshake>),
 }
 
-/// Decides about a handshake. Reports each refusal.
+/// Decides about a handshake that came from `peer` on the connection with this descriptor. Reports each refusal.
 pub async fn decide(
-    request: &Request<Incoming>,
-    requester: &Requester,
+    request: &Request<()>,
+    peer: SocketAddr,
+    descriptor: RawFd,
     state: &HttpState,
 ) -> Result<Decision, Response<Body>> {
-    let hop = ProxyHop::of(request, requester.peer, state);
+    let hop = ProxyHop::of(request, peer, state);
     let (limits_refused, address) = (hop.limits_refused(), hop.address.clone());
-    let decision = judge(request, requester, hop, state).await;
+    let decision = judge(request, descriptor, hop, state).await;
     if let Err(refusal) = &decision {
         // It is refused when it comes again, if it does.
         if limits_refused && refusal.status().is_client_error() && refusal.status() != StatusCode::TOO_MANY_REQUESTS {
@@ -59,8 +64,8 @@ pub async fn decide(
 }
 
 async fn judge(
-    request: &Request<Incoming>,
-    requester: &Requester,
+    request: &Request<()>,
+    descriptor: RawFd,
     hop: ProxyHop,
     state: &HttpState,
 ) -> Result<Decision, Response<Body>> {
@@ -103,7 +108,7 @@ async fn judge(
     }
     // A terminal that floods is refused before it takes anything from the others.
     state.rates.admit(terminal.id.as_str()).map_err(busy(RefusalCause::TERMINAL_RATE))?;
-    let admitted = state.admission.admit(state.shared.hub.len(), requester.descriptor);
+    let admitted = state.admission.admit(state.shared.hub.len(), descriptor);
     admitted.map_err(busy(RefusalCause::BUSY))?;
     if !state.shared.backplane.has_place_for(&terminal.id).await {
         let why = "the store takes no new terminal now: too many were forgotten of late";
@@ -114,7 +119,7 @@ async fn judge(
 }
 
 /// The terminal that a handshake says it is, as far as that can be read. Nothing of it is verified.
-fn claimed(request: &Request<Incoming>) -> Option<TerminalId> {
+fn claimed(request: &Request<()>) -> Option<TerminalId> {
     let named = terminal_id(request.uri().query().unwrap_or_default()).ok().flatten();
     named.or_else(|| {
         let offered = Offer::of(request, &[]).ok().and_then(|offer| offer.bearer);
@@ -162,7 +167,7 @@ struct Offer {
 
 impl Offer {
     /// Reads what is offered. An empty header offers nothing, and names in `plain` ask for plain mode.
-    fn of(request: &Request<Incoming>, plain: &[PlainProtocol]) -> Result<Self, Response<Body>> {
+    fn of(request: &Request<()>, plain: &[PlainProtocol]) -> Result<Self, Response<Body>> {
         let headers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
         let offered: Vec<_> = headers
             .iter()
@@ -207,7 +212,7 @@ fn token<'a>(header: Option<&'a str>, offered: Option<&'a str>) -> Result<Option
     }
 }
 
-fn websocket_key(request: &Request<Incoming>) -> Result<String, Response<Body>> {
+fn websocket_key(request: &Request<()>) -> Result<String, Response<Body>> {
     let has = |name: header::HeaderName, wanted: &str| {
         let values = request.headers().get_all(name);
         values

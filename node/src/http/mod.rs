@@ -1,10 +1,11 @@
 //! HTTP and the WebSocket handshake on one port.
 //!
 //! ```text
-//!   connection
-//!     │
-//!   route ──▶ handshake ──▶ proxy_hop (what the proxy says)
-//!     │
+//!   connection ──▶ first_read ──┐
+//!     │                         ▼
+//!   requests ──▶ route ──▶ handshake ──▶ proxy_hop (what the proxy says)
+//!                  │
+//!     ┌────────────┘
 //!   routes (the table of calls) ──▶ openapi (the document of the API)
 //!     │
 //!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
@@ -29,6 +30,7 @@ mod direct;
 mod enrol;
 mod etag;
 mod events;
+mod first_read;
 mod fleet;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -48,6 +50,7 @@ mod refused;
 mod renew;
 mod request;
 mod request_id;
+mod requests;
 mod retry;
 mod revocations;
 mod rollouts;
@@ -63,16 +66,18 @@ mod untrusted;
 
 use std::{
     os::fd::{AsRawFd, RawFd},
+    panic::AssertUnwindSafe,
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use muster_net::accept::{AcceptedConnection, Acceptor};
 use tokio::{net::TcpListener, time};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::connection::Requester;
+use self::requests::Requester;
 pub use self::{
     audit::AuditQueue, enrol::wrong_codes, events::EventStreams, health::readiness, open_connections::OpenConnections,
     refused::RefusedHandshakes, untrusted::UntrustedProxies,
@@ -144,16 +149,17 @@ pub async fn serve(listeners: Vec<TcpListener>, state: Arc<HttpState>, stop: Can
 
 async fn accept(listener: TcpListener, connections: &TaskTracker, state: &Arc<HttpState>, stop: &CancellationToken) {
     let (mut acceptor, mut failed) = (Acceptor::new(listener), false);
+    let mut stopped = pin!(stop.cancelled());
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return,
+            () = &mut stopped => return,
             accepted = acceptor.accept() => accepted,
         };
         let has_failed = accepted.is_err();
         match accepted {
             Ok(AcceptedConnection { stream, peer, is_last: false }) => {
                 let descriptor = stream.as_raw_fd();
-                connections.spawn(connection::serve(stream, peer, descriptor, state.clone(), stop.clone()));
+                begin(connection::serve(stream, peer, descriptor, state.clone(), stop.clone()), connections);
             }
             Ok(AcceptedConnection { stream, peer, is_last: true }) => {
                 // Its number says nothing of how many are in use: all are.
@@ -168,5 +174,13 @@ async fn accept(listener: TcpListener, connections: &TaskTracker, state: &Arc<Ht
             }
         }
         failed = has_failed;
+    }
+}
+
+/// Has a connection served, by a task of its own if it has to wait for something. Most handshakes have not. A panic ends the connection alone.
+fn begin(served: impl Future<Output = ()> + Send + 'static, connections: &TaskTracker) {
+    let mut served = Box::pin(AssertUnwindSafe(served).catch_unwind());
+    if (&mut served).now_or_never().is_none() {
+        connections.spawn(served);
     }
 }

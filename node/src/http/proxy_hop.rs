@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming};
+use hyper::{HeaderMap, Request, Response, StatusCode, header::HeaderName};
 use muster_protocol::{
     TerminalId,
     address::lies_in,
@@ -21,16 +21,18 @@ use crate::cluster::{Candidate, placement};
 
 /// The header with the proxy worker, as `HOST/PID/GENERATION`. Only a proxy that can follow `X-Accel-Redirect` sends
 /// it.
-const EDGE: &str = "x-edge";
+const EDGE: HeaderName = HeaderName::from_static("x-edge");
 /// The header that marks a handshake which was placed already: the node that gets it accepts it or refuses it.
-const REROUTE: &str = "x-reroute";
+const REROUTE: HeaderName = HeaderName::from_static("x-reroute");
 /// The header that says that the proxy has a location for handshakes that are refused, in which it limits how many of them
 /// each address gets an answer to.
-const REFUSED: &str = "x-edge-refused";
+const REFUSED: HeaderName = HeaderName::from_static("x-edge-refused");
 /// The header with the certificate of a terminal that the proxy has verified: PEM, percent-encoded.
-const CERTIFICATE: &str = "x-client-cert";
+const CERTIFICATE: HeaderName = HeaderName::from_static("x-client-cert");
 /// The header that says which name in the certificate is the terminal's id.
-const ID_SOURCE: &str = "x-client-id-from";
+const ID_SOURCE: HeaderName = HeaderName::from_static("x-client-id-from");
+/// The header with the address of the client.
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The longest `X-Edge` that is believed, in bytes. The sidecar's are shorter.
 const EDGE_MAX: usize = 128;
 
@@ -50,18 +52,18 @@ pub struct ProxyHop {
 
 impl ProxyHop {
     /// Reads the headers, if `peer` is a trusted proxy.
-    pub fn of(request: &Request<Incoming>, peer: SocketAddr, state: &HttpState) -> Self {
+    pub fn of<B>(request: &Request<B>, peer: SocketAddr, state: &HttpState) -> Self {
         let trusted = is_trusted(peer.ip(), state);
         let sent = |name| header(request.headers(), name);
         if !trusted && sent(EDGE).is_some() {
             state.untrusted.warn(peer.ip());
         }
         let believed = |name| sent(name).filter(|_| trusted);
-        let real_ip = believed("x-real-ip").and_then(|ip| ip.parse::<IpAddr>().ok());
+        let real_ip = believed(REAL_IP).and_then(|ip| ip.parse::<IpAddr>().ok());
         Self {
             edge: believed(EDGE).filter(|edge| edge.len() <= EDGE_MAX).map(Into::into),
             trusted,
-            asks: sent(EDGE).is_some() && sent(REROUTE).is_none(),
+            asks: asks(request.headers()),
             limits_refused: believed(REFUSED).is_some(),
             certificate: believed(CERTIFICATE)
                 .zip(believed(ID_SOURCE))
@@ -99,7 +101,12 @@ pub fn terms(peer: SocketAddr, state: &HttpState) -> Response<Body> {
     json(StatusCode::OK, &terms)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// Whether a proxy asks by these headers which node a handshake belongs to.
+pub fn asks(headers: &HeaderMap) -> bool {
+    header(headers, EDGE).is_some() && header(headers, REROUTE).is_none()
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
 }
 

@@ -19,7 +19,7 @@ pub const LIMIT_MAX: usize = 1000;
 const LOOK_MAX: u64 = 128;
 
 /// The token in `Authorization: Bearer`.
-pub fn bearer(request: &Request<Incoming>) -> Option<&str> {
+pub fn bearer<B>(request: &Request<B>) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

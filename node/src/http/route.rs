@@ -23,7 +23,7 @@ use crate::auth::VerifiedOperator;
 /// Answers a request. Does not return if the request is a handshake that is accepted.
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
     if is_websocket(request.uri().path(), &state.shared.config.ws_path) {
-        return websocket(&request, &requester, &state).await.unwrap_or_else(|refusal| refusal);
+        return websocket(request, &requester, &state).await.unwrap_or_else(|refusal| refusal);
     }
     let is_api = request.uri().path().starts_with("/v1");
     let origin = request.headers().get(header::ORIGIN).filter(|_| is_api).cloned();
@@ -38,16 +38,22 @@ pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc
 }
 
 /// Whether a path is the WebSocket's, with a slash at its end or without.
-fn is_websocket(path: &str, ws_path: &str) -> bool {
+pub fn is_websocket(path: &str, ws_path: &str) -> bool {
     path == ws_path || path.strip_suffix('/') == Some(ws_path) || ws_path.strip_suffix('/') == Some(path)
 }
 
-async fn websocket(request: &Request<Incoming>, requester: &Requester, state: &HttpState) -> Answer {
+async fn websocket(request: Request<Incoming>, requester: &Requester, state: &HttpState) -> Answer {
+    // hyper is to know of the body for as long as there is no answer.
+    let (head, _body) = request.into_parts();
+    let request = Request::from_parts(head, ());
     if request.method() != Method::GET {
-        strict::check(request)?;
+        strict::check(&request)?;
         return Ok(methods(request.method(), "GET, OPTIONS"));
     }
-    match handshake::decide(request, requester, state).await? {
+    if let Some(decided) = requester.take_decided() {
+        return decided;
+    }
+    match handshake::decide(&request, requester.peer, requester.descriptor, state).await? {
         Decision::Placed(answer) => Ok(answer),
         Decision::Accepted(handshake) => requester.give_to_session(handshake).await,
     }

@@ -3,7 +3,6 @@
 
 use hyper::{
     HeaderMap, Request, Response, StatusCode, Version,
-    body::Incoming,
     header::{self, HeaderName, HeaderValue},
     http::uri::Authority,
 };
@@ -32,7 +31,7 @@ const ONCE: [HeaderName; 8] = [
 ///
 /// # Errors
 /// 400, after which the connection closes, for a header that is there twice, and for no `Host` or one that is none.
-pub fn check(request: &Request<Incoming>) -> Result<(), Response<Body>> {
+pub fn check<B>(request: &Request<B>) -> Result<(), Response<Body>> {
     let headers = request.headers();
     if let Some(name) = ONCE.iter().find(|name| is_repeated(headers, name)) {
         return Err(closing(bad(format!("there are several {} headers, and one at most is allowed", shown(name)))));
@@ -50,7 +49,7 @@ pub fn check(request: &Request<Incoming>) -> Result<(), Response<Body>> {
 ///
 /// # Errors
 /// 505 for HTTP/1.0, 400 for a body.
-pub fn check_handshake(request: &Request<Incoming>) -> Result<(), Response<Body>> {
+pub fn check_handshake(request: &Request<()>) -> Result<(), Response<Body>> {
     if request.version() == Version::HTTP_10 {
         let detail = "a WebSocket handshake needs HTTP/1.1, and this request is HTTP/1.0. Behind Nginx: proxy_http_version 1.1, with \
                       proxy_set_header Upgrade $http_upgrade and proxy_set_header Connection \"upgrade\"";

@@ -4,6 +4,7 @@ mod budgets;
 mod calls;
 mod console;
 mod exchanges;
+mod first_read;
 mod origins;
 mod plain_mode;
 mod refused;
