@@ -6,7 +6,7 @@
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error, ser::SerializeMap};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// One JSON value, as the text that was received, or bytes.
 #[derive(Debug, Clone)]
@@ -24,13 +24,16 @@ impl Payload {
 
     /// A payload that is a JSON string with this content.
     pub fn from_text(text: &str) -> Self {
-        Self::from_value(&serde_json::Value::from(text))
+        Self::from_json_of(text)
     }
 
     /// A payload with this value.
     pub fn from_value(value: &serde_json::Value) -> Self {
-        let json = RawValue::from_string(value.to_string()).expect("a serialized value is JSON");
-        Self { json, is_bytes: false }
+        Self::from_json_of(value)
+    }
+
+    fn from_json_of<T: Serialize + ?Sized>(value: &T) -> Self {
+        Self { json: to_raw_value(value).expect("a text and a value have a JSON form"), is_bytes: false }
     }
 
     /// A payload with these bytes.

@@ -65,12 +65,13 @@ impl ReportedEvent {
 
     /// The event's data as a JSON object: the terminal, the time, and the fields of its kind.
     pub fn data(&self) -> String {
-        let terminal = Payload::from_text(self.terminal.as_str());
-        let at = Payload::from_text(&self.at.to_string());
-        let all = [("terminal", &terminal), ("at", &at)].into_iter();
-        let fields = all.chain(self.fields.iter().map(|(name, value)| (*name, value)));
-        let members: Vec<_> = fields.map(|(name, value)| format!("\"{name}\":{}", value.as_json())).collect();
-        format!("{{{}}}", members.join(","))
+        // JSON escapes no character that an id or a time has.
+        let mut data = format!(r#"{{"terminal":"{}","at":"{}""#, self.terminal, self.at);
+        for (name, value) in &self.fields {
+            data.extend([",\"", *name, "\":", value.as_json()]);
+        }
+        data.push('}');
+        data
     }
 }
 
