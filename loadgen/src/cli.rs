@@ -15,7 +15,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    card::{self, CardArgs},
+    card::{self, CardArgs, ServeArgs},
     compare,
     config::{Config, FleetConfig, scenario, without_secrets},
     console::note,
@@ -56,6 +56,8 @@ enum Verb {
     Hold(FleetConfig),
     /// Measure a server with a fixed set of scenarios, and write a card about it: NAME.json and NAME.md
     Card(CardArgs),
+    /// Start the server that a file describes, print where it serves, and end it at a signal: for other programs that measure
+    Serve(ServeArgs),
     /// Compare the reports of two sets of runs, or several cards
     Compare(CompareArgs),
     /// Run a server that only delivers, or makes a mistake on purpose: to test the generator itself
@@ -162,6 +164,7 @@ async fn start(args: Vec<OsString>) -> anyhow::Result<RunOutcome> {
         Verb::Coordinate(it) => distributed::coordinate::run(it.agents, &it.token, it.config, words).await,
         Verb::Hold(line) => hold::run(line).await.map(|()| RunOutcome::Pass),
         Verb::Card(card) => card::run(card).await,
+        Verb::Serve(server) => card::serve(server).await,
         Verb::Compare(files) => compare::run(&files.sides).map(|()| RunOutcome::Pass),
         Verb::NullServer(server) => {
             let serve = null::server::serve(server.listen, server.fault, server.drag);

@@ -3,8 +3,8 @@
 //! [`CardServer`] is a file that says how a server is installed, started and spoken with, [`CardScenario`] one of the set
 //! `card-v1`. For each of its [`repeats`] a server is started anew ([`process`]) and a run of `muster-loadgen` is played against
 //! it ([`attempt`]); servers and generator have cores of their own ([`cores`]). [`overload`] first finds out how many terminals
-//! the server bears. The floor is the first scenario against a server that does nothing but deliver. The result is a
-//! [`CardReport`], as JSON and as a [`page`].
+//! the server bears. [`serve`] starts a server for others who measure it. The floor is the first scenario against a server that
+//! does nothing but deliver. The result is a [`CardReport`], as JSON and as a [`page`].
 
 mod attempt;
 mod bench;
@@ -17,6 +17,7 @@ mod repeat;
 mod repeats;
 mod result;
 mod scenario;
+mod serve;
 mod server;
 mod shell;
 pub mod table;
@@ -35,6 +36,7 @@ use self::{attempt::Attempt, bench::Bench};
 pub use self::{
     result::{CardFloor, CardReport, CardVerdict, ScenarioResult},
     scenario::CardScenario,
+    serve::{ServeArgs, serve},
     server::CardServer,
 };
 use crate::{console::note, health::environment::environment, interrupt::Interrupt, verdict::RunOutcome};

@@ -89,10 +89,17 @@ impl ServerProcesses {
 
     /// The processes to watch, as `--watch` wants them.
     pub fn watched(&self) -> String {
-        let server = format!("server={}", self.seen.pid.load(Relaxed));
-        let beside = self.beside.iter().enumerate();
-        let beside = beside.filter_map(|(number, child)| Some(format!("beside{number}={}", child.id()?)));
-        std::iter::once(server).chain(beside).collect::<Vec<_>>().join(",")
+        let named = |(number, pid)| match number {
+            0 => format!("server={pid}"),
+            number => format!("beside{}={pid}", number - 1),
+        };
+        self.pids().into_iter().enumerate().map(named).collect::<Vec<_>>().join(",")
+    }
+
+    /// The id of the server's process, and those of what runs beside it.
+    pub fn pids(&self) -> Vec<u32> {
+        let server = self.seen.pid.load(Relaxed);
+        std::iter::once(server).chain(self.beside.iter().filter_map(Child::id)).collect()
     }
 
     /// How often the server was started.
