@@ -3,30 +3,25 @@
 //!
 //! A median alone says nothing: the interval says how far it can be trusted. If 1 lies in the interval, the builds were not seen to differ.
 
-#[path = "../servers/crowd.rs"]
-mod crowd;
-#[path = "../servers/delivery.rs"]
-mod delivery;
+#[path = "../figures/interval.rs"]
 mod interval;
-#[path = "../servers/knock.rs"]
-mod knock;
-#[path = "../servers/node.rs"]
-mod node;
-#[path = "../servers/process.rs"]
-mod process;
+#[path = "../servers/mod.rs"]
+mod servers;
 
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use crowd::Crowd;
 use interval::Interval;
-use node::{BenchNode, Server};
-use process::ServerProcess;
+use servers::{
+    crowd::Crowd,
+    delivery, dialect, knock,
+    node::BenchNode,
+    process::{self, ServerProcess},
+    server::Server,
+};
 
 /// Plain terminals on each node.
 const TERMINALS: usize = 2_000;
-/// Bytes of payload.
-const PAYLOAD: usize = 128;
 /// What is measured, in the order of the figures of a round.
 const FIGURES: [&str; 4] = [
     "CPU per handshake",
@@ -87,18 +82,17 @@ struct Build {
 impl Build {
     async fn start(program: &Path) -> Self {
         let node = BenchNode::start(program, &[]);
-        let crowd = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
+        let crowd = Crowd::gather(node.address(), 0, TERMINALS, dialect::PLAIN).await;
         Self { verifying: knock::verifying_node(program), node, crowd }
     }
 
     /// The figures of a round: times in microseconds, memory in MiB.
     async fn measure(&mut self, requests: &[String]) -> [f64; FIGURES.len()] {
-        let payload = "x".repeat(PAYLOAD);
         [
             knock::measure(&self.verifying, requests).await,
-            delivery::measure(&mut self.node, &mut self.crowd, &payload, 1).await,
-            delivery::measure(&mut self.node, &mut self.crowd, &payload, 16).await,
-            self.node.process().memory() as f64 / f64::from(1 << 20),
+            delivery::measure(&mut self.node, &mut self.crowd, 1).await,
+            delivery::measure(&mut self.node, &mut self.crowd, 16).await,
+            self.node.memory() as f64 / f64::from(1 << 20),
         ]
     }
 }

@@ -2,12 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    PAYLOAD,
-    crowd::{self, Crowd},
-    node::{BenchNode, Server},
-    process,
-};
+use super::servers::{crowd::Crowd, delivery::broadcast, dialect, node::BenchNode, process, server::Server};
 
 /// Plain terminals.
 const TERMINALS: usize = 10_000;
@@ -31,28 +26,22 @@ pub struct Retained {
 /// Measures a node of its own.
 pub async fn measure() -> Retained {
     let mut node = BenchNode::start(process::NODE, &["--keep", KEEP]);
-    let mut crowd = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
-    let payload = "x".repeat(PAYLOAD);
+    let mut crowd = Crowd::gather(node.address(), 0, TERMINALS, dialect::PLAIN).await;
     // One burst first: buffers that each session needs once are not what is retained of commands.
-    burst(&mut node, &mut crowd, &payload).await;
+    broadcast(&mut node, &mut crowd, BURST).await;
     tokio::time::sleep(RETENTION).await;
-    let idle = node.process().memory() as f64;
+    let idle = node.memory() as f64;
     let (began, mut commands) = (Instant::now(), 0);
     while began.elapsed() < LASTING {
-        burst(&mut node, &mut crowd, &payload).await;
+        broadcast(&mut node, &mut crowd, BURST).await;
         commands += BURST;
     }
-    let stored = node.process().memory() as f64 / idle;
+    let stored = node.memory() as f64 / idle;
     tokio::time::sleep(RETENTION).await;
-    let forgotten = node.process().memory() as f64 / idle;
+    let forgotten = node.memory() as f64 / idle;
     println!(
         "{commands} commands to {TERMINALS} plain terminals; {:.1} MiB with idle sessions, x {stored:.2} after the commands",
         idle / f64::from(1 << 20),
     );
     Retained { stored, forgotten }
-}
-
-async fn burst(node: &mut BenchNode, crowd: &mut Crowd, payload: &str) {
-    node.broadcast(payload, BURST).await;
-    crowd.wait_for(BURST).await;
 }

@@ -4,30 +4,26 @@
 //! CPU is the server process's own, user and system, from the scheduler's accounts of its threads.
 
 mod bursts;
-#[path = "../servers/crowd.rs"]
-mod crowd;
-#[path = "../servers/delivery.rs"]
-mod delivery;
-mod floor;
-mod floor_process;
-#[path = "../servers/node.rs"]
-mod node;
-#[path = "../servers/process.rs"]
-mod process;
+#[path = "../servers/mod.rs"]
+mod servers;
 #[path = "../figures/verdict.rs"]
 mod verdict;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use crowd::Crowd;
-use floor_process::FloorServer;
-use node::{BenchNode, Server};
+use servers::{
+    crowd::Crowd,
+    delivery::{self, PAYLOAD},
+    dialect, floor,
+    floor_process::FloorServer,
+    node::BenchNode,
+    process,
+    server::Server,
+};
 use verdict::verdict;
 
 /// Plain terminals on each server.
 const TERMINALS: usize = 5_000;
-/// Bytes of payload.
-const PAYLOAD: usize = 128;
 /// The number of rounds. In each both servers are measured in turn, so that a busy moment of the machine affects
 /// both.
 const ROUNDS: usize = 5;
@@ -53,23 +49,22 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run() -> ExitCode {
-    let payload = "x".repeat(PAYLOAD);
     let mut node = BenchNode::start(process::NODE, &[]);
-    let empty = node.process().memory();
-    let mut on_node = Crowd::gather(node.address(), TERMINALS, crowd::handshake).await;
+    let empty = node.memory();
+    let mut on_node = Crowd::gather(node.address(), 0, TERMINALS, dialect::PLAIN).await;
     // What a handshake needed is given back by and by.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let per_session = (node.process().memory() - empty) as f64 / TERMINALS as f64 / 1024.0;
-    let mut floor = FloorServer::start(PAYLOAD).await;
-    let mut on_floor = Crowd::gather(floor.address(), TERMINALS, floor::nothing).await;
+    let per_session = (node.memory() - empty) as f64 / TERMINALS as f64 / 1024.0;
+    let mut floor = FloorServer::start(TERMINALS).await;
+    let mut on_floor = Crowd::gather(floor.address(), 0, TERMINALS, floor::FLOOR).await;
 
     let mut ratios = [Vec::new(), Vec::new()];
     println!("{TERMINALS} terminals, {PAYLOAD} bytes; CPU of the server per delivery, in microseconds");
     println!("round  in flight   floor    node   ratio");
     for round in 1..=ROUNDS {
         for (index, in_flight) in [1, 16].into_iter().enumerate() {
-            let least = delivery::measure(&mut floor, &mut on_floor, &payload, in_flight).await;
-            let ours = delivery::measure(&mut node, &mut on_node, &payload, in_flight).await;
+            let least = delivery::measure(&mut floor, &mut on_floor, in_flight).await;
+            let ours = delivery::measure(&mut node, &mut on_node, in_flight).await;
             println!("{round:>5}  {in_flight:>9}  {least:>6.2}  {ours:>6.2}  {:>6.2}", ours / least);
             ratios[index].push(ours / least);
         }

@@ -3,11 +3,8 @@
 //!
 //! CPU is the server process's own, user and system, from the scheduler's accounts of its threads.
 
-mod floor;
-#[path = "../servers/knock.rs"]
-mod knock;
-#[path = "../servers/process.rs"]
-mod process;
+#[path = "../servers/mod.rs"]
+mod servers;
 #[path = "../figures/verdict.rs"]
 mod verdict;
 
@@ -16,7 +13,11 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use process::ServerProcess;
+use servers::{
+    handshake_floor, knock,
+    process::{self, ServerProcess},
+    server::Server,
+};
 use verdict::verdict;
 
 /// The number of rounds. In each both servers are measured in turn, so that a busy moment of the machine affects both.
@@ -28,7 +29,7 @@ const MEMORY_MAX: f64 = 1.2;
 
 fn main() -> ExitCode {
     if env::args().nth(1).as_deref() == Some("floor") {
-        floor::serve();
+        handshake_floor::serve();
     }
     run()
 }

@@ -1,72 +1,100 @@
-//! Connections that only count the bytes they get.
+//! Connections that count what is delivered to them.
 
 use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering::SeqCst},
     },
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::Notify,
+    task::JoinSet,
     time,
 };
 
-/// A text frame with a payload of 126 to 65,535 bytes has a head of four.
-const FRAME: u64 = 4 + super::PAYLOAD as u64;
+use super::{
+    delivery::PAYLOAD,
+    dialect::{Dialect, Turn},
+    frames::{FrameReader, client_frame},
+};
+
 /// A wait that lasts longer than this has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Handshakes under way at the same time.
+const AT_ONCE: usize = 16;
 
-/// The terminals of one server.
+/// The terminals of one server. Dropping it closes their connections.
 pub struct Crowd {
-    received: Arc<AtomicU64>,
-    expected: u64,
-    size: u64,
+    size: usize,
+    counts: Arc<Counts>,
+    _readers: JoinSet<()>,
+}
+
+/// Deliveries to all terminals.
+#[derive(Default)]
+struct Counts {
+    received: AtomicU64,
+    expected: AtomicU64,
+    all_came: Notify,
 }
 
 impl Crowd {
-    /// Connects `size` terminals; `begin` says the first words of number n.
-    pub async fn gather(address: SocketAddr, size: usize, begin: fn(usize) -> String) -> Self {
-        let received = Arc::new(AtomicU64::new(0));
-        for number in 0..size {
-            let mut stream = TcpStream::connect(address).await.expect("the server accepts");
-            let request = begin(number);
-            if !request.is_empty() {
-                stream.write_all(request.as_bytes()).await.expect("the server reads");
-                switched(&mut stream).await;
-            }
-            tokio::spawn(count(stream, received.clone()));
+    /// Connects `size` terminals, whose numbers begin with `first`.
+    pub async fn gather(address: SocketAddr, first: usize, size: usize, dialect: Dialect) -> Self {
+        let counts = Arc::new(Counts::default());
+        let connect = |number| connect(address, number, dialect);
+        let connected: Vec<_> =
+            stream::iter(first..first + size).map(connect).buffer_unordered(AT_ONCE).collect().await;
+        let mut readers = JoinSet::new();
+        for (stream, frames) in connected {
+            readers.spawn(read(stream, frames, dialect, counts.clone()));
         }
-        Self { received, expected: 0, size: size as u64 }
+        Self { size, counts, _readers: readers }
     }
 
     /// The number of terminals.
     pub fn size(&self) -> usize {
-        self.size as usize
+        self.size
     }
 
-    /// Waits until each terminal has got so many more frames.
-    pub async fn wait_for(&mut self, frames: usize) {
-        self.expected += frames as u64 * self.size * FRAME;
+    /// Waits until each terminal has got so many more deliveries.
+    pub async fn wait_for(&mut self, deliveries: usize) {
+        let more = (deliveries * self.size) as u64;
+        let expected = self.counts.expected.fetch_add(more, SeqCst) + more;
+        let received = || self.counts.received.load(SeqCst);
         let all = async {
-            while self.received.load(Ordering::Relaxed) < self.expected {
-                time::sleep(Duration::from_micros(200)).await;
+            while received() < expected {
+                self.counts.all_came.notified().await;
             }
         };
-        time::timeout(PATIENCE, all).await.expect("every frame arrives within a minute");
-        assert_eq!(self.received.load(Ordering::Relaxed), self.expected, "more bytes than were sent");
+        let waited = time::timeout(PATIENCE, all).await;
+        assert!(waited.is_ok(), "{} of {expected} deliveries came within {PATIENCE:?}", received());
+        assert_eq!(received(), expected, "more was delivered than was sent");
     }
 }
 
-/// A plain terminal's handshake.
-pub fn handshake(number: usize) -> String {
-    format!(
-        "GET /ws?terminal_id=bench-{number} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
+/// Connects a terminal.
+async fn connect(address: SocketAddr, number: usize, dialect: Dialect) -> (TcpStream, FrameReader) {
+    let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+    let request = (dialect.request)(number);
+    if !request.is_empty() {
+        stream.write_all(request.as_bytes()).await.expect("the server reads");
+        switched(&mut stream).await;
+    }
+    let mut frames = FrameReader::default();
+    for turn in dialect.begin {
+        match turn {
+            Turn::Say(text) => stream.write_all(&client_frame(text)).await.expect("the server reads"),
+            Turn::Hear => hear(&mut stream, &mut frames).await,
+        }
+    }
+    (stream, frames)
 }
 
 async fn switched(stream: &mut TcpStream) {
@@ -77,9 +105,30 @@ async fn switched(stream: &mut TcpStream) {
     assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
 }
 
-async fn count(mut stream: TcpStream, received: Arc<AtomicU64>) {
+async fn hear(stream: &mut TcpStream, frames: &mut FrameReader) {
+    let (mut buffer, mut is_heard) = ([0; 4096], false);
+    while !is_heard {
+        let count = stream.read(&mut buffer).await.expect("the server answers");
+        assert!(count > 0, "the server closed the connection of a terminal that waited for its greeting");
+        frames.take(&buffer[..count], |_| is_heard = true);
+    }
+}
+
+/// Reads until the connection ends. What is shorter than a payload is no delivery but the server's own.
+async fn read(mut stream: TcpStream, mut frames: FrameReader, dialect: Dialect, counts: Arc<Counts>) {
     let mut buffer = [0; 4096];
     while let Ok(bytes @ 1..) = stream.read(&mut buffer).await {
-        received.fetch_add(bytes as u64, Ordering::Relaxed);
+        let (mut deliveries, mut answers) = (0, Vec::new());
+        frames.take(&buffer[..bytes], |payload| {
+            deliveries += u64::from(payload.len() >= PAYLOAD);
+            answers.extend((dialect.answer)(payload).map(|text| client_frame(&text)).unwrap_or_default());
+        });
+        let received = counts.received.fetch_add(deliveries, SeqCst) + deliveries;
+        if received >= counts.expected.load(SeqCst) {
+            counts.all_came.notify_one();
+        }
+        if !answers.is_empty() && stream.write_all(&answers).await.is_err() {
+            return;
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
     time,
 };
 
-use super::process::ServerProcess;
+use super::{dialect::request, process::ServerProcess, server::Server};
 
 /// Handshakes of one measurement, each of another terminal.
 const HANDSHAKES: usize = 4_000;
@@ -28,28 +28,30 @@ pub fn verifying_node(program: impl AsRef<Path>) -> ServerProcess {
 
 /// The requests of all handshakes of a measurement, each with a token of its terminal.
 pub fn requests() -> Vec<String> {
-    let request = |number| {
-        let terminal = format!("bench-{number}");
-        format!(
-            "GET /ws?terminal_id={terminal} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-             Authorization: Bearer {}\r\n\r\n",
-            token(&terminal, NEVER)
-        )
-    };
-    (0..HANDSHAKES).map(request).collect()
+    (0..HANDSHAKES).map(request_with_token).collect()
+}
+
+fn request_with_token(number: usize) -> String {
+    let terminal = format!("bench-{number}");
+    let authorization = format!("Authorization: Bearer {}\r\n", token(&terminal, NEVER));
+    request(&format!("/ws?terminal_id={terminal}"), &authorization)
 }
 
 /// CPU per handshake in microseconds, with the end of its session.
-pub async fn measure(server: &ServerProcess, requests: &[String]) -> f64 {
+pub async fn measure(server: &dyn Server, requests: &[String]) -> f64 {
     let before = server.cpu();
-    let mut knocks = JoinSet::new();
-    for requests in requests.chunks(requests.len().div_ceil(AT_ONCE)) {
-        knocks.spawn(knock(server.address, requests.to_vec()));
-    }
-    knocks.join_all().await;
+    knock_at(server.address(), requests, AT_ONCE).await;
     time::sleep(SETTLED).await;
     (server.cpu() - before).as_secs_f64() * 1e6 / requests.len() as f64
+}
+
+/// Makes these handshakes, so many at the same time, and closes each session.
+pub async fn knock_at(address: SocketAddr, requests: &[String], at_once: usize) {
+    let mut knocks = JoinSet::new();
+    for requests in requests.chunks(requests.len().div_ceil(at_once)) {
+        knocks.spawn(knock(address, requests.to_vec()));
+    }
+    knocks.join_all().await;
 }
 
 /// Makes these handshakes one after the other, and closes each session.
@@ -58,7 +60,7 @@ async fn knock(address: SocketAddr, requests: Vec<String>) {
         let mut stream = TcpStream::connect(address).await.expect("the server accepts");
         stream.write_all(request.as_bytes()).await.expect("the server reads");
         let (mut answer, mut buffer) = (Vec::new(), [0; 1024]);
-        while !answer.ends_with(b"\r\n\r\n") {
+        while !answer.windows(4).any(|four| four == b"\r\n\r\n") {
             let count = stream.read(&mut buffer).await.expect("the server answers");
             assert!(count > 0, "the server closed the connection: {}", String::from_utf8_lossy(&answer));
             answer.extend_from_slice(&buffer[..count]);

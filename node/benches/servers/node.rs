@@ -1,56 +1,92 @@
-//! A node without a cluster, told to broadcast.
+//! A node, told to broadcast.
 
 use std::{net::SocketAddr, path::Path, process::Command};
 
-use muster_testkit::http;
+use async_trait::async_trait;
+use muster_testkit::{http, wait::until};
 use tokio::task::JoinSet;
 
-use super::process::ServerProcess;
+use super::{process::ServerProcess, server::Server};
 
-/// A server that can be told to broadcast.
-pub trait Server {
-    /// Sends `times` broadcasts without waiting between them.
-    async fn broadcast(&mut self, payload: &str, times: usize);
-
-    /// The process of the server.
-    fn process(&self) -> &ServerProcess;
+/// How far a node's broadcasts are tracked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracking {
+    /// Not at all (`confirm: none`).
+    Off,
+    /// To `sent`: an acknowledgement is asked for, which plain terminals do not give.
+    Sent,
+    /// To `acked`.
+    Acked,
 }
 
-/// A node without a cluster, which lets everybody in.
-pub struct BenchNode(ServerProcess);
+/// A node that lets everybody in.
+pub struct BenchNode {
+    process: ServerProcess,
+    tracking: Tracking,
+    /// The ids of the last broadcasts.
+    broadcasts: Vec<String>,
+}
 
 impl BenchNode {
-    /// Starts a node, with these flags beside those that each measurement needs.
+    /// Starts a node, with these flags beside those that each measurement needs. Without `--redis` it is alone.
     pub fn start(program: impl AsRef<Path>, flags: &[&str]) -> Self {
         let mut command = Command::new(program.as_ref());
         // Pings would be counted as deliveries.
         command.args(["--insecure", "--listen", "127.0.0.1:0", "--ping", "1h", "--handshakes", "100000"]);
         command.args(flags);
-        Self(ServerProcess::start(&mut command, "muster-node ready on "))
+        let process = ServerProcess::start(&mut command, "muster-node ready on ");
+        Self { process, tracking: Tracking::Sent, broadcasts: Vec::new() }
     }
 
-    /// Where terminals connect.
-    pub fn address(&self) -> SocketAddr {
-        self.0.address
+    /// Tracks its broadcasts so far.
+    pub fn tracking(self, tracking: Tracking) -> Self {
+        Self { tracking, ..self }
+    }
+
+    /// Waits until it takes commands.
+    pub async fn ready(&self) {
+        until("the node is ready", async || http::get(self.address(), "/readyz").await.0 == 200).await;
     }
 }
 
+#[async_trait(?Send)]
 impl Server for BenchNode {
+    fn address(&self) -> SocketAddr {
+        self.process.address
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        vec![self.process.id()]
+    }
+
     async fn broadcast(&mut self, payload: &str, times: usize) {
-        let body = format!(r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}","expires_in":"5s"}}"#);
+        let confirm = if self.tracking == Tracking::Off { "none" } else { "ack" };
+        let body = format!(
+            r#"{{"target":{{"all":true}},"name":"bench","payload":"{payload}","expires_in":"5s","confirm":"{confirm}"}}"#
+        );
         let mut posts = JoinSet::new();
         for _ in 0..times {
             posts.spawn(post(self.address(), body.clone()));
         }
-        posts.join_all().await;
+        self.broadcasts = posts.join_all().await;
     }
 
-    fn process(&self) -> &ServerProcess {
-        &self.0
+    async fn confirmed(&mut self, terminals: usize) {
+        if self.tracking != Tracking::Acked {
+            return;
+        }
+        for id in &self.broadcasts {
+            let path = format!("/v1/commands/{id}");
+            let acked = async || http::get(self.process.address, &path).await.1["counts"]["acked"].as_u64();
+            until("all have acknowledged before the command expired", async || acked().await == Some(terminals as u64))
+                .await;
+        }
     }
 }
 
-async fn post(address: SocketAddr, body: String) {
+/// Posts a command. Returns its id.
+async fn post(address: SocketAddr, body: String) -> String {
     let (status, answer) = http::post(address, "/v1/commands", &body).await;
     assert_eq!(status, 202, "{answer}");
+    answer["id"].as_str().expect("a command has an id").to_owned()
 }

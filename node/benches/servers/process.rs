@@ -9,6 +9,8 @@ use std::{
 
 use muster_testkit::TestProcess;
 
+use super::server::Server;
+
 /// The node of this build.
 pub const NODE: &str = env!("CARGO_BIN_EXE_muster-node");
 
@@ -27,21 +29,35 @@ impl ServerProcess {
         Self { process, address }
     }
 
-    /// The CPU time that its threads have used so far. That of threads that have ended is not in it.
-    pub fn cpu(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.child.id())).expect("the process lives");
-        let on_cpu = |task: fs::DirEntry| -> u64 {
-            let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            schedstat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0)
-        };
-        Duration::from_nanos(tasks.filter_map(Result::ok).map(on_cpu).sum())
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.child.id()
+    }
+}
+
+impl Server for ServerProcess {
+    fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// Resident bytes.
-    pub fn memory(&self) -> u64 {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).expect("the process lives");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has one");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
+    fn processes(&self) -> Vec<u32> {
+        vec![self.id()]
     }
+}
+
+/// The CPU time that the threads of a process have used so far. That of threads that have ended is not in it.
+pub fn cpu(process: u32) -> Duration {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).expect("the process lives");
+    let on_cpu = |task: fs::DirEntry| -> u64 {
+        let schedstat = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+        schedstat.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or(0)
+    };
+    Duration::from_nanos(tasks.filter_map(Result::ok).map(on_cpu).sum())
+}
+
+/// Resident bytes of a process.
+pub fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the process lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("every process has one");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("it is a number") * 1024
 }

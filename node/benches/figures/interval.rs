@@ -8,10 +8,14 @@ const TRUST: f64 = 0.95;
 
 /// A median with its interval.
 pub struct Interval {
-    median: f64,
-    low: f64,
-    high: f64,
-    trust: f64,
+    /// The value in the middle.
+    pub median: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// How far the interval can be trusted, from 0 to 1.
+    pub trust: f64,
 }
 
 impl Interval {

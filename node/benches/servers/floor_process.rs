@@ -2,9 +2,10 @@
 
 use std::{env, net::SocketAddr, process::Command};
 
+use async_trait::async_trait;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::{node::Server, process::ServerProcess};
+use super::{delivery::PAYLOAD, process::ServerProcess, server::Server};
 
 /// The floor, which is this program called in another way.
 pub struct FloorServer {
@@ -13,27 +14,28 @@ pub struct FloorServer {
 }
 
 impl FloorServer {
-    /// Starts it.
-    pub async fn start(payload: usize) -> Self {
+    /// Starts it for so many terminals.
+    pub async fn start(terminals: usize) -> Self {
         let own = env::current_exe().expect("a process knows its program");
         let process = ServerProcess::start(Command::new(own).arg("floor"), "");
         let mut controller = TcpStream::connect(process.address).await.expect("the floor accepts");
-        controller.write_u16(payload as u16).await.expect("the floor reads");
+        controller.write_u16(PAYLOAD as u16).await.expect("the floor reads");
+        controller.write_u32(terminals as u32).await.expect("the floor reads");
         Self { process, controller }
-    }
-
-    /// Where terminals connect.
-    pub fn address(&self) -> SocketAddr {
-        self.process.address
     }
 }
 
+#[async_trait(?Send)]
 impl Server for FloorServer {
-    async fn broadcast(&mut self, _payload: &str, times: usize) {
-        self.controller.write_u8(times as u8).await.expect("the floor reads");
+    fn address(&self) -> SocketAddr {
+        self.process.address
     }
 
-    fn process(&self) -> &ServerProcess {
-        &self.process
+    fn processes(&self) -> Vec<u32> {
+        vec![self.process.id()]
+    }
+
+    async fn broadcast(&mut self, _payload: &str, times: usize) {
+        self.controller.write_u8(times as u8).await.expect("the floor reads");
     }
 }

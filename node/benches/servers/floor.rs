@@ -5,23 +5,25 @@ use std::{
     net::{TcpListener, TcpStream},
 };
 
-/// The first words of a terminal to this server, which needs none.
-pub fn nothing(_number: usize) -> String {
-    String::new()
-}
+use super::dialect::{Dialect, nothing};
 
-/// Serves until the process is killed. The first connection controls the server: it sends the size of the payload,
-/// and then one byte for each request, the number of broadcasts. All other connections are terminals.
+/// How terminals speak to this server, which needs no words.
+pub const FLOOR: Dialect = Dialect { request: |_| String::new(), begin: &[], answer: nothing };
+
+/// Serves until the process is killed. The first connection controls the server: it sends the size of the payload, the number of
+/// terminals, and then one byte for each request, the number of broadcasts. All other connections are terminals.
 pub fn serve() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     println!("{}", listener.local_addr().expect("it is bound"));
     let (mut controller, _) = listener.accept().expect("the bench connects");
-    let mut size = [0; 2];
+    let (mut size, mut count) = ([0; 2], [0; 4]);
     controller.read_exact(&mut size).expect("the bench says the size");
+    controller.read_exact(&mut count).expect("the bench says the number");
     let mut frame = vec![0x81, 126];
     frame.extend(size);
     frame.resize(4 + u16::from_be_bytes(size) as usize, b'x');
-    let terminals: Vec<_> = (0..super::TERMINALS).map(|_| listener.accept().expect("terminals connect").0).collect();
+    let terminals: Vec<_> =
+        (0..u32::from_be_bytes(count)).map(|_| listener.accept().expect("terminals connect").0).collect();
     walk_when_told(controller, &terminals, &frame);
 }
 
