@@ -192,21 +192,22 @@ pub fn key(
 
 fn options(text: &str) -> Result<Options, Response<Body>> {
     let mut options = Options::default();
-    request::query(text, |name, value| match name {
-        "wait" => {
-            let wait = humantime::parse_duration(value).map_err(|error| error.to_string())?;
-            options.wait = Some(wait.min(WAIT_MAX));
-            Ok(true)
+    request::query(text, |name, value| {
+        match name {
+            "wait" => {
+                let wait = humantime::parse_duration(value).map_err(|error| error.to_string())?;
+                options.wait = Some(wait.min(WAIT_MAX));
+            }
+            "dry_run" => {
+                options.dry_run = match value {
+                    "1" | "true" => true,
+                    "0" | "false" => false,
+                    _ => return Err("1 or 0".into()),
+                };
+            }
+            _ => {}
         }
-        "dry_run" => {
-            options.dry_run = match value {
-                "1" | "true" => true,
-                "0" | "false" => false,
-                _ => return Err("1 or 0".into()),
-            };
-            Ok(true)
-        }
-        _ => Ok(false),
+        Ok(())
     })?;
     Ok(options)
 }

@@ -54,9 +54,9 @@ pub(super) fn parse(text: &str) -> Result<CommandQuery, Response<Body>> {
             }
             "after" => wanted.after = Some(value.parse().map_err(|error| format!("{error}"))?),
             "limit" => limit = value.parse()?,
-            _ => return Ok(false),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     wanted.limit = limit.0;
     Ok(wanted)

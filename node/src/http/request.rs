@@ -59,14 +59,10 @@ pub fn pairs(query: &str) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(query.as_bytes())
 }
 
-/// Reads the parameters of a query. A parameter that `take` does not take is refused.
-pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<bool, String>) -> Result<(), Response<Body>> {
+/// Reads the parameters of a query. One that the call does not take was refused before, by the call's [row](super::routes::Route).
+pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), Response<Body>> {
     for (name, value) in pairs(text) {
-        match take(&name, &value) {
-            Ok(true) => {}
-            Ok(false) => return Err(bad(format!("this path has no parameter {name:?}"))),
-            Err(detail) => return Err(bad(format!("{name}: {detail}"))),
-        }
+        take(&name, &value).map_err(|detail| bad(format!("{name}: {detail}")))?;
     }
     Ok(())
 }
@@ -78,9 +74,9 @@ pub fn page(text: &str) -> Result<(u64, u64), Response<Body>> {
         match name {
             "limit" => limit = value.parse()?,
             "after" => after = value.parse().map_err(|_| "the next of the page before")?,
-            _ => return Ok(false),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok((after, LOOK_MAX.min(limit.0 as u64)))
 }

@@ -87,9 +87,9 @@ fn page(query: &str) -> Result<(usize, Option<Uuid>), Response<Body>> {
         match name {
             "limit" => limit = value.parse()?,
             "after" => after = Some(value.parse().map_err(|_| "the next of the page before")?),
-            _ => return Ok(false),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok((limit.0, after))
 }

@@ -65,9 +65,9 @@ fn wanted(text: &str) -> Result<Wanted, Response<Body>> {
             "state" => wanted.state = Some(state(value)?),
             "after" => wanted.after = Some(value.to_owned()),
             "limit" => wanted.limit = value.parse()?,
-            _ => return Ok(false),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     Ok(wanted)
 }

@@ -13,7 +13,6 @@ use crate::http::{
     answer::Body,
     request,
     terminals::{expression, labels},
-    ticket,
 };
 
 /// The kinds of events that there are. `gap`, `partial`, `slow` and `expired` are about the stream itself and always given.
@@ -63,11 +62,10 @@ impl EventFilter {
                 "match" => filter.expression = Some(by_id_and_labels(value)?),
                 "command" => filter.command = Some(value.parse().map_err(|_| "a command id, which is a UUID")?),
                 "detail" => filter.detail = flag(value)?,
-                // These are no conditions.
-                LAST_EVENT_ID | ticket::PARAMETER => {}
-                _ => return Ok(false),
+                // The others are no conditions.
+                _ => {}
             }
-            Ok(true)
+            Ok(())
         })?;
         if filter.detail && filter.command.is_none() {
             return Err(request::bad("detail: only together with command=ID, whose targets it shows one by one"));
@@ -272,7 +270,6 @@ mod tests {
             "command=7",
             "detail=1",
             "detail=yes&command=0198c0de-0000-7000-8000-000000000001",
-            "since=yesterday",
         ] {
             assert!(EventFilter::parse(bad).is_err(), "{bad}");
         }

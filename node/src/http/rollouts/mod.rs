@@ -72,9 +72,9 @@ pub async fn list(query: &str, state: &HttpState) -> Answer {
         match name {
             "after" => after = Some(value.parse().map_err(|error: BackplaneError| error.to_string())?),
             "limit" => limit = value.parse()?,
-            _ => return Ok(false),
+            _ => {}
         }
-        Ok(true)
+        Ok(())
     })?;
     let page = state.shared.backplane.rollouts(after, limit.0.min(PAGE_MAX)).await?;
     let rollouts = page.rollouts.iter().map(view::brief).collect();
