@@ -2,7 +2,7 @@
 //! `--insecure`, that is all that is needed: so a page from elsewhere must not open sessions or change something.
 
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Request, Response, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
     http::uri::Authority,
@@ -36,11 +36,6 @@ pub fn check(headers: &HeaderMap, config: &Config) -> Result<(), Response<Body>>
     let detail = "the request comes from a web page whose Origin may not open sessions or change something here: --allow-origin lists \
                   those that may";
     Err(problem(StatusCode::FORBIDDEN, detail))
-}
-
-/// Whether a method may change something.
-pub fn changes(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Lets the page that sent `origin` read the answer, if its origin is listed (CORS). No cookie is ever needed, so none is allowed.

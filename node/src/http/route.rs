@@ -82,7 +82,7 @@ async fn dispatch(
         origin::preflight(&request, &mut response, &state.shared.config);
         return Ok(response);
     };
-    let mut trail = AuditTrail::of(&segments, &request, requester, request_id, &state);
+    let mut trail = AuditTrail::of(route, &segments, &request, requester, request_id, &state);
     let answer = admitted(route, &segments, request, requester, &state, &mut trail).await;
     if let Some(trail) = trail {
         trail.end(answer.as_ref().unwrap_or_else(|refusal| refusal));
@@ -108,7 +108,7 @@ async fn admitted(
     }
     if let Some(scope) = route.scope {
         operator.check_scope(scope)?;
-        reach::check_call(segments, &operator)?;
+        reach::check_call(route, &operator)?;
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
     route.check_query(&query)?;

@@ -75,8 +75,8 @@ async fn each_change_leaves_one_record(cluster: Cluster) {
         ("POST /v1/revocations", 201, None),
         ("POST /v1/keys", 201, None),
         ("POST /v1/nodes/{id}/drain", 404, None),
-        ("PUT /v1/selectors/{id}", 200, None),
-        ("DELETE /v1/selectors/{id}", 200, None),
+        ("PUT /v1/selectors/{name}", 200, None),
+        ("DELETE /v1/selectors/{name}", 200, None),
     ];
     assert_eq!(shown, expected.map(|(call, status, targets)| (call.to_owned(), status, targets)));
     assert_eq!((&records[0]["command"], &records[0]["address"]), (&json!(id), &json!("127.0.0.1")));

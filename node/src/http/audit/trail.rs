@@ -15,7 +15,15 @@ use ring::digest::{SHA256, digest};
 use crate::{
     auth::VerifiedOperator,
     backplane::QueuedRecord,
-    http::{HttpState, Requester, answer::Body, origin, proxy_hop::ProxyHop},
+    http::{
+        HttpState, Requester,
+        answer::Body,
+        proxy_hop::ProxyHop,
+        routes::{
+            Route,
+            id::{PathId, id_in},
+        },
+    },
 };
 
 /// The status of a call whose caller closed the connection before it was answered, as Nginx has it. It may have changed something.
@@ -34,17 +42,16 @@ pub struct AuditTrail {
 }
 
 impl AuditTrail {
-    /// The trail of a call, if it is one that changes something for operators. What terminals ask for themselves leaves none, and a ticket
-    /// changes nothing.
+    /// The trail of a call, if it leaves a record.
     pub fn of(
+        route: &Route,
         segments: &[&str],
         request: &Request<Incoming>,
         requester: &Requester,
         request_id: &str,
         state: &Arc<HttpState>,
     ) -> Option<Self> {
-        let is_operators = matches!(segments, ["v1", ..]) && !matches!(segments, ["v1", "renew" | "enrol" | "ticket"]);
-        if !is_operators || !origin::changes(request.method()) {
+        if !route.is_audited() {
             return None;
         }
         let mut record = AuditRecord {
@@ -54,7 +61,7 @@ impl AuditTrail {
             request_id: request_id.to_owned(),
             ..AuditRecord::default()
         };
-        describe(segments, &mut record);
+        describe(route, id_in(segments), &mut record);
         Some(Self {
             state: state.clone(),
             record: Mutex::new(record),
@@ -117,45 +124,46 @@ impl Drop for AuditTrail {
     }
 }
 
-/// Records the route, and the id in the path. A path has at most one id, in its third segment.
-fn describe(segments: &[&str], record: &mut AuditRecord) {
-    let id = segments.get(2).filter(|id| **id != "rebalance");
-    let mut names = segments.to_vec();
-    if id.is_some() {
-        names[2] = "{id}";
-    }
-    record.route = format!("/{}", names.join("/"));
-    match (segments.get(1), id) {
-        (Some(&"terminals"), Some(id)) => {
+/// Records the route, and the id in the path.
+fn describe(route: &Route, id: &str, record: &mut AuditRecord) {
+    record.route = route.path.to_owned();
+    match route.id {
+        Some(PathId::Terminal) => {
             record.terminals = id.parse::<TerminalId>().into_iter().collect();
             record.targets = Some(record.terminals.len() as u64);
         }
-        (Some(&"commands"), Some(id)) => record.command = id.parse().ok(),
-        (_, Some(id)) => record.subject = Some(id[..id.floor_char_boundary(SUBJECT_MAX)].to_owned()),
-        _ => {}
+        Some(PathId::Command) => record.command = id.parse().ok(),
+        Some(PathId::Of(_)) => record.subject = Some(id[..id.floor_char_boundary(SUBJECT_MAX)].to_owned()),
+        None => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::routes;
 
     #[test]
     fn a_route_has_no_id_and_the_record_has_it() {
-        let record = |segments: &[&str]| {
+        let record = |method: &str, path: &str| {
+            let segments: Vec<_> = path.split('/').skip(1).collect();
+            let routes = routes::of_path(&segments);
             let mut record = AuditRecord::default();
-            describe(segments, &mut record);
+            describe(routes.iter().find(|route| route.method == method).unwrap(), id_in(&segments), &mut record);
             record
         };
-        let label = record(&["v1", "terminals", "t1", "labels"]);
+        let label = record("PUT", "/v1/terminals/t1/labels");
         assert_eq!((label.route.as_str(), label.targets), ("/v1/terminals/{id}/labels", Some(1)));
         assert_eq!(label.terminals[0].as_str(), "t1");
-        assert_eq!(record(&["v1", "nodes", "rebalance"]).route, "/v1/nodes/rebalance");
-        let drain = record(&["v1", "nodes", "n1", "drain"]);
+        let cancel = record("DELETE", "/v1/commands/0198c0de-0000-7000-8000-000000000001");
+        assert!(cancel.route == "/v1/commands/{id}" && cancel.command.is_some() && cancel.subject.is_none());
+        let rebalance = record("POST", "/v1/nodes/rebalance");
+        assert_eq!((rebalance.route.as_str(), rebalance.subject), ("/v1/nodes/rebalance", None));
+        let drain = record("POST", "/v1/nodes/n1/drain");
         assert_eq!((drain.route.as_str(), drain.subject.as_deref()), ("/v1/nodes/{id}/drain", Some("n1")));
-        let long = record(&["v1", "keys", &"é".repeat(400)]);
+        let long = record("DELETE", &format!("/v1/keys/{}", "é".repeat(400)));
         assert_eq!(long.subject.unwrap().len(), SUBJECT_MAX);
-        let bad = record(&["v1", "terminals", "a b"]);
+        let bad = record("DELETE", "/v1/terminals/a b");
         assert_eq!((bad.terminals.len(), bad.targets), (0, Some(0)));
     }
 }

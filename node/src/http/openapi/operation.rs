@@ -54,7 +54,7 @@ fn security(route: &Route) -> Value {
 fn parameters(route: &Route, schemas: &mut Schemas) -> Vec<Value> {
     let mut all = Vec::new();
     if let (Some(id), Some(name)) = (route.id, route.path.split(['{', '}']).nth(1)) {
-        all.push(json!({ "in": "path", "name": name, "required": true, "schema": schemas.asked(id) }));
+        all.push(json!({ "in": "path", "name": name, "required": true, "schema": schemas.asked(id.schema()) }));
     }
     all.extend(route.query.iter().map(|one| parameter("query", one, schemas)));
     all.extend(route.headers.iter().map(|one| parameter("header", one, schemas)));

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::http::routes::{
     Route,
     content::{AnswerContent, SchemaOf},
+    id::PathId,
     parameter::ParameterValues,
 };
 
@@ -38,7 +39,7 @@ impl Schemas {
         for route in routes {
             let parameters = route.query.iter().chain(route.headers);
             parameters.for_each(|parameter| _ = schemas.values(parameter.values));
-            route.id.into_iter().chain(route.body).for_each(|schema| _ = schemas.asked(schema));
+            route.id.map(PathId::schema).into_iter().chain(route.body).for_each(|schema| _ = schemas.asked(schema));
             for (_, content) in route.answers {
                 if let AnswerContent::Json(schema) = content {
                     schemas.answered(*schema);

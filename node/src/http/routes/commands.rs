@@ -2,7 +2,6 @@
 
 use futures_util::FutureExt;
 use muster_protocol::{
-    CommandId,
     api::{CommandCells, CommandPage, CommandRequest, CommandView, DryRun, TargetPage},
     token::Scope::{Command, Read},
 };
@@ -25,6 +24,7 @@ use crate::http::{cells, commands, list, retry, targets};
 pub const ROUTES: &[Route] = &[
     post("/v1/commands", "Sends a command", |asked| commands::post(asked.request, asked.call, asked.state).boxed())
         .needs(Command)
+        .within_reach()
         .takes(&[WAIT, DRY_RUN])
         .hears(&[IDEMPOTENCY_KEY])
         .reads(of::<CommandRequest>)
@@ -34,32 +34,37 @@ pub const ROUTES: &[Route] = &[
         list::commands(asked.query, asked.call, asked.state).boxed()
     })
     .needs(Read)
+    .within_reach()
     .takes(&[COMMAND_STATE, COMMAND_NAME, BY, TERMINAL, LIMIT, AFTER])
     .answers(&[(200, Json(of::<CommandPage>))]),
     get("/v1/commands/{id}", "Shows a command as it stands", |asked| {
         commands::get(asked.id(), asked.call, asked.state).boxed()
     })
     .needs(Read)
-    .with_id(of::<CommandId>)
+    .within_reach()
+    .of_command()
     .answers(&[(200, Json(of::<CommandView>))]),
     delete("/v1/commands/{id}", "Cancels a command where it was not sent yet", |asked| {
         commands::cancel(asked.id(), asked.call, asked.state).boxed()
     })
     .needs(Command)
-    .with_id(of::<CommandId>)
+    .within_reach()
+    .of_command()
     .answers(&[(200, Json(of::<CommandView>))]),
     get("/v1/commands/{id}/targets", "Lists the targets of a command, with the state of each", |asked| {
         targets::list(asked.id(), asked.query, asked.call, asked.state).boxed()
     })
     .needs(Read)
-    .with_id(of::<CommandId>)
+    .within_reach()
+    .of_command()
     .takes(&[TARGET_STATE, LIMIT, AFTER])
     .answers(&[(200, Json(of::<TargetPage>))]),
     get("/v1/commands/{id}/cells", "Shows the states of all targets, one character each", |asked| {
         async move { cells::get(asked.id(), &asked.request, asked.call, asked.state).await }.boxed()
     })
     .needs(Read)
-    .with_id(of::<CommandId>)
+    .within_reach()
+    .of_command()
     .hears(&[IF_NONE_MATCH])
     .answers(&[(200, Json(of::<CommandCells>)), (304, Empty)]),
     post(
@@ -68,7 +73,8 @@ pub const ROUTES: &[Route] = &[
         |asked| async move { retry::retry(asked.id(), asked.request.headers(), asked.call, asked.state).await }.boxed(),
     )
     .needs(Command)
-    .with_id(of::<CommandId>)
+    .within_reach()
+    .of_command()
     .hears(&[IDEMPOTENCY_KEY])
     .answers(&[(202, Json(of::<CommandView>))])
     .refuses(&[409, 422]),

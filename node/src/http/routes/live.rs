@@ -19,6 +19,7 @@ use crate::http::{answer::Answer, events, strict, ticket};
 pub const ROUTES: &[Route] = &[
     get("/v1/events", "Tells what happens, as server-sent events", |asked| open_stream(asked).boxed())
         .needs(Read)
+        .within_reach()
         .takes(&[KIND, TERMINAL, SELECTOR, MATCH, COMMAND, DETAIL, LAST_EVENT_ID, TICKET])
         .hears(&[LAST_EVENT_ID_HEADER])
         .answers(&[(200, Text("text/event-stream"))])
@@ -27,6 +28,8 @@ pub const ROUTES: &[Route] = &[
         ticket::post(&asked.call.operator, asked.state).boxed()
     })
     .needs(Read)
+    .within_reach()
+    .unrecorded()
     .answers(&[(201, Json(of::<TicketView>))]),
 ];
 

@@ -1,17 +1,20 @@
 //! The routes: each call that a node answers, with the scope that it needs, the parameters that it takes, what it answers, and what
-//! answers it. Dispatch, the check of the scope and of the parameters, `Allow`, and the [document](super::openapi) come from this table.
+//! answers it. Dispatch, the check of the scope, of the key's limits and of the parameters, the audit, `Allow`, and the
+//! [document](super::openapi) come from this table.
 //!
 //! A call that is not listed here does not exist. The WebSocket alone has a path of its own (`--ws-path`).
 
 mod commands;
 pub mod content;
 mod enrolments;
+pub mod id;
 mod live;
 mod nodes;
 mod open;
 mod operators;
 pub mod parameter;
 mod rollouts;
+mod row;
 mod selectors;
 mod terminals;
 
@@ -23,7 +26,9 @@ use muster_protocol::token::Scope;
 
 use self::{
     content::{AnswerContent, SchemaOf},
+    id::{PathId, id_in},
     parameter::Parameter,
+    row::{delete, get, post, put},
 };
 use super::{
     HttpState, Requester,
@@ -43,8 +48,13 @@ pub struct Route {
     pub about: &'static str,
     /// The scope that a key needs. Without one no key is needed.
     pub scope: Option<Scope>,
+    /// Whether the call keeps to the terminals that its key reaches. Any other call with a scope is about the whole fleet, and is refused to a
+    /// key that is limited by labels.
+    pub keeps_to_reach: bool,
+    /// Whether the audit leaves the call out, though its method is not GET: it changes nothing that stays.
+    pub is_unrecorded: bool,
     /// What the segment in braces is.
-    pub id: Option<SchemaOf>,
+    pub id: Option<PathId>,
     /// The parameters of the query. With another one the call is refused.
     pub query: &'static [Parameter],
     /// The headers that mean something for this call, and not for every one.
@@ -79,57 +89,13 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// The id in the path. A path has at most one, in its third segment.
+    /// The id in the path.
     pub fn id(&self) -> &'a str {
-        self.segments.get(2).copied().unwrap_or_default()
+        id_in(self.segments)
     }
 }
 
 impl Route {
-    const fn new(method: &'static str, path: &'static str, about: &'static str, handle: Handler) -> Self {
-        Self {
-            method,
-            path,
-            about,
-            scope: None,
-            id: None,
-            query: &[],
-            headers: &[],
-            body: None,
-            answers: &[],
-            refusals: &[],
-            handle,
-        }
-    }
-
-    const fn needs(self, scope: Scope) -> Self {
-        Self { scope: Some(scope), ..self }
-    }
-
-    const fn with_id(self, id: SchemaOf) -> Self {
-        Self { id: Some(id), ..self }
-    }
-
-    const fn takes(self, query: &'static [Parameter]) -> Self {
-        Self { query, ..self }
-    }
-
-    const fn hears(self, headers: &'static [Parameter]) -> Self {
-        Self { headers, ..self }
-    }
-
-    const fn reads(self, body: SchemaOf) -> Self {
-        Self { body: Some(body), ..self }
-    }
-
-    const fn answers(self, answers: &'static [(u16, AnswerContent)]) -> Self {
-        Self { answers, ..self }
-    }
-
-    const fn refuses(self, refusals: &'static [u16]) -> Self {
-        Self { refusals, ..self }
-    }
-
     /// Whether the call is one of the API, and not a page or a probe.
     pub fn is_api(&self) -> bool {
         self.path.starts_with("/v1/")
@@ -138,6 +104,11 @@ impl Route {
     /// Whether the call may change something.
     pub fn is_change(&self) -> bool {
         self.method != "GET"
+    }
+
+    /// Whether the call leaves a record in the audit: an operator changes something by it. What terminals ask for themselves needs no scope.
+    pub fn is_audited(&self) -> bool {
+        self.is_change() && self.scope.is_some() && !self.is_unrecorded
     }
 
     /// Whether this is the path of the call.
@@ -165,22 +136,6 @@ impl Route {
         let known = if names.is_empty() { "none".into() } else { names.join(", ") };
         Err(bad(format!("this path has no parameter {unknown:?}; it takes {known}")))
     }
-}
-
-const fn get(path: &'static str, about: &'static str, handle: Handler) -> Route {
-    Route::new("GET", path, about, handle)
-}
-
-const fn post(path: &'static str, about: &'static str, handle: Handler) -> Route {
-    Route::new("POST", path, about, handle)
-}
-
-const fn put(path: &'static str, about: &'static str, handle: Handler) -> Route {
-    Route::new("PUT", path, about, handle)
-}
-
-const fn delete(path: &'static str, about: &'static str, handle: Handler) -> Route {
-    Route::new("DELETE", path, about, handle)
 }
 
 /// All routes, by what they are about.
@@ -243,6 +198,13 @@ mod tests {
             let id = path.split('/').position(|segment| segment.starts_with('{'));
             assert_eq!(id, route.id.map(|_| 3), "{method} {path}");
         }
+    }
+
+    #[test]
+    fn what_an_operator_changes_is_audited() {
+        let is_left_out = |route: &&Route| route.is_change() && !route.is_audited();
+        let left_out: Vec<_> = all().filter(is_left_out).map(|route| route.path).collect();
+        assert_eq!(left_out, ["/v1/ticket", "/v1/enrol", "/v1/renew"]);
     }
 
     #[test]

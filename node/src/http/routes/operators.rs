@@ -22,6 +22,7 @@ use crate::http::{audit, keys, revocations, sign_in};
 pub const ROUTES: &[Route] = &[
     post("/v1/keys", "Makes an operator's key", |asked| keys::post(asked.request, asked.call, asked.state).boxed())
         .needs(Admin)
+        .within_reach()
         .reads(of::<KeyRequest>)
         .answers(&[(201, Json(of::<NewKey>))])
         .refuses(&[501]),
@@ -29,16 +30,19 @@ pub const ROUTES: &[Route] = &[
         keys::list(asked.query, asked.call, asked.state).boxed()
     })
     .needs(Admin)
+    .within_reach()
     .takes(&[LIMIT, AFTER])
     .answers(&[(200, Json(of::<KeyPage>))]),
     delete("/v1/keys/{id}", "Revokes a key", |asked| keys::revoke(asked.id(), asked.call, asked.state).boxed())
         .needs(Admin)
+        .within_reach()
         .with_id(of::<String>)
         .answers(&[(200, Json(of::<RevokedKey>))]),
     post("/v1/session", "Trades a key for a token of 15 minutes", |asked| {
         ready(sign_in::post(&asked.request, asked.call, asked.state)).boxed()
     })
     .needs(Read)
+    .within_reach()
     .answers(&[(201, Json(of::<OperatorSession>))])
     .refuses(&[501]),
     post("/v1/revocations", "Refuses tokens or keys that have not expired", |asked| {
