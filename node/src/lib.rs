@@ -20,6 +20,7 @@
 //! | [`http`] | answers requests and WebSocket handshakes |
 //! | [`drain`] | sends sessions away: when the node stops, when it holds too many, when a proxy worker retires |
 //! | [`cluster`] | knows the other nodes, places handshakes on them, and limits how many handshakes this node admits |
+//! | [`notices`] | posts what operators must hear to URLs that they have set |
 //! | [`rollout`] | sends commands in waves, each once the wave before has succeeded |
 //! | [`session`], [`shard`] | run the sessions of terminals; a shard is one thread that owns the sockets of its sessions |
 //! | [`backplane`] | stores commands and the registry, and carries commands between nodes |
@@ -46,6 +47,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod hub;
 pub mod metrics;
+pub mod notices;
 pub mod operator_keys;
 pub mod process;
 pub mod reports;

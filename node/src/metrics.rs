@@ -41,6 +41,12 @@ pub struct Metrics {
     pub audit_lost: IntCounterVec,
     /// Revocations that this node applies.
     pub revocations: IntGauge,
+    /// Attempts to deliver messages of notices, by `result`: `delivered`, `failed` (and tried again) or `given_up`.
+    pub notice_attempts: IntCounterVec,
+    /// Messages of notices that were not queued: as many bytes waited for the receiver as may.
+    pub notices_lost: IntCounter,
+    /// Messages of notices that wait. 0 on a node that does not carry notices on.
+    pub notices_waiting: IntGauge,
     /// The keys of `--jwks` that tokens are verified with.
     pub jwks_keys: IntGauge,
     /// Attempts to read `--jwks`, by `outcome`: `ok` or `failed`.
@@ -89,6 +95,13 @@ impl Metrics {
             ),
             audit_lost: labelled("muster_audit_lost_total", "Records of the audit not written, by why.", &["reason"]),
             revocations: gauge("muster_revocations", "Revocations that this node applies."),
+            notice_attempts: labelled(
+                "muster_notice_attempts_total",
+                "Attempts to deliver messages of notices, by result.",
+                &["result"],
+            ),
+            notices_lost: counter("muster_notices_lost_total", "Messages of notices not queued: no more could wait."),
+            notices_waiting: gauge("muster_notices_waiting", "Messages of notices that wait."),
             jwks_keys: gauge("muster_jwks_keys", "Keys of --jwks that tokens are verified with."),
             jwks_fetches: labelled("muster_jwks_fetches_total", "Attempts to read --jwks, by outcome.", &["outcome"]),
             ends: labelled("muster_sessions_ended_total", "Sessions ended, by how.", &["end"]),

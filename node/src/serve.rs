@@ -28,6 +28,7 @@ use crate::{
     http::{self, EventStreams, HttpState, OpenConnections},
     hub::{Hub, Lifecycle},
     metrics::Metrics,
+    notices::{NoticeCarrier, NoticeSender},
     reports::Reports,
     rollout::RolloutCarrier,
     shard::{self, MAILBOX, Shards, Shared},
@@ -47,7 +48,7 @@ pub struct Node {
     /// Whether an operator, or the backplane, asks the node to drain.
     leave: Arc<LeaveWish>,
     /// The tasks beside the sessions: the backplane, the reader of the other nodes' leases, the handler of drain
-    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, the carrier of rollouts, the watcher of what the node needs, and
+    /// requests, the readers of `--jwks` and of revocations, the writer of when keys were used, the carriers of rollouts and of notices, the watcher of what the node needs, and
     /// the word to the service manager.
     beside: JoinSet<()>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -123,6 +124,7 @@ impl Node {
         advertise::check_allowed(&config, address)?;
         admission::raise_descriptors();
         let auth = Auth::new(&config)?;
+        let sender = Arc::new(NoticeSender::new(config.notices.clone())?);
         if config.insecure {
             tracing::warn!("--insecure: anyone is let in, terminals and operators");
         }
@@ -185,6 +187,8 @@ impl Node {
         beside.spawn(key_uses::follow(shared.clone()));
         let carrier = RolloutCarrier::new(shared.backplane.clone(), shared.metrics.clone());
         beside.spawn(async move { carrier.run().await });
+        let noticing = NoticeCarrier::new(shared.backplane.clone(), sender.clone(), shared.metrics.clone());
+        beside.spawn(noticing.run());
         let following = shared.clone();
         beside.spawn(async move { following.auth.follow(jwks_read, &following.metrics).await });
         let connections =
@@ -200,6 +204,7 @@ impl Node {
             events: EventStreams::new(&shared.config),
             wrong_codes: http::wrong_codes(),
             audit: Default::default(),
+            notices: sender,
             shared,
         });
         let supervision = Arc::new(Supervision::new(http_state.clone()));

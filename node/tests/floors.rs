@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["http"],
     &["drain"],
     &["cluster"],
+    &["notices"],
     &["rollout"],
     &["session", "shard"],
     &["backplane"],

@@ -105,6 +105,12 @@ checked_text!(
     |b| b.is_ascii_alphanumeric() || b"._-".contains(&b)
 );
 
+checked_text!(
+    /// A notice's name, chosen by the operator who sets it.
+    NoticeName, "the name of a notice", 64, "A-Z a-z 0-9 _ -",
+    |b| b.is_ascii_alphanumeric() || b"_-".contains(&b)
+);
+
 impl Default for ClusterName {
     fn default() -> Self {
         Self("muster".into())

@@ -47,6 +47,6 @@ pub mod selector;
 pub mod token;
 
 pub use close::CloseCode;
-pub use id::{ClusterName, CommandId, NodeId, RolloutId, SelectorName, SessionId, TerminalId};
+pub use id::{ClusterName, CommandId, NodeId, NoticeName, RolloutId, SelectorName, SessionId, TerminalId};
 pub use payload::Payload;
 pub use selector::Selector;

@@ -1,5 +1,5 @@
 //! What a backplane does for its node: the contract of [`MemoryBackplane`](super::MemoryBackplane) and
-//! [`RedisBackplane`](super::RedisBackplane), in twelve parts. The tests in `tests/suite` hold both to it.
+//! [`RedisBackplane`](super::RedisBackplane), in thirteen parts. The tests in `tests/suite` hold both to it.
 //!
 //! | part | what it is about | in `memory/` and `redis/` |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | [`KeyStore`] | operators' keys that are listed | `operator_keys.rs` |
 //! | [`RolloutStore`] | rollouts, and the lists of their targets | `rollouts.rs` |
 //! | [`SelectorStore`] | selectors that are saved under a name | `saved_selectors.rs` |
+//! | [`NoticeStore`] | notices, and the messages that wait for their receivers | `notices.rs` |
 //! | [`AuditStore`] | who changed what | `audit.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
@@ -32,10 +33,10 @@ use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use muster_protocol::{
-    CommandId, NodeId, RolloutId, SelectorName, TerminalId,
+    CommandId, NodeId, NoticeName, RolloutId, SelectorName, TerminalId,
     api::{
-        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, OperatorKey, ProxyView,
-        Revocation, SavedSelector, TerminalHistory, TerminalPage, TerminalView,
+        CommandRequest, DryRun, Enrolment, EnrolmentState, FleetHistory, FleetView, NodeList, NoticeAttempt,
+        OperatorKey, ProxyView, Revocation, SavedSelector, TerminalHistory, TerminalPage, TerminalView,
     },
     frame,
     inbox::DrainRequest,
@@ -45,10 +46,11 @@ use muster_protocol::{
 use uuid::Uuid;
 
 use super::{
-    Accepted, AuditBatch, AuditPortion, BackplaneError, CarriedRollouts, CommandDraft, CommandQuery, CommandRecord,
-    CreatedRollout, DegradedPartition, EnrolOutcome, EventPage, EventWatch, FoundCommands, FoundEnrolments, FoundKeys,
-    FoundRollouts, FoundTargets, IdempotencyKey, JoinOutcome, JoinRequest, RolloutChange, RolloutDraft, RolloutPlace,
-    StoredRollout, TargetQuery, TerminalQuery, TicketHash,
+    Accepted, AuditBatch, AuditPortion, AwayScore, BackplaneError, CarriedNotices, CarriedRollouts, CommandDraft,
+    CommandQuery, CommandRecord, CreatedRollout, DegradedPartition, EnrolOutcome, EventPage, EventWatch, FoundCommands,
+    FoundEnrolments, FoundKeys, FoundRollouts, FoundTargets, IdempotencyKey, JoinOutcome, JoinRequest, NoticeMessage,
+    NoticeRecord, NoticeStep, RolloutChange, RolloutDraft, RolloutPlace, StoredNotice, StoredRollout, TargetQuery,
+    TerminalQuery, TicketHash, TriedMessage,
 };
 use crate::{end::EndReport, hub::SessionInfo};
 
@@ -64,6 +66,7 @@ pub trait Backplane:
     + KeyStore
     + RolloutStore
     + SelectorStore
+    + NoticeStore
     + AuditStore
     + Membership
 {
@@ -80,6 +83,7 @@ impl<
         + KeyStore
         + RolloutStore
         + SelectorStore
+        + NoticeStore
         + AuditStore
         + Membership,
 > Backplane for T
@@ -349,6 +353,46 @@ pub trait SelectorStore: Send + Sync {
 
     /// Removes a saved selector. False if there is none.
     async fn remove_selector(&self, name: &SelectorName) -> Result<bool, BackplaneError>;
+}
+
+/// Notices, and the messages that wait for their receivers. One node at a time carries them on.
+#[async_trait]
+pub trait NoticeStore: Send + Sync {
+    /// Stores a notice, in the place of one with the same name. If it is the first of all, events are told of from `cursor` on.
+    ///
+    /// # Errors
+    /// [`TooManyNotices`](BackplaneError::TooManyNotices) if as many are stored as may be.
+    async fn put_notice(&self, record: &NoticeRecord, cursor: &str) -> Result<(), BackplaneError>;
+
+    /// Removes a notice and what waits for its receiver. False if there is none.
+    async fn remove_notice(&self, name: &NoticeName) -> Result<bool, BackplaneError>;
+
+    /// All notices, by name.
+    async fn notices(&self) -> Result<Vec<StoredNotice>, BackplaneError>;
+
+    /// The last attempts to deliver messages of a notice, newest first. Empty if there is no such notice.
+    async fn notice_attempts(&self, name: &NoticeName) -> Result<Vec<NoticeAttempt>, BackplaneError>;
+
+    /// All notices, for the node that carries them on. The first node that asks does, until it has not asked for 5 s.
+    async fn carried_notices(&self) -> Result<CarriedNotices, BackplaneError>;
+
+    /// Takes a step of all notices, whole. Returns how many messages found no room, or `None` if it was not taken, since another node
+    /// carries the notices on by now or the step was decided on an older revision.
+    async fn save_notices(&self, step: NoticeStep<'_>) -> Result<Option<u64>, BackplaneError>;
+
+    /// Terminals that went off the line behind one score and up to another, in that order: at most
+    /// [`NOTICE_PORTION`](super::NOTICE_PORTION).
+    async fn away_between(
+        &self,
+        after: AwayScore,
+        until: AwayScore,
+    ) -> Result<Vec<(AwayScore, TerminalId)>, BackplaneError>;
+
+    /// At most `limit` messages of a notice that are due, those first that were due first.
+    async fn due_messages(&self, name: &NoticeName, limit: usize) -> Result<Vec<NoticeMessage>, BackplaneError>;
+
+    /// Records an attempt. A message that has no next attempt waits no more. One that does not wait, as a test, is only recorded.
+    async fn record_attempt(&self, tried: TriedMessage<'_>) -> Result<(), BackplaneError>;
 }
 
 /// The audit: one record for each call that changes something. The oldest make room for new ones.

@@ -83,6 +83,9 @@ pub enum BackplaneError {
     /// As many rollouts are open as may be.
     #[error("{0} rollouts are open, which is all there is room for: stop some, or wait until one is done")]
     TooManyRollouts(u64),
+    /// As many notices are stored as may be.
+    #[error("{0} notices are set, which is all there is room for: remove one")]
+    TooManyNotices(u64),
     /// The Idempotency-Key was used for another rollout.
     #[error("this Idempotency-Key was used for another request, which became rollout {0}")]
     OtherRollout(RolloutId),

@@ -26,6 +26,7 @@ mod event_signal;
 mod fleet_minute;
 mod join;
 mod memory;
+mod notice;
 mod operator_keys;
 mod pacer;
 mod query;
@@ -47,8 +48,8 @@ pub use self::{
     command_query::{CommandFilter, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery},
     command_record::{CommandRecord, TargetRecord, accepted_at},
     contract::{
-        AuditStore, Backplane, CommandStore, EnrolmentStore, EventStore, KeyStore, Membership, RevocationSet,
-        RevocationStore, RolloutStore, SelectorStore, SessionStore, TerminalRegistry, TicketStore,
+        AuditStore, Backplane, CommandStore, EnrolmentStore, EventStore, KeyStore, Membership, NoticeStore,
+        RevocationSet, RevocationStore, RolloutStore, SelectorStore, SessionStore, TerminalRegistry, TicketStore,
     },
     cursor::Cursor,
     deliver::{Deliver, encode},
@@ -58,6 +59,10 @@ pub use self::{
     fleet_minute::MINUTES_MAX,
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
+    notice::{
+        AwayScore, CarriedNotices, NoticeMessage, NoticePlace, NoticeRecord, NoticeStep, NoticeSurvey, NoticeTurn,
+        StoredNotice, TriedMessage,
+    },
     operator_keys::FoundKeys,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},
     redis::RedisBackplane,
@@ -65,7 +70,7 @@ pub use self::{
         CarriedRollouts, CreatedRollout, FoundRollouts, FrozenPlace, FrozenTargets, HeldPortion, PortionRecord,
         PositionSet, RolloutChange, RolloutDraft, RolloutPlace, RolloutRecord, StoredRollout, frozen_order,
     },
-    rules::{ROLLOUT_BYTES, ROLLOUT_STEP, ROLLOUTS_CARRIED_FOR, TICKET_TTL},
+    rules::{NOTICE_PORTION, NOTICES_CARRIED_FOR, ROLLOUT_BYTES, ROLLOUT_STEP, ROLLOUTS_CARRIED_FOR, TICKET_TTL},
     terminal_record::TerminalRecord,
     ticket::TicketHash,
 };

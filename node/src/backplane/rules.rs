@@ -37,6 +37,21 @@ pub const ROLLOUT_STEP: usize = 512;
 /// The most saved selectors. One has at most 2 KiB of text.
 pub const SAVED_SELECTORS_MAX: u64 = 128;
 
+/// Notices that are stored. Beyond this no other is set.
+pub const NOTICES_MAX: u64 = 32;
+
+/// The bytes of bodies that wait for the receiver of one notice. Beyond this a new message is lost, and counted.
+pub const NOTICE_BYTES: u64 = 1 << 20;
+
+/// The attempts of a notice that are stored. Beyond this the oldest make room.
+pub const NOTICE_ATTEMPTS: usize = 50;
+
+/// Terminals off the line that one call looks at, and that one message tells of.
+pub const NOTICE_PORTION: usize = 100;
+
+/// How long a node carries notices on unless it asks again, which it does each second.
+pub const NOTICES_CARRIED_FOR: Duration = Duration::from_secs(5);
+
 /// Entries of each log of the audit that one call looks at.
 pub const AUDIT_LOOK: usize = 256;
 

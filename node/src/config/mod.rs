@@ -11,6 +11,7 @@ pub mod advertise;
 mod audit;
 mod browsers;
 mod issuers;
+mod notices;
 mod placement;
 mod plain_mode;
 mod redis;
@@ -21,6 +22,7 @@ pub use self::{
     audit::AuditFlags,
     browsers::{BrowserFlags, WebOrigin},
     issuers::Issuers,
+    notices::NoticeFlags,
     placement::Placement,
     plain_mode::{PlainHeartbeat, PlainModeFlags, PlainProtocol},
     redis::RedisFlags,
@@ -222,6 +224,10 @@ pub struct Config {
     #[command(flatten)]
     /// What the audit has.
     pub audit: AuditFlags,
+
+    #[command(flatten)]
+    /// Where notices may be posted to.
+    pub notices: NoticeFlags,
 }
 
 /// How much is stored, and for how long. At each bound something is refused, or someone is told; nothing is dropped

@@ -108,6 +108,7 @@ impl From<BackplaneError> for Response<Body> {
             | BackplaneError::TooManyKeys(_)
             | BackplaneError::TooManyRollouts(_)
             | BackplaneError::TooManySelectors(_)
+            | BackplaneError::TooManyNotices(_)
             | BackplaneError::Unavailable(_)
             | BackplaneError::Nameless(_) => later(StatusCode::SERVICE_UNAVAILABLE, 1, refusal.to_string()),
             BackplaneError::Away(..) => partial(StatusCode::SERVICE_UNAVAILABLE, &refusal),

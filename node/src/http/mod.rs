@@ -8,8 +8,8 @@
 //!     ┌────────────┘
 //!   routes (the table of calls) ──▶ openapi (the document of the API)
 //!     │
-//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, audit, health,
-//!     │       console
+//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, notices, audit,
+//!     │       health, console
 //!     │
 //!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
 //! ```
@@ -39,6 +39,7 @@ mod health;
 mod keys;
 mod list;
 mod nodes;
+mod notices;
 mod open_connections;
 pub mod openapi;
 mod origin;
@@ -84,6 +85,7 @@ pub use self::{
 };
 use crate::{
     cluster::{Admission, Candidate, HandshakeRates, KeyedBudgets, Peers},
+    notices::NoticeSender,
     shard::Shared,
 };
 
@@ -116,6 +118,8 @@ pub struct HttpState {
     pub wrong_codes: KeyedBudgets,
     /// Audit records on their way into the store.
     pub audit: AuditQueue,
+    /// Posts the messages by which operators try notices.
+    pub notices: Arc<NoticeSender>,
 }
 
 /// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits

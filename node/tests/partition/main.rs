@@ -16,6 +16,7 @@ mod keys;
 mod leases;
 mod lookups;
 mod missed;
+mod notices;
 mod operator_keys;
 mod raised;
 mod registry;

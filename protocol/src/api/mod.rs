@@ -8,6 +8,7 @@ mod enrolment;
 mod grant;
 mod history;
 mod key;
+mod notice;
 mod proxy;
 mod revocation;
 mod rollout;
@@ -29,6 +30,10 @@ pub use self::{
     grant::TokenGrant,
     history::{ChangeKind, ChangedBy, FleetHistory, FleetMinute, TerminalChange, TerminalHistory},
     key::{KeyPage, KeyRequest, NewKey, OperatorKey, OperatorSession, RevokedKey},
+    notice::{
+        AttemptResult, NewNotice, NoticeAttempt, NoticeAttempts, NoticeKind, NoticePage, NoticeRequest, NoticeSecret,
+        NoticeView,
+    },
     proxy::{ConnectionUse, ProxyDifference, ProxyList, ProxyTerms, ProxyView},
     revocation::{Revocation, RevocationPage, RevocationRequest, RevokedTokens},
     rollout::{

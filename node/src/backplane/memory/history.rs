@@ -114,6 +114,7 @@ mod tests {
             keys: Default::default(),
             rollouts: Default::default(),
             saved_selectors: Default::default(),
+            notices: Default::default(),
             audit: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {

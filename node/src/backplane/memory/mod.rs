@@ -21,6 +21,7 @@ mod label_index;
 mod levels;
 mod listing;
 mod membership;
+mod notices;
 mod operator_keys;
 mod ordinals;
 mod recent_changes;
@@ -55,8 +56,8 @@ use tokio::{sync::mpsc, time};
 
 use self::{
     audit::AuditLogs, enrolments::StoredEnrolments, envelope::Envelope, events::EventLog, history::CountedMinutes,
-    operator_keys::StoredKeys, ordinals::TerminalOrdinals, revocations::StoredRevocations, rollouts::StoredRollouts,
-    rosters::Rosters, stored_commands::Commands, terminals::Terminals, tickets::Tickets,
+    notices::StoredNotices, operator_keys::StoredKeys, ordinals::TerminalOrdinals, revocations::StoredRevocations,
+    rollouts::StoredRollouts, rosters::Rosters, stored_commands::Commands, terminals::Terminals, tickets::Tickets,
 };
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
@@ -110,6 +111,7 @@ struct Store {
     keys: StoredKeys,
     rollouts: StoredRollouts,
     saved_selectors: BTreeMap<SelectorName, SavedSelector>,
+    notices: StoredNotices,
     audit: AuditLogs,
 }
 
@@ -135,6 +137,7 @@ impl MemoryBackplane {
             keys: StoredKeys::default(),
             rollouts: StoredRollouts::default(),
             saved_selectors: BTreeMap::new(),
+            notices: StoredNotices::default(),
             audit: AuditLogs::default(),
         };
         Self {

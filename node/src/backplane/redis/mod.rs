@@ -22,7 +22,7 @@
 //! | `done.rs` | tells that a command for terminals of several partitions is done |
 //! | `replicas.rs` | waits until replicas have a command |
 //! | `history.rs` | the counters of minutes, summed up |
-//! | `revocations.rs`, `enrolments.rs`, `operator_keys.rs`, `rollouts.rs`, `audit.rs` | revoked tokens, codes for first tokens, operators' keys, rollouts and who changed what, which the first partition has for all |
+//! | `revocations.rs`, `enrolments.rs`, `operator_keys.rs`, `rollouts.rs`, `notices.rs`, `audit.rs` | revoked tokens, codes for first tokens, operators' keys, rollouts, notices and who changed what, which the first partition has for all |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `tickets.rs`, `membership.rs` | routed to one partition, or merged over all |
 //! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
@@ -58,6 +58,7 @@ mod many;
 mod member;
 mod membership;
 mod misfit;
+mod notices;
 mod open;
 mod operator_keys;
 mod ordinals;

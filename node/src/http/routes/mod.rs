@@ -10,6 +10,7 @@ mod enrolments;
 pub mod id;
 mod live;
 mod nodes;
+mod notices;
 mod open;
 mod operators;
 pub mod parameter;
@@ -139,7 +140,7 @@ impl Route {
 }
 
 /// All routes, by what they are about.
-const GROUPS: [&[Route]; 9] = [
+const GROUPS: [&[Route]; 10] = [
     open::ROUTES,
     commands::ROUTES,
     rollouts::ROUTES,
@@ -147,6 +148,7 @@ const GROUPS: [&[Route]; 9] = [
     terminals::ROUTES,
     nodes::ROUTES,
     live::ROUTES,
+    notices::ROUTES,
     operators::ROUTES,
     enrolments::ROUTES,
 ];

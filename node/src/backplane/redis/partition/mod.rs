@@ -22,6 +22,7 @@ mod list;
 pub mod log;
 mod matching;
 pub mod named;
+mod notices;
 mod operator_keys;
 mod parts;
 pub mod raise;

@@ -1,9 +1,16 @@
 -- Nodes whose lease ended. Their sessions go with the lease. DEAD has those of which no event says so yet, and DEAD_NODES has `reason
 -- reached` of each such node, `reached` being the number up to which it had passed everything on. bury.lua tells the events.
 
+-- Notes, for notices, that the lease of a node has run out. Without notices, or in a partition that has none, nobody asks.
+local function note_lost(node)
+  if redis.call('EXISTS', NOTICES) == 0 or redis.call('ZCARD', NODES_LOST) >= NODES_LOST_MAX then return end
+  redis.call('ZADD', NODES_LOST, redis.call('TIME')[1], node)
+end
+
 -- Takes a node out of those that hold sessions, for this reason. A node that died twice before its sessions were told keeps the first
 -- reason and the lower number: a number that is too low costs a look at some commands, and one that is too high loses them.
 local function declare_dead(node, reason)
+  if reason == 'node_lost' then note_lost(node) end
   local reached = tonumber(redis.call('HGET', REACHED, node) or 0)
   if redis.call('EXISTS', HELD .. node) == 1 then
     local before = redis.call('HGET', DEAD_NODES, node)
