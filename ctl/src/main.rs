@@ -17,6 +17,7 @@
 //! | [`send`] | sends a command |
 //! | [`follow`] | waits for what becomes of a command |
 //! | [`commands`] | shows, retries and cancels commands |
+//! | [`notices`] | sets, shows, tries and removes notices |
 //! | [`rollout`] | makes, shows, follows and changes rollouts |
 //! | [`top`] | the fleet, the nodes and the running commands, live |
 //! | [`selectors`] | lists, saves and removes saved selectors |
@@ -36,6 +37,7 @@ mod follow;
 mod keys;
 mod list;
 mod nodes;
+mod notices;
 mod profile;
 mod quickstart;
 mod rollout;
@@ -118,6 +120,7 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Tokens(call) => tokens::run(&api, &out, call).await,
         Verb::Enrol(call) => enrol::run(&api, &out, call).await,
         Verb::Selector(call) => selectors::run(&api, &out, call).await,
+        Verb::Notices(call) => notices::run(&api, &out, call).await,
         Verb::Completions { .. } | Verb::Quickstart(_) => unreachable!("they need no node"),
     }
 }

@@ -14,8 +14,8 @@ pub use self::{
     send::{ConfirmName, NamedPayload, OfflineName, Patience, Send, TargetFlags},
 };
 use crate::{
-    completion::CandidateKind, enrol::EnrolVerb, keys::KeyVerb, profile::ClusterFlags, rollout::RolloutVerb,
-    selectors::SelectorVerb, tokens::TokenVerb,
+    completion::CandidateKind, enrol::EnrolVerb, keys::KeyVerb, notices::NoticeVerb, profile::ClusterFlags,
+    rollout::RolloutVerb, selectors::SelectorVerb, tokens::TokenVerb,
 };
 
 /// Looks at a fleet of terminals, sends commands to it and says what became of them
@@ -137,6 +137,9 @@ pub enum Verb {
     /// Saved selectors: in any other one, @saved(NAME) stands for what is saved
     #[command(subcommand)]
     Selector(SelectorVerb),
+    /// Notices: what is posted to a URL, so that you hear it without looking
+    #[command(subcommand)]
+    Notices(NoticeVerb),
     /// Start a node with three terminals on this machine, to try all of this
     Quickstart(Quickstart),
     /// Print a script that has a shell complete commands, flags, ids and labels

@@ -5,7 +5,8 @@ use std::{env, ffi::OsStr, time::Duration};
 use clap::{CommandFactory, FromArgMatches};
 use clap_complete::{ArgValueCompleter, CompletionCandidate, engine::ValueCompleter};
 use muster_protocol::api::{
-    CommandPage, EnrolmentPage, FleetView, KeyPage, NodeList, RevocationPage, RolloutPage, SelectorPage, TerminalPage,
+    CommandPage, EnrolmentPage, FleetView, KeyPage, NodeList, NoticePage, RevocationPage, RolloutPage, SelectorPage,
+    TerminalPage,
 };
 use serde::Serialize;
 use tokio::{runtime, time::timeout};
@@ -13,7 +14,7 @@ use tokio::{runtime, time::timeout};
 use crate::{
     api::{ApiError, ClusterApi, ListQuery},
     cli::Cli,
-    enrol,
+    enrol, notices,
     profile::ClusterFlags,
     terminals::word,
     text::one_line,
@@ -48,6 +49,8 @@ pub enum CandidateKind {
     Revocations,
     /// Ids of enrolments.
     Enrolments,
+    /// Names of notices.
+    Notices,
 }
 
 /// A word, and what it stands for.
@@ -99,6 +102,10 @@ impl CandidateKind {
             Self::Enrolments => {
                 let page: EnrolmentPage = api.get(&rows("/v1/enrolments", MOST)).await?;
                 page.enrolments.iter().map(|one| (one.id.clone(), enrol::described(one))).collect()
+            }
+            Self::Notices => {
+                let page: NoticePage = api.get(&rows("/v1/notices", MOST)).await?;
+                page.notices.iter().map(|one| (one.name.to_string(), notices::described(one))).collect()
             }
         })
     }

@@ -36,8 +36,9 @@ async fn a_shell_is_offered_what_the_cluster_knows() {
     ];
     assert_eq!(run(&node, "send show --to box-1").await.0, 0);
     assert_eq!(run(&node, "selector set beijing site=bj").await.0, 0);
+    assert_eq!(run(&node, "notices set ops https://1.1.1.1/ --on node.lost").await.0, 0);
     let url = format!("http://{}", node.address);
-    let cases: [(&[&str], &str, &[&str]); 9] = [
+    let cases: [(&[&str], &str, &[&str]); 10] = [
         (&["muster", "show", "kio"], "kio", &["kiosk-1", "kiosk:2"]),
         (&["muster", "show", "kiosk", ":", "2"], "2", &["2"]),
         (&["muster", "send", "show", "--to", "b"], "b", &["box-1"]),
@@ -45,6 +46,7 @@ async fn a_shell_is_offered_what_the_cluster_knows() {
         (&["muster", "ls", "-l", "site", "=", ""], "", &["bj"]),
         (&["muster", "ls", "-l", "site", "="], "", &["bj"]),
         (&["muster", "selector", "rm", ""], "", &["beijing"]),
+        (&["muster", "notices", "attempts", "o"], "o", &["ops"]),
         (&["muster", "quicks"], "quicks", &["quickstart"]),
         (&["muster", "show", "nobody"], "nobody", &[]),
     ];

@@ -3,5 +3,6 @@
 mod call;
 mod completion;
 mod exit_codes;
+mod notices;
 mod selectors;
 mod tokens;

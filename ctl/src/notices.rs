@@ -1,0 +1,187 @@
+//! Notices: lists, sets, tries and removes them, and shows what became of their messages.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use hyper::Method;
+use muster_protocol::{
+    NoticeName,
+    api::{AttemptResult, NewNotice, NoticeAttempt, NoticeKind, NoticeRequest, NoticeView},
+    selector::MatchExpression,
+};
+
+use crate::{
+    api::{ClusterApi, ListQuery},
+    cli::RowLimit,
+    completion::CandidateKind,
+    exit::Exit,
+    list::ShownList,
+    text::{Printer, ago, grouped, note, one_line},
+};
+
+#[derive(Debug, Subcommand)]
+pub enum NoticeVerb {
+    /// List the notices
+    Ls {
+        #[command(flatten)]
+        limit: RowLimit,
+    },
+    /// Set a notice, new or in the place of the one with this name. Prints the secret that signs the messages of a new one: nobody can look
+    /// it up later
+    Set {
+        /// The name: 1 to 64 of A-Z a-z 0-9 _ -
+        #[arg(add = CandidateKind::Notices.completer())]
+        name: NoticeName,
+        /// Where messages are posted to: https://HOST[:PORT]/PATH
+        url: String,
+        /// What to tell of: terminal.away, terminal.degraded, terminal.contested, command.done, rollout.stopped or node.lost. Repeat the
+        /// flag for more
+        #[arg(long, value_name = "KIND", required = true)]
+        on: Vec<NoticeKind>,
+        /// How long a terminal is off the line before terminal.away tells of it
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
+        off_for: Duration,
+        /// Only terminals that this picks by labels and @id, such as 'site ^= bj or @id = t1'
+        #[arg(long = "match", value_name = "SELECTOR")]
+        expression: Option<MatchExpression>,
+    },
+    /// Remove a notice, and what waits to be posted
+    Rm {
+        #[arg(add = CandidateKind::Notices.completer())]
+        name: NoticeName,
+    },
+    /// Post a message now, and say what became of it
+    Test {
+        #[arg(add = CandidateKind::Notices.completer())]
+        name: NoticeName,
+    },
+    /// List the last 50 attempts to post messages, the newest first
+    Attempts {
+        #[arg(add = CandidateKind::Notices.completer())]
+        name: NoticeName,
+        #[command(flatten)]
+        limit: RowLimit,
+    },
+}
+
+/// Does what is asked of notices.
+pub async fn run(api: &ClusterApi, out: &Printer, verb: NoticeVerb) -> anyhow::Result<Exit> {
+    match verb {
+        NoticeVerb::Ls { limit } => list(api, out, limit).await,
+        NoticeVerb::Set { name, url, on, off_for, expression } => {
+            let request = NoticeRequest { url, on: on.into_iter().collect(), off_for, expression, secret: None };
+            set(api, out, &name, &request).await
+        }
+        NoticeVerb::Rm { name } => remove(api, out, &name).await,
+        NoticeVerb::Test { name } => test(api, out, &name).await,
+        NoticeVerb::Attempts { name, limit } => attempts(api, out, &name, limit).await,
+    }
+}
+
+async fn list(api: &ClusterApi, out: &Printer, limit: RowLimit) -> anyhow::Result<Exit> {
+    let head = ["NOTICE", "ON", "TO", "WAITING", "LOST"];
+    let shown = ShownList { field: "notices", cursor: "after", head, cells: notice_cells };
+    shown.print(api, out, ListQuery::new("/v1/notices"), limit).await
+}
+
+fn notice_cells(notice: &NoticeView) -> [String; 5] {
+    [
+        notice.name.to_string(),
+        described(notice),
+        origin(&notice.url).to_owned(),
+        grouped(notice.waiting),
+        grouped(notice.lost),
+    ]
+}
+
+/// What a notice tells of, such as `node.lost terminal.away>10m`.
+pub fn described(notice: &NoticeView) -> String {
+    notice.on.iter().map(|kind| told(*kind, notice)).collect::<Vec<_>>().join(" ")
+}
+
+/// A URL without its path, which in many is a secret. `--json` shows all of it.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |scheme| scheme + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |path| host + path);
+    &url[..end]
+}
+
+fn told(kind: NoticeKind, notice: &NoticeView) -> String {
+    match kind {
+        NoticeKind::TerminalAway => format!("{}>{}", kind.name(), humantime::format_duration(notice.off_for)),
+        _ => kind.name().to_owned(),
+    }
+}
+
+/// Sets a notice. Prints the secret if the node has made one.
+async fn set(api: &ClusterApi, out: &Printer, name: &NoticeName, request: &NoticeRequest) -> anyhow::Result<Exit> {
+    let answer = api.send(Method::PUT, &path(name, ""), serde_json::to_string(request)?, None).await?;
+    let set: NewNotice = answer.read()?;
+    let secret = set.secret.map(|secret| secret.0);
+    if !out.is_json() {
+        let what = if secret.is_some() { "; its secret, which is shown this once:" } else { "; its secret stays" };
+        note(&format!("notice {name} is set{what}"));
+    }
+    if secret.is_some() || out.is_json() {
+        out.either(&answer.text(), || secret.unwrap_or_default())?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn remove(api: &ClusterApi, out: &Printer, name: &NoticeName) -> anyhow::Result<Exit> {
+    let answer = api.call(Method::DELETE, &path(name, "")).await?;
+    out.either(&answer.text(), || format!("{name}: removed"))?;
+    Ok(Exit::Done)
+}
+
+/// Has a node post a message at once. Ends with 2 if the message was not delivered.
+async fn test(api: &ClusterApi, out: &Printer, name: &NoticeName) -> anyhow::Result<Exit> {
+    let answer = api.call(Method::POST, &path(name, "/test")).await?;
+    let attempt: NoticeAttempt = answer.read()?;
+    out.either(&answer.text(), || one_line(&format!("{name}: {}", became(&attempt))))?;
+    Ok(if attempt.result == AttemptResult::Delivered { Exit::Done } else { Exit::SomeFailed })
+}
+
+async fn attempts(api: &ClusterApi, out: &Printer, name: &NoticeName, limit: RowLimit) -> anyhow::Result<Exit> {
+    let head = ["AGE", "KIND", "MESSAGE", "ATTEMPT", "TOOK", "RESULT"];
+    let shown = ShownList { field: "attempts", cursor: "after", head, cells: attempt_cells };
+    shown.print(api, out, ListQuery::of("/v1/notices", name, "/attempts"), limit).await
+}
+
+fn attempt_cells(attempt: &NoticeAttempt) -> [String; 6] {
+    [
+        ago(attempt.at),
+        attempt.kind.name().to_owned(),
+        attempt.message.to_string(),
+        attempt.attempt.to_string(),
+        format!("{} ms", grouped(attempt.took_ms)),
+        became(attempt),
+    ]
+}
+
+/// What became of an attempt: the result, the status and the reason.
+fn became(attempt: &NoticeAttempt) -> String {
+    let status = attempt.status.map(|status| format!(" ({status})")).unwrap_or_default();
+    let error = attempt.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    format!("{}{status}{error}", attempt.result.name())
+}
+
+fn path(name: &NoticeName, rest: &str) -> String {
+    format!("/v1/notices/{name}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_path() {
+        for (url, shown) in [
+            ("https://hooks.example:8443/services/secret?x=/", "https://hooks.example:8443"),
+            ("https://hooks.example?secret", "https://hooks.example"),
+            ("https://hooks.example", "https://hooks.example"),
+        ] {
+            assert_eq!(origin(url), shown);
+        }
+    }
+}
