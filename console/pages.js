@@ -7,6 +7,8 @@ import { eventsPage } from "./pages/events.js";
 import { fleetPage } from "./pages/fleet.js";
 import { keysPage } from "./pages/keys.js";
 import { nodesPage } from "./pages/nodes.js";
+import { noticePage } from "./pages/notice.js";
+import { noticesPage } from "./pages/notices.js";
 import { proxiesPage } from "./pages/proxies.js";
 import { rolloutPage } from "./pages/rollout.js";
 import { rolloutsPage } from "./pages/rollouts.js";
@@ -36,6 +38,7 @@ export const PLACES = [
   { name: "events", title: "Events", key: "e", page: eventsPage },
   { name: "nodes", title: "Nodes", key: "n", page: nodesPage, whole: true },
   { name: "proxies", title: "Proxies", key: "p", page: proxiesPage, whole: true },
+  { name: "notices", title: "Notices", key: "o", page: noticesPage, one: noticePage, whole: true },
   { name: "audit", title: "Audit", key: "a", page: auditPage, whole: true },
   { name: "keys", title: "Keys", key: "k", page: keysPage },
 ];

@@ -18,6 +18,8 @@
 /** @typedef {Api["ProxyView"]} Proxy */
 /** @typedef {Api["AuditRecord"]} AuditRecord */
 /** @typedef {Api["OperatorKey"]} Key */
+/** @typedef {Api["NoticeView"]} Notice */
+/** @typedef {Api["NoticeAttempt"]} Attempt */
 
 /**
  * A session. Without `token` the node asks for none.

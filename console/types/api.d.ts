@@ -400,6 +400,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the notices in the order of their names */
+        get: operations["get_notices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notices/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a notice and what waits for its receiver */
+        get: operations["get_notices_name"];
+        /** Sets a notice, in the place of one with the same name */
+        put: operations["put_notices_name"];
+        post?: never;
+        /** Removes a notice and what waits for its receiver */
+        delete: operations["delete_notices_name"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notices/{name}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the last attempts to deliver messages, the newest first */
+        get: operations["get_notices_name_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/notices/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Posts a message at once, and says what became of it */
+        post: operations["post_notices_name_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -766,6 +836,8 @@ export interface components {
              */
             within: string;
         };
+        /** @description What became of one attempt to deliver a message. */
+        AttemptResult: "delivered" | "failed" | "given_up";
         /** @description A page of the audit, the newest first. */
         AuditPage: {
             /** @description The value of `before` for the next page; null on the last one. A page may be short, or empty, and not the last. */
@@ -1305,6 +1377,48 @@ export interface components {
             /** @description What it allows. */
             scope: components["schemas"]["Scope"];
         };
+        /** @description The answer to `PUT /v1/notices/{name}`. */
+        NewNotice: {
+            /** @description The name of the operator who set it last. Null without keys. */
+            by: string | null;
+            /**
+             * Format: date-time
+             * @description When it was first set.
+             */
+            created_at: string;
+            /**
+             * Format: uint64
+             * @description Messages that were never queued, since no more could wait.
+             */
+            lost: number;
+            /** @description Which terminals the notice is about. Left out of the JSON for all. */
+            match?: string;
+            /** @description The name. */
+            name: components["schemas"]["NoticeName"];
+            /**
+             * @description How long a terminal is off the line before a message tells of it.
+             * @example 90s
+             * @example 2h
+             * @example 1m 30s
+             */
+            off_for: string;
+            /** @description What the notice is about. */
+            on: components["schemas"]["NoticeKind"][];
+            /** @description The secret, if the node has made it: it is shown this once. Left out of the JSON otherwise. */
+            secret?: components["schemas"]["NoticeSecret"];
+            /** @description Where messages are posted to. */
+            url: string;
+            /**
+             * Format: uint64
+             * @description Messages that wait to be delivered.
+             */
+            waiting: number;
+            /**
+             * Format: uint64
+             * @description The bytes of these messages.
+             */
+            waiting_bytes: number;
+        };
         /** @description 1 to 32 characters of a-z 0-9 - */
         NodeId: string;
         /** @description The answer to `GET /v1/nodes`. */
@@ -1368,6 +1482,124 @@ export interface components {
             state: components["schemas"]["NodeState"];
             /** @description The version of the node's program. */
             version: string;
+        };
+        /** @description One attempt to deliver a message. */
+        NoticeAttempt: {
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            /**
+             * Format: uint32
+             * @description The number of the attempt, from 1.
+             */
+            attempt: number;
+            /** @description Why it failed. Null if it did not. */
+            error: string | null;
+            /** @description What the message tells of. */
+            kind: components["schemas"]["NoticeKind"];
+            /**
+             * Format: uuid
+             * @description The id of the message: the same in each attempt.
+             */
+            message: string;
+            /**
+             * Format: date-time
+             * @description When the message is tried again, at the earliest. Null if it is not.
+             */
+            next_at: string | null;
+            /** @description What became of it. */
+            result: components["schemas"]["AttemptResult"];
+            /**
+             * Format: uint16
+             * @description The status of the receiver's answer. Null without an answer.
+             */
+            status: number | null;
+            /**
+             * Format: uint64
+             * @description How long it took, in milliseconds.
+             */
+            took_ms: number;
+        };
+        /** @description The answer to `GET /v1/notices/{name}/attempts`: a page of the last 50, newest first. */
+        NoticeAttempts: {
+            /** @description The attempts. */
+            attempts: components["schemas"]["NoticeAttempt"][];
+            /** @description What `after` takes for the next page. Null at the end. */
+            next: string | null;
+        };
+        /** @description What a message tells of. */
+        NoticeKind: "terminal.away" | "terminal.degraded" | "terminal.contested" | "command.done" | "rollout.stopped" | "node.lost" | "notice.test";
+        /** @description 1 to 64 characters of A-Z a-z 0-9 _ - */
+        NoticeName: string;
+        /** @description The answer to `GET /v1/notices`: a page of the notices, by name. */
+        NoticePage: {
+            /** @description What `after` takes for the next page. Null at the end. */
+            next: string | null;
+            /** @description The notices. */
+            notices: components["schemas"]["NoticeView"][];
+        };
+        /** @description The body of `PUT /v1/notices/{name}`. An unknown field is an error. */
+        NoticeRequest: {
+            /** @description Which terminals the notice is about, by their ids and labels; all by default. */
+            match?: string;
+            /**
+             * @description How long a terminal is off the line before `terminal.away` tells of it: 1 s to 30 days, 10 min by default.
+             * @default 10m
+             * @example 90s
+             * @example 2h
+             * @example 1m 30s
+             */
+            off_for: string;
+            /** @description What the notice is about. */
+            on: components["schemas"]["NoticeKind"][];
+            /** @description The secret, 16 to 128 characters. By default a notice keeps its secret, and a new notice gets one that the node makes. */
+            secret?: components["schemas"]["NoticeSecret"];
+            /** @description Where messages are posted to: `https://HOST[:PORT]/PATH`, at most 2,048 bytes. */
+            url: string;
+        };
+        /** @description The secret that signs the messages of a notice. It is not printed by `{:?}`. */
+        NoticeSecret: string;
+        /** @description A notice as it is shown. The secret is not part of it. */
+        NoticeView: {
+            /** @description The name of the operator who set it last. Null without keys. */
+            by: string | null;
+            /**
+             * Format: date-time
+             * @description When it was first set.
+             */
+            created_at: string;
+            /**
+             * Format: uint64
+             * @description Messages that were never queued, since no more could wait.
+             */
+            lost: number;
+            /** @description Which terminals the notice is about. Left out of the JSON for all. */
+            match?: string;
+            /** @description The name. */
+            name: components["schemas"]["NoticeName"];
+            /**
+             * @description How long a terminal is off the line before a message tells of it.
+             * @example 90s
+             * @example 2h
+             * @example 1m 30s
+             */
+            off_for: string;
+            /** @description What the notice is about. */
+            on: components["schemas"]["NoticeKind"][];
+            /** @description Where messages are posted to. */
+            url: string;
+            /**
+             * Format: uint64
+             * @description Messages that wait to be delivered.
+             */
+            waiting: number;
+            /**
+             * Format: uint64
+             * @description The bytes of these messages.
+             */
+            waiting_bytes: number;
         };
         /** @description What happens to a target that is offline. */
         Offline: "queue" | "skip";
@@ -3123,6 +3355,184 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NodeStateView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    get_notices: {
+        parameters: {
+            query?: {
+                /** @description The most entries of the page; 100 by default. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_notices_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["NoticeName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeView"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    put_notices_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["NoticeName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoticeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewNotice"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    delete_notices_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["NoticeName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    get_notices_name_attempts: {
+        parameters: {
+            query?: {
+                /** @description The most entries of the page; 100 by default. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                name: components["schemas"]["NoticeName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeAttempts"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_notices_name_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["NoticeName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeAttempt"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -30,6 +30,7 @@ PLACES = [
     "events",
     "nodes",
     "proxies",
+    "notices",
     "audit",
     "keys",
 ]
