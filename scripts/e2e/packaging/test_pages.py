@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
@@ -185,6 +186,22 @@ def serves(url: str, headers: dict[str, str]) -> bool:
         return httpx.get(url, headers=headers).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+def test_the_notices_page_verifies_what_a_node_signs(directory: Path) -> None:
+    shown = [line for block in Page("docs/notices.md").blocks if block.info == "python" for line in block.lines]
+    script = directory / "verify.py"
+    script.write_text("\n".join(shown))
+    is_genuine = runpy.run_path(str(script))["is_genuine"]
+    # As a node signs it: the values are those of its own test.
+    vector = (programs.ROOT / "node/src/notices/signature.rs").read_text()
+    (signature,) = re.findall(r"t=1900000000,v1=[0-9a-f]{64}", vector)
+    secret, body = "0123456789abcdef", b'{"id":"1"}'
+    assert is_genuine(secret, signature, body, now=1900000010)
+    assert not is_genuine(secret, signature, body, now=1900000400)
+    assert not is_genuine(secret, signature, b'{"id":"2"}', now=1900000010)
+    assert not is_genuine("another secret of it", signature, body, now=1900000010)
+    assert not is_genuine(secret, "", body)
 
 
 # A user's shell leaves these patterns as they are, unless the user is in scripts/e2e.

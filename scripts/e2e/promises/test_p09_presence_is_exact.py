@@ -3,14 +3,19 @@
 A terminal that moved is never shown offline.
 """
 
+import json
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from muster import wait
 from muster.api import Events, Json
-from muster.cluster import Cluster
+from muster.cluster import Cluster, ProcessCluster
 from muster.fixtures import AgentsFactory, Scale
 
 # Seconds of a node's lease.
@@ -73,3 +78,54 @@ def test_the_registry_answers_while_another_node_hangs(cluster: Cluster, agents:
         assert len(page) == 100
     cluster.cont("node3")
     scale.judge_time("the registry answered in the median", sorted(times)[10], 0.05)
+
+
+# Notices: another node goes on when the one that carries them on is killed.
+
+
+@contextmanager
+def receiver(heard: list[Json]) -> Iterator[str]:
+    """Receive messages of notices into `heard`. Yields the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.mark.promise(id="P9")
+@pytest.mark.takes(seconds=60)
+@pytest.mark.cluster(node_flags="--notice-to 127.0.0.0/8", processes_only="the receiver is on the nodes' own host")
+def test_each_lost_node_is_told_of_once_whichever_node_is_killed(process_cluster: ProcessCluster) -> None:
+    cluster, heard = process_cluster, list[Json]()
+
+    def told() -> set[str]:
+        return {message["data"]["node"] for message in heard}
+
+    with receiver(heard) as url:
+        assert cluster.api.ask("PUT", "/v1/notices/lost", {"url": url, "on": ["node.lost"]})[0] == 200
+        first = {cluster.id(number) for number in (1, 2)}
+
+        cluster.kill("node1")
+        cluster.kill("node2")
+
+        wait.until(told, lambda nodes: nodes == first)
+        cluster.start("node1")
+        cluster.start("node2")
+        wait.until(lambda: len(cluster.api.get("/v1/nodes")["nodes"]), lambda count: count == 3)
+        # The third one carries notices on: it was alone.
+        third = cluster.id(3)
+
+        cluster.kill("node3")
+
+        wait.until(told, lambda nodes: nodes == first | {third})
+    assert len({message["id"] for message in heard}) == len(heard) == 3
