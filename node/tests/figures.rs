@@ -29,7 +29,8 @@ fn of_many_values_the_outermost_are_left_out() {
 
 #[test]
 fn runs_differ_only_if_their_intervals_have_no_value_in_common() {
-    let [low, high, both] = [[1.0, 1.1, 1.2], [1.3, 1.4, 1.5], [1.2, 1.3, 1.4]].map(|values| interval(&values));
+    let [low, high, both] =
+        [[1.0, 1.1, 1.2, 1.2], [1.3, 1.4, 1.5, 1.6], [1.2, 1.3, 1.4, 1.5]].map(|values| interval(&values));
     for (earlier, later, more_is_better, expected) in [
         (&low, &high, false, Difference::Worse),
         (&low, &high, true, Difference::Better),
@@ -40,4 +41,10 @@ fn runs_differ_only_if_their_intervals_have_no_value_in_common() {
     ] {
         assert_eq!(difference(earlier, later, more_is_better), expected);
     }
+}
+
+#[test]
+fn three_values_tell_nothing_apart() {
+    let (low, high) = (interval(&[1.0, 1.1, 1.2]), interval(&[7.0, 8.0, 9.0]));
+    assert_eq!(difference(&low, &high, false), Difference::None);
 }

@@ -80,7 +80,7 @@ impl Crowd {
 }
 
 /// Connects a terminal.
-async fn connect(address: SocketAddr, number: usize, dialect: Dialect) -> (TcpStream, FrameReader) {
+pub async fn connect(address: SocketAddr, number: usize, dialect: Dialect) -> (TcpStream, FrameReader) {
     let mut stream = TcpStream::connect(address).await.expect("the server accepts");
     let request = (dialect.request)(number);
     if !request.is_empty() {

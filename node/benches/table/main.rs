@@ -112,6 +112,8 @@ async fn run(args: Args) -> ExitCode {
 async fn measure(args: &Args) -> TableResult {
     // Before the cores are divided: it says how many there are.
     let mut environment = environment::environment();
+    // A file that is shown to others needs no name of a host.
+    environment.remove("host");
     let cores = CoreSplit::divide();
     environment.insert("divided cores".into(), cores.to_string());
     let terminals = args.terminals as usize;

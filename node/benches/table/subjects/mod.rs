@@ -5,6 +5,7 @@ pub mod floor;
 pub mod node;
 pub mod peer;
 pub mod proxy;
+pub mod socket_io;
 pub mod two_nodes;
 
 /// The column of a node alone, with plain terminals.

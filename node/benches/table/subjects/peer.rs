@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
+use super::socket_io::{SOCKET_IO, publish};
 use crate::{
     servers::{
         dialect::{Dialect, Turn, nothing, request},
@@ -29,6 +30,8 @@ pub enum Peer {
     Uwebsockets,
     /// ws, on Node.js
     Ws,
+    /// Socket.IO, on Node.js
+    SocketIo,
     /// Centrifugo
     Centrifugo,
     /// tokio-tungstenite, a task and a channel for each connection
@@ -60,6 +63,7 @@ impl Peer {
         match self {
             Self::Uwebsockets => super::UWEBSOCKETS,
             Self::Ws => "ws",
+            Self::SocketIo => "socket-io",
             Self::Centrifugo => "centrifugo",
             Self::Tungstenite => "tungstenite",
             Self::Axum => "axum",
@@ -82,7 +86,11 @@ impl Subject for Peer {
     }
 
     fn dialect(&self) -> Dialect {
-        if *self == Self::Centrifugo { CENTRIFUGO } else { RELAY }
+        match self {
+            Self::Centrifugo => CENTRIFUGO,
+            Self::SocketIo => SOCKET_IO,
+            _ => RELAY,
+        }
     }
 
     async fn start(&self, _terminals: usize) -> Box<dyn Server> {
@@ -126,6 +134,9 @@ impl Server for PeerServer {
     }
 
     async fn broadcast(&mut self, payload: &str, times: usize) {
+        if self.peer == Peer::SocketIo {
+            return publish(self.address(), payload, times).await;
+        }
         let (path, body) = self.peer.post(payload);
         let (address, mut posts) = (self.address(), JoinSet::new());
         for _ in 0..times {
