@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use muster_protocol::{
-    CommandId, Selector,
+    CommandId,
     api::{CommandView, TargetView},
 };
 use uuid::Uuid;
@@ -16,8 +16,7 @@ use crate::{
     follow::{self, Followed},
     list::ShownList,
     send::{Acceptance, accept},
-    terminals::{labels, word},
-    text::{Printer, ago, count, moment, note, one_line, states},
+    text::{Printer, ago, count, moment, note, one_line, selected, states, word},
 };
 
 /// Lists commands.
@@ -47,18 +46,6 @@ fn cells(command: &CommandView) -> [String; 7] {
         command.target.as_ref().map_or("-".to_owned(), selected),
         states(command),
     ]
-}
-
-/// The targets in words.
-pub fn selected(target: &Selector) -> String {
-    match target {
-        Selector::All => "all".to_owned(),
-        Selector::Terminal(id) => id.to_string(),
-        Selector::Terminals(ids) if ids.len() <= 3 => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-        Selector::Terminals(ids) => format!("{},… ({})", ids[0], ids.len()),
-        Selector::Labels(wanted) => labels(wanted),
-        Selector::Match(expression) => expression.to_string(),
-    }
 }
 
 /// Shows a command and its targets.

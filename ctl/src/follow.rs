@@ -16,8 +16,7 @@ use crate::{
     api::{ApiAnswer, ApiError, ClusterApi},
     cli::Patience,
     exit::Exit,
-    terminals::word,
-    text::{Printer, ProgressLine, count, note, one_line, states},
+    text::{Printer, ProgressLine, count, note, one_line, states, word},
 };
 
 /// The wait before the second look at a command. Each wait is longer by half, up to the longest one.

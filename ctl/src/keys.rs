@@ -1,55 +1,15 @@
 //! Operators' keys: lists, makes and revokes them.
 
-use std::time::Duration;
-
-use clap::Subcommand;
 use hyper::Method;
-use muster_protocol::{
-    api::{KeyRequest, NewKey, OperatorKey, RevokedKey},
-    token::Scope,
-};
+use muster_protocol::api::{KeyRequest, NewKey, OperatorKey, RevokedKey};
 
 use crate::{
     api::{ClusterApi, ListQuery},
-    cli::{RowLimit, label},
-    completion::CandidateKind,
+    cli::{KeyVerb, RowLimit},
     exit::Exit,
     list::ShownList,
-    terminals::{labels, word},
-    text::{Printer, ago, moment, note, one_line},
+    text::{Printer, ago, labels, moment, note, one_line, word},
 };
-
-#[derive(Debug, Subcommand)]
-pub enum KeyVerb {
-    /// List the keys
-    Ls {
-        #[command(flatten)]
-        limit: RowLimit,
-    },
-    /// Make a key and print it. Nobody can look it up later
-    Make {
-        /// The operator's name
-        name: String,
-        /// What the key allows: read, command or admin
-        #[arg(long)]
-        scope: Scope,
-        /// How long the key is valid
-        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
-        valid_for: Duration,
-        /// Limit the key to terminals with this label. Repeat the flag for more labels, all of which they must have
-        #[arg(long, short = 'l', value_name = "KEY=VALUE", value_parser = label, add = CandidateKind::Labels.completer())]
-        label: Vec<(String, String)>,
-        /// Limit the key to commands with this name. Repeat the flag for more
-        #[arg(long, value_name = "NAME")]
-        command: Vec<String>,
-    },
-    /// Revoke a key: within 2 s every node refuses it
-    Revoke {
-        /// The key's id, as `muster keys ls` shows it
-        #[arg(add = CandidateKind::Keys.completer())]
-        id: String,
-    },
-}
 
 /// Does what is asked of the keys.
 pub async fn run(api: &ClusterApi, out: &Printer, verb: KeyVerb) -> anyhow::Result<Exit> {

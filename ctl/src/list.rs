@@ -46,7 +46,7 @@ impl<R: DeserializeOwned, const COLUMNS: usize> ShownList<R, COLUMNS> {
         if !out.is_json() {
             out.print(&table.lines())?;
         }
-        left.tell(limit);
+        left.tell(limit.limit);
         Ok(Exit::Done)
     }
 }

@@ -22,7 +22,7 @@
 //! | [`top`] | the fleet, the nodes and the running commands, live |
 //! | [`selectors`] | lists, saves and removes saved selectors |
 //! | [`quickstart`] | a node with three terminals, for trials |
-//! | [`text`] | tables, progress and printable text |
+//! | [`text`] | tables, progress, printable text, and what the API has in words |
 //! | [`exit`] | the exit codes |
 
 mod api;
@@ -53,7 +53,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::{
     api::ClusterApi,
@@ -63,7 +63,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    completion::answer_shell();
+    completion::answer_shell(Cli::command);
     call()
 }
 

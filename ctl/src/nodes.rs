@@ -9,8 +9,7 @@ use muster_protocol::{
 use crate::{
     api::ClusterApi,
     exit::Exit,
-    terminals::word,
-    text::{Printer, TextTable, ago, count, note},
+    text::{Printer, TextTable, ago, count, note, word},
 };
 
 /// Lists the nodes.

@@ -1,68 +1,18 @@
 //! Notices: lists, sets, tries and removes them, and shows what became of their messages.
 
-use std::time::Duration;
-
-use clap::Subcommand;
 use hyper::Method;
 use muster_protocol::{
     NoticeName,
-    api::{AttemptResult, NewNotice, NoticeAttempt, NoticeKind, NoticeRequest, NoticeView},
-    selector::MatchExpression,
+    api::{AttemptResult, NewNotice, NoticeAttempt, NoticeRequest, NoticeView},
 };
 
 use crate::{
     api::{ClusterApi, ListQuery},
-    cli::RowLimit,
-    completion::CandidateKind,
+    cli::{NoticeVerb, RowLimit},
     exit::Exit,
     list::ShownList,
-    text::{Printer, ago, grouped, note, one_line},
+    text::{Printer, ago, grouped, note, notice_words, one_line},
 };
-
-#[derive(Debug, Subcommand)]
-pub enum NoticeVerb {
-    /// List the notices
-    Ls {
-        #[command(flatten)]
-        limit: RowLimit,
-    },
-    /// Set a notice, new or in the place of the one with this name. Prints the secret that signs the messages of a new one: nobody can look
-    /// it up later
-    Set {
-        /// The name: 1 to 64 of A-Z a-z 0-9 _ -
-        #[arg(add = CandidateKind::Notices.completer())]
-        name: NoticeName,
-        /// Where messages are posted to: https://HOST[:PORT]/PATH
-        url: String,
-        /// What to tell of: terminal.away, terminal.degraded, terminal.contested, command.done, rollout.stopped or node.lost. Repeat the
-        /// flag for more
-        #[arg(long, value_name = "KIND", required = true)]
-        on: Vec<NoticeKind>,
-        /// How long a terminal is off the line before terminal.away tells of it
-        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = humantime::parse_duration)]
-        off_for: Duration,
-        /// Only terminals that this picks by labels and @id, such as 'site ^= bj or @id = t1'
-        #[arg(long = "match", value_name = "SELECTOR")]
-        expression: Option<MatchExpression>,
-    },
-    /// Remove a notice, and what waits to be posted
-    Rm {
-        #[arg(add = CandidateKind::Notices.completer())]
-        name: NoticeName,
-    },
-    /// Post a message now, and say what became of it
-    Test {
-        #[arg(add = CandidateKind::Notices.completer())]
-        name: NoticeName,
-    },
-    /// List the last 50 attempts to post messages, the newest first
-    Attempts {
-        #[arg(add = CandidateKind::Notices.completer())]
-        name: NoticeName,
-        #[command(flatten)]
-        limit: RowLimit,
-    },
-}
 
 /// Does what is asked of notices.
 pub async fn run(api: &ClusterApi, out: &Printer, verb: NoticeVerb) -> anyhow::Result<Exit> {
@@ -87,16 +37,11 @@ async fn list(api: &ClusterApi, out: &Printer, limit: RowLimit) -> anyhow::Resul
 fn notice_cells(notice: &NoticeView) -> [String; 5] {
     [
         notice.name.to_string(),
-        described(notice),
+        notice_words(notice),
         origin(&notice.url).to_owned(),
         grouped(notice.waiting),
         grouped(notice.lost),
     ]
-}
-
-/// What a notice tells of, such as `node.lost terminal.away>10m`.
-pub fn described(notice: &NoticeView) -> String {
-    notice.on.iter().map(|kind| told(*kind, notice)).collect::<Vec<_>>().join(" ")
 }
 
 /// A URL without its path, which in many is a secret. `--json` shows all of it.
@@ -104,13 +49,6 @@ fn origin(url: &str) -> &str {
     let host = url.find("://").map_or(0, |scheme| scheme + 3);
     let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |path| host + path);
     &url[..end]
-}
-
-fn told(kind: NoticeKind, notice: &NoticeView) -> String {
-    match kind {
-        NoticeKind::TerminalAway => format!("{}>{}", kind.name(), humantime::format_duration(notice.off_for)),
-        _ => kind.name().to_owned(),
-    }
 }
 
 /// Sets a notice. Prints the secret if the node has made one.

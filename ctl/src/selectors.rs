@@ -1,43 +1,18 @@
 //! Saved selectors: lists, saves and removes them.
 
-use clap::Subcommand;
 use hyper::Method;
 use muster_protocol::{
     SelectorName,
     api::{SavedSelector, SelectorRequest},
-    selector::MatchExpression,
 };
 
 use crate::{
     api::{ClusterApi, ListQuery},
-    cli::RowLimit,
-    completion::CandidateKind,
+    cli::{RowLimit, SelectorVerb},
     exit::Exit,
     list::ShownList,
     text::{Printer, ago},
 };
-
-#[derive(Debug, Subcommand)]
-pub enum SelectorVerb {
-    /// List the saved selectors
-    Ls {
-        #[command(flatten)]
-        limit: RowLimit,
-    },
-    /// Save a selector, in place of what has the name. Commands and rollouts stay with what was saved when they were accepted
-    Set {
-        #[arg(add = CandidateKind::Selectors.completer())]
-        name: SelectorName,
-        /// Such as 'kind = kiosk and site ^= bj'
-        #[arg(value_name = "SELECTOR")]
-        expression: MatchExpression,
-    },
-    /// Remove a saved selector
-    Rm {
-        #[arg(add = CandidateKind::Selectors.completer())]
-        name: SelectorName,
-    },
-}
 
 /// Does what is asked of the saved selectors.
 pub async fn run(api: &ClusterApi, out: &Printer, verb: SelectorVerb) -> anyhow::Result<Exit> {

@@ -19,10 +19,9 @@ use uuid::Uuid;
 use crate::{
     api::{ApiAnswer, ApiError, ClusterApi},
     cli::{ConfirmName, NamedPayload, OfflineName, Send, TargetFlags},
-    commands::selected,
     exit::Exit,
     follow::{self, Followed},
-    text::{Printer, confirmed, count, note, one_line, states},
+    text::{Printer, confirmed, count, note, one_line, selected, states},
 };
 
 /// How often a command is sent whose answer did not come. The same `Idempotency-Key` makes it one command.

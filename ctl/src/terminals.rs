@@ -7,14 +7,13 @@ use muster_protocol::{
     api::{ChangeKind, FleetView, Status, TerminalChange, TerminalHistory, TerminalView},
     selector::Labels,
 };
-use serde::Serialize;
 
 use crate::{
     api::{ClusterApi, ListQuery},
     cli::{StatusName, TerminalList},
     exit::Exit,
     list::ShownList,
-    text::{Printer, TextTable, ago, count, moment, note, one_line},
+    text::{Printer, TextTable, ago, count, labels, moment, note, one_line, word},
 };
 
 /// Lists terminals.
@@ -49,17 +48,6 @@ fn cells(terminal: &TerminalView) -> [String; 7] {
         terminal.rtt_ms.map_or("-".to_owned(), |rtt| format!("{rtt}ms")),
         labels(&terminal.labels),
     ]
-}
-
-/// The labels as `key=value,key=value`.
-pub fn labels(labels: &Labels) -> String {
-    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
-}
-
-/// The word that the API has for it.
-pub fn word(value: &impl Serialize) -> String {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    text.trim_matches('"').to_owned()
 }
 
 /// Shows a terminal and its last changes.

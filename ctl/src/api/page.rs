@@ -6,7 +6,7 @@ use form_urlencoded::Serializer;
 use serde_json::value::RawValue;
 
 use super::{ApiError, ClusterApi};
-use crate::{cli::RowLimit, text::note};
+use crate::text::note;
 
 /// The most rows of a page that are asked for.
 const PAGE_MAX: usize = 1000;
@@ -76,10 +76,10 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Says on the screen what was left out.
-    pub fn tell(&self, limit: RowLimit) {
+    /// Says on the screen what was left out of a list of at most `limit` rows.
+    pub fn tell(&self, limit: usize) {
         if self.more {
-            note(&format!("there are more than {}: --limit 0 shows all", limit.limit));
+            note(&format!("there are more than {}: --limit 0 shows all", limit));
         }
         if !self.partial.is_empty() {
             note(&format!("parts of the store do not answer, and what they have is missing: {}", self.partial));

@@ -1,7 +1,13 @@
 //! The commands and their flags.
 
+mod enrol;
+mod keys;
 mod lists;
+mod notices;
+mod rollout;
+mod selectors;
 mod send;
+mod tokens;
 
 use std::time::Duration;
 
@@ -10,13 +16,16 @@ use clap_complete::Shell;
 use muster_protocol::{CommandId, NodeId, TerminalId, selector::check_labels};
 
 pub use self::{
+    enrol::{EnrolMake, EnrolVerb},
+    keys::KeyVerb,
     lists::{AuditList, CommandList, EventFlags, RowLimit, StatusName, TerminalList},
+    notices::NoticeVerb,
+    rollout::{RolloutCreate, RolloutVerb},
+    selectors::SelectorVerb,
     send::{ConfirmName, NamedPayload, OfflineName, Patience, Send, TargetFlags},
+    tokens::{TokenRevoke, TokenVerb},
 };
-use crate::{
-    completion::CandidateKind, enrol::EnrolVerb, keys::KeyVerb, notices::NoticeVerb, profile::ClusterFlags,
-    rollout::RolloutVerb, selectors::SelectorVerb, tokens::TokenVerb,
-};
+use crate::{completion::CandidateKind, profile::ClusterFlags};
 
 /// Looks at a fleet of terminals, sends commands to it and says what became of them
 ///

@@ -2,7 +2,8 @@
 
 use std::{env, ffi::OsStr, time::Duration};
 
-use clap::{CommandFactory, FromArgMatches};
+use anyhow::Context;
+use clap::FromArgMatches;
 use clap_complete::{ArgValueCompleter, CompletionCandidate, engine::ValueCompleter};
 use muster_protocol::api::{
     CommandPage, EnrolmentPage, FleetView, KeyPage, NodeList, NoticePage, RevocationPage, RolloutPage, SelectorPage,
@@ -11,14 +12,11 @@ use muster_protocol::api::{
 use serde::Serialize;
 use tokio::{runtime, time::timeout};
 
+use super::COMMAND;
 use crate::{
     api::{ApiError, ClusterApi, ListQuery},
-    cli::Cli,
-    enrol, notices,
     profile::ClusterFlags,
-    terminals::word,
-    text::one_line,
-    tokens,
+    text::{enrolment_words, notice_words, one_line, token_words, word},
 };
 
 /// How long a shell waits for the cluster.
@@ -97,15 +95,15 @@ impl CandidateKind {
             }
             Self::Revocations => {
                 let page: RevocationPage = api.get(&rows("/v1/revocations", MOST)).await?;
-                page.revocations.iter().map(|one| (one.id.to_string(), tokens::described(&one.tokens))).collect()
+                page.revocations.iter().map(|one| (one.id.to_string(), token_words(&one.tokens))).collect()
             }
             Self::Enrolments => {
                 let page: EnrolmentPage = api.get(&rows("/v1/enrolments", MOST)).await?;
-                page.enrolments.iter().map(|one| (one.id.clone(), enrol::described(one))).collect()
+                page.enrolments.iter().map(|one| (one.id.clone(), enrolment_words(one))).collect()
             }
             Self::Notices => {
                 let page: NoticePage = api.get(&rows("/v1/notices", MOST)).await?;
-                page.notices.iter().map(|one| (one.name.to_string(), notices::described(one))).collect()
+                page.notices.iter().map(|one| (one.name.to_string(), notice_words(one))).collect()
             }
         })
     }
@@ -143,7 +141,8 @@ fn ask(kind: CandidateKind, begin: &str) -> anyhow::Result<Vec<DescribedWord>> {
 
 /// Which cluster the line names that is completed.
 fn flags() -> anyhow::Result<ClusterFlags> {
+    let command = COMMAND.get().context("no shell is answered")?;
     let line = env::args_os().skip_while(|word| word != "--").skip(1);
-    let read = Cli::command().ignore_errors(true).try_get_matches_from(line)?;
+    let read = command().ignore_errors(true).try_get_matches_from(line)?;
     Ok(ClusterFlags::from_arg_matches(&read)?)
 }

@@ -4,22 +4,23 @@
 
 mod candidates;
 
-use std::{env, io, path, process};
+use std::{env, io, path, process, sync::OnceLock};
 
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::{CompleteEnv, Shell, env::Shells};
 
 pub use self::candidates::CandidateKind;
-use crate::cli::Cli;
 
 /// The variable by which a shell says that it wants a word completed, and how it is written for this shell.
 const VARIABLE: &str = "MUSTER_COMPLETE";
+/// The command whose words are completed.
+static COMMAND: OnceLock<fn() -> Command> = OnceLock::new();
 
-/// Answers a shell that wants a word completed, and ends the process then. What goes wrong is not said: it would stand in the middle
-/// of the line.
-pub fn answer_shell() {
-    let folder = env::current_dir().ok();
-    match CompleteEnv::with_factory(Cli::command).var(VARIABLE).try_complete(env::args_os(), folder.as_deref()) {
+/// Answers a shell that wants a word of this command completed, and ends the process then. What goes wrong is not said: it would stand in the
+/// middle of the line.
+pub fn answer_shell(command: fn() -> Command) {
+    let (command, folder) = (COMMAND.get_or_init(|| command), env::current_dir().ok());
+    match CompleteEnv::with_factory(command).var(VARIABLE).try_complete(env::args_os(), folder.as_deref()) {
         Ok(false) => {}
         Ok(true) => process::exit(0),
         Err(_) => process::exit(1),

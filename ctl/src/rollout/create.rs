@@ -10,12 +10,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    flags::RolloutCreate,
     follow::{self, FollowedRollout},
     show::line,
 };
 use crate::{
     api::{ApiError, ClusterApi},
+    cli::RolloutCreate,
     exit::Exit,
     follow::interrupt,
     send::{Acceptance, accept, confirm, payload, reach_of, target},

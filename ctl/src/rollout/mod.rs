@@ -1,12 +1,10 @@
 //! Rollouts: commands that go out in waves.
 
 mod create;
-mod flags;
 mod follow;
 mod show;
 
-pub use self::flags::RolloutVerb;
-use crate::{api::ClusterApi, exit::Exit, text::Printer};
+use crate::{api::ClusterApi, cli::RolloutVerb, exit::Exit, text::Printer};
 
 /// Does what is asked of rollouts.
 pub async fn run(api: &ClusterApi, out: &Printer, verb: RolloutVerb) -> anyhow::Result<Exit> {

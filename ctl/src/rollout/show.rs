@@ -9,10 +9,9 @@ use muster_protocol::{
 use crate::{
     api::{ClusterApi, ListQuery},
     cli::RowLimit,
-    commands::selected,
     exit::Exit,
     list::ShownList,
-    text::{Printer, TextTable, ago, count, grouped, moment, one_line},
+    text::{Printer, TextTable, ago, count, grouped, moment, one_line, selected},
 };
 
 /// Lists rollouts.

@@ -2,6 +2,7 @@
 
 mod progress;
 mod table;
+mod words;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 pub use self::{
     progress::{ProgressLine, bar, states},
     table::TextTable,
+    words::{enrolment_words, labels, notice_words, selected, token_words, word},
 };
 
 /// Prints what was asked for.

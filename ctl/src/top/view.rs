@@ -4,9 +4,8 @@ use muster_protocol::api::{CommandView, FleetView};
 
 use super::snapshot::ClusterSnapshot;
 use crate::{
-    commands::selected,
     nodes,
-    text::{TextTable, ago, bar, count, grouped, one_line, states},
+    text::{TextTable, ago, bar, count, grouped, one_line, selected, states},
 };
 
 /// The number of characters of a command's bar.

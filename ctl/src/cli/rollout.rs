@@ -10,10 +10,8 @@ use muster_protocol::{
 };
 use serde_json::json;
 
-use crate::{
-    cli::{ConfirmName, NamedPayload, RowLimit, TargetFlags},
-    completion::CandidateKind,
-};
+use super::{ConfirmName, NamedPayload, RowLimit, TargetFlags};
+use crate::completion::CandidateKind;
 
 #[derive(Debug, Subcommand)]
 pub enum RolloutVerb {
