@@ -130,6 +130,19 @@ async fn each_path_takes_the_methods_that_the_document_says_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_too_large_is_refused_as_the_document_says_of_each_call() {
+    let node = TestNode::start(&["--secret", SECRET]).await;
+    let (_, document) = get(node.address, "/v1/openapi.json").await;
+    let of_call = document["paths"]["/v1/terminals"]["get"]["responses"]["431"]["$ref"].as_str().unwrap();
+    let refusal = document.pointer(of_call.strip_prefix('#').unwrap()).unwrap();
+    assert!(refusal["description"].is_string() && refusal["content"].is_null(), "{refusal}");
+    let query = "x".repeat(20_000);
+    let (status, _, body) = request(node.address, &format!("GET /v1/terminals?match={query} HTTP/1.1\r\n")).await;
+    assert_eq!((status, body.as_str()), (431, ""));
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn the_document_is_sent_once_to_a_client_that_keeps_it() {
     let node = TestNode::start(&["--secret", SECRET]).await;
     let ask = async |headers: &str| request(node.address, &format!("GET /v1/openapi.json HTTP/1.1\r\n{headers}")).await;

@@ -11,7 +11,7 @@ use muster_protocol::api::Problem;
 use serde_json::{Map, Value, json};
 
 use self::{
-    operation::{REFUSALS, refusal_name},
+    operation::{HEAD_TOO_LARGE, REFUSALS, refusal_name},
     schemas::Schemas,
 };
 use super::{
@@ -72,6 +72,9 @@ pub fn document() -> Value {
 
 /// A refusal, which has the same form for every call.
 fn refusal(status: u16, schemas: &mut Schemas) -> Value {
+    if status == HEAD_TOO_LARGE {
+        return json!({ "description": operation::reason(status) });
+    }
     json!({
         "description": operation::reason(status),
         "content": { "application/problem+json": { "schema": schemas.answered(of::<Problem>) } },

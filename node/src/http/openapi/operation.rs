@@ -13,7 +13,9 @@ use crate::http::routes::{
 };
 
 /// The statuses of all refusals.
-pub const REFUSALS: [u16; 12] = [400, 401, 403, 404, 408, 409, 413, 422, 429, 501, 503, 504];
+pub const REFUSALS: [u16; 13] = [400, 401, 403, 404, 408, 409, 413, 422, 429, HEAD_TOO_LARGE, 501, 503, 504];
+/// The status of a request whose head is not read to its end. Its answer has no body.
+pub const HEAD_TOO_LARGE: u16 = 431;
 
 /// The operation.
 pub fn of(route: &Route, schemas: &mut Schemas) -> Value {
@@ -92,7 +94,7 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Map<String, Value> {
 
 /// The statuses with which a call can be refused.
 fn refusals(route: &Route) -> BTreeSet<u16> {
-    let mut all: BTreeSet<_> = route.refusals.iter().copied().chain([400]).collect();
+    let mut all: BTreeSet<_> = route.refusals.iter().copied().chain([400, HEAD_TOO_LARGE]).collect();
     if route.scope.is_some() {
         all.extend([401, 403, 503]);
     }
