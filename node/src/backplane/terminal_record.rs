@@ -1,43 +1,42 @@
-//! A terminal as the registry stores it, and as the API shows it.
+//! A terminal as the registry in memory has it, and as the API shows it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use muster_protocol::{
     NodeId, SessionId,
     api::{Status, TerminalView},
     frame::Health,
+    selector::Labels,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{hub::SessionInfo, reports::HealthReport};
 
 /// The last session of a terminal, and its node.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct TerminalRecord {
-    /// The identity of the session.
-    #[serde(flatten)]
-    pub info: SessionInfo,
+    /// The identity of the session, which the session itself shares while it lasts.
+    pub info: Arc<SessionInfo>,
     /// The node that holds or held the session.
     pub node: NodeId,
 }
 
 impl TerminalRecord {
-    /// The terminal as the API shows it. `owner` is the session that is online now, if there is one. `ping` is the
+    /// The terminal as the API shows it, with these labels. `owner` is the session that is online now, if there is one. `ping` is the
     /// ping interval.
-    pub fn view(self, owner: Option<SessionId>, vitals: HealthReport, ping: Duration) -> TerminalView {
+    pub fn view(&self, labels: Labels, owner: Option<SessionId>, vitals: HealthReport, ping: Duration) -> TerminalView {
         let online = owner == Some(self.info.session);
         let status = self.status(owner, vitals.seen.map(|(at, _)| at), ping);
         let health = vitals.health.unwrap_or_else(healthy);
         let (seen, rtt) = vitals.seen.map_or((None, None), |(at, rtt)| (Some(at), Some(rtt)));
         let last_seen = self.last_seen(seen);
         TerminalView {
-            id: self.info.terminal,
+            id: self.info.terminal.clone(),
             status,
             condition: health.condition,
-            labels: self.info.labels,
-            node: online.then_some(self.node),
-            address: Some(self.info.address),
+            labels,
+            node: online.then(|| self.node.clone()),
+            address: Some(self.info.address.to_string()),
             protocol: self.info.protocol,
             connected_at: self.info.connected_at,
             last_seen,

@@ -82,7 +82,7 @@ mod tests {
         *,
     };
     use crate::{
-        backplane::{JoinRequest, SystemClock, TerminalRecord},
+        backplane::{JoinRequest, SystemClock},
         hub::SessionInfo,
         reports::HealthReport,
     };
@@ -118,13 +118,11 @@ mod tests {
             audit: Default::default(),
         };
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
-            let request = session(terminal);
-            let record = TerminalRecord { info: SessionInfo::clone(&request.info), node: "n1".parse().unwrap() };
-            store.terminals.enter(&request, record, ordinal);
+            store.terminals.enter(&session(terminal), &"n1".parse().unwrap(), ordinal);
         }
         let health = Some(Health { condition: Condition::Failing, metrics: BTreeMap::new() });
         store.terminals.vitals(&"b".parse().unwrap(), HealthReport { seen: None, health });
-        store.terminals.known.get_mut("c").unwrap().owner = None;
+        store.terminals.known.get_mut("c").unwrap().is_online = false;
         store.minutes.count("sent", 2);
         for _ in 0..2 {
             store.write_minute(7, Duration::from_secs(25));

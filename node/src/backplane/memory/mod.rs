@@ -17,6 +17,7 @@ mod events;
 mod few_targets;
 mod history;
 mod idempotency_keys;
+mod known_terminal;
 mod label_index;
 mod levels;
 mod listing;

@@ -1,24 +1,23 @@
 //! The last changes of a terminal in memory.
 
-use std::collections::VecDeque;
-
 use jiff::Timestamp;
 use muster_protocol::api::{ChangeKind, TerminalChange};
 
 use crate::backplane::changes::CHANGES_MAX;
 
-/// Changes, the oldest first, [`CHANGES_MAX`] at most.
+/// Changes, the oldest first, [`CHANGES_MAX`] at most. There is no room for more than there are: most terminals have one.
 #[derive(Default)]
-pub(super) struct RecentChanges(VecDeque<TerminalChange>);
+pub(super) struct RecentChanges(Vec<TerminalChange>);
 
 impl RecentChanges {
     /// Adds a change. Beyond the bound the oldest goes.
     pub(super) fn push(&mut self, now: Timestamp, kind: ChangeKind) {
         if self.0.len() == CHANGES_MAX {
-            self.0.pop_front();
+            self.0.remove(0);
         }
+        self.0.reserve_exact(1);
         // To the second, as a partition has them.
-        self.0.push_back(TerminalChange { at: Timestamp::from_second(now.as_second()).unwrap_or(now), kind });
+        self.0.push(TerminalChange { at: Timestamp::from_second(now.as_second()).unwrap_or(now), kind });
     }
 
     /// The changes, the newest first.

@@ -10,7 +10,7 @@ use muster_protocol::{
     selector::{Labels, has_labels},
 };
 
-use super::{MemoryBackplane, Store, envelope::Envelope, sessions::offline, terminals::KnownTerminal};
+use super::{MemoryBackplane, Store, envelope::Envelope, known_terminal::KnownTerminal, sessions::offline};
 use crate::{
     backplane::{BackplaneError, TerminalQuery, TerminalRegistry},
     end::SessionEnd,

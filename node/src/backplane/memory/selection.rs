@@ -4,7 +4,7 @@ use std::{ops::Bound, time::Duration};
 
 use muster_protocol::selector::{MatchTerm, MatchTree};
 
-use super::{Store, bitmap::Bitmap, terminals::KnownTerminal};
+use super::{Store, bitmap::Bitmap, known_terminal::KnownTerminal};
 use crate::backplane::BackplaneError;
 
 impl Store {
@@ -53,7 +53,7 @@ impl Store {
             }
             MatchTerm::Statuses(statuses) => self.those(|known| statuses.contains(&known.status(ping))),
             MatchTerm::Conditions(conditions) => self.those(|known| conditions.contains(&known.condition())),
-            MatchTerm::Nodes(nodes) => self.those(|known| known.owner.is_some() && nodes.contains(&known.record.node)),
+            MatchTerm::Nodes(nodes) => self.those(|known| known.is_online && nodes.contains(&known.record.node)),
             MatchTerm::Connected => self.terminals.online.clone(),
             MatchTerm::Protocols(protocols) => self.those(|known| protocols.contains(&known.record.info.protocol)),
         })

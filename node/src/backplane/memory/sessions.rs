@@ -11,7 +11,7 @@ use muster_protocol::{
 
 use super::{MemoryBackplane, Store, broadcast_log::StorePosition};
 use crate::{
-    backplane::{Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, TerminalRecord, rules},
+    backplane::{Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, rules},
     end::{EndReport, SessionEnd},
     hub::SessionInfo,
     reports::ReportedEvent,
@@ -26,7 +26,7 @@ impl SessionStore for MemoryBackplane {
         // The last events of an older session come before those of this one.
         self.take_reported(store);
         let older = store.terminals.known.get_mut(&info.terminal);
-        if request.again && older.as_ref().and_then(|known| known.owner).is_some_and(|owner| owner != info.session) {
+        if request.again && older.as_ref().and_then(|known| known.owner()).is_some_and(|owner| owner != info.session) {
             return JoinOutcome::Ended(SessionEnd::Replaced);
         }
         if let Some(known) = older
@@ -39,12 +39,11 @@ impl SessionStore for MemoryBackplane {
             }
             return JoinOutcome::Contested(rules::contest_delay(times));
         }
-        let record = TerminalRecord { info: SessionInfo::clone(info), node: self.node.id.clone() };
         let Some(ordinal) = store.ordinals.give(&info.terminal, store.commands.oldest()) else {
             self.refused_new(store, &info.terminal);
             return JoinOutcome::Ended(SessionEnd::NoOrdinal);
         };
-        if store.terminals.enter(request, record, ordinal) {
+        if store.terminals.enter(request, &self.node.id, ordinal) {
             let node = Payload::from_text(self.node.id.as_str());
             store.events.record(&event("terminal.online", &info.terminal, vec![("node", node)]));
         }
@@ -70,19 +69,17 @@ impl SessionStore for MemoryBackplane {
         let mut store = self.store();
         self.take_reported(&mut store);
         let Store { terminals, events, .. } = &mut *store;
-        let Some(known) = terminals.known.get_mut(&info.terminal).filter(|known| known.owner == Some(info.session))
+        let Some(known) = terminals.known.get_mut(&info.terminal).filter(|known| known.owner() == Some(info.session))
         else {
             return;
         };
-        known.owner = None;
-        known.away = Some(self.clock.instant());
+        let will = known.end(self.clock.instant());
         terminals.online.remove(known.ordinal);
-        let will = known.will.take();
         let reason = report.end.label().to_owned();
         if let Some(close) = report.close.as_ref().filter(|_| report.is_telling()) {
             let at = Timestamp::from_second(self.clock.now().as_second()).unwrap_or_default();
             let (reason, text) = (reason.clone(), close.text.to_string());
-            known.last_close = Some(LastClose { at, reason, code: close.code, text });
+            known.closed(LastClose { at, reason, code: close.code, text });
         }
         terminals.record(&info.terminal, ChangeKind::Offline { reason, code: report.untold_code() });
         events.record(&offline(&info.terminal, &report));

@@ -1,49 +1,28 @@
 //! The terminals that are known, and their health.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use muster_protocol::{
-    Payload, SessionId, TerminalId,
-    api::{ChangeKind, ChangedBy, LastClose, Status, TerminalView},
-    frame::Condition,
+    NodeId, TerminalId,
+    api::{ChangeKind, ChangedBy},
     selector::Labels,
 };
 
-use super::{bitmap::Bitmap, label_index::LabelIndex, recent_changes::RecentChanges};
+use super::{bitmap::Bitmap, known_terminal::KnownTerminal, label_index::LabelIndex};
 use crate::{
-    backplane::{JoinRequest, TerminalRecord, TimeSource, rules},
-    hub::SessionInfo,
+    backplane::{JoinRequest, TerminalRecord, TimeSource},
     reports::HealthReport,
 };
 
 /// All terminals that joined and were not forgotten.
 pub(super) struct Terminals {
-    pub(super) known: BTreeMap<TerminalId, KnownTerminal>,
+    /// Each in a box: the nodes of a tree are a third empty.
+    pub(super) known: BTreeMap<TerminalId, Box<KnownTerminal>>,
     /// The ordinals of terminals that are online.
     pub(super) online: Bitmap,
     pub(super) labels: LabelIndex,
     clock: Arc<dyn TimeSource>,
     records_changes: bool,
-}
-
-pub(super) struct KnownTerminal {
-    pub(super) ordinal: u32,
-    pub(super) record: TerminalRecord,
-    pub(super) owner: Option<SessionId>,
-    pub(super) will: Option<Payload>,
-    pub(super) given: Labels,
-    pub(super) vitals: HealthReport,
-    /// When the terminal went offline.
-    pub(super) away: Option<Instant>,
-    /// When sessions of the terminal were replaced lately.
-    replaced: VecDeque<Instant>,
-    pub(super) changes: RecentChanges,
-    /// The last close frame that told something.
-    pub(super) last_close: Option<LastClose>,
 }
 
 impl Terminals {
@@ -74,7 +53,7 @@ impl Terminals {
     }
 
     pub(super) fn is_online(&self, id: &TerminalId) -> bool {
-        self.known.get(id).is_some_and(|known| known.owner.is_some())
+        self.known.get(id).is_some_and(|known| known.is_online)
     }
 
     /// The terminals that have all of these labels.
@@ -91,14 +70,14 @@ impl Terminals {
     pub(super) fn label(&mut self, id: &TerminalId, given: &Labels) -> Option<&KnownTerminal> {
         let known = self.known.get_mut(id)?;
         let before = known.labels();
-        known.given.clone_from(given);
+        known.give(given);
         let after = known.labels();
         if before != after {
             self.labels.remove(known.ordinal, &before);
             self.labels.insert(known.ordinal, &after);
             self.record(id, ChangeKind::Labels { by: ChangedBy::Operator });
         }
-        self.known.get(id)
+        self.known.get(id).map(|known| &**known)
     }
 
     /// Removes a terminal. Returns whether it was online, if it was known.
@@ -106,14 +85,13 @@ impl Terminals {
         let known = self.known.remove(id)?;
         self.online.remove(known.ordinal);
         self.labels.remove(known.ordinal, &known.labels());
-        Some(known.owner.is_some())
+        Some(known.is_online)
     }
 
     pub(super) fn vitals(&mut self, terminal: &TerminalId, vitals: HealthReport) {
         if let Some(known) = self.known.get_mut(terminal) {
-            known.vitals.seen = vitals.seen.or(known.vitals.seen);
             let before = known.condition();
-            known.vitals.health = vitals.health.or(known.vitals.health.take());
+            known.take_vitals(vitals);
             let condition = known.condition();
             if condition != before {
                 self.record(terminal, ChangeKind::Condition { condition });
@@ -131,64 +109,28 @@ impl Terminals {
         over
     }
 
-    /// Makes this session the terminal's session. Returns whether the terminal had another session before, or none.
-    pub(super) fn enter(&mut self, request: &JoinRequest, record: TerminalRecord, ordinal: u32) -> bool {
+    /// Makes this session, which `node` holds, the terminal's session. Returns whether the terminal had another session before, or none.
+    pub(super) fn enter(&mut self, request: &JoinRequest, node: &NodeId, ordinal: u32) -> bool {
         let info = &request.info;
-        let old = self.known.remove(&info.terminal);
-        let is_new = old.as_ref().and_then(|known| known.owner) != Some(info.session);
-        let before = old.as_ref().map(KnownTerminal::labels).unwrap_or_default();
-        let was_known = old.is_some();
-        let (given, vitals, replaced, changes, last_close) =
-            old.map(|old| (old.given, old.vitals, old.replaced, old.changes, old.last_close)).unwrap_or_default();
-        let (owner, will, node) = (Some(info.session), request.will.clone(), record.node.clone());
-        let away = None;
-        let known = KnownTerminal { ordinal, record, owner, will, given, vitals, away, replaced, changes, last_close };
+        let record = TerminalRecord { info: info.clone(), node: node.clone() };
+        let old = self.known.get(&info.terminal);
+        let is_new = old.and_then(|known| known.owner()) != Some(info.session);
+        let (before, was_known) = (old.map(|known| known.labels()).unwrap_or_default(), old.is_some());
+        let fresh = || Box::new(KnownTerminal::new(ordinal, record.clone()));
+        let known = self.known.entry(info.terminal.clone()).or_insert_with(fresh);
+        known.begin(record, request.will.clone());
         let after = known.labels();
         if before != after {
             self.labels.remove(ordinal, &before);
             self.labels.insert(ordinal, &after);
         }
-        self.known.insert(info.terminal.clone(), known);
         self.online.insert(ordinal);
         if was_known && before != after {
             self.record(&info.terminal, ChangeKind::Labels { by: ChangedBy::Terminal });
         }
         if is_new {
-            self.record(&info.terminal, ChangeKind::Online { node });
+            self.record(&info.terminal, ChangeKind::Online { node: node.clone() });
         }
         is_new
-    }
-}
-
-impl KnownTerminal {
-    /// The terminal's own labels, overridden by the labels that operators gave it.
-    pub(super) fn labels(&self) -> Labels {
-        self.record.info.labels.clone().into_iter().chain(self.given.clone()).collect()
-    }
-
-    pub(super) fn view(&self, ping: Duration) -> TerminalView {
-        let mut record = self.record.clone();
-        record.info.labels = self.labels();
-        let view = record.view(self.owner, self.vitals.clone(), ping);
-        TerminalView { last_close: self.last_close.clone(), ..view }
-    }
-
-    /// How often sessions of the terminal have replaced each other lately, if they do so without end.
-    pub(super) fn contest(&mut self, newcomer: &SessionInfo, patient: bool, now: Instant) -> Option<u32> {
-        if patient || self.owner.is_none_or(|owner| owner == newcomer.session) {
-            return None;
-        }
-        self.replaced.retain(|at| now - *at < rules::CONTEST_WINDOW);
-        self.replaced.push_back(now);
-        let times = self.replaced.len() as u32;
-        (times >= rules::CONTESTED_AFTER).then_some(times)
-    }
-
-    pub(super) fn status(&self, ping: Duration) -> Status {
-        self.record.status(self.owner, self.vitals.seen.map(|(at, _)| at), ping)
-    }
-
-    pub(super) fn condition(&self) -> Condition {
-        self.vitals.health.as_ref().map(|health| health.condition).unwrap_or_default()
     }
 }
