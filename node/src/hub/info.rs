@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use muster_protocol::{SessionId, TerminalId, api::Protocol, partition::PartitionIndex, selector::Labels};
-use serde::{Deserialize, Serialize};
 
-/// The identity of a session. The registry stores it as JSON with these field names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The identity of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionInfo {
     /// The terminal that holds the session.
     pub terminal: TerminalId,
@@ -16,14 +15,12 @@ pub struct SessionInfo {
     /// The protocol that the terminal speaks.
     pub protocol: Protocol,
     /// The partition of the store that the terminal belongs to. It follows from the terminal's id.
-    #[serde(skip)]
     pub partition: PartitionIndex,
     /// The labels of the terminal: what its token says, and what its hello says where the token says nothing.
     pub labels: Labels,
     /// The IP address that the terminal connects from, as far as the node can know it.
-    pub address: String,
+    pub address: Box<str>,
     /// The proxy worker that the session came through, as `HOST/PID/GENERATION`. None if the terminal connected directly.
-    #[serde(skip)]
     pub edge: Option<Arc<str>>,
     /// When the session started, by this node's clock.
     pub connected_at: Timestamp,

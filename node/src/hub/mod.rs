@@ -52,10 +52,18 @@ pub struct Hub {
 
 #[derive(Debug, Clone)]
 struct Entry {
-    addr: SessionAddr,
     info: Arc<SessionInfo>,
+    /// The slot of the session in its shard, of which there are no more than descriptors.
+    key: u32,
+    shard: u32,
     /// The token by which the session lives. None if none was verified.
     token: Option<Arc<TokenMark>>,
+}
+
+impl Entry {
+    fn addr(&self) -> SessionAddr {
+        SessionAddr { shard: self.shard as usize, key: self.key as usize, session: self.info.session }
+    }
 }
 
 impl Hub {
@@ -64,8 +72,11 @@ impl Hub {
     pub fn insert(&self, info: Arc<SessionInfo>, addr: SessionAddr) -> Option<SessionAddr> {
         let mut entries = self.entries();
         match entries.get(&info.terminal) {
-            Some(entry) if entry.addr.session > addr.session => Some(addr),
-            _ => entries.insert(info.terminal.clone(), Entry { addr, info, token: None }).map(|older| older.addr),
+            Some(entry) if entry.info.session > addr.session => Some(addr),
+            _ => {
+                let (key, shard) = (addr.key as u32, addr.shard as u32);
+                entries.insert(info.terminal.clone(), Entry { info, key, shard, token: None }).map(|older| older.addr())
+            }
         }
     }
 
@@ -74,30 +85,30 @@ impl Hub {
     /// The ids are compared under the lock: a late goodbye never evicts the newer session of a terminal that came back.
     pub fn remove(&self, terminal: &TerminalId, session: SessionId) {
         let mut entries = self.entries();
-        if entries.get(terminal).is_some_and(|entry| entry.addr.session == session) {
+        if entries.get(terminal).is_some_and(|entry| entry.info.session == session) {
             entries.remove(terminal);
         }
     }
 
     /// The address of the terminal's session, or none if the terminal has no session here.
     pub fn addr(&self, terminal: &TerminalId) -> Option<SessionAddr> {
-        self.entries().get(terminal).map(|entry| entry.addr)
+        self.entries().get(terminal).map(|entry| entry.addr())
     }
 
     /// The addresses of those of `terminals` that have a session here. The lock is taken once.
     pub fn addrs(&self, terminals: &[TerminalId]) -> Vec<SessionAddr> {
         let entries = self.entries();
-        terminals.iter().filter_map(|terminal| entries.get(terminal)).map(|entry| entry.addr).collect()
+        terminals.iter().filter_map(|terminal| entries.get(terminal)).map(|entry| entry.addr()).collect()
     }
 
     /// The addresses of the sessions whose info `is_wanted` accepts.
     pub fn addrs_where(&self, is_wanted: impl Fn(&SessionInfo) -> bool) -> Vec<SessionAddr> {
-        self.entries().values().filter(|entry| is_wanted(&entry.info)).map(|entry| entry.addr).collect()
+        self.entries().values().filter(|entry| is_wanted(&entry.info)).map(|entry| entry.addr()).collect()
     }
 
     /// Records the token by which a session lives, in place of an older one. Does nothing if the session is not here.
     pub fn set_token(&self, terminal: &TerminalId, session: SessionId, token: Arc<TokenMark>) {
-        if let Some(entry) = self.entries().get_mut(terminal).filter(|entry| entry.addr.session == session) {
+        if let Some(entry) = self.entries().get_mut(terminal).filter(|entry| entry.info.session == session) {
             entry.token = Some(token);
         }
     }
@@ -105,7 +116,7 @@ impl Hub {
     /// The tokens by which sessions live, and the sessions.
     pub fn tokens(&self) -> Vec<(SessionAddr, Arc<TokenMark>)> {
         let entries = self.entries();
-        entries.values().filter_map(|entry| Some((entry.addr, entry.token.clone()?))).collect()
+        entries.values().filter_map(|entry| Some((entry.addr(), entry.token.clone()?))).collect()
     }
 
     /// Whether the terminal has a session here.

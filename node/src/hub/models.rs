@@ -30,7 +30,7 @@ fn insert(hub: &Hub, number: u128) -> Option<SessionId> {
         protocol: Protocol::V1,
         partition: Default::default(),
         labels: Default::default(),
-        address: String::new(),
+        address: Box::default(),
         edge: None,
         connected_at: Timestamp::UNIX_EPOCH,
     };

@@ -235,7 +235,7 @@ fn enter(shared: &Shared, session: SessionId) {
         protocol: Protocol::V1,
         partition: Default::default(),
         labels: Default::default(),
-        address: String::new(),
+        address: Box::default(),
         edge: None,
         connected_at: Timestamp::UNIX_EPOCH,
     };

@@ -16,6 +16,9 @@ use crate::session::CallAnswer;
 /// The place of a session among those of its shard. Another session may have it later.
 pub type SessionKey = usize;
 
+/// The most places of the queue that are kept when it is empty. A wave of handshakes may need thousands, once.
+const PLACES_KEPT: usize = 256;
+
 /// One thing to do.
 pub enum SessionWork {
     /// Begin a session on an upgraded connection.
@@ -44,7 +47,12 @@ impl WorkQueue {
 
     /// The next thing to do.
     pub fn pop(&self) -> Option<SessionWork> {
-        self.work.borrow_mut().pop_front()
+        let mut work = self.work.borrow_mut();
+        let next = work.pop_front();
+        if next.is_none() {
+            work.shrink_to(PLACES_KEPT);
+        }
+        next
     }
 
     /// Waits until something was added since the last call.

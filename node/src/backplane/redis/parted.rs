@@ -47,7 +47,7 @@ mod tests {
             protocol: Protocol::Plain,
             partition: Default::default(),
             labels: Default::default(),
-            address: String::new(),
+            address: Box::default(),
             edge: None,
             connected_at: Timestamp::now(),
         });

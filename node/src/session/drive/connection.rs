@@ -56,7 +56,7 @@ impl SessionConnection {
         let Self::Unknown(unknown) = std::mem::replace(self, Self::Moved) else { return };
         let Unknown { stream, session, terminal, protocol, expires, address, edge } = *unknown;
         let partition = shard.shared.fences.partitions().of(&terminal);
-        let connected_at = Timestamp::now();
+        let (address, connected_at) = (address.into(), Timestamp::now());
         let info = SessionInfo { partition, terminal, session, protocol, labels, address, edge, connected_at };
         let (key, socket) = shard.sockets.insert(Arc::new(info), stream, waker, expires);
         shard.shared.metrics.sessions.inc();

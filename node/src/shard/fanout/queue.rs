@@ -37,9 +37,13 @@ impl IntoIterator for Held {
     }
 }
 
-/// Batches in order. The first may be sent in part.
+/// Batches in order. The first may be sent in part. A queue that is empty takes one word.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub struct Queue(Option<Box<QueuedBatches>>);
+
+/// What is queued: at least one batch.
+#[derive(Debug, Default)]
+struct QueuedBatches {
     batches: VecDeque<WriteBatch>,
     /// The bytes of the first batch that were sent.
     sent: usize,
@@ -49,36 +53,66 @@ pub struct Queue {
 impl Queue {
     /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
-        self.batches.is_empty()
+        self.0.is_none()
     }
 
     /// Appends what remains of `batch` after `sent` bytes. A batch that was sent in part can only be the first.
     /// Fails if the queue would exceed `limit` bytes.
     pub fn push(&mut self, batch: &WriteBatch, sent: usize, limit: usize) -> Result<(), Full> {
         let rest = batch.bytes.len() - sent;
-        if self.queued_bytes + rest > limit {
+        if self.queued_bytes() + rest > limit {
             return Err(Full);
         }
+        debug_assert!(sent == 0 || self.is_empty(), "a begun batch behind another would break both frames");
+        let queued = self.0.get_or_insert_default();
         if sent > 0 {
-            debug_assert!(self.batches.is_empty(), "a begun batch behind another would break both frames");
-            self.sent = sent;
+            queued.sent = sent;
         }
-        self.queued_bytes += rest;
-        self.batches.push_back(batch.clone());
+        queued.queued_bytes += rest;
+        queued.batches.push_back(batch.clone());
         Ok(())
     }
 
     /// Drops every frame that was not begun, and appends `last` after the rest of the one that was. No bound holds
     /// for `last`.
     pub fn end_with(&mut self, last: &WriteBatch) {
-        let begun = self.batches.pop_front().and_then(|batch| batch.begun(self.sent));
-        self.sent = begun.as_ref().map_or(0, |_| self.sent);
-        self.batches = begun.into_iter().chain([last.clone()]).collect();
-        self.queued_bytes = self.batches.iter().map(|batch| batch.bytes.len()).sum::<usize>() - self.sent;
+        let QueuedBatches { mut batches, sent, .. } = self.0.take().map(|queued| *queued).unwrap_or_default();
+        let begun = batches.pop_front().and_then(|batch| batch.begun(sent));
+        let sent = begun.as_ref().map_or(0, |_| sent);
+        let batches: VecDeque<_> = begun.into_iter().chain([last.clone()]).collect();
+        let queued_bytes = batches.iter().map(|batch| batch.bytes.len()).sum::<usize>() - sent;
+        self.0 = Some(Box::new(QueuedBatches { batches, sent, queued_bytes }));
     }
 
     /// The bytes to send next. Leaves out commands that expired while they waited, unless their frame was begun.
     pub fn next(&mut self, now: Timestamp) -> Option<&[u8]> {
+        let queued = self.0.as_mut()?;
+        queued.drop_expired(now);
+        if queued.batches.is_empty() {
+            self.0 = None;
+        }
+        self.0.as_ref().and_then(|queued| Some(&queued.batches.front()?.bytes[queued.sent..]))
+    }
+
+    /// Removes the `taken` bytes of [`next`](Self::next) that the socket took. Returns the commands whose frames
+    /// went out whole.
+    pub fn advance(&mut self, taken: usize) -> Vec<CommandId> {
+        let Some(queued) = &mut self.0 else { return Vec::new() };
+        let commands = queued.advance(taken);
+        if queued.batches.is_empty() {
+            self.0 = None;
+        }
+        commands
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |queued| queued.queued_bytes)
+    }
+}
+
+impl QueuedBatches {
+    /// Drops the commands that have expired from the front on, up to the first frame that is to be sent.
+    fn drop_expired(&mut self, now: Timestamp) {
         while self.sent == 0
             && let Some(batch) = self.batches.pop_front()
         {
@@ -90,12 +124,9 @@ impl Queue {
                 break;
             }
         }
-        self.batches.front().map(|batch| &batch.bytes[self.sent..])
     }
 
-    /// Removes the `taken` bytes of [`next`](Self::next) that the socket took. Returns the commands whose frames
-    /// went out whole.
-    pub fn advance(&mut self, taken: usize) -> Vec<CommandId> {
+    fn advance(&mut self, taken: usize) -> Vec<CommandId> {
         let Some(batch) = self.batches.front() else { return Vec::new() };
         let sent = self.sent + taken;
         let commands = batch.commands(self.sent, sent).collect();
@@ -104,9 +135,6 @@ impl Queue {
         if sent == batch.bytes.len() {
             self.batches.pop_front();
             self.sent = 0;
-        }
-        if self.batches.is_empty() {
-            self.batches = VecDeque::new();
         }
         commands
     }
@@ -130,7 +158,7 @@ mod tests {
             queue.advance(taken);
         }
         assert_eq!(out, b"lloworld");
-        assert_eq!(queue.queued_bytes, 0);
+        assert!(queue.is_empty());
     }
 
     #[test]
@@ -141,7 +169,7 @@ mod tests {
             queue.push(&WriteBatch::bare(Bytes::from_static(b"hello")), sent, 100).unwrap();
             queue.push(&WriteBatch::bare(Bytes::from_static(b"world")), 0, 100).unwrap();
             queue.end_with(&last);
-            assert_eq!(queue.queued_bytes, rest.len());
+            assert_eq!(queue.queued_bytes(), rest.len());
             let mut out = Vec::new();
             while let Some(bytes) = queue.next(Timestamp::now()).map(<[u8]>::to_vec) {
                 out.extend_from_slice(&bytes);

@@ -42,7 +42,8 @@ pub struct Socket {
     pub(super) index: Cell<usize>,
     /// The sequence number up to which this session has received everything that is for it.
     received_up_to: Cell<u64>,
-    held: RefCell<Option<Held>>,
+    /// What waits while the socket is held; none if it is not held.
+    held: RefCell<Option<Box<Held>>>,
     queue: RefCell<Queue>,
     queue_limit: usize,
     end: Cell<Option<SessionEnd>>,
@@ -68,7 +69,7 @@ impl Socket {
             lanes,
             index: Cell::new(usize::MAX),
             received_up_to: Cell::new(0),
-            held: RefCell::new(Some(Held::default())),
+            held: RefCell::new(Some(Box::default())),
             queue: RefCell::default(),
             queue_limit,
             end: Cell::new(None),
@@ -183,7 +184,7 @@ impl Socket {
             return Vec::new();
         }
         let held = self.held.borrow_mut().take().unwrap_or_default();
-        let sent = held.into_iter().flat_map(|batch| self.send(&batch)).collect();
+        let sent = (*held).into_iter().flat_map(|batch| self.send(&batch)).collect();
         self.unblock_if_idle();
         sent
     }
