@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
+use mimalloc::MiMalloc;
 use muster_node::{
     config::{Config, Keys},
     http::openapi,
@@ -23,6 +24,11 @@ use muster_protocol::{
     token::{KeyLimits, OperatorClaims, Scope, Secret, TerminalClaims, sign},
 };
 use uuid::Uuid;
+
+/// Gives back what a wave of handshakes needed: it has pages of its own for each size, so what a session keeps does not hold the pages of
+/// what its handshake has freed.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Serves the WebSockets of terminals and the HTTP API of operators on one port
 #[derive(Parser)]
