@@ -19,7 +19,6 @@ pub(super) struct Rosters {
 struct Roster {
     terminals: Arc<[TerminalId]>,
     set: Arc<Bitmap>,
-    is_used: bool,
 }
 
 impl Rosters {
@@ -29,18 +28,18 @@ impl Rosters {
             self.recent.clear();
             self.generation = ordinals.generation();
         }
-        if let Some(known) = self.recent.iter_mut().find(|known| Arc::ptr_eq(&known.terminals, terminals)) {
-            known.is_used = true;
+        if let Some(known) = self.recent.iter().find(|known| Arc::ptr_eq(&known.terminals, terminals)) {
             return known.set.clone();
         }
         let set: Arc<Bitmap> = Arc::new(terminals.iter().flat_map(|one| ordinals.reporting(one)).collect());
-        self.recent.push(Roster { terminals: terminals.clone(), set: set.clone(), is_used: true });
+        self.recent.push(Roster { terminals: terminals.clone(), set: set.clone() });
         set
     }
 
-    /// Forgets the lists that were not used since the last call, so that no list of a shard is kept for long.
+    /// Forgets the lists that nobody else has any more: a shard has another one after a session has come or gone. A list that was not
+    /// reported lately stays, since the shards report the same command at different times.
     pub(super) fn forget_unused(&mut self) {
-        self.recent.retain_mut(|roster| std::mem::take(&mut roster.is_used));
+        self.recent.retain(|roster| Arc::strong_count(&roster.terminals) > 1);
     }
 }
 
@@ -57,7 +56,18 @@ mod tests {
         assert!(first.count() == 1 && Arc::ptr_eq(&first, &rosters.set(&list, &ordinals)));
         ordinals.give(&list[1], None);
         assert_eq!(rosters.set(&list, &ordinals).count(), 2);
+    }
+
+    #[test]
+    fn a_list_is_looked_up_once_for_as_long_as_a_shard_has_it() {
+        let (mut rosters, ordinals) = (Rosters::default(), TerminalOrdinals::default());
+        let lists: [Arc<[TerminalId]>; 2] = ["a", "b"].map(|name| [name.parse().unwrap()].into());
+        let first = rosters.set(&lists[0], &ordinals);
         rosters.forget_unused();
+        rosters.set(&lists[1], &ordinals);
+        rosters.forget_unused();
+        assert!(Arc::ptr_eq(&first, &rosters.set(&lists[0], &ordinals)), "the other shard reported between");
+        drop(lists);
         rosters.forget_unused();
         assert!(rosters.recent.is_empty());
     }
