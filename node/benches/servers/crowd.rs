@@ -114,13 +114,18 @@ async fn hear(stream: &mut TcpStream, frames: &mut FrameReader) {
     }
 }
 
-/// Reads until the connection ends. What is shorter than a payload is no delivery but the server's own.
+/// The deliveries in one frame: some servers put several into one, each on a line. What is shorter than a payload is the server's own.
+fn deliveries_of(frame: &[u8]) -> u64 {
+    frame.split(|byte| *byte == b'\n').filter(|line| line.len() >= PAYLOAD).count() as u64
+}
+
+/// Reads until the connection ends.
 async fn read(mut stream: TcpStream, mut frames: FrameReader, dialect: Dialect, counts: Arc<Counts>) {
     let mut buffer = [0; 4096];
     while let Ok(bytes @ 1..) = stream.read(&mut buffer).await {
         let (mut deliveries, mut answers) = (0, Vec::new());
         frames.take(&buffer[..bytes], |payload| {
-            deliveries += u64::from(payload.len() >= PAYLOAD);
+            deliveries += deliveries_of(payload);
             answers.extend((dialect.answer)(payload).map(|text| client_frame(&text)).unwrap_or_default());
         });
         let received = counts.received.fetch_add(deliveries, SeqCst) + deliveries;
