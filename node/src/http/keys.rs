@@ -72,7 +72,7 @@ fn check_maker(limits: &KeyLimits, exp: u64, call: &ApiCall<'_>) -> Result<(), R
 
 /// `GET /v1/keys?limit=&after=`: those first that expire first. A limited key sees those that can no more than itself.
 pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
-    let (after, look) = request::page(query)?;
+    let (after, look) = request::short_list(query)?;
     let page = state.shared.backplane.keys(after, look).await?;
     let now = Timestamp::now();
     let mut keys = page.found;

@@ -67,18 +67,24 @@ pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<(), String>)
     Ok(())
 }
 
-/// Reads `limit` and `after` of a short list. Returns how many entries to pass over, and how many to look at.
-pub fn page(text: &str) -> Result<(u64, u64), Response<Body>> {
-    let (mut limit, mut after) = (Limit::default(), 0);
+/// Reads the parameters of a page: the most rows, and the `next` of the page before.
+pub fn page<C: FromStr>(text: &str) -> Result<(usize, Option<C>), Response<Body>> {
+    let (mut limit, mut after) = (Limit::default(), None);
     query(text, |name, value| {
         match name {
             "limit" => limit = value.parse()?,
-            "after" => after = value.parse().map_err(|_| "the next of the page before")?,
+            "after" => after = Some(value.parse().map_err(|_| "the next of the page before")?),
             _ => {}
         }
         Ok(())
     })?;
-    Ok((after, LOOK_MAX.min(limit.0 as u64)))
+    Ok((limit.0, after))
+}
+
+/// Reads `limit` and `after` of a short list. Returns how many entries to pass over, and how many to look at.
+pub fn short_list(text: &str) -> Result<(u64, u64), Response<Body>> {
+    let (limit, after) = page(text)?;
+    Ok((after.unwrap_or_default(), LOOK_MAX.min(limit as u64)))
 }
 
 /// The value of a query's parameter. The first, if there are several.

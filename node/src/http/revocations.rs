@@ -11,7 +11,7 @@ use super::{
     HttpState,
     answer::{Answer, Body, json, problem},
     call::ApiCall,
-    request::{self, Limit, bad},
+    request::{self, bad},
 };
 
 /// The longest text that a revocation has, in bytes: as long as a token's claim may be.
@@ -34,7 +34,7 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
 
 /// `GET /v1/revocations?limit=&after=`: the newest first.
 pub async fn list(query: &str, state: &HttpState) -> Answer {
-    let (limit, after) = page(query)?;
+    let (limit, after) = request::page::<Uuid>(query)?;
     let mut all = state.shared.backplane.revocations("").await?.map_or_else(Vec::new, |read| read.all);
     let now = Timestamp::now();
     all.retain(|revocation| revocation.expires_at > now && after.is_none_or(|after| revocation.id < after));
@@ -79,17 +79,4 @@ fn revocation(request: RevocationRequest, by: &str) -> Result<Revocation, Respon
     let tokens = RevokedTokens { terminal, operator, token_id, kid, issued_before };
     let expires_at = created_at.checked_add(expires_in).unwrap_or(Timestamp::MAX);
     Ok(Revocation { id: Uuid::now_v7(), tokens, by: by.to_owned(), created_at, expires_at })
-}
-
-fn page(query: &str) -> Result<(usize, Option<Uuid>), Response<Body>> {
-    let (mut limit, mut after) = (Limit::default(), None);
-    request::query(query, |name, value| {
-        match name {
-            "limit" => limit = value.parse()?,
-            "after" => after = Some(value.parse().map_err(|_| "the next of the page before")?),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok((limit.0, after))
 }

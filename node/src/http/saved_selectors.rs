@@ -15,7 +15,7 @@ use super::{
     HttpState,
     answer::{Answer, Body, json, problem},
     call::ApiCall,
-    request::{self, Limit, bad},
+    request::{self, bad},
 };
 
 /// `PUT /v1/selectors/{name}` with `{"match":"site = bj"}`: saves it, in place of what had the name.
@@ -34,7 +34,7 @@ pub async fn put(name: &str, request: Request<Incoming>, call: &ApiCall<'_>, sta
 
 /// `GET /v1/selectors?limit=&after=`: in the order of their names.
 pub async fn list(query: &str, state: &HttpState) -> Answer {
-    let (limit, after) = page(query)?;
+    let (limit, after) = request::page::<SelectorName>(query)?;
     let mut selectors = state.shared.backplane.saved_selectors(&[]).await?;
     selectors.retain(|selector| after.as_ref().is_none_or(|after| selector.name > *after));
     selectors.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -90,19 +90,6 @@ pub async fn expanded_target(target: Selector, state: &HttpState) -> Result<Sele
         Selector::Match(expression) => Ok(Selector::Match(expanded(expression, state).await?)),
         other => Ok(other),
     }
-}
-
-fn page(query: &str) -> Result<(usize, Option<SelectorName>), Response<Body>> {
-    let (mut limit, mut after) = (Limit::default(), None);
-    request::query(query, |name, value| {
-        match name {
-            "limit" => limit = value.parse()?,
-            "after" => after = Some(value.parse().map_err(|_| "the next of the page before")?),
-            _ => {}
-        }
-        Ok(())
-    })?;
-    Ok((limit.0, after))
 }
 
 fn selector_name(text: &str) -> Result<SelectorName, Response<Body>> {

@@ -1,5 +1,7 @@
 //! A shard whose thread stands still.
 
+use std::net::SocketAddr;
+
 use muster_client::Incoming;
 use muster_protocol::api::Protocol::V1;
 use muster_testkit::{
@@ -13,6 +15,15 @@ use crate::program::{Program, shortage, until_ready, until_unready};
 /// More commands than wait in the mailbox of a shard (1,024).
 const MANY: u64 = 1100;
 
+/// Sends so many commands to all, each of which reaches this terminal at once.
+async fn send_many(address: SocketAddr, terminal: &mut OnlineTerminal) {
+    for number in 0..MANY {
+        let body = format!(r#"{{"target":{{"all":true}},"name":"show","payload":{number}}}"#);
+        assert_eq!(post(address, "/v1/commands", &body).await.0, 202);
+        assert_eq!(terminal.payload().await, number.to_string());
+    }
+}
+
 #[tokio::test]
 async fn more_commands_than_a_frozen_shard_takes_reach_the_others_at_once_and_its_own_sessions_later() {
     let node = Program::start(&["--insecure", "--shards", "2"]);
@@ -20,11 +31,7 @@ async fn more_commands_than_a_frozen_shard_takes_reach_the_others_at_once_and_it
     let mut on_first = OnlineTerminal::start(address, "t0", V1, &[]).await;
     let mut on_second = OnlineTerminal::start(address, "t1", V1, &[]).await;
     let frozen = FrozenThread::of(&node.0.process, "shard-0");
-    for number in 0..MANY {
-        let body = format!(r#"{{"target":{{"all":true}},"name":"show","payload":{number}}}"#);
-        assert_eq!(post(address, "/v1/commands", &body).await.0, 202);
-        assert_eq!(on_second.payload().await, number.to_string());
-    }
+    send_many(address, &mut on_second).await;
     drop(frozen);
     for number in 0..MANY {
         assert_eq!(on_first.payload().await, number.to_string());
@@ -39,11 +46,7 @@ async fn a_session_that_a_frozen_shard_has_to_end_holds_up_nobody_and_ends_later
     let mut on_first = OnlineTerminal::start(address, "t0", V1, &[]).await;
     let mut on_second = OnlineTerminal::start(address, "t1", V1, &[]).await;
     let frozen = FrozenThread::of(&node.0.process, "shard-0");
-    for number in 0..MANY {
-        let body = format!(r#"{{"target":{{"all":true}},"name":"show","payload":{number}}}"#);
-        assert_eq!(post(address, "/v1/commands", &body).await.0, 202);
-        on_second.payload().await;
-    }
+    send_many(address, &mut on_second).await;
     let (status, ..) = request(address, "DELETE /v1/terminals/t0/session HTTP/1.1\r\n").await;
     assert_eq!(status, 202);
     // The mailbox of the frozen shard is full: what comes behind the end must not wait for it.

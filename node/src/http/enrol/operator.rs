@@ -42,7 +42,7 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
 
 /// `GET /v1/enrolments?limit=&after=`: those first that end first.
 pub async fn list(query: &str, state: &HttpState) -> Answer {
-    let (after, look) = request::page(query)?;
+    let (after, look) = request::short_list(query)?;
     let page = state.shared.backplane.enrolments(after, look).await?;
     let next = page.next.map(|next| next.to_string());
     Ok(json(StatusCode::OK, &EnrolmentPage { enrolments: page.found, next }))

@@ -61,7 +61,7 @@ pub async fn test(name: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
 
 /// The rows of a page, and what `after` takes for the next one.
 fn page<T>(all: Vec<T>, query: &str) -> Result<(Vec<T>, Option<String>), Response<Body>> {
-    let (after, most) = request::page(query)?;
+    let (after, most) = request::short_list(query)?;
     let end = after.saturating_add(most);
     let next = (all.len() as u64 > end).then(|| end.to_string());
     let rows = all.into_iter().skip(usize::try_from(after).unwrap_or(usize::MAX)).take(most as usize);
