@@ -4,6 +4,8 @@
 --       terminal each, these nodes; then of each message the notice, its id, the message (JSON) and the bytes of its body. At most
 --       STEP_MAX of each
 -- Returns {1, messages that found no room} or {0, 0}
+-- Terminals that are forgotten in one step. What is left waits for the next.
+local FORGOTTEN_AT_ONCE = 1000
 local revision = redis.call('HGET', NOTICES_PLACE, 'revision') or '0'
 if redis.call('GET', NOTICES_CARRIER) ~= ARGV[1] or revision ~= ARGV[2] then return { 0, 0 } end
 redis.call('HSET', NOTICES_PLACE, 'json', ARGV[3], 'revision', string.format('%.0f', revision + 1))
@@ -17,7 +19,8 @@ local back, off, nodes = take(tonumber(ARGV[6])), take(2 * ARGV[7]), take(tonumb
 if #back > 0 then redis.call('ZREM', NOTICES_AWAY, unpack(back)) end
 if #off > 0 then redis.call('ZADD', NOTICES_AWAY, unpack(off)) end
 if #nodes > 0 then redis.call('ZREM', NODES_LOST, unpack(nodes)) end
-redis.call('ZREMRANGEBYSCORE', NOTICES_AWAY, '-inf', ARGV[4])
+local passed = redis.call('ZRANGEBYSCORE', NOTICES_AWAY, '-inf', ARGV[4], 'LIMIT', 0, FORGOTTEN_AT_ONCE)
+if #passed > 0 then redis.call('ZREM', NOTICES_AWAY, unpack(passed)) end
 for i = at, #ARGV, 4 do
   local name, id, message, bytes = unpack(ARGV, i, i + 3)
   if redis.call('HEXISTS', NOTICES, name) == 1 then
