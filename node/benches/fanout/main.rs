@@ -31,9 +31,9 @@ const ROUNDS: usize = 5;
 /// The bounds: the node's CPU per delivery as a ratio to the floor's, with one broadcast in flight and with 16; and
 /// its memory per terminal in KiB. Then the node's memory after bursts that nobody confirms, as a ratio to its memory before, with
 /// everything stored and when it may be forgotten.
-const ONE_MAX: f64 = 1.5;
-const SIXTEEN_MAX: f64 = 0.4;
-const MEMORY_MAX: f64 = 6.0;
+const ONE_MAX: f64 = 1.08;
+const SIXTEEN_MAX: f64 = 0.15;
+const MEMORY_MAX: f64 = 1.8;
 const STORED_MAX: f64 = 1.5;
 const FORGOTTEN_MAX: f64 = 1.1;
 

@@ -24,7 +24,7 @@ use verdict::verdict;
 const ROUNDS: usize = 5;
 
 /// The bounds: the node's CPU per handshake as a ratio to the floor's; and its memory after all rounds as a ratio to that after the first.
-const HANDSHAKE_MAX: f64 = 8.0;
+const HANDSHAKE_MAX: f64 = 3.0;
 const MEMORY_MAX: f64 = 1.2;
 
 fn main() -> ExitCode {
