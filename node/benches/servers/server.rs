@@ -20,9 +20,12 @@ pub trait Server {
         None
     }
 
-    /// Sends `times` broadcasts without waiting between them. Some servers only take handshakes.
+    /// Sends `times` broadcasts without waiting between them.
+    ///
+    /// # Panics
+    /// If the server only takes handshakes. No benchmark asks such a server for more.
     async fn broadcast(&mut self, _payload: &str, _times: usize) {
-        unimplemented!("this server only takes handshakes");
+        panic!("this server only takes handshakes: measure nothing else of it");
     }
 
     /// Waits until the server has taken in what so many terminals answered to the last broadcasts.
