@@ -30,7 +30,7 @@ def on_containers() -> bool:
 @pytest.fixture
 def project(request: pytest.FixtureRequest, directory: Path) -> Iterator[Project]:
     """A project, not started yet: a test may set variables before `project.up()`. All of it is gone afterwards."""
-    made = Project(directory, images_tag(directory))
+    made = Project(directory, images_tag(request, directory))
     yield made
     if reporting.failed(request.node):
         made.logs()

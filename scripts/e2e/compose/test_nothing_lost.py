@@ -16,7 +16,10 @@ from promises.test_p02_once import (
     test_no_command_is_shown_confirmed_that_its_terminal_did_not_confirm,
 )
 
-# P2 on containers, as part of the gate. `--compose` runs all promises and faults on them that can be.
+# The gate brings up containers only in `test_secrets.py`, where their load is judged too.
+pytestmark = pytest.mark.long("compose")
+
+# P2 on containers. `--compose` runs all promises and faults on them that can be.
 
 # pytest runs what a module has. The fixture `cluster` of this folder is made of containers.
 __all__ = [
@@ -132,7 +135,6 @@ def test_nothing_is_lost_and_no_handshake_fails_while_the_cluster_grows_and_shri
 # The cluster is upgraded to new images twice under load: new nodes beside the old ones, then all at once.
 
 
-@pytest.mark.takes(seconds=250)
 def test_what_was_accepted_reaches_its_terminals_once_while_all_is_upgraded(
     project: Project, play: PlayFactory, scale: Scale
 ) -> None:

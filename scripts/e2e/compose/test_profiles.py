@@ -41,6 +41,7 @@ def test_each_alert_has_a_test_in_which_it_is_raised() -> None:
     assert set(alerts) <= set(raised)
 
 
+@pytest.mark.long("compose")
 def test_prometheus_finds_every_node_and_proxy_and_every_metric_exists(project: Project, play: PlayFactory) -> None:
     port = process.free_port()
     project.variables |= {"COMPOSE_PROFILES": "monitoring", "MUSTER_PROMETHEUS_PORT": str(port), "MUSTER_NODES": "2"}
@@ -114,6 +115,7 @@ def tls_port(project: Project) -> int:
     return port
 
 
+@pytest.mark.long("compose")
 def test_a_terminal_connects_with_the_certificate_that_is_made(project: Project, tls_port: int) -> None:
     project.up()
     made = ssl.create_default_context(cafile=made_certificate(project))
@@ -130,6 +132,7 @@ def test_a_terminal_connects_with_the_certificate_that_is_made(project: Project,
     assert project.inside("proxy-tls", "stat", "-c", "%a %U", "/tls/key.pem").strip() == "600 muster"
 
 
+@pytest.mark.long("compose")
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_versions_below_tls_1_2_are_refused(project: Project, tls_port: int) -> None:
     project.up()
@@ -142,6 +145,7 @@ def test_versions_below_tls_1_2_are_refused(project: Project, tls_port: int) -> 
     assert "ALERT_PROTOCOL_VERSION" in failure(tls_port, old)
 
 
+@pytest.mark.long("compose")
 def test_a_certificate_of_ones_own_is_served_and_served_anew_when_it_is_renewed(
     project: Project, tls_port: int
 ) -> None:

@@ -34,6 +34,7 @@ def test_no_secret_is_where_others_could_read_it(project: Project) -> None:
         assert not file.is_file() or not found(texts, file.read_text(errors="replace")), file
 
 
+@pytest.mark.long("compose")
 def test_no_image_contains_a_secret(project: Project) -> None:
     project.up()
     texts = {secret.removeprefix("k1=") for secret in secrets(project)}
@@ -47,6 +48,7 @@ def test_no_image_contains_a_secret(project: Project) -> None:
         assert files.stdout == "", image
 
 
+@pytest.mark.long("compose")
 def test_secrets_and_keys_stay_when_all_containers_are_made_anew(project: Project) -> None:
     project.up()
     before = secrets(project)
@@ -153,6 +155,7 @@ info
 """
 
 
+@pytest.mark.takes(seconds=60)
 def test_redis_refuses_nothing_to_a_cluster_at_work(project: Project, play: PlayFactory) -> None:
     project.up()
     load = play(100, "--commands", "20", "--churn", "10%/s", "--for", "5s")
@@ -175,6 +178,7 @@ def test_each_user_may_do_what_its_program_needs_and_nothing_else(project: Proje
     assert Client(project, "health", "").refused("ping\ninfo") == ["info"]
 
 
+@pytest.mark.long("compose")
 def test_redis_does_nothing_for_those_who_are_no_user(project: Project) -> None:
     project.up()
     nobody = Client(project, None, None)

@@ -14,6 +14,8 @@ from muster.cluster.project import Project
 from muster.fixtures import missing, need
 from muster.traffic.loadgen import PlayFactory
 
+pytestmark = pytest.mark.long("compose")
+
 HEALTH = (
     '{{index .Config.Labels "com.docker.compose.service"}} '
     "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}} {{.State.ExitCode}}{{end}}"

@@ -109,14 +109,18 @@ def start_cluster(
         lines = "between its nodes and Redis are lines that can be made bad" if settings.lines else ""
         why = settings.processes_only or lines or "the test uses what only processes can"
         pytest.skip(f"processes only: {why}")
-    return ContainerCluster(directory, settings, images_tag(directory))
+    return ContainerCluster(directory, settings, images_tag(request, directory))
 
 
-def images_tag(directory: Path) -> str:
-    """Return the tag of the images of compose/, which are made if no test of this run has made them yet."""
+def images_tag(request: pytest.FixtureRequest, directory: Path) -> str:
+    """Return the tag of the images of compose/, which are made if no test of this run has made them yet.
+
+    They get the programs that are under test. With `--long compose` they are made as whoever has only the sources does.
+    """
     if why := docker.missing():
         missing(why)
-    return docker.build_images(directory)
+    built = None if request.config.option.long == "compose" else programs.directory()
+    return docker.build_images(directory, built)
 
 
 def missing(why: str) -> NoReturn:

@@ -27,10 +27,10 @@ from muster.cluster.sidecar import unmount_all
 T = TypeVar("T")
 
 OUTPUT = Path(os.environ.get("MUSTER_TEST_OUTPUT", programs.ROOT / "test_output"))
-# The tests that are not part of the gate. scripts/test itself knows two more names: model and steady.
+# The tests that are not part of the gate. scripts/test itself knows three more names: fuzz, model and steady.
 LONG = (
-    "adapters attack cards conformance crash dependencies libraries mutants openapi release resolve soak topologies"
-    " upgrade"
+    "adapters attack cards compose conformance crash dependencies libraries mutants openapi release resolve soak"
+    " topologies upgrade"
 ).split()
 # A process that cleans up when its input ends, which it does however the run ends: also where pytest was killed.
 CLEANER = pytest.StashKey[subprocess.Popen[bytes]]()
