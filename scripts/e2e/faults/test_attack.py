@@ -63,7 +63,7 @@ def counter(cluster: Cluster, name: str) -> int:
 
 
 # Attackers take half a core, which tests beside it would notice.
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.cluster(node_flags=LOW, sidecar_flags="--calls-per-address 5")
 def test_each_kind_of_attacker_is_stopped_and_honest_terminals_lose_nothing(
     process_cluster: ProcessCluster, cluster_generator: Generator, attackers: AttackersFactory

@@ -132,7 +132,7 @@ def test_a_sidecar_whose_check_hangs_can_be_stopped(
 
 
 @pytest.mark.fault(id="F8")
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.cluster(nodes=2, sidecar_flags=f"{AT_ONCE} --lingering 1 --retire-over {RETIRE_OVER}s --workers 1")
 def test_the_sessions_of_retired_workers_move_evenly_and_the_workers_end(
     process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory

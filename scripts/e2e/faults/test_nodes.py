@@ -50,7 +50,7 @@ TERMINALS = 3000
 
 
 @pytest.mark.fault(id="F2")
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.cluster(nodes=3, node_flags=f"--drain {SECONDS}s --ping 25s")
 def test_a_rolling_restart_closes_each_terminal_twice_at_most_and_loses_nothing(
     process_cluster: ProcessCluster, agents: AgentsFactory, knock: KnockFactory, scale: Scale

@@ -90,12 +90,12 @@ def test_socket_io_delivers_all_and_its_lie_is_found(generator: Generator, node:
     names_one_loss(generator.run(*socket_io(node("socket_io.js", "0", "7")), *LOAD))
 
 
-@pytest.mark.takes(seconds=10)
+@pytest.mark.long("adapters")
 def test_socket_io_replays_to_sessions_that_it_recovers(generator: Generator, node: StartServer) -> None:
     closes(generator.run(*socket_io(node("socket_io.js", "0")), *LOAD, *CHURN), replayed=True)
 
 
-@pytest.mark.takes(seconds=15)
+@pytest.mark.long("adapters")
 def test_mosquitto_delivers_all_and_a_lie_about_it_is_found(
     generator: Generator, node: StartServer, mosquitto: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_mosquitto_delivers_all_and_a_lie_about_it_is_found(
     names_one_loss(generator.run("--adapter", "mqtt", "--url", f"ws://{proxy.address}/", *LOAD))
 
 
-@pytest.mark.takes(seconds=10)
+@pytest.mark.long("adapters")
 def test_mosquitto_replays_with_qos_1(generator: Generator, mosquitto: str) -> None:
     closes(generator.run("--adapter", "mqtt", "--qos", "1", "--url", mosquitto, *LOAD, *CHURN), replayed=True)
 
@@ -258,8 +258,7 @@ def verdicts(card: Json) -> dict[str, str]:
     return {scenario["name"]: scenario["verdict"] for scenario in card["scenarios"]}
 
 
-@pytest.mark.alone
-@pytest.mark.takes(seconds=75)
+@pytest.mark.long("cards")
 def test_cards_say_what_was_delivered_and_what_was_not_promised(directory: Path) -> None:
     need("curl")
     programs.install({"node": "nodejs", "npm": "npm"})

@@ -1,4 +1,4 @@
-"""What the generator's times can be trusted with. Each of these tests measures, and so each is alone."""
+"""What the generator's times can be trusted with. A test that measures is alone; the run with a report does not."""
 
 import re
 import subprocess
@@ -13,9 +13,8 @@ from muster.fixtures import Scale, need
 from muster.process import busy_cores
 from muster.traffic.loadgen import OK, TIMES_UNTRUSTED, Generator, Run, Server, against
 
-pytestmark = pytest.mark.alone
 
-
+@pytest.mark.alone
 @pytest.mark.cluster(nodes=1, processes_only="a node is stopped for 200 ms, to the millisecond")
 def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
     process_cluster: ProcessCluster, cluster_generator: Generator, cluster_flags: list[str]
@@ -38,6 +37,7 @@ def test_a_pause_of_a_node_shows_in_the_response_times_and_as_a_mark(
     assert run.report["marks"][0]["steady_s"] is not None
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("slo", "expected"), [("lost==0", OK), ("live.p99<1h", TIMES_UNTRUSTED)])
 def test_on_a_busy_machine_deliveries_are_known_and_times_are_not_to_be_trusted(
     generator: Generator, null_server: Callable[..., Server], slo: str, expected: int
@@ -51,6 +51,7 @@ def test_on_a_busy_machine_deliveries_are_known_and_times_are_not_to_be_trusted(
     assert re.search("^NOT TO BE TRUSTED: .*(canary|lag)", run.out, re.MULTILINE), run.out
 
 
+@pytest.mark.alone
 def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
     generator: Generator, null_server: Callable[..., Server]
 ) -> None:
@@ -58,14 +59,19 @@ def test_a_frame_costs_at_most_one_and_a_half_times_what_a_bare_reader_pays(
     load = "--grace 1s --terminals 1000 --ramp 1s --for 3s --broadcasts 10 --floor".split()
     # Other programs on this machine only ever add to what a frame costs: the least of several runs is the truest. Each
     # of the two varies by a fifth on a busy machine, and of three runs the least is not always near the truth.
-    floors = [generator.run(*against(server), *load).report["floor"] for _ in range(5)]
-    assert all(floor["live"]["points"]["p99"] > 0 for floor in floors)
-    frame = min(float(floor["cpu_us_per_frame"]) for floor in floors)
-    bare = min(float(floor["bare_us_per_frame"]) for floor in floors)
-    print(f"a frame costs {frame:.2f} us, a bare reader pays {bare:.2f} us: {frame / bare:.2f} x")
+    frame = bare = float("inf")
+    for runs in range(1, 6):
+        floor = generator.run(*against(server), *load).report["floor"]
+        assert floor["live"]["points"]["p99"] > 0
+        frame, bare = min(frame, float(floor["cpu_us_per_frame"])), min(bare, float(floor["bare_us_per_frame"]))
+        print(f"a frame costs {frame:.2f} us, a bare reader pays {bare:.2f} us: {frame / bare:.2f} x")
+        # One run that holds may be chance.
+        if runs >= 2 and frame <= 1.5 * bare:
+            break
     assert frame <= 1.5 * bare
 
 
+@pytest.mark.alone
 def test_two_agents_under_a_coordinator_give_the_percentiles_of_one_process(
     generator: Generator, null_server: Callable[..., Server], generator_agents: list[str]
 ) -> None:
@@ -107,6 +113,7 @@ def fleet(process_cluster: ProcessCluster, cluster_generator: Generator, cluster
 
 
 # The proxy's workers do not share the terminals evenly.
+@pytest.mark.takes(seconds=35)
 @pytest.mark.cluster(sidecar_flags="--sessions 12000", processes_only="the generator watches processes by their ids")
 def test_a_fleet_that_comes_and_goes_loses_nothing_and_its_report_opens(
     fleet: Run, process_cluster: ProcessCluster

@@ -296,9 +296,9 @@ class Trial:
 
 
 def both(library: Library) -> Iterator[object]:
-    """Return the tests of a library: most are not part of the gate."""
-    marks = [] if library.quick else [pytest.mark.long("libraries")]
+    """Return the tests of a library. The gate has those of few libraries, and by ws alone."""
     for scheme in ("ws", "wss"):
+        marks = [] if library.quick and scheme == "ws" else [pytest.mark.long("libraries")]
         yield pytest.param(library, scheme, id=f"{library.slug}-{scheme}", marks=marks)
 
 

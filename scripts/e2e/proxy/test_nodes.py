@@ -134,7 +134,7 @@ def test_a_dead_node_leaves_the_file_and_no_other_handshake_fails(
 SECONDS = 8
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.cluster(nodes=3, node_flags=f"--drain {SECONDS}s")
 def test_a_drained_node_moves_its_sessions_evenly_and_fails_no_handshake(
     process_cluster: ProcessCluster, proxy: Sidecar, agents: AgentsFactory, knock: KnockFactory

@@ -29,8 +29,16 @@ on_several_servers = pytest.mark.parametrize(
 )
 
 
-@on_several_servers
-@pytest.mark.takes(seconds=37)
+@pytest.mark.parametrize(
+    "servers",
+    [
+        pytest.param(Sentinels, id="sentinel"),
+        # redis/tests/topologies/masters.rs kills a master of a Redis Cluster too, and takes less time.
+        pytest.param(ClusterMode, id="cluster", marks=pytest.mark.long("topologies")),
+    ],
+    indirect=True,
+)
+@pytest.mark.takes(seconds=83)
 @pytest.mark.cluster(node_flags=f"{FLAGS} 1", processes_only=WHY)
 def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
     cluster: Cluster, servers: RedisServers, agents: AgentsFactory, load: LoadFactory, scale: Scale
