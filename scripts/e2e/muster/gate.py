@@ -1,4 +1,4 @@
-"""The steps of scripts/test."""
+"""The steps of scripts/test, and how long they may take."""
 
 import argparse
 import os
@@ -9,22 +9,25 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn, cast
 from xml.etree import ElementTree
 
-from muster import programs
+from muster import long_runs, programs, together
 from muster.process import busy_cores
 from muster.reporting import OUTPUT
+from muster.together import Part, Step, run, say
 
 E2E = programs.ROOT / "scripts" / "e2e"
+# Seconds that the gate may take on two cores: from a warm build, and on a fresh clone.
+WARM, FRESH = 20 * 60, 45 * 60
 # Clusters mostly wait: so many of them share this machine's cores.
 AT_ONCE = "4"
+# What pytest chooses for them. Tests that are `quiet` run in pairs, and each that is `alone` by itself.
+CLUSTERS = ["-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone and not quiet"]
 # Tests of the crates mostly wait too.
+CRATES = "cargo test --workspace --locked --no-fail-fast".split()
 TEST_THREADS = "4"
 # What cargo says of a test program that failed, and what such a program says of its tests.
 FAILED_PROGRAM = re.compile(r"^    `(-p .+)`$", re.MULTILINE)
@@ -33,8 +36,6 @@ FAILED_TEST = re.compile(r"^test (\S+) .*FAILED$", re.MULTILINE)
 RERUNS = ["--reruns", "1"]
 # The models of what threads share. `--workspace` keeps the dependencies' features, so that they are not compiled again.
 MODELS = "cargo test --workspace --locked --lib --features muster-node/shuttle models::".split()
-# The workspace of the fuzz targets.
-FUZZ = programs.ROOT / "fuzz"
 # How often `--long steady` runs everything.
 TIMES = 3
 
@@ -42,61 +43,62 @@ TIMES = 3
 def main(words: list[str]) -> int:
     """Run the gate, or with words only the tests that they choose."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
+        signal.signal(number, together.end)
     os.chdir(programs.ROOT)
+    # What a test needs besides it asks for itself (`fixtures.need`).
     programs.install(programs.PACKAGES)
-    # Tests that are chosen ask for what they need (`fixtures.need`).
-    if not words:
-        programs.install(programs.TEST_PACKAGES)
-        programs.install_rust_components()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     for report in OUTPUT.glob("*.xml"):
         report.unlink()
     flaky_crates.clear()
-    steps = chosen(words) if words else everything()
-    passed, failed = run_all(steps)
+    began, fresh = time.monotonic(), not programs.directory().with_name("debug").exists()
+    passed, failed = together.run_all([[chosen(words)]] if words else everything())
     print(f"flaky: {', '.join(flaky()) or 'none'}")
     print(f"{len(passed)} steps passed, {len(failed)} failed{': ' if failed else ''}{', '.join(failed)}")
+    if not words:
+        print(duration(time.monotonic() - began, fresh))
     return 1 if failed else 0
 
 
-def end(number: int, _frame: FrameType | None) -> NoReturn:
-    """End this process, as a signal asks."""
-    sys.exit(128 + number)
+def duration(seconds: float, fresh: bool) -> str:
+    """Return the line that says how long the gate took, and whether that is longer than it may."""
+    limit, kind = (FRESH, "on a fresh clone") if fresh else (WARM, "from a warm build")
+    took = f"the gate took {seconds // 60:.0f} min {seconds % 60:.0f} s {kind}"
+    return f"{took}; its limit on two cores is {limit // 60} min{': TOO LONG' if seconds > limit else ''}"
 
 
-Step = tuple[str, Callable[[], int]]
-
-
-def run_all(steps: list[Step]) -> tuple[list[str], list[str]]:
-    """Run the steps; return those that passed and those that failed. None follows a build that failed."""
-    passed: list[str] = []
-    failed: list[str] = []
-    for name, step in steps:
-        (passed if timed(name, step) else failed).append(name)
-        # Tests would run with older programs.
-        if "build" in failed:
-            break
-    return passed, failed
-
-
-def everything() -> list[Step]:
+def everything() -> list[Part]:
     """Return what every change needs."""
-    return [
-        ("rustfmt", lambda: run("cargo", "fmt", "--all", "--check")),
-        ("clippy", lambda: run("cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings")),
-        ("cargo test", crates),
-        ("orders of threads", lambda: run(*MODELS)),
-        ("build", build),
-        ("ruff format", lambda: run(sys.executable, "-m", "ruff", "format", "--check", str(E2E))),
-        ("ruff check", lambda: run(sys.executable, "-m", "ruff", "check", str(E2E))),
-        ("mypy", lambda: run(sys.executable, "-m", "mypy", ".", at=E2E)),
-        ("clusters", lambda: pytest("clusters", "-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone", *RERUNS)),
-        ("clients", clients),
-        # Each test that measures is alone.
-        ("measurements", lambda: pytest("measurements", "-m", "alone", *RERUNS)),
+    # Cargo has a lock for each of the two kinds of build. Each waits for one crate now and then, and the other goes on.
+    prepare: Part = [
+        [("build", build)],
+        [
+            ("rustfmt", rustfmt),
+            ("clippy", lambda: run(*"cargo clippy --workspace --all-targets --locked -- -D warnings".split())),
+            ("compile tests", lambda: run(*CRATES, "--no-run")),
+            ("compile models", lambda: run(*MODELS, "--no-run")),
+        ],
+        [
+            ("tools", tools),
+            ("ruff format", lambda: run(sys.executable, "-m", "ruff", "format", "--check", str(E2E))),
+            ("ruff check", lambda: run(sys.executable, "-m", "ruff", "check", str(E2E))),
+            ("mypy", lambda: run(sys.executable, "-m", "mypy", ".", at=E2E)),
+        ],
     ]
+    # All of these mostly wait.
+    try_all: Part = [
+        [("clusters", lambda: pytest("clusters", *CLUSTERS, *RERUNS))],
+        [("crates", crates), ("orders of threads", lambda: run(*MODELS))],
+        [("clients", clients)],
+    ]
+    measure: Part = [
+        [
+            ("quiet", lambda: pytest("quiet", "-n", "2", "-m", "quiet", *RERUNS)),
+            ("measurements", lambda: pytest("measurements", "-m", "alone", *RERUNS)),
+        ]
+    ]
+    return [prepare, try_all, measure]
 
 
 def chosen(words: list[str]) -> list[Step]:
@@ -104,14 +106,9 @@ def chosen(words: list[str]) -> list[Step]:
     parser = argparse.ArgumentParser(prog="scripts/test", add_help=False, allow_abbrev=False)
     parser.add_argument("--long")
     name, others = parser.parse_known_args(words)
-    if name.long == "steady":
-        return steady(others)
-    if name.long == "fuzz":
-        return fuzz(others)
-    if name.long == "model":
-        if others:
-            sys.exit(f"scripts/test --long model chooses no tests: leave out {' '.join(others)}")
-        return [("model for an hour", model)]
+    runs = {"steady": steady, "fuzz": long_runs.fuzz, "model": long_runs.model}
+    if name.long in runs:
+        return runs[name.long](others)
     return [("build", build), ("tests", lambda: pytest("tests", *chain.from_iterable(map(files, words))))]
 
 
@@ -122,48 +119,39 @@ def files(word: str) -> list[str]:
     return sorted(str(file.relative_to(E2E)) for file in found) or [path]
 
 
-def model() -> int:
-    """Run the model of the backplanes for an hour, or for MUSTER_MODEL_SECONDS. It prints its seed."""
-    os.environ.setdefault("MUSTER_MODEL_SECONDS", "3600")
-    return run(*"cargo test --locked -p muster-node --test model -- --nocapture both_backplanes".split())
-
-
-def fuzz(words: list[str]) -> list[Step]:
-    """Return a run of each fuzz target, or of those that are named: `--long fuzz --seconds 60 websocket session`."""
-    names = sorted(file.stem for file in (FUZZ / "fuzz_targets").glob("*.rs"))
-    parser = argparse.ArgumentParser(prog="scripts/test --long fuzz", allow_abbrev=False)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(names)}; all by default")
-    parser.add_argument("--seconds", type=int, default=600, help="how long each target runs; 600 by default")
-    asked = parser.parse_args(words)
-    if unknown := set(asked.targets) - set(names):
-        parser.error(f"there is no target {', '.join(unknown)}; there are {', '.join(names)}")
-    return [(f"fuzz {name}", partial(fuzz_target, name, asked.seconds)) for name in asked.targets or names]
-
-
-def fuzz_target(name: str, seconds: int) -> int:
-    """Run a fuzz target. What it finds, and the input of a failure, stay in target/fuzz."""
-    programs.install({"c++": "g++"})
-    home = programs.ROOT / "target" / "fuzz"
-    found, failures = home / "corpus" / name, home / "failures" / name
-    for folder in (found, failures):
-        folder.mkdir(parents=True, exist_ok=True)
-    # The compiler's flags for fuzzing are not stable. What is fuzzed has no unsafe code, so no sanitizer is needed.
-    path = programs.cargo_tool("cargo-fuzz", "0.13.2")
-    cargo = ["env", "RUSTC_BOOTSTRAP=1", f"PATH={path}", "cargo", "fuzz", "run", "--sanitizer", "none"]
-    folders = [str(found), str(FUZZ / "corpus" / name)]
-    limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]
-    return run(*cargo, "--target-dir", str(home), name, *folders, "--", *limits, f"-artifact_prefix={failures}/")
-
-
 def steady(words: list[str]) -> list[Step]:
     """Return three runs of all that does not measure, with each core busy. None has a second attempt."""
 
     def again(number: int) -> int:
         with busy_cores():
-            return pytest(f"steady-{number}", "-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone", *words)
+            return pytest(f"steady-{number}", *CLUSTERS, *words)
 
     runs: list[Step] = [(f"steady {number} of {TIMES}", partial(again, number)) for number in range(1, TIMES + 1)]
     return [("build", build), *runs]
+
+
+def rustfmt() -> int:
+    """Check that the crates' sources are formatted. What cargo lacks for that, and for clippy, is installed."""
+    programs.install_rust_components()
+    return run("cargo", "fmt", "--all", "--check")
+
+
+def build() -> int:
+    """Compile all programs that the tests run."""
+    others = ["-p", "muster-ctl", "-p", "muster-terminal", "-p", "muster-kit"]
+    testkit = ["-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes"]
+    command = programs.build_command(*others, *testkit)
+    return run(*command) if command else 0
+
+
+def tools() -> int:
+    """Install what the tests need. MUSTER_TOOLS names a program that brings what no package has, such as images."""
+    programs.install(programs.TEST_PACKAGES)
+    if os.environ.get("CI"):
+        programs.install(programs.CLIENT_PACKAGES)
+    if (more := os.environ.get("MUSTER_TOOLS")) and run(more) != 0:
+        say(f"{more} failed: the tests that need what it brings fail too")
+    return 0
 
 
 # The tests of crates that failed, in programs that passed at the second attempt.
@@ -172,47 +160,18 @@ flaky_crates: set[str] = set()
 
 def crates() -> int:
     """Run the crates' own tests. A test program that fails is run once more."""
-    os.environ.setdefault("RUST_TEST_THREADS", TEST_THREADS)
+    threads = os.environ.get("RUST_TEST_THREADS", TEST_THREADS)
     said: list[str] = []
-    code = run("cargo", "test", "--workspace", "--locked", "--no-fail-fast", said=said)
+    code = run(*CRATES, said=said, RUST_TEST_THREADS=threads)
     failed = FAILED_PROGRAM.findall("".join(said))
     if code == 0 or not failed:
         return code
-    print(f"failed, and are tried again: {', '.join(failed)}", flush=True)
-    codes = [run("cargo", "test", "--locked", *words.split()) for words in failed]
+    say(f"failed, and are tried again: {', '.join(failed)}")
+    codes = [run("cargo", "test", "--locked", *words.split(), RUST_TEST_THREADS=threads) for words in failed]
     # One that a signal ended has a negative code.
     if (code := next(filter(None, codes), 0)) == 0:
         flaky_crates.update(FAILED_TEST.findall("".join(said)))
     return code
-
-
-def run(*command: str, at: Path | None = None, said: list[str] | None = None) -> int:
-    """Run one command and return its exit code. If this process is asked to end, the command cleans up first.
-
-    Its lines are printed, and added to `said` if that is given.
-    """
-    hears: dict[str, Any] = {} if said is None else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    child = subprocess.Popen(command, cwd=at or programs.ROOT, text=True, errors="replace", **hears)
-    try:
-        for line in child.stdout or ():
-            print(line, end="", flush=True)
-            cast(list[str], said).append(line)
-        return child.wait()
-    except KeyboardInterrupt:
-        # A Ctrl-C reaches the command too. `subprocess.run` would give it a quarter of a second and kill it.
-        child.wait()
-        raise
-    except SystemExit:
-        child.terminate()
-        child.wait()
-        raise
-
-
-def build() -> int:
-    """Compile all programs that the tests run."""
-    others = ["-p", "muster-ctl", "-p", "muster-terminal", "-p", "muster-kit"]
-    programs.build(*others, "-p", "muster-testkit", "--bins", "--features", "muster-testkit/nodes")
-    return 0
 
 
 # What the test of a client exits with if a tool is missing.
@@ -221,35 +180,32 @@ SKIPPED = 77
 
 def clients() -> int:
     """Test the clients by their own tests and by the kit, whose table must be that of docs/clients.md."""
-    if os.environ.get("CI"):
-        programs.install(programs.CLIENT_PACKAGES)
     kit = programs.program("kit")
-    os.environ.update(KIT=kit, PYTHON=sys.executable)
-    codes = {test.parent.name: attempts(test) for test in sorted(programs.ROOT.glob("clients/*/test"))}
+    codes = {test.parent.name: attempts(test, kit) for test in sorted(programs.ROOT.glob("clients/*/test"))}
     code = judged(codes, strict=bool(os.environ.get("CI")))
     if code or SKIPPED in codes.values():
         return code
     reports = [str(programs.ROOT / "target" / "clients" / name / "kit.json") for name in codes]
     table = subprocess.run([kit, "table", *reports], check=True, capture_output=True, text=True).stdout
     if table not in (programs.ROOT / "docs" / "clients.md").read_text():
-        print(f"docs/clients.md has another table than this one; replace it:\n{table}", file=sys.stderr)
+        say(f"docs/clients.md has another table than this one; replace it:\n{table}")
         return 1
     return 0
 
 
-def attempts(test: Path) -> int:
+def attempts(test: Path, kit: str) -> int:
     """Run the test of a client, and once more if it fails: the kit's times are short, and a machine may be busy."""
-    if (code := run(str(test))) in (0, SKIPPED):
+    if (code := run(str(test), KIT=kit, PYTHON=sys.executable)) in (0, SKIPPED):
         return code
-    print(f"{test.parent.name}: failed, and is tried again", flush=True)
-    return run(str(test))
+    say(f"{test.parent.name}: failed, and is tried again")
+    return run(str(test), KIT=kit, PYTHON=sys.executable)
 
 
 def judged(codes: dict[str, int], strict: bool) -> int:
     """Return 0 if all tests of clients passed. What was skipped for a missing tool has passed, unless `strict`."""
     failed = [name for name, code in codes.items() if code not in (0, SKIPPED) or (strict and code == SKIPPED)]
     skipped = [name for name, code in codes.items() if code == SKIPPED]
-    print(f"{len(codes)} clients: failed: {', '.join(failed) or 'none'}; skipped: {', '.join(skipped) or 'none'}")
+    say(f"{len(codes)} clients: failed: {', '.join(failed) or 'none'}; skipped: {', '.join(skipped) or 'none'}")
     return 1 if failed or not codes else 0
 
 
@@ -258,19 +214,6 @@ def pytest(name: str, *words: str) -> int:
     report = OUTPUT / f"{name}.xml"
     report.unlink(missing_ok=True)
     return run(sys.executable, "-m", "pytest", f"--junit-xml={report}", *words, at=E2E)
-
-
-def timed(name: str, step: Callable[[], int]) -> bool:
-    """Run one step; print and return whether it passed."""
-    print(f"== {name}", flush=True)
-    began = time.monotonic()
-    try:
-        passed = step() == 0
-    except subprocess.CalledProcessError as error:
-        print(error, file=sys.stderr)
-        passed = False
-    print(f"{'ok   ' if passed else 'FAIL '} {name} ({time.monotonic() - began:.0f} s)", flush=True)
-    return passed
 
 
 def flaky() -> list[str]:

@@ -70,8 +70,14 @@ def chance(seed: int, name: str) -> dict[str, str]:
     return {"MUSTER_SEED": str(random.Random(f"{seed} {name}").getrandbits(63))}
 
 
-def build(*besides: str) -> None:
-    """Compile the three programs, and what `besides` names. MUSTER_BIN says that they are built already.
+def build() -> None:
+    """Compile the three programs, unless MUSTER_BIN says that they are built already."""
+    if command := build_command():
+        subprocess.run(command, cwd=ROOT, check=True)
+
+
+def build_command(*besides: str) -> list[str]:
+    """Return what compiles the three programs and what `besides` names; nothing if MUSTER_BIN says where they are.
 
     The programs are always named together: the features of their dependencies follow from what is built at once, and
     one alone would have most of its dependencies compiled again.
@@ -79,12 +85,11 @@ def build(*besides: str) -> None:
     if "MUSTER_BIN" in os.environ:
         if not (directory() / "muster-node").exists():
             sys.exit(f"MUSTER_BIN: there is no muster-node in {directory()}; name the folder of a build, or unset it")
-        return
+        return []
     if not (directory() / "muster-loadgen").exists():
         print("compiling the programs, which takes 2 to 4 minutes on two cores the first time", file=sys.stderr)
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    command = ["cargo", "build", "--release", "--locked", *quiet, *PROGRAMS, *besides]
-    subprocess.run(command, cwd=ROOT, check=True)
+    return ["cargo", "build", "--release", "--locked", *quiet, *PROGRAMS, *besides]
 
 
 def install(packages: dict[str, str]) -> None:

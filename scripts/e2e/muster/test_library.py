@@ -8,12 +8,15 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from muster import gate, process, programs, reporting, wait
+from muster import gate, process, programs, reporting, together, wait
+from muster.cluster import docker
 from muster.fixtures import need
+from muster.together import Part
 
 # The wait says what it saw last.
 
@@ -139,15 +142,47 @@ def test_each_worker_begins_with_what_takes_longest() -> None:
     assert reporting.dealt(list(tests), 2, tests.__getitem__) == ["d", "f", "a", "b", "c", "e", "g"]
 
 
-# Runs a command that takes a moment to clean up, as the gate runs pytest.
+# What scripts/test runs at once, and how that ends.
+
+
+def test_tracks_run_at_once_and_the_next_part_when_all_are_over() -> None:
+    both, last = threading.Barrier(2, timeout=10), list[int]()
+
+    def meets() -> int:
+        return both.wait() * 0
+
+    def comes_last() -> int:
+        last.append(both.n_waiting)
+        return 1
+
+    parts: list[Part] = [[[("a", meets), ("b", meets)], [("c", meets), ("d", meets)]], [[("e", comes_last)]]]
+    assert together.run_all(parts) == (["a", "b", "c", "d"], ["e"])
+    assert last == [0]
+
+
+def test_lines_of_steps_that_run_at_once_begin_with_the_steps_names(capsys: pytest.CaptureFixture[str]) -> None:
+    parts: list[Part] = [[[(name, partial(together.run, "printf", "1\\n2"))] for name in "ab"]]
+    assert together.run_all(parts) == (["a", "b"], [])
+    printed = capsys.readouterr().out.splitlines()
+    assert sorted(line for line in printed if "|" in line) == ["a | 1", "a | 2", "b | 1", "b | 2"]
+
+
+def test_what_can_not_be_installed_fails_its_step_and_nothing_follows(capsys: pytest.CaptureFixture[str]) -> None:
+    tools: Part = [[("tools", lambda: sys.exit("install curl")), ("mypy", lambda: 0)]]
+    assert together.run_all([tools, [[("clusters", lambda: 0)]]]) == ([], ["tools"])
+    assert "install curl" in capsys.readouterr().out
+
+
+# Runs two commands at once, one of which takes a moment to clean up, as pytest does.
 GATE = """
 import signal, sys
 from pathlib import Path
-from muster import gate
+from muster.together import end, run, run_all
 # A shell that begins a job in the background has it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGTERM, gate.end)
-gate.run(sys.executable, "command.py", at=Path())
+signal.signal(signal.SIGTERM, end)
+tests = [("tests", lambda: run(sys.executable, "command.py", at=Path())), ("next", lambda: Path("next").touch() or 0)]
+run_all([[tests, [("sleep", lambda: run("sleep", "60"))]]])
 """
 COMMAND = """
 import signal, time
@@ -172,18 +207,40 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The programs that were to be installed. Nothing is, and no step is run."""
     names: list[str] = []
     monkeypatch.setattr(programs, "install", names.extend)
-    monkeypatch.setattr(programs, "install_rust_components", lambda: names.append("clippy"))
-    monkeypatch.setattr(gate, "run_all", lambda _: ([], []))
+    monkeypatch.setattr(together, "run_all", lambda _: ([], []))
     monkeypatch.setattr(gate, "OUTPUT", Path("/nonexistent"))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     return names
 
 
-def test_some_tests_do_not_ask_for_what_others_need(installed: list[str]) -> None:
+def test_some_tests_do_not_ask_for_what_others_need(installed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert gate.main(["-k", "drain"]) == 0
     assert set(installed) == set(programs.PACKAGES)
-    assert gate.main([]) == 0
-    assert {*programs.TEST_PACKAGES, "clippy"} < set(installed)
+    monkeypatch.setenv("CI", "1")
+    monkeypatch.setenv("MUSTER_TOOLS", "false")
+    assert gate.tools() == 0
+    assert {*programs.TEST_PACKAGES, *programs.CLIENT_PACKAGES} < set(installed)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fresh", "says"),
+    [
+        (1199.4, False, "19 min 59 s from a warm build; its limit on two cores is 20 min"),
+        (1260, False, "21 min 0 s from a warm build; its limit on two cores is 20 min: TOO LONG"),
+        (1260, True, "21 min 0 s on a fresh clone; its limit on two cores is 45 min"),
+    ],
+)
+def test_the_gate_says_how_long_it_took_and_whether_that_is_too_long(seconds: float, fresh: bool, says: str) -> None:
+    assert gate.duration(seconds, fresh) == f"the gate took {says}"
+
+
+def test_the_gates_images_are_made_without_compiling() -> None:
+    text = docker.without_compiling((programs.ROOT / docker.DOCKERFILE).read_text())
+    assert "cargo" not in text and "--from" not in text
+    assert [line for line in text.splitlines() if "muster-node" in line and "COPY" in line] == [
+        "COPY programs/muster-node /usr/local/bin/",
+        "COPY programs/muster-loadgen programs/muster-node /usr/local/bin/",
+    ]
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
@@ -252,6 +309,7 @@ def test_a_gate_that_is_asked_to_end_lets_its_command_clean_up(
     send(gate.pid, number)
     assert gate.wait(20) != 0
     assert (tmp_path / "cleaned up").exists()
+    assert not (tmp_path / "next").exists()
 
 
 def run_pytest(directory: Path, test: str, workers: int, *words: str, code: int | None = None) -> str:
