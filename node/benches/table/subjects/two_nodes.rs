@@ -12,6 +12,8 @@ use crate::{
     stage::Subject,
 };
 
+/// Commands that may wait for the terminal. It acknowledges none, so each waits until it expires.
+const BACKLOG: &str = "100000";
 /// The id of the terminal, which is number 0 of its crowd.
 const TERMINAL: &str = "bench-0000000000";
 
@@ -30,7 +32,7 @@ impl Subject for TwoNodes {
 
     async fn start(&self, _terminals: usize) -> Box<dyn Server> {
         let redis = TestRedis::start().await;
-        let flags = [FLAGS.as_slice(), &["--redis", &redis.url]].concat();
+        let flags = [FLAGS.as_slice(), &["--redis", &redis.url, "--backlog", BACKLOG]].concat();
         let nodes = [BenchNode::start(process::NODE, &flags), BenchNode::start(process::NODE, &flags)];
         for node in &nodes {
             node.ready().await;
