@@ -14,6 +14,8 @@ const WIDTH: f64 = 860.0;
 const LEFT: f64 = 200.0;
 const BAR: f64 = 560.0;
 const LINE: f64 = 20.0;
+/// What the lines are.
+const LEGEND: &str = "bar: the median; thin line: the interval that holds the true median; dashed: the floor";
 
 /// The picture.
 pub fn draw(result: &TableResult, rows: &[&TableRow]) -> String {
@@ -29,6 +31,8 @@ pub fn draw(result: &TableResult, rows: &[&TableRow]) -> String {
             group(&mut body, &mut y, row.name, &bars);
         }
     }
+    y += 1.5 * LINE;
+    element(&mut body, format_args!("<text x=\"0\" y=\"{y:.0}\">{LEGEND}</text>"));
     let height = y + LINE;
     let style = "text{font:13px sans-serif;fill:#24292f}.head{font-weight:bold}.bar{fill:#4c8dd6}\
                  .range{stroke:#24292f}.floor{stroke:#c0392b;stroke-dasharray:4 3}";
