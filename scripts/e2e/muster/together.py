@@ -77,14 +77,14 @@ def _run_track(track: Track, beside_others: bool) -> list[tuple[str, bool]]:
 
 def _timed(name: str, step: Callable[[], int]) -> bool:
     """Run one step; print and return whether it passed."""
-    print(f"== {name}", flush=True)
+    _print(f"== {name}")
     began = time.monotonic()
     try:
         passed = step() == 0
     except (subprocess.CalledProcessError, SystemExit) as error:
         say(str(error))
         passed = False
-    print(f"{'ok   ' if passed else 'FAIL '} {name} ({time.monotonic() - began:.0f} s)", flush=True)
+    _print(f"{'ok   ' if passed else 'FAIL '} {name} ({time.monotonic() - began:.0f} s)")
     return passed
 
 
@@ -100,8 +100,12 @@ def _end_commands(number: signal.Signals) -> None:
 def say(text: str) -> None:
     """Print a line. Where steps run beside each other it begins with the name of its step."""
     name = _beside.get()
+    _print(f"{name} | {text}" if name else text)
+
+
+def _print(line: str) -> None:
     # In one piece, or the lines of two steps would be mixed.
-    print(f"{name} | {text}\n" if name else f"{text}\n", end="", flush=True)
+    print(f"{line}\n", end="", flush=True)
 
 
 def run(*command: str, at: Path | None = None, said: list[str] | None = None, **variables: str) -> int:
