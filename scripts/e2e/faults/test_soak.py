@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -159,6 +160,7 @@ TERMINALS = 40
 # What lasts, as it is told.
 DISK, SNIPPET, TORN, REDIS = "the disk is full", "a snippet is broken", "the certificate is torn", "Redis is away"
 PID_FILE, GHOSTLY, HANGS = "the pid file is empty", "a node is there that never answers", "the sidecar hangs"
+FOURTH = "a fourth node is there"
 NODE_DOWN, NGINX_DOWN, SIDECAR_DOWN = "a node is down", "Nginx is down", "the sidecar is down"
 # Seconds after the end of a process within which a terminal learns of it.
 NOTICED = 5
@@ -183,13 +185,16 @@ def test_whatever_happens_to_a_proxy_it_ends_with_what_should_be_and_cuts_nobody
         fleet = agents(TERMINALS, url=f"ws://{turns.plain}/ws").online(at=process_cluster.node(1))
         for number in range(1, scale(50, 1000) + 1):
             print(f"{number:4} {turns.take()}", flush=True)
-            time.sleep(turns.chance.uniform(0, scale(0.5, 1.5)))
+            time.sleep(turns.chance.uniform(0, 0.5))
+        print(f"taken: {dict(turns.taken)}", flush=True)
         turns.put_right()
         wait.until(turns.differs, lambda differs: not differs, within=120)
         wait.until(lambda: len(fleet.connected()), lambda connected: connected == TERMINALS)
         assert not turns.cut_for_no_reason(fleet)
         fleet.end()
         wait.until(lambda: len(process.nginx_workers(process_cluster.directory)), lambda left: left == 2, within=60)
+        # One sidecar and one master of Nginx: nothing that a killed sidecar or an upgrade left behind.
+        wait.until(lambda: process.naming(process_cluster.directory), lambda left: len(left) == 2, within=60)
     finally:
         system.down()
 
@@ -204,6 +209,7 @@ class Turns:
         self._system, self._certificate = system, certificate
         self._proxy, self._cluster = system.proxy, system.proxy.cluster
         self.chance = random.Random(f"{seed} turns")
+        self.taken: Counter[str] = Counter()
         self.plain = f"127.0.0.1:{process.free_port()}"
         self._snippets = self._cluster.directory / "snippets"
         flags = f"--tls-cert {certificate.cert} --tls-key {certificate.key} --snippets {self._snippets}"
@@ -214,6 +220,8 @@ class Turns:
         self._ids = {number: self._cluster.id(number, at=self._cluster.node(1)) for number in (1, 2, 3)}
         # What is wrong now, and what puts it right.
         self._wrong: dict[str, Callable[[], object]] = {}
+        # The master of before the last upgrade.
+        self._old = 0
         # When sessions were cut, in seconds since 1970, and on which node; None for all nodes.
         self._cuts: list[tuple[float, str | None]] = []
         self._lasting: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
@@ -222,6 +230,7 @@ class Turns:
             TORN: (certificate.break_key, certificate.renew),
             REDIS: (lambda: self._cluster.kill("redis"), lambda: self._cluster.start("redis")),
             GHOSTLY: (self._publish_ghost, lambda: lease.remove(self._cluster, "ghost")),
+            FOURTH: (lambda: self._cluster.start("node4"), lambda: self._end_node("node4")),
             HANGS: (lambda: self._cluster.stop("sidecar"), lambda: self._cluster.cont("sidecar")),
             PID_FILE: (self._empty_pid_file, lambda: system.pid_file.write_text(f"{self._master}\n")),
             NODE_DOWN: (self._kill_node, self._start_node),
@@ -231,6 +240,7 @@ class Turns:
             "a snippet is changed": self._change_snippet,
             "the certificate is renewed": certificate.renew,
             "a node is restarted": self._restart_node,
+            "a node flaps": lambda: lease.flap(self._cluster, 2, seconds=0.3),
             "Nginx is upgraded": self._upgrade,
             "the sidecar is killed": lambda: self._restart_sidecar(signal.SIGKILL),
             "the sidecar is hung up": lambda: self._restart_sidecar(signal.SIGHUP),
@@ -239,7 +249,9 @@ class Turns:
     # What can't happen while something else lasts: it would be no fault of a proxy, or nobody could do it.
     NOT_DURING = {
         GHOSTLY: {REDIS},
+        FOURTH: {REDIS},
         NODE_DOWN: {REDIS},
+        "a node flaps": {REDIS},
         "a node is restarted": {REDIS, NODE_DOWN},
         HANGS: {SIDECAR_DOWN},
         PID_FILE: {NGINX_DOWN},
@@ -253,6 +265,7 @@ class Turns:
         possible = [name for name in names if not self.NOT_DURING.get(name, set()) & self._wrong.keys()]
         # What lasts is more likely to end than to begin, or little else could happen.
         name = self.chance.choice([*possible, *2 * [name for name in possible if name in self._wrong]])
+        self.taken[name] += 1
         if name in self._moments:
             return f"{name} {self._moments[name]() or ''}"
         if name in self._wrong:
@@ -321,10 +334,13 @@ class Turns:
 
     def _restart_node(self) -> None:
         number = self.chance.choice((1, 2, 3))
-        pid = self._cluster.pid(f"node{number}")
-        self._cluster.term(f"node{number}")
-        assert process.gone(pid, within=30)
+        self._end_node(f"node{number}")
         self._start_node(number)
+
+    def _end_node(self, name: str) -> None:
+        """Have a node end as an operator does: it moves its sessions."""
+        self._cluster.term(name)
+        assert process.gone(self._cluster.pid(name), within=30)
 
     def _publish_ghost(self) -> None:
         lease.publish(self._cluster, "ghost", GHOST)
@@ -345,15 +361,17 @@ class Turns:
     def _upgrade(self) -> None:
         """Replace Nginx's program. The old master stays for as long as its sessions."""
         self._end_old()
+        self._old = self._system.pid()
         self._system.upgrade()
         self._system.retire_old()
 
     def _end_old(self) -> None:
         """Have the nodes end all sessions, if an old master is still there for some: Nginx knows no third one."""
-        if self._system.old_pid_file.exists():
+        if process.runs(self._old):
             for number in range(TERMINALS):
                 self._cluster.api.ask("DELETE", f"/v1/terminals/agent-{number}/session", at=self._cluster.node(1))
-            wait.until(lambda: not self._system.old_pid_file.exists(), within=30)
+            # Its pid file is gone a moment before it is, and for so long Nginx ignores that it is to be upgraded.
+            assert process.gone(self._old, within=30)
 
     def _restart_sidecar(self, how: signal.Signals) -> str:
         self._wrong.pop(HANGS, lambda: None)()

@@ -177,6 +177,19 @@ def nginx_workers(directory: Path) -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _writes(path, log)]
 
 
+def naming(directory: Path) -> list[str]:
+    """Return the command lines that name a file of this folder: those of sidecars, and of Nginx but for its workers."""
+    lines = [_command_line(path) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return sorted(line for line in lines if f"{directory.resolve()}/" in line)
+
+
+def _command_line(path: Path) -> str:
+    try:
+        return (path / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
 def _writes(path: Path, log: Path) -> bool:
     # A process may end, or its worker change its user, while it is looked at.
     with suppress(OSError):

@@ -43,13 +43,13 @@ def remove(cluster: Cluster, node: str) -> None:
     cluster.redis("DEL", LEASE + node)
 
 
-def flap(cluster: Cluster, times: int) -> None:
-    """Have a node be there for a second and away for a second, so many times."""
+def flap(cluster: Cluster, times: int, seconds: float = 1) -> None:
+    """Have a node be there for so many seconds and away for as many, so many times."""
     for _ in range(times):
         publish(cluster, "flapping", "127.0.0.9:9")
-        time.sleep(1)
+        time.sleep(seconds)
         remove(cluster, "flapping")
-        time.sleep(1)
+        time.sleep(seconds)
 
 
 def schema(cluster: Cluster) -> int:
