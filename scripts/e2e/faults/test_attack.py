@@ -1,16 +1,21 @@
-"""Attackers beside honest terminals: what each kind of attacker meets, and what honest terminals notice of them."""
+"""Attackers beside honest terminals: what each kind of attacker meets, and what honest terminals notice of them.
+
+Beside them requests that never end, and a storm of terminals that all come at once.
+"""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from muster import programs, wait
 from muster.cluster import Cluster, ProcessCluster
-from muster.cluster.sidecar import own_memory
-from muster.fixtures import AttackersFactory, Scale
-from muster.traffic.agents import Attack
+from muster.cluster.sidecar import Sidecar, own_memory
+from muster.fixtures import AgentsFactory, AttackersFactory, KnockFactory, Scale
+from muster.traffic.agents import Agents, Attack
+from muster.traffic.knock import Unfinished
 from muster.traffic.loadgen import LEDGER, OK, UNNOTICED, Generator, Run, Server
 
 # What shows that the attackers of a kind are stopped, or are read no faster than others: how their connections end, or
@@ -169,3 +174,127 @@ def test_honest_terminals_beside_as_many_attackers_wait_at_most_twice_as_long_as
         scale.judge_time(f"live p99 from {source}", run.live("p99") / 1000, 2 * control.live("p99") / 1000)
         grown = {name: after[name] / level[name] for name in level if after[name] > 1.15 * level[name]}
         assert not (scale.full and grown), f"memory grew by these factors: {grown}"
+
+
+# Requests that never end, hundreds from one address: each costs kilobytes, all end soon, and terminals get in.
+
+POST = "POST /v1/commands HTTP/1.1\r\nHost: x\r\n"
+KEY = "Authorization: Bearer {key}\r\n"
+# The head, the bytes of the body that are sent at once, and the bytes that follow each half second.
+REQUESTS = {
+    "990 kB without a key": (f"{POST}Content-Length: 990000\r\n\r\n", 200_000, 1),
+    "250 kB without a key": (f"{POST}Content-Length: 250000\r\n\r\n", 240_000, 0),
+    "250 kB with a key": (f"{POST}{KEY}Content-Length: 250000\r\n\r\n", 240_000, 0),
+    "chunks with a key": (f"{POST}{KEY}Transfer-Encoding: chunked\r\n\r\n30000\r\n", 190_000, 0),
+    "a handshake with a body": (
+        "GET /ws?terminal_id=a HTTP/1.1\r\nHost: x\r\nContent-Length: 250000\r\n\r\n",
+        240_000,
+        1,
+    ),
+    "a head without an end": ("GET /livez HTTP/1.1\r\nX-Long: ", 3000, 1),
+}
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.cluster(nodes=1, node_flags="--ping 25s")
+def test_unfinished_requests_cost_little_and_end(
+    request_: tuple[str, int, int],
+    process_cluster: ProcessCluster,
+    proxy: Sidecar,
+    agents: AgentsFactory,
+    knock: KnockFactory,
+    scale: Scale,
+) -> None:
+    fleet = agents(100).online()
+    knocking = knock(20)
+    head, body, more = request_
+    begin = head.replace("{key}", process_cluster.api.key).encode() + b"x" * body
+    attack = Unfinished(proxy.address, scale(200, 1000), begin, b"x" * more)
+    outcome = attack.run(lambda: own_memory(process_cluster))
+    print(outcome)
+    assert outcome.open == 0
+    assert outcome.seconds <= 12
+    assert outcome.grown < 65536
+
+    wait.until(knocking.decided, lambda decided: decided >= 50)
+    knocking.finish()
+    assert not knocking.failures() and not fleet.ends()
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 25s", sidecar_flags="--sessions 100")
+def test_half_requests_of_an_address_keep_no_terminal_of_it_out(
+    process_cluster: ProcessCluster, proxy: Sidecar, knock: KnockFactory
+) -> None:
+    knocking = knock(10)
+    attack = Unfinished(proxy.address, 480, b"GET /livez HTTP/1.1\r\nX-Long: ", b"x")
+    outcome = attack.run(lambda: own_memory(process_cluster))
+    assert outcome.open == 0 and outcome.seconds <= 8
+    wait.until(knocking.decided, lambda decided: decided >= 30)
+    knocking.finish()
+    assert not knocking.failures()
+
+
+@pytest.mark.cluster(nodes=1, node_flags="--ping 25s")
+def test_an_address_holds_a_hundred_slow_bodies_at_most(
+    process_cluster: ProcessCluster, proxy: Sidecar, knock: KnockFactory
+) -> None:
+    knocking = knock(20)
+    key = f"Bearer {process_cluster.api.key}"
+    head = f"{POST}Authorization: {key}\r\nContent-Length: 250000\r\n\r\n"
+    attack = Unfinished(proxy.address, 200, head.encode() + b"x" * 100_000, b"x")
+    outcome = attack.run(lambda: own_memory(process_cluster), within=12)
+    assert outcome.open == 100 and outcome.answers == {"429": 100}
+    assert outcome.grown < 65536
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other:
+        assert other.get(f"http://{proxy.address}/v1/nodes", headers={"Authorization": key}).status_code == 200
+    knocking.finish()
+    assert not knocking.failures()
+
+
+# Ten times as many handshakes come as the nodes take: those connected notice nothing, and all are in at the end.
+
+# The proxy's own words for a node that it takes for dead.
+DEAD = ("no live upstreams", "upstream server temporarily disabled")
+
+
+@pytest.mark.takes(seconds=39)
+@pytest.mark.cluster(nodes=2, node_flags="--handshakes 25 --ping 25s")
+def test_a_storm_of_terminals_is_told_to_come_back_and_gets_in(
+    process_cluster: ProcessCluster, agents: AgentsFactory, scale: Scale
+) -> None:
+    held = agents(100, "--first", "5s", prefix="hold-").online()
+    before = len(held.ends())
+    storm = agents(scale(1000, 5000), "--first", "2s", prefix="storm-")
+    wait.until(lambda: len(storm.connected()), lambda connected: connected == storm.terminals, within=180)
+
+    refusals = storm.ends("HTTP status 429")
+    assert len(refusals) > storm.terminals
+    assert len(storm.ends()) == len(refusals)
+    assert min(line["retry_ms"] for line in refusals) >= 1000
+    assert len(held.ends()) == before
+    assert not any(words in process_cluster.log("sidecar") for words in DEAD)
+
+
+@pytest.mark.alone
+@pytest.mark.cluster(nodes=2, node_flags="--handshakes 25 --ping 25s")
+def test_commands_are_confirmed_as_fast_during_a_storm(
+    process_cluster: ProcessCluster, agents: AgentsFactory, scale: Scale
+) -> None:
+    held = agents(100, "--first", "5s", prefix="hold-").online()
+    calm = slow_command(process_cluster, held)
+    storm = agents(scale(1000, 5000), "--first", "2s", prefix="storm-")
+    wait.until(lambda: storm.ends("HTTP status 429"))
+    assert slow_command(process_cluster, held) < 2 * calm + 0.0001
+    assert len(storm.connected()) < storm.terminals, "the storm was over before"
+
+
+def slow_command(cluster: ProcessCluster, terminals: Agents) -> float:
+    """Return the 99th percentile of the times of 100 commands, in seconds, from the request to the confirmation."""
+    times = []
+    for terminal in terminals.names():
+        body = {"target": {"terminal": terminal}, "name": "show", "payload": 1, "confirm": "ack"}
+        began = time.perf_counter()
+        status, answer = cluster.api.ask("POST", "/v1/commands?wait=5s", body, at=cluster.node(1))
+        times.append(time.perf_counter() - began)
+        assert answer["state"] == "done", f"{status} {answer}"
+    return sorted(times)[98]

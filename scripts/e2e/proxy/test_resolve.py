@@ -182,7 +182,7 @@ def test_nginx_starts_without_a_sidecar(
         ["proxy/test_nodes.py", "-k", "dead_node"],
         ["proxy/test_nodes.py", "-k", "drained_node or take_turns"],
         ["proxy/test_registry.py", "-k", "redis or lost_its_lease"],
-        ["proxy/test_edge.py", "-k", "storm"],
+        ["faults/test_attack.py", "-k", "storm"],
         ["faults", "-m", 'fault(id="F2")'],
     ],
     ids=["dead nodes", "drained nodes", "a registry in doubt", "overload", "F2"],
