@@ -1,7 +1,7 @@
 //! One connection, from its first bytes to its end. A handshake that comes in one piece is decided about at once, and its connection becomes
 //! a session's. Of every other connection hyper reads the requests, from the first byte on; hyper also answers a handshake that is refused.
 
-use std::{net::SocketAddr, os::fd::RawFd, pin::pin, sync::Arc, time::Instant};
+use std::{net::SocketAddr, os::fd::RawFd, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -11,7 +11,11 @@ use rustix::{
     io::Errno,
     net::{SendFlags, send},
 };
-use tokio::{io::AsyncWriteExt, net::TcpStream, time};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    time::{self, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -31,24 +35,22 @@ pub async fn serve(
     stop: CancellationToken,
 ) {
     let (peer, config) = (canonical(peer), &state.shared.config);
-    let (mut requester, mut part_time) = (None, config.header_timeout);
+    let mut requester = None;
     let mut first = first_read::take(&stream, &config.ws_path);
+    let head_by = Instant::now() + config.header_timeout;
     if let FirstRead::Nothing = first {
         // With none to give way for it, the connection is closed: all are at work.
         let Some(waiting) = Requester::new(peer, descriptor, &state) else { return };
-        let began = Instant::now();
         first = tokio::select! {
-            first = first_read::wait(&stream, &config.ws_path, config.header_timeout) => first,
+            first = first_read::wait(&stream, &config.ws_path, head_by) => first,
             () = waiting.close.cancelled() => return,
             () = stop.cancelled() => return,
         };
-        part_time = part_time.saturating_sub(began.elapsed());
         requester = Some(waiting);
     }
     let first = match first {
         FirstRead::Nothing | FirstRead::End => return,
-        FirstRead::Part(bytes) => FirstBytes { bytes, decided: None, header_timeout: part_time },
-        FirstRead::Other(bytes) => FirstBytes { bytes, decided: None, header_timeout: config.header_timeout },
+        FirstRead::Part(bytes) | FirstRead::Other(bytes) => FirstBytes { bytes, decided: None, head_by },
         FirstRead::Handshake(first) => {
             let FirstHandshake { request, bytes, length } = *first;
             let decided = match decide(&request, peer, descriptor, &state, &mut requester).await {
@@ -59,7 +61,7 @@ pub async fn serve(
                 Some(Ok(Decision::Placed(answer))) => Some(Ok(answer)),
                 Some(Err(refusal)) => Some(Err(refusal)),
             };
-            FirstBytes { bytes, decided, header_timeout: config.header_timeout }
+            FirstBytes { bytes, decided, head_by }
         }
     };
     let Some(requester) = requester.or_else(|| Requester::new(peer, descriptor, &state)) else { return };

@@ -3,7 +3,7 @@
 //!
 //! What is read here is read as hyper reads it: by the same parser and the same types. Whatever else comes is left to hyper.
 
-use std::{io, time::Duration};
+use std::io;
 
 use bytes::Bytes;
 use hyper::{
@@ -14,7 +14,10 @@ use rustix::{
     buffer::spare_capacity,
     net::{RecvFlags, recv},
 };
-use tokio::{net::TcpStream, time};
+use tokio::{
+    net::TcpStream,
+    time::{self, Instant},
+};
 
 use super::{proxy_hop, route::is_websocket};
 
@@ -57,8 +60,8 @@ pub fn take(stream: &TcpStream, ws_path: &str) -> FirstRead {
     read(taken.map_err(io::Error::from).map(|_| bytes), ws_path)
 }
 
-/// Waits until something comes, and takes it. If nothing comes within the limit, that is the end.
-pub async fn wait(stream: &TcpStream, ws_path: &str, limit: Duration) -> FirstRead {
+/// Waits until something comes, and takes it. If nothing comes until `head_by`, that is the end.
+pub async fn wait(stream: &TcpStream, ws_path: &str, head_by: Instant) -> FirstRead {
     let come = async {
         loop {
             let mut bytes = Vec::with_capacity(FIRST_MAX);
@@ -72,7 +75,7 @@ pub async fn wait(stream: &TcpStream, ws_path: &str, limit: Duration) -> FirstRe
             }
         }
     };
-    time::timeout(limit, come).await.unwrap_or(FirstRead::End)
+    time::timeout_at(head_by, come).await.unwrap_or(FirstRead::End)
 }
 
 fn read(taken: io::Result<Vec<u8>>, ws_path: &str) -> FirstRead {
@@ -85,7 +88,7 @@ fn read(taken: io::Result<Vec<u8>>, ws_path: &str) -> FirstRead {
 }
 
 /// What the first bytes are.
-fn parse(bytes: Bytes, ws_path: &str) -> FirstRead {
+pub(super) fn parse(bytes: Bytes, ws_path: &str) -> FirstRead {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(&bytes) {

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio_util::sync::CancellationToken;
@@ -31,6 +34,7 @@ pub struct OpenConnection {
     connections: Arc<OpenConnections>,
     close: CancellationToken,
     number: Mutex<u64>,
+    has_begun: AtomicBool,
 }
 
 impl OpenConnections {
@@ -48,7 +52,8 @@ impl OpenConnections {
             oldest.cancel();
         }
         let number = table.add_idle(close.clone());
-        Some(OpenConnection { connections: self.clone(), close, number: Mutex::new(number) })
+        let (number, has_begun) = (Mutex::new(number), AtomicBool::new(false));
+        Some(OpenConnection { connections: self.clone(), close, number, has_begun })
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -67,12 +72,18 @@ impl Table {
 impl OpenConnection {
     /// Records that a request is being handled.
     pub fn begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
         let mut table = self.connections.lock();
         let number = *self.lock();
         // One that was closed for another is in neither set.
         if table.idle.remove(&number).is_some() {
             table.busy.insert(number);
         }
+    }
+
+    /// Whether a request has been handled on this connection, or is being handled.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
     }
 
     /// Records that the request was handled.

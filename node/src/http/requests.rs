@@ -26,7 +26,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time,
+    time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +39,7 @@ use super::{
     route,
 };
 
-/// The largest head of a request, in bytes: eight times what a browser sends.
+/// The largest head of a request, in bytes: eight times what a browser sends. A larger one is answered with 431.
 const HEAD_MAX: usize = 16 * 1024;
 /// How long a request that is under way may still take when the node stops. A stream of events never ends by itself.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
@@ -70,8 +70,8 @@ pub struct FirstBytes {
     pub bytes: Bytes,
     /// The answer to the first request, if that is a handshake and was decided about.
     pub decided: Option<Answer>,
-    /// How long the rest of the first head may take, and each further one.
-    pub header_timeout: Duration,
+    /// When the connection is closed if the whole first head has not come. Each further head has the limit for itself.
+    pub head_by: Instant,
 }
 
 impl Requester {
@@ -120,9 +120,10 @@ pub async fn serve(
     state: Arc<HttpState>,
     stop: CancellationToken,
 ) -> Option<(Box<AcceptedHandshake>, TcpStream, Bytes)> {
-    let FirstBytes { bytes, decided, header_timeout } = first;
+    let FirstBytes { bytes, decided, head_by } = first;
     *requester.decided.lock().unwrap_or_else(PoisonError::into_inner) = decided;
-    let stream = LimitedStream::new(stream, bytes, state.shared.config.answer_timeout, requester.is_stream.clone());
+    let config = &state.shared.config;
+    let stream = LimitedStream::new(stream, bytes, config.answer_timeout, requester.is_stream.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let (state, requester) = (state.clone(), requester.clone());
         async move {
@@ -135,11 +136,14 @@ pub async fn serve(
     });
     let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(config.header_timeout)
+        // The bound of the buffer alone holds for heads that are not whole yet: of one that follows another request, more may be in it.
+        .max_header_size(HEAD_MAX)
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         ended = requests(&mut served, &requester) => ended,
+        () = first_head_late(head_by, &requester) => return None,
         () = requester.close.cancelled() => return None,
         () = stop.cancelled() => {
             Pin::new(&mut served).graceful_shutdown();
@@ -154,6 +158,14 @@ pub async fn serve(
         Ended::Broken => {}
     }
     None
+}
+
+/// Waits until the first head is late. Never returns if the whole head has come by then.
+async fn first_head_late(head_by: Instant, requester: &Requester) {
+    time::sleep_until(head_by).await;
+    if requester.open.has_begun() {
+        future::pending().await
+    }
 }
 
 /// How the requests of a connection end.

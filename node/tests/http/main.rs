@@ -5,6 +5,7 @@ mod calls;
 mod console;
 mod exchanges;
 mod first_read;
+mod heads;
 mod origins;
 mod plain_mode;
 mod refused;
