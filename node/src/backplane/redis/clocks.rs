@@ -11,8 +11,6 @@ use super::{RedisBackplane, member::PartitionMember, partition::lease::BEAT};
 
 /// A difference that operators are told of.
 const TOLD: Duration = Duration::from_secs(1);
-/// With a greater difference the partitions of the master accept no command from this node.
-pub const CLOCK_MAX: Duration = Duration::from_secs(5);
 
 impl RedisBackplane {
     /// Compares the clocks at each beat, for ever. A master that does not answer keeps no other waiting.
@@ -22,7 +20,7 @@ impl RedisBackplane {
         loop {
             beat.tick().await;
             join_all(self.by_master().into_iter().map(|members| self.compare_clock(members))).await;
-            let greatest = self.members.iter().map(|member| member.clock_ahead().abs()).max();
+            let greatest = self.members.iter().map(|member| member.clock_difference.ahead().abs()).max();
             self.metrics.redis_clock_difference.set(greatest.unwrap_or_default());
         }
     }
@@ -32,7 +30,7 @@ impl RedisBackplane {
         // A Redis that does not answer is noticed by the leases.
         let Ok(theirs) = members[0].store.time().await else { return };
         let ahead = ahead_of(theirs, asked, self.clock.now());
-        let was_off = members.iter().any(|member| is_off(member.clock_ahead()));
+        let was_off = members.iter().any(|member| is_off(member.clock_difference.ahead()));
         let master = self.master_name(members[0]);
         if is_off(ahead) && !was_off {
             tracing::warn!(
@@ -43,7 +41,7 @@ impl RedisBackplane {
         } else if was_off && !is_off(ahead) {
             tracing::info!(master, "the clock of Redis and this node's agree again");
         }
-        members.iter().for_each(|member| member.set_clock_ahead(ahead));
+        members.iter().for_each(|member| member.clock_difference.set_ahead(ahead));
     }
 }
 

@@ -1,11 +1,8 @@
 //! One partition as this node takes part in it: its store, the lease that the node holds there, and how far it has come in it.
 
-use std::{
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 use muster_protocol::{NodeId, partition::PartitionIndex};
@@ -13,8 +10,8 @@ use redis::ConnectionAddr;
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::{
-    clocks::CLOCK_MAX,
-    event_wakes::EventNote,
+    clock_difference::ClockDifference,
+    event_note::EventNote,
     ordinals::Ordinals,
     partition::{StorePartition, due::DueUpkeep, sessions::HolderNode},
 };
@@ -45,6 +42,8 @@ pub struct PartitionMember {
     pub ordinals: Ordinals,
     /// Whether this node is told of the next event there.
     pub event_note: EventNote,
+    /// By how much its Redis' clock and this node's differ.
+    pub clock_difference: ClockDifference,
     /// Nodes that are dead and of whose sessions no event says so yet, as the last renewal told it.
     dead: Mutex<Vec<NodeId>>,
     /// What is due, as renewals told since it was last taken.
@@ -63,8 +62,6 @@ pub struct PartitionMember {
     unfit: Mutex<Option<String>>,
     /// Why the store does not fit this node any more.
     misfit: OnceLock<String>,
-    /// By how many milliseconds Redis' clock is ahead of this node's.
-    clock_ahead: AtomicI64,
 }
 
 /// How far a listener has come in a partition.
@@ -87,6 +84,7 @@ impl PartitionMember {
             listened: AsyncMutex::default(),
             ordinals: Ordinals::default(),
             event_note: EventNote::default(),
+            clock_difference: ClockDifference::default(),
             dead: Mutex::default(),
             due: Mutex::default(),
             minute: AtomicU32::new(0),
@@ -96,7 +94,6 @@ impl PartitionMember {
             refuses_new: AtomicBool::new(false),
             unfit: Mutex::default(),
             misfit: OnceLock::new(),
-            clock_ahead: AtomicI64::new(0),
         }
     }
 
@@ -144,16 +141,7 @@ impl PartitionMember {
     /// As [`check`](Self::check).
     pub fn check_accepts(&self) -> Result<(), BackplaneError> {
         self.check()?;
-        let ahead = Duration::from_millis(self.clock_ahead().unsigned_abs());
-        if ahead <= CLOCK_MAX {
-            return Ok(());
-        }
-        let reason = format!(
-            "the clocks of this node and of its Redis differ by {} s, and {} s is the limit; set both by NTP",
-            ahead.as_secs(),
-            CLOCK_MAX.as_secs(),
-        );
-        Err(BackplaneError::Away(vec![self.index()], reason))
+        self.clock_difference.check().map_err(|why| BackplaneError::Away(vec![self.index()], why))
     }
 
     /// Whether the partition does all that it should: as [`check_accepts`](Self::check_accepts), and its Redis is what a node needs,
@@ -203,16 +191,6 @@ impl PartitionMember {
             *self.why_away.lock().unwrap_or_else(PoisonError::into_inner) = why;
         }
         self.is_reachable.swap(renewed.is_ok(), Ordering::Relaxed) != renewed.is_ok()
-    }
-
-    /// By how many milliseconds Redis' clock is ahead of this node's at least.
-    pub fn clock_ahead(&self) -> i64 {
-        self.clock_ahead.load(Ordering::Relaxed)
-    }
-
-    /// Records by how many milliseconds Redis' clock is ahead.
-    pub fn set_clock_ahead(&self, ahead: i64) {
-        self.clock_ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// The name of the lease, as the last renewal told it; empty before the first.

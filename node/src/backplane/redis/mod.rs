@@ -9,7 +9,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `open.rs`, `misfit.rs` | opens the store, follows what it says of itself, and ends a node that does not fit |
-//! | `by_master.rs`, `requirements.rs`, `clocks.rs` | partitions by the masters that have them; checks that each master is what a node needs, and tells the right time |
+//! | `by_master.rs`, `requirements.rs`, `clocks.rs`, `clock_difference.rs` | partitions by the masters that have them; checks that each master is what a node needs, and tells the right time |
 //! | `connection.rs`, `refusal.rs` | how Redis is reached, and what a failure of Redis is told as |
 //! | `member.rs`, `lease.rs`, `identity.rs`, `hearing.rs` | this node's part in a partition: its lease, how far it has come, the clock |
 //! | `trust.rs` | what is believed of what stands in Redis |
@@ -25,7 +25,7 @@
 //! | `revocations.rs`, `enrolments.rs`, `operator_keys.rs`, `rollouts.rs`, `notices.rs`, `audit.rs` | revoked tokens, codes for first tokens, operators' keys, rollouts, notices and who changed what, which the first partition has for all |
 //! | `upkeep.rs` | what is done in each partition beside sessions |
 //! | `commands.rs`, `terminals.rs`, `events.rs`, `tickets.rs`, `membership.rs` | routed to one partition, or merged over all |
-//! | `event_token.rs`, `event_wakes.rs` | how far all events were read; how the node hears of the next one |
+//! | `event_token.rs`, `event_wakes.rs`, `event_note.rs` | how far all events were read; how the node hears of the next one |
 //! | `seen_proxies.rs` | the proxies of the cluster, by their own reports |
 //! | `standing.rs` | which partitions this node can use, as it tells others |
 //! | `answers.rs` | the answers of several partitions, and which of them are away |
@@ -35,12 +35,14 @@ mod answers;
 mod audit;
 mod by_master;
 mod catch_up;
+mod clock_difference;
 mod clocks;
 mod commands;
 mod connection;
 mod delivery;
 mod done;
 mod enrolments;
+mod event_note;
 mod event_token;
 mod event_wakes;
 mod events;
