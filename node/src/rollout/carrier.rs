@@ -11,8 +11,9 @@ use muster_protocol::api::RolloutState;
 use tokio::time;
 
 use super::{
+    next_step::next_step,
     outcome::{portion_counts, wave_outcome},
-    step::{RolloutStep, next_step},
+    step::RolloutStep,
 };
 use crate::{
     backplane::{

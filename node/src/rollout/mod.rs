@@ -1,8 +1,8 @@
 //! Rollouts: a command goes out in waves, each once the wave before has succeeded.
 //!
 //! ```text
-//!   record, outcome of the wave, time ──▶ step (pure) ──▶ carrier ──▶ store: the record is replaced if nobody has replaced it before
-//!                                                            └──────▶ backplane: each portion of a wave is an ordinary command
+//!   record, outcome of the wave, time ──▶ next_step (pure) ──▶ carrier ──▶ store: the record is replaced if nobody has replaced it before
+//!                                                                 └──────▶ backplane: each portion of a wave is an ordinary command
 //! ```
 //!
 //! | file | what it does |
@@ -10,7 +10,8 @@
 //! | `plan.rs` | which targets each wave has |
 //! | `outcome.rs` | what the targets of a wave came to |
 //! | `window.rs` | whether a window of time is open |
-//! | `step.rs`, `sending.rs` | what is to be done next |
+//! | `step.rs`, `next_step.rs` | the steps; which of them is next |
+//! | `sending.rs`, `holding.rs` | the next step while commands may be sent, and while none may |
 //! | `carrier.rs` | takes the steps |
 //! | `freeze.rs`, `portion.rs` | freezes targets; sends, holds and cancels portions |
 //!
@@ -20,6 +21,8 @@
 
 mod carrier;
 mod freeze;
+mod holding;
+mod next_step;
 mod outcome;
 mod plan;
 mod portion;

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use muster_protocol::api::RolloutState;
 
 use super::{
+    holding::{holding, unanswered},
     outcome::WaveOutcome,
     plan::{PORTION_MAX, PORTIONS_MAX, wave_positions},
-    step::{RolloutStep, holding, unanswered},
+    step::RolloutStep,
 };
 use crate::backplane::{PositionSet, RolloutRecord};
 
@@ -135,6 +136,3 @@ fn broken_rule(rollout: &RolloutRecord, outcome: &WaveOutcome, size: u64) -> Opt
 fn percent(share: f64) -> String {
     format!("{} %", (share * 1000.0).round() / 10.0)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,11 +1,10 @@
+use std::{ops::Range, time::Duration};
+
 use muster_protocol::{RolloutId, api::RolloutRequest};
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    backplane::{FrozenTargets, HeldPortion, PortionRecord},
-    rollout::step::next_step,
-};
+use crate::backplane::{FrozenTargets, HeldPortion, PositionSet};
 
 const SECOND: Duration = Duration::from_secs(1);
 
