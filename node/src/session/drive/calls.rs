@@ -1,36 +1,22 @@
-//! The calls of a session to the backplane.
+//! Makes the calls of a session to the backplane.
 
 use std::sync::Arc;
 
-use muster_protocol::{CommandId, frame};
+use muster_protocol::CommandId;
 use tokio::{task, time};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::driver::Driver;
+use super::{
+    call::{Call, CallAnswer},
+    driver::Driver,
+};
 use crate::{
-    backplane::{JoinOutcome, JoinRequest},
+    backplane::JoinRequest,
     end::{EndReport, SessionEnd},
     hub::SessionInfo,
     session::machine::{JOIN_TIME, JoinCall},
     shard::SessionWork,
 };
-
-/// What the backplane answered.
-pub enum CallAnswer {
-    /// How a session was registered.
-    Joined(JoinOutcome),
-    /// The frames of commands; none if the store did not answer.
-    Fetched(Option<Vec<Option<frame::Command>>>),
-    /// The session is out of the registry.
-    Left,
-}
-
-/// A call that is under way. Dropping it gives it up.
-pub struct Call {
-    /// No other call of the shard has this number.
-    pub number: u64,
-    task: AbortOnDropHandle<()>,
-}
 
 impl Driver {
     /// Registers the session, after the older one of two sessions of this terminal was told to end.

@@ -14,7 +14,7 @@ use muster_protocol::{SessionId, selector::SayableKeys};
 use uuid::Uuid;
 
 use super::{
-    calls::{Call, CallAnswer},
+    call::{Call, CallAnswer},
     connection::SessionConnection,
     poller::SocketReadiness,
 };

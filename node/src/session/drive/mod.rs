@@ -5,10 +5,11 @@
 //!   poller       which of their sockets are ready
 //!   driver       one session: a machine with its connection
 //!   carry_out    what a machine asks for
-//!   calls        the calls of a session to the backplane
+//!   calls        makes the calls of a session to the backplane; `call` is one of them, and its answer
 //!   connection   the connection of a session, from the handshake to the close
 //! ```
 
+mod call;
 mod calls;
 mod carry_out;
 mod connection;
@@ -18,7 +19,7 @@ mod sessions;
 
 use std::time::Duration;
 
-pub use self::{calls::CallAnswer, poller::Poller, sessions::serve};
+pub use self::{call::CallAnswer, poller::Poller, sessions::serve};
 
 /// How long a shard that stops waits for the sessions that it has just told to end.
 pub const FAREWELL: Duration = Duration::from_secs(1);
