@@ -12,12 +12,7 @@ mod verdict;
 use std::{env, process::ExitCode, time::Duration};
 
 use servers::{
-    crowd::Crowd,
-    delivery::{self, PAYLOAD},
-    dialect, floor,
-    floor_process::FloorServer,
-    node::BenchNode,
-    process,
+    crowd::Crowd, delivery, dialect, floor, floor_process::FloorServer, node::BenchNode, payload::PAYLOAD, process,
     server::Server,
 };
 use verdict::verdict;

@@ -19,9 +19,9 @@ use tokio::{
 };
 
 use super::{
-    delivery::PAYLOAD,
     dialect::{Dialect, Turn},
     frames::{FrameReader, client_frame},
+    payload::PAYLOAD,
 };
 
 /// A wait that lasts longer than this has failed.

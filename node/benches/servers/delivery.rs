@@ -1,9 +1,7 @@
 //! What a delivery costs a server.
 
-use super::{crowd::Crowd, server::Server};
+use super::{crowd::Crowd, payload::PAYLOAD, server::Server};
 
-/// Bytes of payload.
-pub const PAYLOAD: usize = 128;
 /// The broadcasts of one measurement.
 const BROADCASTS: usize = 64;
 

@@ -5,7 +5,7 @@ use std::{env, net::SocketAddr, process::Command};
 use async_trait::async_trait;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::{delivery::PAYLOAD, process::ServerProcess, server::Server};
+use super::{payload::PAYLOAD, process::ServerProcess, server::Server};
 
 /// The floor, which is this program called in another way.
 pub struct FloorServer {

@@ -11,5 +11,7 @@ pub mod frames;
 pub mod handshake_floor;
 pub mod knock;
 pub mod node;
+pub mod payload;
 pub mod process;
 pub mod server;
+pub mod usage;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use async_trait::async_trait;
 
-use super::process::{cpu, memory};
+use super::usage::{cpu, memory};
 
 /// A server.
 #[async_trait(?Send)]

@@ -10,6 +10,11 @@ pub const FLOOR: &str = "floor";
 /// What a measurement found in one round; or why it is not known.
 pub type RowValue = Result<f64, String>;
 
+/// A value that is known, if the times are.
+pub fn known(value: f64) -> RowValue {
+    if value.is_finite() { Ok(value) } else { Err("nothing was measured".into()) }
+}
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableRow {

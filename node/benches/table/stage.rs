@@ -8,8 +8,7 @@ use tokio::time::sleep;
 use crate::{
     core_split::CoreSplit,
     kernel_memory::kernel_memory,
-    row::RowValue,
-    servers::{crowd::Crowd, delivery::broadcast, dialect::Dialect, process::cpu, server::Server},
+    servers::{crowd::Crowd, delivery::broadcast, dialect::Dialect, server::Server, usage::cpu},
 };
 
 /// How long a server may take to give back what handshakes needed.
@@ -88,9 +87,4 @@ impl<'a> BenchStage<'a> {
         }
         Ok(took)
     }
-}
-
-/// A value that is known, if the times are.
-pub fn known(value: f64) -> RowValue {
-    if value.is_finite() { Ok(value) } else { Err("nothing was measured".into()) }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tokio::time::sleep;
 
 use crate::{
-    row::{Measurement, RowGoal, RowUnit, RowValue, TableRow},
-    stage::{BenchStage, known},
+    row::{Measurement, RowGoal, RowUnit, RowValue, TableRow, known},
+    stage::BenchStage,
     subjects::{NODE, NODE_REDIS, NODE_REDIS_V1, NODE_V1},
 };
 

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use crate::{
-    row::{FLOOR, Measurement, RowGoal, RowUnit, RowValue, TableRow},
+    row::{FLOOR, Measurement, RowGoal, RowUnit, RowValue, TableRow, known},
     servers::delivery,
-    stage::{BenchStage, known},
+    stage::BenchStage,
     subjects::{NODE, UWEBSOCKETS},
 };
 

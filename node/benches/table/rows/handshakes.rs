@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 
 use crate::{
-    row::{FLOOR, Measurement, RowGoal, RowUnit, RowValue, TableRow},
+    row::{FLOOR, Measurement, RowGoal, RowUnit, RowValue, TableRow, known},
     servers::knock::{self, knock_at},
-    stage::{BenchStage, known},
+    stage::BenchStage,
     subjects::{BARE, CHAIN, NODE, UWEBSOCKETS},
 };
 

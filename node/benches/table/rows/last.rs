@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    row::{FLOOR, Measurement, RowGoal, RowUnit, RowValue, TableRow},
-    stage::{BenchStage, known},
+    row::{FLOOR, Measurement, RowGoal, RowUnit, RowValue, TableRow, known},
+    stage::BenchStage,
     subjects::NODE,
 };
 

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use crate::{
     kernel_memory::kernel_memory,
-    row::{Measurement, RowGoal, RowUnit, RowValue, TableRow},
-    stage::{BenchStage, known},
+    row::{Measurement, RowGoal, RowUnit, RowValue, TableRow, known},
+    stage::BenchStage,
     subjects::{NODE_REDIS, NODE_REDIS_V1},
 };
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 use crate::{
-    row::{Measurement, RowUnit, RowValue, TableRow},
-    stage::{BenchStage, known},
+    row::{Measurement, RowUnit, RowValue, TableRow, known},
+    stage::BenchStage,
 };
 
 /// The rows.

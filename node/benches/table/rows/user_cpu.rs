@@ -5,8 +5,8 @@ use std::{fs, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    row::{Measurement, RowGoal, RowUnit, RowValue, TableRow},
-    stage::{BenchStage, known},
+    row::{Measurement, RowGoal, RowUnit, RowValue, TableRow, known},
+    stage::BenchStage,
     subjects::NODE,
 };
 

@@ -6,9 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::servers::{
     crowd::connect,
-    delivery::PAYLOAD,
     dialect::{Dialect, Turn, request},
     frames::client_frame,
+    payload::PAYLOAD,
 };
 
 /// The server's frame 0 opens the transport, and 40 opens the namespace of all.

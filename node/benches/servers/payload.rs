@@ -1,0 +1,4 @@
+//! What is broadcast.
+
+/// Bytes of payload.
+pub const PAYLOAD: usize = 128;
