@@ -25,7 +25,7 @@ use crate::{
     config::{Config, advertise},
     drain::{self, LeaveWish},
     fence::Fences,
-    http::{self, EventStreams, HttpState, OpenConnections},
+    http::{self, ApiDocument, EventStreams, HttpState, OpenConnections},
     hub::{Hub, Lifecycle},
     metrics::Metrics,
     notices::{NoticeCarrier, NoticeSender},
@@ -205,6 +205,7 @@ impl Node {
             wrong_codes: http::wrong_codes(),
             audit: Default::default(),
             notices: sender,
+            document: ApiDocument::new(http::openapi::document),
             shared,
         });
         let supervision = Arc::new(Supervision::new(http_state.clone()));

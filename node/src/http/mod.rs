@@ -6,7 +6,7 @@
 //!   requests ──▶ route ──▶ handshake ──▶ proxy_hop (what the proxy says)
 //!                  │
 //!     ┌────────────┘
-//!   routes (the table of calls) ──▶ openapi (the document of the API)
+//!   routes (the table of calls) ──▶ openapi (makes the document of the API), api_document (serves it)
 //!     │
 //!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, notices, audit,
 //!     │       health, console
@@ -19,6 +19,7 @@
 
 mod answer;
 mod answer_limit;
+mod api_document;
 mod audit;
 mod call;
 mod cells;
@@ -80,8 +81,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::requests::Requester;
 pub use self::{
-    audit::AuditQueue, enrol::wrong_codes, events::EventStreams, health::readiness, open_connections::OpenConnections,
-    refused::RefusedHandshakes, untrusted::UntrustedProxies,
+    api_document::ApiDocument, audit::AuditQueue, enrol::wrong_codes, events::EventStreams, health::readiness,
+    open_connections::OpenConnections, refused::RefusedHandshakes, untrusted::UntrustedProxies,
 };
 use crate::{
     cluster::{Admission, Candidate, HandshakeRates, KeyedBudgets, Peers},
@@ -120,6 +121,8 @@ pub struct HttpState {
     pub audit: AuditQueue,
     /// Posts the messages by which operators try notices.
     pub notices: Arc<NoticeSender>,
+    /// The document of the API.
+    pub document: ApiDocument,
 }
 
 /// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits

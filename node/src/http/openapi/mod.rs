@@ -1,12 +1,8 @@
-//! The document of the API, OpenAPI 3.1: made from the [routes](super::routes) and the types of the API, when it is first asked for.
+//! The document of the API, OpenAPI 3.1: made from the [routes](super::routes) and the types of the API.
 
 mod operation;
 mod schemas;
 
-use std::sync::LazyLock;
-
-use bytes::Bytes;
-use hyper::{HeaderMap, Response, StatusCode, header::HeaderValue};
 use muster_protocol::api::Problem;
 use serde_json::{Map, Value, json};
 
@@ -14,28 +10,7 @@ use self::{
     operation::{HEAD_TOO_LARGE, REFUSALS, refusal_name},
     schemas::Schemas,
 };
-use super::{
-    answer::{Body, typed},
-    etag,
-    routes::{self, content::of},
-};
-
-/// The document as it is served, and its tag.
-static SERVED: LazyLock<(Bytes, HeaderValue)> = LazyLock::new(|| {
-    let bytes = Bytes::from(document().to_string());
-    let tag = etag::of(&bytes);
-    (bytes, tag)
-});
-
-/// `GET /v1/openapi.json`. It needs no key: the document is the same on every node of a version, and says nothing of a cluster.
-pub fn serve(sent: &HeaderMap) -> Response<Body> {
-    let (bytes, tag) = &*SERVED;
-    let answer = match etag::is_known(sent, tag) {
-        true => etag::not_modified(),
-        false => typed(StatusCode::OK, "application/json", bytes.clone()),
-    };
-    etag::tagged(answer, tag.clone())
-}
+use super::routes::{self, content::of};
 
 /// The document.
 pub fn document() -> Value {

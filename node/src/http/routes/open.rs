@@ -12,7 +12,7 @@ use super::{
     get,
     parameter::IF_NONE_MATCH,
 };
-use crate::http::{console, health, openapi, proxy_hop};
+use crate::http::{console, health, proxy_hop};
 
 const PLAIN: &str = "text/plain";
 
@@ -41,7 +41,9 @@ pub const ROUTES: &[Route] = &[
         ready(Ok(console::file(&asked.segments[1..], asked.request.headers()))).boxed()
     })
     .answers(&[(200, Text("text/html"))]),
-    get("/v1/openapi.json", "This document", |asked| ready(Ok(openapi::serve(asked.request.headers()))).boxed())
-        .hears(&[IF_NONE_MATCH])
-        .answers(&[(200, Json(object)), (304, Empty)]),
+    get("/v1/openapi.json", "This document", |asked| {
+        ready(Ok(asked.state.document.serve(asked.request.headers()))).boxed()
+    })
+    .hears(&[IF_NONE_MATCH])
+    .answers(&[(200, Json(object)), (304, Empty)]),
 ];
