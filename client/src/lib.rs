@@ -72,6 +72,8 @@ mod connector;
 mod dial;
 pub mod end;
 mod endpoint;
+#[cfg(test)]
+mod fuzzing;
 pub mod incoming;
 mod limit;
 mod outbox;

@@ -60,7 +60,11 @@ impl SeenCommands {
         let (ids, order, results) = (HashSet::new(), VecDeque::new(), VecDeque::new());
         let mut seen = Self { ids, order, limit: limit.max(1), cursor, results, file: None };
         if let Some(path) = path {
-            seen.read(path)?;
+            match fs::read_to_string(path) {
+                Ok(text) => seen.read(&text),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
             seen.file = Some(seen.rewrite(path)?);
         }
         Ok(seen)
@@ -101,9 +105,9 @@ impl SeenCommands {
         self.cursor.as_deref()
     }
 
-    /// Replaces the cursor.
+    /// Replaces the cursor. One with a line break, which no node makes, is not taken: the file would have other lines by it.
     pub(crate) fn set_cursor(&mut self, cursor: String) {
-        if self.cursor.as_deref() != Some(&cursor) {
+        if self.cursor.as_deref() != Some(&cursor) && !cursor.contains('\n') {
             // A cursor that is lost with the power costs no more than some commands that arrive twice.
             let line = format!("cursor {cursor}\n");
             self.cursor = Some(cursor);
@@ -134,12 +138,8 @@ impl SeenCommands {
         }
     }
 
-    fn read(&mut self, path: &Path) -> io::Result<()> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
+    /// Remembers what the text of a file says. A line that says nothing is ignored.
+    pub(crate) fn read(&mut self, text: &str) {
         for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
             match line.split_once(' ') {
                 Some(("command", id)) => _ = id.parse().map(|id| self.remember(id)),
@@ -154,15 +154,20 @@ impl SeenCommands {
                 _ => {}
             }
         }
-        Ok(())
+    }
+
+    /// The text of a file that says all that is remembered.
+    pub(crate) fn text(&self) -> String {
+        let mut text: String = self.order.iter().map(|id| format!("command {id}\n")).collect();
+        text.extend(self.cursor.iter().map(|cursor| format!("cursor {cursor}\n")));
+        text.extend(self.results.iter().map(|(id, frame)| format!("result {id} {frame}\n")));
+        text
     }
 
     /// Writes another file and renames it to `path`, so that `path` is a complete file at any time.
     fn rewrite(&self, path: &Path) -> io::Result<SeenFile> {
         let next = path.with_extension("next");
-        let mut text: String = self.order.iter().map(|id| format!("command {id}\n")).collect();
-        text.extend(self.cursor.iter().map(|cursor| format!("cursor {cursor}\n")));
-        text.extend(self.results.iter().map(|(id, frame)| format!("result {id} {frame}\n")));
+        let text = self.text();
         let mut file = File::create(&next)?;
         file.write_all(text.as_bytes())?;
         // In this order: a name must not come to stand for a file whose bytes are not on the disk.

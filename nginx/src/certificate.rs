@@ -25,7 +25,7 @@ mod tag {
 }
 
 /// Reads the end of the first certificate of a file in PEM.
-fn not_after(pem: &str) -> Option<Timestamp> {
+pub fn not_after(pem: &str) -> Option<Timestamp> {
     let (_, rest) = pem.split_once(BEGIN)?;
     let (text, _) = rest.split_once(END)?;
     let text: String = text.split_whitespace().collect();

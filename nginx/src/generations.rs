@@ -10,11 +10,7 @@ use std::{
 
 use anyhow::Context;
 
-use crate::{
-    membership::Members,
-    own_files::OwnFiles,
-    template::{GenerationFiles, parse_nodes},
-};
+use crate::{membership::Members, nodes_conf::parse_nodes, own_files::OwnFiles, template::GenerationFiles};
 
 /// The number of newest generations that are retained, so that an operator can look at them.
 const KEPT: usize = 5;

@@ -30,7 +30,7 @@
 //! | [`start`] | chooses the generation that a sidecar starts with |
 //! | [`listeners`] | where Nginx listens |
 //! | [`template`] | makes the text of the configuration |
-//! | [`generations`] | stores configurations on the disk |
+//! | [`generations`], [`nodes_conf`] | stores configurations on the disk; reads the nodes of one |
 //! | [`own_files`], [`own_watch`] | copy the operator's snippets and certificate, and notice changes of them |
 //! | [`nginx`], [`workers`] | the processes of Nginx |
 //! | [`nginx_log`] | cuts secrets out of Nginx's error log |
@@ -52,6 +52,8 @@ mod connections;
 mod control;
 mod differences;
 mod dns;
+#[cfg(test)]
+mod fuzzing;
 mod generations;
 mod leases;
 mod listeners;
@@ -59,6 +61,7 @@ mod membership;
 mod metrics;
 mod nginx;
 mod nginx_log;
+mod nodes_conf;
 mod own_files;
 mod own_watch;
 mod ports;

@@ -82,7 +82,7 @@ mod tests {
     use rand::RngExt;
 
     use super::*;
-    use crate::template::{nodes, parse_nodes};
+    use crate::{nodes_conf::parse_nodes, template::nodes};
 
     fn allow() -> Vec<IpNet> {
         ["127.0.0.0/8", "10.0.0.0/8", "fe80::/10"].iter().map(|net| net.parse().unwrap()).collect()

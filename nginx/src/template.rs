@@ -107,12 +107,6 @@ pub fn nodes(members: &Members, resolver: Option<SocketAddr>, of_others: bool) -
     fill(include_str!("../templates/nodes.conf"), &values)
 }
 
-/// Returns the set that an upstream was made from. Anything in it that is no address is skipped.
-pub fn parse_nodes(text: &str) -> Members {
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("server "));
-    servers.filter_map(|server| server.split(' ').next()?.parse().ok()).collect()
-}
-
 /// Returns the networks as Nginx's `geo` compares them: an address of IPv4 is compared with networks of IPv4 only, also if
 /// it was written as IPv6.
 fn networks(allow: &[IpNet]) -> BTreeSet<IpNet> {
@@ -164,7 +158,7 @@ fn fill(template: &str, values: &Value) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::tests::config;
+    use crate::{config::tests::config, nodes_conf::parse_nodes};
 
     fn files(flags: &[&str], members: &Members) -> GenerationFiles {
         files_by(None, flags, members)

@@ -29,6 +29,8 @@ mod agent;
 mod allowed;
 mod durable;
 mod files;
+#[cfg(test)]
+mod fuzzing;
 mod health;
 mod output;
 mod program;

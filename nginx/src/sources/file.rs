@@ -33,7 +33,8 @@ pub fn read(path: &Path, allow: &[IpNet]) -> anyhow::Result<Members> {
     parse(&text, allow)
 }
 
-fn parse(text: &str, allow: &[IpNet]) -> anyhow::Result<Members> {
+/// Reads the text of the file.
+pub fn parse(text: &str, allow: &[IpNet]) -> anyhow::Result<Members> {
     let mut nodes = Members::new();
     for (number, line) in text.lines().enumerate() {
         let address = line.split('#').next().unwrap_or_default().trim();

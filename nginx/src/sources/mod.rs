@@ -6,7 +6,7 @@
 //!                          └▶ name
 //! ```
 
-mod file;
+pub mod file;
 mod listed;
 mod name;
 

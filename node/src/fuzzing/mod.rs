@@ -7,19 +7,22 @@
 
 mod frames;
 mod seals;
+mod selectors;
 mod tokens;
 mod websocket;
 
 use self::{
     frames::{from_node, from_terminal},
-    seals::{lease, sealed_command},
-    tokens::{claims, selector, token},
+    seals::{lease, report, sealed_command},
+    selectors::{saved_selector, selector},
+    tokens::{claims, token},
     websocket::websocket,
 };
 use crate::{
     auth::fuzzing::{certificate, jwks},
     backplane::redis::fuzzing::{envelope, position},
-    http::fuzzing::{path, query},
+    http::fuzzing::{head, path, query},
+    notices::fuzzing::notice,
     session::fuzzing::session,
 };
 
@@ -27,17 +30,21 @@ use crate::{
 pub type FuzzTarget = fn(&[u8]);
 
 /// The targets, by their names.
-pub const TARGETS: [(&str, FuzzTarget); 15] = [
+pub const TARGETS: [(&str, FuzzTarget); 19] = [
     ("certificate", certificate),
     ("claims", claims),
     ("envelope", envelope),
     ("from_node", from_node),
     ("from_terminal", from_terminal),
+    ("head", head),
     ("jwks", jwks),
     ("lease", lease),
+    ("notice", notice),
     ("path", path),
     ("position", position),
     ("query", query),
+    ("report", report),
+    ("saved_selector", saved_selector),
     ("sealed_command", sealed_command),
     ("selector", selector),
     ("session", session),

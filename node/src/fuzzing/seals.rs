@@ -5,7 +5,8 @@ use std::{sync::LazyLock, time::Duration};
 use jiff::Timestamp;
 use muster_protocol::{
     ClusterName, CommandId,
-    seal::{CommandScope, LeaseKey, NodeKey, SealedCommand, SealedLease, digest_of_targets, seal_keys},
+    api::ProxyView,
+    seal::{CommandScope, LeaseKey, NodeKey, SealedCommand, SealedLease, SealedReport, digest_of_targets, seal_keys},
 };
 
 const STORE: &str = "s1";
@@ -32,6 +33,19 @@ pub fn lease(bytes: &[u8]) {
     let (sealed, node) = (lease.to_text(key), lease.view.id.as_str());
     assert_eq!(SealedLease::read(key, &lease.store, node, &sealed).as_ref(), Ok(&lease));
     assert!(SealedLease::read(key, &format!("{} ", lease.store), node, &sealed).is_err());
+}
+
+/// The report of a proxy, with a seal and without one.
+pub fn report(bytes: &[u8]) {
+    let (key, _) = &*KEYS;
+    if let Ok(sealed) = serde_json::from_slice::<SealedReport>(bytes) {
+        let _ = sealed.open(key);
+    }
+    let Ok(view) = serde_json::from_slice::<ProxyView>(bytes) else { return };
+    // One that is too long is not opened.
+    if let Ok(opened) = SealedReport::new(key, &view).open(key) {
+        assert_eq!(opened, view);
+    }
 }
 
 /// The text of a command; and changes of a command that is sealed, each of three bytes: the place, and the byte that is put there. What can

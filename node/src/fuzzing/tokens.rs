@@ -1,8 +1,7 @@
-//! Tokens, and the selectors in requests of operators.
+//! Tokens.
 
 use muster_protocol::{
-    Selector,
-    selector::{EXPRESSION_BYTES_MAX, MatchExpression, check_labels},
+    selector::check_labels,
     token::{Claims, Jwt, unverified_expiry},
 };
 
@@ -35,22 +34,6 @@ fn look_at(claims: &Claims) {
         assert!(check_labels(&labels).is_ok(), "{labels:?}");
         if let Ok(taken) = keys.take(labels) {
             assert!(check_labels(&taken).is_ok(), "{taken:?}");
-        }
-    }
-}
-
-/// A selector, as the body of a command has it.
-pub fn selector(bytes: &[u8]) {
-    let Ok(read) = serde_json::from_slice::<Selector>(bytes) else { return };
-    let written = serde_json::to_string(&read).expect("a selector has a JSON form");
-    assert_eq!(serde_json::from_str::<Selector>(&written).expect("a selector that was written is one"), read);
-    assert!(written.len() <= bytes.len(), "{written}");
-    if let Selector::Match(expression) = &read {
-        let printed = expression.tree().to_string();
-        match printed.parse::<MatchExpression>() {
-            Ok(again) => assert_eq!(again.tree(), expression.tree(), "{printed}"),
-            // What is printed has spaces that were not there.
-            Err(error) => assert!(printed.len() > EXPRESSION_BYTES_MAX, "{printed}: {error}"),
         }
     }
 }

@@ -1,6 +1,53 @@
-//! Paths and queries of requests.
+//! Heads, paths and queries of requests.
 
-use super::{events::filter::EventFilter, list, path::segments, terminals};
+use std::{cell::Cell, convert::Infallible, future, time::Duration};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::io;
+
+use super::{
+    answer::Body,
+    events::filter::EventFilter,
+    first_read::{self, FirstHandshake, FirstRead},
+    list,
+    path::segments,
+    request_id, strict, terminals,
+};
+
+/// The first bytes of a connection. A handshake that is read at once is read as hyper reads it, and of what is no whole head yet hyper reads
+/// no request.
+pub(crate) fn head(bytes: &[u8]) {
+    match first_read::parse(Bytes::copy_from_slice(bytes), "/ws") {
+        FirstRead::Handshake(first) => {
+            let FirstHandshake { request, bytes, length } = *first;
+            let other = read_by_hyper(&bytes).expect("a handshake is a request");
+            assert_eq!((request.method(), request.uri()), (other.method(), other.uri()));
+            assert_eq!((request.version(), request.headers()), (other.version(), other.headers()));
+            assert!(length <= bytes.len());
+            let _ = strict::check(&request).and_then(|()| strict::check_handshake(&request));
+            let id = request_id::of(request.headers());
+            assert_eq!(request_id::header(&id), *id);
+        }
+        FirstRead::Part(bytes) => assert!(read_by_hyper(&bytes).is_none()),
+        _ => {}
+    }
+}
+
+/// The first request that hyper reads in these bytes. None if it reads none.
+fn read_by_hyper(bytes: &[u8]) -> Option<Request<()>> {
+    let read = Cell::new(None);
+    let service = service_fn(|request: Request<Incoming>| {
+        read.set(Some(request.map(drop)));
+        future::pending::<Result<Response<Body>, Infallible>>()
+    });
+    let stream = TokioIo::new(io::join(bytes, io::sink()));
+    let _ =
+        http1::Builder::new().header_read_timeout(None::<Duration>).serve_connection(stream, service).now_or_never();
+    read.into_inner()
+}
 
 /// The path of a request.
 pub(crate) fn path(bytes: &[u8]) {

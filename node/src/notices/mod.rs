@@ -29,6 +29,8 @@ mod away;
 mod carrier;
 mod events;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod heard;
 mod message;
 mod retry;

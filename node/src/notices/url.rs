@@ -41,8 +41,17 @@ impl NoticeUrl {
         if host.is_empty() || authority.as_str().contains('@') {
             return Err(wrong());
         }
-        let port = authority.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        let path = url.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let default = if is_https { 443 } else { 80 };
+        let port = match authority.port_u16() {
+            Some(port @ 1..) => port,
+            None if authority.as_str() == authority.host() => default,
+            _ => return Err(wrong()),
+        };
+        // A URL may have a query without a path, and a request may not.
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
         Ok(Self { is_https, host, port, authority: authority.to_string(), path })
     }
 
@@ -61,11 +70,12 @@ mod tests {
         let url = NoticeUrl::parse("https://hooks.example:8443/a?b=c#d").unwrap();
         assert_eq!((url.host.as_str(), url.port, url.path.as_str()), ("hooks.example", 8443, "/a?b=c"));
         assert_eq!(url.origin(), "https://hooks.example:8443");
+        assert_eq!(NoticeUrl::parse("https://h?q").unwrap().path, "/?q");
         let url = NoticeUrl::parse("http://[::1]/").unwrap();
         assert_eq!((url.host.as_str(), url.port, url.authority.as_str(), url.is_https), ("::1", 80, "[::1]", false));
-        for bad in
-            ["", "hooks", "ftp://h/", "https:///x", "https://u:pass@h/", &format!("https://h/{}", "x".repeat(URL_MAX))]
-        {
+        let long = format!("https://h/{}", "x".repeat(URL_MAX));
+        let ports = ["https://h:/", "https://h:0/", "https://h:65536/", "https://[::1]:x/"];
+        for bad in ["", "hooks", "ftp://h/", "https:///x", "https://u:pass@h/", &long].into_iter().chain(ports) {
             let told = NoticeUrl::parse(bad).unwrap_err();
             assert!(told.starts_with("url: ") && !told.contains("pass"), "{bad}: {told}");
         }
