@@ -15,6 +15,7 @@ use crate::{
     own_files::OwnFiles,
     own_watch::OwnFilesWatch,
     ports::Ports,
+    resolve::describe,
     template::render,
 };
 
@@ -35,6 +36,9 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
     let mut chosen = choose(&config, &generations, ports, members, &own).await?;
     generations.switch(chosen.generation)?;
     let nginx = Nginx::find_or_start(config.clone(), generations.current_file(), ports.listen).await?;
+    if let Ok(version) = describe(&config, "-v").await {
+        tracing::info!("{version}");
+    }
     if !chosen.outdated && running(ports.control).await.ok() != Some(chosen.generation) {
         let confirmed = confirm_start(&nginx, ports, chosen.generation).await;
         let ran = running(ports.control).await.ok().filter(|ran| nginx.is_found() && generations.path(*ran).exists());

@@ -114,6 +114,19 @@ mod tests {
     }
 
     #[test]
+    fn a_label_stands_on_one_line_and_in_a_list() {
+        let check = |key: &str, value: &str| check_labels(&[(key.to_owned(), value.to_owned())].into());
+        assert_eq!(check("site", "北京 1=2"), Ok(()));
+        for control in ["a\nb", "\u{1b}[2J", "\u{9b}2J", "\u{7f}"] {
+            assert_eq!(check("site", control), Err(InvalidLabels::Control), "{control:?}");
+            assert_eq!(check(control, "bj"), Err(InvalidLabels::Control), "{control:?}");
+        }
+        assert_eq!(check("site", "a,b"), Err(InvalidLabels::Comma));
+        assert_eq!(check("a=b", "c"), Err(InvalidLabels::EqualsSign));
+        assert_eq!((check("", "a"), check("a", "")), (Err(InvalidLabels::Empty), Err(InvalidLabels::Empty)));
+    }
+
+    #[test]
     fn all_labels_must_match() {
         let labels = |pairs: &[(&str, &str)]| -> Labels {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()

@@ -56,6 +56,17 @@ def test_the_largest_body_is_the_limit(process_cluster: ProcessCluster, proxy: S
 
 
 @pytest.mark.cluster(nodes=1)
+def test_nginx_tells_its_version_to_the_log_alone(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
+    answers = replies(proxy.address, ["/livez", "/_node/x"], {})
+    answers += replies(proxy.address, ["/livez"], {"X-Long": "x" * 9000})
+    assert [answer.status for answer in answers] == [200, 404, 400]
+    for answer in answers:
+        assert answer.headers["Server"] == "nginx"
+        assert b"nginx/" not in answer.body
+    assert "nginx version: nginx/" in process_cluster.log(proxy.name)
+
+
+@pytest.mark.cluster(nodes=1)
 def test_a_token_in_the_url_is_refused_and_not_logged(process_cluster: ProcessCluster, proxy: Sidecar) -> None:
     log = proxy.folder / "access.log"
     assert proxy.status("/ws?terminal_id=t1&token=geheim", headers=UPGRADE) == 400
