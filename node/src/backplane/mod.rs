@@ -60,8 +60,8 @@ pub use self::{
     join::{GapReason, JoinOutcome, JoinRequest, MissedCommand, ResumePoint},
     memory::MemoryBackplane,
     notice::{
-        AwayScore, CarriedNotices, NoticeMessage, NoticePlace, NoticeRecord, NoticeStep, NoticeSurvey, NoticeTurn,
-        StoredNotice, TriedMessage,
+        AwayScore, CarriedNotices, NoticeChange, NoticeMessage, NoticePlace, NoticeRecord, NoticeStep, NoticeSurvey,
+        NoticeTurn, StoredNotice, TriedMessage,
     },
     operator_keys::FoundKeys,
     query::{DegradedPartition, EventPage, EventView, TerminalQuery},

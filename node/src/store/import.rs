@@ -24,7 +24,7 @@ use super::{
     pending::PendingCommand,
     placed::PlacedOrdinals,
     reader::{BackupReader, CheckedBackup},
-    unplaced::{restore_enrolment, restore_key, restore_revocation, restore_selector},
+    unplaced::{restore_enrolment, restore_key, restore_notice, restore_revocation, restore_selector},
 };
 use crate::backplane::{
     Cursor,
@@ -164,6 +164,7 @@ impl Import {
                 BackupLine::Enrolment(enrolment) => restore_enrolment(&self.stores[0], &enrolment, now).await?,
                 BackupLine::OperatorKey(key) => restore_key(&self.stores[0], &key, now).await?,
                 BackupLine::SavedSelector(selector) => restore_selector(&self.stores[0], &selector).await?,
+                BackupLine::Notice(notice) => restore_notice(&self.stores[0], &notice).await?,
                 BackupLine::End(end) => {
                     ensure!(end.sha256 == self.checked.end.sha256, "the file was changed while it was imported");
                     break;

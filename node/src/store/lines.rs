@@ -1,7 +1,7 @@
 //! The lines of a file, one JSON object each. The name of an object's only field says what the line is.
 //!
 //! ```text
-//!   header  terminal…  (command (few | many | refused)… reply…)…  key…  revocation…  enrolment…  operator_key…  saved_selector…  end
+//!   header  terminal…  (command (few | many | refused)… reply…)…  key…  revocation…  enrolment…  operator_key…  saved_selector…  notice…  end
 //! ```
 //!
 //! A terminal is named by its partition and ordinal in the store that was exported. Commands are in the order in which terminals got them.
@@ -16,6 +16,7 @@ use muster_protocol::{
 use serde::{Deserialize, Serialize};
 
 use super::base64::PackedBytes;
+use crate::backplane::NoticeRecord;
 
 /// The version of the file's format, and the only one that is read.
 pub const FORMAT: u32 = 1;
@@ -50,6 +51,8 @@ pub enum BackupLine {
     OperatorKey(Box<OperatorKey>),
     /// A saved selector.
     SavedSelector(Box<SavedSelector>),
+    /// A notice, with the secret that signs its messages.
+    Notice(Box<NoticeRecord>),
     /// The last line. Without it the file was cut off.
     End(BackupEnd),
 }

@@ -2,7 +2,7 @@
 //! another number of partitions. It also raises the schema of a store.
 //!
 //! ```text
-//!   store ── export ──▶ file: header · terminals · commands with their targets · idempotency keys · revocations, codes, operators' keys · trailer ── import ──▶ empty store
+//!   store ── export ──▶ file: header · terminals · commands with their targets · idempotency keys · revocations, codes, operators' keys, selectors, notices · trailer ── import ──▶ empty store
 //! ```
 //!
 //! | file | what it does |
@@ -13,7 +13,7 @@
 //! | `writer.rs`, `reader.rs`, `partial_file.rs` | a file that is written and read line by line, and checked; its name until it is whole |
 //! | `export.rs`, `gather.rs`, `order.rs` | reads the store; the parts of a command; the order of commands over all partitions |
 //! | `reads.rs` | reads that are made again while a partition does not answer |
-//! | `unplaced.rs` | what belongs to no terminal: revocations, codes for first tokens, operators' keys |
+//! | `unplaced.rs` | what belongs to no terminal: revocations, codes for first tokens, operators' keys, saved selectors, notices |
 //! | `import.rs`, `begin.rs`, `placed.rs`, `pending.rs` | writes the store: its beginning; where each ordinal has gone; a command that is put together |
 
 mod access;
@@ -55,7 +55,7 @@ use crate::config;
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
     /// Write the store of a cluster into a file: terminals with their labels, commands with the states of their targets, idempotency keys,
-    /// revocations, codes for first tokens and the list of operators' keys; not the audit. Nodes may go on meanwhile: nothing that was accepted before the export began is missing
+    /// revocations, codes for first tokens, the list of operators' keys, saved selectors and notices; not the audit. Nodes may go on meanwhile: nothing that was accepted before the export began is missing
     Export {
         #[command(flatten)]
         /// Where the store is.

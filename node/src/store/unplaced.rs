@@ -1,12 +1,12 @@
 //! What belongs to no terminal, and so lies in partition 0 of every store: revocations, codes for first tokens, the list of operators'
-//! keys, and saved selectors.
+//! keys, saved selectors, and notices.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use jiff::Timestamp;
 use muster_protocol::api::{Enrolment, OperatorKey, Revocation, SavedSelector};
 
 use super::{lines::BackupLine, reads::PatientReads, writer::BackupWriter};
-use crate::backplane::redis::partition::StorePartition;
+use crate::backplane::{NoticeChange, NoticeRecord, redis::partition::StorePartition};
 
 /// The enrolments, or keys, of one read.
 const PAGE: u64 = 128;
@@ -39,6 +39,9 @@ pub async fn export(store: &StorePartition, reads: &PatientReads, writer: &mut B
     for selector in reads.answer(store.index, || store.saved_selectors(&[])).await? {
         writer.write(&BackupLine::SavedSelector(Box::new(selector)))?;
     }
+    for notice in reads.answer(store.index, || store.notices()).await? {
+        writer.write(&BackupLine::Notice(Box::new(notice.record)))?;
+    }
     Ok(())
 }
 
@@ -69,4 +72,16 @@ pub async fn restore_key(store: &StorePartition, key: &OperatorKey, now: Timesta
 /// Saves a selector.
 pub async fn restore_selector(store: &StorePartition, selector: &SavedSelector) -> anyhow::Result<()> {
     store.save_selector(selector).await.with_context(|| format!("saved selector {}", selector.name))
+}
+
+/// Sets a notice. Its messages begin with what happens after the import.
+pub async fn restore_notice(store: &StorePartition, record: &NoticeRecord) -> anyhow::Result<()> {
+    let change = NoticeChange { record, before: None, cursor: "" };
+    let same = NoticeChange { before: Some(&record.secret), ..change };
+    let what = || format!("notice {}", record.name);
+    // An import that is begun again finds what it has set.
+    let is_set =
+        store.put_notice(change).await.with_context(what)? || store.put_notice(same).await.with_context(what)?;
+    ensure!(is_set, "notice {}: there is another one with this name", record.name);
+    Ok(())
 }

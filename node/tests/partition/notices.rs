@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use muster_node::backplane::{
-    AwayScore, BackplaneError, NoticeMessage, NoticeRecord, NoticeStep, NoticeTurn, TriedMessage,
+    AwayScore, BackplaneError, NoticeChange, NoticeMessage, NoticeRecord, NoticeStep, NoticeTurn, TriedMessage,
 };
 use muster_protocol::{
     NoticeName,
@@ -52,6 +52,11 @@ fn attempt(message: &NoticeMessage, number: u32) -> NoticeAttempt {
 }
 
 impl TestPartition {
+    /// Stores a notice that is to be new.
+    async fn make(&self, record: &NoticeRecord) -> Result<bool, BackplaneError> {
+        self.partition.put_notice(NoticeChange { record, before: None, cursor: "" }).await
+    }
+
     /// What a node is to carry on, if it does.
     async fn carried(&self, by: &str) -> Option<NoticeTurn> {
         self.partition.carried_notices(&node(by)).await.unwrap().turn
@@ -75,7 +80,7 @@ impl TestPartition {
 #[tokio::test]
 async fn one_node_carries_notices_on_and_another_one_goes_on_when_its_lease_ends() {
     let store = TestPartition::start().await;
-    store.partition.put_notice(&record("ops"), "").await.unwrap();
+    assert!(store.make(&record("ops")).await.unwrap());
     let read = store.carried("a").await.unwrap();
     assert!(store.carried("b").await.is_none());
     let lives: i64 = store.ask("PTTL", "notices_carrier", &[]).await;
@@ -92,12 +97,27 @@ async fn one_node_carries_notices_on_and_another_one_goes_on_when_its_lease_ends
 }
 
 #[tokio::test]
+async fn a_notice_is_replaced_only_by_who_knows_its_secret() {
+    let store = TestPartition::start().await;
+    let put = async |secret: &str, before: Option<&str>| {
+        let before = before.map(|before| NoticeSecret(before.into()));
+        let record = NoticeRecord { secret: NoticeSecret(secret.into()), ..record("ops") };
+        let change = NoticeChange { record: &record, before: before.as_ref(), cursor: "" };
+        store.partition.put_notice(change).await.unwrap()
+    };
+    assert!(!put("a", Some("a")).await, "there is none");
+    assert!(put("a", None).await && !put("b", None).await, "one of two has made it");
+    assert!(put("c", Some("a")).await && !put("d", Some("a")).await, "it has another secret by now");
+    assert_eq!(store.partition.notices().await.unwrap()[0].record.secret.0, "c");
+}
+
+#[tokio::test]
 async fn what_waits_for_a_receiver_is_bounded_and_so_are_attempts_and_notices() {
     let store = TestPartition::start().await;
     for n in 0..MAX {
-        store.partition.put_notice(&record(&format!("n{n:02}")), "").await.unwrap();
+        assert!(store.make(&record(&format!("n{n:02}"))).await.unwrap());
     }
-    let refused = store.partition.put_notice(&record("more"), "").await.unwrap_err();
+    let refused = store.make(&record("more")).await.unwrap_err();
     assert!(matches!(refused, BackplaneError::TooManyNotices(32)), "{refused}");
     let name: NoticeName = "n00".parse().unwrap();
     let read = store.carried("a").await.unwrap();

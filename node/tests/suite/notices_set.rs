@@ -1,8 +1,9 @@
 //! How notices are set, tried, listed and removed.
 
 use data_encoding::HEXLOWER;
+use futures_util::future::join;
 use muster_protocol::token::Scope;
-use muster_testkit::{token::key_of, wait::until};
+use muster_testkit::{TestNode, http::exchange, token::key_of, wait::until};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use crate::{
 crate::on_both!(
     a_test_says_what_became_of_it,
     notices_are_listed_changed_and_removed_and_their_secret_is_shown_once,
+    of_two_that_make_a_notice_at_once_one_is_shown_its_secret,
     a_notice_goes_by_what_was_saved_when_it_was_set,
     a_notice_that_can_t_be_is_refused | crate::receiver::TO_LOOPBACK
 );
@@ -75,6 +77,20 @@ async fn notices_are_listed_changed_and_removed_and_their_secret_is_shown_once(c
         ("POST", "/v1/notices/ops/test"),
     ] {
         assert_eq!(cluster.ask(method, path, "").await.0, 404, "{method} {path}");
+    }
+}
+
+async fn of_two_that_make_a_notice_at_once_one_is_shown_its_secret(cluster: Cluster) {
+    let body = json!({ "url": "https://1.1.1.1/", "on": ["node.lost"] }).to_string();
+    for n in 0..20 {
+        let head = format!("PUT /v1/notices/n{n} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
+        let put = async |node: &TestNode| exchange(node.address, &head, &body).await;
+        let (one, other) = join(put(cluster.here()), put(cluster.there())).await;
+        assert_eq!((one.0, other.0), (200, 200));
+        let has_secret = |(_, _, answer): &(u16, String, String)| {
+            serde_json::from_str::<Value>(answer).unwrap()["secret"].is_string()
+        };
+        assert_eq!([&one, &other].into_iter().filter(|answer| has_secret(answer)).count(), 1, "{one:?} {other:?}");
     }
 }
 

@@ -4,17 +4,18 @@ use async_trait::async_trait;
 use muster_protocol::{NoticeName, TerminalId, api::NoticeAttempt};
 
 use crate::backplane::{
-    AwayScore, BackplaneError, CarriedNotices, NoticeMessage, NoticeRecord, NoticeStep, StoredNotice, TriedMessage,
+    AwayScore, BackplaneError, CarriedNotices, NoticeChange, NoticeMessage, NoticeStep, StoredNotice, TriedMessage,
 };
 
 /// Notices, and the messages that wait for their receivers. One node at a time carries them on.
 #[async_trait]
 pub trait NoticeStore: Send + Sync {
-    /// Stores a notice, in the place of one with the same name. If it is the first of all, events are told of from `cursor` on.
+    /// Stores a notice. False if the one with this name has another secret by now than the change was decided on, or is there or gone
+    /// since: whoever changes it reads it again. So of two that make a notice at once, one has made its secret.
     ///
     /// # Errors
     /// [`TooManyNotices`](BackplaneError::TooManyNotices) if as many are stored as may be.
-    async fn put_notice(&self, record: &NoticeRecord, cursor: &str) -> Result<(), BackplaneError>;
+    async fn put_notice(&self, change: NoticeChange<'_>) -> Result<bool, BackplaneError>;
 
     /// Removes a notice and what waits for its receiver. False if there is none.
     async fn remove_notice(&self, name: &NoticeName) -> Result<bool, BackplaneError>;

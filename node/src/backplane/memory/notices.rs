@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::MemoryBackplane;
 use crate::backplane::{
-    AwayScore, BackplaneError, CarriedNotices, NoticeMessage, NoticePlace, NoticeRecord, NoticeStep, NoticeStore,
-    NoticeTurn, StoredNotice, TriedMessage,
+    AwayScore, BackplaneError, CarriedNotices, NoticeChange, NoticeMessage, NoticePlace, NoticeRecord, NoticeStep,
+    NoticeStore, NoticeTurn, StoredNotice, TriedMessage,
     rules::{NOTICE_ATTEMPTS, NOTICE_BYTES, NOTICE_PORTION, NOTICES_MAX},
 };
 
@@ -37,20 +37,8 @@ struct Entry {
 
 #[async_trait]
 impl NoticeStore for MemoryBackplane {
-    async fn put_notice(&self, record: &NoticeRecord, cursor: &str) -> Result<(), BackplaneError> {
-        let stored = &mut self.store().notices;
-        if let Some(entry) = stored.by_name.get_mut(&record.name) {
-            entry.record = record.clone();
-            return Ok(());
-        }
-        if stored.by_name.len() as u64 >= NOTICES_MAX {
-            return Err(BackplaneError::TooManyNotices(NOTICES_MAX));
-        }
-        if stored.by_name.is_empty() {
-            stored.place.cursor = cursor.to_owned();
-        }
-        stored.by_name.insert(record.name.clone(), Entry::new(record.clone()));
-        Ok(())
+    async fn put_notice(&self, change: NoticeChange<'_>) -> Result<bool, BackplaneError> {
+        self.store().notices.put(change)
     }
 
     async fn remove_notice(&self, name: &NoticeName) -> Result<bool, BackplaneError> {
@@ -129,6 +117,25 @@ impl NoticeStore for MemoryBackplane {
 }
 
 impl StoredNotices {
+    fn put(&mut self, NoticeChange { record, before, cursor }: NoticeChange<'_>) -> Result<bool, BackplaneError> {
+        let found = self.by_name.get_mut(&record.name);
+        if found.as_ref().map(|entry| &entry.record.secret) != before {
+            return Ok(false);
+        }
+        if let Some(entry) = found {
+            entry.record = record.clone();
+            return Ok(true);
+        }
+        if self.by_name.len() as u64 >= NOTICES_MAX {
+            return Err(BackplaneError::TooManyNotices(NOTICES_MAX));
+        }
+        if self.by_name.is_empty() {
+            self.place.cursor = cursor.to_owned();
+        }
+        self.by_name.insert(record.name.clone(), Entry::new(record.clone()));
+        Ok(true)
+    }
+
     fn all(&self) -> Vec<StoredNotice> {
         let stored = |entry: &Entry| StoredNotice {
             record: entry.record.clone(),
@@ -189,5 +196,40 @@ impl Entry {
         }
         self.attempts.push_front(tried.attempt.clone());
         self.attempts.truncate(NOTICE_ATTEMPTS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use muster_protocol::api::{NoticeKind, NoticeSecret};
+
+    use super::*;
+
+    fn record(secret: &str) -> NoticeRecord {
+        NoticeRecord {
+            name: "ops".parse().unwrap(),
+            url: "https://hooks.example/".into(),
+            on: BTreeSet::from([NoticeKind::NodeLost]),
+            off_for: Duration::from_secs(600),
+            expression: None,
+            secret: NoticeSecret(secret.into()),
+            by: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_notice_is_replaced_only_by_who_knows_its_secret() {
+        let mut stored = StoredNotices::default();
+        let mut put = |secret: &str, before: Option<&str>| {
+            let before = before.map(|before| NoticeSecret(before.into()));
+            stored.put(NoticeChange { record: &record(secret), before: before.as_ref(), cursor: "" }).unwrap()
+        };
+        assert!(!put("a", Some("a")), "there is none");
+        assert!(put("a", None) && !put("b", None), "one of two has made it");
+        assert!(put("c", Some("a")) && !put("d", Some("a")), "it has another secret by now");
+        assert_eq!(stored.all()[0].record.secret.0, "c");
     }
 }

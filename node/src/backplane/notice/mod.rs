@@ -7,5 +7,5 @@ mod stored;
 pub use self::{
     away_score::AwayScore,
     record::{NoticeMessage, NoticePlace, NoticeRecord, NoticeSurvey},
-    stored::{CarriedNotices, NoticeStep, NoticeTurn, StoredNotice, TriedMessage},
+    stored::{CarriedNotices, NoticeChange, NoticeStep, NoticeTurn, StoredNotice, TriedMessage},
 };

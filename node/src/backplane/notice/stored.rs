@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_protocol::{NodeId, NoticeName, TerminalId, api::NoticeAttempt};
+use muster_protocol::{
+    NodeId, NoticeName, TerminalId,
+    api::{NoticeAttempt, NoticeSecret},
+};
 
 use super::{AwayScore, NoticeMessage, NoticePlace, NoticeRecord};
 
@@ -18,6 +21,17 @@ pub struct StoredNotice {
     pub waiting_bytes: u64,
     /// Messages that were not queued for want of room.
     pub lost: u64,
+}
+
+/// A notice that is to be stored.
+#[derive(Debug, Clone, Copy)]
+pub struct NoticeChange<'a> {
+    /// The record as it is to be.
+    pub record: &'a NoticeRecord,
+    /// The secret of the notice that is replaced, from which the change was decided. None if there is to be none with this name.
+    pub before: Option<&'a NoticeSecret>,
+    /// From where on events are told of if this is the first notice of all. Empty for the newest event.
+    pub cursor: &'a str,
 }
 
 /// What a node is to do for notices.

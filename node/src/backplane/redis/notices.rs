@@ -5,15 +5,15 @@ use muster_protocol::{NoticeName, TerminalId, api::NoticeAttempt};
 
 use super::RedisBackplane;
 use crate::backplane::{
-    AwayScore, BackplaneError, CarriedNotices, NoticeMessage, NoticeRecord, NoticeStep, NoticeStore, StoredNotice,
+    AwayScore, BackplaneError, CarriedNotices, NoticeChange, NoticeMessage, NoticeStep, NoticeStore, StoredNotice,
     TriedMessage,
 };
 
 #[async_trait]
 impl NoticeStore for RedisBackplane {
-    async fn put_notice(&self, record: &NoticeRecord, cursor: &str) -> Result<(), BackplaneError> {
+    async fn put_notice(&self, change: NoticeChange<'_>) -> Result<bool, BackplaneError> {
         let home = self.first_partition();
-        home.ask(home.store.put_notice(record, cursor)).await
+        home.ask(home.store.put_notice(change)).await
     }
 
     async fn remove_notice(&self, name: &NoticeName) -> Result<bool, BackplaneError> {

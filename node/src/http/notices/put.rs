@@ -6,16 +6,17 @@ use data_encoding::BASE64URL_NOPAD;
 use hyper::{Request, Response, StatusCode, body::Incoming, header};
 use jiff::Timestamp;
 use muster_protocol::{
+    NoticeName,
     api::{NewNotice, NoticeKind, NoticeRequest, NoticeSecret},
     selector::MatchTerm,
 };
 
 use super::{not_there, notice_name, stored, view};
 use crate::{
-    backplane::{BackplaneError, NoticeRecord},
+    backplane::{BackplaneError, NoticeChange, NoticeRecord},
     http::{
         HttpState,
-        answer::{Answer, Body, json},
+        answer::{Answer, Body, json, later},
         call::ApiCall,
         request::{self, bad},
         saved_selectors::expanded,
@@ -26,6 +27,8 @@ use crate::{
 /// The bytes of a secret that an operator gives. A shorter one could be guessed from a message and its signature.
 const SECRET_MIN: usize = 16;
 const SECRET_MAX: usize = 128;
+/// The most attempts to replace a notice that others replace at the same time.
+const ATTEMPTS: u32 = 8;
 /// The longest time off the line.
 const OFF_FOR_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -42,27 +45,49 @@ pub async fn put(name: &str, request: Request<Incoming>, call: &ApiCall<'_>, sta
     check(&asked)?;
     let url = NoticeUrl::parse(&asked.url).map_err(bad)?;
     state.notices.check(&url).await.map_err(bad)?;
-    let before = stored(&name, state).await?.map(|stored| stored.record);
-    let made = (asked.secret.is_none() && before.is_none()).then(fresh_secret);
-    let kept = || before.as_ref().map(|before| before.secret.clone());
-    let NoticeRequest { url, on, off_for, expression, secret } = asked;
-    let record = NoticeRecord {
-        secret: secret.or_else(|| made.clone()).or_else(kept).unwrap_or_else(fresh_secret),
-        created_at: before.as_ref().map_or_else(Timestamp::now, |before| before.created_at),
-        by: call.operator.name.clone(),
-        name,
-        url,
-        on,
-        off_for,
-        expression,
-    };
-    let cursor = state.shared.backplane.events(None).await?.newest;
-    state.shared.backplane.put_notice(&record, &cursor).await?;
-    let name = record.name.clone();
+    let made = save(&name, &asked, &call.operator.name, state).await?;
     let notice = stored(&name, state).await.map_err(BackplaneError::after_a_change)?.ok_or_else(|| not_there(&name))?;
     let mut response = json(StatusCode::OK, &NewNotice { secret: made, notice: view(notice) });
     response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Stores the notice. Returns its secret if the node has made it. Of calls that make a notice at once, one does; the others find it, and
+/// change it.
+async fn save(
+    name: &NoticeName,
+    asked: &NoticeRequest,
+    by: &str,
+    state: &HttpState,
+) -> Result<Option<NoticeSecret>, Response<Body>> {
+    let backplane = &state.shared.backplane;
+    for _ in 0..ATTEMPTS {
+        let before = stored(name, state).await?.map(|stored| stored.record);
+        let kept = before.as_ref().map(|before| &before.secret);
+        let (secret, made) = match asked.secret.as_ref().or(kept) {
+            Some(secret) => (secret.clone(), None),
+            None => {
+                let fresh = fresh_secret();
+                (fresh.clone(), Some(fresh))
+            }
+        };
+        let record = NoticeRecord {
+            name: name.clone(),
+            url: asked.url.clone(),
+            on: asked.on.clone(),
+            off_for: asked.off_for,
+            expression: asked.expression.clone(),
+            secret,
+            by: by.to_owned(),
+            created_at: before.as_ref().map_or_else(Timestamp::now, |before| before.created_at),
+        };
+        let cursor = backplane.events(None).await?.newest;
+        let change = NoticeChange { record: &record, before: kept, cursor: &cursor };
+        if backplane.put_notice(change).await? {
+            return Ok(made);
+        }
+    }
+    Err(later(StatusCode::SERVICE_UNAVAILABLE, 1, "the notice is changed by others at the same time; try again"))
 }
 
 /// Notes the body for the audit: without the secret, and of the URL the host alone, since in many the path is a secret.

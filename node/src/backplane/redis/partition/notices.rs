@@ -8,23 +8,29 @@ use serde::Serialize;
 
 use super::StorePartition;
 use crate::backplane::{
-    AwayScore, BackplaneError, CarriedNotices, NoticeMessage, NoticePlace, NoticeRecord, NoticeStep, NoticeTurn,
+    AwayScore, BackplaneError, CarriedNotices, NoticeChange, NoticeMessage, NoticePlace, NoticeStep, NoticeTurn,
     StoredNotice, TriedMessage,
     redis::refusal::{broken, read, unavailable, unsure},
     rules::{NOTICE_ATTEMPTS, NOTICE_BYTES, NOTICE_PORTION, NOTICES_CARRIED_FOR, NOTICES_MAX},
 };
 
 impl StorePartition {
-    /// Stores a notice. If it is the first, events are read from `cursor` on.
+    /// Stores a notice. False if there is another one by now than the change was decided on.
     ///
     /// # Errors
     /// [`BackplaneError::TooManyNotices`], and those of a call that changes something.
-    pub async fn put_notice(&self, record: &NoticeRecord, cursor: &str) -> Result<(), BackplaneError> {
+    pub async fn put_notice(&self, change: NoticeChange<'_>) -> Result<bool, BackplaneError> {
+        let NoticeChange { record, before, cursor } = change;
         let place = NoticePlace { cursor: cursor.to_owned(), ..NoticePlace::default() };
         let mut call = self.scripts.notice_put(&self.keys);
         call.arg(record.name.as_str()).arg(json(record)).arg(NOTICES_MAX).arg(json(&place));
-        let stored: RedisResult<bool> = call.invoke_async(&mut self.connection.clone()).await;
-        if stored.map_err(unsure)? { Ok(()) } else { Err(BackplaneError::TooManyNotices(NOTICES_MAX)) }
+        call.arg(before.map_or("", |secret| secret.0.as_str()));
+        let answer: RedisResult<String> = call.invoke_async(&mut self.connection.clone()).await;
+        match answer.map_err(unsure)?.as_str() {
+            "stored" => Ok(true),
+            "other" => Ok(false),
+            _ => Err(BackplaneError::TooManyNotices(NOTICES_MAX)),
+        }
     }
 
     /// Removes a notice and what waits for its receiver. False if there is none.
