@@ -2,7 +2,7 @@
 //! file descriptor is left.
 //!
 //! ```text
-//!   host, port ──▶ lookup ──▶ tcp ──▶ tls ──▶ Stream
+//!   host, port ──▶ lookup ──▶ tcp ──▶ tls ──▶ Stream ──▶ exchange: one request, one answer
 //!                              ▲       ▲
 //!                           source   TlsFiles: CA, certificate, key
 //! ```
@@ -14,6 +14,7 @@
 //! | [`tcp`] | connects to the first address that accepts |
 //! | [`tls`] | loads certificates, does the TLS handshake, and says what is wrong with either |
 //! | `accept` | accepts a connection also when no file descriptor is left; not on Windows |
+//! | [`exchange`](mod@exchange) | sends one HTTP request, and reads its answer |
 //! | [`detect`] | finds out whether a port speaks TLS, for an error message that is certain |
 //!
 //! Every step has a bound in time that the caller gives. The TLS implementation is rustls with ring: ring is the
@@ -23,6 +24,7 @@
 #[cfg(unix)]
 pub mod accept;
 pub mod detect;
+pub mod exchange;
 pub mod lookup;
 pub mod source;
 mod stream;
