@@ -8,20 +8,14 @@ use std::{
     time::Duration,
 };
 
-use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{
     Request, StatusCode,
     body::Bytes,
-    client::conn::http1,
     header::{AUTHORIZATION, HOST},
 };
-use hyper_util::rt::TokioIo;
+use muster_net::exchange::{AnswerBounds, exchange};
 use muster_protocol::api::{Problem, TokenGrant};
-use tokio::{
-    sync::Mutex,
-    task::spawn_blocking,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 
 use crate::{Token, platform, server::ServerAddress, token_file::read_file};
 
@@ -111,9 +105,7 @@ impl RenewedFile {
 }
 
 async fn renew_at(node: &ServerAddress, token: &Token) -> Result<Token, Unrenewed> {
-    let deadline = Instant::now() + PATIENCE;
-    let answer = timeout_at(deadline, post(node, token, deadline)).await;
-    let answer = answer.unwrap_or_else(|_| Err(format!("it gave no answer within {PATIENCE:?}").into()));
+    let answer = post(node, token, Instant::now() + PATIENCE).await;
     let (status, body) = answer.map_err(|error| Unrenewed::Unreachable(error.to_string()))?;
     if status == StatusCode::OK {
         let granted: Result<TokenGrant, _> = serde_json::from_slice(&body);
@@ -132,13 +124,10 @@ async fn post(
     deadline: Instant,
 ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
     let (stream, _) = node.connect(None, deadline).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // The task ends when the sender is dropped or the node closes the connection.
-    tokio::spawn(connection);
     let request = Request::post("/v1/renew").header(HOST, &node.authority).header(AUTHORIZATION, token.authorization());
-    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
-    let status = response.status();
-    Ok((status, Limited::new(response.into_body(), ANSWER_MAX).collect().await?.to_bytes()))
+    let bounds = AnswerBounds { body_max: ANSWER_MAX, body_within: None, deadline };
+    let answer = exchange(request.body(Bytes::new())?, stream, &bounds).await?;
+    Ok((answer.status, answer.body?))
 }
 
 /// Replaces a file in one step, so that no half of a token is read. Nobody else may read the new one.

@@ -22,8 +22,8 @@ const HEAD_MAX: usize = 64 << 10;
 pub struct AnswerBounds {
     /// The most bytes of its body.
     pub body_max: usize,
-    /// How long its body is read, from the end of its head on.
-    pub body_within: Duration,
+    /// How long its body is read, from the end of its head on. None: until the deadline.
+    pub body_within: Option<Duration>,
     /// Until when all of it is read at the latest.
     pub deadline: Instant,
 }
@@ -39,7 +39,7 @@ pub struct HttpAnswer {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
+pub enum ExchangeError {
     /// Its head did not come until the deadline.
     #[error("the answer did not come in time")]
     Late,
@@ -66,14 +66,14 @@ pub enum UnreadBody {
 ///
 /// # Errors
 /// If the head of an answer does not come. A body that can't be read leaves the status as it is.
-pub async fn exchange<S>(request: Request<Bytes>, stream: S, bounds: &AnswerBounds) -> Result<HttpAnswer, Unanswered>
+pub async fn exchange<S>(request: Request<Bytes>, stream: S, bounds: &AnswerBounds) -> Result<HttpAnswer, ExchangeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut sender, connection) = http1::Builder::new().max_buf_size(HEAD_MAX).handshake(TokioIo::new(stream)).await?;
     let answer = async move {
         let asked = sender.send_request(request.map(Full::new));
-        let answer = timeout_at(bounds.deadline, asked).await.map_err(|_| Unanswered::Late)??;
+        let answer = timeout_at(bounds.deadline, asked).await.map_err(|_| ExchangeError::Late)??;
         Ok(HttpAnswer { status: answer.status(), body: read(answer.into_body(), bounds).await })
     };
     // The connection moves the bytes; it may end before the answer has been taken.
@@ -85,7 +85,8 @@ where
 }
 
 async fn read(body: Incoming, bounds: &AnswerBounds) -> Result<Bytes, UnreadBody> {
-    let deadline = bounds.deadline.min(Instant::now() + bounds.body_within);
+    let own = bounds.body_within.map(|within| Instant::now() + within);
+    let deadline = own.map_or(bounds.deadline, |own| own.min(bounds.deadline));
     let read = timeout_at(deadline, Limited::new(body, bounds.body_max).collect()).await;
     match read.map_err(|_| UnreadBody::Late)? {
         Ok(body) => Ok(body.to_bytes()),
@@ -103,12 +104,12 @@ mod tests {
     use super::*;
 
     /// What becomes of a request whose receiver sends this, and then this again and again while it is read.
-    async fn told(begin: &'static str, again: &'static str, within: Duration) -> Result<HttpAnswer, Unanswered> {
+    async fn told(begin: &'static str, again: &'static str, within: Duration) -> Result<HttpAnswer, ExchangeError> {
         let (ours, theirs) = duplex(4096);
         tokio::spawn(answer(theirs, begin, again));
         let request = Request::post("/").body(Bytes::from_static(b"{}")).unwrap();
         let deadline = Instant::now() + within;
-        let bounds = AnswerBounds { body_max: 8 << 10, body_within: Duration::from_secs(1), deadline };
+        let bounds = AnswerBounds { body_max: 8 << 10, body_within: Some(Duration::from_secs(1)), deadline };
         timeout_at(Instant::now() + Duration::from_secs(10), exchange(request, ours, &bounds)).await.expect("it ends")
     }
 
@@ -138,8 +139,8 @@ mod tests {
     #[tokio::test]
     async fn a_head_without_an_end_is_no_answer() {
         let endless = told("HTTP/1.1 200 OK\r\n", "X: 1234567\r\n", Duration::from_secs(5)).await;
-        assert!(matches!(endless, Err(Unanswered::Failed(_))), "{endless:?}");
+        assert!(matches!(endless, Err(ExchangeError::Failed(_))), "{endless:?}");
         let silent = told("HTTP/1.1 200 OK\r\n", "", Duration::from_millis(100)).await;
-        assert!(matches!(silent, Err(Unanswered::Late)), "{silent:?}");
+        assert!(matches!(silent, Err(ExchangeError::Late)), "{silent:?}");
     }
 }

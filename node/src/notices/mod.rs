@@ -18,7 +18,7 @@
 //! | `round.rs` | tries the messages of one notice that are due |
 //! | `retry.rs` | whether and when a message is tried again |
 //! | `sender.rs`, `url.rs`, `address.rs` | posts a message, only to where it may go |
-//! | `signature.rs`, `exchange.rs` | signs a message; the request and its answer |
+//! | `signature.rs` | signs a message |
 //!
 //! Any node carries notices on. One does at a time: it holds a lease that runs out with it, and the store takes a step only from that node
 //! and from the revision that the step was decided on. A message leaves the store once its receiver has it or it is given up. So each
@@ -28,7 +28,6 @@ mod address;
 mod away;
 mod carrier;
 mod events;
-mod exchange;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod heard;

@@ -4,15 +4,18 @@
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::{Request, header};
 use jiff::Timestamp;
-use muster_net::{BadTlsFile, ConnectError, Stream, Tls, TlsFiles, TlsFlags, lookup::lookup, source, tcp};
+use muster_net::{
+    BadTlsFile, ConnectError, Stream, Tls, TlsFiles, TlsFlags,
+    exchange::{AnswerBounds, ExchangeError, exchange},
+    lookup::lookup,
+    source, tcp,
+};
 use tokio::time::{self, Instant};
 
 use super::{
     address::allowed,
-    exchange::exchange,
     signature::{SIGNATURE, signature},
     url::NoticeUrl,
 };
@@ -23,6 +26,10 @@ use crate::{
 
 /// How long an attempt may take, with the look-up of the name.
 const WITHIN: Duration = Duration::from_secs(10);
+/// The most bytes of an answer's body that are read.
+const BODY_MAX: usize = 64 << 10;
+/// How long the body of an answer is read.
+const BODY_WITHIN: Duration = Duration::from_secs(1);
 /// How long the look-up of a name may take when a notice is set.
 const LOOKUP_WITHIN: Duration = Duration::from_secs(3);
 /// The header with the id of a message, by which a receiver knows one that comes again.
@@ -102,9 +109,13 @@ impl NoticeSender {
         let no_answer = |why: String| FailedPost { status: None, why };
         let stream = self.connect(to).await.map_err(no_answer)?;
         let request = request(to, notice, message).map_err(|error| no_answer(error.to_string()))?;
-        let answer = time::timeout_at(to.deadline, exchange(request, stream)).await;
-        let late = || no_answer(format!("no answer within {} s", WITHIN.as_secs()));
-        let status = answer.map_err(|_| late())?.map_err(|error| no_answer(format!("no answer: {error}")))?;
+        let bounds = AnswerBounds { body_max: BODY_MAX, body_within: Some(BODY_WITHIN), deadline: to.deadline };
+        let answer = exchange(request, stream, &bounds).await.map_err(|error| match error {
+            ExchangeError::Late => no_answer(format!("no answer within {} s", WITHIN.as_secs())),
+            ExchangeError::Failed(_) => no_answer(error.to_string()),
+        })?;
+        // The status decides alone. The rest is read for a moment, so that the receiver can send it whole.
+        let status = answer.status.as_u16();
         let failed = |why: &str| Err(FailedPost { status: Some(status), why: why.to_owned() });
         match status {
             200..300 => Ok(status),
@@ -148,7 +159,7 @@ fn request(
     to: &Destination,
     notice: &NoticeRecord,
     message: &NoticeMessage,
-) -> hyper::http::Result<Request<Full<Bytes>>> {
+) -> hyper::http::Result<Request<Bytes>> {
     let seconds = Timestamp::now().as_second();
     Request::post(&to.url.path)
         .header(header::HOST, &to.url.authority)
@@ -156,5 +167,5 @@ fn request(
         .header(header::USER_AGENT, concat!("muster-node/", env!("CARGO_PKG_VERSION")))
         .header(ID, message.id.to_string())
         .header(SIGNATURE, signature(&notice.secret, seconds, &message.body))
-        .body(Full::new(Bytes::from(message.body.clone())))
+        .body(Bytes::from(message.body.clone()))
 }

@@ -1,18 +1,20 @@
 //! A client of the API of a node: one call, one connection, bounded in time and bytes.
 
-use std::{net::IpAddr, path::PathBuf, pin::pin, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, Uri, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
-use muster_net::{Stream, Tls, TlsFiles, TlsFlags, tcp};
+use hyper::{Request, Uri, header};
+use muster_net::{
+    Stream, Tls, TlsFiles, TlsFlags,
+    exchange::{AnswerBounds, exchange},
+    tcp,
+};
 use muster_protocol::api::Problem;
 use muster_redis::secret;
 use serde::de::DeserializeOwned;
-use tokio::time::{self, Instant};
+use tokio::time::Instant;
 
 /// How long a call may take.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -89,8 +91,9 @@ impl ApiClient {
             Some(tls) => tls.handshake(&self.host, stream, deadline).await?,
             None => Stream::Plain(stream),
         };
-        let answer = time::timeout_at(deadline, self.exchange(stream, method, path)).await;
-        let (status, body) = answer.context("the answer did not come in time")??;
+        let bounds = AnswerBounds { body_max: BYTES_MAX, body_within: None, deadline };
+        let answer = exchange(self.request(method, path)?, stream, &bounds).await?;
+        let (status, body) = (answer.status.as_u16(), answer.body?);
         if (200..300).contains(&status) {
             return serde_json::from_slice(&body).context("the answer is not that of this call");
         }
@@ -100,29 +103,15 @@ impl ApiClient {
         }
     }
 
-    async fn exchange(&self, stream: Stream, method: &str, path: &str) -> anyhow::Result<(u16, Bytes)> {
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    fn request(&self, method: &str, path: &str) -> hyper::http::Result<Request<Bytes>> {
         let host = self.url.authority().map_or("", |authority| authority.as_str());
-        let request = Request::builder()
+        Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, host)
             .header(header::AUTHORIZATION, &self.authorization)
             .header(header::USER_AGENT, concat!("muster-node/", env!("CARGO_PKG_VERSION")))
-            .body(Full::<Bytes>::default())?;
-        let answer = async move {
-            let answer = sender.send_request(request).await?;
-            let status = answer.status().as_u16();
-            let body = Limited::new(answer.into_body(), BYTES_MAX).collect().await;
-            let body = body.map_err(|error| anyhow::anyhow!("{error} (at most {BYTES_MAX} bytes are taken)"))?;
-            Ok((status, body.to_bytes()))
-        };
-        // The connection moves the bytes; it may end before the answer has been taken.
-        let (mut answer, mut connection) = (pin!(answer), pin!(connection));
-        tokio::select! {
-            answer = &mut answer => answer,
-            _ = &mut connection => answer.await,
-        }
+            .body(Bytes::new())
     }
 }
 
