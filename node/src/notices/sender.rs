@@ -155,11 +155,7 @@ impl NoticeSender {
 }
 
 /// The request that posts a message, signed at this moment.
-fn request(
-    to: &Destination,
-    notice: &NoticeRecord,
-    message: &NoticeMessage,
-) -> hyper::http::Result<Request<Bytes>> {
+fn request(to: &Destination, notice: &NoticeRecord, message: &NoticeMessage) -> hyper::http::Result<Request<Bytes>> {
     let seconds = Timestamp::now().as_second();
     Request::post(&to.url.path)
         .header(header::HOST, &to.url.authority)

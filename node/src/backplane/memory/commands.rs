@@ -11,7 +11,7 @@ use muster_protocol::{
 };
 
 use super::{
-    MemoryBackplane, Store,
+    MemoryBackplane, NodeStore,
     bitmap::Bitmap,
     envelope::{Delivery, Envelope},
     stored_command::StoredCommand,
@@ -36,7 +36,7 @@ impl CommandStore for MemoryBackplane {
             return Err(BackplaneError::Nobody);
         }
         let to_all = draft.request.target == Selector::All && draft.request.rate.is_none();
-        let Store { ordinals, commands, minutes, number: last, .. } = &mut *store;
+        let NodeStore { ordinals, commands, minutes, number: last, .. } = &mut *store;
         commands.make_room(&draft, &selection, &self.bounds)?;
         if selection.is_named {
             commands.check_backlogs(&selection, ordinals, self.bounds.backlog)?;
@@ -95,7 +95,7 @@ impl CommandStore for MemoryBackplane {
 
     async fn cancel(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let mut store = self.store();
-        let Store { commands, events, minutes, .. } = &mut *store;
+        let NodeStore { commands, events, minutes, .. } = &mut *store;
         let Some(stored) = commands.find_mut(&id) else { return Ok(None) };
         let queued = stored.targets.counts().get(&TargetState::Queued).is_some_and(|queued| *queued > 0);
         if queued && stored.is_live(self.clock.now()) {
@@ -110,7 +110,7 @@ impl CommandStore for MemoryBackplane {
     }
 }
 
-impl Store {
+impl NodeStore {
     /// The terminals that a request is for.
     fn select(&self, request: &CommandRequest, ping: Duration) -> Result<Selection, BackplaneError> {
         let skip = request.offline == Offline::Skip;

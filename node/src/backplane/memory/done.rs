@@ -2,7 +2,7 @@
 
 use muster_protocol::CommandId;
 
-use super::{Store, stored_commands::Commands};
+use super::{NodeStore, stored_commands::Commands};
 use crate::backplane::command_record::done_event;
 
 impl Commands {
@@ -21,7 +21,7 @@ impl Commands {
     }
 }
 
-impl Store {
+impl NodeStore {
     /// Writes `command.done` if the command is done and the event is not written.
     pub(super) fn tell_if_done(&mut self, id: CommandId) {
         if let Some((data, is_cancelled)) = self.commands.take_done(id) {

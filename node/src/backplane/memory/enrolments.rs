@@ -1,7 +1,6 @@
 //! Enrolments of a node alone. They end with the process, as everything does that it stores.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use muster_protocol::{
     TerminalId,
     api::{Enrolment, EnrolmentState},
@@ -9,17 +8,6 @@ use muster_protocol::{
 
 use super::MemoryBackplane;
 use crate::backplane::{BackplaneError, EnrolOutcome, EnrolmentStore, FoundEnrolments, rules::ENROLMENTS_MAX};
-
-/// The enrolments that are stored, those first that end first.
-#[derive(Debug, Default)]
-pub(super) struct StoredEnrolments(Vec<Enrolment>);
-
-impl StoredEnrolments {
-    fn place(&mut self, id: &str, now: Timestamp) -> Option<usize> {
-        self.0.retain(|enrolment| enrolment.expires_at > now);
-        self.0.iter().position(|enrolment| enrolment.id == id)
-    }
-}
 
 #[async_trait]
 impl EnrolmentStore for MemoryBackplane {

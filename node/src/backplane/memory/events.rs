@@ -1,29 +1,12 @@
-//! Events in memory. Beyond the bounds, of events and of bytes, the oldest are dropped.
-
-use std::collections::VecDeque;
+//! Events of a node alone.
 
 use async_trait::async_trait;
 
-use super::{MemoryBackplane, budget::EVENT_BYTES};
-use crate::{
-    backplane::{
-        BackplaneError, Cursor, EventPage, EventStore, EventView, EventWatch, event_signal::EventSignal,
-        rules::EVENTS_MAX,
-    },
-    reports::ReportedEvent,
-};
+use super::{MemoryBackplane, event_log::size};
+use crate::backplane::{BackplaneError, Cursor, EventPage, EventStore, EventView, EventWatch};
 
 /// The bytes of events at which a page has no more.
 const PAGE_BYTES: u64 = 256 << 10;
-
-/// Events, oldest first: the kind and the data of each.
-pub(super) struct EventLog {
-    recent: VecDeque<(&'static str, Box<str>)>,
-    number: u64,
-    bytes: u64,
-    bytes_max: u64,
-    signal: EventSignal,
-}
 
 #[async_trait]
 impl EventStore for MemoryBackplane {
@@ -62,50 +45,5 @@ impl EventStore for MemoryBackplane {
 impl MemoryBackplane {
     fn event_cursor(&self, number: u64) -> String {
         Cursor { epoch: self.epoch.clone(), number }.to_string()
-    }
-}
-
-impl EventLog {
-    pub(super) fn new(bytes_max: u64) -> Self {
-        Self { recent: VecDeque::new(), number: 0, bytes: 0, bytes_max, signal: EventSignal::default() }
-    }
-
-    /// The bytes of all events.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(super) fn record(&mut self, event: &ReportedEvent) {
-        self.push(event.kind, event.data());
-    }
-
-    pub(super) fn push(&mut self, kind: &'static str, data: String) {
-        self.number += 1;
-        self.bytes += size(&data);
-        self.recent.push_back((kind, data.into()));
-        self.signal.wake();
-        while self.recent.len() > EVENTS_MAX || self.bytes > self.bytes_max {
-            let Some((_, oldest)) = self.recent.pop_front() else { return };
-            self.bytes -= size(&oldest);
-        }
-    }
-}
-
-/// The bytes that an event takes.
-fn size(data: &str) -> u64 {
-    EVENT_BYTES + data.len() as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn beyond_its_bytes_the_oldest_events_are_dropped() {
-        let mut log = EventLog::new(2 * EVENT_BYTES + 10);
-        ["12345", "1234", "123"].into_iter().for_each(|data| log.push("terminal.event", data.into()));
-        assert_eq!((log.recent.len(), log.bytes(), log.number), (2, 2 * EVENT_BYTES + 7, 3));
-        log.push("terminal.event", "x".repeat(100));
-        assert_eq!((log.recent.len(), log.bytes()), (0, 0));
     }
 }

@@ -1,44 +1,16 @@
 //! The counters of minutes in memory (minute.lua writes them in Redis).
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use muster_protocol::{
     api::{FleetHistory, Status},
     frame::Condition,
 };
 
-use super::{MemoryBackplane, Store};
-use crate::backplane::fleet_minute::{COUNTERS, MINUTES_MAX, MinuteCounters, TerminalGauges, minute_of};
+use super::{MemoryBackplane, NodeStore};
+use crate::backplane::fleet_minute::{TerminalGauges, minute_of};
 
-/// The counters of the last 24 hours, and what happened since the newest of them.
-#[derive(Default)]
-pub(super) struct CountedMinutes {
-    counted: [u64; COUNTERS.len()],
-    minutes: VecDeque<(u32, MinuteCounters)>,
-}
-
-impl CountedMinutes {
-    /// Counts what happened. `name` is one of [`COUNTERS`]; any other is not counted.
-    pub(super) fn count(&mut self, name: &str, by: u64) {
-        if let Some(at) = COUNTERS.iter().position(|counter| *counter == name) {
-            self.counted[at] += by;
-        }
-    }
-
-    fn last(&self) -> Option<u32> {
-        self.minutes.back().map(|(minute, _)| *minute)
-    }
-
-    fn write(&mut self, minute: u32, gauges: &TerminalGauges) {
-        let counted = std::mem::take(&mut self.counted);
-        self.minutes.push_back((minute, MinuteCounters::new(gauges, &counted)));
-        if self.minutes.len() > MINUTES_MAX as usize {
-            self.minutes.pop_front();
-        }
-    }
-}
-
-impl Store {
+impl NodeStore {
     /// Writes the counters of this minute, unless they are written. It looks at every terminal.
     pub(super) fn write_minute(&mut self, minute: u32, ping: Duration) {
         // A clock that was set back finds the minutes until then written.
@@ -77,12 +49,9 @@ mod tests {
 
     use muster_protocol::frame::Health;
 
-    use super::{
-        super::{Commands, EventLog, Rosters, TerminalOrdinals, Terminals, Tickets},
-        *,
-    };
+    use super::*;
     use crate::{
-        backplane::{JoinRequest, SystemClock},
+        backplane::{JoinRequest, SystemClock, TimeSource},
         hub::SessionInfo,
         reports::HealthReport,
     };
@@ -99,24 +68,8 @@ mod tests {
 
     #[test]
     fn a_minute_has_the_terminals_of_each_kind_and_is_written_once() {
-        let clock = Arc::new(SystemClock);
-        let mut store = Store {
-            number: 0,
-            ordinals: TerminalOrdinals::default(),
-            rosters: Rosters::default(),
-            commands: Commands::new(clock.clone(), 1 << 20),
-            terminals: Terminals::new(clock, true),
-            events: EventLog::new(1 << 20),
-            minutes: CountedMinutes::default(),
-            tickets: Tickets::default(),
-            revocations: Default::default(),
-            enrolments: Default::default(),
-            keys: Default::default(),
-            rollouts: Default::default(),
-            saved_selectors: Default::default(),
-            notices: Default::default(),
-            audit: Default::default(),
-        };
+        let clock: Arc<dyn TimeSource> = Arc::new(SystemClock);
+        let mut store = NodeStore::new(&clock, 1 << 20, true);
         for (terminal, ordinal) in [("a", 0), ("b", 1), ("c", 2)] {
             store.terminals.enter(&session(terminal), &"n1".parse().unwrap(), ordinal);
         }
@@ -132,25 +85,5 @@ mod tests {
         assert_eq!((views.len(), views[0].online, views[0].stale, views[0].offline), (1, 2, 0, 1));
         assert_eq!((views[0].by_condition["failing"], views[0].by_condition["ok"]), (1, 2));
         assert_eq!(views[0].targets[&muster_protocol::api::TargetState::Sent], 2);
-    }
-
-    #[test]
-    fn a_day_is_stored_and_what_was_counted_stands_in_one_minute() {
-        let mut minutes = CountedMinutes::default();
-        minutes.count("acked", 3);
-        minutes.count("acked", 2);
-        minutes.count("nothing", 1);
-        for minute in 10..10 + MINUTES_MAX + 5 {
-            minutes.write(minute, &TerminalGauges::default());
-        }
-        assert_eq!((minutes.minutes.len(), minutes.minutes[0].0), (MINUTES_MAX as usize, 15));
-        minutes.count("done", 1);
-        minutes.write(9000, &TerminalGauges::default());
-        minutes.write(9001, &TerminalGauges::default());
-        let done = |place: usize| {
-            let (minute, counters) = &minutes.minutes[MINUTES_MAX as usize - place];
-            counters.view(*minute, 0).commands["done"]
-        };
-        assert_eq!((done(2), done(1)), (1, 0));
     }
 }

@@ -2,7 +2,7 @@
 
 use muster_protocol::CommandId;
 
-use super::{Store, stored_command::StoredCommand};
+use super::{NodeStore, stored_command::StoredCommand};
 use crate::backplane::{
     BackplaneError, CommandPlace, CommandQuery, FoundCommands, FoundTarget, FoundTargets, TargetQuery,
 };
@@ -10,7 +10,7 @@ use crate::backplane::{
 /// The commands that a page looks at. Beyond them it is short.
 const LOOKED_MAX: usize = 10_000;
 
-impl Store {
+impl NodeStore {
     /// A page of the commands that a query asks for, newest first.
     pub(super) fn list(&self, query: &CommandQuery) -> FoundCommands {
         let mut page = FoundCommands::default();

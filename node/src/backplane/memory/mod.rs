@@ -5,14 +5,17 @@
 //! channel in the order of their numbers, since they are put there under the lock.
 
 mod audit;
+mod audit_logs;
 mod backlogs;
 mod bitmap;
 mod broadcast_log;
 mod budget;
 mod commands;
+mod counted_minutes;
 mod done;
 mod enrolments;
 mod envelope;
+mod event_log;
 mod events;
 mod few_targets;
 mod history;
@@ -22,6 +25,7 @@ mod label_index;
 mod levels;
 mod listing;
 mod membership;
+mod missed;
 mod notices;
 mod operator_keys;
 mod ordinals;
@@ -37,29 +41,28 @@ mod selection;
 mod sessions;
 mod sparse_set;
 mod step_times;
+mod store;
 mod stored_command;
 mod stored_commands;
+mod stored_enrolments;
+mod stored_keys;
+mod stored_notices;
+mod stored_revocations;
+mod stored_rollouts;
+mod stored_tickets;
 mod targets;
 mod terminals;
 mod tickets;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use muster_protocol::{
-    SelectorName, TerminalId,
-    api::{NodeView, SavedSelector},
-};
+use muster_protocol::api::NodeView;
 use tokio::{sync::mpsc, time};
 
-use self::{
-    audit::AuditLogs, enrolments::StoredEnrolments, envelope::Envelope, events::EventLog, history::CountedMinutes,
-    notices::StoredNotices, operator_keys::StoredKeys, ordinals::TerminalOrdinals, revocations::StoredRevocations,
-    rollouts::StoredRollouts, rosters::Rosters, stored_commands::Commands, terminals::Terminals, tickets::Tickets,
-};
+use self::{envelope::Envelope, store::NodeStore};
 use super::{
     BackplaneError, Deliver, Host, TimeSource, cursor::fresh_epoch, fleet_minute::minute_of, pacer::Pacer,
     waiters::CommandWaiters, warning_pace::WarningPace,
@@ -91,56 +94,18 @@ pub struct MemoryBackplane {
     waiters: CommandWaiters,
     /// Paces the warning, and the event, that new terminals are refused.
     refusals: WarningPace,
-    store: Mutex<Store>,
+    store: Mutex<NodeStore>,
     underway: mpsc::Sender<Envelope>,
     /// The receiving end of `underway`, until [`run`](super::Membership::run) takes it.
     arriving: Mutex<Option<mpsc::Receiver<Envelope>>>,
 }
-
-struct Store {
-    /// The sequence number of the last accepted command.
-    number: u64,
-    ordinals: TerminalOrdinals,
-    rosters: Rosters,
-    commands: Commands,
-    terminals: Terminals,
-    events: EventLog,
-    minutes: CountedMinutes,
-    tickets: Tickets,
-    revocations: StoredRevocations,
-    enrolments: StoredEnrolments,
-    keys: StoredKeys,
-    rollouts: StoredRollouts,
-    saved_selectors: BTreeMap<SelectorName, SavedSelector>,
-    notices: StoredNotices,
-    audit: AuditLogs,
-}
-
-/// Events may take this part of the bytes that are stored.
-const EVENTS_SHARE: u64 = 32;
 
 impl MemoryBackplane {
     /// An empty store that goes by the clock of its host.
     pub fn new(config: &Config, host: Host) -> Self {
         let Host { view: node, hub, lifecycle, sessions, reports, report_interval, clock, metrics, .. } = host;
         let (underway, arriving) = mpsc::channel(UNDERWAY);
-        let store = Store {
-            number: clock.now().as_millisecond().unsigned_abs(),
-            ordinals: TerminalOrdinals::default(),
-            rosters: Rosters::default(),
-            commands: Commands::new(clock.clone(), config.bounds.max_stored),
-            terminals: Terminals::new(clock.clone(), !config.bounds.no_terminal_history),
-            events: EventLog::new(config.bounds.max_stored / EVENTS_SHARE),
-            minutes: CountedMinutes::default(),
-            tickets: Tickets::default(),
-            revocations: StoredRevocations::default(),
-            enrolments: StoredEnrolments::default(),
-            keys: StoredKeys::default(),
-            rollouts: StoredRollouts::default(),
-            saved_selectors: BTreeMap::new(),
-            notices: StoredNotices::default(),
-            audit: AuditLogs::default(),
-        };
+        let store = NodeStore::new(&clock, config.bounds.max_stored, !config.bounds.no_terminal_history);
         Self {
             node,
             ping: config.ping,
@@ -204,24 +169,7 @@ impl MemoryBackplane {
         self.underway.try_send(envelope).map_err(busy)
     }
 
-    fn store(&self) -> MutexGuard<'_, Store> {
+    fn store(&self) -> MutexGuard<'_, NodeStore> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Store {
-    /// Forgets terminals that were offline for so long.
-    fn forget_absent(&mut self, after: Duration) {
-        for terminal in self.terminals.forget_absent(after) {
-            self.forget(&terminal);
-        }
-    }
-
-    /// Frees what waits for a terminal that is not known any more, and its ordinal.
-    fn forget(&mut self, terminal: &TerminalId) {
-        if let Some(ordinal) = self.ordinals.free(terminal, self.number) {
-            self.commands.backlogs.forget(ordinal);
-            self.commands.recount();
-        }
     }
 }

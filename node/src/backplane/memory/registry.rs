@@ -10,7 +10,7 @@ use muster_protocol::{
     selector::{Labels, has_labels},
 };
 
-use super::{MemoryBackplane, Store, envelope::Envelope, known_terminal::KnownTerminal, sessions::offline};
+use super::{MemoryBackplane, NodeStore, envelope::Envelope, known_terminal::KnownTerminal, sessions::offline};
 use crate::{
     backplane::{BackplaneError, TerminalQuery, TerminalRegistry},
     end::SessionEnd,
@@ -70,7 +70,7 @@ impl TerminalRegistry for MemoryBackplane {
         }
         self.take_reported(&mut store);
         self.send(Envelope::End { terminal: id.clone(), end: SessionEnd::Removed })?;
-        let Store { terminals, events, .. } = &mut *store;
+        let NodeStore { terminals, events, .. } = &mut *store;
         let labels = terminals.known.get(id).map(|known| known.labels()).unwrap_or_default();
         if terminals.remove(id) == Some(true) {
             let mut event = offline(id, &SessionEnd::Removed.into());

@@ -3,7 +3,7 @@
 use muster_protocol::CommandId;
 use tokio::time;
 
-use super::{MemoryBackplane, Store, envelope::Envelope, step_times::ReachedTargets};
+use super::{MemoryBackplane, NodeStore, envelope::Envelope, step_times::ReachedTargets};
 use crate::{
     backplane::command_record::accepted_ms,
     reports::{ReportBatch, StateReport},
@@ -21,16 +21,16 @@ impl MemoryBackplane {
 
     /// Takes what was reported until now. The store is locked before the reports are taken out of their table, so whoever has the lock and
     /// calls this has everything of before in the store: what a terminal did stands there before its session ends.
-    pub(super) fn take_reported(&self, store: &mut Store) {
+    pub(super) fn take_reported(&self, store: &mut NodeStore) {
         self.take(self.reports.drain(), store);
     }
 
-    fn take(&self, batch: ReportBatch, store: &mut Store) {
+    fn take(&self, batch: ReportBatch, store: &mut NodeStore) {
         store.take_states(&batch);
         let walks = batch.walks.iter().map(|(step, ..)| step);
         walks.chain(batch.steps.keys()).for_each(|step| self.waiters.wake(step.command));
         let mut dropped = batch.dropped;
-        let Store { ordinals, commands, terminals, events, .. } = store;
+        let NodeStore { ordinals, commands, terminals, events, .. } = store;
         for (command, terminal, payload) in batch.replies {
             dropped += u64::from(!commands.reply(command, ordinals.reporting(&terminal), payload));
         }
@@ -49,7 +49,7 @@ impl MemoryBackplane {
     }
 }
 
-impl Store {
+impl NodeStore {
     /// Raises states: those that many terminals reached at once, and then those that terminals reached one by one, the lower states
     /// first, so that a state is not passed over which was reported in time.
     fn take_states(&mut self, batch: &ReportBatch) {

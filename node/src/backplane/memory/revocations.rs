@@ -7,13 +7,6 @@ use uuid::Uuid;
 use super::MemoryBackplane;
 use crate::backplane::{BackplaneError, RevocationSet, RevocationStore, rules::REVOCATIONS_MAX};
 
-/// The revocations that are stored, and how often they were changed.
-#[derive(Debug, Default)]
-pub(super) struct StoredRevocations {
-    all: Vec<Revocation>,
-    changes: u64,
-}
-
 #[async_trait]
 impl RevocationStore for MemoryBackplane {
     async fn revoke(&self, revocation: &Revocation) -> Result<(), BackplaneError> {

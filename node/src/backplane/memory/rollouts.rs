@@ -1,40 +1,16 @@
 //! Rollouts of a node alone, which carries them on by itself.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-    time::Instant,
-};
+use std::ops::Range;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use muster_protocol::{RolloutId, TerminalId};
-use rustc_hash::FxHashMap;
 
-use super::{MemoryBackplane, Store, budget::ROLLOUT_TARGET_BYTES};
+use super::{MemoryBackplane, NodeStore, budget::ROLLOUT_TARGET_BYTES};
 use crate::backplane::{
-    BackplaneError, CarriedRollouts, CreatedRollout, FoundRollouts, FrozenPlace, IdempotencyKey, RolloutChange,
-    RolloutDraft, RolloutPlace, RolloutRecord, RolloutStore, StoredRollout,
-    rollout::changed_event,
-    rules::{KEY_TTL, ROLLOUT_BYTES, ROLLOUTS_MAX, ROLLOUTS_OPEN_MAX},
+    BackplaneError, CarriedRollouts, CreatedRollout, FoundRollouts, RolloutChange, RolloutDraft, RolloutPlace,
+    RolloutRecord, RolloutStore, StoredRollout, rollout::changed_event, rules::ROLLOUT_BYTES,
 };
-
-/// The rollouts that are stored.
-#[derive(Debug, Default)]
-pub(super) struct StoredRollouts {
-    by_id: BTreeMap<RolloutId, Entry>,
-    /// The hash of the body and the rollout of each idempotency key, and when it was used.
-    keys: FxHashMap<String, (String, RolloutId, Instant)>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    stored: StoredRollout,
-    /// In the frozen order. Empty once the rollout is settled.
-    targets: BTreeSet<FrozenPlace>,
-    /// When it may be forgotten. None while it is open.
-    forget_at: Option<Timestamp>,
-}
 
 #[async_trait]
 impl RolloutStore for MemoryBackplane {
@@ -106,48 +82,10 @@ impl RolloutStore for MemoryBackplane {
     }
 }
 
-impl Store {
+impl NodeStore {
     fn recount_rollouts(&mut self) {
         let entries = self.rollouts.by_id.values();
         let bytes = entries.map(|entry| ROLLOUT_BYTES as u64 + ROLLOUT_TARGET_BYTES * entry.targets.len() as u64);
         self.commands.budget.used.rollouts = bytes.sum();
-    }
-}
-
-impl StoredRollouts {
-    /// The rollout that was stored under a key.
-    fn before(&self, key: Option<&IdempotencyKey>) -> Result<Option<RolloutId>, BackplaneError> {
-        match key.and_then(|key| Some((key, self.keys.get(&key.key)?))) {
-            Some((key, (body, id, _))) if *body != key.body => Err(BackplaneError::OtherRollout(*id)),
-            found => Ok(found.map(|(_, (_, id, _))| *id)),
-        }
-    }
-
-    /// Fails if as many are open as may be. If as many are stored, the oldest that is settled makes room.
-    fn make_room(&mut self) -> Result<(), BackplaneError> {
-        let open = self.by_id.values().filter(|entry| entry.forget_at.is_none()).count();
-        if open >= ROLLOUTS_OPEN_MAX {
-            return Err(BackplaneError::TooManyRollouts(open as u64));
-        }
-        if self.by_id.len() >= ROLLOUTS_MAX {
-            let settled = self.by_id.iter().filter_map(|(id, entry)| Some((entry.forget_at?, *id)));
-            let oldest = settled.min();
-            oldest.and_then(|(_, id)| self.by_id.remove(&id));
-        }
-        Ok(())
-    }
-
-    fn insert(&mut self, draft: &RolloutDraft, now: Instant) {
-        let stored = StoredRollout { record: draft.record.clone(), revision: 1 };
-        self.by_id.insert(draft.record.id, Entry { stored, targets: BTreeSet::new(), forget_at: None });
-        if let Some(key) = &draft.key {
-            self.keys.insert(key.key.clone(), (key.body.clone(), draft.record.id, now));
-        }
-    }
-
-    /// Forgets what was stored for long enough.
-    fn forget_old(&mut self, now: Timestamp, instant: Instant) {
-        self.by_id.retain(|_, entry| entry.forget_at.is_none_or(|at| at > now));
-        self.keys.retain(|_, (_, _, since)| instant.duration_since(*since) < KEY_TTL);
     }
 }

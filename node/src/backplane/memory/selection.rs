@@ -4,10 +4,10 @@ use std::{ops::Bound, time::Duration};
 
 use muster_protocol::selector::{MatchTerm, MatchTree};
 
-use super::{Store, bitmap::Bitmap, known_terminal::KnownTerminal};
+use super::{NodeStore, bitmap::Bitmap, known_terminal::KnownTerminal};
 use crate::backplane::BackplaneError;
 
-impl Store {
+impl NodeStore {
     /// The known terminals that an expression picks. `ping` is the ping interval, by which a session is stale.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use muster_protocol::{
     api::{ChangeKind, LastClose},
 };
 
-use super::{MemoryBackplane, Store, broadcast_log::StorePosition};
+use super::{MemoryBackplane, NodeStore, missed::StorePosition};
 use crate::{
     backplane::{Cursor, JoinOutcome, JoinRequest, ResumePoint, SessionStore, rules},
     end::{EndReport, SessionEnd},
@@ -68,7 +68,7 @@ impl SessionStore for MemoryBackplane {
     async fn leave(&self, info: &Arc<SessionInfo>, report: EndReport) {
         let mut store = self.store();
         self.take_reported(&mut store);
-        let Store { terminals, events, .. } = &mut *store;
+        let NodeStore { terminals, events, .. } = &mut *store;
         let Some(known) = terminals.known.get_mut(&info.terminal).filter(|known| known.owner() == Some(info.session))
         else {
             return;
@@ -92,7 +92,7 @@ impl SessionStore for MemoryBackplane {
 
 impl MemoryBackplane {
     /// Counts a new terminal for which there is no ordinal, and says so once a minute.
-    fn refused_new(&self, store: &mut Store, terminal: &TerminalId) {
+    fn refused_new(&self, store: &mut NodeStore, terminal: &TerminalId) {
         self.metrics.registrations_refused.inc();
         if self.refusals.is_due() {
             tracing::warn!(%terminal, "there is no number left for another terminal, and new ones are refused: too many were forgotten of late");
