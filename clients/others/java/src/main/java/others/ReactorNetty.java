@@ -35,7 +35,7 @@ final class ReactorNetty {
         return out.sendString(Flux.concat(Mono.just("hello"), answers));
     }
 
-    private static Mono<Void> failed(Throwable error) {
+    static Mono<Void> failed(Throwable error) {
         if (error instanceof WebSocketClientHandshakeException refused && refused.response() != null) {
             Lines.refused(refused.response().status().code(), null);
         }
