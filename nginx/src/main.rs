@@ -34,6 +34,7 @@
 //! | [`own_files`], [`own_watch`] | copy the operator's snippets and certificate, and notice changes of them |
 //! | [`nginx`], [`workers`] | the processes of Nginx |
 //! | [`nginx_log`] | cuts secrets out of Nginx's error log |
+//! | [`error_answers`] | counts the errors that clients get, by cause |
 //! | [`retirement`] | moves the sessions of old workers |
 //! | [`resolve`], [`dns`] | tell a newer Nginx of the nodes by DNS, without reloads |
 //! | [`ports`] | the addresses that a proxy keeps over restarts |
@@ -52,6 +53,7 @@ mod connections;
 mod control;
 mod differences;
 mod dns;
+mod error_answers;
 #[cfg(test)]
 mod fuzzing;
 mod generations;

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use muster_protocol::api::ConnectionUse;
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder, core::Collector};
 
-use crate::state::SidecarState;
+use crate::{
+    error_answers::{FAILURES, LIMITS, STATUSES},
+    state::SidecarState,
+};
 
 /// The counters and gauges of `/metrics`.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Metrics {
     pub dropped_lines: IntCounter,
     /// Connections that Nginx closed without an answer, since a worker had no room for them.
     pub connections_dropped: IntCounter,
+    /// Errors that clients got, by `status` and `cause`.
+    pub errors_answered: IntCounterVec,
     generation_served: IntGauge,
     generation_wanted: IntGauge,
     connections_used: IntGauge,
@@ -129,6 +134,7 @@ impl Default for Metrics {
                     "Connections that Nginx closed without an answer, since a worker had no room for them (--sessions).",
                 ),
             ),
+            errors_answered: errors_answered(&registry),
             generation_served: gauge(
                 &registry,
                 "generation_served",
@@ -197,6 +203,17 @@ impl Default for Metrics {
             registry,
         }
     }
+}
+
+/// Each series is there from the start on: Prometheus sees no increase in a counter that begins with 1.
+fn errors_answered(registry: &Registry) -> IntCounterVec {
+    let help = "Errors (429 and 5xx) that clients got, by cause: a limit, a node, no node that could be reached, or the proxy itself.";
+    let counters = labels(registry, "errors_answered_total", help, &["status", "cause"]);
+    LIMITS.iter().for_each(|cause| drop(counters.with_label_values(&["429", *cause])));
+    for status in STATUSES {
+        FAILURES.iter().for_each(|cause| drop(counters.with_label_values(&[status, *cause])));
+    }
+    counters
 }
 
 fn name(name: &str) -> String {

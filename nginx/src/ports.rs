@@ -11,7 +11,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 /// Any free port of the loopback address.
-const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The addresses at which Nginx and its sidecar listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Ports {
     pub control: SocketAddr,
     /// Where the sidecar answers Nginx's DNS queries. `None` if Nginx learns of nodes by reloads.
     pub resolver: Option<SocketAddr>,
+    /// Where Nginx tells the sidecar of the errors that clients get. `None` if they are not counted.
+    pub errors: Option<SocketAddr>,
 }
 
 impl Ports {
@@ -31,7 +33,7 @@ impl Ports {
         let fits = |ports: &Self| ports.listen.ip() == listen.ip() && (listen.port() == 0 || ports.listen == listen);
         let mut ports = match before(dir).filter(fits) {
             Some(ports) => ports,
-            None => Self { listen: free(listen)?, control: free(LOOPBACK)?, resolver: None },
+            None => Self { listen: free(listen)?, control: free(LOOPBACK)?, resolver: None, errors: None },
         };
         ports.resolver = match (by_dns, ports.resolver) {
             (false, _) => None,

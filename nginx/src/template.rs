@@ -60,6 +60,7 @@ pub fn render(config: &Config, ports: Ports, generation: u64, members: &Members)
         allow: networks(&config.allow).iter().map(ToString::to_string).collect::<Vec<_>>(),
         control: ports.control.to_string(),
         resolver: ports.resolver.map(|resolver| resolver.to_string()),
+        errors_at: ports.errors.map(|errors| errors.to_string()),
         certificate: config.tls_cert.as_ref().map(|_| CERTIFICATE),
         certificate_key: KEY,
         client_ca: config.client_ca.as_ref().map(|_| CLIENT_CA),
@@ -168,7 +169,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let own = ["--dir", dir.path().to_str().unwrap()];
         let config = config(&[&own, flags].concat()).load_files().unwrap();
-        let ports = Ports { listen: ([127, 0, 0, 1], 8080).into(), control: ([127, 0, 0, 1], 8081).into(), resolver };
+        let (listen, control) = (([127, 0, 0, 1], 8080).into(), ([127, 0, 0, 1], 8081).into());
+        let ports = Ports { listen, control, resolver, errors: None };
         render(&config, ports, 7, members).unwrap()
     }
 
@@ -250,11 +252,23 @@ mod tests {
                 listen: SocketAddr::new(ip.parse().unwrap(), 8080),
                 control: ([127, 0, 0, 1], 8081).into(),
                 resolver: None,
+                errors: None,
             };
             let http = render(&config(&[]), ports, 7, &members()).unwrap().remove("http.conf").unwrap();
             http.lines().filter(|line| line.contains("listen ") && line.contains("ipv6only=off")).count()
         };
         assert_eq!([listens("::"), listens("::1"), listens("0.0.0.0")], [1, 0, 0]);
+    }
+
+    #[test]
+    fn errors_are_told_to_a_sidecar_that_hears_them() {
+        let told = |errors| {
+            let (listen, control) = (([127, 0, 0, 1], 8080).into(), ([127, 0, 0, 1], 8081).into());
+            let ports = Ports { listen, control, resolver: None, errors };
+            let http = render(&config(&[]), ports, 7, &members()).unwrap().remove("http.conf").unwrap();
+            http.matches("muster_error").count()
+        };
+        assert_eq!([told(None), told(Some(([127, 0, 0, 1], 514).into()))], [0, 2]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::{
     capacity::{self, DroppedConnections},
     config::Config,
     dns::DnsServer,
+    error_answers,
     generations::Generations,
     leases::RegistrySnapshot,
     membership::{self, Members, MembershipDecision},
@@ -110,6 +111,7 @@ pub async fn run(
     config.counts_connections = capacity::counts_connections(&config).await;
     let mut ports = Ports::choose(&config.dir, config.listen[0], resolve::by_dns(&config).await?)?;
     ports.keep(&config.dir)?;
+    error_answers::count(&mut ports, &config.dir, &status);
     let dns = resolve::serve(&mut ports, &config, &status).await?;
     let poll = config.poll;
     let mut reconcile = Reconcile::start(config, ports, dns, status).await?;

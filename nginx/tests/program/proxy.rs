@@ -86,9 +86,17 @@ impl Proxy {
 
     /// The sum of a metric over all its series; its name is without its beginning `muster_sidecar_`.
     pub async fn metric(&self, name: &str) -> f64 {
+        self.metric_of(name, &[]).await
+    }
+
+    /// The same over the series with these labels.
+    pub async fn metric_of(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let text = request(self.printed("status").await, "GET /metrics HTTP/1.1\r\n").await.2;
         let series = text.lines().filter_map(|line| line.rsplit_once(' '));
-        let named = series.filter(|(series, _)| series.split('{').next() == Some(&format!("muster_sidecar_{name}")));
+        let named = series.filter(|(series, _)| {
+            series.split('{').next() == Some(&format!("muster_sidecar_{name}"))
+                && labels.iter().all(|(label, value)| series.contains(&format!("{label}=\"{value}\"")))
+        });
         named.map(|(_, value)| value.parse::<f64>().unwrap()).sum()
     }
 }

@@ -244,6 +244,7 @@ def test_an_address_holds_a_hundred_slow_bodies_at_most(
     attack = Unfinished(proxy.address, 200, head.encode() + b"x" * 100_000, b"x")
     outcome = attack.run(lambda: own_memory(process_cluster), within=12)
     assert outcome.open == 100 and outcome.answers == {"429": 100}
+    wait.until(lambda: proxy.metric("errors_answered_total", cause="requests"), lambda counted: counted == 100)
     assert outcome.grown < 65536
     with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other:
         assert other.get(f"http://{proxy.address}/v1/nodes", headers={"Authorization": key}).status_code == 200

@@ -113,6 +113,7 @@ def test_no_query_is_in_any_log_whatever_goes_wrong(process_cluster: ProcessClus
     process_cluster.cont("node1")
     process_cluster.kill("node1")
     assert all(ask(path, name) == 502 for name in SECRET_NAMES for path in ("/ws", "/livez"))
+    counts_as(proxy, "unreachable", 3 * len(SECRET_NAMES))
     assert httpx.get(f"http://{proxy.address}/ws?a=geheim", headers={"X-Long": "x" * 9000}).status_code == 400
     wait.until(lambda: process_cluster.log("sidecar").count("?[cut]"), lambda cut: cut >= 4)
     assert "upstream timed out" in process_cluster.log("sidecar")
@@ -129,6 +130,11 @@ class Reply(NamedTuple):
     status: int
     headers: Message
     body: bytes
+
+
+def counts_as(proxy: Sidecar, cause: str, answers: int) -> None:
+    """Wait until the proxy has counted so many errors of this cause that it answered."""
+    wait.until(lambda: proxy.metric("errors_answered_total", cause=cause), lambda counted: counted == answers)
 
 
 def replies(address: str, paths: list[str], headers: dict[str, str], source: str = "127.0.0.1") -> list[Reply]:
@@ -160,6 +166,7 @@ def test_refused_handshakes_of_an_address_are_slowed_down_and_good_ones_are_not(
     count = Counter(answer.status for answer in answers)
     assert count.keys() == {401, 429} and count[401] <= 60 + 10 * took
     assert all("Retry-After" in answer.headers for answer in answers if answer.status == 429)
+    counts_as(proxy, "refusals", count[429])
     other = replies(proxy.address, paths[:5], bad, "127.0.0.2")
     assert [answer.status for answer in other] == 5 * [401]
     knocking.finish()
@@ -176,6 +183,7 @@ def test_the_calls_of_an_address_have_a_rate(process_cluster: ProcessCluster, pr
     assert count.keys() == {200, 429} and 20 <= count[200] <= 21 + 20 * took
     refused = next(answer for answer in answers if answer.status == 429)
     assert refused.headers["Retry-After"] == "1" and b"20 API calls a second" in refused.body
+    counts_as(proxy, "calls", count[429])
     assert replies(proxy.address, ["/v1/nodes"], headers, "127.0.0.2")[0].status == 200
     with dial(process_cluster, "t1"):
         address_of(process_cluster, "t1")
@@ -204,6 +212,7 @@ def test_sessions_beyond_what_the_proxy_holds_get_429(process_cluster: ProcessCl
     with dial(process_cluster, "t1"), dial(process_cluster, "t2"), dial(process_cluster, "t4"):
         answer = replies(proxy.address, ["/ws?terminal_id=t3"], headers)[0]
         assert answer.status == 429 and answer.headers["Retry-After"] == "1" and b"--sessions" in answer.body
+        counts_as(proxy, "sessions", 1)
         assert proxy.status() == 200
     wait.until(lambda: process_cluster.online(at=process_cluster.node(1)), lambda online: online == 0)
     with dial(process_cluster, "t3"):

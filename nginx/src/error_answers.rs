@@ -1,0 +1,148 @@
+//! Counts the errors that clients get (429 and 5xx), by status and cause. Nginx tells of each in a datagram, as to a syslog server: no file
+//! grows for it, and no request waits. What comes faster than it is read is lost, and so is what comes while no sidecar runs. Any process of
+//! this host can send such datagrams, so no decision depends on the counts.
+
+use std::{io, net::UdpSocket, path::Path, sync::Arc, thread, time::Duration};
+
+use crate::{
+    ports::{LOOPBACK, Ports},
+    status::StatusServer,
+};
+
+/// The longest datagram that is read, in bytes; the rest is cut off. One has some 100, and more for a request that many nodes were asked for.
+const DATAGRAM_MAX: usize = 2048;
+/// The wait after an error of the socket, which may last.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The statuses that are told apart. All others of 5xx are `other`.
+pub const STATUSES: [&str; 5] = ["429", "500", "502", "503", "504"];
+/// The causes of a 429 that no node gave: what an address, or the proxy, had too much of.
+pub const LIMITS: [&str; 4] = ["sessions", "requests", "calls", "refusals"];
+/// The causes of the others: a node gave the answer, no node gave one, or Nginx knew no node or failed itself.
+pub const FAILURES: [&str; 3] = ["node", "unreachable", "proxy"];
+
+/// Counts from now on, on a thread of its own: a flood must not wait for the loop. The address is that of before, or another one if that is
+/// taken, and stands in `ports`; there is none if this host gives none, which is logged.
+pub fn count(ports: &mut Ports, dir: &Path, status: &Arc<StatusServer>) {
+    let counting = listen(ports, dir).and_then(|socket| {
+        let status = status.clone();
+        thread::Builder::new().name("errors".into()).spawn(move || count_all(&socket, &status))?;
+        Ok(())
+    });
+    if let Err(error) = counting {
+        tracing::warn!("the errors that clients get are not counted: {error:#}");
+        ports.errors = None;
+    }
+}
+
+fn listen(ports: &mut Ports, dir: &Path) -> anyhow::Result<UdpSocket> {
+    let before = ports.errors.and_then(|address| UdpSocket::bind(address).ok());
+    let socket = before.map_or_else(|| UdpSocket::bind(LOOPBACK), Ok)?;
+    let address = socket.local_addr()?;
+    if ports.errors.replace(address) != Some(address) {
+        ports.keep(dir)?;
+    }
+    Ok(socket)
+}
+
+fn count_all(socket: &UdpSocket, status: &StatusServer) {
+    let mut datagram = [0; DATAGRAM_MAX];
+    loop {
+        match socket.recv(&mut datagram) {
+            Ok(length) => {
+                if let Some((code, cause)) = read(&datagram[..length]) {
+                    status.metrics.errors_answered.with_label_values(&[code, cause]).inc();
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => thread::sleep(RETRY),
+        }
+    }
+}
+
+/// Reads the status and the cause from what Nginx tells of an answer (`log_format muster_error` in templates/http.conf). `None` if it is
+/// something else.
+fn read(datagram: &[u8]) -> Option<(&'static str, &'static str)> {
+    let (_, told) = std::str::from_utf8(datagram).ok()?.split_once(" muster: ")?;
+    let mut words = told.split_ascii_whitespace();
+    let (status, connections, requests, limit) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    // One time for each node that was asked; the last one gave the answer, if it has a time.
+    let is_of_node = words.last()?.parse::<f64>().is_ok();
+    let cause = match (connections, requests) {
+        ("REJECTED", _) if limit == "sessions" => "sessions",
+        ("REJECTED", _) => "requests",
+        (_, "REJECTED") if limit == "refusals" => "refusals",
+        (_, "REJECTED") => "calls",
+        _ if is_of_node => "node",
+        _ if matches!(status, "502" | "504") => "unreachable",
+        _ => "proxy",
+    };
+    Some((label(status)?, cause))
+}
+
+/// The value of the label `status`.
+fn label(status: &str) -> Option<&'static str> {
+    let is_number = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+    let known = STATUSES.into_iter().find(|known| *known == status);
+    known.or_else(|| (is_number && status.starts_with('5')).then_some("other"))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_testkit::wait::blocking_until;
+
+    use super::*;
+
+    fn told(text: &str) -> Option<(&'static str, &'static str)> {
+        read(format!("<190>Nov 28 23:35:00 muster: {text}").as_bytes())
+    }
+
+    #[test]
+    fn each_error_has_the_cause_that_nginx_told() {
+        for (text, expected) in [
+            ("429 REJECTED - sessions -", ("429", "sessions")),
+            ("429 REJECTED - calls -", ("429", "requests")),
+            ("429 PASSED REJECTED calls -", ("429", "calls")),
+            ("429 PASSED REJECTED refusals 0.001", ("429", "refusals")),
+            ("429 PASSED - sessions 0.001 : 0.002", ("429", "node")),
+            ("503 PASSED - sessions -, 0.004", ("503", "node")),
+            ("502 PASSED - sessions 0.001 : -, -", ("502", "unreachable")),
+            ("504 PASSED PASSED calls -", ("504", "unreachable")),
+            ("503 - - calls -", ("503", "proxy")),
+            ("500 - - calls -", ("500", "proxy")),
+            ("505 - - calls -", ("other", "proxy")),
+        ] {
+            assert_eq!(told(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_nginx_does_not_tell_is_not_counted() {
+        for text in ["", "429", "200 - - calls -", "5 - - calls -", "5xx - - calls -", "429 REJECTED - sessions"] {
+            assert_eq!(told(text), None, "{text}");
+        }
+        assert_eq!(read(b"<190>Nov 28 23:35:00 host other: 429 - - calls -"), None);
+        assert_eq!(read(b" muster: 429 - - calls \xff"), None);
+    }
+
+    #[test]
+    fn a_sidecar_that_starts_again_counts_at_the_address_of_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ports = Ports::choose(dir.path(), LOOPBACK, false).unwrap();
+        drop(listen(&mut ports, dir.path()).unwrap());
+        let stored = Ports::choose(dir.path(), LOOPBACK, false).unwrap();
+        assert_eq!((stored, stored.errors.is_some()), (ports, true));
+        let (mut again, status) = (stored, Arc::default());
+        count(&mut again, dir.path(), &status);
+        assert_eq!(again, ports);
+        let mut third = stored;
+        assert_ne!(listen(&mut third, dir.path()).unwrap().local_addr().ok(), ports.errors, "it is taken");
+
+        let sender = UdpSocket::bind(LOOPBACK).unwrap();
+        for text in ["noise", "<190>Nov 28 23:35:00 muster: 502 - - calls -"] {
+            sender.send_to(text.as_bytes(), ports.errors.unwrap()).unwrap();
+        }
+        let counter = status.metrics.errors_answered.with_label_values(&["502", "unreachable"]);
+        blocking_until("it is counted", || counter.get() == 1);
+    }
+}
