@@ -15,7 +15,7 @@ impl SidecarState {
             ("generation", self.generation_differs()),
             ("files", self.own_files_error.clone()),
             ("registry", self.registry_differs()),
-            ("leases", self.foreign.as_ref().map(|foreign| foreign.why.clone())),
+            ("leases", self.leases_differ()),
             ("settings", self.mismatches.first().map(|first| format!("{}: {}", first.node, first.what.join("; ")))),
             (
                 "host",
@@ -45,6 +45,16 @@ impl SidecarState {
             Some(served) => Some(format!("Nginx runs generation {served} and would start with {}", self.generation)),
             None => Some("Nginx does not answer".to_owned()),
         }
+    }
+
+    fn leases_differ(&self) -> Option<String> {
+        let outside = || {
+            let (node, address) = self.outside.first_key_value()?;
+            Some(format!(
+                "{node} is at {address}, in no network of --allow: add the network here, or give the node another --advertise"
+            ))
+        };
+        self.foreign.as_ref().map(|foreign| foreign.why.clone()).or_else(outside)
     }
 
     fn registry_differs(&self) -> Option<String> {
@@ -90,6 +100,9 @@ mod tests {
         };
         assert_eq!(told(&bad), ["nodes", "generation", "files", "registry", "settings", "host"]);
         assert!(!bad.is_applied() && bad.differences().iter().all(|difference| difference.why.len() <= WHY_MAX));
+        let outside = [("n2".to_owned(), "[2001:db8::9]:9000".to_owned())].into();
+        let outside = SidecarState { outside, ..well.clone() }.differences();
+        assert!(outside[0].what == "leases" && outside[0].why.contains("[2001:db8::9]:9000"), "{outside:?}");
         let frozen = SidecarState { frozen: true, ..well };
         assert!(told(&frozen) == ["registry"] && frozen.is_applied());
     }

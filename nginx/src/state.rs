@@ -56,6 +56,8 @@ pub struct SidecarState {
     pub partitions_away: usize,
     /// Leases that are not used, since no node with the sidecar's secret wrote them.
     pub foreign: Option<ForeignLeases>,
+    /// Nodes that are not used, since they are in no network of `--allow`, and their addresses; at most 20.
+    pub outside: BTreeMap<String, String>,
     /// Nodes whose settings do not agree with this proxy's, at most 20.
     pub mismatches: Vec<NodeMismatch>,
     /// Whether this process, or its host, can open no more files: then it can't follow Redis, probe nodes or write a configuration.

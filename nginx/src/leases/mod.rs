@@ -15,7 +15,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use futures_util::future::join;
@@ -70,6 +73,8 @@ pub struct RegistrySnapshot {
     pub is_reset: bool,
     /// Leases that are not used, since no node with the sidecar's secret wrote them.
     pub foreign: Option<ForeignLeases>,
+    /// Nodes in no network of `--allow`, and their addresses; at most 20.
+    pub outside: BTreeMap<String, String>,
 }
 
 /// What a partition has answered.

@@ -5,14 +5,20 @@ mod read;
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::join_all;
-use muster_protocol::{ClusterName, inbox::ProxyMessage, partition::PartitionIndex, redis_keys::RedisKeys};
+use muster_protocol::{
+    ClusterName, address::UnusableAddress, inbox::ProxyMessage, partition::PartitionIndex, redis_keys::RedisKeys,
+};
 use muster_redis::Masters;
 use redis::{AsyncCommands, RedisError, RedisResult};
 
 use self::read::{FoundLeases, read_master};
-use super::{LeaseCheck, PartitionLook, RegistrySnapshot, refusals::shortened, store::FoundStore};
+use super::{
+    LeaseCheck, PartitionLook, RegistrySnapshot,
+    refusals::{address_in, shortened},
+    store::FoundStore,
+};
 use crate::{
-    membership::{Members, address_of},
+    membership::{LeaseRefusal, Members, address_of},
     state::ForeignLeases,
 };
 
@@ -21,8 +27,8 @@ use crate::{
 const LEASES_MAX: usize = 4096;
 /// How many nodes are expected before they are known.
 const NODES_EXPECTED: usize = 64;
-/// How many foreign leases are shown.
-const FOREIGN_SHOWN: usize = 20;
+/// How many leases that are not used are shown of each kind.
+const SHOWN: usize = 20;
 
 /// The leases of all partitions.
 pub struct PartitionedLeases {
@@ -48,6 +54,8 @@ struct PartitionLeases {
     draining: Members,
     /// Nodes whose leases are foreign, and why.
     foreign: BTreeMap<String, &'static str>,
+    /// Nodes in no network of `--allow`, and their addresses.
+    outside: BTreeMap<String, String>,
 }
 
 impl PartitionedLeases {
@@ -59,6 +67,7 @@ impl PartitionedLeases {
             leased: Members::new(),
             draining: Members::new(),
             foreign: BTreeMap::new(),
+            outside: BTreeMap::new(),
         };
         let partitions: Vec<_> = store.partitions.all().map(partition).collect();
         let by_tag = partitions.iter().enumerate().map(|(index, part)| (part.keys.tag().to_owned(), index)).collect();
@@ -136,6 +145,10 @@ impl PartitionedLeases {
                 Err(refused) => {
                     let why = check.refuse(node, lease, refused);
                     partition.foreign.extend(why.map(|why| (shortened(node), why)));
+                    let is_outside = refused == LeaseRefusal::Address(UnusableAddress::NotAllowed);
+                    if is_outside && partition.outside.len() < SHOWN {
+                        partition.outside.insert(shortened(node), address_in(lease).unwrap_or_default());
+                    }
                 }
             }
         }
@@ -148,11 +161,13 @@ impl PartitionedLeases {
         for partition in &self.partitions {
             snapshot.leased.extend(&partition.leased);
             snapshot.draining.extend(&partition.draining);
-            foreign.extend(partition.foreign.iter().take(FOREIGN_SHOWN));
+            foreign.extend(partition.foreign.iter().take(SHOWN));
+            snapshot.outside.extend(partition.outside.clone());
         }
+        snapshot.outside = snapshot.outside.into_iter().take(SHOWN).collect();
         snapshot.foreign = foreign.first_key_value().map(|(_, why)| ForeignLeases {
             why: (**why).to_owned(),
-            nodes: foreign.keys().take(FOREIGN_SHOWN).map(|node| (*node).clone()).collect(),
+            nodes: foreign.keys().take(SHOWN).map(|node| (*node).clone()).collect(),
         });
         snapshot
     }
@@ -187,5 +202,6 @@ impl PartitionLeases {
         self.leased.clear();
         self.draining.clear();
         self.foreign.clear();
+        self.outside.clear();
     }
 }

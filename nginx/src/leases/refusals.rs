@@ -49,7 +49,7 @@ impl Refusals {
 }
 
 /// The address that a lease names, which anyone who can write to Redis may have made up.
-fn address_in(lease: &str) -> Option<String> {
+pub fn address_in(lease: &str) -> Option<String> {
     let (_, json) = lease.split_once('\n')?;
     let lease: SealedLease = serde_json::from_str(json).ok()?;
     Some(shortened(&lease.view.address))

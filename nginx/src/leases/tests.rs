@@ -36,7 +36,7 @@ fn members(ports: &[u16]) -> Members {
 }
 
 fn reader(url: &str, cluster: &ClusterName, secrets: &[Secret]) -> LeaseReader {
-    let allow = vec!["127.0.0.0/8".parse().unwrap()];
+    let allow = vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
     LeaseReader::of(url.parse().unwrap(), cluster, allow, LeaseSeals::of(cluster, secrets))
 }
 
@@ -78,9 +78,14 @@ impl TestLeases {
     }
 
     async fn lease_by(&mut self, port: u16, partitions: impl IntoIterator<Item = u16>, key: &LeaseKey) {
+        self.lease_at(&address(port).to_string(), port, partitions, key).await;
+    }
+
+    /// The node `n-PORT` says that it is at this address.
+    async fn lease_at(&mut self, address: &str, port: u16, partitions: impl IntoIterator<Item = u16>, key: &LeaseKey) {
         let view = NodeView {
             id: format!("n-{port}").parse().unwrap(),
-            address: address(port).to_string(),
+            address: address.to_owned(),
             state: NodeState::Ready,
             sessions: 0,
             accepts: 0,
@@ -153,6 +158,29 @@ async fn a_foreign_lease_is_not_used_and_the_setting_that_differs_is_named() {
     assert!(
         snapshot.leased.is_empty() && why.contains("this sidecar has none: give the sidecar the --cluster-secret-file")
     );
+}
+
+#[tokio::test]
+async fn a_node_outside_the_allowed_networks_is_shown_with_its_address_in_either_family() {
+    let server = TestRedis::start().await;
+    let mut store = TestLeases::new(&server, "muster", 3, secret("s")).await;
+    let key = seal_keys(&store.cluster, &store.secrets).0;
+    for (port, address) in [(1, "[::1]:1"), (2, "[2001:db8::9]:2"), (3, "8.8.8.8:3"), (4, "[::ffff:8.8.8.8]:4")] {
+        store.lease_at(address, port, 0..3, &key).await;
+    }
+    let mut reader = store.reader();
+    let snapshot = reader.read().await.unwrap();
+    assert_eq!(snapshot.leased, ["[::1]:1".parse().unwrap()].into());
+    let outside: Vec<_> = snapshot.outside.iter().map(|(node, address)| format!("{node} {address}")).collect();
+    assert_eq!(outside, ["n-2 [2001:db8::9]:2", "n-3 8.8.8.8:3", "n-4 [::ffff:8.8.8.8]:4"]);
+    let counted: Vec<_> = reader.refused().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counted, [("not_allowed", 3)]);
+    for port in 2..=4 {
+        for index in 0..3 {
+            store.end(port, index).await;
+        }
+    }
+    assert!(reader.read().await.unwrap().outside.is_empty(), "they are gone");
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ impl Reconcile {
             if self.trust.up() {
                 state.partitions = snapshot.partitions;
                 state.foreign.clone_from(&snapshot.foreign);
+                state.outside.clone_from(&snapshot.outside);
                 state.leased = snapshot.leased.iter().copied().collect();
                 state.kept = decision.unleased.iter().copied().collect();
                 state.withheld = decision.withheld.iter().copied().collect();

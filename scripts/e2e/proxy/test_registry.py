@@ -210,6 +210,33 @@ def test_no_handshake_goes_to_an_address_that_is_not_allowed(
     assert not knocking.failures() and not fleet.ends()
 
 
+BOTH_FAMILIES = "--allow 127.0.0.0/8,::1/128"
+
+
+@pytest.mark.cluster(nodes=1, node_flags=BOTH_FAMILIES, sidecar_flags=f"{AT_ONCE} {BOTH_FAMILIES}")
+def test_a_node_of_ipv6_gets_sessions_if_it_is_allowed_and_one_that_is_not_is_shown(
+    process_cluster: ProcessCluster, proxy: Sidecar, knock: KnockFactory
+) -> None:
+    cluster = process_cluster
+    (cluster.directory / "node2.address").write_text(f"[::1]:{process.free_port()}")
+    cluster.start("node2")
+    second = cluster.id(2)
+    wait.until(lambda: proxy.serves(cluster.node(2)))
+    lease.publish(cluster, "elsewhere", "[2001:db8::9]:9000")
+    assert wait.until(lambda: proxy.state()["outside"]) == {"elsewhere": "[2001:db8::9]:9000"}
+    why = next(each["why"] for each in proxy.state()["differs"] if each["what"] == "leases")
+    assert "[2001:db8::9]:9000" in why and "--allow" in why
+    assert "[2001:db8::9]:9000" in cluster.log("sidecar")
+    assert proxy.metric("leases_refused_total", reason="not_allowed") == 1
+
+    knocking = knock(20)
+    wait.until(lambda: second in {each.node for each in knocking.each()})
+    knocking.finish()
+    assert not knocking.failures()
+    lease.remove(cluster, "elsewhere")
+    wait.until(lambda: proxy.state()["outside"], lambda outside: outside == {})
+
+
 @pytest.mark.cluster(nodes=1, node_flags="--max-body 1000 --trusted-proxy 10.0.0.0/8")
 def test_what_a_node_and_the_proxy_do_not_agree_on_is_shown_until_they_agree(
     process_cluster: ProcessCluster, proxy: Sidecar
