@@ -12,6 +12,7 @@
 //! | Module | What it does |
 //! |---|---|
 //! | [`capacity`] | whether the host gives what --sessions needs, and which connections found no room |
+//! | [`memory`] | whether there is the memory that --sessions needs |
 //! | [`config`] | the flags, the words that they take, and which collide |
 //! | [`signals`] | what the process is asked for by signals |
 //! | [`reconcile`] | the loop: reads the leases, decides, applies, reports |
@@ -60,6 +61,7 @@ mod generations;
 mod leases;
 mod listeners;
 mod membership;
+mod memory;
 mod metrics;
 mod nginx;
 mod nginx_log;
@@ -183,6 +185,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let _lock = lock(&config)?;
     if config.signal.is_none() {
         capacity::check_limits(&config)?;
+        memory::check(&config);
     }
     let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let shown = Arc::new(StatusServer::default());

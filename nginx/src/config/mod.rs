@@ -258,7 +258,8 @@ pub struct Config {
     pub workers: u32,
 
     /// The number of sessions that this proxy can hold, and half as many again if they spread evenly over the workers; an Nginx of
-    /// its own answers 429 to more. Connections and open files follow from it. Each worker reserves 0.9 kB for each session, also an old worker
+    /// its own answers 429 to more. Connections and open files follow from it. Each worker reserves 0.9 kB for each session, also an old
+    /// worker. If there is too little memory for so many, the log says so at the start
     #[arg(long, env = "MUSTER_PROXY_SESSIONS", value_name = "N", default_value_t = 6000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub sessions: u32,
 

@@ -38,6 +38,16 @@ async fn too_few_open_files_are_told_at_the_start_with_the_flag_and_the_limit() 
     assert!(error.contains("the limit is 2000"), "{error}");
 }
 
+#[tokio::test]
+async fn too_little_memory_is_told_at_the_start_with_the_flag() {
+    // No machine of a test has 300 GB. It does not have so many files either, so nothing is started.
+    let limit = |command: &mut Command, _: &_| *command = limited(command, 2000);
+    let mut proxy = Proxy::start_with(&["--sessions", "10000000", "--workers", "1"], limit).await;
+    assert!(!proxy.ends().await.0.success());
+    let told = proxy.sidecar.stderr();
+    assert!(told.contains("WARN") && told.contains("--sessions 10000000: Nginx needs about"), "{told}");
+}
+
 /// Opens a connection that Nginx can't close to make room: a request that was answered, and the first byte of another one.
 /// `None` if there was no room for it.
 async fn hold(address: SocketAddr) -> Option<TcpStream> {

@@ -17,8 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from muster import wait
 from muster.cluster import ProcessCluster
-from muster.cluster.sidecar import Sidecar, sidecar_program
-from muster.fixtures import KnockFactory
+from muster.cluster.sidecar import Sidecar, own_memory, sidecar_program
+from muster.fixtures import AgentsFactory, KnockFactory, Scale
 from muster.traffic.terminal import UPGRADE, token
 
 # What the proxy shows to the outside: limits, no way into its inner locations, and who may say an address.
@@ -316,3 +316,15 @@ def test_render_shows_what_would_change(process_cluster: ProcessCluster, proxy: 
     diff = subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
     changed = [line for line in diff if line[:2] in ("+ ", "- ")]
     assert changed == [line for line in changed if cluster.node(2) in line] and len(changed) == 1
+
+
+@pytest.mark.cluster(nodes=2, node_flags="--ping 60s")
+def test_a_session_costs_nginx_what_its_start_reckons_with(
+    process_cluster: ProcessCluster, agents: AgentsFactory, scale: Scale
+) -> None:
+    before = own_memory(process_cluster)
+    fleet = agents(scale(500, 5000)).online()
+    grown = (own_memory(process_cluster) - before) / fleet.terminals
+    print(f"{grown:.0f} bytes for each session")
+    # Beside these, nginx/src/memory.rs reckons with two sockets of the kernel.
+    assert 16 << 10 < grown < 34 << 10
