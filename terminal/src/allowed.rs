@@ -1,6 +1,6 @@
 //! The commands that the configuration allows: which program each of them runs. No shell ever sees what an operator sends.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::ensure;
 use muster_protocol::Payload;
@@ -75,7 +75,7 @@ impl AllowedCommand {
 /// Checks that a program can be started: its path must not depend on where the agent was started.
 pub fn check_program(program: &[String]) -> anyhow::Result<()> {
     ensure!(
-        program.first().is_some_and(|path| path.starts_with('/')),
+        program.first().is_some_and(|path| Path::new(path).is_absolute()),
         "program: it begins with a path from the root, as /usr/bin/show"
     );
     ensure!(!program.iter().any(|word| word.contains('\0')), "program: no part of it may have a zero byte");

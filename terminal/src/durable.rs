@@ -1,17 +1,18 @@
 //! Files that a power cut leaves whole.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+use crate::platform;
 
 /// Replaces a file, or makes it: readers see the old bytes or the new ones. Other users can't read it. The new bytes are on the disk when this
 /// returns.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let next = path.with_added_extension("next");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+    let mut file = platform::private_file().write(true).create(true).truncate(true).open(&next)?;
     file.write_all(bytes)?;
     // In this order: a name must not come to stand for a file whose bytes are not on the disk.
     file.sync_all()?;
@@ -21,5 +22,5 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Renames a file, so that the new name is there after a power cut too. Both names are in one folder.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
-    to.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    to.parent().map_or(Ok(()), platform::sync_folder)
 }

@@ -24,6 +24,7 @@
 //! | [`update`] | the update of the agent by itself |
 //! | [`durable`] | files that a power cut leaves whole |
 //! | [`health`] | measures the box, and runs the operator's own checks |
+//! | [`platform`] | what is done in one way on Unix and in another on Windows |
 
 mod agent;
 mod allowed;
@@ -33,6 +34,7 @@ mod files;
 mod fuzzing;
 mod health;
 mod output;
+mod platform;
 mod program;
 mod settings;
 mod signature;
@@ -58,7 +60,7 @@ use crate::{
 #[command(name = "muster-terminal", version)]
 struct Cli {
     /// The configuration file, in TOML
-    #[arg(long, env = "MUSTER_TERMINAL_CONFIG", value_name = "FILE", default_value = "/etc/muster/terminal.toml")]
+    #[arg(long, env = "MUSTER_TERMINAL_CONFIG", value_name = "FILE", default_value = platform::CONFIG)]
     config: PathBuf,
 
     /// Check the configuration file and end

@@ -3,21 +3,21 @@
 use std::{
     future::{self, Future},
     io,
-    os::unix::process::ExitStatusExt,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tokio::{
-    io::AsyncReadExt,
-    net::unix::pipe::Receiver,
     process::{Child, Command},
     time::{self, Instant, MissedTickBehavior},
 };
 
-use crate::{output::OutputTail, work::WorkEnd};
+use crate::{
+    output::OutputTail,
+    platform::{self, Ending, OutputPipe, ProgramGroup},
+    work::WorkEnd,
+};
 
 /// The most bytes of output in a reply, as JSON.
 const REPLY_MAX: usize = 16 << 10;
@@ -47,7 +47,7 @@ impl ProgramCall {
             Ok(started) => started,
             Err(error) => return not_run(&format!("{} can't be started: {error}", self.line[0])),
         };
-        let mut group = ProcessGroup::of(&child);
+        let mut group = ProgramGroup::of(&child);
         let mut reports = time::interval_at(Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (began, mut deadline) = (Instant::now(), Deadline::new(self.within));
@@ -55,7 +55,7 @@ impl ProgramCall {
             tokio::select! {
                 () = output.read() => {}
                 status = child.wait() => break status,
-                () = deadline.due() => group.signal(deadline.next_signal()),
+                () = deadline.due() => group.end(deadline.next_ending()),
                 _ = reports.tick() => if !output.new.is_empty() { progress(output.new.take()).await },
             }
         };
@@ -78,39 +78,36 @@ impl ProgramCall {
         // One pipe for both, so that the order of what is written stays.
         let (reader, writer) = io::pipe()?;
         let mut command = Command::new(&self.line[0]);
-        command.args(&self.line[1..]).current_dir("/").stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-        // The agent's own environment may name files that are none of the program's business.
-        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8");
-        // A group of its own, so that what the program starts can be ended with it.
-        let child = command.process_group(0).kill_on_drop(true).spawn()?;
-        Ok((child, ProgramOutput::new(Receiver::from_owned_fd(reader.into())?)))
+        command.args(&self.line[1..]).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+        platform::prepare(&mut command);
+        let child = command.kill_on_drop(true).spawn()?;
+        Ok((child, ProgramOutput::new(OutputPipe::new(reader)?)))
     }
 }
 
 /// What a program writes.
 struct ProgramOutput {
     /// None once every process that could write has ended.
-    pipe: Option<Receiver>,
+    pipe: Option<OutputPipe>,
     all: OutputTail,
     /// What was not reported as progress yet.
     new: OutputTail,
 }
 
 impl ProgramOutput {
-    fn new(pipe: Receiver) -> Self {
+    fn new(pipe: OutputPipe) -> Self {
         Self { pipe: Some(pipe), all: OutputTail::new(REPLY_MAX), new: OutputTail::new(PROGRESS_MAX) }
     }
 
     /// Reads once. After the end of the output it never returns.
     async fn read(&mut self) {
         let Some(pipe) = &mut self.pipe else { return future::pending().await };
-        let mut buffer = [0; 4096];
-        let count = pipe.read(&mut buffer).await.unwrap_or(0);
-        if count == 0 {
+        let bytes = pipe.read().await;
+        if bytes.is_empty() {
             self.pipe = None;
         }
-        self.all.push(&buffer[..count]);
-        self.new.push(&buffer[..count]);
+        self.all.push(&bytes);
+        self.new.push(&bytes);
     }
 
     async fn read_rest(&mut self) {
@@ -126,7 +123,7 @@ fn describe(status: io::Result<ExitStatus>, reply: &mut Value) -> bool {
         Ok(status) => {
             if let Some(code) = status.code() {
                 reply["exit"] = code.into();
-            } else if let Some(signal) = status.signal() {
+            } else if let Some(signal) = platform::signal_of(status) {
                 reply["signal"] = signal.into();
             }
             status.success()
@@ -145,55 +142,28 @@ fn not_run(why: &str) -> WorkEnd {
 /// When a program is ended: first gently, then at once.
 struct Deadline {
     at: Instant,
-    /// How many signals were sent.
-    sent: usize,
+    /// How often the program was asked to end.
+    asked: usize,
 }
 
 impl Deadline {
     fn new(within: Duration) -> Self {
-        Self { at: Instant::now() + within, sent: 0 }
+        Self { at: Instant::now() + within, asked: 0 }
     }
 
     async fn due(&self) {
         time::sleep_until(self.at).await;
     }
 
-    /// Returns the signal that is due now.
-    fn next_signal(&mut self) -> Signal {
+    /// Returns how the program is to be asked now.
+    fn next_ending(&mut self) -> Ending {
         self.at = Instant::now() + GRACE;
-        self.sent += 1;
-        if self.sent == 1 { Signal::TERM } else { Signal::KILL }
+        self.asked += 1;
+        if self.asked == 1 { Ending::Gently } else { Ending::AtOnce }
     }
 
     fn is_over(&self) -> bool {
-        self.sent > 0
-    }
-}
-
-/// A program, and the processes that it has started. Dropping this kills them.
-struct ProcessGroup(Option<Pid>);
-
-impl ProcessGroup {
-    fn of(child: &Child) -> Self {
-        Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
-    }
-
-    /// Lets those live that the program has left behind: it ended by itself, and may have meant to.
-    fn spare(&mut self) {
-        self.0 = None;
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
-            // The group is gone if all of its processes are.
-            let _ = kill_process_group(group, signal);
-        }
-    }
-}
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        self.asked > 0
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, DirBuilder, File},
+    fs::File,
     io::Read,
-    os::unix::fs::DirBuilderExt,
     path::{self, Path, PathBuf},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use crate::{
     allowed::AllowedCommand,
     files::{self, FileSettings, parts::PartsBound},
     health::HealthSettings,
+    platform,
     signature::Signers,
     update::{self, UpdateSettings},
     upload::{self, UploadSettings},
@@ -34,7 +34,7 @@ pub struct AgentSettings {
     #[serde(skip)]
     pub file: PathBuf,
     /// The terminal's id; the name of this host by default.
-    #[serde(default = "host_name")]
+    #[serde(default = "platform::host_name")]
     pub id: String,
     /// Where it connects, as `wss://HOST[:PORT]/ws`. After a failed attempt the next one is tried.
     pub urls: Vec<String>,
@@ -107,10 +107,12 @@ impl AgentSettings {
             self.check_files(files)?;
         }
         if let Some(upload) = &self.upload {
+            ensure!(cfg!(unix), "upload: an agent on Windows sends no files; remove the section");
             upload.check()?;
             self.check_name(upload::COMMAND, "upload")?;
         }
         if let Some(update) = &self.update {
+            ensure!(cfg!(unix), "update: an agent on Windows takes no updates; remove the section");
             update.check()?;
             self.check_name(update::COMMAND, "update")?;
             ensure!(!self.signers.is_empty(), "update: it needs a key in `signers`");
@@ -157,7 +159,8 @@ impl AgentSettings {
         config.labels = self.labels.clone();
         config.tls = TlsSource::files(self.tls.files());
         config.token = self.token(&config.tls)?;
-        make_private(&self.state).with_context(|| format!("state {}: it can't be made", self.state.display()))?;
+        platform::make_private(&self.state)
+            .with_context(|| format!("state {}: it can't be made", self.state.display()))?;
         config.memory = Some(self.state.join("commands"));
         Ok(config)
     }
@@ -188,21 +191,9 @@ fn read_bounded(file: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Makes a folder that other users can't read, if it is not there.
-pub fn make_private(folder: &Path) -> std::io::Result<()> {
-    if fs::metadata(folder).is_ok_and(|found| found.is_dir()) {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
 /// The default of `state`.
 pub fn state_folder() -> PathBuf {
-    "/var/lib/muster-terminal".into()
+    platform::STATE.into()
 }
 
 fn commands_at_once() -> usize {
@@ -217,6 +208,8 @@ pub fn check_time(name: &str, time: Duration, most: Duration) -> anyhow::Result<
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read(text: &str) -> Result<AgentSettings, String> {

@@ -79,16 +79,17 @@ def released(script: str, target: str, folder: Path, umask: int = 0o022, **varia
 
 
 ALL = ["muster", "muster-loadgen", "muster-node", "muster-sidecar", "muster-terminal"]
-TARGET = "x86_64-unknown-linux-musl"
+TARGET, WINDOWS = "x86_64-unknown-linux-musl", "x86_64-pc-windows-gnu"
 
 
-def test_an_archive_has_the_same_bytes_whoever_makes_it(directory: Path) -> None:
+@pytest.mark.parametrize(("target", "names"), [(TARGET, ALL), (WINDOWS, ["muster-terminal.exe"])])
+def test_an_archive_has_the_same_bytes_whoever_makes_it(directory: Path, target: str, names: list[str]) -> None:
     built = directory / "built"
     built.mkdir()
-    for name in ALL:
+    for name in names:
         (built / name).write_text(name)
     (first,), (second,) = (
-        released("build", TARGET, directory / str(umask), umask=umask, TZ=zone, MUSTER_BIN=str(built))
+        released("build", target, directory / str(umask), umask=umask, TZ=zone, MUSTER_BIN=str(built))
         for zone, umask in (("UTC", 0o022), ("Asia/Shanghai", 0o077))
     )
     assert first.read_bytes() == second.read_bytes()
@@ -97,7 +98,7 @@ def test_an_archive_has_the_same_bytes_whoever_makes_it(directory: Path) -> None
         members = archive.getmembers()
     assert [member.name for member in members] == sorted(member.name for member in members)
     assert {(member.uid, member.gid) for member in members} == {(0, 0)} and len({each.mtime for each in members}) == 1
-    assert [Path(each.name).name for each in members if "/bin/" in each.name and each.mode == 0o755] == ALL
+    assert [Path(each.name).name for each in members if "/bin/" in each.name and each.mode == 0o755] == names
 
 
 @pytest.mark.long("release")
@@ -114,6 +115,19 @@ def test_the_programs_of_an_archive_need_nothing_of_the_host(directory: Path) ->
         # The folder has no library, no loader and no other program.
         command = ["chroot", str(program.parent), f"/{program.name}", "--version"]
         assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.long("release")
+@pytest.mark.timeout(3600)
+def test_the_agent_of_an_archive_is_a_program_of_windows(directory: Path) -> None:
+    programs.install({"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64"})
+    subprocess.run(["rustup", "target", "add", WINDOWS], cwd=programs.ROOT, check=True)
+    (archive,) = released("build", WINDOWS, directory / "made")
+    with tarfile.open(archive) as opened:
+        opened.extractall(directory, filter="data")
+    (program,) = directory.glob("muster-*/bin/*")
+    header = program.read_bytes()[:1024]
+    assert header.startswith(b"MZ") and b"PE\0\0" in header
 
 
 # The bills of materials.

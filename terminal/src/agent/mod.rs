@@ -4,10 +4,8 @@
 //! |---|---|
 //! | [`carry_out`](mod@carry_out) | does the work of a command, and sends its result |
 //! | [`updating`] | the update of the agent, as the loop sees it |
-//! | [`stop`] | the signals that ask the agent to end |
 
 mod carry_out;
-mod stop;
 mod updating;
 
 use std::{sync::Arc, time::Duration};
@@ -28,10 +26,11 @@ use tokio::{
 
 use self::{
     carry_out::{SENDING, carry_out, rejection, send, send_progress, update_result},
-    stop::AgentStop,
     updating::{UpdateStep, Updating},
 };
-use crate::{allowed::NotAllowed, health::HealthMonitor, settings::AgentSettings, update, work::Work};
+use crate::{
+    allowed::NotAllowed, health::HealthMonitor, platform::StopRequests, settings::AgentSettings, update, work::Work,
+};
 
 /// How many reports of the client may wait.
 const QUEUE: usize = 16;
@@ -107,7 +106,7 @@ impl Agent {
     /// # Errors
     /// If it can't go on.
     pub async fn run(mut self) -> anyhow::Result<AgentEnd> {
-        let mut stop = AgentStop::listen()?;
+        let mut stop = StopRequests::listen()?;
         let (mut watchdog, mut reports, mut sweeps) =
             (Watchdog::from_environment(), interval(self.every), interval(SWEEP));
         self.manager.ready("connecting");

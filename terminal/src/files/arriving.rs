@@ -3,22 +3,20 @@
 
 use std::{
     io::{self, Seek},
-    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, ensure};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use ring::digest;
-use rustix::fs::{FlockOperation, flock};
 use tokio::{
     fs::{self, File, OpenOptions},
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
     task::spawn_blocking,
 };
 
 use super::request::FileRequest;
-use crate::{durable, signature::ProgramSignature};
+use crate::{durable, platform, signature::ProgramSignature};
 
 /// How much is read at a time to find the hash of what has arrived, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -56,6 +54,7 @@ impl ArrivingFile {
     /// Drops what has arrived.
     pub async fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0).await?;
+        self.file.rewind().await?;
         self.length = 0;
         self.hash = digest::Context::new(&digest::SHA256);
         Ok(())
@@ -112,21 +111,22 @@ impl WholeFile {
 
     /// Does the same with a program: its owner may run it.
     pub fn place_program(self, target: &Path) -> io::Result<()> {
-        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(0o700))?;
+        platform::make_runnable(&self.path)?;
         self.place(target)
     }
 }
 
 /// Opens the part and locks it. One that was removed between the two is opened again.
 async fn open_locked(path: &Path) -> anyhow::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true).mode(0o600);
+    let mut options = platform::private_file();
+    options.read(true).write(true).create(true).truncate(false);
+    let options = OpenOptions::from(options);
     loop {
-        let file = options.open(path).await.with_context(|| path.display().to_string())?;
+        let file = options.open(path).await.with_context(|| path.display().to_string())?.into_std().await;
         // Two that write to one file would each find their own hash right.
-        flock(&file, FlockOperation::NonBlockingLockExclusive).context("another command fetches this file now")?;
-        if file.metadata().await?.nlink() > 0 {
-            return Ok(file);
+        file.try_lock().context("another command fetches this file now")?;
+        if platform::has_name(&file, path)? {
+            return Ok(File::from_std(file));
         }
     }
 }

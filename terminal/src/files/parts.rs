@@ -8,8 +8,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustix::fs::{FlockOperation, flock};
-
 /// What parts may take.
 #[derive(Debug, Clone)]
 pub struct PartsBound {
@@ -76,7 +74,7 @@ fn parts_in(folder: &Path) -> io::Result<Vec<PartFile>> {
 /// Returns whether the part was removed.
 fn remove_unless_locked(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if file.try_lock().is_err() {
         return Ok(false);
     }
     fs::remove_file(path)?;
@@ -113,7 +111,7 @@ mod tests {
             part(folder, name, hours);
         }
         let locked = part(folder, ".e.1.part", 40);
-        flock(&locked, FlockOperation::NonBlockingLockExclusive).unwrap();
+        locked.try_lock().unwrap();
         part(folder, "whole.part", 40);
         part(folder, ".show.minisig", 40);
         let bound = PartsBound { folder: folder.to_owned(), age: HOUR * 24, bytes: 1000 };

@@ -39,15 +39,6 @@ pub fn memory_used() -> Option<f64> {
     Some(1.0 - kilobytes("MemAvailable")? / kilobytes("MemTotal")?)
 }
 
-/// Returns the share of a folder's disk that is used, as `df` shows it.
-pub fn disk_used(folder: &Path) -> Option<f64> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    let used = disk.f_blocks.saturating_sub(disk.f_bfree);
-    // What is kept for the system's administrator counts as used up.
-    let usable = used + disk.f_bavail;
-    (usable > 0).then(|| used as f64 / usable as f64)
-}
-
 /// Returns the temperature of a file that has thousandths of a degree Celsius, in degrees.
 pub fn temperature(file: &Path) -> Option<f64> {
     let thousandths: f64 = fs::read_to_string(file).ok()?.trim().parse().ok()?;

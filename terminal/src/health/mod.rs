@@ -15,7 +15,7 @@ use muster_protocol::frame::{Condition, Health};
 use serde::Deserialize;
 
 use self::{checks::HealthCheck, measure::Cpu};
-use crate::settings::check_time;
+use crate::{platform, settings::check_time};
 
 /// The most checks, and the most disks: a report has at most 64 figures.
 const CHECKS_MAX: usize = 16;
@@ -92,7 +92,7 @@ impl HealthMonitor {
             figures.insert("memory".to_owned(), share);
         }
         for disk in &settings.disks {
-            if let Some(share) = measure::disk_used(disk) {
+            if let Some(share) = platform::disk_used(disk) {
                 worsen(&mut condition, share > settings.disk_above, Condition::Degraded);
                 figures.insert(format!("disk:{}", disk.display()), share);
             }

@@ -4,7 +4,6 @@ use std::{fs, path::PathBuf};
 
 use anyhow::Context;
 use muster_protocol::{CommandId, Payload, selector::LabelVersion};
-use nix::unistd::alarm;
 
 use super::{
     NAME, UpdateSettings,
@@ -15,10 +14,7 @@ use super::{
     start::{built_version, own_file},
     trial::{BootTime, UpdateTrial},
 };
-use crate::{
-    allowed::NotAllowed,
-    settings::{AgentSettings, make_private},
-};
+use crate::{allowed::NotAllowed, platform, settings::AgentSettings};
 
 /// The record of this box's programs, and what is under way.
 pub struct AgentUpdate {
@@ -35,7 +31,7 @@ impl AgentUpdate {
     /// If the folder can't be made.
     pub fn open(settings: &AgentSettings, update: &UpdateSettings) -> anyhow::Result<Self> {
         let folder = folder(&settings.state);
-        make_private(&folder).with_context(|| format!("{}: it can't be made", folder.display()))?;
+        platform::make_private(&folder).with_context(|| format!("{}: it can't be made", folder.display()))?;
         let opened = Self { settings: update.clone(), record: ProgramRecord::load(&folder), folder };
         opened.remove_others();
         Ok(opened)
@@ -124,7 +120,7 @@ impl AgentUpdate {
     pub fn keep(&mut self) -> anyhow::Result<()> {
         self.record.keep();
         self.save()?;
-        alarm::cancel();
+        platform::cancel_end();
         self.remove_others();
         Ok(())
     }

@@ -2,13 +2,11 @@
 
 use std::{
     env, fs, io,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use muster_protocol::selector::LabelVersion;
-use nix::unistd::alarm;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
@@ -16,7 +14,7 @@ use super::{
     record::{ProgramRecord, ProgramStart},
     trial::BootTime,
 };
-use crate::settings::state_folder;
+use crate::{platform, settings::state_folder};
 
 /// The variable that tells a program that an update has brought the name of its own file. The installed program has none.
 const STARTED: &str = "MUSTER_TERMINAL_PROGRAM";
@@ -72,12 +70,8 @@ fn folder_of(config: &Path) -> Option<PathBuf> {
 
 /// Returns why the program was not started.
 fn replace_process(folder: &Path, start: &ProgramStart) -> io::Error {
-    // The kernel ends a program that does not prove itself in time, whatever it does: the alarm goes on in the program that is started.
-    if let Some(bound) = start.bound {
-        alarm::set(bound.max(1));
-    }
     let file = &start.program.file;
-    let error = Command::new(folder.join(file)).args(env::args_os().skip(1)).env(STARTED, file).exec();
-    alarm::cancel();
-    error
+    let mut command = Command::new(folder.join(file));
+    // A program that does not prove itself in time is ended, whatever it does.
+    platform::replace_process(command.args(env::args_os().skip(1)).env(STARTED, file), start.bound)
 }

@@ -1,12 +1,12 @@
 //! How often and how long a new program may try to come back.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use muster_protocol::CommandId;
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::record::UpdatedProgram;
+use crate::platform;
 
 /// How often a new program may be started. A power cut counts as an end of it too.
 pub const STARTS_MAX: u32 = 3;
@@ -38,9 +38,7 @@ pub struct BootTime {
 impl BootTime {
     /// The time now.
     pub fn now() -> Self {
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
-        let seconds = clock_gettime(ClockId::Boottime).tv_sec;
-        Self { boot, seconds: u64::try_from(seconds).unwrap_or(0) }
+        Self { boot: platform::boot_id(), seconds: platform::seconds_since_boot() }
     }
 }
 

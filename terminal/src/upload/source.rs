@@ -6,12 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use rustix::{
-    fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2},
-    io::Errno,
-};
 
 use super::UploadSettings;
+use crate::platform;
 
 /// An open file, with the size that it had when it was opened.
 pub struct AllowedFile {
@@ -22,8 +19,7 @@ pub struct AllowedFile {
 }
 
 impl AllowedFile {
-    /// Opens a file in one of the folders. The kernel follows no link out of the folder, so nobody can change the path between a look at it and
-    /// the opening.
+    /// Opens a file in one of the folders. No link out of the folder is followed.
     ///
     /// # Errors
     /// If it is in none of the folders, is no file, can't be read or is too large.
@@ -34,25 +30,12 @@ impl AllowedFile {
         let Some((folder, rest)) = inside.filter(|_| plain) else {
             bail!("path: {path} is in none of upload.folders");
         };
-        let file = open_beneath(folder, rest).with_context(|| format!("path: {path} can't be read"))?;
+        let file = platform::open_beneath(folder, rest).with_context(|| format!("path: {path} can't be read"))?;
         let found = file.metadata()?;
         ensure!(found.is_file(), "path: {path} is no file");
         let (bytes, largest) = (found.len(), settings.largest);
         ensure!(bytes <= largest, "path: {path} has {bytes} bytes, and this box sends at most {largest}");
         Ok(Self { file, bytes })
-    }
-}
-
-fn open_beneath(folder: &Path, rest: &Path) -> anyhow::Result<File> {
-    let folder = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    // Nothing waits for the other end of a pipe.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match openat2(folder, rest, flags, Mode::empty(), resolve) {
-        Ok(file) => Ok(file.into()),
-        Err(Errno::XDEV) => bail!("a link in it leads out of the folder"),
-        Err(Errno::NOSYS) => bail!("this needs Linux 5.6 or later"),
-        Err(error) => Err(error.into()),
     }
 }
 
