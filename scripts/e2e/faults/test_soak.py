@@ -352,11 +352,12 @@ class Turns:
     def _kill_nginx(self) -> None:
         self._end_old()
         self._cuts.append((time.time(), None))
-        # The master first, which would start other workers.
-        for pid in [self._system.pid(), *process.nginx_workers(self._cluster.directory)]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            process.gone(pid)
+        # The master first: until it is gone it may start workers, which would hold its ports.
+        master = self._system.pid()
+        with suppress(ProcessLookupError):
+            os.kill(master, signal.SIGKILL)
+        process.gone(master)
+        process.end_nginx(self._cluster.directory)
 
     def _upgrade(self) -> None:
         """Replace Nginx's program. The old master stays for as long as its sessions."""
