@@ -86,19 +86,20 @@ def everything() -> list[Part]:
             ("mypy", lambda: run(sys.executable, "-m", "mypy", ".", at=E2E)),
         ],
     ]
-    # All of these mostly wait.
-    try_all: Part = [
+    # Both mostly wait.
+    whole: Part = [
         [("clusters", lambda: pytest("clusters", *CLUSTERS, *RERUNS))],
-        [("crates", crates), ("orders of threads", lambda: run(*MODELS))],
         [("clients", clients)],
     ]
+    # Among the crates' tests are runs of the load generator, which are late beside clusters and say so.
+    crates_alone: Part = [[("crates", crates), ("orders of threads", lambda: run(*MODELS))]]
     measure: Part = [
         [
             ("quiet", lambda: pytest("quiet", "-n", "2", "-m", "quiet", *RERUNS)),
             ("measurements", lambda: pytest("measurements", "-m", "alone", *RERUNS)),
         ]
     ]
-    return [prepare, try_all, measure]
+    return [prepare, whole, crates_alone, measure]
 
 
 def chosen(words: list[str]) -> list[Step]:
