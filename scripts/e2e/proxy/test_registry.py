@@ -128,7 +128,9 @@ ADDRESSES = [
 # What else stands for a lease, by the id of its node.
 TEXTS = {"long": "x" * 10_000, "; } server {": "[]", "binary": "\udcff\udcfe\x00"}
 
-FRAME = re.compile(r" *#.*|upstream muster_nodes \{|  zone muster_nodes 256k;|  keepalive(_timeout|_requests)? \d+s?;|\}|")
+FRAME = re.compile(
+    r" *#.*|upstream muster_nodes \{|  zone muster_nodes 256k;|  keepalive(_timeout|_requests)? \d+s?;|\}|"
+)
 SERVER = re.compile(r"  server 127\.0\.0\.1:\d+ max_fails=2 fail_timeout=5s;")
 
 
