@@ -184,8 +184,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let config = cli.config.load_files()?;
     let _lock = lock(&config)?;
     if config.signal.is_none() {
-        capacity::check_limits(&config)?;
+        // This only warns, so it comes before what may end the program.
         memory::check(&config);
+        capacity::check_limits(&config)?;
     }
     let _pid_file = config.pid_file.as_deref().map(PidFile::write).transpose()?;
     let shown = Arc::new(StatusServer::default());
