@@ -1,6 +1,7 @@
 """The steps of scripts/test, and how long they may take."""
 
 import argparse
+import json
 import os
 import re
 import resource
@@ -26,11 +27,12 @@ WARM, FRESH = 20 * 60, 45 * 60
 AT_ONCE = "4"
 # What pytest chooses for them. Tests that are `quiet` run in pairs, and each that is `alone` by itself.
 CLUSTERS = ["-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone and not quiet"]
-# Tests of the crates mostly wait too.
+# Tests of the crates mostly wait too, but for programs of tests whose name begins so: beside others they would be late.
+QUIET = "quiet_"
 CRATES = "cargo test --workspace --locked --no-fail-fast".split()
-TEST_THREADS = "4"
+TEST_THREADS = "2"
 # What cargo says of a test program that failed, and what such a program says of its tests.
-FAILED_PROGRAM = re.compile(r"^    `(-p .+)`$", re.MULTILINE)
+FAILED_PROGRAM = re.compile(r"^    `-p \S+ (.+)`$", re.MULTILINE)
 FAILED_TEST = re.compile(r"^test (\S+) .*FAILED$", re.MULTILINE)
 # What fails twice is not the machine's fault. What failed once is listed as flaky.
 RERUNS = ["--reruns", "1"]
@@ -86,20 +88,24 @@ def everything() -> list[Part]:
             ("mypy", lambda: run(sys.executable, "-m", "mypy", ".", at=E2E)),
         ],
     ]
-    # Both mostly wait.
+    # All mostly wait.
     whole: Part = [
         [("clusters", lambda: pytest("clusters", *CLUSTERS, *RERUNS))],
         [("clients", clients)],
+        [
+            ("crates", lambda: crates("--lib", "--bins", *test_programs(quiet=False))),
+            ("examples in docs", lambda: run(*CRATES, "--doc")),
+            ("orders of threads", lambda: run(*MODELS)),
+        ],
     ]
-    # Among the crates' tests are runs of the load generator, which are late beside clusters and say so.
-    crates_alone: Part = [[("crates", crates), ("orders of threads", lambda: run(*MODELS))]]
     measure: Part = [
         [
+            ("quiet crates", lambda: crates(*test_programs(quiet=True))),
             ("quiet", lambda: pytest("quiet", "-n", "2", "-m", "quiet", *RERUNS)),
             ("measurements", lambda: pytest("measurements", "-m", "alone", *RERUNS)),
         ]
     ]
-    return [prepare, whole, crates_alone, measure]
+    return [prepare, whole, measure]
 
 
 def chosen(words: list[str]) -> list[Step]:
@@ -155,20 +161,30 @@ def tools() -> int:
     return 0
 
 
+def test_programs(quiet: bool) -> list[str]:
+    """Return cargo's words for the crates' test programs: those that must run by themselves, or all others."""
+    metadata = "cargo metadata --locked --no-deps --format-version 1".split()
+    told = json.loads(subprocess.run(metadata, cwd=programs.ROOT, check=True, capture_output=True, text=True).stdout)
+    targets = chain.from_iterable(package["targets"] for package in told["packages"])
+    names = {target["name"] for target in targets if "test" in target["kind"]}
+    return [f"--test={name}" for name in sorted(names) if name.startswith(QUIET) == quiet]
+
+
 # The tests of crates that failed, in programs that passed at the second attempt.
 flaky_crates: set[str] = set()
 
 
-def crates() -> int:
-    """Run the crates' own tests. A test program that fails is run once more."""
+def crates(*targets: str) -> int:
+    """Run tests of the crates, of the targets that cargo's words choose. A test program that fails is run once more."""
     threads = os.environ.get("RUST_TEST_THREADS", TEST_THREADS)
     said: list[str] = []
-    code = run(*CRATES, said=said, RUST_TEST_THREADS=threads)
+    code = run(*CRATES, *targets, said=said, RUST_TEST_THREADS=threads)
     failed = FAILED_PROGRAM.findall("".join(said))
     if code == 0 or not failed:
         return code
     say(f"failed, and are tried again: {', '.join(failed)}")
-    codes = [run("cargo", "test", "--locked", *words.split(), RUST_TEST_THREADS=threads) for words in failed]
+    # In the whole workspace, as at first: a crate by itself has dependencies with other features, compiled anew.
+    codes = [run(*CRATES, *words.split(), RUST_TEST_THREADS=threads) for words in dict.fromkeys(failed)]
     # One that a signal ended has a negative code.
     if (code := next(filter(None, codes), 0)) == 0:
         flaky_crates.update(FAILED_TEST.findall("".join(said)))

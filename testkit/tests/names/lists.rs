@@ -85,7 +85,7 @@ pub const RETIRED_PATHS: &[(&str, &str)] = &[
     ("loadgen/src/play/follow", "play/command_poll"),
     ("loadgen/src/play/muzzle", "play/mute"),
     ("loadgen/src/play/speaker", "play/publisher"),
-    ("loadgen/tests/harness", "the crate testkit and tests/runs"),
+    ("loadgen/tests/harness", "the crate testkit and tests/quiet_runs"),
     ("nginx/src/follow", "reconcile"),
     ("nginx/src/pace", "reload_pacing"),
     ("nginx/src/trust", "registry_trust"),
