@@ -1,4 +1,4 @@
-"""Nginx is reloaded and killed, and its disk is full: F8, F9, F18."""
+"""Nginx is reloaded and killed, and its disk is full or read-only: F8, F9, F18, F22."""
 
 import socket
 import time
@@ -209,6 +209,30 @@ def test_nothing_is_left_half_written_on_a_full_disk_and_a_node_joins_with_room_
     wait.until(lambda: proxy.serves("127.0.0.9:9") and proxy.running() == proxy.generation())
     wait.until(lambda: proxy.state()["failing"], lambda failing: failing is None)
     assert proxy.nodes() == {*nodes, "127.0.0.9:9"}
+    assert commands.judged() and not fleet.ends()
+
+
+# F22: the disk with Nginx's configuration becomes read-only while a node joins, as a disk with errors does.
+
+
+@pytest.mark.fault(id="F22")
+@pytest.mark.cluster(nodes=2, sidecar_flags=f"{AT_ONCE} --access-log /dev/null")
+def test_a_node_that_joins_on_a_read_only_disk_is_served_when_it_can_be_written_again(
+    small_disk: SmallDisk, proxy: Sidecar, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(100, 1000)).online()
+    commands = load(fleet, commands=scale(300, 3000), pace=scale(40, 100))
+    commands.reach(0.1)
+    written, nodes = generations(proxy), proxy.nodes()
+
+    with small_disk.read_only():
+        lease.publish(proxy.cluster, "joins", "127.0.0.9:9")
+        failing = wait_for_failure(proxy, 2)
+        assert failing["result"] == "not_written" and "Read-only file system" in failing["error"], failing
+        assert generations(proxy) == written and proxy.nodes() == nodes
+
+    wait.until(lambda: proxy.serves("127.0.0.9:9") and proxy.running() == proxy.generation())
+    wait.until(lambda: proxy.state()["failing"], lambda failing: failing is None)
     assert commands.judged() and not fleet.ends()
 
 

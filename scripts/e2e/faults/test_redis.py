@@ -1,4 +1,4 @@
-"""Redis is killed, emptied, slow or out of reach: F4, F5, F6, F7, F13."""
+"""Redis is killed, emptied, slow, out of reach, or refuses to write: F4, F5, F6, F7, F13, F21."""
 
 import random
 import time
@@ -172,3 +172,28 @@ def test_a_parted_node_is_not_ready_and_its_terminals_stay_with_it(
     wait.until(lambda: cluster.online(at=cluster.node(2)), lambda online: online == fleet.terminals)
     assert commands.judged()
     assert not fleet.disconnected()
+
+
+# F21: Redis misses the replicas without which it refuses each write (min-replicas-to-write), and still answers reads.
+
+
+@pytest.mark.fault(id="F21")
+@pytest.mark.cluster(one_redis="it has no replicas")
+def test_while_redis_refuses_each_write_nothing_is_accepted_and_no_terminal_is_cut(
+    cluster: Cluster, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    fleet = agents(scale(100, 1000), url=cluster.url(1, 2, 3)).online()
+    commands = load(fleet, commands=scale(300, 3000), pace=60)
+    commands.reach(0.3)
+
+    cluster.redis("CONFIG", "SET", "min-replicas-to-write", "1")
+    # Longer than a lease, which can't be renewed either.
+    time.sleep(scale(8, 20))
+    for number in (1, 2, 3):
+        status, answer = cluster.api.ask("POST", "/v1/commands", EVERYONE, at=cluster.node(number))
+        assert status == 503 and answer["detail"], answer
+    cluster.redis("CONFIG", "SET", "min-replicas-to-write", "0")
+
+    wait.until(lambda: [n for n in (1, 2, 3) if cluster.api.is_ready(cluster.node(n))], lambda ready: len(ready) == 3)
+    wait.until(cluster.online, lambda online: online == fleet.terminals)
+    assert commands.judged() and not fleet.disconnected()

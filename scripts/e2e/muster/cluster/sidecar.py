@@ -3,6 +3,8 @@
 import errno
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -194,6 +196,17 @@ class SmallDisk:
     def free(self) -> None:
         """Make room again."""
         self._filler.unlink()
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Let nothing be written. A file that is open stays as it is."""
+        at = str(self._folder)
+        subprocess.run(["mount", "--bind", at, at], check=True)
+        try:
+            subprocess.run(["mount", "-o", "remount,bind,ro", at], check=True)
+            yield
+        finally:
+            subprocess.run(["umount", "-l", at], check=True)
 
 
 def unmount_all(folder: Path) -> None:
