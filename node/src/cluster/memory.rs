@@ -1,17 +1,14 @@
 //! How much memory this node may use, and when it has too little for further sessions. A process beyond its limit is killed with all its
 //! sessions, so a node stops to take new ones before.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+
+use muster_service::memory::MemoryGroup;
 
 /// From this part of the limit on, in percent, no session is taken. The rest is for those that are there: their queues may fill.
 const FULL: u64 = 90;
 /// Below this part, in percent, sessions are taken again.
 const ROOM: u64 = 85;
-/// Where the control groups of version 2 are.
-const GROUPS: &str = "/sys/fs/cgroup";
 
 /// Watches one limit.
 #[derive(Debug)]
@@ -22,12 +19,12 @@ pub struct MemoryWatch {
 }
 
 /// What is compared with the limit.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Measure {
     /// What this process has in memory, for `--max-memory`.
     Process,
-    /// What the control group in this folder uses, without files that the kernel can drop. It has the buffers of sockets, too.
-    Group(PathBuf),
+    /// What this control group uses.
+    Group(MemoryGroup),
 }
 
 impl MemoryWatch {
@@ -36,10 +33,10 @@ impl MemoryWatch {
         let (limit, measure) = match wanted {
             Some(limit) => (limit, Measure::Process),
             None => {
-                let (limit, folder) =
-                    limit_of_groups(Path::new(GROUPS), &fs::read_to_string("/proc/self/cgroup").ok()?)?;
+                let group = MemoryGroup::of_this_process()?;
+                let limit = group.limit();
                 tracing::info!(limit, "the control group limits this node's memory");
-                (limit, Measure::Group(folder))
+                (limit, Measure::Group(group))
             }
         };
         Some(Self { limit, measure, is_full: false })
@@ -77,29 +74,9 @@ impl Measure {
                 let resident: u64 = pages.split(' ').nth(1)?.parse().ok()?;
                 Some(resident * rustix::param::page_size() as u64)
             }
-            Self::Group(folder) => {
-                let current: u64 = number(&folder.join("memory.current"))?;
-                let stat = fs::read_to_string(folder.join("memory.stat")).ok()?;
-                let of = |line: &str| {
-                    line.strip_prefix("inactive_file ").or(line.strip_prefix("active_file "))?.parse::<u64>().ok()
-                };
-                Some(current.saturating_sub(stat.lines().filter_map(of).sum::<u64>()))
-            }
+            Self::Group(group) => group.used(),
         }
     }
-}
-
-/// The least limit of the groups that a process is in, and the folder of the group that has it. `memberships` is /proc/PID/cgroup.
-fn limit_of_groups(root: &Path, memberships: &str) -> Option<(u64, PathBuf)> {
-    let own = memberships.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let own = root.join(own);
-    let groups = own.ancestors().take_while(|folder| folder.starts_with(root));
-    groups.filter_map(|folder| Some((number(&folder.join("memory.max"))?, folder.to_owned()))).min()
-}
-
-/// The number in a file. None if the file says `max`, or can't be read.
-fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -117,25 +94,6 @@ mod tests {
         assert!(memory.judge(860 << 20).is_some(), "one session that ends makes no room");
         assert_eq!(memory.judge(849 << 20), None);
         assert_eq!(memory.judge(860 << 20), None);
-    }
-
-    #[test]
-    fn the_least_limit_of_the_own_groups_counts_and_files_that_can_be_dropped_do_not() {
-        let root = tempfile::tempdir().unwrap();
-        let own = root.path().join("system.slice/muster.service");
-        fs::create_dir_all(&own).unwrap();
-        let write = |folder: &Path, file: &str, text: &str| fs::write(folder.join(file), text).unwrap();
-        let limit = || limit_of_groups(root.path(), "1:name=x:/other\n0::/system.slice/muster.service\n");
-        write(&own, "memory.max", "max\n");
-        assert_eq!(limit(), None);
-        write(own.parent().unwrap(), "memory.max", "5000\n");
-        assert_eq!(limit(), Some((5000, own.parent().unwrap().to_owned())));
-        write(&own, "memory.max", "1000\n");
-        assert_eq!(limit(), Some((1000, own.clone())));
-        assert_eq!(limit_of_groups(root.path(), "4:memory:/docker/x\n"), None, "of version 1");
-        write(&own, "memory.current", "950\n");
-        write(&own, "memory.stat", "anon 300\ninactive_file 400\nactive_file 50\n");
-        assert_eq!(Measure::Group(own).used(), Some(500));
     }
 
     #[test]
