@@ -74,12 +74,13 @@ async fn each_head_of_a_connection_has_the_same_bound() {
 async fn the_first_head_has_a_deadline_from_the_start_and_each_later_one_the_whole_limit() {
     let node = TestNode::start(&["--insecure", "--header-timeout", "3s"]).await;
     let (mut silent, mut late) = (connect(&node).await, connect(&node).await);
+    // Only time brings a deadline closer: 1 s is left to the first two, 3 s to the new one.
     sleep(Duration::from_secs(2)).await;
     let mut new = connect(&node).await;
     for stream in [&mut silent, &mut late, &mut new] {
         stream.write_all(b"HEAD /livez HTTP/1.1\r\n").await.unwrap();
     }
-    // The node is to see the part alone.
+    // The node is to see the part alone. If it reads late, it sees both parts at once, and the test asks for less without failing.
     sleep(Duration::from_millis(50)).await;
     let ends_before_the_new_one = async {
         tokio::select! {
@@ -91,6 +92,7 @@ async fn the_first_head_has_a_deadline_from_the_start_and_each_later_one_the_who
     let is_heard_again = async {
         late.write_all(b"Host: a\r\n\r\n").await.unwrap();
         assert_eq!(statuses(&head_of_next(&mut late).await), ["200"]);
+        // Longer than what the first head had left, and shorter than the whole limit.
         sleep(Duration::from_millis(1500)).await;
         late.write_all(head_of(100).as_bytes()).await.unwrap();
         assert_eq!(statuses(&head_of_next(&mut late).await), ["200"], "the limit is what the first head had left");
