@@ -3,12 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::{
-    expression::MatchTree,
+    invalid_match::InvalidMatch,
     labels::check_text,
-    parser::{InvalidMatch, MatchParser, is_keyword},
+    parser::{MatchParser, is_keyword},
     saved::SAVED,
     term::MatchTerm,
     tokens::MatchToken,
+    tree::MatchTree,
     version::{LabelVersion, VersionOrder},
 };
 use crate::TerminalId;

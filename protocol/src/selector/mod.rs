@@ -2,12 +2,14 @@
 
 mod condition;
 mod expression;
+mod invalid_match;
 mod labels;
 mod parser;
 mod print;
 mod saved;
 mod term;
 mod tokens;
+mod tree;
 mod version;
 
 use serde::{Deserialize, Serialize};
@@ -15,10 +17,12 @@ use serde::{Deserialize, Serialize};
 use crate::TerminalId;
 
 pub use self::{
-    expression::{MatchExpression, MatchTree},
+    expression::MatchExpression,
+    invalid_match::InvalidMatch,
     labels::{InvalidLabels, Labels, SELF_PREFIX, SayableKeys, check_labels, has_labels},
-    parser::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_TERMS_MAX, InvalidMatch},
+    parser::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_TERMS_MAX},
     term::MatchTerm,
+    tree::MatchTree,
     version::{LabelVersion, VersionOrder},
 };
 

@@ -11,8 +11,9 @@
 //! A key or value is a bare word of `A-Z a-z 0-9 . _ : / -`, or a JSON string. A key with an `@` and without quotes is reserved.
 
 use super::{
-    expression::MatchTree,
+    invalid_match::InvalidMatch,
     tokens::{MatchToken, MatchTokens},
+    tree::MatchTree,
 };
 
 /// The longest expression, in bytes.
@@ -24,16 +25,6 @@ pub const EXPRESSION_TERMS_MAX: usize = 64;
 
 /// The words that are no bare keys.
 const KEYWORDS: [&str; 5] = ["and", "or", "not", "in", "exists"];
-
-/// Why a text is no expression.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("match: at character {at}: {problem}")]
-pub struct InvalidMatch {
-    /// Where the problem is: the number of the character, from 1.
-    pub at: usize,
-    /// What was expected and what was found, or which bound is passed.
-    pub problem: String,
-}
 
 /// Reads a text.
 pub(super) fn parse(text: &str) -> Result<MatchTree, InvalidMatch> {

@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter, Write};
 
 use serde::Serialize;
 
-use super::{expression::MatchTree, parser::is_keyword, term::MatchTerm, tokens::is_bare};
+use super::{parser::is_keyword, term::MatchTerm, tokens::is_bare, tree::MatchTree};
 
 impl fmt::Display for MatchTree {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    expression::{MatchExpression, MatchTree},
-    parser::InvalidMatch,
+    expression::MatchExpression,
+    invalid_match::InvalidMatch,
     tokens::{MatchToken, MatchTokens},
+    tree::MatchTree,
 };
 use crate::SelectorName;
 

@@ -1,6 +1,6 @@
 //! The words, texts and signs of an expression.
 
-use super::parser::InvalidMatch;
+use super::invalid_match::InvalidMatch;
 
 /// The longest piece of an expression that an error repeats, in characters.
 const SHOWN: usize = 32;
