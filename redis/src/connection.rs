@@ -11,7 +11,7 @@ use redis::{
 use crate::{
     Masters,
     cluster::ClusterMasters,
-    masters::KnownMasters,
+    known_masters::KnownMasters,
     server::{ServerConnection, server_error},
     single::SingleMaster,
     topology::Topology,

@@ -66,7 +66,7 @@
 //! | `topology` | parses the URL of `--redis`, and loads the files for TLS |
 //! | `server` | connects to one server |
 //! | `encryption` | connects by TLS, and says what is wrong if that fails |
-//! | `masters` | divides hash tags among masters |
+//! | `masters`, `known_masters` | divides hash tags among masters |
 //! | `single`, `locate` | follow the master of one server or of Sentinels |
 //! | `cluster` | follows the masters of a Redis Cluster |
 //! | `connection` | sends commands for one tag |
@@ -79,6 +79,7 @@
 mod cluster;
 mod connection;
 mod encryption;
+mod known_masters;
 mod listen;
 mod listener;
 mod locate;

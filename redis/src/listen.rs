@@ -16,8 +16,8 @@ use tokio::{sync::mpsc, task::AbortHandle, time::Instant};
 
 use crate::{
     connection::Connection,
-    locate::{ANSWER, EARLIER},
-    server::ServerConnection,
+    locate::EARLIER,
+    server::{ANSWER, ServerConnection},
     topology::Topology,
     whereabouts::Whereabouts,
 };

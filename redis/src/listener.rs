@@ -19,8 +19,8 @@ use tokio::{
 
 use crate::{
     cluster::slots::slot,
+    known_masters::KnownMasters,
     listen::{ChannelMessage, Closer, Subscribed},
-    masters::KnownMasters,
     whereabouts::Whereabouts,
 };
 
@@ -90,10 +90,7 @@ impl MasterListener {
     fn begin(&mut self) {
         let mut groups: Vec<(Option<ConnectionAddr>, Vec<Arc<TagChannels>>)> = Vec::new();
         for tag in self.unserved.take_due() {
-            let owner = match &self.shared {
-                KnownMasters::Single(_) => None,
-                KnownMasters::Cluster(cluster) => cluster.owner(tag.slot),
-            };
+            let owner = self.shared.owner(tag.slot);
             match groups.iter_mut().find(|(other, _)| *other == owner) {
                 Some((_, tags)) => tags.push(tag),
                 None => groups.push((owner, vec![tag])),

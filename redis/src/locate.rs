@@ -13,12 +13,10 @@ use redis::{
 use tokio::time::{self, Instant};
 
 use crate::{
-    server::ServerConnection,
+    server::{ANSWER, ServerConnection},
     topology::{Servers, Topology},
 };
 
-/// How long connecting, or one answer, may take.
-pub const ANSWER: Duration = Duration::from_secs(2);
 /// How long one Sentinel or member may take. It is shorter than [`ANSWER`], so that a new search can start: the others
 /// may have failed for a reason that is gone by then.
 pub const SOURCE_ANSWER: Duration = Duration::from_secs(1);

@@ -1,15 +1,10 @@
 //! The masters of all hash tags.
 
-use std::sync::Arc;
-
 use redis::ConnectionAddr;
 
 use crate::{
-    Connection, MasterListener,
-    cluster::{ClusterMasters, slots::slot},
-    listener::TagChannels,
-    single::SingleMaster,
-    topology::{Servers, Topology},
+    Connection, MasterListener, cluster::slots::slot, known_masters::KnownMasters, listener::TagChannels,
+    topology::Topology,
 };
 
 /// The masters of all hash tags, each with one connection for commands. Clones share them.
@@ -20,30 +15,15 @@ pub struct Masters {
     shared: KnownMasters,
 }
 
-#[derive(Clone)]
-pub(crate) enum KnownMasters {
-    Single(Arc<SingleMaster>),
-    Cluster(Arc<ClusterMasters>),
-}
-
 impl Masters {
     /// Prepares the connections, which are made when they are first used.
     pub fn new(topology: Topology) -> Self {
-        let shared = match topology.servers() {
-            Servers::Cluster(_) => KnownMasters::Cluster(Arc::new(ClusterMasters::new(topology))),
-            Servers::Fixed(_) | Servers::Sentinels { .. } => {
-                KnownMasters::Single(Arc::new(SingleMaster::new(topology)))
-            }
-        };
-        Self { shared }
+        Self { shared: KnownMasters::new(topology) }
     }
 
     /// Returns where the masters are looked for.
     pub fn topology(&self) -> &Topology {
-        match &self.shared {
-            KnownMasters::Single(single) => single.topology(),
-            KnownMasters::Cluster(cluster) => cluster.topology(),
-        }
+        self.shared.topology()
     }
 
     /// Returns a connection for the keys with this hash tag, such as `{muster:7}`. Connections for tags of one master
@@ -66,10 +46,7 @@ impl Masters {
     pub fn groups<'a>(&self, tags: impl IntoIterator<Item = &'a str>) -> Vec<Vec<&'a str>> {
         let mut groups: Vec<(Option<ConnectionAddr>, Vec<&str>)> = Vec::new();
         for tag in tags {
-            let master = match &self.shared {
-                KnownMasters::Single(_) => None,
-                KnownMasters::Cluster(cluster) => cluster.owner(slot(tag)),
-            };
+            let master = self.shared.owner(slot(tag));
             let alone = master.is_none() && matches!(self.shared, KnownMasters::Cluster(_));
             match groups.iter_mut().find(|(other, _)| !alone && *other == master) {
                 Some((_, tags)) => tags.push(tag),

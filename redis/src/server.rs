@@ -1,6 +1,6 @@
 //! A connection to one server: TCP or a unix socket, TLS if the URL asks for it, then user, password and database.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use muster_net::{Stream, Tls, detect::speaks_tls, tcp};
 use redis::{
@@ -15,7 +15,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{encryption, locate::ANSWER};
+use crate::encryption;
+
+/// How long connecting, or one answer, may take.
+pub const ANSWER: Duration = Duration::from_secs(2);
 
 /// A connection to one server, which its clones share. It is closed when the last clone is dropped.
 #[derive(Clone)]

@@ -9,8 +9,8 @@ use redis::{ConnectionAddr, ConnectionInfo, RedisError, RedisResult, ServerError
 use tokio::{sync::watch, time};
 
 use crate::{
-    locate::{ANSWER, Master, is_elsewhere, late, unreached},
-    server::{ServerConnection, server_error},
+    locate::{Master, is_elsewhere, late, unreached},
+    server::{ANSWER, ServerConnection, server_error},
     topology::Topology,
 };
 

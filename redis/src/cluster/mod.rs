@@ -23,8 +23,8 @@ use tokio::{
 
 use self::slots::SlotMap;
 use crate::{
-    locate::{ANSWER, EARLIER, UNREACHED, is_elsewhere, late, unreached},
-    server::ServerConnection,
+    locate::{EARLIER, UNREACHED, is_elsewhere, late, unreached},
+    server::{ANSWER, ServerConnection},
     single::is_broken,
     topology::{Servers, Topology},
 };
