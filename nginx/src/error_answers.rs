@@ -2,14 +2,12 @@
 //! grows for it, and no request waits. What comes faster than it is read is lost, and so is what comes while no sidecar runs. Any process of
 //! this host can send such datagrams, so no decision depends on the counts.
 
-use std::{net::UdpSocket, path::Path, sync::Arc, thread, time::Duration};
+use std::{net::UdpSocket, path::Path, thread, time::Duration};
 
+use prometheus::IntCounterVec;
 use rustix::net::{RecvFlags, recv};
 
-use crate::{
-    ports::{LOOPBACK, Ports},
-    status::StatusServer,
-};
+use crate::ports::{LOOPBACK, Ports};
 
 /// The longest datagram that is read, in bytes; the rest is cut off. One has some 100, and more for a request that many nodes were asked for.
 const DATAGRAM_MAX: usize = 2048;
@@ -26,10 +24,10 @@ pub const FAILURES: [&str; 3] = ["node", "unreachable", "proxy"];
 
 /// Counts from now on, on a thread of its own: a flood must not wait for the loop. The address is that of before, or another one if that is
 /// taken, and stands in `ports`; there is none if this host gives none, which is logged.
-pub fn count(ports: &mut Ports, dir: &Path, status: &Arc<StatusServer>) {
+pub fn count(ports: &mut Ports, dir: &Path, counter: &IntCounterVec) {
     let counting = listen(ports, dir).and_then(|socket| {
-        let status = status.clone();
-        thread::Builder::new().name("errors".into()).spawn(move || count_all(&socket, &status))?;
+        let counter = counter.clone();
+        thread::Builder::new().name("errors".into()).spawn(move || count_all(&socket, &counter))?;
         Ok(())
     });
     if let Err(error) = counting {
@@ -48,13 +46,13 @@ fn listen(ports: &mut Ports, dir: &Path) -> anyhow::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn count_all(socket: &UdpSocket, status: &StatusServer) {
+fn count_all(socket: &UdpSocket, counter: &IntCounterVec) -> ! {
     let mut datagram = [0; DATAGRAM_MAX];
     loop {
         let mut flags = RecvFlags::empty();
         while let Ok((length, _)) = recv(socket, &mut datagram, flags) {
             if let Some((code, cause)) = read(&datagram[..length]) {
-                status.metrics.errors_answered.with_label_values(&[code, cause]).inc();
+                counter.with_label_values(&[code, cause]).inc();
             }
             flags = RecvFlags::DONTWAIT;
         }
@@ -94,6 +92,7 @@ mod tests {
     use muster_testkit::wait::blocking_until;
 
     use super::*;
+    use crate::metrics::Metrics;
 
     fn told(text: &str) -> Option<(&'static str, &'static str)> {
         read(format!("<190>Nov 28 23:35:00 muster: {text}").as_bytes())
@@ -134,8 +133,9 @@ mod tests {
         drop(listen(&mut ports, dir.path()).unwrap());
         let stored = Ports::choose(dir.path(), LOOPBACK, false).unwrap();
         assert_eq!((stored, stored.errors.is_some()), (ports, true));
-        let (mut again, status) = (stored, Arc::default());
-        count(&mut again, dir.path(), &status);
+        let counter = Metrics::default().errors_answered;
+        let mut again = stored;
+        count(&mut again, dir.path(), &counter);
         assert_eq!(again, ports);
         let mut third = stored;
         assert_ne!(listen(&mut third, dir.path()).unwrap().local_addr().ok(), ports.errors, "it is taken");
@@ -144,7 +144,7 @@ mod tests {
         for text in ["noise", "<190>Nov 28 23:35:00 muster: 502 - - calls -"] {
             sender.send_to(text.as_bytes(), ports.errors.unwrap()).unwrap();
         }
-        let counter = status.metrics.errors_answered.with_label_values(&["502", "unreachable"]);
+        let counter = counter.with_label_values(&["502", "unreachable"]);
         blocking_until("it is counted", || counter.get() == 1);
     }
 }

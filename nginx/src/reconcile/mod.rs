@@ -111,7 +111,7 @@ pub async fn run(
     config.counts_connections = capacity::counts_connections(&config).await;
     let mut ports = Ports::choose(&config.dir, config.listen[0], resolve::by_dns(&config).await?)?;
     ports.keep(&config.dir)?;
-    error_answers::count(&mut ports, &config.dir, &status);
+    error_answers::count(&mut ports, &config.dir, &status.metrics.errors_answered);
     let dns = resolve::serve(&mut ports, &config, &status).await?;
     let poll = config.poll;
     let mut reconcile = Reconcile::start(config, ports, dns, status).await?;
