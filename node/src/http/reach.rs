@@ -15,31 +15,13 @@ use super::{
     answer::{Body, no_command, problem},
     call::ApiCall,
     request::bad,
-    routes::Route,
 };
-use crate::{
-    auth::{VerifiedOperator, written},
-    backplane::{BackplaneError, CommandRecord},
-};
+use crate::backplane::{BackplaneError, CommandRecord};
 
 /// The most terminals that a command of a limited key names, and that one names which it sees: each is looked up.
 pub const NAMED_MAX: usize = 512;
 /// The same of a command in a list, which looks up the terminals of many commands.
 pub const LISTED_NAMED_MAX: usize = 100;
-
-/// Checks that a call keeps to the terminals that the key reaches, if the key is limited by labels.
-///
-/// # Errors
-/// 403.
-pub fn check_call(route: &Route, operator: &VerifiedOperator) -> Result<(), Response<Body>> {
-    let labels = &operator.limits.labels;
-    if labels.is_empty() || route.keeps_to_reach {
-        return Ok(());
-    }
-    let detail =
-        format!("the key is limited to terminals with {}, and this call is about the whole fleet", written(labels));
-    Err(problem(StatusCode::FORBIDDEN, detail))
-}
 
 /// Checks that a key may send commands with this name.
 ///
@@ -185,7 +167,6 @@ pub async fn check_seen(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::routes;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
@@ -202,19 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_limited_by_labels_does_nothing_to_the_whole_fleet() {
-        let shop = KeyLimits { labels: labels(&[("shop", "7")]), ..KeyLimits::default() };
+    fn a_key_that_is_limited_by_names_sends_those_alone() {
         let names = KeyLimits { commands: ["show".to_owned()].into(), ..KeyLimits::default() };
-        let status = |route: &Route, limits: &KeyLimits| {
-            let operator = VerifiedOperator { limits: limits.clone(), ..VerifiedOperator::default() };
-            check_call(route, &operator).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
-        };
-        for route in routes::all().filter(|route| route.scope.is_some()) {
-            let about = route.path.split('/').nth(2).unwrap();
-            let is_limitable = ["commands", "terminals", "keys", "events", "ticket", "session"].contains(&about);
-            let expected = (if is_limitable { 200 } else { 403 }, 200);
-            assert_eq!((status(route, &shop), status(route, &names)), expected, "{} {}", route.method, route.path);
-        }
         assert!(check_name("show", &names).is_ok() && check_name("wipe", &names).is_err());
     }
 }

@@ -12,13 +12,12 @@ use super::{
     handshake::{self, Decision},
     origin,
     path::segments,
-    reach,
     request::{bearer, parameter},
     request_id,
     routes::{self, Asked, Route},
     strict, ticket,
 };
-use crate::auth::VerifiedOperator;
+use crate::auth::{VerifiedOperator, written};
 
 /// Answers a request. Does not return if the request is a handshake that is accepted.
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
@@ -108,12 +107,26 @@ async fn admitted(
     }
     if let Some(scope) = route.scope {
         operator.check_scope(scope)?;
-        reach::check_call(route, &operator)?;
+        check_reach(route, &operator)?;
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
     route.check_query(&query)?;
     let call = ApiCall { operator, trail: trail.as_ref() };
     (route.handle)(Asked { request, segments, query: &query, call: &call, requester, state }).await
+}
+
+/// Checks that a call keeps to the terminals that the key reaches, if the key is limited by labels.
+///
+/// # Errors
+/// 403.
+fn check_reach(route: &Route, operator: &VerifiedOperator) -> Result<(), Response<Body>> {
+    let labels = &operator.limits.labels;
+    if labels.is_empty() || route.keeps_to_reach {
+        return Ok(());
+    }
+    let detail =
+        format!("the key is limited to terminals with {}, and this call is about the whole fleet", written(labels));
+    Err(problem(StatusCode::FORBIDDEN, detail))
 }
 
 /// The method that is asked for. HEAD is GET, of whose answer hyper sends the head alone.
@@ -155,4 +168,27 @@ fn methods(method: &Method, allowed: &str) -> Response<Body> {
 fn allowed(taken: &[&Route]) -> String {
     let names = taken.iter().map(|route| if route.method == "GET" { "GET, HEAD" } else { route.method });
     names.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_protocol::token::KeyLimits;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_limited_by_labels_does_nothing_to_the_whole_fleet() {
+        let shop = KeyLimits { labels: [("shop".into(), "7".into())].into(), ..KeyLimits::default() };
+        let names = KeyLimits { commands: ["show".to_owned()].into(), ..KeyLimits::default() };
+        let status = |route: &Route, limits: &KeyLimits| {
+            let operator = VerifiedOperator { limits: limits.clone(), ..VerifiedOperator::default() };
+            check_reach(route, &operator).map_or_else(|refusal| refusal.status().as_u16(), |()| 200)
+        };
+        for route in routes::all().filter(|route| route.scope.is_some()) {
+            let about = route.path.split('/').nth(2).unwrap();
+            let is_limitable = ["commands", "terminals", "keys", "events", "ticket", "session"].contains(&about);
+            let expected = (if is_limitable { 200 } else { 403 }, 200);
+            assert_eq!((status(route, &shop), status(route, &names)), expected, "{} {}", route.method, route.path);
+        }
+    }
 }
