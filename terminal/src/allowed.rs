@@ -7,7 +7,7 @@ use muster_protocol::Payload;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{program::ProgramCall, settings::check_time};
+use crate::{limits::check_time, program::ProgramCall};
 
 /// The longest argument from a payload, in bytes.
 const ARGUMENT_MAX: usize = 4096;

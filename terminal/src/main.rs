@@ -11,9 +11,9 @@
 //!
 //! | Module | What it does |
 //! |---|---|
-//! | [`settings`] | the configuration file |
+//! | [`settings`], [`limits`] | the configuration file, and what its settings may be |
 //! | [`agent`] | the loop: commands, health, and the end |
-//! | [`work`] | what a command has the box do |
+//! | [`work`], [`work_end`] | what a command has the box do, and what became of it |
 //! | [`allowed`] | decides which program a command runs, and with which arguments |
 //! | [`program`] | runs a program within bounds of time and output |
 //! | [`output`] | the end of a program's output, as it fits into a reply |
@@ -33,6 +33,7 @@ mod files;
 #[cfg(test)]
 mod fuzzing;
 mod health;
+mod limits;
 mod output;
 mod platform;
 mod program;
@@ -42,6 +43,7 @@ mod transfer;
 mod update;
 mod upload;
 mod work;
+mod work_end;
 
 use std::{io, path::PathBuf, process::ExitCode};
 

@@ -16,7 +16,7 @@ use tokio::{
 use crate::{
     output::OutputTail,
     platform::{self, Ending, OutputPipe, ProgramGroup},
-    work::WorkEnd,
+    work_end::WorkEnd,
 };
 
 /// The most bytes of output in a reply, as JSON.

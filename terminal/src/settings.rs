@@ -5,7 +5,6 @@ use std::{
     fs::File,
     io::Read,
     path::{self, Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
@@ -44,7 +43,7 @@ pub struct AgentSettings {
     #[serde(default)]
     pub renew_token: bool,
     /// The folder for what outlives a restart: which commands were taken, and their results.
-    #[serde(default = "state_folder")]
+    #[serde(default = "platform::state_folder")]
     pub state: PathBuf,
     /// What the terminal says of itself.
     #[serde(default)]
@@ -191,19 +190,8 @@ fn read_bounded(file: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The default of `state`.
-pub fn state_folder() -> PathBuf {
-    platform::STATE.into()
-}
-
 fn commands_at_once() -> usize {
     4
-}
-
-/// Checks a time that a setting has.
-pub fn check_time(name: &str, time: Duration, most: Duration) -> anyhow::Result<()> {
-    ensure!(!time.is_zero() && time <= most, "{name}: it must be more than 0 s and at most {most:?}");
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::{
     program::ProgramCall,
     settings::AgentSettings,
     upload::{self, FileUpload},
+    work_end::WorkEnd,
 };
 
 /// One command's work.
@@ -23,15 +24,6 @@ pub enum Work {
     Upload(Box<FileUpload>),
 }
 
-/// What became of it.
-#[derive(Debug)]
-pub struct WorkEnd {
-    /// Whether it did what was asked for.
-    pub succeeded: bool,
-    /// The reply.
-    pub reply: Value,
-}
-
 impl Work {
     /// The work of a command with this name and payload.
     ///
@@ -39,10 +31,11 @@ impl Work {
     /// If the configuration does not allow it. The text is the reply.
     pub fn of(settings: &AgentSettings, name: &str, payload: &Payload) -> Result<Self, NotAllowed> {
         if let (files::COMMAND, Some(files)) = (name, &settings.files) {
-            return FileFetch::new(settings, files, payload).map(|fetch| Self::File(Box::new(fetch)));
+            return FileFetch::new(files, &settings.signers, settings.tls.files(), payload)
+                .map(|fetch| Self::File(Box::new(fetch)));
         }
         if let (upload::COMMAND, Some(upload)) = (name, &settings.upload) {
-            return FileUpload::new(settings, upload, payload).map(|upload| Self::Upload(Box::new(upload)));
+            return FileUpload::new(upload, settings.tls.files(), payload).map(|upload| Self::Upload(Box::new(upload)));
         }
         let allowed = settings.commands.get(name);
         allowed.ok_or_else(|| NotAllowed(format!("this box knows no command {name}")))?.call(payload).map(Self::Program)

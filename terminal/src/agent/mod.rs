@@ -175,7 +175,7 @@ impl Agent {
     fn begin(&mut self, command: Command) {
         let Command { id, name, payload, .. } = command;
         let begun = if name == update::COMMAND && self.settings.update.is_some() {
-            self.updating.begin(&self.settings, id, &payload)
+            self.updating.begin(id, &payload)
         } else {
             self.work(&name, &payload).map(|work| _ = self.running.spawn(carry_out(self.terminal.clone(), id, work)))
         };

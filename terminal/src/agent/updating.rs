@@ -13,9 +13,8 @@ use crate::{
     allowed::NotAllowed,
     settings::AgentSettings,
     update::{
-        agent_update::AgentUpdate,
-        fetched::ProgramFetch,
-        record::{UpdateEnd, UpdatedProgram},
+        UpdateSettings, agent_update::AgentUpdate, fetched::ProgramFetch, record::UpdateEnd,
+        updated_program::UpdatedProgram,
     },
 };
 
@@ -47,9 +46,12 @@ impl Updating {
     /// # Errors
     /// If the folder for programs can't be used.
     pub fn open(settings: &AgentSettings) -> anyhow::Result<Self> {
-        let update = settings.update.as_ref().map(|update| AgentUpdate::open(settings, update)).transpose()?;
+        let AgentSettings { update, state, file, signers, tls, .. } = settings;
+        let open =
+            |update: UpdateSettings| AgentUpdate::open(update, state, file.clone(), signers.clone(), tls.files());
+        let update = update.clone().map(open).transpose()?;
         let mut opened = Self { update, fetching: JoinSet::new(), keep_at: None };
-        if let Some((command, fetch)) = opened.update.as_mut().and_then(|update| update.resume(settings)) {
+        if let Some((command, fetch)) = opened.update.as_mut().and_then(AgentUpdate::resume) {
             tracing::info!(id = %command, "an update goes on");
             opened.fetch(command, fetch);
         }
@@ -70,9 +72,9 @@ impl Updating {
     ///
     /// # Errors
     /// If it is not allowed.
-    pub fn begin(&mut self, settings: &AgentSettings, id: CommandId, payload: &Payload) -> Result<(), NotAllowed> {
+    pub fn begin(&mut self, id: CommandId, payload: &Payload) -> Result<(), NotAllowed> {
         let update = self.update.as_mut().ok_or_else(|| NotAllowed("this box takes no updates".to_owned()))?;
-        let fetch = update.begin(settings, id, payload)?;
+        let fetch = update.begin(id, payload)?;
         self.fetch(id, fetch);
         Ok(())
     }

@@ -30,9 +30,9 @@ use tokio::time;
 use self::{arriving::WholeFile, floor::VersionFloor, parts::PartsBound, request::FileRequest};
 use crate::{
     allowed::NotAllowed,
-    settings::{AgentSettings, check_time},
-    signature::ProgramSignature,
-    work::WorkEnd,
+    limits::check_time,
+    signature::{ProgramSignature, Signers},
+    work_end::WorkEnd,
 };
 
 /// The name of the command.
@@ -109,15 +109,15 @@ impl FileFetch {
     /// # Errors
     /// If the payload is not what the command takes, the file is larger than the configuration allows, or a program is not signed or is older
     /// than the one that is there.
-    pub fn new(settings: &AgentSettings, files: &FileSettings, payload: &Payload) -> Result<Self, NotAllowed> {
+    pub fn new(files: &FileSettings, signers: &Signers, tls: TlsFiles, payload: &Payload) -> Result<Self, NotAllowed> {
         let request = FileRequest::read(payload, files)?;
-        let read = |text: &String| settings.signers.read(text, &request.name);
+        let read = |text: &String| signers.read(text, &request.name);
         let refuse = |error: anyhow::Error| NotAllowed(format!("{error:#}"));
         let signature = request.signature.as_ref().map(read).transpose().map_err(refuse)?;
         if let Some(signature) = &signature {
             VersionFloor::of(&files.folder, &signature.name).refuse_older(signature).map_err(refuse)?;
         }
-        Ok(Self { settings: files.clone(), tls: settings.tls.files(), request, signature })
+        Ok(Self { settings: files.clone(), tls, request, signature })
     }
 
     /// Fetches the file, checks it, and puts it into the folder under its name, in place of an older one.

@@ -6,7 +6,7 @@ use muster_protocol::frame::Condition;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use crate::{allowed::check_program, program::ProgramCall, settings::check_time};
+use crate::{allowed::check_program, limits::check_time, program::ProgramCall};
 
 /// The longest time that a check may take.
 const WITHIN_MAX: Duration = Duration::from_secs(60);

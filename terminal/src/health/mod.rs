@@ -15,7 +15,7 @@ use muster_protocol::frame::{Condition, Health};
 use serde::Deserialize;
 
 use self::{checks::HealthCheck, measure::Cpu};
-use crate::{platform, settings::check_time};
+use crate::{limits::check_time, platform};
 
 /// The most checks, and the most disks: a report has at most 64 figures.
 const CHECKS_MAX: usize = 16;

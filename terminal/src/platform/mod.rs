@@ -9,6 +9,8 @@
 //! | what other users may read | modes | what the rights of the folder say |
 //! | the sections `upload` and `update` | `openat2`, `exec` and `alarm` | none: the settings refuse them |
 
+use std::path::PathBuf;
+
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -34,6 +36,11 @@ pub use self::windows::{
     },
     seconds_since_boot,
 };
+
+/// The default of the setting `state`: [`STATE`].
+pub fn state_folder() -> PathBuf {
+    STATE.into()
+}
 
 /// The most bytes that are read from an [`OutputPipe`] at a time.
 const CHUNK: usize = 4096;

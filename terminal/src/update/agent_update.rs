@@ -1,38 +1,54 @@
 //! The steps of an update, as the agent takes them.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
+use muster_client::TlsFiles;
 use muster_protocol::{CommandId, Payload, selector::LabelVersion};
 
 use super::{
     NAME, UpdateSettings,
     fetched::ProgramFetch,
     folder,
-    record::{ProgramRecord, UpdateEnd, UpdateStage, UpdatedProgram},
+    record::{ProgramRecord, UpdateEnd, UpdateStage},
     request::UpdateRequest,
     start::{built_version, own_file},
     trial::{BootTime, UpdateTrial},
+    updated_program::UpdatedProgram,
 };
-use crate::{allowed::NotAllowed, platform, settings::AgentSettings};
+use crate::{allowed::NotAllowed, platform, signature::Signers};
 
 /// The record of this box's programs, and what is under way.
 pub struct AgentUpdate {
     /// The section of the configuration.
     pub settings: UpdateSettings,
+    signers: Signers,
+    tls: TlsFiles,
+    config: PathBuf,
     folder: PathBuf,
     record: ProgramRecord,
 }
 
 impl AgentUpdate {
-    /// Opens the record, and removes programs that it does not name.
+    /// Opens the record below the folder `state`, and removes programs that it does not name. `config` is the configuration file, which a new
+    /// program has to understand.
     ///
     /// # Errors
     /// If the folder can't be made.
-    pub fn open(settings: &AgentSettings, update: &UpdateSettings) -> anyhow::Result<Self> {
-        let folder = folder(&settings.state);
+    pub fn open(
+        settings: UpdateSettings,
+        state: &Path,
+        config: PathBuf,
+        signers: Signers,
+        tls: TlsFiles,
+    ) -> anyhow::Result<Self> {
+        let folder = folder(state);
         platform::make_private(&folder).with_context(|| format!("{}: it can't be made", folder.display()))?;
-        let opened = Self { settings: update.clone(), record: ProgramRecord::load(&folder), folder };
+        let record = ProgramRecord::load(&folder);
+        let opened = Self { settings, signers, tls, config, folder, record };
         opened.remove_others();
         Ok(opened)
     }
@@ -52,17 +68,12 @@ impl AgentUpdate {
     ///
     /// # Errors
     /// If it is not allowed, or another one is under way.
-    pub fn begin(
-        &mut self,
-        settings: &AgentSettings,
-        command: CommandId,
-        payload: &Payload,
-    ) -> Result<ProgramFetch, NotAllowed> {
+    pub fn begin(&mut self, command: CommandId, payload: &Payload) -> Result<ProgramFetch, NotAllowed> {
         if self.record.stage.is_some() {
             return Err(NotAllowed("another update is under way".to_owned()));
         }
         let request = UpdateRequest::read(payload, &self.settings)?;
-        let fetch = self.fetch(settings, request.clone())?;
+        let fetch = self.fetch(request.clone())?;
         self.record.ended = None;
         self.record.stage = Some(UpdateStage::Fetching { command, request, starts: 0 });
         if let Err(error) = self.save() {
@@ -73,12 +84,12 @@ impl AgentUpdate {
     }
 
     /// Goes on with a program that was fetched when the agent ended.
-    pub fn resume(&mut self, settings: &AgentSettings) -> Option<(CommandId, ProgramFetch)> {
+    pub fn resume(&mut self) -> Option<(CommandId, ProgramFetch)> {
         let before = self.record.clone();
         let mut resumed = None;
         if let Some((command, request)) = self.record.resume_fetching() {
             // The keys may have changed, or the program that runs.
-            match self.fetch(settings, request) {
+            match self.fetch(request) {
                 Ok(fetch) => resumed = Some((command, fetch)),
                 Err(NotAllowed(why)) => self.record.fail(&why),
             }
@@ -89,17 +100,10 @@ impl AgentUpdate {
         resumed
     }
 
-    fn fetch(&self, settings: &AgentSettings, request: UpdateRequest) -> Result<ProgramFetch, NotAllowed> {
-        let signature = request.signature(&settings.signers, &self.running_version())?;
+    fn fetch(&self, request: UpdateRequest) -> Result<ProgramFetch, NotAllowed> {
+        let signature = request.signature(&self.signers, &self.running_version())?;
         let (folder, within) = (self.folder.clone(), self.settings.within);
-        Ok(ProgramFetch {
-            request,
-            signature,
-            folder,
-            within,
-            tls: settings.tls.files(),
-            config: settings.file.clone(),
-        })
+        Ok(ProgramFetch { request, signature, folder, within, tls: self.tls.clone(), config: self.config.clone() })
     }
 
     /// Puts a program on trial. The agent has to end then, and to start it.

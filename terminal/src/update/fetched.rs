@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow, bail};
 use muster_client::TlsFiles;
 use tokio::time;
 
-use super::{record::UpdatedProgram, request::UpdateRequest};
+use super::{request::UpdateRequest, updated_program::UpdatedProgram};
 use crate::{files::fetch::fetch, program::ProgramCall, signature::ProgramSignature};
 
 /// How long a new program may take to check the configuration.

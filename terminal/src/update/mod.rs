@@ -23,6 +23,7 @@ pub mod record;
 pub mod request;
 pub mod start;
 pub mod trial;
+pub mod updated_program;
 
 use std::{
     path::{Path, PathBuf},
@@ -32,7 +33,7 @@ use std::{
 use anyhow::ensure;
 use serde::Deserialize;
 
-use crate::{files::parts::PartsBound, settings::check_time};
+use crate::{files::parts::PartsBound, limits::check_time};
 
 /// The name of the command.
 pub const COMMAND: &str = "update";

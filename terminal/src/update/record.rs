@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     request::UpdateRequest,
     trial::{BootTime, STARTS_MAX, UpdateTrial},
+    updated_program::UpdatedProgram,
 };
 use crate::{durable, signature::is_older};
 
@@ -24,15 +25,6 @@ pub struct ProgramRecord {
     pub stage: Option<UpdateStage>,
     /// What became of the last update. It is told after each start, since a power cut may have lost it on its way.
     pub ended: Option<UpdateEnd>,
-}
-
-/// A program that an update has brought.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpdatedProgram {
-    /// The name of its file, in the folder of the record.
-    pub file: String,
-    /// Its version, as it was signed.
-    pub version: String,
 }
 
 /// Where an update stands.

@@ -14,7 +14,7 @@ use super::{
     record::{ProgramRecord, ProgramStart},
     trial::BootTime,
 };
-use crate::{platform, settings::state_folder};
+use crate::platform;
 
 /// The variable that tells a program that an update has brought the name of its own file. The installed program has none.
 const STARTED: &str = "MUSTER_TERMINAL_PROGRAM";
@@ -22,7 +22,7 @@ const STARTED: &str = "MUSTER_TERMINAL_PROGRAM";
 /// What a start needs to know of the configuration. A later program may know settings that the installed one does not, so the others are skipped.
 #[derive(Deserialize)]
 struct StartSettings {
-    #[serde(default = "state_folder")]
+    #[serde(default = "platform::state_folder")]
     state: PathBuf,
     update: Option<IgnoredAny>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use muster_protocol::CommandId;
 use serde::{Deserialize, Serialize};
 
-use super::record::UpdatedProgram;
+use super::updated_program::UpdatedProgram;
 use crate::platform;
 
 /// How often a new program may be started. A power cut counts as an end of it too.

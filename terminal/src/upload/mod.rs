@@ -29,9 +29,9 @@ use tokio::time;
 use self::{put::FilePut, request::UploadRequest, source::AllowedFile};
 use crate::{
     allowed::NotAllowed,
-    settings::{AgentSettings, check_time},
+    limits::check_time,
     transfer::{FileServer, RetryPause},
-    work::WorkEnd,
+    work_end::WorkEnd,
 };
 
 /// The name of the command.
@@ -82,10 +82,10 @@ impl FileUpload {
     ///
     /// # Errors
     /// If the payload is not what the command takes, or the file is in none of the folders or can't be read.
-    pub fn new(settings: &AgentSettings, upload: &UploadSettings, payload: &Payload) -> Result<Self, NotAllowed> {
+    pub fn new(upload: &UploadSettings, tls: TlsFiles, payload: &Payload) -> Result<Self, NotAllowed> {
         let request = UploadRequest::read(payload, upload)?;
         AllowedFile::open(upload, &request.path).map_err(|error| NotAllowed(format!("{error:#}")))?;
-        Ok(Self { settings: upload.clone(), tls: settings.tls.files(), request })
+        Ok(Self { settings: upload.clone(), tls, request })
     }
 
     /// Sends the file, again if an attempt fails. `progress` is called once a second at most, while bytes move.

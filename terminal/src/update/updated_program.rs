@@ -1,0 +1,12 @@
+//! A program that an update has brought.
+
+use serde::{Deserialize, Serialize};
+
+/// The file of such a program, and its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdatedProgram {
+    /// The name of its file, in the folder of the record.
+    pub file: String,
+    /// Its version, as it was signed.
+    pub version: String,
+}
