@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::{self, Interval, MissedTickBehavior};
 
-use crate::systemd;
+use crate::systemd::{self, ServiceMessage};
 
 /// How many messages may wait for a service manager that takes none. More are dropped.
 const WAITING_MAX: usize = 16;
@@ -23,17 +23,6 @@ const STATUS_MAX: usize = 200;
 /// Messages are sent by a thread of their own, so a service manager that hangs holds nothing up.
 #[derive(Debug, Clone, Default)]
 pub struct ServiceManager(Option<SyncSender<ServiceMessage>>);
-
-/// One message. A text is a status in one line.
-#[derive(Debug)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "there is nobody to tell"))]
-pub(crate) enum ServiceMessage {
-    Ready(String),
-    Reloading,
-    Stopping(String),
-    Status(String),
-    Beat,
-}
 
 impl ServiceManager {
     /// Finds the service manager by the environment.

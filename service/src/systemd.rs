@@ -2,7 +2,16 @@
 
 use std::{io, time::Duration};
 
-use crate::manager::ServiceMessage;
+/// One message to the service manager. A text is a status in one line.
+#[derive(Debug)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there is nobody to tell"))]
+pub(crate) enum ServiceMessage {
+    Ready(String),
+    Reloading,
+    Stopping(String),
+    Status(String),
+    Beat,
+}
 
 /// Sends a message to the socket that `NOTIFY_SOCKET` names.
 #[cfg(unix)]
