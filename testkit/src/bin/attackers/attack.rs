@@ -1,35 +1,15 @@
-//! One attacker: it attacks until the program ends, on one connection after the other.
+//! What an attacker does: it attacks until the program ends, on one connection after the other.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use rand::{RngExt, rngs::ChaCha8Rng};
+use rand::RngExt;
 use tokio::time;
 
-use super::{
-    flood,
-    kind::AttackKind::{self, *},
-    stall, storm,
-    tally::{AttackEnd, AttackTally},
-    victim::Victim,
-};
+use super::{attacker::Attacker, flood, kind::AttackKind::*, stall, storm, tally::AttackEnd};
 
 /// The longest pause after a connection that was to last, and after one of a storm, in milliseconds.
 const PAUSE: u64 = 1000;
 const STORM_PAUSE: u64 = 50;
-
-/// One attacker.
-pub struct Attacker {
-    /// What it does.
-    pub kind: AttackKind,
-    /// Its number among all attackers.
-    pub number: usize,
-    /// Whom it attacks.
-    pub victim: Arc<Victim>,
-    /// Where it counts.
-    pub tally: Arc<AttackTally>,
-    /// Its chance.
-    pub rng: ChaCha8Rng,
-}
 
 impl Attacker {
     /// Attacks. Never returns.
@@ -62,14 +42,6 @@ impl Attacker {
             LargeCommands => storm::command(self, self.victim.key()).await,
             EventStreams => stall::event_stream(self).await,
             Churn => storm::churn(self).await,
-        }
-    }
-
-    /// Its id as a terminal. All attackers of a churn are one terminal, which so is in many places at once.
-    pub fn terminal(&self) -> String {
-        match self.kind {
-            Churn => self.victim.terminal("churn"),
-            _ => self.victim.terminal(self.number),
         }
     }
 }

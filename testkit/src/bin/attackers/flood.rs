@@ -9,7 +9,7 @@ use tokio::{
 };
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::{attack::Attacker, frame::client_frame, kind::AttackKind, tally::AttackEnd};
+use super::{attacker::Attacker, frame::client_frame, kind::AttackKind, tally::AttackEnd};
 
 /// Frames a second of one attacker: 40 times what a node reads of one terminal.
 const RATE: u32 = 20_000;

@@ -13,6 +13,7 @@
 
 mod answers;
 mod attack;
+mod attacker;
 mod cpu_share;
 mod flood;
 mod frame;
@@ -41,7 +42,7 @@ use tokio::{
     time,
 };
 
-use self::{attack::Attacker, kind::KindCount, tally::AttackTally, victim::Victim};
+use self::{attacker::Attacker, kind::KindCount, tally::AttackTally, victim::Victim};
 
 #[derive(Parser)]
 struct Cli {

@@ -9,7 +9,7 @@ use tokio::{
     time,
 };
 
-use super::{answers::Answers, attack::Attacker, tally::AttackEnd};
+use super::{answers::Answers, attacker::Attacker, tally::AttackEnd};
 
 /// The time between two bytes of a slow request, in milliseconds: for each connection another.
 const BETWEEN: std::ops::Range<u64> = 2000..8000;

@@ -4,7 +4,7 @@ use std::{future, time::Duration};
 
 use tokio::{io::AsyncWriteExt, time};
 
-use super::{answers::Answers, attack::Attacker, frame::SeenFrame, tally::AttackEnd};
+use super::{answers::Answers, attacker::Attacker, frame::SeenFrame, tally::AttackEnd};
 
 /// The payload of a large command, in bytes: a command has room for a little more.
 const LARGE: usize = 200_000;
