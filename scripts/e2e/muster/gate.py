@@ -30,7 +30,7 @@ CLUSTERS = ["-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone and not quiet
 # Tests of the crates mostly wait too, but for programs of tests whose name begins so: beside others they would be late.
 QUIET = "quiet_"
 CRATES = "cargo test --workspace --locked --no-fail-fast".split()
-TEST_THREADS = "2"
+TEST_THREADS = "3"
 # What cargo says of a test program that failed, and what such a program says of its tests.
 FAILED_PROGRAM = re.compile(r"^    `-p \S+ (.+)`$", re.MULTILINE)
 FAILED_TEST = re.compile(r"^test (\S+) .*FAILED$", re.MULTILINE)
