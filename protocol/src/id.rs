@@ -117,8 +117,15 @@ impl Default for ClusterName {
     }
 }
 
+/// The error for a text that is no UUID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is a UUID, such as 01a22604-1a2b-7472-a9dc-02ec8ee5d40c")]
+pub struct InvalidUuid {
+    what: &'static str,
+}
+
 macro_rules! sortable_uuid {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -126,10 +133,10 @@ macro_rules! sortable_uuid {
         pub struct $name(pub Uuid);
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = InvalidUuid;
 
-            fn from_str(text: &str) -> Result<Self, uuid::Error> {
-                text.parse().map(Self)
+            fn from_str(text: &str) -> Result<Self, InvalidUuid> {
+                text.parse().map(Self).map_err(|_| InvalidUuid { what: $what })
             }
         }
 
@@ -143,17 +150,17 @@ macro_rules! sortable_uuid {
 
 sortable_uuid!(
     /// A command's id: a UUIDv7, so that ids sort by the time when the commands were accepted.
-    CommandId
+    CommandId, "the id of a command"
 );
 
 sortable_uuid!(
     /// The id of one session of one terminal: a UUIDv7, so that of two sessions the newer has the greater id.
-    SessionId
+    SessionId, "the id of a session"
 );
 
 sortable_uuid!(
     /// A rollout's id: a UUIDv7, so that ids sort by the time when the rollouts were made.
-    RolloutId
+    RolloutId, "the id of a rollout"
 );
 
 #[cfg(test)]
@@ -168,6 +175,12 @@ mod tests {
         for bad in ["", "a b", "a\n", "*", "a/b", "é", "a{b}", &"x".repeat(129)] {
             assert!(bad.parse::<TerminalId>().is_err(), "{bad:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_no_command_id_is_told_what_one_looks_like() {
+        let error = "123".parse::<CommandId>().unwrap_err();
+        assert_eq!(error.to_string(), "the id of a command is a UUID, such as 01a22604-1a2b-7472-a9dc-02ec8ee5d40c");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub enum Selector {
 /// The JSON form of a selector, which has exactly one of these keys.
 #[derive(Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = r#"a selector, such as {"all":true} or {"terminal":"ID"}"#)]
 struct Keys {
     /// True: every terminal that is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +138,12 @@ mod tests {
             let selector: Selector = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&selector).unwrap(), json);
         }
+    }
+
+    #[test]
+    fn what_is_no_object_is_told_what_a_selector_looks_like() {
+        let error = serde_json::from_str::<Selector>(r#""all""#).unwrap_err().to_string();
+        assert!(error.contains(r#"expected a selector, such as {"all":true} or {"terminal":"ID"}"#), "{error}");
     }
 
     #[test]
