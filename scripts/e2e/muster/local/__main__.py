@@ -4,6 +4,7 @@ This folder uses the standard library alone, so that a visitor needs nothing but
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -124,6 +125,9 @@ def variables(cluster: Processes) -> int:
         return 1
     proxy, key, secret = (cluster.read(file) for file in ("sidecar.address", "key", "secret"))
     print(f"export MUSTER_URL=ws://{proxy}/ws MUSTER_API=http://{proxy} MUSTER_KEY={key} MUSTER_SECRET={secret}")
+    # What the command line `muster` reads.
+    file = shlex.quote(str((cluster.directory / "key").resolve()))
+    print(f"export MUSTER_API_URL=http://{proxy} MUSTER_KEY_FILE={file}")
     return 0
 
 
