@@ -27,10 +27,11 @@ WARM, FRESH = 20 * 60, 45 * 60
 AT_ONCE = "4"
 # What pytest chooses for them. Tests that are `quiet` run in pairs, and each that is `alone` by itself.
 CLUSTERS = ["-n", AT_ONCE, "--dist", "worksteal", "-m", "not alone and not quiet"]
-# Tests of the crates mostly wait too, but for programs of tests whose name begins so: beside others they would be late.
-QUIET = "quiet_"
+# Tests of the crates mostly wait too: so many of a program run at once.
 CRATES = "cargo test --workspace --locked --no-fail-fast".split()
 TEST_THREADS = "3"
+# A program of such tests whose name begins so runs with what measures. Beside others it would be late.
+QUIET = "quiet_"
 # What cargo says of a test program that failed, and what such a program says of its tests.
 FAILED_PROGRAM = re.compile(r"^    `-p \S+ (.+)`$", re.MULTILINE)
 FAILED_TEST = re.compile(r"^test (\S+) .*FAILED$", re.MULTILINE)

@@ -296,6 +296,14 @@ def test_a_crate_that_fails_is_tried_once_more(
     assert gate.flaky() == flaky
 
 
+def test_each_test_program_of_a_crate_runs_in_one_part_of_the_gate() -> None:
+    beside, alone = gate.test_programs(quiet=False), gate.test_programs(quiet=True)
+    folders = {tests.parent.name for tests in programs.ROOT.glob("*/tests/*/main.rs")}
+    files = {tests.stem for tests in programs.ROOT.glob("*/tests/*.rs")}
+    assert {f"--test={name}" for name in folders | files} <= {*beside, *alone}
+    assert alone == ["--test=quiet_runs"] and not set(beside) & set(alone)
+
+
 @pytest.mark.parametrize(("send", "number"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)])
 def test_a_gate_that_is_asked_to_end_lets_its_command_clean_up(
     tmp_path: Path, send: Callable[[int, int], None], number: signal.Signals
