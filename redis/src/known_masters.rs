@@ -21,7 +21,7 @@ impl KnownMasters {
     pub fn new(topology: Topology) -> Self {
         match topology.servers() {
             Servers::Cluster(_) => Self::Cluster(Arc::new(ClusterMasters::new(topology))),
-            Servers::Fixed(_) | Servers::Sentinels { .. } => Self::Single(Arc::new(SingleMaster::new(topology))),
+            Servers::Fixed(_) | Servers::Sentinels(_) => Self::Single(Arc::new(SingleMaster::new(topology))),
         }
     }
 

@@ -25,6 +25,9 @@
 //! connection take at most 2 s together. [`not_sent`] says whether a call was certainly not sent, and [`will_pass`] whether a
 //! later one may succeed.
 //!
+//! Sentinels may replace a master that lives. They are asked twice a second whether they have, and then the connection to the
+//! old master is closed.
+//!
 //! While a slot is being moved by hand, commands for its tag may be refused with ASK or TRYAGAIN, until it has moved.
 //!
 //! In a Redis Cluster, the tags of other masters go on while one master fails over only with
@@ -68,6 +71,8 @@
 //! | `encryption` | connects by TLS, and says what is wrong if that fails |
 //! | `masters`, `known_masters` | divides hash tags among masters |
 //! | `single`, `locate` | follow the master of one server or of Sentinels |
+//! | `sentinels` | asks Sentinels which server is the master, and whether it still is |
+//! | `master` | a master that was found |
 //! | `cluster` | follows the masters of a Redis Cluster |
 //! | `connection` | sends commands for one tag |
 //! | `listen`, `listener` | receive the messages of channels: of one tag, and of all |
@@ -83,9 +88,11 @@ mod known_masters;
 mod listen;
 mod listener;
 mod locate;
+mod master;
 mod masters;
 mod requirements;
 pub mod secret;
+mod sentinels;
 mod server;
 mod single;
 mod topology;

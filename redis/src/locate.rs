@@ -1,19 +1,14 @@
-//! Finds the master of one server or of Sentinels. All Sentinels are asked at once, and the first answer that leads to a
-//! master counts. So a Sentinel that is dead, hangs, or names an old master delays nothing. The masters of a Redis Cluster
-//! are found by the module `cluster`.
+//! Finds the master of one server or of Sentinels, and says what the errors of a search mean. The masters of a Redis
+//! Cluster are found by the module `cluster`.
 
-use std::{io, time::Duration};
+use std::{future, time::Duration};
 
-use futures_util::future::{FutureExt, select_ok};
-use muster_net::Tls;
-use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value,
-};
-use tokio::time::{self, Instant};
+use redis::{ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use tokio::time::Instant;
 
 use crate::{
-    server::{ANSWER, ServerConnection},
+    master::Master,
+    server::ANSWER,
     topology::{Servers, Topology},
 };
 
@@ -27,25 +22,22 @@ pub const EARLIER: Duration = Duration::from_millis(100);
 /// not used.
 pub const UNREACHED: ErrorKind = ErrorKind::ClusterConnectionNotFound;
 
-/// A master that was found.
-#[derive(Clone)]
-pub struct Master {
-    /// The connection to it, which many callers can share by cloning it.
-    pub connection: ServerConnection,
-    /// Its address, user and password.
-    pub info: ConnectionInfo,
-}
-
 impl Topology {
     /// Connects to the current master.
     pub(crate) async fn master(&self) -> RedisResult<Master> {
-        let search = Search { tls: self.tls(), deadline: Instant::now() + self.bound() - EARLIER };
+        let deadline = Instant::now() + self.bound() - EARLIER;
         match self.servers() {
-            Servers::Fixed(info) => search.connect(info.clone()).await,
-            Servers::Sentinels { sentinels, name, entry } => {
-                first(sentinels, |sentinel| search.master_by_sentinel(sentinel, name, entry)).await
-            }
+            Servers::Fixed(info) => Master::open(info.clone(), 0, self.tls(), deadline).await,
+            Servers::Sentinels(sentinels) => sentinels.master(self.tls(), deadline).await,
             Servers::Cluster(_) => unreachable!("a cluster has several masters, which the module cluster finds"),
+        }
+    }
+
+    /// Waits until Sentinels have replaced this master and name the next one. Without Sentinels, for ever.
+    pub(crate) async fn replaced(&self, master: &ConnectionAddr, epoch: u64) {
+        match self.servers() {
+            Servers::Sentinels(sentinels) => sentinels.replaced(self.tls(), master, epoch).await,
+            Servers::Fixed(_) | Servers::Cluster(_) => future::pending().await,
         }
     }
 
@@ -53,7 +45,7 @@ impl Topology {
     fn bound(&self) -> Duration {
         match self.servers() {
             Servers::Fixed(_) => ANSWER,
-            Servers::Sentinels { .. } | Servers::Cluster(_) => SOURCE_ANSWER,
+            Servers::Sentinels(_) | Servers::Cluster(_) => SOURCE_ANSWER,
         }
     }
 }
@@ -90,65 +82,12 @@ pub(crate) fn is_elsewhere(kind: ServerErrorKind) -> bool {
     matches!(kind, Moved | Ask | TryAgain | ClusterDown | MasterDown | ReadOnly | BusyLoading)
 }
 
-/// Asks all sources at once, and returns the first master that one leads to, or the last error if none does.
-async fn first<'a, F>(sources: &'a [ConnectionInfo], ask: impl Fn(&'a ConnectionInfo) -> F) -> RedisResult<Master>
-where
-    F: Future<Output = RedisResult<Master>> + Send + 'a,
-{
-    let in_time = |asked| async { time::timeout(SOURCE_ANSWER, asked).await.unwrap_or_else(|_| Err(late())) }.boxed();
-    select_ok(sources.iter().map(ask).map(in_time)).await.map(|(master, _)| master)
-}
-
-/// Returns the error of a search that took too long.
-pub(crate) fn late() -> RedisError {
-    io::Error::new(io::ErrorKind::TimedOut, "no master found in time").into()
-}
-
-/// A search for the master, which ends at its deadline.
-#[derive(Clone, Copy)]
-struct Search<'a> {
-    tls: Option<&'a Tls>,
-    deadline: Instant,
-}
-
-impl Search<'_> {
-    /// Connects to the master that a Sentinel names, and asks that server for its role: a Sentinel goes on naming a
-    /// master that has just died, and a server that was the master may come back as one.
-    async fn master_by_sentinel(
-        self,
-        sentinel: &ConnectionInfo,
-        name: &str,
-        entry: &RedisConnectionInfo,
-    ) -> RedisResult<Master> {
-        let mut connection = self.connect(sentinel.clone()).await?.connection;
-        let answer: Option<(String, u16)> =
-            cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name).query_async(&mut connection).await?;
-        let unknown =
-            || RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "the Sentinels know no master of this name"));
-        let (host, port) = answer.ok_or_else(unknown)?;
-        let info = ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(entry.clone());
-        let mut master = self.connect(info).await?;
-        let role: Vec<Value> = cmd("ROLE").query_async(&mut master.connection).await?;
-        let role: Option<String> = role.into_iter().next().map(from_redis_value).transpose()?;
-        match role.as_deref() {
-            Some("master") => Ok(master),
-            _ => Err(RedisError::from((
-                ErrorKind::Server(ServerErrorKind::ReadOnly),
-                "the server that the Sentinels name is not the master yet",
-            ))),
-        }
-    }
-
-    async fn connect(self, info: ConnectionInfo) -> RedisResult<Master> {
-        let config = AsyncConnectionConfig::new();
-        let connection = ServerConnection::open(&info, self.tls, self.deadline, config).await?;
-        Ok(Master { connection, info })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
+    use crate::master::late;
 
     #[test]
     fn a_failed_search_counts_as_not_sent() {

@@ -14,6 +14,7 @@ use tokio::{
     task::AbortHandle,
     time::{Instant, timeout_at},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::encryption;
 
@@ -24,16 +25,8 @@ pub const ANSWER: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct ServerConnection {
     connection: MultiplexedConnection,
-    driver: Arc<Driver>,
-}
-
-/// The task that reads and writes the socket.
-struct Driver(AbortHandle);
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    /// The task that reads and writes the socket.
+    driver: Arc<AbortOnDropHandle<()>>,
 }
 
 impl ServerConnection {
@@ -80,13 +73,13 @@ impl ServerConnection {
         let config = config.set_response_timeout(Some(ANSWER));
         let begun = timeout_at(deadline, MultiplexedConnection::new_with_config(settings, stream, config)).await;
         let (connection, driver) = begun.map_err(|_| encryption::late(address))??;
-        let driver = Arc::new(Driver(tokio::spawn(driver).abort_handle()));
+        let driver = Arc::new(AbortOnDropHandle::new(tokio::spawn(driver)));
         Ok(Self { connection, driver })
     }
 
     /// Returns what closes the connection for all clones. Calls that wait for an answer then end with an error.
     pub fn abort_handle(&self) -> AbortHandle {
-        self.driver.0.clone()
+        self.driver.abort_handle()
     }
 }
 

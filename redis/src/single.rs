@@ -1,21 +1,31 @@
 //! The master of one server or of Sentinels: one connection, shared by all its users. When it ends, does not answer in
 //! time, or a server says that it is not the master, the call that noticed returns the error, and the next call finds
-//! the master again. No command is sent twice.
+//! the master again. When Sentinels replace the master, the connection to it is closed. No command is sent twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use redis::{ConnectionAddr, ConnectionInfo, RedisError, RedisResult, ServerError, aio::ConnectionLike, cmd};
 use tokio::{sync::watch, time};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    locate::{Master, is_elsewhere, late, unreached},
+    locate::{is_elsewhere, unreached},
+    master::{Master, late},
     server::{ANSWER, ServerConnection, server_error},
     topology::Topology,
 };
 
 /// A search for the master: in progress, done or failed. The callers that wait for it poll it.
-type MasterSearch = Shared<BoxFuture<'static, RedisResult<Master>>>;
+type MasterSearch = Shared<BoxFuture<'static, RedisResult<Followed>>>;
+
+/// A master that was found, and the task that closes the connection to it when Sentinels replace it. The task ends with
+/// the last clone.
+#[derive(Clone)]
+struct Followed {
+    master: Master,
+    _watch: Arc<AbortOnDropHandle<()>>,
+}
 
 /// A connection that follows the one master.
 pub struct SingleMaster {
@@ -44,7 +54,7 @@ impl SingleMaster {
         let ping = async |mut connection: ServerConnection| connection.req_packed_command(&ping).await;
         self.call(ping, |answer| server_error(answer).into_iter().collect()).await?.extract_error()?;
         let attempt = self.current().clone();
-        Ok(attempt.await.map_err(unreached)?.info)
+        Ok(attempt.await.map_err(unreached)?.master.info)
     }
 
     /// Returns a channel with the address at which the master was last found.
@@ -66,8 +76,8 @@ impl SingleMaster {
         let attempt = self.current().clone();
         let (answer, wrong) = match attempt.clone().await {
             Err(error) => (Err(unreached(error)), true),
-            Ok(master) => {
-                let answer = send(master.connection).await;
+            Ok(followed) => {
+                let answer = send(followed.master.connection).await;
                 let wrong = answer.as_ref().map_or_else(is_broken, |value| errors(value).iter().any(is_refusal));
                 (answer, wrong)
             }
@@ -92,9 +102,21 @@ fn search(topology: Arc<Topology>, found: Arc<watch::Sender<Option<ConnectionAdd
     let search = async move {
         let master = time::timeout(ANSWER, topology.master()).await.unwrap_or_else(|_| Err(late()))?;
         found.send_replace(Some(master.info.addr().clone()));
-        Ok(master)
+        let watch = tokio::spawn(close_when_replaced(topology, &master));
+        Ok(Followed { master, _watch: Arc::new(AbortOnDropHandle::new(watch)) })
     };
     search.boxed().shared()
+}
+
+/// Returns the task that waits until Sentinels replace this master. It has no clone of the connection, and so does not
+/// keep the connection open.
+fn close_when_replaced(topology: Arc<Topology>, master: &Master) -> impl Future<Output = ()> + use<> {
+    let (address, epoch) = (master.info.addr().clone(), master.epoch);
+    let connection = master.connection.abort_handle();
+    async move {
+        topology.replaced(&address, epoch).await;
+        connection.abort();
+    }
 }
 
 /// Returns whether an error means that the connection must be replaced. A server that does not answer in time may have

@@ -13,10 +13,11 @@
 use std::{fmt, str::FromStr};
 
 use muster_net::{BadTlsFile, Tls, TlsFiles};
-use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use redis::{ConnectionInfo, IntoConnectionInfo};
 
 use crate::{
     TLS_FLAGS,
+    sentinels::Sentinels,
     url::{PORT, SENTINEL_PORT, with_port},
 };
 
@@ -34,14 +35,7 @@ pub(crate) enum Servers {
     /// The master is always this server.
     Fixed(ConnectionInfo),
     /// Sentinels know which server is the master.
-    Sentinels {
-        /// The address, user and password of each Sentinel.
-        sentinels: Vec<ConnectionInfo>,
-        /// The name of the master.
-        name: String,
-        /// User and password for the master.
-        entry: RedisConnectionInfo,
-    },
+    Sentinels(Sentinels),
     /// Some members of a cluster, of which each knows the master of a slot.
     Cluster(Vec<ConnectionInfo>),
 }
@@ -87,7 +81,7 @@ impl Topology {
     pub fn database(&self) -> i64 {
         match &self.servers {
             Servers::Fixed(info) => info.redis_settings().db(),
-            Servers::Sentinels { .. } | Servers::Cluster(_) => 0,
+            Servers::Sentinels(_) | Servers::Cluster(_) => 0,
         }
     }
 
@@ -141,7 +135,8 @@ fn sentinels(rest: &str) -> Result<Servers, BadUrl> {
     let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let sentinel_user = credentials(query)?;
     let entry = info(&format!("redis://{}localhost", at(user)))?.redis_settings().clone();
-    Ok(Servers::Sentinels { sentinels: members(hosts, &sentinel_user, SENTINEL_PORT)?, name: name.to_owned(), entry })
+    let members = members(hosts, &sentinel_user, SENTINEL_PORT)?;
+    Ok(Servers::Sentinels(Sentinels { members, name: name.to_owned(), entry }))
 }
 
 fn cluster(rest: &str) -> Result<Servers, BadUrl> {
@@ -190,8 +185,8 @@ impl fmt::Display for Topology {
         };
         match &self.servers {
             Servers::Fixed(info) => write!(f, "{}", info.addr()),
-            Servers::Sentinels { sentinels, name, .. } => {
-                write!(f, "the master {name} of the Sentinels {}", list(sentinels))
+            Servers::Sentinels(Sentinels { members, name, .. }) => {
+                write!(f, "the master {name} of the Sentinels {}", list(members))
             }
             Servers::Cluster(seeds) => write!(f, "the cluster of {}", list(seeds)),
         }
@@ -200,6 +195,8 @@ impl fmt::Display for Topology {
 
 #[cfg(test)]
 mod tests {
+    use redis::RedisConnectionInfo;
+
     use super::*;
 
     fn topology(url: &str) -> Topology {
@@ -224,11 +221,13 @@ mod tests {
     #[test]
     fn sentinels_have_a_name_for_the_master_and_their_own_credentials() {
         let url = "redis+sentinel://u:pw@a:1,b,[::1]:3/mymaster?sentinel_password=s%2Fp";
-        let Servers::Sentinels { sentinels, name, entry: master } = servers(url) else { panic!("no Sentinels") };
-        let addresses: Vec<_> = sentinels.iter().map(|info| info.addr().to_string()).collect();
+        let Servers::Sentinels(Sentinels { members, name, entry: master }) = servers(url) else {
+            panic!("no Sentinels")
+        };
+        let addresses: Vec<_> = members.iter().map(|info| info.addr().to_string()).collect();
         assert_eq!((addresses.join(" ").as_str(), name.as_str()), ("a:1 b:26379 ::1:3", "mymaster"));
         assert_eq!(entry(&master), (Some("u"), Some("pw")));
-        assert!(sentinels.iter().all(|info| entry(info.redis_settings()) == (None, Some("s/p"))));
+        assert!(members.iter().all(|info| entry(info.redis_settings()) == (None, Some("s/p"))));
         assert_eq!(topology(url).to_string(), "the master mymaster of the Sentinels a:1, b:26379, ::1:3");
     }
 

@@ -23,7 +23,8 @@ use tokio::{
 
 use self::slots::SlotMap;
 use crate::{
-    locate::{EARLIER, UNREACHED, is_elsewhere, late, unreached},
+    locate::{EARLIER, UNREACHED, is_elsewhere, unreached},
+    master::late,
     server::{ANSWER, ServerConnection},
     single::is_broken,
     topology::{Servers, Topology},

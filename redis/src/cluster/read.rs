@@ -8,7 +8,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::slots::SlotMap;
 use crate::{
-    locate::{EARLIER, SOURCE_ANSWER, late},
+    locate::{EARLIER, SOURCE_ANSWER},
+    master::late,
     server::ServerConnection,
     topology::{Servers, Topology},
 };

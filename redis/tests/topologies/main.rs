@@ -3,5 +3,6 @@
 mod cluster;
 mod masters;
 mod requirements;
+mod sentinels;
 mod servers;
 mod tls;

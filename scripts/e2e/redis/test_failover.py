@@ -6,6 +6,7 @@ are emptied, and get their data from an export of the store.
 
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 import pytest
@@ -58,6 +59,24 @@ def test_what_was_accepted_with_a_replica_is_run_once_and_in_order(
     wait_until_done(cluster, commands)
     assert not fleet.lines("offline"), "terminals were disconnected"
     check_who_was_told(cluster, fleet, commands)
+    assert commands.judged(besides=run_though_refused(fleet, commands))
+
+
+@pytest.mark.parametrize("servers", [pytest.param(Sentinels, id="sentinel")], indirect=True)
+@pytest.mark.takes(seconds=60)
+@pytest.mark.cluster(node_flags=f"{FLAGS} 2", processes_only=WHY)
+def test_a_master_that_lives_and_is_replaced_loses_nothing(
+    cluster: Cluster, servers: Sentinels, agents: AgentsFactory, load: LoadFactory, scale: Scale
+) -> None:
+    """Busy Sentinels take a living master for dead. They make it a replica 8 s later at the earliest."""
+    fleet, commands = start(cluster, agents, load, scale)
+    rounds = scale(2, 4)
+    for number in range(rounds):
+        commands.reach((number + 0.5) / (rounds + 1))
+        heir = servers.replace_master()
+        wait.until(partial(servers.ask, heir, "PUBSUB", "SHARDCHANNELS"), within=READY_AGAIN)
+    wait_until_done(cluster, commands)
+    assert not fleet.lines("offline"), "terminals were disconnected"
     assert commands.judged(besides=run_though_refused(fleet, commands))
 
 

@@ -143,13 +143,20 @@ class Sentinels(RedisServers):
         # Nodes ask the one that hangs first.
         return f"redis+sentinel://127.0.0.1:{ports[2]},127.0.0.1:{ports[0]},127.0.0.1:{ports[1]}/mymaster"
 
+    def replace_master(self) -> str:
+        """Have the Sentinels make a replica the master while the master lives; return the replica's name."""
+        old = self.master()
+        self.ask("sentinel1", "SENTINEL", "FAILOVER", "mymaster")
+        masters = wait.until(self.masters, lambda masters: masters != [old], within=30)
+        return next(name for name in masters if name != old)
+
     def _watch(self, name: str, master: int) -> int:
         port = self.ports[name] = process.free_port()
         own = self.directory / f"{name}.conf"
         own.write_text(
             f"bind 127.0.0.1\nport {port}\ndir {self.directory}\n"
             f"sentinel monitor mymaster 127.0.0.1 {master} 2\n"
-            "sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 2000\n"
+            "sentinel down-after-milliseconds mymaster 2500\nsentinel failover-timeout mymaster 2000\n"
         )
         self._commands[name] = ["redis-server", own, "--sentinel"]
         self.start(name)

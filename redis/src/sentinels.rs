@@ -1,0 +1,151 @@
+//! Asks Sentinels which server is the master.
+//!
+//! Two servers can say that they are the master. Sentinels may take a master for dead that lives, and then make it a
+//! replica only some 10 s after they made another server the master. What is written to the old one meanwhile is lost.
+//! So the Sentinels are asked again and again. They count their failovers, and of two masters the one with the higher
+//! epoch stays.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures_util::{
+    StreamExt,
+    future::{FutureExt, select_all},
+    stream::FuturesUnordered,
+};
+use muster_net::Tls;
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult, ServerErrorKind, cmd,
+};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::{
+    master::{Master, late},
+    server::{ANSWER, ServerConnection},
+};
+
+/// How long the other Sentinels have after the first has led to a master. A Sentinel that is cut off from the rest
+/// names an old master, and may be the first to answer.
+const OTHERS: Duration = Duration::from_millis(100);
+/// The time from one answer of a Sentinel to the next question.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Some Sentinels, and what they are asked for.
+#[derive(Debug, Clone)]
+pub struct Sentinels {
+    /// The address, user and password of each Sentinel.
+    pub members: Vec<ConnectionInfo>,
+    /// The name of the master.
+    pub name: String,
+    /// User and password for the master.
+    pub entry: RedisConnectionInfo,
+}
+
+/// The server that a Sentinel names.
+struct Named {
+    info: ConnectionInfo,
+    /// The epoch of the failover that made it the master.
+    epoch: u64,
+}
+
+impl Sentinels {
+    /// Asks all Sentinels at once until the deadline, and returns the first master that one leads to, or another of a higher
+    /// epoch that is found soon after. So a Sentinel that is dead, hangs, or names an old master delays little. Returns
+    /// the last error if none leads to a master.
+    pub async fn master(&self, tls: Option<&Tls>, deadline: Instant) -> RedisResult<Master> {
+        let ask = async |sentinel| {
+            let answer = timeout_at(deadline, self.master_by(sentinel, tls, deadline)).await;
+            answer.unwrap_or_else(|_| Err(late()))
+        };
+        let mut asked: FuturesUnordered<_> = self.members.iter().map(ask).collect();
+        let mut failure = late();
+        let mut newest = loop {
+            match asked.next().await {
+                Some(Ok(master)) => break master,
+                Some(Err(error)) => failure = error,
+                None => return Err(failure),
+            }
+        };
+        let others = async {
+            while let Some(answer) = asked.next().await {
+                match answer {
+                    Ok(master) if master.epoch > newest.epoch => newest = master,
+                    _ => {}
+                }
+            }
+        };
+        let _ = timeout(OTHERS, others).await;
+        Ok(newest)
+    }
+
+    /// Waits until a Sentinel names another server of a higher epoch than this master's, and that server says that it is
+    /// the master.
+    pub async fn replaced(&self, tls: Option<&Tls>, master: &ConnectionAddr, epoch: u64) {
+        let watch = async |sentinel| {
+            while self.replaced_by(sentinel, tls, master, epoch).await.is_err() {
+                sleep(PAUSE).await;
+            }
+        };
+        select_all(self.members.iter().map(|sentinel| watch(sentinel).boxed())).await;
+    }
+
+    /// Connects to the master that a Sentinel names, and asks that server for its role: a Sentinel goes on naming a
+    /// master that has just died, and a server that was the master may come back as one.
+    async fn master_by(&self, sentinel: &ConnectionInfo, tls: Option<&Tls>, deadline: Instant) -> RedisResult<Master> {
+        let named = self.named(&mut connect(sentinel, tls, deadline).await?).await?;
+        let mut master = Master::open(named.info, named.epoch, tls, deadline).await?;
+        match master.says_so().await? {
+            true => Ok(master),
+            false => Err(RedisError::from((
+                ErrorKind::Server(ServerErrorKind::ReadOnly),
+                "the server that the Sentinels name is not the master yet",
+            ))),
+        }
+    }
+
+    /// Does what [`replaced`](Self::replaced) does by one Sentinel, as long as that one answers.
+    async fn replaced_by(
+        &self,
+        sentinel: &ConnectionInfo,
+        tls: Option<&Tls>,
+        master: &ConnectionAddr,
+        epoch: u64,
+    ) -> RedisResult<()> {
+        let mut connection = connect(sentinel, tls, Instant::now() + ANSWER).await?;
+        loop {
+            let named = self.named(&mut connection).await?;
+            if named.epoch > epoch && named.info.addr() != master {
+                let mut other = Master::open(named.info, named.epoch, tls, Instant::now() + ANSWER).await?;
+                if other.says_so().await? {
+                    return Ok(());
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks a Sentinel which server is the master. The epoch is asked for first: if a failover comes between the two
+    /// questions, the epoch is one too low, and not that of a later master.
+    async fn named(&self, sentinel: &mut ServerConnection) -> RedisResult<Named> {
+        let about: RedisResult<HashMap<String, String>> =
+            cmd("SENTINEL").arg("MASTER").arg(&self.name).query_async(sentinel).await;
+        let epoch = match about {
+            Ok(about) => about.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) => return Err(unknown()),
+            Err(error) => return Err(error),
+        };
+        let answer: Option<(String, u16)> =
+            cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name).query_async(sentinel).await?;
+        let (host, port) = answer.ok_or_else(unknown)?;
+        let info = ConnectionAddr::Tcp(host, port).into_connection_info()?.set_redis_settings(self.entry.clone());
+        Ok(Named { info, epoch })
+    }
+}
+
+fn unknown() -> RedisError {
+    (ErrorKind::MasterNameNotFoundBySentinel, "the Sentinels know no master of this name").into()
+}
+
+async fn connect(sentinel: &ConnectionInfo, tls: Option<&Tls>, deadline: Instant) -> RedisResult<ServerConnection> {
+    ServerConnection::open(sentinel, tls, deadline, AsyncConnectionConfig::new()).await
+}
