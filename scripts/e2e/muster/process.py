@@ -67,11 +67,23 @@ def stat(pid: int) -> list[str]:
 
 
 def runs(pid: int) -> bool:
-    """Return whether the process is there and has not ended."""
+    """Return whether a thread of the process is there and has not ended.
+
+    The last thread that ends closes the files of the process, such as the port on which it listens. The first thread
+    may be a zombie by then.
+    """
     for child in tuple(_children):
         if child.poll() is not None:
             _children.discard(child)
-    return stat(pid)[:1] not in ([], ["Z"])
+    return any(state not in ("", "Z") for state in _thread_states(pid))
+
+
+def _thread_states(pid: int) -> list[str]:
+    """Return the state of each thread; "" for one that has just gone. The list is empty if there is no such process."""
+    try:
+        return ["".join(stat(int(thread.name))[:1]) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return []
 
 
 def cpu_seconds(pid: int) -> float:
@@ -99,8 +111,7 @@ def freeze(pid: int) -> None:
 
 def _is_frozen(pid: int) -> bool:
     # A thread that has ended is as good as one that has stopped.
-    threads = [stat(int(thread.name)) for thread in Path(f"/proc/{pid}/task").iterdir()]
-    return all(fields[:1] in ([], ["T"], ["Z"]) for fields in threads)
+    return all(state in ("", "T", "Z") for state in _thread_states(pid))
 
 
 def end(pid: int, first: signal.Signals = signal.SIGTERM) -> None:

@@ -49,6 +49,22 @@ def test_a_condition_that_does_not_come_true_is_no_error_where_that_is_the_quest
     assert not wait.happens(lambda: 2, lambda online: online == 3, within=0)
 
 
+# The first thread of this process ends at once, and another one goes on.
+LIVES_ON = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(3600,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_process_whose_first_thread_has_ended_runs_on(tmp_path: Path) -> None:
+    lives = process.launch(tmp_path, "lives", [sys.executable, "-c", LIVES_ON])
+    wait.until(lambda: process.stat(lives.pid)[:1] == ["Z"])
+    assert process.runs(lives.pid)
+    os.kill(lives.pid, signal.SIGKILL)
+    assert process.gone(lives.pid)
+
+
 # Several threads of a test look at its processes.
 
 
