@@ -74,7 +74,21 @@ fn refusal(status: StatusCode, problem: &Problem) -> String {
         StatusCode::UNAUTHORIZED => ". Give an operator's key with --key-file; muster-node key makes one",
         _ => "",
     };
-    format!("{} ({}){advice}", problem.detail, status.as_u16())
+    format!("{} ({}){advice}", in_own_words(&problem.detail), status.as_u16())
+}
+
+/// The calls that a node's text may advise, and the commands of this program that make them.
+const LISTS: [(&str, &str); 5] = [
+    ("GET /v1/nodes lists", "muster nodes lists"),
+    ("GET /v1/keys lists", "muster keys ls lists"),
+    ("GET /v1/notices lists", "muster notices ls lists"),
+    ("GET /v1/selectors lists", "muster selector ls lists"),
+    ("GET /v1/enrolments lists", "muster enrol ls lists"),
+];
+
+/// Names commands of this program where the node's text names calls of the API.
+fn in_own_words(detail: &str) -> String {
+    LISTS.iter().fold(detail.to_owned(), |text, (call, command)| text.replace(call, command))
 }
 
 /// An answer that is a success.

@@ -48,6 +48,23 @@ async fn each_exit_code_is_reached() {
 }
 
 #[tokio::test]
+async fn a_name_of_nothing_is_answered_with_the_command_that_lists_what_there_is() {
+    let node = TestNode::start(&["--insecure"]).await;
+    for (line, list) in [
+        ("drain nobody", "nodes"),
+        ("notices test nobody", "notices ls"),
+        ("selector rm nobody", "selector ls"),
+        ("enrol rm nobody", "enrol ls"),
+    ] {
+        let (code, said) = run(&node, line).await;
+        assert!(code == 1 && said.contains(&format!("; muster {list} lists them")), "{line}: {code}: {said}");
+        let (code, said) = run(&node, list).await;
+        assert_eq!(code, 0, "{list}: {said}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn a_failure_at_one_terminal_is_named_and_harms_no_screen() {
     let node = TestNode::start(&["--insecure"]).await;
     let mut terminal = node.terminal("t1", Protocol::V1, &[]).await;

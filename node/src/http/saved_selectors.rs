@@ -71,8 +71,7 @@ pub async fn expanded(expression: MatchExpression, state: &HttpState) -> Result<
     let found = state.shared.backplane.saved_selectors(&names).await?;
     let found: BTreeMap<_, _> = found.into_iter().map(|selector| (selector.name, selector.expression)).collect();
     if let Some(name) = names.iter().find(|name| !found.contains_key(*name)) {
-        let problem = format!("no selector is saved as {name}; GET /v1/selectors lists them");
-        return Err(bad(expression.problem_with(name, problem).to_string()));
+        return Err(bad(expression.problem_with(name, not_saved(name)).to_string()));
     }
     // The place would be one in a text that the caller has not written.
     let too_large = |InvalidMatch { problem, .. }| {
@@ -97,5 +96,9 @@ fn selector_name(text: &str) -> Result<SelectorName, Response<Body>> {
 }
 
 fn no_selector(name: &SelectorName) -> Response<Body> {
-    problem(StatusCode::NOT_FOUND, format!("no selector is saved as {name}"))
+    problem(StatusCode::NOT_FOUND, not_saved(name))
+}
+
+fn not_saved(name: &SelectorName) -> String {
+    format!("no selector is saved as {name}; GET /v1/selectors lists them")
 }
