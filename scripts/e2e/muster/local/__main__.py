@@ -95,7 +95,7 @@ def status(cluster: Processes) -> int:
     if not _is_up(cluster):
         print("down; start it by: scripts/cluster up")
         return 1
-    proxy, key = cluster.read("sidecar.address"), cluster.read("key")
+    proxy, key = cluster.read("sidecar.address"), _key_file(cluster)
     node = programs.directory() / "muster-node"
     token = subprocess.run(
         [node, "token", "--terminal", "t1"],
@@ -104,10 +104,10 @@ def status(cluster: Processes) -> int:
         capture_output=True,
         text=True,
     ).stdout.strip()
-    curl = f'curl -H "Authorization: Bearer {key}" http://{proxy}'
+    curl = f'curl -H "Authorization: Bearer $(cat {key})" http://{proxy}'
     print(f"""terminals  ws://{proxy}/ws?terminal_id=ID
 API        http://{proxy}/v1/
-key        {key}
+a key      in {key}   (of an operator)
 a token    {token}   (for terminal t1)
 
 {curl}/v1/nodes
@@ -126,9 +126,13 @@ def variables(cluster: Processes) -> int:
     proxy, key, secret = (cluster.read(file) for file in ("sidecar.address", "key", "secret"))
     print(f"export MUSTER_URL=ws://{proxy}/ws MUSTER_API=http://{proxy} MUSTER_KEY={key} MUSTER_SECRET={secret}")
     # What the command line `muster` reads.
-    file = shlex.quote(str((cluster.directory / "key").resolve()))
-    print(f"export MUSTER_API_URL=http://{proxy} MUSTER_KEY_FILE={file}")
+    print(f"export MUSTER_API_URL=http://{proxy} MUSTER_KEY_FILE={_key_file(cluster)}")
     return 0
+
+
+def _key_file(cluster: Processes) -> str:
+    """Return the path of the file with an operator's key, quoted for a shell."""
+    return shlex.quote(str((cluster.directory / "key").resolve()))
 
 
 def kill(cluster: Processes, name: str) -> int:
