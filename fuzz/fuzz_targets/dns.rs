@@ -7,8 +7,4 @@ mod fuzzing;
 #[path = "../../nginx/src/dns/wire.rs"]
 mod wire;
 
-mod answer {
-    pub const TTL: u16 = 1;
-}
-
 libfuzzer_sys::fuzz_target!(|message: &[u8]| fuzzing::dns(message));
