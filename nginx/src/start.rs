@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use crate::{
-    activation::Activation,
+    activation::{Activation, ActiveGeneration},
     check,
     config::Config,
     confirm::{confirm, running, serving},
@@ -63,7 +63,7 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
         watch.refused(own.ok(), error, Instant::now());
     }
     let served = generations.members(chosen.generation);
-    Ok((Activation::new(config, ports, generations, watch, nginx), served))
+    Ok((Activation { active: ActiveGeneration::new(config, ports, generations, nginx), own: watch }, served))
 }
 
 /// Returns the current generation if nothing has changed, or else a new one. If Nginx does not accept that, returns the

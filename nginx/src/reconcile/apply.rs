@@ -19,7 +19,7 @@ const FEW: usize = 3;
 impl Reconcile {
     /// Applies a set of nodes if it is due.
     pub(super) async fn apply_if_due(&mut self, next: &Members) {
-        if self.activation.nginx.is_away() {
+        if self.activation.active.nginx.is_away() {
             return;
         }
         let (urgency, reason) = self.urgency(next);
@@ -57,7 +57,7 @@ impl Reconcile {
     /// Applies a set by DNS, which costs no reload and need not be rare. The set is written to the disk first: a
     /// sidecar that is killed in between must not start again with an older set than Nginx has.
     async fn announce(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
-        if let Err(error) = self.activation.remember(next) {
+        if let Err(error) = self.activation.active.remember(next) {
             tracing::error!("Nginx learns of the nodes by DNS, but would start with older ones: {error:#}");
         }
         dns.announce(Some(next));
@@ -81,7 +81,7 @@ impl Reconcile {
         self.status.metrics.reloads.with_label_values(&[reason, outcome.label()]).inc();
         let (joined, left) = self.difference(next);
         decided(json!({
-            "decision": "reload", "reason": reason, "result": outcome.label(), "generation": self.activation.generation(),
+            "decision": "reload", "reason": reason, "result": outcome.label(), "generation": self.activation.active.number(),
             "seconds": (seconds * 1000.0).round() / 1000.0, "joined": joined, "left": left, "nodes": next.len(),
         }));
         self.waits = None;
@@ -89,7 +89,7 @@ impl Reconcile {
             ActivationOutcome::Confirmed => {
                 self.status.metrics.confirm_seconds.set(seconds);
                 self.record_served(next);
-                self.seen.generation = Some(self.activation.generation());
+                self.seen.generation = Some(self.activation.active.number());
                 // The workers before the reload are old ones now.
                 self.lingering = self.list_lingering();
             }

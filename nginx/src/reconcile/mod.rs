@@ -134,7 +134,7 @@ pub async fn run(
             }
             // One signal interrupts the restart: an Nginx of the sidecar's own is to end anyway, and another one is not
             // touched.
-            () = reconcile.activation.nginx.ended(), if !reconcile.activation.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
+            () = reconcile.activation.active.nginx.ended(), if !reconcile.activation.active.nginx.is_away() => unless(&mut stop, 1, reconcile.restart()).await,
             // After one signal a step goes on, so that a reload is confirmed or rolled back. A second signal interrupts
             // it.
             _ = ticks.tick() => unless(&mut stop, 2, reconcile.step()).await,
@@ -180,7 +180,7 @@ impl Reconcile {
             trust.read(&snapshot, now);
         }
         decided(
-            json!({ "decision": "start", "generation": activation.generation(), "resolver": ports.resolver, "nodes": served }),
+            json!({ "decision": "start", "generation": activation.active.number(), "resolver": ports.resolver, "nodes": served }),
         );
         Ok(Self {
             source,
@@ -188,7 +188,7 @@ impl Reconcile {
             probes: Probes::default(),
             terms: TermsCheck::new(&config),
             reporter: ProxyReporter::new(&config, ports.listen, now),
-            seen: SeenNginx { generation: Some(activation.generation()), ..SeenNginx::default() },
+            seen: SeenNginx { generation: Some(activation.active.number()), ..SeenNginx::default() },
             pace: ReloadPacing::new(&config, now),
             retire: WorkerRetirement::new(&config),
             config,
@@ -214,7 +214,7 @@ impl Reconcile {
 
     /// One pass of the loop.
     async fn step(&mut self) {
-        if self.activation.nginx.is_away() {
+        if self.activation.active.nginx.is_away() {
             self.revive().await;
         }
         if self.steps.is_multiple_of(UPKEEP_EVERY) {

@@ -21,7 +21,7 @@ impl Reconcile {
         decided(json!({ "decision": "read files again", "secrets": reread.is_ok(), "own_files": change }));
         self.reload_asked = true;
         match change {
-            Some(reason) if !self.activation.nginx.is_away() => {
+            Some(reason) if !self.activation.active.nginx.is_away() => {
                 self.reload_asked = false;
                 // If it fails, the reload is given back.
                 self.pace.spend();
@@ -36,7 +36,7 @@ impl Reconcile {
     /// revoked certificates. Many requests are one reload, and it waits if there were many lately.
     pub(super) async fn reload_as_asked(&mut self) {
         if self.reload_asked
-            && !self.activation.nginx.is_away()
+            && !self.activation.active.nginx.is_away()
             && self.pace.take_reload(Urgency::Lazy, self.crowded(), Instant::now()).is_ok()
         {
             self.reload_asked = false;
@@ -47,13 +47,13 @@ impl Reconcile {
     /// Returns how the proxy does, in one line for people.
     pub(super) fn status_line(&self) -> String {
         let mut line =
-            format!("Nginx serves {} nodes with generation {}", self.served.len(), self.activation.generation());
+            format!("Nginx serves {} nodes with generation {}", self.served.len(), self.activation.active.number());
         let problems = [
             (!self.trust.up() && !self.source.is_listed(), "Redis is away"),
             (!self.trust.up() && self.source.is_listed(), "the list of servers can't be read"),
-            (self.activation.nginx.is_away(), "Nginx does not run"),
+            (self.activation.active.nginx.is_away(), "Nginx does not run"),
             (self.failure.is_some(), "a change of the nodes fails"),
-            (self.activation.own_files_error().is_some(), "the snippets or the certificate can't be used"),
+            (self.activation.own.error().is_some(), "the snippets or the certificate can't be used"),
         ];
         for (_, problem) in problems.into_iter().filter(|(is_so, _)| *is_so) {
             line.push_str("; ");

@@ -21,12 +21,12 @@ impl Reconcile {
         self.count();
         let now = Instant::now();
         self.status.update(|state| {
-            state.generation = self.activation.generation();
+            state.generation = self.activation.active.number();
             state.generation_served = self.seen.generation;
             state.connections = self.seen.connections;
             state.certificate_ends_at = self.seen.certificate_ends_at;
             state.refused = self.refused_by_cause();
-            state.resolver = self.activation.ports.resolver;
+            state.resolver = self.activation.active.ports.resolver;
             state.served = self.served.iter().copied().collect();
             state.source_error.clone_from(&self.source_error);
             state.redis_up = self.trust.up() || self.source.is_listed();
@@ -38,7 +38,7 @@ impl Reconcile {
             state.frozen = self.is_frozen(now);
             state.waits = self.waits.as_ref().map(|(_, why)| why.label());
             state.failing = self.failure.as_ref().map(|failure| self.failing(failure, now));
-            state.own_files_error = self.activation.own_files_error().map(str::to_owned);
+            state.own_files_error = self.activation.own.error().map(str::to_owned);
             if self.trust.up() {
                 state.partitions = snapshot.partitions;
                 state.foreign.clone_from(&snapshot.foreign);

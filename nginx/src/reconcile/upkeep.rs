@@ -18,8 +18,8 @@ const CHECK: Duration = Duration::from_secs(1);
 impl Reconcile {
     /// Retires old workers.
     pub(super) async fn retire_workers(&mut self) {
-        self.activation.nginx.follow_upgrade();
-        let workers = self.activation.nginx.workers();
+        self.activation.active.nginx.follow_upgrade();
+        let workers = self.activation.active.nginx.workers();
         self.seen.connections = connections::of(&workers, &self.config);
         self.lingering = workers.into_iter().filter(|worker| worker.lingering).collect();
         // A server of another kind can't be asked to move sessions, so its workers linger for as long as their sessions last.
@@ -30,8 +30,8 @@ impl Reconcile {
 
     /// Looks at what Nginx runs.
     pub(super) async fn look_at_nginx(&mut self) {
-        self.seen.generation = self.activation.running().await;
-        self.seen.certificate_ends_at = self.activation.certificate_ends_at();
+        self.seen.generation = self.activation.active.running().await;
+        self.seen.certificate_ends_at = self.activation.active.certificate_ends_at();
     }
 
     /// Reports to the nodes if it is time to. A report that is lost is made up for by the next one.
@@ -46,7 +46,7 @@ impl Reconcile {
 
     /// Returns the old workers, oldest first.
     pub(super) fn list_lingering(&self) -> Vec<NginxWorker> {
-        self.activation.nginx.workers().into_iter().filter(|worker| worker.lingering).collect()
+        self.activation.active.nginx.workers().into_iter().filter(|worker| worker.lingering).collect()
     }
 
     /// Starts Nginx again after it has ended. With `--signal` every step looks from now on whether the system has
@@ -59,7 +59,7 @@ impl Reconcile {
     /// Reloads Nginx with the operator's own files if they changed, or if they were refused before and a retry is due.
     pub(super) async fn apply_own_files(&mut self) {
         let now = Instant::now();
-        if !self.activation.nginx.is_away()
+        if !self.activation.active.nginx.is_away()
             && let Some(reason) = self.activation.own_files_changed(now)
             && self.pace.take_reload(Urgency::Lazy, self.crowded(), now).is_ok()
         {
@@ -69,8 +69,8 @@ impl Reconcile {
 
     /// Writes the nodes to the disk if that failed when Nginx learned of them by DNS.
     pub(super) fn write_served_again(&mut self) {
-        if self.dns.is_some() && self.activation.members() != self.served {
-            let remembered = self.activation.remember(&self.served);
+        if self.dns.is_some() && self.activation.active.members() != self.served {
+            let remembered = self.activation.active.remember(&self.served);
             if let Err(error) = remembered {
                 tracing::error!("the nodes can't be written; Nginx would start with older ones: {error:#}");
             }
@@ -80,7 +80,7 @@ impl Reconcile {
     /// Adds the connections that found no room since the last look.
     pub(super) async fn count_dropped_connections(&mut self) {
         if self.config.counts_connections {
-            let dropped = self.dropped_connections.look(self.activation.ports.control).await;
+            let dropped = self.dropped_connections.look(self.activation.active.ports.control).await;
             self.status.metrics.connections_dropped.inc_by(dropped);
         }
     }
@@ -99,8 +99,8 @@ impl Reconcile {
     }
 
     pub(super) async fn revive(&mut self) {
-        match self.activation.bring_back().await {
-            Ok(true) => decided(json!({ "decision": "revive", "generation": self.activation.generation() })),
+        match self.activation.active.bring_back().await {
+            Ok(true) => decided(json!({ "decision": "revive", "generation": self.activation.active.number() })),
             Ok(false) => {}
             Err(error) => {
                 tracing::error!("Nginx can't be started again; it is tried again: {error:#}");
@@ -115,8 +115,8 @@ impl Reconcile {
     pub(super) async fn end(mut self, at_once: impl Future<Output = ()>) {
         let grace = self.config.grace;
         self.manager.stopping("the sessions are moved, and Nginx is stopped");
-        if self.activation.nginx.quit() && !grace.is_zero() {
-            let workers = self.activation.nginx.worker_scope().list();
+        if self.activation.active.nginx.quit() && !grace.is_zero() {
+            let workers = self.activation.active.nginx.worker_scope().list();
             tracing::info!("Nginx accepts no more connections; its sessions are moved within {grace:?}");
             tokio::select! {
                 () = self.move_sessions(&workers) => {}
@@ -124,7 +124,7 @@ impl Reconcile {
                 () = at_once => tracing::warn!("a second signal came; cutting the sessions"),
             }
         }
-        self.activation.nginx.stop().await;
+        self.activation.active.nginx.stop().await;
     }
 
     /// Asks the nodes to move all sessions, and waits until Nginx has ended.
@@ -132,6 +132,6 @@ impl Reconcile {
         if let Some(leases) = self.source.leases() {
             self.retire.all(workers, self.config.grace / 4 * 3, leases).await;
         }
-        self.activation.nginx.ended().await;
+        self.activation.active.nginx.ended().await;
     }
 }
