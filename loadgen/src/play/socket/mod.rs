@@ -1,0 +1,16 @@
+//! A terminal's WebSocket connection, and the protocol on it. It has less overhead than the shipped client and can misbehave
+//! on purpose: stop sending, reset the connection, and read slowly.
+//!
+//! A [`Dialer`] opens a connection, with TLS if the target has a [`TlsTarget`]. The [`TerminalSocket`] is the connection that it
+//! opened. Why a connection failed or ended, all of them say by `connection_end`.
+
+mod connection_end;
+mod dialer;
+mod terminal_socket;
+mod tls_target;
+
+pub use self::{
+    dialer::{DialTarget, Dialer},
+    terminal_socket::TerminalSocket,
+    tls_target::TlsTarget,
+};
