@@ -131,7 +131,9 @@ impl Sentinels {
             cmd("SENTINEL").arg("MASTER").arg(&self.name).query_async(sentinel).await;
         let epoch = match about {
             Ok(about) => about.get("config-epoch").and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) => return Err(unknown()),
+            Err(error) if error.detail().is_some_and(|detail| detail.contains("No such master")) => {
+                return Err(unknown());
+            }
             Err(error) => return Err(error),
         };
         let answer: Option<(String, u16)> =

@@ -116,3 +116,16 @@ async fn of_two_sentinels_the_one_with_the_later_failover_is_believed() {
     }
     assert!(watched.old_is_master().await, "this took so long that the old master is none");
 }
+
+#[tokio::test]
+async fn a_redis_that_is_no_sentinel_is_told_from_a_sentinel_that_knows_no_such_master() {
+    let watched = Watched::start().await;
+    for (port, name, says) in [
+        (watched.master.port, "main", "unknown command 'SENTINEL'"),
+        (watched.port, "other", "the Sentinels know no master of this name"),
+    ] {
+        let masters = Masters::new(format!("redis+sentinel://127.0.0.1:{port}/{name}").parse().unwrap());
+        let error = masters.connection(TAG).set::<_, _, ()>(KEY, "value").await.unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
