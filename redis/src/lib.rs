@@ -17,25 +17,28 @@
 //! **Commands.** [`Masters::connection`] gives a connection for a tag, which is cheap to make and to clone. The connections
 //! of all tags on one master are one connection to it. [`Masters::groups`] says which tags can share a pipeline.
 //!
-//! **When a master changes.** A connection that ends, an answer that takes longer than 2 s, and the answers MOVED,
-//! CLUSTERDOWN, MASTERDOWN, READONLY and LOADING end the trust in that master. The call that noticed returns the error, since no
-//! command may be carried out twice; only what was refused whole with MOVED is sent once more, to the new master. So who hands a master's
-//! slots over to its replica (`CLUSTER FAILOVER`) makes no call fail. The next call for one of that master's tags reads the map of slots, at most four times a
-//! second, or asks the Sentinels, and connects again; calls for the tags of other masters do not wait. A search and a
-//! connection take at most 2 s together. [`not_sent`] says whether a call was certainly not sent, and [`will_pass`] whether a
-//! later one may succeed.
+//! **When a master changes.** A connection stops trusting its master after one of these:
 //!
-//! Sentinels may replace a master that lives. They are asked twice a second whether they have, and then the connection to the
-//! old master is closed.
+//! - The connection ends, or an answer takes longer than 2 s.
+//! - The server answers MOVED, ASK, TRYAGAIN, CLUSTERDOWN, MASTERDOWN, READONLY or LOADING.
+//! - Sentinels name another master. Sentinels may replace a master that lives. They are asked twice a second whether they
+//!   have, and then the connection to the old master is closed.
 //!
-//! While a slot is being moved by hand, commands for its tag may be refused with ASK or TRYAGAIN, until it has moved.
+//! The call that noticed returns the error, because no command may be carried out twice. A call that a server refused
+//! whole with MOVED was not carried out, and is sent once more, to the new master. So a hand-over of slots
+//! (`CLUSTER FAILOVER`) makes no call fail. The next call for a tag of the old master reads the map of slots, at most
+//! four times a second, or asks the Sentinels, and connects again. Calls for the tags of other masters do not wait. A
+//! search and a connection take at most 2 s together. [`not_sent`] says whether a call was certainly not sent, and
+//! [`will_pass`] whether a later call may succeed.
+//!
+//! While a slot is moved by hand, commands for its tag may be refused with ASK or TRYAGAIN, until the slot has moved.
 //!
 //! In a Redis Cluster, the tags of other masters go on while one master fails over only with
-//! `cluster-require-full-coverage no`: otherwise all masters refuse commands meanwhile.
+//! `cluster-require-full-coverage no`. Otherwise all masters refuse commands meanwhile.
 //!
-//! **Messages.** [`MasterListener::next`] gives a subscription for each master, with all channels of the tags that it has. A
-//! subscription ends when its connection ends or one of its tags moves away. Then it is dropped, and its tags get new
-//! ones, while the subscriptions at other masters go on:
+//! **Messages.** [`MasterListener::next`] gives a subscription for each master, with the channels of all tags of that
+//! master. A subscription ends when its connection ends, or when one of its tags moves to another master. Its user then
+//! drops the subscription, and the listener subscribes to its tags again. Subscriptions at other masters go on:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,8 +62,8 @@
 //! # }
 //! ```
 //!
-//! A connection that is dead and does not say so is noticed by its user alone, who publishes to a channel of his own and
-//! waits for the message. Dropping the subscription closes the connection; [`MasterSubscription::closer`] closes it from elsewhere.
+//! A connection can be dead without an end. Its user notices that by publishing to a channel of its own and waiting for the
+//! message. Dropping the subscription closes the connection; [`MasterSubscription::closer`] closes it from elsewhere.
 //!
 //! | Module | What it does |
 //! |---|---|
