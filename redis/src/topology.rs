@@ -3,7 +3,7 @@
 //! ```text
 //! redis://[USER:PASSWORD@]HOST:PORT                       one server
 //! redis+sentinel://[USER:PASSWORD@]HOST:PORT,.../NAME     the master that these Sentinels know by this name
-//! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           the master of the slot of Muster's keys; some members are given
+//! redis+cluster://[USER:PASSWORD@]HOST:PORT,...           the masters of a Redis Cluster; some members are given
 //! rediss://, rediss+sentinel://, rediss+cluster://        the same by TLS, to every server and Sentinel
 //! ```
 //!

@@ -132,8 +132,8 @@ impl SessionEnd {
         }
     }
 
-    /// True if the end was neither requested by the terminal nor by this node. The terminal's last will is then
-    /// published.
+    /// Returns whether the node lost the terminal: the connection ended, the terminal was silent, or it read too slowly.
+    /// The terminal's last will is then published.
     pub fn is_loss(self) -> bool {
         matches!(self, Self::Lost | Self::NoHeartbeat | Self::TooSlow)
     }
