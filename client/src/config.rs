@@ -9,47 +9,46 @@ use crate::{Policy, TlsSource, TokenSource, endpoint::Endpoint, limit::SendLimit
 /// What a terminal is and where it connects to. [`Config::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// URLs such as `wss://HOST:PORT/PATH`, or `ws://` without TLS, at least one. After a failed attempt or a lost connection the next one is
-    /// tried. `terminal_id` is added to the query.
+    /// URLs such as `wss://HOST:PORT/PATH`, or `ws://` without TLS; at least one. After a failed attempt or a lost
+    /// connection the terminal tries the next URL. It adds `terminal_id` to the query.
     pub urls: Vec<String>,
     /// The terminal's id, unique in the fleet. A second session of the same id ends the first.
     pub terminal: TerminalId,
-    /// Where the token comes from that lets the terminal in: a file, a function, or a fixed text (`"…".parse()?`). Nodes that
-    /// run with `--insecure` need none.
+    /// Where the terminal's token comes from: a file, a function, or a fixed text (`"…".parse()?`). Nodes that run with
+    /// `--insecure` need none.
     pub token: Option<TokenSource>,
-    /// Which servers of `wss://` URLs are trusted, and which certificate is shown to them. By default those that the system
-    /// trusts, and none.
+    /// Which servers of `wss://` URLs the terminal trusts, and which certificate it shows them. By default it trusts
+    /// what the system trusts, and shows no certificate.
     pub tls: TlsSource,
     /// Frames of `muster.v1`, which is the default, or plain text messages.
     pub protocol: Protocol,
     /// Labels sent in the hello, such as `site=bj`; none by default. Labels in the token replace those of the same key.
     pub labels: Labels,
-    /// The terminal's last will: published once, as an event, if the terminal is lost without having closed. None by
-    /// default.
+    /// The terminal's last will: a node publishes it once, as an event, if the terminal is lost without having closed.
+    /// None by default.
     pub will: Option<Payload>,
     /// The cursor to resume from, if an earlier run of the program stored one. A cursor in the file `memory` replaces
-    /// it.
+    /// this one.
     pub cursor: Option<String>,
-    /// How many of the last command ids are remembered, so that a command which arrives again does not run again; 4096
-    /// by default. Must be more than can be on their way at once. An id takes 16 bytes, twice.
+    /// How many of the last command ids the terminal remembers, so that it does not run a command again which arrives
+    /// again; 4096 by default. Must be more than the commands that can be on their way at once. Each id takes 32 bytes.
     pub remember: usize,
     /// A file that keeps the cursor and the remembered ids over a restart of the program. None by default.
     pub memory: Option<PathBuf>,
     /// The program's name and version, sent in the hello; `muster-client/VERSION` by default.
     pub sdk: String,
-    /// The local address to connect from. For hosts that hold more connections than one address has ports.
+    /// The local address to connect from. Set it on a host that holds more connections than one address has ports.
     pub source: Option<IpAddr>,
-    /// Whether each command is acknowledged when the listener returns; true by default. If false, the program sends
-    /// each [`ack`].
+    /// Whether the terminal acknowledges each command when the listener returns; true by default. If false, the program
+    /// sends each [`ack`].
     ///
     /// [`ack`]: muster_protocol::frame::Ack
     pub acknowledge: bool,
-    /// How long an attempt may take, from resolving the host to the welcome, and how long the token source may take; 10 s by
-    /// default.
+    /// How long an attempt may take, from resolving the host to the welcome; 10 s by default. The token source may take
+    /// as long.
     pub deadline: Duration,
-    /// The largest message, in bytes, that nodes are assumed to take from this terminal until a `welcome` names the
-    /// node's limit; plain mode has no welcome. Set it to what the nodes' `--max-message` says. At most 1 MiB is sent,
-    /// whatever it is.
+    /// The largest message, in bytes, that this terminal sends before a `welcome` names the node's limit; plain mode
+    /// has no welcome. Set it to the nodes' `--max-message`. A terminal sends at most 1 MiB, whatever this says.
     pub max_message: u64,
     /// How long to wait before reconnecting.
     pub policy: Policy,
@@ -84,7 +83,7 @@ impl Config {
 }
 
 impl Config {
-    /// Checks what [`Terminal::start`](crate::Terminal::start) checks, but for the file `memory`, which is not opened.
+    /// Checks what [`Terminal::start`](crate::Terminal::start) checks, without opening the file `memory`.
     ///
     /// # Errors
     /// As `Terminal::start`.
@@ -122,12 +121,12 @@ pub enum ConfigError {
         /// The setting, the file and what is wrong with it.
         problem: String,
     },
-    /// The hello is over the limit: each attempt would be closed with 1009.
+    /// The hello is over the limit: the node would close each attempt with 1009.
     #[error(
         "labels, will and sdk make a hello of {bytes} bytes; at most {limit}: shorten the will, or raise max_message if the nodes take more"
     )]
     HelloTooLarge {
-        /// Its size as a JSON text, with room for a cursor, in bytes.
+        /// The size of the hello as a JSON text, with room for a cursor, in bytes.
         bytes: usize,
         /// The smaller of [`Config::max_message`] and 1 MiB.
         limit: usize,

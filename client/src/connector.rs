@@ -1,6 +1,6 @@
-//! The task of a terminal: it connects, serves the session, waits, and connects again, until the terminal leaves or is
-//! told to stay away. It owns everything that outlives a session: the state, the backoff and the choice of the next
-//! URL.
+//! The task of a terminal: it connects, serves the session, waits, and connects again, until the terminal leaves or a
+//! node tells it to stay away. The task owns everything that outlives a session: the state, the backoff and the choice
+//! of the next URL.
 
 use std::{
     ops::ControlFlow,
@@ -31,7 +31,7 @@ pub(crate) struct Connector<L> {
 /// The tokens that nodes refused, or that expired, since the terminal was last online.
 #[derive(Debug, Default)]
 pub(crate) struct TokenRefusals {
-    /// How many different ones in a row.
+    /// How many different tokens in a row.
     count: u32,
     last: Option<Token>,
 }
@@ -71,9 +71,9 @@ impl<L: Listener> Connector<L> {
         }
     }
 
-    /// Whether the terminal is to come back slowly, since its token is no good and its source has no other. After several
-    /// tokens in a row that were refused, another one does not hurry the terminal either. Breaks if the terminal is to
-    /// leave.
+    /// Returns whether the terminal is to come back slowly: nodes do not take its token, and its source has no other.
+    /// After nodes refused several tokens in a row, a new token does not hurry the terminal either. Breaks if the
+    /// terminal is to leave.
     async fn lacks_token(&mut self, end: &ConnectionEnd) -> ControlFlow<(), bool> {
         if !end.needs_token() {
             return ControlFlow::Continue(false);
@@ -87,7 +87,8 @@ impl<L: Listener> Connector<L> {
         ControlFlow::Continue(is_final || self.state.token.is_expired(self.state.node_time()))
     }
 
-    /// Asks the source. Returns whether it has another token, which is then used. Breaks if the terminal is to leave.
+    /// Asks the source, and puts another token into use if there is one. Returns whether there is. Breaks if the
+    /// terminal is to leave.
     async fn has_new_token(&mut self) -> ControlFlow<(), bool> {
         let answer = tokio::select! {
             _ = &mut self.state.leave => return ControlFlow::Break(()),
@@ -99,7 +100,8 @@ impl<L: Listener> Connector<L> {
         ControlFlow::Continue(answer.unwrap_or(false))
     }
 
-    /// Waits until the source has another token, or for the next attempt at `until`. Breaks if the terminal is to leave.
+    /// Waits until the source has another token, at most until `until`, the time of the next attempt. Breaks if the
+    /// terminal is to leave.
     async fn wait_for_token(&mut self, until: Instant) -> ControlFlow<()> {
         while self.state.token.can_change() {
             let ask_at = Instant::now() + self.backoff.before_asking(self.refusals.count);
@@ -120,7 +122,8 @@ impl<L: Listener> Connector<L> {
                 _ = &mut self.state.leave => return ControlFlow::Break(()),
                 () = sleep_until(due.into()) => {}
             }
-            // There is no session to acknowledge these on: the node sends them again, and then they are acknowledged.
+            // No session is open on which to acknowledge these commands: the node sends them again, and the terminal
+            // acknowledges them then.
             self.state.hand_over_due().await;
             if Instant::now() >= until {
                 return ControlFlow::Continue(());
@@ -128,8 +131,8 @@ impl<L: Listener> Connector<L> {
         }
     }
 
-    /// Makes one attempt and serves the session if there is one. Returns how it ended, and how long the session lasted:
-    /// zero if none was opened.
+    /// Makes one attempt, and serves the session if one was opened. Returns how the connection ended, and how long the
+    /// session lasted: zero if none was opened.
     async fn connect_and_serve(&mut self) -> (ConnectionEnd, Duration) {
         let now = self.state.node_time();
         let prepared = tokio::select! {
@@ -156,8 +159,8 @@ impl<L: Listener> Connector<L> {
             Ok(opened) => self.serve(opened, Instant::now()).await,
             Err(end) => (end, Duration::ZERO),
         };
-        // A node that sent a close is healthy, and its hint says when to return to it. After any other end the next URL
-        // is tried.
+        // A node that sent a close is healthy, and its hint says when to return to it. After any other end the terminal
+        // tries the next URL.
         if !matches!(end, ConnectionEnd::Closed { .. }) {
             self.next_endpoint = (self.next_endpoint + 1) % self.endpoints.len();
         }

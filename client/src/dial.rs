@@ -24,17 +24,18 @@ use crate::{Config, ConnectionEnd, Token, endpoint::Endpoint};
 /// A terminal's WebSocket.
 pub(crate) type WebSocket = WebSocketStream<Stream>;
 
-/// The largest message in either direction, in bytes. A larger one that a node sends ends the session.
+/// The largest message in either direction, in bytes. A larger message from a node ends the session.
 pub(crate) const MAX_MESSAGE: usize = 1 << 20;
 
-/// The longest [`Config::deadline`] that is used.
+/// The longest [`Config::deadline`]: a longer one counts as this.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a server may take to show that it speaks TLS.
 const ASKING: Duration = Duration::from_secs(2);
 
-/// The limits of the WebSocket layer. Its defaults suit a few busy connections: a read buffer of 128 KiB, messages of
-/// 64 MiB, no bound on what waits to be written. A process here can hold thousands of connections, most of them idle.
+/// Returns the limits of the WebSocket layer. The defaults of that layer suit a few busy connections: a read buffer of
+/// 128 KiB, messages of 64 MiB, no bound on what waits to be written. A process here can hold thousands of connections,
+/// most of them idle.
 fn limits() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 << 10)
@@ -51,7 +52,7 @@ pub(crate) struct Opened {
     pub(crate) welcome: Option<Box<Welcome>>,
 }
 
-/// Opens a session at this endpoint with this token, which resumes from this cursor.
+/// Opens a session at this endpoint with this token, and asks the node to resume from this cursor.
 pub(crate) async fn dial(
     config: &Config,
     endpoint: &Endpoint,
@@ -59,7 +60,7 @@ pub(crate) async fn dial(
     cursor: Option<String>,
 ) -> Result<Opened, ConnectionEnd> {
     let deadline = Instant::now() + config.deadline.min(LONGEST);
-    // Bounded by itself, so that it says what it waited for.
+    // This step keeps the deadline by itself, so that its error says what the terminal waited for.
     let (stream, tls) = endpoint.server.connect(config.source, deadline).await?;
     let opening = async {
         let peer = stream.tcp().peer_addr().ok();
@@ -77,7 +78,8 @@ pub(crate) async fn dial(
     timeout_at(deadline, opening).await.unwrap_or(Err(ConnectionEnd::NoWelcome))
 }
 
-/// The end that a failed WebSocket handshake makes. A server that speaks TLS on this port is named as one.
+/// Returns the end that a failed WebSocket handshake makes. If the URL asks for no TLS and the server speaks TLS on
+/// this port, the end says so.
 async fn unopened(error: Error, tls: Option<Tls>, peer: Option<SocketAddr>) -> ConnectionEnd {
     match (tls, peer) {
         (Some(tls), _) => refused_by_tls(&error, &tls).unwrap_or_else(|| refused(error)),
@@ -88,15 +90,16 @@ async fn unopened(error: Error, tls: Option<Tls>, peer: Option<SocketAddr>) -> C
     }
 }
 
-/// The end of a session that the server refused by TLS. It refuses a certificate after the handshake.
+/// Returns the end that a server makes which refuses the terminal's certificate: the error comes after the TLS
+/// handshake. `None` for any other error.
 fn refused_by_tls(error: &Error, tls: &Tls) -> Option<ConnectionEnd> {
     let Error::Io(error) = error else { return None };
     let fault: &TlsFault = error.get_ref()?.downcast_ref()?;
     Some(ConnectionEnd::TlsFailed(tls.explain(fault)))
 }
 
-/// Whether a server that speaks TLS may have answered so to an HTTP request without TLS: by something that is not HTTP, or by
-/// status 400 and a text that names HTTPS. Only then is it asked, since that takes a connection.
+/// Returns whether the server may speak TLS: it answered an HTTP request by something that is not HTTP, or by status
+/// 400 and a text that names HTTPS or TLS. Only such a server is asked, since that takes a connection.
 fn is_maybe_tls(error: &Error) -> bool {
     match error {
         Error::Protocol(ProtocolError::HttparseError(_)) => true,
@@ -128,7 +131,8 @@ pub(crate) fn hello(config: &Config, cursor: Option<String>) -> FromTerminal {
     })
 }
 
-/// Sends the hello and waits for the welcome, which is the first frame of a node unless it says goodbye.
+/// Sends the hello and waits for the welcome. The first frame of a node is the welcome or, if the node closes at once,
+/// a goodbye.
 async fn say_hello(socket: &mut WebSocket, hello: FromTerminal) -> Result<Welcome, ConnectionEnd> {
     socket.send(Message::text(hello.to_string())).await.map_err(ConnectionEnd::lost)?;
     let mut hint = None;
@@ -147,7 +151,7 @@ async fn say_hello(socket: &mut WebSocket, hello: FromTerminal) -> Result<Welcom
     }
 }
 
-/// The end that a close frame makes; `hint` is that of the goodbye before it.
+/// Returns the end that a close frame makes. `hint` comes from the goodbye before the close.
 pub(crate) fn closed(frame: Option<CloseFrame>, hint: Option<Duration>) -> ConnectionEnd {
     match frame {
         Some(frame) => ConnectionEnd::closed(frame.code.into(), &frame.reason, hint),
@@ -164,7 +168,8 @@ fn refused(error: Error) -> ConnectionEnd {
     }
 }
 
-/// The `Retry-After` header in seconds. Its other form, a date, is ignored: it would need the node's clock.
+/// Returns the `Retry-After` header, if it holds a number of seconds. A date, the other form, is ignored: it would need
+/// the node's clock.
 fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
     response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -30,11 +30,12 @@ pub enum ConnectionEnd {
         /// The `Retry-After` header, if it holds a number of seconds.
         hint: Option<Duration>,
     },
-    /// The connection could not be made, broke, or carried something that is not the protocol. Holds the cause as text.
+    /// The connection could not be made, it broke, or it carried something that is not the protocol. Holds the cause as
+    /// text.
     #[error("lost: {0}")]
     Lost(String),
-    /// TLS failed, or one side speaks TLS and the other does not. The settings of one side are wrong, or a certificate has
-    /// expired. The text says which, and names the setting; the terminal comes back by its backoff.
+    /// TLS failed, or one side speaks TLS and the other does not. The settings of one side are wrong, or a certificate
+    /// has expired. The text says which, and names the setting. The terminal comes back by its backoff.
     #[error("TLS failed: {0}")]
     TlsFailed(String),
     /// The attempt took longer than [`Config::deadline`](crate::Config::deadline).
@@ -43,7 +44,7 @@ pub enum ConnectionEnd {
     /// Nothing came from the node for three of its ping intervals.
     #[error("nothing came from the node for three of its ping intervals")]
     Silent,
-    /// There is no token to connect with: the source has not given one yet. No attempt was made.
+    /// There is no token to connect with, since the source has not given one yet. The terminal made no attempt.
     #[error("no token: {0}")]
     NoToken(TokenUnavailable),
     /// The program closed the terminal.
@@ -52,19 +53,19 @@ pub enum ConnectionEnd {
 }
 
 impl ConnectionEnd {
-    /// The end that a close frame makes. Its hint replaces the one of the goodbye before it.
+    /// Returns the end that a close frame makes. A hint in the close replaces the hint of the goodbye before it.
     pub(crate) fn closed(code: u16, reason: &str, goodbye: Option<Duration>) -> Self {
         let hint = RetryHint::in_reason(reason).or(goodbye);
         Self::Closed { code, reason: reason.to_owned(), hint }
     }
 
-    /// The end that an error of the network or of the WebSocket layer makes.
+    /// Returns the end that an error of the network or of the WebSocket layer makes.
     pub(crate) fn lost(cause: impl ToString) -> Self {
         Self::Lost(cause.to_string())
     }
 
-    /// What the terminal does next: a hint, where there is one, is followed unless the close code or status says to
-    /// stay away.
+    /// Returns what the terminal does next. It follows a hint if there is one, unless the close code or the status says
+    /// to stay away.
     pub fn advice(&self) -> Advice {
         match self {
             Self::Left => Advice::StayAway,
@@ -76,8 +77,8 @@ impl ConnectionEnd {
         }
     }
 
-    /// Whether the token was refused or has expired. The terminal then comes back with another token, or else slowly: the
-    /// fault may be a node's.
+    /// Returns whether the token was refused or has expired. The terminal then comes back with another token, or else
+    /// slowly: the fault may be a node's.
     pub fn needs_token(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status == 401,
@@ -86,7 +87,7 @@ impl ConnectionEnd {
         }
     }
 
-    /// How long the node asks the terminal to wait before it comes back.
+    /// Returns how long the node asks the terminal to wait before it comes back.
     pub fn hint(&self) -> Option<Duration> {
         match self {
             Self::Closed { hint, .. } | Self::Refused { hint, .. } => *hint,

@@ -17,14 +17,14 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The configuration's URLs, in the same order. Fails if there is none, or with the first that can't be used, or if the
-    /// files for TLS can't be used.
+    /// Returns the configuration's URLs, in the same order. Fails if there is none, at the first URL that can't be
+    /// used, or if the files for TLS can't be used.
     pub(crate) fn all(config: &Config) -> Result<Vec<Self>, ConfigError> {
         let tls = load(&config.urls, &config.tls)?;
         parsed(&config.urls, |url| Self::parse(url, &config.terminal, tls.as_ref()))
     }
 
-    /// The server of each of these URLs. Fails as [`all`](Self::all) does.
+    /// Returns the server of each of these URLs. Fails as [`all`](Self::all) does.
     pub(crate) fn servers(urls: &[String], tls: &TlsSource) -> Result<Vec<ServerAddress>, ConfigError> {
         let tls = load(urls, tls)?;
         parsed(urls, |url| Ok(split(url, tls.as_ref())?.1))
@@ -37,7 +37,7 @@ impl Endpoint {
     }
 }
 
-/// Reads the files for TLS, if a URL asks for TLS. It is an error to give some if none does.
+/// Reads the files for TLS, if a URL asks for TLS. Fails if no URL does and TLS is set nevertheless.
 fn load(urls: &[String], tls: &TlsSource) -> Result<Option<Arc<WatchedTls>>, ConfigError> {
     let is_wanted = urls.iter().any(|url| url.starts_with("wss:"));
     match tls.first_setting() {
@@ -55,7 +55,7 @@ fn parsed<T>(urls: &[String], parse: impl Fn(&str) -> Result<T, &'static str>) -
     urls.iter().enumerate().map(parse).collect()
 }
 
-/// A URL and its server.
+/// Returns a URL and its server.
 fn split(url: &str, tls: Option<&Arc<WatchedTls>>) -> Result<(Uri, ServerAddress), &'static str> {
     let uri: Uri = url.parse().map_err(|_| "is not a URL; write ws://HOST:PORT/PATH or wss://HOST:PORT/PATH")?;
     let tls = match uri.scheme_str() {
@@ -67,7 +67,7 @@ fn split(url: &str, tls: Option<&Arc<WatchedTls>>) -> Result<(Uri, ServerAddress
     Ok((uri, server))
 }
 
-/// The URL with `terminal_id` added to its query. The characters of an id need no escaping.
+/// Returns the URL with `terminal_id` added to its query. The characters of an id need no escaping.
 fn with_terminal(uri: &Uri, terminal: &TerminalId) -> String {
     let (scheme, authority) = (uri.scheme_str().unwrap_or("ws"), uri.authority().map_or("", |it| it.as_str()));
     let query = uri.query().map(|query| format!("{query}&")).unwrap_or_default();

@@ -1,11 +1,12 @@
-//! What fuzzing runs: the memory file of a terminal, whatever a power cut or another program has made of it.
+//! What fuzzing runs: the memory file of a terminal, after a power cut or another program has damaged it.
 
 use crate::seen::SeenCommands;
 
-/// How many commands are remembered. It is small, so that fuzzing reaches it.
+/// How many commands are remembered: few, so that fuzzing reaches this limit.
 const LIMIT: usize = 3;
 
-/// The text of a memory file, and a cursor. What is remembered is remembered alike from the text that is made of it.
+/// Reads the bytes as a memory file, and takes their text as a cursor. What is remembered, written and read again must
+/// stay the same.
 pub(crate) fn memory_file(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let mut seen = remembered(text);
@@ -21,7 +22,7 @@ fn check(seen: &SeenCommands) {
     assert!(seen.results().eq(again.results()));
 }
 
-/// What a terminal with this file remembers.
+/// Returns what a terminal with this file remembers.
 fn remembered(text: &str) -> SeenCommands {
     let mut seen = SeenCommands::open(LIMIT, None, None).expect("there is no file");
     seen.read(text);
@@ -37,7 +38,7 @@ mod tests {
     #[test]
     fn every_memory_file_that_was_found_is_remembered_alike() {
         for (file, bytes) in corpus::files("memory_file") {
-            // What panics is printed after the name of its input.
+            // Printed first, so that a panic comes after the name of its input.
             println!("{}", file.display());
             memory_file(&bytes);
         }

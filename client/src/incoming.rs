@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::{ConnectionEnd, SendError, TokenUnavailable};
 
-/// Something that happened to a terminal. Reported in order; the last is [`Incoming::Gone`], unless the terminal was
-/// killed.
+/// Something that happened to a terminal. The terminal reports in order; the last report is [`Incoming::Gone`], unless
+/// the terminal was killed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Incoming {
     /// A session is ready: the node sent its welcome or, in plain mode, accepted the handshake.
@@ -25,7 +25,7 @@ pub enum Incoming {
         /// When the welcome, or in plain mode the answer to the handshake, was read.
         at: Instant,
     },
-    /// A command that was not handed over before. It is acknowledged when the listener returns, unless
+    /// A command that was not handed over before. The terminal acknowledges it when the listener returns, unless
     /// [`Config::acknowledge`](crate::Config::acknowledge) is false.
     Command {
         /// The command.
@@ -47,27 +47,28 @@ pub enum Incoming {
         /// When the message was read.
         received_at: Instant,
     },
-    /// A command that was handed over before arrived again. The terminal acknowledges it again and repeats the result that it had, if that is
-    /// among the last 256; the program must not run the command again.
+    /// A command arrived again that was handed over before. The program must not run it again. The terminal
+    /// acknowledges the command again, and repeats its result if that is among the last 256.
     Repeated(CommandId),
-    /// A command arrived, or its share of the stagger ended, after its `expires_at`. It is not handed over, and the
-    /// node is sent a result with the reason `expired`.
+    /// A command arrived, or its share of the stagger ended, after its `expires_at`. The terminal does not hand it
+    /// over, and sends the node a result with the reason `expired`.
     Expired(CommandId),
-    /// The event that the program gave this [`id`](muster_protocol::frame::Event::id) is stored. One that is not told of may be lost with
-    /// its connection: the program sends it again in the next session, with the same id.
+    /// The node has stored the event to which the program gave this [`id`](muster_protocol::frame::Event::id). An event
+    /// without this report may be lost with its connection: the program sends it again in the next session, with the
+    /// same id.
     EventStored(String),
     /// Commands for this terminal were lost and will not arrive.
     Gap(Gap),
     /// The node could not use a frame that this terminal sent.
     Error(ErrorFrame),
-    /// A message that waited for its session is over the limit of the node that is now connected, and was not sent: a
-    /// [`SendError::TooLarge`]. If it was a result, the node was told that the command failed.
+    /// A message that waited for a session is over the limit of the node that is now connected, and was not sent: a
+    /// [`SendError::TooLarge`]. If the message was a result, the terminal told the node that the command failed.
     NotSent(SendError),
     /// The token source failed. The terminal goes on with the token that it has, and asks again later.
     TokenUnavailable(TokenUnavailable),
     /// The session ended, or could not be opened. The terminal will try again.
     Offline {
-        /// How it ended.
+        /// How the session or the attempt ended.
         end: ConnectionEnd,
         /// How long the terminal waits before the next attempt. If the token was refused or has expired, a new token
         /// makes the attempt earlier.
@@ -79,13 +80,13 @@ pub enum Incoming {
 
 /// Receives what a terminal reports. Implemented for `mpsc::Sender<Incoming>`.
 pub trait Listener: Send + Sync + 'static {
-    /// Called for one report at a time. Until it returns, the terminal reads nothing and answers no ping. A node whose
-    /// messages are not read in time closes the session with 4002, and one whose pings are not answered with 4001.
+    /// Called for one report at a time. Until this returns, the terminal reads nothing and answers no ping. A node
+    /// closes the session with 4002 if its messages are not read in time, and with 4001 if its pings are not answered.
     fn on(&self, incoming: Incoming) -> impl Future<Output = ()> + Send;
 }
 
 impl Listener for mpsc::Sender<Incoming> {
-    /// Waits for room in the channel. Reports are dropped once the receiver is.
+    /// Waits for room in the channel. Once the receiver is dropped, reports are dropped too.
     async fn on(&self, incoming: Incoming) {
         let _ = self.send(incoming).await;
     }

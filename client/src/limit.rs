@@ -1,5 +1,5 @@
-//! The largest message that the node takes. Shared by the program's handle, which refuses a larger message at once, and
-//! by the terminal's task, which learns the limit from each welcome.
+//! The largest message that the node takes. The program's handle uses it to refuse a larger message at once; the
+//! terminal's task learns it from each welcome.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use crate::{SendError, dial::MAX_MESSAGE, outgoing::Outgoing};
 pub(crate) struct SendLimit(Arc<AtomicUsize>);
 
 impl SendLimit {
-    /// The limit that is assumed until a node names its own.
+    /// Makes the limit that holds until a node names its own.
     pub(crate) fn new(bytes: u64) -> Self {
         let limit = Self(Arc::default());
         limit.set(bytes);
@@ -25,12 +25,12 @@ impl SendLimit {
         self.0.store(usize::try_from(bytes).map_or(MAX_MESSAGE, |bytes| bytes.min(MAX_MESSAGE)), Ordering::Relaxed);
     }
 
-    /// The limit in bytes.
+    /// Returns the limit in bytes.
     pub(crate) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// An error that names the limit, if the message is over it.
+    /// Returns an error that names the limit, if the message is over it.
     pub(crate) fn check(&self, outgoing: &Outgoing) -> Result<(), SendError> {
         let (bytes, limit) = (outgoing.size(), self.get());
         if bytes <= limit { Ok(()) } else { Err(SendError::TooLarge { bytes, limit }) }

@@ -1,6 +1,6 @@
-//! The results that were sent lately. A connection that breaks can lose a result on its way, and no node asks for it
-//! again, so each session first sends the last results once more. A result that had arrived changes nothing when it
-//! arrives again.
+//! The results that were sent lately. A connection that breaks can lose a result on its way, and no node asks for a
+//! lost result. So each session begins by sending the last results once more. A result that had arrived changes nothing
+//! when it arrives again.
 
 use std::collections::VecDeque;
 
@@ -11,8 +11,8 @@ use muster_protocol::{
 
 use crate::outgoing::Outgoing;
 
-/// How many results are retained; the oldest is dropped first. Not limited by age: a broken link can go unnoticed for
-/// long.
+/// How many results are retained; the oldest is dropped first. Their age does not count: nobody may notice a broken
+/// link for long.
 const RETAINED: usize = 256;
 
 /// The last results, and the results that this session has yet to send.
@@ -23,12 +23,12 @@ pub(crate) struct ResultOutbox {
 }
 
 impl ResultOutbox {
-    /// The results of before a restart.
+    /// Makes an outbox with the results from before a restart.
     pub(crate) fn of(results: impl Iterator<Item = Outgoing>) -> Self {
         Self { sent: results.collect(), unsent: VecDeque::new() }
     }
 
-    /// Retains a message that is being sent, if it is a result: in place of an earlier one of the same command.
+    /// Retains a message that is being sent, if it is a result, in place of an earlier result of the same command.
     pub(crate) fn record(&mut self, outgoing: &Outgoing) {
         let Some((id, _)) = outgoing.as_result() else { return };
         self.sent.retain(|sent| !is_of(sent, id));
@@ -44,7 +44,8 @@ impl ResultOutbox {
         self.unsent.push_back(Outgoing::frame(&FromTerminal::Result(result)));
     }
 
-    /// A command that ran before has arrived again: its result is sent again, if it is retained and not about to be sent.
+    /// Has the result of a command sent again, since a command that ran before has arrived again. Does nothing if the
+    /// result is not retained, or is about to be sent anyway.
     pub(crate) fn repeat(&mut self, id: CommandId) {
         if !self.unsent.iter().any(|unsent| is_of(unsent, id))
             && let Some(result) = self.sent.iter().find(|sent| is_of(sent, id))
@@ -53,7 +54,7 @@ impl ResultOutbox {
         }
     }
 
-    /// Begins a session: everything that was sent lately is to be sent again, before what was not sent yet.
+    /// Begins a session: queues every result that was sent lately, before the results that were not sent yet.
     pub(crate) fn resend(&mut self) {
         let mut all = std::mem::take(&mut self.sent);
         all.append(&mut self.unsent);

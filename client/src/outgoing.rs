@@ -16,7 +16,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A frame of `muster.v1`.
+    /// Encodes a frame of `muster.v1`.
     pub(crate) fn frame(frame: &FromTerminal) -> Self {
         let result_of = match frame {
             FromTerminal::Result(result) => Some(result.id),
@@ -25,38 +25,38 @@ impl Outgoing {
         Self { message: Message::text(frame.to_string()), result_of }
     }
 
-    /// The result of a command, as it was sent before.
+    /// Makes a message from the result of a command, as it was sent before.
     pub(crate) fn result(id: CommandId, frame: &str) -> Self {
         Self { message: Message::text(frame), result_of: Some(id) }
     }
 
-    /// The command and the frame, if the message is a result.
+    /// Returns the command and the frame, if the message is a result.
     pub(crate) fn as_result(&self) -> Option<(CommandId, &str)> {
         Some((self.result_of?, self.message.to_text().ok()?))
     }
 
-    /// A bare text message of plain mode.
+    /// Makes a text message of plain mode.
     pub(crate) fn text(text: String) -> Self {
         Self { message: Message::text(text), result_of: None }
     }
 
-    /// A bare binary message of plain mode.
+    /// Makes a binary message of plain mode.
     pub(crate) fn binary(bytes: Vec<u8>) -> Self {
         Self { message: Message::binary(bytes), result_of: None }
     }
 
-    /// The size of the WebSocket message in bytes.
+    /// Returns the size of the WebSocket message in bytes.
     pub(crate) fn size(&self) -> usize {
         self.message.len()
     }
 
-    /// The WebSocket message.
+    /// Returns the WebSocket message.
     pub(crate) fn into_message(self) -> Message {
         self.message
     }
 
-    /// What is sent instead of a result over `limit` bytes, so that the command ends: a failure that names both sizes
-    /// or, if even that is over the limit, one without a payload. `None` for a message that is no result.
+    /// Returns what to send instead of a result over `limit` bytes, so that the command ends: a failure that names both
+    /// sizes or, if even that is over the limit, a failure without a payload. `None` for a message that is no result.
     pub(crate) fn replacement(&self, limit: usize) -> Option<Self> {
         let id = self.result_of?;
         let failed = |payload| Self::frame(&FromTerminal::Result(ResultFrame { id, ok: false, reason: None, payload }));

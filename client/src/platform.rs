@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-/// The options for a file that no other user may read.
+/// Returns the options for a file that no other user may read.
 #[cfg(unix)]
 pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -14,13 +14,13 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
-/// The options for a file with the rights of its folder.
+/// Returns the options for a file with the rights of its folder.
 #[cfg(not(unix))]
 pub(crate) fn private_file() -> OpenOptions {
     OpenOptions::new()
 }
 
-/// Puts the names of a folder's files on the disk.
+/// Writes the names of a folder's files to the disk.
 #[cfg(unix)]
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
@@ -32,13 +32,13 @@ pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The number of a file, which another file in its place does not have.
+/// Returns the number of a file. Another file in its place has another number.
 #[cfg(unix)]
 pub(crate) fn file_number(metadata: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(metadata)
 }
 
-/// No number: the file's time and size have to do.
+/// Returns 0, since Windows has no such number: the file's time and size have to do.
 #[cfg(not(unix))]
 pub(crate) fn file_number(_metadata: &Metadata) -> u64 {
     0

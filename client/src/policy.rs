@@ -1,8 +1,8 @@
 //! How long a terminal waits before it reconnects. There is no clock and no I/O here: the connector asks for a delay
 //! and waits.
 //!
-//! Two things always hold: no delay is longer than 1.1 × [`Policy::hint_cap`], [`Policy::cap`] or [`Policy::slow`],
-//! whichever is most, and terminals that lost their node at the same moment do not all reconnect at the same moment.
+//! Two things always hold. No delay is longer than 1.1 × [`Policy::hint_cap`], [`Policy::cap`] or [`Policy::slow`],
+//! whichever is most. Terminals that lost their node at the same moment do not all reconnect at the same moment.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::ConnectionEnd;
 /// The numbers of the reconnect policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// The first delay is uniform between 0 and this; 5 s by default. Wide, since all terminals of a lost node draw
-    /// from it at once.
+    /// The first delay is uniform between 0 and this; 5 s by default. It is wide, since all terminals of a lost node
+    /// draw from it at once.
     pub first: Duration,
     /// The range doubles with each failure up to this; 30 s by default.
     pub cap: Duration,
     /// A session must last this long for the next delay to be a first one again; 60 s by default. A shorter session
-    /// proves little: without this, a node that accepts and then breaks would be dialed again and again with the
-    /// shortest delays.
+    /// proves little: without this bound, terminals would again and again dial a node that accepts and then breaks,
+    /// with the shortest delays.
     pub stable: Duration,
-    /// The longest time between two attempts with a token that was refused or has expired; 5 min by default. It is at
-    /// least half of that. Meanwhile the token source is asked about every [`cap`](Self::cap).
+    /// The longest time between two attempts with a token that was refused or has expired; 5 min by default. The
+    /// shortest is half of this. Meanwhile the terminal asks the token source about every [`cap`](Self::cap).
     pub slow: Duration,
-    /// A longer hint counts as this; 10 min by default. So a mistake on the node's side does not keep a fleet offline
-    /// for a year.
+    /// A longer hint counts as this; 10 min by default. So a mistake of a node does not keep a fleet offline for a
+    /// year.
     pub hint_cap: Duration,
 }
 
@@ -52,13 +52,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Two with the same seed draw the same delays.
+    /// Makes a backoff. Two with the same seed draw the same delays.
     pub fn new(policy: Policy, seed: u64) -> Self {
         Self { policy, failures: 0, rng: SmallRng::seed_from_u64(seed) }
     }
 
-    /// The delay after a session that lasted for `lasted` (zero if none was opened) and ended with `end`. `None` means
-    /// to stay away.
+    /// Returns the delay after a session that lasted for `lasted` (zero if none was opened) and ended with `end`.
+    /// `None` means to stay away.
     pub fn after(&mut self, end: &ConnectionEnd, lasted: Duration) -> Option<Duration> {
         if lasted >= self.policy.stable {
             self.failures = 0;
@@ -70,27 +70,28 @@ impl Backoff {
         }
     }
 
-    /// The delay before an attempt with a token that was refused or has expired.
+    /// Returns the delay before an attempt with a token that was refused or has expired.
     pub fn slowly(&mut self) -> Duration {
         let half = self.policy.slow / 2;
         half + self.uniform(half)
     }
 
-    /// The delay before the token source is asked again, after `refused` different tokens were refused in a row. Doubles
-    /// with each, so that a source whose tokens are all refused does not make a storm of attempts.
+    /// Returns the delay before the terminal asks the token source again, after `refused` different tokens were refused
+    /// in a row. The delay doubles with each of them, so that a source whose tokens are all refused does not make a
+    /// storm of attempts.
     pub(crate) fn before_asking(&mut self, refused: u32) -> Duration {
         let doubled = self.policy.cap.saturating_mul(1 << refused.saturating_sub(1).min(16));
         let half = doubled.min(self.policy.slow) / 2;
         half + self.uniform(half)
     }
 
-    /// Adds up to a tenth to a hint. A node may have drawn the hint for this terminal alone, and then a tenth changes
-    /// little; or it gave the same hint to many, and then a tenth spreads them.
+    /// Adds up to a tenth to a hint. If the node drew the hint for this terminal alone, a tenth changes little; if it
+    /// gave the same hint to many, a tenth spreads them.
     fn spread(&mut self, hint: Duration) -> Duration {
         hint + self.uniform(hint / 10)
     }
 
-    /// Full jitter: uniform between zero and a range that doubles with each failure.
+    /// Draws a delay by full jitter: uniform between zero and a range that doubles with each failure.
     fn jitter(&mut self) -> Duration {
         let doubled = self.policy.first.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
@@ -113,7 +114,7 @@ mod tests {
         ConnectionEnd::Lost("reset".into())
     }
 
-    /// The longest delay that 500 seeds draw after this many failures.
+    /// Returns the longest delay that 500 seeds draw after this many failures.
     fn longest(failures: u32) -> Duration {
         let delay = |seed| {
             let mut backoff = Backoff::new(Policy::default(), seed);

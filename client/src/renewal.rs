@@ -1,4 +1,4 @@
-//! When the token source is asked, and which token is in use.
+//! When the terminal asks its token source, and which token is in use.
 //!
 //! ```text
 //!   before an attempt ──▶ for_attempt ──┐
@@ -17,9 +17,10 @@ use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{Token, TokenSource, TokenUnavailable, sleep::sleep_until_some};
 
-/// The least time before the expiry of a token at which the source is asked for the next one, if the token lives long enough.
+/// How long before a token's expiry the source is asked for the next token, at least; less if the token does not live
+/// that long.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long to wait before the source is asked again that had no later token. Doubles each time up to [`RETRY_CAP`].
+/// How long to wait before the source is asked again, if it had no later token. Doubles each time up to [`RETRY_CAP`].
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_CAP: Duration = Duration::from_secs(60);
 
@@ -28,38 +29,38 @@ pub(crate) struct TokenRenewal {
     source: Option<TokenSource>,
     deadline: Duration,
     current: Option<Token>,
-    /// The token before the current one, until the session ends: the node may still refuse the current one.
+    /// The token before the current one, kept until the session ends: the node may still refuse the current one.
     previous: Option<Token>,
-    /// The task that asks. It goes on when whoever waits for it is dropped, so a session that is busy does not ask anew each
-    /// time; and a source that panics does not end the terminal.
+    /// The task that asks the source. It goes on when the future that waits for it is dropped, so a busy session does
+    /// not ask anew each time. A source that panics ends this task and not the terminal.
     asking: Option<JoinHandle<Result<Token, TokenUnavailable>>>,
-    /// When to ask during this session. None in plain mode, whose sessions can't be extended.
+    /// When to ask during this session. `None` in plain mode: its sessions can't be extended.
     ask_at: Option<Instant>,
-    /// How often the source has had no later token since the last one.
+    /// How often the source had no later token in a row. Zero again when a session begins or is extended.
     retries: u32,
     is_reading: Arc<AtomicBool>,
 }
 
 impl TokenRenewal {
-    /// `deadline` is how long the source may take.
+    /// Makes the renewal of one terminal's token. `deadline` is how long the source may take.
     pub(crate) fn new(source: Option<TokenSource>, deadline: Duration) -> Self {
         let current = source.as_ref().and_then(TokenSource::fixed).cloned();
         let (previous, asking, ask_at, retries, is_reading) = Default::default();
         Self { source, deadline, current, previous, asking, ask_at, retries, is_reading }
     }
 
-    /// The token to connect with.
+    /// Returns the token to connect with.
     pub(crate) fn current(&self) -> Option<&Token> {
         self.current.as_ref()
     }
 
-    /// Whether the source can give another token.
+    /// Returns whether the source can give another token.
     pub(crate) fn can_change(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.fixed().is_none())
     }
 
-    /// Prepares an attempt to connect: asks the source, unless it is a function and the current token has not expired. An
-    /// error leaves the current token, if there is one.
+    /// Prepares an attempt to connect: asks the source, unless it is a function and the current token has not expired.
+    /// After an error the current token stays, if there is one.
     pub(crate) async fn for_attempt(&mut self, now: Timestamp) -> Result<(), TokenUnavailable> {
         let is_file = self.source.as_ref().is_some_and(TokenSource::is_file);
         if self.can_change() && (is_file || self.current.is_none() || self.is_expired(now)) {
@@ -68,7 +69,7 @@ impl TokenRenewal {
         Ok(())
     }
 
-    /// Asks the source. Returns whether its token is another than the current one, which it replaces.
+    /// Asks the source, and makes its token the current one. Returns whether that is a new token.
     pub(crate) async fn is_replaced(&mut self) -> Result<bool, TokenUnavailable> {
         if !self.can_change() {
             return Ok(false);
@@ -80,20 +81,20 @@ impl TokenRenewal {
         Ok(is_new)
     }
 
-    /// Whether the current token has expired at `now`. False if it does not say when it expires.
+    /// Returns whether the current token has expired at `now`. False if the token does not say when it expires.
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         let expires = self.current.as_ref().and_then(Token::expires);
         expires.is_some_and(|last| last < seconds(now))
     }
 
-    /// Begins a session that can be extended, at this time of the node.
+    /// Begins a session that can be extended. `now` is the node's time.
     pub(crate) fn begin_session(&mut self, now: Timestamp) {
         self.previous = None;
         self.schedule(now);
     }
 
-    /// Waits until it is time to ask, asks, and returns the answer. Never returns if the token does not expire or can't
-    /// change. Nothing is lost if the future is dropped.
+    /// Waits until it is time to ask, asks the source, and returns its answer. Never returns if the token does not
+    /// expire or can't change. A caller that drops the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Token, TokenUnavailable> {
         if self.asking.is_none() {
             sleep_until_some(self.ask_at).await;
@@ -101,8 +102,8 @@ impl TokenRenewal {
         self.answer().await
     }
 
-    /// Takes a token that is to extend the session, at this time of the node. Returns whether it expires later than the
-    /// current one, and so is to be sent.
+    /// Takes a token that is to extend the session. `now` is the node's time. Returns whether the token expires later
+    /// than the current one: only then is it to be sent.
     pub(crate) fn extend(&mut self, token: Token, now: Timestamp) -> bool {
         let last = self.current.as_ref().and_then(Token::expires);
         if token.expires() <= last {
@@ -114,8 +115,8 @@ impl TokenRenewal {
         true
     }
 
-    /// The node refused the token that was sent last, or the source had none: the one before counts, and the source is asked
-    /// again after a while.
+    /// Goes back to the token before, if the node refused the one that was sent last, and has the source asked again
+    /// after a while. Also called when the source had no later token.
     pub(crate) fn ask_later(&mut self) {
         if let Some(previous) = self.previous.take() {
             self.current = Some(previous);
@@ -150,9 +151,9 @@ impl TokenRenewal {
     }
 }
 
-/// How long to wait before the source is asked, if the token is valid for the time `left`. `random` is from 0 to 1: between
-/// two margins before the expiry and one. A margin is a tenth of the time, but not less than [`MARGIN`], and not more than a
-/// quarter of the time.
+/// Returns how long to wait before the source is asked, if the token is valid for the time `left`: until a moment
+/// between two margins and one margin before the expiry, which `random` (0 to 1) chooses. A margin is a tenth of
+/// `left`, at least [`MARGIN`], and at most a quarter of `left`.
 fn ask_after(left: Duration, random: f64) -> Duration {
     let margin = (left / 10).max(MARGIN).min(left / 4);
     left.saturating_sub(margin * 2) + margin.mul_f64(random)

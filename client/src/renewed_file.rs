@@ -1,4 +1,5 @@
-//! A token in a file that a node renews: it is traded for a later one before it expires (`POST /v1/renew`), and the file holds the newest.
+//! A file with a token that nodes renew: before the token expires, the terminal trades it for a later one
+//! (`POST /v1/renew`), and the file holds the newest.
 
 use std::{
     fs,
@@ -19,9 +20,9 @@ use tokio::{sync::Mutex, task::spawn_blocking, time::Instant};
 
 use crate::{Token, platform, server::ServerAddress, token_file::read_file};
 
-/// The largest answer of a node that is read, in bytes: a token may have 16 KiB.
+/// The largest answer of a node, in bytes. A token may have 16 KiB.
 const ANSWER_MAX: usize = 32 * 1024;
-/// How long one node may take, so that the next one is asked too before the token source is given up.
+/// How long one node may take: short, so that the next node is asked too before the deadline of the token source.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// A file with a token, and the nodes that renew it.
@@ -34,9 +35,9 @@ pub(crate) struct RenewedFile {
 }
 
 struct KnownToken {
-    /// What the file held last. Another token in it comes from another program.
+    /// What the file held last. If it holds another token, another program wrote that.
     in_file: Token,
-    /// The newest token. It is not the one in the file if that could not be written.
+    /// The newest token. It differs from the one in the file if it could not be written.
     newest: Token,
 }
 
@@ -48,9 +49,9 @@ impl KnownToken {
 
 /// Why a node did not renew a token.
 enum Unrenewed {
-    /// It does not answer, or not as a node does: the next one is asked.
+    /// The server does not answer, or not as a node does: the next one is asked.
     Unreachable(String),
-    /// It has refused the token, as each node would.
+    /// The node has refused the token, as every node would.
     Refused(String),
 }
 
@@ -59,7 +60,7 @@ impl RenewedFile {
         Self { path, nodes, known: Mutex::default(), is_reading: Arc::default() }
     }
 
-    /// The token in the file, if it is not known yet; else a later one.
+    /// Returns the token in the file if it is not known yet, and otherwise a later one from a node.
     pub(crate) async fn ask(&self) -> Result<Token, String> {
         let mut known = self.known.lock().await;
         let read = read_file(self.path.clone(), self.is_reading.clone()).await;
@@ -130,7 +131,7 @@ async fn post(
     Ok((answer.status, answer.body?))
 }
 
-/// Replaces a file in one step, so that no half of a token is read. Nobody else may read the new one.
+/// Replaces a file in one step, so that nobody reads half of a token. No other user may read the new file.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let next = path.with_added_extension("next");
     let mut file = platform::private_file().write(true).create(true).truncate(true).open(&next)?;

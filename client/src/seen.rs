@@ -1,10 +1,12 @@
 //! What a terminal remembers across its sessions: its last commands, so that a command which arrives twice runs once,
-//! and its cursor. With a file it remembers them across restarts too, and its last results. A command is on the disk before it is
-//! handed to the listener, so a program that dies while it runs a command, or a machine that loses its power, does not run it again; the
-//! operator sees that no result came. A result is on the disk before it is sent, and is sent again after a restart.
+//! and its cursor. With a file it remembers both across restarts too, and its last results. A command is on the disk
+//! before the listener gets it. So a program that dies while it runs a command, or a machine that loses its power, does
+//! not run the command again; the operator sees that no result came. A result is on the disk before it is sent, and is
+//! sent again after a restart.
 //!
-//! The file has one line for each change: `command ID`, `cursor CURSOR` or `result ID FRAME`. It is rewritten when it has several times
-//! the lines or the bytes that it needs. A crash can tear the last line only, and a line without its end is ignored.
+//! The file has one line for each change: `command ID`, `cursor CURSOR` or `result ID FRAME`. The terminal rewrites the
+//! file when it has several times the lines or the bytes that it needs. A crash can tear the last line only, and a line
+//! without its end is ignored.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -24,7 +26,7 @@ const SLACK: usize = 4;
 const SMALL: usize = 1 << 20;
 /// How many results are in the file at most; the oldest go first.
 const RESULTS_MAX: usize = 256;
-/// How many bytes they have together at most.
+/// How many bytes the results in the file have together at most.
 const RESULTS_BYTES: usize = 1 << 20;
 
 /// The last command ids and the cursor.
@@ -40,7 +42,7 @@ pub(crate) struct SeenCommands {
     file: Option<SeenFile>,
 }
 
-/// The open file, and how many lines it has.
+/// The open file and its size.
 #[derive(Debug)]
 struct SeenFile {
     path: PathBuf,
@@ -49,13 +51,14 @@ struct SeenFile {
     bytes: usize,
     /// The bytes that the file had when it was rewritten.
     needed: usize,
-    /// Whether a line could not be written, or half of it only: the next line would be glued to that half, and both would be lost.
+    /// Whether a line was not written, or only half of it. The next line would be glued to that half, and both would be
+    /// lost.
     is_torn: bool,
 }
 
 impl SeenCommands {
-    /// Remembers the last `limit` commands, at least one. Starts at `cursor`, or at what the file holds if it holds
-    /// one.
+    /// Remembers the last `limit` commands, at least one. Starts at the cursor in the file or, if that holds none, at
+    /// `cursor`.
     pub(crate) fn open(limit: usize, cursor: Option<String>, path: Option<&Path>) -> io::Result<Self> {
         let (ids, order, results) = (HashSet::new(), VecDeque::new(), VecDeque::new());
         let mut seen = Self { ids, order, limit: limit.max(1), cursor, results, file: None };
@@ -70,7 +73,7 @@ impl SeenCommands {
         Ok(seen)
     }
 
-    /// Whether this command was handed over before, as far as is remembered.
+    /// Returns whether this command was handed over before, as far as is remembered.
     pub(crate) fn contains(&self, id: CommandId) -> bool {
         self.ids.contains(&id)
     }
@@ -89,26 +92,27 @@ impl SeenCommands {
         if self.file.is_none() || self.results.iter().any(|(known, text)| *known == id && text == frame) {
             return;
         }
-        // A line break can stand between the tokens of a payload alone, where it means as much as a space.
+        // Only between the tokens of a payload can a line break stand, where it means as much as a space.
         let frame = frame.replace(['\n', '\r'], " ");
         self.append(&format!("result {id} {frame}\n"), true);
         self.remember_result(id, frame);
     }
 
-    /// The results that are remembered, the oldest first.
+    /// Returns the results that are remembered, the oldest first.
     pub(crate) fn results(&self) -> impl Iterator<Item = &(CommandId, String)> {
         self.results.iter()
     }
 
-    /// The cursor to resume from.
+    /// Returns the cursor to resume from.
     pub(crate) fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref()
     }
 
-    /// Replaces the cursor. One with a line break, which no node makes, is not taken: the file would have other lines by it.
+    /// Replaces the cursor. A cursor with a line break is ignored, since it would add other lines to the file; no node
+    /// makes such a cursor.
     pub(crate) fn set_cursor(&mut self, cursor: String) {
         if self.cursor.as_deref() != Some(&cursor) && !cursor.contains('\n') {
-            // A cursor that is lost with the power costs no more than some commands that arrive twice.
+            // Not synced: without this cursor, some commands arrive twice after a power cut, and that is all.
             let line = format!("cursor {cursor}\n");
             self.cursor = Some(cursor);
             self.append(&line, false);
@@ -138,7 +142,7 @@ impl SeenCommands {
         }
     }
 
-    /// Remembers what the text of a file says. A line that says nothing is ignored.
+    /// Remembers what the text of a file says. A line that can't be read is ignored.
     pub(crate) fn read(&mut self, text: &str) {
         for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
             match line.split_once(' ') {
@@ -156,7 +160,7 @@ impl SeenCommands {
         }
     }
 
-    /// The text of a file that says all that is remembered.
+    /// Returns the text of a file with all that is remembered.
     pub(crate) fn text(&self) -> String {
         let mut text: String = self.order.iter().map(|id| format!("command {id}\n")).collect();
         text.extend(self.cursor.iter().map(|cursor| format!("cursor {cursor}\n")));
@@ -170,7 +174,7 @@ impl SeenCommands {
         let text = self.text();
         let mut file = File::create(&next)?;
         file.write_all(text.as_bytes())?;
-        // In this order: a name must not come to stand for a file whose bytes are not on the disk.
+        // In this order: the name must not stand for a file whose bytes are not on the disk.
         file.sync_all()?;
         fs::rename(&next, path)?;
         if let Some(folder) = path.parent() {
@@ -182,8 +186,9 @@ impl SeenCommands {
         Ok(SeenFile { path: path.to_owned(), file, lines, bytes, needed: bytes, is_torn: false })
     }
 
-    /// Appends a line, which is remembered already, to the file if there is one; with `sync` the line is on the disk after that. A failure,
-    /// such as a full disk, is logged and does not take the terminal offline: the next line has the whole file rewritten.
+    /// Appends a line to the file, if there is one. What the line says is remembered already. With `sync` the line is
+    /// on the disk when this returns. A failure, such as a full disk, is logged and does not take the terminal offline:
+    /// the next line has the whole file rewritten.
     fn append(&mut self, line: &str, sync: bool) {
         let Some(file) = &mut self.file else { return };
         file.lines += 1;

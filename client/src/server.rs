@@ -1,4 +1,4 @@
-//! A server that a terminal connects to, a node or the proxy before it, and the connection to it by TCP and TLS.
+//! A server that a terminal connects to (a node or the proxy before it), and the connection to it by TCP and TLS.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{ConnectionEnd, tls::WatchedTls};
 /// A server.
 #[derive(Debug)]
 pub(crate) struct ServerAddress {
-    /// A name, or an IP address without brackets. Looked up at each attempt.
+    /// A name, or an IP address without brackets. A name is looked up at each attempt.
     pub(crate) host: String,
     /// The port of the URL; by default 80, and 443 with TLS.
     pub(crate) port: u16,
@@ -22,7 +22,7 @@ pub(crate) struct ServerAddress {
 }
 
 impl ServerAddress {
-    /// The server of a URL. The error says what is wrong with the URL, and does not repeat it.
+    /// Returns the server of a URL. The error says what is wrong with the URL, and does not repeat it.
     pub(crate) fn of(uri: &Uri, tls: Option<Arc<WatchedTls>>) -> Result<Self, &'static str> {
         let authority = uri.authority().ok_or("names no host")?;
         if authority.as_str().contains('@') {
@@ -33,8 +33,8 @@ impl ServerAddress {
         Ok(Self { host, port, authority: authority.to_string(), tls })
     }
 
-    /// Connects until the deadline, to the first of the addresses that accepts. Returns the connection, and the settings
-    /// of TLS that it was made with.
+    /// Connects to the first of the host's addresses that accepts, and gives up at the deadline. Returns the
+    /// connection, and the settings of TLS with which it was made.
     pub(crate) async fn connect(
         &self,
         source: Option<IpAddr>,
@@ -53,8 +53,8 @@ impl ServerAddress {
     }
 }
 
-/// The end that a failed TLS handshake makes. One that may succeed the next time, with the same settings, is a connection
-/// that was lost.
+/// Returns the end that a failed TLS handshake makes. If the next handshake may succeed with the same settings, the
+/// connection counts as lost.
 fn unencrypted(error: ConnectError, tls: &Tls) -> ConnectionEnd {
     match error {
         ConnectError::Tls(peer, TlsFault::NotTls) => ConnectionEnd::TlsFailed(format!(

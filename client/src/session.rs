@@ -1,5 +1,5 @@
-//! One connection, from its welcome to its end: a loop that owns the socket. What later sessions need (the commands
-//! seen, the cursor, the results sent) it stores in the terminal's state, which it borrows.
+//! One connection, from its welcome to its end: a loop that owns the socket. The loop borrows the terminal's state, and
+//! stores there what later sessions need: the commands seen, the cursor, the results sent.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ const MISSED_PINGS: u64 = 3;
 pub(crate) struct Session<'a, L> {
     state: &'a mut TerminalState<L>,
     socket: WebSocket,
-    /// How long the node may send nothing. `None` if it did not say how often it pings.
+    /// How long the node may send nothing. `None` if the node did not say how often it pings.
     silence_limit: Option<Duration>,
     last_received: Instant,
     /// When to come back, from a goodbye.
@@ -48,9 +48,9 @@ impl<'a, L: Listener> Session<'a, L> {
         Self { state, socket: opened.socket, silence_limit, last_received: Instant::now(), hint: None }
     }
 
-    /// Runs until the session ends. Results that may have been lost with the last session are sent again first. A
-    /// request to leave is served first, then a new token, so that a busy session does not outlive its token; then what
-    /// is to be sent, and then what is received.
+    /// Runs until the session ends. First sends again the results that may have been lost with the last session. Then
+    /// serves in this order: a request to leave, a new token (a busy session must not outlive its token), what is to be
+    /// sent, what is received.
     pub(crate) async fn run(mut self) -> ConnectionEnd {
         self.state.outbox.resend();
         loop {
@@ -74,7 +74,7 @@ impl<'a, L: Listener> Session<'a, L> {
         }
     }
 
-    /// Sends a message, or what replaces it if it is over the node's limit. Retains a result for the next session.
+    /// Sends a message or, if it is over the node's limit, what replaces it. Retains a result for the next session.
     async fn send(&mut self, outgoing: Outgoing) -> Result<(), ConnectionEnd> {
         let Some(outgoing) = self.state.within_limit(outgoing).await else { return Ok(()) };
         self.state.outbox.record(&outgoing);
@@ -171,8 +171,8 @@ impl<'a, L: Listener> Session<'a, L> {
         Ok(())
     }
 
-    /// Acknowledges a command once the listener has it, and moves the cursor no further than that: what the program did
-    /// not get is sent again. A staggered command that still waits is not acknowledged yet.
+    /// Acknowledges a command once the listener has it, and moves the cursor no further than that: the node sends again
+    /// what the program did not get. A staggered command that still waits is not acknowledged yet.
     async fn receive_command(&mut self, command: Command, received_at: Instant) -> Result<(), ConnectionEnd> {
         let (id, cursor) = (command.id, command.cursor.clone());
         let acknowledge = self.state.receive_command(command, received_at).await;
@@ -190,9 +190,9 @@ impl<'a, L: Listener> Session<'a, L> {
         self.socket.send(Message::text(ack)).await.map_err(ConnectionEnd::lost)
     }
 
-    /// Answers the node's close. After any other end nobody may read this.
+    /// Answers the node's close. After any other end the node may not read this.
     async fn say_goodbye(&mut self) {
-        // Fails if the node has closed: the WebSocket layer has queued the answer then, which goes out with what is flushed.
+        // Fails if the node has closed. Then the WebSocket layer has queued the answer, and the flush sends it.
         let _ = self.socket.close(None).await;
         let _ = self.socket.flush().await;
     }

@@ -1,5 +1,6 @@
-//! Commands that wait for their share of a stagger before they are handed to the listener. They outlive a session but
-//! not the program: a command is acknowledged only when it is handed over, so the node sends it again after a restart.
+//! Commands that wait for their share of a stagger before the listener gets them. They outlive a session but not the
+//! program: the terminal acknowledges a command only when it hands the command over, so the node sends it again after a
+//! restart.
 
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use muster_protocol::frame::Command;
 /// How many commands wait at most.
 const MAX: usize = 4096;
 
-/// The waiting commands, each once. At most 4,096.
+/// The waiting commands, each once; at most [`MAX`].
 #[derive(Debug, Default)]
 pub(crate) struct StaggerQueue(Vec<Staggered>);
 
@@ -20,8 +21,8 @@ struct Staggered {
 }
 
 impl StaggerQueue {
-    /// Adds a command that was read at `received_at` and is due at `due`. One that waits already keeps its time. Returns
-    /// the command if there is no room for it.
+    /// Adds a command that was read at `received_at` and is due at `due`. A command that waits already keeps its time.
+    /// Returns the command if there is no room for it.
     pub(crate) fn push(&mut self, due: Instant, command: Command, received_at: Instant) -> Result<(), Command> {
         if self.0.iter().any(|staggered| staggered.command.id == command.id) {
             return Ok(());
@@ -33,12 +34,12 @@ impl StaggerQueue {
         Ok(())
     }
 
-    /// When the next command is due.
+    /// Returns when the next command is due.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.0.iter().map(|staggered| staggered.due).min()
     }
 
-    /// Whether no command waits.
+    /// Returns whether no command waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

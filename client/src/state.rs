@@ -1,6 +1,6 @@
-//! What a terminal keeps from one session to the next, and how it takes the commands that it receives: it hands each to
-//! the listener once and in time, and its cursor never passes a command that has not been handed over. The connector
-//! owns this state; the session that is connected borrows it.
+//! What a terminal keeps from one session to the next, and how it takes commands. It hands each to the listener once
+//! and in time, and its cursor never passes a command that has not been handed over. The connector owns this state; the
+//! session that is connected borrows it.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,14 @@ use crate::{
     seen::SeenCommands, stagger::StaggerQueue,
 };
 
-/// The state of one terminal that outlives its sessions. When and where to reconnect is the connector's own.
+/// The state of one terminal that outlives its sessions. The connector itself keeps when and where to reconnect.
 pub(crate) struct TerminalState<L> {
     pub(crate) config: Config,
     pub(crate) listener: L,
     /// Messages from the program. They wait here while there is no session; when the channel is full, the program
     /// waits.
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
-    /// Resolves when the terminal is to leave. Not polled again after that.
+    /// Resolves when the terminal is to leave. Must not be polled after that.
     pub(crate) leave: oneshot::Receiver<()>,
     pub(crate) seen: SeenCommands,
     pub(crate) stagger: StaggerQueue,
@@ -33,7 +33,8 @@ pub(crate) struct TerminalState<L> {
     pub(crate) outbox: ResultOutbox,
     pub(crate) limit: SendLimit,
     pub(crate) token: TokenRenewal,
-    /// The node's time in the last welcome, and when that was read: the terminal's own clock may be wrong.
+    /// The node's time in the last welcome, and when the terminal read that welcome. The terminal's own clock may be
+    /// wrong.
     pub(crate) node_clock: Option<(Timestamp, Instant)>,
 }
 
@@ -62,7 +63,8 @@ impl<L: Listener> TerminalState<L> {
             Some(stagger) => {
                 let share = Duration::from_millis(rand::rng().random_range(0..=stagger));
                 match self.stagger.push(received_at + share, command, received_at) {
-                    // Without room the command does without its delay: a cursor that passed it would lose it.
+                    // Without room in the queue the listener gets the command at once: if the cursor passed it, it
+                    // would be lost.
                     Err(command) => self.hand_over(command, received_at).await,
                     Ok(()) => false,
                 }
@@ -71,7 +73,7 @@ impl<L: Listener> TerminalState<L> {
         }
     }
 
-    /// Hands over the staggered commands that are due. Returns those to acknowledge.
+    /// Hands over the staggered commands that are due. Returns the commands to acknowledge.
     pub(crate) async fn hand_over_due(&mut self) -> Vec<CommandId> {
         let mut handed_over = Vec::new();
         while let Some((command, received_at)) = self.stagger.pop(Instant::now()) {
@@ -88,8 +90,8 @@ impl<L: Listener> TerminalState<L> {
         handed_over
     }
 
-    /// Moves the cursor, but only once no staggered command waits: after a restart of the program, the node sends again
-    /// what follows the stored cursor.
+    /// Moves the cursor, once no staggered command waits: after a restart of the program, the node sends again what
+    /// follows the stored cursor.
     pub(crate) fn advance_cursor(&mut self, cursor: String) {
         if self.stagger.is_empty() {
             self.seen.set_cursor(cursor);
@@ -98,16 +100,16 @@ impl<L: Listener> TerminalState<L> {
         }
     }
 
-    /// The message to send in place of this one, which may have been accepted under another node's limit or before any
-    /// node named one: the message itself if it is within this node's limit, or else what replaces it. The listener is
-    /// told of each that is over.
+    /// Returns the message itself if it is within this node's limit, and otherwise what replaces it; then the listener
+    /// is told. A message can be over the limit if the terminal accepted it under another node's limit, or before any
+    /// node named one.
     pub(crate) async fn within_limit(&self, outgoing: Outgoing) -> Option<Outgoing> {
         let Err(error) = self.limit.check(&outgoing) else { return Some(outgoing) };
         self.listener.on(Incoming::NotSent(error)).await;
         outgoing.replacement(self.limit.get())
     }
 
-    /// Hands a command to the listener, unless it has expired. Returns whether it was in time.
+    /// Hands a command to the listener, unless it has expired. Returns whether the listener got it.
     async fn hand_over(&mut self, command: Command, received_at: Instant) -> bool {
         self.seen.insert(command.id);
         if self.is_late(&command) {
@@ -120,14 +122,14 @@ impl<L: Listener> TerminalState<L> {
         true
     }
 
-    /// The node's time, or this machine's before a node told its own.
+    /// Returns the node's time, or this machine's before a node told its own.
     pub(crate) fn node_time(&self) -> Timestamp {
         let node = self.node_clock.and_then(|(time, at)| time.checked_add(at.elapsed()).ok());
         node.unwrap_or_else(Timestamp::now)
     }
 
-    /// Whether a command has expired by the node's clock. Nothing has expired before a node told its time, as none does
-    /// in plain mode.
+    /// Returns whether a command has expired by the node's clock. False before a node told its time; in plain mode none
+    /// does.
     fn is_late(&self, command: &Command) -> bool {
         let Some((time, at)) = self.node_clock else { return false };
         time.checked_add(at.elapsed()).is_ok_and(|now| now >= command.expires_at)

@@ -24,11 +24,11 @@ use crate::{
     state::TerminalState,
 };
 
-/// How many messages may wait to be written. Once there are as many, sending waits.
+/// How many messages may wait to be written. When so many wait, a call that sends waits too.
 const QUEUE: usize = 16;
 
-/// A terminal that is connected or about to reconnect. Dropping it without [`close`](Self::close) drops the connection
-/// as [`kill`](Self::kill) does.
+/// A terminal that is connected or about to reconnect. To drop the handle without [`close`](Self::close) drops the
+/// connection as [`kill`](Self::kill) does.
 #[derive(Debug)]
 pub struct Terminal {
     protocol: Protocol,
@@ -52,7 +52,7 @@ pub enum SendError {
         /// The largest size, in bytes.
         limit: usize,
     },
-    /// The name and the payload of an event are over [`EVENT_MAX`]: the node would have recorded nothing but their size.
+    /// The name and the payload of an event are over [`EVENT_MAX`]: the node would have stored only their size.
     #[error(
         "the event has {bytes} bytes of name and payload, and a node stores at most {limit}: send less, or several events"
     )]
@@ -75,7 +75,7 @@ impl Terminal {
     /// used.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime.
+    /// If called outside of a Tokio runtime.
     pub fn start(config: Config, listener: impl Listener) -> Result<Self, ConfigError> {
         let endpoints = Endpoint::all(&config)?;
         let limit = SendLimit::new(config.max_message);
@@ -109,9 +109,9 @@ impl Terminal {
     /// `Ok` means that the frame is queued. If the connection breaks after that, the frame may be lost, unless it is a
     /// result: the last 256 results are sent again at the start of each session.
     ///
-    /// A frame over the node's limit is not sent: [`SendError::TooLarge`]. If it is a result, a small one is sent in
-    /// its place, with `ok` false and the payload `{"error":"too_large","bytes":N,"limit":N}`, so that the command
-    /// ends. An event over [`EVENT_MAX`] is not sent either: [`SendError::EventTooLarge`].
+    /// A frame over the node's limit is not sent: [`SendError::TooLarge`]. If the frame is a result, a small one is
+    /// sent in its place, with `ok` false and the payload `{"error":"too_large","bytes":N,"limit":N}`, so that the
+    /// command ends. An event over [`EVENT_MAX`] is not sent either: [`SendError::EventTooLarge`].
     pub async fn send(&self, frame: FromTerminal) -> Result<(), SendError> {
         if let FromTerminal::Event(event) = &frame
             && event.size() > EVENT_MAX
@@ -126,19 +126,20 @@ impl Terminal {
         self.send(FromTerminal::Progress(Progress { id, payload })).await
     }
 
-    /// Reports how a command ended: `ok` is whether it succeeded, and `payload` the reply. See [`send`](Self::send).
+    /// Reports how a command ended: `ok` says whether it succeeded, and `payload` is the reply. See
+    /// [`send`](Self::send).
     pub async fn result(&self, id: CommandId, ok: bool, payload: Payload) -> Result<(), SendError> {
         self.send(FromTerminal::Result(ResultFrame { id, ok, reason: None, payload })).await
     }
 
-    /// Sends a text message in plain mode, of at most [`Config::max_message`] bytes. It waits as a frame does; see
-    /// [`send`](Self::send).
+    /// Sends a text message in plain mode, of at most [`Config::max_message`] bytes. The message waits as a frame does;
+    /// see [`send`](Self::send).
     pub async fn send_text(&self, text: impl Into<String>) -> Result<(), SendError> {
         self.queue(Protocol::Plain, Outgoing::text(text.into())).await
     }
 
-    /// Sends a binary message in plain mode; see [`send_text`](Self::send_text). In `muster.v1` bytes go in the payload of a frame:
-    /// [`Payload::from_bytes`].
+    /// Sends a binary message in plain mode; see [`send_text`](Self::send_text). In `muster.v1`, send bytes in the
+    /// payload of a frame: [`Payload::from_bytes`].
     pub async fn send_bytes(&self, bytes: impl Into<Vec<u8>>) -> Result<(), SendError> {
         self.queue(Protocol::Plain, Outgoing::binary(bytes.into())).await
     }
@@ -172,7 +173,7 @@ impl Terminal {
         let _ = (&mut self.task).await;
     }
 
-    /// Whether the terminal has ended and will not reconnect.
+    /// Returns whether the terminal has ended and will not reconnect.
     pub fn is_gone(&self) -> bool {
         self.task.is_finished()
     }
@@ -184,10 +185,10 @@ impl Drop for Terminal {
     }
 }
 
-/// The room that a hello needs for the cursor, which is a text of some 50 bytes from a node.
+/// The room that a hello keeps for the cursor, in bytes. A node's cursor has some 50 bytes.
 const CURSOR_ROOM: usize = 256;
 
-/// Refuses a hello over the limit: a node would close each attempt with 1009, for good.
+/// Refuses a hello over the limit: a node would close every attempt with 1009.
 pub(crate) fn check_hello(config: &Config, limit: &SendLimit) -> Result<(), ConfigError> {
     let (bytes, limit) = (Outgoing::frame(&hello(config, None)).size() + CURSOR_ROOM, limit.get());
     match config.protocol {

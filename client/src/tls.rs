@@ -18,13 +18,13 @@ use crate::platform;
 /// How long an attempt to connect waits for files that have changed.
 const READING: Duration = Duration::from_secs(1);
 
-/// The TLS settings of terminals, from files. They are read when the first terminal starts that has a URL with `wss://`. Before
-/// each attempt to connect the terminal looks at them, and reads again what has changed: so a renewed certificate needs no
-/// restart. Files that can't be used any more change nothing: the terminal goes on with what it read before, and logs a
+/// The TLS settings of terminals, from files. The first terminal with a `wss://` URL reads them when it starts. Before
+/// each attempt to connect, a terminal looks at the files and reads again what has changed, so a renewed certificate
+/// needs no restart. If the files can't be used any more, the terminal goes on with what it read before, and logs a
 /// warning.
 ///
-/// The default is what the system trusts, and no certificate. Clones share what was read: a program with many terminals makes
-/// one of these, and gives each terminal a clone.
+/// By default a terminal trusts what the system trusts, and shows no certificate. Clones share what was read: a program
+/// with many terminals makes one source, and gives each terminal a clone.
 #[derive(Clone)]
 pub struct TlsSource(Arc<Unread>);
 
@@ -34,12 +34,12 @@ struct Unread {
 }
 
 impl TlsSource {
-    /// The settings in these files.
+    /// Makes a source of the settings in these files.
     pub fn files(files: TlsFiles) -> Self {
         Self(Arc::new(Unread { files, read: OnceLock::new() }))
     }
 
-    /// The settings, which are read if that has not been done.
+    /// Returns the settings, and reads them if that has not been done.
     ///
     /// # Errors
     /// If a file can't be used. The text names it.
@@ -51,7 +51,7 @@ impl TlsSource {
         Ok(self.0.read.get_or_init(|| read).clone())
     }
 
-    /// The name of the first setting; `None` if nothing is set.
+    /// Returns the name of the first setting; `None` if nothing is set.
     pub(crate) fn first_setting(&self) -> Option<&'static str> {
         self.0.files.first_flag()
     }
@@ -74,7 +74,8 @@ impl fmt::Debug for TlsSource {
 pub(crate) struct WatchedTls {
     files: TlsFiles,
     last: Mutex<ReadTls>,
-    /// A file system that hangs holds one thread, and not one for each attempt.
+    /// Whether a thread reads the files now. So a file system that hangs holds one thread, and not one for each
+    /// attempt.
     is_reading: AtomicBool,
 }
 
@@ -92,8 +93,8 @@ impl WatchedTls {
         Ok(Self { files, last, is_reading: AtomicBool::new(false) })
     }
 
-    /// The settings as the files are now. As they were before, while the files are being read for another terminal or if that
-    /// takes longer than [`READING`].
+    /// Returns the settings as the files are now. Returns the settings from before if the files are being read for
+    /// another terminal, or if reading takes longer than [`READING`].
     pub(crate) async fn current(self: &Arc<Self>) -> Tls {
         if self.files.paths().next().is_some() && !self.is_reading.swap(true, Ordering::AcqRel) {
             let watched = self.clone();

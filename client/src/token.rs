@@ -9,17 +9,18 @@ use muster_protocol::token::unverified_expiry;
 pub struct Token(String);
 
 impl Token {
-    /// The value of the `Authorization` header.
+    /// Returns the value of the `Authorization` header.
     pub(crate) fn authorization(&self) -> String {
         format!("Bearer {}", self.0)
     }
 
-    /// The token in the clear, for the frame `token`.
+    /// Returns the token in the clear, for the frame `token` and to write it to a file.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// The last second in which the token says that it is valid, since 1970. `None` if it does not say.
+    /// Returns the last second in which the token is valid, by its own words and in seconds since 1970. `None` if the
+    /// token does not say.
     pub(crate) fn expires(&self) -> Option<u64> {
         unverified_expiry(&self.0)
     }

@@ -17,7 +17,7 @@ use crate::token::{InvalidToken, Token, TokenUnavailable};
 /// The largest file that is read as a token, in bytes. A node takes no longer token.
 const FILE_MAX: u64 = 16 * 1024;
 
-/// Reads a token from a file, unless it is still being read.
+/// Reads a token from a file. Fails if an earlier call still reads it.
 pub(crate) async fn read_file(path: PathBuf, is_reading: Arc<AtomicBool>) -> Result<Token, TokenUnavailable> {
     let shown = path.display().to_string();
     let failed = |problem: String| TokenUnavailable::File { path: shown, problem };

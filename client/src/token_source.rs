@@ -17,11 +17,12 @@ use crate::{
     token_file::read_file,
 };
 
-/// Where a terminal's token comes from. A source can give a newer token before the present one expires, and then the session
+/// Where a terminal's token comes from. If a source gives a newer token before the present one expires, the session
 /// goes on. With a fixed token the session ends when the token expires, and the terminal can't come back.
 ///
-/// A source gets [`Config::deadline`](crate::Config::deadline) to answer. One that fails or takes longer stops nothing: the
-/// terminal goes on with the token that it has, and reports [`Incoming::TokenUnavailable`](crate::Incoming::TokenUnavailable).
+/// A source gets [`Config::deadline`](crate::Config::deadline) to answer. A source that fails or takes longer stops
+/// nothing: the terminal goes on with the token that it has, and reports
+/// [`Incoming::TokenUnavailable`](crate::Incoming::TokenUnavailable).
 #[derive(Clone)]
 pub struct TokenSource(Origin);
 
@@ -33,16 +34,16 @@ enum Origin {
 }
 
 impl TokenSource {
-    /// A file that holds the token, and that another program may replace at any time. It is read before each attempt to
-    /// connect and before the token expires. White space around the token is ignored. A program that replaces the file should
-    /// write another file and rename it, so that no half of a token is read.
+    /// Reads the token from a file, which another program may replace at any time. The terminal reads the file before
+    /// each attempt to connect and before the token expires. White space around the token is ignored. A program that
+    /// replaces the file should write another file and rename it, so that the terminal never reads half of a token.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(Origin::File(path.into()))
     }
 
-    /// A function that fetches a token, such as from a server. It is called if there is no token yet, before the token
-    /// expires, and after a node has refused it; never twice at once. It runs in a task of its own, and is cancelled at the
-    /// deadline. The text of its error is reported to the program, so it must not hold a token.
+    /// Gets the token from a function, which may ask a server. The terminal calls it if there is no token yet, before
+    /// the token expires, and after a node has refused it; never twice at once. The function runs in a task of its own,
+    /// which ends at the deadline. The text of its error is reported to the program, so it must not hold a token.
     pub fn call<F, Fut, E>(fetch: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -55,13 +56,14 @@ impl TokenSource {
         })))
     }
 
-    /// A file that holds a token which allows to be renewed (`muster-node token --renew`, or one from an enrolment). Before it expires the
-    /// terminal trades it for a later one at a node and writes that into the file, so that a program which is started again goes on with it.
-    /// `urls` are those of [`Config::urls`](crate::Config::urls), of which the scheme, the host and the port count, and `tls` is
+    /// Keeps in a file a token that allows to be renewed (`muster-node token --renew`, or one from an enrolment).
+    /// Before the token expires, the terminal trades it for a later one at a node and writes that into the file. So a
+    /// program that is started again goes on with the later token. `urls` are those of
+    /// [`Config::urls`](crate::Config::urls): only the scheme, the host and the port count. `tls` is
     /// [`Config::tls`](crate::Config::tls).
     ///
     /// # Errors
-    /// If there is no URL, or one can't be used.
+    /// If there is no URL, if one can't be used, or if the files for TLS can't be used.
     pub fn renewed_file(
         path: impl Into<PathBuf>,
         urls: impl IntoIterator<Item = impl Into<String>>,
@@ -75,7 +77,7 @@ impl TokenSource {
         }))
     }
 
-    /// The token, if it is always the same.
+    /// Returns the token, if it is always the same.
     pub(crate) fn fixed(&self) -> Option<&Token> {
         match &self.0 {
             Origin::Fixed(token) => Some(token),
@@ -83,13 +85,13 @@ impl TokenSource {
         }
     }
 
-    /// Whether asking costs so little that it is done before each attempt.
+    /// Returns whether the source is a file: to ask it costs so little that the terminal does so before each attempt.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.0, Origin::File(_))
     }
 
-    /// Asks for a token. `is_reading` belongs to the one who asks, and is true while a file that he asked for has not been
-    /// read: a file system that hangs holds one thread and not one more for each time.
+    /// Asks for a token. `is_reading` belongs to the caller, and is true while a file that the caller asked for has not
+    /// been read: so a file system that hangs holds one thread, and not one more for each call.
     pub(crate) fn ask(&self, is_reading: &Arc<AtomicBool>) -> BoxFuture<'static, Result<Token, TokenUnavailable>> {
         match self.0.clone() {
             Origin::Fixed(token) => Box::pin(async { Ok(token) }),
@@ -108,7 +110,7 @@ impl From<Token> for TokenSource {
 impl FromStr for TokenSource {
     type Err = InvalidToken;
 
-    /// The text as a fixed token.
+    /// Reads the text as a fixed token.
     fn from_str(text: &str) -> Result<Self, InvalidToken> {
         text.parse().map(|token: Token| token.into())
     }
