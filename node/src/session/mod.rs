@@ -5,11 +5,11 @@
 //!   drive     the loop of a shard's sessions: owns their connections, feeds their machines, carries out what the machines ask for
 //! ```
 //!
-//! Nobody knows a connection before its hello. After it, the session is in the lane of its shard, in the hub and in the
-//! registry. A plain terminal sends no hello, so its session is established at once.
+//! Before the hello, neither hub nor registry knows the connection. After the hello, the session is in a lane of its
+//! shard, in the hub and in the registry. A plain terminal sends no hello, so its session is there at once.
 //!
-//! A session reads what its terminal sends and reports it. What goes to the terminal does not pass here; the shard writes it to the
-//! socket directly.
+//! A session reads and reports what its terminal sends. Live commands do not pass through the session: the shard writes
+//! them to the socket directly.
 
 mod drive;
 mod machine;

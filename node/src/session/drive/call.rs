@@ -9,13 +9,14 @@ use crate::backplane::JoinOutcome;
 pub enum CallAnswer {
     /// How a session was registered.
     Joined(JoinOutcome),
-    /// The frames of commands; none if the store did not answer.
+    /// The frames of the commands that the session asked for. `None` in place of a frame if the command is not stored
+    /// any more; `None` in place of the list if the store did not answer.
     Fetched(Option<Vec<Option<frame::Command>>>),
     /// The session is out of the registry.
     Left,
 }
 
-/// A call that is under way. Dropping it gives it up.
+/// A call that is under way. Dropping this value gives the call up.
 pub struct Call {
     /// No other call of the shard has this number.
     pub number: u64,

@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Driver {
-    /// Registers the session, after the older one of two sessions of this terminal was told to end.
+    /// Registers the session. If the hub had another session of this terminal, first tells the older of the two to end.
     pub fn join(&mut self, call: JoinCall, info: Arc<SessionInfo>) {
         let (shared, older) = (self.shard.shared.clone(), self.older.take());
         let JoinCall { will, cursor, again, patient } = call;
@@ -38,13 +38,13 @@ impl Driver {
         self.begin_call(async move { CallAnswer::Fetched(shared.backplane.frames(&info.terminal, &ids).await.ok()) });
     }
 
-    /// Takes the session out of the registry. A call to register it that was not answered yet goes first: the other way round the session
-    /// would be registered after it has left.
+    /// Takes the session out of the registry. Waits first for a call that is still to register the session: otherwise
+    /// that call could register the session after the session has left.
     pub fn leave(&mut self, info: Arc<SessionInfo>, end: EndReport) {
         let (shared, before) = (self.shard.shared.clone(), self.call.take());
         self.begin_call(async move {
             if let Some(before) = before {
-                // The answer to it comes to nobody.
+                // Nobody needs the answer: the session leaves whatever the answer is.
                 let _ = time::timeout(JOIN_TIME, before.task).await;
             }
             shared.backplane.leave(&info, end).await;

@@ -26,13 +26,14 @@ impl Driver {
             Action::End(end, received) => self.end(end, received.as_deref()),
             Action::SendLast(frame) => self.connection.send_last(&frame, &self.shard),
             Action::ShutDown => self.connection.shut_down(),
-            // The connection is closed with the driver, when the session has left the registry too.
+            // The connection is closed when the driver is dropped. That happens once the session has left the registry
+            // too.
             Action::Done => {}
             action => self.carry_out_established(action),
         }
     }
 
-    /// Carries out an action that only a session in its lane has.
+    /// Carries out an action that needs the session to be in its lane.
     fn carry_out_established(&mut self, action: Action) {
         let Some(entry) = self.connection.entry() else { return };
         let (socket, shard) = (&entry.socket, &self.shard);
@@ -60,7 +61,8 @@ impl Driver {
         }
     }
 
-    /// Enters the session into the hub. The older one of two sessions of this terminal ends.
+    /// Enters the session into the hub. If the hub had another session of this terminal, remembers the older of the
+    /// two, which must end before this session registers.
     fn enter_hub(&mut self) {
         let Some(entry) = self.connection.entry() else { return };
         let info = &entry.socket.info;
@@ -69,8 +71,8 @@ impl Driver {
         self.live_by_token();
     }
 
-    /// Records in the hub the token that was verified last, so that a revocation finds the session. A revocation may have come since the
-    /// token was verified, before the hub had it.
+    /// Records in the hub the token that was verified last, so that a revocation finds the session. Checks the
+    /// revocations again: one may have come after the token was verified and before the hub had the token.
     fn live_by_token(&mut self) {
         let (Some(entry), Some(token)) = (self.connection.entry(), self.token.take()) else { return };
         let (info, shared) = (&entry.socket.info, &self.shard.shared);
@@ -81,7 +83,8 @@ impl Driver {
         }
     }
 
-    /// Tells the hub and the registry, and leaves the lane before the close frame is sent: nothing may follow a close.
+    /// Takes the session out of the hub, the registry and its lane. The session leaves the lane before the close frame
+    /// is sent, because nothing may follow a close frame.
     fn end(&mut self, end: SessionEnd, received: Option<&ReceivedClose>) {
         let report = EndReport::new(end, self.connection.protocol(), received);
         self.shard.count_end(self.connection.terminal(), &report);
@@ -106,8 +109,8 @@ impl Driver {
         }
     }
 
-    /// Verifies a token of the terminal, as a handshake would. Returns when it expires, or why it is refused, which does not repeat the
-    /// token.
+    /// Verifies a token of the terminal, as a handshake does. Returns when the token expires (`None` for never), or a
+    /// text that says why it is refused. The text does not repeat the token.
     pub(super) fn verify(&mut self, token: &str) -> Result<Option<u64>, String> {
         let terminal = self.connection.terminal().clone();
         let verified = self.shard.shared.auth.terminal(Some(token), Some(terminal));

@@ -1,4 +1,5 @@
-//! The connection of a session: first one that nobody knows, then a socket in the lane of its shard, and at last one that is closed.
+//! The connection of a session. At first neither hub nor registry knows the connection; then it is a socket in a lane
+//! of its shard; in the end it has left the lane and is being closed.
 
 use std::{net::TcpStream, rc::Rc, sync::Arc};
 
@@ -14,17 +15,17 @@ use crate::{
 
 /// The connection of a session.
 pub enum SessionConnection {
-    /// Nobody knows it.
+    /// Neither hub nor registry knows the connection.
     Unknown(Box<Unknown>),
-    /// It is in its lane.
+    /// The socket is in its lane.
     Established(Entry),
-    /// It has left its lane.
+    /// The socket has left its lane.
     Closing(Rc<Socket>),
-    /// There is none: while one kind becomes another.
+    /// No connection: `enter` puts this here while it turns `Unknown` into `Established`.
     Moved,
 }
 
-/// A connection that nobody knows, and who it belongs to.
+/// A connection that neither hub nor registry knows, and the terminal that it belongs to.
 pub struct Unknown {
     stream: TcpStream,
     session: SessionId,
@@ -40,7 +41,7 @@ pub struct Entry {
     shard: Rc<Shard>,
     /// The socket.
     pub socket: Rc<Socket>,
-    /// Its key in the shard.
+    /// The key of the session in the shard.
     pub key: usize,
 }
 
@@ -51,7 +52,7 @@ impl SessionConnection {
         Self::Unknown(Box::new(Unknown { stream, session, terminal, protocol, expires, address, edge }))
     }
 
-    /// Enters the connection into its lane, held, under the identity that the registry and the hub will know.
+    /// Makes the session's identity, which hub and registry will know, and puts the socket into its lane, held.
     pub fn enter(&mut self, labels: Labels, waker: SessionWaker, shard: &Rc<Shard>) {
         let Self::Unknown(unknown) = std::mem::replace(self, Self::Moved) else { return };
         let Unknown { stream, session, terminal, protocol, expires, address, edge } = *unknown;
@@ -63,7 +64,7 @@ impl SessionConnection {
         *self = Self::Established(Entry { shard: shard.clone(), socket, key });
     }
 
-    /// Takes the session out of its lane. Returns who it was; none if nobody knew it.
+    /// Takes the session out of its lane. Returns the session's identity; none if the session was in no lane.
     pub fn leave_lane(&mut self) -> Option<Arc<SessionInfo>> {
         let Self::Established(entry) = self else { return None };
         let socket = entry.socket.clone();
@@ -72,7 +73,7 @@ impl SessionConnection {
         Some(info)
     }
 
-    /// The terminal that has the connection.
+    /// Returns the terminal that has the connection.
     pub fn terminal(&self) -> &TerminalId {
         match self {
             Self::Unknown(unknown) => &unknown.terminal,
@@ -80,7 +81,7 @@ impl SessionConnection {
         }
     }
 
-    /// The protocol of the session.
+    /// Returns the protocol of the session.
     pub fn protocol(&self) -> Protocol {
         match self {
             Self::Unknown(unknown) => unknown.protocol,
@@ -88,7 +89,7 @@ impl SessionConnection {
         }
     }
 
-    /// The entry in the shard, from the hello to the close.
+    /// Returns the entry in the shard, from the hello to the close.
     pub fn entry(&self) -> Option<&Entry> {
         match self {
             Self::Established(entry) => Some(entry),
@@ -100,7 +101,8 @@ impl SessionConnection {
     pub fn send_last(&self, frame: &Bytes, shard: &Shard) {
         match self {
             Self::Unknown(unknown) => {
-                // The send buffer of the socket is empty: it takes a close frame at once, unless the peer has gone.
+                // The send buffer of the socket is empty, so the socket takes a close frame at once, unless the peer
+                // has gone.
                 let _ = send(&unknown.stream, frame, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
             }
             _ => {
@@ -111,12 +113,13 @@ impl SessionConnection {
         }
     }
 
-    /// Shuts down the node's side. Fails only if the terminal has gone, which the next read shows.
+    /// Shuts down the node's side of the connection. Ignores an error: it means that the terminal has gone, which the
+    /// next read shows.
     pub fn shut_down(&self) {
         let _ = shutdown(self.stream(), Shutdown::Write);
     }
 
-    /// Whether nothing is queued.
+    /// Returns whether nothing is queued.
     pub fn is_flushed(&self) -> bool {
         self.socket().is_none_or(|socket| socket.is_flushed())
     }
@@ -128,14 +131,15 @@ impl SessionConnection {
         }
     }
 
-    /// Records that the session is looked at. Nobody asks for a connection that was never in its lane.
+    /// Records that the driver now looks at the session. Does nothing before the socket is in a lane, as nothing asks
+    /// for a look before that.
     pub fn begin_look(&self) {
         if let Some(socket) = self.socket() {
             socket.begin_look();
         }
     }
 
-    /// The connection itself.
+    /// Returns the connection itself.
     pub fn stream(&self) -> &TcpStream {
         match self {
             Self::Unknown(unknown) => &unknown.stream,

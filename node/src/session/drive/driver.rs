@@ -1,5 +1,5 @@
-//! The driver of one session: it owns the connection, feeds the session's machine, and carries out what the machine asks for. Nothing
-//! here decides what a session does.
+//! The driver of one session. The driver owns the connection, feeds the session's machine, and carries out what the
+//! machine asks for. The machine alone decides what a session does.
 
 use std::{
     io::{ErrorKind, Read},
@@ -25,12 +25,12 @@ use crate::{
     shard::{SessionKey, Shard, Upgraded},
 };
 
-/// A machine with its connection. Dropping it removes the session from the shard, whatever happened.
+/// A machine with its connection. Dropping the driver removes the session from the shard, whatever happened before.
 pub struct Driver {
     pub(super) shard: Rc<Shard>,
     machine: Machine,
     pub(super) connection: SessionConnection,
-    /// A call to the backplane. A session has one at a time, and mostly none.
+    /// The call to the backplane that is under way. A session has at most one, and mostly none.
     pub(super) call: Option<Call>,
     /// The older session of this terminal, which ends before this one registers.
     pub(super) older: Option<Box<SessionAddr>>,
@@ -44,7 +44,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// The driver of a session with this key. It has to be [opened](Self::open).
+    /// Returns the driver of a session with this key. The caller has to [open](Self::open) the driver.
     pub fn new(mut upgraded: Upgraded, shard: Rc<Shard>, key: SessionKey) -> Self {
         let session = SessionId(Uuid::now_v7());
         let start = SessionStart {
@@ -61,7 +61,7 @@ impl Driver {
         Self { shard, machine, connection, call, older, token, key, watched, alarm }
     }
 
-    /// Begins the session, with what was read beyond the handshake.
+    /// Begins the session. `read` is what the node has read beyond the handshake.
     pub fn open(&mut self, read: &[u8]) {
         self.feed(Input::Opened);
         if !read.is_empty() {
@@ -69,12 +69,12 @@ impl Driver {
         }
     }
 
-    /// Whether the session has ended, and no call of it is under way.
+    /// Returns whether the session has ended and none of its calls is under way.
     pub fn is_over(&self) -> bool {
         self.machine.is_done() && self.call.is_none()
     }
 
-    /// What the socket has to be ready for, and when the session wants to be told the time.
+    /// Returns what the socket has to be ready for, and when the session wants to be told the time.
     pub fn waits_for(&self) -> (SocketReadiness, Option<Instant>) {
         let wants = self.machine.wants(Instant::now());
         let mut readiness = SocketReadiness::empty();
@@ -83,12 +83,13 @@ impl Driver {
         (readiness, wants.wake_at)
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn stream(&self) -> &TcpStream {
         self.connection.stream()
     }
 
-    /// Takes what the socket is ready for: writes what is queued, and reads once. An error shows when the socket is used.
+    /// Uses the socket for what it is ready for: writes what is queued, and reads once. A broken connection counts as
+    /// ready for both, so that writing or reading finds the error.
     pub fn take_readiness(&mut self, readiness: SocketReadiness) {
         let is_broken = readiness.intersects(SocketReadiness::ERR | SocketReadiness::HUP);
         if self.watched.contains(SocketReadiness::OUT) && (is_broken || readiness.contains(SocketReadiness::OUT)) {
@@ -100,8 +101,8 @@ impl Driver {
         }
     }
 
-    /// Tells the session the time, as it wants. What its terminal has sent by now is read first: on a busy node a hello may have waited
-    /// for longer than the session may wait for it.
+    /// Tells the session the time. Reads first what the terminal has sent by now: on a busy node a hello may lie unread
+    /// until after its deadline, and must not count as missing then.
     pub fn tell_time(&mut self) {
         self.alarm = None;
         if self.watched.contains(SocketReadiness::IN) {
@@ -110,7 +111,7 @@ impl Driver {
         self.feed(Input::Time);
     }
 
-    /// Takes the answer to a call, unless it was given up.
+    /// Takes the answer to a call, unless the call was given up.
     pub fn take_answer(&mut self, call: u64, answer: CallAnswer) {
         if self.call.take_if(|waited| waited.number == call).is_none() {
             return;
@@ -122,7 +123,7 @@ impl Driver {
         }
     }
 
-    /// Records that the session is looked at, as its shard has asked.
+    /// Records that the driver now looks at the session, as the shard has asked.
     pub fn begin_look(&mut self) {
         self.connection.begin_look();
     }
@@ -132,7 +133,7 @@ impl Driver {
         while !self.machine.is_done() && self.take_request() {}
     }
 
-    /// Looks at what the shard asks of the session. Returns whether there was anything.
+    /// Carries out one thing that the shard asks of the session. Returns false if the shard asks for nothing.
     fn take_request(&mut self) -> bool {
         if let Some(socket) = self.connection.entry().map(|entry| &entry.socket) {
             if let Some(end) = socket.ended() {
@@ -163,7 +164,7 @@ impl Driver {
         }
     }
 
-    /// Feeds the machine, and carries out what follows.
+    /// Feeds the machine, and carries out the actions that follow from the input.
     fn feed(&mut self, input: Input<'_>) {
         let mut output = self.shard.output.take();
         let mut next = Some(input);
@@ -189,7 +190,8 @@ mod tests {
     use super::*;
     use crate::{hub::SessionInfo, shard::Socket};
 
-    /// The most bytes that a session takes in these parts, which docs/architecture.md lists. An `Rc` or `Arc` counts its owners in two words.
+    /// The most bytes that a session takes in these parts. docs/architecture.md lists the parts. An `Rc` or `Arc`
+    /// counts its owners in two words.
     const MAX: usize = 470;
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which sockets of a shard are ready: one epoll for all of them, which the runtime watches as one descriptor.
 //!
-//! It is level-triggered: a socket of which more can be read is told of again after the others, and each time it is read once.
+//! The epoll is level-triggered: a socket is read once each time the epoll reports it, and the epoll reports it again,
+//! after the others, while there is more to read.
 
 use std::{
     io,
@@ -21,7 +22,7 @@ use crate::shard::SessionKey;
 const PORTION: usize = 256;
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// What a socket can be ready for. It is told of a broken connection whatever it waits for.
+/// What a socket can be ready for. A broken connection is reported whatever the socket is watched for.
 pub type SocketReadiness = EventFlags;
 
 /// The epoll of one shard.
@@ -32,17 +33,18 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// A poller without sockets. Fails if the system has no descriptor left. Must be called in a runtime.
+    /// Returns a poller without sockets. Fails if the system has no descriptor left. Must be called in a runtime.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        // SAFETY: the descriptor must stay the same and open until the `AsyncFd` is dropped. An `OwnedFd` closes its descriptor when
-        // it is dropped and has no way to change it; the `AsyncFd` owns the `OwnedFd` and gives out shared references only. A shard
-        // that polls its own sockets is what lets a session do without a task.
+        // SAFETY: the descriptor must stay the same and open until the `AsyncFd` is dropped. An `OwnedFd` closes its
+        // descriptor when it is dropped and has no way to change it; the `AsyncFd` owns the `OwnedFd` and gives out
+        // shared references only. A shard that polls its own sockets is what lets a session do without a task.
         let epoll = unsafe { AsyncFd::register(epoll)? };
         Ok(Self { epoll, ready: Vec::with_capacity(PORTION) })
     }
 
-    /// Watches a socket for `wanted` in place of `was`. A socket that is watched for nothing is not told of, even if its peer has gone.
+    /// Watches a socket for `wanted` in place of `was`. A socket that is watched for nothing is never reported, even if
+    /// its peer has gone. Fails if the system refuses the change.
     pub fn watch(
         &self,
         stream: &TcpStream,
@@ -60,7 +62,7 @@ impl Poller {
         Ok(())
     }
 
-    /// Waits until sockets are ready, for [`take`](Self::take). Nothing is lost if it is dropped before.
+    /// Waits until sockets are ready; [`take`](Self::take) then returns them. Dropping the future loses no socket.
     pub async fn ready(&mut self) -> io::Result<()> {
         loop {
             let mut guard = self.epoll.readable().await?;
@@ -77,7 +79,7 @@ impl Poller {
         }
     }
 
-    /// The next ready socket, and what it is ready for.
+    /// Returns the next ready socket, and what it is ready for.
     pub fn take(&mut self) -> Option<(SessionKey, SocketReadiness)> {
         self.ready.pop()
     }

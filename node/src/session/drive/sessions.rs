@@ -1,5 +1,5 @@
-//! The sessions of one shard, and the loop that drives them: whatever one of them waits for, its turn comes here. A session at rest has
-//! no task; it is its driver in this table, and its socket in the poller.
+//! The sessions of one shard, and the loop that gives each session its turn when what it waits for has come. A session
+//! at rest has no task: it consists of its driver in this table and its socket in the poller.
 
 use std::{
     collections::BTreeSet,
@@ -78,7 +78,8 @@ impl Sessions {
         }
     }
 
-    /// Tells the time to those that wanted to know it by now. One that wants to know it again at once has to wait for the next round.
+    /// Tells the time to the sessions whose alarm is due. A session that sets a new alarm which is due at once waits
+    /// for the next round.
     fn take_due(&mut self) {
         let now = Instant::now();
         let mut due = Vec::new();
@@ -99,7 +100,7 @@ impl Sessions {
         self.turn(key, |driver| driver.open(&read));
     }
 
-    /// Gives a session its turn, and sees to what it waits for next. A session that panics ends alone.
+    /// Gives a session its turn, and watches for what the session waits for next. A session that panics ends alone.
     fn turn(&mut self, key: SessionKey, act: impl FnOnce(&mut Driver)) {
         let Some(driver) = self.drivers.get_mut(key) else { return };
         let turn = || {
@@ -115,7 +116,8 @@ impl Sessions {
         }
     }
 
-    /// Has a session's turn come when its socket or the time has what it waits for. Fails if the system can't watch its socket.
+    /// Watches the socket and sets the alarm that the session waits for, so that its next turn comes. Fails if the
+    /// system can't watch the socket.
     fn watch(&mut self, key: SessionKey) -> io::Result<()> {
         let Some(driver) = self.drivers.get_mut(key) else { return Ok(()) };
         let (wanted, alarm) = driver.waits_for();
@@ -135,7 +137,7 @@ impl Sessions {
         if let Some(at) = driver.alarm {
             self.alarms.remove(&(at, key));
         }
-        // Fails only if the socket is watched no more.
+        // Fails only if the system no longer watches the socket.
         let _ = self.poller.watch(driver.stream(), key, driver.watched, SocketReadiness::empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What a session does: the actions of its machine. Whoever drives the machine carries them out in their order.
+//! What a session does: the actions of its machine. The driver of the machine carries out the actions in their order.
 
 use bytes::Bytes;
 use muster_protocol::{
@@ -17,13 +17,14 @@ use crate::{
 /// One thing to do.
 #[derive(Debug, PartialEq)]
 pub enum Action {
-    /// Enter the session into its lane, held, and into the hub, with these labels. An older session of the terminal ends.
+    /// Enter the session into its lane, held, and into the hub, with these labels. An older session of the terminal
+    /// ends.
     Enter(Labels),
     /// Register the session with the backplane. The answer is [`Input::Joined`](super::Input::Joined).
     Join(Box<JoinCall>),
     /// Fetch the frames of these commands. The answer is [`Input::Fetched`](super::Input::Fetched).
     Fetch(Vec<CommandId>),
-    /// Forget the call that was not answered. Its answer is not wanted any more.
+    /// Give up the call that was not answered. The machine does not want its answer any more.
     Abandon,
     /// Send a frame that belongs to no command.
     Send(Bytes),
@@ -33,7 +34,8 @@ pub enum Action {
     Release(u64),
     /// Note that a message came, which is as good a sign of life as a pong.
     Heard,
-    /// Count that the terminal is read no further for a while, since it sends faster than its rate.
+    /// Count that the node stops reading from the terminal for a while, because the terminal sends faster than its
+    /// rate.
     Pause,
     /// Note that a pong came, and report it if it answers a ping.
     Ponged,
@@ -43,8 +45,9 @@ pub enum Action {
     Verify(TokenFrame),
     /// End the session after this second, since 1970; none for never.
     SetExpiry(Option<u64>),
-    /// Count the end, leave lane and hub, and take the session out of the registry. If the call to register was not answered yet, its
-    /// answer is waited for before that. What the terminal's close frame said is there if it sent one.
+    /// Count the end, leave lane and hub, and take the session out of the registry. If the call to register was not
+    /// answered yet, wait for the answer before taking the session out. The second value is what the terminal's close
+    /// frame said; none if the terminal sent no close frame.
     End(SessionEnd, Option<Box<ReceivedClose>>),
     /// Send the close frame after the rest of a frame that was begun, and drop what else is queued.
     SendLast(Bytes),
@@ -72,9 +75,9 @@ pub struct JoinCall {
 pub struct MissedFrame {
     /// The command.
     pub command: Command,
-    /// Its place in the order of the partition's commands.
+    /// The place of the command in the order of the partition's commands.
     pub cursor: Cursor,
-    /// Whether it is a broadcast, and so moves the cursor.
+    /// Whether the command is a broadcast. Only a broadcast moves the terminal's cursor.
     pub to_all: bool,
 }
 
@@ -87,16 +90,17 @@ pub enum TerminalReport {
     Reply(CommandId, Payload),
     /// An event of the terminal's own, as the fields of `terminal.event`.
     Event(Vec<(&'static str, Payload)>),
-    /// The same with what the terminal calls the event. Its session is told once the event is stored.
+    /// An event of the terminal's own that has an id, and the id. The terminal is told once the event is stored.
     EventWithId(String, Vec<(&'static str, Payload)>),
     /// The terminal's health, and its condition before.
     Health(Health, Condition),
 }
 
-/// The actions that an input led to. It is reused, so that an input at rest allocates nothing.
+/// The actions that an input led to. Every input uses the same value again, so that handling an input mostly allocates
+/// nothing.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// The actions, in their order. Whoever carries them out removes them.
+    /// The actions, in their order. The driver removes each action that it carries out.
     ///
     /// An input adds at most three for each frame that it completes, three for each message that waited, and ten more.
     pub actions: Vec<Action>,

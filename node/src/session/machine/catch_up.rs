@@ -1,5 +1,5 @@
-//! What a terminal missed is fetched in portions and sent frame by frame, each when the socket has taken the one before: what was missed
-//! can be more than may wait for one socket.
+//! Sends a terminal the commands that it missed. The machine fetches them in portions, and sends a frame once the
+//! socket has taken the frame before: all of them together can be more than may wait for one socket.
 
 use std::{
     time::{Duration, Instant},
@@ -16,24 +16,25 @@ use crate::{
 
 /// The most missed commands whose frames are fetched together.
 const PORTION: usize = 64;
-/// The number of commands in the first portion. Later portions are as large as `--queue` by the largest frame so far: a terminal that does
-/// not read has no more than that fetched for it. Mostly frames are small, and the second portion is a whole one.
+/// The number of commands in the first portion, while the size of frames is unknown. A later portion has as many frames
+/// of the largest size so far as fit into `--queue`, so that a node holds no more than that for a terminal that does
+/// not read. Most frames are small, so the second portion mostly has `PORTION` commands.
 const FIRST_PORTION: usize = 8;
 /// The time between two tries to fetch frames while the store is away.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long the store may take to answer. It is then asked again after [`AGAIN`].
+/// How long the store may take to answer. After that the machine gives the call up, and asks again after [`AGAIN`].
 pub const FETCH_TIME: Duration = Duration::from_secs(30);
-/// How many ping intervals a terminal may take to make room for one frame. After that it reads too slowly.
+/// How many ping intervals a terminal may take to make room for one frame. After that the session ends as too slow.
 pub const FLUSH_PINGS: u32 = 4;
 
 /// How far a session has caught up.
 #[derive(Debug)]
 pub struct CatchUp {
-    /// The cursor that the session has when everything was sent.
+    /// The cursor that the session will have once everything was sent.
     cursor: Cursor,
-    /// What was not fetched yet.
+    /// The missed commands that the machine has not asked for yet.
     missed: vec::IntoIter<MissedCommand>,
-    /// What was asked for.
+    /// The missed commands that the machine has asked for.
     portion: vec::IntoIter<MissedCommand>,
     /// The frames of `portion`.
     frames: vec::IntoIter<Option<Command>>,
@@ -54,19 +55,19 @@ enum Waits {
 }
 
 impl CatchUp {
-    /// When time matters next.
+    /// Returns when the machine wants to be told the time.
     pub fn wake_at(&self) -> Instant {
         match self.waits {
             Waits::Frames { deadline: at } | Waits::Again { at } | Waits::Flush { deadline: at } => at,
         }
     }
 
-    /// Whether the store was asked and has not answered.
+    /// Returns whether the store was asked and has not answered.
     pub fn awaits_frames(&self) -> bool {
         matches!(self.waits, Waits::Frames { .. })
     }
 
-    /// Whether a frame was sent that the socket may not have taken.
+    /// Returns whether a frame was sent that the socket may not have taken.
     pub fn awaits_flush(&self) -> bool {
         matches!(self.waits, Waits::Flush { .. })
     }
@@ -85,7 +86,8 @@ impl CatchUp {
         self.waits = Waits::Frames { deadline: context.now.instant + FETCH_TIME };
     }
 
-    /// The next command of the portion that is to be sent. Passes over those that are not stored any more and those that have expired.
+    /// Returns the next command of the portion that is to be sent; none at the end of the portion. Skips commands that
+    /// are not stored any more, and commands that have expired.
     fn next_frame(&mut self, context: &InputContext<'_>) -> Option<MissedFrame> {
         for (missed, command) in self.portion.by_ref().zip(self.frames.by_ref()) {
             let Some(command) = command.filter(|command| command.expires_at > context.now.time) else { continue };
@@ -145,7 +147,7 @@ impl Machine {
         }
     }
 
-    /// Sends the next frame, or fetches more. Releases the session if there is nothing more.
+    /// Sends the next frame, or fetches the next portion. Releases the session if nothing is left.
     fn send_next(&mut self, context: &mut InputContext<'_>) {
         let State::CatchingUp(catch_up) = &mut self.state else { return };
         if let Some(frame) = catch_up.next_frame(context) {

@@ -1,29 +1,28 @@
-//! After the close frame: waits until the frame is written, and discards what the terminal still sends.
+//! A session after its close frame: it waits until the frame is written, and discards what the terminal still sends.
 //!
 //! The socket of a terminal that reads slowly may not take the close frame at once. Reading goes on meanwhile: a
 //! terminal that reads only after it has sent would otherwise wait for the node, and the node for the terminal.
 //!
 //! The kernel resets a connection that is closed with bytes unread, or that bytes still arrive on. The reset may
-//! overtake the close frame and everything that was sent before it. So what still arrives is read and discarded
-//! first.
+//! overtake the close frame and everything before the frame. So the node first reads and discards what still arrives.
 
 use std::time::{Duration, Instant};
 
 use super::{Action, InputContext, Machine, State, Wants, wants::earlier};
 use crate::{end::SessionEnd, wire::Message};
 
-/// How long a terminal may take to read the close frame, to stop sending and to close. After that the connection is closed, with a reset
-/// if bytes are unread. A terminal that has not taken the close frame by then is cut off without it.
+/// How long a terminal may take to read the close frame, to stop sending and to close. After that the connection is
+/// closed, with a reset if bytes are unread. A terminal that has not taken the close frame by then never gets it.
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 
-/// How many bytes are discarded. Beyond it nothing more is read. A terminal that stops when it reads the
+/// How many bytes the node discards. After that the node reads nothing more. A terminal that stops when it reads the
 /// close frame has sent at most what the buffers on the way hold, some MiB each, or the rest of a message over the
 /// limit.
 pub const FAREWELL_BYTES: usize = 16 * 1024 * 1024;
 
-/// A terminal whose bytes can't be decoded counts as one that has stopped after this time without a byte. The node
-/// then shuts down its side. The node does not do so at once: a proxy that sees the shutdown closes the terminal's
-/// connection even if bytes are unread.
+/// After this time without a byte, a terminal whose bytes can't be decoded counts as one that has stopped sending. The
+/// node then shuts down its own side. The node does not shut down at once, because a proxy that sees the shutdown
+/// closes the terminal's connection even if bytes are unread.
 const QUIET: Duration = Duration::from_millis(300);
 
 /// A connection that a close frame was sent on.
@@ -34,8 +33,8 @@ pub struct Closing {
     bytes_left: usize,
     /// Whether the bytes can't be decoded any more, so that an answer to the close would not be recognised.
     is_broken: bool,
-    /// When a terminal whose bytes can't be decoded counts as one that has stopped. None if they can, and once the node has shut down
-    /// its side.
+    /// When a terminal whose bytes can't be decoded counts as one that has stopped sending. None if the bytes can be
+    /// decoded, and once the node has shut down its side.
     quiet_at: Option<Instant>,
     /// Whether nothing more is read: the terminal has closed or has gone, or has sent too much.
     is_read: bool,
@@ -44,7 +43,8 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Begins when the close frame for `end` was sent. If the terminal closed first, that frame is the answer and nothing more is read.
+    /// Returns the state of a connection whose close frame for `end` was just sent. If the terminal closed first, the
+    /// node's frame is the answer to it, and the node reads nothing more.
     pub fn new(end: SessionEnd, now: Instant) -> Self {
         let is_broken = matches!(end, SessionEnd::Wire(_));
         Self {
@@ -70,7 +70,8 @@ impl Closing {
         self.is_read |= matches!(message, Message::Close(_));
     }
 
-    /// What comes can't be decoded any more, or nothing more comes.
+    /// Records that the terminal's bytes can't be decoded any more, if `end` says so; otherwise that nothing more
+    /// comes.
     pub fn end_of_stream(&mut self, end: SessionEnd, now: Instant) {
         match end {
             SessionEnd::Wire(_) => {
@@ -81,7 +82,7 @@ impl Closing {
         }
     }
 
-    /// What is waited for.
+    /// Returns what the connection waits for.
     pub fn wants(&self) -> Wants {
         let quiet_at = self.quiet_at.filter(|_| !self.is_read);
         Wants { read: !self.is_read, flush: !self.is_flushed, wake_at: earlier(Some(self.deadline), quiet_at) }

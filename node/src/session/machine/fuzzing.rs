@@ -25,8 +25,9 @@ const EXPIRES: u64 = BEGAN as u64 + 600;
 /// The smallest frame of a terminal, in bytes.
 const FRAME_MIN: usize = 6;
 
-/// What happens to a session, step by step: a byte says what, and others what belongs to it. There is one end, nothing after it, and what
-/// follows from a step is bounded by what was read.
+/// Lets things happen to a session, step by step: the first byte of a step says what happens, and the bytes after that
+/// one say with which values. Panics unless the session ends once, does nothing after its end, and answers each step
+/// with a number of actions that the bytes read so far bound.
 pub fn session(bytes: &[u8]) {
     let mut script = Script(bytes);
     let mut session = FuzzedSession::new(if script.byte() % 2 == 0 { Protocol::V1 } else { Protocol::Plain });
@@ -39,7 +40,7 @@ pub fn session(bytes: &[u8]) {
     assert!(session.machine.is_done(), "a session that was ended is done at last");
 }
 
-/// The bytes that say what happens. At the end all of them are 0.
+/// The bytes that say what happens. Past the end every byte reads as 0.
 struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
@@ -47,7 +48,7 @@ impl<'a> Script<'a> {
         self.0.split_off_first().copied().unwrap_or_default()
     }
 
-    /// As many bytes as the next one says, or those that are left.
+    /// Returns as many bytes as the next byte says, or all that are left if they are fewer.
     fn bytes(&mut self) -> &'a [u8] {
         let count = usize::from(self.byte()).min(self.0.len());
         self.0.split_off(..count).unwrap_or_default()
@@ -118,7 +119,8 @@ impl FuzzedSession {
         }
     }
 
-    /// Gives bytes to the session, which are read whether it wants to read or not: what it asked for may have changed meanwhile.
+    /// Has the session read these bytes even if it does not want to read now: a driver may have begun the read before
+    /// the session changed its mind.
     fn read(&mut self, mut bytes: Vec<u8>) {
         self.waiting += bytes.len() / FRAME_MIN + 1;
         self.handle(Input::Read(&mut bytes));
@@ -161,7 +163,7 @@ impl FuzzedSession {
     }
 }
 
-/// A frame of a terminal with this first byte, and a mask that changes nothing.
+/// Returns a frame of a terminal with this first byte, and a mask that changes nothing.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = match payload.len() {
         small @ 0..126 => vec![0x80 | small as u8],
@@ -174,7 +176,7 @@ fn id(number: u64) -> CommandId {
     CommandId(Uuid::from_u64_pair(0, number))
 }
 
-/// How a session may be registered. From 3 on it has missed as many commands.
+/// Returns an answer to a call to register. From 3 on, `kind` is the number of commands that the session has missed.
 fn outcome(kind: u8) -> JoinOutcome {
     match kind {
         0 => JoinOutcome::Away,
@@ -188,7 +190,8 @@ fn outcome(kind: u8) -> JoinOutcome {
     }
 }
 
-/// So many frames of commands, or no answer of the store.
+/// Returns `count - 1` frames of commands, of which every fifth is not stored any more; none, as if the store did not
+/// answer, for 0.
 fn frames(count: u8) -> Option<Vec<Option<Command>>> {
     let command = |number| Command {
         id: id(number),

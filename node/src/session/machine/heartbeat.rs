@@ -12,12 +12,12 @@ pub struct TextHeartbeat {
 }
 
 impl TextHeartbeat {
-    /// The heartbeat that the flag sets. The answer is encoded once.
+    /// Returns the heartbeat that the flag sets. Encodes the answer, so that it is encoded once for all sessions.
     pub fn new(heartbeat: &PlainHeartbeat) -> Self {
         Self { ping: heartbeat.ping.clone(), pong: wire::text(&heartbeat.pong) }
     }
 
-    /// The answer to this message, if the message is a heartbeat.
+    /// Returns the answer to this message, if the message is a heartbeat.
     pub fn answer(&self, message: &str) -> Option<Bytes> {
         (message == self.ping).then(|| self.pong.clone())
     }

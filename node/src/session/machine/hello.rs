@@ -1,5 +1,5 @@
-//! Before the hello. The connection has a deadline and can do nothing else. Any other message closes it; pings are ignored, as nothing is
-//! sent before the welcome.
+//! A session before its hello. The hello must come before a deadline. Any other message ends the session, except pings
+//! and pongs. The node does not answer a ping, because it sends nothing before the welcome.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use muster_protocol::{
 use super::{Action, InputContext, Machine, State};
 use crate::{end::SessionEnd, wire::Message};
 
-/// What is known until the hello comes.
+/// What the machine knows while it waits for the hello.
 #[derive(Debug)]
 pub struct AwaitedHello {
     /// When the hello must have come.
@@ -24,7 +24,7 @@ pub struct AwaitedHello {
 }
 
 impl Machine {
-    /// A plain terminal sends no hello, so its session enters at once.
+    /// Enters the session at once if the terminal is plain, since a plain terminal sends no hello.
     pub(super) fn opened(&mut self, context: &mut InputContext<'_>) {
         if self.protocol == Protocol::Plain {
             self.enter(Labels::new(), context);
@@ -54,8 +54,8 @@ impl Machine {
         }
     }
 
-    /// Enters lane and hub, held, and registers after that. A command that was accepted before is found by registering; a command that is
-    /// accepted after waits in the lane; and no command is sent before the welcome.
+    /// Enters lane and hub, held, and registers after that. So no command is missed: registering finds the commands
+    /// that were accepted before, and later ones wait in the lane. And no command is sent before the welcome.
     fn enter(&mut self, from_hello: Labels, context: &mut InputContext<'_>) {
         let State::Hello(hello) = &mut self.state else { return };
         let mut labels = std::mem::take(&mut hello.labels);

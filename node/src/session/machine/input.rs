@@ -10,7 +10,7 @@ use crate::{backplane::JoinOutcome, end::SessionEnd};
 /// The time of an input, by two clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// By the clock that is never set. All deadlines go by it.
+    /// The time by a clock that nobody sets. All deadlines go by this clock.
     pub instant: Instant,
     /// The time of day, by which commands and tokens expire.
     pub time: Timestamp,
@@ -21,7 +21,7 @@ pub struct Now {
 pub enum Input<'a> {
     /// The connection is ready. This is the first input, and comes once.
     Opened,
-    /// These bytes were read. They are unmasked in place.
+    /// These bytes were read. The machine unmasks them in place.
     Read(&'a mut [u8]),
     /// The terminal sends nothing more: the stream has ended, or the connection is broken.
     EndOfStream,
@@ -29,10 +29,11 @@ pub enum Input<'a> {
     Time,
     /// The answer to [`Action::Join`](super::Action::Join).
     Joined(JoinOutcome),
-    /// The answer to [`Action::Fetch`](super::Action::Fetch), in the order of its ids; none for a command that is not stored any more. None
-    /// in place of the list if the store did not answer.
+    /// The answer to [`Action::Fetch`](super::Action::Fetch): the frames in the order of the ids, and `None` for a
+    /// command that is not stored any more. `None` in place of the list if the store did not answer.
     Fetched(Option<Vec<Option<frame::Command>>>),
-    /// Everything that was sent has been handed to the connection. Given only while [`Wants::flush`](super::Wants::flush) is set.
+    /// Everything that was sent has been handed to the connection. Given only while
+    /// [`Wants::flush`](super::Wants::flush) is set.
     Flushed,
     /// The session is to register again. It has received everything up to this sequence number. Given only while
     /// [`Machine::is_live`](super::Machine::is_live) is true.
@@ -40,8 +41,8 @@ pub enum Input<'a> {
         /// The sequence number.
         received_up_to: u64,
     },
-    /// The answer to [`Action::Verify`](super::Action::Verify): when the token expires (none for never), or why it is refused. The text goes
-    /// to the terminal.
+    /// The answer to [`Action::Verify`](super::Action::Verify): when the token expires (none for never), or why it is
+    /// refused. The text goes to the terminal.
     Verified(Result<Option<u64>, String>),
     /// The node ends the session.
     End(SessionEnd),

@@ -1,6 +1,6 @@
-//! How a session joins: it registers, sends the welcome, sends what its terminal missed, and is released into the
-//! live stream. A session joins again after the store was lost. Meanwhile its socket is held, so nothing overtakes,
-//! and what the terminal sends is read.
+//! How a session joins: it registers, sends the welcome, sends what its terminal missed, and is released into the live
+//! stream. A session joins again after the store was lost. While a session joins its socket is held, so that no command
+//! overtakes another, and the node goes on reading what the terminal sends.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -16,9 +16,10 @@ use crate::{
     wire,
 };
 
-/// How long the backplane may take to register a session. A call to the store is answered within seconds, also while the store is away; but
-/// a node registers a bounded number of sessions at a time, so when all of them join again each waits for its turn, for a minute or more
-/// in a large fleet. If there is no answer by then nobody knows whether the session is registered, so it ends and its terminal comes back.
+/// How long the backplane may take to register a session. A call to the store returns within seconds, also while the
+/// store is away. But a node registers a bounded number of sessions at a time: when all of them join again, each waits
+/// for its turn, for a minute or more in a large fleet. Without an answer after this time nobody knows whether the
+/// session is registered, so the session ends and its terminal comes back.
 pub const JOIN_TIME: Duration = Duration::from_secs(300);
 
 /// What a session remembers of its registration, for the next one.
@@ -27,7 +28,7 @@ pub struct Registration {
     /// The id of the session.
     pub session: SessionId,
     will: Option<Payload>,
-    /// The size in bytes of a will that is too large to be stored. The terminal is told so after the welcome.
+    /// The size in bytes of a will that is too large to be stored. The node tells the terminal after the welcome.
     refused_will: Option<NonZeroUsize>,
     /// The cursor that the terminal resumed from; once the session is registered, the cursor of that registration.
     cursor: Option<Cursor>,
@@ -39,14 +40,14 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Of a session that was never registered.
+    /// Returns the registration of a session that was never registered.
     pub fn new(session: SessionId, expires: Option<u64>) -> Self {
         let (will, refused_will, cursor) = (None, None, None);
         Self { session, will, refused_will, cursor, registered: false, received_up_to: 0, expires }
     }
 
-    /// Takes over what the hello says. The store keeps a will for as long as its session lasts and then as an event, so the bound of
-    /// events holds for it. A cursor that can't be read counts as none.
+    /// Takes over what the hello says. A will may be as large as an event, since the store keeps the will during the
+    /// session and may publish it as an event. A cursor that can't be parsed counts as none.
     pub fn remember(&mut self, resume: Option<&str>, will: Option<Payload>) {
         self.cursor = resume.and_then(|text| text.parse().ok());
         match will.as_ref().map_or(0, |will| will.as_json().len()) {
@@ -64,7 +65,7 @@ impl Machine {
         self.state = State::Registering { deadline: context.now.instant + JOIN_TIME };
     }
 
-    /// Joins again: the registry may have lost this session, and commands may have passed it by.
+    /// Joins again: the registry may have lost this session, and commands may have passed the session by.
     pub(super) fn rejoin(&mut self, received_up_to: u64, context: &mut InputContext<'_>) {
         if !self.is_live() {
             return;
@@ -89,7 +90,7 @@ impl Machine {
         }
     }
 
-    /// Goes on from where the terminal stopped; from nowhere if the store is away.
+    /// Goes on from `point`, where the terminal stopped; without anything to catch up if the store is away.
     fn go_on(&mut self, point: Option<ResumePoint>, context: &mut InputContext<'_>) {
         let is_first = !std::mem::replace(&mut self.has_joined, true);
         if is_first && self.protocol == Protocol::V1 {
@@ -121,7 +122,7 @@ impl Machine {
             cursor: point.map(|point| point.before().to_string()),
         });
         context.push(Action::Send(wire::text(&welcome.to_string())));
-        // After the welcome, which is the first frame of every session.
+        // This error follows the welcome because the welcome is the first frame of every session.
         if let Some(size) = self.registration.refused_will.take() {
             let message = format!(
                 "hello.will: {size} bytes of JSON, at most {EVENT_MAX} are stored; the session goes on without a will"
@@ -130,7 +131,8 @@ impl Machine {
         }
     }
 
-    /// While the store is away no command comes, and a session that was never registered is the target of none.
+    /// Releases the session without catching up. A session that was never registered is the target of no command, so it
+    /// counts as having received everything.
     fn go_on_without_store(&mut self, context: &mut InputContext<'_>) {
         let registration = &*self.registration;
         let received_up_to = if registration.registered { registration.received_up_to } else { u64::MAX };
@@ -138,7 +140,7 @@ impl Machine {
         self.state = State::Live;
     }
 
-    /// Everything that was missed up to `cursor` was sent.
+    /// Releases the session into the live stream, once everything that it missed up to `cursor` was sent.
     pub(super) fn release(&mut self, cursor: Cursor, context: &mut InputContext<'_>) {
         context.push(Action::Release(cursor.number));
         self.registration.cursor = Some(cursor);

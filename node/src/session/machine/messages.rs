@@ -1,4 +1,4 @@
-//! What a terminal sends while it has a session, and what is reported of it.
+//! What a terminal sends while it has a session, and what the node reports of that.
 
 use data_encoding::BASE64;
 use muster_protocol::{
@@ -16,7 +16,7 @@ use crate::{
 /// The longest id of an event, in bytes.
 const EVENT_ID_MAX: usize = 64;
 
-/// The number of metrics that a health frame may hold. A frame with more is answered with an error.
+/// The number of metrics that a health frame may hold. The node answers a frame with more with an error.
 const METRICS_MAX: usize = 64;
 
 impl Machine {
@@ -64,8 +64,8 @@ impl Machine {
             }
             Ok(FromTerminal::Result(outcome)) => {
                 let state = ended(&outcome);
-                // A reply is reported before the state that it led to. The two may be taken in two batches, and whoever sees the
-                // state must see the reply.
+                // The reply is reported before the state that it led to: the backplane may take the two in two batches,
+                // and whoever sees the state must see the reply.
                 context.push(Action::Report(TerminalReport::Reply(outcome.id, outcome.payload)));
                 context.push(Action::Report(TerminalReport::State(outcome.id, state)));
             }
@@ -76,7 +76,7 @@ impl Machine {
         }
     }
 
-    /// Reports an event. A terminal whose event is too large is told so: it can't know from anything else.
+    /// Reports an event. If the event is too large, tells the terminal, which would not learn it from anything else.
     fn take_event(&self, event: Event, context: &mut InputContext<'_>) {
         if event.id.as_ref().is_some_and(|id| !(1..=EVENT_ID_MAX).contains(&id.len())) {
             let message = format!("event.id: 1 to {EVENT_ID_MAX} bytes; the event was not taken");
@@ -101,7 +101,8 @@ impl Machine {
     }
 }
 
-/// An event over the limit is reported without its payload: with its size and the limit, under the name `too_large`.
+/// Reports an event. An event over the limit is reported under the name `too_large`, with its size and the limit in
+/// place of its payload.
 fn report(event: Event, context: &mut InputContext<'_>) {
     let (size, id) = (event.size(), event.id);
     let fields: Vec<_> = if size <= EVENT_MAX {

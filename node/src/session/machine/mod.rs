@@ -1,5 +1,5 @@
-//! A session as a state machine: inputs and the time go in, actions come out. It does no I/O, waits for nothing and has no clock, so
-//! it is tested by itself, and whoever owns the connection may drive it.
+//! A session as a state machine: inputs and the time go in, actions come out. The machine does no I/O, waits for
+//! nothing and has no clock. So tests need nothing but the machine, and any owner of a connection can drive it.
 //!
 //! ```text
 //!   Opened ─▶ hello ─▶ registering ◀──▶ contested                Read, EndOfStream, Time,
@@ -19,7 +19,7 @@
 //! | live | never; the shard ends it if the terminal answers no ping, or its token expires |
 //! | closing | [`FAREWELL_TIME`](closing::FAREWELL_TIME) or [`FAREWELL_BYTES`](closing::FAREWELL_BYTES) |
 //!
-//! The work of one input is bounded by the bytes that were read: see [`Output`].
+//! The bytes that were read bound the work of one input: see [`Output`].
 
 mod action;
 mod catch_up;
@@ -70,15 +70,16 @@ pub struct Machine {
     state: State,
     /// The start of a frame or message that has not ended.
     partial: Option<Box<Partial>>,
-    /// Messages that must not be handled yet. While there are any, nothing is read.
+    /// Messages that the machine must not handle yet. While there are any, the machine reads nothing.
     waiting: Option<Box<WaitingMessages>>,
     registration: Box<Registration>,
     read_budget: ReadBudget,
-    /// The second, since 1970, in which a token was last looked at.
+    /// The second, since 1970, in which the machine last took a frame `token`.
     token_checked: u32,
     protocol: Protocol,
     condition: Condition,
-    /// Whether the first try to register has ended. The welcome is sent then, and messages of the terminal are taken from then on.
+    /// Whether the first try to register has ended. The machine then sends the welcome, and handles messages of the
+    /// terminal from then on.
     has_joined: bool,
     /// Whether a token is being verified.
     awaits_verdict: bool,
@@ -86,13 +87,13 @@ pub struct Machine {
 
 #[derive(Debug)]
 enum State {
-    /// Before the hello. Nobody knows the connection.
+    /// Before the hello. Neither hub nor registry knows the connection.
     Hello(Box<AwaitedHello>),
     /// In lane and hub, held; the backplane was asked to register the session.
     Registering { deadline: Instant },
-    /// As `Registering`, but the session has to wait before it asks again.
+    /// In lane and hub, held; the session has to wait before it asks the backplane again.
     Contested { until: Instant },
-    /// Registered and held; what the terminal missed is sent.
+    /// Registered and held; the machine sends what the terminal missed.
     CatchingUp(Box<CatchUp>),
     /// Commands are sent as they come.
     Live,
@@ -102,7 +103,7 @@ enum State {
     Done,
 }
 
-/// What the handling of one input has at hand.
+/// What the machine needs to handle one input.
 struct InputContext<'a> {
     now: Now,
     settings: &'a Settings,
@@ -116,7 +117,7 @@ impl InputContext<'_> {
 }
 
 impl Machine {
-    /// The machine of a connection. The first input is [`Input::Opened`].
+    /// Returns the machine of a connection. Its first input must be [`Input::Opened`].
     pub fn new(start: SessionStart, settings: &Settings, now: Instant) -> Self {
         let SessionStart { session, protocol, labels, say, expires } = start;
         Self {
@@ -133,8 +134,8 @@ impl Machine {
         }
     }
 
-    /// Handles one input, and appends the actions that follow from it to `output`. An input that the state does not expect, such as an
-    /// answer to nothing, changes nothing.
+    /// Handles one input, and appends the actions that follow from it to `output`. An input that the state does not
+    /// expect, such as an answer to nothing, changes nothing.
     pub fn handle(&mut self, input: Input<'_>, now: Now, settings: &Settings, output: &mut Output) {
         let context = &mut InputContext { now, settings, output };
         match input {
@@ -151,12 +152,12 @@ impl Machine {
         }
     }
 
-    /// Whether commands are sent as they come, and the session may be asked to register again.
+    /// Returns whether commands are sent as they come. Only then may the node ask the session to register again.
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Live)
     }
 
-    /// Whether the last action was [`Action::Done`].
+    /// Returns whether the last action was [`Action::Done`].
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
     }
@@ -184,14 +185,14 @@ impl Machine {
         }
     }
 
-    /// Ends the session: at most once, whatever comes later.
+    /// Ends the session. Does nothing if the session has ended already.
     fn end(&mut self, end: SessionEnd, received: Option<Box<ReceivedClose>>, context: &mut InputContext<'_>) {
         match &self.state {
             State::Closing(_) | State::Done => return,
             State::CatchingUp(catch_up) if catch_up.awaits_frames() => context.push(Action::Abandon),
             _ => {}
         }
-        // The terminal's own code is its answer (RFC 6455, 5.5.1).
+        // A close frame of the terminal is answered with its own code (RFC 6455, 5.5.1).
         let echo = received.as_ref().map(|close| (close.code, String::new()));
         let close = echo.or_else(|| end.close(self.protocol));
         context.push(Action::End(end, received));

@@ -1,14 +1,14 @@
-//! The rate at which a terminal is read. What a terminal sends beyond its rate waits in its own socket, and no other
-//! session notices.
+//! The rate at which the node reads from a terminal. What a terminal sends beyond its rate waits in its own socket, so
+//! no other session is slowed.
 
 use std::time::{Duration, Instant};
 
-/// How far a terminal may be ahead of its rate, so that what it has to send after a while away is read at once.
+/// How far a terminal may be ahead of its rate. It lets the node read at once what a terminal sends after a while away.
 const BURST: Duration = Duration::from_secs(4);
 
 /// The read budget of one terminal. Each frame that is read, and each KiB, costs one unit, which the passing of time
-/// pays off. Every frame is charged, of any kind and whether it completes a message or not; so is every byte,
-/// whether it completes a frame or not. Anything that cost nothing could be sent without end.
+/// pays off. Every frame costs, of any kind, also a frame that completes no message; every byte costs, also a byte that
+/// completes no frame. A terminal could send without end whatever cost nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadBudget {
     /// The time at which everything read so far is paid off.
@@ -16,21 +16,21 @@ pub struct ReadBudget {
 }
 
 impl ReadBudget {
-    /// A budget of which nothing is used.
+    /// Returns a budget of which nothing is used.
     pub fn new(now: Instant) -> Self {
         Self { accounted: now }
     }
 
-    /// Charges for one read of this many bytes, which completed this many frames. The terminal may send `rate` frames a second, where
-    /// each KiB counts as one more.
+    /// Charges for one read of this many bytes, which completed this many frames. `rate` is the number of units that
+    /// one second pays off.
     pub fn count(&mut self, bytes: usize, frames: usize, rate: u32, now: Instant) {
         let each = Duration::from_secs(1) / rate.max(1);
-        // A read is as large as its buffer at most, so neither number comes near 32 bits.
+        // A read is at most as large as its buffer, so neither number comes near the limit of 32 bits.
         let cost = each * frames as u32 + each * bytes as u32 / 1024;
         self.accounted = self.accounted.max(now) + cost;
     }
 
-    /// The time before which nothing more may be read; none if reading may go on now.
+    /// Returns the time before which nothing more may be read; none if reading may go on now.
     pub fn wait(&self, now: Instant) -> Option<Instant> {
         let until = self.accounted.checked_sub(BURST)?;
         (until > now).then_some(until)

@@ -1,16 +1,16 @@
-//! From bytes to messages, each handled in the order in which it came.
+//! From bytes to messages, which the machine handles in the order in which they came.
 
 use std::collections::VecDeque;
 
 use super::{Action, InputContext, Machine, State};
 use crate::{end::SessionEnd, wire::Message};
 
-/// Messages of one read that must not be handled yet, in order: the welcome is the first frame of every session, so what the terminal
-/// says before that waits for it; and what follows a token waits until the token was verified.
+/// Messages that the machine must not handle yet, in order. Messages before the welcome wait for it, because the
+/// welcome is the first frame of every session. Messages after a token wait until the token was verified.
 #[derive(Debug, Default)]
 pub struct WaitingMessages {
     messages: VecDeque<Message>,
-    /// How the connection ended after the messages, if it did. Messages that came whole before the end were sent, and count.
+    /// How the connection ended after the messages, if it did. The machine handles the messages before this end.
     end: Option<SessionEnd>,
 }
 
@@ -57,7 +57,7 @@ impl Machine {
         }
     }
 
-    /// The connection ends: after what waits, if anything does.
+    /// Records that the connection has ended. If messages wait, the machine handles them before it ends the session.
     pub(super) fn receive_end(&mut self, end: SessionEnd, context: &mut InputContext<'_>) {
         match (&mut self.state, &mut self.waiting) {
             (State::Closing(closing), _) => {
@@ -69,13 +69,13 @@ impl Machine {
         }
     }
 
-    /// Pings and pongs wait for nothing but their turn.
+    /// Returns whether the message has to wait. A ping, pong or close waits only for the messages before it.
     fn must_wait(&self, message: &Message) -> bool {
         let is_paused = !self.has_joined || self.awaits_verdict;
         self.waiting.is_some() || is_paused && matches!(message, Message::Text(_) | Message::Binary(_))
     }
 
-    /// Handles the messages that wait, up to one that others have to wait for again.
+    /// Handles the messages that wait. If one of them makes the others wait again, those stay.
     pub(super) fn take_waiting(&mut self, context: &mut InputContext<'_>) {
         let Some(waiting) = self.waiting.take() else { return };
         for message in waiting.messages {

@@ -20,7 +20,7 @@ pub struct Settings {
     pub decoder: Decoder,
     /// The time within which the hello must come.
     pub hello_timeout: Duration,
-    /// The frames a second that a terminal is read, where each KiB counts as one more.
+    /// How many frames a second the node reads from a terminal. Each KiB counts as one frame more.
     pub max_rate: u32,
     /// The interval of the node's pings.
     pub ping: Duration,

@@ -5,13 +5,14 @@ use muster_protocol::frame::{TOKEN_REFUSED, TOKEN_TOO_SOON, TokenFrame};
 
 use super::{Action, InputContext, Machine, State};
 
-/// The longest token that is looked at, in bytes: none longer fits in the head of a handshake.
+/// The longest token that the node looks at, in bytes. A longer token does not fit into the head of a handshake.
 const TOKEN_MAX: usize = 16 * 1024;
 
 impl Machine {
-    /// Takes the frame `token`. A token that a handshake would be refused with, or that does not expire later, is answered
-    /// with an error, and so is every token beyond one a second: to verify a signature may take some 100 µs of the shard's
-    /// time. The session then goes on until its own token expires. A session that does not expire ignores the frame.
+    /// Takes the frame `token`. The node answers with an error if it would refuse a handshake with this token, if the
+    /// token does not expire later, or if it is the second token within a second: verifying a signature may take some
+    /// 100 µs of the shard's time. After an error the session goes on until its own token expires. A session that does
+    /// not expire ignores the frame.
     pub(super) fn renew(&mut self, frame: TokenFrame, context: &mut InputContext<'_>) {
         if self.registration.expires.is_none() {
             return;
@@ -29,7 +30,8 @@ impl Machine {
         context.push(Action::Verify(frame));
     }
 
-    /// Takes the verdict on a token: when the token expires, or a text for the terminal, which does not repeat the token.
+    /// Takes the verdict on a token: when the token expires (`None` for never), or a text that tells the terminal why
+    /// the node refuses the token. The text does not repeat the token.
     pub(super) fn verified(&mut self, verdict: Result<Option<u64>, String>, context: &mut InputContext<'_>) {
         let was_awaited = std::mem::take(&mut self.awaits_verdict);
         if !was_awaited || matches!(self.state, State::Closing(_) | State::Done) {

@@ -4,20 +4,22 @@ use std::time::Instant;
 
 use super::{Machine, State};
 
-/// What a session waits for, beside the answers to its calls and whatever the node asks of it.
+/// What a session waits for, apart from the answers to its calls and the requests of the node.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Wants {
-    /// Whether it takes bytes: [`Input::Read`](super::Input::Read) and [`Input::EndOfStream`](super::Input::EndOfStream). While it is false
-    /// nothing is read, and what the terminal sends waits in the terminal's socket.
+    /// Whether the session takes [`Input::Read`](super::Input::Read) and
+    /// [`Input::EndOfStream`](super::Input::EndOfStream). While this is false the node reads nothing, and what the
+    /// terminal sends waits in the socket.
     pub read: bool,
-    /// Whether it wants to know when everything was handed to the connection: [`Input::Flushed`](super::Input::Flushed).
+    /// Whether the session wants [`Input::Flushed`](super::Input::Flushed) once everything was handed to the
+    /// connection.
     pub flush: bool,
-    /// When it wants [`Input::Time`](super::Input::Time).
+    /// When the session wants [`Input::Time`](super::Input::Time); none if it waits for no time.
     pub wake_at: Option<Instant>,
 }
 
 impl Machine {
-    /// What the session waits for now.
+    /// Returns what the session waits for now.
     pub fn wants(&self, now: Instant) -> Wants {
         let (deadline, flush) = match &self.state {
             State::Hello(hello) => (Some(hello.deadline), false),
@@ -36,7 +38,7 @@ impl Machine {
     }
 }
 
-/// The earlier of two moments.
+/// Returns the earlier of two moments.
 pub(super) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::end::SessionEnd;
 
-/// A session that has missed `count` commands, and what it asks for first.
+/// Returns a session that has missed `count` commands, and what it asks for first.
 fn catching_up(count: u64) -> (TestSession, Vec<Action>) {
     let mut session = TestSession::live(Protocol::V1);
     session.handle(Input::Rejoin { received_up_to: 10 });

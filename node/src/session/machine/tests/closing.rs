@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{end::SessionEnd, wire::WireError};
 
-/// A session that was closed with this end.
+/// Returns a session that was closed with this end.
 fn closed(end: SessionEnd) -> TestSession {
     let mut session = TestSession::live(Protocol::V1);
     session.handle(Input::End(end));
     session
 }
 
-/// One whose bytes can't be decoded.
+/// Returns a session that was closed because its bytes can't be decoded.
 fn broken() -> TestSession {
     let mut session = TestSession::live(Protocol::V1);
     session.read(&frame(0x83, b""));

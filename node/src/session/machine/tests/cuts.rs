@@ -38,7 +38,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(move |(greets, frames)| [if greets { hello.clone() } else { vec![] }, frames.concat()].concat())
 }
 
-/// The outcomes of joining, in turn; the last one stays.
+/// Returns the outcomes of joining, in turn; the last one stays.
 fn outcomes() -> impl Strategy<Value = Vec<u64>> {
     vec(0..4_u64, 1..4)
 }
@@ -51,8 +51,8 @@ fn outcome(kind: u64) -> JoinOutcome {
     }
 }
 
-/// Gives a session the bytes in reads that end at these places. Each call is answered, and each wait ended, only when the session reads no
-/// more or has read all. Returns what it did until nothing was left to do.
+/// Gives a session the bytes in reads that end at these places. Answers a call, or ends a wait, only when the session
+/// reads no more or has read all. Returns what the session did until nothing was left to do.
 fn run(protocol: Protocol, bytes: &[u8], ends: &[usize], outcomes: &[u64]) -> Vec<Action> {
     let mut settings = settings();
     settings.max_rate = u32::MAX;

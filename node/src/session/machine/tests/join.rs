@@ -89,7 +89,7 @@ fn a_session_that_the_store_has_ended_closes() {
 fn a_session_that_is_ended_while_it_registers_closes_at_once_and_takes_no_answer() {
     let mut session = TestSession::registering();
     let actions = session.handle(Input::End(SessionEnd::Disconnected));
-    // No Abandon: whoever drives it has the call answered before the session leaves.
+    // No `Abandon`: the driver waits for the answer to the call before the session leaves.
     assert_eq!(names(&actions), ["End", "SendLast"]);
     assert_eq!(session.handle(Input::Joined(missed(10, 0))), []);
 }

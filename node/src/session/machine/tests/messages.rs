@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{end::SessionEnd, wire};
 
-/// The reports that these bytes lead to in a live session.
+/// Returns the reports that these bytes lead to in a live session.
 fn reports(protocol: Protocol, bytes: &[u8]) -> Vec<TerminalReport> {
     let actions = TestSession::live(protocol).read(bytes);
     actions

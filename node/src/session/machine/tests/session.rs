@@ -44,12 +44,12 @@ pub fn settings() -> Settings {
 }
 
 impl TestSession {
-    /// A connection that was just opened, and what follows from that.
+    /// Returns a connection that was just opened, and what follows from that.
     pub fn open(protocol: Protocol, labels: Labels, settings: Settings) -> (Self, Vec<Action>) {
         Self::open_saying(protocol, labels, SayableKeys::All, settings)
     }
 
-    /// The same, of a terminal that may say these labels of itself.
+    /// Returns the same for a terminal that may say these labels of itself.
     pub fn open_saying(
         protocol: Protocol,
         labels: Labels,
@@ -64,19 +64,19 @@ impl TestSession {
         (session, actions)
     }
 
-    /// A `muster.v1` connection before its hello.
+    /// Returns a `muster.v1` connection before its hello.
     pub fn opened() -> Self {
         Self::open(Protocol::V1, Labels::new(), settings()).0
     }
 
-    /// A `muster.v1` session that has sent an empty hello and was not answered yet.
+    /// Returns a `muster.v1` session that has sent an empty hello and was not answered yet.
     pub fn registering() -> Self {
         let mut session = Self::opened();
         session.read(&text("{\"type\":\"hello\"}"));
         session
     }
 
-    /// A session that missed nothing and takes live commands.
+    /// Returns a session that missed nothing and takes live commands.
     pub fn live(protocol: Protocol) -> Self {
         let mut session = Self::open(protocol, Labels::new(), settings()).0;
         if protocol == Protocol::V1 {
@@ -101,7 +101,7 @@ impl TestSession {
         self.now = Now { instant: self.now.instant + time, time: self.now.time + time };
     }
 
-    /// Lets time pass, and says so.
+    /// Lets time pass, and tells the machine.
     pub fn after(&mut self, time: Duration) -> Vec<Action> {
         self.pass(time);
         self.handle(Input::Time)
@@ -111,19 +111,19 @@ impl TestSession {
         self.machine.wants(self.now.instant)
     }
 
-    /// How long until the machine wants to know of the time.
+    /// Returns how long it is until the machine wants to be told the time.
     pub fn wakes_in(&self) -> Option<Duration> {
         self.wants().wake_at.map(|at| at - self.now.instant)
     }
 }
 
-/// The names of actions, without what they hold.
+/// Returns the names of actions, without what they hold.
 pub fn names(actions: &[Action]) -> Vec<String> {
     let name = |action: &Action| format!("{action:?}").split(['(', '{', ' ']).next().unwrap().to_owned();
     actions.iter().map(name).collect()
 }
 
-/// The payloads of the frames that were sent, without their heads, as text.
+/// Returns the payloads of the frames that were sent, without their heads, as text.
 pub fn sent(actions: &[Action]) -> Vec<String> {
     actions
         .iter()
@@ -131,7 +131,7 @@ pub fn sent(actions: &[Action]) -> Vec<String> {
         .collect()
 }
 
-/// The code and reason of the close frame that was sent.
+/// Returns the code and reason of the close frame that was sent.
 pub fn close_of(actions: &[Action]) -> Option<(u16, String)> {
     actions.iter().find_map(|action| match action {
         Action::SendLast(frame) => {
@@ -147,7 +147,8 @@ fn payload(frame: &[u8]) -> String {
     String::from_utf8_lossy(&frame[head..]).into_owned()
 }
 
-/// A frame of a terminal with this first byte (FIN and opcode). Its mask is zero, which leaves the payload as it is.
+/// Returns a frame of a terminal with this first byte (FIN and opcode). Its mask is zero, which leaves the payload as
+/// it is.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
@@ -166,17 +167,17 @@ pub fn text(payload: &str) -> Vec<u8> {
     frame(0x81, payload.as_bytes())
 }
 
-/// The close frame of a terminal.
+/// Returns the close frame of a terminal.
 pub fn close(code: u16, reason: &str) -> Vec<u8> {
     frame(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
-/// An event of a terminal.
+/// Returns an event of a terminal.
 pub fn event(name: &str) -> Vec<u8> {
     text(&format!("{{\"type\":\"event\",\"name\":\"{name}\"}}"))
 }
 
-/// The terminal has missed `count` broadcasts up to this number.
+/// Returns the answer to a call to register: the terminal has missed `count` broadcasts up to this number.
 pub fn missed(number: u64, count: u64) -> JoinOutcome {
     let numbers = number - count + 1..=number;
     let missed = numbers.map(|number| MissedCommand { number, command: id(number), to_all: true }).collect();
@@ -187,13 +188,13 @@ pub fn id(number: u64) -> CommandId {
     CommandId(Uuid::from_u64_pair(0, number))
 }
 
-/// A command that has not expired.
+/// Returns a command that has not expired.
 pub fn command(id: CommandId, payload: &str) -> Command {
     let payload = Payload::from_text(payload);
     Command { id, name: "show".into(), payload, expires_at: Timestamp::MAX, cursor: None, stagger_ms: None }
 }
 
-/// The frames that were asked for.
+/// Returns the frames that were asked for.
 pub fn fetched(actions: &[Action], payload: &str) -> Option<Vec<Option<Command>>> {
     actions.iter().find_map(|action| match action {
         Action::Fetch(ids) => Some(ids.iter().map(|id| Some(command(*id, payload))).collect()),

@@ -81,12 +81,12 @@ fn happen(session: &mut TestSession, random_input: &RandomInput) -> Vec<Action> 
     }
 }
 
-/// The most frames that bytes of this number may hold: the smallest has a head of six.
+/// Returns the most frames that so many bytes may hold: the smallest frame has six bytes.
 fn frames_of(random_input: &RandomInput) -> usize {
     if let RandomInput::Read(bytes) = random_input { bytes.len() / 6 + 1 } else { 0 }
 }
 
-/// What holds of all that a session did.
+/// Checks what holds of all that a session did.
 fn check(all: &[Action]) {
     let count = |is: fn(&Action) -> bool| all.iter().filter(|action| is(action)).count();
     assert_eq!(count(|action| matches!(action, Action::End(..))), 1, "there is one end: {all:?}");
