@@ -1,7 +1,7 @@
-//! Accepts connections, one at a time also when no file descriptor is left.
+//! Accepts connections, and still one at a time when no file descriptor is left.
 //!
-//! A process without descriptors accepts nothing, so whoever asks what is wrong with it would wait for ever. An [`Acceptor`] holds a spare
-//! descriptor: it gives that up for one connection, and takes another when the connection is closed.
+//! A process without descriptors accepts nothing, so whoever asks it what is wrong would wait for ever. An [`Acceptor`]
+//! holds a spare descriptor: it gives that up for one connection, and takes another when the connection is closed.
 
 use std::{fs::File, io, net::SocketAddr};
 
@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Debug)]
 pub struct Acceptor {
     listener: TcpListener,
-    /// None while a connection has it, or another part of the process has taken it.
+    /// The spare descriptor. `None` while a connection has it, or when another part of the process has taken it.
     spare: Option<File>,
 }
 
@@ -23,20 +23,22 @@ pub struct AcceptedConnection {
     pub stream: TcpStream,
     /// The address of the other end.
     pub peer: SocketAddr,
-    /// Whether it has the spare descriptor, since no other was left. It must be closed before the next call, and soon.
+    /// Whether the connection has the spare descriptor, since no other was left. The caller must close it before the
+    /// next call, and soon.
     pub is_last: bool,
 }
 
 impl Acceptor {
-    /// Accepts what comes to `listener`.
+    /// Makes an acceptor of the connections that come to `listener`.
     pub fn new(listener: TcpListener) -> Self {
         Self { listener, spare: spare().ok() }
     }
 
-    /// Waits for the next connection. Nothing is lost if the future is dropped.
+    /// Waits for the next connection. A caller that drops the future loses nothing.
     ///
     /// # Errors
-    /// If it can't be accepted. The caller should wait a moment before the next call, which most likely fails, too.
+    /// If the connection can't be accepted. The caller should wait a moment before the next call, which most likely
+    /// fails too.
     pub async fn accept(&mut self) -> io::Result<AcceptedConnection> {
         if self.spare.is_none() {
             self.spare = spare().ok();
@@ -52,7 +54,7 @@ impl Acceptor {
     }
 }
 
-/// Whether this process can open no file now. Tries one.
+/// Returns whether this process can open no file now. Tries to open one.
 pub fn out_of_files() -> bool {
     spare().is_err_and(|error| is_out_of_files(&error))
 }
@@ -61,7 +63,7 @@ fn spare() -> io::Result<File> {
     File::open("/dev/null")
 }
 
-/// Whether an error says that the process (EMFILE) or the host (ENFILE) has no descriptor left.
+/// Returns whether an error says that the process (EMFILE) or the host (ENFILE) has no descriptor left.
 fn is_out_of_files(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE].iter().any(|full| error.raw_os_error() == Some(full.raw_os_error()))
 }

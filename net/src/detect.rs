@@ -1,5 +1,5 @@
-//! Finds out whether a port speaks TLS. A program that was told to connect without TLS asks this after the server closed
-//! the connection, so that its error can say what is wrong instead of what may be wrong.
+//! Finds out whether a port speaks TLS. A program that connected without TLS asks this after the server closed the
+//! connection. Its error can then say what is wrong instead of what may be wrong.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -15,8 +15,8 @@ use crate::tls;
 /// The first byte of a TLS record that answers a ClientHello: an alert, or a handshake message.
 const ANSWERS: [u8; 2] = [0x15, 0x16];
 
-/// Returns whether the server at this address answers the first message of TLS by one of TLS. False also if it does not
-/// answer until the deadline.
+/// Returns whether the server at this address answers the first message of TLS by a message of TLS. False also if the
+/// server does not answer before the deadline.
 pub async fn speaks_tls(address: SocketAddr, deadline: Instant) -> bool {
     let first = async {
         let mut stream = TcpStream::connect(address).await.ok()?;

@@ -14,17 +14,17 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// The most bytes of an answer's head.
+/// The largest head of an answer, in bytes.
 const HEAD_MAX: usize = 64 << 10;
 
-/// How much of an answer is read.
+/// How much of an answer is read, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerBounds {
-    /// The most bytes of its body.
+    /// The largest body, in bytes.
     pub body_max: usize,
-    /// How long its body is read, from the end of its head on. None: until the deadline.
+    /// How long the body is read, from the end of the head on. `None`: until the deadline.
     pub body_within: Option<Duration>,
-    /// Until when all of it is read at the latest.
+    /// When the whole answer must have been read.
     pub deadline: Instant,
 }
 
@@ -40,10 +40,10 @@ pub struct HttpAnswer {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// Its head did not come until the deadline.
+    /// The head of the answer did not come before the deadline.
     #[error("the answer did not come in time")]
     Late,
-    /// The connection ended before it, or what came is no HTTP.
+    /// The connection ended before the head came, or what came is no HTTP.
     #[error("no answer: {0}")]
     Failed(#[from] hyper::Error),
 }
@@ -51,21 +51,21 @@ pub enum ExchangeError {
 /// Why the body of an answer was not read whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadBody {
-    /// It has more bytes than are read.
+    /// The body has more bytes than [`AnswerBounds::body_max`]. Holds that bound.
     #[error("the answer has more than {0} bytes, the most that are read")]
     TooLong(usize),
-    /// It did not come in time.
+    /// The body did not come in time.
     #[error("the answer did not come whole in time")]
     Late,
-    /// The connection ended before it.
+    /// The connection ended before the body did.
     #[error("the answer did not come whole: {0}")]
     CutOff(String),
 }
 
-/// Sends a request over a connection to its receiver, and reads the answer. The connection ends with it.
+/// Sends a request over a connection, and reads the answer. The connection ends with the answer.
 ///
 /// # Errors
-/// If the head of an answer does not come. A body that can't be read leaves the status as it is.
+/// If the head of an answer does not come. If the body can't be read, the answer still has the status.
 pub async fn exchange<S>(request: Request<Bytes>, stream: S, bounds: &AnswerBounds) -> Result<HttpAnswer, ExchangeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a request whose receiver sends this, and then this again and again while it is read.
+    /// Returns what becomes of a request whose receiver sends `begin`, and then `again` over and over while it is read.
     async fn told(begin: &'static str, again: &'static str, within: Duration) -> Result<HttpAnswer, ExchangeError> {
         let (ours, theirs) = duplex(4096);
         tokio::spawn(answer(theirs, begin, again));

@@ -1,5 +1,5 @@
-//! Connections out of Muster's programs: TCP to all addresses of a name, from a source address, and TLS on top. And those into them, when no
-//! file descriptor is left.
+//! Connections out of Muster's programs: TCP to all addresses of a name, from a source address, and TLS on top. Also
+//! connections into them when no file descriptor is left.
 //!
 //! ```text
 //!   host, port ──▶ lookup ──▶ tcp ──▶ tls ──▶ Stream ──▶ exchange: one request, one answer
@@ -17,8 +17,8 @@
 //! | [`exchange`](mod@exchange) | sends one HTTP request, and reads its answer |
 //! | [`detect`] | finds out whether a port speaks TLS, for an error message that is certain |
 //!
-//! Every step has a bound in time that the caller gives. The TLS implementation is rustls with ring: ring is the
-//! cryptography that tokens are signed with, so the workspace has one.
+//! The caller bounds every step in time. The TLS implementation is rustls with ring: Muster signs tokens with ring too,
+//! so the workspace has one library for cryptography.
 
 // Servers run on Unix alone.
 #[cfg(unix)]
@@ -47,10 +47,10 @@ pub enum ConnectError {
     /// The name has no address, or none of the family of the source address.
     #[error("{0} has no address that can be used")]
     NoAddress(String),
-    /// Every address refused. The error is that of the last one.
+    /// Every address refused. Holds the error of the last one.
     #[error("{0}: {1}")]
     Refused(String, std::io::Error),
-    /// The bound in time was reached.
+    /// The deadline passed.
     #[error("{0} did not answer in time")]
     Late(String),
     /// TCP was connected and TLS was not.

@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::ConnectError;
 
-/// The most addresses of a name that are used. Later ones are ignored.
+/// How many addresses of a name are used at most. Later ones are ignored.
 pub const MOST: usize = 16;
 
 /// Returns the addresses of a host in the order of the system's resolver, at least one and at most [`MOST`]. The host

@@ -7,9 +7,9 @@ use std::{
 
 use tokio::net::TcpSocket;
 
-/// Returns a TCP socket for a connection to `to`, which comes from `source` if there is one. With 28,000 ports for each
-/// source address, one host can open more connections to one server only by several of them. An error if `source` is
-/// not an address of this host, or of the other family than `to`.
+/// Returns a TCP socket for a connection to `to`, which comes from `source` if there is one. A source address has
+/// 28,000 ports, so a host that opens more connections to one server needs several source addresses. Fails if `source`
+/// is not an address of this host, or not of the same family as `to`.
 pub fn socket(to: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpSocket> {
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(source) = source {

@@ -15,8 +15,8 @@ use tokio_rustls::client::TlsStream;
 
 use crate::tls;
 
-/// A connection, with TLS or without. An error of TLS while reading has the kind `ConnectionAborted`, since no later read
-/// can succeed, and contains the [`TlsFault`](crate::TlsFault).
+/// A connection, with TLS or without. If TLS fails while reading, the error has the kind `ConnectionAborted`, since no
+/// later read can succeed, and contains the [`TlsFault`](crate::TlsFault).
 #[derive(Debug)]
 pub enum Stream {
     /// TCP alone.
@@ -34,7 +34,7 @@ impl Stream {
         }
     }
 
-    /// Returns whether the TLS handshake was a short one, with the ticket of an earlier connection.
+    /// Returns whether the TLS handshake was a short one, with the session ticket of an earlier connection.
     pub fn is_resumed(&self) -> bool {
         match self {
             Self::Plain(_) => false,

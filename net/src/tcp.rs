@@ -15,11 +15,11 @@ use tokio::{
 use crate::{ConnectError, lookup::lookup, source};
 
 /// How long an address has before the next one is tried beside it, as RFC 8305 recommends. So an address that drops
-/// packets costs a quarter of a second, and not the whole time.
+/// packets costs a quarter of a second, and not all the time until the deadline.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Connects to a host until the deadline. Its addresses are tried in turn: the next one when one fails or has taken
-/// 250 ms; the first that accepts counts. `TCP_NODELAY` is set.
+/// Connects to a host, and gives up at the deadline. Tries the addresses in turn, the next one when one fails or has
+/// taken 250 ms. Returns the connection to the first that accepts, with `TCP_NODELAY` set.
 pub async fn connect(
     host: &str,
     port: u16,
@@ -39,8 +39,8 @@ pub async fn connect(
     }
 }
 
-/// Connects to the first of these addresses that accepts, by sockets that `socket` makes. The addresses are tried in turn as
-/// [`connect`] does it; the error is that of the last one. `TCP_NODELAY` is set.
+/// Connects to the first of these addresses that accepts, by sockets that `socket` makes. Tries the addresses in turn
+/// as [`connect`] does. If all fail, returns the error of the last one. Sets `TCP_NODELAY`.
 pub async fn first(
     addresses: impl IntoIterator<Item = SocketAddr>,
     socket: impl Fn(SocketAddr) -> io::Result<TcpSocket>,
@@ -74,7 +74,7 @@ mod tests {
         Instant::now() + Duration::from_secs(5)
     }
 
-    /// A port on which nothing is accepted: the queue of the listener is full, so packets are dropped.
+    /// Returns a port on which nothing is accepted: the queue of its listener is full, so packets are dropped.
     async fn silent() -> (TcpListener, SocketAddr, Vec<TcpStream>) {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

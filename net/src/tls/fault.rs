@@ -16,7 +16,7 @@ pub enum TlsFault {
     /// No CA that is trusted here has signed the server's certificate.
     #[error("the server's certificate is not accepted: no CA that is trusted here has signed it")]
     Untrusted,
-    /// The server shows the certificate of a CA, mostly one that it has made and signed itself.
+    /// The server shows the certificate of a CA, mostly one that its owner has made and signed with itself.
     #[error("the server's certificate is not accepted: it is a CA's; sign one for the server with it")]
     Authority,
     /// The server's certificate has expired.
@@ -42,7 +42,7 @@ pub enum TlsFault {
 }
 
 impl TlsFault {
-    /// Returns whether a later attempt may succeed though neither side's settings change.
+    /// Returns whether a later attempt may succeed while the settings of both sides stay.
     pub fn will_pass(&self) -> bool {
         matches!(self, Self::Late | Self::Ended(_))
     }
@@ -50,7 +50,7 @@ impl TlsFault {
     fn of(error: Error) -> Self {
         match error {
             Error::InvalidCertificate(CertificateError::UnknownIssuer) => Self::Untrusted,
-            // It has no variant of its own.
+            // This error has no variant of its own in rustls.
             Error::InvalidCertificate(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => Self::Authority,
             Error::InvalidCertificate(CertificateError::ExpiredContext { time, not_after }) => {
                 Self::Expired(time.as_secs().saturating_sub(not_after.as_secs()))

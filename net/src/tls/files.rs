@@ -43,9 +43,9 @@ impl Default for TlsFlags {
 /// The files of a client's TLS settings. With none of them the client trusts what the system trusts, and shows no
 /// certificate.
 ///
-/// The system's certificates are read with `rustls-native-certs`, and not compiled in (`webpki-roots`): so a CA that the
-/// host's owner has installed or removed counts, a program does not have to be released for a change of CAs, and
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` work as they do with OpenSSL.
+/// The program reads the system's certificates with `rustls-native-certs`, and does not have them compiled in
+/// (`webpki-roots`). So a CA counts once the host's owner has installed it, and no longer once it is removed. A change
+/// of CAs needs no release, and `SSL_CERT_FILE` and `SSL_CERT_DIR` work as they do with OpenSSL.
 #[derive(Debug, Clone, Default)]
 pub struct TlsFiles {
     /// What errors call these settings.
@@ -56,8 +56,8 @@ pub struct TlsFiles {
     pub cert: Option<PathBuf>,
     /// The key of the client's certificate (PEM).
     pub key: Option<PathBuf>,
-    /// Accepts every certificate of a server; false by default. Whoever is on the way can then read and change
-    /// everything. `ca` is not read.
+    /// Whether every certificate of a server is accepted; false by default. Whoever is on the way can then read and
+    /// change everything. If true, `ca` is not read.
     pub insecure: bool,
 }
 
@@ -81,7 +81,7 @@ pub enum BadTlsFile {
         flag: String,
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         why: String,
     },
     /// No CA is given and the system has none.
@@ -181,8 +181,7 @@ fn read(flag: &str, file: &Path) -> Result<Vec<u8>, BadTlsFile> {
     read_regular(file).map_err(|error| BadTlsFile::Unreadable { flag: flag.to_owned(), file: file.to_owned(), error })
 }
 
-/// Reads a regular file of at most [`MOST_BYTES`]. Anything else is not opened, since opening a FIFO without a writer
-/// would block.
+/// Reads a regular file of at most [`MOST_BYTES`]. Opens nothing else: to open a FIFO without a writer would block.
 fn read_regular(file: &Path) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(file)?;
     if !metadata.is_file() {

@@ -33,7 +33,7 @@ use crate::{ConnectError, Stream};
 #[derive(Debug, Clone)]
 pub struct Tls {
     config: Arc<ClientConfig>,
-    /// The name that the server's certificate must have, if it is not the host that is connected to.
+    /// The name that the server's certificate must have, if not that of the host.
     server_name: Option<ServerName<'static>>,
     files: Arc<TlsFiles>,
 }
@@ -44,9 +44,9 @@ impl Tls {
         Ok(Self { config: Arc::new(files.config()?), server_name: None, files: Arc::new(files.clone()) })
     }
 
-    /// Returns the same settings with session tickets of their own: only a connection that was made with the result, or a
-    /// clone of it, is resumed. Keeps the tickets of one server, at most 8. Other settings keep those of 32 servers, and
-    /// share them with their clones.
+    /// Returns the same settings with session tickets of their own: a connection is resumed only with a ticket from a
+    /// connection that the result, or a clone of it, made. The result keeps tickets of one server, at most 8. Other
+    /// settings keep those of 32 servers, and share them with their clones.
     #[must_use]
     pub fn with_own_tickets(&self) -> Self {
         self.with_resumption(Resumption::in_memory_sessions(1))
@@ -87,14 +87,14 @@ impl Tls {
         }
     }
 
-    /// Expects this name in the server's certificate instead of the host that is connected to: for a server that is
-    /// reached by an address, or through a tunnel. An error if it is neither a DNS name nor an IP address.
+    /// Expects this name in the server's certificate, and not that of the host: for a server at an address, or behind a
+    /// tunnel. Fails if the name is neither a DNS name nor an IP address.
     pub fn with_server_name(self, name: &str) -> Result<Self, rustls::pki_types::InvalidDnsNameError> {
         Ok(Self { server_name: Some(ServerName::try_from(name.to_owned())?), ..self })
     }
 
-    /// Does the handshake on a connection to `host`, until the deadline. The certificate must be valid for `host`, a
-    /// name or an IP address.
+    /// Does the handshake on a connection to `host`, and gives up at the deadline. The certificate must be valid for
+    /// `host` (a name or an IP address), or for the name of [`with_server_name`](Self::with_server_name).
     pub async fn handshake(&self, host: &str, stream: TcpStream, deadline: Instant) -> Result<Stream, ConnectError> {
         let peer = stream.peer_addr().map_or_else(|_| host.to_owned(), |peer| peer.to_string());
         let name = match &self.server_name {
@@ -124,7 +124,7 @@ pub(crate) fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
         .expect("ring supports TLS 1.2 and 1.3")
 }
 
-/// Returns the certificates that the system trusts. Those that can't be parsed are skipped, as other programs do.
+/// Returns the certificates that the system trusts. Skips those that can't be parsed, as other programs do.
 pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
