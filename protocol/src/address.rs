@@ -1,10 +1,10 @@
-//! One form for each IP address, so that addresses can be compared; and which addresses are believed to be those of nodes.
+//! One form for each IP address, so that programs can compare addresses; and which address in a lease may be a node's.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// The address with an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) replaced by the IPv4 address. A socket that listens on
+/// Returns the address, as IPv4 if it is an IPv4-mapped IPv6 address (`::ffff:10.0.0.1`). A socket that listens on
 /// `[::]` reports its IPv4 peers in the mapped form.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
@@ -14,8 +14,8 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The forms in which a list of networks may mean this address: the canonical one, and for IPv4 the mapped one, since a list may
-/// hold `::ffff:10.0.0.0/104`. Both are the same for IPv6.
+/// Returns the forms in which a list of networks may mean this address: the canonical one and, for IPv4, the mapped
+/// one, since a list may hold `::ffff:10.0.0.0/104`. For IPv6 both are the same.
 fn forms(ip: IpAddr) -> [IpAddr; 2] {
     let canonical = ip.to_canonical();
     let mapped = match canonical {
@@ -25,7 +25,7 @@ fn forms(ip: IpAddr) -> [IpAddr; 2] {
     [canonical, mapped]
 }
 
-/// Whether an address is in one of these networks, in whichever form either is written.
+/// Returns whether an address is in one of these networks, in whichever form the address and the networks are written.
 pub fn lies_in(ip: IpAddr, networks: &[IpNet]) -> bool {
     let forms = forms(ip);
     networks.iter().any(|net| forms.iter().any(|ip| net.contains(ip)))
@@ -34,18 +34,18 @@ pub fn lies_in(ip: IpAddr, networks: &[IpNet]) -> bool {
 /// Why the address in a lease is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum UnusableAddress {
-    /// It is no address of a node.
+    /// The text is no address at which a node can serve.
     #[error("its address is no IP:PORT that can be connected to")]
     NoAddress,
-    /// It is in no network of the list.
+    /// The address is in no network of the list.
     #[error("its address is in no network of --allow")]
     NotAllowed,
 }
 
-/// Reads the address in a lease, which must be in one of these networks.
+/// Reads the address in a lease. The address must be in one of these networks.
 ///
 /// # Errors
-/// [`UnusableAddress`] if it is not, or can't be connected to.
+/// [`UnusableAddress`] if the address is not, or if nothing can connect to it.
 pub fn of_node(text: &str, allow: &[IpNet]) -> Result<SocketAddr, UnusableAddress> {
     let address = text.parse().map(canonical).map_err(|_| UnusableAddress::NoAddress)?;
     // A scope names a network interface of the node's host, and means nothing on this host.
@@ -56,8 +56,8 @@ pub fn of_node(text: &str, allow: &[IpNet]) -> Result<SocketAddr, UnusableAddres
     if lies_in(address.ip(), allow) { Ok(address) } else { Err(UnusableAddress::NotAllowed) }
 }
 
-/// What limits for each address count by: the IPv4 address, or the first 64 bits of an IPv6 address, since the smallest network has so
-/// many addresses and could take another one for each try.
+/// Returns the address by which limits for each address count: the IPv4 address, or the first 64 bits of an IPv6
+/// address. The smallest IPv6 network has 64 more bits of addresses, and could take another one for each try.
 pub fn site(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) >> 64 << 64).into(),

@@ -1,5 +1,5 @@
-//! How a session is closed, and what the terminal does next. The code alone decides. A client that does not know a code
-//! of 4000 or above does the right thing by its range.
+//! How a session is closed, and what the terminal does next. The close code alone decides. If a client does not know a
+//! code of 4000 or above, the range of the code tells it what to do.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub enum CloseCode {
     Unsupported = 1003,
     /// The terminal sent a message over the node's limit.
     TooBig = 1009,
-    /// The node restarts or drains. The terminal comes back after the hint in the reason. Plain sessions are sent 1001
-    /// instead; see [`sent_to`](Self::sent_to).
+    /// The node restarts or drains. The terminal comes back after the hint in the reason. A node sends a plain session
+    /// 1001 instead; see [`sent_to`](Self::sent_to).
     Restart = 1012,
     /// The terminal did not answer a ping in time.
     NoHeartbeat = 4001,
@@ -26,7 +26,7 @@ pub enum CloseCode {
     TooSlow = 4002,
     /// The cluster moves sessions to another node.
     Rebalance = 4003,
-    /// The token has expired. The terminal comes back with a newer one; while it has none, it comes back slowly.
+    /// The token has expired. The terminal comes back with a newer token, and slowly while it has none.
     TokenExpired = 4004,
     /// The terminal broke the protocol.
     ProtocolError = 4500,
@@ -55,14 +55,14 @@ impl CloseCode {
         Self::Replaced,
     ];
 
-    /// The number on the wire.
+    /// Returns the number on the wire.
     pub fn number(self) -> u16 {
         self as u16
     }
 
-    /// The number that a session of `protocol` is sent. A plain terminal is sent 1001 instead of 1012, with the same reason
-    /// text: many WebSocket libraries in the field know the codes of RFC 6455 alone, treat 1012 as a protocol error, and
-    /// lose the hint in its reason.
+    /// Returns the number that a node sends in a session of `protocol`. A plain terminal gets 1001 instead of 1012,
+    /// with the same reason: many WebSocket libraries in the field know only the codes of RFC 6455, treat 1012 as a
+    /// protocol error, and lose the hint in its reason.
     pub fn sent_to(self, protocol: Protocol) -> u16 {
         match (protocol, self) {
             (Protocol::Plain, Self::Restart) => Self::GoingAway.number(),
@@ -74,7 +74,7 @@ impl CloseCode {
 /// What a terminal does after a close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Come back after the hint in the close or, if it has none, after the terminal's own backoff.
+    /// Come back after the hint in the close or, if the close has none, after the terminal's own backoff.
     FollowHint,
     /// Come back after the terminal's own backoff.
     Backoff,
@@ -83,7 +83,7 @@ pub enum Advice {
 }
 
 impl Advice {
-    /// The advice for any close code, known or not.
+    /// Returns the advice for any close code, known or not.
     pub fn of(code: u16) -> Self {
         match code {
             1001 | 1012 => Self::FollowHint,
@@ -101,17 +101,17 @@ pub struct RetryHint {
 }
 
 impl RetryHint {
-    /// A hint to come back after `delay`, rounded down to milliseconds.
+    /// Returns a hint to come back after `delay`, rounded down to milliseconds.
     pub fn after(delay: Duration) -> Self {
         Self { retry_ms: delay.as_millis().try_into().unwrap_or(u64::MAX) }
     }
 
-    /// The hint in a close reason. `None` if the reason is another text.
+    /// Returns the hint in a close reason. `None` if the reason is another text.
     pub fn in_reason(reason: &str) -> Option<Duration> {
         serde_json::from_str::<Self>(reason).ok().map(|hint| Duration::from_millis(hint.retry_ms))
     }
 
-    /// The close reason with this hint, at most 33 bytes; a close frame has room for 123.
+    /// Returns the close reason with this hint: at most 33 bytes, while a close frame has room for 123.
     pub fn to_reason(self) -> String {
         format!(r#"{{"retry_ms":{}}}"#, self.retry_ms)
     }

@@ -5,7 +5,7 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-/// Replaces the value of `--secret` in an error: a mistyped secret is still a secret, and must not be printed.
+/// Returns the error without the value of `--secret`: a mistyped secret is still a secret, and must not be printed.
 pub fn without_secret(mut error: Error) -> Error {
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
         && flag.starts_with("--secret")

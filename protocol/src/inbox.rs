@@ -1,4 +1,4 @@
-//! What nodes are asked by way of Redis: by other nodes in their inboxes, and by sidecars on a channel of their own.
+//! What other programs ask nodes through Redis: other nodes in a node's inbox, and sidecars on a channel of their own.
 
 use std::fmt;
 
@@ -10,24 +10,25 @@ use crate::seal::SealedReport;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DrainRequest {
-    /// All of them; the node then stops, as on SIGTERM.
+    /// All sessions; the node then stops, as on SIGTERM.
     Drain,
-    /// All of them; the node then waits without sessions, until it is asked to take some again or to stop.
+    /// All sessions; the node then waits without sessions, until it is asked to take some again or to stop.
     Hold,
-    /// None any more: the node takes sessions again. That takes back [`Drain`](Self::Drain) and [`Hold`](Self::Hold).
+    /// No more sessions: the node takes sessions again. This takes back [`Drain`](Self::Drain) and
+    /// [`Hold`](Self::Hold).
     TakeBack,
-    /// All of them; the node then stops, and nothing takes that back. It asks this of itself, when another process has its name or the store
-    /// does not fit it any more.
+    /// All sessions; the node then stops, and nothing takes that back. A node asks this of itself when another process
+    /// has its name, or when the store does not fit it any more.
     End,
-    /// Any of them, because other nodes hold fewer. The node goes on.
+    /// Any of its sessions, because other nodes hold fewer. The node goes on.
     Rebalance {
         /// The number of sessions to close.
         sessions: u64,
         /// The number of sessions to close per second.
         rate: f64,
     },
-    /// Those that came through a worker process of Nginx that has been replaced and lives on for its open connections.
-    /// The node goes on.
+    /// The sessions that came through a worker process of Nginx that was replaced and lives on for its open
+    /// connections. The node goes on.
     Retire {
         /// `HOST/PID` of the worker: the beginning of the `X-Edge` header that Nginx sent with the handshake.
         worker: String,
@@ -36,13 +37,13 @@ pub enum DrainRequest {
     },
 }
 
-/// What a sidecar says on a channel of its own ([`RedisKeys::proxy`](crate::redis_keys::RedisKeys::proxy)). A node does nothing
-/// else that it reads there. So who has taken a sidecar's user of Redis can move sessions and no more; to report, one also needs the
-/// secret of the cluster.
+/// What a sidecar says on a channel of its own ([`RedisKeys::proxy`](crate::redis_keys::RedisKeys::proxy)). A node acts
+/// on nothing else on that channel. So whoever has stolen a sidecar's Redis user can only move sessions: to report, one
+/// needs the secret of the cluster too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProxyMessage {
-    /// How the proxy is. Nodes show it at `GET /v1/proxies`.
+    /// How the proxy does. Nodes show the report at `GET /v1/proxies`.
     Report(SealedReport),
     /// Close the sessions that came through a worker process of Nginx, as [`DrainRequest::Retire`].
     Retire {
@@ -54,7 +55,7 @@ pub enum ProxyMessage {
 }
 
 impl fmt::Display for ProxyMessage {
-    /// The JSON text that is published.
+    /// Writes the JSON text that is published.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }

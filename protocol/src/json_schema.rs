@@ -59,7 +59,7 @@ inline!(
     })
 );
 
-/// A text of 1 to `max` characters of `alphabet`, which lists them with blanks between: `A-Z 0-9 -`.
+/// Returns a text of 1 to `max` characters of `alphabet`, which lists them with blanks between: `A-Z 0-9 -`.
 pub(crate) fn text(alphabet: &str, max: usize) -> Schema {
     let pattern = format!("^[{}]{{1,{max}}}$", alphabet.replace(' ', ""));
     json_schema!({ "type": "string", "pattern": pattern, "description": format!("1 to {max} characters of {alphabet}") })

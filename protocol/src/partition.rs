@@ -37,43 +37,43 @@ impl Partitions {
     /// A store of one partition.
     pub const ONE: Self = Self(1);
 
-    /// A store of `count` partitions, or none if the number is 0 or greater than [`MAX`](Self::MAX).
+    /// Returns a store of `count` partitions, or none if the number is 0 or greater than [`MAX`](Self::MAX).
     pub fn new(count: u16) -> Option<Self> {
         (1..=Self::MAX).contains(&count).then_some(Self(count))
     }
 
-    /// The number of partitions.
+    /// Returns the number of partitions.
     pub fn count(self) -> u16 {
         self.0
     }
 
-    /// Every partition, in ascending order.
+    /// Returns every partition, in ascending order.
     pub fn all(self) -> impl Iterator<Item = PartitionIndex> {
         (0..self.0).map(PartitionIndex)
     }
 
-    /// The partition of a terminal. It must never change for a given id and count, or terminals would lose what is stored
-    /// of them.
+    /// Returns the partition of a terminal. It must never change for a given id and count, or terminals would lose what
+    /// is stored of them.
     pub fn of(self, terminal: &TerminalId) -> PartitionIndex {
         self.of_text(terminal.as_str())
     }
 
-    /// The partition of what is named by a text and belongs to no terminal, such as an idempotency key.
+    /// Returns the partition of what is named by a text and belongs to no terminal, such as an idempotency key.
     pub fn of_text(self, text: &str) -> PartitionIndex {
         // Multiply and shift: the upper half of the hash, scaled to 0..count.
         PartitionIndex((((hash(text.as_bytes()) >> 32) * u64::from(self.0)) >> 32) as u16)
     }
 
-    /// The home of a command. An id that was made in a store of more partitions than this one, from which the command was imported,
-    /// has its home here too.
+    /// Returns the home of a command. An id that was made in a store of more partitions than this one, from which the
+    /// command was imported, has its home here too.
     pub fn home(self, command: CommandId) -> PartitionIndex {
         let index = (command.0.as_u128() & u128::from(Self::MAX - 1)) as u16;
         PartitionIndex(index % self.0)
     }
 
-    /// The hash tag of a partition's keys, with braces: `{muster:3.17}`. Its slot lies in the partition's share of all slots, so
-    /// that the partitions are spread evenly over the masters of a Redis Cluster. The tag of partition 0 is the same for every
-    /// count, so that a program that does not know the count can read it there.
+    /// Returns the hash tag of a partition's keys, with braces: `{muster:3.17}`. Its slot lies in the partition's share
+    /// of all slots, so that the partitions are spread evenly over the masters of a Redis Cluster. The tag of partition
+    /// 0 is the same for every count, so that a program that does not know the count can read it there.
     pub fn tag(self, cluster: &ClusterName, index: PartitionIndex) -> String {
         let share = self.share(index);
         let tags = (0u32..).map(|number| format!("{cluster}:{index}.{number}"));
@@ -89,19 +89,19 @@ impl Partitions {
     }
 }
 
-/// A new command id whose home is this partition.
+/// Returns a new command id whose home is this partition.
 pub fn command_id(home: PartitionIndex) -> CommandId {
     homed(CommandId(Uuid::now_v7()), home)
 }
 
-/// A command id with this partition as its home.
+/// Returns a command id with this partition as its home.
 pub fn homed(id: CommandId, home: PartitionIndex) -> CommandId {
     let mask = u128::from(Partitions::MAX - 1);
     CommandId(Uuid::from_u128((id.0.as_u128() & !mask) | (u128::from(home.0) & mask)))
 }
 
-/// The slot in which a Redis Cluster keeps the keys with this hash tag, without braces: CRC-16/XMODEM, as the cluster
-/// specification has it.
+/// Returns the slot in which a Redis Cluster keeps the keys with this hash tag, without braces: CRC-16/XMODEM, as the
+/// cluster specification has it.
 pub fn slot(tag: &str) -> u32 {
     let step = |crc: u16, bit| if bit { (crc << 1) ^ 0x1021 } else { crc << 1 };
     let byte = |crc: u16, byte: u8| (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| step(crc, crc & 0x8000 != 0));

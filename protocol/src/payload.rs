@@ -1,8 +1,8 @@
-//! Payloads: one JSON value, or bytes. Muster carries a payload and never rewrites it. It is stored as the text that was received, so large
-//! numbers and the order of keys do not change, and passing it on costs a copy and not a parse.
+//! Payloads: one JSON value, or bytes. Muster carries a payload and never rewrites it: it keeps the text that it
+//! received. So large numbers and the order of keys do not change, and to pass a payload on costs a copy and no parse.
 //!
-//! In JSON a payload stands in one of two fields: `payload` has any JSON, and `payload_base64` has bytes in base64. Each limit counts the
-//! JSON, so for bytes their base64.
+//! In JSON a payload stands in one of two fields: `payload` has any JSON, and `payload_base64` has bytes in base64.
+//! Each limit counts the JSON, and so the base64 of bytes.
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error, ser::SerializeMap};
@@ -11,23 +11,23 @@ use serde_json::value::{RawValue, to_raw_value};
 /// One JSON value, as the text that was received, or bytes.
 #[derive(Debug, Clone)]
 pub struct Payload {
-    /// Of bytes: a JSON string with their base64.
+    /// The JSON; for bytes, a JSON string with their base64.
     json: Box<RawValue>,
     is_bytes: bool,
 }
 
 impl Payload {
-    /// The payload as JSON text; of bytes, a JSON string with their base64.
+    /// Returns the payload as JSON text; for bytes, a JSON string with their base64.
     pub fn as_json(&self) -> &str {
         self.json.get()
     }
 
-    /// A payload that is a JSON string with this content.
+    /// Returns a payload that is a JSON string with this content.
     pub fn from_text(text: &str) -> Self {
         Self::from_json_of(text)
     }
 
-    /// A payload with this value.
+    /// Returns a payload with this value.
     pub fn from_value(value: &serde_json::Value) -> Self {
         Self::from_json_of(value)
     }
@@ -36,38 +36,39 @@ impl Payload {
         Self { json: to_raw_value(value).expect("a text and a value have a JSON form"), is_bytes: false }
     }
 
-    /// A payload with these bytes.
+    /// Returns a payload with these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self { is_bytes: true, ..Self::from_text(&BASE64.encode(bytes)) }
     }
 
-    /// Whether the payload is bytes, and not JSON.
+    /// Returns whether the payload is bytes, and not JSON.
     pub fn is_bytes(&self) -> bool {
         self.is_bytes
     }
 
-    /// The bytes. None if the payload is JSON.
+    /// Returns the bytes. `None` if the payload is JSON.
     pub fn bytes(&self) -> Option<Vec<u8>> {
         let base64 = self.is_bytes.then(|| serde_json::from_str::<String>(self.as_json()).ok()).flatten()?;
         BASE64.decode(base64.as_bytes()).ok()
     }
 
-    /// The name of the field that has the payload in JSON.
+    /// Returns the name of the field that has the payload in JSON.
     pub fn field(&self) -> &'static str {
         if self.is_bytes { "payload_base64" } else { "payload" }
     }
 
-    /// What a terminal in plain mode receives of JSON: the content of a JSON string, or else the JSON text.
+    /// Returns what a terminal in plain mode receives of JSON: the content of a JSON string, or else the JSON text.
     pub fn plain_text(&self) -> String {
         serde_json::from_str::<String>(self.as_json()).unwrap_or_else(|_| self.as_json().to_owned())
     }
 
-    /// The payload as a single text, for a store that has no field for it: the JSON, with `=` before that of bytes.
+    /// Returns the payload as a single text, for a store that has one field for it: the JSON, with `=` before it if the
+    /// payload is bytes.
     pub fn to_stored(&self) -> String {
         format!("{}{}", if self.is_bytes { "=" } else { "" }, self.as_json())
     }
 
-    /// The payload of such a text. None if it can't be read.
+    /// Reads a text that [`to_stored`](Self::to_stored) made. `None` if the text can't be read.
     pub fn from_stored(text: &str) -> Option<Self> {
         match text.strip_prefix('=') {
             Some(base64) => serde_json::from_str::<Base64Field>(base64).ok().map(|field| field.0),
@@ -90,14 +91,14 @@ impl PartialEq for Payload {
 }
 
 impl Serialize for Payload {
-    /// Writes the JSON alone. An object that may have bytes is written with [`write_field`].
+    /// Writes the JSON alone. Where an object may have bytes, [`write_field`] writes its payload.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.json.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Payload {
-    /// Reads JSON. An object that may have bytes has a type of its own for its fields.
+    /// Reads JSON. An object that may have bytes is read with a type of its own for its fields.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self { json: Box::deserialize(deserializer)?, is_bytes: false })
     }
@@ -132,7 +133,7 @@ impl<'de> Deserialize<'de> for Base64Field {
 #[error("payload and payload_base64: one of them at most")]
 pub(crate) struct TwoPayloads;
 
-/// The payload of an object that had these fields.
+/// Returns the payload of an object that had these fields.
 pub(crate) fn of_fields(json: Option<Payload>, base64: Option<Base64Field>) -> Result<Payload, TwoPayloads> {
     match (json, base64) {
         (Some(_), Some(_)) => Err(TwoPayloads),

@@ -1,12 +1,13 @@
-//! Names of keys and channels in Redis. Several clusters can share one Redis server: each has its own cluster name, or its
-//! own database.
+//! Names of keys and channels in Redis. Several clusters can share one Redis server: each has its own cluster name, or
+//! its own database.
 //!
 //! ```text
 //!   key       {CLUSTER:PARTITION.N}:NAME             a database of its own already separates keys
 //!   channel   {CLUSTER:PARTITION.N}:DATABASE:NAME    publish and subscribe know no databases, so the name has the number
 //! ```
 //!
-//! The braces are a hash tag: a Redis Cluster keeps everything of one partition in one slot, so that a script can use all of it.
+//! The braces are a hash tag: a Redis Cluster keeps everything of one partition in one slot, so that a script can use
+//! all of it.
 
 use crate::{
     id::{ClusterName, NodeId},
@@ -21,52 +22,54 @@ pub struct RedisKeys {
 }
 
 impl RedisKeys {
-    /// Names for one partition of a store in this database of Redis. With Sentinels and in a Redis Cluster that is 0.
+    /// Makes the names for one partition of a store in this database of Redis. With Sentinels and in a Redis Cluster
+    /// the database is 0.
     pub fn of_partition(cluster: &ClusterName, database: i64, partitions: Partitions, index: PartitionIndex) -> Self {
         Self { tag: partitions.tag(cluster, index), database }
     }
 
-    /// The hash tag with which every name begins, such as `{muster:3.17}`. As a key it is never written.
+    /// Returns the hash tag with which every name begins, such as `{muster:3.17}`. No key is called that alone.
     pub fn tag(&self) -> &str {
         &self.tag
     }
 
-    /// The key called `name` in the code.
+    /// Returns the key called `name` in the code.
     pub fn key(&self, name: &str) -> String {
         format!("{}:{name}", self.tag)
     }
 
-    /// The channel called `name` in the code.
+    /// Returns the channel called `name` in the code.
     pub fn channel(&self, name: &str) -> String {
         format!("{}:{}:{name}", self.tag, self.database)
     }
 
-    /// Sorted set of the ids of all nodes that hold a lease.
+    /// Returns the key of the sorted set with the ids of all nodes that hold a lease.
     pub fn nodes(&self) -> String {
         self.key("nodes")
     }
 
-    /// What the store says of itself, in partition 0: a hash with `schema`, `partitions`, `id` and `created`.
+    /// Returns the key of what the store says of itself, in partition 0: a hash with `schema`, `partitions`, `id` and
+    /// `created`.
     pub fn store(&self) -> String {
         self.key("store")
     }
 
-    /// The lease of the node with this id in a partition: see [`SealedLease`](crate::seal::SealedLease).
+    /// Returns the key of a node's lease in this partition: see [`SealedLease`](crate::seal::SealedLease).
     pub fn sealed_lease(&self, node: &str) -> String {
         self.key(&format!("lease:{node}"))
     }
 
-    /// The channel by which sidecars talk to all nodes: see [`ProxyMessage`](crate::inbox::ProxyMessage).
+    /// Returns the channel by which sidecars talk to all nodes: see [`ProxyMessage`](crate::inbox::ProxyMessage).
     pub fn proxy(&self) -> String {
         self.channel("proxy")
     }
 
-    /// The channel to which every node listens.
+    /// Returns the channel to which every node listens.
     pub fn broadcast(&self) -> String {
         self.channel("broadcast")
     }
 
-    /// The channel to which only this node listens.
+    /// Returns the channel to which only this node listens.
     pub fn inbox(&self, node: &NodeId) -> String {
         self.channel(&format!("inbox:{node}"))
     }

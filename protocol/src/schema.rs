@@ -1,17 +1,19 @@
-//! The schema of the store: which ones a program of this version runs on. `docs/upgrading.md` says how it changes.
+//! The schema of the store: which schemas a program of this version runs on. `docs/upgrading.md` says how a schema
+//! changes.
 
 /// The newest schema that programs of this version run on. A new store gets it.
 pub const SCHEMA: u32 = 1;
 
-/// The oldest one. It is the newest of the version before, so that programs of both versions run on one store.
+/// The oldest schema that programs of this version run on: the newest of the version before, so that programs of both
+/// versions run on one store.
 pub const OLDEST_SCHEMA: u32 = 1;
 
-/// Whether programs of this version run on a store of this schema.
+/// Returns whether programs of this version run on a store of this schema.
 pub fn runs_on(schema: u32) -> bool {
     (OLDEST_SCHEMA..=SCHEMA).contains(&schema)
 }
 
-/// The schemas that programs of this version run on, for messages: `schema 1`, or `schemas 1 to 2`.
+/// Returns the schemas that programs of this version run on, for messages: `schema 1`, or `schemas 1 to 2`.
 pub fn known_schemas() -> String {
     known(OLDEST_SCHEMA, SCHEMA)
 }

@@ -22,13 +22,14 @@ pub use self::{
 
 /// The WebSocket subprotocol of these frames.
 pub const V1: &str = "muster.v1";
-/// The subprotocol that asks for plain mode. Needed only beside a token in a subprotocol; without any, plain mode is
-/// the default.
+/// The subprotocol that asks for plain mode. Needed only beside a token in a subprotocol: a handshake without any
+/// subprotocol asks for plain mode too.
 pub const PLAIN: &str = "muster.plain";
-/// The prefix of a subprotocol that carries a token: `muster.bearer.TOKEN`. For browsers, which can't set a header.
+/// The prefix of a subprotocol that carries a token: `muster.bearer.TOKEN`. It is for browsers, which can't set a
+/// header.
 pub const BEARER_PREFIX: &str = "muster.bearer.";
 
-/// `Display` writes a frame as the JSON text that is sent.
+/// Gives frames a `Display` that writes them as the JSON text that is sent.
 macro_rules! display_as_json {
     ($($frame:ty),*) => {$(
         impl fmt::Display for $frame {

@@ -42,8 +42,8 @@ impl FromNode {
     }
 }
 
-/// The largest message, in bytes, that a node takes from a terminal unless it is configured otherwise. A client assumes
-/// it until the node's [`Welcome`] says what holds.
+/// The largest message, in bytes, that a node takes from a terminal by default. A client assumes this limit until the
+/// node's [`Welcome`] names another.
 pub const DEFAULT_MAX_MESSAGE: u64 = 64 << 10;
 
 fn default_max_message() -> u64 {
@@ -55,13 +55,13 @@ fn default_max_message() -> u64 {
 pub struct Welcome {
     /// The id of this session.
     pub session: SessionId,
-    /// The node that holds it.
+    /// The node that holds the session.
     pub node: NodeId,
     /// The node's time. A terminal compares [`Command::expires_at`] with it, since its own clock may be wrong.
     pub time: Timestamp,
     /// The interval between the node's pings, in milliseconds.
     pub ping_ms: u64,
-    /// The largest message, in bytes, that the node takes from this terminal: a longer one ends the session with 1009.
+    /// The largest message, in bytes, that the node takes from this terminal; a longer one ends the session with 1009.
     /// [`DEFAULT_MAX_MESSAGE`] if the node does not say.
     #[serde(default = "default_max_message")]
     pub max_message: u64,
@@ -72,25 +72,25 @@ pub struct Welcome {
     pub cursor: Option<String>,
 }
 
-/// A command. The same bytes go to each terminal that it is for.
+/// A command. Each terminal that it is for gets the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "CommandFields")]
 pub struct Command {
-    /// The command's id. A terminal uses it to acknowledge, and to notice a command that arrives twice.
+    /// The command's id. By it a terminal acknowledges the command, and notices a command that arrives twice.
     pub id: CommandId,
     /// What to do, in a word that the operator and the terminal agree on.
     pub name: String,
     /// The command's arguments. JSON null if missing.
     #[serde(flatten, serialize_with = "write_field")]
     pub payload: Payload,
-    /// The time after which the terminal must not run the command, by the node's clock.
+    /// The time, by the node's clock, after which the terminal must not run the command.
     pub expires_at: Timestamp,
-    /// The terminal's cursor after this command, to be sent in a later hello; opaque. `None` for a command to one
+    /// The terminal's cursor after this command, which it sends in a later hello; opaque. `None` for a command to one
     /// terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// The terminal waits a random time between 0 and this before it runs the command, in milliseconds. So a fleet does
-    /// not act in the same instant.
+    /// The longest delay, in milliseconds: the terminal waits a random time between 0 and this before it runs the
+    /// command. So a fleet does not act in the same instant. `None`: it does not wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stagger_ms: Option<u64>,
 }
@@ -128,9 +128,9 @@ pub struct EventAck {
 pub struct Gap {
     /// The cursor after which commands are missing.
     pub from: String,
-    /// The cursor up to which they are missing; the terminal's new cursor.
+    /// The cursor up to which commands are missing; the terminal's new cursor.
     pub to: String,
-    /// Why they are lost, for logs: `the log no longer has them` or `the store was lost`.
+    /// Why the commands are lost, for logs: `the log no longer has them` or `the store was lost`.
     pub reason: String,
 }
 
@@ -145,9 +145,10 @@ pub struct Goodbye {
     pub retry_ms: Option<u64>,
 }
 
-/// The [`ErrorFrame::code`] for a token that did not extend the session. The session goes on until its own token expires.
+/// The [`ErrorFrame::code`] for a token that did not extend the session. The session goes on until its own token
+/// expires.
 pub const TOKEN_REFUSED: &str = "token_refused";
-/// The [`ErrorFrame::code`] for a token that came within a second of another and was not looked at.
+/// The [`ErrorFrame::code`] for a token that came within a second of another, so that the node did not look at it.
 pub const TOKEN_TOO_SOON: &str = "token_too_soon";
 
 /// The [`ErrorFrame::code`] for an event or will over [`EVENT_MAX`](super::EVENT_MAX).

@@ -58,7 +58,8 @@ pub struct Hello {
     /// The last cursor that the terminal received. `None`: it does not ask for what it missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
-    /// The last will: published once, as an event, if the session ends without a close by the terminal or the node.
+    /// The last will: a node publishes it once, as an event, if the session ends without a close by the terminal or the
+    /// node.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub will: Option<Payload>,
 }
@@ -195,19 +196,19 @@ impl TryFrom<EventFields> for Event {
     }
 }
 
-/// The largest event that a node records, and the largest will, in bytes: the name and the JSON of the payload together. Of a larger event
-/// only its size is recorded, and the terminal is told by a frame `error`.
+/// The largest event that a node stores, and the largest will, in bytes: the name and the JSON of the payload together.
+/// Of a larger event the node stores only the size, and tells the terminal by a frame `error`.
 pub const EVENT_MAX: usize = 8 * 1024;
 
 impl Event {
-    /// The size that [`EVENT_MAX`] bounds, in bytes.
+    /// Returns the size that [`EVENT_MAX`] bounds, in bytes.
     pub fn size(&self) -> usize {
         self.name.len() + self.payload.as_json().len()
     }
 }
 
-/// The frame `token`: a token of the same terminal that expires later than the one that the session has. Its `Debug` form is
-/// `***`.
+/// The frame `token`: a token of the same terminal that expires later than the token of the session. Its `Debug` form
+/// is `***`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFrame {
     /// The token, as in the header `Authorization`, without `Bearer`.

@@ -1,7 +1,9 @@
-//! Sealed commands. The seal stands in the frame of a command as Redis stores and publishes it, so a node checks both what another
-//! node sends it and what it reads for a terminal that comes back. The frame that a terminal gets has no seal.
+//! Sealed commands. The seal stands in the frame of a command as Redis stores and publishes it. So a node checks both
+//! what another node sends it and what it reads for a terminal that comes back. The frame that a terminal gets has no
+//! seal.
 //!
-//! The seal covers the command's id, and so its home. It does not cover a partition: the shares of a command for many have one frame.
+//! The seal covers the command's id, and so its home. It does not cover a partition: all shares of a command for many
+//! have one frame.
 //!
 //! ```text
 //!   {"expires_at":"…",   Redis adds it, since its clock stamps a command
@@ -18,12 +20,12 @@ use ring::digest::{Context, SHA256};
 use super::{Foreign, NodeKey};
 use crate::{frame, id::TerminalId};
 
-/// A command's expiry may lie so much later than the time in its id and its `expires_in` tell. The id has the clock of a node, the
-/// expiry has that of Redis, and a node asks again for some seconds when Redis does not answer.
+/// How much later a command may expire than the time in its id and its `expires_in` say. The id has the clock of a node
+/// and the expiry has the clock of Redis, and a node asks again for some seconds when Redis does not answer.
 const CLOCK_SLACK: Duration = Duration::from_secs(30);
 const HEAD: &str = "{\"expires_at\":\"";
 const SEAL: &str = ",\"seal\":\"";
-/// Whom the seal of a command names whose targets are not named.
+/// What the seal of a command names instead of targets, if the command does not name them.
 const MANY: &str = "many";
 
 /// What a seal says of a command, beside its body.
@@ -47,8 +49,8 @@ pub struct SealedCommand {
 }
 
 impl CommandScope {
-    /// Seals the body of a frame: its JSON without the opening brace, and without `expires_at`, to which a script adds
-    /// `{"expires_at":"…",`.
+    /// Seals the body of a frame: its JSON without the opening brace and without `expires_at`. A script adds
+    /// `{"expires_at":"…",` before it.
     ///
     /// # Panics
     /// If the body does not end with a brace.
@@ -64,7 +66,8 @@ impl SealedCommand {
     /// Reads a frame of this store, and checks its seal.
     ///
     /// # Errors
-    /// [`Foreign`] if no node of this cluster sealed it for this store, or if it would expire later than the seal allows.
+    /// [`Foreign`] if no node of this cluster sealed the frame for this store, or if the command would expire later
+    /// than the seal allows.
     pub fn read(key: &NodeKey, store: &str, text: &str) -> Result<Self, Foreign> {
         let (body, seal) = parts(text).ok_or(Foreign)?;
         let mut words = seal.split(' ');
@@ -97,8 +100,9 @@ impl SealedCommand {
         Ok(format!("{head}{}", scope.seal(key, &format!("{body}}}"))))
     }
 
-    /// Whether the seal admits that the command goes to these terminals: named ones, or none if they are not named. Some of several named
-    /// targets can't be checked further than by their number, since the seal has a digest of them all.
+    /// Returns whether the seal admits that the command goes to these terminals; `None` if it does not name its
+    /// targets. If the terminals are only some of the named targets, only their number is checked, since the seal has a
+    /// digest of all targets.
     pub fn is_for(&self, terminals: Option<&[TerminalId]>) -> bool {
         let (Some(terminals), Some((count, _))) = (terminals, self.targets.split_once(':')) else {
             return terminals.is_none() && self.targets == MANY;
@@ -108,15 +112,15 @@ impl SealedCommand {
     }
 }
 
-/// The body of a frame and the content of its seal.
+/// Returns the body of a frame and the content of its seal.
 fn parts(text: &str) -> Option<(&str, &str)> {
     let (_expires_at, rest) = text.strip_prefix(HEAD)?.split_once("\",")?;
-    // The last one: a payload may have the same words in it.
+    // The last occurrence: a payload may contain the same text.
     let (body, seal) = rest.rsplit_once(SEAL)?;
     Some((body, seal.strip_suffix("\"}")?))
 }
 
-/// Whom a seal names: the number and the digest of named targets, in any order; `many` if they are not named.
+/// Returns whom a seal names: the number and the digest of named targets, in any order; `many` if they are not named.
 pub fn digest_of_targets(targets: Option<&[TerminalId]>) -> String {
     let Some(targets) = targets else { return MANY.into() };
     let mut ids: Vec<_> = targets.iter().map(TerminalId::as_str).collect();

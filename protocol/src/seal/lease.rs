@@ -1,4 +1,5 @@
-//! Sealed leases: what a node tells about itself under its lease, with a seal that only a node of the same cluster can make.
+//! Sealed leases: what a node tells about itself under its lease. Only a node or a sidecar of the same cluster can make
+//! the seal.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,26 +13,27 @@ pub struct SealedLease {
     pub store: String,
     /// The process that holds the lease: of two processes with one node id, one holds it.
     pub process: String,
-    /// The lease's name. It changes each time that the node had lost the lease. It may be one renewal behind.
+    /// The lease's name. It changes each time that the node gets its lease anew after it had lost it. It may be one
+    /// renewal behind.
     pub name: String,
-    /// The newest schema of the store that the node runs on: the schema is raised only if all nodes run on the new one.
+    /// The newest schema of the store that the node runs on. The schema is raised only if all nodes run on the new one.
     pub schema: u32,
     /// The node, with the address at which it serves.
     pub view: NodeView,
 }
 
 impl SealedLease {
-    /// The text that is stored: the seal, a line feed, and the lease as JSON.
+    /// Returns the text that is stored: the seal, a line feed, and the lease as JSON.
     pub fn to_text(&self, key: &LeaseKey) -> String {
         let json = serde_json::to_string(self).expect("a lease has a JSON form");
         format!("{}\n{json}", key.0.seal(&[&json]))
     }
 
-    /// Reads what a node stored as its lease `node` in the store `store`.
+    /// Reads what the node `node` stored as its lease in the store `store`.
     ///
     /// # Errors
-    /// [`Foreign`] if another cluster, a node without the secret or anyone else wrote it, or if it is the lease of another node or
-    /// store.
+    /// [`Foreign`] if another cluster, a node without the secret or anyone else wrote it, or if it is the lease of
+    /// another node or store.
     pub fn read(key: &LeaseKey, store: &str, node: &str, text: &str) -> Result<Self, Foreign> {
         let (seal, json) = text.split_once('\n').ok_or(Foreign)?;
         key.0.check(&[json], seal)?;

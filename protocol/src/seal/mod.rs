@@ -1,13 +1,14 @@
-//! Seals: by them a node or a sidecar knows that what it reads in Redis was written by a node of its own cluster, and not by someone
-//! else who can write there.
+//! Seals. By a seal, a node or a sidecar knows that a node of its own cluster wrote what it reads in Redis, and not
+//! someone else who can write there.
 //!
 //! ```text
 //!   cluster secret ──┬──▶ LeaseKey   nodes and sidecars have it      ──▶ SealedLease, SealedReport
 //!                    └──▶ NodeKey    nodes only                      ──▶ SealedCommand
 //! ```
 //!
-//! Both keys are derived from the secret and the name of the cluster, so what one cluster sealed is foreign to another. Several
-//! secrets are accepted and the first one seals, so that one can replace another while both are in use.
+//! Both keys are derived from the secret and the name of the cluster, so what one cluster sealed is foreign to another.
+//! A program accepts the seals of several secrets and seals with the first, so that one secret can replace another
+//! while both are in use.
 
 mod command;
 mod lease;
@@ -23,8 +24,8 @@ pub use self::{
 };
 use crate::{id::ClusterName, token::Secret};
 
-/// The secret of every cluster whose nodes run with `--insecure`. Anyone knows it, so it protects from mistakes and from nobody else:
-/// such a node and one with secrets are foreign to each other.
+/// The secret of every cluster whose nodes run with `--insecure`. Everyone knows it, so it protects from mistakes
+/// alone: a node without secrets and a node with secrets are foreign to each other.
 const INSECURE: &[u8] = b"muster --insecure";
 
 /// What was read was not sealed by a key of this cluster, or not for the place where it was found.
@@ -40,13 +41,14 @@ pub struct LeaseKey(SealKeys);
 #[derive(Debug, Clone)]
 pub struct NodeKey(SealKeys);
 
-/// Both keys of a cluster, from its secrets; without secrets, those of all clusters that run with `--insecure`.
+/// Returns both keys of a cluster, derived from its secrets. Without secrets, these are the keys of all clusters that
+/// run with `--insecure`.
 pub fn seal_keys(cluster: &ClusterName, secrets: &[Secret]) -> (LeaseKey, NodeKey) {
     let derived = |purpose| SealKeys::derive(cluster, secrets, purpose);
     (LeaseKey(derived("lease")), NodeKey(derived("node")))
 }
 
-/// Derived keys, one for each secret. The first one seals, and all of them open.
+/// Derived keys, one for each secret. The first key seals, and a seal of any of them is accepted.
 #[derive(Debug, Clone)]
 struct SealKeys(Vec<hmac::Key>);
 
@@ -63,8 +65,8 @@ impl SealKeys {
         }
     }
 
-    /// The seal of these parts, in 64 hexadecimal digits. The last part alone may have line feeds, so no two lists of parts are
-    /// sealed alike.
+    /// Returns the seal of these parts, in 64 hexadecimal digits. Only the last part may have line feeds, so no two
+    /// lists of parts have the same seal.
     fn seal(&self, parts: &[&str]) -> String {
         HEXLOWER.encode(signed(&self.0[0], parts).as_ref())
     }

@@ -1,4 +1,5 @@
-//! Sealed reports: what a sidecar tells of its proxy, with a seal that only who has the secret of the cluster can make.
+//! Sealed reports: what a sidecar tells of its proxy. Only a program that has the secret of the cluster can make the
+//! seal.
 
 use serde::{Deserialize, Serialize};
 

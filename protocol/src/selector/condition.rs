@@ -51,7 +51,7 @@ impl MatchParser<'_> {
         Ok(if sign == "!=" { MatchTree::Not(Box::new(term)) } else { term })
     }
 
-    /// What stands behind `@saved`.
+    /// Reads what stands behind `@saved`.
     fn saved(&mut self) -> Result<MatchTree, InvalidMatch> {
         self.take_sign("(", "\"(\" and the name of a saved selector")?;
         let name = self.value()?;
@@ -71,7 +71,7 @@ impl MatchParser<'_> {
         Ok(found)
     }
 
-    /// What stands behind a comparison: nothing, a list, or one value.
+    /// Reads what stands behind a comparison: nothing, a list, or one value.
     fn values(&mut self, sign: &str) -> Result<Vec<PlacedValue>, InvalidMatch> {
         match sign {
             "exists" => return Ok(Vec::new()),
@@ -161,7 +161,7 @@ impl MatchParser<'_> {
         }
     }
 
-    /// The values as what the API calls so.
+    /// Returns the values as what the API names by them, such as statuses.
     fn named<T: DeserializeOwned>(&self, values: &[PlacedValue], expected: &str) -> Result<Vec<T>, InvalidMatch> {
         let one = |(at, text): &PlacedValue| {
             let found = MatchToken::Word(text.clone());

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{invalid_match::InvalidMatch, labels::Labels, parser::parse, term::MatchTerm, tree::MatchTree};
 
-/// An expression that was read. It has at most 2 KiB, 64 terms and 16 groups within each other, and is shown as it was written.
+/// An expression that was read. It has at most 2 KiB, 64 terms and 16 groups within each other. It is printed as it was
+/// written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MatchExpression {
@@ -15,20 +16,20 @@ pub struct MatchExpression {
 }
 
 impl MatchExpression {
-    /// The text as it was written.
+    /// Returns the text as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What it says.
+    /// Returns what the expression says.
     pub fn tree(&self) -> &MatchTree {
         &self.tree
     }
 
-    /// The expression for those of its terminals that have all of these labels.
+    /// Returns an expression that picks, of the terminals that this one picks, those that have all of these labels.
     ///
     /// # Errors
-    /// If it is too long then, or has too many terms.
+    /// If the new expression is too long, or has too many terms.
     pub fn limited_to(&self, labels: &Labels) -> Result<Self, InvalidMatch> {
         let label = |(key, value): (&String, &String)| {
             MatchTree::Term(MatchTerm::Values { key: key.clone(), any_of: vec![value.clone()] })
@@ -41,7 +42,8 @@ impl MatchExpression {
         if labels.is_empty() { Ok(self.clone()) } else { MatchTree::All(parts).to_string().parse() }
     }
 
-    /// Whether it says that a terminal must have all of these labels, each as a condition of its own beside all others.
+    /// Returns whether the expression says that a terminal must have all of these labels, each as a condition of its
+    /// own that is joined to the others by `and`.
     pub fn requires(&self, labels: &Labels) -> bool {
         let parts = match &self.tree {
             MatchTree::All(parts) => &parts[..],

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 /// Labels by key, such as `site=bj`.
 pub type Labels = BTreeMap<String, String>;
 
-/// What the keys of labels begin with that a terminal says of itself. A label without it comes from the terminal's token or from operators, or
-/// the token lets the terminal say it: so a selector shows whose word it goes by.
+/// The prefix of the labels that a terminal says of itself. A label without it comes from the terminal's token or from
+/// operators, or the token lets the terminal say it. So a selector shows whose word it goes by.
 pub const SELF_PREFIX: &str = "self.";
 
 /// The keys of labels that a terminal may say without [`SELF_PREFIX`].
@@ -14,15 +14,15 @@ pub const SELF_PREFIX: &str = "self.";
 pub enum SayableKeys {
     /// All: the terminal has no token, on a node that lets everyone in.
     All,
-    /// Those that the claim `say` of its token lists.
+    /// The keys that the claim `say` of its token lists.
     Listed(Vec<String>),
 }
 
 impl SayableKeys {
-    /// The labels of a terminal that says these of itself.
+    /// Returns the labels that a terminal has if it says these of itself: the keys that it may not say get the prefix.
     ///
     /// # Errors
-    /// If they break a limit, with the prefix or without it.
+    /// If the labels break a limit, with the prefix or without it.
     pub fn take(&self, said: Labels) -> Result<Labels, InvalidLabels> {
         check_labels(&said)?;
         let is_taken_as_it_is = |key: &str| match self {
@@ -41,7 +41,7 @@ const LABELS_MAX: usize = 32;
 /// The longest key, and the longest value, in bytes.
 const LABEL_MAX: usize = 64;
 
-/// Why labels are refused: they break a limit, or could not be told apart in a list or printed on a line.
+/// Why labels are refused: they break a limit, or a list or a line could not show them unambiguously.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLabels {
     /// There are too many.
@@ -65,7 +65,7 @@ pub enum InvalidLabels {
 }
 
 /// Checks labels that come from outside: at most 32, keys and values of 1 to 64 bytes, no commas or control characters,
-/// no `=` in a key. The error is that of the first label that is refused.
+/// no `=` in a key. The error is about the first label that is refused.
 pub fn check_labels(labels: &Labels) -> Result<(), InvalidLabels> {
     if labels.len() > LABELS_MAX {
         return Err(InvalidLabels::TooMany);
@@ -91,7 +91,7 @@ pub(super) fn check_text(text: &str) -> Result<(), InvalidLabels> {
     }
 }
 
-/// Whether a terminal with these labels has all of those that are wanted.
+/// Returns whether a terminal with these labels has all labels that are wanted.
 pub fn has_labels(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

@@ -8,7 +8,8 @@
 //! sign      = "=" | "!=" | "^=" | "<" | "<=" | ">" | ">="
 //! ```
 //!
-//! A key or value is a bare word of `A-Z a-z 0-9 . _ : / -`, or a JSON string. A key with an `@` and without quotes is reserved.
+//! A key or value is a bare word of `A-Z a-z 0-9 . _ : / -`, or a JSON string. A key with an `@` and without quotes is
+//! reserved.
 
 use super::{
     invalid_match::InvalidMatch,
@@ -18,12 +19,12 @@ use super::{
 
 /// The longest expression, in bytes.
 pub const EXPRESSION_BYTES_MAX: usize = 2048;
-/// The most groups within each other.
+/// How many groups may stand within each other.
 pub const EXPRESSION_DEPTH_MAX: usize = 16;
-/// The most conditions of an expression. Each entry of a list counts as one.
+/// How many terms an expression may have. Each entry of a list counts as one.
 pub const EXPRESSION_TERMS_MAX: usize = 64;
 
-/// The words that are no bare keys.
+/// The words that are keys only in quotes.
 const KEYWORDS: [&str; 5] = ["and", "or", "not", "in", "exists"];
 
 /// Reads a text.
@@ -41,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<MatchTree, InvalidMatch> {
     }
 }
 
-/// Whether a word is a key only in quotes.
+/// Returns whether a word is a key only in quotes.
 pub(super) fn is_keyword(word: &str) -> bool {
     KEYWORDS.contains(&word)
 }
@@ -79,12 +80,12 @@ impl MatchParser<'_> {
         if self.token == MatchToken::Sign(sign) { self.advance().map(drop) } else { Err(self.unexpected(expected)) }
     }
 
-    /// The error that the next piece is not what was expected.
+    /// Returns the error which says that the next piece is not what was expected.
     pub(super) fn unexpected(&self, expected: &str) -> InvalidMatch {
         self.error(self.at, format!("expected {expected}, found {}", self.token.shown()))
     }
 
-    /// An error at this byte.
+    /// Returns an error at this byte.
     pub(super) fn error(&self, at: usize, problem: impl Into<String>) -> InvalidMatch {
         self.tokens.error(at, problem)
     }
@@ -121,7 +122,7 @@ impl MatchParser<'_> {
         if self.take_word("not")? { Ok(MatchTree::Not(Box::new(self.one()?))) } else { self.one() }
     }
 
-    /// A group or a condition.
+    /// Reads a group or a condition.
     fn one(&mut self) -> Result<MatchTree, InvalidMatch> {
         if self.token != MatchToken::Sign("(") {
             return self.condition();

@@ -1,4 +1,4 @@
-//! Writes what an expression says as a text that is read alike.
+//! Writes what an expression says, as a text that reads as the same expression.
 
 use std::fmt::{self, Formatter, Write};
 
@@ -25,7 +25,7 @@ impl fmt::Display for MatchTree {
     }
 }
 
-/// Writes parts with a word between them, those in a group that `needs_group`.
+/// Writes parts with a word between them, and those that `needs_group` picks in brackets.
 fn joined(f: &mut Formatter<'_>, parts: &[MatchTree], word: &str, needs_group: fn(&MatchTree) -> bool) -> fmt::Result {
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
@@ -42,7 +42,7 @@ impl fmt::Display for MatchTerm {
     }
 }
 
-/// Whether a term has one value, so that `!=` is another way to write that it is not met.
+/// Returns whether a term has one value that it compares by `=`: then `!=` says that the term is not met.
 fn is_equality(term: &MatchTerm) -> bool {
     let is_list = !matches!(
         term,
@@ -111,7 +111,7 @@ mod tests {
         selector::{LabelVersion, MatchExpression, VersionOrder},
     };
 
-    /// What a label can have: bare words, keywords, and what needs quotes.
+    /// Returns what a label can have: bare words, keywords, and what needs quotes.
     fn text() -> impl Strategy<Value = String> {
         let odd = select(vec!["and", "or", "not", "in", "exists", "a b", "\"", "\\", "ü", "(", "@id", "<", "!"]);
         prop_oneof![3 => "[A-Za-z0-9._:/-]{1,8}", 1 => odd.prop_map(str::to_owned)]

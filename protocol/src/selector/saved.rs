@@ -1,4 +1,4 @@
-//! Names of saved selectors in an expression, and what stands in their place.
+//! Names of saved selectors in an expression, and the selectors that replace them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use crate::SelectorName;
 pub(super) const SAVED: &str = "@saved";
 
 impl MatchExpression {
-    /// The names of the saved selectors in it.
+    /// Returns the names of the saved selectors in the expression.
     pub fn saved(&self) -> BTreeSet<&SelectorName> {
         self.tree().saved()
     }
 
-    /// The expression with saved selectors in place of their names. A name that is not among them stays.
+    /// Returns the expression with saved selectors in place of their names. A name that `saved` does not have stays.
     ///
     /// # Errors
-    /// If it passes a bound then.
+    /// If the new expression passes a bound.
     pub fn expanded(&self, saved: &BTreeMap<SelectorName, Self>) -> Result<Self, InvalidMatch> {
         self.tree().expanded(saved).to_string().parse()
     }
 
-    /// A problem with the saved selector of this name, where the name stands first.
+    /// Returns an error about the saved selector of this name, at the place where the name stands first.
     pub fn problem_with(&self, name: &SelectorName, problem: impl Into<String>) -> InvalidMatch {
         let mut tokens = MatchTokens::new(self.as_str());
         let mut saved_at = None;

@@ -10,7 +10,7 @@ use crate::{
     frame::Condition,
 };
 
-/// One condition. What it lists has at least one entry.
+/// One condition. A list in it has at least one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MatchTerm {
     /// `site = bj`, `site in (bj, sh)`: the label has one of these values.
@@ -55,7 +55,7 @@ pub enum MatchTerm {
 }
 
 impl MatchTerm {
-    /// The number of terms as which it counts: one for each entry of a list.
+    /// Returns as how many terms this one counts: one for each entry of a list.
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Values { any_of, .. } => any_of.len(),
@@ -68,7 +68,7 @@ impl MatchTerm {
         }
     }
 
-    /// Whether an id and labels are all that must be known of a terminal to decide.
+    /// Returns whether the id and the labels of a terminal suffice to decide whether the terminal meets this.
     pub fn is_about_id_or_labels(&self) -> bool {
         match self {
             Self::Values { .. }
@@ -81,7 +81,7 @@ impl MatchTerm {
         }
     }
 
-    /// Whether a terminal with this id and these labels meets it. False if more must be known.
+    /// Returns whether a terminal with this id and these labels meets this. False if the two do not suffice to decide.
     pub fn is_met_by(&self, id: &TerminalId, labels: &Labels) -> bool {
         match self {
             Self::Values { key, any_of } => labels.get(key).is_some_and(|value| any_of.contains(value)),

@@ -16,17 +16,17 @@ pub(super) enum MatchToken {
     Reserved(String),
     /// One of `( ) , = != ^= < <= > >=`.
     Sign(&'static str),
-    /// Behind the last piece.
+    /// The end, behind the last piece.
     End,
 }
 
-/// What signs there are. A longer one comes before one with which it begins.
+/// The signs. A longer sign comes before one with which it begins.
 const SIGNS: [&str; 10] = ["!=", "^=", "<=", ">=", "=", "<", ">", "(", ")", ","];
 
 /// Reads an expression piece by piece.
 pub(super) struct MatchTokens<'a> {
     text: &'a str,
-    /// Where the next piece is looked for, in bytes.
+    /// The byte from which the next piece is looked for.
     at: usize,
 }
 
@@ -35,7 +35,7 @@ impl<'a> MatchTokens<'a> {
         Self { text, at: 0 }
     }
 
-    /// The next piece, and where it begins in bytes.
+    /// Returns the next piece, and where it begins in bytes.
     pub(super) fn next(&mut self) -> Result<(usize, MatchToken), InvalidMatch> {
         let rest = self.text[self.at..].trim_start_matches([' ', '\t', '\n', '\r']);
         let begin = self.text.len() - rest.len();
@@ -63,12 +63,12 @@ impl<'a> MatchTokens<'a> {
         Ok((begin, token))
     }
 
-    /// An error at this byte.
+    /// Returns an error at this byte.
     pub(super) fn error(&self, at: usize, problem: impl Into<String>) -> InvalidMatch {
         InvalidMatch { at: self.text[..at].chars().count() + 1, problem: problem.into() }
     }
 
-    /// The length of a JSON string in quotes, and what it says.
+    /// Reads a JSON string in quotes. Returns its length in bytes with the quotes, and what it says.
     fn quoted(&self, begin: usize, rest: &str) -> Result<(usize, MatchToken), InvalidMatch> {
         let mut escaped = false;
         let is_end = |byte: u8| {
@@ -85,7 +85,7 @@ impl<'a> MatchTokens<'a> {
 }
 
 impl MatchToken {
-    /// The piece as an error shows it.
+    /// Returns the piece as an error shows it.
     pub(super) fn shown(&self) -> String {
         let (Self::Word(text) | Self::Quoted(text) | Self::Reserved(text)) = self else {
             return match self {
@@ -100,12 +100,12 @@ impl MatchToken {
     }
 }
 
-/// Whether a word can have this character without quotes.
+/// Returns whether a word can have this character without quotes.
 pub(super) fn is_bare(character: char) -> bool {
     character.is_ascii_alphanumeric() || "._:/-".contains(character)
 }
 
-/// The length of the bare word with which a text begins.
+/// Returns the length of the bare word with which a text begins.
 fn word_length(text: &str) -> usize {
     text.find(|character| !is_bare(character)).unwrap_or(text.len())
 }

@@ -6,20 +6,21 @@ use crate::{SelectorName, TerminalId};
 /// What an expression says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MatchTree {
-    /// All of these, of which there are at least two.
+    /// All of these; at least two.
     All(Vec<MatchTree>),
-    /// One of these, of which there are at least two.
+    /// One of these; at least two.
     Any(Vec<MatchTree>),
     /// Not this.
     Not(Box<MatchTree>),
     /// One condition.
     Term(MatchTerm),
-    /// `@saved(NAME)`: what is saved under this name. Until that stands in its place, it picks no terminal.
+    /// `@saved(NAME)`: the selector that is saved under this name. It picks no terminal until that selector replaces
+    /// it.
     Saved(SelectorName),
 }
 
 impl MatchTree {
-    /// Its terms, from left to right.
+    /// Returns the terms of the tree, from left to right.
     pub fn terms(&self) -> Vec<&MatchTerm> {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::terms).collect(),
@@ -29,7 +30,8 @@ impl MatchTree {
         }
     }
 
-    /// Whether it picks a terminal with this id and these labels. A term about what only the registry knows is never met.
+    /// Returns whether the tree picks a terminal with this id and these labels. A term about what only the registry
+    /// knows is never met.
     pub fn picks(&self, id: &TerminalId, labels: &Labels) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.picks(id, labels)),

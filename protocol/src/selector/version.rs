@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 /// The longest text that is a version, in bytes.
 const VERSION_BYTES_MAX: usize = 64;
 
-/// A version: numbers between dots, and behind a `-` perhaps a pre-release, whose parts stand between dots too. Numbers that are missing at the
-/// end are zeros. A pre-release is lower than the version itself; of two, the parts are compared as in Semantic Versioning.
+/// A version: numbers between dots, and perhaps a `-` and a pre-release, whose parts have dots between them too.
+/// Numbers that are missing at the end are zeros. A pre-release is lower than the version itself. The parts of two
+/// pre-releases compare as in Semantic Versioning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelVersion {
     text: String,
@@ -14,7 +15,7 @@ pub struct LabelVersion {
 }
 
 impl LabelVersion {
-    /// Reads a version. None if the text is none, or has more than 64 bytes.
+    /// Reads a version. `None` if the text is no version, or has more than 64 bytes.
     pub fn parse(text: &str) -> Option<Self> {
         let (numbers, pre_release) = text.split_once('-').map_or((text, None), |(numbers, pre)| (numbers, Some(pre)));
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -25,19 +26,20 @@ impl LabelVersion {
             .then(|| Self { text: text.to_owned(), key: numbers_key(numbers) + &pre_release_key(pre_release) })
     }
 
-    /// The version as it was written.
+    /// Returns the version as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// A text of digits alone. The keys of two versions compare as the versions do, in any order of characters. `lib/ranges.lua` makes the
-    /// same key.
+    /// Returns a text of digits alone. The keys of two versions compare, as texts, as the versions do. `lib/ranges.lua`
+    /// makes the same key.
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
-/// Each number as its length and its digits. The length is 2 too large: 00 and 01 are for what ends the numbers.
+/// Returns each number as its length and its digits. The length is 2 too large: 00 and 01 stand for what ends the
+/// numbers.
 fn numbers_key(numbers: &str) -> String {
     let (mut key, mut zeros) = (String::new(), String::new());
     for number in numbers.split('.') {
@@ -49,7 +51,7 @@ fn numbers_key(numbers: &str) -> String {
     key
 }
 
-/// What ends the numbers: 00 and the parts of a pre-release, or 01.
+/// Returns what ends the numbers: 00 and the parts of a pre-release, or 01.
 fn pre_release_key(pre_release: Option<&str>) -> String {
     let Some(pre_release) = pre_release else { return "01".to_owned() };
     let mut key = "00".to_owned();
@@ -65,7 +67,7 @@ fn pre_release_key(pre_release: Option<&str>) -> String {
     key + "0"
 }
 
-/// How a label's version must compare with another one.
+/// How a label's version must compare with another version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionOrder {
     /// `<`
@@ -79,7 +81,7 @@ pub enum VersionOrder {
 }
 
 impl VersionOrder {
-    /// The operator in an expression.
+    /// Returns the operator in an expression.
     pub fn symbol(self) -> &'static str {
         match self {
             Self::Below => "<",
@@ -89,7 +91,7 @@ impl VersionOrder {
         }
     }
 
-    /// Whether a value compares so with `than`. A value that is no version does not.
+    /// Returns whether a value compares in this order with `than`. False for a value that is no version.
     pub fn holds(self, value: &str, than: &LabelVersion) -> bool {
         let Some(version) = LabelVersion::parse(value) else { return false };
         let order = version.key.cmp(&than.key);

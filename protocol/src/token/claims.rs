@@ -1,4 +1,4 @@
-//! The claims of a token as they are read: one by one, so that a refusal names the claim and what is wrong with it.
+//! The claims of a token. They are read one by one, so that a refusal names the claim and what is wrong with it.
 
 use serde_json::{Map, Value};
 
@@ -8,9 +8,10 @@ use crate::{
     selector::{InvalidLabels, Labels, SayableKeys, check_labels},
 };
 
-/// How long before its `nbf` a token is accepted, in seconds: an issuer's clock may be ahead of a node's. `exp` has no leeway.
+/// How long before its `nbf` a token is accepted, in seconds: an issuer's clock may be ahead of a node's. `exp` has no
+/// leeway.
 pub const NBF_LEEWAY: u64 = 60;
-/// The longest `jti` and `iss`, in bytes: a node holds them with each session, and looks them up.
+/// The longest `jti` and `iss`, in bytes: a node holds both with each session, and looks them up.
 const TEXT_MAX: usize = 512;
 
 /// A claim for which a token is refused.
@@ -41,7 +42,7 @@ pub enum ClaimFault {
     /// The claim is neither a string nor an array of strings.
     #[error("must be a text or a list of texts")]
     NotTexts,
-    /// The text has more bytes than are held.
+    /// The text is too long. Holds the bound in bytes.
     #[error("is longer than {0} bytes")]
     TooLong(usize),
     /// The text is no terminal's id.
@@ -59,25 +60,25 @@ pub enum ClaimFault {
     /// The limits of a key break a bound.
     #[error("is refused: {0}")]
     Limits(InvalidLimits),
-    /// The time by which the token ends is over.
+    /// The time at which the token ends is past.
     #[error("is past: the token has expired")]
     Past,
-    /// The token is for later.
+    /// The token is not valid yet.
     #[error("is in the future: the token is not valid yet")]
     Future,
-    /// The value is a valid one and not what is asked for here.
+    /// The value is valid, but not what is asked for here.
     #[error("{0}")]
     Other(&'static str),
 }
 
 impl ClaimFault {
-    /// This fault of the claim with this name.
+    /// Returns this fault of the claim with this name.
     pub fn of(self, claim: &'static str) -> ClaimError {
         ClaimError { claim, fault: self }
     }
 }
 
-/// The claims of a token that is valid now: `exp` and `nbf` were looked at. Every other claim is checked when it is read.
+/// The claims of a token that is valid now: `exp` and `nbf` were checked. Every other claim is checked when it is read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     all: Map<String, Value>,
@@ -88,8 +89,8 @@ impl Claims {
     /// Reads claims at the time `now`, in seconds since 1970.
     ///
     /// # Errors
-    /// [`TokenError::NoObject`], or [`TokenError::Claim`] if `exp` is missing or past, `nbf` is further ahead than [`NBF_LEEWAY`], or
-    /// one of them is no number.
+    /// [`TokenError::NoObject`] if the text is no JSON object. [`TokenError::Claim`] if `exp` is missing or past, if
+    /// `nbf` is further ahead than [`NBF_LEEWAY`], or if one of the two is no number.
     pub fn read(json: &[u8], now: u64) -> Result<Self, TokenError> {
         let all = serde_json::from_slice(json).map_err(|_| TokenError::NoObject)?;
         let mut claims = Self { all, expires: 0 };
@@ -103,32 +104,33 @@ impl Claims {
         }
     }
 
-    /// All claims, as they are in the token.
+    /// Returns all claims, as they are in the token.
     pub fn json(&self) -> &Map<String, Value> {
         &self.all
     }
 
-    /// `exp`: the last second in which the token is valid, since 1970.
+    /// Returns `exp`: the last second in which the token is valid, since 1970.
     pub fn expires(&self) -> u64 {
         self.expires
     }
 
-    /// `iat`: when the token was made, in seconds since 1970, if it says so.
+    /// Returns `iat`: when the token was made, in seconds since 1970. `None` if the token does not say.
     pub fn issued_at(&self) -> Result<Option<u64>, ClaimError> {
         self.time("iat")
     }
 
-    /// `iss`: who made the token, if it says so.
+    /// Returns `iss`: who made the token. `None` if the token does not say.
     pub fn issuer(&self) -> Result<Option<&str>, ClaimError> {
         self.text("iss", TEXT_MAX)
     }
 
-    /// `jti`: the token's own id, if it has one.
+    /// Returns `jti`: the token's own id. `None` if it has none.
     pub fn token_id(&self) -> Result<Option<&str>, ClaimError> {
         self.text("jti", TEXT_MAX)
     }
 
-    /// `renew`: for how many seconds a token is valid that a node makes in exchange for this one. None if the token can't be renewed.
+    /// Returns `renew`: how long a node makes the token valid for which this one is traded, in seconds. `None` if this
+    /// token can't be renewed.
     pub fn renew(&self) -> Result<Option<u64>, ClaimError> {
         match self.get("renew").map(Value::as_u64) {
             None => Ok(None),
@@ -137,48 +139,52 @@ impl Claims {
         }
     }
 
-    /// `renew_until`: the last second in which any token that came of this one is valid, if there is one.
+    /// Returns `renew_until`: the last second, since 1970, in which any token is valid that comes of this one by
+    /// renewal. `None` if there is no such bound.
     pub fn renew_until(&self) -> Result<Option<u64>, ClaimError> {
         self.time("renew_until")
     }
 
-    /// `key_exp`: the last second in which the key is valid for which an operator's session stands. None of a key itself.
+    /// Returns `key_exp` of an operator's session: the last second, since 1970, in which its key is valid. `None` for a
+    /// key itself.
     pub fn key_expires(&self) -> Result<Option<u64>, ClaimError> {
         self.time("key_exp")
     }
 
-    /// `origin`: the id of the first of the tokens of which this one came by renewal.
+    /// Returns `origin`: the id of the first token, from which this one came by renewal. `None` if there is no such
+    /// claim.
     pub fn origin(&self) -> Result<Option<&str>, ClaimError> {
         self.text("origin", TEXT_MAX)
     }
 
-    /// `origin_iat`: when that token was made, in seconds since 1970; 0 if it did not say so.
+    /// Returns `origin_iat`: when the first token was made, in seconds since 1970; 0 if that token did not say. `None`
+    /// if there is no such claim.
     pub fn origin_issued_at(&self) -> Result<Option<u64>, ClaimError> {
         self.time("origin_iat")
     }
 
-    /// `sub`: whom the token is for.
+    /// Returns `sub`: whom the token is for.
     pub fn subject(&self) -> Result<&str, ClaimError> {
         self.text("sub", usize::MAX)?.ok_or(ClaimFault::Missing.of("sub"))
     }
 
-    /// `sub` as the id of a terminal.
+    /// Returns `sub` as the id of a terminal.
     pub fn terminal(&self) -> Result<TerminalId, ClaimError> {
         self.subject()?.parse().map_err(|_| ClaimFault::NotTerminal.of("sub"))
     }
 
-    /// `aud`: what the token is for, a text or a list of texts. None if there is no such claim.
+    /// Returns `aud`: what the token is for, as a list also if it is one text. `None` if there is no such claim.
     pub fn audience(&self) -> Result<Option<Vec<&str>>, ClaimError> {
         self.texts("aud")
     }
 
-    /// `say`: the keys of labels that the terminal may say without a prefix. None of them if there is no such claim.
+    /// Returns `say`: the keys of labels that the terminal may say without a prefix. No keys if there is no such claim.
     pub fn sayable_keys(&self) -> Result<SayableKeys, ClaimError> {
         let keys = self.texts("say")?.unwrap_or_default();
         Ok(SayableKeys::Listed(keys.into_iter().map(str::to_owned).collect()))
     }
 
-    /// A text or a list of texts. None if there is no such claim.
+    /// Returns a text or a list of texts. `None` if there is no such claim.
     fn texts(&self, claim: &'static str) -> Result<Option<Vec<&str>>, ClaimError> {
         let texts = match self.get(claim) {
             None => return Ok(None),
@@ -189,7 +195,7 @@ impl Claims {
         texts.map(Some).ok_or(ClaimFault::NotTexts.of(claim))
     }
 
-    /// `labels`: the labels of a terminal. None of them if there is no such claim.
+    /// Returns `labels`: the labels of a terminal. No labels if there is no such claim.
     pub fn labels(&self) -> Result<Labels, ClaimError> {
         let labels = match self.get("labels") {
             None => return Ok(Labels::new()),
@@ -203,13 +209,13 @@ impl Claims {
         Ok(labels)
     }
 
-    /// `scope`: what an operator's key allows.
+    /// Returns `scope`: what an operator's key allows.
     pub fn scope(&self) -> Result<Scope, ClaimError> {
         let scope = self.text("scope", usize::MAX)?.ok_or(ClaimFault::Missing.of("scope"))?;
         scope.parse().map_err(|_| ClaimFault::NotScope.of("scope"))
     }
 
-    /// `labels` and `commands`: what an operator's key is limited to. No limits if there are no such claims.
+    /// Returns `labels` and `commands`: what an operator's key is limited to. No limits if there are no such claims.
     pub fn limits(&self) -> Result<KeyLimits, ClaimError> {
         let names = self.texts("commands")?.unwrap_or_default();
         let limits = KeyLimits { labels: self.labels()?, commands: names.into_iter().map(str::to_owned).collect() };
@@ -217,7 +223,7 @@ impl Claims {
         Ok(limits)
     }
 
-    /// A time in seconds since 1970; a fraction of a second is dropped. What is before 1970 counts as 1970.
+    /// Returns a time in seconds since 1970, without the fraction of a second. A time before 1970 counts as 1970.
     pub(super) fn time(&self, claim: &'static str) -> Result<Option<u64>, ClaimError> {
         let Some(value) = self.get(claim) else { return Ok(None) };
         let seconds = value.as_u64().or_else(|| value.as_f64().map(|seconds| seconds as u64));
@@ -233,7 +239,7 @@ impl Claims {
         }
     }
 
-    /// A claim; null is the same as none.
+    /// Returns a claim. A claim that is null counts as absent.
     fn get(&self, claim: &str) -> Option<&Value> {
         self.all.get(claim).filter(|value| !value.is_null())
     }

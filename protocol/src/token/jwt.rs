@@ -1,6 +1,5 @@
-//! JSON Web Tokens in compact form, `HEADER.CLAIMS.SIGNATURE`. HS256 is signed and
-//! verified here. A signature of a public key is verified by the caller, so that programs without public keys need no code
-//! for them.
+//! JSON Web Tokens in compact form, `HEADER.CLAIMS.SIGNATURE`. This module signs and verifies HS256. The caller
+//! verifies signatures by public keys, so that programs without public keys need no code for them.
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::hmac::{self, HMAC_SHA256};
@@ -15,13 +14,13 @@ pub enum TokenError {
     /// The text has no JWT header.
     #[error("it is no JWT, which is written HEADER.CLAIMS.SIGNATURE")]
     NoJwt,
-    /// The header has no `kid`, and not exactly one key could have signed the token.
+    /// The header has no `kid`, and the node has no key of its algorithm, or several.
     #[error("it is a JWT without a kid, and not exactly one key of this node has its algorithm")]
     NoKid,
     /// The header's `alg` is not the algorithm of the key that `kid` names.
     #[error("its algorithm is not that of its key")]
     WrongAlgorithm,
-    /// The signature is not the key's.
+    /// The key did not make the signature.
     #[error("its signature is wrong")]
     WrongSignature,
     /// The claims are no JSON object.
@@ -46,7 +45,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The algorithm that a JWT or a JWK names as its `alg`. None for those that no key has; `none` is one of them.
+    /// Returns the algorithm that a JWT or a JWK names as its `alg`. `None` if no key has it, as for `none`.
     pub fn named(alg: &str) -> Option<Self> {
         match alg {
             "HS256" => Some(Self::Hs256),
@@ -68,7 +67,8 @@ pub struct Jwt<'a> {
     signature: Vec<u8>,
 }
 
-/// The fields of a header that decide. `crit` names extensions that a reader must know (RFC 7515); this one knows none.
+/// The fields of a header that are read. `crit` names extensions that a reader must know (RFC 7515); this reader knows
+/// none.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -82,18 +82,19 @@ impl<'a> Jwt<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::NoJwt)?;
         let (header, _) = signed.split_once('.').ok_or(TokenError::NoJwt)?;
         let header: Header = decode(header).ok_or(TokenError::NoJwt)?;
-        // An extension or an encoding that this reader does not know makes a signature that no key has.
+        // A token with an extension or an encoding that this reader does not know gets an empty signature, which no key
+        // has made.
         let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok().filter(|_| header.crit.is_none());
         let algorithm = Algorithm::named(&header.alg);
         Ok(Self { kid: header.kid, algorithm, signed, signature: signature.unwrap_or_default() })
     }
 
-    /// The name of the key that is said to have signed the token, if one is named.
+    /// Returns the name of the key that signed the token, by its header. `None` if the header names none.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// The algorithm that the token is said to be signed with. None if no key has it.
+    /// Returns the algorithm of the signature, by the token's header. `None` if no key has this algorithm.
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.algorithm
     }
@@ -103,8 +104,8 @@ impl<'a> Jwt<'a> {
         self.verify(Algorithm::Hs256, |signed, signature| hmac::verify(&key(secret), signed, signature).is_ok())
     }
 
-    /// Verifies the signature of a key of this algorithm by `is_valid`, which is given what was signed and the
-    /// signature's bytes. Fails with [`TokenError::WrongAlgorithm`] or [`TokenError::WrongSignature`].
+    /// Verifies the signature of a key of this algorithm by `is_valid`, which gets the signed text and the signature's
+    /// bytes. Fails with [`TokenError::WrongAlgorithm`] or [`TokenError::WrongSignature`].
     pub fn verify(
         self,
         algorithm: Algorithm,
@@ -128,7 +129,7 @@ pub struct VerifiedJwt<'a> {
 }
 
 impl VerifiedJwt<'_> {
-    /// The claims at the time `now`, in seconds since 1970. Fails as [`Claims::read`] does.
+    /// Returns the claims at the time `now`, in seconds since 1970. Fails as [`Claims::read`] does.
     pub fn claims(&self, now: u64) -> Result<Claims, TokenError> {
         let json = BASE64URL_NOPAD.decode(self.claims.as_bytes()).map_err(|_| TokenError::NoObject)?;
         Claims::read(&json, now)
@@ -141,8 +142,9 @@ struct Expiry {
     exp: Option<f64>,
 }
 
-/// The `exp` of a token, in seconds since 1970, without a look at the signature: for the holder of a token, who wants to know when
-/// to renew it. `None` if the text is no JWT or has no `exp`. A fraction of a second is dropped.
+/// Returns the `exp` of a token in seconds since 1970, without the fraction of a second. It does not verify the
+/// signature: it is for the holder of a token, who wants to know when to renew it. `None` if the text is no JWT or has
+/// no `exp`.
 pub fn unverified_expiry(token: &str) -> Option<u64> {
     let (_, rest) = token.split_once('.')?;
     let (claims, _) = rest.split_once('.')?;

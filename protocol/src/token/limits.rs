@@ -1,4 +1,5 @@
-//! What an operator's key is limited to, beside its scope. The limits are part of the signed key, so a node knows them without its store.
+//! What an operator's key is limited to, beside its scope. The limits are part of the signed key, so a node knows them
+//! without its store.
 
 use std::collections::BTreeSet;
 
@@ -31,10 +32,10 @@ pub enum InvalidLimits {
     /// No terminal can have these labels.
     #[error(transparent)]
     Labels(#[from] InvalidLabels),
-    /// There are too many names, or one that no command has.
+    /// There are too many names, or a name that no command has.
     #[error("commands: at most {COMMANDS_MAX} names of 1 to {COMMAND_MAX} bytes")]
     Commands,
-    /// All together are too long.
+    /// The labels and names together are too long.
     #[error("labels, commands: they have more than {BYTES_MAX} bytes together")]
     TooLong,
 }
@@ -43,7 +44,8 @@ impl KeyLimits {
     /// Checks limits that come from outside.
     ///
     /// # Errors
-    /// For labels that no terminal can have, more than 64 names or one that no command can have, and more than 2 KiB of both.
+    /// If no terminal can have the labels, if there are more than 64 names, if no command can have one of the names, or
+    /// if both have more than 2 KiB together.
     pub fn check(&self) -> Result<(), InvalidLimits> {
         check_labels(&self.labels)?;
         let is_name = |name: &String| (1..=COMMAND_MAX).contains(&name.len());
@@ -55,22 +57,22 @@ impl KeyLimits {
         if bytes > BYTES_MAX { Err(InvalidLimits::TooLong) } else { Ok(()) }
     }
 
-    /// Whether there is no limit.
+    /// Returns whether there is no limit.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.commands.is_empty()
     }
 
-    /// Whether the limits include a terminal with these labels.
+    /// Returns whether the limits include a terminal with these labels.
     pub fn include(&self, labels: &Labels) -> bool {
         has_labels(labels, &self.labels)
     }
 
-    /// Whether a command with this name may be sent.
+    /// Returns whether a command with this name may be sent.
     pub fn allow(&self, command: &str) -> bool {
         self.commands.is_empty() || self.commands.contains(command)
     }
 
-    /// Whether these limits let nothing through that `other` stops.
+    /// Returns whether `other` lets everything through that these limits let through.
     pub fn are_within(&self, other: &Self) -> bool {
         let are_fewer = !self.commands.is_empty() && self.commands.is_subset(&other.commands);
         other.include(&self.labels) && (other.commands.is_empty() || are_fewer)

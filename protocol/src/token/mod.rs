@@ -1,9 +1,9 @@
 //! Tokens: their claims, the secrets that sign them, and how a token is signed and read. Any system that shares a
 //! secret can make tokens for its terminals.
 //!
-//! A terminal's token and an operator's key are both JSON Web Tokens (RFC 7519). One is never accepted as the other:
-//! only an operator's key names [`OPERATOR`] or [`LIMITED_OPERATOR`] as its audience, and a terminal's token names [`TERMINAL`] or no
-//! audience.
+//! A terminal's token and an operator's key are both JSON Web Tokens (RFC 7519). A node never accepts one as the other:
+//! only an operator's key names [`OPERATOR`] or [`LIMITED_OPERATOR`] as its audience, and a terminal's token names
+//! [`TERMINAL`] or no audience.
 
 mod claims;
 mod jwt;
@@ -26,7 +26,8 @@ use crate::{TerminalId, selector::Labels};
 pub const TERMINAL: &str = "muster-terminal";
 /// The audience of an operator's key.
 pub const OPERATOR: &str = "muster-operator";
-/// The audience of an operator's key that has limits. Nodes that know no limits refuse it, where they would ignore the limits.
+/// The audience of an operator's key that has limits. A node that knows no limits refuses such a key, and so does not
+/// ignore its limits.
 pub const LIMITED_OPERATOR: &str = "muster-limited-operator";
 
 /// The claims with which a terminal's token is made. [`Claims`] reads them.
@@ -36,28 +37,31 @@ pub struct TerminalClaims {
     pub sub: TerminalId,
     /// The last second in which the token is valid, since 1970.
     pub exp: u64,
-    /// When the token was made, in seconds since 1970. A revocation of what was issued before some time is about tokens without it too.
+    /// When the token was made, in seconds since 1970. A token without it is covered by every revocation of tokens that
+    /// were issued before some time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<u64>,
     /// The token's own id, by which it can be revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
-    /// For how many seconds a token is valid that a node makes in exchange for this one. None if the token can't be renewed.
+    /// How long a node makes the token valid for which this one is traded, in seconds. `None` if this token can't be
+    /// renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renew: Option<u64>,
     /// [`TERMINAL`] or `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aud: Option<String>,
-    /// Labels of the terminal, which those in its hello can't replace.
+    /// Labels of the terminal. Labels in its hello can't replace them.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// Keys of labels that the terminal may say in its hello without the prefix [`SELF_PREFIX`](crate::selector::SELF_PREFIX).
+    /// Keys of labels that the terminal may say in its hello without the prefix
+    /// [`SELF_PREFIX`](crate::selector::SELF_PREFIX).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub say: Vec<String>,
 }
 
 impl TerminalClaims {
-    /// The claims that every token has.
+    /// Returns the claims that every token has.
     pub fn new(sub: TerminalId, exp: u64) -> Self {
         Self { sub, exp, iat: None, jti: None, renew: None, aud: None, labels: Labels::new(), say: Vec::new() }
     }
@@ -83,19 +87,19 @@ pub struct OperatorClaims {
     /// What the key is limited to.
     #[serde(flatten)]
     pub limits: KeyLimits,
-    /// The id of the limited key that made this one, with which this one is revoked.
+    /// The id of the limited key that made this one. When that key is revoked, this one is revoked too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }
 
 impl OperatorClaims {
-    /// The claims of a key of the operator with this name.
+    /// Returns the claims of a key of the operator with this name.
     pub fn new(name: &str, exp: u64, scope: Scope) -> Self {
         let (aud, limits) = (OPERATOR.into(), KeyLimits::default());
         Self { sub: name.into(), exp, iat: None, jti: None, aud, scope, limits, origin: None }
     }
 
-    /// The claims with these limits.
+    /// Returns the claims with these limits.
     #[must_use]
     pub fn limited_to(self, limits: KeyLimits) -> Self {
         let aud = if limits.is_empty() { OPERATOR } else { LIMITED_OPERATOR };
@@ -120,7 +124,7 @@ impl Scope {
     /// Every scope, each of which includes those before it.
     pub const ALL: [Self; 3] = [Self::Read, Self::Command, Self::Admin];
 
-    /// This scope and those that it includes.
+    /// Returns this scope and those that it includes.
     pub fn included(self) -> Vec<Self> {
         Self::ALL.into_iter().filter(|scope| *scope <= self).collect()
     }

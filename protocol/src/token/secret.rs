@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// The least length of a secret in bytes. A short secret can be guessed from one token, offline; RFC 7518 asks for as
+/// The least length of a secret in bytes. A shorter secret can be guessed from one token, offline; RFC 7518 asks for as
 /// many bytes as the hash of HS256 has.
 const SECRET_MIN: usize = 32;
 
@@ -32,19 +32,19 @@ impl Secret {
     /// Reads the content of a file with one secret on each line.
     ///
     /// # Errors
-    /// The first line that is not a secret.
+    /// Names the first line that is not a secret.
     pub fn parse_lines(text: &str) -> Result<Vec<Self>, InvalidSecretLine> {
         let lines = text.lines().enumerate();
         lines.map(|(index, line)| line.parse().map_err(|_| InvalidSecretLine { line: index + 1 })).collect()
     }
 
-    /// The bytes to sign with.
+    /// Returns the bytes to sign with.
     pub fn as_bytes(&self) -> &[u8] {
         self.secret.as_bytes()
     }
 
-    /// The secret in the clear, as it is written in a flag or an environment variable. Only for the command that makes
-    /// a new secret.
+    /// Returns the secret in the clear, as it is written in a flag or an environment variable. Only for the command
+    /// that makes a new secret.
     pub fn reveal(&self) -> String {
         format!("{}={}", self.kid, self.secret)
     }
