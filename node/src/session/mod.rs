@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!   machine   what a session does: a state machine without I/O
-//!   drive     the loop of a shard's sessions: owns their connections, feeds their machines, carries out what the machines ask for
+//!   drive     the loop of a shard's sessions: owns their connections, feeds their machines,
+//!             carries out what the machines ask for
 //! ```
 //!
 //! Before the hello, neither hub nor registry knows the connection. After the hello, the session is in a lane of its

@@ -1,23 +1,24 @@
-//! Which shards answer. A shard beats twice a second, from the loop that does everything else of the shard. One that has not for a while is
-//! frozen: its thread hangs, or does one thing for far too long, and its sessions get nothing.
+//! Which shards answer. A shard beats twice a second, from the loop that does all of the shard's other work. A shard
+//! that has not beaten for 5 s is frozen: its thread hangs, or does one thing for far too long, and its sessions
+//! get nothing.
 
 use std::time::{Duration, Instant};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// A shard that has not beaten for this long is late. A walk over 100,000 sockets takes a fifth of it.
+/// A shard that has not beaten for this long is late. A walk over 100,000 sockets takes a fifth of this time.
 const LATE: Duration = Duration::from_secs(5);
 
 /// When each shard of a node beat last.
 #[derive(Debug)]
 pub struct Beats {
     began: Instant,
-    /// For each shard, in milliseconds since `began`.
+    /// When each shard beat last, in milliseconds since `began`.
     last: Vec<AtomicU64>,
 }
 
 impl Beats {
-    /// So many shards, all of which beat just now.
+    /// Returns the beats of so many shards, all of which beat just now.
     pub fn new(shards: usize) -> Self {
         Self { began: Instant::now(), last: (0..shards).map(|_| AtomicU64::new(0)).collect() }
     }
@@ -27,13 +28,13 @@ impl Beats {
         self.last[shard].store(self.millis(now), Ordering::Relaxed);
     }
 
-    /// Whether a shard has not answered for 5 s.
+    /// Returns whether a shard has not answered for 5 s.
     pub fn is_late(&self, shard: usize, now: Instant) -> bool {
         let last = self.last[shard].load(Ordering::Relaxed);
         self.millis(now).saturating_sub(last) >= LATE.as_millis() as u64
     }
 
-    /// The indexes of the shards that are late.
+    /// Returns the indexes of the shards that are late.
     pub fn late(&self, now: Instant) -> Vec<usize> {
         (0..self.last.len()).filter(|shard| self.is_late(*shard, now)).collect()
     }

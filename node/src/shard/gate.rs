@@ -1,5 +1,5 @@
-//! The gates of a shard, one for each partition: a gate drops the partition's commands while the node may not act as the owner of
-//! the partition's sessions.
+//! The gates of a shard, one for each partition. A gate is shut while the node may not act as the owner of the
+//! partition's sessions; the shard then drops the partition's commands.
 
 use std::{cell::Cell, sync::Arc};
 
@@ -8,18 +8,18 @@ use crate::fence::Fence;
 /// Whether a shard may send the commands of one partition.
 pub struct CommandGate {
     fence: Arc<Fence>,
-    /// Set when a command was dropped because the fence had expired. Until the partition's sessions have been asked to register
-    /// again, every later command is dropped too: it must not overtake the one that was dropped.
+    /// Set when a command was dropped because the fence had expired. Until the partition's sessions have been asked to
+    /// register again, every later command is dropped too: a later command must not overtake a dropped one.
     is_shut: Cell<bool>,
 }
 
 impl CommandGate {
-    /// A gate that opens and shuts with `fence`.
+    /// Returns a gate that opens and shuts with `fence`.
     pub fn new(fence: Arc<Fence>) -> Self {
         Self { fence, is_shut: Cell::new(false) }
     }
 
-    /// Whether the next command may be sent. The caller drops it otherwise.
+    /// Returns whether the next command may be sent. If not, the caller must drop it.
     pub fn is_open(&self) -> bool {
         if !self.fence.holds() {
             self.is_shut.set(true);
@@ -27,7 +27,8 @@ impl CommandGate {
         !self.is_shut.get()
     }
 
-    /// Opens the gate again. The caller asks the shard's sessions of this partition to register again, which gives them what was dropped.
+    /// Opens the gate again. The caller asks the shard's sessions of this partition to register again, which gives them
+    /// what was dropped.
     pub fn reopen(&self) {
         self.is_shut.set(false);
     }

@@ -18,19 +18,19 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox whose passes have at most `limit` messages.
+    /// Returns an inbox whose passes have at most `limit` messages.
     pub fn new(mailbox: mpsc::Receiver<ShardMessage>, limit: usize) -> Self {
         Self { mailbox, taken: VecDeque::new(), limit, room: 0 }
     }
 
-    /// An inbox whose pass has these messages, and whose mailbox is empty.
+    /// Returns an inbox whose pass has these messages, and whose mailbox is empty.
     #[cfg(test)]
     pub fn of(messages: Vec<ShardMessage>) -> Self {
         Self { taken: messages.into(), ..Self::new(mpsc::channel(1).1, 0) }
     }
 
-    /// Begins a pass: waits until there is a message, and takes what has piled up. Takes nothing if it is dropped before
-    /// it completes, or once all senders were dropped.
+    /// Begins a pass: waits until there is a message, and takes what has piled up. Takes nothing if the future is
+    /// dropped before it completes, or once all senders were dropped.
     pub async fn fill(&mut self) {
         let mut messages = Vec::new();
         let count = self.mailbox.recv_many(&mut messages, self.limit).await;
@@ -38,13 +38,13 @@ impl Inbox {
         self.room = self.limit - count;
     }
 
-    /// The next message that this pass has taken.
+    /// Returns the next message that this pass has taken.
     pub fn next(&mut self) -> Option<ShardMessage> {
         self.taken.pop_front()
     }
 
-    /// The next message if it is a broadcast, also one that has arrived since this pass began. `None` if another message
-    /// comes before it: a message to one session must not be overtaken.
+    /// Returns the next message if it is a broadcast; also a broadcast that has arrived since this pass began. `None`
+    /// if the next message is of another kind: a broadcast must not overtake a message to one session.
     pub fn next_broadcast(&mut self) -> Option<Arc<EncodedCommand>> {
         if self.taken.is_empty()
             && self.room > 0

@@ -1,8 +1,10 @@
-//! The way to one shard. A full mailbox makes the sender wait, so that nothing is lost while a shard is busy. One whose shard is frozen makes
-//! nobody wait, since the other shards' messages come behind its own. Its commands are dropped, and its sessions join again when it answers:
-//! that gives them what they missed. The sessions that it must end are kept until then.
+//! The way to one shard. While a shard is busy its full mailbox makes the sender wait, so that nothing is lost. While a
+//! shard is frozen its mailbox makes nobody wait, because a waiting sender would keep messages from the other shards.
+//! The mailbox drops the commands of a frozen shard, and remembers the sessions that the shard must end. When the shard
+//! answers, it ends those sessions, and has the others join again, which gives them what they missed.
 
-// No shard of a model freezes, so what is only for that is no part of the models.
+// No shard of a model freezes. So the state that only a frozen shard needs uses the standard library, which the models
+// do not follow.
 use std::sync::{
     Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
@@ -25,20 +27,22 @@ pub struct Mailbox {
     sender: mpsc::Sender<ShardMessage>,
     /// Whether the shard was late when it was last looked at.
     is_frozen: watch::Sender<bool>,
-    /// For each partition: whether a command was dropped. None may follow before the partition's sessions have begun to join again.
+    /// For each partition: whether a command was dropped. No command may follow before the partition's sessions have
+    /// begun to join again.
     missed: Box<[AtomicBool]>,
-    /// Sessions to end as soon as the shard answers, at most all that it has.
+    /// The sessions that the shard must end as soon as it answers: at most all of its sessions.
     unended: Mutex<FxHashMap<SessionAddr, SessionEnd>>,
 }
 
 impl Mailbox {
-    /// A mailbox of a shard that answers, and holds sessions of these partitions.
+    /// Returns a mailbox of a shard that answers, and holds sessions of these partitions.
     pub fn new(sender: mpsc::Sender<ShardMessage>, partitions: Partitions) -> Self {
         let missed = partitions.all().map(|_| AtomicBool::new(false)).collect();
         Self { sender, is_frozen: watch::Sender::new(false), missed, unended: Mutex::default() }
     }
 
-    /// Sends a message once there is room for it, unless the shard is frozen. Returns false if it is, or has stopped.
+    /// Sends a message once there is room for it. Returns false, and drops the message, if the shard is frozen or has
+    /// stopped.
     pub async fn offer(&self, message: ShardMessage) -> bool {
         tokio::select! {
             biased;
@@ -47,22 +51,23 @@ impl Mailbox {
         }
     }
 
-    /// Sends a command of a partition, unless the shard is frozen or has missed one before it.
+    /// Sends a command of a partition. Drops the command if the shard is frozen, or has missed an earlier command of
+    /// the partition.
     pub async fn send_command(&self, partition: PartitionIndex, command: ShardMessage) {
         if !self.has_missed(partition) && !self.offer(command).await {
             self.miss(partition);
         }
     }
 
-    /// Ends a session. A frozen shard does so when it answers.
+    /// Has the shard end a session. A frozen shard does that when it answers.
     pub async fn send_end(&self, addr: SessionAddr, end: SessionEnd) {
         if !self.offer(ShardMessage::End(addr, end)).await {
             self.unended.lock().unwrap_or_else(PoisonError::into_inner).entry(addr).or_insert(end);
         }
     }
 
-    /// Has the sessions of the partition join again. Returns once the shard has begun with that. A frozen shard does so when it answers, and
-    /// sends no command of the partition before.
+    /// Has the sessions of the partition join again. Returns once the shard has begun with that. Returns at once if the
+    /// shard is frozen: the shard then begins when it answers, and sends no command of the partition before.
     pub async fn rejoin(&self, partition: PartitionIndex) {
         let (begin, begun) = oneshot::channel();
         if !self.offer(ShardMessage::Rejoin(partition, begin)).await {
@@ -70,24 +75,26 @@ impl Mailbox {
         }
         tokio::select! {
             biased;
-            // A shard that has stopped sends nothing.
+            // An error means that the shard has stopped; then it sends nothing that could come too early.
             _ = begun => {}
             () = self.freezes() => self.miss(partition),
         }
     }
 
-    /// Whether a command of the partition was dropped, and its sessions have not begun to join again since.
+    /// Returns whether a command of the partition was dropped and the partition's sessions have not begun to join again
+    /// since.
     pub fn has_missed(&self, partition: PartitionIndex) -> bool {
         self.flag(partition).load(Ordering::Relaxed)
     }
 
-    /// Lets commands of the partition in again: the shard begins to have its sessions join.
+    /// Lets commands of the partition in again. The shard calls this when it begins to have the partition's sessions
+    /// join again.
     pub fn reopen(&self, partition: PartitionIndex) {
         self.flag(partition).store(false, Ordering::Relaxed);
     }
 
-    /// Records whether the shard is late. One that answers gets the ends that it missed, and has the sessions join again of those partitions in
-    /// which it missed a command.
+    /// Records whether the shard is late. If it is not, sends it the ends that it missed, and has the sessions join
+    /// again in each partition in which the shard missed a command.
     pub fn look(&self, is_late: bool) {
         self.is_frozen.send_replace(is_late);
         if is_late {
@@ -96,7 +103,7 @@ impl Mailbox {
         let mut unended = self.unended.lock().unwrap_or_else(PoisonError::into_inner);
         unended.retain(|addr, end| self.sender.try_send(ShardMessage::End(*addr, *end)).is_err());
         for (index, _) in self.missed.iter().enumerate().filter(|(_, missed)| missed.load(Ordering::Relaxed)) {
-            // If there is no room for it, the next look tries again.
+            // If the mailbox has no room, the next look tries again.
             let rejoin = ShardMessage::Rejoin(PartitionIndex(index as u16), oneshot::channel().0);
             let _ = self.sender.try_send(rejoin);
         }

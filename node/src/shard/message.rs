@@ -1,4 +1,5 @@
-//! What a shard is asked to do. Messages reach a shard through one bounded mailbox and are handled in the order of arrival.
+//! What a shard is asked to do. Messages reach a shard through one bounded mailbox and are handled in the order of
+//! arrival.
 
 use std::{net::TcpStream, sync::Arc};
 
@@ -12,7 +13,7 @@ use muster_protocol::{
 
 use crate::{auth::TokenMark, end::SessionEnd, hub::SessionAddr, sync::oneshot, wire::EncodedCommand};
 
-/// The number of messages that may wait for a busy shard. Beyond it the sender waits.
+/// The number of messages that may wait for a busy shard. When so many wait, the sender waits.
 pub const MAILBOX: usize = 1024;
 
 /// One message to a shard.
@@ -24,15 +25,15 @@ pub enum ShardMessage {
     Broadcast(Arc<EncodedCommand>),
     /// Sends a command to one session.
     Send(SessionAddr, Arc<EncodedCommand>),
-    /// Sends a command that was not stored, since the store is away, to one session. The command has no number, so the session's
-    /// watermark is not looked at.
+    /// Sends one session a command that was not stored because the store is away. The command has no number, so the
+    /// session's watermark does not matter.
     SendUnstored(SessionAddr, Arc<EncodedCommand>),
-    /// Has every session of one partition on the shard register again, because the registry may have lost it. The sender is used
-    /// when that has started.
+    /// Has every session of one partition on the shard register again, because the registry may have lost the sessions.
+    /// The shard uses the sender once it has asked them.
     Rejoin(PartitionIndex, oneshot::Sender<()>),
     /// Has one session register again.
     RejoinOne(SessionAddr),
-    /// Tells one session that an event of its terminal is stored, which the terminal calls so.
+    /// Tells the terminal of one session that its event with this id is stored.
     EventStored(SessionAddr, String),
     /// Ends one session.
     End(SessionAddr, SessionEnd),
@@ -57,7 +58,8 @@ pub struct Upgraded {
     pub expires: Option<u64>,
     /// The token. None if none was verified.
     pub token: Option<Arc<TokenMark>>,
-    /// The address that the terminal connects from: the proxy's word if the proxy is trusted, else the peer's address.
+    /// The address that the terminal connects from: what the proxy says if the proxy is trusted, otherwise the address
+    /// of the connection's peer.
     pub address: String,
     /// The proxy worker that the connection came through, as `HOST/PID/GENERATION`. None without a proxy.
     pub edge: Option<Arc<str>>,

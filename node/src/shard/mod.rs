@@ -1,5 +1,5 @@
-//! A shard is one thread with its own runtime, which runs a share of the node's sessions. Its loop handles messages.
-//! What has piled up is taken together, so a busy shard makes fewer writes, and an idle shard never waits.
+//! A shard is one thread with its own runtime, which runs a part of the node's sessions. Its loop handles messages. The
+//! loop takes together what has piled up: so a busy shard makes fewer writes, and an idle shard sends at once.
 //!
 //! ```text
 //!   shards    the mailboxes of all shards, as other floors see them
@@ -78,10 +78,11 @@ const MESSAGES_AT_ONCE: usize = 256;
 const PING_PARTS: usize = 16;
 /// How often a shard looks for sessions whose token has expired, and says that it answers.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(500);
-/// How many of them it ends each time. Each is a call to Redis, which other calls wait behind.
+/// How many sessions with expired tokens a shard ends each time. Each end is a call to Redis, and other calls wait
+/// behind it.
 const EXPIRED_AT_ONCE: usize = 1000;
-/// The size in bytes of the buffer that all sockets of a shard are read with. A message at the default limit takes
-/// four reads.
+/// The size in bytes of the one read buffer that all sockets of a shard use. A message at the default limit takes four
+/// reads.
 const READ_BUFFER: usize = 16 * 1024;
 
 /// What all sessions of a node share.
@@ -94,7 +95,7 @@ pub struct Shared {
     pub hub: Arc<Hub>,
     /// The mailboxes of the shards.
     pub shards: Arc<Shards>,
-    /// Until when this node may act as the owner of its sessions, for each partition of the store.
+    /// The fences: until when this node may act as the owner of its sessions, for each partition of the store.
     pub fences: Arc<Fences>,
     /// Whether the node takes new sessions.
     pub lifecycle: Arc<Lifecycle>,
@@ -120,11 +121,11 @@ pub struct Shard {
     pub shared: Arc<Shared>,
     /// What is the same for all sessions.
     pub settings: Settings,
-    /// What the machine of a session gives out. It is lent to one session after the other.
+    /// The output of a session's machine. The sessions use it one after the other.
     pub output: RefCell<Output>,
-    /// The read buffer, which is lent to the socket that is readable. It is never borrowed across an await.
+    /// The read buffer. The sockets use it one after the other. No borrow of the buffer lasts across an await.
     pub buffer: RefCell<Box<[u8]>>,
-    /// For each partition: drops its commands while its fence has expired.
+    /// The gate of each partition, which is shut while the partition's fence has expired.
     gates: Box<[CommandGate]>,
 }
 
@@ -141,8 +142,8 @@ pub fn start(index: usize, mailbox: mpsc::Receiver<ShardMessage>, shared: Arc<Sh
         let sessions = LocalSet::new();
         runtime.block_on(async {
             sessions.run_until(run(shard, mailbox, poller)).await;
-            // Sessions that were just told to end still read what their terminals send. Sessions beyond this time
-            // are cut off.
+            // Sessions that were just told to end still read what their terminals send. After this time they are cut
+            // off.
             let _ = time::timeout(session::FAREWELL, sessions).await;
         });
     })
@@ -179,8 +180,8 @@ async fn run(shard: Rc<Shard>, mailbox: mpsc::Receiver<ShardMessage>, poller: Po
     }
 }
 
-/// Handles the messages of one pass in their order. While the fence of a partition has expired, or after the shard has missed a command of
-/// it, no command of that partition is sent: a session that registers again gets what was dropped.
+/// Handles the messages of one pass in their order. Drops the commands of a partition while its fence has expired, or
+/// after the shard has missed one of its commands. A session that registers again gets the dropped commands.
 fn carry_out(shard: &Rc<Shard>, inbox: &mut Inbox) {
     while let Some(message) = inbox.next() {
         match message {
@@ -205,8 +206,8 @@ fn carry_out(shard: &Rc<Shard>, inbox: &mut Inbox) {
     }
 }
 
-/// Sends a broadcast with those that follow it in the inbox, also those that arrive meanwhile: one partition after the other, and the
-/// commands of each in their order.
+/// Sends a broadcast and the broadcasts that follow it in the inbox, also those that arrive meanwhile. Sends one
+/// partition after the other, and the commands of a partition in their order.
 fn broadcast(shard: &Shard, first: Arc<EncodedCommand>, inbox: &mut Inbox) {
     let mut waiting = Vec::from_iter(Some(first).filter(|command| shard.may_send(command.partition)));
     let mut follow = |waiting: &mut Vec<Arc<EncodedCommand>>| {
@@ -248,7 +249,8 @@ impl Shard {
         }
     }
 
-    /// Whether commands of a partition may be sent: this node owns its sessions, and they have missed none.
+    /// Returns whether the shard may send commands of a partition: the gate is open, and the shard has dropped no
+    /// command of the partition.
     fn may_send(&self, partition: PartitionIndex) -> bool {
         self.gate(partition).is_open() && !self.shared.shards.has_missed(self.index, partition)
     }
@@ -261,14 +263,15 @@ impl Shard {
     pub fn count_end(&self, terminal: &TerminalId, report: &EndReport) {
         let end = report.end;
         self.shared.metrics.ends.with_label_values(&[end.label()]).inc();
-        // A connection that broke was not closed by anybody.
+        // Nobody closed a connection that broke, so it counts as an end and not as a close.
         if end != SessionEnd::Lost {
             let (by, code) = report.labels();
             self.shared.metrics.closes.with_label_values(&[by, &code]).inc();
         }
         let (code, reason) = report.close.as_ref().map(|close| (close.code, &*close.text)).unzip();
         match end.level() {
-            // A terminal that closes because something is wrong says so by its code.
+            // The code says that the terminal closed because something is wrong, so the end is worth a line at level
+            // info.
             Level::DEBUG if report.untold_code().is_some() => {
                 tracing::info!(%terminal, ?end, code, reason, "session ended")
             }

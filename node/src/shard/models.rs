@@ -1,5 +1,6 @@
-//! The mailboxes of the shards, in every order of those that send, of the shards and of the lease's renewals. A shard here is a
-//! thread that carries out real messages, without sockets: what it would send is seen by the number of the last command.
+//! The mailboxes of the shards, in every order in which senders, shards and the lease's renewals may act. A shard here
+//! is a thread that carries out real messages, without sockets. A test sees what the shard would send by the number of
+//! the last command.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +32,7 @@ fn in_many_orders(model: impl Fn() + Send + Sync + 'static) {
     sync::in_many_orders(model);
 }
 
-/// A node whose fence has expired, with a claim to the lease `first`.
+/// Returns a node whose fence has expired, with a claim to the lease `first`.
 fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>, Arc<Claim>) {
     let (shared, mailboxes) = test_node::node(count, room);
     let claim = Arc::new(Claim::new(shared.fences.of(PARTITION).clone()));

@@ -1,4 +1,5 @@
-//! The sessions of two partitions on one shard: neither takes part in what concerns the other.
+//! The sessions of two partitions on one shard: what happens in one partition does not concern the sessions of the
+//! other.
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
@@ -61,7 +62,8 @@ fn terminal_of(shared: &Shared, partition: PartitionIndex) -> TerminalId {
     ids.into_iter().find(|id| shared.fences.partitions().of(id) == partition).unwrap()
 }
 
-/// The texts that arrive up to `last`. No text here is longer than 125 bytes, so each frame has a head of two bytes.
+/// Returns the texts that arrive up to `last`. No text here is longer than 125 bytes, so each frame has a head of two
+/// bytes.
 async fn read_until(stream: &mut TcpStream, last: &str) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.last().is_none_or(|text| text != last) {
@@ -86,8 +88,8 @@ fn broadcast(partition: PartitionIndex, number: u64, text: &str) -> ShardMessage
     ShardMessage::Broadcast(Arc::new(EncodedCommand::new(partition, number, command)))
 }
 
-/// Numbers from which the commands of each partition count here. They are beyond all that the memory backplane gives. All numbers of
-/// the second partition are below those of the first.
+/// The numbers from which the commands of each partition count here. Both are beyond every number that the memory
+/// backplane gives. All numbers of the second partition are below those of the first.
 const BASE: [u64; 2] = [u64::MAX / 2, u64::MAX / 4];
 
 #[tokio::test]

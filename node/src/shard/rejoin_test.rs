@@ -1,4 +1,4 @@
-//! A session that is asked to register again while it does so.
+//! A session that is asked to register again while it is registering again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ async fn asked_again_while_it_joins() {
     let mut terminal = test_node::connect(&shard, &id, Some(4096));
     until("the session is in the hub", async || shared.hub.has(&id)).await;
 
-    // A command that passed the session by. The session replays it and waits until the terminal has read it.
+    // A command that the session has missed. The session replays the command, and waits until the terminal has read it.
     shared.backplane.accept(CommandDraft::new(request(&"x".repeat(BIG)), None)).await.unwrap();
     shard.sockets.rejoin(PartitionIndex(0));
     soon(terminal.readable()).await.unwrap();
@@ -65,7 +65,7 @@ fn request(payload: &str) -> CommandRequest {
     }
 }
 
-/// A command beyond all that the session has received.
+/// Returns a command whose number is beyond every number that the session has received.
 fn live() -> Arc<EncodedCommand> {
     let (id, name, payload) = (CommandId(Uuid::nil()), "show".into(), Payload::from_text("live"));
     let expires_at = Timestamp::MAX;

@@ -1,5 +1,5 @@
-//! The shards of a node as the other floors see them: their mailboxes. What is for one terminal finds its shard through the
-//! [`Hub`]; what is for all goes to every mailbox.
+//! The shards of a node as the other floors see them: their mailboxes. A message for one terminal goes to the shard
+//! that the [`Hub`] names; a message for all terminals goes to every mailbox.
 
 use std::{sync::Arc, time::Instant};
 
@@ -32,13 +32,14 @@ pub struct Shards {
     hub: Arc<Hub>,
     mailboxes: Vec<Mailbox>,
     beats: Beats,
-    /// Counts adopted connections: they go to the shards in turn.
+    /// The number of adopted connections, by which connections go to the shards in turn.
     next: AtomicUsize,
     drain_requests: mpsc::Sender<DrainRequest>,
 }
 
 impl Shards {
-    /// Shards with these mailboxes, which hold sessions of these partitions. Requests to send sessions away go to `drain_requests`.
+    /// Returns the shards with these mailboxes. Their sessions belong to these partitions. Requests to drain or
+    /// rebalance go to `drain_requests`.
     pub fn new(
         hub: Arc<Hub>,
         mailboxes: Vec<mpsc::Sender<ShardMessage>>,
@@ -55,25 +56,27 @@ impl Shards {
         self.beats.beat(shard, Instant::now());
     }
 
-    /// Looks which shards answer at `now`, and passes over those that do not until they do. Returns the indexes of these, and the number of
-    /// all shards.
+    /// Looks which shards answer at `now`. A shard that does not answer counts as frozen until a later look finds that
+    /// it answers. Returns the indexes of the frozen shards, and the number of all shards.
     pub fn look(&self, now: Instant) -> (Vec<usize>, usize) {
         let late = self.beats.late(now);
         self.mailboxes.iter().enumerate().for_each(|(shard, mailbox)| mailbox.look(late.contains(&shard)));
         (late, self.mailboxes.len())
     }
 
-    /// Whether a shard has missed commands of a partition while it was frozen, and must send none before it has its sessions join again.
+    /// Returns whether a shard has missed commands of a partition while it was frozen. Such a shard must send no
+    /// command of the partition before it has the partition's sessions join again.
     pub fn has_missed(&self, shard: usize, partition: PartitionIndex) -> bool {
         self.mailboxes[shard].has_missed(partition)
     }
 
-    /// Records that a shard begins to have the sessions of a partition join again.
+    /// Records that a shard has begun to have the sessions of a partition join again.
     pub fn reopen(&self, shard: usize, partition: PartitionIndex) {
         self.mailboxes[shard].reopen(partition);
     }
 
-    /// Hands a connection to the next shard that answers. Returns false if none does, and while the node stops: the connection is closed.
+    /// Hands a connection to the next shard that answers. Returns false, and closes the connection, if no shard answers
+    /// or the node stops.
     pub async fn adopt(&self, upgraded: Upgraded) -> bool {
         let (first, count, now) = (self.next.fetch_add(1, Ordering::Relaxed), self.mailboxes.len(), Instant::now());
         let mut shards = (0..count).map(|step| first.wrapping_add(step) % count);
@@ -86,8 +89,8 @@ impl Shards {
         self.mailboxes[addr.shard].send_end(addr, end).await;
     }
 
-    /// Sends a command that was not stored to a terminal, whatever its number. Returns false if the terminal has no session
-    /// here.
+    /// Sends a command that was not stored to a terminal. Returns false if the terminal has no session here, or its
+    /// shard is frozen.
     pub async fn send_unstored(&self, terminal: &TerminalId, command: Arc<EncodedCommand>) -> bool {
         let Some(addr) = self.hub.addr(terminal) else { return false };
         self.mailboxes[addr.shard].offer(ShardMessage::SendUnstored(addr, command)).await
@@ -149,7 +152,7 @@ impl Deliver for Shards {
     fn event_stored<'a>(&'a self, terminal: &'a TerminalId, receipt: &'a EventReceipt) -> BoxFuture<'a, ()> {
         async move {
             if let Some(addr) = self.hub.addr(terminal).filter(|addr| addr.session == receipt.session) {
-                // A terminal that is not told sends the event again.
+                // A message that is lost does no harm: a terminal that is not told sends the event again.
                 let stored = ShardMessage::EventStored(addr, receipt.id.clone());
                 self.mailboxes[addr.shard].offer(stored).await;
             }

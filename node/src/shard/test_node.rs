@@ -41,15 +41,15 @@ struct Cli {
 static CONFIG: LazyLock<Config> = LazyLock::new(|| Cli::parse_from(["node"]).config);
 static METRICS: LazyLock<Arc<Metrics>> = LazyLock::new(Arc::default);
 
-/// Reads the flags, which takes more stack than the threads of a model (`models`) have.
+/// Parses the flags before a model (`models`) runs, because parsing needs more stack than the threads of a model have.
 #[cfg(feature = "shuttle")]
 pub fn prepare() {
     LazyLock::force(&CONFIG);
     LazyLock::force(&METRICS);
 }
 
-/// A node with the default settings and `count` shards, which are not started. Each mailbox has room for `room` messages. Its store
-/// has one partition.
+/// Returns a node with the default settings and `count` shards, whose threads are not started. Each mailbox has room
+/// for `room` messages. Its store has one partition.
 pub fn node(count: usize, room: usize) -> (Arc<Shared>, Vec<mpsc::Receiver<ShardMessage>>) {
     node_in(Partitions::ONE, count, room)
 }
@@ -78,20 +78,20 @@ pub fn node_in(partitions: Partitions, count: usize, room: usize) -> (Arc<Shared
     (Arc::new(Shared { config, auth, hub, shards, fences, lifecycle, backplane, reports, metrics, stop }), mailboxes)
 }
 
-/// A shard whose sessions get no turns.
+/// Returns a shard whose sessions get no turns.
 pub fn shard_at_rest() -> Shard {
     Shard::new(0, node(1, 1).0)
 }
 
-/// A shard whose sessions get their turns, and which takes no messages. Must be called in a local set.
+/// Returns a shard whose sessions get their turns, and which takes no messages. Must be called in a local set.
 pub fn shard(shared: Arc<Shared>) -> Rc<Shard> {
     let shard = Rc::new(Shard::new(0, shared));
     task::spawn_local(session::serve(shard.clone(), session::Poller::new().unwrap()));
     shard
 }
 
-/// Starts the session of a plain terminal on a shard. Returns the terminal's end of the connection, whose buffers have `buffer`
-/// bytes if it is given.
+/// Starts the session of a plain terminal on a shard. Returns the terminal's end of the connection, whose buffers have
+/// `buffer` bytes if it is given.
 pub fn connect(shard: &Rc<Shard>, terminal: &TerminalId, buffer: Option<usize>) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     if let Some(size) = buffer {

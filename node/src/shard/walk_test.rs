@@ -1,4 +1,4 @@
-//! A broadcast over more sockets than one slice has, joined by another one while it is under way.
+//! A broadcast over more sockets than one slice has, and another broadcast that joins it under way.
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
@@ -14,10 +14,10 @@ use crate::wire::EncodedCommand;
 /// One slice and a part of a second.
 const TERMINALS: usize = 300;
 const PARTITION: PartitionIndex = PartitionIndex(0);
-/// A number beyond all that the memory backplane gives.
+/// A number beyond every number that the memory backplane gives.
 const BASE: u64 = u64::MAX / 2;
 
-/// A shard with plain terminals that take live commands, and their ends of the connections.
+/// Returns a shard with plain terminals that take live commands, and their ends of the connections.
 async fn crowd() -> (Rc<Shard>, Vec<TcpStream>) {
     let shard = test_node::shard(test_node::node(1, 1).0);
     let connect = |number| test_node::connect(&shard, &format!("t{number}").parse().unwrap(), None);
@@ -40,14 +40,14 @@ fn command(number: u64, text: &str) -> Arc<EncodedCommand> {
     Arc::new(EncodedCommand::new(PARTITION, BASE + number, command))
 }
 
-/// The next bytes of a stream.
+/// Returns the next bytes of a stream.
 async fn receive(stream: &mut TcpStream, bytes: usize) -> Vec<u8> {
     let mut received = vec![0; bytes];
     soon(stream.read_exact(&mut received)).await.unwrap();
     received
 }
 
-/// The number of terminals that each command was reported as sent to.
+/// Returns the number of terminals that each command was reported as sent to.
 fn sent(shard: &Shard) -> HashMap<CommandId, usize> {
     let batch = shard.shared.reports.drain();
     let mut sent = HashMap::new();

@@ -1,5 +1,5 @@
-//! What the sessions of a shard have to do because something inside the node asks for it. What their sockets and the time bring comes to
-//! them by itself.
+//! What the sessions of a shard have to do because something inside the node asks for it. Sockets and alarms do not
+//! come through here.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,10 +13,10 @@ use tokio::sync::Notify;
 use super::Upgraded;
 use crate::session::CallAnswer;
 
-/// The place of a session among those of its shard. Another session may have it later.
+/// The place of a session among the sessions of its shard. Another session may have the same place later.
 pub type SessionKey = usize;
 
-/// The most places of the queue that are kept when it is empty. A wave of handshakes may need thousands, once.
+/// The most places for which an empty queue keeps memory. A burst of handshakes may need thousands, once.
 const PLACES_KEPT: usize = 256;
 
 /// One thing to do.
@@ -25,12 +25,12 @@ pub enum SessionWork {
     Adopt(Box<Upgraded>),
     /// Look at what a session was asked, and at what is queued for its socket.
     Look(SessionKey),
-    /// Take the answer to a call, which has this number.
+    /// Take the answer to the call with this number.
     Answer(SessionKey, u64, CallAnswer),
 }
 
-/// What the sessions of a shard have to do, in the order in which it was asked for. It is bounded by the sessions: each is in the queue at
-/// most once to begin, once to be looked at, and with the answers to its calls, of which it has one at a time.
+/// What the sessions of a shard have to do, in the order in which it was asked for. The number of sessions bounds the
+/// queue: a session is in it at most once to begin, once to be looked at, and once with the answer to its call.
 #[derive(Default)]
 pub struct WorkQueue {
     work: RefCell<VecDeque<SessionWork>>,
@@ -45,7 +45,7 @@ impl WorkQueue {
         self.is_filled.notify_one();
     }
 
-    /// The next thing to do.
+    /// Returns the next thing to do; none if there is nothing.
     pub fn pop(&self) -> Option<SessionWork> {
         let mut work = self.work.borrow_mut();
         let next = work.pop_front();
@@ -60,14 +60,14 @@ impl WorkQueue {
         self.is_filled.notified().await;
     }
 
-    /// A number that no other call of the shard has.
+    /// Returns a number that no other call of the shard has.
     pub fn new_call(&self) -> u64 {
         self.calls.update(|calls| calls + 1);
         self.calls.get()
     }
 }
 
-/// The way to have one session looked at.
+/// Asks the shard to look at one session.
 pub struct SessionWaker {
     queue: Rc<WorkQueue>,
     key: SessionKey,
@@ -75,19 +75,19 @@ pub struct SessionWaker {
 }
 
 impl SessionWaker {
-    /// The way to the session with this key.
+    /// Returns the waker of the session with this key.
     pub fn new(queue: Rc<WorkQueue>, key: SessionKey) -> Self {
         Self { queue, key, is_asked: Cell::new(false) }
     }
 
-    /// Has the session looked at.
+    /// Has the shard look at the session. Does nothing if a look is asked for already.
     pub fn wake(&self) {
         if !self.is_asked.replace(true) {
             self.queue.push(SessionWork::Look(self.key));
         }
     }
 
-    /// Records that the session is being looked at: what is asked from now on has it looked at again.
+    /// Records that the look has begun. A `wake` from now on asks for another look.
     pub fn begin_look(&self) {
         self.is_asked.set(false);
     }

@@ -1,16 +1,17 @@
-//! When the tokens of a shard's sessions expire. Each session costs four bytes and no timer: the seconds stand in one
-//! array, by the key of the session's socket, and the shard scans it only once the earliest of them has passed. A scan of
-//! 100,000 sessions takes some 60 µs.
+//! When the tokens of a shard's sessions expire. Each session costs four bytes and no timer: one array holds the
+//! seconds, by the key of the session's socket. The shard scans the array only once the earliest second has passed. A
+//! scan of 100,000 sessions takes some 60 µs.
 
-/// The second of a session that has no end of its own. An `exp` of 2106 or later counts as this.
+/// The second of a session that has no end of its own. A token that expires in 2106 or later counts as one without an
+/// end.
 const NEVER: u32 = u32::MAX;
 
 /// The expiries of one shard's sessions, in seconds since 1970.
 #[derive(Debug)]
 pub struct Expiries {
     seconds: Vec<u32>,
-    /// No session expires before this second. It may be too early after a session was extended or removed; the next scan
-    /// sets it right.
+    /// No session expires before this second. After a session was extended or removed this second may be too early; the
+    /// next scan corrects it.
     earliest: u32,
 }
 
@@ -31,13 +32,15 @@ impl Expiries {
         self.earliest = self.earliest.min(last);
     }
 
-    /// The last second of the session with this key; none if the session does not expire, or has expired and was taken.
+    /// Returns the last second of the session with this key; none if the session does not expire, or has expired and
+    /// was taken.
     #[cfg(test)]
     pub fn get(&self, key: usize) -> Option<u64> {
         self.seconds.get(key).filter(|last| **last != NEVER).map(|last| u64::from(*last))
     }
 
-    /// Takes out the keys of sessions whose last second is before `now`, at most `limit`. The rest comes with the next call.
+    /// Takes out and returns the keys of sessions whose last second is before `now`, at most `limit`. The next call
+    /// returns the rest.
     pub fn take_expired(&mut self, now: u64, limit: usize) -> Vec<usize> {
         let now = capped(now);
         let mut expired = Vec::new();

@@ -1,10 +1,10 @@
-//! A lane is the dense array that a broadcast walks: one descriptor after the other, and nothing else is touched
-//! while the sockets take what they are given. A shard has one lane for each partition and protocol, so one walk writes
-//! one sequence of bytes.
+//! A lane is the dense array that a broadcast walks, one descriptor after the other. The walk touches nothing else
+//! while each socket takes all that is written to it. A shard has one lane for each partition and protocol, so a walk
+//! of a lane writes the same bytes to each socket.
 //!
 //! Invariant: `descriptors[i]` belongs to `sockets[i]`, whose index is `i`. A descriptor is none while the walk must
-//! not write to its socket: while bytes are queued for the socket, since writing past the queue would break a frame,
-//! and while the socket is held or behind (see [`Socket`]).
+//! not write to its socket. That is while bytes are queued for the socket, because writing past the queue would break a
+//! frame, and while the socket is held or behind (see [`Socket`]).
 
 use std::{
     cell::RefCell,
@@ -32,8 +32,8 @@ pub struct Lane(RefCell<Rows>);
 struct Rows {
     descriptors: Vec<Option<BorrowedFd<'static>>>,
     sockets: Vec<Rc<Socket>>,
-    /// The terminals of the sockets, for the report after a walk. None after a row has changed; the next walk makes
-    /// it again.
+    /// The terminals of the sockets, for the report after a walk. None after a row has changed; the next walk makes the
+    /// list again.
     roster: Option<Arc<[TerminalId]>>,
 }
 
@@ -48,7 +48,7 @@ enum IncompleteSend {
 }
 
 impl Lane {
-    /// Adds a socket. The walk passes over the socket until it is unblocked.
+    /// Adds a socket. Walks skip the socket until it is unblocked.
     pub fn push(&self, socket: Rc<Socket>) {
         let mut rows = self.0.borrow_mut();
         socket.index.set(rows.sockets.len());
@@ -57,7 +57,7 @@ impl Lane {
         rows.sockets.push(socket);
     }
 
-    /// Removes a socket. The last socket takes its row.
+    /// Removes a socket. The last socket of the lane moves into the row that becomes free.
     pub fn remove(&self, socket: &Socket) {
         let mut rows = self.0.borrow_mut();
         let index = socket.index.replace(usize::MAX);
@@ -69,22 +69,22 @@ impl Lane {
         }
     }
 
-    /// The number of sockets.
+    /// Returns the number of sockets.
     pub fn len(&self) -> usize {
         self.0.borrow().sockets.len()
     }
 
-    /// Whether there is no socket.
+    /// Returns whether there is no socket.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The sockets.
+    /// Returns the sockets.
     pub fn sockets(&self) -> Vec<Rc<Socket>> {
         self.0.borrow().sockets.clone()
     }
 
-    /// Makes walks pass over the socket at `index`.
+    /// Makes walks skip the socket at `index`.
     pub fn block(&self, index: usize) {
         if let Some(descriptor) = self.0.borrow_mut().descriptors.get_mut(index) {
             *descriptor = None;
@@ -98,8 +98,8 @@ impl Lane {
         }
     }
 
-    /// Sends `batch` to the sockets of these rows. Returns the sockets that did not take it whole, each with the commands that went out
-    /// whole to it nevertheless.
+    /// Sends `batch` to the sockets of these rows. Returns the sockets that did not take the whole batch, each with the
+    /// commands that the socket did take whole.
     pub fn send(&self, rows: Range<usize>, batch: &WriteBatch) -> Vec<(Rc<Socket>, Vec<CommandId>)> {
         let incomplete = self.0.borrow().walk(rows, &batch.bytes);
         let sockets = incomplete.into_iter().map(|(index, problem)| {
@@ -117,7 +117,7 @@ impl Lane {
         sockets.collect()
     }
 
-    /// The terminals of the sockets, in the order of the rows.
+    /// Returns the terminals of the sockets, in the order of the rows.
     pub fn roster(&self) -> Arc<[TerminalId]> {
         let Rows { sockets, roster, .. } = &mut *self.0.borrow_mut();
         let terminals = || sockets.iter().map(|socket| socket.info.terminal.clone()).collect();
@@ -126,7 +126,8 @@ impl Lane {
 }
 
 impl Rows {
-    /// The hot loop: four bytes of memory for each socket, and the system call.
+    /// Sends `bytes` to the sockets of these rows. Returns the rows that did not take all of them, and why. This is the
+    /// hot loop: for each socket it reads four bytes of memory and makes one system call.
     fn walk(&self, rows: Range<usize>, bytes: &[u8]) -> Vec<(usize, IncompleteSend)> {
         let mut incomplete = Vec::new();
         for (index, descriptor) in rows.clone().zip(&self.descriptors[rows]) {
@@ -146,9 +147,9 @@ impl Rows {
 }
 
 fn borrow(stream: &TcpStream) -> BorrowedFd<'static> {
-    // SAFETY: the descriptor must stay open for as long as the borrow is used. It is stored only in `Rows::descriptors`, beside
-    // the `Rc` in `Rows::sockets` that owns `stream`; `remove` takes both out together, and no `Socket` ever gives its stream
-    // away. Paid for by the fan-out benchmark: reaching each descriptor through its `Rc` touches one more cache line per
-    // socket and made a delivery 12 % dearer.
+    // SAFETY: the descriptor must stay open for as long as the borrow is used. It is stored only in
+    // `Rows::descriptors`, beside the `Rc` in `Rows::sockets` that owns `stream`; `remove` takes both out together, and
+    // no `Socket` ever gives its stream away. Paid for by the fan-out benchmark: reaching each descriptor through its
+    // `Rc` touches one more cache line per socket and made a delivery 12 % dearer.
     unsafe { BorrowedFd::borrow_raw(stream.as_fd().as_raw_fd()) }
 }

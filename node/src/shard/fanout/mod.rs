@@ -1,7 +1,8 @@
 //! The fan-out of one shard: from an encoded command to the sockets.
 //!
 //! ```text
-//!   EncodedCommand ──▶ Walk (slice after slice) ──▶ WriteBatch (one write) ──▶ Lane ──▶ Socket ──▶ Queue (what the socket did not take)
+//!   EncodedCommand ──▶ Walk (slice after slice) ──▶ WriteBatch (one write)
+//!     ──▶ Lane ──▶ Socket ──▶ Queue (what the socket did not take)
 //! ```
 
 mod expiries;
@@ -34,7 +35,8 @@ use crate::{
     wire::EncodedCommand,
 };
 
-/// The sockets of one shard. They belong to the shard's thread: nothing here is locked, and nothing awaits.
+/// The sockets of one shard. The sockets belong to the shard's thread, so nothing here needs a lock, and nothing
+/// awaits.
 #[derive(Debug)]
 pub struct Sockets {
     entries: RefCell<Slab<Rc<Socket>>>,
@@ -47,15 +49,16 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// An empty table for a store of these partitions. `queue_limit` is the number of bytes that may wait for one socket.
+    /// Returns an empty table for a store of these partitions. `queue_limit` is the number of bytes that may wait for
+    /// one socket.
     pub fn new(partitions: Partitions, queue_limit: usize, reports: Arc<Reports>, delivered: IntCounter) -> Self {
         let (entries, expiries) = Default::default();
         let partitions = partitions.all().map(|_| Rc::default()).collect();
         Self { entries, expiries, partitions, queue_limit, reports, delivered }
     }
 
-    /// Inserts a socket, held: commands for it wait until it is released. Its session ends after the second `expires`,
-    /// since 1970; none for never. Returns the key for messages to this session.
+    /// Inserts a socket, held: commands for it wait until the socket is released. The session ends after the second
+    /// `expires`, since 1970; none for never. Returns the key for messages to this session, and the socket.
     pub fn insert(
         &self,
         info: Arc<SessionInfo>,
@@ -78,18 +81,18 @@ impl Sockets {
         socket.lane().remove(&socket);
     }
 
-    /// The number of sockets.
+    /// Returns the number of sockets.
     pub fn len(&self) -> usize {
         self.entries.borrow().len()
     }
 
-    /// Whether there is no socket.
+    /// Returns whether there is no socket.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Sends these commands, which are of one partition, to every socket of that partition; and with them those of the same partition
-    /// that `more` returns meanwhile.
+    /// Sends these commands, which are of one partition, to every socket of that partition. Calls `more` during the
+    /// walk, and sends the commands that it returns, which must be of the same partition.
     pub fn broadcast(&self, commands: Vec<Arc<EncodedCommand>>, more: impl FnMut() -> Vec<Arc<EncodedCommand>>) {
         let Some(partition) = commands.first().map(|command| command.partition) else { return };
         let mut walk = Walk::new(self.lanes(partition), commands);
@@ -115,8 +118,8 @@ impl Sockets {
         }
     }
 
-    /// Sends a command that was not stored to the session at `addr`. The session's watermark is not looked at, and
-    /// nothing is reported.
+    /// Sends a command that was not stored to the session at `addr`, if the session is still there. Ignores the
+    /// session's watermark, and reports nothing.
     pub fn send_unstored(&self, addr: SessionAddr, encoded: &Arc<EncodedCommand>) {
         let Some(socket) = self.at(addr) else { return };
         for batch in WriteBatch::of(std::slice::from_ref(encoded), socket.protocol()) {
@@ -124,7 +127,7 @@ impl Sockets {
         }
     }
 
-    /// Tells the session at `addr` that the event is stored that its terminal calls so.
+    /// Tells the terminal of the session at `addr` that its event with this id is stored.
     pub fn event_stored(&self, addr: SessionAddr, id: String) {
         let Some(socket) = self.at(addr) else { return };
         let ack = FromNode::Ack(EventAck { id });
@@ -138,7 +141,7 @@ impl Sockets {
         }
     }
 
-    /// Releases a session that has received everything up to `number`: from now on it takes live commands.
+    /// Releases a session that has received everything up to `number`. From now on the session takes live commands.
     pub fn release(&self, socket: &Socket, number: u64) {
         self.sent(socket, socket.release(number));
     }
@@ -148,7 +151,7 @@ impl Sockets {
         self.sent(socket, socket.flush());
     }
 
-    /// Sends `last` after the rest of a frame that was begun, and drops what else is queued or held.
+    /// Sends `last` after the rest of a frame that was begun, and drops everything else that is queued or held.
     pub fn send_last(&self, socket: &Socket, last: &Bytes) {
         self.sent(socket, socket.send_last(&WriteBatch::bare(last.clone())));
     }
@@ -184,9 +187,9 @@ impl Sockets {
         expired.into_iter().filter_map(|key| entries.get(key)).for_each(|socket| socket.end(SessionEnd::TokenExpired));
     }
 
-    /// Pings one part of the sockets, so that `parts` calls ping each socket once. The parts are made by key, since
-    /// a key stays the same: a row is taken by another socket when its socket leaves, and some sockets would be
-    /// passed over.
+    /// Pings one part of the sockets, so that `parts` calls ping each socket once. A socket's part follows from its
+    /// key, because the key stays the same. Parts by row would miss sockets, since a socket changes its row when
+    /// another one leaves.
     pub fn ping(&self, part: usize, parts: usize) {
         let batch = WriteBatch::bare(crate::wire::ping());
         let entries = self.entries.borrow();
@@ -203,7 +206,7 @@ impl Sockets {
         }
     }
 
-    /// The sequence number of the last command of a partition that was sent to the sockets.
+    /// Returns the sequence number of the partition's last command that this shard sent.
     #[cfg(all(test, feature = "shuttle"))]
     pub fn sent_up_to(&self, partition: PartitionIndex) -> u64 {
         self.lanes(partition).sent_up_to()
@@ -214,7 +217,7 @@ impl Sockets {
         entries.get(addr.key).filter(|socket| socket.info.session == addr.session).cloned()
     }
 
-    /// The number of the sessions of a partition that are held.
+    /// Returns the number of the sessions of a partition that are held.
     #[cfg(test)]
     pub fn held(&self, partition: PartitionIndex) -> usize {
         self.lanes(partition).sockets().iter().filter(|socket| socket.is_held()).count()

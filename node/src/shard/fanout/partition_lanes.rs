@@ -1,5 +1,5 @@
-//! The lanes of one partition on one shard. Commands are numbered within a partition, so a broadcast goes to the sockets of its own
-//! partition, and the watermark of what was sent is the partition's.
+//! The lanes of one partition on one shard. Commands are numbered within a partition. So a broadcast goes to the
+//! sockets of its own partition, and each partition has its own watermark of what was sent.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -17,7 +17,7 @@ pub struct PartitionLanes {
 }
 
 impl PartitionLanes {
-    /// The lane of the sockets that speak `protocol`.
+    /// Returns the lane of the sockets that speak `protocol`.
     pub fn lane(&self, protocol: Protocol) -> &Lane {
         match protocol {
             Protocol::V1 => &self.v1,
@@ -25,14 +25,14 @@ impl PartitionLanes {
         }
     }
 
-    /// All sockets of the partition.
+    /// Returns all sockets of the partition.
     pub fn sockets(&self) -> Vec<Rc<Socket>> {
         let mut sockets = self.v1.sockets();
         sockets.extend(self.plain.sockets());
         sockets
     }
 
-    /// The number of the partition's last command that this shard sent to any socket.
+    /// Returns the number of the partition's last command that this shard sent to any socket.
     pub fn sent_up_to(&self) -> u64 {
         self.sent_up_to.get()
     }

@@ -1,5 +1,5 @@
-//! What waits for a socket: the bytes that the socket did not take, and the batches that came while it was held.
-//! Both are in order and bounded in bytes. A socket that takes everything has neither.
+//! What waits for a socket: the bytes that the socket did not take, and the batches that came while the socket was
+//! held. Both are in order and bounded in bytes. A socket that takes everything has neither.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Appends a batch. Fails if the batches would exceed `limit` bytes.
+    /// Appends a batch. Fails if the batches then exceed `limit` bytes.
     pub fn push(&mut self, batch: &WriteBatch, limit: usize) -> Result<(), Full> {
         self.bytes += batch.bytes.len();
         self.batches.push(batch.clone());
@@ -37,7 +37,7 @@ impl IntoIterator for Held {
     }
 }
 
-/// Batches in order. The first may be sent in part. A queue that is empty takes one word.
+/// Batches in order. The first may be sent in part. An empty queue takes one word of memory.
 #[derive(Debug, Default)]
 pub struct Queue(Option<Box<QueuedBatches>>);
 
@@ -51,7 +51,7 @@ struct QueuedBatches {
 }
 
 impl Queue {
-    /// Whether the queue is empty.
+    /// Returns whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
@@ -73,8 +73,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Drops every frame that was not begun, and appends `last` after the rest of the one that was. No bound holds
-    /// for `last`.
+    /// Drops every frame that was not begun, and appends `last` after the rest of a frame that was begun. `last` is
+    /// appended whatever its size.
     pub fn end_with(&mut self, last: &WriteBatch) {
         let QueuedBatches { mut batches, sent, .. } = self.0.take().map(|queued| *queued).unwrap_or_default();
         let begun = batches.pop_front().and_then(|batch| batch.begun(sent));
@@ -84,7 +84,8 @@ impl Queue {
         self.0 = Some(Box::new(QueuedBatches { batches, sent, queued_bytes }));
     }
 
-    /// The bytes to send next. Leaves out commands that expired while they waited, unless their frame was begun.
+    /// Returns the bytes to send next; none if the queue is empty. Drops commands that expired while they waited,
+    /// unless their frame was begun.
     pub fn next(&mut self, now: Timestamp) -> Option<&[u8]> {
         let queued = self.0.as_mut()?;
         queued.drop_expired(now);
@@ -111,7 +112,7 @@ impl Queue {
 }
 
 impl QueuedBatches {
-    /// Drops the commands that have expired from the front on, up to the first frame that is to be sent.
+    /// Drops expired commands from the front of the queue, until a batch has a frame that is to be sent.
     fn drop_expired(&mut self, now: Timestamp) {
         while self.sent == 0
             && let Some(batch) = self.batches.pop_front()

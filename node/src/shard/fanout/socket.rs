@@ -1,11 +1,11 @@
-//! The socket of a session and all of its cold state: what a broadcast does not touch while the socket takes what it
-//! is given. A socket lives on its shard's thread. The session's driver reads from it; whatever has something to send
-//! writes to it directly.
+//! The socket of a session, and all state that a broadcast does not touch while the socket takes everything. A socket
+//! lives on its shard's thread. The session's driver reads from the socket; whatever has something to send writes to
+//! the socket directly.
 //!
-//! A socket starts *held*: commands for it wait while its session finds out what the terminal missed. A released
-//! socket has received everything up to a sequence number and takes only what is beyond. It is *behind* until its
-//! shard has sent that far in its partition too. So a session gets each command once and in order, wherever the shard was when the
-//! session registered.
+//! A socket starts *held*: commands for it wait while its session finds out what the terminal missed. A released socket
+//! has received everything up to a sequence number and takes only what is beyond. The socket is *behind* while its
+//! shard has not yet sent the partition's commands up to that number. So a session gets each command once and in order,
+//! whatever the shard had sent when the session registered.
 
 use std::{
     cell::{Cell, RefCell},
@@ -36,7 +36,7 @@ pub struct Socket {
     pub info: Arc<SessionInfo>,
     /// The connection. Nothing else owns it.
     pub stream: TcpStream,
-    /// The lanes of its partition, of which it stands in one.
+    /// The lanes of the socket's partition. The socket stands in one of them.
     lanes: Rc<PartitionLanes>,
     /// The socket's row in its lane.
     pub(super) index: Cell<usize>,
@@ -49,7 +49,7 @@ pub struct Socket {
     end: Cell<Option<SessionEnd>>,
     rejoin: Cell<bool>,
     waker: SessionWaker,
-    /// When the ping was sent that the terminal has not answered yet.
+    /// When the node sent the ping that the terminal has not answered yet.
     pinged: Cell<Option<Instant>>,
     /// Whether any message came since that ping.
     heard: Cell<bool>,
@@ -80,8 +80,8 @@ impl Socket {
         }
     }
 
-    /// Sends the part of `batch` that this session has not received: now, or later while the socket is held or has
-    /// bytes queued. Returns the commands that went out whole.
+    /// Sends the part of `batch` that this session has not received. If the socket is held or has bytes queued, the
+    /// part waits. Returns the commands that went out whole.
     pub fn send(&self, batch: &WriteBatch) -> Vec<CommandId> {
         if let Some(held) = &mut *self.held.borrow_mut() {
             if held.push(batch, self.queue_limit).is_err() {
@@ -119,7 +119,8 @@ impl Socket {
         self.lane().block(self.index.get());
         let mut queue = self.queue.borrow_mut();
         if queue.push(batch, sent, self.queue_limit).is_err() {
-            // The rest of a frame that was begun is stored beyond the limit: the close frame has to follow it.
+            // The limit does not hold for the rest of a frame that was begun, because the close frame has to follow
+            // that rest.
             if sent > 0 {
                 let _ = queue.push(batch, sent, usize::MAX);
             }
@@ -130,9 +131,9 @@ impl Socket {
         batch.commands(0, sent).collect()
     }
 
-    /// Sends `last`, after which the session sends nothing. Of what is queued only the rest of a frame that was
-    /// begun goes before it: whole frames are dropped, and their commands count as not sent, so that the
-    /// terminal's next session is sent them. Returns the commands whose frames went out whole.
+    /// Sends `last`, after which the session sends nothing. If a queued frame was begun, its rest goes before `last`.
+    /// Drops the other queued frames; their commands count as not sent, so the terminal's next session gets them.
+    /// Returns the commands whose frames went out whole.
     pub fn send_last(&self, last: &WriteBatch) -> Vec<CommandId> {
         *self.held.borrow_mut() = None;
         if self.is_flushed() {
@@ -142,7 +143,7 @@ impl Socket {
         self.flush()
     }
 
-    /// Writes what is queued, as far as the socket takes it. Drops it if the connection is broken. Returns the
+    /// Writes what is queued, as far as the socket takes it. Drops the queue if the connection is broken. Returns the
     /// commands whose frames went out whole.
     pub fn flush(&self) -> Vec<CommandId> {
         let mut queue = self.queue.borrow_mut();
@@ -164,7 +165,7 @@ impl Socket {
         commands
     }
 
-    /// Whether nothing is queued.
+    /// Returns whether nothing is queued.
     pub fn is_flushed(&self) -> bool {
         self.queue.borrow().is_empty()
     }
@@ -175,8 +176,8 @@ impl Socket {
         self.lane().block(self.index.get());
     }
 
-    /// Releases the socket of a session that has received everything up to `number`. Sends what was held and is
-    /// beyond `number`; later commands are sent as they come. Stays held if the session was asked meanwhile to
+    /// Releases the socket of a session that has received everything up to `number`. Sends the held commands beyond
+    /// `number`; later commands are sent as they come. The socket stays held if the session was asked meanwhile to
     /// register again. Returns the commands whose frames went out whole.
     pub fn release(&self, number: u64) -> Vec<CommandId> {
         self.received_up_to.set(number);
@@ -197,13 +198,13 @@ impl Socket {
         }
     }
 
-    /// Whether the socket is held.
+    /// Returns whether the socket is held.
     #[cfg(test)]
     pub fn is_held(&self) -> bool {
         self.held.borrow().is_some()
     }
 
-    /// Records that the session's driver looks at what the session was asked, and at what is queued.
+    /// Records that the session's driver now looks at what the session was asked, and at what is queued.
     pub fn begin_look(&self) {
         self.waker.begin_look();
     }
@@ -216,12 +217,12 @@ impl Socket {
         self.waker.wake();
     }
 
-    /// The reason why the session has to end, once there is one.
+    /// Returns why the session has to end; none if it does not have to.
     pub fn ended(&self) -> Option<SessionEnd> {
         self.end.get()
     }
 
-    /// Has the session register again, from the sequence number that it has received.
+    /// Has the session register again, from the sequence number up to which it has received everything.
     pub fn ask_to_rejoin(&self) {
         if self.held.borrow().is_none() {
             self.received_up_to.set(self.received_up_to.get().max(self.lanes.sent_up_to()));
@@ -231,12 +232,12 @@ impl Socket {
         self.waker.wake();
     }
 
-    /// Whether the session was asked to register again since the last call.
+    /// Returns whether the session was asked to register again since the last call.
     pub fn takes_rejoin(&self) -> bool {
         self.rejoin.take()
     }
 
-    /// The sequence number up to which this session has received everything.
+    /// Returns the sequence number up to which this session has received everything.
     pub fn received_up_to(&self) -> u64 {
         self.received_up_to.get()
     }
@@ -260,12 +261,12 @@ impl Socket {
         self.heard.set(true);
     }
 
-    /// The lane that the socket stands in.
+    /// Returns the lane that the socket stands in.
     pub(super) fn lane(&self) -> &Lane {
         self.lanes.lane(self.info.protocol)
     }
 
-    /// The protocol of the session, which decides its lane.
+    /// Returns the protocol of the session, which decides its lane.
     pub fn protocol(&self) -> Protocol {
         self.info.protocol
     }

@@ -1,6 +1,7 @@
-//! The walk of a broadcast over the sockets of one partition, one slice of a lane after the other. Commands that arrive during the walk
-//! join it: a slice that is still to come gets everything in one write, and a slice that was passed gets the rest in a second
-//! round. So of a burst only the first slices are written to twice, and a single broadcast never waits.
+//! The walk of a broadcast over the sockets of one partition, one slice of a lane after the other. Commands that arrive
+//! during the walk join it. A slice that the walk has not reached gets all of them in one write; a slice that the walk
+//! has passed gets them in a second round. So a burst costs a second write only for the first slices, and a single
+//! broadcast never waits.
 //!
 //! Invariant: no session has its turn during a walk, so each socket keeps its row.
 
@@ -21,7 +22,7 @@ pub struct Walk<'a> {
     commands: Vec<Arc<EncodedCommand>>,
     batches: Batches,
     incomplete: Vec<IncompleteRow>,
-    /// The commands that went out whole to sockets which did not take all that was written to them at once.
+    /// The commands that went out whole to sockets which did not take everything at once.
     pub single: Vec<(CommandId, TerminalId, Protocol)>,
 }
 
@@ -33,14 +34,14 @@ struct Slice {
     sent: usize,
 }
 
-/// A row that did not take all of these commands.
+/// A row whose socket did not take all of these commands.
 struct IncompleteRow {
     protocol: Protocol,
     row: usize,
     commands: Range<usize>,
 }
 
-/// The batches that were made last. Most slices need the same ones as the slice before.
+/// The batches that were made last. Most slices need the same batches as the slice before.
 #[derive(Default)]
 struct Batches {
     of: Option<(Protocol, Range<usize>)>,
@@ -58,7 +59,7 @@ pub struct WholeSends<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that sends these commands of the lanes' partition.
+    /// Returns a walk that sends these commands of the lanes' partition.
     pub fn new(lanes: &'a PartitionLanes, commands: Vec<Arc<EncodedCommand>>) -> Self {
         let mut walk = Self {
             lanes,
@@ -71,8 +72,8 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// Writes to each socket. Calls `more` after each slice of the first round, and sends those commands too. None join the second
-    /// round, so that the sessions get their turns after it.
+    /// Writes to each socket. Calls `more` after each slice of the first round, and sends the commands that it returns
+    /// too. No command joins in the second round, so that the walk ends and the sessions get their turns.
     pub fn run(&mut self, mut more: impl FnMut() -> Vec<Arc<EncodedCommand>>) {
         let mut slices = self.slices();
         for slice in &mut slices {
@@ -98,7 +99,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Sends to a slice what it was not sent yet.
+    /// Sends to a slice the commands that were not sent to it yet.
     fn send(&mut self, slice: &mut Slice) {
         let (protocol, lane) = (slice.protocol, self.lanes.lane(slice.protocol));
         let batches = self.batches.of(&self.commands, slice.sent, protocol);
@@ -113,7 +114,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What went out whole, and was written at once: commands that the same terminals took, with these terminals.
+    /// Returns what went out whole and at once: groups of commands, each with the terminals that took all commands of
+    /// the group.
     pub fn whole(&self) -> impl Iterator<Item = WholeSends<'_>> {
         [Protocol::V1, Protocol::Plain].into_iter().flat_map(|protocol| self.whole_in(protocol))
     }
@@ -138,7 +140,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The terminals of a lane without those of these rows.
+/// Returns the terminals of a lane, except those of these rows.
 fn terminals(lane: &Lane, without: impl Iterator<Item = usize>) -> Arc<[TerminalId]> {
     let (roster, mut without) = (lane.roster(), without.peekable());
     if without.peek().is_none() {

@@ -8,8 +8,8 @@ use muster_protocol::{CommandId, api::Protocol};
 
 use crate::wire::EncodedCommand;
 
-/// Frames that have piled up are joined into one write up to this many bytes. Beyond it a write costs by the byte
-/// and not by the call, and the send buffer of a socket may not take it whole.
+/// Frames that have piled up are joined into one write of up to this many bytes. A larger write saves nothing, since
+/// its cost is then that of its bytes and not that of the call, and the send buffer of a socket may not take it whole.
 const BATCH_MAX: usize = 64 * 1024;
 
 /// Where the frame of a command ends within a batch.
@@ -36,12 +36,13 @@ pub struct WriteBatch {
 }
 
 impl WriteBatch {
-    /// A batch with one frame that belongs to no command.
+    /// Returns a batch with one frame that belongs to no command.
     pub fn bare(bytes: Bytes) -> Self {
         Self { bytes, frame_ends: Rc::new([]) }
     }
 
-    /// The frames of these commands, in as few batches as the size limit allows. A single command is not copied.
+    /// Returns the frames of these commands, in as few batches as the size limit allows. A single command is not
+    /// copied.
     pub fn of(commands: &[Arc<EncodedCommand>], protocol: Protocol) -> Vec<Self> {
         let mut batches = Vec::new();
         let mut rest = commands;
@@ -68,7 +69,7 @@ impl WriteBatch {
         Self { bytes: bytes.into(), frame_ends: frame_ends.into() }
     }
 
-    /// The part that follows the commands up to `number`, if there is any. A frame that belongs to no command
+    /// Returns the part that follows the commands up to `number`, if there is any. A frame that belongs to no command
     /// follows all commands.
     pub fn after(&self, number: u64) -> Option<Self> {
         let had = self.frame_ends.iter().take_while(|frame_end| frame_end.number <= number).count();
@@ -78,8 +79,7 @@ impl WriteBatch {
         (had < self.frame_ends.len()).then(|| Self { bytes: self.bytes.slice(start..), frame_ends: rest.collect() })
     }
 
-    /// The part up to the end of the frame of which some bytes, but not all, are among the first `sent` bytes. None
-    /// if `sent` is where a frame ends or the batch begins.
+    /// Returns the part up to the end of the frame that the first `sent` bytes cut in two. None if they cut no frame.
     pub fn begun(self, sent: usize) -> Option<Self> {
         let whole = self.frame_ends.iter().take_while(|frame_end| frame_end.end <= sent).count();
         let start = whole.checked_sub(1).map_or(0, |last| self.frame_ends[last].end);
@@ -88,7 +88,7 @@ impl WriteBatch {
         (start < sent && sent < end).then(|| Self { bytes: self.bytes.slice(..end), frame_ends })
     }
 
-    /// The part that has not expired at `now`, if there is any. Called for a batch that had to wait.
+    /// Returns the part that has not expired at `now`, if there is any. Called for a batch that had to wait.
     pub fn fresh(self, now: Timestamp) -> Option<Self> {
         if self.frame_ends.iter().all(|frame_end| frame_end.expires_at > now) {
             return Some(self);
@@ -104,12 +104,12 @@ impl WriteBatch {
         (!frame_ends.is_empty()).then(|| Self { bytes: bytes.into(), frame_ends: frame_ends.into() })
     }
 
-    /// The number of its commands.
+    /// Returns the number of commands in the batch.
     pub fn count(&self) -> usize {
         self.frame_ends.len()
     }
 
-    /// The commands whose frames end after `from` bytes and not after `to` bytes.
+    /// Returns the commands whose frames end after more than `from` bytes, and after at most `to` bytes.
     pub fn commands(&self, from: usize, to: usize) -> impl Iterator<Item = CommandId> + '_ {
         self.frame_ends
             .iter()
@@ -118,7 +118,7 @@ impl WriteBatch {
     }
 }
 
-/// The number of commands that fit into one batch; at least one.
+/// Returns the number of commands that fit into one batch; at least one.
 fn fitting(commands: &[Arc<EncodedCommand>], protocol: Protocol) -> usize {
     let mut size = 0;
     let fits = |encoded: &&Arc<EncodedCommand>| {
