@@ -1,33 +1,35 @@
-//! The clock by which a lease's end is judged: it goes on while the machine sleeps, as Redis' clock does.
+//! The clock by which a node judges whether its lease has ended. The clock goes on while the machine sleeps, as Redis'
+//! clock does.
 
 use std::{ops::Add, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The clock. The monotonic clock stands still while a machine is suspended, so a node that wakes up would take its lease for valid.
+/// The clock. The monotonic clock would not do: it stands still while a machine is suspended, so a node that wakes up
+/// would take its lease for valid.
 #[cfg(target_os = "linux")]
 const CLOCK: ClockId = ClockId::Boottime;
-/// Other systems are for development alone.
+/// Other systems than Linux are for development only.
 #[cfg(not(target_os = "linux"))]
 const CLOCK: ClockId = ClockId::Monotonic;
 
-/// A moment: the time since the machine was started, with the time in which it was suspended.
+/// A moment: the time since the machine was started, including the time in which it was suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BootInstant(Duration);
 
 impl BootInstant {
-    /// The moment now.
+    /// Returns the present moment.
     pub fn now() -> Self {
         let now = clock_gettime(CLOCK);
         Self(Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32))
     }
 
-    /// The time since this moment.
+    /// Returns the time that has passed since this moment.
     pub fn elapsed(self) -> Duration {
         Self::now().saturating_duration_since(self)
     }
 
-    /// The time from an earlier moment to this one; zero if it is not earlier.
+    /// Returns the time from `earlier` to this moment; zero if `earlier` is not earlier.
     pub fn saturating_duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -45,7 +47,8 @@ impl Add<Duration> for BootInstant {
 mod tests {
     use super::*;
 
-    /// The kernel's own count since the start, which goes on in suspension. In a time namespace it is the same clock.
+    /// Compares the clock with `/proc/uptime`, which goes on in suspension too. In a time namespace both are shifted
+    /// alike.
     #[test]
     fn the_clock_is_the_one_that_runs_while_the_machine_sleeps() {
         assert_eq!(CLOCK, ClockId::Boottime);

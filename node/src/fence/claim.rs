@@ -1,4 +1,4 @@
-//! The claim: which lease this node knows to hold, and what follows from a renewal.
+//! The claim: which lease this node knows that it holds, and what a renewal changes.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -8,8 +8,8 @@ use std::{
 use super::{BootInstant, Fence};
 use crate::sync::{Mutex, MutexGuard};
 
-/// The name of the lease under which this node's sessions are registered in one partition, and the fence that lasts as long as the
-/// lease.
+/// The claim of this node in one partition: the name of the lease under which the node's sessions are registered, and
+/// the fence that holds for as long as the lease does.
 #[derive(Debug)]
 pub struct Claim {
     /// Never locked across an await.
@@ -18,7 +18,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim to no lease yet.
+    /// Returns a claim that has no lease yet.
     pub fn new(fence: Arc<Fence>) -> Self {
         Self { name: Mutex::default(), fence }
     }
@@ -29,23 +29,26 @@ impl Claim {
         self.fence.extend(asked, lasting);
     }
 
-    /// Records a renewal that was requested at `asked` and lasts for `lasting`. If the lease has another name, it was lost
-    /// meanwhile; then, and if commands were dropped because the fence had expired, the partition's sessions join again:
-    /// `rejoin` asks them, and completes when each shard has handled what waited in its mailbox before.
+    /// Records a renewal that was requested at `asked` and lasts for `lasting`. Awaits `rejoin`, which has the
+    /// partition's sessions join again, in two cases: the lease has another name, so it was lost meanwhile; or commands
+    /// were dropped because the fence had expired. `rejoin` must complete only when each shard has handled what waited
+    /// in its mailbox before.
     pub async fn renew(&self, name: String, asked: BootInstant, lasting: Duration, rejoin: impl Future<Output = ()>) {
         let held = *self.name() == name;
         let tripped = self.fence.takes_tripped();
         if !held || tripped {
             tracing::info!(held, tripped, "the sessions of a partition join again");
             rejoin.await;
-            // Only now: of two renewals at once, neither extends the fence before the sessions were asked.
+            // The name is set only after the sessions were asked. So of two renewals at once, neither extends the fence
+            // before that.
             *self.name() = name;
         }
-        // Not before: what waited in a mailbox would go out to sessions that have another owner by now.
+        // Extended any earlier, the fence would let commands that waited in a mailbox out to sessions that have another
+        // owner by now.
         self.fence.extend(asked, lasting);
     }
 
-    /// Lets the fence expire: another process holds the lease.
+    /// Lets the fence expire, because another process holds the lease.
     pub fn give_way(&self) {
         self.fence.extend(BootInstant::now(), Duration::ZERO);
     }

@@ -1,11 +1,11 @@
 //! The fence: until when this node may act as the owner of its sessions.
 //!
-//! A node holds a lease in each partition of the store, and has a fence for each ([`Fences`]). Each renewal of a lease extends the
-//! fence of its partition. A node that was stopped and wakes up finds the fence expired, and delivers nothing
-//! before its sessions have registered again.
+//! A node holds a lease in each partition of the store, and has a fence for each ([`Fences`]). Each renewal of a lease
+//! extends the fence of its partition. A node that was stopped and wakes up finds the fence expired, and delivers
+//! nothing before its sessions have registered again.
 //!
-//! The fence is measured by a clock of this machine that goes on while it sleeps ([`BootInstant`]), from the moment at which a renewal was *requested*. So the fence expires
-//! before the lease in Redis does.
+//! The end of the fence is counted from the moment at which a renewal was *requested*, by a clock that goes on while
+//! the machine sleeps ([`BootInstant`]). So the fence expires before the lease in Redis does.
 
 mod boot_clock;
 mod claim;
@@ -28,7 +28,7 @@ pub struct Fence {
 }
 
 impl Default for Fence {
-    /// A fence that never expires, for a node without a cluster.
+    /// Returns a fence that never expires, for a node without a cluster.
     fn default() -> Self {
         Self { began: BootInstant::now(), until: AtomicU64::new(u64::MAX), tripped: AtomicBool::new(false) }
     }
@@ -41,7 +41,8 @@ impl Fence {
         self.until.store(until.as_millis() as u64, Ordering::Release);
     }
 
-    /// Whether the fence holds. If it does not, the fence records that the caller dropped something that counts as handled.
+    /// Returns whether the fence holds. If not, the caller must drop what it was about to send, and the fence records
+    /// that something was dropped.
     pub fn holds(&self) -> bool {
         let holds = (self.began.elapsed().as_millis() as u64) < self.until.load(Ordering::Acquire);
         if !holds {
@@ -50,7 +51,7 @@ impl Fence {
         holds
     }
 
-    /// Whether [`holds`](Self::holds) returned false since the last call of this function.
+    /// Returns whether [`holds`](Self::holds) has returned false since the last call of this function.
     pub fn takes_tripped(&self) -> bool {
         self.tripped.swap(false, Ordering::AcqRel)
     }

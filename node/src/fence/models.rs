@@ -1,4 +1,4 @@
-//! The fence and the claim, in every order of the threads that extend the fence and of those that check it.
+//! The fence and the claim, in every order in which threads may extend the fence and check it.
 
 use std::{
     sync::{
@@ -16,7 +16,7 @@ use crate::sync::{atomic, in_each_order, in_many_orders};
 /// Longer than a run.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A fence that has expired, with the claim to the lease `first`.
+/// Returns a fence that has expired, and its claim, which has the lease `first`.
 fn expired() -> (Arc<Fence>, Arc<Claim>) {
     let fence = Arc::<Fence>::default();
     let claim = Claim::new(fence.clone());

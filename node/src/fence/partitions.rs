@@ -19,12 +19,12 @@ impl Fences {
         Self { partitions, fences: partitions.all().map(|_| Arc::default()).collect() }
     }
 
-    /// The partitions of the store.
+    /// Returns the partitions of the store.
     pub fn partitions(&self) -> Partitions {
         self.partitions
     }
 
-    /// The fence of one partition. Panics if the store does not have this partition.
+    /// Returns the fence of one partition. Panics if the store does not have this partition.
     pub fn of(&self, partition: PartitionIndex) -> &Arc<Fence> {
         &self.fences[usize::from(partition.0)]
     }

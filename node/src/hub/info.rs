@@ -1,4 +1,5 @@
-//! What a node knows of a session that does not change while the session lasts. The hub, the registry and the session share it.
+//! The identity of a session: what does not change while the session lasts. The hub, the backplane and the session
+//! share it.
 
 use std::sync::Arc;
 
@@ -16,11 +17,12 @@ pub struct SessionInfo {
     pub protocol: Protocol,
     /// The partition of the store that the terminal belongs to. It follows from the terminal's id.
     pub partition: PartitionIndex,
-    /// The labels of the terminal: what its token says, and what its hello says where the token says nothing.
+    /// The labels of the terminal, from its token and its hello. For a key that both have, the token's label counts.
     pub labels: Labels,
     /// The IP address that the terminal connects from, as far as the node can know it.
     pub address: Box<str>,
-    /// The proxy worker that the session came through, as `HOST/PID/GENERATION`. None if the terminal connected directly.
+    /// The proxy worker that the session came through, as `HOST/PID/GENERATION`. None if the terminal connected
+    /// directly.
     pub edge: Option<Arc<str>>,
     /// When the session started, by this node's clock.
     pub connected_at: Timestamp,
@@ -28,7 +30,7 @@ pub struct SessionInfo {
 
 #[cfg(test)]
 impl SessionInfo {
-    /// A new session of this terminal, which connects directly and has no labels.
+    /// Returns a new session of this terminal, which connects directly and has no labels.
     pub fn fresh(terminal: &str) -> Self {
         Self {
             terminal: terminal.parse().unwrap(),

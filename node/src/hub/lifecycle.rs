@@ -1,14 +1,15 @@
-//! The lifecycle of a node: ready, then leaving, then draining. A node goes back, to ready, only when an operator takes a drain back. What it
-//! has too little of meanwhile comes and goes.
+//! The lifecycle of a node: ready, then leaving, then draining. A node goes back to ready only when an operator takes a
+//! drain back. Shortages come and go in every state.
 //!
-//! [`serve`](crate::serve) alone changes the state. Handshakes read it, `/readyz` reads it, and the node's lease shows it to the others.
+//! Only [`serve`](crate::serve) and [`drain`](crate::drain) change the state. Handshakes and `/readyz` read the state,
+//! and the node's lease shows it to the other nodes.
 
 use muster_protocol::api::{NodeState, NodeView};
 
 use super::Shortages;
 use crate::sync::atomic::{AtomicU8, Ordering};
 
-/// The state of this node. The default is [`NodeState::Ready`], and that nothing is short.
+/// The state of this node, and its shortages. By default the node is [`NodeState::Ready`] and has no shortage.
 #[derive(Debug, Default)]
 pub struct Lifecycle {
     state: AtomicU8,
@@ -22,24 +23,26 @@ impl Lifecycle {
         self.state.fetch_max(state as u8, Ordering::Relaxed);
     }
 
-    /// Makes the node ready again, since the drain was taken back. The caller has ended what advances the state.
+    /// Makes the node ready again, because an operator took the drain back. The caller must have stopped whatever
+    /// advances the state.
     pub fn go_back(&self) {
         self.state.store(NodeState::Ready as u8, Ordering::Relaxed);
     }
 
-    /// The present state.
+    /// Returns the present state.
     pub fn state(&self) -> NodeState {
         let number = self.state.load(Ordering::Relaxed);
         let states = [NodeState::Ready, NodeState::Leaving];
         states.into_iter().find(|state| *state as u8 == number).unwrap_or(NodeState::Draining)
     }
 
-    /// Whether the node takes no new sessions.
+    /// Returns whether the node takes no new sessions.
     pub fn is_draining(&self) -> bool {
         self.state() == NodeState::Draining
     }
 
-    /// What this node, which is `node` as it started, tells of its state now. It accepts no handshakes while it takes no sessions.
+    /// Returns what this node tells the others of itself: `node`, as it was at the start, with the present state. The
+    /// node accepts 0 handshakes a second while a shortage keeps it from taking sessions.
     pub fn told_by(&self, node: &NodeView) -> NodeView {
         let accepts = if self.shortages.refuse_sessions().is_some() { 0 } else { node.accepts };
         NodeView { state: self.state(), accepts, ..node.clone() }

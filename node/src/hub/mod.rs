@@ -1,4 +1,5 @@
-//! The hub: this node's table of sessions, by terminal, and what else every floor above asks about the node itself.
+//! The hub: this node's table of sessions, by terminal. Beside it, what else the floors above ask about the node
+//! itself.
 //!
 //! ```text
 //!   Hub          terminal ──▶ where its session is, and who it is
@@ -7,8 +8,8 @@
 //!   Shortages    what the node has too little of
 //! ```
 //!
-//! The table is passive: it has no task, only a lock, which is never held across an await. A broadcast does not look at the table;
-//! it goes to the mailbox of each shard, and each shard knows its own sockets.
+//! The table has no task, only a lock, which nobody holds across an await. A broadcast does not look at the table: the
+//! broadcast goes to the mailbox of each shard, and each shard knows its own sockets.
 
 mod info;
 mod lifecycle;
@@ -33,7 +34,8 @@ use crate::{
 
 /// The address of a session inside this node.
 ///
-/// The session id makes a message for a session that has ended harmless to the next session on the same key.
+/// A message for a session that has ended does not reach the next session with the same key, because their session ids
+/// differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionAddr {
     /// The index of the shard.
@@ -53,7 +55,8 @@ pub struct Hub {
 #[derive(Debug, Clone)]
 struct Entry {
     info: Arc<SessionInfo>,
-    /// The slot of the session in its shard, of which there are no more than descriptors.
+    /// The slot of the session in its shard. Slots fit in 32 bits, because a shard has no more of them than
+    /// descriptors.
     key: u32,
     shard: u32,
     /// The token by which the session lives. None if none was verified.
@@ -67,8 +70,8 @@ impl Entry {
 }
 
 impl Hub {
-    /// Inserts a session. Of two sessions of one terminal the newer one stays. Returns the address of the session that must
-    /// end, which may be the inserted one.
+    /// Inserts a session. Of two sessions of one terminal the newer stays. Returns the address of the older, which must
+    /// end and may be the inserted session; none if the terminal had no session.
     pub fn insert(&self, info: Arc<SessionInfo>, addr: SessionAddr) -> Option<SessionAddr> {
         let mut entries = self.entries();
         match entries.get(&info.terminal) {
@@ -82,7 +85,7 @@ impl Hub {
 
     /// Removes the entry of `terminal` if it still belongs to `session`.
     ///
-    /// The ids are compared under the lock: a late goodbye never evicts the newer session of a terminal that came back.
+    /// Compares the ids under the lock. So a session that ends late never evicts the newer session of its terminal.
     pub fn remove(&self, terminal: &TerminalId, session: SessionId) {
         let mut entries = self.entries();
         if entries.get(terminal).is_some_and(|entry| entry.info.session == session) {
@@ -90,18 +93,18 @@ impl Hub {
         }
     }
 
-    /// The address of the terminal's session, or none if the terminal has no session here.
+    /// Returns the address of the terminal's session, or none if the terminal has no session here.
     pub fn addr(&self, terminal: &TerminalId) -> Option<SessionAddr> {
         self.entries().get(terminal).map(|entry| entry.addr())
     }
 
-    /// The addresses of those of `terminals` that have a session here. The lock is taken once.
+    /// Returns the addresses of the sessions that `terminals` have here. Takes the lock once for all.
     pub fn addrs(&self, terminals: &[TerminalId]) -> Vec<SessionAddr> {
         let entries = self.entries();
         terminals.iter().filter_map(|terminal| entries.get(terminal)).map(|entry| entry.addr()).collect()
     }
 
-    /// The addresses of the sessions whose info `is_wanted` accepts.
+    /// Returns the addresses of the sessions whose info `is_wanted` accepts.
     pub fn addrs_where(&self, is_wanted: impl Fn(&SessionInfo) -> bool) -> Vec<SessionAddr> {
         self.entries().values().filter(|entry| is_wanted(&entry.info)).map(|entry| entry.addr()).collect()
     }
@@ -113,28 +116,28 @@ impl Hub {
         }
     }
 
-    /// The tokens by which sessions live, and the sessions.
+    /// Returns the address of each session that lives by a verified token, and the token.
     pub fn tokens(&self) -> Vec<(SessionAddr, Arc<TokenMark>)> {
         let entries = self.entries();
         entries.values().filter_map(|entry| Some((entry.addr(), entry.token.clone()?))).collect()
     }
 
-    /// Whether the terminal has a session here.
+    /// Returns whether the terminal has a session here.
     pub fn has(&self, terminal: &TerminalId) -> bool {
         self.entries().contains_key(terminal)
     }
 
-    /// The info of every session.
+    /// Returns the info of every session.
     pub fn infos(&self) -> Vec<Arc<SessionInfo>> {
         self.entries().values().map(|entry| entry.info.clone()).collect()
     }
 
-    /// The number of sessions.
+    /// Returns the number of sessions.
     pub fn len(&self) -> usize {
         self.entries().len()
     }
 
-    /// Whether there is no session.
+    /// Returns whether there is no session.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -17,7 +17,7 @@ fn terminal() -> TerminalId {
     "t1".parse().unwrap()
 }
 
-/// The session with this number. The greater of two is the newer one.
+/// Returns the session with this number. Of two sessions the one with the greater number is newer.
 fn session(number: u128) -> SessionId {
     SessionId(Uuid::from_u128(number))
 }

@@ -1,5 +1,6 @@
-//! What this node has too little of. Whoever watches a resource notes its shortage again and again; a shortage that is not noted any more ends
-//! by itself. `/readyz` tells what is short, and the lease and handshakes follow it.
+//! What this node has too little of. The watcher of a resource notes a shortage again and again; a shortage that it
+//! does not note any more ends by itself. `/readyz` names the shortages, the lease says that the node accepts no
+//! handshakes, and handshakes are refused.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +10,7 @@ use std::{
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// How long a shortage holds after it was noted: two looks of whoever watches the resource, and a half.
+/// How long a shortage holds after it was noted: two and a half intervals at which a watcher looks.
 const HOLDS: Duration = Duration::from_millis(2500);
 
 /// What a node may have too little of.
@@ -27,7 +28,7 @@ impl Resource {
     /// Every resource.
     pub const ALL: [Self; 3] = [Self::Files, Self::Memory, Self::Shards];
 
-    /// The value of the label `resource` of the metric.
+    /// Returns the value of the label `resource` of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::Files => "files",
@@ -40,13 +41,13 @@ impl Resource {
 /// What is short.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
-    /// What there is too little of, and what to do, as a sentence for operators.
+    /// What there is too little of, and what operators can do, as a sentence.
     pub why: String,
-    /// Whether the node takes no new sessions for it.
+    /// Whether the node takes no new sessions because of this shortage.
     pub refuses_sessions: bool,
 }
 
-/// The shortages of a node, at most one of each resource. The default is none.
+/// The shortages of a node, at most one for each resource. By default there is none.
 #[derive(Debug, Default)]
 pub struct Shortages(Mutex<BTreeMap<Resource, (Shortage, Instant)>>);
 
@@ -56,14 +57,15 @@ impl Shortages {
         self.lock().insert(resource, (shortage, now + HOLDS));
     }
 
-    /// The shortages that hold at `now`.
+    /// Returns the shortages that hold at `now`.
     pub fn present(&self, now: Instant) -> BTreeMap<Resource, Shortage> {
         let mut all = self.lock();
         all.retain(|_, (_, until)| now < *until);
         all.iter().map(|(resource, (shortage, _))| (*resource, shortage.clone())).collect()
     }
 
-    /// Why the node takes no new sessions, although it does not drain. None if it takes them.
+    /// Returns the shortage because of which the node takes no new sessions now, as a sentence; none if no shortage
+    /// keeps it from taking them.
     pub fn refuse_sessions(&self) -> Option<String> {
         let present = self.present(Instant::now());
         present.into_values().find(|shortage| shortage.refuses_sessions).map(|shortage| shortage.why)

@@ -1,10 +1,10 @@
-//! Reports: what this node's sessions report, until the backplane takes it. Shards write here after each walk and
-//! never wait. The backplane drains the table at an interval of its own, so ten thousand acknowledgements become a
+//! Reports: what this node's sessions report, until the backplane takes the reports. Shards write here after each walk
+//! and never wait. The backplane drains the table at an interval of its own, so ten thousand acknowledgements become a
 //! few writes.
 //!
-//! The lock is held for an append and never across an await. The table is bounded: beyond `ROOM` bytes new entries
-//! are counted as dropped. That happens only while the store behind the backplane is away, and the backplane logs
-//! it.
+//! The lock is held for an append and never across an await. The table is bounded: when it holds `ROOM` bytes, new
+//! entries are dropped and counted. That happens only while the store behind the backplane is away, and the backplane
+//! logs the count.
 
 #[cfg(all(test, feature = "shuttle"))]
 mod models;
@@ -23,10 +23,10 @@ use muster_protocol::{
 
 use crate::sync::{Mutex, MutexGuard};
 
-/// The bytes that the table may hold, by the weights used here: states and replies of commands, and everything else.
+/// The bytes that the table may hold apart from events, by the weights used here: states, replies and health.
 const ROOM: usize = 128 << 20;
-/// The part of `ROOM` for what terminals report by themselves, so that such reports can't push out what became of
-/// commands.
+/// The bytes of events that the table may hold. Events have a room of their own, so that they can't push out what
+/// became of commands.
 const ROOM_FOR_EVENTS: usize = 32 << 20;
 /// The weight of an entry in bytes, without its payload.
 const ENTRY: usize = 100;
@@ -56,16 +56,16 @@ pub struct EventReceipt {
 }
 
 impl ReportedEvent {
-    /// The fields of the event's kind, as they stand in a JSON object.
+    /// Returns the fields of the event's kind as members of a JSON object, without the braces.
     pub fn rest(&self) -> String {
         let members: Vec<_> =
             self.fields.iter().map(|(name, value)| format!("\"{name}\":{}", value.as_json())).collect();
         members.join(",")
     }
 
-    /// The event's data as a JSON object: the terminal, the time, and the fields of its kind.
+    /// Returns the event's data as a JSON object: the terminal, the time, and the fields of the event's kind.
     pub fn data(&self) -> String {
-        // JSON escapes no character that an id or a time has.
+        // Neither an id nor a time has a character that JSON must escape.
         let mut data = format!(r#"{{"terminal":"{}","at":"{}""#, self.terminal, self.at);
         for (name, value) in &self.fields {
             data.extend([",\"", *name, "\":", value.as_json()]);
@@ -91,7 +91,7 @@ pub struct StateReport {
     pub command: CommandId,
     /// The state.
     pub state: TargetState,
-    /// Whether these terminals never confirm more than this state, as plain terminals do not.
+    /// Whether this is the last state that these terminals report, as `sent` is for plain terminals.
     pub last: bool,
 }
 
@@ -100,8 +100,8 @@ pub struct StateReport {
 pub struct ReportBatch {
     /// The terminals that reached a state one by one, and when, in milliseconds since 1970.
     pub steps: HashMap<StateReport, Vec<(TerminalId, u64)>>,
-    /// States that many terminals reached at once. The list of terminals is shared between commands, so it is not
-    /// copied.
+    /// States that many terminals reached at once, and when, in milliseconds since 1970. Commands share the list of
+    /// terminals, so it is not copied.
     pub walks: Vec<(StateReport, u64, Arc<[TerminalId]>)>,
     /// Replies to commands, in the order of arrival.
     pub replies: Vec<(CommandId, TerminalId, Payload)>,
@@ -115,7 +115,7 @@ pub struct ReportBatch {
     pub dropped: u64,
 }
 
-/// The table of reports. It is shared behind an `Arc`.
+/// The table of reports.
 #[derive(Debug, Default)]
 pub struct Reports(Mutex<ReportBatch>);
 
@@ -127,8 +127,7 @@ impl Reports {
 
     /// Reports that a command was written to the sockets of all these terminals.
     pub fn sent_to_all(&self, command: CommandId, terminals: Arc<[TerminalId]>, protocol: Protocol) {
-        // Walks share the list of terminals, so its bytes are charged once: where it differs from the list of the
-        // walk before.
+        // The list of terminals has no weight of its own, since walks share it.
         self.add(ENTRY, |batch| batch.walks.push((sent(command, protocol), now(), terminals)));
     }
 
@@ -148,8 +147,8 @@ impl Reports {
         self.add_event(kind, terminal, fields, None);
     }
 
-    /// Reports an event of a terminal's own that its session is to be told of once it is stored. One that finds no room is never told of,
-    /// so the terminal sends it again.
+    /// Reports an event of a terminal's own. The session in `receipt` is told once the event is stored. If the table
+    /// has no room, nobody is told, so the terminal sends the event again.
     pub fn event_with_receipt(
         &self,
         terminal: &TerminalId,
@@ -191,7 +190,7 @@ impl Reports {
         self.add_health(terminal, |vitals| vitals.health = Some(health));
     }
 
-    /// Whether an event of this terminal was reported that is not taken yet. It looks at every event of the last interval.
+    /// Returns whether the table has an event of this terminal. Looks at every event in the table.
     pub fn has_event_of(&self, terminal: &TerminalId) -> bool {
         self.lock().events.iter().any(|event| event.terminal == *terminal)
     }
@@ -225,7 +224,8 @@ impl Reports {
 }
 
 impl ReportBatch {
-    /// All states, one list of terminals after the other.
+    /// Returns each state with its terminals and the times at which they reached it, in milliseconds since 1970. A
+    /// state may come more than once.
     pub fn all_states(&self) -> impl Iterator<Item = (StateReport, Vec<(&TerminalId, u64)>)> {
         let walks = self.walks.iter().map(|(step, at, all)| (*step, all.iter().map(|one| (one, *at)).collect()));
         let steps = self.steps.iter().map(|(step, all)| (*step, all.iter().map(|(one, at)| (one, *at)).collect()));

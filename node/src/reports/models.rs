@@ -1,4 +1,4 @@
-//! The table of reports, in every order of the shards that report and of the backplane that takes the reports.
+//! The table of reports, in every order in which shards may report and the backplane may take the reports.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ fn command() -> CommandId {
     CommandId(Uuid::nil())
 }
 
-/// A table in which one more entry of each kind has room.
+/// Returns a table with room for one more entry of each kind.
 fn nearly_full() -> Reports {
     let (weight, weight_of_events) = (ROOM - ENTRY, ROOM_FOR_EVENTS - ENTRY);
     Reports(Mutex::new(ReportBatch { weight, weight_of_events, ..Default::default() }))
 }
 
-/// The number of states in a batch.
+/// Returns the number of states in a batch.
 fn states(batch: &ReportBatch) -> usize {
     batch.all_states().map(|(_, terminals)| terminals.len()).sum()
 }
