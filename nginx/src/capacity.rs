@@ -1,4 +1,4 @@
-//! What `--sessions` needs of the host, and the connections for which there was no room all the same.
+//! What `--sessions` needs of the host, and the connections for which there was no room nevertheless.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::{config::Config, control::ask, resolve::describe};
 /// The module of Nginx that counts connections, as `nginx -V` names it.
 const MODULE: &str = "--with-http_stub_status_module";
 
-/// Checks that Nginx may open as many files as its workers need, and raises the limit for it where this process may do that. An
+/// Checks that Nginx may open as many files as its workers need, and raises the limit if this process may do that. An
 /// error names the flag and the limit.
 pub fn check_limits(config: &Config) -> anyhow::Result<()> {
     let (needed, limit) = (u64::from(config.open_files()), getrlimit(Resource::Nofile));
@@ -36,9 +36,9 @@ pub async fn counts_connections(config: &Config) -> bool {
 /// How many connections Nginx has closed without an answer, since a worker had no room for them.
 #[derive(Debug, Default)]
 pub struct DroppedConnections {
-    /// What Nginx had counted at the last look. None before the first one.
+    /// What Nginx had counted at the last look. `None` before the first one.
     last: Option<Connections>,
-    /// How many drops are told of.
+    /// How many drops were reported.
     told: u64,
 }
 
@@ -46,13 +46,14 @@ pub struct DroppedConnections {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Connections {
     accepted: u64,
-    /// What was accepted and not handled: dropped, or between the two at this moment.
+    /// The connections that Nginx has accepted and not handled: it dropped them, or will handle them in a moment.
     unhandled: u64,
 }
 
 impl DroppedConnections {
-    /// Asks Nginx. Returns how many were dropped, as far as two looks in a row show it, since those that were told of; 0 if Nginx does not answer, as while it has no room for this question
-    /// either. The next answer has them all.
+    /// Asks Nginx. Returns how many connections were dropped that were not reported before, as far as two looks in a
+    /// row show it. Returns 0 if Nginx does not answer, since it may have no room for this question either. The next
+    /// answer then has all of them.
     pub async fn look(&mut self, control: SocketAddr) -> u64 {
         let counted = ask(control, "/connections").await.ok().and_then(|answer| connections(&answer));
         self.take(counted)
@@ -61,7 +62,7 @@ impl DroppedConnections {
     fn take(&mut self, counted: Option<Connections>) -> u64 {
         let Some(now) = counted else { return 0 };
         let Some(last) = self.last.replace(now) else {
-            // What was dropped before this sidecar looked is not its own to tell.
+            // Connections that were dropped before this sidecar's first look are not reported.
             self.told = now.unhandled;
             return 0;
         };
@@ -76,7 +77,7 @@ impl DroppedConnections {
     }
 }
 
-/// Reads the numbers of `stub_status`: what was accepted and not handled.
+/// Reads the numbers of `stub_status`.
 fn connections(answer: &str) -> Option<Connections> {
     let (_, after) = answer.split_once("server accepts handled requests")?;
     let mut numbers = after.split_whitespace().map(str::parse::<u64>);

@@ -1,4 +1,4 @@
-//! Reads until when the certificate is valid with which Nginx serves.
+//! Reads how long the certificate is valid with which Nginx serves.
 
 use std::{fs, path::Path};
 
@@ -10,8 +10,8 @@ use crate::own_files::{CERTIFICATE, FOLDER};
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// Returns until when the certificate of a generation is valid: the first one in its file, which is the proxy's own. `None` if the
-/// generation has none, or if it can't be read.
+/// Returns until when the certificate of a generation is valid: the first one in its file, which is the proxy's own.
+/// `None` if the generation has no certificate, or if it can't be read.
 pub fn ends_at(generation: &Path) -> Option<Timestamp> {
     let pem = fs::read_to_string(generation.join(FOLDER).join(CERTIFICATE)).ok()?;
     not_after(&pem)
@@ -42,7 +42,8 @@ pub fn not_after(pem: &str) -> Option<Timestamp> {
     time(field(&mut validity)?)
 }
 
-/// Takes the next field of DER (X.690) from `bytes`: its tag and contents. `None` if there is none or it is cut off.
+/// Takes the next field of DER (X.690) from `bytes`: its tag and contents. `None` if there is no field, or if it is cut
+/// off.
 fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let [tag, length, rest @ ..] = *bytes else { return None };
     let (length, rest) = match usize::from(*length) {

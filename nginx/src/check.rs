@@ -10,8 +10,8 @@ use crate::{
     nginx::{command, missing},
 };
 
-/// How long `nginx -t` may take. It reads files and resolves names, which takes milliseconds. It is killed then, and
-/// the configuration is not used.
+/// How long `nginx -t` may take. It reads files and resolves names, which takes milliseconds. After this time the
+/// sidecar kills it and does not use the configuration.
 const CHECK: Duration = Duration::from_secs(10);
 
 /// Checks a configuration with `nginx -t`. An error if Nginx refuses it, with Nginx's message, or does not answer

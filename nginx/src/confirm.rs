@@ -10,7 +10,7 @@ use tokio::time;
 
 use crate::{control::ask, nginx::Nginx};
 
-/// A reload is confirmed within this time, or rolled back.
+/// How long a reload may take to be confirmed. After this time it is rolled back.
 const CONFIRM: Duration = Duration::from_secs(5);
 /// Old workers still accept connections for about 100 ms after a reload. So a reload counts as confirmed after at least
 /// [`ANSWERS`] answers of the new generation in a row, over at least this time.

@@ -1,13 +1,14 @@
-//! Counts the connections that Nginx has open, and those that it can have, from /proc: stock Nginx tells them to nobody.
+//! Counts the connections that Nginx has open, and those that it can have, from /proc: stock Nginx reports neither.
 
 use muster_protocol::api::ConnectionUse;
 
 use crate::{config::Config, workers::NginxWorker};
 
-/// The files of a worker that are no connections: its logs, listeners and channels. There are about so many.
+/// How many files of a worker are no connections, about: its logs, listeners and channels.
 const OTHER_FILES: u64 = 16;
 
-/// Returns the connections of the workers that take new ones. `None` if there is no such worker, or if this user may not look at them.
+/// Returns the connections of the workers that take new ones. `None` if there is no such worker, or if this user may
+/// not look at them.
 pub fn of(workers: &[NginxWorker], config: &Config) -> Option<ConnectionUse> {
     let taking: Vec<_> = workers.iter().filter(|worker| !worker.lingering).collect();
     let used: Option<u64> = taking.iter().map(|worker| Some(worker.files()?.saturating_sub(OTHER_FILES))).sum();

@@ -1,4 +1,4 @@
-//! Says what of a proxy is not as it should be, and why: for `differs` in `/state` and `GET /v1/proxies`.
+//! Says what of a proxy is not as it should be, and why, for `differs` in `/state` and `GET /v1/proxies`.
 
 use muster_protocol::api::ProxyDifference;
 

@@ -1,6 +1,7 @@
-//! Counts the errors that clients get (429 and 5xx), by status and cause. Nginx tells of each in a datagram, as to a syslog server: no file
-//! grows for it, and no request waits. What comes faster than it is read is lost, and so is what comes while no sidecar runs. Any process of
-//! this host can send such datagrams, so no decision depends on the counts.
+//! Counts the errors that clients get (429 and 5xx), by status and cause. Nginx reports each error in a datagram, as to
+//! a syslog server: so no file grows, and no request waits. A datagram is lost if it comes faster than the sidecar
+//! reads, or while no sidecar runs. Any process of this host can send such datagrams, so no decision depends on the
+//! counts.
 
 use std::{net::UdpSocket, path::Path, thread, time::Duration};
 
@@ -9,21 +10,24 @@ use rustix::net::{RecvFlags, recv};
 
 use crate::ports::{LOOPBACK, Ports};
 
-/// The longest datagram that is read, in bytes; the rest is cut off. One has some 100, and more for a request that many nodes were asked for.
+/// The longest datagram that is read, in bytes; the rest is cut off. A datagram has some 100 bytes, and more if Nginx
+/// tried many nodes for the request.
 const DATAGRAM_MAX: usize = 2048;
-/// The wait after all that had come was read, or after an error of the socket, which may last. In a storm Nginx sends thousands of datagrams a
-/// second: a thread that woke for each would take its time from the nodes beside it. The socket holds about 250 of them.
+/// The wait after every datagram was read, or after an error of the socket, which may last. In a storm Nginx sends
+/// thousands of datagrams a second: a thread that woke for each would take its time from the nodes beside it. The
+/// socket holds about 250 datagrams.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The statuses that are told apart. All others of 5xx are `other`.
+/// The statuses that are counted apart. All others of 5xx are `other`.
 pub const STATUSES: [&str; 5] = ["429", "500", "502", "503", "504"];
-/// The causes of a 429 that no node gave: what an address, or the proxy, had too much of.
+/// The causes of a 429 that no node gave: of what an address, or the proxy, had too much.
 pub const LIMITS: [&str; 4] = ["sessions", "requests", "calls", "refusals"];
-/// The causes of the others: a node gave the answer, no node gave one, or Nginx knew no node or failed itself.
+/// The causes of the other errors: a node gave the answer, no node gave one, or Nginx knew no node or failed itself.
 pub const FAILURES: [&str; 3] = ["node", "unreachable", "proxy"];
 
-/// Counts from now on, on a thread of its own: a flood must not wait for the loop. The address is that of before, or another one if that is
-/// taken, and stands in `ports`; there is none if this host gives none, which is logged.
+/// Counts from now on, on a thread of its own, since a flood of errors must not hold up the loop. Listens at the
+/// address in `ports`, or at another one if that is taken, and writes it to `ports`. Logs if this host gives no
+/// address; nothing is counted then.
 pub fn count(ports: &mut Ports, dir: &Path, counter: &IntCounterVec) {
     let counting = listen(ports, dir).and_then(|socket| {
         let counter = counter.clone();
@@ -60,13 +64,13 @@ fn count_all(socket: &UdpSocket, counter: &IntCounterVec) -> ! {
     }
 }
 
-/// Reads the status and the cause from what Nginx tells of an answer (`log_format muster_error` in templates/http.conf). `None` if it is
-/// something else.
+/// Reads the status and the cause from a datagram of Nginx (`log_format muster_error` in templates/http.conf). `None`
+/// if it is something else.
 fn read(datagram: &[u8]) -> Option<(&'static str, &'static str)> {
     let (_, told) = std::str::from_utf8(datagram).ok()?.split_once(" muster: ")?;
     let mut words = told.split_ascii_whitespace();
     let (status, connections, requests, limit) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    // One time for each node that was asked; the last one gave the answer, if it has a time.
+    // The last words are one time for each node that Nginx asked. The last node gave the answer if it has a time.
     let is_of_node = words.last()?.parse::<f64>().is_ok();
     let cause = match (connections, requests) {
         ("REJECTED", _) if limit == "sessions" => "sessions",
@@ -80,7 +84,7 @@ fn read(datagram: &[u8]) -> Option<(&'static str, &'static str)> {
     Some((label(status)?, cause))
 }
 
-/// The value of the label `status`.
+/// Returns the value of the label `status`.
 fn label(status: &str) -> Option<&'static str> {
     let is_number = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
     let known = STATUSES.into_iter().find(|known| *known == status);

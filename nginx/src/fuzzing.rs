@@ -10,7 +10,8 @@ use crate::{certificate::not_after, nginx_log, nodes_conf::parse_nodes, sources:
 /// The network of the nodes that a file may list.
 const ALLOWED: &str = "127.0.0.0/8";
 
-/// Lines of Nginx's log, a certificate as DER or PEM, the upstream of a generation, and a list of nodes.
+/// Reads the bytes as lines of Nginx's log, a certificate as DER or PEM, the upstream of a generation, and a list of
+/// nodes.
 pub fn sidecar_files(bytes: &[u8]) {
     log(bytes);
     let _ = not_after(&format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", BASE64.encode(bytes)));
@@ -26,7 +27,7 @@ pub fn sidecar_files(bytes: &[u8]) {
     }
 }
 
-/// Lines of a log. No query is left in them, and what is left stays as it is.
+/// Filters lines of a log. No query may be left in them, and what is left must stay as it is.
 fn log(lines: &[u8]) {
     let filtered = |lines: &[u8]| {
         let mut written = Vec::new();
@@ -47,7 +48,7 @@ mod tests {
     #[test]
     fn every_file_that_was_found_is_read_or_refused() {
         for (file, bytes) in corpus::files("sidecar_files") {
-            // What panics is printed after the name of its input.
+            // Printed first, so that a panic comes after the name of its input.
             println!("{}", file.display());
             sidecar_files(&bytes);
         }

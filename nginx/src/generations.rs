@@ -22,7 +22,7 @@ pub struct Generations {
 }
 
 impl Generations {
-    /// Uses `dir`, and makes its folder `gen`. An error if that can't be written.
+    /// Uses `dir`, and makes its folder `gen`. An error if the folder can't be made.
     pub fn new(dir: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(dir.join("gen")).with_context(|| format!("--dir: can't write to {}", dir.display()))?;
         Ok(Self { dir: dir.to_owned() })
@@ -69,7 +69,8 @@ impl Generations {
         files.iter().all(same)
     }
 
-    /// Returns the copy of the operator's own files in a generation. `None` if it has none that can be read.
+    /// Returns the copy of the operator's own files in a generation. `None` if the generation has no copy that can be
+    /// read.
     pub fn own_files(&self, generation: u64) -> Option<OwnFiles> {
         OwnFiles::copied(&self.path(generation)).ok()
     }
@@ -116,8 +117,8 @@ impl Generations {
         switch().with_context(|| format!("--dir: can't switch {} to generation {generation}", self.dir.display()))
     }
 
-    /// Removes a generation that no worker ever ran. The current generation stays, whatever happened: without it Nginx could
-    /// not start.
+    /// Removes a generation that no worker ever ran. The current generation stays, whatever happened: without it Nginx
+    /// could not start.
     pub fn remove(&self, generation: u64) {
         if self.current() != Some(generation) {
             let _ = fs::remove_dir_all(self.path(generation));

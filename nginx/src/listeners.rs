@@ -1,5 +1,5 @@
-//! Where Nginx listens: the directives for it. The first address is that of [`Ports`](crate::ports::Ports),
-//! since its port may be chosen; the others are in the configuration.
+//! Where Nginx listens, and the directives for it. The first address is in [`Ports`](crate::ports::Ports), since the
+//! sidecar may choose its port; the others are in the configuration.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -7,16 +7,16 @@ use anyhow::Context;
 
 use crate::config::Config;
 
-/// The addresses at which Nginx listens.
+/// Returns the addresses at which Nginx listens.
 fn addresses(config: &Config, first: SocketAddr) -> Vec<SocketAddr> {
     [first].into_iter().chain(config.listen.iter().skip(1).copied()).collect()
 }
 
-/// Fails if another process listens at one of the addresses. Nginx would say so only in its log, and go on trying. The error
-/// names the flag.
+/// Fails if another process listens at one of the addresses. Nginx would say so only in its log, and go on trying. The
+/// error names the flag.
 pub fn check_free(config: &Config, first: SocketAddr) -> anyhow::Result<()> {
     let all = addresses(config, first);
-    // At [::] the standard library takes IPv4 too, which another of these addresses may have.
+    // At [::] the standard library takes IPv4 too, which another of these addresses may use.
     let alone =
         |address: &&SocketAddr| address.is_ipv4() || !address.ip().is_unspecified() || takes_ipv4(&all, **address);
     for address in all.iter().filter(alone) {
@@ -26,26 +26,26 @@ pub fn check_free(config: &Config, first: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The values of the directives `listen`, but for what they have in common.
+/// Returns the values of the directives `listen`, without the part that all of them have in common.
 pub fn directives(config: &Config, first: SocketAddr) -> Vec<String> {
     let all = addresses(config, first);
     let directive = |address: &SocketAddr| {
         let ssl = if config.tls_cert.is_some() { " ssl" } else { "" };
         let proxy = if config.proxy_protocol { " proxy_protocol" } else { "" };
-        // By default Nginx takes only IPv6 at [::], other than nodes.
+        // By default Nginx takes only IPv6 at [::], unlike nodes.
         let families = if takes_ipv4(&all, *address) { " ipv6only=off" } else { "" };
         format!("{address}{ssl}{proxy}{families}")
     };
     all.iter().map(directive).collect()
 }
 
-/// Whether an address of IPv6 takes IPv4 too: `[::]`, unless another listener has IPv4 at its port.
+/// Returns whether an address of IPv6 takes IPv4 too: `[::]`, unless another listener has IPv4 at its port.
 fn takes_ipv4(all: &[SocketAddr], address: SocketAddr) -> bool {
     let is_taken = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
     address.is_ipv6() && address.ip().is_unspecified() && !is_taken
 }
 
-/// The names of the server. Without a flag `_`, which no host is called.
+/// Returns the names of the server. Without a flag `_`, which no host is called.
 pub fn server_names(config: &Config) -> String {
     if config.server_name.is_empty() { "_".into() } else { config.server_name.join(" ") }
 }

@@ -167,8 +167,8 @@ async fn filter_log() -> ExitCode {
     if filtered.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Which log lines are written, by the value of RUST_LOG, such as `info,muster_sidecar=debug`; `info` if it is empty or
-/// can't be read.
+/// Returns which log lines are written, by the value of RUST_LOG, such as `info,muster_sidecar=debug`; `info` if it is
+/// empty or can't be read.
 fn log_filter(rust_log: &str) -> Targets {
     let directives: Vec<&str> = rust_log.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
     let default = Targets::new().with_default(LevelFilter::INFO);

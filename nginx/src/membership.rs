@@ -19,7 +19,7 @@ pub enum LeaseRefusal {
     Foreign,
     /// The text is not what a node writes.
     NoLease,
-    /// Its address can't be used.
+    /// The address in the lease can't be used.
     Address(UnusableAddress),
 }
 
@@ -32,7 +32,7 @@ impl LeaseRefusal {
         Self::Address(UnusableAddress::NotAllowed),
     ];
 
-    /// The value of the label `reason` of the metric.
+    /// Returns the value of the label `reason` of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::Foreign => "foreign",
@@ -88,7 +88,7 @@ mod tests {
         ["127.0.0.0/8", "10.0.0.0/8", "fe80::/10"].iter().map(|net| net.parse().unwrap()).collect()
     }
 
-    /// The address in the lease of a node that says this of itself.
+    /// Returns the address in the lease of a node that says this of itself.
     fn read(address: &str) -> Result<(SocketAddr, bool), LeaseRefusal> {
         let view = serde_json::json!({
             "id": "n1", "address": address, "state": "ready", "sessions": 0, "version": "1", "started_at": "2030-01-01T00:00:00Z"

@@ -1,20 +1,22 @@
-//! What `--sessions` needs of memory, compared with what there is when Nginx starts. A process beyond it is killed with all its sessions.
+//! How much memory `--sessions` needs, compared with what there is when Nginx starts. The kernel kills a process that
+//! needs more, with all its sessions.
 
 use muster_service::memory::{MemoryGroup, available};
 
 use crate::{config::Config, nginx};
 
-/// What a session costs while nothing is sent, in bytes: what Nginx keeps for its two connections with the buffers of templates/http.conf, which
-/// was measured to be 30 KiB, and two sockets of the kernel.
+/// What a session costs while nothing is sent, in bytes: two sockets of the kernel, and what Nginx keeps for its two
+/// connections with the buffers of templates/http.conf. Nginx's part was measured to be 30 KiB.
 const SESSION: u64 = 40 << 10;
-/// What TLS adds to that, about: the state and the buffers of OpenSSL.
+/// What TLS adds to a session, about, in bytes: the state and the buffers of OpenSSL.
 const TLS: u64 = 32 << 10;
 /// What a worker reserves for each connection that it may have, in bytes.
 const CONNECTION: u64 = 440;
-/// A reload leaves the workers of before beside the new ones for a while.
+/// How many sets of workers run at once: a reload leaves the old workers beside the new ones for a while.
 const GENERATIONS: u64 = 2;
 
-/// Warns if there is less memory than the sessions of `--sessions` need. An Nginx that runs already has what they need, or some of it.
+/// Warns if there is less memory than the sessions of `--sessions` need. Does nothing if Nginx runs already: it has
+/// some of that memory.
 pub fn check(config: &Config) {
     if nginx::running(config).is_some() {
         return;
@@ -27,14 +29,14 @@ pub fn check(config: &Config) {
     }
 }
 
-/// What all sessions need, in bytes.
+/// Returns what all sessions need, in bytes.
 fn needed(config: &Config) -> u64 {
     let session = if config.tls_cert.is_some() { SESSION + TLS } else { SESSION };
     let reserved = u64::from(config.connections()) * CONNECTION;
     u64::from(config.sessions) * session + GENERATIONS * u64::from(config.workers) * reserved
 }
 
-/// Why a place has too little memory. `None` if it has enough.
+/// Returns why a place has too little memory. `None` if it has enough.
 fn shortage(config: &Config, place: &str, left: u64) -> Option<String> {
     let needed = needed(config);
     (needed > left).then(|| {

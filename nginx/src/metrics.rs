@@ -205,7 +205,7 @@ impl Default for Metrics {
     }
 }
 
-/// Each series is there from the start on: Prometheus sees no increase in a counter that begins with 1.
+/// Makes every series from the start on: Prometheus sees no increase in a counter that begins with 1.
 fn errors_answered(registry: &Registry) -> IntCounterVec {
     let help = "Errors (429 and 5xx) that clients got, by cause: a limit, a node, no node that could be reached, or the proxy itself.";
     let counters = labels(registry, "errors_answered_total", help, &["status", "cause"]);

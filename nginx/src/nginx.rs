@@ -25,14 +25,14 @@ use crate::{
 
 /// How the title of a master process begins.
 const MASTER: &str = "nginx: master process";
-/// How often the sidecar checks that a master which is not its child still runs. Five times as often would cost as much
-/// as everything else that an idle sidecar does.
+/// How often the sidecar checks that a master which is not its child still runs. To check five times as often would
+/// cost as much as everything else that an idle sidecar does.
 const CHECK_MASTER_EVERY: Duration = Duration::from_secs(1);
 /// How often the sidecar checks whether workers have stopped listening.
 const CHECK_WORKERS_EVERY: Duration = Duration::from_millis(50);
-/// How long Nginx may take to end after SIGTERM. It is killed then.
+/// How long Nginx may take to end after SIGTERM. After this time the sidecar kills it.
 const STOP: Duration = Duration::from_secs(2);
-/// How long workers without a master may take to stop listening. Nginx is started then anyway.
+/// How long workers without a master may take to stop listening. After this time the sidecar starts Nginx anyway.
 const RELEASE_PORT: Duration = Duration::from_secs(5);
 
 /// An Nginx that runs, or is to be started again.
@@ -40,11 +40,11 @@ pub struct Nginx {
     config: Config,
     file: PathBuf,
     listen: SocketAddr,
-    /// `None` if another process started it.
+    /// The master, if the sidecar started it. `None` if another process did.
     child: Option<Child>,
     /// The id of the master process; 0 after it has ended.
     master: i32,
-    /// The masters of before an upgrade of the program, which end with their last sessions.
+    /// Masters from before an upgrade of the program. They end with their last sessions.
     masters_before: Vec<i32>,
 }
 
@@ -65,12 +65,12 @@ impl Nginx {
         Ok(nginx)
     }
 
-    /// Returns how to find its workers.
+    /// Returns how to find Nginx's workers.
     pub fn worker_scope(&self) -> WorkerScope {
         WorkerScope::of(&self.config, self.master)
     }
 
-    /// Returns whether another process started it.
+    /// Returns whether another process started Nginx.
     pub fn is_found(&self) -> bool {
         self.child.is_none()
     }
@@ -89,7 +89,8 @@ impl Nginx {
         self.masters_before.retain(|before| *before != self.master && is_master(&self.config, *before));
     }
 
-    /// Returns its workers, oldest first, with those that a master of before an upgrade still has for their sessions.
+    /// Returns Nginx's workers, oldest first. The workers that a master from before an upgrade keeps for their sessions
+    /// are among them.
     pub fn workers(&self) -> Vec<NginxWorker> {
         let before = self.masters_before.iter().flat_map(|master| WorkerScope::of(&self.config, *master).list());
         let mut workers: Vec<_> = before.filter(|worker| worker.lingering).chain(self.worker_scope().list()).collect();
@@ -129,7 +130,7 @@ impl Nginx {
         Ok(!self.is_away())
     }
 
-    /// Returns whether it has ended and the system has to start it. It can't be reloaded before that.
+    /// Returns whether Nginx has ended and the system has to start it. It can't be reloaded before that.
     pub fn is_away(&self) -> bool {
         self.config.signal.is_some() && self.master == 0
     }
@@ -160,7 +161,8 @@ impl Nginx {
         release_port(&self.worker_scope()).await;
         listeners::check_free(&self.config, self.listen)?;
         let mut command = command(&self.config);
-        // Its own process group keeps a Ctrl-C in the terminal from it. The sidecar stops it.
+        // Nginx gets a process group of its own, so that a Ctrl-C in the terminal window does not reach it. The sidecar
+        // stops it.
         command.arg("-c").arg(&self.file).args(["-g", "daemon off;"]).process_group(0).stderr(start_log_filter()?);
         let child = command.spawn().with_context(|| missing(&self.config))?;
         self.master = child.id().context("Nginx ended at once; see its messages above")? as i32;
@@ -169,11 +171,11 @@ impl Nginx {
     }
 }
 
-/// Starts the filter for Nginx's error log, and returns what Nginx writes to. The filter ends with the last process of
-/// Nginx, and may outlive the sidecar.
+/// Starts the filter for Nginx's error log, and returns the end to which Nginx writes. The filter ends with the last
+/// process of Nginx, and may outlive the sidecar.
 fn start_log_filter() -> anyhow::Result<Stdio> {
     let (lines, writer) = io::pipe().context("there is no pipe for the log of Nginx")?;
-    // By this path the program is found after its file was replaced by a newer one.
+    // This path finds the program even after a newer file replaced it.
     let mut filter = Command::new("/proc/self/exe");
     filter.arg("filter-log").stdin(lines).stdout(Stdio::null()).process_group(0);
     filter.spawn().context("the filter for the log of Nginx can't be started")?;
@@ -187,7 +189,7 @@ pub fn signal(pid: i32, signal: Signal) {
     }
 }
 
-/// Tells workers without a master to stop listening, and waits up to 5 s for it.
+/// Tells workers without a master to stop listening, and waits up to 5 s until they do.
 async fn release_port(scope: &WorkerScope) {
     let deadline = Instant::now() + RELEASE_PORT;
     loop {
@@ -223,7 +225,7 @@ pub fn command(config: &Config) -> Command {
     command
 }
 
-/// The error text for an Nginx that can't be run.
+/// Returns the error text for an Nginx that can't be run.
 pub fn missing(config: &Config) -> String {
     format!(
         "--nginx {}: can't run it; install Nginx (apt-get install nginx), or give the path of the program",

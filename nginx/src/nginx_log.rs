@@ -1,14 +1,14 @@
-//! The filter for the error log of an Nginx of the sidecar's own: the command `muster-sidecar filter-log`, through which
-//! Nginx's standard error goes. Nginx writes the whole line of a request with its errors, and the query of a request may
-//! hold a token or any other secret, under whatever name. So every query is cut out.
+//! The filter for the error log of an Nginx of the sidecar's own: the command `muster-sidecar filter-log`, through
+//! which Nginx's standard error goes. Nginx writes the whole line of a request with its errors. The query in that line
+//! may hold a token or any other secret, under whatever name, so the filter cuts out every query.
 //!
 //! The filter is a process of its own, since Nginx goes on when the sidecar is killed. It ends when the last process of
 //! Nginx has ended.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-/// The longest line that is read at once, in bytes. Nginx cuts its lines off after 2048. The rest of a longer line counts
-/// as a line of its own.
+/// The longest line that is read at once, in bytes. Nginx cuts its lines off after 2048. The rest of a longer line
+/// counts as a line of its own.
 const LINE_MAX: u64 = 64 << 10;
 /// What is written in the place of a query.
 const CUT: &[u8] = b"?[cut]";

@@ -1,5 +1,5 @@
-//! Watches the operator's own files. They are applied when they change. If Nginx does not accept them, it goes on with
-//! the copy that it runs with, and the files are tried again later.
+//! Watches the operator's own files. The sidecar applies them when they change. If Nginx does not accept them, it goes
+//! on with the copy that it runs with, and the sidecar tries the files again later.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::{config::Config, own_files::OwnFiles, retry::RetryDelay};
 /// The error text is cut off after this many bytes. Nginx's own messages have a line or two.
 const ERROR_MAX: usize = 1000;
 
-/// What is known of the own files. `None` in place of an [`OwnFiles`] means that they can't be read.
+/// What is known of the operator's own files. `None` in place of an [`OwnFiles`] means that they can't be read.
 #[derive(Default)]
 pub struct OwnFilesWatch {
     seen: Option<Option<OwnFiles>>,
@@ -38,8 +38,8 @@ impl OwnFilesWatch {
         change.filter(|_| due)
     }
 
-    /// Reads the files, and returns the reason for a reload if they differ from the `running` ones, at the first look
-    /// and also if they were refused a moment ago: the operator says that they are to be used.
+    /// Reads the files, and returns the reason for a reload if they differ from the `running` ones. One look is enough,
+    /// also if Nginx refused them a moment ago: the operator says that they are to be used.
     pub fn look_once(&mut self, config: &Config, running: Option<&OwnFiles>) -> Option<&'static str> {
         let own = OwnFiles::read(config).ok();
         let change = self.change(own.as_ref(), running);

@@ -1,5 +1,5 @@
-//! Probes nodes: Muster's that have no lease, since a node leaves the configuration only if its lease is gone and it does not answer a
-//! probe either; and all servers of a list (`--nodes-from`).
+//! Probes nodes of two kinds. Of Muster's nodes, those without a lease: such a node leaves the configuration only if it
+//! does not answer a probe either. Of a list (`--nodes-from`), all servers.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, str::FromStr, time::Duration};
 
@@ -23,9 +23,9 @@ const ROUNDS_FOR_MOST: u32 = 3;
 /// How a server is probed that is not Muster's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProbeKind {
-    /// It must accept a connection.
+    /// The server must accept a connection.
     Tcp,
-    /// It must answer a GET of this path with a status from 200 to 399.
+    /// The server must answer a GET of this path with a status from 200 to 399.
     Http(String),
 }
 
@@ -47,8 +47,8 @@ impl FromStr for ProbeKind {
 pub struct Probes(BTreeMap<SocketAddr, u32>);
 
 impl Probes {
-    /// Probes the suspects, all at once, and returns those that are dead. Other nodes are forgotten. A suspect is dead
-    /// after one round without an answer, or after three if more than half of the `members` do not answer.
+    /// Probes all suspects at once, and returns those that are dead. Forgets other nodes. A suspect is dead after one
+    /// round without an answer, or after three if more than half of the `members` do not answer.
     pub async fn round(&mut self, suspects: &Members, members: usize) -> Members {
         let answers = join_all(suspects.iter().map(|node| answers(*node, None))).await;
         let silent = suspects.iter().zip(answers).filter(|(_, answered)| !answered);
@@ -58,7 +58,7 @@ impl Probes {
     }
 }
 
-/// Returns whether a server answers; without a kind, one of Muster's nodes. Takes up to 1 s.
+/// Returns whether a server answers. Without a kind, the server is a node of Muster. Takes up to 1 s.
 pub async fn answers(node: SocketAddr, kind: Option<&ProbeKind>) -> bool {
     for _ in 0..PROBES {
         if time::timeout(PROBE_TIMEOUT, ask(node, kind)).await.is_ok_and(|asked| asked.is_ok()) {
@@ -68,7 +68,8 @@ pub async fn answers(node: SocketAddr, kind: Option<&ProbeKind>) -> bool {
     false
 }
 
-/// Sends one probe. Of a node of Muster any answer in HTTP counts: one that drains or has lost its Redis is alive.
+/// Sends one probe. From a node of Muster any answer in HTTP counts: a node that drains, or has lost its Redis, is
+/// alive.
 async fn ask(node: SocketAddr, kind: Option<&ProbeKind>) -> io::Result<()> {
     let mut stream = TcpStream::connect(node).await?;
     let (request, is_alive): (_, fn(&[u8; 12]) -> bool) = match kind {
@@ -80,7 +81,7 @@ async fn ask(node: SocketAddr, kind: Option<&ProbeKind>) -> io::Result<()> {
         None => ("GET /livez HTTP/1.0\r\n\r\n".to_owned(), |head| head.starts_with(b"HTTP/")),
     };
     stream.write_all(request.as_bytes()).await?;
-    // As much as `HTTP/1.1 200`.
+    // The bytes of `HTTP/1.1 200`.
     let mut head = [0; 12];
     stream.read_exact(&mut head).await?;
     if is_alive(&head) { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
@@ -106,7 +107,7 @@ mod tests {
         address
     }
 
-    /// An address at which nothing listens.
+    /// Returns an address at which nothing listens.
     fn nobody() -> SocketAddr {
         ([127, 0, 0, 1], free_port()).into()
     }

@@ -1,14 +1,15 @@
 //! Decides whether a missing lease means that its node is gone. A Redis that was away, is another process, or was
-//! flushed may have lost the leases of live nodes. For a while after that no node leaves on its word, so that live nodes can
-//! register again. Each partition is judged for itself, and a node leaves only while one at least is trusted: live nodes hold a lease in
-//! every partition, so one that is trusted and lacks the lease is enough. The caller gives the time.
+//! flushed may have lost the leases of live nodes. For a while after that, no node leaves because of a missing lease,
+//! so that live nodes can register again. Each partition is judged for itself, and a node leaves only while at least
+//! one is trusted. Live nodes hold a lease in every partition, so one trusted partition without the lease is enough.
+//! The caller gives the time.
 
 use std::time::{Duration, Instant};
 
 use crate::leases::{PartitionLook, RegistrySnapshot};
 
-/// For how long a partition is not trusted after such an event. Twice the duration of a lease: every live node has registered
-/// again by then.
+/// For how long a partition is not trusted after such an event. Twice the duration of a lease: every live node has
+/// registered again by then.
 const GRACE: Duration = Duration::from_secs(12);
 
 /// What is known of the Redis that holds the registry.
@@ -31,8 +32,8 @@ struct PartitionTrust {
 }
 
 impl RegistryTrust {
-    /// Nothing is known yet. A sidecar that `inherits` a set of nodes trusts the registry only after the grace time,
-    /// since it does not know what happened to Redis since the set was made.
+    /// Begins without any knowledge. A sidecar that `inherits` a set of nodes trusts the registry only after the grace
+    /// time, since it does not know what happened to Redis since the set was made.
     pub fn new(inherits: bool, now: Instant) -> Self {
         let frozen_until = if inherits { now + GRACE } else { now };
         Self { partitions: Vec::new(), away_since: None, frozen_until, read_at: now }
@@ -45,8 +46,8 @@ impl RegistryTrust {
     }
 
     /// Records the answers of partitions. Returns why the registry is not trusted from now on for the grace time: `new`
-    /// (another process or another store), `back` (it was away) or `flushed` (no lease is left). `None` if nothing happened, or if another partition
-    /// is trusted.
+    /// (another process or another store), `back` (it was away) or `flushed` (no lease is left). `None` if nothing
+    /// happened, or if another partition is trusted.
     pub fn read(&mut self, snapshot: &RegistrySnapshot, now: Instant) -> Option<&'static str> {
         (self.away_since, self.read_at) = (None, now);
         let mut why = self.is_replaced(snapshot).then_some("new");
@@ -65,7 +66,7 @@ impl RegistryTrust {
         why.filter(|_| self.frozen(now))
     }
 
-    /// Whether the store is another one than before, where that had leases.
+    /// Returns whether the store is another one than before, and the one before had leases.
     fn is_replaced(&self, snapshot: &RegistrySnapshot) -> bool {
         let is_another = snapshot.is_reset || self.partitions.len() != snapshot.partitions;
         is_another && self.partitions.iter().any(|partition| partition.leases > 0)
@@ -125,7 +126,8 @@ impl PartitionTrust {
 mod tests {
     use super::*;
 
-    /// One look at partitions: the id of each one's process and the number of leases there; `None` for one that is away.
+    /// One look at partitions: the id of each one's process and the number of leases there; `None` for one that is
+    /// away.
     fn look(partitions: &[Option<(&str, usize)>]) -> RegistrySnapshot {
         let answer = |(run_id, leases): (&str, usize)| PartitionLook { run_id: run_id.into(), leases };
         let looks = partitions.iter().map(|partition| partition.map(answer)).enumerate().collect();

@@ -10,7 +10,7 @@ use crate::{config::Config, membership::Members};
 const QUIETS_AT_MOST: u32 = 6;
 /// An urgent set that keeps changing is applied after this many times `--quiet-urgent`.
 const URGENT_QUIETS_AT_MOST: u32 = 2;
-/// The size of each of the two token buckets: the reloads that can follow each other at once. The second bucket is for
+/// The size of each of the two token buckets: how many reloads can follow each other at once. The second bucket is for
 /// urgent changes alone.
 const BURST: f64 = 2.0;
 
@@ -39,7 +39,7 @@ pub enum ReloadDelay {
 }
 
 impl ReloadDelay {
-    /// The value of the label `why` of the metric.
+    /// Returns the value of the label `why` of the metric.
     pub fn label(self) -> &'static str {
         match self {
             Self::Quiet => "quiet",
@@ -93,8 +93,8 @@ impl ReloadPacing {
         self.wanted = None;
     }
 
-    /// Returns `Ok` if this set is to be applied now, which takes one of the reloads, or why it waits. `crowded` says
-    /// that too many old workers linger.
+    /// Returns `Ok` and takes one of the reloads if this set is to be applied now, or returns why it waits. `crowded`
+    /// says that too many old workers linger.
     pub fn due(&mut self, set: &Members, urgency: Urgency, crowded: bool, now: Instant) -> Result<(), ReloadDelay> {
         let (first, since) = self.want(set, now);
         let (quiet, most) = match urgency {
@@ -124,7 +124,7 @@ impl ReloadPacing {
         self.bucket.tokens = (self.bucket.tokens + 1.0).min(BURST);
     }
 
-    /// Takes a reload that is not asked for, even if none is left: the next one then waits for longer.
+    /// Takes one of the reloads without asking, even if none is left: the next one then waits for longer.
     pub fn spend(&mut self) {
         self.bucket.tokens = (self.bucket.tokens - 1.0).max(-1.0);
     }

@@ -23,7 +23,7 @@ pub struct ProxyReporter {
 }
 
 impl ProxyReporter {
-    /// For the proxy that listens at this address. The first report is due at once.
+    /// Makes a reporter for the proxy that listens at this address. The first report is due at once.
     pub fn new(config: &Config, address: SocketAddr, now: Instant) -> Self {
         let id = format!("{}:{}", config.edge.as_deref().unwrap_or_default(), address.port());
         Self { id, address, started_at: Timestamp::now(), due: now }

@@ -64,8 +64,8 @@ async fn version(config: &Config) -> anyhow::Result<NginxVersion> {
     })
 }
 
-/// Returns what the Nginx that runs prints of itself with `-v` or `-V`, since a newer one may have been installed after its
-/// start, or else `--nginx`.
+/// Returns what the Nginx that runs prints of itself with `-v` or `-V`, since a newer one may have been installed after
+/// its start, or else `--nginx`.
 pub async fn describe(config: &Config, flag: &str) -> anyhow::Result<String> {
     let running = running(config).map(|master| PathBuf::from(format!("/proc/{master}/exe")));
     for program in running.iter().chain([&config.nginx]) {

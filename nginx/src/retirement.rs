@@ -1,5 +1,5 @@
-//! Retires old workers, which linger only for their sessions: the nodes are asked to move the sessions of the oldest
-//! workers, which then end by themselves.
+//! Retires old workers, which linger only for their sessions. The sidecar asks the nodes to move the sessions of the
+//! oldest workers, which then end by themselves.
 
 use std::{
     collections::HashMap,
@@ -11,8 +11,8 @@ use rustix::process::Signal;
 
 use crate::{config::Config, leases::LeaseReader, nginx::signal, workers::NginxWorker};
 
-/// How long a worker may still run after the time over which its sessions are moved. It is ended then, with the
-/// connections that it has.
+/// How long a worker may still run after the time over which its sessions are moved. After that the sidecar ends it,
+/// with the connections that it has.
 const EXTRA_TIME: Duration = Duration::from_secs(30);
 
 /// The workers whose retirement the nodes were asked for, and since when.
@@ -34,7 +34,7 @@ pub struct WorkerRetirement {
 }
 
 impl WorkerRetirement {
-    /// With the configured limits.
+    /// Makes a retirement with the configured limits.
     pub fn new(config: &Config) -> Self {
         Self {
             edge: config.edge.clone().unwrap_or_default(),
@@ -49,9 +49,9 @@ impl WorkerRetirement {
         }
     }
 
-    /// Retires the oldest of the lingering workers, which are given oldest first, if they are too many or too old. At
-    /// most one generation is retired at a time: its sessions come back through the newest workers, and should not come
-    /// back all at once.
+    /// Retires the oldest of the lingering workers, if there are too many or they are too old. `lingering` begins with
+    /// the oldest. Retires at most one generation at a time: its sessions come back through the newest workers, and
+    /// should not come back all at once.
     pub async fn step(&mut self, lingering: &[NginxWorker], leases: &mut LeaseReader) {
         self.count_ended(lingering);
         let room = self.workers.saturating_sub(self.asked.len());
@@ -92,8 +92,8 @@ impl WorkerRetirement {
         worker.age() >= self.after.as_secs()
     }
 
-    /// Counts retired workers that have ended, and ends those whose time is over: what they still hold belongs to no
-    /// node.
+    /// Counts retired workers that have ended, and ends those whose time is over: the connections that they still hold
+    /// belong to no node.
     fn count_ended(&mut self, lingering: &[NginxWorker]) {
         let before = self.asked.len();
         self.asked.retain(|pid, _| lingering.iter().any(|worker| worker.pid == *pid));

@@ -1,6 +1,6 @@
 //! Decides when something that failed is tried again: after 1 s, and then after twice as long each time, up to 30 s. So
-//! what failed for an external reason, such as a full disk, is applied soon after the reason is gone. The caller gives
-//! the time.
+//! a change that failed for an external reason, such as a full disk, is applied soon after the reason is gone. The
+//! caller gives the time.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts.
 const MOST: Duration = Duration::from_secs(30);
 
-/// The attempts that failed since the last one that did not, and when the next one is due.
+/// The attempts that failed since the last success, and when the next one is due.
 #[derive(Debug)]
 pub struct RetryDelay<T> {
     what: T,
@@ -35,7 +35,7 @@ impl<T: PartialEq> RetryDelay<T> {
         &self.what
     }
 
-    /// Returns whether this must wait. Anything but what was tried last need not.
+    /// Returns whether this must wait. Only what was tried last must.
     pub fn delays(&self, what: &T, now: Instant) -> bool {
         self.what == *what && now < self.due
     }

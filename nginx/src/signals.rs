@@ -1,4 +1,4 @@
-//! What this process is asked for by signals. From [`Signals::listen`] on none of them ends it.
+//! What signals ask of this process. Once [`Signals::listen`] was called, none of them ends it.
 
 use std::io;
 
@@ -31,7 +31,7 @@ impl Signals {
 }
 
 impl StopSignals {
-    /// Waits for the next of them.
+    /// Waits for the next signal to stop.
     pub async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -41,7 +41,7 @@ impl StopSignals {
 }
 
 impl ReloadSignal {
-    /// Waits for the next one. Those that come before this is called count as one.
+    /// Waits for the next SIGHUP. Several that come before this is called count as one.
     pub async fn received(&mut self) {
         self.0.recv().await;
     }

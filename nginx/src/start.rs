@@ -22,9 +22,9 @@ use crate::{
 /// The generation to start with.
 struct StartChoice {
     generation: u64,
-    /// Why it is not made from the current settings and own files.
+    /// Why the generation is not made from the current settings and own files.
     error: Option<anyhow::Error>,
-    /// Nginx runs it already, and it was made for other settings.
+    /// Whether Nginx runs the generation already, and it was made for other settings.
     outdated: bool,
 }
 
@@ -66,8 +66,8 @@ pub async fn start(config: Config, ports: Ports, members: &Members) -> anyhow::R
     Ok((Activation { active: ActiveGeneration::new(config, ports, generations, nginx), own: watch }, served))
 }
 
-/// Returns the current generation if nothing has changed, or else a new one. If Nginx does not accept that, returns the
-/// newest generation that it accepts, with its own copy of the operator's files; or the one that runs.
+/// Returns the current generation if nothing has changed, and otherwise a new one. If Nginx does not accept the new
+/// one, returns the newest generation that it accepts, with its own copy of the operator's files; or the one that runs.
 async fn choose(
     config: &Config,
     generations: &Generations,

@@ -12,7 +12,8 @@ use serde::Serialize;
 pub struct SidecarState {
     /// The generation of the configuration with which Nginx would start, and which it confirmed.
     pub generation: u64,
-    /// The generation that Nginx runs, by its own word, which is asked for every ten polls. `None` if it did not answer.
+    /// The generation that Nginx runs, as it says itself when the sidecar asks, every ten polls. `None` if it did not
+    /// answer.
     pub generation_served: Option<u64>,
     /// The generation that Nginx should run: the one after `generation` while a change waits or fails.
     pub generation_wanted: u64,
@@ -24,7 +25,8 @@ pub struct SidecarState {
     pub connections: Option<ConnectionUse>,
     /// Until when the certificate is valid with which Nginx serves. `None` without TLS.
     pub certificate_ends_at: Option<Timestamp>,
-    /// What was refused since the start of the sidecar, by cause: `connections` by Nginx since it had no more, the others are leases.
+    /// What was refused since the start of the sidecar, by cause. Under `connections`: connections that Nginx had no
+    /// room for. Under the others: leases.
     pub refused: BTreeMap<&'static str, u64>,
     /// The address at which Nginx asks for the nodes by DNS. `None` if it is reloaded for them.
     pub resolver: Option<SocketAddr>,
@@ -44,7 +46,8 @@ pub struct SidecarState {
     pub failing: Option<FailingChange>,
     /// Why Nginx does not run with the snippets and the certificate as they are on the disk.
     pub own_files_error: Option<String>,
-    /// Why the nodes could not be read at the last attempt: from Redis, or from the list of `--nodes-from`. `None` if they could.
+    /// Why the nodes could not be read at the last attempt: from Redis, or from the list of `--nodes-from`. `None` if
+    /// they could.
     pub source_error: Option<String>,
     /// Whether Redis answers, in one partition at least; true if the nodes are listed elsewhere.
     pub redis_up: bool,
@@ -52,7 +55,7 @@ pub struct SidecarState {
     pub redis_age_seconds: f64,
     /// The number of partitions of the store.
     pub partitions: usize,
-    /// How many of them do not answer. While one answers, `redis_up` is true.
+    /// How many partitions do not answer. While one answers, `redis_up` is true.
     pub partitions_away: usize,
     /// Leases that are not used, since no node with the sidecar's secret wrote them.
     pub foreign: Option<ForeignLeases>,
@@ -60,9 +63,10 @@ pub struct SidecarState {
     pub outside: BTreeMap<String, String>,
     /// Nodes whose settings do not agree with this proxy's, at most 20.
     pub mismatches: Vec<NodeMismatch>,
-    /// Whether this process, or its host, can open no more files: then it can't follow Redis, probe nodes or write a configuration.
+    /// Whether this process, or its host, can open no more files: then it can't follow Redis, probe nodes or write a
+    /// configuration.
     pub out_of_files: bool,
-    /// Why Redis may lose what nodes store, or is too old, and what to set. `None` if it is as it must be.
+    /// Why Redis may lose what nodes store, or is too old, and what to set. `None` if nothing is wrong.
     pub redis_unfit: Option<String>,
     /// Whether no node may leave now.
     pub frozen: bool,
@@ -83,7 +87,7 @@ pub struct FailingChange {
     pub error: String,
     /// The number of failed attempts since the last change that was applied.
     pub attempts: u32,
-    /// The time since the first of them, in seconds.
+    /// The time since the first failed attempt, in seconds.
     pub seconds: f64,
     /// The time until the next attempt, in seconds.
     pub retry_in_seconds: f64,
@@ -92,9 +96,9 @@ pub struct FailingChange {
 /// Leases that no node with the sidecar's secret wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ForeignLeases {
-    /// Why the first of them is foreign, and what to compare.
+    /// Why the first of these leases is foreign, and what to compare.
     pub why: String,
-    /// The ids of their nodes, at most 20.
+    /// The ids of the nodes of these leases, at most 20.
     pub nodes: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Serves `/metrics` for Prometheus and `/state` as JSON at `--status`. Many connections are served at once, so that one
-//! that says nothing holds up no other.
+//! Serves `/metrics` for Prometheus and `/state` as JSON at `--status`. Many connections are served at once, so that
+//! one that says nothing holds up no other.
 
 use std::{
     collections::VecDeque,
@@ -24,17 +24,17 @@ use tokio::{
 
 use crate::{metrics::Metrics, state::SidecarState};
 
-/// How many connections are served at once. One more closes the oldest, which most likely never sent a request: an
+/// How many connections are served at once. One more closes the oldest, which most likely never sent a request: to
 /// answer takes milliseconds.
 const CONNECTIONS_MAX: usize = 16;
 /// How long the head of a request may take.
 const HEAD: Duration = Duration::from_secs(2);
-/// How long a connection may take, with its request and the answer. It is closed then.
+/// How long a connection may take, with its request and the answer. After this time the sidecar closes it.
 const CONNECTION: Duration = Duration::from_secs(10);
 /// The pause after a failed accept. Most often no file descriptor is free, and accepting again at once would fail again
 /// and use a whole core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may take that has the last file descriptor: the next one waits for it.
+/// How long a connection may take that has the last file descriptor. The next one waits for it.
 const LAST_DESCRIPTOR: Duration = Duration::from_millis(500);
 
 /// The state and the metrics, which the loop changes and `/state` and `/metrics` show.

@@ -96,7 +96,8 @@ fn servers_of_others(config: &Config) -> anyhow::Result<String> {
     Ok(fill(include_str!("../templates/others.conf"), &values)?.trim_end().to_owned())
 }
 
-/// Returns the upstream, which depends only on the set of nodes, on the resolver, and on whether they are servers of another kind.
+/// Returns the upstream, which depends only on the set of nodes, on the resolver, and on whether they are servers of
+/// another kind.
 pub fn nodes(members: &Members, resolver: Option<SocketAddr>, of_others: bool) -> anyhow::Result<String> {
     let values = value! {
         nodes: addresses(members),
@@ -108,8 +109,8 @@ pub fn nodes(members: &Members, resolver: Option<SocketAddr>, of_others: bool) -
     fill(include_str!("../templates/nodes.conf"), &values)
 }
 
-/// Returns the networks as Nginx's `geo` compares them: an address of IPv4 is compared with networks of IPv4 only, also if
-/// it was written as IPv6.
+/// Returns the networks as Nginx's `geo` compares them: an address of IPv4 is compared with networks of IPv4 only, also
+/// if it was written as IPv6.
 fn networks(allow: &[IpNet]) -> BTreeSet<IpNet> {
     let mapped = |net: &IpNet| match net {
         IpNet::V4(_) => None,
@@ -129,7 +130,7 @@ fn addresses(members: &Members) -> Vec<String> {
     members.iter().map(SocketAddr::to_string).collect()
 }
 
-/// The errors that Nginx answers itself, as problem documents like those of the nodes.
+/// Returns the errors that Nginx answers itself, as problem documents like those of the nodes.
 fn errors(config: &Config) -> Vec<Value> {
     let too_large = format!("the body is larger than {} bytes (--max-body)", config.max_body);
     let sessions = config.sessions_per_address.map(|most| format!(", {most} sessions")).unwrap_or_default();
@@ -206,7 +207,7 @@ mod tests {
         );
     }
 
-    /// The block of a location of the server.
+    /// Returns the block of a location of the server.
     fn location(http: &str, name: &str) -> String {
         let (_, rest) = http.split_once(&format!("  location {name} {{\n")).expect(name);
         rest.split_once("\n  }").expect(name).0.to_owned()
@@ -313,7 +314,8 @@ mod tests {
     fn without_nodes_there_is_no_upstream_and_the_answer_is_503() {
         let http = files(&[], &Members::new()).remove("http.conf").unwrap();
         assert!(!http.contains("nodes.conf") && http.contains("return 503"));
-        // The locations that make these variables are missing, and Nginx refuses a map of a variable that it does not know.
+        // The locations that make these variables are missing, and Nginx refuses a map of a variable that it does not
+        // know.
         assert!(!http.contains("$muster_node") && !http.contains("$muster_handshake"), "{http}");
     }
 

@@ -1,5 +1,6 @@
-//! Checks that the nodes and this proxy agree: each node is asked for what it expects of a proxy, when it joins and then
-//! every 10 s. What does not agree is logged as an error and shown in `/state`, before a terminal has to find out.
+//! Checks that the nodes and this proxy agree. The sidecar asks each node what it expects of a proxy, when the node
+//! joins and then every 10 s. It logs as an error what does not agree, and shows it in `/state`, before a terminal has
+//! to find out.
 
 use std::{
     collections::BTreeMap,
@@ -21,9 +22,9 @@ use crate::{config::Config, membership::Members, state::NodeMismatch};
 
 /// How often all nodes are asked.
 const ASK_EVERY: Duration = Duration::from_secs(10);
-/// How long one node may take to answer. What was known of it stays if it does not.
+/// How long one node may take to answer. If it does not, what was known of it stays.
 const ANSWER: Duration = Duration::from_secs(1);
-/// The largest answer, in bytes. The rest of a larger one is not read, and it does not count.
+/// The largest answer, in bytes. A larger one is not read to its end and does not count.
 const ANSWER_MAX: u64 = 8 << 10;
 /// How many nodes `/state` shows.
 const SHOWN_MAX: usize = 20;
@@ -51,7 +52,7 @@ struct OwnTerms {
 }
 
 impl TermsCheck {
-    /// With the settings of this proxy. No node was asked yet.
+    /// Begins with the settings of this proxy. No node was asked yet.
     pub fn new(config: &Config) -> Self {
         let own = OwnTerms { ws_path: config.ws_path.clone(), max_body: config.max_body };
         Self { own, mismatches: Mismatches::new(), asked: None, asking: None }
@@ -76,7 +77,7 @@ impl TermsCheck {
         }
     }
 
-    /// What does not agree, for `/state`: of 20 nodes at most.
+    /// Returns what does not agree, for `/state`: of 20 nodes at most.
     pub fn shown(&self) -> Vec<NodeMismatch> {
         let shown = self.mismatches.iter().take(SHOWN_MAX);
         shown.map(|(node, what)| NodeMismatch { node: *node, what: what.clone() }).collect()
@@ -95,7 +96,7 @@ impl TermsCheck {
     }
 }
 
-/// Asks all nodes at once. Of a node that does not answer, what was known `before` stays.
+/// Asks all nodes at once. If a node does not answer, what was known of it `before` stays.
 async fn ask_all(nodes: Members, own: OwnTerms, mut before: Mismatches) -> Mismatches {
     let answers = join_all(nodes.iter().map(|node| time::timeout(ANSWER, ask(*node)))).await;
     let known = nodes.iter().zip(answers).map(|(node, answer)| match answer {
@@ -105,7 +106,7 @@ async fn ask_all(nodes: Members, own: OwnTerms, mut before: Mismatches) -> Misma
     known.filter(|(_, what)| !what.is_empty()).collect()
 }
 
-/// Asks a node. `None` if it has no such path, since it is of an older version.
+/// Asks a node. `None` if the node has no such path, since it is of an older version.
 async fn ask(node: SocketAddr) -> io::Result<Option<ProxyTerms>> {
     let mut stream = TcpStream::connect(node).await?;
     let request = format!("GET /proxy HTTP/1.1\r\nHost: {node}\r\nConnection: close\r\n\r\n");
@@ -161,7 +162,7 @@ mod tests {
         }
     }
 
-    /// A node that answers each request so.
+    /// Returns a node that answers each request so.
     async fn node(answer: String) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -30,14 +30,15 @@ pub struct NginxWorker {
 /// How to tell the workers of this Nginx from those of another one on the same host.
 #[derive(Debug, Clone)]
 pub enum WorkerScope {
-    /// They have this log open. That is so also after their master has ended, or the log was rotated.
+    /// The workers that have this log open. They keep it open after their master has ended, and after the log was
+    /// rotated.
     Writing(PathBuf),
-    /// They are children of this master.
+    /// The workers that are children of this master.
     ChildrenOf(i32),
 }
 
 impl WorkerScope {
-    /// By the log for an Nginx of the sidecar's own, by the master with `--signal`.
+    /// Returns the scope for an Nginx: by its log if it is the sidecar's own, by its master with `--signal`.
     pub fn of(config: &Config, master: i32) -> Self {
         if config.signal.is_some() { Self::ChildrenOf(master) } else { Self::Writing(config.dir.join("access.log")) }
     }
@@ -69,14 +70,14 @@ impl WorkerScope {
 }
 
 impl NginxWorker {
-    /// Returns its age in seconds.
+    /// Returns the worker's age in seconds.
     pub fn age(&self) -> u64 {
         let up = fs::read_to_string("/proc/uptime").unwrap_or_default();
         let up: f64 = up.split(' ').next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
         (up as u64).saturating_sub(self.started / rustix::param::clock_ticks_per_second())
     }
 
-    /// Returns the memory that it shares with no other process, in bytes.
+    /// Returns the memory that the worker shares with no other process, in bytes.
     pub fn memory(&self) -> u64 {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.pid)).unwrap_or_default();
         let own = rollup.lines().filter(|line| line.starts_with("Private_"));
@@ -84,21 +85,22 @@ impl NginxWorker {
         kilobytes.sum::<u64>() * 1024
     }
 
-    /// Returns the number of its open files. `None` if this user may not look. Newer kernels (6.2) tell it as the size of the folder.
+    /// Returns the number of the worker's open files. `None` if this user may not look. Newer kernels (6.2) report it
+    /// as the size of the folder.
     pub fn files(&self) -> Option<u64> {
         let folder = format!("/proc/{}/fd", self.pid);
         let told = fs::metadata(&folder).ok()?.len();
         if told > 0 { Some(told) } else { Some(fs::read_dir(folder).ok()?.count() as u64) }
     }
 
-    /// Returns the number of files that it may have open. `None` if it can't be read.
+    /// Returns how many files the worker may have open. `None` if that can't be read.
     pub fn files_limit(&self) -> Option<u64> {
         let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid)).ok()?;
         let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
         files.split_whitespace().next()?.parse().ok()
     }
 
-    /// Returns the number of its open sockets: two for each session.
+    /// Returns the number of the worker's open sockets: two for each session.
     pub fn sockets(&self) -> u64 {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.pid)).into_iter().flatten().flatten();
         let is_socket = |entry: &fs::DirEntry| {

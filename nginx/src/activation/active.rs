@@ -1,4 +1,4 @@
-//! An Nginx and its current generation: the steps by which another one takes its place, and the way back.
+//! An Nginx and its current generation: the steps by which another generation takes its place, and the way back.
 
 use jiff::Timestamp;
 
@@ -22,7 +22,8 @@ pub struct ActiveGeneration {
     /// The addresses of the proxy.
     pub ports: Ports,
     generations: Generations,
-    /// The generation that Nginx ran last, as far as is known. It is the current one unless the disk was full.
+    /// The generation that Nginx ran last, as far as the sidecar knows. It is the current generation unless a roll-back
+    /// failed, as with a full disk.
     confirmed: u64,
     /// The Nginx.
     pub nginx: Nginx,
@@ -45,7 +46,7 @@ impl ActiveGeneration {
         certificate::ends_at(&self.generations.path(self.number()))
     }
 
-    /// Returns which generation Nginx runs, by its own word. `None` if it does not answer within 0.5 s.
+    /// Returns which generation Nginx runs, as Nginx says itself. `None` if it does not answer within 0.5 s.
     pub async fn running(&self) -> Option<u64> {
         running(self.ports.control).await.ok()
     }
@@ -60,7 +61,7 @@ impl ActiveGeneration {
         self.generations.own_files(self.number())
     }
 
-    /// Makes the generation that Nginx ran last the current one, if a roll-back could not.
+    /// Makes the generation that Nginx ran last the current one again, if a roll-back could not do so.
     pub(super) fn switch_back(&self) -> anyhow::Result<()> {
         if self.number() == self.confirmed { Ok(()) } else { self.generations.switch(self.confirmed) }
     }
@@ -84,7 +85,7 @@ impl ActiveGeneration {
             return ActivationOutcome::Refused(error);
         }
         if let Err(error) = self.generations.switch(next) {
-            // The link may have moved before the step that failed. Nginx has not been told yet.
+            // The link may have moved before the step that failed. No one has told Nginx yet.
             let _ = self.generations.switch(before);
             self.generations.remove(next);
             return ActivationOutcome::NotWritten(error);
@@ -117,9 +118,9 @@ impl ActiveGeneration {
         confirm(&self.nginx, self.ports.control, generation, old).await
     }
 
-    /// Makes the generation before the current one again. If the master did not reload, the workers before go on and
-    /// nothing is waited for: the master would refuse a reload now for the same reason. Fails if the generation before
-    /// could not be made the current one; Nginx is then not reloaded, since it would read the new one again.
+    /// Makes the generation before the current one again. If the master did not reload, the workers before go on, and
+    /// this waits for nothing: the master would refuse a reload now for the same reason. Fails if it can't switch to
+    /// the generation before. Nginx is then not reloaded, since it would read the new one again.
     async fn roll_back(&self, generation: u64, reloaded: bool) -> anyhow::Result<()> {
         let old = serving(&self.nginx);
         if let Err(error) = self.generations.switch(generation)
@@ -143,7 +144,8 @@ impl ActiveGeneration {
         )
     }
 
-    /// Starts Nginx again with the current generation. Returns false if the system has to start it and has not done so.
+    /// Starts Nginx again with the current generation. Returns false if the system has to start Nginx and has not done
+    /// so.
     pub async fn bring_back(&mut self) -> anyhow::Result<bool> {
         if let Err(error) = self.switch_back() {
             tracing::error!("Nginx is started with a generation that it has not confirmed: {error:#}");

@@ -2,9 +2,9 @@
 //! Nginx, and waits until Nginx answers with its number. If that fails, the generation before becomes the current one
 //! again.
 //!
-//! An activation can fail because of the set, because of the operator's own files, or for an external reason such as a full
-//! disk. So no set is ever given up: the caller tries again (see [`retry`](crate::retry)). Own files are the cause if
-//! Nginx accepts the same set with the copy of them that it runs with.
+//! An activation can fail because of the set, because of the operator's own files, or for an external reason such as a
+//! full disk. So the sidecar never gives a set up: the caller tries again (see [`retry`](crate::retry)). Own files are
+//! the cause if Nginx accepts the same set with the copy of them that it runs with.
 
 mod active;
 mod outcome;
@@ -114,8 +114,8 @@ mod tests {
         template::render,
     };
 
-    /// A program in place of Nginx: it refuses a configuration while the file `refuse` is beside it, and otherwise runs
-    /// and answers nothing.
+    /// Returns a program in place of Nginx: it refuses a configuration while the file `refuse` is beside it, and
+    /// otherwise runs and answers nothing.
     fn silent_nginx(dir: &Path) -> PathBuf {
         let file = dir.join("silent-nginx");
         let script = format!(
@@ -127,7 +127,7 @@ mod tests {
         file
     }
 
-    /// An activation in this folder with generation 1, without nodes.
+    /// Returns an activation in this folder with generation 1, without nodes.
     async fn activation(dir: &Path) -> Activation {
         let (nginx, dir_flag) = (silent_nginx(dir), dir.to_str().unwrap());
         for folder in ["http", "server"] {

@@ -17,8 +17,8 @@ pub enum ActivationOutcome {
         reloaded: bool,
     },
     /// As [`RolledBack`](Self::RolledBack), but the generation before could not be made the current one, as with a full
-    /// disk: an Nginx that is started or reloaded now reads the new one. [`Activation`](crate::activation::Activation) tries again to switch back before
-    /// it does anything else.
+    /// disk. An Nginx that is started or reloaded now reads the new one. [`Activation`](crate::activation::Activation)
+    /// tries again to switch back before it does anything else.
     NotRolledBack {
         /// The reason, with the reason why the generation before is not the current one.
         error: anyhow::Error,
@@ -28,7 +28,7 @@ pub enum ActivationOutcome {
 }
 
 impl ActivationOutcome {
-    /// The value of the label `result` of the metric.
+    /// Returns the value of the label `result` of the metric.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
@@ -39,7 +39,7 @@ impl ActivationOutcome {
         }
     }
 
-    /// Returns why the set is not served. `None` if it is.
+    /// Returns why the set is not served. `None` if it is served.
     pub fn error(&self) -> Option<&anyhow::Error> {
         match self {
             Self::Confirmed => None,
@@ -53,7 +53,8 @@ impl ActivationOutcome {
         matches!(self, Self::RolledBack { reloaded: true, .. } | Self::NotRolledBack { reloaded: true, .. })
     }
 
-    /// The outcome of two attempts: this one, the second, unless it would hide that the first left old workers behind.
+    /// Returns the outcome of two attempts, of which this one is the second: its own, unless that would hide that the
+    /// first left old workers behind.
     pub(super) fn after(self, first: Option<&Self>) -> Self {
         match self {
             Self::NotWritten(error) | Self::Refused(error) | Self::RolledBack { error, .. }

@@ -1,6 +1,6 @@
 //! Chooses the records that answer a DNS query. This module does no I/O. An answer is never empty and never says that a
-//! name does not exist (NXDOMAIN), since Nginx would drop all nodes at once. On SERVFAIL or REFUSED it keeps the nodes
-//! that it has.
+//! name does not exist (NXDOMAIN): Nginx would then drop all nodes at once. On SERVFAIL or REFUSED, Nginx keeps the
+//! nodes that it has.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -12,8 +12,8 @@ pub const ZONE: &str = "muster.internal";
 /// The service in [`ZONE`] whose SRV records are the nodes.
 pub const SERVICE: &str = "_ws._tcp";
 
-/// Returns the records to answer with when this `set` of nodes is announced. `None`: it is unknown which nodes there
-/// are.
+/// Returns the records of an answer while this `set` of nodes is announced. `None` as the set: it is unknown which
+/// nodes there are.
 pub fn records(query: &Query, set: Option<&Members>) -> Result<Vec<Record>, Failure> {
     let question = query.question.as_ref().ok_or(Failure::FormErr)?;
     if !query.is_standard() {
@@ -61,7 +61,7 @@ fn address(target: &[&[u8]]) -> Option<IpAddr> {
     }
 }
 
-/// Whether the labels are those of the name. The case of letters doesn't matter.
+/// Returns whether the labels are those of the name. The case of letters doesn't matter.
 fn is(labels: &[&[u8]], name: &str) -> bool {
     let same = |(label, expected): (&&[u8], &str)| label.eq_ignore_ascii_case(expected.as_bytes());
     labels.len() == name.split('.').count() && labels.iter().zip(name.split('.')).all(same)
@@ -84,7 +84,7 @@ mod tests {
         request
     }
 
-    /// The answer as another implementation reads it.
+    /// Returns the answer as another implementation reads it.
     fn answer(request: &Message, set: Option<&Members>) -> Message {
         let request = request.to_vec().unwrap();
         let query = Query::read(&request).unwrap();

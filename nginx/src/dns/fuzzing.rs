@@ -7,7 +7,8 @@ use super::wire::{Failure, Query, Record};
 /// The most bytes of an answer without records: a head, a question with the longest name, and the record of EDNS.
 const BARE_MAX: usize = 12 + 255 + 4 + 11;
 
-/// A message to the DNS server. What is answered is an answer, repeats the id, and is of a bounded size.
+/// Sends a message to the DNS server. If the server answers, the message is an answer, repeats the id, and has a
+/// bounded size.
 pub fn dns(message: &[u8]) {
     let Some(query) = Query::read(message) else { return };
     let records = [
@@ -32,7 +33,7 @@ mod tests {
     #[test]
     fn every_message_that_was_found_is_answered_or_ignored() {
         for (file, message) in corpus::files("dns") {
-            // What panics is printed after the name of its input.
+            // Printed first, so that a panic comes after the name of its input.
             println!("{}", file.display());
             dns(&message);
         }

@@ -1,7 +1,7 @@
 //! A DNS server for one name and one Nginx: answers which nodes there are, on a loopback address, by UDP and TCP. An
-//! Nginx that asks each second needs no reload when the nodes change. [`answer`] chooses the records, [`wire`] reads and
-//! writes messages, [`serve`] owns the sockets, and this file holds the set of nodes to answer with and the number of
-//! the last set that Nginx was given.
+//! Nginx that asks each second needs no reload when the nodes change. [`answer`] chooses the records, [`wire`] reads
+//! and writes messages, [`serve`] owns the sockets, and this file holds the set of nodes to answer with and the number
+//! of the last set that Nginx was given.
 
 pub mod answer;
 #[cfg(test)]
@@ -33,7 +33,7 @@ use crate::{membership::Members, status::StatusServer};
 /// time does not ask at all.
 const ANSWERED: Duration = Duration::from_secs(5);
 
-/// A running server. It ends when this is dropped.
+/// A running server. It ends when this handle is dropped.
 pub struct DnsServer {
     zone: Arc<DnsZone>,
     _sockets: JoinSet<()>,
@@ -42,7 +42,7 @@ pub struct DnsServer {
 /// The set of nodes to answer with, shared with the sockets.
 struct DnsZone {
     announced: Mutex<AnnouncedSet>,
-    /// The number of the last set that was sent whole in an answer.
+    /// The number of the last set of which Nginx got a whole answer.
     answered: watch::Sender<u64>,
     status: Arc<StatusServer>,
 }
@@ -55,7 +55,8 @@ struct AnnouncedSet {
 }
 
 impl DnsServer {
-    /// Starts a server at `address`. It answers SERVFAIL until it is given a set. An error if it can't listen there.
+    /// Starts a server at `address`. The server answers SERVFAIL until it gets a set. An error if it can't listen
+    /// there.
     pub async fn serve(address: SocketAddr, status: Arc<StatusServer>) -> io::Result<Self> {
         let (datagrams, streams) = (UdpSocket::bind(address).await?, TcpListener::bind(address).await?);
         let zone = Arc::new(DnsZone { announced: Mutex::default(), answered: watch::Sender::new(0), status });
@@ -85,8 +86,8 @@ impl DnsServer {
 
 impl DnsZone {
     /// Returns the answer to a query of any bytes. The answer has at most `limit` bytes, or with `None` as many as the
-    /// query allows; a longer one is truncated. Returns `None` for anything that is no query, since two servers that
-    /// answered each other's answers would never stop.
+    /// query allows; a longer one is truncated. Returns `None` for anything that is no query: two servers that answered
+    /// each other's answers would never stop.
     fn answer(&self, request: &[u8], limit: Option<usize>) -> Option<Vec<u8>> {
         let query = Query::read(request)?;
         let (mut records, number) = {

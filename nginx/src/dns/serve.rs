@@ -14,7 +14,7 @@ use super::DnsZone;
 
 /// The largest number of TCP connections; others wait. Nginx needs one for each worker.
 const STREAMS: usize = 16;
-/// How long a query and its answer may take on a TCP connection, which is closed then.
+/// How long a query and its answer may take on a TCP connection. After this time the server closes it.
 const EXCHANGE: Duration = Duration::from_secs(10);
 /// The longest query that is read from a datagram, in bytes; the rest is cut off. A name has at most 255 bytes.
 const QUERY_MAX: usize = 1024;
@@ -49,7 +49,7 @@ pub async fn serve_streams(listener: TcpListener, zone: Arc<DnsZone>) {
     }
 }
 
-/// Answers the queries of one connection, each with its length before it, until there is none for 10 s.
+/// Answers the queries of one connection, each with its length before it, until none comes for 10 s.
 async fn serve_stream(mut stream: TcpStream, zone: Arc<DnsZone>) -> io::Result<()> {
     loop {
         time::timeout(EXCHANGE, exchange(&mut stream, &zone)).await??;

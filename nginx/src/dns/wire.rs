@@ -19,7 +19,7 @@ const TTL: u16 = 1;
 const HEADER: usize = 12;
 /// The longest name, with the length of each label.
 const NAME_MAX: usize = 255;
-/// What a datagram may always have, and what this server announces to take.
+/// How many bytes a datagram may always have, and how many this server says that it takes.
 const PAYLOAD: u16 = 512;
 /// The flags that an answer repeats: the operation, "recursion desired" and "checking disabled".
 const REPEATED: u16 = 0x7910;
@@ -36,7 +36,7 @@ pub enum Failure {
     ServFail = 2,
     /// The operation is no query.
     NotImp = 4,
-    /// The name, the type or the class is none that this server answers.
+    /// The server answers no such name, type or class.
     Refused = 5,
 }
 
@@ -55,7 +55,7 @@ pub struct Query<'a> {
     flags: u16,
     /// The question, if there is exactly one.
     pub question: Option<Question<'a>>,
-    /// The longest datagram that is taken, if the query uses EDNS.
+    /// The longest datagram that the asker takes, in bytes, if the query uses EDNS.
     payload: Option<u16>,
 }
 
@@ -94,23 +94,23 @@ impl<'a> Query<'a> {
         Some(query)
     }
 
-    /// Whether the operation is a query, and not for example an update.
+    /// Returns whether the operation is a query, and not for example an update.
     pub fn is_standard(&self) -> bool {
         self.flags & 0x7800 == 0
     }
 
-    /// The longest datagram that the asker takes, in bytes. At least 512.
+    /// Returns the longest datagram that the asker takes, in bytes. At least 512.
     pub fn max_payload(&self) -> usize {
         self.payload.unwrap_or(PAYLOAD).max(PAYLOAD).into()
     }
 
-    /// The message that answers with these records or this failure.
+    /// Returns the message that answers with these records or this failure.
     pub fn answer(&self, records: Result<&[Record], Failure>) -> Vec<u8> {
         let code = records.err().map_or(0, |failure| failure as u16);
         self.message(AUTHORITATIVE | code, records.unwrap_or_default())
     }
 
-    /// The message that says that the answer is too long for a datagram.
+    /// Returns the message which says that the answer is too long for a datagram.
     pub fn truncated(&self) -> Vec<u8> {
         self.message(AUTHORITATIVE | TRUNCATED, &[])
     }
@@ -138,7 +138,7 @@ impl<'a> Question<'a> {
         loop {
             match *rest.split_off_first()? {
                 0 => break,
-                // The first name of a message has no other to point to.
+                // The first name of a message has no earlier name to point to.
                 64.. => return None,
                 size => labels.push(rest.split_off(..size.into())?),
             }
@@ -163,7 +163,8 @@ impl Record {
     }
 }
 
-/// The data of an SRV record with the priority 0 and the weight 1. RFC 2782 allows no pointer in the target's name.
+/// Returns the data of an SRV record with the priority 0 and the weight 1. RFC 2782 allows no pointer in the target's
+/// name.
 fn service(port: u16, target: &[String]) -> Vec<u8> {
     let mut data: Vec<u8> = [0, 1, port].into_iter().flat_map(u16::to_be_bytes).collect();
     for label in target {

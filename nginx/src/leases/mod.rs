@@ -1,4 +1,5 @@
-//! Reads the nodes' leases from Redis, once per `--poll`. Nothing is written to Redis; a request to the nodes is published.
+//! Reads the nodes' leases from Redis, once per `--poll`. The sidecar writes nothing to Redis; it publishes requests to
+//! the nodes, and its reports.
 //!
 //! ```text
 //!   LeaseReader ─▶ store         which store there is, if any
@@ -36,7 +37,7 @@ use crate::{
     state::ForeignLeases,
 };
 
-/// A sidecar may start at the same time as its Redis, and waits for it at most this long.
+/// How long a sidecar waits at most for its Redis, which may start at the same time.
 const START: Duration = Duration::from_secs(10);
 /// The time between two attempts to read at the start.
 const RETRY: Duration = Duration::from_millis(200);
@@ -67,7 +68,7 @@ pub struct RegistrySnapshot {
     pub draining: Members,
     /// The number of partitions; 1 while no node has made a store.
     pub partitions: usize,
-    /// The partitions that were looked at this time, by index. `None` for one that did not answer.
+    /// What each partition answered that was read this time, by index. `None` for a partition that did not answer.
     pub looks: Vec<(usize, Option<PartitionLook>)>,
     /// Whether the store is another one than at the last look: it was lost and made again.
     pub is_reset: bool,
@@ -122,8 +123,8 @@ impl LeaseReader {
         }
     }
 
-    /// Reads the leases. There are none while no node has made a store. An error if no partition answers, or if this program can't read
-    /// the store: the leases of a newer schema might mean something else.
+    /// Reads the leases. The result is empty while no node has made a store. An error if no partition answers, or if
+    /// this program can't read the store: the leases of a newer schema might mean something else.
     pub async fn read(&mut self) -> RedisResult<RegistrySnapshot> {
         let Some(partitioned) = &mut self.partitioned else {
             return match store::find(&self.masters, &self.first_partition).await? {
@@ -156,13 +157,13 @@ impl LeaseReader {
         PartitionedLeases::new(self.masters.clone(), &self.cluster, store)
     }
 
-    /// How many leases were refused, by reason. Each node counts once for each reason.
+    /// Returns how many leases were refused, by reason. Each node counts once for each reason.
     pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.check.refusals.counts()
     }
 
-    /// Checks that each master is what Muster needs, and returns the first that is not. `None` if none could be asked. Nothing
-    /// is written, since a sidecar's user may have no right to.
+    /// Checks that each master is what Muster needs, and returns the first that is not. `None` if none could be asked.
+    /// Writes nothing, since a sidecar's user may have no right to.
     pub async fn check_requirements(&self) -> Option<Fitness> {
         let mut checked = None;
         for tag in self.one_tag_for_each_master() {
@@ -180,8 +181,8 @@ impl LeaseReader {
         self.tell(ProxyMessage::Report(self.check.seals.seal(report))).await
     }
 
-    /// Publishes a message to all nodes, which listen in all partitions: in the first partition that answers, of one on each
-    /// master.
+    /// Publishes a message to all nodes. They listen in all partitions, so this tries one partition of each master,
+    /// until one answers.
     pub async fn tell(&self, message: ProxyMessage) -> RedisResult<()> {
         match &self.partitioned {
             Some(partitioned) => partitioned.tell(&message).await,

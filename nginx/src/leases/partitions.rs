@@ -22,12 +22,12 @@ use crate::{
     state::ForeignLeases,
 };
 
-/// How many leases are read in one look, about: 4,096 take some 20 ms. With more nodes times partitions than that, a look reads some
-/// of the partitions and the next look others; what was found in a partition holds until it is read again.
+/// How many leases one look reads, about: 4,096 take some 20 ms. If the nodes have more leases in all partitions
+/// together, each look reads some of the partitions. What was found in a partition holds until it is read again.
 const LEASES_MAX: usize = 4096;
 /// How many nodes are expected before they are known.
 const NODES_EXPECTED: usize = 64;
-/// How many leases that are not used are shown of each kind.
+/// How many unused leases of each kind are shown.
 const SHOWN: usize = 20;
 
 /// The leases of all partitions.
@@ -39,7 +39,8 @@ pub struct PartitionedLeases {
     partitions: Vec<PartitionLeases>,
     /// The indexes of partitions by their hash tags.
     by_tag: HashMap<String, usize>,
-    /// The order in which partitions are read. Any few that follow each other lie far apart, so on different masters.
+    /// The order in which partitions are read. Partitions that follow each other in it lie far apart, so on different
+    /// masters.
     order: Vec<usize>,
     /// The place in `order` at which the next look begins.
     next: usize,
@@ -47,7 +48,7 @@ pub struct PartitionedLeases {
     nodes: usize,
 }
 
-/// What was last found in a partition. Nothing, if it did not answer.
+/// What was last found in a partition. Empty if the partition did not answer.
 struct PartitionLeases {
     keys: RedisKeys,
     leased: Members,
@@ -76,12 +77,12 @@ impl PartitionedLeases {
         Self { masters, ids: vec![store.id.clone()], store, partitions, by_tag, order, next: 0, nodes: NODES_EXPECTED }
     }
 
-    /// Whether this is the same store, which was not made again.
+    /// Returns whether this is the same store, and was not made again.
     pub fn is_of(&self, store: &FoundStore) -> bool {
         self.store == *store
     }
 
-    /// Goes on with a store that was made again. Returns false if that has another number of partitions.
+    /// Goes on with a store that was made again. Returns false if that store has another number of partitions.
     pub fn becomes(&mut self, store: &FoundStore) -> bool {
         if store.partitions != self.store.partitions {
             return false;
@@ -122,7 +123,7 @@ impl PartitionedLeases {
         }
     }
 
-    /// The partitions of the next look: all of them, if that is not too many leases.
+    /// Returns the partitions of the next look: all of them, unless they have too many leases.
     fn due(&mut self) -> Vec<usize> {
         let all = self.order.len();
         let count = (LEASES_MAX / self.nodes.max(1)).clamp(1, all);
@@ -186,7 +187,7 @@ impl PartitionedLeases {
         result
     }
 
-    /// One hash tag for each master that is known; one, if none is.
+    /// Returns one hash tag for each master that is known, or a single one if none is known.
     pub fn one_tag_for_each_master(&self) -> Vec<String> {
         let tags = || self.order.iter().map(|index| self.partitions[*index].keys.tag());
         let known = tags().filter(|tag| self.masters.master(tag).is_some());

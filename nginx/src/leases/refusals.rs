@@ -9,7 +9,7 @@ use crate::membership::LeaseRefusal;
 /// How many nodes with refused leases are remembered, so that each is logged and counted once. Later ones are neither
 /// logged nor counted.
 const REMEMBERED: usize = 1000;
-/// The id of a node is cut off after this many bytes, twice the length of the longest that a node takes.
+/// How many bytes of a node's id are kept: twice the longest id that a node takes.
 const ID_MAX: usize = 256;
 
 /// The refused leases so far.
@@ -20,14 +20,14 @@ pub struct Refusals {
 }
 
 impl Default for Refusals {
-    /// Each reason has a count from the start on: Prometheus sees no increase in a counter that begins with 1.
+    /// Makes a count for each reason from the start on: Prometheus sees no increase in a counter that begins with 1.
     fn default() -> Self {
         Self { known: HashSet::new(), counts: LeaseRefusal::ALL.map(|reason| (reason.label(), 0)).into() }
     }
 }
 
 impl Refusals {
-    /// Counts and logs that a node's lease is refused, once for each node and reason. `why` says more of it.
+    /// Counts and logs that a node's lease is refused, once for each node and reason. `why` says more about the reason.
     pub fn refuse(&mut self, node: &str, lease: &str, refused: LeaseRefusal, why: Option<&str>) {
         let node = shortened(node);
         if self.known.len() >= REMEMBERED || !self.known.insert((node.clone(), refused)) {
@@ -42,20 +42,20 @@ impl Refusals {
         tracing::warn!(node, ?refused, "a lease is refused: {why}");
     }
 
-    /// How many leases were refused, by reason.
+    /// Returns how many leases were refused, by reason.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.counts.iter().map(|(reason, count)| (*reason, *count))
     }
 }
 
-/// The address that a lease names, which anyone who can write to Redis may have made up.
+/// Returns the address that a lease names, which anyone who can write to Redis may have made up.
 pub fn address_in(lease: &str) -> Option<String> {
     let (_, json) = lease.split_once('\n')?;
     let lease: SealedLease = serde_json::from_str(json).ok()?;
     Some(shortened(&lease.view.address))
 }
 
-/// The id of a node, which anyone who can write to Redis may have made up.
+/// Returns the id of a node, which anyone who can write to Redis may have made up.
 pub fn shortened(node: &str) -> String {
     node[..node.floor_char_boundary(ID_MAX)].to_owned()
 }

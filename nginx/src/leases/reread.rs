@@ -1,4 +1,4 @@
-//! Reads the files again that say which leases count and how Redis is reached.
+//! Reads again the files that say which leases count and how to reach Redis.
 
 use std::time::Duration;
 
@@ -9,19 +9,19 @@ use tokio::time;
 use super::{LeaseReader, seals::LeaseSeals, store};
 use crate::config::Config;
 
-/// How long Redis may take to accept a password or certificate. If it does not answer, that is not their fault.
+/// How long Redis may take to accept a password or certificate. If Redis does not answer, they are not to blame.
 const CHECK: Duration = Duration::from_secs(3);
 
 impl LeaseReader {
-    /// Reads the secrets, and the files for Redis, again, and uses them from now on. If one of the files can't be used, or Redis does not
-    /// accept what is in it, everything is as before. The error names the flag.
+    /// Reads the secrets and the files for Redis again, and uses them from now on. If one of the files can't be used,
+    /// or Redis does not accept what is in it, everything stays as before. The error names the flag.
     pub async fn reread(&mut self, config: &Config) -> anyhow::Result<()> {
         let seals = LeaseSeals::of(&config.cluster, &config.read_secrets()?);
         if config.has_redis_files() {
             let masters = Masters::new(config.topology()?);
             self.check_accepted(&masters).await?;
             self.masters = masters;
-            // It has connections of its own, which it makes again.
+            // The reader of partitions has connections of its own, and makes them again.
             self.partitioned = None;
         }
         self.check.seals = seals;

@@ -20,7 +20,7 @@ pub struct LeaseSeals {
 }
 
 impl LeaseSeals {
-    /// The key that follows from these secrets; without secrets, that of all nodes with `--insecure`.
+    /// Returns the key that follows from these secrets; without secrets, the key of all nodes with `--insecure`.
     pub fn of(cluster: &ClusterName, secrets: &[Secret]) -> Self {
         let insecure = (!secrets.is_empty()).then(|| seal_keys(cluster, &[]).0);
         Self { key: seal_keys(cluster, secrets).0, insecure }
@@ -40,7 +40,7 @@ impl LeaseSeals {
         SealedReport::new(&self.key, report)
     }
 
-    /// Says which setting of the node or of the sidecar is likely wrong.
+    /// Returns which setting of the node or of the sidecar is likely wrong.
     pub fn why_foreign(&self, node: &str, lease: &str) -> &'static str {
         let Some(insecure) = &self.insecure else {
             return "its node has a secret and this sidecar has none: give the sidecar the --cluster-secret-file of the nodes, \

@@ -41,7 +41,7 @@ fn reader(url: &str, cluster: &ClusterName, secrets: &[Secret]) -> LeaseReader {
 }
 
 impl TestLeases {
-    /// A store of this many partitions.
+    /// Returns a store of this many partitions.
     async fn new(server: &TestRedis, cluster: &str, partitions: u16, secrets: Vec<Secret>) -> Self {
         let redis = redis::Client::open(server.url.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap();
         let (cluster, partitions) = (cluster.parse().unwrap(), Partitions::new(partitions).unwrap());
@@ -51,7 +51,7 @@ impl TestLeases {
         store
     }
 
-    /// What a node writes when it finds no store.
+    /// Writes what a node writes when it finds no store.
     async fn make(&mut self, id: &str, partitions: Partitions, created: u64) {
         self.store = id.into();
         let keys = |index| RedisKeys::of_partition(&self.cluster, 0, partitions, index);
@@ -71,7 +71,7 @@ impl TestLeases {
         &self.keys[usize::from(index)]
     }
 
-    /// A node `n-PORT` gets a lease in these partitions.
+    /// Gives the node `n-PORT` a lease in these partitions.
     async fn lease(&mut self, port: u16, partitions: impl IntoIterator<Item = u16>) {
         let (cluster, secrets) = (self.cluster.clone(), self.secrets.clone());
         self.lease_by(port, partitions, &seal_keys(&cluster, &secrets).0).await;
@@ -81,7 +81,7 @@ impl TestLeases {
         self.lease_at(&address(port).to_string(), port, partitions, key).await;
     }
 
-    /// The node `n-PORT` says that it is at this address.
+    /// Gives the node `n-PORT` a lease in these partitions, which says that it is at this address.
     async fn lease_at(&mut self, address: &str, port: u16, partitions: impl IntoIterator<Item = u16>, key: &LeaseKey) {
         let view = NodeView {
             id: format!("n-{port}").parse().unwrap(),

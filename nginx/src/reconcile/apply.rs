@@ -35,8 +35,8 @@ impl Reconcile {
         }
     }
 
-    /// Returns whether too many old workers linger. Those of servers that can't be asked to move their sessions hold up nothing: they may
-    /// linger for hours.
+    /// Returns whether too many old workers linger. If the servers can't be asked to move their sessions, always false:
+    /// their workers may linger for hours.
     pub(super) fn crowded(&self) -> bool {
         !self.source.is_listed() && self.lingering.len() >= self.config.lingering
     }
@@ -54,8 +54,8 @@ impl Reconcile {
         }
     }
 
-    /// Applies a set by DNS, which costs no reload and need not be rare. The set is written to the disk first: a
-    /// sidecar that is killed in between must not start again with an older set than Nginx has.
+    /// Applies a set by DNS, which costs no reload and need not be rare. Writes the set to the disk first: a sidecar
+    /// that is killed in between must not start again with an older set than Nginx has.
     async fn announce(&mut self, dns: &DnsServer, next: &Members, reason: &'static str) {
         if let Err(error) = self.activation.active.remember(next) {
             tracing::error!("Nginx learns of the nodes by DNS, but would start with older ones: {error:#}");

@@ -1,6 +1,6 @@
-//! The loop of the sidecar: once per `--poll` it reads which nodes there are, decides, applies and reports. [`membership::next`]
-//! alone decides which nodes are served. A change is applied when [`ReloadPacing`] says so, or at once if Nginx learns
-//! of it by DNS.
+//! The loop of the sidecar: once per `--poll` it reads which nodes there are, decides, applies and reports.
+//! [`membership::next`] alone decides which nodes are served. A change is applied when [`ReloadPacing`] says so, or at
+//! once if Nginx learns of it by DNS.
 
 mod apply;
 mod reload;
@@ -40,8 +40,8 @@ use crate::{
     workers::NginxWorker,
 };
 
-/// The workers and the operator's own files are looked at once in this many steps, since reading /proc costs more than
-/// a query to Redis.
+/// How many steps there are for each look at the workers and the operator's own files: to read /proc costs more than a
+/// query to Redis.
 const UPKEEP_EVERY: u32 = 10;
 /// The text of an error is cut off after this many bytes. Nginx's own messages have a line or two.
 const ERROR_MAX: usize = 1000;
@@ -60,7 +60,7 @@ pub struct Reconcile {
     dns: Option<Arc<DnsServer>>,
     status: Arc<StatusServer>,
     manager: ServiceManager,
-    /// The last status line that the service manager was told.
+    /// The last status line that the service manager got.
     told: String,
     served: Members,
     /// The nodes that drained when their lease was last seen. Such a node has not died when its lease is gone.
@@ -71,7 +71,7 @@ pub struct Reconcile {
     failure: Option<FailedChange>,
     lingering: Vec<NginxWorker>,
     dropped_connections: DroppedConnections,
-    /// The operator has asked for a reload, which waits since there were many lately.
+    /// Whether a reload that the operator asked for waits, since there were many lately.
     reload_asked: bool,
     reporter: ProxyReporter,
     seen: SeenNginx,
@@ -100,8 +100,8 @@ struct FailedChange {
     error: String,
 }
 
-/// Runs the loop until a signal asks this process to stop, and then stops Nginx. On a second such signal Nginx is stopped at
-/// once and its sessions are cut. `ready` is called once Nginx serves. An error if the sidecar can't start.
+/// Runs the loop until a signal asks this process to stop, and then stops Nginx. On a second such signal Nginx is
+/// stopped at once and its sessions are cut. `ready` is called once Nginx serves. An error if the sidecar can't start.
 pub async fn run(
     mut config: Config,
     status: Arc<StatusServer>,
@@ -255,12 +255,12 @@ impl Reconcile {
         self.report().await;
     }
 
-    /// Returns whether no node may leave now. From a list one may at any time.
+    /// Returns whether no node may leave now. With a list, nodes may always leave.
     fn is_frozen(&self, now: Instant) -> bool {
         !self.source.is_listed() && self.trust.frozen(now)
     }
 
-    /// Reads the nodes. Returns `None` if they can't be read, on which nothing changes.
+    /// Reads the nodes. Returns `None` if they can't be read: nothing changes then.
     async fn read_nodes(&mut self) -> Option<RegistrySnapshot> {
         let read = self.source.read().await;
         let now = Instant::now();
@@ -268,7 +268,8 @@ impl Reconcile {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 let (text, is_first) = (cut(format!("{error:#}")), self.trust.failed(now));
-                // The text of a list says what is wrong with it; that of Redis may be another one each time.
+                // The error of a list says what is wrong with the list; the error of Redis may be another one each
+                // time.
                 if is_first || (self.source.is_listed() && self.source_error.as_ref() != Some(&text)) {
                     tracing::warn!("{text}");
                 }
@@ -302,8 +303,8 @@ impl Reconcile {
         self.partitions_away = away;
     }
 
-    /// Announces by DNS the nodes that are served, until there is a change; while Redis is away, announces that they
-    /// are unknown, on which Nginx keeps them.
+    /// Announces by DNS the nodes that are served, until there is a change. While Redis is away, announces that the
+    /// nodes are unknown: Nginx then keeps those that it has.
     fn announce_served(&self) {
         if let Some(dns) = &self.dns {
             dns.announce(self.trust.up().then_some(&self.served));

@@ -8,8 +8,8 @@ use super::{Reconcile, decided};
 use crate::reload_pacing::Urgency;
 
 impl Reconcile {
-    /// Reads all files again that flags name, and applies what has changed at once. If one can't be used, what was read of it
-    /// before stays, and the log says why.
+    /// Reads again all files that flags name, and applies at once what has changed. If a file can't be used, its last
+    /// content stays in use, and the log says why.
     pub(super) async fn read_files_again(&mut self) {
         self.manager.reloading();
         let reread = self.source.reread(&self.config).await;
@@ -23,7 +23,7 @@ impl Reconcile {
         match change {
             Some(reason) if !self.activation.active.nginx.is_away() => {
                 self.reload_asked = false;
-                // If it fails, the reload is given back.
+                // A reload that fails is given back.
                 self.pace.spend();
                 self.reload(&self.served.clone(), reason).await;
             }
@@ -32,8 +32,8 @@ impl Reconcile {
         self.manager.ready(&self.status_line());
     }
 
-    /// Reloads Nginx although nothing has changed that the sidecar knows of, since a snippet may name a file that has, such as a list of
-    /// revoked certificates. Many requests are one reload, and it waits if there were many lately.
+    /// Reloads Nginx although the sidecar knows of no change: a snippet may name a file that has changed, such as a
+    /// list of revoked certificates. Many requests make one reload, and it waits if there were many lately.
     pub(super) async fn reload_as_asked(&mut self) {
         if self.reload_asked
             && !self.activation.active.nginx.is_away()

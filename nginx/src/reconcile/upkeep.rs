@@ -22,7 +22,8 @@ impl Reconcile {
         let workers = self.activation.active.nginx.workers();
         self.seen.connections = connections::of(&workers, &self.config);
         self.lingering = workers.into_iter().filter(|worker| worker.lingering).collect();
-        // A server of another kind can't be asked to move sessions, so its workers linger for as long as their sessions last.
+        // A server of another kind can't be asked to move sessions, so its workers linger for as long as their sessions
+        // last.
         if let Some(leases) = self.source.leases() {
             self.retire.step(&self.lingering, leases).await;
         }
@@ -34,7 +35,7 @@ impl Reconcile {
         self.seen.certificate_ends_at = self.activation.active.certificate_ends_at();
     }
 
-    /// Reports to the nodes if it is time to. A report that is lost is made up for by the next one.
+    /// Reports to the nodes if a report is due. The next report makes up for a lost one.
     pub(super) async fn report(&mut self) {
         if let Some(leases) = self.source.leases()
             && self.reporter.is_due(Instant::now())
@@ -49,7 +50,7 @@ impl Reconcile {
         self.activation.active.nginx.workers().into_iter().filter(|worker| worker.lingering).collect()
     }
 
-    /// Starts Nginx again after it has ended. With `--signal` every step looks from now on whether the system has
+    /// Starts Nginx again after it has ended. With `--signal`, every step from now on looks whether the system has
     /// started it.
     pub(super) async fn restart(&mut self) {
         tracing::warn!("Nginx ended; it is started again, or with --signal waited for");

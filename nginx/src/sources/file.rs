@@ -17,10 +17,10 @@ const FILE_MAX: u64 = 256 << 10;
 /// The most nodes of a file.
 const NODES_MAX: usize = 1000;
 
-/// Reads the file. An error if it can't be read, names no node, or has a line that is no address in one of these networks: a file that is just
-/// being written must not drop nodes.
+/// Reads the file. An error if it can't be read, names no node, or has a line that is no address in one of these
+/// networks: a file that is just being written must not drop nodes.
 pub fn read(path: &Path, allow: &[IpNet]) -> anyhow::Result<Members> {
-    // Opening a pipe that nobody writes to would take for ever.
+    // To open a pipe that nobody writes to would take for ever.
     if !fs::metadata(path).context("can't read it")?.is_file() {
         bail!("it is no regular file");
     }

@@ -1,4 +1,5 @@
-//! Nodes that someone else lists. The list says which there may be; those that do not answer a probe are left out, unless none answers.
+//! Nodes that someone else lists. The list says which nodes there may be. Those that do not answer a probe are left
+//! out, unless none answers.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +22,7 @@ use crate::{
 
 /// How often all nodes of the list are probed. A node that is new in the list is probed at once.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
-/// A node is left out after so many rounds without an answer. A new one is left out until it answers.
+/// After how many rounds without an answer a node is left out. A new node is left out until it answers.
 const SILENT_ROUNDS: u32 = 3;
 
 /// A list of nodes, and which of them answer.
@@ -41,7 +42,7 @@ enum NodeList {
 }
 
 impl ListedNodes {
-    /// Prepares to read a list, which is not that of Redis.
+    /// Prepares to read a list. `origin` must not be Redis.
     pub fn new(origin: &NodesFrom, config: &Config) -> anyhow::Result<Self> {
         let list = match origin {
             NodesFrom::File(path) => NodeList::File(path.clone()),
@@ -52,7 +53,8 @@ impl ListedNodes {
         Ok(Self { origin: origin.clone(), list, allow, probe, silent: BTreeMap::new(), due: Instant::now() })
     }
 
-    /// Returns the nodes of the list that answer; all of them, if none does. An error, which names the flag, if the list can't be read.
+    /// Returns the nodes of the list that answer, or all of them if none answers. An error, which names the flag, if
+    /// the list can't be read.
     pub async fn read(&mut self) -> anyhow::Result<RegistrySnapshot> {
         let now = Instant::now();
         let listed = match &mut self.list {
@@ -90,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// A list in a file, and the file.
+    /// Returns a list in a file, and the file.
     fn listed(dir: &tempfile::TempDir) -> (ListedNodes, PathBuf) {
         let path = dir.path().join("nodes");
         let from = format!("file:{}", path.display());

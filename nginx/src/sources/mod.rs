@@ -1,4 +1,5 @@
-//! Where the sidecar learns which nodes there are (`--nodes-from`): from the leases in Redis, from a file, or from a name in DNS.
+//! Where the sidecar learns which nodes there are (`--nodes-from`): from the leases in Redis, from a file, or from a
+//! name in DNS.
 //!
 //! ```text
 //!   NodeSource ─┬▶ leases           Muster's nodes say themselves that they are there, and may lose their lease while they live
@@ -22,7 +23,7 @@ use crate::{
     leases::{LeaseReader, RegistrySnapshot, is_unfit},
 };
 
-/// A file or name that can't be read at the start is waited for at most this long.
+/// How long the sidecar waits at most, at the start, for a file or name that can't be read.
 const START: Duration = Duration::from_secs(10);
 /// The time between two attempts to read at the start.
 const RETRY: Duration = Duration::from_millis(200);
@@ -44,12 +45,14 @@ impl NodeSource {
         }
     }
 
-    /// Returns whether a node that is not named any more is to leave at once. A lease may be lost; a list is meant.
+    /// Returns whether a node leaves at once when it is not named any more. A lease may be lost; whoever keeps a list
+    /// means what it says.
     pub fn is_listed(&self) -> bool {
         matches!(self, Self::Listed(_))
     }
 
-    /// Returns Redis, by which nodes can be asked for something. `None` if the nodes are listed elsewhere.
+    /// Returns the reader of leases, through which the sidecar asks nodes for something. `None` if the nodes are listed
+    /// elsewhere.
     pub fn leases(&mut self) -> Option<&mut LeaseReader> {
         match self {
             Self::Leases(leases) => Some(leases),
@@ -57,8 +60,8 @@ impl NodeSource {
         }
     }
 
-    /// Reads the nodes for the first time, and waits up to 10 s for the source. Returns `None` without waiting if it is away and the
-    /// sidecar `inherits` a set of nodes that it can serve meanwhile.
+    /// Reads the nodes for the first time, and waits up to 10 s for the source. Returns `None` without waiting if it is
+    /// away and the sidecar `inherits` a set of nodes that it can serve meanwhile.
     pub async fn first(&mut self, inherits: bool) -> anyhow::Result<Option<RegistrySnapshot>> {
         let listed = match self {
             Self::Leases(leases) => return leases.first(inherits).await,
@@ -94,7 +97,7 @@ impl NodeSource {
         }
     }
 
-    /// How many leases were refused, by reason.
+    /// Returns how many leases were refused, by reason.
     pub fn refused(&self) -> Vec<(&'static str, u64)> {
         match self {
             Self::Leases(leases) => leases.refused().collect(),

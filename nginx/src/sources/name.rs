@@ -1,5 +1,5 @@
-//! Nodes that a name in DNS lists, as a headless service of Kubernetes does. The system's resolver looks the name up, and follows its TTL
-//! where it keeps answers; it is asked every 2 s.
+//! Nodes that a name in DNS lists, as a headless service of Kubernetes does. The sidecar asks the system's resolver
+//! every 2 s. A resolver that keeps answers follows their TTL.
 
 use std::time::{Duration, Instant};
 
@@ -26,12 +26,13 @@ pub struct NodeName {
 }
 
 impl NodeName {
-    /// Looks up this name. Its nodes have this port.
+    /// Prepares to look up this name. Its nodes have this port.
     pub fn new(name: &str, port: u16) -> Self {
         Self { name: name.to_owned(), port, answer: None }
     }
 
-    /// Returns the addresses of the name (A and AAAA). An error if there is none, or one in no network of `allow`.
+    /// Returns the addresses of the name (A and AAAA). An error if it has no address, or one that is in no network of
+    /// `allow`.
     pub async fn read(&mut self, allow: &[IpNet], now: Instant) -> anyhow::Result<Members> {
         if let Some((nodes, until)) = &self.answer
             && now < *until

@@ -1,4 +1,5 @@
-//! Reads the leases of the partitions of one master. A partition that the master refuses, since it has just moved, fails by itself.
+//! Reads the leases of the partitions of one master. If the master refuses a partition, which has just moved, only that
+//! partition fails.
 
 use muster_protocol::redis_keys::RedisKeys;
 use muster_redis::Connection;
@@ -6,7 +7,7 @@ use redis::{FromRedisValue, Pipeline, RedisResult, Value, aio::ConnectionLike};
 
 use crate::leases::store::told_run_id;
 
-/// How many nodes of a partition are looked at: those whose leases end last.
+/// How many nodes of a partition are read: those whose leases end last.
 const NODES_MAX: isize = 1024;
 
 /// What was found in a partition.
@@ -18,7 +19,7 @@ pub struct FoundLeases {
     pub leases: Vec<(String, String)>,
 }
 
-/// Reads the leases of partitions, which are given by index and keys and have this one master.
+/// Reads the leases of partitions that all have this master. They are given by index and keys.
 pub async fn read_master(
     connection: Connection,
     partitions: Vec<(usize, &RedisKeys)>,
@@ -56,7 +57,7 @@ async fn try_read(
     Ok(found.collect())
 }
 
-/// The answers to all commands of a pipeline. A refusal is an answer.
+/// Returns the answers to all commands of a pipeline. A refusal is an answer.
 async fn send(connection: &mut Connection, pipe: &Pipeline) -> RedisResult<Vec<Value>> {
     connection.req_packed_commands(pipe, 0, pipe.len()).await
 }
@@ -65,7 +66,7 @@ fn read<T: FromRedisValue>(answer: Value) -> RedisResult<T> {
     Ok(T::from_redis_value(answer.extract_error()?)?)
 }
 
-/// The nodes whose lease is there.
+/// Returns the nodes that have a lease, and their leases.
 fn pairs(nodes: &[Vec<u8>], leases: Vec<Option<Vec<u8>>>) -> Vec<(String, String)> {
     nodes.iter().zip(leases).filter_map(|(node, lease)| Some((text(node), text(&lease?)))).collect()
 }
