@@ -1,8 +1,8 @@
-//! Admission: how many handshakes this node takes. It has a budget of handshakes per second, of sessions, and of
+//! Admission: how many handshakes this node takes. The node has a budget of handshakes per second, of sessions, and of
 //! file descriptors.
 //!
-//! Admission is checked before the upgrade, so a storm of handshakes costs one HTTP answer each, and connected
-//! terminals do not notice it.
+//! Admission is checked before the upgrade. So each refused handshake costs one HTTP answer, and connected terminals do
+//! not notice a flood of handshakes.
 
 use std::{
     os::fd::RawFd,
@@ -17,8 +17,8 @@ use crate::config::Config;
 /// File descriptors that are reserved for everything that is not a session: Redis, the listener, operators' requests,
 /// and the handshake that is being refused.
 const RESERVE: u64 = 128;
-/// The `Retry-After` of a full node, in seconds, drawn at random from this range. Sessions end by themselves, and
-/// not soon.
+/// A full node draws its `Retry-After`, in seconds, at random from this range. The range is long, because sessions do
+/// not end soon.
 const FULL: std::ops::RangeInclusive<u64> = 5..=30;
 /// The longest `Retry-After` in seconds.
 const RETRY_MAX: f64 = 60.0;
@@ -37,7 +37,8 @@ pub struct Admission {
 struct TokenBucket {
     /// Handshakes that may be admitted at once: at most those of one second.
     tokens: f64,
-    /// Refused terminals that have not come back yet. Each second as many of them as the rate allows find a token.
+    /// An estimate of how many refused terminals have not come back yet. It falls by `rate` a second, since so many
+    /// find a token.
     waiting: f64,
     at: Instant,
 }
@@ -47,12 +48,12 @@ struct TokenBucket {
 pub struct Busy {
     /// The reason, for people.
     pub why: &'static str,
-    /// The `Retry-After` in seconds, drawn for each refusal so that the terminals do not return together.
+    /// The `Retry-After` in seconds. It is drawn anew for each refusal, so that the terminals do not return together.
     pub retry_after: u64,
 }
 
 impl Admission {
-    /// The budgets that the configuration sets, and the file descriptors that this process may open.
+    /// Returns the budgets that the configuration and this process's limit of open files set.
     pub fn new(config: &Config) -> Self {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
         Self {
@@ -63,13 +64,14 @@ impl Admission {
         }
     }
 
-    /// The connections that are neither sessions nor streams, of `wanted`: at most a quarter of the open files.
+    /// Returns how many connections that are neither sessions nor streams the node may hold: `wanted`, but at most a
+    /// quarter of the descriptors for sessions, and at least 16.
     pub fn http_connections(&self, wanted: usize) -> usize {
         wanted.min(usize::try_from(self.descriptors / 4).unwrap_or(usize::MAX)).max(16)
     }
 
-    /// Admits a handshake that came on the connection with `descriptor`. The kernel gives out the lowest free
-    /// number, so `descriptor` tells how many are in use.
+    /// Admits a handshake that came on the connection with `descriptor`. Fails if a budget is used up. The kernel gives
+    /// out the lowest free number, so `descriptor` tells about how many descriptors are in use.
     pub fn admit(&self, sessions: usize, descriptor: RawFd) -> Result<(), Busy> {
         let full = |why| Busy { why, retry_after: rand::random_range(FULL) };
         if sessions >= self.sessions {
@@ -87,8 +89,8 @@ impl Admission {
 }
 
 impl TokenBucket {
-    /// Takes a token. Without one, returns the seconds until the terminal should come back: as long as the terminals
-    /// that wait already need, and half as long again.
+    /// Takes a token. If there is none, fails with the most seconds that the terminal should wait: one and a half times
+    /// as long as all terminals that wait need for a token each, from 2 s to [`RETRY_MAX`].
     fn take(&mut self, rate: f64, now: Instant) -> Result<(), u64> {
         let earned = now.duration_since(self.at).as_secs_f64() * rate;
         self.at = now;
@@ -103,7 +105,8 @@ impl TokenBucket {
     }
 }
 
-/// Raises the soft limit of open files to the hard limit: each session needs a file descriptor.
+/// Raises the soft limit of open files to the hard limit, because each session needs a file descriptor. Logs a warning
+/// if that fails.
 pub fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });

@@ -9,10 +9,10 @@ use tokio::time;
 
 use crate::shard::Shared;
 
-/// The interval at which is looked for keys that were used.
+/// The interval at which a node looks for keys that were used.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells the store of uses for ever. While the store is away they wait.
+/// Tells the store of uses; never returns. While the store is away the uses wait.
 pub async fn follow(shared: Arc<Shared>) {
     loop {
         time::sleep(INTERVAL).await;

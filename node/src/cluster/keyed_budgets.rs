@@ -10,22 +10,24 @@ use std::{
 
 use muster_protocol::address::site;
 
-/// The keys whose budgets are remembered, those that used some of it. What comes beyond is not limited here.
+/// The most keys whose budgets are remembered. Only a budget that is not whole is worth remembering. While the table is
+/// full, other keys have no limit here.
 const KEYS_MAX: usize = 16_384;
-/// How often a full table is searched for budgets that are whole again.
+/// The shortest time between two searches of a full table for budgets that are whole again.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// The key of an address. One that can't be read is counted with all others of that kind.
+/// Returns the key of an address. All addresses that can't be parsed share one key.
 pub fn of_site(address: &str) -> IpAddr {
     address.parse().map_or(Ipv6Addr::UNSPECIFIED.into(), site)
 }
 
-/// Token buckets by the hashes of their keys. The hashes are salted, so nobody can find two keys with the same one.
+/// Token buckets by the hashes of their keys. The hashes are salted, so nobody outside can find two keys with the same
+/// hash.
 #[derive(Debug)]
 pub struct KeyedBudgets {
     /// What a budget earns in a second.
     rate: f64,
-    /// What a budget has that was not used for a while.
+    /// The most that a budget can have.
     most: f64,
     salt: RandomState,
     table: Mutex<BudgetTable>,
@@ -37,7 +39,7 @@ struct BudgetTable {
     swept_at: Instant,
 }
 
-/// What is left of a budget, and when that was.
+/// What was left of a budget at the time `at`.
 #[derive(Debug, Clone, Copy)]
 struct KeyBudget {
     left: f64,
@@ -45,16 +47,16 @@ struct KeyBudget {
 }
 
 impl KeyedBudgets {
-    /// Budgets that have `most` at first, and earn `rate` a second up to that.
+    /// Returns budgets that have `most` at first, and earn `rate` a second up to `most`.
     pub fn new(rate: f64, most: f64) -> Self {
         let table = BudgetTable { by_key: HashMap::new(), swept_at: Instant::now() };
         Self { rate, most, salt: RandomState::new(), table: Mutex::new(table) }
     }
 
-    /// Takes one.
+    /// Takes one from the budget of `key`.
     ///
     /// # Errors
-    /// If there is none: the seconds until there is one again.
+    /// If the budget has less than one: the seconds until it has one again, at least 1.
     pub fn take(&self, key: impl Hash, now: Instant) -> Result<(), u64> {
         let key = self.salt.hash_one(key);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,13 +1,14 @@
-//! How much memory this node may use, and when it has too little for further sessions. A process beyond its limit is killed with all its
-//! sessions, so a node stops to take new ones before.
+//! How much memory this node may use, and when it has too little for further sessions. The system kills a process
+//! beyond its limit, with all its sessions, so a node stops taking new sessions before that.
 
 use std::fs;
 
 use muster_service::memory::MemoryGroup;
 
-/// From this part of the limit on, in percent, no session is taken. The rest is for those that are there: their queues may fill.
+/// From this part of the limit on, in percent, the node takes no sessions. The rest is for the sessions that it has:
+/// their queues may fill.
 const FULL: u64 = 90;
-/// Below this part, in percent, sessions are taken again.
+/// Below this part, in percent, the node takes sessions again.
 const ROOM: u64 = 85;
 
 /// Watches one limit.
@@ -28,7 +29,8 @@ enum Measure {
 }
 
 impl MemoryWatch {
-    /// With `--max-memory` in bytes, or else the limit of the control group (version 2) that this process is in. None if there is neither.
+    /// Returns the watch of `wanted`, which is `--max-memory` in bytes; without it, of the limit of the control group
+    /// (version 2) that this process is in. None if there is neither.
     pub fn new(wanted: Option<u64>) -> Option<Self> {
         let (limit, measure) = match wanted {
             Some(limit) => (limit, Measure::Process),
@@ -42,7 +44,8 @@ impl MemoryWatch {
         Some(Self { limit, measure, is_full: false })
     }
 
-    /// Why the node has too little memory for further sessions. None if it has enough, or if what it uses can't be read.
+    /// Returns why the node has too little memory for further sessions, as a sentence. None if it has enough, or if the
+    /// memory in use can't be read.
     pub fn shortage(&mut self) -> Option<String> {
         let used = self.measure.used()?;
         self.judge(used)

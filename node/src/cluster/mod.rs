@@ -1,10 +1,14 @@
-//! The other nodes of the cluster, which of them takes a handshake, which tokens none of them takes any more, and when keys were used.
+//! What a node shares with the other nodes: which nodes there are, which of them takes a handshake, which tokens are
+//! revoked, and when keys were used.
 //!
 //! ```text
-//!   handshake ──▶ handshake_rates (of this terminal, of this address?) ──▶ admission (may this node take one more?) ──▶ placement (which node should?) ◀── peers (who is alive)
+//!   handshake ──▶ handshake_rates (too many from this terminal or address?)
+//!             ──▶ admission (may this node take one more?)
+//!             ──▶ placement (which node should take it?) ◀── peers (which nodes answer)
 //! ```
 //!
-//! `keyed_budgets` has a budget for each key, such as each address. `watch` notes what the node has too little of (`memory`, and more); `revoked` ends sessions of revoked tokens.
+//! `keyed_budgets` has a budget for each key, such as each address. `watch` notes what the node has too little of, such
+//! as `memory`. `revoked` ends the sessions of revoked tokens. `key_uses` tells the store when keys were used.
 
 pub mod admission;
 mod handshake_rates;

@@ -1,8 +1,8 @@
-//! The other nodes, as their leases describe them. One task reads the leases at an interval and keeps them in
-//! memory, so a handshake is placed without asking anyone. The lock is held for a look-up and never across an await.
+//! The other nodes, as their leases describe them. One task reads the leases at an interval and keeps them in memory,
+//! so a handshake is placed without a call to the store. The lock is held for a look-up and never across an await.
 //!
-//! Invariant: a peer whose lease was not renewed lately, or that did not answer when it was last asked, gets no
-//! handshake from this node. A node whose address is in no network of `--allow` is no peer.
+//! Invariant: this node sends no handshake to a peer whose lease was not renewed lately, or that did not answer when
+//! this node last asked it. A node whose address is in no network of `--allow` is no peer.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,13 +30,13 @@ use tokio::{
 use super::Candidate;
 use crate::backplane::{Backplane, BackplaneError};
 
-/// The interval at which the leases are read. A session count is at most this much, and one lease renewal of its
-/// node, old.
+/// The interval at which a node reads the leases. A session count is at most as old as this interval and the interval
+/// of lease renewals together.
 const LOOK: Duration = Duration::from_millis(500);
-/// A lease that was not renewed for so long is stale: its node missed two renewals, so it may hang, and a handshake
+/// A lease that was not renewed for so long is stale. Its node has missed two renewals and may hang, and a handshake
 /// that is sent to a node that hangs is stuck.
 const STALE: Duration = Duration::from_millis(3500);
-/// A peer that did not answer is passed over for so long.
+/// For so long this node passes over a peer that did not answer.
 const SILENT: Duration = Duration::from_secs(1);
 /// The time within which a peer must answer. A node that works needs far less.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -47,7 +47,7 @@ pub struct Peers {
     me: NodeId,
     allow: Vec<IpNet>,
     table: Mutex<BTreeMap<NodeId, Peer>>,
-    /// The nodes with leases whose addresses are not used, so that each is logged once.
+    /// The nodes whose addresses this node refuses to use. They are remembered so that each is logged once.
     refused: Mutex<BTreeSet<NodeId>>,
 }
 
@@ -66,18 +66,18 @@ struct Peer {
 }
 
 impl Peers {
-    /// An empty table. `me` is this node's own id, and `allow` the networks of the others.
+    /// Returns an empty table. `me` is this node's own id, and `allow` the networks of the others.
     pub fn new(me: NodeId, allow: Vec<IpNet>) -> Self {
         Self { me, allow, table: Mutex::default(), refused: Mutex::default() }
     }
 
-    /// Reads the leases at an interval, until it is dropped. While the store is away no lease is renewed, so soon
-    /// every peer is stale and each node keeps the handshakes that it gets.
+    /// Reads the leases at an interval; never returns. While the store is away no lease is renewed, so soon every peer
+    /// is stale, and each node keeps the handshakes that it gets.
     pub async fn run(self: Arc<Self>, backplane: Arc<dyn Backplane>) {
         let mut ticks = time::interval(LOOK);
         loop {
             ticks.tick().await;
-            // A peer whose lease can't be read is soon stale.
+            // An error needs no handling: if the leases can't be read, all peers are soon stale.
             let _ = self.look(&*backplane).await;
         }
     }
@@ -88,24 +88,24 @@ impl Peers {
         Ok(())
     }
 
-    /// The state of each fresh peer, and for how long this node has seen the peer.
+    /// Returns the id and state of each fresh peer, and for how long this node has seen the peer.
     pub fn states(&self) -> Vec<(NodeId, NodeState, Duration)> {
         let table = self.table();
         let state = |peer: &Peer| (peer.view.id.clone(), peer.view.state, peer.since.elapsed());
         table.values().filter(|peer| peer.is_fresh()).map(state).collect()
     }
 
-    /// The number of sessions that all fresh peers hold together.
+    /// Returns the number of sessions that all fresh peers hold together.
     pub fn sessions(&self) -> u64 {
         self.table().values().filter(|peer| peer.is_fresh()).map(|peer| peer.view.sessions).sum()
     }
 
-    /// The peers that take new sessions. Their session counts include the handshakes that were sent there since the
-    /// last renewal.
+    /// Returns the peers that take new sessions. Their session counts include an estimate of the handshakes that all
+    /// nodes sent there since the last renewal.
     pub fn candidates(&self) -> Vec<Candidate> {
         let table = self.table();
         let ready: Vec<_> = table.values().filter(|peer| peer.takes_sessions()).collect();
-        // Nginx deals handshakes evenly, so each of the other nodes sends as many handshakes there as this node
+        // Nginx deals handshakes evenly, so each of the other nodes sends a peer about as many handshakes as this node
         // does.
         let senders = ready.len() as u64;
         let candidate = |peer: &&Peer| Candidate {
@@ -117,7 +117,7 @@ impl Peers {
         ready.iter().map(candidate).collect()
     }
 
-    /// The number of handshakes per second that all peers together admit.
+    /// Returns the number of handshakes per second that all peers together admit.
     pub fn accept(&self) -> u64 {
         self.table().values().filter(|peer| peer.takes_sessions()).map(|peer| peer.view.accepts).sum()
     }
@@ -129,11 +129,11 @@ impl Peers {
         }
     }
 
-    /// Whether the peer at `address` answers now.
+    /// Returns whether the peer at `address` answers now.
     ///
-    /// A node that hangs keeps its lease for seconds, and a handshake that is sent there is stuck. Handshakes that
-    /// arrive while the peer is being asked share the answer. A peer that did not answer is not asked again for
-    /// `SILENT`.
+    /// Asks the peer, because a node that hangs keeps its lease for seconds, and a handshake that is sent there is
+    /// stuck. Handshakes that arrive while the peer is being asked share the answer. A peer that did not answer is not
+    /// asked again for `SILENT`.
     pub async fn answers(&self, address: SocketAddr) -> bool {
         let asked = {
             let mut table = self.table();
@@ -150,12 +150,13 @@ impl Peers {
         answers
     }
 
-    /// Why a node is not used. None if it is.
+    /// Returns why this node refuses to use another node's address; none if it uses the address, or if the other node
+    /// is itself.
     pub fn refusal(&self, view: &NodeView) -> Option<UnusableAddress> {
         of_node(&view.address, &self.allow).err().filter(|_| view.id != self.me)
     }
 
-    /// Marks the nodes that are not used.
+    /// Sets `refused` of each node: why this node does not use it, or none.
     pub fn mark(&self, nodes: &mut [NodeView]) {
         for view in nodes {
             view.refused = self.refusal(view).map(|why| why.to_string());
@@ -209,7 +210,7 @@ impl Peer {
         self.renewed.elapsed() < STALE
     }
 
-    /// The probe that is under way, or a new one.
+    /// Returns the question to the peer that is under way, or asks a new one.
     fn ask(&mut self) -> Shared<BoxFuture<'static, bool>> {
         if let Some(asked) = self.asked.as_ref().filter(|asked| asked.peek().is_none()) {
             return asked.clone();
@@ -247,7 +248,7 @@ mod tests {
         }
     }
 
-    /// The peers of a node whose list of networks is this.
+    /// Returns the peers of a node that allows this network.
     fn peers(allow: &str) -> Peers {
         Peers::new("me".parse().unwrap(), vec![allow.parse().unwrap()])
     }

@@ -1,5 +1,6 @@
-//! Placement: which node should take a handshake. The rules are pure functions of session counts that are a few
-//! seconds old. A handshake always goes to a node with fewer sessions, so no handshake needs a second redirect.
+//! Placement: which node should take a handshake. The rules are pure functions of session counts that are a few seconds
+//! old. Every node judges by the same rules, so no two nodes send a handshake to each other, and none needs a second
+//! redirect.
 
 use std::net::SocketAddr;
 
@@ -9,8 +10,8 @@ use ring::digest::{SHA256, digest};
 
 use crate::config::Placement;
 
-/// The least difference in sessions that counts as clearly fewer. With less, a handful of handshakes under way would
-/// send the next ones around.
+/// The least difference in sessions that counts as clearly fewer. With a smaller one, a few handshakes under way would
+/// have the next handshakes sent on for nothing.
 const MARGIN_MIN: u64 = 8;
 /// The least difference as a part (1/20) of the sessions that a node holds.
 const MARGIN_PART: u64 = 20;
@@ -24,11 +25,12 @@ pub struct Candidate {
     pub sessions: u64,
     /// When the node started.
     pub started_at: Timestamp,
-    /// Whether the node will soon drain, and so would send this session away again; or takes no sessions for want of something.
+    /// Whether the node will soon drain, and would then send this session away again; or takes no sessions because of a
+    /// shortage.
     pub leaving: bool,
 }
 
-/// The node that should take the terminal's handshake instead of `me`. None if `me` is the right node.
+/// Returns the node that should take the terminal's handshake instead of `me`; none if `me` should.
 pub fn choose(rule: Placement, terminal: &TerminalId, me: &Candidate, others: &[Candidate]) -> Option<SocketAddr> {
     let mut all: Vec<_> = others.iter().chain([me]).copied().collect();
     // A session on a node that is leaving would have to move again.
@@ -44,9 +46,10 @@ pub fn choose(rule: Placement, terminal: &TerminalId, me: &Candidate, others: &[
     }
 }
 
-/// A younger node may hold a margin more sessions, and an older node must hold a margin less. In a rolling restart
-/// the older nodes are next, and a session that went to one of them would have to move again. Of two nodes only one
-/// is the younger, so nothing oscillates.
+/// Returns the node with the least burden; none if `me` has no more. A node that started later than `me` may hold a
+/// margin more sessions; one that started earlier must hold a margin less. The reason is a rolling restart: the older
+/// nodes are next, and a session that went to one of them would have to move again. Of two nodes only one is the
+/// younger, so no handshake is sent to and fro.
 fn balance(me: &Candidate, all: &[Candidate]) -> Option<SocketAddr> {
     let margin = (me.sessions / MARGIN_PART).max(MARGIN_MIN) as i64;
     let burden = |other: &Candidate| match other.started_at > me.started_at {
@@ -58,9 +61,10 @@ fn balance(me: &Candidate, all: &[Candidate]) -> Option<SocketAddr> {
     (!stays || burden(lightest) < me.sessions as i64).then_some(lightest.address)
 }
 
-/// Rendezvous hashing: of all nodes the one with the greatest weight owns the id. A new node takes its share from
-/// each of the others, and nothing moves between the others. The weight depends on the address, which a restart does
-/// not change, and on a hash that is the same in every version of Muster.
+/// Returns the weight of a node for a terminal (rendezvous hashing): the node with the greatest weight owns the
+/// terminal's id. A new node takes its part from each of the others, and nothing moves between the others. The weight
+/// is a hash of the node's address, which a restart does not change, and of the id. The hash is the same in every
+/// version of Muster.
 fn weight(address: SocketAddr, terminal: &TerminalId) -> [u8; 32] {
     let hash = digest(&SHA256, format!("{address} {terminal}").as_bytes());
     hash.as_ref().try_into().expect("SHA-256 has 32 bytes")

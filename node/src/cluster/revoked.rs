@@ -1,8 +1,9 @@
-//! Applies revocations: reads in the store which there are, and ends the sessions that live by a revoked token. Streams of events look by
-//! themselves.
+//! Applies revocations: reads them from the store, and ends the sessions that live by a revoked token. Each event
+//! stream looks for itself whether its key is revoked.
 //!
-//! They are read each second, whether or not this node heard of anything: so a node that was deaf applies what it missed as soon as the
-//! store answers. While the store is away, those that were read before hold.
+//! A node reads the revocations each second, whether or not it was told of a new one. So a node that messages did not
+//! reach applies what it missed as soon as the store answers. While the store is away, the revocations that were read
+//! before hold.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +12,12 @@ use tokio::time;
 
 use crate::{end::SessionEnd, shard::Shared};
 
-/// The interval at which revocations are read. With the call itself they hold everywhere within 2 s.
+/// The interval at which a node reads the revocations. With the time of the call, a revocation holds everywhere within
+/// 2 s.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reads what is revoked, if it is something else than at the revision `known`, and ends sessions. Returns the revision.
+/// Reads the revocations if they have changed since the revision `known`, and ends the sessions that live by a revoked
+/// token. Returns the revision that was applied, which is `known` if nothing changed or the store is away.
 pub async fn apply(shared: &Shared, known: String) -> String {
     let read = match shared.backplane.revocations(&known).await {
         Ok(Some(read)) => read,
@@ -38,7 +41,7 @@ pub async fn apply(shared: &Shared, known: String) -> String {
     read.revision
 }
 
-/// Applies revocations for ever, after those at the revision `known` were applied.
+/// Applies revocations; never returns. The revocations of the revision `known` are applied already.
 pub async fn follow(shared: Arc<Shared>, mut known: String) {
     loop {
         tokio::select! {

@@ -1,4 +1,5 @@
-//! Looks each second whether this node has what it needs, and notes what is short: file descriptors, memory, shards that answer.
+//! Looks each second whether this node has what it needs, and notes what is short: file descriptors, memory, shards
+//! that answer.
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +18,15 @@ use crate::{
 
 /// The time between two looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// A look that comes so much later than it should says nothing of the shards: the whole process was stopped, or has no processor.
+/// A look that comes so much too late says nothing about the shards: the whole process was stopped, or got no
+/// processor.
 const SLEPT: Duration = Duration::from_secs(1);
 
-/// Looks for ever.
+/// Looks each second; never returns.
 pub async fn run(shared: Arc<Shared>) {
     let (mut memory, mut told) = (MemoryWatch::new(shared.config.max_memory), BTreeMap::new());
-    // The shards have begun only now, while the node may have waited for long for the lease of another process with its name.
+    // The first look is a second away because the shards have begun only now: before, the node may have waited long for
+    // the lease of another process with the same name, and its shards seem late.
     let mut ticks = time::interval_at(time::Instant::now() + LOOK, LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last = Instant::now();
@@ -51,7 +54,8 @@ fn files() -> Option<Shortage> {
     out_of_files().then(|| Shortage { why: why.into(), refuses_sessions: false })
 }
 
-/// What is wrong if some shards are frozen. While another one answers, that one gets the new sessions.
+/// Returns the shortage if shards are frozen; none if all answer. It refuses sessions only if all shards are frozen,
+/// because a shard that answers can take them.
 fn late_shards(shared: &Shared, now: Instant) -> Option<Shortage> {
     let (late, count) = shared.shards.look(now);
     if late.is_empty() {
@@ -65,7 +69,7 @@ fn late_shards(shared: &Shared, now: Instant) -> Option<Shortage> {
     Some(Shortage { why, refuses_sessions: late.len() == count })
 }
 
-/// Shows what is short in the metrics, and logs what has become short or is not any more.
+/// Shows the shortages in the metrics, and logs each shortage that begins or ends.
 fn tell(shared: &Shared, told: &mut BTreeMap<Resource, Shortage>, present: BTreeMap<Resource, Shortage>) {
     for resource in Resource::ALL {
         let short = present.get(&resource);

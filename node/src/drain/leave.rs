@@ -1,21 +1,21 @@
-//! Whether the node is to leave: an operator asks for it and may take that back, or the node must.
+//! Whether the node is to leave. An operator may ask for that and take it back; a node that must end can't be held.
 
 use tokio::sync::watch;
 
-/// What the node is to do.
+/// What the node was last asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
     /// To take sessions.
     Serve,
-    /// To drain, and to stay without sessions.
+    /// To drain, and to go on running without sessions.
     Stay,
     /// To drain, and to end.
     Drain,
-    /// The same, and nobody takes it back.
+    /// To drain, and to end. Nobody can take this back.
     End,
 }
 
-/// What the node is asked to do. At first, to take sessions.
+/// What the node is asked to do. By default, to take sessions.
 #[derive(Debug)]
 pub struct LeaveWish(watch::Sender<Wish>);
 
@@ -26,7 +26,7 @@ impl Default for LeaveWish {
 }
 
 impl LeaveWish {
-    /// Has the node drain. It ends then, or with `stays` waits without sessions.
+    /// Has the node drain. After that the node ends; with `stays` it goes on running without sessions.
     pub fn drain(&self, stays: bool) {
         self.wish(if stays { Wish::Stay } else { Wish::Drain });
     }
@@ -67,7 +67,7 @@ impl LeaveWish {
     }
 
     async fn wait(&self, is_met: impl Fn(Wish) -> bool) {
-        // The sender is here, so there is no error.
+        // Waiting fails only once the sender is gone, and `self` owns the sender.
         let _ = self.0.subscribe().wait_for(|wish| is_met(*wish)).await;
     }
 }

@@ -1,4 +1,5 @@
-//! Draining: sends sessions away, evenly over a time, and never faster than the other nodes admit them.
+//! Draining: sends sessions away evenly over a time, and has their terminals come back no faster than the other nodes
+//! admit them.
 //!
 //! ```text
 //!   drain       all sessions, when the node stops
@@ -30,14 +31,15 @@ pub use self::leave::LeaveWish;
 use self::schedule::{SLICE, Schedule};
 use crate::{cluster::Peers, end::SessionEnd, hub::SessionInfo, shard::Shared, sync::mpsc};
 
-/// The time that the sessions which were closed last may take to end.
+/// How long the sessions that were closed last may take to end.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// A node whose surplus over the mean is less than this part (1/20) of the mean keeps its sessions.
+/// A node keeps its sessions if its surplus over the mean is at most this part (1/20) of the mean.
 const EVEN: u64 = 20;
-/// Requests that may wait to be handled. Beyond it a request is dropped with a warning.
+/// How many requests may wait to be handled. A request beyond that is dropped with a warning.
 pub const ASKED: usize = 64;
 
-/// Handles the requests in `asked` until it is dropped. Those that are about all sessions go on to `leave`.
+/// Handles the requests in `asked` until their sender is dropped and all that was begun is done. Passes requests about
+/// all sessions on to `leave`.
 pub async fn run(
     shared: Arc<Shared>,
     peers: Arc<Peers>,
@@ -65,15 +67,14 @@ pub async fn run(
     }
 }
 
-/// Sends all sessions away over the time `over`. Returns the number of sessions that had not ended after that and
-/// [`GRACE`].
+/// Sends all sessions away over the time `over`. Returns the number of sessions that had not ended [`GRACE`] later.
 pub async fn drain(shared: &Shared, peers: &Peers, over: Duration) -> usize {
     let addrs = shared.hub.addrs_where(|_| true);
     Schedule::new(addrs.len(), over, peers.accept()).carry_out(&shared.shards, addrs, draining).await;
     let deadline = Instant::now() + GRACE;
     while !shared.hub.is_empty() && Instant::now() < deadline {
-        // These sessions were in the middle of a handshake when the drain began. The end of a session that was told
-        // already does not change.
+        // Also tells sessions whose handshake was under way when the drain began. Telling a session again changes
+        // nothing.
         for addr in shared.hub.addrs_where(|_| true) {
             shared.shards.end(addr, draining(SLICE)).await;
         }
@@ -96,12 +97,12 @@ async fn retire(shared: Arc<Shared>, peers: Arc<Peers>, worker: String, over: Du
         return;
     }
     tracing::info!(sessions = addrs.len(), %worker, "sending away what came through a worker that is to go");
-    // The terminals come back to all nodes, this one included. Counting only what the other nodes admit is the
-    // careful estimate.
+    // The terminals come back to all nodes, also to this node. Counting only what the other nodes admit is the careful
+    // estimate.
     Schedule::new(addrs.len(), over, peers.accept()).carry_out(&shared.shards, addrs, draining).await;
 }
 
-/// `HOST/PID` is the part before the generation.
+/// `worker` is `HOST/PID`, and the edge of a session is `HOST/PID/GENERATION`.
 fn came_through(info: &SessionInfo, worker: &str) -> bool {
     info.edge.as_deref().and_then(|edge| edge.rsplit_once('/')).is_some_and(|(of, _)| of == worker)
 }
@@ -110,7 +111,8 @@ fn draining(retry: Duration) -> SessionEnd {
     SessionEnd::Draining { retry }
 }
 
-/// The surplus of each node over the mean number of sessions, where it is worth moving.
+/// Returns the surplus of each ready node over the mean number of sessions, for the nodes whose surplus is worth
+/// moving.
 pub fn surplus(nodes: &[NodeView]) -> BTreeMap<NodeId, u64> {
     let ready: Vec<_> = nodes.iter().filter(|node| node.state == NodeState::Ready).collect();
     let mean = ready.iter().map(|node| node.sessions).sum::<u64>() / ready.len().max(1) as u64;

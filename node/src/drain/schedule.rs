@@ -1,4 +1,5 @@
-//! When each of the sessions that are sent away is closed, and when its terminal is told to come back.
+//! The schedule by which sessions are sent away: when each session is closed, and when its terminal is told to come
+//! back.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +7,10 @@ use tokio::time;
 
 use crate::{end::SessionEnd, hub::SessionAddr, shard::Shards};
 
-/// Sessions are closed in slices of this length: short, so that a slice is no storm of its own.
+/// Sessions are closed in slices of this length. A slice is short, so that few sessions are closed at once.
 pub const SLICE: Duration = Duration::from_millis(100);
-/// The share of what the other nodes admit that is used for terminals that are sent there. The rest is for terminals that come
-/// by themselves.
+/// Which part of the handshakes that the other nodes admit may be taken by terminals that a drain sends there. The rest
+/// is for terminals that come by themselves.
 const SHARE: f64 = 0.8;
 
 /// When each of `total` sessions is closed, and when each of their terminals is told to come back.
@@ -20,8 +21,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule that closes `total` sessions evenly over `over`. `accepts` is the number of handshakes per second
-    /// that the other nodes admit; 0 if that does not matter or there is no other node.
+    /// Returns a schedule that closes `total` sessions evenly over `over`. `accepts` is the number of handshakes per
+    /// second that the other nodes admit; 0 if that does not matter or there is no other node.
     pub fn new(total: usize, over: Duration, accepts: u64) -> Self {
         let needed = match accepts {
             0 => Duration::ZERO,
@@ -30,7 +31,8 @@ impl Schedule {
         Self { total, over, returns: over.max(needed) }
     }
 
-    /// Closes the sessions at `addrs`, each when it is due, with the end that `end` makes of the delay until its return.
+    /// Closes the sessions at `addrs`, each when it is due. `end` makes the end of a session from the time that its
+    /// terminal is told to wait.
     pub async fn carry_out(&self, shards: &Shards, addrs: Vec<SessionAddr>, end: impl Fn(Duration) -> SessionEnd) {
         let (began, mut closed) = (Instant::now(), 0);
         let mut ticks = time::interval(SLICE);
@@ -45,13 +47,13 @@ impl Schedule {
         }
     }
 
-    /// How many sessions are closed by the end of the slice that begins at `elapsed`.
+    /// Returns how many sessions must be closed in the slice that begins at `elapsed` and in the slices before.
     fn due(&self, elapsed: Duration) -> usize {
         let part = (elapsed + SLICE).as_secs_f64() / self.over.as_secs_f64().max(SLICE.as_secs_f64());
         ((part * self.total as f64).ceil() as usize).min(self.total)
     }
 
-    /// The delay that the terminal at `index` is told: the terminal's own position in the sequence of returns, less
+    /// Returns the time that the terminal at `index` is told to wait: the moment of its return by the schedule, less
     /// the time that has passed.
     fn retry(&self, index: usize, elapsed: Duration) -> Duration {
         let addr = (index as f64 + rand::random::<f64>()) / self.total as f64;
@@ -65,7 +67,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// When each terminal is back, in seconds from the beginning.
+    /// Returns when each terminal is back, in seconds from the beginning.
     fn returns(schedule: &Schedule) -> Vec<f64> {
         let mut closed = 0;
         let mut returns = Vec::new();

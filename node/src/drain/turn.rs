@@ -1,12 +1,13 @@
 //! Turns: which of several stopping nodes may drain now.
 //!
-//! A restart of the whole cluster often tells all nodes to stop at once. If all drained, no node would be left to
-//! take the sessions. So a node that is told to stop goes on serving until enough other nodes stay.
+//! A restart of the whole cluster often tells all nodes to stop at once. If all drained at once, no node would be left
+//! to take the sessions. So a node that is told to stop goes on serving until enough other nodes stay.
 //! [`serve`](crate::serve) calls [`wait`] before the node drains.
 //!
-//! Invariant: of the nodes that were told to stop together, one serves until another is back, or until its patience
-//! ends. The nodes agree without a lock. Each node first publishes that it is leaving, and looks at the others only
-//! a while later. So of two nodes that were told at the same time, at least one knows of the other.
+//! Invariant: of the nodes that were told to stop together, one goes on serving until another node is back, or until
+//! `patience` is over. The nodes agree without a lock. Each node first publishes that it is leaving, and looks at the
+//! others only a while later. So of two nodes that were told to stop at the same time, at least one sees that the other
+//! is leaving.
 
 use std::time::{Duration, Instant};
 
@@ -15,16 +16,16 @@ use tokio::time;
 
 use crate::{cluster::Peers, shard::Shared};
 
-/// How long a node waits between publishing that it is leaving and looking at the others, and between two looks:
-/// longer than a lease takes to be written.
+/// How long a node waits between publishing that it is leaving and looking at the others, and between two looks. It
+/// takes less time to write a lease.
 const LOOK: Duration = Duration::from_millis(500);
-/// A restarted node counts as a node that stays after this time. A proxy that found the node gone tries it again
-/// after 5 s. The 5 s begin when the proxy gives up connecting, which takes 1 s where an address goes away with its
-/// container. The proxy's clock has whole seconds, which adds another 1 s.
+/// A restarted node counts as a node that stays after this time. A proxy that found the node gone tries it again after
+/// 5 s. The 5 s begin when the proxy gives up connecting; that takes 1 s if the node's address goes away with its
+/// container. The proxy's clock counts whole seconds, which adds up to 1 s.
 const STAYS_AFTER: Duration = Duration::from_secs(8);
 
-/// Waits until this node may drain, at most for `patience`. Does not wait if the node is alone, if the cluster holds
-/// no session, or if the leases can't be read.
+/// Waits until this node may drain, for at most `patience`. Does not wait if the node is alone, if the cluster holds no
+/// session, or if the leases can't be read.
 pub async fn wait(shared: &Shared, peers: &Peers, patience: Duration) {
     let (backplane, hub) = (&*shared.backplane, &shared.hub);
     let began = Instant::now();
@@ -48,18 +49,18 @@ pub async fn wait(shared: &Shared, peers: &Peers, patience: Duration) {
     tracing::info!("the turn to drain came after {:.1} s", began.elapsed().as_secs_f32());
 }
 
-/// Whether this leaving node may drain, given the states of the others and the number of nodes that are `away`
-/// since.
+/// Returns whether this leaving node may drain. `others` are the other nodes, each with its state and for how long this
+/// node has seen it; `away` is the number of nodes that have gone since this node began to wait.
 ///
-/// A node begins to drain while no more nodes drain than stay. So with this node at most one more drains than stays. If all
-/// are leaving, one drains, and no other before that one is back: so a session that is sent away a second time meets a node
+/// A node may begin to drain while at least as many nodes stay as drain. If no node stays because all are leaving, one
+/// node drains, and the next only once that node is back. So a session that is sent away a second time finds a node
 /// that stays. Of the nodes that wait, the first by id goes.
 fn may_drain(me: &NodeId, others: &[(NodeId, NodeState, Duration)], away: usize) -> bool {
     let count = |state| others.iter().filter(|other| other.1 == state).count();
     let first = !others.iter().any(|(id, state, _)| *state == NodeState::Leaving && id < me);
     let staying = others.iter().filter(|(_, state, seen)| *state == NodeState::Ready && *seen >= STAYS_AFTER).count();
     let enough_stay = match staying {
-        // A node that is just back will soon count as one that stays. It is waited for.
+        // A node that is just back (`Ready`) will soon count as one that stays, so this node waits for it.
         0 => count(NodeState::Leaving) > 0 && count(NodeState::Draining) + count(NodeState::Ready) + away == 0,
         staying => staying >= count(NodeState::Draining),
     };
@@ -70,13 +71,13 @@ fn may_drain(me: &NodeId, others: &[(NodeId, NodeState, Duration)], away: usize)
 mod tests {
     use super::*;
 
-    /// Whether the node `m` may drain beside `others`, each given by its id and the first letter of its state; `n`
-    /// is a node that is new.
+    /// Returns whether the node `m` may drain beside `others`. Each is given by its id and the first letter of its
+    /// state; `n` means a ready node that is new.
     fn beside(others: &str) -> bool {
         beside_less(others, 0)
     }
 
-    /// The same, with so many nodes away.
+    /// Returns the same as [`beside`], with so many nodes away.
     fn beside_less(others: &str, away: usize) -> bool {
         let state = |letter: &str| match letter {
             "n" => (NodeState::Ready, Duration::ZERO),

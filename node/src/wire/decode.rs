@@ -1,5 +1,5 @@
-//! Decodes bytes from a terminal into messages. Between two reads nothing is stored for a connection, unless the read
-//! stopped in the middle of a frame or of a fragmented message: only then the connection owns a [`Partial`].
+//! Decodes bytes from a terminal into messages. Between two reads nothing is stored for a connection, unless the first
+//! read stopped in the middle of a frame or of a fragmented message. Only then the connection owns a [`Partial`].
 
 use std::io::Cursor;
 
@@ -23,13 +23,13 @@ pub struct Partial {
 
 #[cfg(any(test, fuzzing))]
 impl Partial {
-    /// How many bytes are kept.
+    /// Returns how many bytes are kept.
     pub fn size(&self) -> usize {
         self.bytes.len() + self.fragments.as_ref().map_or(0, Fragments::len)
     }
 }
 
-/// The decoder of a shard. It holds the limits and no state of a connection.
+/// The decoder of a shard. It holds limits, and no state of any connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Decoder {
     /// The largest message in bytes, all fragments together.
@@ -37,8 +37,9 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Decodes what was just read and appends the messages that it completes. `partial` is what an earlier call
-    /// left. After an error the connection can only be closed.
+    /// Decodes the bytes that were just read, and appends the messages that they complete. `partial` is what the call
+    /// before left for the next. Returns the number of whole frames, of every kind. After an error the connection can
+    /// only be closed.
     pub fn decode(
         self,
         read: &mut [u8],
@@ -61,7 +62,7 @@ impl Decoder {
         Ok(count)
     }
 
-    /// Reads every whole frame of `input`. Returns the number of bytes that the frames took.
+    /// Reads every whole frame of `input`. Returns the number of bytes that the frames took, and the number of frames.
     fn frames(
         self,
         input: &mut [u8],
@@ -76,7 +77,8 @@ impl Decoder {
         Ok((used, count))
     }
 
-    /// Reads one frame from the start of `input`. Returns its length, or none if the frame is not complete.
+    /// Reads one frame from the start of `input`. Returns the frame's length in bytes; none if the frame is not
+    /// complete.
     fn frame(
         self,
         input: &mut [u8],
@@ -117,7 +119,7 @@ impl Decoder {
         {
             return Err(WireError::Protocol("a control frame is at most 125 bytes and never fragmented"));
         }
-        // A control frame between two fragments is no part of their message.
+        // A control frame between two fragments does not belong to their message.
         if let OpCode::Data(_) = header.opcode
             && length > (self.max_message - held.min(self.max_message)) as u64
         {
@@ -160,7 +162,7 @@ mod tests {
 
     const DECODER: Decoder = Decoder { max_message: 64 };
 
-    /// A frame as a client sends it.
+    /// Returns a frame as a client sends it.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let mask = [1, 2, 3, 4];
         let mut bytes = vec![first, 0x80 | payload.len() as u8];
@@ -253,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_message_has_a_bounded_number_of_fragments() {
-        // 1024, and one for the 64 bytes that a message may have.
+        // 1024 fragments, and one more because a message may have 64 bytes.
         let up_to = |count: usize| [frame(0x01, b""), frame(0x00, b"").repeat(count - 2), frame(0x80, b"")].concat();
         assert_eq!(decode_in_steps(&up_to(1025), 1000).unwrap().0, [Message::Text(String::new())]);
         assert_eq!(decode_in_steps(&up_to(1026), 1000).unwrap_err().code(), 1002);

@@ -1,4 +1,4 @@
-//! Encodes frames from a node. They are never masked and never fragmented.
+//! Encodes frames from a node. The frames are never masked and never fragmented.
 
 use std::sync::LazyLock;
 
@@ -14,29 +14,29 @@ use tungstenite::protocol::{
 /// The longest reason of a close frame, in bytes: the payload is 125 bytes at most, two of them the code.
 const REASON_MAX: usize = 123;
 
-/// A text frame.
+/// Returns a text frame.
 pub fn text(payload: &str) -> Bytes {
     encode(Frame::message(payload.as_bytes().to_vec(), OpCode::Data(Data::Text), true))
 }
 
-/// A binary frame.
+/// Returns a binary frame.
 pub fn binary(payload: &[u8]) -> Bytes {
     encode(Frame::message(payload.to_vec(), OpCode::Data(Data::Binary), true))
 }
 
-/// A ping frame. It has no payload, so all pings are the same bytes. At most one ping is unanswered, so the node
-/// knows which ping a pong answers.
+/// Returns a ping frame. A ping has no payload, so all pings are the same bytes. A payload is not needed: at most one
+/// ping is unanswered, so the node knows which ping a pong answers.
 pub fn ping() -> Bytes {
     static PING: LazyLock<Bytes> = LazyLock::new(|| encode(Frame::ping(Bytes::new())));
     PING.clone()
 }
 
-/// A pong frame with the payload of the terminal's ping.
+/// Returns a pong frame with the payload of the terminal's ping.
 pub fn pong(payload: Bytes) -> Bytes {
     encode(Frame::pong(payload))
 }
 
-/// A close frame. A reason that is too long is cut.
+/// Returns a close frame. A reason that is too long is cut.
 pub fn close(code: u16, reason: &str) -> Bytes {
     let reason = &reason[..reason.floor_char_boundary(REASON_MAX)];
     encode(Frame::close(Some(CloseFrame { code: code.into(), reason: reason.into() })))

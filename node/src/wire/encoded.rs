@@ -11,7 +11,8 @@ pub struct EncodedCommand {
     pub command: CommandId,
     /// The partition of the store that numbered the command. The command goes to terminals of this partition.
     pub partition: PartitionIndex,
-    /// The command's sequence number in the order of the partition's commands. By it a session knows what it has received.
+    /// The command's sequence number in the order of the partition's commands. A session knows what it has received by
+    /// the last such number.
     pub number: u64,
     /// The time after which the command is not sent.
     pub expires_at: Timestamp,
@@ -31,7 +32,7 @@ impl EncodedCommand {
         Self { command: id, partition, number, expires_at, v1, plain }
     }
 
-    /// The frame for terminals that speak `protocol`.
+    /// Returns the frame for terminals that speak `protocol`.
     pub fn bytes(&self, protocol: Protocol) -> &Bytes {
         match protocol {
             Protocol::V1 => &self.v1,

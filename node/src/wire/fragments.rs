@@ -4,10 +4,10 @@ use tungstenite::protocol::frame::coding::Data;
 
 use super::message::{Message, WireError};
 
-/// A message may have this many fragments, and one more for each [`FRAGMENT_BYTES`] of the largest message. Without a bound a
-/// message of empty fragments never ends and never reaches the largest size.
+/// A message may have this many fragments, and one more for each [`FRAGMENT_BYTES`] of the largest message. Without
+/// this bound a message of empty fragments could go on without end, because it never reaches the largest size.
 const FRAGMENTS: usize = 1024;
-/// A message at the largest size may come in fragments of this size, in bytes.
+/// The size in bytes of the fragments in which a message of the largest size may always come.
 const FRAGMENT_BYTES: usize = 64;
 
 /// The fragments of a message that has not ended.
@@ -21,13 +21,13 @@ pub struct Fragments {
 }
 
 impl Fragments {
-    /// How many bytes they have together.
+    /// Returns how many bytes the fragments have together.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Checks what the last fragment added to a text, so that a text that can't become UTF-8 any more ends with the fragment that spoils
-    /// it. A character may be cut between two fragments.
+    /// Checks what the last fragment added to a text. Fails at the first fragment after which the text can't become
+    /// UTF-8 any more. A character may be cut between two fragments.
     fn check(&mut self) -> Result<(), WireError> {
         if self.kind != Data::Text {
             return Ok(());
@@ -48,7 +48,8 @@ impl Fragments {
     }
 }
 
-/// Adds a data frame to the fragments before it. Returns the message if the frame was its last.
+/// Adds a data frame to the fragments before it. Returns the message if the frame was its last. Fails if the frame must
+/// not come here, if there are too many fragments, or if a text is not UTF-8.
 pub fn assemble(
     data: Data,
     is_final: bool,

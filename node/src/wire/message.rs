@@ -14,14 +14,14 @@ pub enum Message {
     Ping(Bytes),
     /// A pong.
     Pong,
-    /// A close, with what it says if it says anything.
+    /// A close, and what its payload says; none if the payload is empty.
     Close(Option<ReceivedClose>),
 }
 
 /// What a close frame of a terminal says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedClose {
-    /// The code: one that may be sent (RFC 6455, 7.4).
+    /// The code. Only codes that RFC 6455, 7.4 allows in a frame get here.
     pub code: u16,
     /// The reason, of 123 bytes at most.
     pub reason: Box<str>,
@@ -42,7 +42,7 @@ pub enum WireError {
 }
 
 impl WireError {
-    /// The close code for this error.
+    /// Returns the close code for this error.
     pub fn code(self) -> u16 {
         match self {
             Self::Protocol(_) => 1002,

@@ -1,6 +1,6 @@
-//! WebSocket frames as bytes (RFC 6455, the server's side), without I/O. Header parsing and formatting are
-//! tungstenite's. Its `WebSocket` type is not used: it keeps a read buffer for each connection, and a shard lends
-//! one buffer to all of its sockets instead.
+//! WebSocket frames as bytes (RFC 6455, the server's side), without I/O. The crate `tungstenite` parses and formats the
+//! headers. Its type `WebSocket` is not used, because that type keeps a read buffer for each connection, while a shard
+//! has one buffer for all of its sockets.
 //!
 //! ```text
 //!   bytes ──▶ decode ──▶ Message              EncodedCommand, close, ping, pong, text, binary ──▶ bytes
