@@ -1,4 +1,4 @@
-//! Follows what happens. A stream that is lost begins again after the last event that was read.
+//! Follows what happens. A lost stream begins again after the last event that was read.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::{
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait between two attempts.
 const WAIT_MAX: Duration = Duration::from_secs(10);
-/// A stream that lasted this long was a good one.
+/// After a stream that lasted this long, the waits begin anew.
 const STEADY: Duration = Duration::from_secs(30);
 
-/// Prints events until it is interrupted.
+/// Prints events until Ctrl-C.
 pub async fn follow(api: &ClusterApi, out: &Printer, filter: EventFlags) -> anyhow::Result<Exit> {
     let kinds = (!filter.kind.is_empty()).then(|| filter.kind.join(","));
     let query = ListQuery::new("/v1/events")
@@ -83,7 +83,7 @@ fn json(event: &ServerEvent) -> String {
     format!("{{\"id\":{id},\"event\":{},\"data\":{data}}}", text(&event.kind))
 }
 
-/// The event for people: when, what, whom, and then the other fields.
+/// Returns the event for people: when, what, whom, and then the other fields.
 fn line(event: &ServerEvent) -> String {
     let mut data: Map<String, Value> = serde_json::from_str(&event.data).unwrap_or_default();
     let mut take = |name: &str| match data.remove(name) {

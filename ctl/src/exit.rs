@@ -11,7 +11,8 @@ pub enum Exit {
     NotSent,
     /// The command failed or was rejected at some terminals, or was cancelled.
     SomeFailed,
-    /// The command expired or timed out at some terminals, or was not done within `--wait`; or it is not known what became of it.
+    /// The command expired or timed out at some terminals, or was not done within `--wait`, or it is unknown what
+    /// became of it.
     TimedOut,
     /// None of the terminals was online.
     NoneOnline,
@@ -20,7 +21,7 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The code that the process ends with.
+    /// Returns the code that the process ends with.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,

@@ -33,17 +33,17 @@ const NAMED_MAX: usize = 10;
 pub struct Followed {
     /// The command.
     pub command: CommandId,
-    /// For at most this long.
+    /// How long to follow it at most.
     pub wait: Duration,
     /// Whether one of its targets was online when it was sent.
     pub someone_online: bool,
-    /// Whether this call has sent it, so that an error later on does not mean that nothing was done.
+    /// Whether this call has sent the command. An error later on then does not mean that nothing was done.
     pub was_sent: bool,
-    /// Ctrl-C, which has not to kill the process from the moment at which the command is sent.
+    /// Ctrl-C. It must not kill the process once the command is sent.
     pub interrupt: Signal,
 }
 
-/// Ctrl-C, which does not end the process any more.
+/// Returns the signal of Ctrl-C, which does not end the process any more.
 ///
 /// # Errors
 /// If the system has no room for a handler.
@@ -117,7 +117,7 @@ async fn look_on(api: &ClusterApi, id: CommandId, limit: Duration) -> Result<Api
     }
 }
 
-/// What a command that is not followed any more came to. What terminals said comes first.
+/// Returns the exit for a command that is not followed any more. What terminals said comes first.
 fn outcome(command: &CommandView, someone_online: bool) -> Exit {
     let has = |states: &[TargetState]| states.iter().any(|state| command.counts.get(state).is_some_and(|n| *n > 0));
     let reached = [TargetState::Sent, TargetState::Acked, TargetState::Running, TargetState::Succeeded];
@@ -132,7 +132,7 @@ fn outcome(command: &CommandView, someone_online: bool) -> Exit {
     }
 }
 
-/// Names the terminals that did not do it, some of each state.
+/// Names terminals that did not do the command, some of each state.
 async fn name_those_without_success(api: &ClusterApi, out: &Printer, command: &CommandView) -> anyhow::Result<()> {
     let unsuccessful = [
         TargetState::Failed,

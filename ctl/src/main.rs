@@ -69,14 +69,14 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn call() -> ExitCode {
-    // Clap ends with 2 for wrong flags, which here means that terminals failed.
+    // Clap ends with 2 for wrong flags; here 2 means that terminals failed.
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         let _ = error.print();
         std::process::exit(if error.use_stderr() { Exit::NotSent.code() } else { Exit::Done.code() }.into())
     });
     match run(cli).await {
         Ok(exit) => exit.into(),
-        // Whoever read the output has enough of it, as `head` has.
+        // The reader of the output, such as `head`, has enough of it.
         Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {
             let _ = writeln!(io::stderr(), "muster: {}", text::printable(&format!("{error:#}")));

@@ -35,7 +35,7 @@ pub async fn list(api: &ClusterApi, out: &Printer) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The nodes as a table.
+/// Returns the nodes as a table.
 pub fn table(list: &NodeList) -> String {
     let mut table = TextTable::new(&["NODE", "STATE", "SESSIONS", "ADDRESS", "STORE", "VERSION", "UP"]);
     for node in &list.nodes {

@@ -44,7 +44,7 @@ fn notice_cells(notice: &NoticeView) -> [String; 5] {
     ]
 }
 
-/// A URL without its path, which in many is a secret. `--json` shows all of it.
+/// Returns a URL without its path, which is often a secret. `--json` shows the whole URL.
 fn origin(url: &str) -> &str {
     let host = url.find("://").map_or(0, |scheme| scheme + 3);
     let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |path| host + path);
@@ -97,7 +97,7 @@ fn attempt_cells(attempt: &NoticeAttempt) -> [String; 6] {
     ]
 }
 
-/// What became of an attempt: the result, the status and the reason.
+/// Returns what became of an attempt: the result, the status and the reason.
 fn became(attempt: &NoticeAttempt) -> String {
     let status = attempt.status.map(|status| format!(" ({status})")).unwrap_or_default();
     let error = attempt.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();

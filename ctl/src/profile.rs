@@ -11,7 +11,7 @@ use clap::Args;
 use muster_net::{TlsFiles, TlsFlags};
 use serde::Deserialize;
 
-/// The node that is asked if nothing is said.
+/// The URL of the API if no flag, variable or profile names one.
 const DEFAULT_URL: &str = "http://127.0.0.1:9000";
 
 /// Which cluster is asked, by flags and variables.
@@ -89,7 +89,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The settings of TLS, by the names of their flags.
+    /// Returns the settings of TLS, by the names of their flags.
     pub fn tls_files(&self) -> TlsFiles {
         TlsFiles {
             flags: TlsFlags { ca: "--ca", cert: "--client-cert", key: "--client-key", insecure: "--tls-insecure" },
@@ -111,7 +111,7 @@ struct ProfileFile {
 }
 
 impl ClusterFlags {
-    /// The cluster that is asked: the profile, with what flags and variables say in place of its own.
+    /// Returns the cluster that is asked: the profile, in which flags and variables replace what they set.
     ///
     /// # Errors
     /// If the file can't be read, or has no such profile.
@@ -142,7 +142,7 @@ impl ClusterFlags {
     }
 }
 
-/// Why the file can't be used. The line itself is not shown: it may have a key.
+/// Returns why the file can't be used. Does not show the line itself: it may have a key.
 fn unreadable(file: &Path, text: &str, error: &toml::de::Error) -> anyhow::Error {
     let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count()).unwrap_or_default();
     anyhow::anyhow!("the file of profiles, {}, line {line}: {}", file.display(), error.message())
@@ -163,7 +163,7 @@ fn default_file() -> Option<PathBuf> {
 /// Reads the key in a file. The text of an error has no key.
 ///
 /// # Errors
-/// If the file can't be read, or has something else than one word.
+/// If the file can't be read, or holds anything but one word.
 pub fn read_key(file: &Path) -> anyhow::Result<String> {
     let flag = || format!("--key-file {}", file.display());
     ensure!(fs::metadata(file).with_context(flag)?.is_file(), "{}: it is no regular file", flag());

@@ -1,4 +1,4 @@
-//! A node with three terminals on this machine, so that all of this can be tried in a minute with nothing installed.
+//! A node with three terminals on this machine, so that one can try all of Muster in a minute and install nothing.
 
 use std::{
     env,
@@ -70,7 +70,7 @@ pub async fn run(quickstart: Quickstart) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A terminal that does whatever it is told, but for `fail`.
+/// A terminal that does every command but `fail`.
 struct Simulated {
     id: &'static str,
     results: mpsc::Sender<(&'static str, Box<Frame>)>,
@@ -80,7 +80,7 @@ impl Listener for Simulated {
     async fn on(&self, incoming: Incoming) {
         if let Incoming::Command { command, .. } = incoming {
             note(&one_line(&format!("{}: {} {}", self.id, command.name, command.payload.as_json())));
-            // The receiver is gone when all of this ends.
+            // The receiver is gone when the whole trial ends.
             let _ = self.results.send((self.id, Box::new(command))).await;
         }
     }
@@ -107,7 +107,7 @@ fn start(address: SocketAddr) -> anyhow::Result<Child> {
     let program = beside.filter(|program| program.is_file()).unwrap_or_else(|| PathBuf::from("muster-node"));
     let log = env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned());
     let mut command = Command::new(&program);
-    // The trial is of this machine alone, whatever the shell has for another cluster.
+    // The trial is about this machine alone, whatever the shell has set for another cluster.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MUSTER_")) {
         command.env_remove(name);
     }

@@ -24,7 +24,7 @@ use crate::{
     text::{Printer, confirmed, count, note, one_line, selected, states},
 };
 
-/// How often a command is sent whose answer did not come. The same `Idempotency-Key` makes it one command.
+/// How often a command is sent at most, if no answer comes. The same `Idempotency-Key` makes it one command.
 const ATTEMPTS: u32 = 4;
 /// The wait before the second attempt. Each wait is twice as long as the one before.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ pub async fn send(api: &ClusterApi, out: &Printer, send: Box<Send>) -> anyhow::R
     }
 }
 
-/// Whether the node has no target for the command: none is selected, or the only one is offline.
+/// Returns whether the node has no target for the command: none is selected, or the only one is offline.
 fn is_conflict(error: &anyhow::Error) -> bool {
     error.downcast_ref::<ApiError>().is_some_and(ApiError::is_conflict)
 }
@@ -114,9 +114,9 @@ pub fn reach_of(target: &Selector, counted: &DryRun) -> String {
 pub enum Acceptance {
     /// The node has accepted the command.
     Answered(ApiAnswer),
-    /// It is stored, and a part of the store does not have its share yet.
+    /// The command is stored, but a part of the store does not have its share yet.
     InPart(CommandId),
-    /// It is not known whether it was accepted, which was said on the screen. The call ends with this code.
+    /// It is unknown whether the node accepted the command, and the screen says so. The call ends with this code.
     Unknown(Exit),
 }
 
@@ -174,7 +174,7 @@ fn request(send: &Send) -> anyhow::Result<CommandRequest> {
     })
 }
 
-/// What a terminal must report, by the name of the flag's value.
+/// Returns what a terminal must report, by the name of the flag's value.
 pub fn confirm(name: ConfirmName) -> Confirm {
     match name {
         ConfirmName::None => Confirm::None,
@@ -183,7 +183,7 @@ pub fn confirm(name: ConfirmName) -> Confirm {
     }
 }
 
-/// The terminals that flags choose.
+/// Returns the terminals that flags choose.
 pub fn target(flags: &TargetFlags) -> Selector {
     if let Some(expression) = &flags.expression {
         return Selector::Match(expression.clone());
@@ -196,7 +196,7 @@ pub fn target(flags: &TargetFlags) -> Selector {
     }
 }
 
-/// The payload that flags give.
+/// Returns the payload that flags give.
 ///
 /// # Errors
 /// If it is no JSON, or its file can't be read.

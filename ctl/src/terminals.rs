@@ -1,4 +1,4 @@
-//! Shows terminals and the fleet, and changes what operators may change of a terminal.
+//! Shows terminals and the fleet, and changes what operators may change about a terminal.
 
 use anyhow::Context;
 use hyper::Method;

@@ -23,14 +23,14 @@ pub struct ClusterApi {
     url: Uri,
     host: String,
     port: u16,
-    /// None with `http://`.
+    /// `None` with `http://`.
     tls: Option<Tls>,
-    /// The value of the header `Authorization`. None for a node with `--insecure`.
+    /// The value of the header `Authorization`. `None` for a node with `--insecure`.
     authorization: Option<String>,
 }
 
 impl ClusterApi {
-    /// The client of a cluster. It opens no connection yet.
+    /// Returns the client of a cluster. It opens no connection yet.
     ///
     /// # Errors
     /// If the URL, the key or a file of TLS can't be used. The text has no key.
@@ -58,7 +58,7 @@ impl ClusterApi {
     /// Makes a call with this body, which may be empty, and this `Idempotency-Key`.
     ///
     /// # Errors
-    /// If there is no answer within 30 s, or it is no success.
+    /// If no answer comes within 30 s, or the answer is no success.
     pub async fn send(
         &self,
         method: Method,
@@ -122,7 +122,7 @@ impl ClusterApi {
     }
 }
 
-/// Reads an answer to its end. One that is no success is an error.
+/// Reads an answer to its end. An answer that is no success is an error.
 pub(super) async fn collect(answer: Response<Incoming>) -> Result<ApiAnswer, ApiError> {
     let status = answer.status();
     let body = Limited::new(answer.into_body(), BYTES_MAX).collect().await;

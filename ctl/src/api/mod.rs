@@ -12,18 +12,18 @@ use serde::de::DeserializeOwned;
 
 pub use self::{connection::ClusterApi, page::ListQuery, stream::ServerEvent};
 
-/// How long a call may take. A command of which replicas must have a copy takes some seconds.
+/// How long a call may take. A command takes some seconds if replicas must have a copy of it.
 const WITHIN: Duration = Duration::from_secs(30);
-/// The most bytes of an answer: a page of the largest targets has fewer.
+/// The largest answer, in bytes: a page of the largest targets has fewer.
 const BYTES_MAX: usize = 64 << 20;
 
-/// Why a call has no answer that it can use.
+/// Why a call has no answer that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No connection was made, so nothing was changed.
     #[error("{0}. Is it the right --url, and does the node or the proxy run?")]
     Unreachable(String),
-    /// A connection was made, and there is no answer: it is not known what became of the call.
+    /// A connection was made, and no answer came: whether the call had an effect is unknown.
     #[error("no answer: {0}")]
     Unanswered(String),
     /// The node refused the call. The text is the node's.
@@ -35,7 +35,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// The command that is stored all the same: not each partition has its share yet.
+    /// Returns the command that is stored although the call failed: not each partition has its share yet.
     pub fn stored(&self) -> Option<CommandId> {
         match self {
             Self::Refused(_, problem) => problem.command,
@@ -43,12 +43,12 @@ impl ApiError {
         }
     }
 
-    /// Whether the call can't be done as things are.
+    /// Returns whether the call can't be done as things are.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused(StatusCode::CONFLICT, _))
     }
 
-    /// Whether it is not known what became of the call.
+    /// Returns whether it is unknown what became of the call.
     pub fn leaves_it_open(&self) -> bool {
         match self {
             Self::Unanswered(_) => true,
@@ -57,7 +57,7 @@ impl ApiError {
         }
     }
 
-    /// Whether the same call may be answered if it is made again: no node answered, or the store did not.
+    /// Returns whether the same call may succeed if it is made again: no node answered, or the store did not.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Unanswered(_) => true,
@@ -86,7 +86,7 @@ const LISTS: [(&str, &str); 5] = [
     ("GET /v1/enrolments lists", "muster enrol ls lists"),
 ];
 
-/// Names commands of this program where the node's text names calls of the API.
+/// Returns the node's text with commands of this program in place of calls of the API.
 fn in_own_words(detail: &str) -> String {
     LISTS.iter().fold(detail.to_owned(), |text, (call, command)| text.replace(call, command))
 }
@@ -104,12 +104,12 @@ impl ApiAnswer {
     /// Reads the body.
     ///
     /// # Errors
-    /// If it is not what the call answers.
+    /// If the body is not what the call answers.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         serde_json::from_slice(&self.body).map_err(|error| ApiError::Malformed(error.to_string()))
     }
 
-    /// The body as the node wrote it, without the line break at its end.
+    /// Returns the body as the node wrote it, without the line break at its end.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(self.body.trim_ascii_end())
     }
@@ -119,7 +119,7 @@ impl ClusterApi {
     /// Makes a call without a body.
     ///
     /// # Errors
-    /// If there is no answer, or it is no success.
+    /// If no answer comes, or the answer is no success.
     pub async fn call(&self, method: Method, path: &str) -> Result<ApiAnswer, ApiError> {
         self.send(method, path, String::new(), None).await
     }

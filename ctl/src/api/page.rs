@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{ApiError, ClusterApi};
 use crate::text::note;
 
-/// The most rows of a page that are asked for.
+/// How many rows of a page this program asks for at most.
 const PAGE_MAX: usize = 1000;
 
 /// A path with its query.
@@ -22,12 +22,12 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    /// The path of a list.
+    /// Returns the path of a list.
     pub fn new(path: &'static str) -> Self {
         Self { path, id: None, rest: "", parameters: Vec::new(), page_max: PAGE_MAX }
     }
 
-    /// The list `rest` of one thing, such as `/targets` of a command.
+    /// Returns the list `rest` of one thing, such as `/targets` of a command.
     pub fn of(path: &'static str, id: impl ToString, rest: &'static str) -> Self {
         Self { id: Some(id.to_string()), rest, ..Self::new(path) }
     }
@@ -44,12 +44,12 @@ impl ListQuery {
         self.with(name, (!labels.is_empty()).then(|| labels.join(",")))
     }
 
-    /// A page has at most so many rows.
+    /// Returns the query for pages of at most so many rows.
     pub fn pages_of(self, rows: usize) -> Self {
         Self { page_max: rows, ..self }
     }
 
-    /// The path and the query of a request.
+    /// Returns the path and the query of a request.
     pub fn path(&self) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(self.parameters.iter().map(|(name, value)| (*name, value.as_str())));
@@ -59,7 +59,7 @@ impl ListQuery {
 
     fn resource(&self) -> String {
         match &self.id {
-            // An id has no character that a path can't have, or else the node refuses it.
+            // An id has no character that a path can't have; the node refuses any other text.
             Some(id) => format!("{}/{}{}", self.path, id, self.rest),
             None => self.path.to_owned(),
         }
@@ -88,8 +88,8 @@ impl LeftOut {
 }
 
 impl ClusterApi {
-    /// Passes the rows of a list to `each`, at most `limit` of them, or all if that is 0. `field` is the name of the list in
-    /// the answer, and `cursor` that of the parameter that takes `next`.
+    /// Passes the rows of a list to `each`, at most `limit` of them, or all if that is 0. `field` is the name of the
+    /// list in the answer, and `cursor` that of the parameter that takes `next`.
     ///
     /// # Errors
     /// If a page is not answered, or `each` fails.

@@ -13,15 +13,15 @@ use super::{
     connection::{collect, unanswered},
 };
 
-/// A node sends something every 15 s. After this time without a byte the connection is dead.
+/// How long a node may send nothing. It sends something every 15 s, so after this time the connection is dead.
 const SILENCE: Duration = Duration::from_secs(40);
-/// The most bytes of one event. The largest payload has a quarter of this.
+/// The largest event, in bytes. The largest payload has a quarter of this.
 const EVENT_MAX: usize = 4 << 20;
 
-/// One event. A message without a kind tells a new id alone.
+/// One event. A message without a kind brings a new id alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerEvent {
-    /// The id, by which a stream begins after the event.
+    /// The id. A stream that is opened with it begins after this event.
     pub id: Option<String>,
     /// What happened, such as `terminal.online`.
     pub kind: String,
@@ -48,7 +48,7 @@ impl ClusterApi {
     /// Opens a stream at this path, which begins after the event with this id.
     ///
     /// # Errors
-    /// If there is no answer, or it is no success.
+    /// If no answer comes, or the answer is no success.
     pub async fn events(&self, path: &str, after: Option<&str>) -> Result<EventStream, ApiError> {
         let headers: Vec<(&str, &str)> = after.map(|id| ("last-event-id", id)).into_iter().collect();
         let request = self.request(Method::GET, path, &headers, String::new())?;
@@ -69,7 +69,7 @@ impl ClusterApi {
 }
 
 impl EventStream {
-    /// Returns the next event. None if the node ended the stream.
+    /// Returns the next event. `None` if the node ended the stream.
     ///
     /// # Errors
     /// If the connection is lost, or nothing comes for 40 s.
@@ -94,7 +94,7 @@ impl EventStream {
     }
 }
 
-/// Reads one message. None if it is a comment.
+/// Reads one message. `None` if it is a comment.
 fn event(message: &str) -> Option<ServerEvent> {
     let mut event = ServerEvent::default();
     for line in message.lines() {

@@ -1,4 +1,4 @@
-//! What the cluster knows, and can stand in a command line: ids, labels and names.
+//! What the cluster knows that can stand in a command line: ids, labels and names.
 
 use std::{env, ffi::OsStr, time::Duration};
 
@@ -21,9 +21,9 @@ use crate::{
 
 /// How long a shell waits for the cluster.
 const WITHIN: Duration = Duration::from_secs(1);
-/// The most rows that are asked for, and the most that are offered.
+/// How many rows this program asks for at most, and how many words it offers.
 const MOST: usize = 100;
-/// The same of commands and rollouts, each of which is read as a whole.
+/// As [`MOST`], for commands and rollouts, each of which is read as a whole.
 const LATEST: usize = 50;
 
 /// A kind of thing that the cluster knows.
@@ -55,7 +55,7 @@ pub enum CandidateKind {
 type DescribedWord = (String, String);
 
 impl CandidateKind {
-    /// Has a flag or an argument completed by these.
+    /// Returns what completes a flag or an argument by these words.
     pub fn completer(self) -> ArgValueCompleter {
         ArgValueCompleter::new(self)
     }
@@ -118,18 +118,18 @@ impl ValueCompleter for CandidateKind {
     }
 }
 
-/// A name, and where it stands.
+/// Returns a name, and where it stands.
 fn stands(name: &str, state: &impl Serialize) -> String {
     format!("{name}, {}", word(state))
 }
 
-/// Whether a word is the same to every shell. Bash takes what is offered as if it had been typed, and a terminal may say labels of
-/// itself: one such as `$(reboot)` must not get into a line.
+/// Returns whether a word means the same in every shell. Bash takes an offered word as if it had been typed, and a
+/// terminal may say labels of itself: a label such as `$(reboot)` must not get into a line.
 fn is_plain(word: &str) -> bool {
     word.chars().all(|character| character.is_ascii_alphanumeric() || "._:/=@%+,-".contains(character))
 }
 
-/// What the cluster knows, if it says so in time.
+/// Returns what the cluster knows, if it says so in time.
 fn ask(kind: CandidateKind, begin: &str) -> anyhow::Result<Vec<DescribedWord>> {
     let api = ClusterApi::of(&flags()?.resolve()?)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -139,7 +139,7 @@ fn ask(kind: CandidateKind, begin: &str) -> anyhow::Result<Vec<DescribedWord>> {
     Ok(words??)
 }
 
-/// Which cluster the line names that is completed.
+/// Returns which cluster the line that is completed names.
 fn flags() -> anyhow::Result<ClusterFlags> {
     let command = COMMAND.get().context("no shell is answered")?;
     let line = env::args_os().skip_while(|word| word != "--").skip(1);

@@ -1,6 +1,7 @@
 //! Completion in a shell: of commands and flags, and of what the cluster knows.
 //!
-//! The script of [`script`] has the shell call `muster` for each word that is to be completed. [`answer_shell`] answers such a call.
+//! The script of [`script`] has the shell call `muster` for each word that is to be completed. [`answer_shell`] answers
+//! such a call.
 
 mod candidates;
 
@@ -16,8 +17,8 @@ const VARIABLE: &str = "MUSTER_COMPLETE";
 /// The command whose words are completed.
 static COMMAND: OnceLock<fn() -> Command> = OnceLock::new();
 
-/// Answers a shell that wants a word of this command completed, and ends the process then. What goes wrong is not said: it would stand in the
-/// middle of the line.
+/// Answers a shell that wants a word of this command completed, and then ends the process. Says nothing of a failure:
+/// the text would stand in the middle of the line.
 pub fn answer_shell(command: fn() -> Command) {
     let (command, folder) = (COMMAND.get_or_init(|| command), env::current_dir().ok());
     match CompleteEnv::with_factory(command).var(VARIABLE).try_complete(env::args_os(), folder.as_deref()) {
@@ -27,10 +28,10 @@ pub fn answer_shell(command: fn() -> Command) {
     }
 }
 
-/// The script that makes a shell complete the words of `muster`.
+/// Returns the script that makes a shell complete the words of `muster`.
 ///
 /// # Errors
-/// If there is none for this shell.
+/// If there is no script for this shell.
 pub fn script(shell: Shell) -> io::Result<Vec<u8>> {
     let (shells, name) = (Shells::builtins(), shell.to_string());
     let completer = shells.completer(&name).ok_or_else(|| io::Error::other(format!("no script for {name}")))?;
@@ -42,7 +43,8 @@ pub fn script(shell: Shell) -> io::Result<Vec<u8>> {
     Ok(script)
 }
 
-/// How the shell calls this program: as it was called now, wherever the shell is by then.
+/// Returns the path by which the shell calls this program: the path of this call, whatever the shell's folder is by
+/// then.
 fn program() -> String {
     let called = env::args_os().next().unwrap_or_else(|| "muster".into()).to_string_lossy().into_owned();
     match called.contains('/') {

@@ -64,7 +64,7 @@ async fn create_requested(api: &ClusterApi, out: &Printer, flags: &RolloutCreate
     Ok(Exit::Done)
 }
 
-/// How many terminals the rollout would be for now.
+/// Returns how many terminals the rollout would be for now.
 async fn count(api: &ClusterApi, asked: &RolloutRequest) -> anyhow::Result<DryRun> {
     let body = json!({ "target": asked.target, "name": asked.command.name }).to_string();
     Ok(api.send(Method::POST, "/v1/commands?dry_run=1", body, None).await?.read()?)

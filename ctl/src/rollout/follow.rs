@@ -30,11 +30,11 @@ const AWAY_MAX: Duration = Duration::from_secs(60);
 pub struct FollowedRollout {
     /// The rollout.
     pub rollout: RolloutId,
-    /// For at most this long.
+    /// How long to follow it at most.
     pub wait: Duration,
     /// Whether one of its targets was online when it was made.
     pub someone_online: bool,
-    /// Whether this call has made it, so that an error later on does not mean that nothing was done.
+    /// Whether this call has made the rollout. An error later on then does not mean that nothing was done.
     pub was_sent: bool,
     /// Ctrl-C, which ends the call and not the rollout.
     pub interrupt: Signal,
@@ -94,7 +94,7 @@ async fn look_on(api: &ClusterApi, id: RolloutId, limit: Duration) -> Result<Api
     }
 }
 
-/// What a rollout that is not followed any more came to. What terminals said comes first.
+/// Returns the exit for a rollout that is not followed any more. What terminals said comes first.
 fn outcome(rollout: &RolloutView, someone_online: bool) -> Exit {
     let waves = rollout.waves.iter().flatten();
     let has = |states: &[TargetState]| {

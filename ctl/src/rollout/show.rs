@@ -54,7 +54,7 @@ pub async fn change(api: &ClusterApi, out: &Printer, id: RolloutId, verb: &str) 
     Ok(Exit::Done)
 }
 
-/// Where a rollout stands, on a line.
+/// Returns where a rollout stands, on a line.
 pub fn line(rollout: &RolloutView) -> String {
     let why = rollout.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
     let unsent = match (rollout.targets, rollout.unsent) {
@@ -65,7 +65,7 @@ pub fn line(rollout: &RolloutView) -> String {
     one_line(&format!("{} {state}{why}: wave {} of {}{unsent}", rollout.id, rollout.wave, rollout.of))
 }
 
-/// A rollout with a table of its waves.
+/// Returns a rollout with a table of its waves.
 pub fn described(rollout: &RolloutView) -> String {
     let target = rollout.request.as_ref().map_or("-".to_owned(), |request| selected(&request.target));
     let number = |number: Option<u64>| number.map_or("-".to_owned(), grouped);

@@ -29,7 +29,7 @@ impl Printer {
         Self { json }
     }
 
-    /// Whether JSON is printed.
+    /// Returns whether JSON is printed.
     pub fn is_json(self) -> bool {
         self.json
     }
@@ -58,7 +58,7 @@ pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Asks a question on the screen. True if the answer is yes; also if nobody is there to answer.
+/// Asks a question on the screen. Returns true if the answer is yes, or if nobody is there to answer.
 pub fn confirmed(question: &str) -> bool {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return true;
@@ -68,7 +68,8 @@ pub fn confirmed(question: &str) -> bool {
     io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
 }
 
-/// The text with each character escaped that could harm a screen: control characters, and those that hide or turn others.
+/// Returns the text, and escapes each character that could harm a screen: control characters, and those that hide or
+/// turn others.
 pub fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
@@ -81,17 +82,17 @@ pub fn printable(text: &str) -> String {
     printable
 }
 
-/// As [`printable`], on one line.
+/// Returns the text as [`printable`] does, on one line.
 pub fn one_line(text: &str) -> String {
     printable(text).replace('\n', "\\n")
 }
 
-/// The JSON on one line, with each character escaped that could harm a screen. It has the same meaning.
+/// Returns the JSON on one line, and escapes each character that could harm a screen. Its meaning stays.
 fn json_line(json: &str) -> String {
     let mut line = String::with_capacity(json.len());
     for character in json.chars() {
         match character {
-            // Outside of strings, where alone JSON has it as it is.
+            // Between the tokens: in a JSON string these characters are escaped.
             '\n' | '\r' | '\t' => {}
             _ if is_harmful(character) => {
                 let mut units = [0; 2];
@@ -109,18 +110,18 @@ fn is_harmful(character: char) -> bool {
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The time in whole seconds, in UTC.
+/// Returns the time in whole seconds, in UTC.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// How long ago it was, such as `3m`.
+/// Returns how long ago it was, such as `3m`.
 pub fn ago(at: Timestamp) -> String {
     let now = Timestamp::try_from(SystemTime::now()).unwrap_or(at);
     span(now.as_second() - at.as_second())
 }
 
-/// A number of seconds in its largest unit.
+/// Returns a number of seconds in its largest unit.
 pub fn span(seconds: i64) -> String {
     match seconds {
         ..0 => "0s".into(),
@@ -131,12 +132,12 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
-/// `1 terminal`, `2 terminals`, `1,234 terminals`.
+/// Returns a number with its noun: `1 terminal`, `2 terminals`, `1,234 terminals`.
 pub fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// The number with a comma before each three digits.
+/// Returns the number with a comma before each three digits.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

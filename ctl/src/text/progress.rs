@@ -9,16 +9,16 @@ use super::{count, grouped, one_line};
 /// The number of characters of the bar.
 const BAR: u64 = 24;
 
-/// A line on standard error. Nothing is written if that is no terminal.
+/// A line on standard error. It writes nothing if standard error is no screen.
 #[derive(Debug)]
 pub struct ProgressLine {
     is_shown: bool,
-    /// Whether there is a line that has to be wiped out.
+    /// Whether a line is there that must be wiped out.
     is_written: bool,
 }
 
 impl ProgressLine {
-    /// A line that is not written yet.
+    /// Returns a line that is not written yet.
     pub fn new() -> Self {
         Self { is_shown: io::stderr().is_terminal(), is_written: false }
     }
@@ -28,7 +28,7 @@ impl ProgressLine {
         self.write(&line(command));
     }
 
-    /// Writes why nothing is known just now.
+    /// Writes why the program knows nothing just now.
     pub fn say(&mut self, text: &str) {
         self.write(&one_line(text));
     }
@@ -58,7 +58,7 @@ fn line(command: &CommandView) -> String {
     format!("{} {} {}", one_line(&command.name), bar(command, BAR), states(command))
 }
 
-/// A bar of so many characters, filled by the targets that have ended or were confirmed.
+/// Returns a bar of so many characters, filled by the targets that have ended or were confirmed.
 pub fn bar(command: &CommandView, length: u64) -> String {
     let waiting = [TargetState::Queued, TargetState::Sent, TargetState::Running];
     let open: u64 = waiting.iter().filter_map(|state| command.counts.get(state)).sum();
@@ -69,7 +69,7 @@ pub fn bar(command: &CommandView, length: u64) -> String {
     "█".repeat(filled as usize) + &"░".repeat((length - filled) as usize)
 }
 
-/// The counts of a command in words, such as `2 terminals: 1 acked, 1 queued`.
+/// Returns the counts of a command in words, such as `2 terminals: 1 acked, 1 queued`.
 pub fn states(command: &CommandView) -> String {
     let counts = command.counts.iter().filter(|(_, count)| **count > 0);
     let counts: Vec<String> = counts.map(|(state, count)| format!("{} {}", grouped(*count), state.name())).collect();

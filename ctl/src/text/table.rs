@@ -9,7 +9,7 @@ pub struct TextTable {
 }
 
 impl TextTable {
-    /// A table with this head.
+    /// Returns a table with this head.
     pub fn new(head: &[&str]) -> Self {
         Self { rows: vec![head.iter().map(|name| (*name).to_owned()).collect()] }
     }
@@ -19,7 +19,7 @@ impl TextTable {
         self.rows.push(cells.into_iter().map(|cell| one_line(&cell)).collect());
     }
 
-    /// The lines of the table. The last column is not filled up.
+    /// Returns the lines of the table. The last column is not filled up.
     pub fn lines(&self) -> String {
         let columns = self.rows[0].len();
         let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

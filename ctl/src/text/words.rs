@@ -1,4 +1,4 @@
-//! What the API has, in words.
+//! What the API answers, in words.
 
 use muster_protocol::{
     Selector,
@@ -9,18 +9,18 @@ use serde::Serialize;
 
 use super::moment;
 
-/// The word that the API has for it.
+/// Returns the word that the API has for a value.
 pub fn word(value: &impl Serialize) -> String {
     let text = serde_json::to_string(value).unwrap_or_default();
     text.trim_matches('"').to_owned()
 }
 
-/// The labels as `key=value,key=value`.
+/// Returns the labels as `key=value,key=value`.
 pub fn labels(labels: &Labels) -> String {
     labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
-/// The targets in words.
+/// Returns the targets in words.
 pub fn selected(target: &Selector) -> String {
     match target {
         Selector::All => "all".to_owned(),
@@ -32,14 +32,14 @@ pub fn selected(target: &Selector) -> String {
     }
 }
 
-/// For whom a code is, and where it stands.
+/// Returns for whom a code is, and where it stands.
 pub fn enrolment_words(enrolment: &Enrolment) -> String {
     let whom = enrolment.terminal.as_ref().map_or("any terminal".to_owned(), ToString::to_string);
     let approval = if enrolment.approve { ", to be approved" } else { "" };
     format!("{}, for {whom}{approval}", word(&enrolment.state))
 }
 
-/// Which tokens, such as `terminal=t1 issued until 2026-01-31T08:00:00Z`.
+/// Returns which tokens, such as `terminal=t1 issued until 2026-01-31T08:00:00Z`.
 pub fn token_words(tokens: &RevokedTokens) -> String {
     let terminal = tokens.terminal.as_ref().map(ToString::to_string);
     let named =
@@ -49,7 +49,7 @@ pub fn token_words(tokens: &RevokedTokens) -> String {
     named.chain(issued).collect::<Vec<_>>().join(" ")
 }
 
-/// What a notice tells of, such as `node.lost terminal.away>10m`.
+/// Returns what a notice tells of, such as `node.lost terminal.away>10m`.
 pub fn notice_words(notice: &NoticeView) -> String {
     notice.on.iter().map(|kind| told(*kind, notice)).collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! Shows the fleet, the nodes and the running commands, again and again until it is ended.
+//! Shows the fleet, the nodes and the running commands, again and again until someone ends it.
 //!
 //! ```text
 //!   snapshot ──▶ view ──▶ screen ◀── requests: q, Ctrl-C, Ctrl-Z, another size
@@ -32,7 +32,7 @@ use crate::{
 /// The shortest time between two snapshots.
 const EVERY_MIN: Duration = Duration::from_millis(500);
 
-/// Shows all of it on the screen. Without a screen, and as JSON, it is shown once.
+/// Shows the cluster on the screen. Without a screen, or as JSON, shows it once.
 pub async fn run(api: &ClusterApi, out: &Printer, every: Duration) -> anyhow::Result<Exit> {
     ensure!(every >= EVERY_MIN, "--every {every:?}: {EVERY_MIN:?} is the least");
     let snapshot = ClusterSnapshot::take(api).await?;

@@ -1,4 +1,4 @@
-//! What whoever sits before the screen asks for, by keys and signals.
+//! What the person at the screen asks for, by keys and signals.
 
 use std::{
     future::pending,
@@ -12,17 +12,17 @@ use tokio::{
     sync::mpsc,
 };
 
-/// Keys that are read ahead. More wait in the terminal.
+/// How many keys are read ahead. More wait in the system.
 const KEYS: usize = 16;
 
 /// What is asked of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScreenRequest {
-    /// Its end: `q`, Ctrl-C, SIGTERM, or the terminal is gone.
+    /// To end: `q`, Ctrl-C or SIGTERM, or the screen is gone.
     End,
-    /// Other programs in its place for a while: Ctrl-Z.
+    /// To give way to other programs for a while: Ctrl-Z.
     Suspend,
-    /// That it is drawn again: it has another size.
+    /// To draw again: the screen has another size.
     Redraw,
 }
 
@@ -33,7 +33,7 @@ pub struct ScreenRequests {
     hang_up: Signal,
     suspend: Signal,
     resize: Signal,
-    /// The keys. None if standard input is no terminal.
+    /// The keys. `None` if standard input is no keyboard.
     keys: Option<mpsc::Receiver<u8>>,
 }
 
@@ -53,7 +53,7 @@ impl ScreenRequests {
         })
     }
 
-    /// The next request.
+    /// Returns the next request.
     pub async fn next(&mut self) -> ScreenRequest {
         loop {
             let keys = self.keys.as_mut();
@@ -78,7 +78,8 @@ impl ScreenRequests {
     }
 }
 
-/// The keys, read by a thread of its own: a read of a terminal can't be given up. They end with standard input.
+/// Returns the keys. A thread of its own reads them, since a read from a keyboard can't be given up. The keys end with
+/// standard input.
 fn keys() -> io::Result<mpsc::Receiver<u8>> {
     let (sender, keys) = mpsc::channel(KEYS);
     let read = move || {

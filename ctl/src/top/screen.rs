@@ -1,4 +1,4 @@
-//! The terminal's alternate screen on standard output.
+//! The alternate screen on standard output.
 
 use std::io::{self, Write};
 
@@ -7,14 +7,15 @@ use rustix::{
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr},
 };
 
-/// Enters the alternate screen, hides the cursor, and keeps what is wider than the screen off the next line.
+/// Enters the alternate screen, hides the cursor, and keeps text that is wider than the screen off the next line.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 /// Undoes [`ENTER`].
 const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
-/// The columns and rows of a screen that does not say how many it has.
+/// How many columns and rows a screen has that does not say so.
 const USUAL_SIZE: (usize, usize) = (80, 24);
 
-/// The alternate screen, until this is dropped. Keys come one by one and are not echoed; Ctrl-C and Ctrl-Z are signals as ever.
+/// The alternate screen, until this is dropped. Keys come one by one and are not echoed; Ctrl-C and Ctrl-Z still send
+/// signals.
 pub struct TopScreen {
     before: Termios,
 }
@@ -23,7 +24,7 @@ impl TopScreen {
     /// Enters the alternate screen.
     ///
     /// # Errors
-    /// If standard output is no terminal.
+    /// If standard output is no screen.
     pub fn enter() -> io::Result<Self> {
         let screen = Self { before: tcgetattr(io::stdout())? };
         screen.take()?;
@@ -38,7 +39,7 @@ impl TopScreen {
         let (columns, rows) = size();
         let mut lines = lines(rows);
         lines.resize(rows, String::new());
-        // A line is wiped before it is written: at its end the cursor may stand on its last character.
+        // A line is wiped before it is written: after it, the cursor may stand on its last character.
         let written: Vec<_> =
             lines.iter().map(|line| "\x1b[K".chars().chain(line.chars().take(columns)).collect::<String>()).collect();
         write(&format!("\x1b[H{}", written.join("\r\n")))
@@ -47,7 +48,7 @@ impl TopScreen {
     /// Gives the screen back and stops the process, until the shell lets it go on.
     ///
     /// # Errors
-    /// If standard output is no terminal any more.
+    /// If standard output is no screen any more.
     pub fn suspend(&mut self) -> io::Result<()> {
         self.give_back();
         kill_process(getpid(), Signal::STOP)?;

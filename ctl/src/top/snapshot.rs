@@ -5,10 +5,10 @@ use muster_protocol::api::{CommandPage, FleetView, NodeList};
 
 use crate::api::{ApiError, ClusterApi};
 
-/// The most running commands that are asked for.
+/// How many running commands this program asks for at most.
 const COMMANDS: usize = 50;
 
-/// The cluster as it was when it was asked.
+/// The cluster at the moment of the call.
 pub struct ClusterSnapshot {
     /// How many terminals there are, by status and condition.
     pub fleet: FleetView,
@@ -16,7 +16,7 @@ pub struct ClusterSnapshot {
     pub nodes: NodeList,
     /// The commands that are not done, the newest first, at most [`COMMANDS`].
     pub commands: CommandPage,
-    /// All of it as one JSON object, as the API answers it.
+    /// All of this as one JSON object, as the API answers it.
     pub json: String,
 }
 

@@ -11,7 +11,7 @@ use crate::{
 /// The number of characters of a command's bar.
 const BAR: u64 = 12;
 
-/// The lines for a screen of so many rows. `status` stands below the fleet.
+/// Returns the lines for a screen of so many rows. `status` stands below the fleet.
 pub fn lines(snapshot: &ClusterSnapshot, status: &str, rows: usize) -> Vec<String> {
     let is_partial = !(snapshot.fleet.partial.is_empty()
         && snapshot.nodes.partial.is_empty()
@@ -20,7 +20,7 @@ pub fn lines(snapshot: &ClusterSnapshot, status: &str, rows: usize) -> Vec<Strin
     let mut lines = vec![fleet_line(&snapshot.fleet), format!("{missing}{status}"), String::new()];
     let (nodes, commands) = (table_lines(&nodes::table(&snapshot.nodes)), table_lines(&commands(snapshot)));
     let room = rows.saturating_sub(lines.len() + 1);
-    // Nodes have the room that commands leave, and half of it at least.
+    // Nodes have the room that commands leave, and at least half of it.
     let nodes_room = (room / 2).max(room.saturating_sub(commands.len()));
     lines.extend(at_most(nodes, nodes_room));
     lines.push(String::new());
@@ -33,7 +33,7 @@ fn table_lines(table: &str) -> Vec<String> {
     table.split('\n').map(str::to_owned).collect()
 }
 
-/// The first of these lines. The last one says how many are left out.
+/// Returns the first of these lines. The last one says how many are left out.
 fn at_most(mut lines: Vec<String>, most: usize) -> Vec<String> {
     if lines.len() > most && most > 0 {
         let left_out = lines.len() - (most - 1);
