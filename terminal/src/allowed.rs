@@ -1,4 +1,5 @@
-//! The commands that the configuration allows: which program each of them runs. No shell ever sees what an operator sends.
+//! The commands that the configuration allows: which program each of them runs. No shell ever sees what an operator
+//! sends.
 
 use std::{path::Path, time::Duration};
 
@@ -23,10 +24,12 @@ pub struct AllowedCommand {
     /// How many arguments follow from the payload, which is a JSON list of as many texts or numbers; 0 by default.
     #[serde(default)]
     pub arguments: usize,
-    /// Whether an argument from the payload may begin with `-`, which most programs take for an option; false by default.
+    /// Whether an argument from the payload may begin with `-`, which most programs take for an option; false by
+    /// default.
     #[serde(default)]
     pub options: bool,
-    /// How long the program may take; 60 s by default, 24 h at most. It is ended then, with what it has started.
+    /// How long the program may take; 60 s by default, 24 h at most. After this time the agent ends it, with what it
+    /// has started.
     #[serde(default = "a_minute", with = "humantime_serde")]
     pub within: Duration,
 }
@@ -72,7 +75,7 @@ impl AllowedCommand {
     }
 }
 
-/// Checks that a program can be started: its path must not depend on where the agent was started.
+/// Checks that a program has a path from the root: the path must not depend on where the agent was started.
 pub fn check_program(program: &[String]) -> anyhow::Result<()> {
     ensure!(
         program.first().is_some_and(|path| Path::new(path).is_absolute()),
@@ -82,7 +85,7 @@ pub fn check_program(program: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the arguments of a payload: the members of a list. Nothing or `null` has none.
+/// Returns the arguments of a payload: the members of a list. No arguments if the payload is empty or `null`.
 fn arguments(payload: &Payload) -> Result<Vec<String>, NotAllowed> {
     let refusal = || NotAllowed("the payload must be a JSON list of texts and numbers".into());
     if payload.is_bytes() {

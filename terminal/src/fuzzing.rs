@@ -2,12 +2,13 @@
 
 use crate::signature::{Signers, version_in};
 
-/// A key, of which nobody here has the other half.
+/// A public key whose private key nobody here has.
 const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
 /// What the key has signed, without a name.
 const SIGNED: &[u8] = b"test";
 
-/// A signature, and a key. A signature that names a program is none of the key, whatever else it says.
+/// Reads the bytes as a signature and as a key. A signature that names a program is never by this key, whatever else it
+/// says.
 pub fn signature(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let _ = version_in(text);
@@ -27,7 +28,7 @@ mod tests {
     #[test]
     fn every_signature_that_was_found_is_refused() {
         for (file, bytes) in corpus::files("signature") {
-            // What panics is printed after the name of its input.
+            // Printed first, so that a panic comes after the name of its input.
             println!("{}", file.display());
             signature(&bytes);
         }

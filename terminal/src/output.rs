@@ -1,4 +1,4 @@
-//! The end of what a program has written: a reply has a bound, and what a program says last tells most.
+//! The end of what a program has written. A reply has a bound, and what a program says last tells most.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ pub struct OutputTail {
 }
 
 impl OutputTail {
-    /// A tail of at most `limit` bytes.
+    /// Returns a tail of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self { bytes: VecDeque::new(), limit, dropped: 0 }
     }
@@ -26,13 +26,13 @@ impl OutputTail {
         self.dropped += over as u64;
     }
 
-    /// Whether nothing is kept.
+    /// Returns whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Takes what is kept, as text. Bytes that are no UTF-8 are replaced. If the text needs more than the limit as JSON, its
-    /// beginning is cut off.
+    /// Takes what is kept, as text. Replaces bytes that are no UTF-8. If the text as JSON is over the limit, cuts off
+    /// its beginning.
     pub fn take(&mut self) -> String {
         let bytes: Vec<u8> = std::mem::take(&mut self.bytes).into();
         let text = String::from_utf8_lossy(&bytes);
@@ -49,7 +49,7 @@ impl OutputTail {
     }
 }
 
-/// The bytes that a character needs in a JSON string.
+/// Returns the bytes that a character needs in a JSON string.
 fn size_in_json(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,

@@ -1,4 +1,5 @@
-//! Runs a program within bounds: of time, after which it is ended with everything that it has started, and of output.
+//! Runs a program within bounds of time and of output. After its time the agent ends the program, with everything that
+//! it has started.
 
 use std::{
     future::{self, Future},
@@ -27,7 +28,7 @@ const PROGRESS_MAX: usize = 2 << 10;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How long a program has from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long the output is read after the program has ended: what it has started may hold the pipe.
+/// How long the output is read after the program has ended: a process that the program has started may hold the pipe.
 const REST: Duration = Duration::from_millis(500);
 
 /// A program that is to be run.
@@ -35,12 +36,12 @@ const REST: Duration = Duration::from_millis(500);
 pub struct ProgramCall {
     /// The program and its arguments.
     pub line: Vec<String>,
-    /// How long it may take.
+    /// How long the program may take.
     pub within: Duration,
 }
 
 impl ProgramCall {
-    /// Runs the program to its end. `progress` is called with new output, once a second at most. Dropping the future kills
+    /// Runs the program to its end. Calls `progress` with new output, once a second at most. To drop the future kills
     /// the program with everything that it has started.
     pub async fn run<F: Future<Output = ()>>(&self, mut progress: impl FnMut(String) -> F) -> WorkEnd {
         let (mut child, mut output) = match self.spawn() {
@@ -75,7 +76,7 @@ impl ProgramCall {
     }
 
     fn spawn(&self) -> io::Result<(Child, ProgramOutput)> {
-        // One pipe for both, so that the order of what is written stays.
+        // Both outputs go to one pipe, so that their order stays.
         let (reader, writer) = io::pipe()?;
         let mut command = Command::new(&self.line[0]);
         command.args(&self.line[1..]).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
@@ -87,7 +88,7 @@ impl ProgramCall {
 
 /// What a program writes.
 struct ProgramOutput {
-    /// None once every process that could write has ended.
+    /// The pipe. `None` once every process that could write has ended.
     pipe: Option<OutputPipe>,
     all: OutputTail,
     /// What was not reported as progress yet.
@@ -99,7 +100,7 @@ impl ProgramOutput {
         Self { pipe: Some(pipe), all: OutputTail::new(REPLY_MAX), new: OutputTail::new(PROGRESS_MAX) }
     }
 
-    /// Reads once. After the end of the output it never returns.
+    /// Reads once. Never returns after the end of the output.
     async fn read(&mut self) {
         let Some(pipe) = &mut self.pipe else { return future::pending().await };
         let bytes = pipe.read().await;
@@ -117,7 +118,7 @@ impl ProgramOutput {
     }
 }
 
-/// Says in the reply how the program ended. Returns whether that was with 0.
+/// Says in the reply how the program ended. Returns whether it ended with 0.
 fn describe(status: io::Result<ExitStatus>, reply: &mut Value) -> bool {
     match status {
         Ok(status) => {
@@ -139,7 +140,7 @@ fn not_run(why: &str) -> WorkEnd {
     WorkEnd { succeeded: false, reply: json!({ "error": why }) }
 }
 
-/// When a program is ended: first gently, then at once.
+/// When a program must end: it is asked first gently, then at once.
 struct Deadline {
     at: Instant,
     /// How often the program was asked to end.

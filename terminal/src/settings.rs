@@ -35,11 +35,12 @@ pub struct AgentSettings {
     /// The terminal's id; the name of this host by default.
     #[serde(default = "platform::host_name")]
     pub id: String,
-    /// Where it connects, as `wss://HOST[:PORT]/ws`. After a failed attempt the next one is tried.
+    /// Where the terminal connects, as `wss://HOST[:PORT]/ws`. After a failed attempt it tries the next URL.
     pub urls: Vec<String>,
-    /// The file with the token. None for nodes that run with `--insecure`.
+    /// The file with the token. `None` for nodes that run with `--insecure`.
     pub token_file: Option<PathBuf>,
-    /// Whether the agent trades the token for a later one before it expires, and writes that into the file; false by default.
+    /// Whether the agent trades the token for a later one before it expires, and writes the later one into the file;
+    /// false by default.
     #[serde(default)]
     pub renew_token: bool,
     /// The folder for what outlives a restart: which commands were taken, and their results.
@@ -54,7 +55,7 @@ pub struct AgentSettings {
     /// What the health reports have.
     #[serde(default)]
     pub health: HealthSettings,
-    /// How many commands run at the same time; 4 by default. One more is rejected.
+    /// How many commands run at the same time; 4 by default. The agent rejects any more.
     #[serde(default = "commands_at_once")]
     pub commands_at_once: usize,
     /// Whose programs may arrive and be run. Nobody's by default.
@@ -66,7 +67,7 @@ pub struct AgentSettings {
     pub upload: Option<UploadSettings>,
     /// Updates of the agent. None by default.
     pub update: Option<UpdateSettings>,
-    /// The commands that the agent runs, by name. It rejects every other one.
+    /// The commands that the agent runs, by name. It rejects every other command.
     #[serde(default)]
     pub commands: BTreeMap<String, AllowedCommand>,
 }
@@ -75,7 +76,7 @@ pub struct AgentSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentTls {
-    /// The CAs that are trusted, instead of those that the system trusts.
+    /// The CAs that the agent trusts, instead of those that the system trusts.
     pub ca: Option<PathBuf>,
     /// The terminal's certificate.
     pub cert: Option<PathBuf>,
@@ -139,14 +140,14 @@ impl AgentSettings {
         Ok(())
     }
 
-    /// What the parts of files may take, in each folder where files arrive.
+    /// Returns what the parts of files may take, in each folder where files arrive.
     pub fn parts(&self) -> Vec<PartsBound> {
         let files = self.files.as_ref().map(FileSettings::parts);
         let programs = self.update.as_ref().map(|update| update.parts(&self.state));
         files.into_iter().chain(programs).collect()
     }
 
-    /// What the client is started with.
+    /// Returns what the client is started with.
     ///
     /// # Errors
     /// If the id or the URLs can't be used, or the folder for the state can't be made.
@@ -174,7 +175,7 @@ impl AgentSettings {
 }
 
 impl AgentTls {
-    /// The settings as connections take them.
+    /// Returns the settings as connections take them.
     pub fn files(&self) -> TlsFiles {
         let flags = TlsFlags { ca: "tls.ca", cert: "tls.cert", key: "tls.key", insecure: "tls.insecure" };
         TlsFiles { flags, ca: self.ca.clone(), cert: self.cert.clone(), key: self.key.clone(), insecure: false }

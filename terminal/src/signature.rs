@@ -1,5 +1,5 @@
-//! Signatures of programs, in minisign's format. A signature says who has made a program, and in its trusted comment which program it is and
-//! which version: `name:show version:1.4.0`.
+//! Signatures of programs, in minisign's format. A signature says who has made a program. Its trusted comment says
+//! which program it is and which version: `name:show version:1.4.0`.
 
 use std::io::Read;
 
@@ -13,7 +13,7 @@ const SIGNATURE_MAX: usize = 4096;
 /// How much of a program is read at a time, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// The public keys of those whose programs this box runs. None by default.
+/// The public keys of those whose programs this box runs. No keys by default.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct Signers(Vec<PublicKey>);
@@ -44,7 +44,7 @@ pub struct ProgramSignature {
 }
 
 impl Signers {
-    /// Whether there is no key, so that no signature counts.
+    /// Returns whether there is no key, so that no signature counts.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -52,7 +52,7 @@ impl Signers {
     /// Reads the signature of the program `name`.
     ///
     /// # Errors
-    /// If the text is no signature by one of the keys, or the signature is that of another program.
+    /// If the text is no signature by one of the keys, or if it signs another program.
     pub fn read(&self, text: &str, name: &str) -> anyhow::Result<ProgramSignature> {
         ensure!(text.len() <= SIGNATURE_MAX, "signature: it has more than {SIGNATURE_MAX} bytes");
         let signature = Signature::decode(text).map_err(|_| anyhow!("signature: it is no .minisig of minisign"))?;
@@ -78,7 +78,7 @@ impl Signers {
 }
 
 impl ProgramSignature {
-    /// Checks that this is what was signed.
+    /// Checks that these bytes are what was signed.
     pub fn verify(&self, mut program: impl Read) -> anyhow::Result<()> {
         let refusal = |_| anyhow!("the signature is not that of this file; the file was dropped");
         let mut verifier = self.key.verify_stream(&self.signature).map_err(refusal)?;
@@ -92,7 +92,7 @@ impl ProgramSignature {
     }
 }
 
-/// The version in a signature that was verified before.
+/// Returns the version in a signature that was verified before.
 pub fn version_in(text: &str) -> anyhow::Result<LabelVersion> {
     let signature = Signature::decode(text).map_err(|_| anyhow!("it is no .minisig of minisign"))?;
     version_of(signed_words(signature.trusted_comment())?.1)
@@ -103,12 +103,12 @@ pub fn version_of(text: &str) -> anyhow::Result<LabelVersion> {
     LabelVersion::parse(text).with_context(|| format!("{text:?} is no version, such as 1.4.0 or 2.0-rc.1"))
 }
 
-/// Whether the first version is lower than the second.
+/// Returns whether the first version is lower than the second.
 pub fn is_older(version: &LabelVersion, than: &LabelVersion) -> bool {
     version.key() < than.key()
 }
 
-/// The name and the version in a trusted comment.
+/// Returns the name and the version in a trusted comment.
 fn signed_words(comment: &str) -> anyhow::Result<(&str, &str)> {
     let one = |key: &str| {
         let mut found = comment.split_whitespace().filter_map(|word| word.strip_prefix(key));

@@ -1,4 +1,5 @@
-//! What fetching a file and sending one share: the connection to a server of files, when an attempt is repeated, and the pause before that.
+//! What a fetch of a file and an upload share: the connection to a server of files, when an attempt is repeated, and
+//! the pause before that.
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ pub const SILENCE: Duration = Duration::from_secs(20);
 /// The pause before another attempt: the first one, and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// A server that files are fetched from, or sent to.
+/// A server of files, from which the agent fetches or to which it sends.
 pub struct FileServer {
     url: Uri,
     host: String,
     port: u16,
-    /// None with `http://`.
+    /// `None` with `http://`.
     tls: Option<Tls>,
 }
 
@@ -38,7 +39,7 @@ pub struct TransferError {
 }
 
 impl FileServer {
-    /// The server of a URL.
+    /// Returns the server of a URL.
     pub fn new(url: &str, tls: Tls) -> anyhow::Result<Self> {
         let url: Uri = url.parse().context("url: it is no URL")?;
         let host = url.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -50,7 +51,7 @@ impl FileServer {
         Ok(Self { url, host, port, tls: is_https.then_some(tls) })
     }
 
-    /// A request for the URL, to which headers and a body are added.
+    /// Returns a request for the URL, to which headers and a body are added.
     pub fn request(&self, method: Method) -> request::Builder {
         let path = self.url.path_and_query().map_or("/", |path| path.as_str());
         Request::builder()
@@ -60,7 +61,7 @@ impl FileServer {
             .header(header::USER_AGENT, concat!("muster-terminal/", env!("CARGO_PKG_VERSION")))
     }
 
-    /// Connects, within [`SILENCE`]. What is returned sends one request.
+    /// Connects, within [`SILENCE`]. The result sends one request.
     pub async fn connect<B>(&self) -> anyhow::Result<SendRequest<B>>
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
@@ -72,24 +73,24 @@ impl FileServer {
             None => Stream::Plain(stream),
         };
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends when the answer is dropped.
+        // The task ends when the answer is dropped.
         tokio::spawn(connection);
         Ok(sender)
     }
 }
 
 impl TransferError {
-    /// A failure that may pass.
+    /// Makes a failure that may pass.
     pub fn passing(why: impl Into<anyhow::Error>) -> Self {
         Self { why: why.into(), is_final: false }
     }
 
-    /// A failure that another attempt would not mend.
+    /// Makes a failure that another attempt would not mend.
     pub fn last(why: impl Into<anyhow::Error>) -> Self {
         Self { why: why.into(), is_final: true }
     }
 
-    /// What an answer means that is not the one that was hoped for.
+    /// Returns the failure that an unexpected answer means.
     pub fn of_answer(answer: &Response<Incoming>) -> Self {
         let status = answer.status();
         let why = anyhow!("the server answers {status}");
@@ -102,12 +103,12 @@ impl TransferError {
 pub struct RetryPause(Duration);
 
 impl RetryPause {
-    /// The first pause, of 1 s.
+    /// Returns the first pause, of 1 s.
     pub fn new() -> Self {
         Self(PAUSE.0)
     }
 
-    /// Begins anew: something has moved.
+    /// Begins anew with the first pause, since something has moved.
     pub fn reset(&mut self) {
         self.0 = PAUSE.0;
     }

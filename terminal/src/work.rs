@@ -25,7 +25,7 @@ pub enum Work {
 }
 
 impl Work {
-    /// The work of a command with this name and payload.
+    /// Returns the work of a command with this name and payload.
     ///
     /// # Errors
     /// If the configuration does not allow it. The text is the reply.
@@ -41,7 +41,7 @@ impl Work {
         allowed.ok_or_else(|| NotAllowed(format!("this box knows no command {name}")))?.call(payload).map(Self::Program)
     }
 
-    /// Does it. `progress` is called with what a program writes, or how much of a file is sent.
+    /// Does the work. Calls `progress` with what a program writes, or with how much of a file is sent.
     pub async fn run<F: Future<Output = ()>>(&self, mut progress: impl FnMut(Value) -> F) -> WorkEnd {
         match self {
             Self::Program(call) => call.run(|output| progress(json!({ "output": output }))).await,

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// How the work of a command ended.
 #[derive(Debug)]
 pub struct WorkEnd {
-    /// Whether it did what was asked for.
+    /// Whether the work did what the command asks for.
     pub succeeded: bool,
     /// The reply.
     pub reply: Value,

@@ -12,7 +12,7 @@ use tokio::time;
 
 use crate::{allowed::NotAllowed, update::record::UpdateEnd, work::Work};
 
-/// How long the last results may take on their way, and how long one report of health or of progress.
+/// How long the last results may take on their way; and how long one report of health or of progress may.
 pub const SENDING: Duration = Duration::from_secs(2);
 
 /// Does the work of a command, and sends its progress and its result.
@@ -22,7 +22,7 @@ pub async fn carry_out(terminal: Arc<Terminal>, id: CommandId, work: Work) {
     send(terminal, ResultFrame { id, ok: end.succeeded, reason: None, payload: Payload::from_value(&end.reply) }).await;
 }
 
-/// Sends a report of progress. It is dropped if there is no room for it soon: a later one says more.
+/// Sends a report of progress. Drops it if there is no room for it soon: a later report says more.
 pub async fn send_progress(terminal: Arc<Terminal>, id: CommandId, report: Value) {
     let _ = time::timeout(SENDING, terminal.progress(id, Payload::from_value(&report))).await;
 }
@@ -35,12 +35,12 @@ pub async fn send(terminal: Arc<Terminal>, result: ResultFrame) {
     }
 }
 
-/// The result of a command that is not run.
+/// Returns the result of a command that is not run.
 pub fn rejection(id: CommandId, why: &NotAllowed) -> ResultFrame {
     ResultFrame { id, ok: false, reason: Some(NotRun::Rejected), payload: Payload::from_text(&why.0) }
 }
 
-/// The result of an update.
+/// Returns the result of an update.
 pub fn update_result(end: &UpdateEnd) -> ResultFrame {
     ResultFrame { id: end.command, ok: end.succeeded, reason: None, payload: Payload::from_value(&end.reply) }
 }

@@ -34,19 +34,19 @@ use crate::{
 
 /// How many reports of the client may wait.
 const QUEUE: usize = 16;
-/// How long programs may go on after the agent was asked to end. They are killed then.
+/// How long programs may go on after the agent was asked to end. After this time the agent kills them.
 const GRACE: Duration = Duration::from_secs(10);
-/// How often the parts of files that never became whole are looked at.
+/// How often the agent looks at the parts of files that never became whole.
 const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Why the agent has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentEnd {
-    /// A signal has asked for it.
+    /// A signal has asked the agent to end.
     Asked,
     /// A node has told the terminal to stay away.
     ToldToStayAway,
-    /// An update has brought another program, which is to be started.
+    /// An update has brought another program, which is to be started now.
     Switch,
 }
 
@@ -57,14 +57,14 @@ pub struct Agent {
     incoming: mpsc::Receiver<Incoming>,
     /// The commands that run.
     running: JoinSet<()>,
-    /// Results on their way that are not those of a program that has run. They wait while the terminal is offline.
+    /// Results on their way, except those of programs that have run. They wait while the terminal is offline.
     results: JoinSet<()>,
     updating: Updating,
     /// How often health is reported.
     every: Duration,
-    /// None while a report is made: a check may take long.
+    /// The monitor; `None` while it makes a report, since a check may take long.
     health: Option<HealthMonitor>,
-    /// The report that is made.
+    /// The report that is being made.
     reporting: JoinSet<HealthMonitor>,
     is_online: bool,
     manager: ServiceManager,
@@ -101,10 +101,11 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Runs until a signal asks the agent to end, a node tells the terminal to stay away, or an update has another program run.
+    /// Runs until a signal asks the agent to end, a node tells the terminal to stay away, or an update needs another
+    /// program to run.
     ///
     /// # Errors
-    /// If it can't go on.
+    /// If the agent can't go on.
     pub async fn run(mut self) -> anyhow::Result<AgentEnd> {
         let mut stop = StopRequests::listen()?;
         let (mut watchdog, mut reports, mut sweeps) =
@@ -115,7 +116,7 @@ impl Agent {
                 report = self.incoming.recv() => match report {
                     Some(Incoming::Gone(end)) => {
                         tracing::error!("told to stay away: {end}");
-                        // The program before it may be let in.
+                        // The node may let the program before this one in.
                         if self.updating.is_on_trial() {
                             bail!("the new program was told to stay away");
                         }
@@ -207,13 +208,13 @@ impl Agent {
         Ok(work)
     }
 
-    /// Begins a report, unless the one before is still made.
+    /// Begins a report, unless the report before is still being made.
     fn report_health(&mut self) {
         let Some(mut health) = self.health.take() else { return };
         let terminal = self.terminal.clone();
         self.reporting.spawn(async move {
             let report = health.report().await;
-            // The next report says the same or better.
+            // If this report is lost, the next one says the same or newer things.
             let _ = time::timeout(SENDING, terminal.send(FromTerminal::Health(report))).await;
             health
         });
@@ -221,7 +222,7 @@ impl Agent {
 
     /// Lets the programs that run end, sends their results, and closes the session.
     async fn end(mut self, end: AgentEnd) {
-        // The service manager must not wait for the end of a process that another program goes on with.
+        // The service manager must not wait for the end of a process in which another program goes on.
         match end {
             AgentEnd::Switch => self.manager.status("starts as another version"),
             _ => self.manager.stopping("ends"),
@@ -235,7 +236,7 @@ impl Agent {
         self.running.shutdown().await;
         self.results.shutdown().await;
         self.reporting.shutdown().await;
-        // Closing waits for the listener, so somebody must go on listening.
+        // To close waits for the listener, so somebody must go on listening.
         let mut incoming = self.incoming;
         let listening = tokio::spawn(async move { while incoming.recv().await.is_some() {} });
         if let Some(terminal) = Arc::into_inner(self.terminal) {

@@ -22,9 +22,9 @@ use crate::{
 pub enum UpdateStep {
     /// The agent ends, and starts this program.
     Switch {
-        /// The command that brought it.
+        /// The command that brought the program.
         command: CommandId,
-        /// Its version.
+        /// The program's version.
         version: String,
     },
     /// The result is to be sent.
@@ -34,9 +34,9 @@ pub enum UpdateStep {
 /// An update, if the configuration allows any.
 pub struct Updating {
     update: Option<AgentUpdate>,
-    /// The program that is fetched: one at most.
+    /// The program that is being fetched: one at most.
     fetching: JoinSet<(CommandId, anyhow::Result<UpdatedProgram>)>,
-    /// When this program has proved itself. None if it need not, or is offline.
+    /// When this program has proved itself. `None` if it need not prove itself, or is offline.
     keep_at: Option<Instant>,
 }
 
@@ -58,12 +58,12 @@ impl Updating {
         Ok(opened)
     }
 
-    /// What became of the last update: it is sent at each start, since a power cut may have lost it.
+    /// Returns what became of the last update. The agent sends it at each start, since a power cut may have lost it.
     pub fn ended(&self) -> Option<&UpdateEnd> {
         self.update.as_ref()?.ended()
     }
 
-    /// Whether this program has to prove itself.
+    /// Returns whether this program has to prove itself.
     pub fn is_on_trial(&self) -> bool {
         self.update.as_ref().is_some_and(AgentUpdate::is_on_trial)
     }
@@ -71,7 +71,7 @@ impl Updating {
     /// Begins an update.
     ///
     /// # Errors
-    /// If it is not allowed.
+    /// If the update is not allowed.
     pub fn begin(&mut self, id: CommandId, payload: &Payload) -> Result<(), NotAllowed> {
         let update = self.update.as_mut().ok_or_else(|| NotAllowed("this box takes no updates".to_owned()))?;
         let fetch = update.begin(id, payload)?;
@@ -79,7 +79,7 @@ impl Updating {
         Ok(())
     }
 
-    /// The agent is online: if it stays so, a program on trial is kept.
+    /// Records that the agent is online: if it stays so, a program on trial is kept.
     pub fn online(&mut self) {
         if let Some(update) = &self.update
             && update.is_on_trial()
@@ -88,12 +88,12 @@ impl Updating {
         }
     }
 
-    /// The agent is offline.
+    /// Records that the agent is offline.
     pub fn offline(&mut self) {
         self.keep_at = None;
     }
 
-    /// Waits for the next step. Nothing is lost if the future is dropped.
+    /// Waits for the next step. A caller that drops the future loses nothing.
     ///
     /// # Errors
     /// If the record can't be written.

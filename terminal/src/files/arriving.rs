@@ -1,5 +1,5 @@
-//! The part of a file that has arrived. It lies beside the file, under a name that says whose part it is, so that a fetch goes on where the
-//! last one ended, also after a restart.
+//! The part of a file that has arrived. It lies beside the file, under a name that says whose part it is. So a fetch
+//! goes on where the last one ended, also after a restart.
 
 use std::{
     io::{self, Seek},
@@ -18,7 +18,7 @@ use tokio::{
 use super::request::FileRequest;
 use crate::{durable, platform, signature::ProgramSignature};
 
-/// How much is read at a time to find the hash of what has arrived, in bytes.
+/// How much is read at a time to hash what has arrived, in bytes.
 const CHUNK: usize = 64 << 10;
 
 /// A file that arrives.
@@ -35,7 +35,7 @@ impl ArrivingFile {
     /// Opens the part that is there, or an empty one.
     pub async fn open(folder: &Path, request: &FileRequest) -> anyhow::Result<Self> {
         let expected = HEXLOWER_PERMISSIVE.decode(request.sha256.as_bytes())?;
-        // The hash in the name: a part of another file is never gone on with.
+        // The name has the hash, so that a fetch never goes on with the part of another file.
         let path = folder.join(format!(".{}.{}.part", request.name, &request.sha256[..16].to_ascii_lowercase()));
         let mut file = open_locked(&path).await?;
         let (length, hash) = read_through(&mut file).await?;
@@ -46,7 +46,7 @@ impl ArrivingFile {
         Ok(begun)
     }
 
-    /// How much has arrived, in bytes.
+    /// Returns how much has arrived, in bytes.
     pub fn len(&self) -> u64 {
         self.length
     }
@@ -69,7 +69,7 @@ impl ArrivingFile {
         Ok(())
     }
 
-    /// Checks the whole file. A file with another hash is dropped.
+    /// Checks the whole file, and drops it if it has another hash.
     pub async fn finish(mut self) -> anyhow::Result<WholeFile> {
         self.file.flush().await?;
         if self.hash.clone().finish().as_ref() != self.expected {
@@ -90,7 +90,7 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
-    /// Checks that the file is what was signed. Another one is dropped.
+    /// Checks that the file is what was signed, and drops it if not.
     pub async fn verify(&self, signature: &ProgramSignature) -> anyhow::Result<()> {
         let (mut file, signature) = (self.file.try_clone().await?.into_std().await, signature.clone());
         let verify = move || -> anyhow::Result<()> {
@@ -104,26 +104,26 @@ impl WholeFile {
         verified
     }
 
-    /// Gives the file its name, in place of an older file. The name is there after a power cut too.
+    /// Gives the file its name, in place of an older file. It has the name after a power cut too.
     pub fn place(self, target: &Path) -> io::Result<()> {
         durable::rename(&self.path, target)
     }
 
-    /// Does the same with a program: its owner may run it.
+    /// Does as [`place`](Self::place) with a program, and lets its owner run it.
     pub fn place_program(self, target: &Path) -> io::Result<()> {
         platform::make_runnable(&self.path)?;
         self.place(target)
     }
 }
 
-/// Opens the part and locks it. One that was removed between the two is opened again.
+/// Opens the part and locks it. If the part was removed between the two, opens it again.
 async fn open_locked(path: &Path) -> anyhow::Result<File> {
     let mut options = platform::private_file();
     options.read(true).write(true).create(true).truncate(false);
     let options = OpenOptions::from(options);
     loop {
         let file = options.open(path).await.with_context(|| path.display().to_string())?.into_std().await;
-        // Two that write to one file would each find their own hash right.
+        // Two fetches that write to one file would each find their own hash right.
         file.try_lock().context("another command fetches this file now")?;
         if platform::has_name(&file, path)? {
             return Ok(File::from_std(file));

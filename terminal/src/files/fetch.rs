@@ -19,8 +19,8 @@ use super::{
 };
 use crate::transfer::{FileServer, RetryPause, SILENCE, TransferError};
 
-/// Fetches a file into a folder, again and again until it is whole or can't be. Returns the file, which has no name yet, and how much of it
-/// had arrived before, in bytes.
+/// Fetches a file into a folder, and tries again until the file is whole or can't become so. Returns the file, which
+/// has no name yet, and how many bytes of it had arrived before.
 pub async fn fetch(folder: &Path, request: &FileRequest, tls: &TlsFiles) -> anyhow::Result<(WholeFile, u64)> {
     let server = FileServer::new(&request.url, Tls::load(tls)?)?;
     let mut arriving = ArrivingFile::open(folder, request).await.with_context(|| folder.display().to_string())?;
@@ -47,7 +47,7 @@ async fn fetch_rest(server: &FileServer, arriving: &mut ArrivingFile) -> Result<
     let mut answer = ask(server, arriving.len()).await.map_err(TransferError::passing)?;
     match answer.status() {
         StatusCode::PARTIAL_CONTENT if begins_at(&answer) == Some(arriving.len()) => {}
-        // The server does not know ranges, or sends another one: what has arrived is dropped.
+        // The server knows no ranges, or sends another range: what has arrived is dropped.
         StatusCode::OK => arriving.restart().await.map_err(TransferError::last)?,
         _ => return Err(TransferError::of_answer(&answer)),
     }
@@ -64,7 +64,7 @@ async fn ask(server: &FileServer, from: u64) -> anyhow::Result<Response<Incoming
     Ok(time::timeout(SILENCE, asked).await.context("no answer in time")??)
 }
 
-/// The next piece of the body. None at its end.
+/// Returns the next piece of the body, and `None` at its end.
 async fn next_frame(answer: &mut Response<Incoming>) -> anyhow::Result<Option<Bytes>> {
     loop {
         let frame = time::timeout(SILENCE, answer.body_mut().frame()).await.context("nothing came for 20 s")?;
@@ -76,7 +76,7 @@ async fn next_frame(answer: &mut Response<Incoming>) -> anyhow::Result<Option<By
     }
 }
 
-/// Where the range of an answer begins.
+/// Returns where the range of an answer begins.
 fn begins_at(answer: &Response<Incoming>) -> Option<u64> {
     let range = answer.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()

@@ -1,4 +1,5 @@
-//! The version of a program that is there, so that an older one is refused. It stands in the program's signature, in a file beside the program.
+//! The version of a program that is there, so that an older one is refused. The version stands in the program's
+//! signature, in a file beside the program.
 
 use std::{
     fs, io,
@@ -17,12 +18,12 @@ use crate::{
 pub struct VersionFloor(PathBuf);
 
 impl VersionFloor {
-    /// That of a program in a folder.
+    /// Returns the floor of a program in a folder.
     pub fn of(folder: &Path, name: &str) -> Self {
         Self(folder.join(format!(".{name}.minisig")))
     }
 
-    /// Refuses a version that is older than what is there.
+    /// Refuses a version that is older than the one that is there.
     pub fn refuse_older(&self, signature: &ProgramSignature) -> anyhow::Result<()> {
         if let Some(there) = self.version()? {
             let (name, version, there) = (&signature.name, signature.version.as_str(), there);
@@ -37,7 +38,7 @@ impl VersionFloor {
         durable::replace(&self.0, signature.text.as_bytes())
     }
 
-    /// None if no program has arrived.
+    /// Returns the version that is there. `None` if no program has arrived.
     fn version(&self) -> anyhow::Result<Option<LabelVersion>> {
         match fs::read_to_string(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

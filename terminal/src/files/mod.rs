@@ -1,5 +1,5 @@
-//! Files that operators send to the box. The command `file` names a URL, the size and the SHA-256 of a file; the agent fetches it into one
-//! folder. A file that may be run needs a signature.
+//! Files that operators send to the box. The command `file` names a URL, the size and the SHA-256 of a file; the agent
+//! fetches the file into one folder. A file that may be run needs a signature.
 //!
 //! | Module | What it does |
 //! |---|---|
@@ -48,8 +48,8 @@ const PARTS_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub struct FileSettings {
     /// The folder for the files. It must be there.
     pub folder: PathBuf,
-    /// The names of files that may be run. Such a file needs a signature by one of `signers`, and must not be older than what is there; none by
-    /// default.
+    /// The names of files that may be run. Such a file needs a signature by one of `signers`, and must not be older
+    /// than what is there; none by default.
     #[serde(default)]
     pub programs: Vec<String>,
     /// The largest file, in bytes; 1 GiB by default.
@@ -58,7 +58,8 @@ pub struct FileSettings {
     /// How long a file may take; 1 h by default, 7 days at most. What has arrived stays for the next command.
     #[serde(default = "an_hour", with = "humantime_serde")]
     pub within: Duration,
-    /// How long the part of a file stays after its last byte, if no command asks for that file again; 7 days by default, 365 days at most.
+    /// How long the part of a file stays after its last byte, if no command asks for that file again; 7 days by
+    /// default, 365 days at most.
     #[serde(default = "a_week", with = "humantime_serde")]
     pub parts_for: Duration,
     /// How many bytes such parts may have together; 1 GiB by default. The oldest are removed first.
@@ -88,7 +89,7 @@ impl FileSettings {
         Ok(())
     }
 
-    /// What the parts of files may take.
+    /// Returns what the parts of files may take.
     pub fn parts(&self) -> PartsBound {
         PartsBound { folder: self.folder.clone(), age: self.parts_for, bytes: self.parts_bytes }
     }
@@ -99,16 +100,16 @@ pub struct FileFetch {
     settings: FileSettings,
     tls: TlsFiles,
     request: FileRequest,
-    /// None of a file that may not be run.
+    /// The signature of a program. `None` for a file that may not be run.
     signature: Option<ProgramSignature>,
 }
 
 impl FileFetch {
-    /// The file that a payload asks for.
+    /// Returns the file that a payload asks for.
     ///
     /// # Errors
-    /// If the payload is not what the command takes, the file is larger than the configuration allows, or a program is not signed or is older
-    /// than the one that is there.
+    /// If the payload is not what the command takes, if the file is larger than the configuration allows, or if a
+    /// program is not signed or is older than the one that is there.
     pub fn new(files: &FileSettings, signers: &Signers, tls: TlsFiles, payload: &Payload) -> Result<Self, NotAllowed> {
         let request = FileRequest::read(payload, files)?;
         let read = |text: &String| signers.read(text, &request.name);
@@ -120,7 +121,7 @@ impl FileFetch {
         Ok(Self { settings: files.clone(), tls, request, signature })
     }
 
-    /// Fetches the file, checks it, and puts it into the folder under its name, in place of an older one.
+    /// Fetches the file, checks it, and puts it into the folder under its name, in place of an older file.
     pub async fn run(&self) -> WorkEnd {
         let began = Instant::now();
         let fetched = time::timeout(self.settings.within, self.fetch()).await;
@@ -157,11 +158,12 @@ impl FileFetch {
         Ok(resumed_at)
     }
 
-    /// Puts a program into its place. Another command may have brought a later one meanwhile; nothing waits in here, so none comes between.
+    /// Puts a program into its place. Another command may have brought a later program meanwhile, so this checks again.
+    /// Nothing in here waits, so no command comes between.
     fn place_program(&self, whole: WholeFile, signature: &ProgramSignature, target: &Path) -> anyhow::Result<()> {
         let floor = VersionFloor::of(&self.settings.folder, &signature.name);
         floor.refuse_older(signature)?;
-        // First: after a power cut between the two, an older program is refused too.
+        // First the floor: after a power cut between the two steps, an older program is refused too.
         floor.raise(signature)?;
         if self.settings.programs.contains(&signature.name) {
             whole.place_program(target)?;

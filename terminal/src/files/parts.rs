@@ -1,5 +1,5 @@
-//! Removes the parts of files that never became whole: the old ones, and more if they take too much room. A part that a command writes to is
-//! locked, and stays.
+//! Removes the parts of files that never became whole: the old ones, and more if they take too much room. A part that a
+//! command writes to is locked, so it stays.
 
 use std::{
     fs::{self, File},
@@ -27,7 +27,7 @@ struct PartFile {
 }
 
 impl PartsBound {
-    /// Removes what is over the bound, the oldest first. What can't be removed is logged.
+    /// Removes what is over the bound, the oldest first. Logs what it can't remove.
     pub fn enforce(&self) {
         let mut parts = match parts_in(&self.folder) {
             Ok(parts) => parts,
@@ -51,7 +51,7 @@ impl PartsBound {
     }
 }
 
-/// The parts in a folder, which may be missing.
+/// Returns the parts in a folder, which may be missing.
 fn parts_in(folder: &Path) -> io::Result<Vec<PartFile>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -64,14 +64,14 @@ fn parts_in(folder: &Path) -> io::Result<Vec<PartFile>> {
         if !found.is_file() || !name.starts_with('.') || !name.ends_with(".part") {
             return None;
         }
-        // The clock of a box may be set back: such a part counts as new.
+        // The clock of a box may have been set back: a part from the future counts as new.
         let age = now.duration_since(found.modified().ok()?).unwrap_or_default();
         Some(PartFile { age, bytes: found.len(), path })
     };
     Ok(entries.filter_map(|entry| part(entry.ok()?.path())).collect())
 }
 
-/// Returns whether the part was removed.
+/// Removes a part that nobody has locked. Returns whether it did.
 fn remove_unless_locked(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
     if file.try_lock().is_err() {

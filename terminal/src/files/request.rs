@@ -15,13 +15,13 @@ const NAME_MAX: usize = 128;
 pub struct FileRequest {
     /// Where the file is, as `https://HOST[:PORT]/PATH`.
     pub url: String,
-    /// Its SHA-256, in 64 hexadecimal digits.
+    /// The SHA-256 of the file, in 64 hexadecimal digits.
     pub sha256: String,
-    /// Its size in bytes.
+    /// The size of the file in bytes.
     pub size: u64,
-    /// Its name in the folder.
+    /// The file's name in the folder.
     pub name: String,
-    /// The signature of a program, as the whole text of the file that minisign writes. None of another file.
+    /// The signature of a program, as the whole text of the file that minisign writes. `None` for another file.
     #[serde(default)]
     pub signature: Option<String>,
 }

@@ -17,7 +17,7 @@ const WITHIN_MAX: Duration = Duration::from_secs(60);
 pub struct HealthCheck {
     /// The program, as a path from the root, and its arguments. It ends with 0 if all is well.
     pub program: Vec<String>,
-    /// How long it may take; 5 s by default, 60 s at most. A check that takes longer has failed.
+    /// How long the program may take; 5 s by default, 60 s at most. A check that takes longer has failed.
     #[serde(default = "five_seconds", with = "humantime_serde")]
     within: Duration,
     /// The condition of the box while the check fails: `failing`, which is the default, or `degraded`.
@@ -32,13 +32,13 @@ impl HealthCheck {
         check_time("within", self.within, WITHIN_MAX)
     }
 
-    /// The condition of the box while the check fails.
+    /// Returns the condition of the box while the check fails.
     pub fn means(&self) -> Condition {
         self.condition
     }
 }
 
-/// Runs all checks at the same time. Returns which of them have passed.
+/// Runs all checks at the same time. Returns which of them passed.
 pub async fn run_all(checks: &BTreeMap<String, HealthCheck>) -> BTreeMap<String, bool> {
     let mut running = JoinSet::new();
     for (name, check) in checks {

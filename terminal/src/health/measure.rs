@@ -1,4 +1,4 @@
-//! The figures of the system, as Linux has them under /proc and /sys. What can't be read is not there.
+//! The figures of the system, as Linux has them under /proc and /sys. A figure that can't be read is `None`.
 
 use std::{fs, path::Path};
 

@@ -31,7 +31,8 @@ pub struct HealthSettings {
     pub every: Duration,
     /// The folders whose disks are measured; `/` by default.
     pub disks: Vec<PathBuf>,
-    /// A file with the temperature in thousandths of a degree Celsius, as Linux has it under /sys/class/thermal. None by default.
+    /// A file with the temperature in thousandths of a degree Celsius, as Linux has it under /sys/class/thermal. None
+    /// by default.
     pub temperature: Option<PathBuf>,
     /// The box is degraded while the share of a disk that is used is above this; 0.95 by default.
     pub disk_above: f64,
@@ -75,12 +76,12 @@ pub struct HealthMonitor {
 }
 
 impl HealthMonitor {
-    /// A monitor that has measured nothing yet.
+    /// Returns a monitor that has measured nothing yet.
     pub fn new(settings: HealthSettings) -> Self {
         Self { settings, cpu: Cpu::default() }
     }
 
-    /// Measures, and runs all checks at the same time. What can't be measured is left out.
+    /// Measures, and runs all checks at the same time. Leaves out what can't be measured.
     pub async fn report(&mut self) -> Health {
         let settings = &self.settings;
         let mut figures = BTreeMap::new();
@@ -107,7 +108,7 @@ impl HealthMonitor {
     }
 }
 
-/// Makes the condition as bad as `other`, if that holds.
+/// Makes the condition at least as bad as `other`, if `holds` is true.
 fn worsen(condition: &mut Condition, holds: bool, other: Condition) {
     let rank = |condition| match condition {
         Condition::Ok => 0,

@@ -37,7 +37,7 @@ pub use self::windows::{
     seconds_since_boot,
 };
 
-/// The default of the setting `state`: [`STATE`].
+/// Returns the default of the setting `state`: [`STATE`].
 pub fn state_folder() -> PathBuf {
     STATE.into()
 }
@@ -48,8 +48,8 @@ const CHUNK: usize = 4096;
 /// How a program is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It may clean up first.
+    /// The program may clean up first.
     Gently,
-    /// It can't refuse.
+    /// The program can't refuse.
     AtOnce,
 }

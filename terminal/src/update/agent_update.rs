@@ -33,8 +33,8 @@ pub struct AgentUpdate {
 }
 
 impl AgentUpdate {
-    /// Opens the record below the folder `state`, and removes programs that it does not name. `config` is the configuration file, which a new
-    /// program has to understand.
+    /// Opens the record below the folder `state`, and removes programs that the record does not name. `config` is the
+    /// configuration file, which a new program must understand.
     ///
     /// # Errors
     /// If the folder can't be made.
@@ -53,12 +53,12 @@ impl AgentUpdate {
         Ok(opened)
     }
 
-    /// What became of the last update.
+    /// Returns what became of the last update.
     pub fn ended(&self) -> Option<&UpdateEnd> {
         self.record.ended.as_ref()
     }
 
-    /// Whether this program has to prove itself.
+    /// Returns whether this program has to prove itself.
     pub fn is_on_trial(&self) -> bool {
         let Some(UpdateStage::OnTrial(trial)) = &self.record.stage else { return false };
         own_file().as_ref() == Some(&trial.program.file)
@@ -67,7 +67,7 @@ impl AgentUpdate {
     /// Begins an update.
     ///
     /// # Errors
-    /// If it is not allowed, or another one is under way.
+    /// If the update is not allowed, or another one is under way.
     pub fn begin(&mut self, command: CommandId, payload: &Payload) -> Result<ProgramFetch, NotAllowed> {
         if self.record.stage.is_some() {
             return Err(NotAllowed("another update is under way".to_owned()));
@@ -106,10 +106,10 @@ impl AgentUpdate {
         Ok(ProgramFetch { request, signature, folder, within, tls: self.tls.clone(), config: self.config.clone() })
     }
 
-    /// Puts a program on trial. The agent has to end then, and to start it.
+    /// Puts a program on trial. The agent then has to end and to start the program.
     ///
     /// # Errors
-    /// If the record can't be written. The update has failed then.
+    /// If the record can't be written. Then the update has failed.
     pub fn put_on_trial(&mut self, command: CommandId, program: UpdatedProgram) -> anyhow::Result<()> {
         let bound = self.settings.trial.as_secs();
         let trial = UpdateTrial { command, program, starts: 0, since: BootTime::now(), bound };
@@ -120,7 +120,7 @@ impl AgentUpdate {
     /// Ends the trial of this program: it is kept.
     ///
     /// # Errors
-    /// If the record can't be written. The agent must end then, and the program before it is put back.
+    /// If the record can't be written. Then the agent must end, and the program before it is put back.
     pub fn keep(&mut self) -> anyhow::Result<()> {
         self.record.keep();
         self.save()?;
@@ -135,7 +135,7 @@ impl AgentUpdate {
         self.save_or_log();
     }
 
-    /// The version of this program.
+    /// Returns the version of this program.
     fn running_version(&self) -> LabelVersion {
         let own = self.record.current.as_ref().filter(|current| own_file().as_ref() == Some(&current.file));
         own.and_then(|current| LabelVersion::parse(&current.version)).unwrap_or_else(built_version)
@@ -145,7 +145,8 @@ impl AgentUpdate {
         self.record.save(&self.folder).with_context(|| format!("{} can't be written", self.folder.display()))
     }
 
-    /// A disk that is full must not end the agent. The step is taken again after the next start.
+    /// Writes the record, or logs why it can't: a full disk must not end the agent. The step is taken again after the
+    /// next start.
     fn save_or_log(&self) {
         if let Err(error) = self.save() {
             tracing::error!("{error:#}");

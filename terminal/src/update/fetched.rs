@@ -21,20 +21,20 @@ const CHECK: Duration = Duration::from_secs(30);
 pub struct ProgramFetch {
     /// What the operator asks for.
     pub request: UpdateRequest,
-    /// Its signature.
+    /// The program's signature.
     pub signature: ProgramSignature,
     /// The folder for programs.
     pub folder: PathBuf,
-    /// How long it may take to arrive.
+    /// How long the program may take to arrive.
     pub within: Duration,
-    /// Which servers are trusted.
+    /// Which servers the agent trusts.
     pub tls: TlsFiles,
     /// The agent's configuration file, which the new program must be able to use.
     pub config: PathBuf,
 }
 
 impl ProgramFetch {
-    /// Fetches the program and checks it. It lies in the folder then, and nothing runs it yet.
+    /// Fetches the program and checks it. The program then lies in the folder, and nothing runs it yet.
     pub async fn run(self) -> anyhow::Result<UpdatedProgram> {
         let fetched = time::timeout(self.within, self.fetch()).await;
         let file = fetched.unwrap_or_else(|_| Err(anyhow!("it did not arrive within {:?}", self.within)))?;
@@ -42,7 +42,7 @@ impl ProgramFetch {
         Ok(UpdatedProgram { file, version: self.signature.version.as_str().to_owned() })
     }
 
-    /// Returns the name of its file.
+    /// Returns the name of the program's file.
     async fn fetch(&self) -> anyhow::Result<String> {
         let request = self.request.as_file();
         let (whole, _) = fetch(&self.folder, &request, &self.tls).await?;
@@ -52,8 +52,8 @@ impl ProgramFetch {
     }
 }
 
-/// Has the program check the configuration, as it would at its start: one for another machine, or without a library that it needs, is found
-/// before the agent leaves its node.
+/// Has the program check the configuration, as it would at its start. So a program for another machine, or without a
+/// library that it needs, is found before the agent leaves its node.
 async fn try_check(program: &Path, config: &Path) -> anyhow::Result<()> {
     let words = [program.as_os_str(), OsStr::new("--config"), config.as_os_str(), OsStr::new("--check")];
     let line = words.map(|word| word.to_string_lossy().into_owned()).into();

@@ -1,12 +1,14 @@
-//! The update of the agent by itself: the command `update` brings a signed program, which runs on trial until it has proved that it comes back.
+//! The update of the agent by itself. The command `update` brings a signed program, which runs on trial until it has
+//! proved that it comes back.
 //!
 //! ```text
 //!   command ──▶ request ──▶ fetched ──▶ record: on trial ──▶ start ──▶ online for `steady` ──▶ record: current
 //!                                                   └───▶ 3 starts, or `trial` is over ──▶ record: the one before
 //! ```
 //!
-//! The installed program is always started first. It looks into the record and starts the program that is to run in its own place (`exec`).
-//! The record is one file that is replaced by rename, so after a power cut each step has been done, or has not.
+//! The installed program always starts first. It looks into the record, and starts the program that is to run in its
+//! own place (`exec`). The record is one file that is replaced by rename, so after a power cut each step has been done
+//! whole, or not at all.
 //!
 //! | Module | What it does |
 //! |---|---|
@@ -37,7 +39,7 @@ use crate::{files::parts::PartsBound, limits::check_time};
 
 /// The name of the command.
 pub const COMMAND: &str = "update";
-/// The name of the program in its signature. With a part of its hash it is the name of its file.
+/// The name of the program in its signature. The name of its file is this and a part of its hash.
 pub const NAME: &str = "muster-terminal";
 /// The longest time for fetching.
 const WITHIN_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -56,7 +58,8 @@ pub struct UpdateSettings {
     /// How long a program may take to arrive; 1 h by default, 7 days at most.
     #[serde(default = "an_hour", with = "humantime_serde")]
     pub within: Duration,
-    /// How long a new program has to come back, over all of its starts; 5 min by default, 1 s to 24 h. Then the one before is put back.
+    /// How long a new program has to come back, over all of its starts; 5 min by default, 1 s to 24 h. After this time
+    /// the program before it is put back.
     #[serde(default = "five_minutes", with = "humantime_serde")]
     pub trial: Duration,
     /// How long a new program must be online without a break to be kept; 10 s by default, and less than `trial`.
@@ -77,13 +80,13 @@ impl UpdateSettings {
         Ok(())
     }
 
-    /// What the parts of programs may take: one program, for a week.
+    /// Returns what the parts of programs may take: one program, for a week.
     pub fn parts(&self, state: &Path) -> PartsBound {
         PartsBound { folder: folder(state), age: PARTS_FOR, bytes: self.largest }
     }
 }
 
-/// The folder for the programs that updates have brought, and their record.
+/// Returns the folder for the programs that updates have brought, and their record.
 pub fn folder(state: &Path) -> PathBuf {
     state.join("programs")
 }

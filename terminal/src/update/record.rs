@@ -1,4 +1,5 @@
-//! Which program runs, and where an update stands: the file `programs.json`. It is replaced by rename, so each change is a whole step.
+//! Which program runs, and where an update stands: the file `programs.json`. The file is replaced by rename, so each
+//! change is a whole step.
 
 use std::{fs, io, path::Path};
 
@@ -19,11 +20,12 @@ const FILE: &str = "programs.json";
 /// What the file says. Without a file: the installed program runs, and nothing is under way.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProgramRecord {
-    /// The program that has proved itself. None: the installed one.
+    /// The program that has proved itself. `None`: the installed program runs.
     pub current: Option<UpdatedProgram>,
     /// The update that is under way.
     pub stage: Option<UpdateStage>,
-    /// What became of the last update. It is told after each start, since a power cut may have lost it on its way.
+    /// What became of the last update. The agent sends it after each start, since a power cut may have lost it on its
+    /// way.
     pub ended: Option<UpdateEnd>,
 }
 
@@ -31,11 +33,11 @@ pub struct ProgramRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UpdateStage {
-    /// The program is fetched.
+    /// The program is being fetched.
     Fetching {
-        /// The command that asks for it.
+        /// The command that asks for the program.
         command: CommandId,
-        /// What it asks for.
+        /// What the command asks for.
         request: UpdateRequest,
         /// How often the agent was started again meanwhile.
         starts: u32,
@@ -60,12 +62,13 @@ pub struct UpdateEnd {
 pub struct ProgramStart {
     /// The program.
     pub program: UpdatedProgram,
-    /// How long it may take to prove itself, in seconds. None if it has.
+    /// How long the program may take to prove itself, in seconds. `None` if it has done so.
     pub bound: Option<u32>,
 }
 
 impl ProgramRecord {
-    /// Reads the record of a folder. One that can't be read is logged, and counts as none: the installed program runs then.
+    /// Reads the record of a folder. Logs a record that can't be read, and takes it for an empty one: the installed
+    /// program runs then.
     pub fn load(folder: &Path) -> Self {
         let file = folder.join(FILE);
         let read = || -> anyhow::Result<Self> { Ok(serde_json::from_str(&fs::read_to_string(&file)?)?) };
@@ -82,7 +85,8 @@ impl ProgramRecord {
         durable::replace(&folder.join(FILE), &serde_json::to_vec_pretty(self)?)
     }
 
-    /// Decides what a start runs: None is the installed program, of this version. Counts a start of a trial, or ends the trial.
+    /// Decides what a start runs. `None` is the installed program, which has the version `installed`. Counts a start of
+    /// a trial, or ends the trial.
     pub fn begin_start(&mut self, installed: &LabelVersion, now: &BootTime) -> Option<ProgramStart> {
         if let Some(UpdateStage::OnTrial(trial)) = &mut self.stage {
             let program = trial.program.clone();
@@ -100,7 +104,7 @@ impl ProgramRecord {
         self.current.clone().filter(is_newest).map(|program| ProgramStart { program, bound: None })
     }
 
-    /// Counts a start of an agent that was fetching. Returns what it is to go on with.
+    /// Counts a start of an agent that was fetching. Returns what the agent is to go on with.
     pub fn resume_fetching(&mut self) -> Option<(CommandId, UpdateRequest)> {
         let Some(UpdateStage::Fetching { command, request, starts }) = &mut self.stage else { return None };
         *starts += 1;
@@ -149,14 +153,14 @@ mod tests {
         BootTime { boot: boot.into(), seconds }
     }
 
-    /// Version 1 runs, and version 2 is on trial for 60 s.
+    /// Returns a record by which version 1 runs, and version 2 is on trial for 60 s.
     fn on_trial() -> ProgramRecord {
         let command = "00000000-0000-7000-8000-000000000001".parse().unwrap();
         let trial = UpdateTrial { command, program: program("2"), starts: 0, since: at("a", 0), bound: 60 };
         ProgramRecord { current: Some(program("1")), stage: Some(UpdateStage::OnTrial(trial)), ended: None }
     }
 
-    /// What a start runs: its version, and the seconds that it has.
+    /// Returns what a start runs: its version, and the seconds that it has.
     fn start(record: &mut ProgramRecord, now: &BootTime) -> Option<(String, Option<u32>)> {
         record.begin_start(&version("0.1"), now).map(|start| (start.program.version, start.bound))
     }

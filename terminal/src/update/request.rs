@@ -33,7 +33,7 @@ impl UpdateRequest {
         Ok(request)
     }
 
-    /// Reads the signature. The version may not be lower than that of the program that runs.
+    /// Reads the signature. The version must not be lower than that of the program that runs.
     pub fn signature(&self, signers: &Signers, running: &LabelVersion) -> Result<ProgramSignature, NotAllowed> {
         let signature = signers.read(&self.signature, NAME).map_err(|error| NotAllowed(format!("{error:#}")))?;
         if is_older(&signature.version, running) {
@@ -43,7 +43,7 @@ impl UpdateRequest {
         Ok(signature)
     }
 
-    /// The program as a file to fetch. Its name has a part of the hash, so no other program has it.
+    /// Returns the program as a file to fetch. The file's name has a part of the hash, so no other program has it.
     pub fn as_file(&self) -> FileRequest {
         let hash: String = self.sha256.chars().take(16).filter(char::is_ascii_alphanumeric).collect();
         FileRequest {

@@ -16,10 +16,12 @@ use super::{
 };
 use crate::platform;
 
-/// The variable that tells a program that an update has brought the name of its own file. The installed program has none.
+/// The variable that gives a program the name of its own file, if an update has brought it. The installed program has
+/// none.
 const STARTED: &str = "MUSTER_TERMINAL_PROGRAM";
 
-/// What a start needs to know of the configuration. A later program may know settings that the installed one does not, so the others are skipped.
+/// What a start needs to know of the configuration. It skips the other settings: a later program may know some that the
+/// installed one does not.
 #[derive(Deserialize)]
 struct StartSettings {
     #[serde(default = "platform::state_folder")]
@@ -27,17 +29,17 @@ struct StartSettings {
     update: Option<IgnoredAny>,
 }
 
-/// The name of this program's file, if an update has brought it.
+/// Returns the name of this program's file, if an update has brought it.
 pub fn own_file() -> Option<String> {
     env::var(STARTED).ok()
 }
 
-/// The version of the installed program, if this is it.
+/// Returns the version of the installed program, if this is the installed one.
 pub fn built_version() -> LabelVersion {
     LabelVersion::parse(env!("CARGO_PKG_VERSION")).expect("cargo has checked the version")
 }
 
-/// Starts the program that the record names, in the place of this one. Returns if that is this one.
+/// Starts the program that the record names, in the place of this one. Returns if the record names this one.
 pub fn start_chosen(config: &Path) {
     let Some(folder) = folder_of(config) else { return };
     loop {
@@ -62,16 +64,17 @@ pub fn start_chosen(config: &Path) {
     }
 }
 
-/// The folder for programs. None if the configuration can't be read, which is said elsewhere, or has no section `update`.
+/// Returns the folder for programs. `None` if the configuration can't be read, which another check reports, or if it
+/// has no section `update`.
 fn folder_of(config: &Path) -> Option<PathBuf> {
     let settings: StartSettings = toml::from_str(&fs::read_to_string(config).ok()?).ok()?;
     settings.update.map(|_| folder(&settings.state))
 }
 
-/// Returns why the program was not started.
+/// Replaces this process by the program. Returns why the program was not started.
 fn replace_process(folder: &Path, start: &ProgramStart) -> io::Error {
     let file = &start.program.file;
     let mut command = Command::new(folder.join(file));
-    // A program that does not prove itself in time is ended, whatever it does.
+    // The kernel ends a program that does not prove itself in time, whatever it does.
     platform::replace_process(command.args(env::args_os().skip(1)).env(STARTED, file), start.bound)
 }

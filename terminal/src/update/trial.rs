@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::updated_program::UpdatedProgram;
 use crate::platform;
 
-/// How often a new program may be started. A power cut counts as an end of it too.
+/// How often a new program may be started. An end by a power cut counts too.
 pub const STARTS_MAX: u32 = 3;
 
 /// A program that has to prove itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpdateTrial {
-    /// The command that brought it.
+    /// The command that brought the program.
     pub command: CommandId,
     /// The program.
     pub program: UpdatedProgram,
-    /// How often it was started.
+    /// How often the program was started.
     pub starts: u32,
-    /// When it was started first, since the last boot.
+    /// When the program was started first since the last boot.
     pub since: BootTime,
-    /// How long it may take, in seconds.
+    /// How long the trial may take, in seconds.
     pub bound: u64,
 }
 
@@ -31,12 +31,12 @@ pub struct UpdateTrial {
 pub struct BootTime {
     /// Which boot.
     pub boot: String,
-    /// How many seconds ago that was, with those of a box that sleeps.
+    /// How many seconds ago the box was booted. The time in which it slept counts too.
     pub seconds: u64,
 }
 
 impl BootTime {
-    /// The time now.
+    /// Returns the time now.
     pub fn now() -> Self {
         Self { boot: platform::boot_id(), seconds: platform::seconds_since_boot() }
     }
@@ -46,7 +46,7 @@ impl UpdateTrial {
     /// Counts a start. Returns how long the program may still take, which is at least 1 s.
     ///
     /// # Errors
-    /// If it was started too often, or has taken too long. The text says which.
+    /// If the program was started too often, or has taken too long. The text says which.
     pub fn begin_start(&mut self, now: &BootTime) -> Result<Duration, String> {
         if self.starts >= STARTS_MAX {
             return Err(format!("it was started {STARTS_MAX} times, and did not come back and stay"));

@@ -29,7 +29,7 @@ pub struct FileBody {
 }
 
 impl FileBody {
-    /// The body, and how many bytes of it the connection has taken so far.
+    /// Returns the body, and how many bytes of it the connection has taken so far.
     pub fn new(source: AllowedFile) -> (Self, Arc<AtomicU64>) {
         let sent = Arc::new(AtomicU64::new(0));
         (Self { file: File::from_std(source.file), left: source.bytes, sent: sent.clone() }, sent)

@@ -1,5 +1,5 @@
-//! Files of the box that operators ask for. The command `upload` names a file in one of the configured folders and a signed URL; the agent
-//! sends the file there by `PUT`.
+//! Files of the box that operators ask for. The command `upload` names a file in one of the configured folders, and a
+//! signed URL. The agent sends the file there by `PUT`.
 //!
 //! | Module | What it does |
 //! |---|---|
@@ -53,7 +53,7 @@ pub struct UploadSettings {
     /// How long all attempts may take together; 1 h by default, 7 days at most.
     #[serde(default = "an_hour", with = "humantime_serde")]
     pub within: Duration,
-    /// Whether `http://` may be used; false by default. Others see a file that is sent so.
+    /// Whether `http://` may be used; false by default. Others can read a file that is sent so.
     #[serde(default)]
     pub http: bool,
 }
@@ -78,17 +78,17 @@ pub struct FileUpload {
 }
 
 impl FileUpload {
-    /// The file that a payload asks for.
+    /// Returns the file that a payload asks for.
     ///
     /// # Errors
-    /// If the payload is not what the command takes, or the file is in none of the folders or can't be read.
+    /// If the payload is not what the command takes, if the file is in none of the folders, or if it can't be read.
     pub fn new(upload: &UploadSettings, tls: TlsFiles, payload: &Payload) -> Result<Self, NotAllowed> {
         let request = UploadRequest::read(payload, upload)?;
         AllowedFile::open(upload, &request.path).map_err(|error| NotAllowed(format!("{error:#}")))?;
         Ok(Self { settings: upload.clone(), tls, request })
     }
 
-    /// Sends the file, again if an attempt fails. `progress` is called once a second at most, while bytes move.
+    /// Sends the file, and again if an attempt fails. Calls `progress` once a second at most, while bytes move.
     pub async fn run<F: Future<Output = ()>>(&self, progress: impl FnMut(Value) -> F) -> WorkEnd {
         let began = Instant::now();
         let sent = time::timeout(self.settings.within, self.send(progress)).await;
@@ -104,7 +104,8 @@ impl FileUpload {
         }
     }
 
-    /// Returns the file's size and the number of attempts. Each attempt opens the file anew, since a log may have grown or been replaced.
+    /// Returns the file's size and the number of attempts. Each attempt opens the file anew, since a log may have grown
+    /// or been replaced.
     async fn send<F: Future<Output = ()>>(&self, mut progress: impl FnMut(Value) -> F) -> anyhow::Result<(u64, u32)> {
         let server = FileServer::new(&self.request.url, Tls::load(&self.tls)?)?;
         let (mut pause, mut attempts) = (RetryPause::new(), 0);

@@ -11,9 +11,9 @@ use tokio::time;
 use super::{body::FileBody, source::AllowedFile};
 use crate::transfer::{FileServer, SILENCE, TransferError};
 
-/// How often progress is reported, and how often it is looked whether anything moves.
+/// How often progress is reported, and how often this looks whether anything moves.
 const LOOK: Duration = Duration::from_secs(1);
-/// How much of an answer that refuses the file is told, in bytes: what it says is mostly why.
+/// How much of an answer that refuses the file is reported, in bytes: mostly it says why.
 const ANSWER_MAX: usize = 512;
 
 /// A file on its way to a server.
@@ -24,7 +24,7 @@ pub struct FilePut<'a> {
 }
 
 impl<'a> FilePut<'a> {
-    /// An attempt with these further headers.
+    /// Prepares an attempt with these further headers.
     pub fn new(server: &'a FileServer, headers: &'a HeaderMap, source: AllowedFile) -> Self {
         Self { server, headers, source }
     }
@@ -64,7 +64,7 @@ fn add_headers(request: &mut Request<FileBody>, further: &HeaderMap, bytes: u64)
     }
 }
 
-/// Why a server did not take the file, with the beginning of what it says.
+/// Returns why a server did not take the file, with the beginning of what it says.
 async fn refusal(answer: Response<Incoming>) -> TransferError {
     let error = TransferError::of_answer(&answer);
     let text = time::timeout(SILENCE, Limited::new(answer.into_body(), 64 << 10).collect()).await;

@@ -14,15 +14,15 @@ use crate::platform;
 pub struct AllowedFile {
     /// The file.
     pub file: File,
-    /// Its size in bytes. What is written to it later is not sent.
+    /// The file's size in bytes. What is written to the file later is not sent.
     pub bytes: u64,
 }
 
 impl AllowedFile {
-    /// Opens a file in one of the folders. No link out of the folder is followed.
+    /// Opens a file in one of the folders. Follows no link out of the folder.
     ///
     /// # Errors
-    /// If it is in none of the folders, is no file, can't be read or is too large.
+    /// If the path is in none of the folders, is no file, can't be read or is too large.
     pub fn open(settings: &UploadSettings, path: &str) -> anyhow::Result<Self> {
         let plain = Path::new(path).components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
         let inside =

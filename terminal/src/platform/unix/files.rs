@@ -13,7 +13,7 @@ use rustix::{
     io::Errno,
 };
 
-/// The options for a file that other users can't read.
+/// Returns the options for a file that other users can't read.
 pub fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -33,21 +33,21 @@ pub fn make_runnable(file: &Path) -> io::Result<()> {
     fs::set_permissions(file, Permissions::from_mode(0o700))
 }
 
-/// Puts the names of a folder's files on the disk.
+/// Writes the names of a folder's files to the disk.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Whether a file that was opened by this path was not removed since.
+/// Returns whether an open file still has a name: it was not removed since.
 pub fn has_name(file: &File, _: &Path) -> io::Result<bool> {
     Ok(file.metadata()?.nlink() > 0)
 }
 
-/// Opens a file that lies below a folder. The kernel follows no link out of the folder, so nobody can change the path between a look at it and
-/// the opening.
+/// Opens a file that lies below a folder. The kernel follows no link out of the folder. So nobody can change the path
+/// between a look at it and the opening.
 pub fn open_beneath(folder: &Path, rest: &Path) -> anyhow::Result<File> {
     let folder = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    // Nothing waits for the other end of a pipe.
+    // To open a pipe must not wait for its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     match openat2(folder, rest, flags, Mode::empty(), resolve) {
@@ -62,7 +62,7 @@ pub fn open_beneath(folder: &Path, rest: &Path) -> anyhow::Result<File> {
 pub fn disk_used(folder: &Path) -> Option<f64> {
     let disk = statvfs(folder).ok()?;
     let used = disk.f_blocks.saturating_sub(disk.f_bfree);
-    // What is kept for the system's administrator counts as used up.
+    // The room that is kept for the system's administrator counts as used.
     let usable = used + disk.f_bavail;
     (usable > 0).then(|| used as f64 / usable as f64)
 }

@@ -21,13 +21,13 @@ impl UnixSignals {
     /// Takes the signals from now on.
     ///
     /// # Errors
-    /// If the system has no room for another one.
+    /// If the system has no room for another handler.
     pub fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals can't be received");
         Ok(Self([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?]))
     }
 
-    /// Waits for one of them.
+    /// Waits for one of the signals.
     pub async fn asked(&mut self) {
         let [terminate, interrupt] = &mut self.0;
         tokio::select! {
@@ -37,17 +37,17 @@ impl UnixSignals {
     }
 }
 
-/// The name of this host.
+/// Returns the name of this host.
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Which boot this is. Empty if the system does not say.
+/// Returns which boot this is. Empty if the system does not say.
 pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
-/// How many seconds ago the box was booted, with those in which it slept.
+/// Returns how many seconds ago the box was booted. The time in which it slept counts too.
 pub fn seconds_since_boot() -> u64 {
     u64::try_from(clock_gettime(ClockId::Boottime).tv_sec).unwrap_or(0)
 }

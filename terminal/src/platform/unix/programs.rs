@@ -16,7 +16,8 @@ use tokio::{
 
 use crate::platform::{CHUNK, Ending};
 
-/// Gives a program its surroundings: the folder `/`, few variables, and a group of its own, so that what it starts can be ended with it.
+/// Gives a program its surroundings: the folder `/`, few variables, and a group of its own, so that what the program
+/// starts can be ended with it.
 pub fn prepare(command: &mut Command) {
     // The agent's own environment may name files that are none of the program's business.
     command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8");
@@ -27,24 +28,24 @@ pub fn prepare(command: &mut Command) {
 pub struct ProcessGroup(Option<Pid>);
 
 impl ProcessGroup {
-    /// The group of a program that was [prepared](prepare).
+    /// Returns the group of a program that was [prepared](prepare).
     pub fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
-    /// Lets those live that the program has left behind: it ended by itself, and may have meant to.
+    /// Lets the processes live that the program has left behind: it ended by itself, and may have meant to leave them.
     pub fn spare(&mut self) {
         self.0 = None;
     }
 
-    /// Ends all of them.
+    /// Ends all processes of the group.
     pub fn end(&self, ending: Ending) {
         let signal = match ending {
             Ending::Gently => Signal::TERM,
             Ending::AtOnce => Signal::KILL,
         };
         if let Some(group) = self.0 {
-            // The group is gone if all of its processes are.
+            // An error means that all processes of the group are gone.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -56,7 +57,7 @@ impl Drop for ProcessGroup {
     }
 }
 
-/// The signal that ended a program.
+/// Returns the signal that ended a program.
 pub fn signal_of(status: ExitStatus) -> Option<i32> {
     status.signal()
 }
@@ -70,7 +71,7 @@ impl PolledPipe {
         Ok(Self(Receiver::from_owned_fd(reader.into())?))
     }
 
-    /// Reads once. Nothing is read at the end of the output. Nothing is lost if the future is dropped.
+    /// Reads once. Returns no bytes at the end of the output. A caller that drops the future loses nothing.
     pub async fn read(&mut self) -> Vec<u8> {
         let mut bytes = vec![0; CHUNK];
         let count = self.0.read(&mut bytes).await.unwrap_or(0);
@@ -79,8 +80,8 @@ impl PolledPipe {
     }
 }
 
-/// Starts a program in the place of this one. The kernel ends it after `within`, in seconds, whatever it does, unless it [cancels that](cancel_end).
-/// Returns why it was not started.
+/// Starts a program in the place of this one. The kernel ends it after `within` seconds, whatever it does, unless it
+/// [cancels that](cancel_end). Returns why it was not started.
 pub fn replace_process(command: &mut process::Command, within: Option<u32>) -> io::Error {
     // The alarm goes on in the program that is started.
     if let Some(seconds) = within {

@@ -1,4 +1,4 @@
-//! Files on Windows. What other users may read is what the rights of the folder say.
+//! Files on Windows. The rights of the folder say what other users may read.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::bail;
 
-/// The options for a file with the rights of its folder.
+/// Returns the options for a file with the rights of its folder.
 pub fn private_file() -> OpenOptions {
     OpenOptions::new()
 }
@@ -28,17 +28,17 @@ pub fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file of this path is there, as the one that was opened by it.
+/// Returns whether a file is there under the path of the open file.
 pub fn has_name(_: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 
-/// Refuses: nothing here opens a path and follows no link out of a folder.
+/// Fails: Windows has no call that opens a path and follows no link out of a folder.
 pub fn open_beneath(_: &Path, _: &Path) -> anyhow::Result<File> {
     bail!("an agent on Windows sends no files");
 }
 
-/// None: the standard library does not know it.
+/// Returns `None`: the standard library does not know the share.
 pub fn disk_used(_: &Path) -> Option<f64> {
     None
 }

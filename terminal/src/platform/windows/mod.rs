@@ -28,7 +28,7 @@ impl ConsoleEvents {
         listen().context("events of the console can't be received")
     }
 
-    /// Waits for one of them.
+    /// Waits for one of the events.
     pub async fn asked(&mut self) {
         tokio::select! {
             _ = self.0.recv() => {}
@@ -39,17 +39,17 @@ impl ConsoleEvents {
     }
 }
 
-/// The name of this host. Empty if the system does not say.
+/// Returns the name of this host. Empty if the system does not say.
 pub fn host_name() -> String {
     env::var("COMPUTERNAME").unwrap_or_default()
 }
 
-/// Empty: no update is on trial here, which alone asks for it.
+/// Returns an empty text: only an update on trial needs this, and Windows has none.
 pub fn boot_id() -> String {
     String::new()
 }
 
-/// 0: no update is on trial here, which alone asks for it.
+/// Returns 0: only an update on trial needs this, and Windows has none.
 pub fn seconds_since_boot() -> u64 {
     0
 }

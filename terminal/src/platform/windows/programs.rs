@@ -35,22 +35,23 @@ fn system_folder() -> PathBuf {
 pub struct ProcessTree(Option<u32>);
 
 impl ProcessTree {
-    /// The tree of a program that runs.
+    /// Returns the tree of a program that runs.
     pub fn of(child: &Child) -> Self {
         Self(child.id())
     }
 
-    /// Lets those live that the program has left behind: it ended by itself, and may have meant to.
+    /// Lets the processes live that the program has left behind: it ended by itself, and may have meant to leave them.
     pub fn spare(&mut self) {
         self.0 = None;
     }
 
-    /// Ends all of them at once: a program without a window can't be asked to end.
+    /// Ends all processes at once: a program without a window can't be asked to end.
     pub fn end(&self, _: Ending) {
         let Some(id) = self.0 else { return };
         let mut command = process::Command::new(system_folder().join("taskkill.exe"));
         command.args(["/F", "/T", "/PID", &id.to_string()]);
-        // It is waited for: once the program is gone, nobody finds what it has started. An error says that the tree is gone.
+        // This waits for the command: once the program is gone, nobody finds what it has started. An error means that
+        // the tree is gone.
         let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }
@@ -61,16 +62,17 @@ impl Drop for ProcessTree {
     }
 }
 
-/// None: Windows has no signals.
+/// Returns `None`: Windows has no signals.
 pub fn signal_of(_: ExitStatus) -> Option<i32> {
     None
 }
 
-/// The end of a pipe at which a program's output arrives. A thread reads it, since the runtime can't wait for such a pipe.
+/// The end of a pipe at which a program's output arrives. A thread reads it, since the runtime can't wait for such a
+/// pipe.
 pub struct ThreadedPipe(mpsc::Receiver<Vec<u8>>);
 
 impl ThreadedPipe {
-    /// Starts the thread. It ends with the output, or when output comes that nobody reads any more.
+    /// Starts the thread. It ends with the output, or when nobody reads the output any more.
     pub fn new(mut reader: PipeReader) -> io::Result<Self> {
         let (sender, chunks) = mpsc::channel(1);
         thread::Builder::new().name("output".into()).spawn(move || {
@@ -82,16 +84,16 @@ impl ThreadedPipe {
         Ok(Self(chunks))
     }
 
-    /// Reads once. Nothing is read at the end of the output. Nothing is lost if the future is dropped.
+    /// Reads once. Returns no bytes at the end of the output. A caller that drops the future loses nothing.
     pub async fn read(&mut self) -> Vec<u8> {
         self.0.recv().await.unwrap_or_default()
     }
 }
 
-/// Refuses: Windows starts no program in the place of another. Returns that.
+/// Returns an error: Windows starts no program in the place of another.
 pub fn replace_process(_: &mut process::Command, _: Option<u32>) -> io::Error {
     io::ErrorKind::Unsupported.into()
 }
 
-/// Does nothing: no end was set.
+/// Does nothing: [`replace_process`] set no end.
 pub fn cancel_end() {}
