@@ -1,16 +1,16 @@
 //! A set of small numbers, one bit each.
 
-/// A set of numbers below a size that is given once.
+/// A set of numbers below a size that is set when it is made.
 #[derive(Debug, Default)]
 pub struct Bits(Vec<u64>);
 
 impl Bits {
-    /// An empty set of numbers below `size`.
+    /// Returns an empty set of numbers below `size`.
     pub fn new(size: usize) -> Self {
         Self(vec![0; size.div_ceil(64)])
     }
 
-    /// Whether the set has this number. Panics if the number is not below the size.
+    /// Returns whether the set has this number. Panics if the number is not below the size.
     pub fn has(&self, number: usize) -> bool {
         self.0[number / 64] >> (number % 64) & 1 == 1
     }

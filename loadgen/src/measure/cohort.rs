@@ -16,8 +16,8 @@ use crate::{
 pub enum Cohort {
     /// The plan had the terminal connected for the whole window, and one session lasted through it.
     Steady,
-    /// The plan had the terminal connected for the whole window, but no session lasted through it. The message is
-    /// owed all the same.
+    /// The plan had the terminal connected for the whole window, but no session lasted through it. The message is owed
+    /// nevertheless.
     Interrupted,
     /// The plan had the terminal absent for a part of the window, and back while the server still stores the
     /// message. The message is owed by replay.
@@ -29,8 +29,8 @@ pub enum Cohort {
 }
 
 impl Cohort {
-    /// Whether the cohort consists of well-behaved terminals. Terminals that are mute or slow by plan cause their
-    /// own losses.
+    /// Returns whether the cohort consists of well-behaved terminals. Terminals that are mute or slow by plan cause
+    /// their own losses.
     pub fn behaves(self) -> bool {
         !matches!(self, Self::Mute | Self::Slow)
     }
@@ -62,14 +62,14 @@ pub struct Intent<'a> {
 }
 
 impl<'a> Intent<'a> {
-    /// An intent from the planned stays and the sessions of the terminal.
+    /// Returns an intent from the planned stays and the sessions of the terminal.
     pub fn new(window: Window, behaviour: Behaviour, stays: &[Stay], sessions: &'a [SessionRecord]) -> Self {
         let subscribed = sessions.iter().map(|session| session.ready).min();
         Self { window, behaviour, sessions, up: up(window, stays, sessions), subscribed }
     }
 
-    /// The cohort for a message that is due at `due`. `None` if the message is not owed; its delivery is legal even
-    /// so.
+    /// Returns the cohort for a message that is due at `due`. `None` if the message is not owed; the server may deliver
+    /// it nevertheless.
     pub fn cohort(&self, due: Nanos) -> Option<Cohort> {
         let (from, to) = (due.saturating_sub(self.window.settle), due + self.window.grace);
         if self.subscribed.is_none_or(|subscribed| subscribed > from) {
@@ -88,13 +88,13 @@ impl<'a> Intent<'a> {
         })
     }
 
-    /// Whether one session was ready from `from` to `to`.
+    /// Returns whether one session was ready from `from` to `to`.
     fn held(&self, from: Nanos, to: Nanos) -> bool {
         self.sessions.iter().any(|session| session.ready <= from && to <= session.ended)
     }
 
-    /// Whether every planned absence that overlaps the time from `from` to `to` lasts at most the retention. False
-    /// without replay, and where the plan has the terminal leave for good before `to`.
+    /// Returns whether every planned absence that overlaps the time from `from` to `to` lasts at most the retention.
+    /// Returns false without replay, or if the plan has the terminal leave for good before `to`.
     fn returns(&self, from: Nanos, to: Nanos) -> bool {
         let Some(retention) = self.window.retention else { return false };
         let mut absences = self.up.windows(2).map(|pair| (pair[0].1, pair[1].0));
@@ -102,13 +102,13 @@ impl<'a> Intent<'a> {
             && absences.all(|(left, back)| left >= to || back <= from || back - left <= retention)
     }
 
-    /// The times in which the plan has the terminal connected, adjacent stays joined.
+    /// Returns the times in which the plan has the terminal connected, adjacent stays joined.
     pub fn up(&self) -> &[(Nanos, Nanos)] {
         &self.up
     }
 }
 
-/// The times in which the plan has the terminal connected.
+/// Returns the times in which the plan has the terminal connected.
 ///
 /// Without replay each stay is a new subscription: it begins when its first session is ready, and a stay without a
 /// session is left out.
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::config::Leave;
 
-    /// Two stays, from 100 to 1000 and from 1200 to 3000.
+    /// Returns two stays, from 100 to 1000 and from 1200 to 3000.
     fn stays() -> [Stay; 2] {
         [(100, 1000), (1200, 3000)].map(|(from, to)| Stay { from, to, leave: Leave::Close })
     }

@@ -31,8 +31,8 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// An empty histogram with this number of significant digits, at most 5. Fewer digits take less memory: 20 KiB with
-    /// 2 digits. Panics outside that range.
+    /// Returns an empty histogram with this number of significant digits, at most 5. Fewer digits take less memory: 20
+    /// KiB with 2 digits. Panics with more than 5.
     pub fn with_digits(digits: u8) -> Self {
         let histogram = Histogram::new_with_bounds(BOUNDS.0, BOUNDS.1, digits).expect("the bounds are in order");
         Self { histogram, missing: 0, overflows: 0 }
@@ -51,21 +51,21 @@ impl Latency {
         self.overflows += other.overflows;
     }
 
-    /// The number of samples, without those that never arrived.
+    /// Returns the number of samples, without those that never arrived.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// The quantile over all samples, with those that never arrived. `None` if fewer than ten samples lie above it:
-    /// the value would mean nothing.
+    /// Returns the quantile over all samples, with those that never arrived. `None` if fewer than ten samples lie above
+    /// the quantile: it would mean nothing.
     pub fn quantile(&self, quantile: f64) -> Option<Quantile> {
         let all = self.count() + self.missing;
         let enough = all as f64 * (1.0 - quantile) >= 10.0 - 1e-6;
         enough.then(|| self.at(quantile))
     }
 
-    /// The quantile over all samples, with those that never arrived, however few samples there are. 0 if there are
-    /// none.
+    /// Returns the quantile over all samples, with those that never arrived, however few samples there are. 0 if there
+    /// are none.
     pub fn at(&self, quantile: f64) -> Quantile {
         let all = self.count() + self.missing;
         let rank = (quantile * all as f64).ceil().max(1.0) as u64;
@@ -75,12 +75,12 @@ impl Latency {
         Quantile::Within(self.histogram.value_at_quantile(rank as f64 / self.count() as f64))
     }
 
-    /// The largest sample, or [`Quantile::Never`] if one never arrived. `None` without samples.
+    /// Returns the largest sample, or [`Quantile::Never`] if one never arrived. `None` without samples.
     pub fn max(&self) -> Option<Quantile> {
         (self.count() + self.missing > 0).then(|| self.at(1.0))
     }
 
-    /// The histogram of the samples that arrived.
+    /// Returns the histogram of the samples that arrived.
     pub fn histogram(&self) -> &Histogram<u64> {
         &self.histogram
     }
@@ -96,7 +96,7 @@ pub enum Quantile {
 }
 
 impl Quantile {
-    /// The value in milliseconds; infinite for [`Quantile::Never`].
+    /// Returns the value in milliseconds; infinite for [`Quantile::Never`].
     pub fn milliseconds(self) -> f64 {
         match self {
             Self::Within(nanos) => nanos as f64 / 1e6,

@@ -1,6 +1,6 @@
-//! Judges the journal of a run. `judge` reads the log of each terminal, asks [`cohort`] whether each message is owed, and
-//! adds to a [`tally`]: sums and histograms, which merge with those of other generators without loss. No code in this
-//! module measures time, sends messages or prints.
+//! Judges the journal of a run. `judge` reads the log of each terminal, asks [`cohort`] whether each message is owed,
+//! and adds to a [`tally`]: sums and histograms, which merge with those of other generators without loss. No code in
+//! this module measures time, sends messages or prints.
 
 mod bits;
 pub mod cohort;

@@ -5,7 +5,7 @@ use crate::{
     config::Config,
 };
 
-/// What the protocol promises, or less if `--at-most-once` says so.
+/// Returns what the protocol promises, or less if `--at-most-once` says so.
 pub fn promise(config: &Config) -> Promise {
     let promise = adapter::of(config).promise();
     if !config.allowances.at_most_once {

@@ -9,12 +9,12 @@ use crate::{
     plan::Stay,
 };
 
-/// A terminal that lost its session and has made no attempt since counts as not recovered after this time. A shorter
+/// After how long a terminal counts as not recovered that lost its session and has made no attempt since. A shorter
 /// absence may be its backoff.
 const OVERDUE: Nanos = 15 * SECOND;
 
-/// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run, `grace` the time that a server has to answer an
-/// attempt (`--grace`).
+/// Adds the stays, sessions and attempts of one terminal. `now` is the end of the run. `grace` is the time that a
+/// server has to answer an attempt (`--grace`).
 ///
 /// A stay without a session counts as `never` or `unanswered` if an attempt failed in it, however short the stay or the
 /// run was.
@@ -49,8 +49,8 @@ fn shut_out(tally: &mut Tally, failures: &[&FailedAttempt], stay: &Stay) {
     }
 }
 
-/// When a terminal lost its last session, if it was still away at the end of the run and within its own backoff: it has
-/// made no attempt since that failed.
+/// Returns when a terminal lost its last session, if it was still away at the end of the run and in its own backoff: it
+/// has made no attempt since one failed.
 pub fn still_away(stays: &[Stay], log: &TerminalLog, now: Nanos, grace: Nanos) -> Option<Nanos> {
     let last = log.sessions.last().filter(|last| last.lost.is_some())?;
     let is_last_stay = stays.iter().skip(last.stay + 1).all(|stay| stay.from >= now);
@@ -59,11 +59,11 @@ pub fn still_away(stays: &[Stay], log: &TerminalLog, now: Nanos, grace: Nanos) -
     (is_last_stay && !has_failed).then_some(last.ended)
 }
 
-/// The attempts that count as failed.
+/// Returns the attempts that count as failed.
 ///
-/// An attempt without an answer that the terminal gave up within the grace says nothing about the server: the stay was too short. So it
-/// does not count, with one exception: if the run is complete and the terminal never had a session, every attempt counts. Otherwise a
-/// server that never answers could go unnoticed.
+/// An attempt without an answer that the terminal gave up within the grace says nothing about the server: the stay was
+/// too short. So it does not count, with one exception: if the run is complete and the terminal never had a session,
+/// every attempt counts. Otherwise a server that never answers could go unnoticed.
 fn failures<'a>(stays: &[Stay], log: &'a TerminalLog, now: Nanos, grace: Nanos) -> Vec<&'a FailedAttempt> {
     let complete = stays.last().is_some_and(|stay| stay.to <= now);
     let shut_out = complete && log.sessions.is_empty();
@@ -71,13 +71,13 @@ fn failures<'a>(stays: &[Stay], log: &'a TerminalLog, now: Nanos, grace: Nanos) 
     log.failures.iter().filter(counts).collect()
 }
 
-/// Whether a failed attempt began between `from` and `to`.
+/// Returns whether a failed attempt began between `from` and `to`.
 fn within(failures: &[&FailedAttempt], from: Nanos, to: Nanos) -> bool {
     failures.iter().any(|failure| (from..to).contains(&failure.dialled))
 }
 
-/// The number of the lost session after which a message that was due at `due` was missed, if it arrived at `at` in the
-/// next session.
+/// Returns the number of the lost session after which a message that was due at `due` was missed, if it arrived at `at`
+/// in the next session.
 pub fn missed_after(sessions: &[SessionRecord], due: Nanos, at: Nanos) -> Option<usize> {
     sessions.windows(2).position(|pair| {
         let (lost, next) = (&pair[0], &pair[1]);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use crate::clock::Nanos;
 
-/// How many of the latest messages are remembered: at most so many are found to have overtaken another.
+/// How many of the latest messages are remembered. So one message is found to be overtaken by at most so many others.
 const REMEMBERED: usize = 64;
 
 /// The messages that one terminal has received in one stream. A terminal has two streams: messages for all, and
@@ -20,13 +20,14 @@ pub struct SequenceCheck {
 }
 
 impl SequenceCheck {
-    /// Adds a message and returns how many messages arrived before it although they were sent after it was accepted, at most [`REMEMBERED`]. `accepted` is
-    /// [`Nanos::MAX`] for a message that the server did not say to have accepted: it has no order.
+    /// Adds a message. Returns how many messages arrived before it although they were sent after the server accepted
+    /// it; at most [`REMEMBERED`]. `accepted` is [`Nanos::MAX`] if the server did not say that it accepted the message:
+    /// such a message has no order.
     pub fn overtaken(&mut self, sent: Nanos, accepted: Nanos) -> u64 {
-        // The search is skipped where no message that arrived was sent after this one was accepted, which is almost
-        // always.
+        // The search is skipped if no message that arrived was sent after this one was accepted. That is almost always
+        // so.
         let overtaken = match self.latest > accepted {
-            // The latest of all may have been forgotten.
+            // At least one: the message that was sent last may be forgotten.
             true => self.came.iter().filter(|other| **other > accepted).count().max(1) as u64,
             false => 0,
         };

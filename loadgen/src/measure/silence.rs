@@ -23,8 +23,8 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Adds a message that arrived at `at`. Messages must be added in the order of time. Those outside of a stay, or of the
-    /// time in which messages are due, say nothing.
+    /// Adds a message that arrived at `at`. Messages must be added in the order of time. A message outside of a stay,
+    /// or of the time in which messages are due, says nothing.
     pub fn heard(&mut self, plan: &Plan, stays: &[Stay], at: Nanos) {
         if !(plan.begin..plan.end).contains(&at) {
             return;
@@ -41,7 +41,7 @@ impl Silence {
         heard.last = heard.last.max(at);
     }
 
-    /// The longest silence in the times `up` in which the plan had the terminal connected, until `now`.
+    /// Returns the longest silence in the times `up` in which the plan had the terminal connected, until `now`.
     pub fn longest(&self, plan: &Plan, stays: &[Stay], up: &[(Nanos, Nanos)], now: Nanos) -> Nanos {
         let mut longest = 0;
         for (from, to) in up {

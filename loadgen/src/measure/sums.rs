@@ -1,10 +1,11 @@
-//! The counts of a run, and the equations that must hold between them: [`Account::closes`] for deliveries that are owed,
-//! [`Frames::closes`] for frames that were read, [`Connections::closes`] for stays, [`Messages::closes`] for messages.
+//! The counts of a run, and the equations that must hold between them: [`Account::closes`] for deliveries that are
+//! owed, [`Frames::closes`] for frames that were read, [`Connections::closes`] for stays, [`Messages::closes`] for
+//! messages.
 
 use serde::{Deserialize, Serialize};
 
-/// The outcomes of the deliveries that a cohort is owed. Each delivery has exactly one outcome: `expected` is the sum of
-/// the other fields.
+/// The outcomes of the deliveries that a cohort is owed. Each delivery has exactly one outcome: `expected` is the sum
+/// of the other fields.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Deliveries that are owed.
@@ -17,16 +18,16 @@ pub struct Account {
     pub replayed: u64,
     /// Deliveries that never arrived, and the server reported a gap that covers them.
     pub signalled_gap: u64,
-    /// Deliveries that arrived in a frame of another kind: binary, though the message was sent as text, or text, though it was
-    /// sent as binary. Absent in older files: 0.
+    /// Deliveries that arrived in a frame of another kind: binary, though the message was sent as text, or text, though
+    /// it was sent as binary. Absent in older files: 0.
     #[serde(default)]
     pub other_kind: u64,
     /// Deliveries to a terminal that was still away when the run ended, within its own backoff: nobody can know whether
     /// it would have got them. Absent in older files: 0.
     #[serde(default)]
     pub still_away: u64,
-    /// Deliveries that never arrived while the session was lost, of a protocol that delivers at most once: expected, and
-    /// counted. Absent in older files: 0.
+    /// Deliveries that never arrived while the session was lost, if the protocol delivers at most once: such losses are
+    /// expected. Absent in older files: 0.
     #[serde(default)]
     pub not_promised: u64,
     /// Deliveries that never arrived, and no gap was reported.
@@ -34,13 +35,14 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whether every expected delivery has exactly one outcome.
+    /// Returns whether every expected delivery has exactly one outcome.
     pub fn closes(&self) -> bool {
         let arrived = self.on_time + self.late + self.replayed + self.other_kind;
         self.expected == arrived + self.signalled_gap + self.still_away + self.not_promised + self.silently_lost
     }
 
-    /// Deliveries that never arrived, whether a gap was reported or not, and whatever the protocol promises.
+    /// Returns the number of deliveries that never arrived, whether the server reported a gap or not, and whatever the
+    /// protocol promises.
     pub fn lost(&self) -> u64 {
         self.signalled_gap + self.not_promised + self.silently_lost
     }
@@ -67,13 +69,13 @@ pub struct Connections {
     pub planned: u64,
     /// Stays with at least one session.
     pub made: u64,
-    /// Stays without a session in which the server refused an attempt, or could not be reached: never let in.
+    /// Stays without a session in which the server refused an attempt, or could not be reached.
     pub never: u64,
     /// Stays without a session in which no attempt was answered. Absent in older files: 0.
     #[serde(default)]
     pub unanswered: u64,
-    /// Stays without a session that ended, or the run did, before the server had its time to answer: they say nothing
-    /// about it. Absent in older files: 0.
+    /// Stays without a session, if the stay or the run ended before the server had its time to answer. They say nothing
+    /// about the server. Absent in older files: 0.
     #[serde(default)]
     pub brief: u64,
     /// Sessions of all stays.
@@ -92,7 +94,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Whether every planned stay has exactly one outcome.
+    /// Returns whether every planned stay has exactly one outcome.
     pub fn closes(&self) -> bool {
         self.planned == self.made + self.never + self.unanswered + self.brief
     }
@@ -123,7 +125,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Whether every message has exactly one outcome.
+    /// Returns whether every message has exactly one outcome.
     pub fn closes(&self) -> bool {
         let sent = self.accepted + self.refused + self.indeterminate;
         self.sent == sent && self.planned == sent + self.unsent
@@ -162,7 +164,7 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Whether every frame has exactly one reason.
+    /// Returns whether every frame has exactly one reason.
     pub fn closes(&self) -> bool {
         let reasons = self.owed + self.extra + self.indeterminate + self.dup_wire + self.dup_app;
         let wrong = self.misdelivered + self.phantom + self.corrupt;

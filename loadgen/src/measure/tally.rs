@@ -54,7 +54,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The histogram with this name; an empty one is added if there is none.
+    /// Returns the histogram with this name. Adds an empty one if there is none.
     pub fn latency(&mut self, name: &str) -> &mut Latency {
         if !self.latencies.contains_key(name) {
             self.latencies.insert(name.to_owned(), Latency::default());
@@ -71,7 +71,7 @@ impl Tally {
         }
     }
 
-    /// The number of faults of a kind.
+    /// Returns the number of faults of a kind.
     pub fn count(&self, kind: FaultKind) -> u64 {
         self.faults.get(&kind).copied().unwrap_or_default()
     }
@@ -84,8 +84,8 @@ impl Tally {
         *self.reasons.entry(format!("{what}: {why}")).or_default() += 1;
     }
 
-    /// The sum of the accounts of well-behaved terminals. Terminals that are mute or slow by plan have accounts of
-    /// their own.
+    /// Returns the sum of the accounts of well-behaved terminals. Terminals that are mute or slow by plan have accounts
+    /// of their own.
     pub fn behaved(&self) -> Account {
         let mut sum = Account::default();
         let behaved = self.ledger.iter().filter(|(cohort, _)| cohort.behaves());
@@ -93,8 +93,8 @@ impl Tally {
         sum
     }
 
-    /// Whether all equations hold: every delivery that is owed, every stay and every message has one outcome, and every
-    /// frame has one reason.
+    /// Returns whether all equations hold: every delivery that is owed, every stay and every message has one outcome,
+    /// and every frame has one reason.
     pub fn closes(&self) -> bool {
         let deliveries = self.ledger.values().all(Account::closes);
         deliveries && self.frames.closes() && self.connections.closes() && self.messages.closes()

@@ -1,12 +1,12 @@
-//! The run step by step: terminals connected, deliveries, latencies and losses. A step is a second, and longer in a long
-//! run. The times before, during and after a mark are cut from it, to the step.
+//! The run step by step: terminals connected, deliveries, latencies and losses. A step is a second, and longer in a
+//! long run. The times before, during and after a mark are cut from the steps.
 
 use serde::{Deserialize, Serialize};
 
 use super::Latency;
 use crate::clock::{Nanos, SECOND};
 
-/// The largest number of steps. When a run needs more, two become one. So the memory does not grow with the run.
+/// The largest number of steps. When a run needs more, two steps become one, so the memory does not grow with the run.
 const STEPS: usize = 600;
 
 /// One step of the run.
@@ -60,12 +60,12 @@ impl Default for Timeline {
 }
 
 impl Timeline {
-    /// The number of the step that contains the time `at`.
+    /// Returns the number of the step that contains the time `at`.
     pub fn number(&self, at: Nanos) -> usize {
         (at / (self.step_s * SECOND)) as usize
     }
 
-    /// The step that contains the time `at`. Adds empty steps up to it if needed.
+    /// Returns the step that contains the time `at`. Adds empty steps up to it if needed.
     pub fn step(&mut self, at: Nanos) -> &mut TimelineStep {
         while self.number(at) >= STEPS {
             self.coarsen();
@@ -122,7 +122,7 @@ impl Timeline {
         }
     }
 
-    /// The latencies of these steps merged into one histogram. Steps beyond the end of the run are left out.
+    /// Returns the latencies of these steps merged into one histogram. Steps beyond the end of the run are left out.
     pub fn latency(&self, steps: std::ops::Range<usize>) -> Latency {
         let mut sum = Latency::with_digits(2);
         let end = steps.end.min(self.steps.len());
@@ -130,13 +130,14 @@ impl Timeline {
         sum
     }
 
-    /// The latencies of the ten seconds before this step, or of the step before it if steps are longer.
+    /// Returns the latencies of the ten seconds before this step, or of the step before it if steps are longer.
     pub fn before(&self, step: usize) -> Latency {
         self.latency(step.saturating_sub(self.of_seconds(10))..step)
     }
 
-    /// The first step after a mark in the step `fault` from which the service is steady: five consecutive seconds lose
-    /// nothing, have at least one sample, and have a p99 of at most 1.5 times the p99 of the ten seconds before the mark.
+    /// Returns the first step after a mark in the step `fault` from which the service is steady: five consecutive
+    /// seconds lose nothing, have at least one sample, and have a p99 of at most 1.5 times the p99 of the ten seconds
+    /// before the mark.
     ///
     /// `None` if there is no such step before `end`.
     pub fn steady_after(&self, fault: usize, end: usize) -> Option<usize> {
@@ -149,7 +150,7 @@ impl Timeline {
         (fault..(end.min(self.steps.len()) + 1).saturating_sub(length)).find(|from| steady(*from))
     }
 
-    /// How many steps last this many seconds; at least one.
+    /// Returns how many steps last this many seconds; at least one.
     fn of_seconds(&self, seconds: u64) -> usize {
         seconds.div_ceil(self.step_s) as usize
     }
@@ -160,8 +161,8 @@ mod tests {
     use super::*;
     use crate::clock::MILLISECOND;
 
-    /// 30 s with one message per second and a latency of 10 ms; 500 ms in seconds 12 to 14, and one loss in second
-    /// 13.
+    /// Returns 30 s with one message per second and a latency of 10 ms, but 500 ms in seconds 12 to 14, and one loss in
+    /// second 13.
     fn disturbed() -> Timeline {
         let mut timeline = Timeline::default();
         for second in 0..30 {

@@ -49,8 +49,8 @@ pub enum RequestError {
 }
 
 impl Api {
-    /// Creates a client for `uri`, with the key, the headers and the TLS settings of the run. It opens no connection. If there is a key,
-    /// each request carries it as a bearer token. Fails if a file for TLS can't be used.
+    /// Creates a client for `uri`, with the key, the headers and the TLS settings of the run. It opens no connection.
+    /// If there is a key, each request carries it as a bearer token. Fails if a file for TLS can't be used.
     pub fn new(uri: &Uri, config: &Config) -> anyhow::Result<Self> {
         let tls = config.fleet.tls.of(uri)?;
         let (key, headers) = (config.key.clone(), config.send.send_header.clone());
@@ -158,8 +158,8 @@ async fn exchange(sender: &mut Sender, request: Request<Full<Bytes>>) -> anyhow:
     Ok((status, response.into_body().collect().await?.to_bytes()))
 }
 
-/// Returns the error of a connection that was not opened. The error of the system stays in it: some of these say that this
-/// machine is at a limit. Addresses are left out, so that equal causes have equal texts.
+/// Returns the error of a connection that was not opened. The error of the system stays in it: some of these say that
+/// this machine is at a limit. Addresses are left out, so that equal causes have equal texts.
 fn unconnected(error: ConnectError) -> anyhow::Error {
     match error {
         ConnectError::Refused(_, cause) | ConnectError::Lookup(_, cause) => {

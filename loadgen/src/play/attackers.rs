@@ -9,11 +9,11 @@ use tokio_tungstenite::tungstenite::Message;
 use super::socket::{Dialer, TerminalSocket};
 use crate::{adapter::Heard, config::AttackWay};
 
-/// The pause after an attempt that failed, and of a storm.
+/// The pause after an attempt that failed or a flood that ended, and between the attempts of a storm.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The pause of a connection that is reset again and again.
 const RESET_PAUSE: Duration = Duration::from_millis(100);
-/// A flood pauses for a millisecond after so many pings: the terminals of this process need its CPU, too.
+/// After how many pings a flood pauses for a millisecond: the terminals of this process need its CPU too.
 const FLOOD: usize = 64;
 
 /// Attacks until the task is aborted.
@@ -26,7 +26,7 @@ pub(super) async fn attack(way: AttackWay, mut dialer: Dialer) {
     }
 }
 
-/// Attacks once. Returns the pause until the next time; `None` if the server let the connection in no more.
+/// Attacks once. Returns the pause until the next time; `None` if the attempt failed, or if the server ended a flood.
 async fn once(way: AttackWay, dialer: &Dialer) -> Option<Duration> {
     if way == AttackWay::Silent {
         let address = *dialer.targets.first()?.addresses.first()?;

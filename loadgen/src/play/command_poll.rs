@@ -1,5 +1,5 @@
-//! Polls the API for a command to one terminal until the API shows its ack and its result. The recorded times are
-//! therefore only as exact as the pauses between polls, which the report states.
+//! Polls the API for a command to one terminal until the API shows its ack and its result. So the recorded times are
+//! only as exact as the pauses between polls, which the report states.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ pub async fn poll(api: Arc<Api>, message: usize, id: String, until: Nanos, journ
         if now >= until {
             return;
         }
-        // The last poll is at the end of the time, and not before or after it.
+        // The last poll is exactly at the end of the time.
         sleep(pause.min(Duration::from_nanos(until - now))).await;
         pause = pause.mul_f64(1.5);
         let Ok(Ok((status, body))) = timeout(WITHIN, api.get(&path)).await else { continue };

@@ -5,7 +5,8 @@ use std::io;
 use socket2::{SockFilter, SockRef};
 use tokio::net::TcpStream;
 
-/// The instruction of a socket filter that ends it and says how many bytes of the packet are kept (`BPF_RET | BPF_K`).
+/// The instruction of a socket filter that ends the filter and says how many bytes of the packet are kept
+/// (`BPF_RET | BPF_K`).
 const BPF_RETURN: u16 = 0x06;
 
 /// Has the kernel drop each packet that comes for this connection.

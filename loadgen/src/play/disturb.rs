@@ -13,13 +13,14 @@ use crate::{
     plan::{Partition, Plan},
 };
 
-/// What is done to the server. Dropping it ends all of it.
+/// What is done to the server. To drop this ends all of it.
 pub struct Disturbances {
     attacks: JoinSet<()>,
     commands: JoinSet<bool>,
 }
 
-/// Starts what the configuration asks for; of several generators the first one does it. Fails if a URL can't be resolved.
+/// Starts the attacks and commands that the configuration asks for. Of several generators, the first one does so. Fails
+/// if a URL can't be resolved.
 pub async fn start(
     config: &Config,
     plan: &Arc<Plan>,
@@ -45,7 +46,7 @@ pub async fn start(
             let PlannedAttack { way, count, at } = planned;
             clock.wait_until(begin + nanos(at)).await;
             marks::set(&marks, clock, format!("attack {} x {count}", way.name()));
-            // Dropping the set ends its tasks.
+            // To drop the set ends its tasks.
             let mut lines = JoinSet::new();
             own.into_iter().for_each(|dialer| drop(lines.spawn(attack(way, dialer))));
             while lines.join_next().await.is_some() {}
@@ -59,7 +60,7 @@ async fn run(timed: TimedCommand, begin: u64, clock: Clock, marks: Marks) -> boo
     let TimedCommand { at, command } = timed;
     clock.wait_until(begin + nanos(at)).await;
     marks::set(&marks, clock, command.clone());
-    // Its output must not be taken for the report.
+    // The command's output must not be taken for the report.
     let mut shell = Command::new("sh");
     shell.args(["-c", &command]).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let failed = match shell.status().await {
@@ -73,7 +74,7 @@ async fn run(timed: TimedCommand, begin: u64, clock: Clock, marks: Marks) -> boo
 }
 
 impl Disturbances {
-    /// Ends all of it. Returns whether a command failed.
+    /// Ends all attacks and commands. Returns whether a command failed.
     pub fn stop(mut self) -> bool {
         let mut failed = false;
         while let Some(ended) = self.commands.try_join_next() {

@@ -44,8 +44,8 @@ impl Endpoints {
         })
     }
 
-    /// The settings of one terminal, with its own session tickets. Fails if a text that was filled in is no header or no part
-    /// of a URL, or if no token can be signed.
+    /// Returns the settings of one terminal, with its own session tickets. Fails if a text that was filled in is no
+    /// header or no part of a URL, or if no token can be signed.
     pub(super) fn dialer(&self, number: usize, id: &TerminalId, seed: u64) -> anyhow::Result<Dialer> {
         let mut who = TerminalIdentity { number, seed, ..TerminalIdentity::named(id.as_str()) };
         who.credential = self.credentials.of(number);
@@ -63,7 +63,7 @@ impl Endpoints {
         Ok(Dialer { adapter, who, targets, headers, subprotocols, program, source: None, slow: false })
     }
 
-    /// The headers of the handshake. Credentials that no frame carries move into one of them.
+    /// Returns the headers of the handshake. Moves credentials that no frame carries into one of them.
     fn headers(&self, who: &mut TerminalIdentity, opening: &Opening) -> anyhow::Result<Vec<(String, String)>> {
         let named = |named: &NamedTemplate| (named.name.clone(), who.fill(&named.value));
         let mut headers: Vec<_> = self.handshake.header.iter().map(named).collect();
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
     use crate::config::tests::config;
 
-    /// Terminal 7 with these flags.
+    /// Returns the dialer of terminal 7 with these flags.
     async fn dialer(flags: &str) -> anyhow::Result<Dialer> {
         let mut config = config(flags);
         config.fleet.url = vec!["ws://127.0.0.1:1/ws?a=b".into()];

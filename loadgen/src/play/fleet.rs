@@ -13,8 +13,8 @@ use crate::{
     plan::{Behaviour, Partition, Plan},
 };
 
-/// Starts the terminals of this part, which speak by `program` if there is one. They run until the plan ends or the returned set is shut down. Fails if a URL
-/// can't be resolved or a token can't be signed.
+/// Starts the terminals of this part, which speak by `program` if there is one. They run until the plan ends or the
+/// returned set is shut down. Fails if a URL can't be resolved or a token can't be signed.
 pub async fn start(
     config: &Config,
     plan: &Plan,
@@ -50,7 +50,8 @@ pub async fn start(
             planned,
             receiver,
             resume: None,
-            // Each terminal starts at another endpoint and address, so that the first one does not receive all connections.
+            // Each terminal starts at another endpoint and address, so that the first one does not receive all
+            // connections.
             next_target: number,
             black_hole: None,
             replaced: JoinSet::new(),
@@ -79,8 +80,8 @@ pub async fn attackers(
     (0..count).map(dialer).collect()
 }
 
-/// Returns the settings of the connection that publishes messages through the adapter. Its number is that of the terminal
-/// after the last one.
+/// Returns the settings of the connection that publishes messages through the adapter. Its number is that of the
+/// terminal after the last one.
 pub async fn publisher(config: &Config, partition: Partition, program: Option<&ProgramPipe>) -> anyhow::Result<Dialer> {
     let mut endpoints = Endpoints::new(config, program).await?;
     endpoints.tickets = SessionTickets::Off;

@@ -1,4 +1,5 @@
-//! Counters for the progress display and for live metrics, shared by all terminals. No number in a report comes from here.
+//! Counters for the progress display and for live metrics, shared by all terminals. No number in a report comes from
+//! here.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -60,7 +61,7 @@ impl LiveCounters {
         self.lag().record(lag);
     }
 
-    /// The times from when each message was due until it was sent.
+    /// Returns the times from when each message was due until it was sent.
     pub fn lag(&self) -> MutexGuard<'_, Latency> {
         self.lag.lock().unwrap_or_else(PoisonError::into_inner)
     }

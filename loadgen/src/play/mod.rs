@@ -1,7 +1,7 @@
 //! Executes the plan and records what happens. [`fleet`] starts the terminals; each terminal is a task with a
 //! [`socket`] and a receiver for its texts. The [`operator`] sends each message when the pacer reports it as due,
-//! through an HTTP [`api`] or a WebSocket of its own. [`disturb`] attacks the server, and runs
-//! commands. [`tls_check`] is done before. Nothing here judges what was recorded.
+//! through an HTTP [`api`] or a WebSocket of its own. [`disturb`] attacks the server, and runs commands. [`tls_check`]
+//! runs before the plan. Nothing here judges what was recorded.
 
 pub mod api;
 mod attackers;

@@ -1,4 +1,4 @@
-//! The connection that publishes messages through the adapter (`--send-by socket`), of which a server relays each to all
+//! The connection that publishes messages through the adapter (`--send-by socket`). A server relays each of them to all
 //! terminals.
 //!
 //! The server also relays each message to this connection. The connection reads these copies so that its receive
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// measured send lag.
 const WAITING: usize = 64;
 
-/// How long the end of a run is away: a sending connection has no stay of its own.
+/// The end of a sending connection's stay, which has none: no run is that long.
 const FOR_EVER: Duration = Duration::from_secs(1 << 20);
 
 /// A message to write, its number, and the channel for its outcome.
@@ -43,8 +43,8 @@ struct Request {
     outcome: oneshot::Sender<SendOutcome>,
 }
 
-/// The messages that were written and not answered, by their tickets. The server answers each, or the connection ends, so
-/// they are at most those of the time that the server takes.
+/// The messages that were written and not answered, by their tickets. The server answers each, or the connection ends.
+/// So there are at most as many as are written in the time that the server takes.
 type Unanswered = HashMap<u32, oneshot::Sender<SendOutcome>>;
 
 /// Sends texts over the connection, which a separate task owns.
@@ -59,8 +59,8 @@ impl Publisher {
         Ok(Self(requests))
     }
 
-    /// Publishes a message. [`SendOutcome::Accepted`] means that the server acknowledged it, or that it was written if the
-    /// protocol acknowledges nothing.
+    /// Publishes a message. [`SendOutcome::Accepted`] means that the server acknowledged it, or that it was written if
+    /// the protocol acknowledges nothing.
     pub async fn publish(&self, message: String, number: u32) -> SendOutcome {
         let (outcome, received) = oneshot::channel();
         let gone = || SendOutcome::Unsent("the task that sends has ended".into());

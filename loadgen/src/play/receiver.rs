@@ -36,13 +36,13 @@ impl FrameReceiver {
             Heard::Greeting => self.odd(Anomaly::Foreign, at),
             Heard::Malformed => self.odd(Anomaly::Corrupt, at),
             Heard::Complaint => self.odd(Anomaly::Complaint, at),
-            // A server may confirm again what it has confirmed. The rest is about the connection.
+            // A server may say again that the terminal is ready. The rest is about the connection.
             Heard::Ready(_) | Heard::Reply(_) | Heard::Refused(_) | Heard::Published(..) => {}
         }
     }
 
-    /// Records a message. One that came in a frame of another kind than it was sent in is delivered all the same, but it is
-    /// not what was sent.
+    /// Records a message. A message that came in a frame of another kind than it was sent in counts as delivered, but
+    /// not as what was sent.
     fn message(&self, content: &Content<'_>, copy: CopyId, at: Nanos) {
         let (text, is_binary) = match content {
             Content::Text(text) => (&**text, false),

@@ -18,12 +18,13 @@ pub(super) struct RedisPublisher {
 }
 
 impl RedisPublisher {
-    /// A publisher in `channel` of the Redis at `address` (HOST:PORT). It opens no connection.
+    /// Returns a publisher in `channel` of the Redis at `address` (HOST:PORT). It opens no connection.
     pub(super) fn new(address: String, channel: String) -> Self {
         Self { address, channel, connection: Mutex::default() }
     }
 
-    /// Publishes a message. [`SendOutcome::Accepted`] means that Redis answered; how many servers listen does not matter.
+    /// Publishes a message. [`SendOutcome::Accepted`] means that Redis answered; how many servers listen does not
+    /// matter.
     pub(super) async fn publish(&self, body: String) -> SendOutcome {
         let mut connection = match self.connection().await {
             Ok(connection) => connection,

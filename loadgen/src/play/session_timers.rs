@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::adapter::{Keepalive, Readiness};
 
-/// The silence that no run reaches: 2^20 seconds.
+/// A silence that no run reaches: 2^20 seconds.
 const FOR_EVER: Duration = Duration::from_secs(1 << 20);
 
 /// The deadlines of one session.
@@ -16,12 +16,12 @@ pub(super) struct SessionTimers {
     pub(super) until: Instant,
     /// How long the server may send nothing.
     silence: Duration,
-    /// What is sent to keep the session, and when the next time.
+    /// What is sent to keep the session, and when it is sent next.
     keepalive: Option<(Keepalive, Instant)>,
 }
 
 impl SessionTimers {
-    /// The deadlines of a session that is ready at `now` and lasts until `until` at most.
+    /// Returns the deadlines of a session that is ready at `now` and lasts until `until` at most.
     pub(super) fn new(readiness: &Readiness, until: Instant, now: Instant) -> Self {
         let keepalive = readiness.keepalive.clone().map(|keepalive| {
             let first = now + keepalive.every;
@@ -30,18 +30,18 @@ impl SessionTimers {
         Self { until, silence: readiness.silence.unwrap_or(FOR_EVER), keepalive }
     }
 
-    /// The next deadline, if a frame was last read at `last_read`.
+    /// Returns the next deadline, if a frame was last read at `last_read`.
     pub(super) fn next(&self, last_read: Instant) -> Instant {
         let next = self.until.min(last_read + self.silence);
         self.keepalive.as_ref().map_or(next, |(_, at)| next.min(*at))
     }
 
-    /// Whether the server has said nothing for too long.
+    /// Returns whether the server has said nothing for too long.
     pub(super) fn is_silent(&self, last_read: Instant, now: Instant) -> bool {
         now >= last_read + self.silence
     }
 
-    /// The frame that is to be sent at `now`, if any; the next one is due a period later.
+    /// Returns the frame that is to be sent at `now`, if any. The next frame is due a period later.
     pub(super) fn due_keepalive(&mut self, now: Instant) -> Option<Message> {
         let (keepalive, at) = self.keepalive.as_mut().filter(|(_, at)| *at <= now)?;
         *at = now + keepalive.every;

@@ -1,5 +1,5 @@
 //! One terminal for the whole run. The terminal connects and leaves by the plan. Within a stay it reconnects by the
-//! policy of the shipped client. From where it can resume is retained from session to session.
+//! policy of the shipped client. It keeps from session to session from where it can resume.
 
 use std::{
     future::pending,
@@ -43,10 +43,10 @@ pub struct PlayedTerminal {
     pub backoff: Backoff,
     /// The read rate in bytes per second, if the terminal reads slowly.
     pub rate: Option<f64>,
-    /// From where the next session can resume; `None` before the first one, and if the protocol resumes none.
+    /// From where the next session can resume. `None` before the first session, and if the protocol resumes none.
     pub resume: Option<String>,
-    /// The number of failed attempts plus the terminal's number. Modulo the number of endpoints it is the index of the
-    /// next endpoint, and divided by it, the number of the address to begin with.
+    /// The number of failed attempts plus the terminal's number. Modulo the number of endpoints, it is the index of the
+    /// next endpoint. Divided by that number, it is the number of the address to begin with.
     pub next_target: usize,
     /// The last connection that was left open without a close frame.
     pub black_hole: Option<TerminalSocket>,

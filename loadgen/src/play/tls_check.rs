@@ -1,4 +1,5 @@
-//! Checks before a run that both sides agree on TLS. Otherwise each terminal would fail, and the run would tell only its end.
+//! Checks before a run that both sides agree on TLS. Otherwise each terminal would fail, and only the end of the run
+//! would say so.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,9 +17,9 @@ use crate::config::{Config, ServerKind, asks_for_tls};
 /// How long a server may take for one check.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Does a TLS handshake with the server of each `--url` that begins with `wss://` and of an encrypted `--post`, and asks a node
-/// of Muster behind `ws://` whether it speaks HTTP. Fails if the settings or the URL are wrong. A `--url` whose server can't be
-/// reached is no matter of this check; `operator::ask` checks `--api`.
+/// Does a TLS handshake with the server of each `--url` that begins with `wss://`, and of an encrypted `--post`. Asks a
+/// node of Muster behind `ws://` whether it speaks HTTP. Fails if the settings or the URL are wrong. Passes over a
+/// `--url` whose server can't be reached; `operator::ask` checks `--api`.
 pub async fn check(config: &Config) -> anyhow::Result<()> {
     for url in resolve(&config.fleet).await? {
         match &url.tls {
@@ -57,7 +58,8 @@ async fn plain(url: &ResolvedUrl) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails if the server of a URL that begins with `http://` speaks TLS. To be called after it did not answer as it should.
+/// Fails if the server of a URL that begins with `http://` speaks TLS. Call this after the server did not answer as it
+/// should.
 pub async fn not_tls(flag: &str, uri: &Uri) -> anyhow::Result<()> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let found = lookup(host, uri.port_u16().unwrap_or(80), Instant::now() + PATIENCE).await.unwrap_or_default();

@@ -16,7 +16,7 @@ pub(super) struct EarlyEnds<'a> {
 }
 
 impl EarlyEnds<'_> {
-    /// Waits until `time`. Returns true if a signal was received before, or the program failed.
+    /// Waits until `time`. Returns true if a signal came before, or the program failed.
     pub(super) async fn before(&self, time: Nanos) -> bool {
         let failed = async {
             match self.program {

@@ -25,7 +25,7 @@ pub struct JudgeThread {
 }
 
 impl JudgeThread {
-    /// Starts the thread. If `waits`, it leaves everything to the end of the run.
+    /// Starts the thread. If `waits` is true, the thread leaves everything to the end of the run.
     pub fn start(judgement: Judgement, clock: Clock, waits: bool) -> Self {
         let stop = Arc::new(AtomicBool::new(waits));
         let so_far = Arc::new(Mutex::default());
@@ -35,12 +35,12 @@ impl JudgeThread {
         Self { stop, so_far, thread: thread.expect("a thread can be started") }
     }
 
-    /// What was judged so far. Changes once a second with live metrics; is empty without.
+    /// Returns what was judged so far. With live metrics this changes once a second; without, it stays empty.
     pub fn so_far(&self) -> Arc<Mutex<JudgedSoFar>> {
         self.so_far.clone()
     }
 
-    /// Stops the thread and returns its judgement so far. Panics if the thread did.
+    /// Stops the thread and returns its judgement so far. Panics if the thread panicked.
     pub fn stop(self) -> Judgement {
         self.stop.store(true, Relaxed);
         self.thread.join().expect("the judge does not panic")

@@ -1,6 +1,6 @@
-//! The plan and the journal as JSON lines, without any sums. Another program (scripts/e2e/muster/ledger.py) computes the
-//! numbers of the report from these lines; if they differ, one of the programs is wrong. Times are in nanoseconds since
-//! the begin of the run.
+//! The plan and the journal as JSON lines, without any sums. Another program (scripts/e2e/muster/ledger.py) computes
+//! the numbers of the report from these lines; if they differ, one of the programs is wrong. Times are in nanoseconds
+//! since the begin of the run.
 
 use std::{
     fs::{self, File},

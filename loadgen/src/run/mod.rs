@@ -1,8 +1,8 @@
 //! One run in one process: plan, play, measure, report. [`crate::distributed`] does the same with several processes.
 //!
-//! [`play`] carries out the plan, `judge_thread` judges meanwhile, and `live_metrics` shows how it goes. [`outputs`] checks the output files before the run and writes them after it. `logs`
-//! writes the plan and the journal as JSON lines. `floor` measures the generator itself against the null server, with
-//! terminals and with `bare` readers.
+//! [`play`] carries out the plan, `judge_thread` judges meanwhile, and `live_metrics` shows how it goes. [`outputs`]
+//! checks the output files before the run and writes them after it. `logs` writes the plan and the journal as JSON
+//! lines. `floor` measures the generator itself against the null server, with terminals and with `bare` readers.
 
 mod bare;
 mod early_ends;
@@ -66,7 +66,7 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     }
     let replay = played.owes_replay();
     let tally = played.judge(replay);
-    // After the run, so that the memory that it uses is not counted as the terminals'.
+    // After the run, so that the memory of the floor does not count as the terminals'.
     let (floor, ended) = measure_floor(&config, &interrupt).await;
     let course = Completion { cut_short: played.cut_short, failed: played.failed };
     let facts = RunFacts { command, started_at, floor, replay, generators: 1, clock_ms: 0.0, course };
@@ -78,8 +78,8 @@ pub async fn run(config: Config, command: String) -> anyhow::Result<RunOutcome> 
     Ok(report.verdict.outcome.or(ended).with_outputs(written))
 }
 
-/// Measures the floor if `--floor` is set. Returns it, and the outcome of a run that passed until then: the run is
-/// reported without a floor if the measurement failed or a signal ended it.
+/// Measures the floor if `--floor` is set. Returns it, and the outcome of a run that passed until then. If the
+/// measurement failed or a signal ended it, the report has no floor.
 async fn measure_floor(config: &Config, interrupt: &Interrupt) -> (Option<Floor>, RunOutcome) {
     if !config.costs.floor {
         return (None, RunOutcome::Pass);
@@ -184,7 +184,7 @@ pub fn assemble(
     }
 }
 
-/// Adds up the costs of several generators. The CPU share and the memory per terminal are those of the highest.
+/// Adds up the costs of several generators. The CPU share and the memory per terminal are the highest of any.
 fn sum(own: &[GeneratorCost], frames: u64) -> GeneratorCost {
     let cpu_us: f64 = own.iter().map(|own| own.cpu_us_per_frame * own.frames as f64).sum();
     let first = own.first().cloned().unwrap_or_default();

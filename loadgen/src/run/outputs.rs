@@ -39,7 +39,7 @@ fn try_file(file: &Path) -> anyhow::Result<()> {
     }
     match fs::metadata(file) {
         Ok(there) if there.is_dir() => bail!("this is a folder: give a file name in it"),
-        // Opening a pipe would block, and a device would accept what is written.
+        // To open a pipe would block, and a device would accept what is written.
         Ok(there) if !there.is_file() => {}
         Ok(_) => drop(OpenOptions::new().append(true).open(file).context("the file can't be written")?),
         Err(_) => {

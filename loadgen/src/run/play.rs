@@ -27,7 +27,7 @@ use crate::{
     view,
 };
 
-/// The time to create the terminals before the first one connects. 10 us per terminal are added.
+/// The time to create the terminals before the first one connects. [`head_start`] adds 10 us per terminal.
 const HEAD_START: Duration = Duration::from_millis(300);
 
 /// The result of a run that was played.
@@ -58,7 +58,7 @@ pub struct PlayedRun {
     span: Nanos,
 }
 
-/// The time between the creation of the clock and the first connect, so that no terminal is created too late.
+/// Returns the time between the creation of the clock and the first connect, so that no terminal is created too late.
 pub fn head_start(config: &Config) -> Duration {
     HEAD_START + Duration::from_micros(10) * config.fleet.terminals as u32
 }
@@ -78,7 +78,7 @@ pub async fn play(
     let live = Arc::new(LiveCounters::default());
     let marks = marks::listen(config.events.as_deref(), clock)?;
     let judgement = Judgement::new(config, plan, partition, &journal);
-    // Of messages of other generators nobody knows before the end, and the logs need all that was read.
+    // Nobody knows the messages of other generators before the end, and the logs need all that was read.
     let waits = partition.of > 1 || config.outputs.logs.is_some();
     let (before, servers) = (Usage::own(), ServerSnapshot::look(config).await);
     let mut fleet = fleet::start(config, plan, partition, &journal, &live, program).await?;
@@ -118,7 +118,7 @@ pub async fn play(
     let over =
         failure.as_ref().map_or(clock.now(), |failure| clock.now().saturating_sub(nanos(failure.since.elapsed())));
     drop(served);
-    // Who waits for the program reads nothing meanwhile.
+    // A terminal that waits for the program reads nothing meanwhile.
     let waited = program.map_or(Duration::ZERO, ProgramPipe::longest_wait);
     let (canary, stalled) = (canary.stop(), stall.stop().max(waited));
     shown.stop().await;
@@ -167,7 +167,7 @@ async fn shutdown(fleet: &mut tokio::task::JoinSet<()>) -> bool {
 }
 
 impl PlayedRun {
-    /// Whether the server owed a replay of missed messages, as far as this partition knows.
+    /// Returns whether the server owed a replay of missed messages, as far as this partition knows.
     pub fn owes_replay(&self) -> bool {
         self.judgement.owes_replay()
     }

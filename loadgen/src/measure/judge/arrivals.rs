@@ -1,5 +1,5 @@
-//! Gives each frame that was read its reason. The first delivery of a message gets its reason when it is judged whether
-//! it was owed.
+//! Gives each frame that was read its reason. The first delivery of a message gets its reason when the judge decides
+//! whether it was owed.
 
 use super::{Judge, JudgedTerminal, SeenMessages, TerminalCase, state::FirstArrival};
 use crate::{

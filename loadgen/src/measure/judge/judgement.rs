@@ -13,10 +13,11 @@ use crate::{
     plan::{Partition, Plan},
 };
 
-/// How long after the window of a message its deliveries are judged: the API shows an ack and a result a moment later.
+/// How long the judge waits after the window of a message: the API shows an ack and a result a moment later.
 const MOMENT: Nanos = SECOND;
 
-/// The terminals are looked at in so many groups, one after another, so that none waits long for the judge.
+/// How many groups of terminals there are. The judge looks at one group after another, so that no terminal waits long
+/// for it.
 pub const GROUPS: usize = 10;
 
 /// A judgement of one part of a run. See [`super`].
@@ -26,7 +27,7 @@ pub struct Judgement {
     replay: Option<bool>,
     /// Whether the journal must keep what is judged, for `--logs`.
     keeps: bool,
-    /// Deliveries that are overdue so far; `None` if nobody asks for them.
+    /// Deliveries that are overdue so far; `None` if nobody asks for their number.
     overdue: Option<u64>,
     tally: Tally,
     states: Vec<(usize, JudgedTerminal)>,
@@ -34,7 +35,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// A judgement of the terminals and messages of this part.
+    /// Returns a judgement of the terminals and messages of this part.
     pub fn new(config: &Config, plan: &Arc<Plan>, partition: Partition, journal: &Arc<Journal>) -> Self {
         let apis = config.api.iter().chain(config.posts_to());
         let promise = promise(config);
@@ -64,19 +65,20 @@ impl Judgement {
         Self { judge, replay, keeps, overdue, tally, states, seen }
     }
 
-    /// What was judged so far; `None` if nobody asks for it.
+    /// Returns what was judged so far; `None` if nobody asks for it.
     pub fn so_far(&self) -> Option<JudgedSoFar> {
         let overdue = self.overdue?;
         let service = self.tally.latencies.get(names::SERVICE).cloned().unwrap_or_default();
         Some(JudgedSoFar { overdue, faults: self.tally.faults.clone(), service })
     }
 
-    /// Whether the server owes a replay, as far as is known now: with `--replay auto` if it resumed any session.
+    /// Returns whether the server owes a replay, as far as is known now: with `--replay auto` if it resumed any
+    /// session.
     pub fn owes_replay(&self) -> bool {
         self.replay.unwrap_or_else(|| self.judge.journal.has_resumed())
     }
 
-    /// Judges what is decided at `now` of one group of terminals, and takes it out of the journal.
+    /// Judges the messages of one group of terminals that are decided at `now`, and takes them out of the journal.
     pub fn close(&mut self, group: usize, now: Nanos) {
         if self.replay.is_none() && self.judge.journal.has_resumed() {
             self.replay = Some(true);
@@ -101,13 +103,13 @@ impl Judgement {
         }
     }
 
-    /// The number of first arrivals whose outcome is not decided.
+    /// Returns the number of first arrivals whose outcome is not decided.
     #[cfg(test)]
     pub(super) fn open(&self) -> usize {
         self.states.iter().map(|(_, state)| state.firsts.len()).sum()
     }
 
-    /// Judges all the rest of a run that ended at `over`, and returns the tally. `replay` says whether the server owes a
+    /// Judges the rest of a run that ended at `over`, and returns the tally. `replay` says whether the server owes a
     /// replay.
     pub fn finish(&mut self, replay: bool, over: Nanos) -> Tally {
         let Self { judge, tally, states, seen, .. } = self;
@@ -136,8 +138,8 @@ impl Judgement {
     }
 }
 
-/// Takes the frames with messages that were read before `before` out of a record, in the order of time. Leaves those
-/// whose message `is_known` does not know.
+/// Takes out of a record the frames with messages that were read before `before`, and returns them in the order of
+/// time. Leaves a frame whose message `is_known` does not know.
 fn take(log: &mut TerminalLog, before: Nanos, is_known: impl Fn(usize) -> bool) -> Vec<FirstArrival> {
     let mut frames = Vec::new();
     for (list, binary) in [(&mut log.arrivals, false), (&mut log.binary, true)] {
@@ -224,7 +226,7 @@ impl Judge {
         }
     }
 
-    /// Counts what else there is about a terminal once the run is over.
+    /// Counts the rest that is known of a terminal once the run is over.
     fn rest(&self, tally: &mut Tally, case: &TerminalCase, state: &JudgedTerminal, over: Nanos) {
         for (odd, at) in &case.log.odd {
             self.odd(tally, case, *odd, *at);

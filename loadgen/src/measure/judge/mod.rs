@@ -1,8 +1,8 @@
 //! Gives every delivery that is owed exactly one outcome, and every frame that was read exactly one reason.
 //!
-//! A [`Judgement`] judges while the run goes on. What arrived is judged once the window of its message has closed, and is
-//! then forgotten, except for one bit that says that it arrived: so the memory does not grow with the length of the run,
-//! and a late duplicate is still known as one. What did not arrive is judged at the end.
+//! A [`Judgement`] judges while the run goes on. What arrived is judged once the window of its message has closed, and
+//! is then forgotten, except for one bit that says that it arrived. So the memory does not grow with the length of the
+//! run, and a late duplicate is still known as one. What did not arrive is judged at the end.
 
 mod arrivals;
 mod judgement;
@@ -50,7 +50,8 @@ struct TerminalCase<'a> {
     number: usize,
     log: &'a TerminalLog,
     planned: &'a TerminalPlan,
-    /// What the terminal is owed. While nobody knows whether the server owes a replay: if it does, and if it does not.
+    /// What the terminal is owed. While nobody knows whether the server owes a replay, this has both cases: if it does,
+    /// and if it does not.
     intents: Vec<Intent<'a>>,
     /// Whether the server owes a replay, if that is known.
     replay: Option<bool>,
@@ -59,7 +60,8 @@ struct TerminalCase<'a> {
 }
 
 impl Judge {
-    /// A case of the terminal with this number. `replay` says whether the server owes a replay, if that is known.
+    /// Returns a case of the terminal with this number. `replay` says whether the server owes a replay, if that is
+    /// known.
     fn case<'a>(&'a self, number: usize, log: &'a TerminalLog, replay: Option<bool>) -> TerminalCase<'a> {
         let planned = &self.plan.terminals[number];
         let possible = replay.map_or(vec![true, false], |replay| vec![replay]);
@@ -72,7 +74,7 @@ impl Judge {
         TerminalCase { number, log, planned, intents, replay, away: None }
     }
 
-    /// When a message counts as due. In a closed loop this is when it was sent, because there is no schedule.
+    /// Returns when a message counts as due. In a closed loop this is when it was sent, because there is no schedule.
     fn due(&self, message: usize, sent: &Sent) -> Nanos {
         if self.closed { sent.at } else { self.plan.messages[message].due }
     }
@@ -89,8 +91,8 @@ impl Judge {
 }
 
 impl TerminalCase<'_> {
-    /// The cohort for a message that is due at `due`, see [`Intent::cohort`]. The outer `None` means that it depends on
-    /// whether the server owes a replay, which nobody knows yet.
+    /// Returns the cohort for a message that is due at `due`, see [`Intent::cohort`]. The outer `None` means that the
+    /// cohort depends on whether the server owes a replay, which nobody knows yet.
     fn cohort(&self, due: Nanos) -> Option<Option<Cohort>> {
         let mut possible = self.intents.iter().map(|intent| intent.cohort(due));
         let first = possible.next().flatten();
@@ -102,8 +104,8 @@ impl TerminalCase<'_> {
     }
 }
 
-/// The latest session that was ready at `at`. A session counts from 1 ms before it was ready, because a message may
-/// be read a moment before the welcome is recorded.
+/// Returns the latest session that was ready at `at`. A session counts from 1 ms before it was ready, because a message
+/// may be read a moment before the welcome is recorded.
 fn session_at(sessions: &[SessionRecord], at: Nanos) -> Option<&SessionRecord> {
     sessions.iter().rev().find(|session| session.ready <= at + MILLISECOND)
 }

@@ -1,4 +1,4 @@
-//! What live metrics show of the judgement. What became of a delivery that is overdue is judged at the end.
+//! What live metrics show of the judgement. The judge decides at the end what became of an overdue delivery.
 
 use std::collections::BTreeMap;
 
@@ -14,15 +14,16 @@ use crate::{
 pub struct JudgedSoFar {
     /// Deliveries to steady terminals that had not come when their time was over. They come late, or are lost.
     pub overdue: u64,
-    /// Faults by their kind. What is lost in silence is known at the end alone.
+    /// Faults by their kind. Silent losses are known only at the end.
     pub faults: BTreeMap<FaultKind, u64>,
     /// From when each message was sent until a terminal had it.
     pub service: Latency,
 }
 
 impl Judge {
-    /// Counts the deliveries to this terminal whose time is over at `now`, that have not come, and that were owed whatever the
-    /// server promises. Each message is looked at once; in a closed loop none is, since no message has a time.
+    /// Counts the deliveries to this terminal whose time is over at `now`, that have not come, and that were owed
+    /// whatever the server promises. Looks at each message once. Counts none in a closed loop, in which no message has
+    /// a time.
     pub(super) fn overdue(
         &self,
         case: &TerminalCase,
@@ -30,7 +31,7 @@ impl Judge {
         seen: &SeenMessages,
         now: Nanos,
     ) -> u64 {
-        // Frames are taken out of the journal so much later than they came.
+        // The judge takes frames out of the journal so much later than they came.
         let time = self.grace + self.grace.max(SECOND);
         let is_over = |message: usize| self.plan.messages.get(message).is_some_and(|planned| planned.due + time <= now);
         let mut overdue = 0;
@@ -42,7 +43,8 @@ impl Judge {
         overdue
     }
 
-    /// Whether the server accepted a message for this terminal, which was connected for the whole window of the message.
+    /// Returns whether the server accepted a message for this terminal, which was connected for the whole window of the
+    /// message.
     fn owes(&self, case: &TerminalCase, message: usize) -> bool {
         let planned = self.plan.messages[message];
         let is_addressed = planned.to.is_none_or(|to| to as usize == case.number);

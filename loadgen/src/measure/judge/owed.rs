@@ -66,7 +66,7 @@ impl Judge {
         }
     }
 
-    /// Judges a message that the server accepted. `cohort` is none if the message was not owed.
+    /// Judges a message that the server accepted. `cohort` is `None` if the message was not owed.
     fn accepted(
         &self,
         tally: &mut Tally,
@@ -154,14 +154,13 @@ impl Judge {
         }
     }
 
-    /// Whether the protocol promises nothing for a message of this cohort: no session lasted through its window, and no session
-    /// was resumed.
+    /// Returns whether the protocol promises nothing for a message of this cohort: no session lasted through its
+    /// window, and no session was resumed.
     fn promises_nothing(&self, case: &TerminalCase, cohort: Cohort) -> bool {
         self.at_most_once && cohort == Cohort::Interrupted && case.replay != Some(true)
     }
 
-    /// Records for a command to one terminal when the terminal had it, and when the server showed its ack and its
-    /// result.
+    /// Records when the terminal had a command to it alone, and when the server showed its ack and its result.
     fn command(
         &self,
         tally: &mut Tally,
@@ -191,13 +190,13 @@ fn fate(account: &mut Account, replayed: bool, late: bool) {
     }
 }
 
-/// Whether a message that arrived at `at` was replayed: the session that received it was resumed, and the server had
-/// answered the sender before that session was ready.
+/// Returns whether a message that arrived at `at` was replayed: the session that received it was resumed, and the
+/// server had answered the sender before that session was ready.
 fn by_replay(sessions: &[SessionRecord], sent: &Sent, at: Nanos) -> bool {
     session_at(sessions, at).is_some_and(|session| session.resumed && sent.answered < session.ready)
 }
 
-/// Whether a gap that the server reported covers a message due at `due`. A gap covers what its session, and the
+/// Returns whether a gap that the server reported covers a message due at `due`. A gap covers what its session, and the
 /// sessions before it, did not receive. Only the first gap after `due` counts.
 fn signalled(log: &TerminalLog, due: Nanos) -> bool {
     let Some(gap) = log.gaps.iter().copied().find(|gap| *gap >= due) else { return false };

@@ -9,14 +9,14 @@ use crate::{
     plan::Plan,
 };
 
-/// The number of copies of one terminal that are remembered besides the first of each message.
+/// How many copies of one terminal are remembered, besides the first copy of each message.
 const COPIES: usize = 1024;
 
 /// The first arrival of a message at a terminal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FirstArrival {
     pub(super) received: Received,
-    /// Whether it came in a binary frame.
+    /// Whether the message came in a binary frame.
     pub(super) binary: bool,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct JudgedTerminal {
     broadcasts: Bits,
     /// First arrivals whose window has not closed.
     pub(super) firsts: Vec<FirstArrival>,
-    /// The number of messages of the plan that were looked at for whether they are overdue.
+    /// How many messages of the plan were checked for being overdue.
     pub(super) looked: usize,
     /// Copies other than the first of a message.
     copies: HashSet<(u32, u32)>,
@@ -35,18 +35,18 @@ pub(super) struct JudgedTerminal {
     pub(super) wire: [SequenceCheck; 2],
     pub(super) app: [SequenceCheck; 2],
     pub(super) silence: Silence,
-    /// By the number of a lost session: when the last message arrived that was missed after it.
+    /// When the last message arrived that was missed after a lost session, by the number of that session.
     pub(super) caught_up: BTreeMap<usize, Nanos>,
 }
 
 /// What is remembered of messages, whichever terminal received them.
 #[derive(Debug)]
 pub(super) struct SeenMessages {
-    /// By message: its place among the broadcasts. `None` for a message to one terminal.
+    /// The place of each message among the broadcasts. `None` for a message to one terminal.
     places: Vec<Option<u32>>,
     /// The messages to one terminal that arrived there.
     commands: Bits,
-    /// By message: the copy that arrived first at the terminal that was judged first; 0 before.
+    /// The copy of each message that arrived first at the terminal that was judged first; 0 before.
     copies: Vec<u32>,
 }
 
@@ -58,13 +58,14 @@ impl SeenMessages {
         Self { places, commands: Bits::new(plan.messages.len()), copies: vec![0; plan.messages.len()] }
     }
 
-    /// An empty state of a terminal.
+    /// Returns an empty state of a terminal.
     pub(super) fn state(&self) -> JudgedTerminal {
         let broadcasts = self.places.iter().flatten().count();
         JudgedTerminal { broadcasts: Bits::new(broadcasts), ..JudgedTerminal::default() }
     }
 
-    /// Whether the message arrived at the terminal. A message to one terminal is only asked about there.
+    /// Returns whether the message arrived at the terminal. For a message to one terminal, only that terminal may be
+    /// asked about.
     pub(super) fn has(&self, state: &JudgedTerminal, message: usize) -> bool {
         match self.places[message] {
             Some(place) => state.broadcasts.has(place as usize),
@@ -90,10 +91,10 @@ impl SeenMessages {
         }
     }
 
-    /// Whether this copy of a message arrived before, which a client that remembers ids knows.
+    /// Returns whether this copy of a message arrived before: a client that remembers ids knows that.
     ///
-    /// Of a message whose window has closed, the id that another terminal received stands for this terminal's: a server
-    /// sends a message to all under one id.
+    /// For a message whose window has closed, the id that another terminal received stands for this terminal's: a
+    /// server sends a message to all under one id.
     pub(super) fn again(&self, state: &mut JudgedTerminal, Received { message, copy, .. }: Received) -> bool {
         let open = state.firsts.iter().map(|first| first.received).find(|first| first.message == message);
         if open.map_or(self.copies[message as usize], |first| first.copy) == copy {

@@ -30,7 +30,7 @@ impl Run {
         Self { plan, journal, judgement }
     }
 
-    /// The server accepts a message when it is due, and each of these terminals receives it 2 ms later.
+    /// Has the server accept a message when it is due, and each of these terminals receive it 2 ms later.
     fn delivers(&self, message: usize, to: impl Iterator<Item = usize>) {
         let due = self.plan.messages[message].due;
         let fate = SendOutcome::Accepted;
@@ -43,7 +43,7 @@ impl Run {
         self.journal.terminal(terminal).arrivals.push(Received { message: message as u32, copy, at });
     }
 
-    /// The number of frames that are remembered one by one.
+    /// Returns the number of frames that are remembered one by one.
     fn remembered(&self) -> usize {
         let terminals = 0..self.plan.terminals.len();
         let read: usize = terminals.map(|number| self.journal.terminal(number).arrivals.len()).sum();

@@ -1,5 +1,5 @@
-//! Checks before a run that Muster's API takes the operator's key. Otherwise no message would be accepted, and the run would
-//! tell only its end.
+//! Checks before a run that Muster's API takes the operator's key. Otherwise the API would accept no message, and only
+//! the end of the run would say so.
 
 use std::time::Duration;
 

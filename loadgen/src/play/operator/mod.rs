@@ -1,8 +1,8 @@
 //! Sends each message at its due time, whatever happened to earlier messages. The operator runs on its own thread
 //! with its own runtime, so that a busy fleet does not delay the schedule against which the cluster is measured.
 //!
-//! `own_messages` holds what the operator sends and what the journal says of it, `send_path` the ways on which messages go,
-//! and `post` the one by HTTP. `api_check` is done before the run.
+//! `own_messages` holds what the operator sends and what the journal says about it. `send_path` has the ways by which
+//! messages go, and `post` the way by HTTP. `api_check` runs before the run.
 
 mod api_check;
 mod own_messages;
@@ -34,8 +34,9 @@ struct Operator {
     way: SendPath,
 }
 
-/// Starts a thread that sends the messages of this part, by `program` if there is one. The thread ends when the last response was received, or at
-/// the end of the plan, whichever is first. Fails if the sending connection can't be set up.
+/// Starts a thread that sends the messages of this part, by `program` if there is one. The thread ends when the last
+/// response was received, or at the end of the plan, whichever is first. Fails if the sending connection can't be set
+/// up.
 pub fn start(
     config: Config,
     plan: Arc<Plan>,
@@ -116,7 +117,7 @@ impl Operator {
     }
 }
 
-/// Returns the outcome of a message, which is unknown if there is none within the limit.
+/// Returns the outcome of a message. It is unknown if none comes within the limit.
 async fn within(limit: Duration, sending: impl Future<Output = SendOutcome>) -> SendOutcome {
     let late = |_| SendOutcome::Unknown(format!("no answer within {limit:?}"));
     timeout(limit, sending).await.unwrap_or_else(late)

@@ -10,7 +10,7 @@ use crate::{
     plan::{Partition, Plan},
 };
 
-/// How long a message waits for its answer, or twice the grace if that is longer. Its outcome is then unknown.
+/// How long a message waits for its answer; twice the grace if that is longer. After this time its outcome is unknown.
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// The messages of one part of a plan. Each is named by its number in the plan.
@@ -30,7 +30,7 @@ impl OwnMessages {
         mine.map(|(number, message)| (number, if self.config.closed > 0 { begin } else { message.due })).collect()
     }
 
-    /// How long a message waits for its answer.
+    /// Returns how long a message waits for its answer.
     pub(super) fn answer_limit(&self) -> Duration {
         ANSWER.max(self.config.grace * 2)
     }
@@ -59,7 +59,8 @@ impl OwnMessages {
         *self.journal.sent(message) = Some(sent);
     }
 
-    /// What is sent for a message that is written at `at`: a command to Muster's API, or the message in the settings' template.
+    /// Returns what is sent for a message that is written at `at`: a command to Muster's API, or the message in the
+    /// settings' template.
     pub(super) fn body(&self, message: usize, at: Nanos) -> String {
         let text = self.text(message, at);
         if self.config.server() == ServerKind::Raw {

@@ -1,5 +1,5 @@
-//! Sends a message by HTTP, and says what became of it: which answers accept a message, which refuse it, and which leave
-//! its outcome unknown.
+//! Sends a message by HTTP, and says what became of it: which answers accept a message, which refuse it, and which
+//! leave its outcome unknown.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The ways on which messages reach the server, and which of them the settings ask for.
+//! The ways by which messages reach the server, and which of them the settings ask for.
 
 use std::sync::Arc;
 

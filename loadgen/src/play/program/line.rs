@@ -12,12 +12,12 @@ pub struct ProgramLine {
     pipe: ProgramPipe,
     /// The number of the connection.
     number: u64,
-    /// The answer that is not there yet, to what was asked last.
+    /// The answer to the last question, while it has not come.
     awaited: Option<oneshot::Receiver<String>>,
 }
 
 impl ProgramLine {
-    /// Tells the program that a connection of this terminal is open, which resumes from `resume`.
+    /// Tells the program that a connection of this terminal is open. `resume` says from where it resumes.
     pub fn open(pipe: &ProgramPipe, who: &TerminalIdentity, resume: Option<&str>) -> Self {
         let (number, pipe) = (pipe.connection(), pipe.clone());
         let TerminalIdentity { number: terminal, id: name, seed, credential, .. } = who;
@@ -31,8 +31,8 @@ impl ProgramLine {
         self.awaited = Some(self.pipe.ask(self.number, ProgramEvent::of(frame)));
     }
 
-    /// Waits for the answer to what was asked last, and returns it as a frame; `None` if nothing was asked since. Cancelling the
-    /// call loses nothing. Fails if the program has failed.
+    /// Waits for the answer to the last question, and returns it as a frame; `None` if nothing was asked since the last
+    /// answer. A caller that drops the future loses nothing. Fails if the program has failed.
     pub async fn answer(&mut self) -> Result<Option<Message>, ConnectionEnd> {
         let Some(awaited) = &mut self.awaited else { return Ok(None) };
         let answer = awaited.await;

@@ -1,9 +1,9 @@
-//! The pipe to the program of `--adapter-cmd`, one process for all terminals. A [`ProgramLine`] asks for its connection, and
-//! `process` owns the process.
+//! The pipe to the program of `--adapter-cmd`, one process for all terminals. A [`ProgramLine`] asks for its
+//! connection, and `process` owns the process.
 //!
-//! A program that ends, answers what is not understood or was not asked, or lets a request wait for 5 s has failed: no
-//! terminal can go on without it, and the run ends. What is open is bounded by the number of connections, since each asks
-//! one thing at a time; lines that the program has not read are bounded by the channel.
+//! A program has failed if it ends, gives an answer that is not understood or was not asked for, or lets a request wait
+//! for 5 s. No terminal can go on without it, so the run ends. The number of connections bounds the open requests,
+//! since each asks one thing at a time; the channel bounds the lines that the program has not read.
 
 mod line;
 mod process;
@@ -25,7 +25,7 @@ use tokio::{
 pub use self::{line::ProgramLine, process::ProgramProcess};
 use crate::adapter::{ProgramAnswer, ProgramEvent, ProgramRequest};
 
-/// The lines that may wait for the program: so many, and eight for each terminal. With more the program has failed.
+/// How many lines may wait for the program, besides eight for each terminal. If more wait, the program has failed.
 const WAITING: usize = 1024;
 
 /// Asks the program. Clones ask the same one.
@@ -46,9 +46,9 @@ struct PipeState {
 struct OpenRequests {
     /// The number of requests so far.
     asked: u64,
-    /// By id: when it was asked, and who waits for the answer.
+    /// When each request was asked and who waits for its answer, by id.
     waiting: BTreeMap<u64, (Instant, oneshot::Sender<String>)>,
-    /// The longest time for which an answer was waited for.
+    /// The longest time that an answer took.
     longest: Duration,
     /// Whether the program has failed: nothing more is asked.
     is_closed: bool,
@@ -57,21 +57,22 @@ struct OpenRequests {
 /// Why the program can't be used any more.
 #[derive(Debug, Clone)]
 pub struct ProgramFailure {
-    /// What it did.
+    /// What the program did.
     pub why: String,
-    /// Since when it has left a request open, or when it failed. What terminals heard later says nothing about the server.
+    /// Since when the program has left a request open, or when it failed. What terminals heard later says nothing about
+    /// the server.
     pub since: Instant,
 }
 
 impl ProgramPipe {
-    /// A pipe for this number of terminals, and the lines for the program.
+    /// Returns a pipe for this number of terminals, and the lines for the program.
     fn new(terminals: usize) -> (Self, mpsc::Receiver<String>) {
         let (lines, received) = mpsc::channel(WAITING + 8 * terminals);
         let (failure, connections) = (watch::Sender::new(None), AtomicU64::new(0));
         (Self(Arc::new(PipeState { lines, open: Mutex::default(), failure, connections })), received)
     }
 
-    /// Asks the program. The receiver fails if the program has failed, or does before it answers.
+    /// Asks the program. The receiver fails if the program has failed, or fails before it answers.
     fn ask(&self, connection: u64, event: ProgramEvent<'_>) -> oneshot::Receiver<String> {
         let (answer, received) = oneshot::channel();
         let id = {
@@ -130,18 +131,18 @@ impl ProgramPipe {
         open.waiting.clear();
     }
 
-    /// When the request was asked that has waited longest.
+    /// Returns when the oldest open request was asked.
     fn oldest(&self) -> Option<Instant> {
         self.open().waiting.first_key_value().map(|(_, (at, _))| *at)
     }
 
-    /// The longest time for which an answer was waited for, also one that has not come.
+    /// Returns the longest time that an answer took, or an open request has waited.
     pub fn longest_wait(&self) -> Duration {
         let oldest = self.oldest().map_or(Duration::ZERO, |asked| asked.elapsed());
         self.open().longest.max(oldest)
     }
 
-    /// Why the program can't be used any more, if so.
+    /// Returns why the program can't be used any more, if so.
     pub fn failure(&self) -> Option<ProgramFailure> {
         self.0.failure.borrow().clone()
     }
@@ -152,7 +153,7 @@ impl ProgramPipe {
         let _ = self.0.failure.subscribe().wait_for(Option::is_some).await;
     }
 
-    /// A number for a new connection, from 1.
+    /// Returns a number for a new connection, from 1.
     fn connection(&self) -> u64 {
         self.0.connections.fetch_add(1, Relaxed) + 1
     }

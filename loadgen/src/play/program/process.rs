@@ -19,18 +19,18 @@ use tokio::{
 use super::ProgramPipe;
 use crate::{adapter::ProgramEvent, config::Config};
 
-/// How long a request may wait for its answer; then the program has failed.
+/// How long a request may wait for its answer. After this time the program has failed.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How often is looked whether a request has waited too long.
+/// How often this looks whether a request has waited too long.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the program may take to end once its stdin has; then it is killed.
+/// How long the program may take to end after its stdin has ended. After this time it is killed.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// The longest line that is read, in bytes: a frame of 1 MiB with escapes.
 const LINE: u64 = 8 << 20;
-/// How much of what the program said last on stderr is kept, in bytes.
+/// How many of the last bytes on stderr are kept.
 const COMPLAINTS: usize = 1024;
 
-/// The running program. Dropping it ends the program.
+/// The running program. To drop this ends the program.
 pub struct ProgramProcess {
     pipe: ProgramPipe,
     stop: oneshot::Sender<()>,
@@ -38,12 +38,13 @@ pub struct ProgramProcess {
 }
 
 impl ProgramProcess {
-    /// Starts the program of `--adapter-cmd`, by the shell, and waits until it has answered `start`; `None` without the flag.
-    /// Fails if the program does not start, or does not answer.
+    /// Starts the program of `--adapter-cmd`, by the shell, and waits until it has answered `start`; `None` without the
+    /// flag. Fails if the program does not start, or does not answer.
     pub async fn start(config: &Config) -> anyhow::Result<Option<Self>> {
         let Some(command) = &config.adapter.adapter_cmd else { return Ok(None) };
         let mut shell = Command::new("sh");
-        // Ctrl-C reaches this process alone, which then ends the program. A program that was left alone ends with its stdin.
+        // Ctrl-C reaches this process alone, which then ends the program. If this process is killed, the program's
+        // stdin ends, and so the program.
         shell.arg("-c").arg(command).process_group(0).kill_on_drop(true);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = shell.spawn().context("--adapter-cmd: the shell can't be started")?;
@@ -59,7 +60,7 @@ impl ProgramProcess {
         Ok(Some(program))
     }
 
-    /// What asks the program.
+    /// Returns the pipe by which to ask the program.
     pub fn pipe(&self) -> &ProgramPipe {
         &self.pipe
     }
@@ -105,7 +106,7 @@ async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<String>) {
     }
 }
 
-/// Reads answers until one is wrong, and returns why; or nothing, at their end.
+/// Reads answers until one is wrong. Returns what is wrong, or an empty text at the end of the answers.
 async fn read(stdout: ChildStdout, pipe: &ProgramPipe) -> String {
     let (mut stdout, mut line) = (BufReader::new(stdout), Vec::new());
     loop {
@@ -114,7 +115,7 @@ async fn read(stdout: ChildStdout, pipe: &ProgramPipe) -> String {
         match read {
             Ok(1..) if line.ends_with(b"\n") => {}
             Ok(read) if read as u64 == LINE => return format!("it answered with a line of more than {LINE} bytes"),
-            // What comes before the end without the end of a line is no answer.
+            // A last line without a line break is no answer.
             _ => return String::new(),
         }
         let text = match str::from_utf8(&line) {
@@ -127,7 +128,7 @@ async fn read(stdout: ChildStdout, pipe: &ProgramPipe) -> String {
     }
 }
 
-/// Returns once a request has waited too long, or the program has failed otherwise, with why.
+/// Returns why the program has failed, once a request has waited too long, or it has failed otherwise.
 async fn watch(pipe: &ProgramPipe) -> String {
     let mut looks = interval(LOOK);
     loop {
@@ -152,7 +153,7 @@ async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-/// The last line that is not empty.
+/// Returns the last line that is not empty.
 fn last_line(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()

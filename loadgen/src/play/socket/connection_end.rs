@@ -1,5 +1,5 @@
-//! Why a connection failed or ended, in the words of the shipped client: what the server answered to the handshake, what its
-//! close frame says, or what broke.
+//! Why a connection failed or ended, in the words of the shipped client: what the server answered to the handshake,
+//! what its close frame says, or what broke.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use muster_client::ConnectionEnd;
 use muster_protocol::close::RetryHint;
 use tokio_tungstenite::tungstenite::{Error, error::ProtocolError, http::Response, protocol::CloseFrame};
 
-/// The end of a connection that broke, for this reason.
+/// Returns the end of a connection that broke, for this reason.
 pub(super) fn lost(cause: impl ToString) -> ConnectionEnd {
     ConnectionEnd::Lost(cause.to_string())
 }
 
-/// The end of an attempt whose handshake failed.
+/// Returns the end of an attempt whose handshake failed.
 pub(super) fn refused(error: Error) -> ConnectionEnd {
     match error {
         Error::Http(response) => {
@@ -29,7 +29,7 @@ fn retry_after<B>(response: &Response<B>) -> Option<Duration> {
     response.headers().get("retry-after")?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// The end of a connection that the server closed; 1005 stands for a close without a code (RFC 6455).
+/// Returns the end of a connection that the server closed; 1005 stands for a close without a code (RFC 6455).
 pub(super) fn closed(frame: Option<CloseFrame>) -> ConnectionEnd {
     let (code, reason) = frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
     ConnectionEnd::Closed { code, hint: RetryHint::in_reason(&reason), reason }

@@ -1,5 +1,5 @@
-//! Opens the connections of one terminal: picks an address, connects, encrypts, makes the WebSocket handshake, and waits
-//! until the terminal is ready.
+//! Opens the connections of one terminal: picks an address, connects, encrypts, makes the WebSocket handshake, and
+//! waits until the terminal is ready.
 
 use std::{
     io,
@@ -33,8 +33,8 @@ use crate::{
     },
 };
 
-/// The time limit of a connection attempt, from the first packet until the terminal is ready. The shipped client has the same
-/// limit. At the limit the attempt fails.
+/// The time limit of a connection attempt, from the first packet until the terminal is ready. The shipped client has
+/// the same limit. At the limit the attempt fails.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The receive buffer of a slow terminal, in bytes. It is small, so that a slow reader soon causes backpressure at
 /// the server.
@@ -62,7 +62,7 @@ pub struct Dialer {
     pub targets: Arc<[DialTarget]>,
     /// The headers that the handshake has besides those of every handshake.
     pub headers: Vec<(String, String)>,
-    /// The subprotocols to ask for besides that of the protocol.
+    /// The subprotocols to ask for, besides the protocol's own.
     pub subprotocols: Vec<String>,
     /// The program that speaks the protocol; `None` if the adapter does.
     pub program: Option<ProgramPipe>,
@@ -73,10 +73,10 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// Makes one connection attempt that resumes from `resume`. The addresses of the server are tried in turn, from number
-    /// `first` modulo their number on. Fails if the terminal is not ready within the time limit, or the server refuses it.
-    /// `hear` is told what comes before the terminal is ready, and in the same frame. Returns the TLS handshake, too, if there
-    /// was one.
+    /// Makes one connection attempt that resumes from `resume`. Tries the addresses of the server in turn, and begins
+    /// with the number `first` modulo their count. Fails if the terminal is not ready within the time limit, or if the
+    /// server refuses it. Tells `hear` what comes before the terminal is ready, and in the same frame. Returns also the
+    /// TLS handshake, if there was one.
     pub async fn dial(
         &self,
         target: &DialTarget,

@@ -1,5 +1,5 @@
-//! One open connection of a terminal: reads and writes frames, has the protocol say what they mean, and ends the connection in
-//! each way that a terminal can.
+//! One open connection of a terminal: reads and writes frames, has the protocol say what they mean, and ends the
+//! connection in each way that a terminal can.
 
 use std::{io, time::Duration};
 
@@ -20,10 +20,11 @@ use crate::{
     play::{cut::cut, mute::MuteStream, program::ProgramLine},
 };
 
-/// Is told of each frame of a connection.
+/// A function that is told of each frame of a connection.
 pub type FrameListener<'a> = dyn FnMut(Heard<'_>) + Send + 'a;
 
-/// How long a terminal that closes its connection waits for the server's close frame; then it drops the connection.
+/// How long a terminal that closes its connection waits for the server's close frame. After this time it drops the
+/// connection.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// An established session.
@@ -37,7 +38,7 @@ pub struct TerminalSocket {
 }
 
 impl TerminalSocket {
-    /// The connection after its handshake. `program` says what frames mean, if there is one.
+    /// Returns the connection after its handshake. `program` says what frames mean, if there is one.
     pub(super) fn new(
         stream: WebSocketStream<MuteStream>,
         conversation: Box<dyn Conversation>,
@@ -67,7 +68,8 @@ impl TerminalSocket {
         }
     }
 
-    /// Tells `hear` what a frame means, and returns the frames to answer with. Fails if the server refused the terminal.
+    /// Tells `hear` what a frame means, and returns the frames to answer with. Fails if the server refused the
+    /// terminal.
     pub fn hear(&mut self, frame: &Message, hear: &mut dyn FnMut(Heard<'_>)) -> Result<Vec<Message>, ConnectionEnd> {
         self.interpret(|conversation, heard| conversation.on_frame(frame, heard), hear)
     }
@@ -102,13 +104,13 @@ impl TerminalSocket {
         }
     }
 
-    /// From where the next connection can resume; `None` if it can't.
+    /// Returns from where the next connection can resume; `None` if it can't.
     pub fn resume_state(&mut self) -> Option<String> {
         self.conversation.resume_state()
     }
 
-    /// Waits for the next text or binary frame, or for what a program answered to it. Pings and pongs only update `last_read`.
-    /// Fails when the connection ends, or the program does.
+    /// Waits for the next text or binary frame, or for what a program answered to it. Pings and pongs only update
+    /// `last_read`. Fails when the connection ends, or the program does.
     pub async fn next(&mut self) -> Result<Message, ConnectionEnd> {
         loop {
             if let Some(program) = &mut self.program
@@ -152,8 +154,8 @@ impl TerminalSocket {
         let _ = timeout(FAREWELL, farewell).await;
     }
 
-    /// Takes no packet of the server any more, as behind a cut cable: the kernel drops each one before it could confirm it. Fails
-    /// if the kernel refuses the filter.
+    /// Takes no packet of the server any more, as behind a cut cable: the kernel drops each packet before it could
+    /// confirm it. Fails if the kernel refuses the filter.
     pub fn cut(&self) -> io::Result<()> {
         cut(self.stream.get_ref().stream.tcp())
     }

@@ -19,8 +19,8 @@ pub struct TlsTarget {
 }
 
 impl TlsTarget {
-    /// Encrypts a connection, and writes to `done` how the handshake went. Fails if it takes longer than `limit`, or if the
-    /// server's certificate is not accepted.
+    /// Encrypts a connection, and writes to `done` how the handshake went. Fails if it takes longer than `limit`, or if
+    /// the server's certificate is not accepted.
     pub(super) async fn encrypt(
         &self,
         tcp: TcpStream,

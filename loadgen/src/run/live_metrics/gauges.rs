@@ -17,7 +17,7 @@ use crate::{
     verdict::{GeneratorHealth, gates},
 };
 
-/// What is looked at when somebody asks for the metrics.
+/// What a request for the metrics looks at.
 pub struct RunGauges {
     /// The settings of the run.
     pub config: Config,
@@ -56,7 +56,7 @@ pub struct RunState {
     pub unsent: u64,
     /// Messages that terminals received.
     pub delivered: u64,
-    /// Deliveries to terminals that stayed connected that did not come in time.
+    /// Deliveries that did not come in time, to terminals that stayed connected.
     pub overdue: u64,
     /// Faults by the name of their kind.
     pub faults: BTreeMap<&'static str, u64>,
@@ -74,7 +74,7 @@ pub struct RunState {
     pub gates: Vec<(String, bool)>,
 }
 
-/// The 99th percentile in seconds; 0 without a sample.
+/// Returns the 99th percentile in seconds; 0 without a sample.
 fn p99_s(latency: &Latency) -> f64 {
     if latency.count() == 0 { 0.0 } else { latency.at(0.99).milliseconds() / 1e3 }
 }
@@ -106,7 +106,7 @@ impl RunGauges {
         state
     }
 
-    /// The messages that were due at `time`. A closed loop sends as it can: those that were sent.
+    /// Returns how many messages were due at `time`. In a closed loop, which sends as it can: how many were sent.
     fn offered(&self, time: Nanos) -> u64 {
         match self.config.closed {
             0 => self.plan.messages.partition_point(|message| message.due <= time) as u64,
@@ -114,7 +114,7 @@ impl RunGauges {
         }
     }
 
-    /// A tally with what is known now. A message that was due less than a second ago may still be sent in time.
+    /// Returns a tally with what is known now. A message that was due less than a second ago may still be sent in time.
     fn tally(&self, now: Nanos, judged: JudgedSoFar, lag: Latency, canary: Latency) -> Tally {
         let mut tally = Tally { faults: judged.faults, ..Tally::default() };
         tally.messages.planned = self.offered(now.saturating_sub(SECOND));

@@ -1,5 +1,5 @@
-//! Serves the metrics of a run while it lasts (`--live-metrics`), at `/metrics`, in Prometheus's text format. Whoever asks can
-//! neither lengthen the run nor use up its memory: few connections are served at once, each for a short time.
+//! Serves the metrics of a run while it lasts (`--live-metrics`), at `/metrics`, in Prometheus's text format. Whoever
+//! asks can neither lengthen the run nor use up its memory: few connections are served at once, each for a short time.
 
 mod gauges;
 mod page;
@@ -29,12 +29,12 @@ use crate::{config::Config, console::note};
 const CONNECTIONS: usize = 4;
 /// How long a connection may take, from its first packet to the end of the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The size of what is read of a request, in bytes. A longer request is refused.
+/// How much of a request is read, in bytes. A longer request is refused.
 const HEAD: usize = 8 << 10;
 /// The pause after a connection that could not be accepted, for example because no file descriptor was left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The server of a run's metrics. Dropping it ends it.
+/// The server of a run's metrics. To drop this ends the server.
 pub struct LiveMetrics(JoinHandle<()>);
 
 impl Drop for LiveMetrics {
@@ -77,7 +77,7 @@ async fn answer(stream: TcpStream, gauges: Arc<RunGauges>) {
         async move { Ok::<_, Infallible>(response) }
     });
     let mut http = http1::Builder::new();
-    // A peer that breaks off is no matter of the run.
+    // A peer that breaks off is no error of the run.
     let _ = http.keep_alive(false).max_buf_size(HEAD).serve_connection(TokioIo::new(stream), service).await;
 }
 

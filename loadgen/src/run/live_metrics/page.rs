@@ -7,7 +7,7 @@ use super::gauges::RunState;
 /// Why no error is expected: the names are constants, and each is registered once.
 const VALID: &str = "a metric has a valid name of its own";
 
-/// Renders a state. A registry is made for each page, since another module counts.
+/// Renders a state. Makes a registry for each page, since another module counts.
 pub fn render(state: &RunState) -> String {
     let registry = Registry::new();
     for (name, help, value) in counters(state) {
