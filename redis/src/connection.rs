@@ -19,8 +19,9 @@ use crate::{
 };
 
 /// A connection that follows the master of one hash tag. All keys that it is used for must have this tag. No command is
-/// carried out twice: a call that a member of a Cluster refused whole with `MOVED` is sent once more, to the new master. Any other call
-/// that fails because the master is another now returns the error, and the next call goes there.
+/// carried out twice. A call that a member of a Cluster refused whole with `MOVED` is sent once more, to the new
+/// master. Any other call that fails because the master has changed returns the error, and the next call goes to the
+/// new master.
 #[derive(Clone)]
 pub struct Connection {
     route: Route,
@@ -33,8 +34,8 @@ enum Route {
 }
 
 impl Connection {
-    /// Prepares a connection of its own, which connects when it is first used. Connections for several tags are made by
-    /// [`Masters`], and share what they can.
+    /// Prepares a connection of its own, which connects when it is first used. For several tags, use [`Masters`], whose
+    /// connections share what they can.
     pub fn new(topology: Topology, tag: &str) -> Self {
         Masters::new(topology).connection(tag)
     }
@@ -47,7 +48,7 @@ impl Connection {
         Self { route }
     }
 
-    /// Returns where it looks for the master.
+    /// Returns where the connection looks for the master.
     pub fn topology(&self) -> &Topology {
         match &self.route {
             Route::Single(single) => single.topology(),
@@ -73,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Returns what says when commands go elsewhere than to this address.
+    /// Returns what says when commands go to another address than this one.
     pub(crate) fn whereabouts(&self, address: ConnectionAddr) -> Whereabouts {
         match &self.route {
             Route::Single(single) => Whereabouts::of_single(single, address),
@@ -105,7 +106,7 @@ fn errors(answers: &[Value]) -> impl Iterator<Item = ServerError> {
     answers.iter().filter_map(server_error)
 }
 
-/// Whether the member carried out nothing of a call, since the slot has another master.
+/// Returns whether the member carried out nothing of a call, since the slot has another master.
 fn is_moved(answers: &[Value]) -> bool {
     let is_moved = |error: ServerError| error.kind() == Some(ServerErrorKind::Moved);
     !answers.is_empty() && answers.iter().all(|answer| server_error(answer).is_some_and(is_moved))

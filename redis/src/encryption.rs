@@ -1,5 +1,5 @@
-//! TLS to a server, and the errors of connecting. When one side speaks TLS and the other does not, the server mostly says
-//! nothing, so the server is asked in the other way, and the error says what is wrong.
+//! TLS to a server, and the errors of connecting. When one side speaks TLS and the other does not, the server mostly
+//! says nothing. So this asks the server in the other way, and the error says what is wrong.
 
 use std::{error::Error as _, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,7 +11,8 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-/// How long a server may be silent in the TLS handshake until it is asked whether it speaks Redis without TLS.
+/// How long a server may be silent in the TLS handshake. After this time it is asked whether it speaks Redis without
+/// TLS.
 const SILENCE: Duration = Duration::from_millis(400);
 
 /// Does the TLS handshake with the server at `host`.
@@ -41,8 +42,8 @@ pub fn unconnected(error: ConnectError) -> RedisError {
     io::Error::new(kind, error.to_string()).into()
 }
 
-/// Returns an error of the first answers as one that lasts, if it comes from TLS: the server refuses the client's
-/// certificate after the handshake.
+/// Returns an error of the first answers. If it comes from TLS, makes it one that lasts: the server refuses the
+/// client's certificate after the handshake.
 pub fn explained(error: RedisError) -> RedisError {
     match tls_fault(&error) {
         Some(fault) => lasting("TLS failed", format!("{fault}{}", advice(fault))),
@@ -67,7 +68,7 @@ fn wants_no_tls(peer: SocketAddr) -> RedisError {
     )
 }
 
-/// Returns which flag may mend this.
+/// Returns which flag may mend this fault.
 fn advice(fault: &TlsFault) -> &'static str {
     match fault {
         TlsFault::Untrusted => "; give the certificate of the CA that has with --redis-ca",
@@ -81,7 +82,7 @@ fn lasting(what: &'static str, why: String) -> RedisError {
 }
 
 fn tls_fault(error: &RedisError) -> Option<&TlsFault> {
-    // What the redis crate has as source is the pointer to the error.
+    // The redis crate gives as the source the pointer to the error.
     let source = error.source()?.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>()?;
     source.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
 }

@@ -33,7 +33,8 @@ impl KnownMasters {
         }
     }
 
-    /// Returns which master of a Redis Cluster has the slot. `None` while that is not known, and if there is one master for all slots.
+    /// Returns which master of a Redis Cluster has the slot. `None` while that is unknown, and if one master has all
+    /// slots.
     pub fn owner(&self, slot: u16) -> Option<ConnectionAddr> {
         match self {
             Self::Single(_) => None,

@@ -1,5 +1,5 @@
-//! Connections to Redis that follow its masters. Redis may be one server, a master with replicas that Sentinels watch, or
-//! a Redis Cluster; the programs see the same in each case.
+//! Connections to Redis that follow its masters. Redis may be one server, a master with replicas that Sentinels watch,
+//! or a Redis Cluster; the programs see the same in each case.
 //!
 //! ```text
 //!                          ┌─ connection("{m:0}") ─┐         ┌─ one connection ──▶ master A   has {m:0}, {m:2}, …
@@ -11,11 +11,12 @@
 //!                          └─ listener(channels) ──┘─ one MasterSubscription for each master ──▶ messages
 //! ```
 //!
-//! The keys of one partition have one hash tag, so that a Redis Cluster stores them in one slot, with one master. The tags
-//! of different partitions lie on different masters. With one server or Sentinels, all tags lie on one master.
+//! The keys of one partition have one hash tag, so that a Redis Cluster stores them in one slot, with one master. The
+//! tags of different partitions lie on different masters. With one server or Sentinels, all tags lie on one master.
 //!
-//! **Commands.** [`Masters::connection`] gives a connection for a tag, which is cheap to make and to clone. The connections
-//! of all tags on one master are one connection to it. [`Masters::groups`] says which tags can share a pipeline.
+//! **Commands.** [`Masters::connection`] gives a connection for a tag, which is cheap to make and to clone. The
+//! connections of all tags on one master are one connection to it. [`Masters::groups`] says which tags can share a
+//! pipeline.
 //!
 //! **When a master changes.** A connection stops trusting its master after one of these:
 //!
@@ -62,8 +63,9 @@
 //! # }
 //! ```
 //!
-//! A connection can be dead without an end. Its user notices that by publishing to a channel of its own and waiting for the
-//! message. Dropping the subscription closes the connection; [`MasterSubscription::closer`] closes it from elsewhere.
+//! A connection can be dead without an end. Its user notices that by publishing to a channel of its own and waiting for
+//! the message. Dropping the subscription closes the connection; [`MasterSubscription::closer`] closes it from
+//! elsewhere.
 //!
 //! | Module | What it does |
 //! |---|---|

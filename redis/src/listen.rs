@@ -1,6 +1,6 @@
 //! Receives the messages of channels, on a connection of its own to the master that has them. The channels are shard
-//! channels (SSUBSCRIBE and SPUBLISH, from Redis 7): in a Redis Cluster their messages stay with the master of their slot
-//! and its replicas. A single server treats them like other channels.
+//! channels (SSUBSCRIBE and SPUBLISH, from Redis 7): in a Redis Cluster their messages stay with the master of their
+//! slot and its replicas. A single server treats them like other channels.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -22,10 +22,10 @@ use crate::{
     whereabouts::Whereabouts,
 };
 
-/// The number of messages that can wait to be received. When one more arrives, the subscription ends. Redis bounds its
-/// own buffer for a slow subscriber with `client-output-buffer-limit pubsub`.
+/// How many messages can wait to be received. When one more arrives, the subscription ends. Redis bounds its own buffer
+/// for a slow subscriber with `client-output-buffer-limit pubsub`.
 const WAITING: usize = 2048;
-/// The bytes of the messages that can wait to be received. At this bound the subscription ends too.
+/// How many bytes the messages that wait can have together. At this bound the subscription ends too.
 const WAITING_BYTES: usize = 32 << 20;
 
 /// A message of a channel.
@@ -37,7 +37,7 @@ pub struct ChannelMessage {
     pub payload: Vec<u8>,
 }
 
-/// Closes a subscription from elsewhere: one whose connection is dead and does not say so.
+/// Closes a subscription from elsewhere, if its connection is dead and does not say so.
 #[derive(Debug, Clone)]
 pub struct Closer(AbortHandle);
 
@@ -56,8 +56,8 @@ pub(crate) struct Subscribed {
 }
 
 impl Subscribed {
-    /// Subscribes to channels at this server. In a Redis Cluster the server must be the master of them all, or a replica
-    /// of it.
+    /// Subscribes to channels at this server. In a Redis Cluster the server must be the master of all the channels, or
+    /// its replica.
     pub async fn open(
         topology: &Topology,
         server: &ConnectionInfo,
@@ -75,7 +75,8 @@ impl Subscribed {
             let mut connection = connection.clone();
             async move { cmd("SSUBSCRIBE").arg(channel).query_async::<()>(&mut connection).await }
         };
-        // A command for each channel, since those of one command must have one slot. They share the way there and back.
+        // One command for each channel, since the channels of one command must have one slot. All commands share the
+        // way there and back.
         try_join_all(channels.map(subscribe)).await?;
         Ok(Self { connection, queue, whereabouts })
     }
@@ -90,9 +91,9 @@ impl Subscribed {
         Closer(self.connection.abort_handle())
     }
 
-    /// Returns the next message. Returns `None` when the connection has ended or was closed, when a channel has moved to another
-    /// server, or when commands go to another server, whose messages would not arrive here. Also returns `None` after a
-    /// message for which the queue had no room: the loss would go unnoticed if later messages were delivered.
+    /// Returns the next message. `None` when the connection has ended or was closed, when a channel has moved to
+    /// another server, or when commands go to another server, whose messages would not arrive here. Also `None` after a
+    /// message for which the queue had no room: with later messages the loss would go unnoticed.
     pub async fn next(&mut self) -> Option<ChannelMessage> {
         let push = tokio::select! {
             push = self.queue.next() => push?,
@@ -106,7 +107,8 @@ impl Subscribed {
 pub struct Subscription(Subscribed);
 
 impl Connection {
-    /// Subscribes to these channels at the master that commands go to. They must have the connection's hash tag.
+    /// Subscribes to these channels at the master to which commands go. The channels must have the connection's hash
+    /// tag.
     pub async fn listen(&self, channels: &[&str]) -> RedisResult<Subscription> {
         let master = self.master().await?;
         let whereabouts = self.whereabouts(master.addr().clone());
@@ -116,14 +118,14 @@ impl Connection {
 }
 
 impl Subscription {
-    /// Returns the address of the server that it is subscribed at.
+    /// Returns the address of the server at which this is subscribed.
     pub fn master(&self) -> &ConnectionAddr {
         self.0.master()
     }
 
-    /// Returns the payload of the next message. Returns `None` when the connection has ended, when the channels have moved
-    /// to another server, when commands go to another server, whose messages would not arrive here, and after a message
-    /// for which the queue had no room.
+    /// Returns the payload of the next message. `None` when the connection has ended, when the channels have moved to
+    /// another server, or when commands go to another server, whose messages would not arrive here. Also `None` after a
+    /// message for which the queue had no room.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
         self.0.next().await.map(|message| message.payload)
     }
@@ -143,8 +145,8 @@ impl Queue {
     }
 }
 
-/// Returns a queue that is closed by the first message for which it has no room, since the connection can't be made to
-/// wait. Only messages and what ends a subscription are put into it.
+/// Returns a queue that the first message closes for which it has no room: nothing can make the connection wait. Only
+/// messages and what ends a subscription go into it.
 fn queue() -> (impl AsyncPushSender, Queue) {
     let (sender, pushes) = mpsc::channel(WAITING);
     let (open, bytes) = (Mutex::new(Some(sender)), Arc::new(AtomicUsize::new(0)));

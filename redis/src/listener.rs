@@ -1,5 +1,5 @@
 //! Receives the messages of the channels of many hash tags: one subscription for each master, for all channels of the
-//! tags that it has.
+//! master's tags.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -53,7 +53,7 @@ pub struct MasterListener {
 pub struct NotListening {
     /// The hash tags.
     pub tags: Vec<String>,
-    /// Why.
+    /// Why there is no subscription.
     pub error: RedisError,
 }
 
@@ -65,11 +65,11 @@ impl MasterListener {
         Self { shared, unserved, attempts: FuturesUnordered::new() }
     }
 
-    /// Waits until a master is subscribed to for tags that had no subscription, and returns the subscription. What was published
-    /// before may have been missed. When a subscription has ended, it must be dropped: then its tags are subscribed to
-    /// again, where they are by then. So the caller calls this again and again, beside its reading of the subscriptions.
-    /// An error needs no action, since the listener tries again within 250 ms; the tags of other masters do not wait for
-    /// that. Dropping the future loses nothing.
+    /// Waits for a subscription to the tags of one master that had none, and returns it. The caller may have missed
+    /// what was published before. When a subscription has ended, the caller must drop it: then the listener subscribes
+    /// to its tags again, where they are by then. So the caller calls this again and again, besides reading the
+    /// subscriptions. An error needs no action, since the listener tries again within 250 ms; the tags of other masters
+    /// do not wait for that. A caller that drops the future loses nothing.
     pub async fn next(&mut self) -> Result<MasterSubscription, NotListening> {
         loop {
             self.begin();
@@ -103,7 +103,7 @@ impl MasterListener {
     }
 }
 
-/// Subscribes to the channels of the claim's tags at their master. `None` if the master had to be looked for first.
+/// Subscribes to the channels of the claim's tags at their master. `None` if it had to look for the master first.
 async fn attempt(
     shared: KnownMasters,
     owner: Option<ConnectionAddr>,
@@ -141,8 +141,8 @@ async fn subscribe(
     }
 }
 
-/// A subscription at one master, for all channels of the tags that were without a subscription and that this master had.
-/// Dropping it closes its connection, and has its tags subscribed to again.
+/// A subscription at one master, for all channels of the master's tags that had no subscription. To drop it closes its
+/// connection, and has the listener subscribe to its tags again.
 pub struct MasterSubscription {
     subscribed: Subscribed,
     claim: Claim,
@@ -159,8 +159,8 @@ impl MasterSubscription {
         self.claim.tags()
     }
 
-    /// Returns the next message. Returns `None` when the connection has ended or was closed, when one of the tags has moved to
-    /// another master, and after a message for which the queue had no room: 2,048 messages or 32 MiB wait. Then all tags
+    /// Returns the next message. `None` when the connection has ended or was closed, when one of the tags has moved to
+    /// another master, or after a message for which the queue had no room: 2,048 messages or 32 MiB wait. Then all tags
     /// may have missed messages.
     pub async fn next(&mut self) -> Option<ChannelMessage> {
         self.subscribed.next().await

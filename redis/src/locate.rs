@@ -1,5 +1,5 @@
-//! Finds the master of one server or of Sentinels, and says what the errors of a search mean. The masters of a Redis
-//! Cluster are found by the module `cluster`.
+//! Finds the master of one server or of Sentinels, and says what the errors of a search mean. The module `cluster`
+//! finds the masters of a Redis Cluster.
 
 use std::{future, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::{
     topology::{Servers, Topology},
 };
 
-/// How long one Sentinel or member may take. It is shorter than [`ANSWER`], so that a new search can start: the others
-/// may have failed for a reason that is gone by then.
+/// How long one Sentinel or member may take. This is shorter than [`ANSWER`], so that a new search can start: the other
+/// members may have failed for a reason that is gone by then.
 pub const SOURCE_ANSWER: Duration = Duration::from_secs(1);
-/// How much earlier a step ends than the search that it belongs to, so that the step's error, which says more, comes first.
+/// How much earlier a step ends than its search. So the error of the step comes first, which says more.
 pub const EARLIER: Duration = Duration::from_millis(100);
 
 /// The kind of the error of a failed search. No other error has it, since the cluster client of the `redis` crate is
@@ -33,7 +33,7 @@ impl Topology {
         }
     }
 
-    /// Waits until Sentinels have replaced this master and name the next one. Without Sentinels, for ever.
+    /// Waits until Sentinels have replaced this master and name the next one. Without Sentinels, never returns.
     pub(crate) async fn replaced(&self, master: &ConnectionAddr, epoch: u64) {
         match self.servers() {
             Servers::Sentinels(sentinels) => sentinels.replaced(self.tls(), master, epoch).await,
@@ -65,8 +65,8 @@ pub fn not_sent(error: &RedisError) -> bool {
     matches!(error.kind(), UNREACHED | AuthenticationFailed | InvalidClientConfig | MasterNameNotFoundBySentinel)
 }
 
-/// Makes the error of a failed search recognizable: [`not_sent`] is true for it, and [`will_pass`] is what it was. With
-/// its own kind it could look like the error of a call that was sent.
+/// Makes the error of a failed search recognizable: [`not_sent`] is true for it, and [`will_pass`] stays as it was.
+/// With its own kind, the error could look like that of a call that was sent.
 pub(crate) fn unreached(error: RedisError) -> RedisError {
     match error.kind() {
         UNREACHED => error,

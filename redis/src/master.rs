@@ -11,16 +11,16 @@ use crate::server::ServerConnection;
 /// A master that was found.
 #[derive(Clone)]
 pub struct Master {
-    /// The connection to it, which many callers can share by cloning it.
+    /// The connection to the master, which many callers can share by cloning it.
     pub connection: ServerConnection,
-    /// Its address, user and password.
+    /// The master's address, user and password.
     pub info: ConnectionInfo,
     /// The epoch of the failover that made it the master, as Sentinels count. 0 for one server.
     pub epoch: u64,
 }
 
 impl Master {
-    /// Connects to a server until the deadline.
+    /// Connects to a server, and gives up at the deadline.
     pub async fn open(info: ConnectionInfo, epoch: u64, tls: Option<&Tls>, deadline: Instant) -> RedisResult<Self> {
         let connection = ServerConnection::open(&info, tls, deadline, AsyncConnectionConfig::new()).await?;
         Ok(Self { connection, info, epoch })

@@ -26,8 +26,8 @@ impl Masters {
         self.shared.topology()
     }
 
-    /// Returns a connection for the keys with this hash tag, such as `{muster:7}`. Connections for tags of one master
-    /// share one connection to it. A key with the tag can be given too.
+    /// Returns a connection for the keys with this hash tag, such as `{muster:7}`. Takes a key with the tag too.
+    /// Connections for tags of one master share one connection to it.
     pub fn connection(&self, tag: &str) -> Connection {
         Connection::of(&self.shared, slot(tag))
     }
@@ -40,9 +40,9 @@ impl Masters {
         }
     }
 
-    /// Divides tags by their master, in the order in which they are given. One pipeline can carry commands for all tags of a group,
-    /// through the [`connection`](Self::connection) of any of them. If a tag has moved meanwhile, its commands alone are refused,
-    /// with `MOVED`. A tag whose master is being looked for has a group of its own.
+    /// Divides tags by their master, in the order in which they are given. One pipeline can carry commands for all tags
+    /// of a group, through the [`connection`](Self::connection) of any of them. If a tag has moved meanwhile, only its
+    /// own commands are refused, with `MOVED`. A tag whose master is being looked for has a group of its own.
     pub fn groups<'a>(&self, tags: impl IntoIterator<Item = &'a str>) -> Vec<Vec<&'a str>> {
         let mut groups: Vec<(Option<ConnectionAddr>, Vec<&str>)> = Vec::new();
         for tag in tags {

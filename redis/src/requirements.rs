@@ -1,5 +1,5 @@
-//! Checks that a Redis is what Muster needs: its version, that it never evicts what is stored, and that it takes writes.
-//! Nothing of this shows in ordinary commands until something is lost.
+//! Checks that a Redis is what Muster needs: its version, that it never evicts what is stored, and that it takes
+//! writes. Ordinary commands do not show this until something is lost.
 
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value};
 
@@ -49,9 +49,9 @@ impl Fitness {
 }
 
 impl Connection {
-    /// Checks the master that this connection leads to: its version, that it does not evict, and that it takes writes, for
-    /// which `key` is stored for 10 s; `None` for a user that only reads. It costs four small calls. An error if Redis
-    /// could not be asked; that says nothing of its fitness.
+    /// Checks the master that this connection leads to: its version, that it does not evict, and that it takes writes.
+    /// To test that, stores `key` for 10 s; give `None` for a user that only reads. The check costs four small calls.
+    /// An error means that Redis could not be asked, and says nothing of its fitness.
     pub async fn check_requirements(&self, key: Option<&str>) -> RedisResult<Fitness> {
         let checks = async {
             let mut unchecked = Vec::new();
@@ -74,12 +74,12 @@ impl Connection {
                 None => Fitness::Fit(text(&unchecked)),
             })
         };
-        // It is a large future for a caller that runs it once in a while.
+        // Boxed: the future is large, and the caller runs it only once in a while.
         Box::pin(checks).await
     }
 
-    /// Asks by INFO, which a user with limited rights is allowed most likely, and by HELLO if that is refused. Each refusal
-    /// is an entry in Redis' ACL LOG.
+    /// Asks by INFO, which even a user with limited rights mostly may use, and by HELLO if Redis refuses that. Each
+    /// refusal is an entry in Redis' ACL LOG.
     async fn version(&self) -> RedisResult<Option<String>> {
         let info: Option<String> = allowed(cmd("INFO").arg("server").query_async(&mut self.clone()).await)?;
         if let Some(version) = info.as_deref().and_then(|info| field(info, "redis_version:")) {
@@ -99,7 +99,7 @@ impl Connection {
         Ok(config.and_then(|fields| value_after(fields, "maxmemory-policy")))
     }
 
-    /// Writes the key, and returns why that is refused.
+    /// Writes the key. Returns why Redis refuses the write; `None` if it accepts it.
     async fn write(&self, key: &str) -> RedisResult<Option<Unfit>> {
         let written: RedisResult<()> =
             cmd("SET").arg(key).arg("").arg("PX").arg(WRITTEN_MS).query_async(&mut self.clone()).await;
@@ -127,8 +127,8 @@ fn text(unchecked: &[&str]) -> Option<String> {
     (!unchecked.is_empty()).then(|| format!("the user of --redis is not allowed to check {}", unchecked.join(", nor ")))
 }
 
-/// Returns the answer, or `None` if the user may not ask, or the server does not know the command: a managed Redis has no
-/// CONFIG.
+/// Returns the answer, or `None` if the user may not ask, or the server does not know the command: a managed Redis has
+/// no CONFIG.
 fn allowed<T>(answer: RedisResult<T>) -> RedisResult<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -154,7 +154,7 @@ fn value_after(fields: Vec<Value>, name: &str) -> Option<String> {
     fields.next()?
 }
 
-/// Returns whether a version is older than 7.0. One that can't be read is not.
+/// Returns whether a version is older than 7.0. False for a version that can't be read.
 fn is_too_old(version: &str) -> bool {
     let mut numbers = version.split('.').map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {

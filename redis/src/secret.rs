@@ -3,8 +3,8 @@
 
 use std::{fs, io, path::Path};
 
-/// Reads a file, which must not be empty. Symbolic links are followed. Anything but a regular file is an error and is
-/// not opened, since opening a FIFO that has no writer would block the start.
+/// Reads a file, which must not be empty. Follows symbolic links. Anything but a regular file is an error and is not
+/// opened: to open a FIFO that has no writer would block the start.
 pub fn read(file: &Path) -> io::Result<String> {
     if !fs::metadata(file)?.is_file() {
         return Err(io::Error::other("it is no regular file"));

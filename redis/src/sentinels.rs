@@ -1,9 +1,9 @@
 //! Asks Sentinels which server is the master.
 //!
-//! Two servers can say that they are the master. Sentinels may take a master for dead that lives, and then make it a
-//! replica only some 10 s after they made another server the master. What is written to the old one meanwhile is lost.
-//! So the Sentinels are asked again and again. They count their failovers, and of two masters the one with the higher
-//! epoch stays.
+//! Two servers can say that they are the master. Sentinels may take a live master for dead, make another server the
+//! master, and make the old one a replica only some 10 s later. What is written to the old master meanwhile is lost. So
+//! the connections ask the Sentinels again and again. Sentinels count their failovers, and of two masters the one with
+//! the higher epoch stays.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -30,7 +30,7 @@ const OTHERS: Duration = Duration::from_millis(100);
 /// The time from one answer of a Sentinel to the next question.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Some Sentinels, and what they are asked for.
+/// Some Sentinels, and what to ask them for.
 #[derive(Debug, Clone)]
 pub struct Sentinels {
     /// The address, user and password of each Sentinel.
@@ -44,14 +44,14 @@ pub struct Sentinels {
 /// The server that a Sentinel names.
 struct Named {
     info: ConnectionInfo,
-    /// The epoch of the failover that made it the master.
+    /// The epoch of the failover that made the server the master.
     epoch: u64,
 }
 
 impl Sentinels {
-    /// Asks all Sentinels at once until the deadline, and returns the first master that one leads to, or another of a higher
-    /// epoch that is found soon after. So a Sentinel that is dead, hangs, or names an old master delays little. Returns
-    /// the last error if none leads to a master.
+    /// Asks all Sentinels at once, and gives up at the deadline. Returns the first master to which one of them leads,
+    /// or another of a higher epoch that is found soon after. So a Sentinel that is dead, hangs, or names an old master
+    /// delays little. Returns the last error if no Sentinel leads to a master.
     pub async fn master(&self, tls: Option<&Tls>, deadline: Instant) -> RedisResult<Master> {
         let ask = async |sentinel| {
             let answer = timeout_at(deadline, self.master_by(sentinel, tls, deadline)).await;
@@ -78,8 +78,8 @@ impl Sentinels {
         Ok(newest)
     }
 
-    /// Waits until a Sentinel names another server of a higher epoch than this master's, and that server says that it is
-    /// the master.
+    /// Waits until a Sentinel names another server of a higher epoch than this master's, and that server says that it
+    /// is the master.
     pub async fn replaced(&self, tls: Option<&Tls>, master: &ConnectionAddr, epoch: u64) {
         let watch = async |sentinel| {
             while self.replaced_by(sentinel, tls, master, epoch).await.is_err() {
@@ -103,7 +103,7 @@ impl Sentinels {
         }
     }
 
-    /// Does what [`replaced`](Self::replaced) does by one Sentinel, as long as that one answers.
+    /// Does as [`replaced`](Self::replaced) does, by one Sentinel, as long as that one answers.
     async fn replaced_by(
         &self,
         sentinel: &ConnectionInfo,
@@ -124,7 +124,7 @@ impl Sentinels {
         }
     }
 
-    /// Asks a Sentinel which server is the master. The epoch is asked for first: if a failover comes between the two
+    /// Asks a Sentinel which server is the master. Asks for the epoch first: if a failover comes between the two
     /// questions, the epoch is one too low, and not that of a later master.
     async fn named(&self, sentinel: &mut ServerConnection) -> RedisResult<Named> {
         let about: RedisResult<HashMap<String, String>> =

@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::encryption;
 
-/// How long connecting, or one answer, may take.
+/// How long it may take to connect, and how long one answer may take.
 pub const ANSWER: Duration = Duration::from_secs(2);
 
 /// A connection to one server, which its clones share. It is closed when the last clone is dropped.
@@ -30,7 +30,7 @@ pub struct ServerConnection {
 }
 
 impl ServerConnection {
-    /// Connects until the deadline, and then allows [`ANSWER`] for each answer. `config` may have a push sender.
+    /// Connects, and gives up at the deadline. Then allows [`ANSWER`] for each answer. `config` may have a push sender.
     pub async fn open(
         server: &ConnectionInfo,
         tls: Option<&Tls>,
@@ -102,7 +102,7 @@ impl ConnectionLike for ServerConnection {
     }
 }
 
-/// Returns the error that an answer is.
+/// Returns the error in an answer. `None` if the answer is no error.
 pub fn server_error(answer: &Value) -> Option<ServerError> {
     match answer {
         Value::ServerError(error) => Some(error.clone()),

@@ -1,6 +1,7 @@
 //! The master of one server or of Sentinels: one connection, shared by all its users. When it ends, does not answer in
-//! time, or a server says that it is not the master, the call that noticed returns the error, and the next call finds
-//! the master again. When Sentinels replace the master, the connection to it is closed. No command is sent twice.
+//! time, or leads to a server that says that it is not the master, the call that noticed returns the error, and the
+//! next call finds the master again. When Sentinels replace the master, the connection to it is closed. No command is
+//! sent twice.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,7 +44,7 @@ impl SingleMaster {
         Self { topology, attempt, found }
     }
 
-    /// Returns where it looks for the master.
+    /// Returns where the connection looks for the master.
     pub fn topology(&self) -> &Topology {
         &self.topology
     }
@@ -66,7 +67,7 @@ impl SingleMaster {
         self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends by the current connection. If that proves to be broken, or not to lead to the master, a new search
+    /// Sends by the current connection. If the connection is broken, or does not lead to the master, a new search
     /// replaces it for later calls.
     pub async fn call<T, F: Future<Output = RedisResult<T>>>(
         &self,
@@ -108,8 +109,8 @@ fn search(topology: Arc<Topology>, found: Arc<watch::Sender<Option<ConnectionAdd
     search.boxed().shared()
 }
 
-/// Returns the task that waits until Sentinels replace this master. It has no clone of the connection, and so does not
-/// keep the connection open.
+/// Returns the task that waits until Sentinels replace this master. The task has no clone of the connection, and so
+/// does not keep it open.
 fn close_when_replaced(topology: Arc<Topology>, master: &Master) -> impl Future<Output = ()> + use<> {
     let (address, epoch) = (master.info.addr().clone(), master.epoch);
     let connection = master.connection.abort_handle();
@@ -125,7 +126,7 @@ pub fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_timeout()
 }
 
-/// Returns whether this is an answer that only a server gives which is not the master.
+/// Returns whether the server says by this answer that it is not the master.
 fn is_refusal(error: &ServerError) -> bool {
     error.kind().is_some_and(is_elsewhere)
 }

@@ -7,7 +7,7 @@
 //! rediss://, rediss+sentinel://, rediss+cluster://        the same by TLS, to every server and Sentinel
 //! ```
 //!
-//! User and password are for Redis. Those for the Sentinels, if they need them, are given as `?sentinel_username=` and
+//! User and password are for Redis. If the Sentinels need their own, they stand in `?sentinel_username=` and
 //! `?sentinel_password=`.
 
 use std::{fmt, str::FromStr};
@@ -29,14 +29,14 @@ pub struct Topology {
     tls: Option<Tls>,
 }
 
-/// The servers that are asked for the master.
+/// Which servers are asked for the master.
 #[derive(Debug, Clone)]
 pub(crate) enum Servers {
     /// The master is always this server.
     Fixed(ConnectionInfo),
     /// Sentinels know which server is the master.
     Sentinels(Sentinels),
-    /// Some members of a cluster, of which each knows the master of a slot.
+    /// Some members of a cluster. Each knows the master of every slot.
     Cluster(Vec<ConnectionInfo>),
 }
 

@@ -19,7 +19,7 @@ pub enum InvalidUrl {
     /// The URL does not begin with `SCHEME://HOST`.
     #[error("it is no URL of the form redis://USER@HOST:PORT")]
     NoHost,
-    /// The URL has a password already, and it would be unclear which one is meant.
+    /// The URL has a password already, so it is unclear which one is meant.
     #[error("it has a password already; give only one of the two")]
     HasPassword,
 }
@@ -35,14 +35,13 @@ pub enum BadPassword {
     Url(#[source] InvalidUrl),
 }
 
-/// Returns the URL with the password in `file`. White space at the end of the file is ignored.
+/// Returns the URL with the password in `file`. Ignores white space at the end of the file.
 pub fn with_password_file(url: &str, file: &Path) -> Result<String, BadPassword> {
     let password = secret::read(file).map_err(|error| BadPassword::File(file.to_owned(), error))?;
     with_password(url, password.trim_end()).map_err(BadPassword::Url)
 }
 
-/// Puts a password into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`. There can be several hosts, separated by
-/// commas.
+/// Puts a password into `SCHEME://HOST:PORT` or `SCHEME://USER@HOST:PORT`. Commas may separate several hosts.
 fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
     let (scheme, rest) = url.split_once("://").filter(|(_, rest)| !rest.starts_with('/')).ok_or(InvalidUrl::NoHost)?;
     let (authority, after) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -54,7 +53,7 @@ fn with_password(url: &str, password: &str) -> Result<String, InvalidUrl> {
     }
 }
 
-/// Returns `HOST:PORT` of each host in a URL; nothing for a URL without a host, such as that of a unix socket.
+/// Returns `HOST:PORT` of each host in a URL. Nothing for a URL without a host, such as one of a unix socket.
 pub fn hosts(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
     let port = if scheme.ends_with("+sentinel") { SENTINEL_PORT } else { PORT };

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{cluster::ClusterMasters, single::SingleMaster};
 
-/// Watches whether an address is still that of the master of some slots.
+/// Watches whether the master of some slots still has this address.
 pub struct Whereabouts {
     master: ConnectionAddr,
     watched: Watched,

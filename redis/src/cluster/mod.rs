@@ -2,7 +2,7 @@
 //!
 //! A master that ends its connection, does not answer in time, or says that it is not the master of a key is *suspect*:
 //! calls for its slots wait until the map was read again, at most four times a second. Calls for the slots of other
-//! masters go on. The map is read by the calls that wait for it, so there is no task of its own.
+//! masters go on. The waiting calls read the map themselves, so no task does.
 
 mod read;
 pub mod slots;
@@ -48,7 +48,7 @@ pub struct ClusterMasters {
 
 struct State {
     map: SlotMap,
-    /// One for each master of the map, in its order.
+    /// One state for each master of the map, in the map's order.
     masters: Vec<MasterState>,
     reading: Option<Reading>,
     /// When the last reading began.
@@ -75,7 +75,7 @@ enum SlotLookup {
 }
 
 impl ClusterMasters {
-    /// Prepares the connections. The map is read at the first call.
+    /// Prepares the connections. The first call reads the map.
     pub fn new(topology: Topology) -> Self {
         let state = State { map: SlotMap::default(), masters: Vec::new(), reading: None, read: None };
         Self { topology: Arc::new(topology), state: Mutex::new(state), changes: watch::Sender::new(0) }
@@ -121,7 +121,7 @@ impl ClusterMasters {
         time::timeout(ANSWER, find).await.unwrap_or_else(|_| Err(late())).map_err(unreached)
     }
 
-    /// Sends by the connection to the master of this slot. An error of the search and of connecting counts as not sent.
+    /// Sends by the connection to the master of this slot. An error of the search or of connecting counts as not sent.
     pub async fn call<T, F: Future<Output = RedisResult<T>>>(
         &self,
         slot: u16,
@@ -155,7 +155,7 @@ impl ClusterMasters {
         }
     }
 
-    /// Learns from an error of a connection to this address that is not one of those for commands.
+    /// Learns from an error of a connection to this address that was not made for commands.
     pub fn doubt(&self, address: &ConnectionAddr, error: &RedisError) {
         if is_broken(error) {
             self.state().suspect(address);
@@ -165,9 +165,9 @@ impl ClusterMasters {
         }
     }
 
-    /// Learns from an error that the server at this address answered. The new master of a slot is not taken from `MOVED`,
-    /// since other slots have mostly moved with it, and the map has them all. `ASK` and `TRYAGAIN` change nothing: the slot
-    /// is being moved, and its master is the same until that is done. The other slots of the master must not wait
+    /// Learns from an error that the server at this address answered. Does not take the new master of a slot from
+    /// `MOVED`: other slots have mostly moved too, and the map has them all. `ASK` and `TRYAGAIN` change nothing: the
+    /// slot is being moved, and keeps its master until that is done. The other slots of the master must not wait
     /// meanwhile.
     fn heed(&self, address: &ConnectionAddr, error: &ServerError) {
         let Some(kind) = error.kind() else { return };
@@ -202,8 +202,8 @@ impl ClusterMasters {
         open.boxed().shared()
     }
 
-    /// Returns the reading in progress, or a new one, which starts when it is first polled and the last one began long
-    /// enough ago.
+    /// Returns the reading in progress, or a new one. A new one starts when it is first polled, and not too soon after
+    /// the last one began.
     fn reading(&self, state: &mut State) -> Reading {
         if let Some(reading) = &state.reading {
             return reading.clone();
@@ -253,7 +253,7 @@ impl ClusterMasters {
 }
 
 impl State {
-    /// Returns the index of the slot's master, if it has one that is not suspect.
+    /// Returns the index of the slot's master, if the slot has one that is not suspect.
     fn trusted(&self, slot: u16) -> Option<usize> {
         let owner = usize::from(self.map.owners[usize::from(slot)]?);
         (!self.masters[owner].suspect).then_some(owner)
@@ -265,8 +265,8 @@ impl State {
         }
     }
 
-    /// Replaces the map, and returns whether it has changed. The connections to masters that stay are kept, and none is
-    /// suspect any more.
+    /// Replaces the map, and returns whether it has changed. Keeps the connections to masters that stay. No master is
+    /// suspect afterwards.
     fn replace(&mut self, map: SlotMap) -> bool {
         let link = |address: &ConnectionAddr| {
             let index = self.map.masters.iter().position(|master| master == address)?;

@@ -18,15 +18,15 @@ use crate::{
 /// map, and may be the first to answer.
 const OTHERS: Duration = Duration::from_millis(100);
 
-/// The most members that are asked beside those in the URL.
+/// How many members are asked at most, besides those in the URL.
 const MOST: usize = 8;
 
 /// A member that is asked.
 #[derive(Clone)]
 pub enum Source {
-    /// By a connection that is there already.
+    /// A member to which a connection is open.
     Connected(ServerConnection, ConnectionAddr),
-    /// By a connection that is made for this.
+    /// A member that needs a connection for this.
     Named(ConnectionInfo),
 }
 
@@ -115,7 +115,8 @@ mod tests {
 
     use super::*;
 
-    /// A member that takes this long to answer, knows this state and epoch, and names itself as the master of all slots.
+    /// Returns a member that takes this long to answer, knows this state and epoch, and names itself as the master of
+    /// all slots.
     async fn member(delay: u64, state: &'static str, epoch: u64) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

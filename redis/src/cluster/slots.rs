@@ -31,7 +31,7 @@ impl Default for SlotMap {
 }
 
 impl SlotMap {
-    /// Reads the answer to `CLUSTER SLOTS` of the member at `asked`. `None` if it is not such an answer.
+    /// Reads the answer to `CLUSTER SLOTS` of the member at `asked`. `None` if the text is no such answer.
     pub fn parse(answer: Value, asked: &ConnectionAddr) -> Option<Self> {
         let mut map = Self::default();
         let Value::Array(ranges) = answer else { return None };
@@ -51,7 +51,7 @@ impl SlotMap {
         Some(map)
     }
 
-    /// Returns the index of a master, which is added if it is new. `None` if there are too many.
+    /// Returns the index of a master. Adds the master if it is new. `None` if there are too many.
     fn index(&mut self, address: ConnectionAddr) -> Option<u16> {
         let known = self.masters.iter().position(|master| *master == address);
         let index = known.unwrap_or_else(|| {
@@ -66,8 +66,8 @@ fn number(value: Value) -> Option<usize> {
     from_redis_value(value).ok()
 }
 
-/// Returns the address of a member in an answer: its host and port. A missing or empty host is that of the member that
-/// answered. `None` if the member is known by a host name that it has not told yet (`?`).
+/// Returns the address of a member in an answer: its host and port. If the host is missing or empty, the host of the
+/// member that answered counts. `None` if the member is known by a host name that it has not told yet (`?`).
 fn address_of(member: Vec<Value>, asked: &ConnectionAddr) -> Option<ConnectionAddr> {
     let mut fields = member.into_iter();
     let host: Option<String> = from_redis_value(fields.next()?).ok()?;
