@@ -13,18 +13,18 @@ pub type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 /// What a handler returns. Both sides are answers: an error is a refusal.
 pub type Answer = Result<Response<Body>, Response<Body>>;
 
-/// A body from a value that is complete.
+/// Returns a body with these bytes.
 pub fn body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
-/// An answer with a value as JSON.
+/// Returns an answer with a value as JSON.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let bytes = serde_json::to_vec(value).expect("what the API shows is JSON");
     typed(status, "application/json", bytes)
 }
 
-/// An answer with a text of the content type `kind`.
+/// Returns an answer with a text of the content type `kind`.
 pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body(bytes));
     *response.status_mut() = status;
@@ -32,14 +32,14 @@ pub fn typed(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) ->
     response
 }
 
-/// An answer that is a status alone.
+/// Returns an answer with this status and an empty body.
 pub fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(body(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
-/// A refusal. `detail` says what is wrong and what to do.
+/// Returns a refusal. `detail` says what is wrong and what to do.
 pub fn problem(status: StatusCode, detail: impl Into<String>) -> Response<Body> {
     problem_json(status, &new_problem(status, detail))
 }
@@ -55,23 +55,24 @@ fn problem_json(status: StatusCode, problem: &Problem) -> Response<Body> {
     response
 }
 
-/// 404: there is no `what` with this id.
+/// Returns the refusal 404: there is no command with this id.
 pub fn no_command(id: CommandId) -> Response<Body> {
     problem(StatusCode::NOT_FOUND, format!("no command {id}, or it expired long ago (--keep)"))
 }
 
-/// A refusal that will pass: the client should come back after this many seconds.
+/// Returns a refusal whose cause will pass. The client should come back after this many seconds.
 pub fn later(status: StatusCode, seconds: u64, detail: impl Into<String>) -> Response<Body> {
     wait(problem(status, detail), seconds)
 }
 
-/// An answer that asks the client to come back after this many seconds.
+/// Returns `response` with a `Retry-After` of this many seconds.
 pub fn wait(mut response: Response<Body>, seconds: u64) -> Response<Body> {
     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     response
 }
 
-/// A refusal that will pass and says which partitions were away, or which command is not accepted everywhere yet.
+/// Returns a refusal whose cause will pass, with a `Retry-After` of 1 s. It names the partitions that were away, or the
+/// command that is not accepted or cancelled everywhere yet.
 fn partial(status: StatusCode, refusal: &BackplaneError) -> Response<Body> {
     let mut problem = new_problem(status, refusal.to_string());
     match refusal {
@@ -115,7 +116,8 @@ impl From<BackplaneError> for Response<Body> {
             BackplaneError::Unfinished(..) | BackplaneError::CancelledInPart(..) => {
                 partial(StatusCode::GATEWAY_TIMEOUT, &refusal)
             }
-            // 503 promises that nothing was stored. With these errors nobody knows whether something was.
+            // Not 503, which promises that nothing was stored: with these errors nobody knows whether something was
+            // stored.
             BackplaneError::Unsure | BackplaneError::Unreplicated => {
                 later(StatusCode::GATEWAY_TIMEOUT, 1, refusal.to_string())
             }

@@ -1,5 +1,6 @@
-//! A connection whose peer has a bounded time to read each answer. A peer that asks and does not read would hold the connection, and a
-//! file descriptor, for as long as it likes. What was read of it before is read first.
+//! A connection whose peer has a bounded time to read each answer. Without the bound, a peer that asks and does not
+//! read would hold the connection, and a file descriptor, for as long as it likes. Reading from the connection gives
+//! first the bytes that the node had read before.
 
 use std::{
     io::{self, IoSlice},
@@ -19,31 +20,34 @@ use tokio::{
     time::{self, Sleep},
 };
 
-/// A connection. A write fails when the kernel could not take an answer whole within the limit.
+/// A connection. A write fails if the kernel could not take the whole answer within the limit, because the peer did not
+/// read.
 #[derive(Debug)]
 pub struct LimitedStream {
     stream: TcpStream,
-    /// What was read before, until it is read again.
+    /// The bytes that the node had read before, until hyper has read them.
     first: Bytes,
     limit: Duration,
-    /// Runs while something of an answer waits to be taken.
+    /// Runs while a part of an answer waits until the kernel takes it.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Set while the answer is a stream, which never ends by itself and has limits of its own.
+    /// Set while the answer is an event stream, which never ends by itself and has limits of its own.
     is_unlimited: Arc<AtomicBool>,
 }
 
 impl LimitedStream {
-    /// A connection of which `first` was read before. The limit does not hold while `is_unlimited` is set.
+    /// Returns a connection of which the node has read `first` already. The limit does not hold while `is_unlimited` is
+    /// set.
     pub fn new(stream: TcpStream, first: Bytes, limit: Duration, is_unlimited: Arc<AtomicBool>) -> Self {
         Self { stream, first, limit, deadline: None, is_unlimited }
     }
 
-    /// The connection without the limit.
+    /// Returns the connection without the limit.
     pub fn into_inner(self) -> TcpStream {
         self.stream
     }
 
-    /// Looks at what became of a write of `whole` bytes.
+    /// Returns the result of a write of `whole` bytes. Starts the limit if the kernel did not take all, ends the limit
+    /// if it did, and fails once the limit has passed.
     fn written(
         &mut self,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! The document of the API as it is served.
+//! The OpenAPI document of this API, as a node serves it.
 
 use std::sync::OnceLock;
 
@@ -11,20 +11,21 @@ use super::{
     etag,
 };
 
-/// The document, which is made when it is first asked for.
+/// The document. A node makes it when it is first asked for.
 pub struct ApiDocument {
     make: fn() -> Value,
-    /// Its bytes, and their tag.
+    /// The bytes of the document, and their tag.
     made: OnceLock<(Bytes, HeaderValue)>,
 }
 
 impl ApiDocument {
-    /// The document that `make` makes.
+    /// Returns the document that `make` makes. Does not call `make` yet.
     pub fn new(make: fn() -> Value) -> Self {
         Self { make, made: OnceLock::new() }
     }
 
-    /// `GET /v1/openapi.json`. It needs no key: the document is the same on every node of a version, and says nothing of a cluster.
+    /// `GET /v1/openapi.json`. The call needs no key, because the document is the same on every node of a version and
+    /// says nothing about a cluster.
     pub fn serve(&self, sent: &HeaderMap) -> Response<Body> {
         let (bytes, tag) = self.made.get_or_init(|| {
             let bytes = Bytes::from((self.make)().to_string());

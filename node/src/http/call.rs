@@ -1,4 +1,4 @@
-//! A call of the API under way: who makes it, and what the audit will say of it.
+//! A call of the API under way: who makes the call, and its audit record.
 
 use bytes::Bytes;
 use hyper::{Response, body::Incoming};
@@ -7,14 +7,14 @@ use muster_protocol::{TerminalId, api::AuditRecord};
 use super::{HttpState, answer::Body, audit::AuditTrail, request};
 use crate::auth::VerifiedOperator;
 
-/// The terminals in an audit record. Beyond them the rest is left out.
+/// The most terminals in an audit record. Further terminals are left out.
 const TERMINALS_MAX: usize = 32;
 
 /// A call of the API.
 pub struct ApiCall<'a> {
-    /// Who makes it.
+    /// Who makes the call.
     pub operator: VerifiedOperator,
-    /// What becomes its audit record. None of a call that changes nothing.
+    /// What becomes the audit record of the call. None if the call changes nothing.
     pub trail: Option<&'a AuditTrail>,
 }
 
@@ -26,7 +26,7 @@ impl ApiCall<'_> {
         }
     }
 
-    /// Says that the call changes nothing.
+    /// Records that the call changes nothing, so that it leaves no audit record.
     pub fn leave_no_record(&self) {
         if let Some(trail) = self.trail {
             trail.leave_no_record();
@@ -38,7 +38,7 @@ impl ApiCall<'_> {
         self.note(|record| record.terminals = terminals.iter().take(TERMINALS_MAX).cloned().collect());
     }
 
-    /// Reads the whole body as [`request::body`] does, and notes it.
+    /// Reads the whole body as [`request::body`] does, and notes the body in the audit record.
     pub async fn body(&self, body: Incoming, state: &HttpState) -> Result<Bytes, Response<Body>> {
         let bytes = request::body(body, &state.shared.config).await?;
         if let Some(trail) = self.trail {

@@ -1,4 +1,4 @@
-//! The states of all targets of a command, one character each: what a page needs that draws thousands of them.
+//! The states of all targets of a command, one character each, for a page that draws thousands of targets.
 
 use std::collections::BTreeSet;
 
@@ -24,9 +24,10 @@ use super::{
 };
 use crate::backplane::{CommandRecord, TargetQuery};
 
-/// The most targets of a command whose cells are shown: each is read in the store.
+/// The most targets of a command whose cells are shown. The bound exists because the node reads each target from the
+/// store.
 const TARGETS_MAX: u64 = 10_000;
-/// The targets that are read at once.
+/// How many targets are read at once.
 const PAGE: usize = 1000;
 
 /// `GET /v1/commands/{id}/cells`, or 304 if no target has another state than in the answer whose tag the client sends.
@@ -49,11 +50,12 @@ pub async fn get(id: &str, request: &Request<Incoming>, call: &ApiCall<'_>, stat
     let cells = read(id, &record, targets, now, state).await?;
     let is_whole = cells.partial == record.partial && cells.lost == record.lost;
     let answer = json(StatusCode::OK, &cells);
-    // A partition that went away in between is missing here, and not in the tag.
+    // If a partition went away after the tag was made, its targets are missing here, so the answer must not have that
+    // tag.
     Ok(if is_whole { etag::tagged(answer, tag) } else { untagged(answer) })
 }
 
-/// The cells as they are now.
+/// Returns the cells as they are now.
 async fn read(
     id: CommandId,
     record: &CommandRecord,
@@ -76,8 +78,8 @@ async fn read(
     Ok(CommandCells { cells, targets, partial: partial.into_iter().collect(), lost: lost.into_iter().collect() })
 }
 
-/// The tag of a command's cells. A stored state only rises, so no two sets of them have the same counts; what is shown for a state depends on
-/// the time, and on whether the command was cancelled.
+/// Returns the tag of a command's cells. The counts of states identify the stored states, because a stored state only
+/// rises. What is shown for a stored state depends also on the time, and on whether the command was cancelled.
 fn tag(record: &CommandRecord, now: Timestamp) -> HeaderValue {
     let shown = [TargetState::Queued, TargetState::Acked].map(|stored| record.shown(stored, now));
     let CommandRecord { counts, unseen, partial, lost, lost_targets, .. } = record;

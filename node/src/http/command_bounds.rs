@@ -1,4 +1,4 @@
-//! The bounds of what a request for a command may say.
+//! The bounds that a request for a command must keep.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -13,17 +13,17 @@ use crate::backplane::redis::partition::named::NAMED_MAX as FEW_MAX;
 
 /// The longest name of a command, in bytes. Names are for people, and for a terminal to branch on.
 const NAME_MAX: usize = 128;
-/// The most terminals that a request names: each of them is looked up.
+/// The most terminals that a request may name. The bound exists because the node looks up each of them.
 pub const NAMED_MAX: usize = 10_000;
-/// The longest payload of a command for many, in bytes of JSON: each partition stores it, and each node gets it from each partition. A
-/// command for few is bounded by `--max-body` alone.
+/// The longest payload of a command for many, in bytes of JSON. The bound exists because each partition stores the
+/// payload, and each node gets it from each partition. For a command for few, `--max-body` is the only bound.
 const MANY_PAYLOAD_MAX: usize = 64 << 10;
 /// The longest `expires_in`: a command that waits for longer than a year is a mistake.
 const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The bounds of `rate` in targets per second; the least is one target in a quarter of an hour.
 pub const RATES: RangeInclusive<f64> = 0.001..=1e6;
 
-/// Whether a request keeps within these bounds.
+/// Checks that a request keeps these bounds.
 ///
 /// # Errors
 /// A refusal that names the field and its bound: 413 for the payload, 400 for the others.
@@ -56,7 +56,7 @@ pub fn check(command: &CommandRequest) -> Result<(), Response<Body>> {
     Ok(())
 }
 
-/// Whether a command is stored as one for many: it names no terminals, or more than 512.
+/// Returns whether the store keeps a command as one for many: it names no terminals, or more than 512.
 fn is_for_many(target: &Selector) -> bool {
     match target {
         Selector::Terminal(_) => false,

@@ -27,7 +27,7 @@ use crate::{
 
 /// The longest `?wait=`.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// An answer that waited shows the result of each target up to this number of targets.
+/// The most targets of a command whose results are shown in an answer that waited.
 const SHOWN: u64 = 100;
 
 /// The query parameters of a new command.
@@ -87,13 +87,13 @@ pub async fn cancel(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     Ok(json(StatusCode::OK, &view))
 }
 
-/// The command as it is now, or 404.
+/// Returns the command as it is now. Fails with 404 if it is not stored.
 async fn find(id: CommandId, state: &HttpState) -> Result<CommandView, Response<Body>> {
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     Ok(record.view(Timestamp::now()))
 }
 
-/// A command of which nothing is stored but its id.
+/// Returns the view of a command of which only the id is still stored.
 fn forgotten(id: CommandId, name: String) -> CommandView {
     let created_at = accepted_at(id);
     CommandView {
@@ -115,7 +115,7 @@ fn forgotten(id: CommandId, name: String) -> CommandView {
     }
 }
 
-/// Accepts a command, and notes what becomes of it.
+/// Accepts a command, and notes it in the audit record.
 pub async fn accept(draft: CommandDraft, call: &ApiCall<'_>, state: &HttpState) -> Result<CommandView, Response<Body>> {
     let accepted = accept_unnoted(draft, call, state).await;
     if let Ok(view) = &accepted {
@@ -153,7 +153,7 @@ async fn accept_unnoted(
     }
 }
 
-/// 200 once the command is done. 202 if it is not done within `wait`, or if the store can't tell.
+/// Answers 200 once the command is done; 202 if it is not done within `wait`, or if the store can't tell.
 async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpState) -> Answer {
     let deadline = Instant::now() + wait;
     while view.stored && view.state == CommandState::Open {
@@ -161,7 +161,7 @@ async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpSta
         if rest.is_zero() {
             return Ok(json(StatusCode::ACCEPTED, &view));
         }
-        // A command that expires is done, and nobody says so at that moment.
+        // A command is done when it expires, but nothing wakes the wait at that moment.
         let expires = Duration::try_from(view.expires_at.duration_since(Timestamp::now())).unwrap_or_default();
         state.shared.backplane.wait(view.id, rest.min(expires + Duration::from_millis(1))).await;
         match find(view.id, state).await {
@@ -175,10 +175,10 @@ async fn answer_when_done(mut view: CommandView, wait: Duration, state: &HttpSta
     Ok(json(StatusCode::OK, &view))
 }
 
-/// The idempotency key of a request, if it has one.
+/// Returns the idempotency key of a request, if the request has one.
 ///
 /// # Errors
-/// 400 if it can't be one.
+/// 400 if the header is no valid key.
 pub fn key(
     headers: &HeaderMap,
     operator: &VerifiedOperator,

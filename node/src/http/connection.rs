@@ -1,5 +1,6 @@
-//! One connection, from its first bytes to its end. A handshake that comes in one piece is decided about at once, and its connection becomes
-//! a session's. Of every other connection hyper reads the requests, from the first byte on; hyper also answers a handshake that is refused.
+//! One connection, from its first bytes to its end. The node decides about a handshake that comes in one piece at once;
+//! if it accepts the handshake, the connection becomes a session's. On every other connection hyper reads the requests,
+//! from the first byte on, and answers them, also a handshake that is refused.
 
 use std::{net::SocketAddr, os::fd::RawFd, pin::pin, sync::Arc};
 
@@ -26,7 +27,8 @@ use super::{
     requests::{self, FirstBytes, Requester},
 };
 
-/// Serves a connection until it has ended, or a shard has it. `descriptor` tells how many descriptors are in use.
+/// Serves a connection until it has ended or a shard has taken it. `descriptor` is its number, which tells about how
+/// many descriptors are in use.
 pub async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
@@ -39,7 +41,7 @@ pub async fn serve(
     let mut first = first_read::take(&stream, &config.ws_path);
     let head_by = Instant::now() + config.header_timeout;
     if let FirstRead::Nothing = first {
-        // With none to give way for it, the connection is closed: all are at work.
+        // If no other connection can give way because all are at work, this connection is closed.
         let Some(waiting) = Requester::new(peer, descriptor, &state) else { return };
         first = tokio::select! {
             first = first_read::wait(&stream, &config.ws_path, head_by) => first,
@@ -65,15 +67,15 @@ pub async fn serve(
         }
     };
     let Some(requester) = requester.or_else(|| Requester::new(peer, descriptor, &state)) else { return };
-    // Boxed, so that a handshake that does not come here takes no room for it.
+    // Boxed, so that the task of a handshake that does not come here reserves no memory for it.
     let served = Box::pin(requests::serve(stream, first, requester, state.clone(), stop));
     if let Some((accepted, stream, read)) = served.await {
         become_session(stream, read, *accepted, &state).await;
     }
 }
 
-/// Decides about a handshake that came in one piece. While that waits for the store, the connection counts as open. None if there are too
-/// many connections for that.
+/// Decides about a handshake that came in one piece. If the decision has to wait for the store, the connection counts
+/// as open meanwhile. None if too many connections are open.
 async fn decide(
     request: &Request<()>,
     peer: SocketAddr,
@@ -94,11 +96,12 @@ async fn decide(
 
 /// Sends the answer 101 and gives the connection to a shard.
 ///
-/// The answer is not sent by hyper, which adds `close` to its `Connection: Upgrade` if the request had `Connection: close, Upgrade`.
-/// Answers to earlier requests are sent by then, unless the client pipelined requests and did not read.
+/// hyper does not send this answer, because it adds `close` to `Connection: Upgrade` if the request had `Connection:
+/// close, Upgrade`. Answers to earlier requests are sent by now, unless the client pipelined requests and did not read.
 async fn become_session(mut stream: TcpStream, read: Bytes, accepted: AcceptedHandshake, state: &HttpState) {
     let answer = accepted.answer();
-    // The send buffer of a new connection takes all of it. The runtime would wait until the system says so.
+    // Writes without the runtime, which would first wait for the system: the send buffer of a new connection takes the
+    // whole answer.
     let sent = match send(&stream, &answer, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
         Ok(sent) => sent,
         Err(Errno::AGAIN) => 0,

@@ -1,5 +1,5 @@
-//! The console: the pages for operators in the folder `console/`, which are part of the program. They need no key: what they show is
-//! asked of the API, with the operator's.
+//! The console: the pages for operators in the folder `console/`, which are part of the program. The pages need no key:
+//! they ask the API for what they show, with the operator's key.
 
 use std::sync::LazyLock;
 
@@ -19,11 +19,13 @@ const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/console_file
 /// The tag of each file, in the same order.
 static TAGS: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| FILES.iter().map(|(_, bytes)| etag::of(bytes)).collect());
 
-/// What a browser lets a page of the console do: run scripts and styles of this folder, and call the node that it came from.
+/// What a browser lets a page of the console do: use scripts and styles of this folder, and call the node that the page
+/// came from.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The headers of each answer: its page runs nothing of others, is in no frame of theirs, and tells them nothing.
+/// The headers of each answer. With them a page runs no scripts of other sites, can't be put into a frame, and sends
+/// other sites no referrer.
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -31,7 +33,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// The page for a path that no file has.
+/// The page for a path at which there is no file.
 const NOT_FOUND: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Not found - Muster</title>\n\
                          <h1>There is no such page</h1>\n<p><a href=\"/console/\">Go to the console</a></p>\n</html>\n";
 
@@ -58,14 +60,14 @@ fn found(name: &str, sent: &HeaderMap) -> Response<Body> {
     etag::tagged(answer, tag.clone())
 }
 
-/// The pages name their files from where they lie, so their path ends with a slash.
+/// Redirects to the path with a slash at its end, because the pages name their files by relative paths.
 fn moved() -> Response<Body> {
     let mut response = status(StatusCode::PERMANENT_REDIRECT);
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/console/"));
     response
 }
 
-/// The content type of a file, by the end of its name.
+/// Returns the content type of a file, by the end of its name; none if the end is not known.
 fn kind(name: &str) -> Option<&'static str> {
     let (_, end) = name.rsplit_once('.')?;
     Some(match end {

@@ -1,5 +1,5 @@
-//! A command that is sent to its terminal while the store is away. Used when a command could not be stored. Such a
-//! command reaches `sent` and no further, because nobody could look it up later.
+//! A command that a node sends to its terminal without storing it, because the store is away. Such a command reaches
+//! `sent` and no further state, because nobody can look it up later.
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -12,7 +12,7 @@ use muster_protocol::{
 use super::HttpState;
 use crate::backplane::{CommandDraft, Cursor, encode};
 
-/// A command that needs no store: it is for one terminal, and nothing of it is to be confirmed.
+/// A command that needs no store: it is for one terminal, needs no confirmation, and has no idempotency key.
 pub struct DirectCommand {
     terminal: TerminalId,
     command: frame::Command,
@@ -21,7 +21,7 @@ pub struct DirectCommand {
 }
 
 impl DirectCommand {
-    /// The command of `draft`, or none if the command needs the store.
+    /// Returns the command of `draft`; none if the command needs the store.
     pub fn of(draft: &CommandDraft) -> Option<Self> {
         match &draft.request.target {
             Selector::Terminal(terminal) if draft.request.confirm == Confirm::None && draft.key.is_none() => {
@@ -32,7 +32,8 @@ impl DirectCommand {
         }
     }
 
-    /// Sends the command if the terminal's session is on this node. The answer says that nothing is stored.
+    /// Sends the command if the terminal's session is on this node. Returns a view which says that nothing is stored;
+    /// none if the command was not sent.
     pub async fn deliver(self, state: &HttpState) -> Option<CommandView> {
         let view = CommandView {
             id: self.command.id,
@@ -51,7 +52,7 @@ impl DirectCommand {
             partial: Vec::new(),
             lost: Vec::new(),
         };
-        // A command without a number has no partition either: the shard looks at neither.
+        // The command has no number and no partition. The shard ignores both for a command that was not stored.
         let nowhere = Cursor { epoch: String::new(), number: 0 };
         let encoded = encode(PartitionIndex::default(), self.command, &nowhere, false);
         state.shared.shards.send_unstored(&self.terminal, encoded).await.then_some(view)

@@ -1,4 +1,4 @@
-//! Entity tags (RFC 9110, 8.8.3): a client that has an answer already is told so in place of the answer.
+//! Entity tags (RFC 9110, 8.8.3). A client that has an answer already gets 304 in place of the answer.
 
 use data_encoding::HEXLOWER;
 use hyper::{
@@ -9,29 +9,29 @@ use ring::digest::{SHA256, digest};
 
 use super::answer::{Body, status};
 
-/// The bytes of a hash that stand in a tag.
+/// How many bytes of a hash stand in a tag.
 const BYTES: usize = 16;
 
-/// The tag of an answer that follows from these bytes.
+/// Returns the tag of an answer that is made from these bytes.
 pub fn of(bytes: &[u8]) -> HeaderValue {
     let hash = HEXLOWER.encode(&digest(&SHA256, bytes).as_ref()[..BYTES]);
     HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal digits make a header")
 }
 
-/// Whether the client has the answer with this tag: `If-None-Match` names it.
+/// Returns whether the client has the answer with this tag: `If-None-Match` names the tag.
 pub fn is_known(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
-    // A proxy that compresses an answer makes its tag a weak one.
+    // A proxy that compresses an answer marks its tag as weak (`W/`).
     let mut known = lists.flat_map(|list| list.split(',')).map(|one| one.trim().trim_start_matches("W/"));
     known.any(|one| one == "*" || one.as_bytes() == tag.as_bytes())
 }
 
-/// The answer to a client that has it already.
+/// Returns the answer 304, for a client that has the answer already.
 pub fn not_modified() -> Response<Body> {
     status(StatusCode::NOT_MODIFIED)
 }
 
-/// The same answer with this tag. It is to be asked for again each time.
+/// Returns the answer with this tag. The client may store the answer, and must ask again before each use.
 pub fn tagged(mut response: Response<Body>, tag: HeaderValue) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::ETAG, tag);

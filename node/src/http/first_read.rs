@@ -1,7 +1,8 @@
-//! The first bytes of a connection, and whether they are a handshake. Nearly all handshakes come in one piece, and one is read here with a
-//! small part of what a connection costs that takes any number of requests.
+//! The first bytes of a connection, and whether they are a handshake. Nearly all handshakes come in one piece. Reading
+//! such a handshake here costs a small part of what hyper costs, which is made for any number of requests.
 //!
-//! What is read here is read as hyper reads it: by the same parser and the same types. Whatever else comes is left to hyper.
+//! This module reads a handshake as hyper does, with the same parser and the same types. It leaves everything else to
+//! hyper.
 
 use std::io;
 
@@ -21,9 +22,9 @@ use tokio::{
 
 use super::{proxy_hop, route::is_websocket};
 
-/// The most bytes of the first read: four times what a browser sends. A longer head is read by hyper.
+/// The most bytes of the first read: four times what a browser sends. hyper reads a longer head.
 const FIRST_MAX: usize = 4096;
-/// The most headers of such a handshake, of which a browser sends some 15.
+/// The most headers of a handshake that is read here. A browser sends some 15.
 const HEADERS_MAX: usize = 48;
 
 /// What came first on a connection.
@@ -35,32 +36,33 @@ pub enum FirstRead {
     End,
     /// The head of a request has begun.
     Part(Bytes),
-    /// A request that hyper is to read, or what is none.
+    /// Something that hyper must read: another request, or bytes that are no request.
     Other(Bytes),
     /// The whole head of a handshake.
     Handshake(Box<FirstHandshake>),
 }
 
-/// A handshake that came in one piece. Nothing of it is checked but that it is a GET of the WebSocket's path in HTTP/1.1, without a body.
+/// A handshake that came in one piece. It is a GET of the WebSocket's path in HTTP/1.1, without a body; nothing else of
+/// it has been checked.
 #[derive(Debug)]
 pub struct FirstHandshake {
     /// The request.
     pub request: Request<()>,
-    /// The bytes of its head, and what the terminal has sent beyond it.
+    /// The bytes of the head, and what the terminal has sent after the head.
     pub bytes: Bytes,
     /// How many bytes the head has.
     pub length: usize,
 }
 
-/// Takes what has come on a new connection by now. `ws_path` is the path of the WebSocket.
+/// Takes the bytes that have come on a new connection by now. `ws_path` is the path of the WebSocket.
 pub fn take(stream: &TcpStream, ws_path: &str) -> FirstRead {
     let mut bytes = Vec::with_capacity(FIRST_MAX);
-    // The runtime would ask the system first whether there is something to read.
+    // Reads without the runtime, which would first ask the system whether there is something to read.
     let taken = recv(stream, spare_capacity(&mut bytes), RecvFlags::DONTWAIT);
     read(taken.map_err(io::Error::from).map(|_| bytes), ws_path)
 }
 
-/// Waits until something comes, and takes it. If nothing comes until `head_by`, that is the end.
+/// Waits until something comes, and takes it. Returns [`FirstRead::End`] if nothing comes until `head_by`.
 pub async fn wait(stream: &TcpStream, ws_path: &str, head_by: Instant) -> FirstRead {
     let come = async {
         loop {
@@ -87,7 +89,7 @@ fn read(taken: io::Result<Vec<u8>>, ws_path: &str) -> FirstRead {
     }
 }
 
-/// What the first bytes are.
+/// Returns what the first bytes are.
 pub(super) fn parse(bytes: Bytes, ws_path: &str) -> FirstRead {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -101,8 +103,8 @@ pub(super) fn parse(bytes: Bytes, ws_path: &str) -> FirstRead {
     }
 }
 
-/// The request, if it is a handshake of which there is nothing else to read. None for one in which a proxy asks where it belongs: such a proxy
-/// sends more requests.
+/// Returns the request, if it is a handshake without a body. None if a proxy asks in it which node it belongs to,
+/// because such a proxy sends more requests on the connection.
 fn handshake(parsed: &httparse::Request<'_, '_>, bytes: &Bytes, ws_path: &str) -> Option<Request<()>> {
     if (parsed.method, parsed.version) != (Some("GET"), Some(1)) {
         return None;
@@ -121,7 +123,7 @@ fn handshake(parsed: &httparse::Request<'_, '_>, bytes: &Bytes, ws_path: &str) -
     Some(request)
 }
 
-/// The headers as hyper has them. None if hyper takes one for none.
+/// Returns the headers as hyper has them. None if hyper would refuse one of them.
 fn fields(parsed: &[httparse::Header<'_>], bytes: &Bytes) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(parsed.len());
     for field in parsed {

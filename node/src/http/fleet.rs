@@ -1,4 +1,4 @@
-//! The fleet in numbers: as it is, and as it was minute by minute.
+//! The fleet in numbers: now, and minute by minute in the past.
 
 use hyper::{Response, StatusCode};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::backplane::MINUTES_MAX;
 
-/// The minutes that are shown unless `minutes` says otherwise.
+/// The default of `minutes`.
 const MINUTES: u32 = 60;
 
 /// `GET /v1/fleet`

@@ -1,4 +1,4 @@
-//! Heads, paths and queries of requests.
+//! Fuzz targets for heads, paths and queries of requests.
 
 use std::{cell::Cell, convert::Infallible, future, time::Duration};
 
@@ -17,8 +17,8 @@ use super::{
     request_id, strict, terminals,
 };
 
-/// The first bytes of a connection. A handshake that is read at once is read as hyper reads it, and of what is no whole head yet hyper reads
-/// no request.
+/// Reads bytes as the first of a connection. Panics if a handshake is not what hyper reads in the same bytes, or if
+/// hyper reads a request in bytes that count as the beginning of a head.
 pub(crate) fn head(bytes: &[u8]) {
     match first_read::parse(Bytes::copy_from_slice(bytes), "/ws") {
         FirstRead::Handshake(first) => {
@@ -36,7 +36,7 @@ pub(crate) fn head(bytes: &[u8]) {
     }
 }
 
-/// The first request that hyper reads in these bytes. None if it reads none.
+/// Returns the first request that hyper reads in these bytes; none if it reads none.
 fn read_by_hyper(bytes: &[u8]) -> Option<Request<()>> {
     let read = Cell::new(None);
     let service = service_fn(|request: Request<Incoming>| {
@@ -49,7 +49,7 @@ fn read_by_hyper(bytes: &[u8]) -> Option<Request<()>> {
     read.into_inner()
 }
 
-/// The path of a request.
+/// Reads bytes as the path of a request.
 pub(crate) fn path(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(read) = segments(text) else { return };
@@ -60,7 +60,7 @@ pub(crate) fn path(bytes: &[u8]) {
     assert_eq!(segments(&written).ok(), Some(read));
 }
 
-/// The query of a request: for terminals, for commands and for events.
+/// Reads bytes as the query of a request for terminals, for commands and for events.
 pub(crate) fn query(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     if let Ok(terminals) = terminals::parse(text) {

@@ -1,5 +1,5 @@
-//! The WebSocket handshake: which terminal it is, whether it is let in, and which protocol it speaks. All of it is
-//! decided before the upgrade, so a refusal is a plain HTTP answer and costs no session.
+//! The WebSocket handshake: which terminal connects, whether the node accepts it, and which protocol it speaks. The
+//! node decides all of this before the upgrade, so a refusal is a plain HTTP answer and costs no session.
 
 use std::{
     borrow::Cow,
@@ -29,21 +29,24 @@ use crate::{
     auth::VerifiedTerminal, cluster::admission::Busy, config::PlainProtocol, end::NO_ORDINAL, shard::Upgraded,
 };
 
-/// Query parameters in which people put tokens. A token in a URL is in the log of every proxy, so it is refused.
+/// Query parameters in which people put tokens. The node refuses them, because a token in a URL is in the log of every
+/// proxy.
 const TOKEN_NAMES: [&str; 7] = ["token", "access_token", "bearer", "jwt", "key", "authorization", "ticket"];
 
-/// The `Retry-After` in seconds of a node that has no memory, or no shard that answers. Sessions end by themselves, and not soon.
+/// The `Retry-After`, in seconds, of a node that has too little memory or no shard that answers. Such a shortage does
+/// not end soon.
 const SHORT: u64 = 5;
 
 /// What becomes of a handshake that is not refused.
 pub enum Decision {
-    /// The answer tells the proxy which node the handshake belongs to.
+    /// The handshake belongs to a node that this answer names to the proxy.
     Placed(Response<Body>),
     /// The connection becomes a session.
     Accepted(Box<AcceptedHandshake>),
 }
 
-/// Decides about a handshake that came from `peer` on the connection with this descriptor. Reports each refusal.
+/// Decides about a handshake that came from `peer` on the connection with this descriptor. Fails with the answer that
+/// refuses the handshake. Reports each refusal once.
 pub async fn decide(
     request: &Request<()>,
     peer: SocketAddr,
@@ -54,7 +57,7 @@ pub async fn decide(
     let (limits_refused, address) = (hop.limits_refused(), hop.address.clone());
     let decision = judge(request, descriptor, hop, state).await;
     if let Err(refusal) = &decision {
-        // It is refused when it comes again, if it does.
+        // The proxy may send the handshake here again. Only then the node refuses it, and reports that.
         if limits_refused && refusal.status().is_client_error() && refusal.status() != StatusCode::TOO_MANY_REQUESTS {
             return Ok(Decision::Placed(proxy_hop::refuse(state)));
         }
@@ -76,7 +79,7 @@ async fn judge(
     origin::check(request.headers(), config).map_err(because(RefusalCause::ORIGIN))?;
     let key = websocket_key(request).map_err(because(RefusalCause::WEBSOCKET))?;
     let named = terminal_id(request.uri().query().unwrap_or_default()).map_err(because(RefusalCause::URL))?;
-    // 503 means that another node is to take it: only on 503 may a proxy try the next node.
+    // The status must be 503, because only on 503 a proxy may try the next node.
     if state.shared.lifecycle.is_draining() {
         let answer = later(StatusCode::SERVICE_UNAVAILABLE, 1, "this node is draining");
         return Err(RefusalCause::DRAINING.of_answer(answer));
@@ -89,14 +92,15 @@ async fn judge(
     let busy = |cause: RefusalCause| {
         move |busy: Busy| cause.of_answer(later(StatusCode::TOO_MANY_REQUESTS, busy.retry_after, busy.why))
     };
-    // The token is checked before the budgets: a handshake whose token is refused must not use them up, nor count as sent to a node.
+    // The token is checked before the budgets, because a handshake with a bad token must not use up a budget, nor count
+    // as sent to a node.
     let auth = &state.shared.auth;
     let verified = match (token, &hop.certificate) {
         (None, Some((certificate, source))) => auth.certified(certificate, source, named),
         _ => auth.terminal(token, named),
     };
     let terminal = verified.map_err(|error| {
-        // One that comes again is counted then.
+        // If the proxy will send the handshake here again, it is counted then.
         let counted = if hop.limits_refused() { Ok(()) } else { state.rates.refused(&hop.address) };
         match counted {
             Ok(()) => RefusalCause::of(&error).of_answer(error.into()),
@@ -118,7 +122,7 @@ async fn judge(
     Ok(Decision::Accepted(Box::new(AcceptedHandshake { key, terminal, offer, hop })))
 }
 
-/// The terminal that a handshake says it is, as far as that can be read. Nothing of it is verified.
+/// Returns the terminal that a handshake claims to come from, as far as that can be read. Nothing is verified.
 fn claimed(request: &Request<()>) -> Option<TerminalId> {
     let named = terminal_id(request.uri().query().unwrap_or_default()).ok().flatten();
     named.or_else(|| {
@@ -137,7 +141,7 @@ pub struct AcceptedHandshake {
 }
 
 impl AcceptedHandshake {
-    /// The answer 101 as bytes.
+    /// Returns the answer 101 as bytes.
     pub fn answer(&self) -> Vec<u8> {
         let accept = derive_accept_key(self.key.as_bytes());
         let protocol = self.offer.answer.as_ref().map(|name| format!("sec-websocket-protocol: {name}\r\n"));
@@ -149,7 +153,7 @@ impl AcceptedHandshake {
         .into_bytes()
     }
 
-    /// The connection as a shard takes it. `read` is what was read beyond the handshake.
+    /// Returns the connection as a shard takes it. `read` is what the node has read beyond the handshake.
     pub fn upgraded(self, stream: TcpStream, read: Bytes) -> Upgraded {
         let VerifiedTerminal { id: terminal, labels, say, expires, token } = self.terminal;
         let (protocol, address, edge) = (self.offer.protocol, self.hop.address, self.hop.edge);
@@ -157,7 +161,7 @@ impl AcceptedHandshake {
     }
 }
 
-/// The subprotocol that a client asks for, and the token that a browser can send nowhere else.
+/// The subprotocol that a client asks for, and the token beside it, which a browser can send nowhere else.
 #[derive(Debug)]
 struct Offer {
     protocol: Protocol,
@@ -166,7 +170,8 @@ struct Offer {
 }
 
 impl Offer {
-    /// Reads what is offered. An empty header offers nothing, and names in `plain` ask for plain mode.
+    /// Reads what the client offers. An empty header offers nothing; names in `plain` ask for plain mode. Fails with
+    /// 400 for several tokens, and if no offered subprotocol is known.
     fn of(request: &Request<()>, plain: &[PlainProtocol]) -> Result<Self, Response<Body>> {
         let headers = request.headers().get_all(header::SEC_WEBSOCKET_PROTOCOL);
         let offered: Vec<_> = headers
@@ -191,7 +196,7 @@ impl Offer {
         } else if offered.is_empty() {
             (Protocol::Plain, None)
         } else {
-            // A browser drops a connection whose server picked none of the offered subprotocols.
+            // Refused, because a browser drops a connection whose server picked none of the offered subprotocols.
             let detail = format!(
                 "Sec-WebSocket-Protocol: offer {V1} or {PLAIN}, or nothing at all for plain mode; --plain-protocols makes other names \
                  count as plain mode"
@@ -202,7 +207,7 @@ impl Offer {
     }
 }
 
-/// The token of the two places that a client has for it.
+/// Returns the token of a handshake, which may stand in two places. Fails with 400 if the two differ.
 fn token<'a>(header: Option<&'a str>, offered: Option<&'a str>) -> Result<Option<&'a str>, Response<Body>> {
     match (header, offered) {
         (Some(header), Some(offered)) if header != offered => {
@@ -232,7 +237,7 @@ fn websocket_key(request: &Request<()>) -> Result<String, Response<Body>> {
         response.headers_mut().insert(header::UPGRADE, header::HeaderValue::from_static("websocket"));
         return Err(response);
     }
-    // A client that names several versions has not decided for one.
+    // A header that names several versions is refused too.
     if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let mut response = problem(StatusCode::BAD_REQUEST, "Sec-WebSocket-Version must be 13");
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, 13.into());
@@ -245,14 +250,16 @@ fn websocket_key(request: &Request<()>) -> Result<String, Response<Body>> {
     }
 }
 
-/// Whether `key` is 22 characters of base64, with `==` or without. The last character's four unused bits may be set: libraries
-/// that make such keys, or leave out the padding, are in use, and the answer is computed from the text and not from its bytes.
+/// Returns whether `key` is 22 characters of base64, with `==` or without. The four unused bits of the last character
+/// may be set. Libraries are in use that set them, or leave out the padding; the answer does not suffer, since it is
+/// computed from the text and not from its bytes.
 fn is_key(key: &str) -> bool {
     let characters = key.strip_suffix("==").unwrap_or(key);
     characters.len() == 22 && characters.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
 }
 
-/// The id in the query, if one is there.
+/// Returns the id in the query, if there is one. Fails with 400 for an invalid id, for two different ids, and for a
+/// token.
 fn terminal_id(query: &str) -> Result<Option<TerminalId>, Response<Body>> {
     let mut terminal = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

@@ -9,7 +9,8 @@ use super::{
     answer::{Answer, Body, later, typed},
 };
 
-/// The page for browsers: it says that the node works, and where to go on.
+/// Answers with a page for browsers, which says that the node works and where terminals and operators connect. 503 if
+/// the node is not ready.
 pub fn greet(state: &HttpState) -> Answer {
     ready(state)?;
     let others = state.peers.candidates().len();
@@ -34,8 +35,9 @@ pub fn ready(state: &HttpState) -> Answer {
     }
 }
 
-/// Whether the node takes sessions and has what it needs, and the backplane works, or a part of it; or why not. A second line names the partitions that do
-/// not work, and each reason has a line after it.
+/// Returns `ready` if the node takes sessions, has what it needs, and the backplane works at least in part. If only a
+/// part works, a second line names the partitions that do not work, and a line follows for each reason. Fails with the
+/// reason if the node is not ready.
 pub fn readiness(state: &HttpState) -> Result<String, String> {
     if state.shared.lifecycle.is_draining() {
         return Err("this node is draining".into());

@@ -20,9 +20,9 @@ use crate::auth::NAME_MAX;
 
 /// The longest validity of a key.
 const VALID_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The longest id of a key, in bytes, as a claim may be.
+/// The longest id of a key, in bytes: as long as a claim may be.
 const ID_MAX: usize = 512;
-/// How long a key is revoked of which nothing is known but its id: ten years.
+/// How long the revocation of a key lasts if only the id of the key is known: ten years.
 const UNKNOWN_REVOKED: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 
 /// `POST /v1/keys`. The answer has the key, which nobody can look up later.
@@ -48,7 +48,7 @@ pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpSt
     Ok(response)
 }
 
-/// Checks that the new key can do no more, and for no longer, than a limited key that makes it.
+/// Checks that a limited key makes no key that can do more, or is valid longer, than itself.
 fn check_maker(limits: &KeyLimits, exp: u64, call: &ApiCall<'_>) -> Result<(), Response<Body>> {
     let maker = &call.operator;
     if maker.limits.is_empty() {
@@ -70,7 +70,8 @@ fn check_maker(limits: &KeyLimits, exp: u64, call: &ApiCall<'_>) -> Result<(), R
     Ok(())
 }
 
-/// `GET /v1/keys?limit=&after=`: those first that expire first. A limited key sees those that can no more than itself.
+/// `GET /v1/keys?limit=&after=`: the keys that expire first come first. A limited key sees the keys that can do no more
+/// than itself.
 pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let (after, look) = request::short_list(query)?;
     let page = state.shared.backplane.keys(after, look).await?;
@@ -81,7 +82,8 @@ pub async fn list(query: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer 
     Ok(json(StatusCode::OK, &KeyPage { keys, next: page.next.map(|next| next.to_string()) }))
 }
 
-/// `DELETE /v1/keys/{id}`: every node refuses the key within 2 s, this one at once. A key that is not listed is revoked too, by its id.
+/// `DELETE /v1/keys/{id}`: every node refuses the key within 2 s, this node at once. A key that is not listed is
+/// revoked too, by its id.
 pub async fn revoke(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     if id.is_empty() || id.len() > ID_MAX {
         return Err(bad(format!("a key's id has 1 to {ID_MAX} bytes")));
@@ -109,7 +111,8 @@ pub async fn revoke(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     Ok(json(StatusCode::OK, &revoked))
 }
 
-/// When the revocation of a key ends: a second behind the key, which is valid in the whole second of its expiry.
+/// Returns when the revocation of a key ends: a second after the key expires, because the key is still valid in the
+/// second of its expiry.
 fn revoked_until(key: Option<&OperatorKey>, now: Timestamp) -> Timestamp {
     let until = match key {
         Some(key) => key.expires_at.checked_add(SignedDuration::from_secs(1)),

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::backplane::{CommandQuery, CommandRecord};
 
-/// A command in the list shows its selector if that names at most so many terminals.
+/// The most terminals that a selector may name to be shown in the list.
 const NAMED_MAX: usize = 100;
-/// The most commands on a page that a limited key gets: the terminals that they name are looked up.
+/// The most commands on a page for a limited key. The bound exists because the node looks up the terminals that the
+/// commands name.
 const LIMITED_PAGE: usize = 100;
 
 /// `GET /v1/commands?state=open&name=show&by=ann&terminal=t1&limit=100&after=NEXT`

@@ -8,13 +8,13 @@
 //!     ┌────────────┘
 //!   routes (the table of calls) ──▶ openapi (makes the document of the API), api_document (serves it)
 //!     │
-//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes, proxies, events, revocations, keys, notices, audit,
-//!     │       health, console
+//!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes,
+//!     │       proxies, events, revocations, keys, notices, audit, health, console
 //!     │
 //!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
 //! ```
 
-// A refusal is an answer and is made once for a request, so its size does not matter.
+// A refusal is an answer, and a request has one answer, so the size of a refusal does not matter.
 #![allow(clippy::result_large_err)]
 
 mod answer;
@@ -90,9 +90,11 @@ use crate::{
     shard::Shared,
 };
 
-/// The pause after a failed accept. Most often no file descriptor is free, and one becomes free soon.
+/// The pause after a failed accept. Accepting mostly fails because no file descriptor is free, and a descriptor becomes
+/// free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection may take that has the last file descriptor: a probe needs less, and the next one waits for it.
+/// How long a connection that has the last file descriptor may last. A probe needs less, and the next connection waits
+/// for the descriptor.
 const LAST_DESCRIPTOR: Duration = Duration::from_millis(500);
 
 /// What the handlers need.
@@ -101,7 +103,7 @@ pub struct HttpState {
     pub shared: Arc<Shared>,
     /// How many handshakes the node takes.
     pub admission: Admission,
-    /// How many handshakes it takes of one terminal, and refuses one address.
+    /// How many handshakes the node takes from one terminal, and how many it refuses to one address.
     pub rates: HandshakeRates,
     /// The connections that are neither sessions nor streams.
     pub connections: Arc<OpenConnections>,
@@ -125,8 +127,8 @@ pub struct HttpState {
     pub document: ApiDocument,
 }
 
-/// Accepts connections until `stop` is cancelled; then waits for the requests under way. The accept loop never waits
-/// for a peer, unless that has the last file descriptor.
+/// Accepts connections until `stop` is cancelled; then waits for the requests under way, and writes the last audit
+/// records. The accept loop never waits for a peer, except a peer that has the last file descriptor.
 pub async fn serve(listeners: Vec<TcpListener>, state: Arc<HttpState>, stop: CancellationToken) {
     let connections = TaskTracker::new();
     let (following, closing) = (state.clone(), stop.clone());
@@ -169,7 +171,7 @@ async fn accept(listener: TcpListener, connections: &TaskTracker, state: &Arc<Ht
                 begin(connection::serve(stream, peer, descriptor, state.clone(), stop.clone()), connections);
             }
             Ok(AcceptedConnection { stream, peer, is_last: true }) => {
-                // Its number says nothing of how many are in use: all are.
+                // All descriptors are in use, whatever number this one has.
                 let served = connection::serve(stream, peer, RawFd::MAX, state.clone(), stop.clone());
                 let _ = time::timeout(LAST_DESCRIPTOR, served).await;
             }
@@ -184,7 +186,8 @@ async fn accept(listener: TcpListener, connections: &TaskTracker, state: &Arc<Ht
     }
 }
 
-/// Has a connection served, by a task of its own if it has to wait for something. Most handshakes have not. A panic ends the connection alone.
+/// Serves a connection. Spawns a task for it only if it has to wait for something; most handshakes do not wait. A panic
+/// ends only this connection.
 fn begin(served: impl Future<Output = ()> + Send + 'static, connections: &TaskTracker) {
     let mut served = Box::pin(AssertUnwindSafe(served).catch_unwind());
     if (&mut served).now_or_never().is_none() {

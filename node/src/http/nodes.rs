@@ -14,31 +14,33 @@ use super::{
 };
 use crate::drain::surplus;
 
-/// The default `rate` of a rebalance: sessions per second, all nodes together. 10,000 sessions take three minutes.
+/// The default `rate` of a rebalance, in sessions per second of all nodes together. At this rate 10,000 sessions take
+/// three minutes.
 const RATE: f64 = 50.0;
 /// The highest `rate`.
 pub const RATE_MAX: f64 = 100_000.0;
 
-/// `GET /v1/nodes`. A node that this one does not use is marked.
+/// `GET /v1/nodes`. The list marks the nodes that this node does not use.
 pub async fn list(state: &HttpState) -> Answer {
     let mut list = state.shared.backplane.nodes().await?;
     state.peers.mark(&mut list.nodes);
     Ok(json(StatusCode::OK, &list))
 }
 
-/// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM; with `stay=1` it waits without sessions instead.
+/// `POST /v1/nodes/{id}/drain`: the node sends its sessions away and stops, as on SIGTERM; with `stay=1` it goes on
+/// running without sessions instead.
 pub async fn drain(id: &str, query: &str, state: &HttpState) -> Answer {
     let request = if stays(query)? { DrainRequest::Hold } else { DrainRequest::Drain };
     ask(id, request, NodeState::Draining, state).await
 }
 
-/// `DELETE /v1/nodes/{id}/drain`: a node that drains, or waits without sessions, takes sessions again. Not one that its process was told to
-/// end.
+/// `DELETE /v1/nodes/{id}/drain`: a node that drains, or runs without sessions, takes sessions again. A node that was
+/// told to end does not.
 pub async fn take_back(id: &str, state: &HttpState) -> Answer {
     ask(id, DrainRequest::TakeBack, NodeState::Ready, state).await
 }
 
-/// Asks a node, which will have this state.
+/// Sends a node this request. Answers with the state that the node will have, or 404 if there is no such node.
 async fn ask(id: &str, request: DrainRequest, becomes: NodeState, state: &HttpState) -> Answer {
     let id: NodeId = id.parse().map_err(|error| problem(StatusCode::BAD_REQUEST, format!("{error}")))?;
     if state.shared.backplane.request_drain(&id, request).await? {
@@ -47,8 +49,8 @@ async fn ask(id: &str, request: DrainRequest, becomes: NodeState, state: &HttpSt
     Err(problem(StatusCode::NOT_FOUND, format!("no such node: {id}; GET /v1/nodes lists them")))
 }
 
-/// `POST /v1/nodes/rebalance?rate=N`: nodes that hold clearly more sessions than the mean send the surplus away, N
-/// sessions per second all together.
+/// `POST /v1/nodes/rebalance?rate=N`: each node that holds clearly more sessions than the mean sends its surplus away,
+/// at N sessions per second for all nodes together.
 pub async fn rebalance(query: &str, state: &HttpState) -> Answer {
     let rate = rate(query)?;
     let mut nodes = state.shared.backplane.nodes().await?.nodes;

@@ -1,5 +1,5 @@
-//! The connections that are neither sessions nor streams of events: how many there may be, and which gives way when another comes. So
-//! however many are opened and left alone, a handshake is heard.
+//! The connections that are neither sessions nor event streams: how many may be open, and which one is closed when
+//! there are too many. So a node hears a handshake however many connections others open and leave idle.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -18,17 +18,18 @@ pub struct OpenConnections {
     table: Mutex<Table>,
 }
 
-/// Each connection has a number, and a new one when it becomes idle.
+/// Each connection has a number. It gets a new number when it becomes idle again.
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// Those that wait for a request, or for the peer to read an answer, in the order in which they began to.
+    /// The connections that wait for a request, or for the peer to read an answer, in the order in which they began to
+    /// wait.
     idle: BTreeMap<u64, CancellationToken>,
-    /// Those whose request is being handled.
+    /// The connections whose request is being handled.
     busy: HashSet<u64>,
 }
 
-/// A connection that counts as open until this is dropped.
+/// A connection. It counts as open until this value is dropped.
 #[derive(Debug)]
 pub struct OpenConnection {
     connections: Arc<OpenConnections>,
@@ -38,13 +39,13 @@ pub struct OpenConnection {
 }
 
 impl OpenConnections {
-    /// No connections, of which there may be so many.
+    /// Returns a table without connections, in which there may be `max`.
     pub fn new(max: usize) -> Self {
         Self { max, table: Mutex::default() }
     }
 
-    /// Adds a connection, which is idle. If there are too many, the one that has been idle longest is closed for it. None if there are too
-    /// many and none of them is idle.
+    /// Adds a connection, which counts as idle. If there are too many, closes the connection that has been idle
+    /// longest. None if there are too many and no connection is idle.
     pub fn open(self: &Arc<Self>, close: CancellationToken) -> Option<OpenConnection> {
         let mut table = self.lock();
         if table.idle.len() + table.busy.len() >= self.max {
@@ -75,13 +76,13 @@ impl OpenConnection {
         self.has_begun.store(true, Ordering::Relaxed);
         let mut table = self.connections.lock();
         let number = *self.lock();
-        // One that was closed for another is in neither set.
+        // A connection that was closed for another is in neither set.
         if table.idle.remove(&number).is_some() {
             table.busy.insert(number);
         }
     }
 
-    /// Whether a request has been handled on this connection, or is being handled.
+    /// Returns whether a request has been handled on this connection, or is being handled.
     pub fn has_begun(&self) -> bool {
         self.has_begun.load(Ordering::Relaxed)
     }
@@ -95,7 +96,8 @@ impl OpenConnection {
         }
     }
 
-    /// Counts the connection no more: it has become a session or a stream, of which there are bounds of their own.
+    /// Stops counting the connection, because it has become a session or an event stream. Those have bounds of their
+    /// own.
     pub fn leave(&self) {
         let mut table = self.connections.lock();
         let number = *self.lock();

@@ -1,5 +1,5 @@
-//! Which web pages may call a node. A browser sends a page's requests with the user's network position and, to a node with
-//! `--insecure`, that is all that is needed: so a page from elsewhere must not open sessions or change something.
+//! Which web pages may call a node. A browser sends a page's requests from the user's place in the network, and a node
+//! with `--insecure` asks for nothing more. So a page from elsewhere must not open sessions or change anything.
 
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
@@ -11,14 +11,15 @@ use hyper::{
 use super::answer::{Body, problem};
 use crate::config::{Config, WebOrigin};
 
-/// The headers of an answer that a page may read beside those that every page may.
+/// The headers of an answer that a page may read, beside those that every page may read.
 const EXPOSED: &str = "Retry-After, Location, Allow, ETag, WWW-Authenticate, X-Request-Id";
 /// The headers that a page may send.
 const ACCEPTED: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";
 /// How long a browser may remember a preflight, in seconds.
 const PREFLIGHT_AGE: &str = "600";
 
-/// Checks the `Origin` of a request that opens a session or changes something. Requests without one come from no web page.
+/// Checks the `Origin` of a request that opens a session or changes something. A request without `Origin` does not come
+/// from a web page.
 ///
 /// # Errors
 /// 403.
@@ -38,7 +39,8 @@ pub fn check(headers: &HeaderMap, config: &Config) -> Result<(), Response<Body>>
     Err(problem(StatusCode::FORBIDDEN, detail))
 }
 
-/// Lets the page that sent `origin` read the answer, if its origin is listed (CORS). No cookie is ever needed, so none is allowed.
+/// Lets the page that sent `origin` read the answer, if `--allow-origin` lists its origin (CORS). Does not allow
+/// cookies, because no call needs one.
 pub fn share(response: &mut Response<Body>, origin: Option<HeaderValue>, config: &Config) {
     if config.browsers.allow_origin.is_empty() {
         return;
@@ -52,7 +54,8 @@ pub fn share(response: &mut Response<Body>, origin: Option<HeaderValue>, config:
     }
 }
 
-/// Adds what a browser asks before a request (a preflight) to the answer to OPTIONS, if the page's origin is listed.
+/// Adds to the answer to OPTIONS what a browser asks before a request (a preflight), if `--allow-origin` lists the
+/// page's origin.
 pub fn preflight(request: &Request<Incoming>, response: &mut Response<Body>, config: &Config) {
     let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if !is_preflight || !request.headers().get(header::ORIGIN).is_some_and(|origin| is_listed(origin, config)) {
@@ -71,12 +74,12 @@ fn is_listed(origin: &HeaderValue, config: &Config) -> bool {
     read(origin).is_some_and(|origin| config.browsers.allow_origin.contains(&origin))
 }
 
-/// The origin in a header. None for `null`, which a sandboxed page of any site sends.
+/// Returns the origin in a header. None for `null`, which a sandboxed page of any site sends.
 fn read(origin: &HeaderValue) -> Option<WebOrigin> {
     origin.to_str().ok()?.parse().ok()
 }
 
-/// The host that the request was sent to, without its port: a proxy may pass it on without one.
+/// Returns the host that the request was sent to, without its port, since a proxy may pass the host on without a port.
 fn own_host(headers: &HeaderMap) -> Option<String> {
     let authority: Authority = headers.get(header::HOST)?.to_str().ok()?.parse().ok()?;
     Some(authority.host().to_ascii_lowercase())

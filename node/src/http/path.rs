@@ -4,12 +4,12 @@ use hyper::Response;
 
 use super::{answer::Body, request::bad};
 
-/// The segments of a path, each percent-decoded after the path was split at its slashes. Libraries encode an id such as
-/// `AA:BB` as `AA%3ABB`.
+/// Returns the segments of a path, each percent-decoded after the path was split at its slashes. Libraries encode an id
+/// such as `AA:BB` as `AA%3ABB`.
 ///
 /// # Errors
-/// 400 for a `%` without two hexadecimal digits, for bytes that are not UTF-8, and for an encoded slash or control character, which no
-/// name in a path has.
+/// 400 for a `%` without two hexadecimal digits, for bytes that are not UTF-8, and for an encoded slash or control
+/// character, which no name in a path has.
 pub fn segments(path: &str) -> Result<Vec<String>, Response<Body>> {
     path.split('/').skip(1).map(segment).collect()
 }

@@ -8,7 +8,7 @@ use super::{
     answer::{Answer, json},
 };
 
-/// `GET /v1/proxies`. The proxies that have reported to this node lately. Redis is not asked.
+/// `GET /v1/proxies`. Answers with the proxies that have reported to this node lately, without a call to Redis.
 pub fn list(state: &HttpState) -> Answer {
     Ok(json(StatusCode::OK, &ProxyList { proxies: state.shared.backplane.proxies() }))
 }

@@ -1,5 +1,5 @@
-//! What the proxy says of a handshake, in headers that the proxy sets itself and never passes on from a client. Only
-//! trusted proxies are believed.
+//! What the proxy says about a handshake, in headers that the proxy sets itself and never passes on from a client. A
+//! node believes only trusted proxies.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,10 +22,11 @@ use crate::cluster::{Candidate, placement};
 /// The header with the proxy worker, as `HOST/PID/GENERATION`. Only a proxy that can follow `X-Accel-Redirect` sends
 /// it.
 const EDGE: HeaderName = HeaderName::from_static("x-edge");
-/// The header that marks a handshake which was placed already: the node that gets it accepts it or refuses it.
+/// The header that marks a handshake which was placed already. The node that gets such a handshake accepts or refuses
+/// it.
 const REROUTE: HeaderName = HeaderName::from_static("x-reroute");
-/// The header that says that the proxy has a location for handshakes that are refused, in which it limits how many of them
-/// each address gets an answer to.
+/// The header by which the proxy says that it has a location for handshakes that will be refused. There the proxy
+/// limits how many refusals each address gets.
 const REFUSED: HeaderName = HeaderName::from_static("x-edge-refused");
 /// The header with the certificate of a terminal that the proxy has verified: PEM, percent-encoded.
 const CERTIFICATE: HeaderName = HeaderName::from_static("x-client-cert");
@@ -33,7 +34,7 @@ const CERTIFICATE: HeaderName = HeaderName::from_static("x-client-cert");
 const ID_SOURCE: HeaderName = HeaderName::from_static("x-client-id-from");
 /// The header with the address of the client.
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-/// The longest `X-Edge` that is believed, in bytes. The sidecar's are shorter.
+/// The longest `X-Edge` that a node believes, in bytes. What the sidecar configures is shorter.
 const EDGE_MAX: usize = 128;
 
 /// How a request reached this node.
@@ -44,14 +45,15 @@ pub struct ProxyHop {
     trusted: bool,
     asks: bool,
     limits_refused: bool,
-    /// The terminal's certificate, and which name in it is the id; with `--mtls-terminals` only.
+    /// The terminal's certificate, and which name in the certificate is the id. Only with `--mtls-terminals`.
     pub certificate: Option<(String, String)>,
     /// The address of the client.
     pub address: String,
 }
 
 impl ProxyHop {
-    /// Reads the headers, if `peer` is a trusted proxy.
+    /// Reads the headers of the proxy. Ignores what they say, except whether the sender asks, if `peer` is no trusted
+    /// proxy.
     pub fn of<B>(request: &Request<B>, peer: SocketAddr, state: &HttpState) -> Self {
         let trusted = is_trusted(peer.ip(), state);
         let sent = |name| header(request.headers(), name);
@@ -73,12 +75,12 @@ impl ProxyHop {
         }
     }
 
-    /// Whether the proxy asks which node the handshake belongs to. Otherwise the handshake belongs to this node.
+    /// Returns whether the proxy asks which node the handshake belongs to. If not, the handshake belongs to this node.
     pub fn asks(&self) -> bool {
         self.asks
     }
 
-    /// Whether the proxy asks, and is told that a handshake will be refused before it is.
+    /// Returns whether the proxy asks, and is to be told first that the node will refuse the handshake.
     pub fn limits_refused(&self) -> bool {
         self.asks && self.limits_refused
     }
@@ -88,7 +90,7 @@ fn is_trusted(peer: IpAddr, state: &HttpState) -> bool {
     lies_in(peer, &state.shared.config.trusted_proxy)
 }
 
-/// `/proxy`: what the proxy that asks must know of this node.
+/// `/proxy`: answers with what the proxy that asks must know about this node.
 pub fn terms(peer: SocketAddr, state: &HttpState) -> Response<Body> {
     let config = &state.shared.config;
     let terms = ProxyTerms {
@@ -101,7 +103,7 @@ pub fn terms(peer: SocketAddr, state: &HttpState) -> Response<Body> {
     json(StatusCode::OK, &terms)
 }
 
-/// Whether a proxy asks by these headers which node a handshake belongs to.
+/// Returns whether a proxy asks by these headers which node a handshake belongs to.
 pub fn asks(headers: &HeaderMap) -> bool {
     header(headers, EDGE).is_some() && header(headers, REROUTE).is_none()
 }
@@ -110,11 +112,11 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
 }
 
-/// Tells the proxy which node a handshake belongs to, also if that is this node. The proxy waits for this answer for
-/// a short time only, and much longer for a silent session. So a node that hangs is detected before a session is
-/// given to it.
+/// Tells the proxy which node a handshake belongs to, also if that is this node. The proxy waits only a short time for
+/// this answer, and much longer for a silent session. So the proxy notices a node that hangs before it gives that node
+/// a session.
 pub async fn place(state: &HttpState, terminal: &TerminalId, hop: &ProxyHop) -> Answer {
-    // A sender that is not trusted is told no other node's address.
+    // A sender that is not trusted must not learn another node's address.
     if !hop.trusted {
         return Ok(redirect(state.me.address));
     }
@@ -124,7 +126,8 @@ pub async fn place(state: &HttpState, terminal: &TerminalId, hop: &ProxyHop) -> 
     let me = Candidate { sessions: hub.len() as u64, leaving, ..state.me };
     let chosen = placement::choose(state.shared.config.placement, terminal, &me, &state.peers.candidates());
     let Some(other) = chosen else { return Ok(redirect(me.address)) };
-    // The handshake is counted before the peer is asked, or all that arrive meanwhile would go there too.
+    // The handshake is counted before the peer is asked. Otherwise all handshakes that arrive meanwhile would go to
+    // this peer too.
     state.peers.sent_to(other);
     if !state.peers.answers(other).await {
         return Ok(redirect(me.address));
@@ -133,8 +136,8 @@ pub async fn place(state: &HttpState, terminal: &TerminalId, hop: &ProxyHop) -> 
     Ok(redirect(other))
 }
 
-/// Tells the proxy that this node will refuse the handshake. The proxy sends it here again for its answer, if the address
-/// of the client has not had too many such answers lately.
+/// Tells the proxy that this node will refuse the handshake. The proxy sends the handshake here again for the refusal,
+/// unless the client's address has had too many refusals lately.
 pub fn refuse(state: &HttpState) -> Response<Body> {
     redirect_to("_refused", state.me.address)
 }

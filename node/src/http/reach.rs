@@ -1,4 +1,5 @@
-//! What a key with limits may do and see. Its labels choose the terminals that it reaches; to such a key others do not exist.
+//! What a key with limits may do and see. The labels of its limits choose the terminals that the key reaches. To the
+//! key, other terminals do not exist.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,9 +19,11 @@ use super::{
 };
 use crate::backplane::{BackplaneError, CommandRecord};
 
-/// The most terminals that a command of a limited key names, and that one names which it sees: each is looked up.
+/// The most terminals that a command may name if a limited key sends or sees the command. The bound exists because the
+/// node looks up each of them.
 pub const NAMED_MAX: usize = 512;
-/// The same of a command in a list, which looks up the terminals of many commands.
+/// The most terminals that a command may name if a limited key sees it in a list. It is lower, because a list looks up
+/// the terminals of many commands.
 pub const LISTED_NAMED_MAX: usize = 100;
 
 /// Checks that a key may send commands with this name.
@@ -38,28 +41,28 @@ pub fn check_name(name: &str, limits: &KeyLimits) -> Result<(), Response<Body>> 
 /// Checks that a key reaches a terminal.
 ///
 /// # Errors
-/// 404 as for a terminal that is not known.
+/// 404, as for a terminal that is not known.
 pub async fn check_terminal(id: &TerminalId, call: &ApiCall<'_>, state: &HttpState) -> Result<(), Response<Body>> {
     let unreached = unreached(std::slice::from_ref(id), &call.operator.limits, state).await?;
     if unreached.is_empty() { Ok(()) } else { Err(unknown(id)) }
 }
 
-/// 404: there is no such terminal, or the key does not reach it.
+/// Returns the refusal 404: there is no such terminal, or the key does not reach it.
 pub fn unknown(id: &TerminalId) -> Response<Body> {
     problem(StatusCode::NOT_FOUND, format!("no such terminal: {id}"))
 }
 
-/// These labels and those of the limits together; None if no terminal can have both.
+/// Returns these labels and the labels of the limits together; none if no terminal can have both.
 pub fn joined(wanted: &Labels, limits: &KeyLimits) -> Option<Labels> {
     let is_met = |(key, value): (&String, &String)| limits.labels.get(key).is_none_or(|limit| limit == value);
     wanted.iter().all(is_met).then(|| wanted.clone().into_iter().chain(limits.labels.clone()).collect())
 }
 
-/// A request for those of its terminals that the key reaches.
+/// Returns the request with a target that has only terminals which the key reaches.
 ///
 /// # Errors
-/// 403 if the key may not send the command; 404 if it names a terminal that the key does not reach, 409 if the key reaches none of those
-/// that it selects.
+/// 403 if the key may not send the command; 404 if the command names a terminal that the key does not reach; 409 if the
+/// labels of command and key contradict, so that it selects nobody.
 pub async fn narrowed(
     mut command: CommandRequest,
     call: &ApiCall<'_>,
@@ -80,12 +83,12 @@ pub async fn narrowed(
     Ok(command)
 }
 
-/// The expression for the terminals that the key reaches.
+/// Returns the expression, limited to the terminals that the key reaches.
 ///
 /// # Errors
-/// 400 if it is too large with the limits of the key.
+/// 400 if the expression is too large with the limits of the key.
 fn limited(expression: &MatchExpression, limits: &KeyLimits) -> Result<MatchExpression, Response<Body>> {
-    // The place would be one in a text that the caller has not written.
+    // The answer names no place in the text, because the caller has not written the text with the limits.
     let too_large = |InvalidMatch { problem, .. }| {
         bad(format!("match: with the labels that the key is limited to, the expression is too large: {problem}"))
     };
@@ -102,7 +105,7 @@ async fn check_named(ids: &[TerminalId], limits: &KeyLimits, state: &HttpState) 
     if unreached.is_empty() { Ok(()) } else { Err(BackplaneError::Unknown(unreached).into()) }
 }
 
-/// Those of these terminals that are not reached, or not known.
+/// Returns those of these terminals that the key does not reach, or that are not known.
 async fn unreached(
     ids: &[TerminalId],
     limits: &KeyLimits,
@@ -116,7 +119,8 @@ async fn unreached(
     Ok(ids.iter().filter(|id| !is_reached(id)).cloned().collect())
 }
 
-/// Those of these commands that a key sees: it reaches all of their targets. One that names more terminals than `named_max` is not seen.
+/// Returns those of these commands that a key sees, because it reaches all of their targets. A limited key does not see
+/// a command that names more than `named_max` terminals.
 pub async fn seen(
     mut records: Vec<CommandRecord>,
     limits: &KeyLimits,
@@ -142,7 +146,7 @@ pub async fn seen(
     Ok(records)
 }
 
-/// The terminals that a command names, unless they are more than `max`.
+/// Returns the terminals that a command names; none if they are more than `max`.
 fn named(record: &CommandRecord, max: usize) -> &[TerminalId] {
     match &record.request.target {
         Selector::Terminal(id) => std::slice::from_ref(id),
@@ -151,7 +155,7 @@ fn named(record: &CommandRecord, max: usize) -> &[TerminalId] {
     }
 }
 
-/// The command, if the key sees it.
+/// Returns the command, if the key sees it.
 ///
 /// # Errors
 /// 404.

@@ -1,5 +1,5 @@
-//! Refused handshakes, as operators see them: by cause as a metric, and as events. Most client libraries show their users the status at
-//! most, and never the text.
+//! Refused handshakes, as operators see them: by cause as a metric, and as events. Operators need them, because most
+//! client libraries show their users at most the status of a refusal, and never its text.
 
 use std::{
     collections::HashSet,
@@ -16,19 +16,21 @@ use serde::Deserialize;
 use super::{HttpState, answer::Body};
 use crate::auth::AuthError;
 
-/// The events that are written in each [`INTERVAL`]. Anybody can have handshakes refused, and must not push out other events.
+/// The most events that a node writes in each [`INTERVAL`]. The bound exists because anybody can have handshakes
+/// refused, and must not push out other events.
 const EVENTS_MAX: usize = 60;
-/// An event of one terminal with one cause is written once in this time.
+/// A node writes an event for one terminal and one cause once in this time.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why a handshake was refused: the value of the label `cause`. It travels with the answer, and is not sent.
+/// Why a handshake was refused: the value of the label `cause`. The answer carries the cause inside the node, and does
+/// not send it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefusalCause(&'static str);
 
 impl RefusalCause {
     /// The node is stopping.
     pub const DRAINING: Self = Self("draining");
-    /// The node has no memory, or no shard that answers.
+    /// The node has too little memory, or no shard that answers.
     pub const SHORTAGE: Self = Self("shortage");
     /// The node takes no more handshakes, or no more sessions.
     pub const BUSY: Self = Self("busy");
@@ -40,20 +42,20 @@ impl RefusalCause {
     pub const ORDINALS: Self = Self("ordinals");
     /// The request can be read in two ways, has a body, or is HTTP/1.0.
     pub const REQUEST: Self = Self("request");
-    /// It comes from a web page that may not open sessions.
+    /// The handshake comes from a web page that may not open sessions.
     pub const ORIGIN: Self = Self("origin");
-    /// It is no WebSocket handshake, or one of another version.
+    /// The request is no WebSocket handshake, or a handshake of another version.
     pub const WEBSOCKET: Self = Self("websocket");
     /// The terminal's id is missing or malformed, or the URL has a token.
     pub const URL: Self = Self("url");
-    /// It offers other subprotocols alone.
+    /// The handshake offers only subprotocols that the node does not know.
     pub const SUBPROTOCOL: Self = Self("subprotocol");
-    /// It has two different tokens.
+    /// The handshake has two different tokens.
     pub const TWO_TOKENS: Self = Self("two_tokens");
     /// Anything else, such as a store that does not answer.
     const OTHER: Self = Self("other");
 
-    /// Why a token was refused.
+    /// Returns the cause of a refused token.
     pub fn of(error: &AuthError) -> Self {
         use muster_protocol::token::{ClaimError, ClaimFault, TokenError};
         Self(match error {
@@ -68,13 +70,13 @@ impl RefusalCause {
         })
     }
 
-    /// The answer with this cause.
+    /// Returns the answer with this cause.
     pub fn of_answer(self, mut answer: Response<Body>) -> Response<Body> {
         answer.extensions_mut().insert(self);
         answer
     }
 
-    /// Whether the terminal, and not the state of the node, is the cause.
+    /// Returns whether the cause lies with the terminal, and not with the state of the node.
     fn is_of_terminal(self) -> bool {
         ![Self::DRAINING, Self::SHORTAGE, Self::BUSY, Self::OTHER].contains(&self)
     }
@@ -95,8 +97,8 @@ struct ToldRefusals {
 }
 
 impl RefusedHandshakes {
-    /// Counts a refused handshake, and writes the event `terminal.refused` if it names a terminal and the event was not written lately.
-    /// `terminal` is what the handshake claims, and is not verified.
+    /// Counts a refused handshake, and writes the event `terminal.refused` if it names a terminal and the event was not
+    /// written lately. `terminal` is what the handshake claims, and is not verified.
     pub fn report(&self, answer: &Response<Body>, terminal: Option<TerminalId>, address: &str, state: &HttpState) {
         let cause = answer.extensions().get().copied().unwrap_or(RefusalCause::OTHER);
         let status = answer.status();
@@ -125,7 +127,7 @@ fn fields(cause: RefusalCause, status: StatusCode, address: &str) -> Vec<(&'stat
     ]
 }
 
-/// The terminal that a token claims to be of. The token is not verified.
+/// Returns the terminal that a token claims to belong to. Does not verify the token.
 pub fn claimed_terminal(token: &str) -> Option<TerminalId> {
     #[derive(Deserialize)]
     struct Claimed {

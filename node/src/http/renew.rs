@@ -16,7 +16,7 @@ pub fn post(request: &Request<Incoming>, state: &HttpState) -> Answer {
     Ok(granted(state.shared.auth.renew(bearer(request))?))
 }
 
-/// The answer with a token. No cache may store it.
+/// Returns the answer with a token. No cache may store it.
 pub fn granted(made: MadeToken) -> Response<Body> {
     let MadeToken { token, terminal, expires } = made;
     let expires_at = i64::try_from(expires).ok().and_then(|second| Timestamp::from_second(second).ok());

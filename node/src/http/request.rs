@@ -18,14 +18,15 @@ pub const LIMIT_MAX: usize = 1000;
 /// The most entries of a short list, such as operators' keys, that the store looks at for one page.
 const LOOK_MAX: u64 = 128;
 
-/// The token in `Authorization: Bearer`.
+/// Returns the token in `Authorization: Bearer`.
 pub fn bearer<B>(request: &Request<B>) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Reads the whole body. Refuses one that is larger than `--max-body`, or that takes longer than `--header-timeout`.
+/// Reads the whole body. Fails with 413 for a body larger than `--max-body`, with 408 if it takes longer than
+/// `--header-timeout`, and with 400 if it ends early.
 pub async fn body(body: Incoming, config: &Config) -> Result<Bytes, Response<Body>> {
     let (limit, deadline) = (config.max_body, config.header_timeout);
     match time::timeout(deadline, Limited::new(body, limit).collect()).await {
@@ -54,12 +55,13 @@ pub fn terminal_id(text: &str) -> Result<TerminalId, Response<Body>> {
     text.parse().map_err(|error: muster_protocol::id::InvalidId| bad(error.to_string()))
 }
 
-/// The names of a query's parameters and their values.
+/// Returns the names of a query's parameters and their values.
 pub fn pairs(query: &str) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(query.as_bytes())
 }
 
-/// Reads the parameters of a query. One that the call does not take was refused before, by the call's [row](super::routes::Route).
+/// Calls `take` for each parameter of a query. Fails with 400 if `take` does. A parameter that the call does not know
+/// does not get here: the call's [row](super::routes::Route) has refused it.
 pub fn query(text: &str, mut take: impl FnMut(&str, &str) -> Result<(), String>) -> Result<(), Response<Body>> {
     for (name, value) in pairs(text) {
         take(&name, &value).map_err(|detail| bad(format!("{name}: {detail}")))?;
@@ -81,13 +83,13 @@ pub fn page<C: FromStr>(text: &str) -> Result<(usize, Option<C>), Response<Body>
     Ok((limit.0, after))
 }
 
-/// Reads `limit` and `after` of a short list. Returns how many entries to pass over, and how many to look at.
+/// Reads `limit` and `after` of a short list. Returns how many entries to skip, and how many to look at.
 pub fn short_list(text: &str) -> Result<(u64, u64), Response<Body>> {
     let (limit, after) = page(text)?;
     Ok((after.unwrap_or_default(), LOOK_MAX.min(limit as u64)))
 }
 
-/// The value of a query's parameter. The first, if there are several.
+/// Returns the value of a query's parameter; the first, if there are several.
 pub fn parameter(request: &Request<Incoming>, wanted: &str) -> Option<String> {
     let mut all = form_urlencoded::parse(request.uri().query()?.as_bytes());
     all.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
@@ -112,7 +114,7 @@ impl FromStr for Limit {
     }
 }
 
-/// A refusal with status 400.
+/// Returns a refusal with status 400.
 pub fn bad(detail: impl Into<String>) -> Response<Body> {
     problem(StatusCode::BAD_REQUEST, detail)
 }

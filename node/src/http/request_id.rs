@@ -1,4 +1,4 @@
-//! The id of a request: `X-Request-Id`, by which whoever called finds the call in the audit and in the logs of proxies.
+//! The id of a request: `X-Request-Id`. By it the caller finds the call in the audit and in the logs of proxies.
 
 use hyper::{
     HeaderMap,
@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 /// The header, in requests and answers.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is taken, in bytes.
+/// The longest id that a node takes over from the caller, in bytes.
 const LENGTH_MAX: usize = 128;
 
-/// The id that the caller gave, or a new one: if there is none, there are several, or it is not 1 to 128 characters of
-/// `A-Z a-z 0-9 . _ : / + = @ -`.
+/// Returns the id that the caller gave. Returns a new id if the caller gave none or several, or if the id is not 1 to
+/// 128 characters of `A-Z a-z 0-9 . _ : / + = @ -`.
 pub fn of(headers: &HeaderMap) -> String {
     let mut given = headers.get_all(REQUEST_ID).iter();
     match (given.next().and_then(|id| id.to_str().ok()).filter(|id| is_id(id)), given.next()) {
@@ -21,7 +21,7 @@ pub fn of(headers: &HeaderMap) -> String {
     }
 }
 
-/// The id as a header of the answer.
+/// Returns the id as a header of the answer.
 pub fn header(id: &str) -> HeaderValue {
     HeaderValue::from_str(id).expect("an id is visible ASCII")
 }

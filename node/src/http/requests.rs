@@ -39,12 +39,14 @@ use super::{
     route,
 };
 
-/// The largest head of a request, in bytes: eight times what a browser sends. A larger one is answered with 431.
+/// The largest head of a request, in bytes: eight times what a browser sends. hyper answers a larger head with 431.
 const HEAD_MAX: usize = 16 * 1024;
-/// How long a request that is under way may still take when the node stops. A stream of events never ends by itself.
+/// How long a request that is under way may still take when the node stops. There must be a bound, because an event
+/// stream never ends by itself.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
-/// How long, and how many bytes, a peer may still send after the last answer. The kernel answers bytes that nobody reads with a
-/// reset, which can overtake the answer: the peer would not learn why it was refused. A session that ends discards as much.
+/// How long a peer may still send after the last answer, and how many bytes. The node reads them because the kernel
+/// answers unread bytes with a reset. The reset can overtake the answer, and the peer would not learn why it was
+/// refused. A session that ends discards as much.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 const DISCARD_BYTES: usize = 16 << 20;
 
@@ -55,7 +57,7 @@ pub struct Requester {
     pub peer: SocketAddr,
     /// The file descriptor of the connection.
     pub descriptor: RawFd,
-    /// Closes the connection when it is cancelled, whatever is still to be sent.
+    /// Cancelled to close the connection at once, whatever is still to be sent.
     pub close: CancellationToken,
     accepted: Arc<Mutex<Option<Box<AcceptedHandshake>>>>,
     decided: Arc<Mutex<Option<Answer>>>,
@@ -63,19 +65,21 @@ pub struct Requester {
     is_stream: Arc<AtomicBool>,
 }
 
-/// What has come on a connection before hyper reads it.
+/// What the node has read from a connection before it gives the connection to hyper.
 #[derive(Debug)]
 pub struct FirstBytes {
     /// The bytes.
     pub bytes: Bytes,
-    /// The answer to the first request, if that is a handshake and was decided about.
+    /// The answer to the first request, if the request is a handshake that the node has decided about.
     pub decided: Option<Answer>,
-    /// When the connection is closed if the whole first head has not come. Each further head has the limit for itself.
+    /// By when the whole first head must have come. If not, the connection is closed. Each further head has the limit
+    /// for itself.
     pub head_by: Instant,
 }
 
 impl Requester {
-    /// The requester on a new connection, which counts as open from now on. None if there are too many connections and none of them is idle.
+    /// Returns the requester on a new connection, which counts as open from now on. None if there are too many
+    /// connections and no connection is idle.
     pub fn new(peer: SocketAddr, descriptor: RawFd, state: &HttpState) -> Option<Self> {
         let close = CancellationToken::new();
         let open = Arc::new(state.connections.open(close.clone())?);
@@ -83,12 +87,13 @@ impl Requester {
         Some(Self { peer, descriptor, close, accepted, decided, open, is_stream })
     }
 
-    /// Records that a request is being handled: the connection does not give way to another.
+    /// Records that a request is being handled, so that the connection is not closed for another.
     pub fn begin(&self) {
         self.open.begin();
     }
 
-    /// Records that the answer is a stream, which has bounds of its own. The connection must close after it.
+    /// Records that the answer is an event stream, which has bounds of its own. The connection must close after the
+    /// stream.
     pub fn begin_stream(&self) {
         self.is_stream.store(true, Ordering::Relaxed);
         self.open.leave();
@@ -101,7 +106,8 @@ impl Requester {
         future::pending().await
     }
 
-    /// The answer to a handshake, if it is the first request and was decided about when it came.
+    /// Takes the answer to the first request, if the node has decided about it already. Returns none for every further
+    /// request.
     pub fn take_decided(&self) -> Option<Answer> {
         self.decided.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -111,8 +117,8 @@ impl Requester {
     }
 }
 
-/// Serves the requests of a connection until it has ended. Returns the handshake that was accepted, if one was, with the connection and what
-/// was read beyond the handshake.
+/// Serves the requests of a connection until the connection has ended or a handshake is accepted. Returns the accepted
+/// handshake, the connection, and what was read beyond the handshake; none if the connection has ended.
 pub async fn serve(
     stream: TcpStream,
     first: FirstBytes,
@@ -137,7 +143,8 @@ pub async fn serve(
     let mut served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
-        // The bound of the buffer alone holds for heads that are not whole yet: of one that follows another request, more may be in it.
+        // Both bounds are needed. Only the bound of the buffer holds for a head that is not whole yet, and the buffer
+        // may hold more than a head if a request follows another.
         .max_header_size(HEAD_MAX)
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service);
@@ -160,7 +167,7 @@ pub async fn serve(
     None
 }
 
-/// Waits until the first head is late. Never returns if the whole head has come by then.
+/// Waits until `head_by`, and returns if the first head is late. Never returns if the whole head has come by then.
 async fn first_head_late(head_by: Instant, requester: &Requester) {
     time::sleep_until(head_by).await;
     if requester.open.has_begun() {
@@ -174,7 +181,7 @@ enum Ended {
     Accepted(Box<AcceptedHandshake>),
     /// The last answer was sent.
     Answered,
-    /// The peer has gone, or sends what is no HTTP, or does not read.
+    /// The peer has gone or does not read, so nothing can be sent to it.
     Broken,
 }
 
@@ -189,7 +196,7 @@ where
         Poll::Ready(Ok(())) => Poll::Ready(Ended::Answered),
         Poll::Ready(Err(error)) => {
             tracing::debug!(peer = %requester.peer, %error, "a connection ended badly");
-            // hyper has answered a request that it can't read.
+            // hyper has answered a request that it could not parse.
             Poll::Ready(if error.is_parse() { Ended::Answered } else { Ended::Broken })
         }
         // The handshake's request was polled just now, if there is one.
@@ -200,9 +207,10 @@ where
     .await
 }
 
-/// Closes the node's side, and reads what still comes until the peer closes too, for a bounded time and number of bytes.
+/// Closes the node's side, and reads what still comes until the peer closes too, for a bounded time and number of
+/// bytes.
 async fn discard(mut stream: TcpStream) {
-    // hyper has done so, unless it could not read the request.
+    // hyper has shut down already, unless it could not parse the request.
     let _ = stream.shutdown().await;
     let rest = async {
         let (mut buffer, mut count) = ([0; 4096], 0);

@@ -1,4 +1,4 @@
-//! Sends a command again to those that it did not reach.
+//! Sends a command again to the targets that ended without the wanted state.
 
 use hyper::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
@@ -17,12 +17,12 @@ use super::{
 };
 use crate::backplane::{BackplaneError, CommandDraft, CommandRecord, IdempotencyKey, TargetQuery, partition_names};
 
-/// The number of targets that are read at once.
+/// How many targets are read at once.
 const PAGE: usize = 1000;
 
 /// `POST /v1/commands/{id}/retry`: sends the same command again to the targets that ended without the wanted state.
-/// Targets that may still reach it are left alone. Which targets were lost with a part of the store is not known, so the answer has in `lost` the
-/// partitions of the first command that lack them.
+/// Leaves out targets that may still reach that state. Targets that were lost with a part of the store are not known,
+/// so the answer names in `lost` the partitions that lost targets of the first command.
 pub async fn retry(id: &str, headers: &HeaderMap, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let key = key(headers, &call.operator, id.as_bytes())?;
     let id = request::command_id(id)?;
@@ -42,7 +42,8 @@ pub async fn retry(id: &str, headers: &HeaderMap, call: &ApiCall<'_>, state: &Ht
     Ok(json(StatusCode::ACCEPTED, &CommandView { lost: record.lost, ..view }))
 }
 
-/// The targets of a command that ended without the wanted state, each once.
+/// Returns the targets of a command that ended without the wanted state, each once. Fails with 503 if a partition is
+/// away, and with 409 if they are too many.
 async fn failed_targets(record: &CommandRecord, state: &HttpState) -> Result<Vec<TerminalId>, Response<Body>> {
     let (id, states) = (record.frame.id, Some(record.stored_failed(Timestamp::now())));
     let (mut terminals, mut query) = (Vec::new(), TargetQuery { states, after: None, limit: PAGE });
@@ -69,7 +70,7 @@ async fn failed_targets(record: &CommandRecord, state: &HttpState) -> Result<Vec
     }
 }
 
-/// Accepts the command for those terminals that were not forgotten meanwhile.
+/// Accepts the command for the terminals that were not forgotten meanwhile.
 async fn accept_known(
     mut request: CommandRequest,
     key: Option<IdempotencyKey>,

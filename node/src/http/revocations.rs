@@ -19,7 +19,8 @@ const TEXT_MAX: usize = 512;
 /// The longest time for which a revocation is stored.
 const EXPIRY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// `POST /v1/revocations`. The answer says that it is stored; every node applies it within 2 s, this one at once.
+/// `POST /v1/revocations`. The answer says that the revocation is stored. Every node applies it within 2 s, this node
+/// at once.
 pub async fn post(request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let body = call.body(request.into_body(), state).await?;
     let revocation = revocation(request::json(&body, "revocation")?, &call.operator.name)?;
@@ -54,7 +55,8 @@ pub async fn take_back(id: &str, state: &HttpState) -> Answer {
     Ok(json(StatusCode::OK, &EndedRevocation { id }))
 }
 
-/// What is asked for, as it is stored.
+/// Returns the revocation that the request asks for, as it is stored. Fails with 400 if the request breaks a bound or
+/// chooses no tokens.
 fn revocation(request: RevocationRequest, by: &str) -> Result<Revocation, Response<Body>> {
     let RevocationRequest { terminal, operator, token_id, kid, issued_before, expires_in } = request;
     for (name, text) in [("operator", &operator), ("token_id", &token_id), ("kid", &kid)] {
@@ -74,7 +76,7 @@ fn revocation(request: RevocationRequest, by: &str) -> Result<Revocation, Respon
         return Err(bad("expires_in: more than 0 and at most 366 days"));
     }
     let created_at = Timestamp::now();
-    // A token's id is its own. Of the others, those that are made later are not meant.
+    // A token's id names one token. The other choices do not include tokens that are made later.
     let issued_before = issued_before.or_else(|| token_id.is_none().then_some(created_at));
     let tokens = RevokedTokens { terminal, operator, token_id, kid, issued_before };
     let expires_at = created_at.checked_add(expires_in).unwrap_or(Timestamp::MAX);

@@ -1,4 +1,5 @@
-//! What is done with a request: it is a handshake, or a call of the [table of routes](super::routes) that is admitted and answered.
+//! What a node does with a request. The request is a handshake, or a call in the [table of routes](super::routes),
+//! which the node checks and answers.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::auth::{VerifiedOperator, written};
 
-/// Answers a request. Does not return if the request is a handshake that is accepted.
+/// Answers a request. Does not return if the request is a handshake and the node accepts it.
 pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc<HttpState>) -> Response<Body> {
     if is_websocket(request.uri().path(), &state.shared.config.ws_path) {
         return websocket(request, &requester, &state).await.unwrap_or_else(|refusal| refusal);
@@ -36,13 +37,13 @@ pub async fn answer(request: Request<Incoming>, requester: Requester, state: Arc
     response
 }
 
-/// Whether a path is the WebSocket's, with a slash at its end or without.
+/// Returns whether a path is the path of the WebSocket, with or without a slash at its end.
 pub fn is_websocket(path: &str, ws_path: &str) -> bool {
     path == ws_path || path.strip_suffix('/') == Some(ws_path) || ws_path.strip_suffix('/') == Some(path)
 }
 
 async fn websocket(request: Request<Incoming>, requester: &Requester, state: &HttpState) -> Answer {
-    // hyper is to know of the body for as long as there is no answer.
+    // The body is kept until there is an answer, because hyper notices when it is dropped.
     let (head, _body) = request.into_parts();
     let request = Request::from_parts(head, ());
     if request.method() != Method::GET {
@@ -89,7 +90,7 @@ async fn dispatch(
     answer
 }
 
-/// The answer to a call, if the requester is admitted.
+/// Returns the answer to a call; a refusal if the requester may not make the call.
 async fn admitted(
     route: &Route,
     segments: &[&str],
@@ -115,7 +116,7 @@ async fn admitted(
     (route.handle)(Asked { request, segments, query: &query, call: &call, requester, state }).await
 }
 
-/// Checks that a call keeps to the terminals that the key reaches, if the key is limited by labels.
+/// Checks that a key which is limited by labels makes only calls that keep to the terminals that it reaches.
 ///
 /// # Errors
 /// 403.
@@ -129,12 +130,13 @@ fn check_reach(route: &Route, operator: &VerifiedOperator) -> Result<(), Respons
     Err(problem(StatusCode::FORBIDDEN, detail))
 }
 
-/// The method that is asked for. HEAD is GET, of whose answer hyper sends the head alone.
+/// Returns the method of the request, with GET for HEAD: hyper sends only the head of an answer to HEAD.
 fn asked(request: &Request<Incoming>) -> &Method {
     if request.method() == Method::HEAD { &Method::GET } else { request.method() }
 }
 
-/// The owner of the requester's key, or of the key that a ticket stands for. The owner has no name if no key is needed.
+/// Returns the owner of the requester's key, or of the key that a ticket stands for. The owner has no name if the call
+/// needs no key.
 async fn identify(
     route: &Route,
     request: &Request<Incoming>,
@@ -154,7 +156,8 @@ fn not_there(state: &HttpState) -> Response<Body> {
     problem(StatusCode::NOT_FOUND, detail)
 }
 
-/// The answer to a method that the path does not take: its methods, with 204 to OPTIONS and 405 to any other.
+/// Returns the answer to a method that the path does not take. The answer names the methods that it takes; its status
+/// is 204 for OPTIONS and 405 for any other method.
 fn methods(method: &Method, allowed: &str) -> Response<Body> {
     let mut response = match *method {
         Method::OPTIONS => status(StatusCode::NO_CONTENT),
@@ -164,7 +167,7 @@ fn methods(method: &Method, allowed: &str) -> Response<Body> {
     response
 }
 
-/// The methods of a path as a list.
+/// Returns the methods of a path as a list.
 fn allowed(taken: &[&Route]) -> String {
     let names = taken.iter().map(|route| if route.method == "GET" { "GET, HEAD" } else { route.method });
     names.chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! Selectors that operators save under a name, and what stands in place of the name when one is used.
+//! Saved selectors: saves, lists, shows and removes them, and puts them in place of their names.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,8 @@ use super::{
     request::{self, bad},
 };
 
-/// `PUT /v1/selectors/{name}` with `{"match":"site = bj"}`: saves it, in place of what had the name.
+/// `PUT /v1/selectors/{name}` with `{"match":"site = bj"}`: saves the expression under the name, in place of an older
+/// one.
 pub async fn put(name: &str, request: Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let name = selector_name(name)?;
     let bytes = call.body(request.into_body(), state).await?;
@@ -50,7 +51,7 @@ pub async fn get(name: &str, state: &HttpState) -> Answer {
     found.map(|selector| json(StatusCode::OK, &selector)).ok_or_else(|| no_selector(&name))
 }
 
-/// `DELETE /v1/selectors/{name}`. Commands that went by it stay as they are.
+/// `DELETE /v1/selectors/{name}`. Commands that used the selector stay as they are.
 pub async fn remove(name: &str, state: &HttpState) -> Answer {
     let name = selector_name(name)?;
     if !state.shared.backplane.remove_selector(&name).await? {
@@ -59,10 +60,11 @@ pub async fn remove(name: &str, state: &HttpState) -> Answer {
     Ok(json(StatusCode::OK, &serde_json::json!({ "name": name })))
 }
 
-/// An expression with what is saved in place of names, so that whoever looks at it later sees by what it went.
+/// Returns the expression with the saved expressions in place of their names. So an operator who looks at a command
+/// later sees by what its targets were chosen.
 ///
 /// # Errors
-/// 400 if it names one that is not saved, or passes a bound with what is saved.
+/// 400 if the expression names a selector that is not saved, or is too large with the saved ones.
 pub async fn expanded(expression: MatchExpression, state: &HttpState) -> Result<MatchExpression, Response<Body>> {
     let names: Vec<_> = expression.saved().into_iter().cloned().collect();
     if names.is_empty() {
@@ -73,14 +75,14 @@ pub async fn expanded(expression: MatchExpression, state: &HttpState) -> Result<
     if let Some(name) = names.iter().find(|name| !found.contains_key(*name)) {
         return Err(bad(expression.problem_with(name, not_saved(name)).to_string()));
     }
-    // The place would be one in a text that the caller has not written.
+    // The answer names no place in the text, because the caller has not written the expanded text.
     let too_large = |InvalidMatch { problem, .. }| {
         bad(format!("match: with what is saved in place of names, the expression is too large: {problem}"))
     };
     expression.expanded(&found).map_err(too_large)
 }
 
-/// A target with what is saved in place of names.
+/// Returns the target with the saved expressions in place of their names.
 ///
 /// # Errors
 /// As [`expanded`].

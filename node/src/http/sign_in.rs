@@ -1,4 +1,4 @@
-//! Signs operators in: a page shows a key once, and holds a token of 15 minutes in its place.
+//! Signs operators in: a page sends the operator's key once, and then keeps a token of 15 minutes in place of the key.
 
 use hyper::{Request, StatusCode, body::Incoming, header};
 use muster_protocol::api::OperatorSession;
@@ -11,7 +11,8 @@ use super::{
 };
 use crate::auth::MadeSession;
 
-/// `POST /v1/session`, with a key, or with the token of a session, which is renewed. A renewal leaves no audit record.
+/// `POST /v1/session`, with a key, or with the token of an operator's session, to renew the session. A renewal leaves
+/// no audit record.
 pub fn post(request: &Request<Incoming>, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let MadeSession { token, expires_at, renew_until, is_renewal } = state.shared.auth.sign_in(bearer(request))?;
     if is_renewal {

@@ -1,5 +1,5 @@
-//! Rules that every request must keep. Parts of a system that read a request differently can be played off against each other, so what
-//! has two readings is refused, and its connection is closed.
+//! Rules that every request must keep. If a proxy and a node read one request in two ways, an attacker can use the
+//! difference. So a node refuses a request that has two readings, and closes its connection.
 
 use hyper::{
     HeaderMap, Request, Response, StatusCode, Version,
@@ -12,7 +12,7 @@ use super::{
     request::bad,
 };
 
-/// Headers of which there may be one.
+/// Headers that a request may have once at most.
 const ONCE: [HeaderName; 8] = [
     header::HOST,
     header::AUTHORIZATION,
@@ -26,11 +26,12 @@ const ONCE: [HeaderName; 8] = [
 
 /// Checks what holds for every request.
 ///
-/// A `Content-Length` beside a `Transfer-Encoding` is not seen here: hyper removes it, goes by the other, and closes the connection
-/// after the answer (RFC 9112, 6.3).
+/// A `Content-Length` beside a `Transfer-Encoding` does not get here: hyper removes the length, reads the body by its
+/// encoding, and closes the connection after the answer (RFC 9112, 6.3).
 ///
 /// # Errors
-/// 400, after which the connection closes, for a header that is there twice, and for no `Host` or one that is none.
+/// 400, after which the connection closes, if one of these headers is there twice, or if `Host` is missing or is no
+/// host.
 pub fn check<B>(request: &Request<B>) -> Result<(), Response<Body>> {
     let headers = request.headers();
     if let Some(name) = ONCE.iter().find(|name| is_repeated(headers, name)) {
@@ -39,13 +40,13 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Response<Body>> {
     match headers.get(header::HOST) {
         Some(host) if host.to_str().is_ok_and(is_host) => Ok(()),
         Some(_) => Err(closing(bad("the Host header is no host with an optional port, such as example.net:9000"))),
-        // HTTP/1.0 has none.
+        // HTTP/1.0 requires no `Host`.
         None if request.version() == Version::HTTP_10 => Ok(()),
         None => Err(closing(bad("there is no Host header, and HTTP/1.1 requires one"))),
     }
 }
 
-/// Checks what holds for a handshake, beside its WebSocket headers: it has HTTP/1.1 and no body.
+/// Checks that a handshake has HTTP/1.1 and no body.
 ///
 /// # Errors
 /// 505 for HTTP/1.0, 400 for a body.
@@ -68,7 +69,7 @@ pub fn check_handshake(request: &Request<()>) -> Result<(), Response<Body>> {
     Ok(())
 }
 
-/// The same answer, after which the connection is closed.
+/// Returns the answer with `Connection: close`, so that the connection is closed after it.
 pub fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
@@ -78,7 +79,7 @@ fn is_repeated(headers: &HeaderMap, name: &HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// Whether a text is a host with an optional port, as it stands in a URL.
+/// Returns whether a text is a host with an optional port, as it stands in a URL.
 fn is_host(text: &str) -> bool {
     let Ok(authority) = text.parse::<Authority>() else { return false };
     let host = authority.host();
@@ -88,7 +89,7 @@ fn is_host(text: &str) -> bool {
     !host.is_empty() && !host.contains([',', '@']) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
-/// A header's name as people write it: `Content-Length` for `content-length`.
+/// Returns a header's name as people write it: `Content-Length` for `content-length`.
 fn shown(name: &HeaderName) -> String {
     let word = |word: &str| match word {
         "id" => "ID".to_owned(),

@@ -37,7 +37,7 @@ pub async fn list(id: &str, query: &str, call: &ApiCall<'_>, state: &HttpState) 
     Ok(json(StatusCode::OK, &TargetPage { targets, next: page.next, partial: page.partial, lost: page.lost }))
 }
 
-/// All targets, for a command that has at most `limit`, in the order of their ids.
+/// Returns all targets of a command that has at most `limit`, in the order of their ids.
 pub async fn all(id: CommandId, limit: usize, state: &HttpState) -> Result<Vec<TargetView>, Response<Body>> {
     let record = state.shared.backplane.command(id).await?.ok_or_else(|| no_command(id))?;
     let (mut targets, mut query) = (Vec::new(), TargetQuery { limit, ..Default::default() });

@@ -47,7 +47,7 @@ pub async fn label(id: &str, request: Request<Incoming>, call: &ApiCall<'_>, sta
     let labels: Labels = request::json(&bytes, "object of labels")?;
     check_labels(&labels).map_err(|error| bad(error.to_string()))?;
     reach::check_terminal(&id, call, state).await?;
-    // A terminal must not leave the reach of the key by it, into that of another.
+    // With new labels a terminal must not leave the reach of this key and enter the reach of another.
     if !call.operator.limits.include(&labels) {
         let limit = written(&call.operator.limits.labels);
         let detail =
@@ -82,7 +82,7 @@ pub async fn forget(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     }
 }
 
-/// `GET /v1/terminals/{id}/history`: its last changes.
+/// `GET /v1/terminals/{id}/history`: the last changes of the terminal.
 pub async fn history(id: &str, call: &ApiCall<'_>, state: &HttpState) -> Answer {
     let id = terminal_id(id)?;
     reach::check_terminal(&id, call, state).await?;
@@ -117,7 +117,7 @@ pub(super) fn labels(text: &str) -> Result<Labels, String> {
     check_labels(&labels).map(|()| labels).map_err(|error| error.to_string())
 }
 
-/// Reads an expression. The error does not name the parameter, which the caller does.
+/// Parses an expression. The error does not name the parameter, because the caller does.
 pub(super) fn expression(text: &str) -> Result<MatchExpression, String> {
     text.parse().map_err(|error: InvalidMatch| format!("at character {}: {}", error.at, error.problem))
 }
@@ -131,7 +131,7 @@ fn status(text: &str) -> Result<Status, String> {
     }
 }
 
-/// The beginning of an id is itself an id.
+/// Checks the beginning of an id, and returns it. It must itself be a valid id.
 fn prefix(text: &str) -> Result<String, String> {
     text.parse::<TerminalId>().map(|id| id.to_string()).map_err(|error| error.to_string())
 }

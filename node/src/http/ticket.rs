@@ -1,5 +1,6 @@
-//! Tickets for web pages of others. `EventSource` can send no key, so a page asks for a ticket with its key and puts the ticket into
-//! the URL: it is good once and for 30 s, so a log that has the URL has nothing of use.
+//! Tickets, with which web pages open event streams. `EventSource` can't send a key, so a page first asks for a ticket
+//! with its key, and puts the ticket into the URL. A ticket is good once and for 30 s, so the URL in a log is of no use
+//! to anybody.
 
 use hyper::{Response, StatusCode, header};
 use jiff::Timestamp;
@@ -18,13 +19,15 @@ use crate::{
 /// The query parameter with a ticket.
 pub const PARAMETER: &str = "ticket";
 
-/// Whom a ticket of a limited key stands for, as it is stored. Nodes that know no limits can't read it, and refuse the ticket.
+/// The operator whom a ticket of a limited key stands for, as it is stored. Nodes of a version without limits can't
+/// read this form, so they refuse the ticket.
 #[derive(Serialize, Deserialize)]
 struct LimitedHolder {
     limited: VerifiedOperator,
 }
 
-/// `POST /v1/ticket`: a ticket for one `GET /v1/events?ticket=TICKET`, in the name of the operator whose key asked for it.
+/// `POST /v1/ticket`: gives a ticket for one `GET /v1/events?ticket=TICKET`, in the name of the operator whose key the
+/// request has.
 pub async fn post(operator: &VerifiedOperator, state: &HttpState) -> Answer {
     let ticket = format!("{:032x}", rand::random::<u128>());
     let stands_for = written(operator);
@@ -37,10 +40,10 @@ pub async fn post(operator: &VerifiedOperator, state: &HttpState) -> Answer {
     Ok(response)
 }
 
-/// The operator whose ticket this is. The ticket is used up, whatever becomes of the request.
+/// Returns the operator whom a ticket stands for. Uses the ticket up, whatever becomes of the request.
 ///
 /// # Errors
-/// 401 if the ticket was used, has expired, or is none.
+/// 401 if the ticket was used, has expired, or was never given.
 pub async fn take(ticket: &str, state: &HttpState) -> Result<VerifiedOperator, Response<Body>> {
     let stands_for = state.shared.backplane.take_ticket(&TicketHash::of(ticket)).await?;
     let operator = stands_for.and_then(|stands_for| read(&stands_for));

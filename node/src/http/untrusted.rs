@@ -7,22 +7,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many addresses are warned about in each [`INTERVAL`]. Any client can send a proxy's headers, and must not fill
-/// the log by it.
+/// How many addresses a node warns about in each [`INTERVAL`]. The bound exists because any client can send a proxy's
+/// headers, and must not fill the log that way.
 const ADDRESSES_MAX: usize = 64;
-/// The addresses are forgotten after this time, so that addresses which clients made up do not keep a proxy from being
-/// warned about.
+/// The node forgets the addresses after this time. So addresses of clients that only pretend to be proxies do not
+/// suppress the warning about a real proxy for ever.
 const INTERVAL: Duration = Duration::from_secs(3600);
 
 /// The addresses that a warning was logged for lately.
 #[derive(Debug, Default)]
 pub struct UntrustedProxies(Mutex<WarnedAddresses>);
 
-/// At most [`ADDRESSES_MAX`]; there is no warning for any further one until they are forgotten.
+/// At most [`ADDRESSES_MAX`] addresses. A further address gets no warning until these are forgotten.
 #[derive(Debug, Default)]
 struct WarnedAddresses {
     addresses: HashSet<IpAddr>,
-    /// When the first of them was added. None if there is none.
+    /// When the first address was added. None if there is none.
     since: Option<Instant>,
 }
 
