@@ -56,8 +56,8 @@
 //!
 //! # TLS
 //!
-//! A URL that begins with `wss://` asks for TLS 1.2 or 1.3. By default the terminal trusts the CAs that the system trusts; a
-//! [`TlsSource`] names others, and a certificate for the terminal:
+//! A URL that begins with `wss://` asks for TLS 1.2 or 1.3. By default the terminal trusts the CAs that the system
+//! trusts. A [`TlsSource`] names other CAs, and a certificate for the terminal:
 //!
 //! ```no_run
 //! # use muster_client::{Config, TlsFiles, TlsSource};

@@ -158,8 +158,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Filters until the last process of Nginx has ended. A signal to all processes of this name does not end the filter: Nginx
-/// would have no log any more.
+/// Filters until the last process of Nginx has ended. A signal to all processes of this name does not end the filter:
+/// Nginx would have no log any more.
 #[tokio::main(flavor = "current_thread")]
 async fn filter_log() -> ExitCode {
     let _ignored = Signals::listen();

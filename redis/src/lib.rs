@@ -63,8 +63,8 @@
 //! # }
 //! ```
 //!
-//! A connection can be dead without an end. Its user notices that by publishing to a channel of its own and waiting for
-//! the message. Dropping the subscription closes the connection; [`MasterSubscription::closer`] closes it from
+//! A connection can be dead without an end. Its user notices that if it publishes to a channel of its own and waits for
+//! the message. To drop the subscription closes the connection; [`MasterSubscription::closer`] closes it from
 //! elsewhere.
 //!
 //! | Module | What it does |
