@@ -1,18 +1,18 @@
-//! The audit as both backplanes have it: two logs whose records are numbered together. What strangers did is in a log of its own, so that
-//! it pushes out no record of an operator.
+//! The audit as both backplanes have it: two logs whose records are numbered together. Calls of strangers are in a log
+//! of their own, so that they push out no record of an operator.
 
 use muster_protocol::api::AuditRecord;
 
-/// Records that are written together. None of them is written twice, however often the batch is.
+/// Records that are written together. The store writes each record once, even if a node sends the batch several times.
 #[derive(Debug, Clone)]
 pub struct AuditBatch {
-    /// Random: which process writes it.
+    /// A random name of the process that writes the batch.
     pub process: String,
     /// The number of the batch, greater than that of every batch that the process has written.
     pub number: u64,
     /// The records.
     pub records: Vec<QueuedRecord>,
-    /// The bytes that the log may have (`--audit-bytes`).
+    /// The bytes that the log of operators may have (`--audit-bytes`).
     pub bytes: u64,
 }
 
@@ -25,9 +25,9 @@ pub struct QueuedRecord {
     pub is_strangers: bool,
 }
 
-/// The part of `--audit-bytes` that the log of strangers may have beside it: a sixteenth.
+/// The divisor of `--audit-bytes` that gives the bytes of the log of strangers. That log comes in addition.
 pub const STRANGERS_SHARE: u64 = 16;
-/// The bytes of a record beside its JSON: an upper bound of what the store needs to find it.
+/// The bytes that a record counts beside its JSON: an upper bound of what the store needs to find the record.
 pub const RECORD_BYTES: u64 = 64;
 
 /// A part of the audit, the newest first.
@@ -35,21 +35,22 @@ pub const RECORD_BYTES: u64 = 64;
 pub struct AuditPortion {
     /// The records with their numbers.
     pub records: Vec<(u64, AuditRecord)>,
-    /// The next portion begins before this number. None if there is none.
+    /// The next portion begins before this number. None if this portion is the last.
     pub next: Option<u64>,
 }
 
-/// What was read of one of the logs, the newest first.
+/// The records that were read from one of the logs, the newest first.
 #[derive(Debug, Default)]
 pub struct LogPart {
     /// The records with their numbers.
     pub records: Vec<(u64, AuditRecord)>,
-    /// The number of the oldest entry that was looked at, if there may be older ones.
+    /// The number of the oldest entry that was looked at. None if there are no older entries.
     pub looked_to: Option<u64>,
 }
 
 impl AuditPortion {
-    /// The parts of both logs in one order. What is older than the place up to which both were looked at is left for the next portion.
+    /// Returns the parts of both logs in one order. Leaves out records older than the place up to which both logs were
+    /// looked at; the next portion has them.
     pub fn of(parts: [LogPart; 2]) -> Self {
         let next = parts.iter().filter_map(|part| part.looked_to).max();
         let mut records: Vec<_> = parts.into_iter().flat_map(|part| part.records).collect();

@@ -1,4 +1,5 @@
-//! The last changes of a terminal: the memory of a node has them as they are, and a partition packed (`scripts/lib/changes.lua`).
+//! The last changes of a terminal. The memory backplane stores them as they are; a partition in Redis stores them
+//! packed (`scripts/lib/changes.lua`).
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -6,9 +7,10 @@ use muster_protocol::{
     frame::Condition,
 };
 
-/// The changes that are recorded of a terminal. A further one replaces the oldest.
+/// How many changes of a terminal are stored. A further change replaces the oldest.
 pub const CHANGES_MAX: usize = 16;
-/// The bytes of the packed changes of a terminal. Beyond it the oldest go, so that there may be less than [`CHANGES_MAX`].
+/// The most bytes of a terminal's packed changes. The oldest changes are dropped to keep this bound, so there may be
+/// fewer than [`CHANGES_MAX`].
 pub const CHANGES_BYTES: usize = 220;
 /// The reasons for which sessions end. A packed reason is the place of its word in this text, so a new one is appended.
 pub const REASONS: &str = " left lost no_heartbeat too_slow wire no_hello bad_hello bad_labels protocol replaced disconnected removed draining rebalanced token_expired node_lost node_stopped ";
@@ -16,7 +18,8 @@ pub const REASONS: &str = " left lost no_heartbeat too_slow wire no_hello bad_he
 /// The bytes of a change before its text: its kind with the length of the text, and its time.
 const HEAD: usize = 5;
 
-/// Reads packed changes, the oldest first. Reading ends where the bytes are cut off; a change that can't be read is left out.
+/// Reads packed changes, the oldest first. Stops where the bytes are cut off, and leaves out a change that can't be
+/// read.
 pub fn unpack(bytes: &[u8]) -> Vec<TerminalChange> {
     let (mut changes, mut rest) = (Vec::new(), bytes.get(1..).unwrap_or_default());
     while let Some((&[head, a, b, c, d], behind)) = rest.split_first_chunk::<HEAD>() {
@@ -28,7 +31,8 @@ pub fn unpack(bytes: &[u8]) -> Vec<TerminalChange> {
     changes
 }
 
-/// The change of this kind with this text. The numbers of kinds are those of `names.lua`, divided by 32.
+/// Returns the change of this kind with this text; none if the kind is not known. `kind` is the number in `names.lua`,
+/// divided by 32.
 fn kind(kind: u8, text: &[u8]) -> Option<ChangeKind> {
     match (kind, text) {
         (0, _) => Some(ChangeKind::Online { node: str::from_utf8(text).ok()?.parse().ok()? }),
@@ -43,22 +47,24 @@ fn kind(kind: u8, text: &[u8]) -> Option<ChangeKind> {
     }
 }
 
-/// The text of an end, with the code of its close frame if the reason does not say it. A node that knows no codes shows the text as the reason.
+/// Returns the text of an end: the reason, and the code of the close frame if the reason does not imply the code. A
+/// node of a version without codes shows the whole text as the reason.
 pub fn offline_text(reason: &str, code: Option<u16>) -> String {
     code.map_or_else(|| reason.to_owned(), |code| format!("{reason} {code}"))
 }
 
-/// The end of which this is the text.
+/// Returns the end that has this text.
 fn offline(text: &str) -> ChangeKind {
     let with_code = text.split_once(' ').and_then(|(reason, code)| Some((reason, code.parse().ok()?)));
     let (reason, code) = with_code.map_or((text, None), |(reason, code)| (reason, Some(code)));
     ChangeKind::Offline { reason: reason.to_owned(), code }
 }
 
-/// A reason: the word at the place that a single byte stands for, or the text itself.
+/// Returns a reason: if the text is a single byte, the word at that place in [`REASONS`]; otherwise the text itself.
 fn reason(text: &[u8]) -> Option<&str> {
     match text {
-        // Lua counts from 1, and the place is that of the space before the word.
+        // The place is that of the space before the word, and Lua counts from 1, so it is the index of the word itself
+        // here.
         [place] => REASONS.get(usize::from(*place)..)?.split(' ').next(),
         _ => str::from_utf8(text).ok(),
     }

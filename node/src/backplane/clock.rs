@@ -1,4 +1,4 @@
-//! The clock of the memory backplane. In a cluster the clock of Redis has this part.
+//! The clock of the memory backplane. In a cluster the clock of Redis takes its place.
 
 use std::time::Instant;
 
@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 /// Tells a store the time.
 pub trait TimeSource: Send + Sync {
-    /// The time of day, by which commands expire.
+    /// Returns the time of day, by which commands expire.
     fn now(&self) -> Timestamp;
 
-    /// A time that never goes back, by which durations are measured.
+    /// Returns a time that never goes back, by which durations are measured.
     fn instant(&self) -> Instant;
 }
 

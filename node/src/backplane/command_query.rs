@@ -1,4 +1,4 @@
-//! What is asked of the commands that are stored: which of them, and which targets of one.
+//! Queries for stored commands, and for the targets of a command.
 
 use muster_protocol::{
     CommandId, Payload, TerminalId,
@@ -15,13 +15,13 @@ pub struct CommandFilter {
     pub name: Option<String>,
     /// Who asked.
     pub by: Option<String>,
-    /// A target, also one that was rejected.
+    /// A target of the command, also one that rejected the command.
     pub terminal: Option<TerminalId>,
     /// The state.
     pub state: Option<CommandState>,
 }
 
-/// A page of commands that is asked for.
+/// A query for a page of commands.
 #[derive(Debug, Clone, Default)]
 pub struct CommandQuery {
     /// Which commands.
@@ -43,8 +43,8 @@ pub struct FoundCommands {
     pub partial: Vec<PartitionIndex>,
 }
 
-/// A place in the order of commands: the number of a command at its home, which is a time or a little more, and its id. The newest is the
-/// greatest.
+/// A place in the order of commands: the number that a command's home gave the command, which is about the time, and
+/// the command's id. The newest command has the greatest place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CommandPlace {
     /// The number.
@@ -69,7 +69,7 @@ impl std::str::FromStr for CommandPlace {
     }
 }
 
-/// A page of a command's targets that is asked for.
+/// A query for a page of a command's targets.
 #[derive(Debug, Clone, Default)]
 pub struct TargetQuery {
     /// The stored states of the targets. All targets if `None`.
@@ -85,11 +85,11 @@ pub struct TargetQuery {
 pub struct FoundTargets {
     /// The targets.
     pub targets: Vec<FoundTarget>,
-    /// Where the next page begins. `None` on the last page. A page may be short, or empty, and not the last.
+    /// Where the next page begins. `None` only on the last page: a page may be short or empty, and others follow.
     pub next: Option<String>,
     /// Partitions that did not answer: their targets are missing.
     pub partial: Vec<PartitionIndex>,
-    /// Partitions that would have targets on this page and have nothing of the command any more.
+    /// Partitions that had targets of this page, and have lost everything of the command.
     pub lost: Vec<PartitionIndex>,
 }
 
@@ -98,14 +98,14 @@ pub struct FoundTargets {
 pub struct FoundTarget {
     /// The terminal, also if it was forgotten meanwhile.
     pub terminal: TerminalId,
-    /// Its state and times.
+    /// The state and times of the target.
     pub record: TargetRecord,
-    /// Its last reply. `None` if there is none.
+    /// The target's last reply. `None` if there is none.
     pub reply: Option<Payload>,
 }
 
 impl TargetQuery {
-    /// Whether a target with this stored state is asked for.
+    /// Returns whether the query asks for a target with this stored state.
     pub fn wants(&self, state: TargetState) -> bool {
         self.states.as_ref().is_none_or(|states| states.contains(&state))
     }

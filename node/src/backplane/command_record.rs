@@ -1,8 +1,8 @@
 //! The record of a command, the same for both backplanes: how the state of a target rises, and what the API shows of
 //! a command and its targets.
 //!
-//! Only facts are stored: queued, sent, and what terminals sent back. Whether a command has expired, timed out or
-//! was cancelled is derived from its own data when someone asks, so nothing has to be written at that moment.
+//! Only facts are stored: queued, sent, and what terminals sent back. Whether a command has expired, timed out or was
+//! cancelled is derived from these facts when someone asks, so nothing has to be written at that moment.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -34,9 +34,9 @@ pub struct CommandRecord {
     pub unseen: u64,
     /// The partitions that did not answer.
     pub partial: Vec<PartitionIndex>,
-    /// The partitions that had targets and have nothing of the command any more.
+    /// The partitions that had targets, and have lost everything of the command.
     pub lost: Vec<PartitionIndex>,
-    /// The targets of these partitions. What became of them is not known any more.
+    /// The number of targets in the partitions that are `lost`. Nobody knows what became of them.
     pub lost_targets: u64,
 }
 
@@ -53,7 +53,7 @@ pub struct TargetRecord {
 /// The letters of the states in Redis, and the names in the API.
 const STEPS: [(char, &str); 4] = [('s', "sent"), ('a', "acked"), ('r', "running"), ('e', "ended")];
 
-/// The index of a state in [`TargetRecord::steps`]. None for queued, whose time is that of the command.
+/// Returns the index of a state in [`TargetRecord::steps`]. None for `queued`, whose time is the time of the command.
 pub(super) fn step(state: TargetState) -> Option<usize> {
     match state {
         TargetState::Queued => None,
@@ -64,19 +64,19 @@ pub(super) fn step(state: TargetState) -> Option<usize> {
     }
 }
 
-/// When a command was accepted, in milliseconds since 1970. The command's id begins with this time.
+/// Returns when a command was accepted, in milliseconds since 1970. The command's id begins with this time.
 pub fn accepted_ms(id: CommandId) -> u64 {
     let (seconds, nanos) = id.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
     seconds * 1000 + u64::from(nanos) / 1_000_000
 }
 
-/// The time at which a command was accepted, from its id.
+/// Returns the time at which a command was accepted, from its id.
 pub fn accepted_at(id: CommandId) -> Timestamp {
     Timestamp::from_millisecond(accepted_ms(id) as i64).unwrap_or_default()
 }
 
 impl CommandRecord {
-    /// The state that the API shows for a stored state.
+    /// Returns the state that the API shows for a stored state.
     pub fn shown(&self, stored: TargetState, now: Timestamp) -> TargetState {
         let over = now >= self.frame.expires_at;
         match stored {
@@ -89,18 +89,18 @@ impl CommandRecord {
         }
     }
 
-    /// The stored states that the API shows as this one.
+    /// Returns the stored states that the API shows as this one.
     pub fn stored_as(&self, shown: TargetState, now: Timestamp) -> Vec<TargetState> {
         TargetState::ALL.into_iter().filter(|stored| self.shown(*stored, now) == shown).collect()
     }
 
-    /// The stored states of targets that have ended without what was asked for.
+    /// Returns the stored states of targets that have ended without what the command asked for.
     pub fn stored_failed(&self, now: Timestamp) -> Vec<TargetState> {
         TargetState::ALL.into_iter().filter(|stored| self.failed(self.shown(*stored, now), now)).collect()
     }
 
-    /// Whether a target in this state is finished for this command: it has confirmed what was asked for, or can't
-    /// any more.
+    /// Returns whether a target in this state is finished: it has confirmed what the command asks for, or can't confirm
+    /// it any more.
     fn is_done(&self, shown: TargetState) -> bool {
         match self.request.confirm {
             Confirm::None => shown.rank() >= TargetState::Sent.rank(),
@@ -109,7 +109,8 @@ impl CommandRecord {
         }
     }
 
-    /// Whether a target in this state has ended without what was asked for, so that it can be tried again.
+    /// Returns whether a target in this state has ended without what the command asked for, so that the command can be
+    /// tried again there.
     pub fn failed(&self, shown: TargetState, now: Timestamp) -> bool {
         match shown {
             TargetState::Queued | TargetState::Sent | TargetState::Acked | TargetState::Running => {
@@ -120,18 +121,19 @@ impl CommandRecord {
         }
     }
 
-    /// Whether all targets have confirmed what was asked for, or can't any more.
+    /// Returns whether all targets are finished: each has confirmed what the command asks for, or can't confirm it any
+    /// more.
     pub fn is_settled(&self, now: Timestamp) -> bool {
         self.is_settled_with(&self.counts, now)
     }
 
-    /// The same with these numbers of targets in each state, in place of those of the record.
+    /// Returns the same for these numbers of targets in each state, in place of the numbers of the record.
     pub fn is_settled_with(&self, counts: &BTreeMap<TargetState, u64>, now: Timestamp) -> bool {
         let is_done = |(stored, count): (&TargetState, &u64)| *count == 0 || self.is_done(self.shown(*stored, now));
         now >= self.frame.expires_at || (self.unseen == 0 && counts.iter().all(is_done))
     }
 
-    /// The command as the API shows it.
+    /// Returns the command as the API shows it.
     pub fn view(&self, now: Timestamp) -> CommandView {
         let always = [TargetState::Queued, TargetState::Sent, TargetState::Acked];
         let mut counts: BTreeMap<_, _> = always.map(|state| (state, 0)).into();
@@ -163,20 +165,20 @@ impl CommandRecord {
         }
     }
 
-    /// The command with all that was asked for.
+    /// Returns the command as the API shows it, with its selector and payload.
     pub fn full_view(&self, now: Timestamp) -> CommandView {
         let (target, payload) = (Some(self.request.target.clone()), Some(self.frame.payload.clone()));
         let (payload_base64, payload) = if self.frame.payload.is_bytes() { (payload, None) } else { (None, payload) };
         CommandView { target, payload, payload_base64, ..self.view(now) }
     }
 
-    /// The data of `command.counts`: that of `command.done`, of the command as it stands.
+    /// Returns the data of the event `command.counts`: the same as of `command.done`, for the command as it is now.
     pub fn counts_event(&self, now: Timestamp) -> String {
         let view = self.view(now);
         told_as(view.state, &view)
     }
 
-    /// One target as the API shows it.
+    /// Returns one target as the API shows it.
     pub fn target_view(
         &self,
         terminal: TerminalId,
@@ -185,7 +187,8 @@ impl CommandRecord {
         now: Timestamp,
     ) -> TargetView {
         let steps = STEPS.iter().zip(target.steps).filter_map(|((_, name), ms)| {
-            // Times count from the time in the id, which is older than the command if a key had reserved the id before.
+            // Times count from the time in the id. That time is before the command's own if an idempotency key had
+            // reserved the id.
             let at = accepted_at(self.frame.id).checked_add(Duration::from_millis(ms?)).ok()?;
             Some(((*name).to_owned(), at))
         });
@@ -194,7 +197,8 @@ impl CommandRecord {
     }
 }
 
-/// The data of `command.done`: how a command ended, and the number of its targets in each state, without states that have none.
+/// Returns the data of the event `command.done`: how a command ended, and the number of its targets in each state that
+/// has any.
 pub fn done_event(view: &CommandView) -> String {
     let is_cancelled = view.state == CommandState::Cancelled;
     told_as(if is_cancelled { CommandState::Cancelled } else { CommandState::Done }, view)
@@ -217,8 +221,8 @@ impl TargetRecord {
 
     /// Records that the target reached `state` at `ms`. Returns whether the state rose.
     ///
-    /// The first time of a state stays. The time of the end is that of the final state that counts, so a final state
-    /// that replaces a lower one brings its own time.
+    /// A state keeps the first time at which it was reached. A final state that replaces a lower final state also
+    /// replaces the time of the end.
     pub fn raise(&mut self, state: TargetState, ms: u64) -> bool {
         let Some(step) = step(state) else { return false };
         let rises = state.rank() > self.state.rank();

@@ -1,4 +1,4 @@
-//! A cursor: the position of a terminal in the order of all broadcasts. It is opaque to terminals, which only hand
+//! A cursor: the position of a terminal in the order of all broadcasts. A cursor is opaque to terminals: they only send
 //! it back.
 
 use std::{fmt, str::FromStr};
@@ -33,7 +33,7 @@ impl FromStr for Cursor {
     }
 }
 
-/// A name for a new store.
+/// Returns a random name for a new store.
 pub fn fresh_epoch() -> String {
     format!("{:08x}", rand::random::<u32>())
 }

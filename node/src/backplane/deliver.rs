@@ -1,5 +1,5 @@
-//! How the backplane reaches the sessions of this node. The backplane stands below the sessions and does not know them: it calls
-//! this trait, which the shards implement.
+//! How the backplane reaches the sessions of this node. The backplane stands below the sessions and does not know them.
+//! It calls this trait, and the shards implement it.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::{end::SessionEnd, reports::EventReceipt, wire::EncodedCommand};
 
 /// The sessions of this node, as the backplane sees them.
 ///
-/// Commands reach each session in the order of these calls. A call waits while a shard is too busy to take more; what it asks for
-/// happens later, on the shard's thread.
+/// Commands reach each session in the order of these calls. A call waits while a shard is too busy to take a message.
+/// The shard does what the message asks for later, on its own thread.
 pub trait Deliver: Send + Sync {
     /// Sends a command to every session whose terminal belongs to the command's partition.
     fn broadcast(&self, command: Arc<EncodedCommand>) -> BoxFuture<'_, ()>;
@@ -23,27 +23,28 @@ pub trait Deliver: Send + Sync {
     /// Ends `session` if it is here. A newer session of the terminal stays.
     fn end_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId, end: SessionEnd) -> BoxFuture<'a, ()>;
 
-    /// Ends the terminal's session, whichever it is, if it is here.
+    /// Ends the terminal's session, if the terminal has one here.
     fn end_terminal<'a>(&'a self, terminal: &'a TerminalId, end: SessionEnd) -> BoxFuture<'a, ()>;
 
     /// Has every session of a partition register again.
     ///
-    /// Returns when each shard has started to do so, and so has handled all that waited in its mailbox before: nothing that was
-    /// delivered to the partition before this call is sent after it returns.
+    /// Returns when each shard has begun with that, and so has handled what waited in its mailbox before. After the
+    /// return no shard sends what was delivered to the partition before this call.
     fn rejoin(&self, partition: PartitionIndex) -> BoxFuture<'_, ()>;
 
-    /// Has one session register again. Returns false if it is not here.
+    /// Has one session register again. Returns false if the session is not here.
     fn rejoin_session<'a>(&'a self, terminal: &'a TerminalId, session: SessionId) -> BoxFuture<'a, bool>;
 
     /// Tells a session, if it is here, that an event that came on it is stored.
     fn event_stored<'a>(&'a self, terminal: &'a TerminalId, receipt: &'a EventReceipt) -> BoxFuture<'a, ()>;
 
-    /// Asks the node to send sessions away. A request is dropped, with a warning, while too many wait: whoever asked sees that
-    /// nothing happens and asks again.
+    /// Asks the node to send sessions away. Drops the request, with a warning, while too many wait. The requester then
+    /// sees that nothing happens, and asks again.
     fn request_drain(&self, request: DrainRequest);
 }
 
-/// Encodes a command. `place` is its position in `partition`; a broadcast's frame carries it as cursor.
+/// Encodes a command. `place` is the command's position in `partition`. The frame of a broadcast carries this position
+/// as cursor.
 pub fn encode(
     partition: PartitionIndex,
     mut command: frame::Command,

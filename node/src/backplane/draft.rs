@@ -27,11 +27,12 @@ pub struct CommandDraft {
     pub created_at: Timestamp,
     /// Who asks: the name of the operator's key. Empty on a node with `--insecure` that got no key.
     pub by: String,
-    /// The Idempotency-Key, by which the same request is recognized if it comes again.
+    /// The Idempotency-Key, by which the store recognizes the same request if it comes again.
     pub key: Option<IdempotencyKey>,
 }
 
-/// An operator's name for a request. Operators do not share these names: two who use the same one mean two requests.
+/// An operator's name for a request. Operators do not share these names: if two operators use the same name, they mean
+/// two requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// The operator's name, a line break, and the value of the header, which has no line break.
@@ -58,7 +59,7 @@ pub enum BackplaneError {
     /// Terminals that have no session now.
     #[error("offline, and \"offline\":\"skip\" was asked for: {}", list(.0))]
     Offline(Vec<TerminalId>),
-    /// Terminals for which as many commands wait as `--backlog` allows.
+    /// Terminals for which `--backlog` commands wait already.
     #[error("nothing was accepted: --backlog commands wait already for {}; cancel some, or wait for confirmations", list(.0))]
     Full(Vec<TerminalId>),
     /// A partition stores as many bytes as `--max-stored` allows it.
@@ -66,7 +67,7 @@ pub enum BackplaneError {
         "{0} bytes are stored in the partition, which is all there is room for (--max-stored); nothing was accepted"
     )]
     NoRoom(u64),
-    /// As many commands for many are open in a partition as terminals can be told of when they join.
+    /// A partition has as many open commands for many as a terminal can be told of when it joins.
     #[error("{0} commands for many terminals have not expired, which is all there is room for; nothing was accepted")]
     TooManyOpen(u64),
     /// As many revocations are stored as nodes apply.
@@ -98,10 +99,11 @@ pub enum BackplaneError {
     /// The Idempotency-Key was used with another body.
     #[error("this Idempotency-Key was used for another request, which became command {0}")]
     OtherBody(CommandId),
-    /// A label's key that has more values than the store has sets of; empty if there are more keys than that.
+    /// The key of a label by which terminals can't be selected, because it has more values than the store keeps sets
+    /// for; empty if there are too many keys.
     #[error("{}", left_out(.0))]
     LeftOut(String),
-    /// A key of a selector, by a range of which a partition would have to look at too much.
+    /// A key of a selector whose range would make a partition look at too many values or terminals.
     #[error(
         "the selector takes in too much by {0}: a partition has more values, or terminals with few alike, in this range than one call looks \
          at; give values with in (…), or a narrower range"
@@ -134,7 +136,7 @@ pub enum BackplaneError {
     /// Another process holds this node's id.
     #[error("another process, at {0}, has this node's name (--node-id), and nothing was changed: ask another node")]
     Nameless(String),
-    /// The store was asked, and nobody knows what it did.
+    /// The store was asked and gave no answer, so nobody knows what it did.
     #[error(
         "the store was asked and gave no answer: it is not known whether it did what was asked for; ask again (for a command, with the same Idempotency-Key)"
     )]
@@ -146,7 +148,7 @@ pub enum BackplaneError {
     Unreplicated,
 }
 
-/// Why terminals can't be selected by a label.
+/// Returns why terminals can't be selected by a label.
 fn left_out(key: &str) -> String {
     if key.is_empty() {
         return "terminals have labels with more than 1000 keys, and this key is not among those by which they can be selected"
@@ -156,8 +158,8 @@ fn left_out(key: &str) -> String {
 }
 
 impl BackplaneError {
-    /// The error of a look at something that was changed just before: whatever went wrong with the look, the change
-    /// was made.
+    /// Returns the error for a call that has made its change and failed after that: it must not say that nothing was
+    /// changed.
     pub fn after_a_change(self) -> Self {
         match self {
             Self::Unavailable(_) | Self::Away(..) | Self::Nameless(_) => Self::Unsure,
@@ -165,7 +167,7 @@ impl BackplaneError {
         }
     }
 
-    /// The error of a partition that was asked: it names the partition if the store could not be reached.
+    /// Returns the error with the name of the partition that was asked, if the store could not be reached.
     pub fn in_partition(self, partition: PartitionIndex) -> Self {
         match self {
             Self::Unavailable(reason) => Self::Away(vec![partition], reason),
@@ -173,13 +175,13 @@ impl BackplaneError {
         }
     }
 
-    /// Whether the store, or a part of it, was away and nothing was changed.
+    /// Returns whether nothing was changed because the store, or a part of it, was away.
     pub fn is_away(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Away(..))
     }
 }
 
-/// The first 16 partitions in words, and the number of the others.
+/// Returns the first 16 partitions in words, and the number of the others.
 pub fn partition_names(partitions: &[PartitionIndex]) -> String {
     const SHOWN: usize = 16;
     let shown: Vec<_> = partitions.iter().take(SHOWN).map(ToString::to_string).collect();
@@ -188,7 +190,7 @@ pub fn partition_names(partitions: &[PartitionIndex]) -> String {
     if partitions.len() == 1 { format!("partition {shown}") } else { format!("partitions {shown}") }
 }
 
-/// The first few ids, and the number of the others.
+/// Returns the first few ids, and the number of the others.
 fn list(ids: &[TerminalId]) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<_> = ids.iter().take(SHOWN).map(TerminalId::as_str).collect();
@@ -200,7 +202,7 @@ impl CommandDraft {
     /// Gives a request an id and a time.
     pub fn new(request: CommandRequest, key: Option<IdempotencyKey>) -> Self {
         let id = CommandId(Uuid::now_v7());
-        // This is the time inside the id, so whoever has the id can tell how much later something happened.
+        // The time inside the id, so that later times can be stored as differences to it.
         let created_at = accepted_at(id);
         let frame = frame::Command {
             id,
@@ -213,13 +215,13 @@ impl CommandDraft {
         Self { request, frame, created_at, by: String::new(), key }
     }
 
-    /// The draft with its author.
+    /// Returns the draft with its author.
     #[must_use]
     pub fn asked_by(self, by: &str) -> Self {
         Self { by: by.to_owned(), ..self }
     }
 
-    /// The record of the command before any target got it.
+    /// Returns the record of the command before any target has received the command.
     pub fn record(self, targets: u64) -> CommandRecord {
         let counts = [(TargetState::Queued, targets)].into();
         CommandRecord {
@@ -241,7 +243,7 @@ impl IdempotencyKey {
     /// The longest key, in bytes.
     pub const MAX: usize = 128;
 
-    /// A key of this operator, if it is visible ASCII and not too long.
+    /// Returns a key of this operator; none unless `key` is 1 to [`Self::MAX`] characters of visible ASCII.
     pub fn new(operator: &str, key: &str, body: &[u8]) -> Option<Self> {
         let good = (1..=Self::MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
         good.then(|| Self { key: format!("{operator}\n{key}"), body: HEXLOWER.encode(digest(&SHA256, body).as_ref()) })

@@ -2,14 +2,14 @@
 
 use muster_protocol::{TerminalId, api::Enrolment};
 
-/// What became of a terminal's attempt to use a code.
+/// The result of a terminal's attempt to use a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnrolOutcome {
     /// There is no such code, or it was used, or has ended.
     Unknown,
     /// Neither the request nor the enrolment says which terminal it is.
     Nameless,
-    /// The code is for another terminal, or another one has used it and waits.
+    /// The code is for another terminal, or another terminal has used it and waits for approval.
     Other,
     /// An operator has to approve.
     Waiting,
@@ -22,6 +22,6 @@ pub enum EnrolOutcome {
 pub struct FoundEnrolments {
     /// The enrolments.
     pub found: Vec<Enrolment>,
-    /// How many to pass over for the next page. None on the last one.
+    /// How many enrolments to skip for the next page. None on the last page.
     pub next: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Wakes what waits for the next event.
+//! Wakes the streams that wait for the next event.
 
 use std::future::pending;
 
@@ -13,7 +13,7 @@ pub struct EventSignal(watch::Sender<u64>);
 pub struct EventWatch(watch::Receiver<u64>);
 
 impl EventSignal {
-    /// A watch that begins now.
+    /// Returns a watch that begins now.
     pub fn watch(&self) -> EventWatch {
         EventWatch(self.0.subscribe())
     }
@@ -27,7 +27,7 @@ impl EventSignal {
 }
 
 impl EventWatch {
-    /// Waits until the watch is woken, now or since it began.
+    /// Waits until the watch is woken. Returns at once if it was woken since it began or since the last call.
     pub async fn woken(&mut self) {
         // Without a sender the backplane is gone, and there will be no event.
         if self.0.changed().await.is_err() {

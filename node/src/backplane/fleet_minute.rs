@@ -7,16 +7,18 @@ use muster_protocol::api::{FleetMinute, TargetState};
 
 /// The minutes that are stored: 24 hours.
 pub const MINUTES_MAX: u32 = 1440;
-/// What is counted within a minute, in the order in which it is stored: commands, and then targets by the state that they reached.
+/// The names of what is counted within a minute, in the order in which the numbers are stored: first commands, then
+/// targets by the state that they reached.
 pub const COUNTERS: [&str; 10] =
     ["accepted", "done", "cancelled", "sent", "acked", "running", "succeeded", "failed", "rejected", "expired"];
 /// The numbers of terminals that stand before [`COUNTERS`]: known, with a session, stale, degraded, failing.
 const GAUGES: usize = 5;
 /// All numbers of a minute.
 const NUMBERS: usize = GAUGES + COUNTERS.len();
-/// The bytes of a minute as a partition stores it: its number, in minutes since 1970, and then its numbers, 4 bytes each.
+/// The bytes of a minute as a partition stores it, 4 for each number: first the time in minutes since 1970, then all
+/// numbers of the minute.
 pub const MINUTE_BYTES: usize = 4 * (1 + NUMBERS);
-/// The counters of commands. Those behind them are of targets.
+/// How many of [`COUNTERS`] are of commands. The others are of targets.
 const OF_COMMANDS: usize = 3;
 
 /// The terminals at the beginning of a minute.
@@ -24,13 +26,13 @@ const OF_COMMANDS: usize = 3;
 pub struct TerminalGauges {
     /// Terminals that are registered.
     pub known: u64,
-    /// Those that have a session.
+    /// Terminals that have a session.
     pub with_session: u64,
-    /// Those of them that have not answered their last pings.
+    /// Terminals that have a session and have not answered their last pings.
     pub stale: u64,
-    /// Those in the condition `degraded`.
+    /// Terminals in the condition `degraded`.
     pub degraded: u64,
-    /// Those in the condition `failing`.
+    /// Terminals in the condition `failing`.
     pub failing: u64,
 }
 
@@ -39,14 +41,15 @@ pub struct TerminalGauges {
 pub struct MinuteCounters([u64; NUMBERS]);
 
 impl MinuteCounters {
-    /// The terminals as they are, and what was counted, in the order of [`COUNTERS`].
+    /// Returns the counters of a minute, from its terminals and what was counted in the order of [`COUNTERS`].
     pub fn new(gauges: &TerminalGauges, counted: &[u64; COUNTERS.len()]) -> Self {
         let TerminalGauges { known, with_session, stale, degraded, failing } = *gauges;
         let gauges = [known, with_session, stale, degraded, failing];
         Self(array::from_fn(|at| gauges.get(at).copied().unwrap_or_else(|| counted[at - GAUGES])))
     }
 
-    /// Reads a minute as a partition stores it: its number, in minutes since 1970, and its counters. None if it has another length.
+    /// Reads a minute as a partition stores it. Returns its time in minutes since 1970, and its counters. None if the
+    /// bytes have another length.
     pub fn unpack(bytes: &[u8]) -> Option<(u32, Self)> {
         let bytes: &[u8; MINUTE_BYTES] = bytes.try_into().ok()?;
         let number = |at: usize| u32::from_be_bytes(array::from_fn(|byte| bytes[at * 4 + byte]));
@@ -58,7 +61,8 @@ impl MinuteCounters {
         self.0.iter_mut().zip(other.0).for_each(|(one, other)| *one += other);
     }
 
-    /// The minute with this number as the API shows it. `missing` is the number of partitions whose counters are not among these.
+    /// Returns the minute with this number as the API shows it. `missing` is the number of partitions whose counters
+    /// were not added.
     pub fn view(&self, minute: u32, missing: u64) -> FleetMinute {
         let [known, with_session, stale, degraded, failing] = array::from_fn(|at| self.0[at]);
         let counted = COUNTERS.iter().zip(&self.0[GAUGES..]);
@@ -79,7 +83,7 @@ impl MinuteCounters {
     }
 }
 
-/// The minute of a time, in minutes since 1970.
+/// Returns the minute of a time, in minutes since 1970.
 pub fn minute_of(time: Timestamp) -> u32 {
     u32::try_from(time.as_second() / 60).unwrap_or(0)
 }

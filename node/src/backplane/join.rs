@@ -1,5 +1,5 @@
-//! Joining: what a session tells the backplane when it registers, and what it gets to go on where the terminal's
-//! last session stopped.
+//! Joining: what a session tells the backplane when it registers, and what the backplane answers, so that the session
+//! can go on where the terminal's last session stopped.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ pub struct JoinRequest {
     pub cursor: Option<Cursor>,
     /// Whether the session was registered before. The registry may have lost or replaced it since.
     pub again: bool,
-    /// True if the session has waited as [`JoinOutcome::Contested`] demanded.
+    /// Whether the session has waited as [`JoinOutcome::Contested`] demanded.
     pub patient: bool,
 }
 
@@ -30,27 +30,27 @@ pub enum JoinOutcome {
     In(ResumePoint),
     /// The store has ended the session: the terminal has a newer one, or an operator ended it.
     Ended(SessionEnd),
-    /// Sessions of the terminal replace each other without end. The session must wait for this time before it
+    /// Sessions of the terminal replace each other again and again. The session must wait for this time before it
     /// replaces the other.
     Contested(Duration),
-    /// The store is away. The session is let in all the same, and joins again when the store is back.
+    /// The store is away. The session goes on without being registered, and joins again when the store is back.
     Away,
 }
 
 /// Where a session continues.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResumePoint {
-    /// A command that was accepted up to this cursor is in `missed`, or is not for the terminal. A later command is
-    /// sent live.
+    /// The cursor up to which commands were looked at. Each command for the terminal up to this cursor is in `missed`,
+    /// unless it was confirmed or is lost; a later command is sent live.
     pub cursor: Cursor,
     /// Commands for the terminal that were not confirmed, in order.
     pub missed: Vec<MissedCommand>,
-    /// Why the terminal misses commands that are not in `missed`. None if it misses none.
+    /// Why the terminal has missed commands that are not in `missed`. None if `missed` has all.
     pub lost: Option<GapReason>,
 }
 
 impl ResumePoint {
-    /// The position of a terminal before it got any of `missed`.
+    /// Returns the position of a terminal before it receives any of `missed`.
     pub fn before(&self) -> Cursor {
         let first = self.missed.iter().find(|missed| missed.to_all).map(|missed| missed.number - 1);
         Cursor { number: first.unwrap_or(self.cursor.number), ..self.cursor.clone() }
@@ -64,7 +64,7 @@ pub struct MissedCommand {
     pub number: u64,
     /// The command's id.
     pub command: CommandId,
-    /// Whether the command is a broadcast, and so moves the cursor.
+    /// Whether the command is a broadcast. Only a broadcast moves the cursor.
     pub to_all: bool,
 }
 
@@ -73,12 +73,12 @@ pub struct MissedCommand {
 pub enum GapReason {
     /// The log begins after this sequence number.
     Trimmed(u64),
-    /// The store was lost and is another one now, so it is unknown which broadcasts are missing.
+    /// The store was lost, so nobody knows which broadcasts are missing.
     Store,
 }
 
 impl GapReason {
-    /// The reason as the terminal gets it.
+    /// Returns the reason as the terminal gets it.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Trimmed(_) => "the log no longer has them",

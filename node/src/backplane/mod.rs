@@ -1,5 +1,6 @@
-//! The backplane: it stores commands and the registry of terminals, and carries commands between nodes. There are two:
-//! [`MemoryBackplane`] for a node alone and [`RedisBackplane`] for a cluster. [`contract`] says what both do.
+//! The backplane: it stores commands and the registry of terminals, and carries commands between nodes. There are two
+//! backplanes: [`MemoryBackplane`] for a node alone, and [`RedisBackplane`] for a cluster. [`contract`] says what both
+//! do.
 //!
 //! ```text
 //!   operator ── CommandDraft ──▶ accept ──▶ CommandRecord (stored)
@@ -8,9 +9,9 @@
 //!   session ─── Reports ───────▶ (every 50 ms) ──▶ CommandRecord, TerminalRecord, events
 //! ```
 //!
-//! Both keep these promises: commands have one order, by their numbers, and reach each shard in this order. A command is stored
-//! and the sessions of its targets are looked up in one step, and a session is registered and what it missed is read in one step.
-//! So no command falls between.
+//! Both keep these promises. The commands of a partition have one order, by their numbers, and reach each shard in this
+//! order. Storing a command and looking up the sessions of its targets is one step; registering a session and reading
+//! what it missed is one step too. So each command is either among the missed ones, or reaches the session live.
 
 mod audit;
 mod changes;
@@ -82,8 +83,8 @@ use crate::{
     reports::Reports,
 };
 
-/// The interval at which a node's reports are taken: long enough to gather many into one write, short enough that
-/// nobody waits for them.
+/// The interval at which a backplane takes a node's reports. It is long enough to gather many reports into one write,
+/// and short enough that nobody waits for them.
 pub const REPORT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a backplane needs of the node that it belongs to.
@@ -92,7 +93,8 @@ pub struct Host {
     pub view: NodeView,
     /// The table of sessions.
     pub hub: Arc<Hub>,
-    /// Until when the node may act as the owner of its sessions, for each partition of the store. The backplane moves them.
+    /// The fences of the node: until when the node may act as the owner of its sessions, for each partition of the
+    /// store. The backplane extends them.
     pub fences: Arc<Fences>,
     /// Whether the node takes new sessions.
     pub lifecycle: Arc<Lifecycle>,
@@ -102,13 +104,14 @@ pub struct Host {
     pub reports: Arc<Reports>,
     /// The interval at which reports are taken. A node uses [`REPORT_INTERVAL`].
     pub report_interval: Duration,
-    /// The node's clock, by which it judges what has expired and how far the clock of Redis is off. A node uses [`SystemClock`].
+    /// The node's clock, by which it judges what has expired and how far the clock of Redis is off. A node uses
+    /// [`SystemClock`].
     pub clock: Arc<dyn TimeSource>,
     /// The metrics of the node.
     pub metrics: Arc<Metrics>,
 }
 
-/// The partitions of the store that the configuration asks for. A store in memory has one.
+/// Returns the partitions of the store that the configuration asks for. A store in memory has one.
 pub fn partitions(config: &Config) -> Partitions {
     if config.redis.url.is_some() { config.partitions } else { Partitions::ONE }
 }
@@ -116,7 +119,7 @@ pub fn partitions(config: &Config) -> Partitions {
 /// Opens the backplane that the configuration asks for: in memory, or in Redis if there is `--redis`.
 ///
 /// # Errors
-/// If Redis can't be reached within 10 s, or another process holds this node's id and renews its lease.
+/// If Redis can't be reached within 10 s, or another process holds the lease of this node's id and renews it.
 pub async fn open(config: &Config, host: Host) -> anyhow::Result<Arc<dyn Backplane>> {
     match &config.redis.url {
         None => Ok(Arc::new(MemoryBackplane::new(config, host))),

@@ -7,6 +7,6 @@ use muster_protocol::api::OperatorKey;
 pub struct FoundKeys {
     /// The keys.
     pub found: Vec<OperatorKey>,
-    /// How many to pass over for the next page. None on the last one.
+    /// How many keys to skip for the next page. None on the last page.
     pub next: Option<u64>,
 }

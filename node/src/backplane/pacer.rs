@@ -1,6 +1,6 @@
-//! The pacer: commands that are sent at a rate wait here until they are due. Each backplane has one and runs it.
-//! What waits here is stored elsewhere too, so nothing is lost with the node: a terminal that comes back gets it
-//! then.
+//! The pacer: commands that are sent at a rate wait here until they are due. Each backplane has a pacer and runs it.
+//! The store has the waiting commands too, so nothing is lost with the node: a terminal gets its command when it comes
+//! back.
 
 use std::{
     collections::VecDeque,
@@ -40,7 +40,7 @@ impl Pacer {
         self.more.notify_one();
     }
 
-    /// The commands of a partition of which something waits.
+    /// Returns the commands of a partition that still wait for some of their terminals.
     pub fn commands_of(&self, partition: PartitionIndex) -> Vec<CommandId> {
         let waiting = self.waiting();
         let paced = waiting.iter().filter(|paced| paced.encoded.partition == partition);
@@ -52,7 +52,7 @@ impl Pacer {
         self.waiting().retain(|paced| paced.encoded.command != command);
     }
 
-    /// Sends what is due, until it is dropped.
+    /// Sends each delivery when it is due. Never returns.
     pub async fn run(&self, sessions: &dyn Deliver) {
         loop {
             let (due, next) = self.due();
@@ -66,7 +66,7 @@ impl Pacer {
         }
     }
 
-    /// Takes the deliveries that are due now. Also returns the time at which the next one is due.
+    /// Takes the deliveries that are due now. Returns them, and the time at which the next delivery is due.
     fn due(&self) -> (Vec<(TerminalId, Arc<EncodedCommand>)>, Option<Instant>) {
         let mut waiting = self.waiting();
         let (now, mut due) = (Instant::now(), Vec::new());
@@ -88,8 +88,9 @@ impl Pacer {
     }
 }
 
-/// The wait before the first terminal of a partition. Each partition has its share of the rate, and without this wait all of them would
-/// send their first at once. The golden ratio spreads any number of partitions evenly.
+/// Returns the wait before the first terminal of a partition. Each partition has its own part of the rate, and without
+/// this wait all partitions would send to their first terminals at once. The golden ratio spreads any number of
+/// partitions evenly.
 fn first_wait(partition: PartitionIndex, interval: Duration) -> Duration {
     let share = (f64::from(partition.0) * 0.618_033_988_75).fract();
     Duration::try_from_secs_f64(interval.as_secs_f64() * share).unwrap_or_default()

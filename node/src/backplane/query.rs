@@ -1,4 +1,4 @@
-//! What is asked of the registry and of the event log.
+//! Queries for the registry, and what the event log answers.
 
 use muster_protocol::{
     TerminalId,
@@ -10,27 +10,27 @@ use muster_protocol::{
 /// Which terminals to list. A terminal is listed if it meets all conditions.
 #[derive(Debug, Clone, Default)]
 pub struct TerminalQuery {
-    /// It has all of these labels.
+    /// The terminal has all of these labels.
     pub labels: Labels,
-    /// This expression picks it. Any if `None`.
+    /// The terminal meets this expression. Any terminal if `None`.
     pub expression: Option<MatchExpression>,
-    /// It has this status. Any status if `None`.
+    /// The terminal has this status. Any status if `None`.
     pub status: Option<Status>,
-    /// Its id begins with this.
+    /// The terminal's id begins with this text.
     pub prefix: String,
-    /// Its id comes after this one.
+    /// The terminal's id comes after this id.
     pub after: Option<TerminalId>,
     /// The most terminals that are listed.
     pub limit: usize,
 }
 
 impl TerminalQuery {
-    /// Whether a terminal that meets the other conditions has the status.
+    /// Returns whether a terminal that meets the other conditions has the status.
     pub fn wants(&self, view: &TerminalView) -> bool {
         self.status.is_none_or(|status| view.status == status)
     }
 
-    /// The first id that can be listed. It is listed itself only if it is not [`after`](Self::after).
+    /// Returns the id at which the list begins. This id is itself listed only if it is not [`after`](Self::after).
     pub fn begin(&self) -> &str {
         self.after
             .as_ref()
@@ -47,15 +47,15 @@ pub struct EventPage {
     pub events: Vec<EventView>,
     /// The cursor after which the next events come.
     pub newest: String,
-    /// Whether events between the cursor and these are not stored any more.
+    /// Whether events between the cursor and the first of `events` are not stored any more.
     pub gap: bool,
     /// Partitions that did not answer. Their events come when they are back.
     pub partial: Vec<PartitionIndex>,
-    /// Whether partitions that were away have older events than these, which are still to come.
+    /// Whether partitions that were away have events older than these. Those events come later.
     pub behind: bool,
     /// Whether there are more events already.
     pub more: bool,
-    /// Whether there are events that can't be given out yet, since another partition may still write an older one.
+    /// Whether there are events that can't be given out yet, because another partition may still write an older event.
     pub pending: bool,
 }
 

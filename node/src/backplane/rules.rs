@@ -1,61 +1,64 @@
-//! Rules that hold on every backplane, stated once. The memory backplane calls them; the scripts of the Redis backplane get
-//! their values rendered into their first lines (`redis/scripts.rs`).
+//! Rules that hold on every backplane, stated once. The memory backplane uses them from here; the scripts of the Redis
+//! backplane get the values in their first lines (`redis/partition/scripts.rs`).
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use muster_protocol::api::{Protocol, TargetState};
 
-/// Events that are stored. Beyond this the oldest are dropped. With events of at most 8 KiB that is 80 MB.
+/// The most events that are stored. When there are more, the oldest are dropped. With events of at most 8 KiB that is
+/// 80 MB.
 pub const EVENTS_MAX: usize = 10_000;
 
-/// Revocations that are stored. Beyond this a new one is refused: each handshake is judged by them, and a node reads all of them when one
-/// is made.
+/// The most revocations that are stored; a further one is refused. The bound exists because nodes check each handshake
+/// against all of them, and read all of them when one is made.
 pub const REVOCATIONS_MAX: u64 = 4096;
 
-/// Enrolments that are stored. Beyond this a new one is refused.
+/// The most enrolments that are stored. A further one is refused.
 pub const ENROLMENTS_MAX: u64 = 10_000;
 
-/// Operators' keys that are listed. Beyond this no other is made, and one that `muster-node key` made is not listed.
+/// The most operators' keys that are listed. When there are so many, the API makes no further key, and a key that
+/// `muster-node key` makes is not listed.
 pub const OPERATOR_KEYS_MAX: u64 = 4096;
 
-/// Rollouts that are open at once. Beyond this no other is made until one is done or stopped.
+/// The most rollouts that are open at once. A further one is refused until one is done or stopped.
 pub const ROLLOUTS_OPEN_MAX: usize = 16;
 
-/// Rollouts that are stored. Beyond this the oldest that are settled make room for new ones.
+/// The most rollouts that are stored. The oldest settled rollouts make room for new ones.
 pub const ROLLOUTS_MAX: usize = 256;
 
-/// The bytes of a rollout's record: its request has a quarter of them at most, its portions the rest.
+/// The most bytes of a rollout's record. Its request may take a quarter of them, its portions the rest.
 pub const ROLLOUT_BYTES: usize = 256 << 10;
 
 /// How long a node carries rollouts on unless it asks again, which it does each second.
 pub const ROLLOUTS_CARRIED_FOR: Duration = Duration::from_secs(5);
 
-/// Targets of a rollout that are frozen or read in one call.
+/// The most targets of a rollout that one call freezes or reads.
 pub const ROLLOUT_STEP: usize = 512;
 
-/// The most saved selectors. One has at most 2 KiB of text.
+/// The most saved selectors. A saved selector has at most 2 KiB of text.
 pub const SAVED_SELECTORS_MAX: u64 = 128;
 
-/// Notices that are stored. Beyond this no other is set.
+/// The most notices that are stored. A further one is refused.
 pub const NOTICES_MAX: u64 = 32;
 
-/// The bytes of bodies that wait for the receiver of one notice. Beyond this a new message is lost, and counted.
+/// The most bytes of bodies that wait for the receiver of one notice. When there are so many, a new message is lost,
+/// and counted.
 pub const NOTICE_BYTES: u64 = 1 << 20;
 
-/// The attempts of a notice that are stored. Beyond this the oldest make room.
+/// The most attempts of a notice that are stored. The oldest make room for new ones.
 pub const NOTICE_ATTEMPTS: usize = 50;
 
-/// Terminals off the line that one call looks at, and that one message tells of.
+/// The most terminals without a session that one call looks at, and that one message names.
 pub const NOTICE_PORTION: usize = 100;
 
 /// How long a node carries notices on unless it asks again, which it does each second.
 pub const NOTICES_CARRIED_FOR: Duration = Duration::from_secs(5);
 
-/// Entries of each log of the audit that one call looks at.
+/// The most entries of each log of the audit that one call looks at.
 pub const AUDIT_LOOK: usize = 256;
 
-/// Bytes of each log of the audit beyond which one call reads no further.
+/// When one call has read so many bytes of a log of the audit, it reads no further.
 pub const AUDIT_READ_BYTES: usize = 256 << 10;
 
 /// How long the store remembers which batches of audit records a process has written. A node asks again each second.
@@ -67,11 +70,12 @@ pub const KEY_TTL: Duration = Duration::from_secs(24 * 3600);
 /// How long a ticket is good.
 pub const TICKET_TTL: Duration = Duration::from_secs(30);
 
-/// Tickets that a partition stores. Beyond this no other is given until one is used or expires.
+/// The most tickets that a partition stores. A further one is refused until one is used or expires.
 pub const TICKETS_MAX: usize = 1000;
 
-/// New terminals are refused while more ordinals are free than this, and than [`FREE_ORDINALS_SHARE`] times those in use. An ordinal
-/// that was freed is not given again at once, so a client that invents an id for each connection would fill the store.
+/// The store refuses new terminals while more ordinals are free than this number, and more than [`FREE_ORDINALS_SHARE`]
+/// times the ordinals in use. A free ordinal is not given again at once. So without this rule a client that invents an
+/// id for each connection would fill the store.
 pub const FREE_ORDINALS_MIN: usize = 1000;
 
 /// See [`FREE_ORDINALS_MIN`].
@@ -80,40 +84,42 @@ pub const FREE_ORDINALS_SHARE: usize = 4;
 /// How often a warning and an event say that new terminals are refused.
 pub const REFUSALS_TOLD: Duration = Duration::from_secs(60);
 
-/// How long the store remembers that it ended a session, for a node that did not hear of it. A node that is without Redis for
-/// longer may register the session again.
+/// How long the store remembers that it ended a session, for a node that did not learn of the end. A node that is
+/// without Redis for longer may register the session again.
 pub const ENDED_TTL: Duration = Duration::from_secs(24 * 3600);
 
-/// Broadcasts before a terminal's cursor that are looked at when it joins: their acknowledgements may have been lost on the way.
-/// Far fewer than the commands that a client remembers, so that a client recognizes each one that it has run already.
+/// How many broadcasts before a terminal's cursor are looked at when the terminal joins, because their acknowledgements
+/// may have been lost on the way. A client remembers far more commands than this, so it recognizes each command that it
+/// has run already.
 pub const LOOK_BACK: usize = 256;
 
-/// A terminal is contested when its sessions have replaced each other this often within [`CONTEST_WINDOW`], as those of two
-/// devices with the same id do. From then on a new session waits for [`contest_delay`] before it replaces the older one.
+/// A terminal is contested when its sessions have replaced each other this often within [`CONTEST_WINDOW`]. That
+/// happens if two programs use the same id. From then on a new session waits for [`contest_delay`] before it replaces
+/// the older one.
 pub const CONTESTED_AFTER: u32 = 5;
 
 /// The time in which replacements are counted.
 pub const CONTEST_WINDOW: Duration = Duration::from_secs(60);
 
-/// The replacements of one terminal that are remembered. After so many the delay has reached its bound.
+/// The most replacements of one terminal that are remembered. With so many the delay has reached its bound.
 pub const CONTEST_MAX: u32 = CONTESTED_AFTER + 10;
 
-/// How long a new session of a contested terminal waits after this many replacements: 250 ms, twice as long with each further
-/// replacement, 15 s at most.
+/// Returns how long a new session of a contested terminal waits after this many replacements: 250 ms at first, twice as
+/// long with each further replacement, and 15 s at most.
 pub fn contest_delay(replacements: u32) -> Duration {
     const LONGEST: Duration = Duration::from_secs(15);
     let doublings = replacements.saturating_sub(CONTESTED_AFTER).min(10);
     Duration::from_millis(250).saturating_mul(1 << doublings).min(LONGEST)
 }
 
-/// Whether a command may still be sent.
+/// Returns whether a command may still be sent.
 pub fn is_live(expires_at: Timestamp, cancelled: bool, now: Timestamp) -> bool {
     !cancelled && expires_at > now
 }
 
-/// Whether a broadcast that may still be sent is sent to a terminal that joins, given the state that the terminal
-/// has reached. To a `muster.v1` terminal everything that it has not acknowledged is sent again, since it recognizes
-/// a command that comes twice. A plain terminal does not.
+/// Returns whether a broadcast that may still be sent is sent to a terminal that joins and has reached `state` of it. A
+/// `muster.v1` terminal gets everything that it has not acknowledged again, because it recognizes a command that comes
+/// twice. A plain terminal does not recognize such a command.
 pub fn is_resent(state: TargetState, protocol: Protocol) -> bool {
     match state {
         TargetState::Queued => true,

@@ -15,15 +15,15 @@ use crate::{hub::SessionInfo, reports::HealthReport};
 /// The last session of a terminal, and its node.
 #[derive(Debug, Clone)]
 pub struct TerminalRecord {
-    /// The identity of the session, which the session itself shares while it lasts.
+    /// The identity of the session. The session shares this value while it lasts.
     pub info: Arc<SessionInfo>,
     /// The node that holds or held the session.
     pub node: NodeId,
 }
 
 impl TerminalRecord {
-    /// The terminal as the API shows it, with these labels. `owner` is the session that is online now, if there is one. `ping` is the
-    /// ping interval.
+    /// Returns the terminal as the API shows it, with these labels. `owner` is the terminal's session that is online
+    /// now, if it has one. `ping` is the ping interval.
     pub fn view(&self, labels: Labels, owner: Option<SessionId>, vitals: HealthReport, ping: Duration) -> TerminalView {
         let online = owner == Some(self.info.session);
         let status = self.status(owner, vitals.seen.map(|(at, _)| at), ping);
@@ -46,7 +46,8 @@ impl TerminalRecord {
         }
     }
 
-    /// Whether the terminal is online. `owner` is the session that is online now, and `seen` when the terminal last answered a ping.
+    /// Returns the terminal's status. `owner` is its session that is online now, if it has one; `seen` is when the
+    /// terminal last answered a ping.
     pub fn status(&self, owner: Option<SessionId>, seen: Option<Timestamp>, ping: Duration) -> Status {
         if owner != Some(self.info.session) {
             return Status::Offline;
@@ -61,8 +62,8 @@ impl TerminalRecord {
     }
 }
 
-/// The time without a sign of life after which a session is stale. A pong is due with each ping, and has some time
-/// to arrive and to be written. A session ends at the second ping without a pong, so a lost terminal becomes stale
+/// Returns the time without a sign of life after which a session is stale. A pong is due with each ping, and has some
+/// time to arrive and to be written. A session ends at the second ping without a pong, so a lost terminal becomes stale
 /// and then offline within two intervals.
 pub fn stale_after(ping: Duration) -> Duration {
     ping.mul_f64(1.25) + Duration::from_millis(500)

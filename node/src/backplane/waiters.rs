@@ -10,7 +10,7 @@ use muster_protocol::CommandId;
 use rustc_hash::FxHashMap;
 use tokio::{sync::Notify, time};
 
-/// The longest wait before a request looks again by itself: a message between nodes may be lost.
+/// The longest wait before a request looks again by itself, because a message between nodes may be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The commands that requests wait for. There are at most as many as requests.
@@ -18,8 +18,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub struct CommandWaiters(Mutex<FxHashMap<CommandId, Arc<Notify>>>);
 
 impl CommandWaiters {
-    /// Waits until [`wake`](Self::wake) is called for the command, at most `limit` and 5 s. `is_done` is asked after this request can be
-    /// woken, so that nothing is missed; if it says yes, there is no wait.
+    /// Waits until [`wake`](Self::wake) is called for the command, for at most `limit` and at most 5 s. Asks `is_done`
+    /// once the request can be woken, so that no wake is missed; returns at once if it says true.
     pub async fn wait(&self, id: CommandId, limit: Duration, is_done: impl Future<Output = bool>) {
         let entered = Entered { waiters: self, id, notify: self.lock().entry(id).or_default().clone() };
         let mut woken = pin!(entered.notify.notified());
@@ -29,7 +29,7 @@ impl CommandWaiters {
         }
     }
 
-    /// Wakes all who wait for a command.
+    /// Wakes all requests that wait for a command.
     pub fn wake(&self, id: CommandId) {
         if let Some(notify) = self.lock().get(&id) {
             notify.notify_waiters();
@@ -41,7 +41,7 @@ impl CommandWaiters {
     }
 }
 
-/// A request that waits. The last one for a command takes it out of the table.
+/// A request that waits. The last request for a command removes the command from the table.
 struct Entered<'a> {
     waiters: &'a CommandWaiters,
     id: CommandId,
@@ -51,7 +51,7 @@ struct Entered<'a> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let mut table = self.waiters.lock();
-        // One is the table's, and one is this request's.
+        // The table has one reference, and this request has the other.
         if Arc::strong_count(&self.notify) == 2 {
             table.remove(&self.id);
         }

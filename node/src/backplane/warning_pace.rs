@@ -1,4 +1,4 @@
-//! Warnings that would come as often as others choose, and are written once a minute.
+//! A limit of once a minute for warnings whose causes others can repeat as often as they like.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 pub struct WarningPace(Mutex<Option<Instant>>);
 
 impl WarningPace {
-    /// Whether the warning may be written now. If so, it may not be for the next minute.
+    /// Returns whether the warning may be written now. After true it returns false for a minute.
     pub fn is_due(&self) -> bool {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = last.is_none_or(|at| at.elapsed() >= INTERVAL);

@@ -11,7 +11,7 @@
 //!     ├─────▶ commands (direct without the store), retry, list, targets, cells, rollouts, terminals, fleet, nodes,
 //!     │       proxies, events, revocations, keys, notices, audit, health, console
 //!     │
-//!   request, strict, request_id (what was sent)     call, reach (who sent it, and for whom)     answer (what is sent back)
+//!   request, strict, request_id (what was sent)    call, reach (who sent it, for whom)    answer (what is sent back)
 //! ```
 
 // A refusal is an answer, and a request has one answer, so the size of a refusal does not matter.

@@ -8,17 +8,18 @@ use muster_protocol::{
 
 use crate::backplane::{BackplaneError, EnrolOutcome, FoundEnrolments};
 
-/// Codes that are traded for a terminal's first token. The store has no code, only an id that follows from it.
+/// Enrolments: codes that terminals trade for their first tokens. The store does not have the code, only an id that is
+/// derived from it.
 #[async_trait]
 pub trait EnrolmentStore: Send + Sync {
     /// Stores an enrolment until it ends.
     ///
     /// # Errors
-    /// [`TooManyEnrolments`](BackplaneError::TooManyEnrolments) if as many are stored as may be.
+    /// [`TooManyEnrolments`](BackplaneError::TooManyEnrolments) if the store is full.
     async fn add_enrolment(&self, enrolment: &Enrolment) -> Result<(), BackplaneError>;
 
-    /// A terminal uses a code, from this address. In one step an enrolment that is taken is removed: whoever asks at the same time, at
-    /// whichever node, finds none.
+    /// Has a terminal at this address use a code. Taking an enrolment and removing it is one step, so of several
+    /// terminals that use a code at the same time, at any nodes, only one gets it.
     async fn enrol(
         &self,
         id: &str,
@@ -26,14 +27,14 @@ pub trait EnrolmentStore: Send + Sync {
         address: &str,
     ) -> Result<EnrolOutcome, BackplaneError>;
 
-    /// An operator approves the terminal that has used a code. Returns the state that the enrolment had, or `None` if there is none;
-    /// only one that waits is approved.
+    /// Approves the terminal that has used a code, if the enrolment waits for that. Returns the state that the
+    /// enrolment had; `None` if there is no such enrolment.
     async fn approve_enrolment(&self, id: &str) -> Result<Option<EnrolmentState>, BackplaneError>;
 
     /// Removes an enrolment. False if there is none.
     async fn remove_enrolment(&self, id: &str) -> Result<bool, BackplaneError>;
 
-    /// At most `limit` enrolments behind the first `after`, those first that end first. While some end or are removed, a page may miss
-    /// as many.
+    /// Skips `after` enrolments and returns at most `limit`, the enrolments that end first at the front. If some end or
+    /// are removed between two pages, the second page may miss as many.
     async fn enrolments(&self, after: u64, limit: u64) -> Result<FoundEnrolments, BackplaneError>;
 }

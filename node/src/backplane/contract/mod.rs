@@ -17,17 +17,19 @@
 //! | [`AuditStore`] | who changed what | `audit.rs` |
 //! | [`Membership`] | this node among the nodes of its cluster | `membership.rs` |
 //!
-//! A store has one partition or several. While one of them answers, a list, a count or a page of events has what is there, and names
-//! the partitions that are missing; what concerns a single terminal fails if its partition is away.
+//! A store has one partition or several. While at least one partition answers, a list, a count or a page of events has
+//! what the answering partitions have, and names the missing partitions. A call about a single terminal fails if the
+//! terminal's partition is away.
 //!
-//! Every method may wait for the store, for a few seconds at most. One that only reads fails with
-//! [`BackplaneError::Unavailable`], [`BackplaneError::Away`] or [`BackplaneError::Nameless`]. One that changes something fails with these
-//! only if nothing was changed, and with [`BackplaneError::Unsure`] if the store may have made the change. A change to several partitions
-//! of which one went away in between is [`BackplaneError::Unfinished`], and is finished later, or
+//! Every method may wait for the store, for a few seconds at most. A method that only reads fails with
+//! [`BackplaneError::Unavailable`], [`BackplaneError::Away`] or [`BackplaneError::Nameless`]. A method that changes
+//! something fails with these only if nothing was changed, and with [`BackplaneError::Unsure`] if the store may have
+//! made the change. If a partition goes away in the middle of a change to several, accepting a command fails with
+//! [`BackplaneError::Unfinished`] and is finished later; cancelling a command fails with
 //! [`BackplaneError::CancelledInPart`]. No other method leaves a change half made.
 //!
-//! The traits are used as `dyn Backplane`: a call allocates once, which is little beside the work of any of these methods, and
-//! no command or frame that goes to a terminal passes here one by one.
+//! The traits are used as `dyn Backplane`, so each call allocates once. That is little beside the work of any of these
+//! methods, and commands for terminals do not pass through these traits one by one.
 //!
 //! [`BackplaneError::Unavailable`]: super::BackplaneError::Unavailable
 //! [`BackplaneError::Away`]: super::BackplaneError::Away

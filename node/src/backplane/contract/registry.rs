@@ -11,35 +11,38 @@ use muster_protocol::{
 
 use crate::backplane::{BackplaneError, TerminalQuery};
 
-/// Terminals that are known: those that joined once and were not forgotten since.
+/// The registry: terminals that have joined once and were not forgotten since.
 #[async_trait]
 pub trait TerminalRegistry: Send + Sync {
-    /// A terminal, or `None` if it is not known.
+    /// Returns a terminal; `None` if it is not known.
     async fn terminal(&self, id: &TerminalId) -> Result<Option<TerminalView>, BackplaneError>;
 
-    /// A page of the terminals that a query asks for, in ascending order of their ids.
+    /// Returns a page of the terminals that a query asks for, in ascending order of their ids.
     async fn terminals(&self, query: &TerminalQuery) -> Result<TerminalPage, BackplaneError>;
 
-    /// The labels of those of these terminals that are known. A call to the store is about 64 terminals at most.
+    /// Returns the labels of these terminals, without those that are not known. Makes one call to the store for each 64
+    /// terminals.
     async fn labels_of(&self, ids: &[TerminalId]) -> Result<HashMap<TerminalId, Arc<Labels>>, BackplaneError>;
 
-    /// Replaces the labels that operators gave a terminal. Labels that the terminal has from elsewhere stay. Returns the
-    /// terminal after that, or `None` if it is not known.
+    /// Replaces the labels that operators gave a terminal. Labels that the terminal has from elsewhere stay. Returns
+    /// the terminal after the change; `None` if it is not known.
     async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<Option<TerminalView>, BackplaneError>;
 
-    /// Ends a terminal's session, on whichever node it is; the terminal may come back. False if it has none.
+    /// Ends a terminal's session, on any node. The terminal may come back. Returns false if the terminal has no
+    /// session.
     async fn disconnect(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
 
-    /// Forgets a terminal and all that waits for it. If it is online, its session ends and `terminal.offline` is written with
-    /// the reason `removed` and the labels that it had. False if it is not known.
+    /// Forgets a terminal and all that waits for it. If it is online, its session ends and `terminal.offline` is
+    /// written with the reason `removed` and the labels that it had. Returns false if the terminal is not known.
     async fn forget(&self, id: &TerminalId) -> Result<bool, BackplaneError>;
 
-    /// The last changes of a terminal, or `None` if it is not known. Empty with `--no-terminal-history`.
+    /// Returns the last changes of a terminal; `None` if the terminal is not known. Empty with `--no-terminal-history`.
     async fn terminal_history(&self, id: &TerminalId) -> Result<Option<TerminalHistory>, BackplaneError>;
 
-    /// Counts of all terminals.
+    /// Returns the counts of all terminals.
     async fn fleet(&self) -> Result<FleetView, BackplaneError>;
 
-    /// The counters of the last minutes, `minutes` of them at most: 1 to 1,440. A minute that no node wrote is left out.
+    /// Returns the counters of the last `minutes` minutes, which must be 1 to 1,440. Leaves out a minute that no node
+    /// wrote.
     async fn fleet_history(&self, minutes: u32) -> Result<FleetHistory, BackplaneError>;
 }
