@@ -4,8 +4,8 @@
 //!
 //! ```text
 //!   operator ── CommandDraft ──▶ accept ──▶ CommandRecord (stored)
-//!                                   └─────▶ Envelope ──▶ every node ── pacer, if it has a rate ──▶ Deliver ──▶ sessions
-//!   session ─── JoinRequest ───▶ join ────▶ ResumePoint: what the terminal missed, and the Cursor from which it goes on
+//!                                   └─────▶ Envelope ──▶ every node ── pacer, if at a rate ──▶ Deliver ──▶ sessions
+//!   session ─── JoinRequest ───▶ join ────▶ ResumePoint: what the terminal missed, and the Cursor to go on from
 //!   session ─── Reports ───────▶ (every 50 ms) ──▶ CommandRecord, TerminalRecord, events
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! One question to several partitions: those that answer count, and those that are away are named.
+//! One question to several partitions: the answers that came, and the names of the partitions that are away.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ impl<T> PartitionAnswers<T> {
     /// Divides answers into those that were given and the partitions that are away.
     ///
     /// # Errors
-    /// The first refusal that is not about a partition that is away. Otherwise, if no partition answered, the first error, which then
-    /// names all of them.
+    /// The first refusal for another reason than a partition that is away. If there is none and no partition answered,
+    /// the first error, with the names of all partitions.
     pub fn of(
         answers: impl IntoIterator<Item = (PartitionIndex, Result<T, BackplaneError>)>,
     ) -> Result<Self, BackplaneError> {
@@ -46,7 +46,7 @@ impl<T> PartitionAnswers<T> {
 }
 
 impl RedisBackplane {
-    /// The answers of all partitions to one question, asked at the same time.
+    /// Returns the answers of all partitions to one question, asked at the same time.
     ///
     /// # Errors
     /// As [`PartitionAnswers::of`].

@@ -1,5 +1,6 @@
-//! What a node does in a partition in which it was deaf: it takes from the log what it missed, stops what was cancelled, and ends the
-//! sessions that the store has ended. Called by [`listening`](super::listening), which listens already, so nothing falls between.
+//! What a node does in a partition whose messages it could not hear: it takes the missed commands from the log, stops
+//! the cancelled ones, and ends the sessions that the store has ended. [`listening`](super::listening) calls this when
+//! it listens again, so nothing is missed in between.
 
 use muster_protocol::CommandId;
 use redis::RedisResult;
@@ -18,8 +19,9 @@ const PAGE: usize = 500;
 const PORTION: usize = 500;
 
 impl RedisBackplane {
-    /// Takes from the log what follows what the node has `reached`. The partition's sessions join again if the node has reached
-    /// nothing yet, if the log does not reach back so far, or if the store went back: each then learns what it missed itself.
+    /// Takes from the log what follows what the node has `reached`. The partition's sessions join again if the node has
+    /// reached nothing yet, if the log does not reach back so far, or if the store went back: each then learns what it
+    /// missed itself.
     pub(super) async fn catch_up(&self, member: &PartitionMember, reached: &mut Option<Reached>) -> RedisResult<()> {
         let LogPosition { epoch, newest, trimmed } = member.store.position().await?;
         let before = reached.as_ref().map_or(0, |reached| reached.broadcast.min(reached.inbox));
@@ -36,8 +38,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Passes on what the log has after `number`. Returns how far it came. What has been trimmed meanwhile is noticed by the next
-    /// command.
+    /// Passes on the commands that the log has after `number`. Returns the number up to which it came. If the log was
+    /// trimmed meanwhile, the next command shows the gap.
     async fn replay(
         &self,
         member: &PartitionMember,

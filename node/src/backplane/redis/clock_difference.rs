@@ -13,7 +13,7 @@ const CLOCK_MAX: Duration = Duration::from_secs(5);
 pub struct ClockDifference(AtomicI64);
 
 impl ClockDifference {
-    /// By how many milliseconds Redis' clock is ahead of this node's at least.
+    /// Returns by how many milliseconds Redis' clock is at least ahead of this node's clock.
     pub fn ahead(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -23,10 +23,10 @@ impl ClockDifference {
         self.0.store(ahead, Ordering::Relaxed);
     }
 
-    /// Whether the clocks agree well enough for commands.
+    /// Checks that the clocks agree well enough for commands.
     ///
     /// # Errors
-    /// If not: by how much they differ, and what to do.
+    /// By how much the clocks differ, and what to do.
     pub fn check(&self) -> Result<(), String> {
         let ahead = Duration::from_millis(self.ahead().unsigned_abs());
         if ahead <= CLOCK_MAX {

@@ -1,5 +1,5 @@
-//! The clocks of the masters, compared with this node's. Redis stamps when a command expires, and nodes judge by their own clocks
-//! whether it has, so the clocks must agree.
+//! The clocks of the masters, compared with this node's. Redis stamps when a command expires, and nodes judge by their
+//! own clocks whether it has, so the clocks must agree.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{RedisBackplane, member::PartitionMember, partition::lease::BEAT};
 const TOLD: Duration = Duration::from_secs(1);
 
 impl RedisBackplane {
-    /// Compares the clocks at each beat, for ever. A master that does not answer keeps no other waiting.
+    /// Compares the clocks at each beat; never returns. A master that does not answer delays no other master.
     pub(super) async fn keep_comparing_clocks(&self) {
         let mut beat = time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -27,7 +27,7 @@ impl RedisBackplane {
 
     async fn compare_clock(&self, members: Vec<&PartitionMember>) {
         let asked = self.clock.now();
-        // A Redis that does not answer is noticed by the leases.
+        // The renewal of leases notices a Redis that does not answer.
         let Ok(theirs) = members[0].store.time().await else { return };
         let ahead = ahead_of(theirs, asked, self.clock.now());
         let was_off = members.iter().any(|member| is_off(member.clock_difference.ahead()));
@@ -49,8 +49,8 @@ fn is_off(ahead: i64) -> bool {
     Duration::from_millis(ahead.unsigned_abs()) > TOLD
 }
 
-/// By how many milliseconds a clock is ahead at least that told `theirs` at a moment between `asked` and `answered`. A slow answer is
-/// not taken for a wrong clock.
+/// Returns by how many milliseconds a clock is at least ahead. The clock told `theirs` at some moment between `asked`
+/// and `answered`, so a slow answer does not count as a wrong clock.
 fn ahead_of(theirs: Timestamp, asked: Timestamp, answered: Timestamp) -> i64 {
     let (theirs, asked, answered) = (theirs.as_millisecond(), asked.as_millisecond(), answered.as_millisecond());
     theirs - theirs.clamp(asked.min(answered), asked.max(answered))

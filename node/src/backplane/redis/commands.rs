@@ -33,7 +33,7 @@ impl CommandStore for RedisBackplane {
         let accepted = self.accept_unconfirmed(draft).await?;
         let id = match &accepted {
             Accepted::New(view) => view.id,
-            // Nothing is done any more for a command that has expired, and what was lost of it is not stored again.
+            // Nothing is done for an expired command any more, and its lost parts are not stored again.
             Accepted::Before(id) if left_of(*id, expires_in, self.clock.now()).is_none() => return Ok(accepted),
             Accepted::Before(id) => *id,
         };
@@ -43,7 +43,7 @@ impl CommandStore for RedisBackplane {
 
     async fn accepted_under(&self, key: &IdempotencyKey) -> Result<Option<CommandId>, BackplaneError> {
         let keys = self.member(self.partition_of_key(key));
-        // The id is one that nothing is stored under.
+        // Nothing is stored under this id.
         keys.ask(keys.store.used_key(key, CommandId(Uuid::nil()))).await
     }
 
@@ -65,7 +65,7 @@ impl CommandStore for RedisBackplane {
 
     async fn wait(&self, id: CommandId, limit: Duration) {
         let home = self.member(self.partitions.home(id));
-        // A home that is away can't tell: the request looks again later.
+        // A home that is away can't tell, so the request looks again later.
         let is_done = async { home.check().is_ok() && home.store.wait(id, &self.node.id).await.unwrap_or(false) };
         self.waiters.wait(id, limit, is_done).await;
     }
@@ -104,8 +104,9 @@ impl RedisBackplane {
         }
     }
 
-    /// Accepts a command whose targets all lie in one partition. Its id gets that partition as its home. With `left`, the command may
-    /// have been accepted by its id before, it expires after this time if it was not, and its key is not stored here.
+    /// Accepts a command whose targets all lie in one partition. That partition becomes the command's home. With
+    /// `left`, the command may have been accepted by its id before; if it was not, it expires after this time; its key
+    /// is not stored here.
     pub(super) async fn accept_in(
         &self,
         member: &PartitionMember,
@@ -136,7 +137,7 @@ impl RedisBackplane {
         }
     }
 
-    /// The partition in which all of these terminals lie. None if there are several, or no terminals,
+    /// Returns the partition in which all of these terminals lie. None if there are several, or no terminals,
     /// or so many that the command is one for many.
     fn only_partition(&self, terminals: &[TerminalId]) -> Option<PartitionIndex> {
         if terminals.len() > NAMED_MAX {
@@ -147,13 +148,13 @@ impl RedisBackplane {
         partitions.all(|other| other == first).then_some(first)
     }
 
-    /// The partition in which an idempotency key lies. It follows from what is stored of the key, so that an export of the store can
-    /// place it anew.
+    /// Returns the partition in which an idempotency key lies. It follows from what is stored of the key, so that an
+    /// export of the store can place it anew.
     pub(super) fn partition_of_key(&self, key: &IdempotencyKey) -> PartitionIndex {
         self.partitions.of_text(&hash_of(key))
     }
 
-    /// This node's part in a partition.
+    /// Returns this node's part in a partition.
     pub(super) fn member(&self, partition: PartitionIndex) -> &PartitionMember {
         &self.members[usize::from(partition.0)]
     }

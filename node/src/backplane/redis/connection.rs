@@ -1,4 +1,5 @@
-//! How Redis is reached: one connection for everything but listening, which follows the master and reconnects by itself.
+//! How Redis is reached: one connection for everything but listening, which follows the master and reconnects by
+//! itself.
 
 use std::time::Duration;
 

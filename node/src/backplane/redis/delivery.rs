@@ -1,5 +1,5 @@
-//! What nodes send each other by the channels of a partition, and what the receiving node does. A script publishes most of it, so the
-//! number of a command and its place are those of the log.
+//! What nodes send each other by the channels of a partition, and what the receiving node does. A script publishes most
+//! of it, so the number of a command and its place are those of the log.
 
 use data_encoding::BASE64;
 use muster_protocol::{CommandId, SessionId, TerminalId, frame, inbox::DrainRequest};
@@ -20,12 +20,12 @@ pub enum PartitionEnvelope<'a> {
         /// The command.
         command: CommandId,
     },
-    /// A command is done for which the receiving node waits.
+    /// A command is done. The receiving node waits for that.
     Done {
         /// The command.
         command: CommandId,
     },
-    /// There is an event in the partition, of which the receiving node asked to be told.
+    /// There is an event in the partition. The receiving node asked to be told.
     Happened,
     /// A newer session of a terminal started on another node.
     Replaced {
@@ -62,12 +62,13 @@ pub struct PublishedCommand<'a> {
     pub epoch: String,
     /// The command's number.
     pub number: u64,
-    /// The number of the command before it on the same channel. A node that has not seen that one fills the gap from the log.
+    /// The number of the command before this command on the same channel. A node that has not seen the command before
+    /// fills the gap from the log.
     pub prev: u64,
     /// The terminals that get the command.
     pub to: PublishedTo,
-    /// Terminals per second. In an inbox this is the node's share, and on the broadcast channel the rate over all nodes. None sends
-    /// to all at once.
+    /// Terminals per second. In an inbox this is the node's share, and on the broadcast channel the rate over all
+    /// nodes. None sends to all at once.
     #[serde(default)]
     pub rate: Option<f64>,
     /// With a rate: the number of targets in this partition.
@@ -115,7 +116,8 @@ pub struct ReceivedCommand {
 }
 
 impl RedisBackplane {
-    /// Who gets a command on this node that was published in this epoch, and this node's share of its rate.
+    /// Returns who gets a published command on this node, and this node's share of the command's rate. `epoch` is the
+    /// epoch in which it was published.
     pub(super) fn audience(
         &self,
         member: &PartitionMember,
@@ -138,7 +140,7 @@ impl RedisBackplane {
         }
     }
 
-    /// The frame in a text. None if no node of this cluster sealed it for these terminals.
+    /// Returns the frame in a text. None if no node of this cluster sealed it for these terminals.
     pub(super) fn opened(&self, member: &PartitionMember, text: &str, to: &LocalAudience) -> Option<frame::Command> {
         let named = match to {
             LocalAudience::Named(terminals) => Some(&terminals[..]),
@@ -147,7 +149,8 @@ impl RedisBackplane {
         self.trust.read_frame(member.index(), text, named)
     }
 
-    /// Passes a command on to the sessions of its audience, at once or at its rate. A command that has expired is not sent.
+    /// Passes a command on to the sessions of its audience, at once or at its rate. A command that has expired is not
+    /// sent.
     pub(super) async fn pass_on(&self, member: &PartitionMember, received: ReceivedCommand) {
         let expires_at = received.command.expires_at;
         if expires_at <= self.clock.now() {
@@ -171,7 +174,7 @@ impl RedisBackplane {
     }
 }
 
-/// Those targets that have a session on this node, and which share of all targets they are.
+/// Returns the targets that have a session on this node, and which share of all targets they are.
 pub fn here(member: &PartitionMember, targets: &[u8], epoch: &str) -> (Vec<TerminalId>, f64) {
     let terminals = member.ordinals.terminals(targets, epoch);
     let count: u32 = targets.iter().map(|byte| byte.count_ones()).sum();

@@ -1,9 +1,9 @@
 //! Tells that a command for terminals of several partitions is done, by the event `command.done`.
 //!
-//! A partition in which all targets are settled tells that to the command's home ([`writing`](super::writing)). When all have, or when the
-//! command expires, its home marks it as done and remembers that the event is still to be written. Only a node can ask all partitions for
-//! the counts that stand in the event, so a node writes it: the one by which the command was done, and if that one ended before, any
-//! other at its next beat. The home takes the first.
+//! A partition in which all targets are settled tells that to the command's home ([`writing`](super::writing)). When
+//! all have, or when the command expires, its home marks it as done and remembers that the event is still to be
+//! written. Only a node can ask all partitions for the counts that stand in the event, so a node writes it: the one by
+//! which the command was done, and if that one ended before, any other at its next beat. The home takes the first.
 
 use muster_protocol::{CommandId, api::CommandState};
 
@@ -11,8 +11,8 @@ use super::{RedisBackplane, member::PartitionMember};
 use crate::backplane::{BackplaneError, command_record::done_event, redis::refusal::unavailable};
 
 impl RedisBackplane {
-    /// Writes the event of a command, whose home marked it as done. Partitions that are away are named in it, and their targets are
-    /// not counted.
+    /// Writes the event of a command, whose home marked it as done. Partitions that are away are named in it, and their
+    /// targets are not counted.
     pub(super) async fn tell_done(&self, home: &PartitionMember, command: CommandId) -> Result<(), BackplaneError> {
         let data = match self.brief_command(command).await? {
             Some(record) => {
@@ -54,7 +54,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Tells the home of a command that all its targets in this partition are settled. The partition remembers it until that is done.
+    /// Tells the home of a command that all its targets in this partition are settled. The partition remembers it until
+    /// that is done.
     pub(super) async fn tell_home(&self, member: &PartitionMember, command: CommandId) -> Result<(), BackplaneError> {
         let home = self.member(self.partitions.home(command));
         home.check()?;

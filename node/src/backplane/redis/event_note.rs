@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A note that is older is made again, since it may have been lost with a store that was emptied, and the message with a connection.
+/// A note that is older is made again, since it may have been lost with a store that was emptied, and the message with
+/// a connection.
 const NOTE_HOLDS: Duration = Duration::from_secs(4);
 
 /// Whether this node is noted in a partition to be told of the next event.
@@ -13,7 +14,8 @@ const NOTE_HOLDS: Duration = Duration::from_secs(4);
 pub struct EventNote(Mutex<Option<Instant>>);
 
 impl EventNote {
-    /// Whether the node must note itself. It counts as noted from now on: the message may come before the answer of the call.
+    /// Returns whether the node must note itself. The node counts as noted from now on, because the message may come
+    /// before the answer to the call.
     pub fn take(&self) -> bool {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = noted.is_some_and(|at| at.elapsed() < NOTE_HOLDS);
@@ -23,7 +25,7 @@ impl EventNote {
         !holds
     }
 
-    /// The note is gone, or may be.
+    /// Records that the note is gone, or may be.
     pub fn drop_note(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

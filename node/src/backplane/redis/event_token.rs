@@ -6,14 +6,14 @@ use muster_protocol::partition::{PartitionIndex, Partitions};
 
 use crate::backplane::BackplaneError;
 
-/// A place in the order of all events, `MS-COUNT`, and how far each partition was read that is behind it because it was away:
-/// `MS-COUNT~MS-COUNT:INDEX,INDEX-INDEX`. It is an event's id. Partitions of one master lie beside each other and go away together, so
-/// ranges keep the text short.
+/// A place in the order of all events, `MS-COUNT`, and how far each partition was read that is behind it because it was
+/// away: `MS-COUNT~MS-COUNT:INDEX,INDEX-INDEX`. It is an event's id. Partitions of one master lie beside each other and
+/// go away together, so ranges keep the text short.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventToken {
     /// The place in the events of all partitions that are not behind.
     pub place: EventPlace,
-    /// Partitions that are behind: what they have after their places was not given out.
+    /// Partitions that are behind: their events after these places were not given out.
     pub behind: BTreeMap<PartitionIndex, EventPlace>,
 }
 
@@ -22,22 +22,24 @@ pub struct EventToken {
 pub struct EventPlace {
     /// Milliseconds since 1970, by the clock of Redis.
     pub ms: u64,
-    /// How many events of this millisecond were given out. 0 if it is not known that there are more of the millisecond before.
+    /// How many events of this millisecond were given out. 0 if it is not known that there are more of the millisecond
+    /// before.
     pub count: u64,
 }
 
 impl EventToken {
-    /// A token with this place, and no partition behind it.
+    /// Returns a token with this place, and no partition behind it.
     pub fn at(ms: u64) -> Self {
         Self { place: EventPlace::at(ms), behind: BTreeMap::new() }
     }
 
-    /// How far a partition was read.
+    /// Returns how far a partition was read.
     pub fn place_of(&self, partition: PartitionIndex) -> EventPlace {
         self.behind.get(&partition).copied().unwrap_or(self.place)
     }
 
-    /// Records how far a partition was read that is behind. One that has come as far as all others is not behind any more.
+    /// Records how far a partition that is behind was read. A partition that has come as far as all others is not
+    /// behind any more.
     pub fn set_behind(&mut self, partition: PartitionIndex, place: EventPlace) {
         if place < self.place {
             self.behind.insert(partition, place);
@@ -46,8 +48,8 @@ impl EventToken {
         }
     }
 
-    /// Leaves partitions behind that are away and were not behind. Of a millisecond that was given out in part nobody knows whose events
-    /// those were, so it is given out again: an event may come twice, and none is missed.
+    /// Leaves partitions behind that are away and were not behind. Of a millisecond that was given out in part nobody
+    /// knows whose events those were, so it is given out again: an event may come twice, and none is missed.
     pub fn leave_behind(&mut self, away: &[PartitionIndex]) {
         let new: Vec<_> = away.iter().copied().filter(|index| !self.behind.contains_key(index)).collect();
         if !new.is_empty() {
@@ -58,12 +60,13 @@ impl EventToken {
 }
 
 impl EventPlace {
-    /// The place before all events of this millisecond.
+    /// Returns the place before all events of this millisecond.
     pub fn at(ms: u64) -> Self {
         Self { ms, count: 0 }
     }
 
-    /// The place behind the next event, which is of the millisecond `ms`, if this is the place behind the event before it.
+    /// Returns the place behind the next event, which is of the millisecond `ms`, if this is the place behind the event
+    /// before it.
     pub fn next(self, ms: u64) -> Self {
         Self { ms, count: if self.ms == ms { self.count + 1 } else { 1 } }
     }
@@ -99,7 +102,8 @@ impl FromStr for EventToken {
                 let index = |text: &str| text.parse::<u16>().ok().filter(|index| *index < Partitions::MAX);
                 let (first, last) = index(first).zip(index(last)).ok_or(BackplaneError::NoCursor)?;
                 for index in first..=last {
-                    // A token names a partition once. Otherwise a text of some KiB would have a node insert a million places.
+                    // A token names a partition once. Otherwise a text of some KiB would have a node insert a million
+                    // places.
                     if token.behind.insert(PartitionIndex(index), place).is_some() {
                         return Err(BackplaneError::NoCursor);
                     }

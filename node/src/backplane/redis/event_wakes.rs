@@ -1,11 +1,12 @@
-//! How a node hears of the next event without asking again and again: it notes itself in each partition, and the script that writes an event
-//! there tells its inbox, once (`scripts/lib/events.lua`).
+//! How a node hears of the next event without asking again and again: it notes itself in each partition, and the script
+//! that writes an event there tells its inbox, once (`scripts/lib/events.lua`).
 
 use super::{RedisBackplane, member::PartitionMember, refusal::unavailable};
 use crate::backplane::event_signal::EventWatch;
 
 impl RedisBackplane {
-    /// Notes this node wherever it is not noted. Where that fails the partition is away, and whoever reads its events is told that.
+    /// Notes this node wherever it is not noted. Where that fails the partition is away, and whoever reads its events
+    /// is told that.
     pub(super) async fn note_for_events(&self) -> EventWatch {
         // First, so that it is woken by everything that comes after the note.
         let watch = self.event_signal.watch();

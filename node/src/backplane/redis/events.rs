@@ -1,8 +1,8 @@
-//! Events over all partitions, in the order of time. Each partition has a stream; one [token](super::event_token) says how far all of
-//! them were read.
+//! Events over all partitions, in the order of time. Each partition has a stream; one [token](super::event_token) says
+//! how far all of them were read.
 //!
-//! A partition that is away does not keep the events of others waiting. Its own come when it is back, and are then older than those
-//! before them.
+//! A partition that is away does not keep the events of others waiting. Its own come when it is back, and are then
+//! older than those before them.
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -60,8 +60,8 @@ impl EventStore for RedisBackplane {
     }
 }
 
-/// The events after the token, as far as every partition was read that answered and is not behind; before them those of partitions
-/// that are behind and answered.
+/// Returns the events after the token, as far as every partition was read that answered and is not behind; before them
+/// those of partitions that are behind and answered.
 fn merged(mut token: EventToken, parts: PartitionAnswers<EventPart>) -> EventPage {
     token.leave_behind(&parts.partial);
     let gap = parts.found.iter().any(|(_, part)| part.gap);
@@ -87,9 +87,9 @@ fn merged(mut token: EventToken, parts: PartitionAnswers<EventPart>) -> EventPag
     EventPage { events, newest: token.to_string(), gap, partial: parts.partial, behind, more, pending }
 }
 
-/// Adds events that are in order, up to the horizon, and moves the token: for one partition that is behind, or for all that are not. Events
-/// of one millisecond are always in the same order, that of the partitions, so a count tells how many of them were given out. The last
-/// of a millisecond moves the token to the next millisecond.
+/// Adds events that are in order, up to the horizon, and moves the token: for one partition that is behind, or for all
+/// that are not. Events of one millisecond are always in the same order, that of the partitions, so a count tells how
+/// many of them were given out. The last of a millisecond moves the token to the next millisecond.
 fn add_events(
     events: &mut Vec<EventView>,
     token: &mut EventToken,
@@ -138,7 +138,7 @@ mod tests {
         merged(after.parse().unwrap(), answers)
     }
 
-    /// The events that are given out, and the new token. A part that is none is away.
+    /// Returns the events that are given out, and the new token. A part that is none is away.
     fn given(after: &str, parts: Vec<Option<EventPart>>) -> (Vec<String>, String) {
         let page = page(after, parts);
         (page.events.iter().map(|event| format!("{} {}", event.cursor, event.kind)).collect(), page.newest)

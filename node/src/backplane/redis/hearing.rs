@@ -1,6 +1,6 @@
-//! What this node has heard through Redis: whether it hears itself, how far it has come in the order of all commands, and the
-//! highest number that it has seen. Written by the listener, by what catches up and by what accepts, and read by the lease and
-//! by what accepts, which tell it to the store, and by whoever asks whether the node is ready.
+//! What this node has heard through Redis: whether it hears itself, how far it has come in the order of all commands,
+//! and the highest number that it has seen. Written by the listener, by what catches up and by what accepts, and read
+//! by the lease and by what accepts, which tell it to the store, and by whoever asks whether the node is ready.
 
 use std::{
     sync::{
@@ -45,14 +45,14 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// The number on this node's own channel, or on that of all nodes.
+    /// Returns the number on this node's own channel, or on that of all nodes.
     pub fn on(&mut self, by_inbox: bool) -> &mut u64 {
         if by_inbox { &mut self.inbox } else { &mut self.broadcast }
     }
 }
 
 impl Hearing {
-    /// Whether a probe came back lately.
+    /// Checks that a probe came back lately.
     pub fn check(&self) -> Result<(), String> {
         match *self.heard() {
             Some(at) if at.elapsed() < DEAF => Ok(()),
@@ -61,37 +61,37 @@ impl Hearing {
         }
     }
 
-    /// The number up to which everything was passed on to the shards.
+    /// Returns the number up to which everything was passed on to the shards.
     pub fn reached(&self) -> u64 {
         self.reached.load(Ordering::Relaxed)
     }
 
-    /// It was, up to here.
+    /// Records that everything up to this number was passed on to the shards.
     pub fn has_reached(&self, number: u64) {
         self.reached.store(number, Ordering::Relaxed);
     }
 
-    /// The number of a probe that is about to be sent.
+    /// Returns the number of a probe that is about to be sent.
     pub fn next_probe(&self) -> u64 {
         self.probes.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A probe came back.
+    /// Records that a probe came back.
     pub fn hears(&self) {
         *self.heard() = Some(Instant::now());
     }
 
-    /// Nothing is heard from now on, however lately it was.
+    /// Records that the node hears nothing from now on, even if a probe came back lately.
     pub fn hears_nothing(&self) {
         *self.heard() = None;
     }
 
-    /// What was seen last.
+    /// Returns what was seen last.
     pub fn seen(&self) -> Seen {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A command of this number is in the store of this name.
+    /// Records that a command of this number is in the store of this name.
     pub fn saw(&self, epoch: &str, number: u64) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.epoch == epoch {

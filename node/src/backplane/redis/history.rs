@@ -11,7 +11,7 @@ use crate::backplane::{
 };
 
 impl RedisBackplane {
-    /// The counters of the last minutes by this node's clock, summed up over the partitions that answer.
+    /// Returns the counters of the last minutes by this node's clock, summed up over the partitions that answer.
     pub(super) async fn merged_minutes(&self, count: u32) -> Result<FleetHistory, BackplaneError> {
         let last = minute_of(self.clock.now());
         let parts = self.ask_all(|member| async move { member.store.minutes(last, count).await }).await?;
@@ -19,7 +19,7 @@ impl RedisBackplane {
     }
 }
 
-/// The sums of all partitions that have a minute. `partitions` is the number of all.
+/// Returns the sums of all partitions that have a minute. `partitions` is the number of all.
 fn merged(parts: PartitionAnswers<Vec<(u32, MinuteCounters)>>, partitions: u16) -> FleetHistory {
     let mut minutes: BTreeMap<u32, (MinuteCounters, u64)> = BTreeMap::new();
     for (minute, counters) in parts.found.into_iter().flat_map(|(_, part)| part) {

@@ -1,10 +1,10 @@
-//! One name is one process: which one this is, and what it does about another that has its node's name. At its start it waits for
-//! the other's lease to run out, and does not start if that is renewed. Later it finds another only if it could not renew its own
-//! for longer than that lasts: then it delivers nothing, and once the other is seen to live it ends. Called by
-//! [`lease`](super::lease) for each beat that was refused.
+//! One name is one process: which one this is, and what it does about another that has its node's name. At its start it
+//! waits for the other's lease to run out, and does not start if that is renewed. Later it finds another only if it
+//! could not renew its own for longer than that lasts: then it delivers nothing, and once the other is seen to live it
+//! ends. Called by [`lease`](super::lease) for each beat that was refused.
 //!
-//! Always: of processes with one name one holds the lease, and no other delivers anything. None ends because of a lease that
-//! nobody renews: a replica that became the master may still have that of a process which has given it back.
+//! Always: of processes with one name one holds the lease, and no other delivers anything. None ends because of a lease
+//! that nobody renews: a replica that became the master may still have that of a process which has given it back.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -30,12 +30,12 @@ pub struct Rival {
 }
 
 impl Rival {
-    /// A process, and the view in its lease.
+    /// Returns a process, and the view in its lease.
     pub fn new(process: String, view: String) -> Self {
         Self { process, view }
     }
 
-    /// Where that process serves, as its lease has it.
+    /// Returns where that process serves, as its lease has it.
     pub fn address(&self) -> String {
         let view = serde_json::from_str::<NodeView>(&self.view);
         view.map_or_else(|_| "an address that can't be read".into(), |view| view.address)
@@ -43,22 +43,22 @@ impl Rival {
 }
 
 impl Identity {
-    /// Of the process with this random name.
+    /// Returns the identity of the process with this random name.
     pub fn of(process: String) -> Self {
         Self { process, rival: Mutex::default(), lost_to: OnceLock::new() }
     }
 
-    /// By which the store knows this process.
+    /// Returns the name by which the store knows this process.
     pub fn process(&self) -> &str {
         &self.process
     }
 
-    /// Where the process is that had the lease at the last beat, if that was another.
+    /// Returns the address of the other process that had the lease at the last beat; none if this process had it.
     pub fn rival(&self) -> Option<String> {
         self.met().as_ref().map(Rival::address)
     }
 
-    /// To whom this process has lost its name for good.
+    /// Returns the process to which this process has lost its name for good; none if it has not.
     pub fn lost_to(&self) -> Option<&Rival> {
         self.lost_to.get()
     }
@@ -68,12 +68,13 @@ impl Identity {
         self.lost_to.set(rival).is_ok()
     }
 
-    /// This process has the lease.
+    /// Records that this process has the lease.
     pub fn forget_rival(&self) {
         *self.met() = None;
     }
 
-    /// Another has it. Whether it was seen to renew it, and so lives.
+    /// Records that another process has the lease. Returns whether that process was seen to renew the lease, and so
+    /// lives.
     pub fn meets(&self, rival: &Rival) -> bool {
         let before = self.met().replace(rival.clone());
         before.is_some_and(|before| before.process == rival.process && before.view != rival.view)
@@ -84,7 +85,7 @@ impl Identity {
     }
 }
 
-/// Why a process without its node's name is refused.
+/// Returns why a process without its node's name is refused.
 pub fn nameless() -> RedisError {
     (ErrorKind::Client, "another process has this node's name").into()
 }

@@ -1,5 +1,6 @@
-//! A command for terminals of one partition whose idempotency key lies in another. The key is reserved for the command's id, the command
-//! is accepted by that id, and then the key is confirmed, or released if the command was refused.
+//! A command for terminals of one partition whose idempotency key lies in another. The key is reserved for the
+//! command's id, the command is accepted by that id, and then the key is confirmed, or released if the command was
+//! refused.
 
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use super::{RedisBackplane, member::PartitionMember, partition::KeyOutcome};
 use crate::backplane::{Accepted, BackplaneError, CommandDraft, IdempotencyKey, command_record::accepted_at};
 
 impl RedisBackplane {
-    /// Accepts a command in the partition `member`, whose key lies in the partition `keys`. A node that ends, or a partition that goes
-    /// away, in between leaves the key reserved: who asks again goes on with the same id, which is accepted once.
+    /// Accepts a command in the partition `member`, whose key lies in the partition `keys`. A node that ends, or a
+    /// partition that goes away, in between leaves the key reserved: who asks again goes on with the same id, which is
+    /// accepted once.
     ///
-    /// The command of a key that was confirmed may be lost: its master failed before a replica had it, and the key is on another. So it
-    /// is accepted again too, by its id, until it expires. From then on its partition may have forgotten it, and it must not run again.
-    /// One that was imported from a store with other partitions has its home elsewhere, and is not accepted again.
+    /// The command of a key that was confirmed may be lost: its master failed before a replica had it, and the key is
+    /// on another. So it is accepted again too, by its id, until it expires. From then on its partition may have
+    /// forgotten it, and it must not run again. One that was imported from a store with other partitions has its home
+    /// elsewhere, and is not accepted again.
     pub(super) async fn accept_keyed(
         &self,
         keys: &PartitionMember,
@@ -53,7 +56,7 @@ impl RedisBackplane {
     }
 }
 
-/// What is left of the time to a command's expiry, which began at the time in its id. None if it has expired.
+/// Returns the time that is left until a command expires, counted from the time in its id. None if it has expired.
 pub(super) fn left_of(id: CommandId, expires_in: Duration, now: Timestamp) -> Option<Duration> {
     let expires_at = accepted_at(id).checked_add(expires_in).unwrap_or(Timestamp::MAX);
     // Not more than all of it, should the node that made the id have a clock that is ahead.

@@ -1,5 +1,5 @@
-//! This node's leases, one in each partition: each is renewed for itself, and what follows from a renewal concerns the sessions of its
-//! partition alone.
+//! This node's leases, one in each partition: each is renewed for itself, and what follows from a renewal concerns the
+//! sessions of its partition alone.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,8 +29,7 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(250);
 
 impl RedisBackplane {
-    /// Renews all leases, for ever. One whose Redis does not answer keeps no other waiting: its next renewal is the only one that is
-    /// put off.
+    /// Renews all leases; never returns. A Redis that does not answer delays only the next renewal of its own leases.
     pub(super) async fn keep_leases(&self) {
         join_all(self.members.iter().map(|member| self.keep_lease(member))).await;
     }
@@ -46,8 +45,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Renews the lease in a partition, and records whether that could be done. A node that the store does not fit any more lets its
-    /// leases run out.
+    /// Renews the lease in a partition, and records whether that could be done. A node that the store does not fit any
+    /// more lets its leases run out.
     pub(super) async fn renew(&self, member: &PartitionMember) -> RedisResult<()> {
         if member.is_misfit() {
             return Ok(());
@@ -64,7 +63,8 @@ impl RedisBackplane {
         renewed
     }
 
-    /// If the lease was lost, or commands were dropped because the fence had expired, the partition's sessions join again.
+    /// If the lease was lost, or commands were dropped because the fence had expired, the partition's sessions join
+    /// again.
     async fn try_renew(&self, member: &PartitionMember) -> RedisResult<()> {
         let asked = BootInstant::now();
         let name = self.beat(member).await?.map_err(|rival| self.give_way(member, rival))?;
@@ -72,7 +72,7 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// The name of the lease, or the other process that holds it.
+    /// Returns the name of the lease, or the other process that holds it.
     async fn beat(&self, member: &PartitionMember) -> RedisResult<Result<String, Rival>> {
         if let Some(rival) = member.identity.lost_to() {
             return Ok(Err(rival.clone()));
@@ -99,8 +99,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Another process has this node's lease in a partition. Until the lease is seen to be renewed, which proves that the other
-    /// lives, this process only has no lease there. Then it ends.
+    /// Another process has this node's lease in a partition. Until the lease is seen to be renewed, which proves that
+    /// the other lives, this process only has no lease there. Then it ends.
     fn give_way(&self, member: &PartitionMember, rival: Rival) -> RedisError {
         member.claim.give_way();
         if member.identity.meets(&rival) && member.identity.lose_to(rival.clone()) {
@@ -112,8 +112,8 @@ impl RedisBackplane {
         nameless()
     }
 
-    /// Takes this node's name in all partitions that answer. Fails if another process holds it in any of them and goes on renewing
-    /// its lease there, or if no partition answers.
+    /// Takes this node's name in all partitions that answer. Fails if another process holds the name in any partition
+    /// and goes on renewing its lease there, or if no partition answers.
     pub(super) async fn take_name(&self) -> anyhow::Result<()> {
         let taken = join_all(self.members.iter().map(|member| self.take_lease(member))).await;
         let mut failure = None;
@@ -140,7 +140,7 @@ impl RedisBackplane {
         }
     }
 
-    /// The first lease in a partition, before there are sessions, or the other process that holds it.
+    /// Returns the first lease in a partition, before there are sessions, or the other process that holds it.
     async fn take_lease(&self, member: &PartitionMember) -> RedisResult<Result<(), Rival>> {
         let began = BootInstant::now();
         loop {
@@ -174,7 +174,7 @@ impl RedisBackplane {
         }
     }
 
-    /// What the leases say of this node now.
+    /// Returns what the leases say of this node now.
     pub(super) fn view(&self) -> NodeView {
         NodeView {
             sessions: self.hub.len() as u64,
@@ -185,7 +185,7 @@ impl RedisBackplane {
         }
     }
 
-    /// The part of this node in the partition of a terminal.
+    /// Returns the part of this node in the partition of a terminal.
     pub(super) fn member_of(&self, terminal: &muster_protocol::TerminalId) -> &Arc<PartitionMember> {
         &self.members[usize::from(self.partitions.of(terminal).0)]
     }

@@ -17,7 +17,7 @@ const LOOKS: usize = 4096;
 const REQUESTS_MAX: usize = 1 << 20;
 
 impl RedisBackplane {
-    /// A page of the commands of all partitions.
+    /// Returns a page of the commands of all partitions.
     pub(super) async fn listed_commands(&self, query: &CommandQuery) -> Result<FoundCommands, BackplaneError> {
         let limit = query.limit.min(PAGE).min((LOOKS / self.members.len()).max(10));
         let pages =
@@ -44,7 +44,7 @@ impl RedisBackplane {
     }
 }
 
-/// Those commands of which a terminal is a target.
+/// Returns those of these commands that have the terminal as a target.
 async fn of_terminal(
     member: &PartitionMember,
     terminal: &TerminalId,
@@ -54,7 +54,7 @@ async fn of_terminal(
     Ok(ids.into_iter().zip(is_target).filter(|(_, is_target)| *is_target).map(|(id, _)| id).collect())
 }
 
-/// An answer, or none and its partition among those that are away.
+/// Returns the answer. If the partition is away, returns none and adds the partition to those that are away.
 fn present<T>(
     partition: PartitionIndex,
     answer: Result<T, BackplaneError>,
@@ -72,7 +72,8 @@ fn present<T>(
     }
 }
 
-/// One page of the pages of all homes. Before the place up to which every home was looked at, nothing is shown yet.
+/// Returns one page of the pages of all homes. Before the place up to which every home was looked at, nothing is shown
+/// yet.
 fn merged(
     pages: Vec<(Vec<ListedCommand>, Option<CommandPlace>)>,
     limit: usize,

@@ -1,6 +1,6 @@
-//! The listening half: one subscription for each master, to three channels of each of its partitions. A connection that is dead and does
-//! not say so is found out by listening for this node's own probes. What was missed on a channel is taken from the log: each command
-//! tells the number of the one before it on its channel.
+//! The listening half: one subscription for each master, to three channels of each of its partitions. A connection that
+//! is dead and does not say so is found out by listening for this node's own probes. What was missed on a channel is
+//! taken from the log: each command tells the number of the one before it on its channel.
 
 use std::{
     collections::HashMap,
@@ -61,15 +61,15 @@ impl RedisBackplane {
         // The node is deaf from now on, however lately it heard.
         members.iter().for_each(|member| member.hearing.hears_nothing());
         drop(subscription);
-        // What ended the subscription has likely ended the connection for commands too. The probe finds that out, so that no command
-        // does, of which it would not be known whether it was carried out.
+        // What ended the subscription has likely ended the connection for commands too. The probe finds that out, so
+        // that no command does, of which it would not be known whether it was carried out.
         if let Some(member) = members.first() {
             self.probe(member).await;
         }
     }
 
-    /// First the node subscribes and then it reads what it missed: in this order nothing falls between. The partitions of the master
-    /// are caught up at the same time.
+    /// First the node subscribes and then it reads what it missed: in this order nothing falls between. The partitions
+    /// of the master are caught up at the same time.
     async fn try_serve(
         &self,
         subscription: &mut MasterSubscription,
@@ -135,8 +135,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Does what a message asks. Returns whether it was a probe. A message that can't be read is counted as foreign. On the channel of
-    /// the sidecars only their messages are read.
+    /// Does what a message asks. Returns whether it was a probe. A message that can't be read is counted as foreign. On
+    /// the channel of the sidecars only their messages are read.
     async fn receive_message(&self, member: &PartitionMember, message: &ChannelMessage) -> RedisResult<bool> {
         if message.channel == member.store.proxy_channel() {
             match serde_json::from_slice(&message.payload) {
@@ -192,8 +192,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Passes a published command on, once. What no node of this cluster sealed changes nothing here: a number that was made up would
-    /// make the store look as if it had lost commands.
+    /// Passes a published command on, once. What no node of this cluster sealed changes nothing here: a number that was
+    /// made up would make the store look as if it had lost commands.
     async fn receive_command(&self, member: &PartitionMember, published: PublishedCommand<'_>) -> RedisResult<()> {
         let by_inbox = matches!(published.to, PublishedTo::Terminals(_));
         let (to, rate) = self.audience(member, published.to, published.rate, published.of, &published.epoch);
@@ -223,8 +223,8 @@ impl RedisBackplane {
     }
 }
 
-/// Whether a number is so far beyond this node's clock that it is believed only if the log has it. A number is the time in milliseconds,
-/// or the one after the last if commands come faster.
+/// Returns whether a number is so far beyond this node's clock that it is believed only if the log has it. A number is
+/// the time in milliseconds, or the one after the last if commands come faster.
 fn is_ahead_of_time(number: u64, now: Timestamp) -> bool {
     number > now.as_millisecond().unsigned_abs() + NUMBER_SLACK.as_millis() as u64
 }

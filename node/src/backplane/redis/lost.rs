@@ -1,5 +1,6 @@
-//! Shares of a command for many that are missing while its home has the command: the node that began it is gone or got no answer, or
-//! they were lost with a master before its replica had them. Who asks again with the idempotency key has them taken.
+//! Shares of a command for many that are missing while its home has the command: the node that began it is gone or got
+//! no answer, or they were lost with a master before its replica had them. Who asks again with the idempotency key has
+//! them taken.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use crate::backplane::{Accepted, BackplaneError, redis::refusal::unavailable};
 
 impl RedisBackplane {
     /// Answers a request whose key has the command `id`, when each partition has its share. Partitions that lack theirs
-    /// take it at once, or later by the upkeep of any node. Without that, a command that is asked for after this answer would come
-    /// before this one in those partitions.
+    /// take it at once, or later by the upkeep of any node. Without that, a command that is asked for after this answer
+    /// would come before this one in those partitions.
     ///
     /// # Errors
     /// [`Unfinished`](BackplaneError::Unfinished) if a share could not be taken yet.
@@ -38,7 +39,8 @@ impl RedisBackplane {
         Ok(Accepted::Before(id))
     }
 
-    /// The partitions that have lost their shares of a command. One that does not answer is not known to have lost anything.
+    /// Returns the partitions that have lost their shares of a command. One that does not answer is not known to have
+    /// lost anything.
     async fn lost_shares(&self, id: CommandId, shares: &BTreeMap<u16, CommittedShare>) -> Vec<u16> {
         let members = shares.iter().filter(|(_, share)| share.of > 0);
         let members = members.filter_map(|(index, _)| self.members.get(usize::from(*index)));

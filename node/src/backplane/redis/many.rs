@@ -1,5 +1,5 @@
-//! A command for terminals of several partitions, in two passes: each partition concerned is asked, and then each takes its share.
-//! `docs/store.md` ("A command for many") says why no call refuses any more once the home has begun.
+//! A command for terminals of several partitions, in two passes: each partition concerned is asked, and then each takes
+//! its share. `docs/store.md` ("A command for many") says why no call refuses any more once the home has begun.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl DividedTargets {
         }
     }
 
-    /// One of the partitions that are concerned, at random. None if terminals are named and there are none.
+    /// Returns one of the partitions that are concerned, at random. None if terminals are named and there are none.
     fn one_of(&self, partitions: Partitions) -> Option<PartitionIndex> {
         let concerned: Vec<_> = partitions.all().filter(|partition| self.of(*partition).is_some()).collect();
         concerned.get(rand::random_range(0..concerned.len().max(1))).copied()
@@ -123,7 +123,7 @@ impl RedisBackplane {
         Ok(DryRun { targets: sum(|count| count.targets), online: sum(|count| count.online) })
     }
 
-    /// The number of targets in each partition that has any.
+    /// Returns the number of targets in each partition that has any.
     async fn survey(
         &self,
         ask: &PartitionAsk<'_>,
@@ -137,8 +137,9 @@ impl RedisBackplane {
         Ok(surveyed)
     }
 
-    /// Asks each partition that is concerned, and about hundreds of named terminals in portions. A refusal names the terminals of all
-    /// partitions. A partition that is away counts before other refusals: what they would say is not complete.
+    /// Asks each partition that is concerned, and about hundreds of named terminals in portions. A refusal names the
+    /// terminals of all partitions. A partition that is away counts before other refusals: what they would say is not
+    /// complete.
     async fn survey_all(
         &self,
         ask: &PartitionAsk<'_>,
@@ -165,8 +166,8 @@ impl RedisBackplane {
         refusal.map_or(Ok(counts), Err)
     }
 
-    /// Has each partition take its share of a command that its home has begun. A share that was taken before is answered as it was
-    /// then, so this may be repeated, on any node.
+    /// Has each partition take its share of a command that its home has begun. A share that was taken before is
+    /// answered as it was then, so this may be repeated, on any node.
     async fn take_shares(
         &self,
         begun: &BegunCommand,
@@ -222,8 +223,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Has each partition take its share of a command, and commits it. When the command has expired, the share of a partition that is
-    /// away is committed as too late: nothing can take it any more.
+    /// Has each partition take its share of a command, and commits it. When the command has expired, the share of a
+    /// partition that is away is committed as too late: nothing can take it any more.
     pub(super) async fn finish(&self, home: &PartitionMember, begun: &BegunCommand) -> Result<(), BackplaneError> {
         let request: CommandRequest = read(&begun.request)?;
         let targets = self.divided(&request.target)?;

@@ -1,4 +1,5 @@
-//! One partition as this node takes part in it: its store, the lease that the node holds there, and how far it has come in it.
+//! One partition as this node takes part in it: its store, the lease that the node holds there, and how far it has come
+//! in it.
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
@@ -74,7 +75,7 @@ pub struct Listened {
 }
 
 impl PartitionMember {
-    /// The part of a process in a partition.
+    /// Returns the part of a process in a partition.
     pub fn new(store: StorePartition, fence: Arc<Fence>, process: String) -> Self {
         Self {
             store,
@@ -97,17 +98,17 @@ impl PartitionMember {
         }
     }
 
-    /// The partition's index.
+    /// Returns the partition's index.
     pub fn index(&self) -> PartitionIndex {
         self.store.index
     }
 
-    /// This process as the holder of the name `node`.
+    /// Returns this process as the holder of the name `node`.
     pub fn holder<'a>(&'a self, node: &'a NodeId) -> HolderNode<'a> {
         HolderNode { node, process: self.identity.process() }
     }
 
-    /// The answer of the partition, which is not asked if it is known to be away.
+    /// Returns the answer of the partition, which is not asked if it is known to be away.
     ///
     /// # Errors
     /// Those of the answer and of [`check`](Self::check). One about a store that is away names the partition.
@@ -116,7 +117,7 @@ impl PartitionMember {
         answer.await.map_err(|error| error.in_partition(self.index()))
     }
 
-    /// Whether the partition takes writes, as far as this node knows. If it does not, nobody is to wait for it.
+    /// Checks that the partition takes writes, as far as this node knows. If it does not, nobody should wait for it.
     ///
     /// # Errors
     /// [`BackplaneError::Nameless`] if another process has this node's name there, [`BackplaneError::Away`] otherwise.
@@ -135,7 +136,8 @@ impl PartitionMember {
         }
     }
 
-    /// Whether the partition accepts commands from this node: as [`check`](Self::check), and its clock and this node's agree.
+    /// Checks that the partition accepts commands from this node: as [`check`](Self::check), and that the clocks of
+    /// both agree.
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -144,8 +146,8 @@ impl PartitionMember {
         self.clock_difference.check().map_err(|why| BackplaneError::Away(vec![self.index()], why))
     }
 
-    /// Whether the partition does all that it should: as [`check_accepts`](Self::check_accepts), and its Redis is what a node needs,
-    /// and this node hears itself there.
+    /// Checks that the partition does all that it should: as [`check_accepts`](Self::check_accepts), and its Redis is
+    /// what a node needs, and this node hears itself there.
     ///
     /// # Errors
     /// Why not, as a sentence for operators.
@@ -155,7 +157,7 @@ impl PartitionMember {
         self.hearing.check()
     }
 
-    /// Whether the partition had no ordinal for the last new terminal.
+    /// Returns whether the partition had no ordinal for the last new terminal.
     pub fn refuses_new(&self) -> bool {
         self.refuses_new.load(Ordering::Relaxed)
     }
@@ -165,7 +167,7 @@ impl PartitionMember {
         self.refuses_new.store(refuses, Ordering::Relaxed);
     }
 
-    /// Why the partition's Redis is not what a node needs, if so.
+    /// Returns why the partition's Redis is not what a node needs, if so.
     pub fn unfit(&self) -> Option<String> {
         self.unfit.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -180,7 +182,7 @@ impl PartitionMember {
         let _ = self.misfit.set(why);
     }
 
-    /// Whether the store does not fit this node any more.
+    /// Returns whether the store does not fit this node any more.
     pub fn is_misfit(&self) -> bool {
         self.misfit.get().is_some()
     }
@@ -193,7 +195,7 @@ impl PartitionMember {
         self.is_reachable.swap(renewed.is_ok(), Ordering::Relaxed) != renewed.is_ok()
     }
 
-    /// The name of the lease, as the last renewal told it; empty before the first.
+    /// Returns the name of the lease, as the last renewal told it; empty before the first.
     pub fn lease_name(&self) -> Arc<str> {
         self.lease_name.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -208,7 +210,7 @@ impl PartitionMember {
         *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = nodes;
     }
 
-    /// The nodes that were recorded as dead, once.
+    /// Returns the nodes that were recorded as dead, once.
     pub fn take_dead(&self) -> Vec<NodeId> {
         std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -225,12 +227,12 @@ impl PartitionMember {
         }
     }
 
-    /// What has become due since this was last called.
+    /// Returns what has become due since this was last called.
     pub fn take_due(&self) -> DueUpkeep {
         std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The last number that this node has seen of the partition. None before it has seen one.
+    /// Returns the last number that this node has seen of the partition. None before it has seen one.
     pub fn seen(&self) -> Option<Cursor> {
         let seen = self.hearing.seen();
         (!seen.epoch.is_empty()).then_some(Cursor { epoch: seen.epoch, number: seen.number })

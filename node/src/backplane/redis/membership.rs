@@ -38,7 +38,7 @@ impl Membership for RedisBackplane {
         &self.node.id
     }
 
-    /// The nodes that hold a lease in any partition. Of each, the lease that was renewed last counts.
+    /// Returns the nodes that hold a lease in any partition. Of each, the lease that was renewed last counts.
     async fn nodes(&self) -> Result<NodeList, BackplaneError> {
         let answers = self.ask_all(|member| async move { member.store.leases().await.map_err(unavailable) }).await?;
         let mut nodes: BTreeMap<NodeId, NodeView> = BTreeMap::new();
@@ -56,7 +56,8 @@ impl Membership for RedisBackplane {
         self.proxies.list(Instant::now())
     }
 
-    /// Whether this node could write in some partition at its last beat, hears itself there, and its Redis is what a node needs.
+    /// Returns whether this node could write in some partition at its last beat, hears itself there, and its Redis is
+    /// what a node needs.
     fn ready(&self) -> Result<Vec<DegradedPartition>, String> {
         let mut degraded = self.degraded();
         if degraded.len() < self.members.len() { Ok(degraded) } else { Err(degraded.swap_remove(0).reason) }

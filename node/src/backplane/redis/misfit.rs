@@ -1,5 +1,5 @@
-//! The store while the node runs: a node gives it its number of partitions and its id again if it was lost, follows its schema, and
-//! ends if it does not fit any more.
+//! The store while the node runs: a node gives it its number of partitions and its id again if it was lost, follows its
+//! schema, and ends if it does not fit any more.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use super::{
 const LOOK: Duration = Duration::from_secs(1);
 
 impl RedisBackplane {
-    /// Looks for ever whether the store is still the one that was opened. A store that was lost gets its id, schema and number of
-    /// partitions again. If another node made a new one before, that one's id holds from then on.
+    /// Looks for ever whether the store is still the one that was opened. A store that was lost gets its id, schema and
+    /// number of partitions again. If another node made a new one before, that one's id holds from then on.
     pub(super) async fn keep_store(&self) {
         let mut look = time::interval(LOOK);
         loop {
@@ -32,8 +32,9 @@ impl RedisBackplane {
         }
     }
 
-    /// Uses the id and the schema that the store has. The schema of one store only rises: what was written in a schema is not
-    /// readable in the one before. So a store that came back from a replica or a file without its last raise is raised again.
+    /// Uses the id and the schema that the store has. The schema of one store only rises: what was written in a schema
+    /// is not readable in the one before. So a store that came back from a replica or a file without its last raise is
+    /// raised again.
     async fn follow(&self, info: &StoreInfo) {
         let in_use = self.schema.get();
         if *info.id != *self.trust.store() {
@@ -55,8 +56,8 @@ impl RedisBackplane {
         self.schema.set(info.schema);
     }
 
-    /// Ends this node. From now on it sends no command to its sessions and writes nothing that they report, since it might harm a store
-    /// that it does not know.
+    /// Ends this node. From now on it sends no command to its sessions and writes nothing that they report, since it
+    /// might harm a store that it does not know.
     fn end_unfit(&self, unfit: &UnfitStore) {
         if self.misfit.set(unfit.clone()).is_err() {
             return;

@@ -120,7 +120,8 @@ use crate::{
     reports::Reports,
 };
 
-/// Sessions that register at once: more would only wait in Redis, and time out there when a whole node's sessions join again.
+/// Sessions that register at once: more would only wait in Redis, and time out there when a whole node's sessions join
+/// again.
 const JOINING: usize = 256;
 
 /// The store of a cluster, in partitions.

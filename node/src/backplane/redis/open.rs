@@ -40,8 +40,8 @@ impl RedisBackplane {
     /// Connects to the Redis at `url`, opens a store of this many partitions there, and takes this node's name.
     ///
     /// # Errors
-    /// If Redis can't be reached or is not what a node needs, if the store has another number of partitions or another schema, or if another process holds this
-    /// node's id and renews its lease. The text names the flag.
+    /// If Redis can't be reached or is not what a node needs, if the store has another number of partitions or another
+    /// schema, or if another process holds this node's id and renews its lease. The text names the flag.
     pub async fn open(url: &str, partitions: Partitions, config: &Config, host: Host) -> anyhow::Result<Self> {
         let topology = config.redis.topology(url)?;
         let database = topology.database();
@@ -116,7 +116,7 @@ impl RedisBackplane {
     }
 }
 
-/// What each partition stores at most.
+/// Returns what each partition stores at most.
 fn partition_bounds(config: &Config, partitions: Partitions) -> anyhow::Result<PartitionBounds> {
     let (count, stored) = (u64::from(partitions.count()), config.bounds.max_stored);
     anyhow::ensure!(
@@ -132,7 +132,7 @@ fn partition_bounds(config: &Config, partitions: Partitions) -> anyhow::Result<P
     })
 }
 
-/// An id for a new store.
+/// Returns an id for a new store.
 pub(super) fn fresh_store() -> String {
     format!("{:016x}", rand::random::<u64>())
 }

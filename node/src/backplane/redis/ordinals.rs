@@ -12,11 +12,11 @@ use rustc_hash::FxHashMap;
 use super::partition::bitmap;
 use crate::hub::SessionInfo;
 
-/// The ordinals of this node's sessions in one partition. A session stays in the table until what it reported was written, since
-/// reports are written by ordinal.
+/// The ordinals of this node's sessions in one partition. A session stays in the table until what it reported was
+/// written, since reports are written by ordinal.
 ///
-/// An ordinal holds for the epoch of the store that gave it. In another epoch it may be another terminal's, so a session whose ordinal is
-/// of another epoch than the last one is not found by ordinal, until it has joined again.
+/// An ordinal holds for the epoch of the store that gave it. In another epoch it may be another terminal's, so a
+/// session whose ordinal is of another epoch than the last one is not found by ordinal, until it has joined again.
 #[derive(Debug, Default)]
 pub struct Ordinals(Mutex<Table>);
 
@@ -43,7 +43,7 @@ struct HeldSession {
 type EndedSession = (TerminalId, SessionId);
 
 impl Table {
-    /// Whether an ordinal was given in this epoch.
+    /// Returns whether an ordinal was given in this epoch.
     fn is_of(&self, ordinal: u32, epoch: &str) -> bool {
         self.sessions.get(&ordinal).is_some_and(|held| *held.epoch == *epoch)
     }
@@ -56,8 +56,8 @@ impl Ordinals {
         if *table.epoch != *epoch {
             table.epoch = epoch.into();
         }
-        // A terminal that was forgotten has another ordinal when it comes back. So have all when the store was lost, and then the ordinal
-        // of before may be another terminal's by now.
+        // A terminal that was forgotten has another ordinal when it comes back. So have all when the store was lost,
+        // and then the ordinal of before may be another terminal's by now.
         if let Some(before) = table.ordinals.insert(info.terminal.clone(), ordinal).filter(|before| *before != ordinal)
             && table.sessions.get(&before).is_some_and(|held| held.info.terminal == info.terminal)
         {
@@ -76,7 +76,8 @@ impl Ordinals {
         self.lock().ended.push((info.terminal.clone(), info.session));
     }
 
-    /// The sessions that have ended so far. Give them to [`remove`](Self::remove) when all reports up to now were written.
+    /// Returns the sessions that have ended so far. Give them to [`remove`](Self::remove) when all reports up to now
+    /// were written.
     pub fn ended(&self) -> Vec<EndedSession> {
         self.lock().ended.clone()
     }
@@ -95,7 +96,8 @@ impl Ordinals {
         }
     }
 
-    /// The last epoch, and the ordinals that terminals have in it, each with what belongs to it. A terminal that has none is left out.
+    /// Returns the last epoch, and the ordinals that terminals have in it, each with what belongs to it. A terminal
+    /// that has none is left out.
     pub fn of_all<'a, T>(&self, terminals: impl Iterator<Item = (&'a TerminalId, T)>) -> (Arc<str>, Vec<(u32, T)>) {
         let table = self.lock();
         let of = |terminal| table.ordinals.get(terminal).copied().filter(|ordinal| table.is_of(*ordinal, &table.epoch));
@@ -103,13 +105,13 @@ impl Ordinals {
         (table.epoch.clone(), found)
     }
 
-    /// The ordinal of a terminal.
+    /// Returns the ordinal of a terminal.
     #[cfg(test)]
     pub fn of(&self, terminal: &TerminalId) -> Option<u32> {
         self.lock().ordinals.get(terminal).copied()
     }
 
-    /// Those terminals of a bitmap of this epoch that have a session here.
+    /// Returns those terminals of a bitmap of this epoch that have a session here.
     pub fn terminals(&self, set: &[u8], epoch: &str) -> Vec<TerminalId> {
         let table = self.lock();
         let here = bitmap::ordinals(set).filter(|ordinal| table.is_of(*ordinal, epoch));
@@ -126,7 +128,7 @@ impl Ordinals {
         }
     }
 
-    /// The ordinals of the sessions whose terminals were not heard for this time, in ascending order.
+    /// Returns the ordinals of the sessions whose terminals were not heard for this time, in ascending order.
     pub fn silent(&self, longer_than: Duration) -> Vec<u32> {
         let before = now().saturating_sub(longer_than.as_millis() as u64);
         let table = self.lock();
@@ -136,7 +138,7 @@ impl Ordinals {
         ordinals
     }
 
-    /// All sessions, with their ordinals.
+    /// Returns all sessions, with their ordinals.
     pub fn all(&self) -> Vec<(u32, Arc<SessionInfo>)> {
         self.lock().sessions.iter().map(|(ordinal, held)| (*ordinal, held.info.clone())).collect()
     }

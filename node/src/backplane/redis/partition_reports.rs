@@ -13,8 +13,8 @@ use crate::reports::{HealthReport, ReportedEvent};
 
 /// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
 const WAITING_MAX: usize = 100_000;
-/// The longest time that an answer to a ping waits before it is written. Such answers come at all times from all terminals, and nobody
-/// waits for them.
+/// The longest time that an answer to a ping waits before it is written. Such answers come at all times from all
+/// terminals, and nobody waits for them.
 const VITALS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The reports of one partition's terminals.
@@ -39,7 +39,7 @@ pub struct PartitionReports {
 }
 
 impl PartitionReports {
-    /// Whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.count() == 0 && self.settled.is_empty()
     }
@@ -52,18 +52,20 @@ impl PartitionReports {
         self.vitals.push((terminal, report));
     }
 
-    /// Whether `vitals` are to be written: one of them has the health of a terminal, or they have waited for their interval.
+    /// Returns whether `vitals` are to be written: one of them has the health of a terminal, or they have waited for
+    /// their interval.
     pub fn are_vitals_due(&self) -> bool {
         self.vitals_since.is_some_and(|since| since.elapsed() >= VITALS_INTERVAL)
             || self.vitals.iter().any(|(_, report)| report.health.is_some())
     }
 
-    /// Whether nothing waits that names terminals by their ordinals.
+    /// Returns whether nothing waits that names terminals by their ordinals.
     pub fn needs_no_ordinals(&self) -> bool {
         self.states.is_empty() && self.replies.is_empty()
     }
 
-    /// Begins to take ordinals of this epoch. Those of another one may be other terminals' now, and are dropped. Returns how many.
+    /// Begins to take ordinals of this epoch. Those of another one may be other terminals' now, and are dropped.
+    /// Returns how many.
     pub fn begin_epoch(&mut self, epoch: Arc<str>) -> usize {
         if *self.epoch == *epoch {
             return 0;
@@ -73,7 +75,7 @@ impl PartitionReports {
         states + std::mem::take(&mut self.replies).values().map(Vec::len).sum::<usize>()
     }
 
-    /// The number of reports.
+    /// Returns the number of reports.
     fn count(&self) -> usize {
         let replies: usize = self.replies.values().map(Vec::len).sum();
         replies

@@ -1,5 +1,5 @@
-//! What a failure of Redis is told as. The API says that nothing was changed only where that is certain: the failure of a call that
-//! changes something is told by [`unsure`], since a call whose answer got lost may have been carried out.
+//! What a failure of Redis is told as. The API says that nothing was changed only where that is certain: the failure of
+//! a call that changes something is told by [`unsure`], since a call whose answer got lost may have been carried out.
 
 use std::fmt::Display;
 
@@ -29,7 +29,7 @@ const PASSING: [&str; 13] = [
 /// in the middle of a script may cause it.
 const DONE_NOTHING: [&str; 2] = ["CROSSSLOT", "OOM"];
 
-/// Why Redis takes no writes, by the code of its error. None if the code does not say that.
+/// Returns why Redis takes no writes, by the code of its error. None if the code does not say that.
 fn refuses_writes(code: &str) -> Option<&'static str> {
     match code {
         "OOM" => Some("Redis has no memory left (maxmemory)"),
@@ -39,12 +39,12 @@ fn refuses_writes(code: &str) -> Option<&'static str> {
     }
 }
 
-/// Why a partition is away whose lease could not be renewed.
+/// Returns why a partition is away whose lease could not be renewed.
 pub fn why_away(error: &RedisError) -> &'static str {
     code(error).and_then(|code| refuses_writes(&code)).unwrap_or("its Redis does not answer, or takes no writes")
 }
 
-/// Of a call that only reads, or was not carried out.
+/// Returns the error of a call that only reads, or was not carried out.
 pub fn unavailable(error: RedisError) -> BackplaneError {
     tracing::warn!(%error, "Redis failed");
     let refused = code(&error).and_then(|code| refuses_writes(&code));
@@ -56,7 +56,8 @@ pub fn unavailable(error: RedisError) -> BackplaneError {
     })
 }
 
-/// Of a call that changes something: once sent, it may have been carried out, unless Redis says that it was not.
+/// Returns the error of a call that changes something. Once sent, the call may have been carried out, unless Redis says
+/// that it was not.
 pub fn unsure(error: RedisError) -> BackplaneError {
     let is_first = |code: String| PASSING.contains(&code.as_str()) || DONE_NOTHING.contains(&code.as_str());
     let nothing = code(&error).is_some_and(is_first);
@@ -67,7 +68,7 @@ pub fn unsure(error: RedisError) -> BackplaneError {
     BackplaneError::Unsure
 }
 
-/// Of an answer that is not what a script gives: who knows what it did?
+/// Returns the error for an answer that no script gives. Nobody knows what the call did.
 pub fn broken(error: impl Display) -> BackplaneError {
     tracing::error!(%error, "an answer of Redis is not what was asked for");
     BackplaneError::Unsure
@@ -79,15 +80,16 @@ pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, BackplaneEr
         .map_err(|error| BackplaneError::Unavailable(format!("a stored value is broken: {error}")))
 }
 
-/// The number of calls of a pipeline that Redis refused for good, so that it would refuse them again: for want of
-/// permission, because a key holds a value of another type, or for want of memory (maxmemory), which may last. None
+/// Returns the number of calls of a pipeline that Redis refused for good, so that it would refuse them again: for want
+/// of permission, because a key holds a value of another type, or for want of memory (maxmemory), which may last. None
 /// if a call failed in a way that may pass, or if the connection failed.
 pub fn refused_for_good(error: &RedisError) -> Option<usize> {
     let errors = error.clone().into_server_errors()?;
     (!not_sent(error) && !errors.iter().any(|(_, error)| passes(error))).then_some(errors.len())
 }
 
-/// Whether Redis refused a call only because of the state that it is in, so that the same call may succeed later.
+/// Returns whether Redis refused a call only because of the state that it is in, so that the same call may succeed
+/// later.
 pub fn is_passing(error: &RedisError) -> bool {
     error.clone().into_server_errors().is_some_and(|errors| errors.iter().any(|(_, error)| passes(error)))
 }
@@ -97,7 +99,7 @@ fn passes(error: &ServerError) -> bool {
     PASSING.contains(&error.code()) || error.details().is_some_and(|text| text.contains("max number of clients"))
 }
 
-/// What the server called it, also in the midst of several calls.
+/// Returns the code that the server gave the error, also if it came in the middle of several calls.
 fn code(error: &RedisError) -> Option<String> {
     let errors = error.clone().into_server_errors()?;
     errors.first().map(|(_, error)| error.code().to_owned())

@@ -1,8 +1,9 @@
 //! `--redis-replicas`: a command counts as accepted once so many replicas have all that is stored of it.
 //!
-//! A pipeline for each master asks whether that master has the command, writes a key, and waits until replicas have that key (`WAIT`):
-//! then they have everything that was written before, on whichever connection. A master that became one meanwhile, without the
-//! command, says so in the same pipeline. The connections are apart from those for everything else, since `WAIT` holds up what follows it.
+//! A pipeline for each master asks whether that master has the command, writes a key, and waits until replicas have
+//! that key (`WAIT`): then they have everything that was written before, on whichever connection. A master that became
+//! one meanwhile, without the command, says so in the same pipeline. The connections are apart from those for
+//! everything else, since `WAIT` holds up what follows it.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use redis::RedisResult;
 use super::{RedisBackplane, partition::StorePartition};
 use crate::backplane::{BackplaneError, IdempotencyKey};
 
-/// A replica that lives has acknowledged within milliseconds; those who wait behind one that is dead wait for their turn too.
+/// A replica that lives has acknowledged within milliseconds; those who wait behind one that is dead wait for their
+/// turn too.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A key in Redis that proves that a part of a command is stored, and the partition in which it is.
@@ -32,7 +34,7 @@ impl WantedReplicas {
         (wanted > 0).then(|| Self { masters: Masters::new(topology.clone()), wanted })
     }
 
-    /// Whether one master has all of these parts, and enough replicas have what it has.
+    /// Returns whether one master has all of these parts, and enough replicas have what it has.
     async fn have(&self, parts: &[Part<'_>]) -> RedisResult<bool> {
         let Some((first, _)) = parts.first() else { return Ok(true) };
         let mut pipe = redis::pipe();
@@ -79,7 +81,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Where the parts of a command are stored that it still needs. None if its acceptance is not finished, or its home does not answer.
+    /// Returns where the parts of a command are stored that it still needs. None if its acceptance is not finished, or
+    /// its home does not answer.
     async fn parts_of(&self, id: CommandId) -> Option<Vec<Part<'_>>> {
         let home = &self.member(self.partitions.home(id)).store;
         let needed = home.needed_shares(id).await.ok()?;

@@ -1,5 +1,5 @@
-//! Checks that each master is what a node needs: at the start, and then every 10 s, since another master or another setting may lose
-//! what was accepted.
+//! Checks that each master is what a node needs: at the start, and then every 10 s, since another master or another
+//! setting may lose what was accepted.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ const CHECK: Duration = Duration::from_secs(10);
 /// The time between two checks while a master is unfit, so that a mended one counts soon.
 const UNFIT_CHECK: Duration = Duration::from_secs(1);
 
-/// Checks each master at the start, with a write. What the user may not check is logged. A master that does not answer says nothing of
-/// its fitness: its partitions are away, and are checked when they are back.
+/// Checks each master at the start, with a write. What the user may not check is logged. A master that does not answer
+/// says nothing of its fitness: its partitions are away, and are checked when they are back.
 ///
 /// # Errors
 /// If one is unfit. The text says which one and what to set.
@@ -41,7 +41,8 @@ pub async fn check_at_start(masters: &Masters, stores: &[StorePartition]) -> any
 }
 
 impl RedisBackplane {
-    /// Checks all masters for ever, with a write: a lease is renewed also by a master whose memory is full, which refuses commands.
+    /// Checks all masters for ever, with a write: a lease is renewed also by a master whose memory is full, which
+    /// refuses commands.
     pub(super) async fn keep_checking(&self) {
         loop {
             let is_unfit = self.members.iter().any(|member| member.unfit().is_some());

@@ -1,5 +1,5 @@
-//! Revocations belong to no terminal: the first partition has them for all. While it is away none can be made, and nodes go on with those
-//! that they have read.
+//! Revocations belong to no terminal: the first partition has them for all. While it is away none can be made, and
+//! nodes go on with those that they have read.
 
 use async_trait::async_trait;
 use muster_protocol::api::Revocation;
@@ -27,7 +27,7 @@ impl RevocationStore for RedisBackplane {
 }
 
 impl RedisBackplane {
-    /// The partition that has what belongs to no terminal.
+    /// Returns the partition that has what belongs to no terminal.
     pub(super) fn first_partition(&self) -> &PartitionMember {
         &self.members[0]
     }

@@ -1,5 +1,5 @@
-//! The proxies of the cluster, by their own reports. They are kept in memory alone: each proxy reports every 2 s, so a node that has
-//! just started knows all of them soon.
+//! The proxies of the cluster, by their own reports. They are kept in memory alone: each proxy reports every 2 s, so a
+//! node that has just started knows all of them soon.
 
 use std::{
     collections::BTreeMap,
@@ -37,7 +37,7 @@ impl SeenProxies {
         }
     }
 
-    /// The proxies that have reported lately, in ascending order of their ids.
+    /// Returns the proxies that have reported lately, in ascending order of their ids.
     pub fn list(&self, now: Instant) -> Vec<ProxyView> {
         self.fresh(now).values().map(|proxy| proxy.view.clone()).collect()
     }

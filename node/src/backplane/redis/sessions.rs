@@ -1,6 +1,6 @@
-//! Sessions: registered in their terminal's partition as they begin, and taken out as they end. A session that begins is never kept
-//! waiting for a partition that is away: it becomes a [stray](crate::backplane::redis::strays). One that ended meanwhile is remembered
-//! until a lease is renewed.
+//! Sessions: registered in their terminal's partition as they begin, and taken out as they end. A session that begins
+//! is never kept waiting for a partition that is away: it becomes a [stray](crate::backplane::redis::strays). One that
+//! ended meanwhile is remembered until a lease is renewed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,8 +58,8 @@ impl SessionStore for RedisBackplane {
         }
     }
 
-    /// Asks the partition only if it had no ordinal for the last new terminal. So the first new terminal that is refused is let in, and
-    /// its session ends as it joins.
+    /// Asks the partition only if it had no ordinal for the last new terminal. So the first new terminal that is
+    /// refused is let in, and its session ends as it joins.
     async fn has_place_for(&self, terminal: &TerminalId) -> bool {
         let member = self.member_of(terminal);
         if !member.refuses_new() || member.check().is_err() {
@@ -78,7 +78,8 @@ impl SessionStore for RedisBackplane {
         }
     }
 
-    /// Unregisters a session if it is still the terminal's. If the partition is away this is done as soon as it is back.
+    /// Unregisters a session if it is still the terminal's. If the partition is away this is done as soon as it is
+    /// back.
     async fn leave(&self, info: &Arc<SessionInfo>, end: EndReport) {
         self.strays.remove(info.session);
         let member = self.member_of(&info.terminal);
@@ -91,9 +92,10 @@ impl SessionStore for RedisBackplane {
 }
 
 impl RedisBackplane {
-    /// The outcome of joining; none if the partition has no ordinal for a new terminal.
+    /// Returns the outcome of joining; none if the partition has no ordinal for a new terminal.
     async fn try_join(&self, member: &PartitionMember, request: &JoinRequest) -> RedisResult<Option<JoinOutcome>> {
-        // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes twice.
+        // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes
+        // twice.
         if request.info.protocol == Protocol::Plain || request.again {
             self.flush_in(member.index()).await?;
         } else {
@@ -129,8 +131,8 @@ impl RedisBackplane {
         member.store.leave(info, &self.node.id, end.clone(), member.hearing.reached()).await.map(drop)
     }
 
-    /// Unregisters those who left while their partition was away, for ever: beside the leases, which must not wait for however many
-    /// they are.
+    /// Unregisters those who left while their partition was away, for ever: beside the leases, which must not wait for
+    /// however many they are.
     pub(super) async fn leave_late(&self) {
         loop {
             self.renewed.notified().await;
@@ -147,8 +149,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Asks strays that are due and whose partition is back to join again, for ever: beside the leases, which must not wait until the
-    /// shards have taken so many messages.
+    /// Asks strays that are due and whose partition is back to join again, for ever: beside the leases, which must not
+    /// wait until the shards have taken so many messages.
     pub(super) async fn rejoin_strays(&self) {
         let mut look = time::interval(LOOK);
         loop {

@@ -6,7 +6,8 @@ use super::RedisBackplane;
 use crate::backplane::DegradedPartition;
 
 impl RedisBackplane {
-    /// The partitions in which this node can't store now, or does not hear what is sent, or whose Redis is not what a node needs.
+    /// Returns the partitions in which this node can't store now, or does not hear what is sent, or whose Redis is not
+    /// what a node needs.
     pub(super) fn degraded(&self) -> Vec<DegradedPartition> {
         let degraded = self.members.iter().filter_map(|member| {
             let reason = member.check_ready().err()?;
@@ -15,7 +16,7 @@ impl RedisBackplane {
         degraded.collect()
     }
 
-    /// How many partitions this node can use.
+    /// Returns how many partitions this node can use.
     pub(super) fn partition_counts(&self) -> PartitionCounts {
         let ok = self.members.iter().filter(|member| member.check_ready().is_ok()).count() as u64;
         PartitionCounts { ok, lost: self.members.len() as u64 - ok }

@@ -9,8 +9,8 @@ use super::{RedisBackplane, answers::PartitionAnswers, member::PartitionMember, 
 use crate::backplane::{BackplaneError, CommandRecord};
 
 impl RedisBackplane {
-    /// What the home of a command has of it, and the members of the partitions that have a share of it. None if the command is not
-    /// known.
+    /// Returns what the home of a command has of it, and the members of the partitions that have a share of it. None if
+    /// the command is not known.
     pub(super) async fn at_home(
         &self,
         id: CommandId,
@@ -32,12 +32,12 @@ impl RedisBackplane {
         Ok(Some((command, members)))
     }
 
-    /// A command with the counts of all partitions that answer. Its home has to.
+    /// Returns a command with the counts of all partitions that answer. Its home has to.
     pub(super) async fn merged_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         self.merged(id, false).await
     }
 
-    /// The same without the payload.
+    /// Returns the same without the payload.
     pub(super) async fn brief_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         self.merged(id, true).await
     }
@@ -85,12 +85,12 @@ impl RedisBackplane {
         Ok(Some(record))
     }
 
-    /// Cancels a command in every partition that has a share of it, or may still get one. The mark is left everywhere before this
-    /// returns.
+    /// Cancels a command in every partition that has a share of it, or may still get one. The mark is left everywhere
+    /// before this returns.
     ///
-    /// The first call is the change itself for a command of one partition: if Redis does not answer it, nobody is told that nothing
-    /// was changed. Where a partition with a share is away the command is cancelled in all others, which may be most of a fleet, and the
-    /// error says so.
+    /// The first call is the change itself for a command of one partition: if Redis does not answer it, nobody is told
+    /// that nothing was changed. Where a partition with a share is away the command is cancelled in all others, which
+    /// may be most of a fleet, and the error says so.
     pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let home = self.member(self.partitions.home(id));
         match home.ask(home.store.cancel_alone(id)).await? {
@@ -116,7 +116,8 @@ impl RedisBackplane {
         };
         let asked = concerned.into_iter().map(|index| cancel(index, (index == home).then_some(false)));
         let mut answers = join_all(asked).await;
-        // Where all targets have the command, nothing was cancelled. If something was elsewhere it is not sent again there either.
+        // Where all targets have the command, nothing was cancelled. If something was elsewhere it is not sent again
+        // there either.
         if answers.iter().any(|(_, answer)| *answer == Ok(Some(true))) {
             let (left, mut done): (Vec<_>, Vec<_>) =
                 answers.into_iter().partition(|(_, answer)| *answer == Ok(Some(false)));

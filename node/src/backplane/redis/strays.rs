@@ -1,5 +1,5 @@
-//! Strays: sessions that serve their terminals and are not registered, since Redis could not be asked or refused to. Each is asked
-//! to join again alone; the other sessions of the node are registered and have nothing to repeat.
+//! Strays: sessions that serve their terminals and are not registered, since Redis could not be asked or refused to.
+//! Each is asked to join again alone; the other sessions of the node are registered and have nothing to repeat.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -36,8 +36,8 @@ impl Strays {
         strays.insert(info.session, Stray { terminal: info.terminal.clone(), failures: 0, due: Some(Instant::now()) });
     }
 
-    /// The session's own attempt to register failed. It joins again after 1 s, and after each further failure in a row waits twice
-    /// as long, 30 s at most.
+    /// The session's own attempt to register failed. It joins again after 1 s, and after each further failure in a row
+    /// waits twice as long, 30 s at most.
     pub fn back_off(&self, info: &SessionInfo) {
         let mut strays = self.lock();
         let stray =
@@ -48,7 +48,7 @@ impl Strays {
         stray.failures += 1;
     }
 
-    /// Whether the session is a stray.
+    /// Returns whether the session is a stray.
     pub fn contains(&self, session: SessionId) -> bool {
         self.lock().contains_key(&session)
     }
@@ -68,7 +68,7 @@ impl Strays {
         self.lock().remove(&session);
     }
 
-    /// The strays that are to join again now, of the terminals that can. Each is told once for each attempt.
+    /// Returns the strays that are to join again now, of the terminals that can. Each is told once for each attempt.
     pub fn take_due(&self, can_join: impl Fn(&TerminalId) -> bool) -> Vec<(SessionId, TerminalId)> {
         let now = Instant::now();
         let mut strays = self.lock();
@@ -87,7 +87,7 @@ impl Strays {
     }
 }
 
-/// How long a stray waits after so many failures before this one.
+/// Returns how long a stray waits after so many failures before this one.
 fn wait_after(failures: u32) -> Duration {
     FIRST_WAIT.saturating_mul(2u32.saturating_pow(failures)).min(LONGEST_WAIT)
 }

@@ -1,4 +1,5 @@
-//! The targets of a command in all partitions, in pages: partition after partition, and in each in the order of ordinals.
+//! The targets of a command in all partitions, in pages: partition after partition, and in each in the order of
+//! ordinals.
 
 use muster_protocol::{CommandId, Payload, api::TargetState, partition::PartitionIndex};
 
@@ -31,7 +32,7 @@ impl TargetPlace {
 }
 
 impl RedisBackplane {
-    /// A page of a command's targets.
+    /// Returns a page of a command's targets.
     pub(super) async fn merged_targets(
         &self,
         id: CommandId,
@@ -84,7 +85,7 @@ impl RedisBackplane {
     }
 }
 
-/// The targets of a partition, and behind them those that it rejected.
+/// Returns the targets of a partition, and behind them those that it rejected.
 fn stored(part: PartitionTargets) -> impl Iterator<Item = FoundTarget> {
     let targets = part.targets.into_iter().map(|target| FoundTarget {
         terminal: target.terminal,

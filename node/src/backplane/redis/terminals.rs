@@ -96,7 +96,7 @@ impl TerminalRegistry for RedisBackplane {
     }
 }
 
-/// The set that a query asks for. None for all terminals.
+/// Returns the set that a query asks for. None for all terminals.
 fn set_of(query: &TerminalQuery) -> Option<SetExpression> {
     let labels = (!query.labels.is_empty()).then(|| SetExpression::labels(&query.labels));
     let picked = query.expression.as_ref().map(|expression| SetExpression::from(expression.tree()));
@@ -104,8 +104,8 @@ fn set_of(query: &TerminalQuery) -> Option<SetExpression> {
     labels.into_iter().chain(picked).chain(status).reduce(SetExpression::and)
 }
 
-/// One page of the pages of all partitions that answered. Beyond the id up to which every one of them was looked at, nothing is shown
-/// yet.
+/// Returns one page of the pages of all partitions that answered. Beyond the id up to which every one of them was
+/// looked at, nothing is shown yet.
 fn merged(pages: PartitionAnswers<PartitionPage>, limit: usize) -> TerminalPage {
     let PartitionAnswers { found: pages, partial } = pages;
     let horizon = pages.iter().filter_map(|(_, page)| page.next.clone()).min();

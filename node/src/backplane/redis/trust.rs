@@ -36,19 +36,20 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// The keys that follow from the secrets of a cluster; without secrets, those of every node that runs with `--insecure`.
+    /// Returns the keys that follow from the secrets of a cluster; without secrets, those of every node that runs with
+    /// `--insecure`.
     pub fn new(cluster: &ClusterName, secrets: &[Secret]) -> Self {
         let (lease, node) = seal_keys(cluster, secrets);
         Self { lease, node, store: Mutex::new("".into()), foreign: AtomicU64::new(0), metric: None }
     }
 
-    /// The same, and what is foreign is also counted by this metric.
+    /// Returns the same, and what is foreign is also counted by this metric.
     #[must_use]
     pub fn counted_by(self, metric: IntCounter) -> Self {
         Self { metric: Some(metric), ..self }
     }
 
-    /// The id of the store; empty before it is known.
+    /// Returns the id of the store; empty before it is known.
     pub fn store(&self) -> Arc<str> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -58,12 +59,12 @@ impl Trust {
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = id.into();
     }
 
-    /// The number of leases and commands that were found foreign and not used.
+    /// Returns the number of leases and commands that were found foreign and not used.
     pub fn foreign(&self) -> u64 {
         self.foreign.load(Ordering::Relaxed)
     }
 
-    /// The text of a lease.
+    /// Returns the text of a lease.
     pub fn seal_lease(&self, process: &str, name: &str, view: NodeView) -> String {
         let store = self.store().to_string();
         SealedLease { store, process: process.into(), name: name.into(), schema: SCHEMA, view }.to_text(&self.lease)
@@ -80,17 +81,17 @@ impl Trust {
         report.open(&self.lease).inspect_err(|_| self.count_foreign("the report of", "a proxy")).ok()
     }
 
-    /// The body of a frame with its seal. A body is JSON without its opening brace and without the time at which the command
-    /// expires, which a script adds. `targets` are all targets that are named; none if
-    /// they are not named.
+    /// Returns the body of a frame with its seal. A body is JSON without its opening brace and without the time at
+    /// which the command expires, which a script adds. `targets` are all targets that are named; none if they are not
+    /// named.
     pub fn seal_body(&self, body: &str, expires_in: Duration, targets: Option<&[TerminalId]>) -> String {
         let (store, targets) = (self.store().to_string(), digest_of_targets(targets));
         let scope = CommandScope { store, expires_in, targets };
         scope.seal(&self.node, body)
     }
 
-    /// Reads a frame of a partition that is to go to these terminals: named ones, or none if they are not named. None if it is foreign,
-    /// or is not for them.
+    /// Reads a frame of a partition that is to go to these terminals: named ones, or none if they are not named. None
+    /// if it is foreign, or is not for them.
     pub fn read_frame(
         &self,
         partition: PartitionIndex,

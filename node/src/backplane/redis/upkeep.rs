@@ -1,6 +1,7 @@
-//! What a node does in each partition beside its sessions: it tells of dead nodes' sessions, forgets what may be forgotten, finishes
-//! commands whose acceptance was left, works out which terminals have confirmed everything, and mends what differs between the registry and
-//! what the node holds. Each renewal of the lease tells what of that is due, so an idle partition costs no call besides.
+//! What a node does in each partition beside its sessions: it tells of dead nodes' sessions, forgets what may be
+//! forgotten, finishes commands whose acceptance was left, works out which terminals have confirmed everything, and
+//! mends what differs between the registry and what the node holds. Each renewal of the lease tells what of that is
+//! due, so an idle partition costs no call besides.
 
 use futures_util::future::join_all;
 use tokio::time::{self, MissedTickBehavior};
@@ -17,7 +18,8 @@ use crate::{
 
 /// The calls in which the sessions of one dead node are told of at each beat, 128 a call.
 const PORTIONS: usize = 32;
-/// The beats between two looks for terminals that are to be forgotten, as long as a look does not find as many as it can forget.
+/// The beats between two looks for terminals that are to be forgotten, as long as a look does not find as many as it
+/// can forget.
 const FORGET_BEATS: u32 = 5;
 /// The terminals that one look can forget, as in `forget_away.lua`.
 const FORGOTTEN_MAX: u32 = 64;
@@ -59,7 +61,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Writes the counters of a minute that has begun. A failure is tried again at the next beat, and keeps nothing else waiting.
+    /// Writes the counters of a minute that has begun. A failure is tried again at the next beat, and keeps nothing
+    /// else waiting.
     async fn write_minute(&self, member: &PartitionMember, due: &mut DueUpkeep) {
         if std::mem::take(&mut due.minute)
             && let Err(error) = member.store.write_minute().await
@@ -79,15 +82,15 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// The ordinals of the sessions that this node holds in a partition.
+    /// Returns the ordinals of the sessions that this node holds in a partition.
     pub(super) fn held(&self, member: &PartitionMember) -> Vec<u32> {
         let here = |info: &SessionInfo| self.hub.addr(&info.terminal).is_some_and(|addr| addr.session == info.session);
         let all = member.ordinals.all();
         all.into_iter().filter(|(_, info)| here(info)).map(|(ordinal, _)| ordinal).collect()
     }
 
-    /// Compares the registry with what this node holds, and mends what differed at the last beat too: a session that joins or leaves
-    /// at the moment of one comparison is not in both.
+    /// Compares the registry with what this node holds, and mends what differed at the last beat too: a session that
+    /// joins or leaves at the moment of one comparison is not in both.
     async fn mend(&self, member: &PartitionMember, before: &mut HeldDifference) -> Result<(), BackplaneError> {
         let (all, held) = (member.ordinals.all(), self.held(member));
         let compared = member.store.compare(&self.node.id, &held).await.map_err(unavailable)?.unwrap_or_default();
@@ -96,7 +99,8 @@ impl RedisBackplane {
             self.sessions.rejoin_session(&info.terminal, info.session).await;
         }
         for session in compared.extra.iter().filter(|session| before.extra.contains(session)) {
-            // The store has registered it, and the answer is late or was lost. To take it out would tell that its terminal is offline.
+            // The store has registered it, and the answer is late or was lost. To take it out would tell that its
+            // terminal is offline.
             if self.sessions.rejoin_session(&session.0, session.1).await {
                 tracing::warn!(terminal = %session.0, "the registry has another place for a session, which joins again");
                 continue;

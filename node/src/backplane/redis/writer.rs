@@ -1,11 +1,12 @@
-//! Writes what sessions have reported, at each interval: the reports are divided by partition, and each partition's are written in
-//! portions by bytes. A partition that is away keeps its reports waiting and nobody else's.
+//! Writes what sessions have reported, at each interval: the reports are divided by partition, and each partition's are
+//! written in portions by bytes. A partition that is away keeps its reports waiting and nobody else's.
 //!
-//! A call costs Redis more than the reports in it. So while the acknowledgements of a broadcast come in, which concern many partitions, they
-//! are gathered for up to [`HELD_MAX`] further intervals, until an interval brings few. What concerns few partitions is written at once.
+//! A call costs Redis more than the reports in it. So while the acknowledgements of a broadcast come in, which concern
+//! many partitions, they are gathered for up to [`HELD_MAX`] further intervals, until an interval brings few. What
+//! concerns few partitions is written at once.
 //!
-//! Only one task writes at a time, and what could not be written comes before what was reported since: a later report is never replaced
-//! by an earlier one. [`writing`](super::writing) writes the portion of a partition.
+//! Only one task writes at a time, and what could not be written comes before what was reported since: a later report
+//! is never replaced by an earlier one. [`writing`](super::writing) writes the portion of a partition.
 
 use std::{
     collections::BTreeMap,
@@ -26,13 +27,14 @@ use crate::{
     reports::{ReportBatch, StateReport},
 };
 
-/// The bytes of replies that wait at most, of all partitions together. Beyond it a new reply is dropped and counted, and those that
-/// wait stay: an earlier reply of the same terminal may be among them, so the newest is not always kept.
+/// The bytes of replies that wait at most, of all partitions together. Beyond it a new reply is dropped and counted,
+/// and those that wait stay: an earlier reply of the same terminal may be among them, so the newest is not always kept.
 const WAITING_REPLIES_MAX: usize = 64 << 20;
 
 /// States of at most so many partitions are written at the interval in which they came.
 const FEW_PARTITIONS: usize = 2;
-/// The intervals for which states of more partitions are gathered at most, as long as each brings more: a state can be seen after 250 ms.
+/// The intervals for which states of more partitions are gathered at most, as long as each brings more: a state can be
+/// seen after 250 ms.
 const HELD_MAX: u32 = 4;
 
 /// Whose turn it is to write, and what waits, by partition.
@@ -91,9 +93,9 @@ impl RedisBackplane {
         }
     }
 
-    /// Takes what was reported, and writes nothing. Returns whether more is to be expected: states came of more than a few partitions. What
-    /// plain terminals were sent is never expected to be followed by more: they acknowledge nothing, and until it is written they may
-    /// be sent it a second time if this node ends.
+    /// Takes what was reported, and writes nothing. Returns whether more is to be expected: states came of more than a
+    /// few partitions. What plain terminals were sent is never expected to be followed by more: they acknowledge
+    /// nothing, and until it is written they may be sent it a second time if this node ends.
     async fn gather_burst(&self) -> bool {
         let _turn = self.writer.turn.acquire().await;
         self.writer.is_dividing.store(true, Ordering::SeqCst);
@@ -111,9 +113,9 @@ impl RedisBackplane {
         self.flush_those(|_| true).await
     }
 
-    /// Writes everything that was reported until now of the terminal's partition, if an event of the terminal may be among it. A session
-    /// that begins or ends calls this first: what a terminal did is written in the order in which it did it. While its terminal and its
-    /// partition have no events, it waits for nothing.
+    /// Writes everything that was reported until now of the terminal's partition, if an event of the terminal may be
+    /// among it. A session that begins or ends calls this first: what a terminal did is written in the order in which
+    /// it did it. While its terminal and its partition have no events, it waits for nothing.
     pub(super) async fn flush_events_of(&self, terminal: &TerminalId, partition: PartitionIndex) -> RedisResult<()> {
         // In this order: an event is in the table until it is being divided, and then among those of its partition.
         let is_due = self.reports.has_event_of(terminal)
@@ -148,7 +150,7 @@ impl RedisBackplane {
         results.into_iter().collect()
     }
 
-    /// What waits, with what this batch adds, by partition.
+    /// Returns what waits, with what this batch adds, by partition.
     fn add(&self, batch: ReportBatch) -> Vec<PartitionReports> {
         if batch.dropped > 0 {
             tracing::warn!(dropped = batch.dropped, "reports found no room while Redis was away");
@@ -190,7 +192,8 @@ impl RedisBackplane {
         parts
     }
 
-    /// Divides a state by partition, and terminals become ordinals. A terminal without ordinal is not known, and so no target.
+    /// Divides a state by partition, and terminals become ordinals. A terminal without ordinal is not known, and so no
+    /// target.
     fn add_states(&self, parts: &mut [PartitionReports], step: StateReport, terminals: Vec<(&TerminalId, u64)>) {
         let mut by_partition: BTreeMap<PartitionIndex, Vec<(&TerminalId, u64)>> = BTreeMap::new();
         for (terminal, at) in terminals {

@@ -1,5 +1,5 @@
-//! Writes the reports of one partition. What Redis refuses for good is dropped, counted and told of, so that it blocks nothing behind it;
-//! any other failure leaves what is not written yet for the next time.
+//! Writes the reports of one partition. What Redis refuses for good is dropped, counted and told of, so that it blocks
+//! nothing behind it; any other failure leaves what is not written yet for the next time.
 
 use std::collections::VecDeque;
 
@@ -72,8 +72,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Tells the homes of commands that all targets of this partition are settled. A home that is away is told later, at the beat of any
-    /// node.
+    /// Tells the homes of commands that all targets of this partition are settled. A home that is away is told later,
+    /// at the beat of any node.
     async fn tell_homes(&self, member: &PartitionMember, part: &mut PartitionReports) {
         for command in std::mem::take(&mut part.settled) {
             if let Err(error) = self.tell_home(member, command).await {
@@ -142,8 +142,9 @@ impl RedisBackplane {
     }
 }
 
-/// The epoch of a partition's ordinals, and the last number that this node has seen of it. A store that has lost something may have given these
-/// ordinals to others, and goes by the same name until a node shows it what it lacks. So each report does.
+/// Returns the epoch of a partition's ordinals, and the last number that this node has seen of it. A store that has
+/// lost something may have given these ordinals to others, and goes by the same name until a node shows it what it
+/// lacks. So each report does.
 fn seen_by(member: &PartitionMember, part: &PartitionReports) -> Cursor {
     let seen = member.seen().filter(|seen| *seen.epoch == *part.epoch);
     Cursor { epoch: part.epoch.to_string(), number: seen.map_or(0, |seen| seen.number) }

@@ -41,15 +41,17 @@ pub struct PartitionAsk<'a> {
     pub by: &'a str,
     /// Whether the draft's idempotency key is stored in this partition, in the same step.
     pub with_key: bool,
-    /// Whether the id may have been accepted before: it was reserved by a key in another partition, or Redis gave no answer.
+    /// Whether the id may have been accepted before: it was reserved by a key in another partition, or Redis gave no
+    /// answer.
     pub again: bool,
-    /// The time from now until the command expires. It is the draft's `expires_in`, or what is left of it if the id is older than the
-    /// request: the seal has the draft's, and admits no expiry that is more than 30 s later than the time in the id and this tell.
+    /// The time from now until the command expires. It is the draft's `expires_in`, or what is left of it if the id is
+    /// older than the request: the seal has the draft's, and admits no expiry that is more than 30 s later than the
+    /// time in the id and this tell.
     pub expires_in: Duration,
     /// What this partition stores at most.
     pub bounds: &'a PartitionBounds,
-    /// The last number that this node has seen of this partition, and the epoch that gave it. A store that lacks it has lost
-    /// something, and gets a new epoch.
+    /// The last number that this node has seen of this partition, and the epoch that gave it. A store that lacks it has
+    /// lost something, and gets a new epoch.
     pub seen: Option<&'a Cursor>,
 }
 
@@ -78,8 +80,9 @@ impl StorePartition {
     ///
     /// # Errors
     /// [`Unknown`](BackplaneError::Unknown), [`Offline`](BackplaneError::Offline), [`Full`](BackplaneError::Full) and
-    /// [`NoRoom`](BackplaneError::NoRoom) if it can't be accepted, and [`OtherBody`](BackplaneError::OtherBody) if the key was used
-    /// for another body. Nothing is changed then. [`Unsure`](BackplaneError::Unsure) if Redis gave no answer: asking again tells.
+    /// [`NoRoom`](BackplaneError::NoRoom) if it can't be accepted, and [`OtherBody`](BackplaneError::OtherBody) if the
+    /// key was used for another body. Nothing is changed then. [`Unsure`](BackplaneError::Unsure) if Redis gave no
+    /// answer: asking again tells.
     pub async fn accept_one(
         &self,
         ask: &PartitionAsk<'_>,
@@ -114,7 +117,7 @@ impl StorePartition {
 }
 
 impl StorePartition {
-    /// The frame of a draft as scripts get it, sealed for all targets if it is one for few.
+    /// Returns the frame of a draft as scripts get it, sealed for all targets if it is one for few.
     pub(super) fn body(&self, draft: &CommandDraft) -> String {
         let body = frame_rest(&draft.frame);
         let named = sealed_targets(&draft.request.target);
@@ -124,7 +127,8 @@ impl StorePartition {
     }
 }
 
-/// A frame as scripts get it: without its opening brace and without the time at which it expires, which a script adds.
+/// Returns a frame as scripts get it: without its opening brace and without the time at which it expires, which a
+/// script adds.
 pub(super) fn frame_rest(frame: &frame::Command) -> String {
     #[derive(Serialize)]
     struct Rest<'a> {
@@ -139,13 +143,13 @@ pub(super) fn frame_rest(frame: &frame::Command) -> String {
     serde_json::to_string(&rest).expect("a frame is JSON").split_off(1)
 }
 
-/// A request as it is stored. Its payload is in the frame; twice would be twice the memory.
+/// Returns a request as it is stored. Its payload is in the frame; twice would be twice the memory.
 pub(super) fn request_json(request: &CommandRequest) -> String {
     let request = CommandRequest { payload: Payload::default(), ..request.clone() };
     serde_json::to_string(&request).expect("a request is JSON")
 }
 
-/// What must be confirmed, as scripts know it.
+/// Returns what must be confirmed, as scripts know it.
 pub(super) fn confirm_name(request: &CommandRequest) -> &'static str {
     match request.confirm {
         Confirm::None => "none",
@@ -159,7 +163,7 @@ pub(super) fn add_targeting(call: &mut ScriptInvocation<'_>, request: &CommandRe
     call.arg(request.rate.map(|rate| rate.to_string()).unwrap_or_default());
 }
 
-/// The hash of an idempotency key, which is part of the name of a key in Redis.
+/// Returns the hash of an idempotency key, which is part of the name of a key in Redis.
 pub fn hash_of(key: &IdempotencyKey) -> String {
     HEXLOWER.encode(&digest(&SHA256, key.key.as_bytes()).as_ref()[..16])
 }

@@ -31,7 +31,7 @@ impl StorePartition {
         written.map_err(unsure).map(drop)
     }
 
-    /// The newest records before this number. A record that can't be read is left out.
+    /// Returns the newest records before this number. A record that can't be read is left out.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

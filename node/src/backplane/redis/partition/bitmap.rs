@@ -1,6 +1,6 @@
 //! Bitmaps as Redis has them: bit 0 is the highest bit of the first byte.
 
-/// The bitmap of these ordinals, without zero bytes at its end.
+/// Returns the bitmap of these ordinals, without zero bytes at its end.
 pub fn bitmap(ordinals: impl IntoIterator<Item = u32>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for ordinal in ordinals {
@@ -13,7 +13,7 @@ pub fn bitmap(ordinals: impl IntoIterator<Item = u32>) -> Vec<u8> {
     bytes
 }
 
-/// The ordinals in a bitmap, in ascending order.
+/// Returns the ordinals in a bitmap, in ascending order.
 pub fn ordinals(bitmap: &[u8]) -> impl Iterator<Item = u32> {
     (0..).zip(bitmap).filter(|(_, byte)| **byte != 0).flat_map(|(at, byte)| {
         let byte = *byte;

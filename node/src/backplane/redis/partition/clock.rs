@@ -7,7 +7,7 @@ use super::StorePartition;
 use crate::backplane::{BackplaneError, redis::refusal::unavailable};
 
 impl StorePartition {
-    /// The time now, by the clock of this partition's Redis.
+    /// Returns the time now, by the clock of this partition's Redis.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -17,7 +17,8 @@ impl StorePartition {
         Ok(Timestamp::from_millisecond(ms).unwrap_or_default())
     }
 
-    /// The time of the whole server, asked by a command that needs no script: an answer tells nothing of this partition's keys.
+    /// Returns the time of the whole server, asked by a command that needs no script: an answer tells nothing of this
+    /// partition's keys.
     ///
     /// # Errors
     /// If Redis does not answer.

@@ -19,24 +19,26 @@ use crate::backplane::{
 /// What a partition has of a command.
 #[derive(Debug, Clone)]
 pub struct PartitionCommand {
-    /// The command, with the counts of its targets in this partition. At the home of a command with shares, they have also the targets
-    /// whose share came too late, as expired, and here and elsewhere those that were rejected when the share was taken.
+    /// The command, with the counts of its targets in this partition. At the home of a command with shares, they have
+    /// also the targets whose share came too late, as expired, and here and elsewhere those that were rejected when the
+    /// share was taken.
     pub record: CommandRecord,
     /// Whether its acceptance is finished, as far as this partition knows.
     pub is_accepted: bool,
     /// At the home of a command that has shares: the partitions that have one, with what became of it.
     pub shares: Option<BTreeMap<u16, CommittedShare>>,
-    /// At the home of a command whose acceptance is not finished: the number of targets that each partition was surveyed to have.
+    /// At the home of a command whose acceptance is not finished: the number of targets that each partition was
+    /// surveyed to have.
     pub surveyed: BTreeMap<u16, u64>,
 }
 
 impl StorePartition {
-    /// A command, or `None` if this partition has nothing of it.
+    /// Returns a command, or `None` if this partition has nothing of it.
     pub async fn command(&self, id: CommandId) -> Result<Option<PartitionCommand>, BackplaneError> {
         self.look_up(id, "").await
     }
 
-    /// The same without the command's payload, which is null in the record.
+    /// Returns the same without the command's payload, which is null in the record.
     pub async fn brief_command(&self, id: CommandId) -> Result<Option<PartitionCommand>, BackplaneError> {
         self.look_up(id, "brief").await
     }
@@ -48,8 +50,8 @@ impl StorePartition {
         if values.is_empty() { Ok(None) } else { view(id, values).map(Some) }
     }
 
-    /// Frames of commands, in the order of `ids`; `None` for a command that is not stored any more or was cancelled. One that has expired
-    /// may be among them.
+    /// Frames of commands, in the order of `ids`; `None` for a command that is not stored any more or was cancelled.
+    /// One that has expired may be among them.
     pub async fn frames(&self, ids: &[CommandId]) -> Result<Vec<Option<frame::Command>>, BackplaneError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -65,10 +67,10 @@ impl StorePartition {
             .collect()
     }
 
-    /// Cancels a command for the targets of this partition to which it was not sent yet. `others` is whether other partitions have
-    /// cancelled something; the home is always told, and another partition only if they have. `mark_for` leaves a mark for so long
-    /// where there is no share yet, so that it is not taken later. Returns whether the command is cancelled here, or `None` if there is
-    /// nothing of it.
+    /// Cancels a command for the targets of this partition to which it was not sent yet. `others` is whether other
+    /// partitions have cancelled something; the home is always told, and another partition only if they have.
+    /// `mark_for` leaves a mark for so long where there is no share yet, so that it is not taken later. Returns whether
+    /// the command is cancelled here, or `None` if there is nothing of it.
     pub async fn cancel(
         &self,
         id: CommandId,
@@ -82,8 +84,8 @@ impl StorePartition {
         Ok((cancelled > 0).then_some(cancelled == 2))
     }
 
-    /// Cancels a command whose targets all lie in this partition, in one call. `None` if it has targets elsewhere, or may have; false if
-    /// there is no such command.
+    /// Cancels a command whose targets all lie in this partition, in one call. `None` if it has targets elsewhere, or
+    /// may have; false if there is no such command.
     pub async fn cancel_alone(&self, id: CommandId) -> Result<Option<bool>, BackplaneError> {
         let mut call = self.scripts.cancel(&self.keys);
         call.arg(id.to_string()).arg("alone").arg("");
@@ -91,22 +93,22 @@ impl StorePartition {
         Ok((found != 3).then_some(found > 0))
     }
 
-    /// Notes that a node waits until a command is done, whose home this is. The node's inbox is told then. True if there is nothing to
-    /// wait for: the command is done, cancelled, or not known.
+    /// Notes that a node waits until a command is done, whose home this is. The node's inbox is told then. True if
+    /// there is nothing to wait for: the command is done, cancelled, or not known.
     pub async fn wait(&self, id: CommandId, node: &NodeId) -> Result<bool, BackplaneError> {
         let mut call = self.scripts.wait(&self.keys);
         call.arg(id.to_string()).arg(node.as_str());
         call.invoke_async(&mut self.connection.clone()).await.map_err(unavailable)
     }
 
-    /// Forgets what may be forgotten, at most 64 commands and 64 idempotency keys, and closes commands for many that have expired. Returns
-    /// how many commands and keys were forgotten.
+    /// Forgets what may be forgotten, at most 64 commands and 64 idempotency keys, and closes commands for many that
+    /// have expired. Returns how many commands and keys were forgotten.
     pub async fn sweep(&self) -> Result<u64, BackplaneError> {
         let call = self.scripts.sweep(&self.keys);
         call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
-    /// The bytes that are stored, and whether that is less than the bound.
+    /// Returns the bytes that are stored, and whether that is less than the bound.
     pub async fn used(&self, bounds: &PartitionBounds) -> Result<(u64, bool), BackplaneError> {
         let mut pipe = redis::pipe();
         pipe.get(self.keys.key("used"));

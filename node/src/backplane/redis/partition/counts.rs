@@ -7,7 +7,7 @@ use super::{StorePartition, selection::SetExpression};
 use crate::backplane::{BackplaneError, redis::refusal::unavailable};
 
 impl StorePartition {
-    /// The number of terminals in a set, and of those of them that have a session.
+    /// Returns the number of terminals in a set, and of those of them that have a session.
     ///
     /// # Errors
     /// As [`page`](Self::page).
@@ -36,7 +36,7 @@ impl StorePartition {
     }
 }
 
-/// What `fleet.lua` answers.
+/// Returns what `fleet.lua` answers.
 fn fleet(answer: Vec<Value>) -> FleetView {
     let mut values = answer.into_iter();
     let mut number = || value::<u64>(values.next());

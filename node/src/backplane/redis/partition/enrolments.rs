@@ -1,4 +1,5 @@
-//! The enrolments that a partition holds for all of them (enrol.lua and those whose names begin with it, enrolments.lua).
+//! The enrolments that a partition holds for all of them (enrol.lua and those whose names begin with it,
+//! enrolments.lua).
 
 use jiff::Timestamp;
 use muster_protocol::{
@@ -34,7 +35,7 @@ impl StorePartition {
         if stored.map_err(unsure)? { Ok(()) } else { Err(BackplaneError::TooManyEnrolments(ENROLMENTS_MAX)) }
     }
 
-    /// A terminal uses a code.
+    /// Has a terminal use a code.
     ///
     /// # Errors
     /// Those of a call that changes something.
@@ -61,7 +62,7 @@ impl StorePartition {
         }
     }
 
-    /// An operator approves the terminal that has used a code. Returns the state that the enrolment had; none if there is none.
+    /// Approves the terminal that has used a code. Returns the state that the enrolment had; none if there is none.
     ///
     /// # Errors
     /// Those of a call that changes something.
@@ -81,7 +82,7 @@ impl StorePartition {
         call.arg(id).invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
-    /// A page of enrolments. One that can't be read is left out.
+    /// Returns a page of enrolments. One that can't be read is left out.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

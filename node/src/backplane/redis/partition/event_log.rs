@@ -40,7 +40,7 @@ impl StorePartition {
         }
     }
 
-    /// The time first, so that every event before it is among what was found.
+    /// Reads the time before the events, so that every event before that time is among those found.
     async fn read_events(&self, ms: u64, limit: usize) -> RedisResult<(u64, StreamRangeReply, bool)> {
         let key = self.keys.key("events");
         let mut pipe = redis::pipe();
@@ -53,7 +53,7 @@ impl StorePartition {
         Ok((seconds * 1000 + micros / 1000, found, gap))
     }
 
-    /// How many events were ever added to the stream. More than it has: the oldest were trimmed.
+    /// Returns how many events were ever added to the stream. If the stream has fewer, the oldest were trimmed.
     async fn events_were_added(&self) -> RedisResult<u64> {
         let mut info = redis::cmd("XINFO");
         info.arg("STREAM").arg(self.keys.key("events"));
@@ -72,8 +72,8 @@ impl StorePartition {
         call.arg(node.as_str()).invoke_async(&mut self.connection.clone()).await
     }
 
-    /// Writes what terminals reported themselves, in calls of at most 100 events and about 256 KiB. Returns how many Redis refused for
-    /// good.
+    /// Writes what terminals reported themselves, in calls of at most 100 events and about 256 KiB. Returns how many
+    /// Redis refused for good.
     ///
     /// # Errors
     /// If Redis does not answer. Events before may have been written.
@@ -95,7 +95,7 @@ impl StorePartition {
     }
 }
 
-/// The millisecond in an entry's id.
+/// Returns the millisecond in an entry's id.
 fn time_of(id: &str) -> u64 {
     id.split('-').next().and_then(|ms| ms.parse().ok()).unwrap_or(0)
 }

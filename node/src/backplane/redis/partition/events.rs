@@ -1,12 +1,13 @@
-//! Events as a partition's stream has them (`scripts/lib/events.lua` writes them), and as those who follow them read them.
+//! Events as a partition's stream has them (`scripts/lib/events.lua` writes them), and as those who follow them read
+//! them.
 
 use jiff::Timestamp;
 use redis::streams::StreamId;
 
 use crate::backplane::EventView;
 
-/// The events of an entry: one, or one for each of many terminals that had it together. Each has the entry's id as its cursor.
-/// Empty if the entry has no event that can be read.
+/// Returns the events of an entry: one, or one for each of many terminals that had it together. Each has the entry's id
+/// as its cursor. Empty if the entry has no event that can be read.
 pub fn events_of(entry: &StreamId) -> Vec<EventView> {
     let (Some(kind), Some(data)) = (entry.get::<String>("kind"), entry.get::<String>("data")) else {
         return Vec::new();
@@ -19,7 +20,7 @@ pub fn events_of(entry: &StreamId) -> Vec<EventView> {
     terminals.into_iter().map(|terminal| event(whole(terminal))).collect()
 }
 
-/// The terminals to whose data the reader adds them and the time; none of an event that has its data whole.
+/// Returns the terminals to whose data the reader adds them and the time; none of an event that has its data whole.
 fn terminals_of(entry: &StreamId) -> Option<Vec<String>> {
     match entry.get::<String>("terminal") {
         Some(terminal) => Some(vec![terminal]),
@@ -27,7 +28,7 @@ fn terminals_of(entry: &StreamId) -> Option<Vec<String>> {
     }
 }
 
-/// When an entry was written, by its Redis' clock.
+/// Returns when an entry was written, by its Redis' clock.
 fn time_of(id: &str) -> Timestamp {
     let ms = id.split('-').next().and_then(|ms| ms.parse().ok());
     ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or_default()

@@ -1,4 +1,5 @@
-//! Reads what a partition stores, page by page, for an export. Nothing is changed. Every call looks at a bounded number of entries.
+//! Reads what a partition stores, page by page, for an export. Nothing is changed. Every call looks at a bounded number
+//! of entries.
 
 use muster_protocol::CommandId;
 use redis::{FromRedisValue, ParsingError, RedisResult, Value, from_redis_value};
@@ -78,11 +79,13 @@ pub struct ExportedHome {
     pub frame: ExportedFrame,
     /// Whether every partition has taken its share, or can't any more.
     pub is_accepted: bool,
-    /// Whether its `command.done` was written. A command that is done and of which that was not told yet is told to be done after an import.
+    /// Whether its `command.done` was written. A command that is done and of which that was not told yet is told to be
+    /// done after an import.
     pub is_told: bool,
     /// The number of targets whose share came too late.
     pub late: u64,
-    /// What became of each share; if it is not accepted, the number of targets that each partition was surveyed to have. JSON.
+    /// What became of each share; if it is not accepted, the number of targets that each partition was surveyed to
+    /// have. JSON.
     pub shares: String,
 }
 
@@ -177,8 +180,8 @@ impl StorePartition {
         })
     }
 
-    /// All of a command but the targets of a command for many, and replies; with `is_brief` without frame and request, of which each
-    /// share has a copy. None if it is not stored any more.
+    /// Returns all of a command but the targets of a command for many, and replies; with `is_brief` without frame and
+    /// request, of which each share has a copy. None if it is not stored any more.
     pub async fn export_command(&self, id: CommandId, is_brief: bool) -> RedisResult<Option<ExportedCommand>> {
         let mut call = self.scripts.export_command(&self.keys);
         call.arg(id.to_string()).arg(if is_brief { "brief" } else { "" });
@@ -217,7 +220,7 @@ impl StorePartition {
         Ok(is_stored.then_some(ExportedCommand { home, share, listed, stored: stored.unwrap_or_default() }))
     }
 
-    /// The targets of a command for many whose ordinals lie in a bucket of 4,096.
+    /// Returns the targets of a command for many whose ordinals lie in a bucket of 4,096.
     pub async fn export_targets(&self, id: CommandId, bucket: u32) -> RedisResult<ExportedTargets> {
         let mut call = self.scripts.export_targets(&self.keys);
         call.arg(id.to_string()).arg(bucket);
@@ -227,7 +230,8 @@ impl StorePartition {
         Ok(ExportedTargets { targets, levels, times })
     }
 
-    /// The replies of targets with these ordinals, of which there are at most 512, and how many of the ordinals were looked at.
+    /// Returns the replies of targets with these ordinals, of which there are at most 512, and how many of the ordinals
+    /// were looked at.
     pub async fn export_replies(&self, id: CommandId, of: &[u32]) -> RedisResult<(usize, Vec<(u32, String)>)> {
         let mut call = self.scripts.export_replies(&self.keys);
         call.arg(id.to_string()).arg(of);
@@ -258,7 +262,7 @@ fn page<T, const N: usize>(
     Ok(ExportPage { rows, next: Some(next).filter(|next| !next.is_empty()) })
 }
 
-/// A text. What is no UTF-8 in it, which no node writes, is replaced.
+/// Returns a text. What is no UTF-8 in it, which no node writes, is replaced.
 fn lossy(value: Value) -> Result<String, ParsingError> {
     let bytes: Vec<u8> = from_redis_value(value)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -16,13 +16,14 @@ use crate::end::SessionEnd;
 pub struct HeldDifference {
     /// Ordinals of terminals whose sessions the node holds and the registry does not have: they are to join again.
     pub lacking: Vec<u32>,
-    /// Sessions that the registry has on this node and the node does not hold, at most 512. A session that joins or leaves at this
-    /// moment may be among them.
+    /// Sessions that the registry has on this node and the node does not hold, at most 512. A session that joins or
+    /// leaves at this moment may be among them.
     pub extra: Vec<(TerminalId, SessionId)>,
 }
 
 impl StorePartition {
-    /// Compares the ordinals of a node's sessions with the registry. None if they are the same, which costs one short call.
+    /// Compares the ordinals of a node's sessions with the registry. None if they are the same, which costs one short
+    /// call.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -39,8 +40,8 @@ impl StorePartition {
         Ok(Some(difference(&answer)))
     }
 
-    /// Takes a session out that its node does not hold, with `terminal.offline` and the reason `lost`, if it is still its terminal's.
-    /// Returns whether it was. `number` is the number up to which the node has passed everything on.
+    /// Takes a session out that its node does not hold, with `terminal.offline` and the reason `lost`, if it is still
+    /// its terminal's. Returns whether it was. `number` is the number up to which the node has passed everything on.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -64,7 +65,7 @@ impl StorePartition {
     }
 }
 
-/// The bitmap of ordinals, their number, and the checksum of the bitmap as held.lua has it.
+/// Returns the bitmap of ordinals, their number, and the checksum of the bitmap as held.lua has it.
 pub(super) fn held_sum(held: &[u32]) -> (Vec<u8>, u32, String) {
     let bitmap = bitmap(held.iter().copied());
     let checksum = HEXLOWER.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bitmap).as_ref());
@@ -72,7 +73,7 @@ pub(super) fn held_sum(held: &[u32]) -> (Vec<u8>, u32, String) {
     (bitmap, count, checksum)
 }
 
-/// What `differences.lua` answers. A terminal or session that can't be read is left out.
+/// Returns what `differences.lua` answers. A terminal or session that can't be read is left out.
 fn difference(answer: &[Vec<u8>]) -> HeldDifference {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let pairs = answer.get(1..).unwrap_or_default().chunks_exact(2);

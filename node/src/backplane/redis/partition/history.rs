@@ -11,8 +11,8 @@ use crate::backplane::{
 };
 
 impl StorePartition {
-    /// Writes the counters of the minute that it is by Redis' clock, unless they are written: any node may call this, however often.
-    /// Returns whether this call wrote them.
+    /// Writes the counters of the minute that it is by Redis' clock, unless they are written: any node may call this,
+    /// however often. Returns whether this call wrote them.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -20,8 +20,8 @@ impl StorePartition {
         self.scripts.minute(&self.keys).invoke_async(&mut self.connection.clone()).await
     }
 
-    /// The counters of the minutes up to `last`, `count` of them at most and never more than [`MINUTES_MAX`], with their numbers,
-    /// the oldest first. Minutes that were not written are left out.
+    /// Returns the counters of the minutes up to `last`, `count` of them at most and never more than [`MINUTES_MAX`],
+    /// with their numbers, the oldest first. Minutes that were not written are left out.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -40,7 +40,7 @@ impl StorePartition {
         Ok(all.filter(|(minute, _)| (first..=last).contains(minute)).collect())
     }
 
-    /// The last changes of a terminal, the oldest first. None if it is not known.
+    /// Returns the last changes of a terminal, the oldest first. None if it is not known.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

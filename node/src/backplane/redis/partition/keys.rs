@@ -13,8 +13,8 @@ use crate::backplane::{BackplaneError, IdempotencyKey, redis::refusal::unsure};
 /// The result of reserving an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyOutcome {
-    /// The command is to be accepted by this id, with `again`. It is another than the one asked for if the key was reserved before
-    /// and it is not known what became of the command.
+    /// The command is to be accepted by this id, with `again`. It is another than the one asked for if the key was
+    /// reserved before and it is not known what became of the command.
     Reserved(CommandId),
     /// The command was accepted before.
     Before(CommandId),
@@ -24,7 +24,8 @@ impl StorePartition {
     /// Reserves a key, which lies in this partition, for a command that is accepted in another.
     ///
     /// # Errors
-    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body, and [`NoRoom`](BackplaneError::NoRoom).
+    /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body, and
+    /// [`NoRoom`](BackplaneError::NoRoom).
     pub async fn reserve_key(
         &self,
         key: &IdempotencyKey,
@@ -41,7 +42,7 @@ impl StorePartition {
         }
     }
 
-    /// The command that was accepted under a key, which lies in this partition. None if the key is not used.
+    /// Returns the command that was accepted under a key, which lies in this partition. None if the key is not used.
     ///
     /// # Errors
     /// [`OtherBody`](BackplaneError::OtherBody) if the key was used for another body.
@@ -59,8 +60,8 @@ impl StorePartition {
         self.key_answer(&self.key_call("confirm", key, id)).await.map(drop)
     }
 
-    /// Gives a key back, when its command was refused and nothing was stored. A key that is confirmed stays, and so does one that another
-    /// request has found reserved meanwhile: that request may have been accepted.
+    /// Gives a key back, when its command was refused and nothing was stored. A key that is confirmed stays, and so
+    /// does one that another request has found reserved meanwhile: that request may have been accepted.
     pub async fn release_key(&self, key: &IdempotencyKey, id: CommandId) -> Result<(), BackplaneError> {
         self.key_answer(&self.key_call("release", key, id)).await.map(drop)
     }

@@ -21,8 +21,8 @@ pub struct LeaseRenewal<'a> {
     pub lease: &'a str,
     /// The number up to which the node has passed everything on to its sessions.
     pub reached: u64,
-    /// The highest number that the node has seen of this partition, and the epoch that gave it. A store that lacks it gets a new
-    /// epoch. None if it has seen none.
+    /// The highest number that the node has seen of this partition, and the epoch that gave it. A store that lacks it
+    /// gets a new epoch. None if it has seen none.
     pub seen: Option<&'a Cursor>,
     /// The ordinals of the node's sessions, to be compared with the registry. None compares nothing.
     pub held: Option<&'a [u32]>,
@@ -94,7 +94,7 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await
     }
 
-    /// The nodes that hold a lease here, with their leases, sealed.
+    /// Returns the nodes that hold a lease here, with their leases, sealed.
     ///
     /// # Errors
     /// If Redis does not answer.

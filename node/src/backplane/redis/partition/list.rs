@@ -27,8 +27,8 @@ pub struct ListedCommand {
 }
 
 impl StorePartition {
-    /// A page of the commands whose home this is, newest first, at most `limit` and 512. `after` is [`HomeCommands::next`] of the page
-    /// before.
+    /// Returns a page of the commands whose home this is, newest first, at most `limit` and 512. `after` is
+    /// [`HomeCommands::next`] of the page before.
     pub async fn commands(
         &self,
         filter: &CommandFilter,
@@ -51,7 +51,7 @@ impl StorePartition {
         Ok(HomeCommands { commands, next: next.transpose()? })
     }
 
-    /// Whether a terminal, which lies in this partition, is a target of each of these commands, at most 512.
+    /// Returns whether a terminal, which lies in this partition, is a target of each of these commands, at most 512.
     pub async fn is_target(&self, terminal: &TerminalId, ids: &[CommandId]) -> Result<Vec<bool>, BackplaneError> {
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -65,7 +65,7 @@ impl StorePartition {
     }
 }
 
-/// A number and an id.
+/// Returns a number and an id.
 fn place<'a>(words: &mut impl Iterator<Item = &'a str>) -> Result<CommandPlace, BackplaneError> {
     let number = number(words.next())?;
     let id = words.next().and_then(|id| id.parse().ok()).ok_or_else(|| broken("a place in list.lua has no id"))?;

@@ -1,4 +1,5 @@
-//! The log of a partition: where it stands, and the commands in it, as a node reads them that was deaf or whose terminal comes back.
+//! The log of a partition: where it stands, and the commands in it, as a node reads them that was deaf or whose
+//! terminal comes back.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub struct LoggedCommand {
 }
 
 impl StorePartition {
-    /// Where the partition stands.
+    /// Returns where the partition stands.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -49,7 +50,7 @@ impl StorePartition {
         Ok(LogPosition { epoch: epoch.unwrap_or_default(), newest, trimmed })
     }
 
-    /// The commands in the log behind this number, `limit` at most, each with its number.
+    /// Returns the commands in the log behind this number, `limit` at most, each with its number.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -64,7 +65,7 @@ impl StorePartition {
         Ok(page.ids.iter().filter_map(entry).collect())
     }
 
-    /// A command with its targets. None if it is not stored any more or was cancelled.
+    /// Returns a command with its targets. None if it is not stored any more or was cancelled.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -83,8 +84,8 @@ impl StorePartition {
         Ok(Some(LoggedCommand { frame, rate: ask.and_then(|ask| ask.rate), targets, is_few }))
     }
 
-    /// The frames of commands, as they are stored, and whether their targets are named; `None` for one that is not stored any more or
-    /// was cancelled.
+    /// Returns the frames of commands, as they are stored, and whether their targets are named; `None` for one that is
+    /// not stored any more or was cancelled.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -104,7 +105,8 @@ impl StorePartition {
         Ok(found.into_iter().map(frame).collect())
     }
 
-    /// The last replies of terminals to a command; `None` for a terminal that sent none or is not known any more.
+    /// Returns the last replies of terminals to a command; `None` for a terminal that sent none or is not known any
+    /// more.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -124,9 +126,9 @@ impl StorePartition {
         Ok(ordinals.iter().map(|ordinal| ordinal.and_then(|_| stored.next().flatten())).collect())
     }
 
-    /// Why the store has ended sessions, each given with its ordinal; `None` for one that it has not ended. A session that is not
-    /// registered yet has no mark in the store; it ended if its terminal has a newer session. In a store that was lost and made again, an
-    /// ordinal may be another terminal's, of whose session this says nothing.
+    /// Returns why the store has ended sessions, each given with its ordinal; `None` for one that it has not ended. A
+    /// session that is not registered yet has no mark in the store; it ended if its terminal has a newer session. In a
+    /// store that was lost and made again, an ordinal may be another terminal's, of whose session this says nothing.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -146,22 +148,22 @@ impl StorePartition {
         Ok(sessions.map(|((_, info), (entry, reason))| ended(&info.terminal, info.session, entry, reason)).collect())
     }
 
-    /// The hash tag of the partition's keys.
+    /// Returns the hash tag of the partition's keys.
     pub fn tag(&self) -> &str {
         self.keys.tag()
     }
 
-    /// The channel to which every node listens.
+    /// Returns the channel to which every node listens.
     pub fn broadcast_channel(&self) -> String {
         self.keys.broadcast()
     }
 
-    /// The channel to which only this node listens.
+    /// Returns the channel to which only this node listens.
     pub fn inbox_channel(&self, node: &NodeId) -> String {
         self.keys.inbox(node)
     }
 
-    /// The channel on which sidecars ask all nodes to move sessions.
+    /// Returns the channel on which sidecars ask all nodes to move sessions.
     pub fn proxy_channel(&self) -> String {
         self.keys.proxy()
     }
@@ -176,7 +178,8 @@ impl StorePartition {
     }
 }
 
-/// Why a terminal's session has ended, from the entry at its ordinal and from the reason that the store has for the session.
+/// Returns why a terminal's session has ended, from the entry at its ordinal and from the reason that the store has for
+/// the session.
 fn ended(
     terminal: &TerminalId,
     session: SessionId,

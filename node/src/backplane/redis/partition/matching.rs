@@ -45,7 +45,7 @@ fn any<T>(all: &[T], set: impl Fn(&T) -> SetExpression) -> SetExpression {
     combined(all.iter().map(set), SetExpression::or)
 }
 
-/// The sets as one. No terminal at all if there are none.
+/// Returns the sets as one. No terminal at all if there are none.
 fn combined(
     sets: impl Iterator<Item = SetExpression>,
     combine: fn(SetExpression, SetExpression) -> SetExpression,

@@ -1,7 +1,8 @@
-//! One partition: a whole store of its own, of the terminals whose ids hash to it. Everything here knows one hash tag, and so one
-//! Redis master.
+//! One partition: a whole store of its own, of the terminals whose ids hash to it. Everything here knows one hash tag,
+//! and so one Redis master.
 //!
-//! A step that must not be torn apart is one script (`scripts`). No script loops over more than a fixed number of entries.
+//! A step that must not be torn apart is one script (`scripts`). No script loops over more than a fixed number of
+//! entries.
 
 mod accept;
 mod audit;
@@ -82,18 +83,18 @@ pub struct StorePartition {
 }
 
 impl StorePartition {
-    /// A partition whose keys have these names, on the master that `connection` follows.
+    /// Returns a partition whose keys have these names, on the master that `connection` follows.
     pub fn new(index: PartitionIndex, keys: RedisKeys, connection: Connection, scripts: Arc<PartitionScripts>) -> Self {
         Self { index, keys, connection, scripts, schema: SchemaInUse::default(), trust: None }
     }
 
-    /// The partition, which seals the commands that are accepted in it.
+    /// Returns the partition, which seals the commands that are accepted in it.
     #[must_use]
     pub fn sealed_by(self, trust: Arc<Trust>) -> Self {
         Self { trust: Some(trust), ..self }
     }
 
-    /// The partition, whose writes have this schema.
+    /// Returns the partition, whose writes have this schema.
     #[must_use]
     pub fn in_schema(self, schema: SchemaInUse) -> Self {
         Self { schema, ..self }
@@ -107,7 +108,8 @@ impl StorePartition {
         connect(&self.connection).await
     }
 
-    /// Checks that this partition's master is what a node needs. With `writes` also whether it takes writes, by a key that lives 10 s.
+    /// Checks that this partition's master is what a node needs. With `writes` also whether it takes writes, by a key
+    /// that lives 10 s.
     ///
     /// # Errors
     /// If it could not be asked, which says nothing of its fitness.

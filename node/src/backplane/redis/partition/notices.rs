@@ -1,5 +1,5 @@
-//! The notices that a partition has for all of them (notice_put.lua, notice_remove.lua, notices.lua, notices_carried.lua,
-//! notices_save.lua, notices_away.lua, notice_due.lua, notice_tried.lua, notice_attempts.lua).
+//! The notices that a partition has for all of them (notice_put.lua, notice_remove.lua, notices.lua,
+//! notices_carried.lua, notices_save.lua, notices_away.lua, notice_due.lua, notice_tried.lua, notice_attempts.lua).
 
 use jiff::Timestamp;
 use muster_protocol::{NodeId, NoticeName, TerminalId, api::NoticeAttempt};
@@ -42,7 +42,7 @@ impl StorePartition {
         call.arg(name.as_str()).invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
-    /// All notices, by name. One that can't be read is left out.
+    /// Returns all notices, by name. One that can't be read is left out.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -52,7 +52,7 @@ impl StorePartition {
         Ok(stored_notices(&found.map_err(unavailable)?))
     }
 
-    /// The last attempts of a notice, newest first.
+    /// Returns the last attempts of a notice, newest first.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -63,7 +63,7 @@ impl StorePartition {
         Ok(found.map_err(unavailable)?.iter().filter_map(|attempt| read(attempt).ok()).collect())
     }
 
-    /// All notices, if this node carries them on.
+    /// Returns all notices, if this node carries them on.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -74,8 +74,8 @@ impl StorePartition {
         carried(&answer.map_err(unavailable)?).ok_or_else(|| broken("notices_carried.lua"))
     }
 
-    /// Takes a step of all notices. Returns how many messages found no room, or `None` if the step was not taken: another node carries
-    /// the notices on, or has taken a step.
+    /// Takes a step of all notices. Returns how many messages found no room, or `None` if the step was not taken:
+    /// another node carries the notices on, or has taken a step.
     ///
     /// # Errors
     /// Those of a call that changes something.

@@ -1,4 +1,5 @@
-//! The operators' keys that a partition lists for all of them (operator_keys_put.lua, operator_keys.lua, operator_key.lua).
+//! The operators' keys that a partition lists for all of them (operator_keys_put.lua, operator_keys.lua,
+//! operator_key.lua).
 
 use jiff::Timestamp;
 use muster_protocol::api::OperatorKey;
@@ -44,7 +45,7 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
-    /// A key that is listed.
+    /// Returns a key that is listed.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -54,7 +55,7 @@ impl StorePartition {
         Ok(stored.map_err(unavailable)?.chunks_exact(2).find_map(read))
     }
 
-    /// A page of keys, those first that expire first. One that can't be read is left out.
+    /// Returns a page of keys, those first that expire first. One that can't be read is left out.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

@@ -12,28 +12,28 @@ use crate::backplane::{
 };
 
 impl StorePartition {
-    /// The key of what the home of a command with shares has of it.
+    /// Returns the key of what the home of a command with shares has of it.
     pub fn home_key(&self, command: CommandId) -> String {
         self.keys.key(&format!("home:{command}"))
     }
 
-    /// The key of a share of a command, or of the whole command if it has no shares.
+    /// Returns the key of a share of a command, or of the whole command if it has no shares.
     pub fn share_key(&self, command: CommandId) -> String {
         self.keys.key(&format!("command:{command}"))
     }
 
-    /// The key of an idempotency key.
+    /// Returns the key of an idempotency key.
     pub fn key_of(&self, key: &IdempotencyKey) -> String {
         self.keys.key(&format!("key:{}", hash_of(key)))
     }
 
-    /// The key that is written to see that writes are taken.
+    /// Returns the key that is written to see that writes are taken.
     pub fn check_key(&self) -> String {
         self.keys.key("check")
     }
 
-    /// The shares of a command of which this partition is the home. None if it has no shares, or is not known; an error in place of
-    /// them if they are not committed yet.
+    /// Returns the shares of a command of which this partition is the home. None if it has no shares, or is not known;
+    /// an error in place of them if they are not committed yet.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -45,11 +45,12 @@ impl StorePartition {
         Ok(shares.map(|shares| read(&shares)))
     }
 
-    /// The partitions that must still have their shares of a command of which this partition is the home. None if the command has no
-    /// shares, or is not known; an error in place of them if they are not committed yet.
+    /// Returns the partitions that must still have their shares of a command of which this partition is the home. None
+    /// if the command has no shares, or is not known; an error in place of them if they are not committed yet.
     ///
-    /// A share is not needed any more once its targets are all settled, and no share is once the command is done or was cancelled: the
-    /// home then has what became of it, and [`reopen`](Self::reopen) does not have a lost share taken again.
+    /// A share is not needed any more once its targets are all settled, and no share is once the command is done or was
+    /// cancelled: the home then has what became of it, and [`reopen`](Self::reopen) does not have a lost share taken
+    /// again.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -77,7 +78,7 @@ impl StorePartition {
         Ok(Some(Ok(needed.map(|(index, _)| index).collect())))
     }
 
-    /// Whether this partition has its share of a command.
+    /// Returns whether this partition has its share of a command.
     pub async fn has_share(&self, command: CommandId) -> Result<bool, BackplaneError> {
         self.connection.clone().exists(self.share_key(command)).await.map_err(unavailable)
     }

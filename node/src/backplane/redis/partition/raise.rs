@@ -1,5 +1,5 @@
-//! States that terminals reported (raise.lua). A call takes the reports of several commands: most of what a report costs Redis does not depend
-//! on how many targets it has.
+//! States that terminals reported (raise.lua). A call takes the reports of several commands: most of what a report
+//! costs Redis does not depend on how many targets it has.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -47,8 +47,8 @@ struct Report<'a> {
     targets: Vec<(u32, u32)>,
 }
 
-/// The same reports, in portions of one call each: those of one command are behind each other, in the order of states, and those of one state
-/// of one command are one.
+/// Returns the same reports, in portions of one call each: those of one command are behind each other, in the order of
+/// states, and those of one state of one command are one.
 pub fn portions(states: Vec<RaisedState>) -> Vec<Vec<RaisedState>> {
     let mut merged: BTreeMap<(CommandId, u8, bool), RaisedState> = BTreeMap::new();
     for state in states {
@@ -81,11 +81,13 @@ impl StorePartition {
         Ok(outcomes.map(|outcomes| outcomes.first().map_or_else(RaiseOutcome::default, |(_, outcome)| *outcome)))
     }
 
-    /// Raises targets to states. States only rise, so a report may be repeated, and reports may overtake each other. Terminals that
-    /// are no targets are left alone, and a command that is not stored is no error. Gives what changed of each command.
+    /// Raises targets to states. States only rise, so a report may be repeated, and reports may overtake each other.
+    /// Terminals that are no targets are left alone, and a command that is not stored is no error. Gives what changed
+    /// of each command.
     ///
-    /// `seen` is the epoch in which the ordinals were given, and the last number that this node has seen of it. None if the store has another
-    /// epoch, or gets one since it lacks that number: then nothing is changed. An empty epoch is any.
+    /// `seen` is the epoch in which the ordinals were given, and the last number that this node has seen of it. None if
+    /// the store has another epoch, or gets one since it lacks that number: then nothing is changed. An empty epoch is
+    /// any.
     ///
     /// The reports are those of one call, as [`portions`] divides them.
     ///
@@ -155,8 +157,8 @@ fn add_command(call: &mut ScriptInvocation<'_>, reports: &[Report<'_>]) {
     }
 }
 
-/// Each target once, in ascending order, with its first time as it is stored: 1 and the milliseconds since the time in the command's
-/// id. Beyond 49 days it stays at the greatest value.
+/// Returns each target once, in ascending order, with its first time as it is stored: 1 and the milliseconds since the
+/// time in the command's id. Beyond 49 days it stays at the greatest value.
 fn first_times(raised: &RaisedState) -> Vec<(u32, u32)> {
     let begun = accepted_ms(raised.command);
     let mut first = BTreeMap::new();
@@ -167,13 +169,13 @@ fn first_times(raised: &RaisedState) -> Vec<(u32, u32)> {
     first.into_iter().collect()
 }
 
-/// The targets as few_states.lua reads them. Of more, none is a target of a command for few.
+/// Returns the targets as few_states.lua reads them. Of more, none is a target of a command for few.
 fn few_reports(targets: &[(u32, u32)]) -> Vec<u8> {
     let few = targets.iter().filter(|_| targets.len() <= FEW_MAX);
     few.flat_map(|(ordinal, ms)| [ordinal.to_be_bytes(), ms.to_be_bytes()].concat()).collect()
 }
 
-/// A bitmap of the targets, from the byte that has the first.
+/// Returns a bitmap of the targets, from the byte that has the first.
 fn bitmap(targets: &[(u32, u32)]) -> (u32, Vec<u8>) {
     let offset = targets[0].0 / 8;
     let mut bits = vec![0; (targets[targets.len() - 1].0 / 8 - offset) as usize + 1];

@@ -16,7 +16,7 @@ pub struct ScriptAnswer {
 }
 
 impl ScriptAnswer {
-    /// An answer of the script in this file.
+    /// Returns an answer of the script in this file.
     ///
     /// # Errors
     /// [`BackplaneError::Unsure`] if it does not begin with a word.
@@ -26,34 +26,34 @@ impl ScriptAnswer {
         Ok(answer)
     }
 
-    /// Its first word.
+    /// Returns the first word of the answer.
     pub fn outcome(&self) -> &str {
         &self.outcome
     }
 
-    /// The next value.
+    /// Returns the next value.
     pub fn next<T: FromRedisValue>(&mut self) -> Result<T, BackplaneError> {
         let value = self.values.next().ok_or_else(|| broken(format!("the answer of {} is too short", self.script)))?;
         from_redis_value(value).map_err(broken)
     }
 
-    /// The next value, a moment in milliseconds.
+    /// Returns the next value, a moment in milliseconds.
     pub fn time(&mut self) -> Result<Timestamp, BackplaneError> {
         Timestamp::from_millisecond(self.next()?).map_err(broken)
     }
 
-    /// The next value, a command's id.
+    /// Returns the next value, a command's id.
     pub fn id(&mut self) -> Result<CommandId, BackplaneError> {
         self.next::<String>()?.parse().map_err(broken)
     }
 
-    /// The next value, a list of terminals. Ids that are none are left out.
+    /// Returns the next value, a list of terminals. Ids that are none are left out.
     pub fn terminals(&mut self) -> Result<Vec<TerminalId>, BackplaneError> {
         let ids: Vec<String> = self.next()?;
         Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// The error that the outcome stands for.
+    /// Returns the error that the outcome stands for.
     pub fn refusal(mut self) -> BackplaneError {
         let error = match self.outcome.as_str() {
             "unknown" => self.terminals().map(BackplaneError::Unknown),

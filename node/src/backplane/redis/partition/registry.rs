@@ -39,7 +39,7 @@ pub struct PartitionPage {
 }
 
 impl StorePartition {
-    /// A terminal, or `None` if it is not known.
+    /// Returns a terminal, or `None` if it is not known.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -49,7 +49,7 @@ impl StorePartition {
         Ok(terminals(&row.map_err(unavailable)?).pop())
     }
 
-    /// The labels of those of these terminals that are known. A call is about 64 of them at most.
+    /// Returns the labels of those of these terminals that are known. A call is about 64 of them at most.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -66,11 +66,12 @@ impl StorePartition {
         Ok(found)
     }
 
-    /// A page of terminals. A call looks at 512 terminals at most.
+    /// Returns a page of terminals. A call looks at 512 terminals at most.
     ///
     /// # Errors
-    /// [`BackplaneError::LeftOut`] if the set is by a label that has too many values, [`BackplaneError::Broad`] if a range in it has too
-    /// many entries, [`BackplaneError::Selector`] if the expression is too large, [`BackplaneError::Unavailable`] if Redis does not answer.
+    /// [`BackplaneError::LeftOut`] if the set is by a label that has too many values, [`BackplaneError::Broad`] if a
+    /// range in it has too many entries, [`BackplaneError::Selector`] if the expression is too large,
+    /// [`BackplaneError::Unavailable`] if Redis does not answer.
     pub async fn page(&self, query: &PartitionQuery) -> Result<PartitionPage, BackplaneError> {
         let set = query.set.as_ref().map(SetExpression::to_postfix).transpose()?.unwrap_or_default();
         let mut call = self.scripts.page(&self.keys);

@@ -1,15 +1,17 @@
-//! How the text of a script is put together, such that a call does little more than what its path through the script needs.
+//! How the text of a script is put together, such that a call does little more than what its path through the script
+//! needs.
 //!
-//! A script, or a library, names the libraries that it needs in its first line, `-- uses: events, presence`. What only one path needs
-//! stands in that path, in a line of its own: `-- with: labels`. Lua makes the functions of a library each time that it comes to their
-//! text, at about 0.25 µs each, so libraries that are rarely needed would be most of a script's cost.
+//! A script, or a library, names the libraries that it needs in its first line, `-- uses: events, presence`. What only
+//! one path needs stands in that path, in a line of its own: `-- with: labels`. Lua makes the functions of a library
+//! each time that it comes to their text, at about 0.25 µs each, so libraries that are rarely needed would be most of a
+//! script's cost.
 //!
-//! A name of `lib/names.lua` is replaced by what it stands for where it is used, so that only the names of keys that a call comes to are
-//! put together. Numbers and rules are defined before the script, each if it is used.
+//! A name of `lib/names.lua` is replaced by what it stands for where it is used, so that only the names of keys that a
+//! call comes to are put together. Numbers and rules are defined before the script, each if it is used.
 
 use std::collections::{HashMap, HashSet};
 
-/// A script's text, without its first line.
+/// Returns a script's text, without its first line.
 pub fn render(body: &str, names: &str, rules: &str, library: impl Fn(&str) -> &'static str) -> String {
     let libraries = Libraries { library: &library };
     let mut used = Vec::new();
@@ -40,7 +42,7 @@ impl Libraries<'_> {
         }
     }
 
-    /// The text with the libraries of its `-- with:` lines in their places, but for those that it has already.
+    /// Returns the text with the libraries of its `-- with:` lines in their places, but for those that it has already.
     fn fill(&self, text: &str, has: &[&str]) -> String {
         let line = |line: &str| match line.trim_start().strip_prefix("-- with: ") {
             None => format!("{line}\n"),
@@ -60,7 +62,8 @@ fn name_of_key(line: &str) -> Option<(&str, &str)> {
     (value.starts_with("PREFIX ..") || value.starts_with("CHANNELS ..")).then_some((name, value))
 }
 
-/// The code with names of keys replaced by what they stand for. What stands in quotes or in comments is left as it is.
+/// Returns the code with names of keys replaced by what they stand for. What stands in quotes or in comments is left as
+/// it is.
 fn with_names(code: &str, names: &str) -> String {
     let values: HashMap<_, _> = names.lines().filter_map(name_of_key).collect();
     let mut written = String::with_capacity(code.len() * 2);
@@ -83,7 +86,7 @@ fn with_names(code: &str, names: &str) -> String {
     written
 }
 
-/// The length of a text in quotes with which a line begins.
+/// Returns the length of a text in quotes with which a line begins.
 fn end_of_quote(line: &str) -> usize {
     let quote = line.as_bytes()[0];
     let mut escaped = false;
@@ -98,7 +101,7 @@ fn end_of_quote(line: &str) -> usize {
     line.len()
 }
 
-/// The definitions that the code uses, of numbers and rules.
+/// Returns the definitions that the code uses, of numbers and rules.
 fn definitions(code: &str, names: &str, rules: &str) -> String {
     let words: HashSet<_> = words(code).collect();
     let numbers = names.lines().filter(|line| name_of_key(line).is_none());

@@ -1,5 +1,5 @@
-//! Writes what an import brings into a partition. Every call changes nothing more if it is made twice, so an import that was ended can be
-//! begun again with the same file. Every call is of a bounded size.
+//! Writes what an import brings into a partition. Every call changes nothing more if it is made twice, so an import
+//! that was ended can be begun again with the same file. Every call is of a bounded size.
 
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ pub enum RestoreBegun {
 }
 
 impl StorePartition {
-    /// Whether anything is stored here, and the nodes that hold a lease, at most 500.
+    /// Returns whether anything is stored here, and the nodes that hold a lease, at most 500.
     pub async fn restore_look(&self) -> RedisResult<(bool, Vec<String>)> {
         let call = self.scripts.restore_look(&self.keys);
         let mut values: Vec<Value> = call.invoke_async(&mut self.connection.clone()).await?;

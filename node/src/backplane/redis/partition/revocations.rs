@@ -35,7 +35,7 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
-    /// All revocations. None if their revision is `known`. One that can't be read is left out, and logged.
+    /// Returns all revocations. None if their revision is `known`. One that can't be read is left out, and logged.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

@@ -1,5 +1,5 @@
-//! The rollouts that a partition has for all of them (rollout_create.lua, rollout_save.lua, rollout_freeze.lua, rollouts_open.lua,
-//! rollout.lua, rollouts.lua, rollout_targets.lua).
+//! The rollouts that a partition has for all of them (rollout_create.lua, rollout_save.lua, rollout_freeze.lua,
+//! rollouts_open.lua, rollout.lua, rollouts.lua, rollout_targets.lua).
 
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ impl StorePartition {
         }
     }
 
-    /// A rollout, or `None` if it is not stored.
+    /// Returns a rollout, or `None` if it is not stored.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -57,7 +57,7 @@ impl StorePartition {
         }
     }
 
-    /// A page of rollouts, newest first. One that can't be read is left out.
+    /// Returns a page of rollouts, newest first. One that can't be read is left out.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.
@@ -103,7 +103,7 @@ impl StorePartition {
         }
     }
 
-    /// The rollouts that are open, if this node carries them on.
+    /// Returns the rollouts that are open, if this node carries them on.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

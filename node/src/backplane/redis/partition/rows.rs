@@ -13,7 +13,7 @@ use super::stored_terminal::StoredTerminal;
 /// The values of one terminal.
 pub const ROW: usize = 5;
 
-/// The terminals of an answer. One that can't be read is left out, with a warning that names it.
+/// Returns the terminals of an answer. One that can't be read is left out, with a warning that names it.
 pub fn terminals(values: &[Vec<u8>]) -> Vec<TerminalView> {
     let row = |row: &[Vec<u8>]| match terminal(row) {
         Ok(view) => Some(view),
@@ -26,7 +26,7 @@ pub fn terminals(values: &[Vec<u8>]) -> Vec<TerminalView> {
     values.chunks_exact(ROW).filter_map(row).collect()
 }
 
-/// A terminal and its labels, from its entry and the labels that operators gave it.
+/// Returns a terminal and its labels, from its entry and the labels that operators gave it.
 pub fn labelled(entry: &[u8], given: &[u8]) -> anyhow::Result<(TerminalId, Labels)> {
     let (_, record) =
         str::from_utf8(entry)?.split_once('\n').ok_or_else(|| anyhow::anyhow!("an entry without a record"))?;
@@ -38,7 +38,8 @@ pub fn labelled(entry: &[u8], given: &[u8]) -> anyhow::Result<(TerminalId, Label
     Ok((record.terminal.into_owned(), labels))
 }
 
-/// One terminal, from its entry, the labels that operators gave it, its health, when it was heard, and its status.
+/// Returns one terminal, from its entry, the labels that operators gave it, its health, when it was heard, and its
+/// status.
 fn terminal(row: &[Vec<u8>]) -> anyhow::Result<TerminalView> {
     let [entry, given, health, seen, status] = row else { anyhow::bail!("not {ROW} values") };
     let entry = str::from_utf8(entry)?;
@@ -70,8 +71,8 @@ fn terminal(row: &[Vec<u8>]) -> anyhow::Result<TerminalView> {
     })
 }
 
-/// What leave.lua has written into a terminal's line of its last close frame that told something: ` close SECONDS REASON CODE TEXT`, where TEXT
-/// is a JSON string. None if there was none.
+/// Returns what leave.lua has written into a terminal's line of its last close frame that told something: ` close
+/// SECONDS REASON CODE TEXT`, where TEXT is a JSON string. None if there was none.
 fn last_close(line: &str) -> Option<LastClose> {
     let (_, close) = line.split_once(" close ")?;
     let mut words = close.splitn(4, ' ');
@@ -91,7 +92,8 @@ fn status_of(word: &[u8]) -> anyhow::Result<Status> {
     }
 }
 
-/// When a terminal was last heard, in six bytes, and its round-trip time in ms, in two. None if it was not heard yet.
+/// Returns when a terminal was last heard, in six bytes, and its round-trip time in ms, in two. None if it was not
+/// heard yet.
 fn heard(packed: &[u8]) -> Option<(Timestamp, u64)> {
     let packed = u64::from_be_bytes(packed.try_into().ok()?);
     let at = Timestamp::from_millisecond((packed >> 16) as i64).ok()?;

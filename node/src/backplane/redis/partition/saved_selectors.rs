@@ -22,7 +22,8 @@ impl StorePartition {
         if stored.map_err(unsure)? { Ok(()) } else { Err(BackplaneError::TooManySelectors(SAVED_SELECTORS_MAX)) }
     }
 
-    /// Those of these names that are saved; all if no name is given. One that can't be read is left out, and logged.
+    /// Returns those of these names that are saved; all if no name is given. One that can't be read is left out, and
+    /// logged.
     ///
     /// # Errors
     /// [`BackplaneError::Unavailable`] if Redis does not answer.

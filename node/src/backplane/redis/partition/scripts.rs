@@ -1,5 +1,5 @@
-//! The scripts of a partition. They are the same for every partition: a call says by its first two keys whose names are meant,
-//! `{TAG}:` before keys and `{TAG}:DATABASE:` before channels.
+//! The scripts of a partition. They are the same for every partition: a call says by its first two keys whose names are
+//! meant, `{TAG}:` before keys and `{TAG}:DATABASE:` before channels.
 //!
 //! [`render`](super::render) puts their texts together.
 
@@ -73,8 +73,8 @@ macro_rules! scripts {
         pub struct PartitionScripts { $($name: Script),* }
 
         impl PartitionScripts {
-            /// The scripts of a partition that stores this many bytes. Its events have an eighth of them, from 256 KiB to 4 MiB.
-            /// `records_changes` says whether changes of terminals are recorded.
+            /// Returns the scripts of a partition that stores this many bytes. Its events have an eighth of them, from
+            /// 256 KiB to 4 MiB. `records_changes` says whether changes of terminals are recorded.
             pub fn new(bytes: u64, records_changes: bool) -> Self {
                 let rules = rules((bytes / 8).clamp(EVENTS_MIN, EVENTS_MAX), records_changes);
                 Self {
@@ -85,7 +85,7 @@ macro_rules! scripts {
 
         impl PartitionScripts {
             $(
-                /// A call of the script in the file of this name, in the partition with these names.
+                /// Returns a call of the script in the file of this name, in the partition with these names.
                 pub fn $name(&self, keys: &RedisKeys) -> ScriptInvocation<'_> {
                     let mut call = self.$name.prepare_invoke();
                     call.key(keys.key("")).key(keys.channel(""));
@@ -96,8 +96,8 @@ macro_rules! scripts {
     };
 }
 
-// What makes Redis larger is refused by a Redis that is full. What only keeps up with what is (leases, sessions, states) goes on:
-// `allow-oom`.
+// What makes Redis larger is refused by a Redis that is full. What only keeps up with what is (leases, sessions,
+// states) goes on: `allow-oom`.
 scripts!(
     accept_one "",
     audit "allow-oom",
@@ -207,7 +207,7 @@ fn library(name: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("a script uses the library {name}, which scripts.rs does not have")).1
 }
 
-/// The rules of `rules.rs`, the bytes of events, and what is recorded, one definition a line.
+/// Returns the rules of `rules.rs`, the bytes of events, and what is recorded, one definition a line.
 fn rules(events: u64, records_changes: bool) -> String {
     let table = |rows: Vec<String>| format!("{{ {} }}", rows.join(", "));
     let rank = table(TargetState::ALL.map(|state| format!("{} = {}", state.name(), state.rank())).into());
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// The commands of Redis that a script calls, in lower case.
+    /// Returns the commands of Redis that a script calls, in lower case.
     fn commands(script: &str) -> impl Iterator<Item = String> {
         let calls = script.split("redis.call(").skip(1);
         // The name is a text, or a choice between several.

@@ -1,4 +1,5 @@
-//! Sets of terminals as expressions. The script library `selection` evaluates them, with one step of Redis for each line.
+//! Sets of terminals as expressions. The script library `selection` evaluates them, with one step of Redis for each
+//! line.
 
 use std::fmt::Write;
 
@@ -9,8 +10,8 @@ use muster_protocol::{
     selector::{LabelVersion, Labels, VersionOrder},
 };
 
-/// The most lines of an expression, each a set or an operator: enough for 64 terms of a selector, what joins and inverts them, and the
-/// labels that a list and a key are limited to.
+/// The most lines of an expression, each a set or an operator: enough for 64 terms of a selector, what joins and
+/// inverts them, and the labels that a list and a key are limited to.
 const LINES_MAX: usize = 400;
 /// The most ids in an expression, in all of its lists.
 const IDS_MAX: usize = 512;
@@ -65,25 +66,25 @@ pub enum InvalidSet {
 }
 
 impl SetExpression {
-    /// The terminals with all of these labels; all terminals if there are none.
+    /// Returns the terminals with all of these labels; all terminals if there are none.
     pub fn labels(labels: &Labels) -> Self {
         let each = labels.iter().map(|(key, value)| Self::Label(key.clone(), value.clone()));
         each.reduce(Self::and).unwrap_or(Self::All)
     }
 
-    /// Those in both.
+    /// Returns the terminals that are in both sets.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::And(Box::new(self), Box::new(other))
     }
 
-    /// Those in either.
+    /// Returns the terminals that are in either set.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::Or(Box::new(self), Box::new(other))
     }
 
-    /// Those that are not in it.
+    /// Returns the terminals that are not in the set.
     #[must_use]
     pub fn inverted(self) -> Self {
         match self {
@@ -92,7 +93,7 @@ impl SetExpression {
         }
     }
 
-    /// The expression as scripts read it: a set a line, operators behind what they combine.
+    /// Returns the expression as scripts read it: a set a line, operators behind what they combine.
     ///
     /// # Errors
     /// If it is larger than scripts evaluate, or has a label that can't be written so.
@@ -184,7 +185,7 @@ impl Written {
     }
 }
 
-/// The name of a comparison in scripts.
+/// Returns the name of a comparison in scripts.
 fn order_name(order: VersionOrder) -> &'static str {
     match order {
         VersionOrder::Below => "below",

@@ -84,7 +84,7 @@ impl StorePartition {
         Ok(PartitionJoin::In { ordinal: ordinal.parse().map_err(|_| unexpected(&answer))?, point })
     }
 
-    /// Whether a terminal can be registered now.
+    /// Returns whether a terminal can be registered now.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -129,8 +129,9 @@ impl StorePartition {
         Ok(missed_commands(missed))
     }
 
-    /// Works out anew, 64 commands a call, which terminals have something unconfirmed among the open commands, so that the others
-    /// need not look when they join. Any node may call this at each renewal of its lease; the partition does it every 2 s at most.
+    /// Works out anew, 64 commands a call, which terminals have something unconfirmed among the open commands, so that
+    /// the others need not look when they join. Any node may call this at each renewal of its lease; the partition does
+    /// it every 2 s at most.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -138,8 +139,8 @@ impl StorePartition {
         self.scripts.confirm(&self.keys).invoke_async(&mut self.connection.clone()).await
     }
 
-    /// Takes a session out, if it is still its terminal's, and writes `terminal.offline`. `number` is the number up to which the
-    /// session had everything. Returns whether it was still the terminal's.
+    /// Takes a session out, if it is still its terminal's, and writes `terminal.offline`. `number` is the number up to
+    /// which the session had everything. Returns whether it was still the terminal's.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -181,7 +182,7 @@ impl StorePartition {
     }
 }
 
-/// The word for a protocol in a terminal's line.
+/// Returns the word for a protocol in a terminal's line.
 fn word(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::V1 => "v1",
@@ -189,7 +190,8 @@ fn word(protocol: Protocol) -> &'static str {
     }
 }
 
-/// What the words mean that `join.lua` answers to a session that it does not register. None if they mean nothing.
+/// Returns what the words mean that `join.lua` answers to a session that it does not register. None if they mean
+/// nothing.
 fn refusal(words: &[&str]) -> Option<PartitionJoin> {
     match words {
         ["nameless"] => Some(PartitionJoin::Nameless),
@@ -200,7 +202,7 @@ fn refusal(words: &[&str]) -> Option<PartitionJoin> {
     }
 }
 
-/// The end of a session for which the store has this reason.
+/// Returns the end of a session for which the store has this reason.
 pub(super) fn end_of(reason: &str) -> SessionEnd {
     let by_operator = [SessionEnd::Removed, SessionEnd::Disconnected];
     by_operator.into_iter().find(|end| end.label() == reason).unwrap_or(SessionEnd::Replaced)

@@ -1,5 +1,5 @@
-//! A command for terminals of several partitions: each is surveyed, the home begins it, each takes its share, and the home commits it.
-//! `docs/store.md` tells why no call refuses any more once the home has begun.
+//! A command for terminals of several partitions: each is surveyed, the home begins it, each takes its share, and the
+//! home commits it. `docs/store.md` tells why no call refuses any more once the home has begun.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,7 +37,7 @@ pub enum ShareTargets<'a> {
 }
 
 impl ShareTargets<'_> {
-    /// The same in portions, each of which one call can be asked about.
+    /// Returns the same in portions, each of which one call can be asked about.
     pub fn portions(self) -> Vec<Self> {
         match self {
             Self::Frozen(terminals) => terminals.chunks(NAMED_MAX).map(Self::Frozen).collect(),
@@ -106,12 +106,13 @@ pub struct CommittedShare {
 }
 
 impl StorePartition {
-    /// Asks whether this partition would accept its share, and for how many targets. With `stores`, also whether there is room; without,
-    /// it is only counted.
+    /// Asks whether this partition would accept its share, and for how many targets. With `stores`, also whether there
+    /// is room; without, it is only counted.
     ///
     /// # Errors
-    /// As [`accept_one`](Self::accept_one), [`TooManyOpen`](BackplaneError::TooManyOpen) if as many commands for many are open as may
-    /// be, and [`LeftOut`](BackplaneError::LeftOut) if a label in the set has too many values to select by.
+    /// As [`accept_one`](Self::accept_one), [`TooManyOpen`](BackplaneError::TooManyOpen) if as many commands for many
+    /// are open as may be, and [`LeftOut`](BackplaneError::LeftOut) if a label in the set has too many values to select
+    /// by.
     pub async fn survey(
         &self,
         ask: &PartitionAsk<'_>,
@@ -136,7 +137,8 @@ impl StorePartition {
     /// Stores a command as accepting, in its home, which is this partition.
     ///
     /// # Errors
-    /// [`NoRoom`](BackplaneError::NoRoom) and [`OtherBody`](BackplaneError::OtherBody), as [`accept_one`](Self::accept_one).
+    /// [`NoRoom`](BackplaneError::NoRoom) and [`OtherBody`](BackplaneError::OtherBody), as
+    /// [`accept_one`](Self::accept_one).
     pub async fn begin(
         &self,
         ask: &PartitionAsk<'_>,
@@ -165,8 +167,8 @@ impl StorePartition {
         }
     }
 
-    /// Takes this partition's share of a command. A share that was taken before is answered as it was then. `rate` is this
-    /// partition's part of the command's rate.
+    /// Takes this partition's share of a command. A share that was taken before is answered as it was then. `rate` is
+    /// this partition's part of the command's rate.
     pub async fn share(
         &self,
         command: &BegunCommand,
@@ -204,8 +206,8 @@ impl StorePartition {
         }
     }
 
-    /// Puts the targets of a share together, in portions. Nothing is accepted by that: the set waits for its share, and is gone after a
-    /// minute. Returns the terminals that are not registered any more.
+    /// Puts the targets of a share together, in portions. Nothing is accepted by that: the set waits for its share, and
+    /// is gone after a minute. Returns the terminals that are not registered any more.
     async fn freeze(&self, command: CommandId, terminals: &[TerminalId]) -> Result<Vec<String>, BackplaneError> {
         let mut gone = Vec::new();
         for portion in terminals.chunks(NAMED_MAX) {
@@ -231,8 +233,8 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await.map_err(unsure)
     }
 
-    /// Commands of this home that were begun longer than `age` ago and not committed, at most 16. Whoever asks takes their shares again
-    /// and commits them.
+    /// Commands of this home that were begun longer than `age` ago and not committed, at most 16. Whoever asks takes
+    /// their shares again and commits them.
     pub async fn unfinished(&self, age: Duration) -> Result<Vec<BegunCommand>, BackplaneError> {
         let mut call = self.scripts.unfinished(&self.keys);
         call.arg(age.as_millis() as u64);
@@ -240,9 +242,9 @@ impl StorePartition {
         found.into_iter().map(begun).collect()
     }
 
-    /// Marks a command of this home as not finished again, since these partitions have lost their shares. Returns it, or None if it is
-    /// not stored, cancelled, done or expired, or if all targets of these shares were settled. One that is not committed is returned as
-    /// it is.
+    /// Marks a command of this home as not finished again, since these partitions have lost their shares. Returns it,
+    /// or None if it is not stored, cancelled, done or expired, or if all targets of these shares were settled. One
+    /// that is not committed is returned as it is.
     pub async fn reopen(
         &self,
         command: CommandId,

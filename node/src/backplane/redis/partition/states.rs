@@ -1,5 +1,5 @@
-//! What terminals replied to commands (reply.lua), and what the home of a command is told. [`raise`](super::raise) has the states that they
-//! reached.
+//! What terminals replied to commands (reply.lua), and what the home of a command is told. [`raise`](super::raise) has
+//! the states that they reached.
 
 use muster_protocol::{CommandId, Payload, api::TargetState, partition::PartitionIndex};
 use redis::RedisResult;
@@ -12,19 +12,19 @@ const REPLIES_MAX: usize = 512;
 /// The most bytes of replies in one call, beyond one reply.
 const REPLY_BYTES_MAX: usize = 256 << 10;
 
-/// The state of a level. The levels of scripts (lib/levels.lua) are the ranks of the states that are stored.
+/// Returns the state of a level. The levels of scripts (lib/levels.lua) are the ranks of the states that are stored.
 pub(super) fn state_of(level: u8) -> TargetState {
     TargetState::STORED.get(usize::from(level)).copied().unwrap_or(TargetState::Queued)
 }
 
-/// The level of a state. A state that is derived when someone asks has none.
+/// Returns the level of a state. A state that is derived when someone asks has none.
 pub(super) fn level_of(state: TargetState) -> Option<u8> {
     TargetState::STORED.contains(&state).then(|| state.rank())
 }
 
 impl StorePartition {
-    /// Tells the home of a command, which is this partition, that all targets of another are settled. Returns whether the command is
-    /// done by that.
+    /// Tells the home of a command, which is this partition, that all targets of another are settled. Returns whether
+    /// the command is done by that.
     ///
     /// # Errors
     /// If Redis does not answer or refuses the call. It may have been carried out.
@@ -54,8 +54,8 @@ impl StorePartition {
         call.invoke_async(&mut self.connection.clone()).await
     }
 
-    /// Commands of this home that are done and have no `command.done` yet, and commands whose targets in this partition are all settled
-    /// and whose homes were not told. At most 16 of each, from a place that differs from call to call.
+    /// Commands of this home that are done and have no `command.done` yet, and commands whose targets in this partition
+    /// are all settled and whose homes were not told. At most 16 of each, from a place that differs from call to call.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -66,8 +66,8 @@ impl StorePartition {
         Ok((read(done), read(settled)))
     }
 
-    /// Stores what targets, by their ordinals, last replied. Returns how many replies were dropped, since as many bytes are stored as
-    /// may be. None if the store has another epoch, as for [`raise_all`](Self::raise_all).
+    /// Stores what targets, by their ordinals, last replied. Returns how many replies were dropped, since as many bytes
+    /// are stored as may be. None if the store has another epoch, as for [`raise_all`](Self::raise_all).
     ///
     /// # Errors
     /// If Redis does not answer or refuses a call. Some replies may be stored.
@@ -95,7 +95,7 @@ impl StorePartition {
     }
 }
 
-/// How many replies go into one call, at least one.
+/// Returns how many replies go into one call, at least one.
 fn portion_of(replies: &[(u32, Payload)]) -> usize {
     let mut bytes = 0;
     let fits = |(_, payload): &&(u32, Payload)| {
@@ -105,7 +105,7 @@ fn portion_of(replies: &[(u32, Payload)]) -> usize {
     replies.iter().take(REPLIES_MAX).take_while(fits).count().max(1)
 }
 
-/// A stored time in milliseconds since the time in the command's id.
+/// Returns a stored time in milliseconds since the time in the command's id.
 pub(super) fn ms_of(stored: u32) -> Option<u64> {
     stored.checked_sub(1).map(u64::from)
 }

@@ -55,8 +55,8 @@ pub enum UnfitStore {
 /// The schema of a store while it is imported.
 const IMPORTING: u32 = 0;
 
-/// The schema in which this node writes: that of the store, for all its partitions. Before the store is known, the newest one, which
-/// a new store gets.
+/// The schema in which this node writes: that of the store, for all its partitions. Before the store is known, the
+/// newest one, which a new store gets.
 #[derive(Debug, Clone)]
 pub struct SchemaInUse(Arc<AtomicU32>);
 
@@ -67,7 +67,7 @@ impl Default for SchemaInUse {
 }
 
 impl SchemaInUse {
-    /// The schema.
+    /// Returns the schema.
     pub fn get(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
@@ -79,8 +79,8 @@ impl SchemaInUse {
 }
 
 impl StorePartition {
-    /// What the store says of itself. A store that is new, or was lost, gets the schema in use, and the number of partitions and the
-    /// id that are given here. Called for partition 0.
+    /// Returns what the store says of itself. A store that is new, or was lost, gets the schema in use, and the number
+    /// of partitions and the id that are given here. Called for partition 0.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -91,8 +91,8 @@ impl StorePartition {
         Ok(StoreInfo { schema, partitions, id })
     }
 
-    /// Raises the schema of the store. Returns false, and changes nothing, if the store is not as `known` any more. Called for
-    /// partition 0.
+    /// Raises the schema of the store. Returns false, and changes nothing, if the store is not as `known` any more.
+    /// Called for partition 0.
     ///
     /// # Errors
     /// If Redis does not answer. The schema may be raised then.
@@ -104,8 +104,8 @@ impl StorePartition {
 }
 
 impl StorePartition {
-    /// What the store says of itself. None if there is no store. Called for partition 0, whose names are the same for every number of
-    /// partitions.
+    /// Returns what the store says of itself. None if there is no store. Called for partition 0, whose names are the
+    /// same for every number of partitions.
     ///
     /// # Errors
     /// If Redis does not answer.

@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::hub::SessionInfo;
 
-/// The JSON of a terminal's last session, without what the line before has. Of a terminal that was forgotten only the id is left.
+/// The JSON of a terminal's last session, without what the line before has. Of a terminal that was forgotten only the
+/// id is left.
 ///
-/// `address` must stand right behind `labels`: `join.lua` compares what stands before `},"address":"` to see whether the labels are the same
-/// as before.
+/// `address` must stand right behind `labels`: `join.lua` compares what stands before `},"address":"` to see whether
+/// the labels are the same as before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoredTerminal<'a> {
     /// The terminal.
@@ -28,7 +29,7 @@ pub struct StoredTerminal<'a> {
 }
 
 impl<'a> StoredTerminal<'a> {
-    /// The terminal of a session.
+    /// Returns the terminal of a session.
     pub fn of(info: &'a SessionInfo) -> Self {
         Self {
             terminal: Cow::Borrowed(&info.terminal),
@@ -38,7 +39,7 @@ impl<'a> StoredTerminal<'a> {
         }
     }
 
-    /// The record as JSON.
+    /// Returns the record as JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a record is JSON")
     }

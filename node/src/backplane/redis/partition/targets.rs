@@ -40,8 +40,8 @@ pub struct PartitionTarget {
 }
 
 impl StorePartition {
-    /// A page of at most `limit` and 512 targets of a command, after a place: those in stored states, or all. None if the partition
-    /// has nothing of the command.
+    /// Returns a page of at most `limit` and 512 targets of a command, after a place: those in stored states, or all.
+    /// None if the partition has nothing of the command.
     pub async fn targets(
         &self,
         id: CommandId,
@@ -92,7 +92,7 @@ fn next_of<T: FromRedisValue>(values: &mut impl Iterator<Item = Value>) -> Resul
     from_redis_value(value).map_err(broken)
 }
 
-/// The first time at which each ordinal of these buckets reached each level.
+/// Returns the first time at which each ordinal of these buckets reached each level.
 fn bucket_times(mut values: impl Iterator<Item = Value>) -> Result<HashMap<(u32, u8), u32>, BackplaneError> {
     let mut first = HashMap::new();
     while let Some(bucket) = values.next() {

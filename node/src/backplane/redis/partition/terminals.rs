@@ -9,10 +9,12 @@ use super::StorePartition;
 use crate::backplane::{BackplaneError, redis::refusal::unsure};
 
 impl StorePartition {
-    /// Replaces the labels that operators gave a terminal. Returns false if it is not known. The labels are checked before.
+    /// Replaces the labels that operators gave a terminal. Returns false if it is not known. The labels are checked
+    /// before.
     ///
     /// # Errors
-    /// [`BackplaneError::Unavailable`] if nothing was changed, [`BackplaneError::Unsure`] if Redis may have made the change.
+    /// [`BackplaneError::Unavailable`] if nothing was changed, [`BackplaneError::Unsure`] if Redis may have made the
+    /// change.
     pub async fn label(&self, id: &TerminalId, labels: &Labels) -> Result<bool, BackplaneError> {
         let mut call = self.scripts.label(&self.keys);
         call.arg(id.as_str()).arg(serde_json::to_string(labels).expect("labels are JSON"));
@@ -27,8 +29,8 @@ impl StorePartition {
         self.change(self.scripts.disconnect(&self.keys).arg(id.as_str())).await
     }
 
-    /// Forgets a terminal and all that waits for it. If it is online, its session ends and `terminal.offline` is written with the
-    /// reason `removed`. Returns false if it is not known.
+    /// Forgets a terminal and all that waits for it. If it is online, its session ends and `terminal.offline` is
+    /// written with the reason `removed`. Returns false if it is not known.
     ///
     /// # Errors
     /// As [`label`](Self::label).
@@ -36,8 +38,8 @@ impl StorePartition {
         self.change(self.scripts.forget(&self.keys).arg(id.as_str())).await
     }
 
-    /// Forgets terminals that were offline for longer than `after`, at most 64 of 512 ordinals. Each call goes on where the last
-    /// one ended, whichever node made it. Returns how many were forgotten, or turned out to have come back.
+    /// Forgets terminals that were offline for longer than `after`, at most 64 of 512 ordinals. Each call goes on where
+    /// the last one ended, whichever node made it. Returns how many were forgotten, or turned out to have come back.
     ///
     /// # Errors
     /// As [`label`](Self::label).

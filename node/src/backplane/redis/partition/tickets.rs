@@ -18,7 +18,8 @@ impl StorePartition {
         Ok(answer.outcome() == "ok")
     }
 
-    /// Takes a ticket out of the store, and returns what it stands for. None if it was taken before, has expired, or never was.
+    /// Takes a ticket out of the store, and returns what it stands for. None if it was taken before, has expired, or
+    /// never was.
     ///
     /// # Errors
     /// As [`put_ticket`](Self::put_ticket): the ticket may be gone.

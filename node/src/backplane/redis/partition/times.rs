@@ -1,4 +1,5 @@
-//! When targets of a command for many reached states: entries that raise.lua appends to a bucket of 4,096 ordinals and never reads.
+//! When targets of a command for many reached states: entries that raise.lua appends to a bucket of 4,096 ordinals and
+//! never reads.
 //!
 //! ```text
 //!   entry    level and form (1 byte) · time of its first (4 bytes, ms since the time in the command's id) · length (2 bytes) · body
@@ -18,7 +19,7 @@ const HEADER: usize = 7;
 /// Differences from this on are written with 2 bytes more.
 const LONG: u16 = 255;
 
-/// The entries for targets that reached a level, by bucket. `targets` has ordinals with times, in any order.
+/// Returns the entries for targets that reached a level, by bucket. `targets` has ordinals with times, in any order.
 pub fn entries(level: u8, targets: &[(u32, u32)]) -> BTreeMap<u32, Vec<u8>> {
     let mut buckets: BTreeMap<u32, Vec<(u32, u16)>> = BTreeMap::new();
     for (ordinal, ms) in targets {
@@ -77,8 +78,8 @@ fn bits(window: &[(u32, u16)]) -> Vec<u8> {
     body
 }
 
-/// Calls `visit(place, level, ms)` for all that the entries of a bucket have, in the order in which they were appended. Reading ends
-/// where an entry is cut off.
+/// Calls `visit(place, level, ms)` for all that the entries of a bucket have, in the order in which they were appended.
+/// Reading ends where an entry is cut off.
 pub fn read(mut bytes: &[u8], mut visit: impl FnMut(u32, u8, u32)) {
     while let Some((header, rest)) = bytes.split_at_checked(HEADER) {
         let (level, form) = (header[0] & 15, header[0] >> 4);

@@ -11,8 +11,8 @@ const REPORTS_MAX: usize = 512;
 const BYTES_MAX: usize = 256 << 10;
 
 impl StorePartition {
-    /// Stores reports of terminals, in calls of at most 512 reports and about 256 KiB. What is reported of a terminal that is not
-    /// known is dropped.
+    /// Stores reports of terminals, in calls of at most 512 reports and about 256 KiB. What is reported of a terminal
+    /// that is not known is dropped.
     ///
     /// # Errors
     /// If Redis does not answer or refuses a call. Calls before it were carried out.
@@ -35,7 +35,8 @@ impl StorePartition {
         Ok(())
     }
 
-    /// Says which of a node's sessions did not answer their last ping, by the ordinals of their terminals. All others have answered.
+    /// Says which of a node's sessions did not answer their last ping, by the ordinals of their terminals. All others
+    /// have answered.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -46,7 +47,7 @@ impl StorePartition {
     }
 }
 
-/// The health of a report as JSON, and the word of its condition; both empty without health.
+/// Returns the health of a report as JSON, and the word of its condition; both empty without health.
 fn health(report: &HealthReport) -> (String, &'static str) {
     let Some(health) = &report.health else { return Default::default() };
     let condition = match health.condition {
