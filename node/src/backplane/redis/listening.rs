@@ -1,6 +1,6 @@
-//! The listening half: one subscription for each master, to three channels of each of its partitions. A connection that
-//! is dead and does not say so is found out by listening for this node's own probes. What was missed on a channel is
-//! taken from the log: each command tells the number of the one before it on its channel.
+//! The listening half: one subscription for each master, to three channels of each of its partitions. The node listens
+//! for its own probes, so it notices a connection that is dead and does not say so. It takes the commands that it
+//! missed on a channel from the log: each command tells the number of the command before it on the same channel.
 
 use std::{
     collections::HashMap,
@@ -26,11 +26,11 @@ use crate::{
     end::SessionEnd,
 };
 
-/// A number may be so far beyond this node's clock: clocks differ by 5 s at most.
+/// How far a number may be beyond this node's clock. Clocks differ by 5 s at most.
 const NUMBER_SLACK: Duration = Duration::from_secs(60);
 
 impl RedisBackplane {
-    /// Listens for ever, and again where a subscription has ended.
+    /// Listens; never returns. Subscribes again where a subscription has ended.
     pub(super) async fn listen(&self) {
         let channels = self.members.iter().map(|member| {
             let store = &member.store;
@@ -58,18 +58,18 @@ impl RedisBackplane {
         if let Err(error) = self.try_serve(&mut subscription, &members).await {
             tracing::warn!(%error, master = %subscription.master(), "a subscription broke");
         }
-        // The node is deaf from now on, however lately it heard.
+        // From now on the node hears nothing, even if it heard something just now.
         members.iter().for_each(|member| member.hearing.hears_nothing());
         drop(subscription);
-        // What ended the subscription has likely ended the connection for commands too. The probe finds that out, so
-        // that no command does, of which it would not be known whether it was carried out.
+        // What ended the subscription has likely ended the connection for commands too. The probe finds that out. If a
+        // command found it out, nobody would know whether the command was carried out.
         if let Some(member) = members.first() {
             self.probe(member).await;
         }
     }
 
-    /// First the node subscribes and then it reads what it missed: in this order nothing falls between. The partitions
-    /// of the master are caught up at the same time.
+    /// Returns the node first subscribes, and then reads what it missed. In this order it misses nothing in between.
+    /// The partitions of the master catch up at the same time.
     async fn try_serve(
         &self,
         subscription: &mut MasterSubscription,
@@ -79,7 +79,7 @@ impl RedisBackplane {
         for (at, member) in members.iter().enumerate() {
             let mut state = member.listened.lock().await;
             let before = state.master.replace(subscription.master().clone());
-            // Another master than before may lack what sessions have registered or reported lately, so they join again.
+            // A new master may lack what sessions have registered or reported lately, so the sessions join again.
             if before.is_some_and(|before| before != *subscription.master()) {
                 tracing::warn!(partition = %member.index(), master = %subscription.master(), "the partition has another master");
                 state.reached = None;
@@ -89,7 +89,7 @@ impl RedisBackplane {
             listened.extend(channels.map(|channel| (channel, at)));
             drop(state);
         }
-        // A message may have been lost before, and another master may lack the note.
+        // A message may have been lost before, and a new master may lack the note.
         members.iter().for_each(|member| self.hears_of_event(member));
         try_join_all(members.iter().map(|member| self.catch_up_whole(member))).await?;
         let Some(first) = members.first() else { return Ok(()) };
@@ -135,8 +135,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Does what a message asks. Returns whether it was a probe. A message that can't be read is counted as foreign. On
-    /// the channel of the sidecars only their messages are read.
+    /// Does what a message asks. Returns whether it was a probe. Counts a message that can't be read as foreign. On the
+    /// channel of the sidecars, reads only messages of sidecars.
     async fn receive_message(&self, member: &PartitionMember, message: &ChannelMessage) -> RedisResult<bool> {
         if message.channel == member.store.proxy_channel() {
             match serde_json::from_slice(&message.payload) {
@@ -192,8 +192,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Passes a published command on, once. What no node of this cluster sealed changes nothing here: a number that was
-    /// made up would make the store look as if it had lost commands.
+    /// Passes a published command on, once. Ignores a command that no node of this cluster sealed, because an invented
+    /// number would make the store look as if it had lost commands.
     async fn receive_command(&self, member: &PartitionMember, published: PublishedCommand<'_>) -> RedisResult<()> {
         let by_inbox = matches!(published.to, PublishedTo::Terminals(_));
         let (to, rate) = self.audience(member, published.to, published.rate, published.of, &published.epoch);

@@ -1,6 +1,6 @@
-//! Shares of a command for many that are missing while its home has the command: the node that began it is gone or got
-//! no answer, or they were lost with a master before its replica had them. Who asks again with the idempotency key has
-//! them taken.
+//! Shares of a command for many that are missing although the command's home has the command. Either the node that
+//! began the command is gone or got no answer, or the shares were lost with a master before its replica had them. A
+//! request with the same idempotency key has the partitions take the missing shares.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use crate::backplane::{Accepted, BackplaneError, redis::refusal::unavailable};
 
 impl RedisBackplane {
     /// Answers a request whose key has the command `id`, when each partition has its share. Partitions that lack theirs
-    /// take it at once, or later by the upkeep of any node. Without that, a command that is asked for after this answer
-    /// would come before this one in those partitions.
+    /// take it at once, or later by the upkeep of any node. Otherwise, in those partitions, a later command could come
+    /// before this command.
     ///
     /// # Errors
     /// [`Unfinished`](BackplaneError::Unfinished) if a share could not be taken yet.
@@ -22,7 +22,7 @@ impl RedisBackplane {
         let committed = async { home.store.committed_shares(id).await.map_err(unavailable) };
         let (shares, lost) = match home.ask(committed).await? {
             None => return Ok(Accepted::Before(id)),
-            // Not committed: which shares are taken is not known.
+            // The command is not committed, so it is not known which shares are taken.
             Some(Err(_)) => Default::default(),
             Some(Ok(shares)) => {
                 let lost = self.lost_shares(id, &shares).await;
@@ -39,8 +39,7 @@ impl RedisBackplane {
         Ok(Accepted::Before(id))
     }
 
-    /// Returns the partitions that have lost their shares of a command. One that does not answer is not known to have
-    /// lost anything.
+    /// Returns the partitions that have lost their shares of a command. Leaves out partitions that do not answer.
     async fn lost_shares(&self, id: CommandId, shares: &BTreeMap<u16, CommittedShare>) -> Vec<u16> {
         let members = shares.iter().filter(|(_, share)| share.of > 0);
         let members = members.filter_map(|(index, _)| self.members.get(usize::from(*index)));

@@ -1,5 +1,6 @@
-//! A command for terminals of several partitions, in two passes: each partition concerned is asked, and then each takes
-//! its share. `docs/store.md` ("A command for many") says why no call refuses any more once the home has begun.
+//! A command for terminals of several partitions, in two passes: first the node asks each partition concerned, and then
+//! each takes its share. `docs/store.md` ("A command for many") says why no call refuses any more once the home has
+//! begun.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ impl DividedTargets {
         }
     }
 
-    /// Returns one of the partitions that are concerned, at random. None if terminals are named and there are none.
+    /// Returns one of the partitions concerned, at random. None if terminals are named and there are none.
     fn one_of(&self, partitions: Partitions) -> Option<PartitionIndex> {
         let concerned: Vec<_> = partitions.all().filter(|partition| self.of(*partition).is_some()).collect();
         concerned.get(rand::random_range(0..concerned.len().max(1))).copied()
@@ -62,7 +63,7 @@ impl RedisBackplane {
         };
         draft.frame.id = homed(draft.frame.id, home);
         let home = self.member(home);
-        // Before the survey, which would refuse what was accepted and can't be accepted a second time.
+        // The key is looked up before the survey, because the survey would refuse a command that was accepted before.
         if let Some(key) = &draft.key
             && let Some(id) = home.ask(home.store.used_key(key, draft.frame.id)).await?
         {
@@ -138,7 +139,7 @@ impl RedisBackplane {
     }
 
     /// Asks each partition that is concerned, and about hundreds of named terminals in portions. A refusal names the
-    /// terminals of all partitions. A partition that is away counts before other refusals: what they would say is not
+    /// terminals of all partitions. A partition that is away counts before other refusals, because these are then not
     /// complete.
     async fn survey_all(
         &self,
@@ -166,8 +167,8 @@ impl RedisBackplane {
         refusal.map_or(Ok(counts), Err)
     }
 
-    /// Has each partition take its share of a command that its home has begun. A share that was taken before is
-    /// answered as it was then, so this may be repeated, on any node.
+    /// Has each partition take its share of a command that its home has begun. A partition that took its share before
+    /// gives the same answer as then, so this may be repeated, on any node.
     async fn take_shares(
         &self,
         begun: &BegunCommand,
@@ -212,7 +213,7 @@ impl RedisBackplane {
     /// Finishes commands of a home whose acceptance was begun by a node that is gone, or that got no answer.
     pub(super) async fn finish_begun(&self, home: &PartitionMember) -> Result<(), BackplaneError> {
         for begun in home.store.unfinished(UNFINISHED).await? {
-            // One that waits for a partition keeps no other waiting.
+            // A command that waits for a partition does not delay the other commands.
             match self.finish(home, &begun).await {
                 Ok(()) => tracing::info!(command = %begun.id, "finished the acceptance of a command"),
                 Err(error) => {
@@ -223,8 +224,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Has each partition take its share of a command, and commits it. When the command has expired, the share of a
-    /// partition that is away is committed as too late: nothing can take it any more.
+    /// Has each partition take its share of a command, and commits it. If the command has expired, commits the share of
+    /// a partition that is away as too late. After that the partition can't take it any more.
     pub(super) async fn finish(&self, home: &PartitionMember, begun: &BegunCommand) -> Result<(), BackplaneError> {
         let request: CommandRequest = read(&begun.request)?;
         let targets = self.divided(&request.target)?;
@@ -255,7 +256,7 @@ impl RedisBackplane {
     }
 }
 
-/// Two refusals as one.
+/// Returns two refusals as one.
 fn joined(first: Option<BackplaneError>, second: BackplaneError) -> BackplaneError {
     use BackplaneError::{Away, Full, Nameless, Offline, Unavailable, Unknown};
     let both = |mut one: Vec<TerminalId>, other: Vec<TerminalId>| {

@@ -33,7 +33,7 @@ pub struct PartitionMember {
     pub store: StorePartition,
     /// The lease under which this node's sessions are registered there.
     pub claim: Claim,
-    /// Whether another process has this node's name there.
+    /// Which process this is, and whether another process has this node's name there.
     pub identity: Identity,
     /// What the node has heard from there.
     pub hearing: Hearing,
@@ -43,11 +43,11 @@ pub struct PartitionMember {
     pub ordinals: Ordinals,
     /// Whether this node is told of the next event there.
     pub event_note: EventNote,
-    /// By how much its Redis' clock and this node's differ.
+    /// By how much the clock of the partition's Redis and this node's clock differ.
     pub clock_difference: ClockDifference,
-    /// Nodes that are dead and of whose sessions no event says so yet, as the last renewal told it.
+    /// Dead nodes whose sessions have no event `terminal.offline` yet, as the last renewal told.
     dead: Mutex<Vec<NodeId>>,
-    /// What is due, as renewals told since it was last taken.
+    /// What has become due, as renewals told since the last call of `take_due`.
     due: Mutex<DueUpkeep>,
     /// The minute of the last renewal, by the clock of Redis.
     minute: AtomicU32,
@@ -55,9 +55,9 @@ pub struct PartitionMember {
     lease_name: Mutex<Arc<str>>,
     /// Whether the last renewal of the lease succeeded, which needs a Redis that takes writes.
     is_reachable: AtomicBool,
-    /// Why the last renewal that failed did.
+    /// Why the last failed renewal failed.
     why_away: Mutex<&'static str>,
-    /// Whether it had no ordinal for the last new terminal.
+    /// Whether the partition had no ordinal for the last new terminal.
     refuses_new: AtomicBool,
     /// Why the partition's Redis is not what a node needs, as it was last checked.
     unfit: Mutex<Option<String>>,
@@ -108,10 +108,10 @@ impl PartitionMember {
         HolderNode { node, process: self.identity.process() }
     }
 
-    /// Returns the answer of the partition, which is not asked if it is known to be away.
+    /// Returns the answer of the partition. Does not ask a partition that is known to be away.
     ///
     /// # Errors
-    /// Those of the answer and of [`check`](Self::check). One about a store that is away names the partition.
+    /// The errors of the answer and of [`check`](Self::check). An error about a store that is away names the partition.
     pub async fn ask<T>(&self, answer: impl Future<Output = Result<T, BackplaneError>>) -> Result<T, BackplaneError> {
         self.check()?;
         answer.await.map_err(|error| error.in_partition(self.index()))
@@ -210,7 +210,7 @@ impl PartitionMember {
         *self.dead.lock().unwrap_or_else(PoisonError::into_inner) = nodes;
     }
 
-    /// Returns the nodes that were recorded as dead, once.
+    /// Takes and returns the nodes that were recorded as dead.
     pub fn take_dead(&self) -> Vec<NodeId> {
         std::mem::take(&mut *self.dead.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -227,7 +227,7 @@ impl PartitionMember {
         }
     }
 
-    /// Returns what has become due since this was last called.
+    /// Takes and returns what has become due since the last call.
     pub fn take_due(&self) -> DueUpkeep {
         std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner))
     }

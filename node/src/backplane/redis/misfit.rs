@@ -1,5 +1,5 @@
-//! The store while the node runs: a node gives it its number of partitions and its id again if it was lost, follows its
-//! schema, and ends if it does not fit any more.
+//! The store while the node runs. If the store was lost, a node gives it its id and its number of partitions again. A
+//! node follows the schema of the store, and ends if the store does not fit the node any more.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use super::{
 const LOOK: Duration = Duration::from_secs(1);
 
 impl RedisBackplane {
-    /// Looks for ever whether the store is still the one that was opened. A store that was lost gets its id, schema and
-    /// number of partitions again. If another node made a new one before, that one's id holds from then on.
+    /// Looks whether the store is still the one that was opened; never returns. Gives a store that was lost its id,
+    /// schema and number of partitions again. If another node did that first, the id from that node holds from then on.
     pub(super) async fn keep_store(&self) {
         let mut look = time::interval(LOOK);
         loop {

@@ -15,8 +15,9 @@ use crate::hub::SessionInfo;
 /// The ordinals of this node's sessions in one partition. A session stays in the table until what it reported was
 /// written, since reports are written by ordinal.
 ///
-/// An ordinal holds for the epoch of the store that gave it. In another epoch it may be another terminal's, so a
-/// session whose ordinal is of another epoch than the last one is not found by ordinal, until it has joined again.
+/// An ordinal holds for the epoch of the store that gave it. In another epoch the same ordinal may belong to another
+/// terminal. So a session whose ordinal is not of the last epoch can't be found by its ordinal until it has joined
+/// again.
 #[derive(Debug, Default)]
 pub struct Ordinals(Mutex<Table>);
 
@@ -56,8 +57,8 @@ impl Ordinals {
         if *table.epoch != *epoch {
             table.epoch = epoch.into();
         }
-        // A terminal that was forgotten has another ordinal when it comes back. So have all when the store was lost,
-        // and then the ordinal of before may be another terminal's by now.
+        // A terminal that was forgotten gets another ordinal when it comes back. When the store was lost, all terminals
+        // get other ordinals, and the old ordinal may belong to another terminal by now.
         if let Some(before) = table.ordinals.insert(info.terminal.clone(), ordinal).filter(|before| *before != ordinal)
             && table.sessions.get(&before).is_some_and(|held| held.info.terminal == info.terminal)
         {
@@ -65,7 +66,7 @@ impl Ordinals {
         }
         let (terminal, epoch) = (info.terminal.clone(), table.epoch.clone());
         let other = table.sessions.insert(ordinal, HeldSession { info, epoch, heard: now() });
-        // The other terminal joins again in a moment, and gets an ordinal of its own. Until then it has none.
+        // The other terminal joins again soon, and gets an ordinal of its own. Until then the other terminal has none.
         if let Some(other) = other.map(|held| held.info.terminal.clone()).filter(|other| *other != terminal) {
             table.ordinals.remove(&other);
         }
@@ -111,7 +112,7 @@ impl Ordinals {
         self.lock().ordinals.get(terminal).copied()
     }
 
-    /// Returns those terminals of a bitmap of this epoch that have a session here.
+    /// Returns the terminals of a bitmap of this epoch that have a session here.
     pub fn terminals(&self, set: &[u8], epoch: &str) -> Vec<TerminalId> {
         let table = self.lock();
         let here = bitmap::ordinals(set).filter(|ordinal| table.is_of(*ordinal, epoch));

@@ -1,4 +1,4 @@
-//! Sessions that ended while Redis was away, until the registry knows it.
+//! Sessions that ended while Redis was away, until the registry knows that they ended.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ type PartedSession = (Arc<SessionInfo>, EndReport);
 pub struct PartedSessions(Mutex<Vec<PartedSession>>);
 
 impl PartedSessions {
-    /// Remembers a session that ended. Beyond [`PARTED_MAX`] it is not remembered.
+    /// Remembers a session that ended. Does nothing if [`PARTED_MAX`] sessions are remembered already.
     pub fn push(&self, info: Arc<SessionInfo>, end: EndReport) {
         let mut parted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if parted.len() < PARTED_MAX {

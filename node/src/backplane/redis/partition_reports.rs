@@ -11,7 +11,7 @@ use muster_protocol::{CommandId, Payload, TerminalId};
 use super::partition::raise::RaisedState;
 use crate::reports::{HealthReport, ReportedEvent};
 
-/// What waits for one partition at most, in reports. Beyond it the oldest is dropped and counted.
+/// The most reports that wait for one partition. When there are more, the oldest are dropped and counted.
 const WAITING_MAX: usize = 100_000;
 /// The longest time that an answer to a ping waits before it is written. Such answers come at all times from all
 /// terminals, and nobody waits for them.
@@ -26,7 +26,7 @@ pub struct PartitionReports {
     pub replies: BTreeMap<CommandId, Vec<(u32, Payload)>>,
     /// States that targets reached.
     pub states: Vec<RaisedState>,
-    /// Whether the last batch had some of them.
+    /// Whether the last batch had states.
     pub is_fresh: bool,
     /// Commands of which all targets of the partition are settled, and whose homes are to be told.
     pub settled: Vec<CommandId>,
@@ -64,8 +64,8 @@ impl PartitionReports {
         self.states.is_empty() && self.replies.is_empty()
     }
 
-    /// Begins to take ordinals of this epoch. Those of another one may be other terminals' now, and are dropped.
-    /// Returns how many.
+    /// Begins to take ordinals of this epoch. Drops reports by ordinals of another epoch, because those may belong to
+    /// other terminals now. Returns how many it dropped.
     pub fn begin_epoch(&mut self, epoch: Arc<str>) -> usize {
         if *self.epoch == *epoch {
             return 0;
@@ -103,7 +103,7 @@ fn drop_states(states: &mut Vec<RaisedState>) -> usize {
         kept -= 1;
         room -= states[kept].targets.len();
     }
-    // A single report may have more targets than the bound: it is written whole.
+    // A single report may have more targets than the bound. It is kept whole.
     let beyond = kept.min(states.len().saturating_sub(1));
     states.drain(..beyond).map(|state| state.targets.len()).sum()
 }

@@ -1,5 +1,6 @@
-//! What a failure of Redis is told as. The API says that nothing was changed only where that is certain: the failure of
-//! a call that changes something is told by [`unsure`], since a call whose answer got lost may have been carried out.
+//! Which error stands for a failure of Redis. The API says that nothing was changed only where that is certain. So
+//! [`unsure`] makes the error of a call that changes something, because a call whose answer got lost may have been
+//! carried out.
 
 use std::fmt::Display;
 

@@ -1,9 +1,9 @@
 //! `--redis-replicas`: a command counts as accepted once so many replicas have all that is stored of it.
 //!
 //! A pipeline for each master asks whether that master has the command, writes a key, and waits until replicas have
-//! that key (`WAIT`): then they have everything that was written before, on whichever connection. A master that became
-//! one meanwhile, without the command, says so in the same pipeline. The connections are apart from those for
-//! everything else, since `WAIT` holds up what follows it.
+//! that key (`WAIT`): then they have everything that was written before, on whichever connection. If another server
+//! became the master meanwhile, without the command, the same pipeline shows that. These pipelines have connections of
+//! their own, because `WAIT` holds up every call behind it.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use redis::RedisResult;
 use super::{RedisBackplane, partition::StorePartition};
 use crate::backplane::{BackplaneError, IdempotencyKey};
 
-/// A replica that lives has acknowledged within milliseconds; those who wait behind one that is dead wait for their
-/// turn too.
+/// A live replica acknowledges within milliseconds. While a replica is dead, commands also wait for the waits before
+/// theirs.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A key in Redis that proves that a part of a command is stored, and the partition in which it is.

@@ -17,14 +17,15 @@ use super::{
 
 /// The time between two checks.
 const CHECK: Duration = Duration::from_secs(10);
-/// The time between two checks while a master is unfit, so that a mended one counts soon.
+/// The time between two checks while a master is unfit. It is short, so that a master whose settings were mended is
+/// used soon.
 const UNFIT_CHECK: Duration = Duration::from_secs(1);
 
-/// Checks each master at the start, with a write. What the user may not check is logged. A master that does not answer
-/// says nothing of its fitness: its partitions are away, and are checked when they are back.
+/// Checks each master at the start, with a write. Logs what the user of Redis may not check. A master that does not
+/// answer is not checked now, but when its partitions are back.
 ///
 /// # Errors
-/// If one is unfit. The text says which one and what to set.
+/// If a master is unfit. The text says which master, and what to set.
 pub async fn check_at_start(masters: &Masters, stores: &[StorePartition]) -> anyhow::Result<()> {
     let groups = by_master(masters, stores.iter());
     let checks = join_all(groups.iter().map(|group| stores[group[0]].check_requirements(true))).await;
@@ -52,7 +53,7 @@ impl RedisBackplane {
     }
 
     async fn check_master(&self, members: Vec<&PartitionMember>) {
-        // A Redis that does not answer is noticed by the leases.
+        // The renewal of leases notices a Redis that does not answer.
         let Ok(fitness) = members[0].store.check_requirements(true).await else { return };
         let (was_unfit, unfit) = (members.iter().any(|member| member.unfit().is_some()), fitness.unfit());
         let master = self.master_name(members[0]);

@@ -1,5 +1,5 @@
-//! The proxies of the cluster, by their own reports. They are kept in memory alone: each proxy reports every 2 s, so a
-//! node that has just started knows all of them soon.
+//! The proxies of the cluster, by their own reports. The reports are kept only in memory: each proxy reports every 2 s,
+//! so a node that has just started soon knows all proxies.
 
 use std::{
     collections::BTreeMap,
@@ -11,9 +11,9 @@ use muster_protocol::api::ProxyView;
 
 /// A proxy is forgotten when it has not reported for so long.
 const FORGOTTEN: Duration = Duration::from_secs(10);
-/// So many proxies are kept. A report of a further one is not.
+/// The most proxies whose reports are kept. The report of a further proxy is dropped.
 const PROXIES_MAX: usize = 100;
-/// A proxy with a longer id, in bytes, is not kept.
+/// The longest id of a proxy, in bytes. The report of a proxy with a longer id is dropped.
 const ID_MAX: usize = 128;
 
 /// The last report of each proxy.
@@ -27,7 +27,7 @@ struct SeenProxy {
 }
 
 impl SeenProxies {
-    /// Keeps a report, if it is newer than the one before of this proxy.
+    /// Keeps a report, if it is newer than the last report of this proxy.
     pub fn record(&self, view: ProxyView, now: Instant) {
         let mut proxies = self.fresh(now);
         let is_newer = proxies.get(&view.id).is_none_or(|known| known.view.reported_at < view.reported_at);

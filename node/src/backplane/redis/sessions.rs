@@ -1,6 +1,6 @@
 //! Sessions: registered in their terminal's partition as they begin, and taken out as they end. A session that begins
-//! is never kept waiting for a partition that is away: it becomes a [stray](crate::backplane::redis::strays). One that
-//! ended meanwhile is remembered until a lease is renewed.
+//! never waits for a partition that is away: it becomes a [stray](crate::backplane::redis::strays). A session that ends
+//! while its partition is away is remembered until a lease is renewed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,14 +21,14 @@ use crate::{
     hub::SessionInfo,
 };
 
-/// The number of sessions that are unregistered at once after an outage.
+/// How many sessions are unregistered at the same time after an outage.
 const LEAVING: usize = 64;
-/// The interval at which strays that are due are looked for.
+/// The interval at which the node looks for strays that are due.
 const LOOK: Duration = Duration::from_millis(250);
 
 #[async_trait]
 impl SessionStore for RedisBackplane {
-    /// Registers a session. If that can't be done it becomes a stray, which joins again alone.
+    /// Registers a session. If that can't be done, the session becomes a stray, which later joins again by itself.
     async fn join(&self, request: &JoinRequest) -> JoinOutcome {
         let _permit = self.joining.acquire().await;
         let (info, member) = (&request.info, self.member_of(&request.info.terminal));
@@ -58,8 +58,8 @@ impl SessionStore for RedisBackplane {
         }
     }
 
-    /// Asks the partition only if it had no ordinal for the last new terminal. So the first new terminal that is
-    /// refused is let in, and its session ends as it joins.
+    /// Asks the partition only if it had no ordinal for the last new terminal. So the first new terminal without an
+    /// ordinal is accepted, and its session ends when it joins.
     async fn has_place_for(&self, terminal: &TerminalId) -> bool {
         let member = self.member_of(terminal);
         if !member.refuses_new() || member.check().is_err() {
@@ -94,8 +94,8 @@ impl SessionStore for RedisBackplane {
 impl RedisBackplane {
     /// Returns the outcome of joining; none if the partition has no ordinal for a new terminal.
     async fn try_join(&self, member: &PartitionMember, request: &JoinRequest) -> RedisResult<Option<JoinOutcome>> {
-        // What its sessions here were sent must not be taken for missed: a plain terminal can't tell that it comes
-        // twice.
+        // What was sent to the terminal's sessions here must not count as missed, because a plain terminal can't tell
+        // that a command comes twice.
         if request.info.protocol == Protocol::Plain || request.again {
             self.flush_in(member.index()).await?;
         } else {
@@ -131,8 +131,8 @@ impl RedisBackplane {
         member.store.leave(info, &self.node.id, end.clone(), member.hearing.reached()).await.map(drop)
     }
 
-    /// Unregisters those who left while their partition was away, for ever: beside the leases, which must not wait for
-    /// however many they are.
+    /// Unregisters the sessions that ended while their partition was away; never returns. Runs beside the renewal of
+    /// leases, which must not wait for many such sessions.
     pub(super) async fn leave_late(&self) {
         loop {
             self.renewed.notified().await;
@@ -143,14 +143,14 @@ impl RedisBackplane {
 
     async fn leave_again(&self, info: Arc<SessionInfo>, end: EndReport) {
         let member = self.member_of(&info.terminal);
-        // If the partition is still away, not each of them is to wait for its answer.
+        // If the partition is still away, the other sessions must not each wait for its answer.
         if member.check().is_err() || self.try_leave(member, &info, &end).await.is_err() {
             self.parted.push(info, end);
         }
     }
 
-    /// Asks strays that are due and whose partition is back to join again, for ever: beside the leases, which must not
-    /// wait until the shards have taken so many messages.
+    /// Asks strays that are due and whose partition is back to join again; never returns. Runs beside the renewal of
+    /// leases, which must not wait until the shards have taken many messages.
     pub(super) async fn rejoin_strays(&self) {
         let mut look = time::interval(LOOK);
         loop {

@@ -32,7 +32,7 @@ impl RedisBackplane {
         Ok(Some((command, members)))
     }
 
-    /// Returns a command with the counts of all partitions that answer. Its home has to.
+    /// Returns a command with the counts of all partitions that answer. Fails if the command's home does not answer.
     pub(super) async fn merged_command(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         self.merged(id, false).await
     }
@@ -73,7 +73,8 @@ impl RedisBackplane {
             share.map_or(surveyed, |share| Some(share.of + share.rejected)).unwrap_or_default()
         };
         if command.is_accepted {
-            // A partition that answers and has nothing has lost its share, with a master or to make room.
+            // A partition that answers and has nothing of the command has lost its share, with a master or to make
+            // room.
             record.lost =
                 lacks.iter().filter(|index| !partial.contains(index) && of_share(index) > 0).copied().collect();
             record.lost_targets = record.lost.iter().map(of_share).sum();
@@ -85,12 +86,12 @@ impl RedisBackplane {
         Ok(Some(record))
     }
 
-    /// Cancels a command in every partition that has a share of it, or may still get one. The mark is left everywhere
-    /// before this returns.
+    /// Cancels a command in every partition that has a share of it, or may still get one. Marks the command as
+    /// cancelled in all of them before it returns.
     ///
-    /// The first call is the change itself for a command of one partition: if Redis does not answer it, nobody is told
-    /// that nothing was changed. Where a partition with a share is away the command is cancelled in all others, which
-    /// may be most of a fleet, and the error says so.
+    /// For a command of one partition the first call is the change itself: if Redis does not answer this call, the
+    /// error must not say that nothing was changed. If a partition with a share is away, the command is cancelled in
+    /// all others, which may be most of a fleet, and the error says so.
     pub(super) async fn cancel_everywhere(&self, id: CommandId) -> Result<Option<CommandRecord>, BackplaneError> {
         let home = self.member(self.partitions.home(id));
         match home.ask(home.store.cancel_alone(id)).await? {
@@ -116,8 +117,8 @@ impl RedisBackplane {
         };
         let asked = concerned.into_iter().map(|index| cancel(index, (index == home).then_some(false)));
         let mut answers = join_all(asked).await;
-        // Where all targets have the command, nothing was cancelled. If something was elsewhere it is not sent again
-        // there either.
+        // In a partition where all targets have the command, nothing was cancelled. If something was cancelled in
+        // another partition, the command is not sent again here either.
         if answers.iter().any(|(_, answer)| *answer == Ok(Some(true))) {
             let (left, mut done): (Vec<_>, Vec<_>) =
                 answers.into_iter().partition(|(_, answer)| *answer == Ok(Some(false)));

@@ -1,5 +1,5 @@
-//! Strays: sessions that serve their terminals and are not registered, since Redis could not be asked or refused to.
-//! Each is asked to join again alone; the other sessions of the node are registered and have nothing to repeat.
+//! Strays: sessions that serve their terminals and are not registered, because Redis did not answer or refused. Only
+//! the strays are asked to join again: the other sessions of the node are registered.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +11,7 @@ use muster_protocol::{SessionId, TerminalId};
 
 use crate::{hub::SessionInfo, reports::ReportedEvent};
 
-/// The wait after a first failure; it doubles with each further one.
+/// The wait after a first failure. It doubles with each further failure.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -25,24 +25,25 @@ struct Stray {
     terminal: TerminalId,
     /// Attempts that Redis answered with an error, or did not answer.
     failures: u32,
-    /// When it is asked to join again; none while it has been asked.
+    /// When the stray is to be asked to join again; none once it was asked.
     due: Option<Instant>,
 }
 
 impl Strays {
-    /// The session was not registered since Redis is known to be away. It joins again as soon as Redis is back.
+    /// Adds a session that was not registered because Redis is known to be away. The session joins again as soon as
+    /// Redis is back.
     pub fn wait_for_redis(&self, info: &SessionInfo) {
         let mut strays = self.lock();
         strays.insert(info.session, Stray { terminal: info.terminal.clone(), failures: 0, due: Some(Instant::now()) });
     }
 
-    /// The session's own attempt to register failed. It joins again after 1 s, and after each further failure in a row
-    /// waits twice as long, 30 s at most.
+    /// Adds a session whose own attempt to register failed. The session joins again after 1 s, and waits twice as long
+    /// after each further failure in a row, at most 30 s.
     pub fn back_off(&self, info: &SessionInfo) {
         let mut strays = self.lock();
         let stray =
             strays.entry(info.session).or_insert(Stray { terminal: info.terminal.clone(), failures: 0, due: None });
-        // Drawn, so that the strays of one outage do not return to Redis together.
+        // Drawn at random, so that the strays of one outage do not return to Redis together.
         let share = rand::random_range(0.75..1.25);
         stray.due = Some(Instant::now() + wait_after(stray.failures).mul_f64(share));
         stray.failures += 1;
@@ -63,12 +64,12 @@ impl Strays {
         events.extract_if(.., |event| terminals.contains(&event.terminal)).collect()
     }
 
-    /// The session is registered, or has ended.
+    /// Removes a session that is registered, or has ended.
     pub fn remove(&self, session: SessionId) {
         self.lock().remove(&session);
     }
 
-    /// Returns the strays that are to join again now, of the terminals that can. Each is told once for each attempt.
+    /// Returns the strays that are to join again now, if their terminals can. Returns each stray once for each attempt.
     pub fn take_due(&self, can_join: impl Fn(&TerminalId) -> bool) -> Vec<(SessionId, TerminalId)> {
         let now = Instant::now();
         let mut strays = self.lock();

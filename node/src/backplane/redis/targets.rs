@@ -6,9 +6,9 @@ use muster_protocol::{CommandId, Payload, api::TargetState, partition::Partition
 use super::{RedisBackplane, partition::PartitionTargets};
 use crate::backplane::{BackplaneError, FoundTarget, FoundTargets, TargetQuery, TargetRecord};
 
-/// The calls that a page may cost. Beyond them it is short.
+/// The most calls for one page. A page that would need more is cut short.
 const CALLS: usize = 32;
-/// The bytes of replies on a page, to one call more. Beyond them it is short.
+/// The bytes of replies after which a page is cut short. The last call may exceed them.
 const REPLIES_MAX: usize = 1 << 20;
 
 /// Where a page begins: in a partition, behind a place there.
@@ -40,7 +40,7 @@ impl RedisBackplane {
     ) -> Result<FoundTargets, BackplaneError> {
         let begin = query.after.as_deref().map(TargetPlace::read).transpose()?;
         let Some((command, members)) = self.at_home(id, true).await? else { return Ok(FoundTargets::default()) };
-        // Also those of which another page would have shown the targets.
+        // Names also partitions whose targets another page would have shown.
         let away = members.iter().filter(|member| member.check().is_err()).map(|member| member.index()).collect();
         let first = begin.map_or(PartitionIndex(0), |begin| begin.partition);
         let mut members: Vec<_> = members.into_iter().filter(|member| member.index() >= first).collect();
@@ -67,7 +67,7 @@ impl RedisBackplane {
                     answer => answer?,
                 };
                 let Some(part) = part else {
-                    // Before it is accepted, a command has no share yet in some of them.
+                    // Before a command is accepted, some partitions have no share of it yet.
                     if command.is_accepted {
                         page.lost.push(partition);
                     }
@@ -85,7 +85,7 @@ impl RedisBackplane {
     }
 }
 
-/// Returns the targets of a partition, and behind them those that it rejected.
+/// Returns the targets of a partition, and after them the targets that the partition rejected.
 fn stored(part: PartitionTargets) -> impl Iterator<Item = FoundTarget> {
     let targets = part.targets.into_iter().map(|target| FoundTarget {
         terminal: target.terminal,

@@ -1,4 +1,5 @@
-//! The registry over all partitions: a terminal is looked up in its own, and lists and counts are merged.
+//! The registry over all partitions: a terminal is looked up in its own partition, and lists and counts are merged over
+//! all.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -20,7 +20,7 @@ use muster_protocol::{
 };
 use prometheus::IntCounter;
 
-/// The most characters that are logged of why a message can't be carried out.
+/// The most characters of an error that are logged when a message can't be carried out.
 const UNKNOWN_MAX: usize = 200;
 
 /// The keys of this node's cluster, and what was found foreign.
@@ -54,7 +54,7 @@ impl Trust {
         self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records the id of the store, which has another one after it was lost.
+    /// Records the id of the store. The id changes if the store was lost.
     pub fn set_store(&self, id: &str) {
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = id.into();
     }
@@ -119,14 +119,15 @@ impl Trust {
         }
     }
 
-    /// Counts what is not used, and returns the count if it is to be logged: the first time, and then every thousandth.
+    /// Counts something that the node ignores. Returns the count if it is to be logged: the first time, and then every
+    /// thousandth time.
     fn count(&self) -> Option<u64> {
         self.metric.iter().for_each(IntCounter::inc);
         let before = self.foreign.fetch_add(1, Ordering::Relaxed);
         before.is_multiple_of(1000).then_some(before + 1)
     }
 
-    /// Counts what no node of this cluster has sealed. The first is logged, and then every thousandth.
+    /// Counts something that no node of this cluster has sealed. Logs the first, and then every thousandth.
     pub fn count_foreign(&self, what: &str, which: &str) {
         if let Some(count) = self.count() {
             tracing::error!(

@@ -1,7 +1,7 @@
 //! What a node does in each partition beside its sessions: it tells of dead nodes' sessions, forgets what may be
 //! forgotten, finishes commands whose acceptance was left, works out which terminals have confirmed everything, and
-//! mends what differs between the registry and what the node holds. Each renewal of the lease tells what of that is
-//! due, so an idle partition costs no call besides.
+//! mends what differs between the registry and what the node holds. Each renewal of the lease tells which of these
+//! tasks are due, so an idle partition costs no further call.
 
 use futures_util::future::join_all;
 use tokio::time::{self, MissedTickBehavior};
@@ -16,7 +16,7 @@ use crate::{
     hub::SessionInfo,
 };
 
-/// The calls in which the sessions of one dead node are told of at each beat, 128 a call.
+/// How many calls at each beat write events about the sessions of one dead node. Each call is about 128 sessions.
 const PORTIONS: usize = 32;
 /// The beats between two looks for terminals that are to be forgotten, as long as a look does not find as many as it
 /// can forget.
@@ -25,7 +25,7 @@ const FORGET_BEATS: u32 = 5;
 const FORGOTTEN_MAX: u32 = 64;
 
 impl RedisBackplane {
-    /// Does it for ever, in each partition by itself.
+    /// Does the upkeep in each partition by itself; never returns.
     pub(super) async fn keep_up(&self) {
         join_all(self.members.iter().map(|member| self.keep_up_in(member))).await;
     }
@@ -61,8 +61,8 @@ impl RedisBackplane {
         }
     }
 
-    /// Writes the counters of a minute that has begun. A failure is tried again at the next beat, and keeps nothing
-    /// else waiting.
+    /// Writes the counters of a minute that has begun. After a failure, tries again at the next beat. A failure delays
+    /// nothing else.
     async fn write_minute(&self, member: &PartitionMember, due: &mut DueUpkeep) {
         if std::mem::take(&mut due.minute)
             && let Err(error) = member.store.write_minute().await
@@ -72,7 +72,7 @@ impl RedisBackplane {
         }
     }
 
-    /// Tells which sessions of this node are silent, if these are others than before.
+    /// Tells the partition which sessions of this node are silent, if others are silent than before.
     async fn tell_silent(&self, member: &PartitionMember, before: &mut Vec<u32>) -> Result<(), BackplaneError> {
         let silent = member.ordinals.silent(stale_after(self.ping));
         if silent != *before {
@@ -99,8 +99,8 @@ impl RedisBackplane {
             self.sessions.rejoin_session(&info.terminal, info.session).await;
         }
         for session in compared.extra.iter().filter(|session| before.extra.contains(session)) {
-            // The store has registered it, and the answer is late or was lost. To take it out would tell that its
-            // terminal is offline.
+            // The store has registered this session, and the answer is late or was lost. Taking the session out would
+            // write that its terminal is offline.
             if self.sessions.rejoin_session(&session.0, session.1).await {
                 tracing::warn!(terminal = %session.0, "the registry has another place for a session, which joins again");
                 continue;

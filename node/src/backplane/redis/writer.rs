@@ -1,5 +1,5 @@
 //! Writes what sessions have reported, at each interval: the reports are divided by partition, and each partition's are
-//! written in portions by bytes. A partition that is away keeps its reports waiting and nobody else's.
+//! written in portions by bytes. If a partition is away, only its own reports wait.
 //!
 //! A call costs Redis more than the reports in it. So while the acknowledgements of a broadcast come in, which concern
 //! many partitions, they are gathered for up to [`HELD_MAX`] further intervals, until an interval brings few. What
@@ -27,8 +27,8 @@ use crate::{
     reports::{ReportBatch, StateReport},
 };
 
-/// The bytes of replies that wait at most, of all partitions together. Beyond it a new reply is dropped and counted,
-/// and those that wait stay: an earlier reply of the same terminal may be among them, so the newest is not always kept.
+/// The most bytes of replies that wait, of all partitions together. When so many wait, a new reply is dropped and
+/// counted, and the waiting replies stay. So an earlier reply of a terminal may be kept, and its newest dropped.
 const WAITING_REPLIES_MAX: usize = 64 << 20;
 
 /// States of at most so many partitions are written at the interval in which they came.
@@ -42,7 +42,7 @@ const HELD_MAX: u32 = 4;
 pub struct ReportWriter {
     turn: Semaphore,
     waiting: Mutex<Vec<PartitionReports>>,
-    /// Whether reports were taken out of their table that are not divided by partition yet.
+    /// Whether reports were taken out of their table and are not divided by partition yet.
     is_dividing: AtomicBool,
     /// For each partition, whether events of it were divided that are not written yet.
     with_events: Mutex<Vec<bool>>,
@@ -76,7 +76,8 @@ impl ReportWriter {
 }
 
 impl RedisBackplane {
-    /// Takes reports for ever. What can't be written is tried again, while new ones gather in their bounded table.
+    /// Takes reports and writes them; never returns. Tries again to write what could not be written, while new reports
+    /// gather in their bounded table.
     pub(super) async fn write_reports(&self) {
         let (mut beat, mut held) = (time::interval(self.report_interval), 0);
         loop {
@@ -93,9 +94,9 @@ impl RedisBackplane {
         }
     }
 
-    /// Takes what was reported, and writes nothing. Returns whether more is to be expected: states came of more than a
-    /// few partitions. What plain terminals were sent is never expected to be followed by more: they acknowledge
-    /// nothing, and until it is written they may be sent it a second time if this node ends.
+    /// Takes what was reported, and writes nothing. Returns whether more reports are to be expected: states came from
+    /// more than a few partitions. Returns false if the batch has states of plain terminals: they acknowledge nothing,
+    /// and until their states are written they may get the command a second time if this node ends.
     async fn gather_burst(&self) -> bool {
         let _turn = self.writer.turn.acquire().await;
         self.writer.is_dividing.store(true, Ordering::SeqCst);
@@ -114,10 +115,11 @@ impl RedisBackplane {
     }
 
     /// Writes everything that was reported until now of the terminal's partition, if an event of the terminal may be
-    /// among it. A session that begins or ends calls this first: what a terminal did is written in the order in which
-    /// it did it. While its terminal and its partition have no events, it waits for nothing.
+    /// among it. A session that begins or ends calls this first: so what a terminal did is written in order. Waits for
+    /// nothing if the terminal and its partition have no events.
     pub(super) async fn flush_events_of(&self, terminal: &TerminalId, partition: PartitionIndex) -> RedisResult<()> {
-        // In this order: an event is in the table until it is being divided, and then among those of its partition.
+        // The order of the two checks matters: an event is first in the table, and then among the events of its
+        // partition.
         let is_due = self.reports.has_event_of(terminal)
             || self.writer.is_dividing.load(Ordering::SeqCst)
             || self.writer.has_events_of(partition);
@@ -192,8 +194,8 @@ impl RedisBackplane {
         parts
     }
 
-    /// Divides a state by partition, and terminals become ordinals. A terminal without ordinal is not known, and so no
-    /// target.
+    /// Divides a state by partition, and replaces terminals by their ordinals. Leaves out a terminal without an
+    /// ordinal: such a terminal is not known, and so no target.
     fn add_states(&self, parts: &mut [PartitionReports], step: StateReport, terminals: Vec<(&TerminalId, u64)>) {
         let mut by_partition: BTreeMap<PartitionIndex, Vec<(&TerminalId, u64)>> = BTreeMap::new();
         for (terminal, at) in terminals {

@@ -1,5 +1,5 @@
-//! Writes the reports of one partition. What Redis refuses for good is dropped, counted and told of, so that it blocks
-//! nothing behind it; any other failure leaves what is not written yet for the next time.
+//! Writes the reports of one partition. Reports that Redis refuses for good are dropped, counted and logged, so that
+//! they do not block the reports behind them. After any other failure, the rest waits for the next time.
 
 use std::collections::VecDeque;
 
@@ -56,7 +56,7 @@ impl RedisBackplane {
                     part.settled.extend(settled.map(|(command, _)| command));
                 }
                 Ok(None) => self.drop_other_epoch(member, count()),
-                // Which of them is refused is not said: each is written by itself.
+                // Redis does not say which of them it refuses, so each is written by itself.
                 Err(error) if portion.len() > 1 && refused_for_good(&error).is_some() => {
                     portion.into_iter().rev().for_each(|state| portions.push_front(vec![state]));
                 }
@@ -72,8 +72,8 @@ impl RedisBackplane {
         Ok(())
     }
 
-    /// Tells the homes of commands that all targets of this partition are settled. A home that is away is told later,
-    /// at the beat of any node.
+    /// Tells the homes of commands that all targets of this partition are settled. If a home is away, any node tells it
+    /// later, at a beat.
     async fn tell_homes(&self, member: &PartitionMember, part: &mut PartitionReports) {
         for command in std::mem::take(&mut part.settled) {
             if let Err(error) = self.tell_home(member, command).await {
