@@ -22,11 +22,11 @@ use crate::{
     report::Floor,
 };
 
-/// The maximum number of terminals. A run with fewer uses its own number.
+/// The maximum number of terminals. A run with fewer terminals uses its own number.
 const TERMINALS: usize = 2000;
 
-/// Measures the floor, in about 10 s. Returns none if a signal was received before or meanwhile. Fails if the null
-/// server does not start or nothing is delivered.
+/// Measures the floor, in about 10 s. Returns `None` if a signal came before or meanwhile. Fails if the null server
+/// does not start or nothing is delivered.
 pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Option<Floor>> {
     let readers = async {
         let (child, address) = server_process().await?;
@@ -51,7 +51,8 @@ pub async fn floor(config: &Config, interrupt: &Interrupt) -> anyhow::Result<Opt
     Ok(Some(Floor { live: live.into(), cpu_us_per_frame: played.own(&tally).cpu_us_per_frame, bare_us_per_frame }))
 }
 
-/// The configuration without disturbances: no terminal leaves, and there are enough messages to measure their cost.
+/// Returns the configuration without disturbances: no terminal leaves, and there are enough messages to measure their
+/// cost.
 fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     let mut config = config.clone();
     config.target = ServerKind::Raw;
@@ -81,7 +82,7 @@ fn calm(config: &Config, address: &str) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Starts the null server as a process, so that its CPU time is not counted as ours. Dropping the child kills it. The
+/// Starts the null server as a process, so that its CPU time does not count as ours. To drop the child kills it. The
 /// child also ends when this process does, in whatever way, because its stdin then ends. Ctrl-C reaches this process
 /// alone, which then ends the child.
 async fn server_process() -> anyhow::Result<(Child, String)> {
